@@ -3,8 +3,8 @@
 import numpy as np
 
 from optbench import lecture
-from optbench.claims import drawing
 from optbench.claims.record import Budget
+from optbench.figures import style
 
 QUICK = Budget(quick=True, workers=1)
 CLAIMS = {claim.id: claim for claim in lecture.claims()}
@@ -25,21 +25,27 @@ def bend(name, table, **columns):
 
 def judged(name, **tables):
     """Return the claim's verdict, with its numbers, on these tables."""
-    return CLAIMS[name].judged(tables)
+    return CLAIMS[name].judge(tables)
 
 
 def verdict(name, tables):
     """Return the word of the verdict alone."""
-    return CLAIMS[name].judged(tables).verdict
+    return CLAIMS[name].judge(tables).verdict
 
 
 def check(claim, tables, expected):
     """Check that the verdict on the tables is as expected, and that they can be drawn."""
-    outcome = claim.judged(tables)
-    assert outcome.verdict == expected
-    with drawing.styled():
-        assert claim.figure(tables, outcome).axes
+    outcome = claim.judge(tables)
+    assert outcome.verdict == expected and drawn(claim, tables, outcome).axes
     return outcome
+
+
+def drawn(claim, tables, outcome):
+    """Return the figure of a claim, drawn as `optbench lecture` does."""
+    with style.detached(), style.styled():
+        figure = claim.figure(tables, outcome)
+        figure.draw_without_rendering()
+    return figure
 
 
 def spread(value, seed=0):

@@ -44,20 +44,3 @@ def test_public_functions_are_annotated(floor):
             if bare(name, tree, method):
                 found.append(f"{file.relative_to(ROOT).as_posix()}:{tree.lineno} {name}")
     assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("def f(x): pass", ["f"]),
-        ("def f(x: int): pass", ["f"]),
-        ("def f(*x, **y) -> int: pass", ["f"]),
-        ("def f(x: int, *, y) -> int: pass", ["f"]),
-        ("class A:\n    def __init__(self, x): pass\n    def g(self) -> int: pass", ["A.__init__"]),
-        ("class A:\n    @staticmethod\n    def g(x) -> int: pass", ["A.g"]),
-        ("def _f(x): pass\nclass _A:\n    def g(self): pass\ndef f(x: int) -> int:\n    def g(y): pass", []),
-        ("if True:\n    def f(x): pass", ["f"]),
-    ],
-)
-def test_what_is_bare(text, names):
-    assert [name for name, *rest in functions(ast.parse(text)) if bare(name, *rest)] == names

@@ -44,6 +44,7 @@ class _Bounds:
 
     @property
     def sentence(self) -> str:
+        """The criterion in words, with its thresholds."""
         subject = f"the 95% interval of {self.what}" if self.chance else self.what
         if not self.each:
             return f"Holds if {subject} {self._demand}; does not hold if it {self._refusal}{self._otherwise}."
@@ -52,15 +53,16 @@ class _Bounds:
         )
 
     def judge(self, cells: Mapping[str, Interval]) -> tuple[str, str]:
+        """Return the verdict over the numbers of all settings, and what it depends on, or what is undecided."""
         by_verdict = {HOLDS: [], FAILS: [], UNDECIDED: []}
         for name, interval in cells.items():
-            by_verdict[self._verdict(*interval)].append(name)
-        verdict = _overall([verdict_of for verdict_of, names in by_verdict.items() for _ in names])
+            by_verdict[self._judge_one(*interval)].append(name)
+        verdict = _combine_verdicts([verdict_of for verdict_of, names in by_verdict.items() for _ in names])
         if verdict in (HOLDS, FAILS) or len(cells) < 2:
             return verdict, ""
         words = {HOLDS: "it holds at", FAILS: "not at", UNDECIDED: "undecided at"}
         parts = [
-            f"{words[verdict_of]} " + ", ".join(f"{name} ({self._shown(cells[name])})" for name in names)
+            f"{words[verdict_of]} " + ", ".join(f"{name} ({self._interval_text(cells[name])})" for name in names)
             for verdict_of, names in by_verdict.items()
             if names
         ]
@@ -68,12 +70,14 @@ class _Bounds:
 
     @property
     def _verb(self) -> str:
+        """The verb of the sentence: an interval lies, a number is."""
         return "lies" if self.chance else "is"
 
     def _text(self, threshold: float) -> str:
+        """Return a threshold as the sentence has it."""
         return f"{100 * threshold:.3g}%" if self.percent else f"{threshold:.3g}"
 
-    def _shown(self, interval: Interval) -> str:
+    def _interval_text(self, interval: Interval) -> str:
         """Return the text of an effect with its interval, without it if it is exact."""
         if self.percent:
             effect, low, high = (two_digits(100 * value) for value in interval)
@@ -93,19 +97,18 @@ class _OneSided(_Bounds):
     """The side of the limit on which a setting agrees, and the other one."""
 
     @property
-    def thresholds(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self._text(self.limit), self._text(self._end))))
-
-    @property
     def _end(self) -> float:
+        """The threshold beyond which a number disagrees."""
         return self.limit if self.against is None else self.against
 
     @property
     def _demand(self) -> str:
+        """The words for a number that agrees."""
         return f"{self._verb} {self._directions[0]} {self._text(self.limit)}"
 
     @property
     def _refusal(self) -> str:
+        """The words for a number that disagrees."""
         return f"{self._verb} {self._directions[1]} {self._text(self._end)}"
 
 
@@ -114,7 +117,8 @@ class Below(_OneSided):
 
     _directions = ("below", "above")
 
-    def _verdict(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> str:
+        """Return the verdict on one number with its interval."""
         return HOLDS if high < self.limit else FAILS if low > self._end else UNDECIDED
 
 
@@ -123,7 +127,8 @@ class Above(_OneSided):
 
     _directions = ("above", "below")
 
-    def _verdict(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> str:
+        """Return the verdict on one number with its interval."""
         return HOLDS if low > self.limit else FAILS if high < self._end else UNDECIDED
 
 
@@ -135,18 +140,17 @@ class Within(_Bounds):
     most: float
 
     @property
-    def thresholds(self) -> tuple[str, ...]:
-        return self._text(self.least), self._text(self.most)
-
-    @property
     def _demand(self) -> str:
+        """The words for a number that agrees."""
         return f"{self._verb} within {self._text(self.least)} to {self._text(self.most)}"
 
     @property
     def _refusal(self) -> str:
+        """The words for a number that disagrees."""
         return f"{self._verb} outside of these"
 
-    def _verdict(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> str:
+        """Return the verdict on one number with its interval."""
         if self.least <= low and high <= self.most:
             return HOLDS
         return FAILS if high < self.least or low > self.most else UNDECIDED
@@ -163,18 +167,17 @@ class AtMost(_Bounds):
     _otherwise: ClassVar[str] = ""
 
     @property
-    def thresholds(self) -> tuple[str, ...]:
-        return (self._text(self.limit),)
-
-    @property
     def _demand(self) -> str:
+        """The words for a number that agrees."""
         return f"is at most {self._text(self.limit)}"
 
     @property
     def _refusal(self) -> str:
+        """The words for a number that disagrees."""
         return "is larger"
 
-    def _verdict(self, effect: float, low: float, high: float) -> str:
+    def _judge_one(self, effect: float, low: float, high: float) -> str:
+        """Return the verdict on one number with its interval."""
         return HOLDS if effect <= self.limit else FAILS  # NaN is not at most anything
 
 
@@ -191,6 +194,7 @@ class Identity(AtMost):
 
     @property
     def sentence(self) -> str:
+        """The criterion in words, with the bound and its reason."""
         return f"An identity. {super().sentence[:-1]}. The bound: {self.because}."
 
 
@@ -209,21 +213,19 @@ class Parts:
 
     @property
     def sentence(self) -> str:
+        """The criteria of all parts in words."""
         each = " ".join(
             f"({place}) {name}: {part.sentence}" for place, (name, part) in enumerate(self.parts.items(), start=1)
         )
         needed = " A part that does not hold refutes the claim." if self.needed else ""
         return f"{_COUNTS[len(self.parts)]} parts. {each}{needed}"
 
-    @property
-    def thresholds(self) -> tuple[str, ...]:
-        return tuple(text for part in self.parts.values() for text in part.thresholds)
-
     def judge(self, cells: Mapping[str, Mapping[str, Interval]]) -> tuple[str, str]:
+        """Return the verdict over all parts, and the parts that it depends on, or that are undecided."""
         if list(cells) != list(self.parts):
             raise ValueError(f"cells of the parts {list(cells)} where the criterion's are {list(self.parts)}")
         judged = {name: part.judge(cells[name]) for name, part in self.parts.items()}
-        verdict = _overall([each for each, _ in judged.values()])
+        verdict = _combine_verdicts([each for each, _ in judged.values()])
         if self.needed and FAILS in (each for each, _ in judged.values()):
             return FAILS, ""
         if verdict in (HOLDS, FAILS):
@@ -234,7 +236,7 @@ class Parts:
         )
 
 
-def _overall(verdicts: list[str]) -> str:
+def _combine_verdicts(verdicts: list[str]) -> str:
     """Return one verdict over settings or parts: theirs where all agree, DEPENDS where some hold and some fail."""
     kinds = set(verdicts)
     if len(kinds) == 1:

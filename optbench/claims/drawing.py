@@ -73,7 +73,7 @@ def line_figure(
     settings: those of `Axes.set`.
     """
     levels, marks = levels or {}, marks or {}
-    with axes(None, title, [*map(str, table[hue].unique()), *levels.values(), *marks.values()]) as ax:
+    with axes(None, title, [*map(str, table[hue].unique()), *levels.values(), *marks.values()], height=0.9) as ax:
         draw_lines(ax, table, x, y, hue, interval)
         for height, label in levels.items():
             draw_level(ax, height, label)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, get_args
 
 from optbench.analysis.statistics import Interval
 from optbench.contract.errors import unknown
@@ -21,13 +20,11 @@ FIRST_SEED = 1000
 SECOND_SEED = 2000
 """The first seed of claims whose criterion was changed after results of the seeds from 1000 on were known."""
 
-_ID = re.compile(r"[A-Z][1-9][0-9]*(\.[1-9][0-9]*)?")
-
-
-HOLDS, FAILS, DEPENDS, UNDECIDED = VERDICTS = ("holds", "does not hold", "depends", "undecided")
+Word = Literal["holds", "does not hold", "depends", "undecided"]
+HOLDS, FAILS, DEPENDS, UNDECIDED = VERDICTS = get_args(Word)
 
 Kind = Literal["estimate", "number", "identity"]
-ESTIMATE, NUMBER, IDENTITY = KINDS = ("estimate", "number", "identity")
+ESTIMATE, NUMBER, IDENTITY = get_args(Kind)
 """A number with its interval over seeds; a deterministic number; the largest difference of an identity."""
 
 
@@ -65,7 +62,7 @@ class Verdict:
     difference of an identity; without chance all three numbers are equal.
     """
 
-    verdict: str
+    verdict: Word
     effect: float
     low: float
     high: float
@@ -74,18 +71,6 @@ class Verdict:
     on: str = ""
     detail: str = ""
     kind: Kind = ESTIMATE
-
-    def __post_init__(self):
-        if self.verdict not in VERDICTS:
-            raise ValueError(f"a verdict is one of {', '.join(VERDICTS)}, got {self.verdict!r}")
-        if self.on and self.verdict not in (DEPENDS, UNDECIDED) or self.verdict == DEPENDS and not self.on:
-            raise ValueError("`on` belongs to the verdict `depends`, may explain `undecided`, and has no other place")
-        if not (self.measure and self.unit):
-            raise ValueError("a verdict needs its measure and unit: what the number is")
-        if not self.low <= self.effect <= self.high:
-            raise ValueError(f"the effect {self.effect} lies outside its interval [{self.low}, {self.high}]")
-        if self.kind not in KINDS or self.kind != ESTIMATE and self.low != self.high:
-            raise ValueError(f"a number without chance has no interval, and is one of {', '.join(KINDS[1:])}")
 
 
 class Criterion(Protocol):
@@ -96,10 +81,6 @@ class Criterion(Protocol):
     @property
     def sentence(self) -> str:
         """The criterion in words, with its thresholds."""
-
-    @property
-    def thresholds(self) -> tuple[str, ...]:
-        """All thresholds, as the sentence writes them."""
 
     def judge(self, cells: Mapping) -> tuple[str, str]:
         """Return the verdict on the cells of a `Measured`, and what it depends on, or what is undecided, in words."""
@@ -143,22 +124,19 @@ class Claim:
     figure: Callable[[dict[str, pd.DataFrame], Verdict], Figure]
     caption: str = ""
 
-    def __post_init__(self):
-        if not _ID.fullmatch(self.id):
-            raise ValueError(f"a claim's id is a letter and a number, such as A3 or A3.1, got {self.id!r}")
-
     @property
     def section(self) -> str:
         """The letter of its section."""
         return self.id[0]
 
-    def judged(self, tables: Mapping[str, pd.DataFrame]) -> Verdict:
+    def judge(self, tables: Mapping[str, pd.DataFrame]) -> Verdict:
         """Return the verdict on the tables of the experiment: they are measured, and the criterion judges."""
         measured = self.measure(dict(tables))
         verdict, on = self.criterion.judge(measured.cells)
         kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
-        effect, low, high = map(float, measured.effect)  # a measure may return numpy's
-        return Verdict(verdict, effect, low, high, measured.measure, measured.unit, on, measured.detail, kind)
+        return Verdict(
+            verdict, *map(float, measured.effect), measured.measure, measured.unit, on, measured.detail, kind
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,12 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from optbench.catalogue.loader import shipped_files
 from optbench.claims.page import write_page
@@ -66,19 +67,25 @@ def run(
     return outcomes
 
 
+@dataclass(frozen=True)
+class _Saved:
+    """The content of ``claims/ID.json``: the hash of code and budget, the verdict, seconds, and the tables' paths."""
+
+    key: str
+    verdict: Verdict
+    seconds: float
+    tables: tuple[str, ...]
+
+
 def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
     """Return the outcome of an earlier start with the same code and budget, or None."""
     try:
-        saved = json.loads((folder / "claims" / f"{claim.id}.json").read_text(encoding="utf-8"))
-        if saved["key"] != _key(budget):
-            return None
-        numbers = {name: float(saved["verdict"].pop(name)) for name in ("effect", "low", "high")}
-        verdict, tables = Verdict(**saved["verdict"], **numbers), tuple(saved["tables"])
-        if not all(isinstance(text, str) for text in (*saved["verdict"].values(), *tables)):
-            return None
-        return Outcome(claim, verdict, float(saved["seconds"]), budget.quick, tables)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        saved = TypeAdapter(_Saved).validate_json((folder / "claims" / f"{claim.id}.json").read_bytes())
+    except (OSError, ValueError):
         return None
+    return (
+        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables) if saved.key == _key(budget) else None
+    )
 
 
 def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
@@ -87,7 +94,7 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
     try:
         with limited_threads():
             tables = claim.experiment(budget)
-        verdict = claim.judged(tables)
+        verdict = claim.judge(tables)
         with style.detached(), style.styled():
             figure = claim.figure(dict(tables), verdict)
             _save_figure(figure, folder / "figures" / claim.id, claim)
@@ -97,7 +104,8 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
         return Outcome(claim, None, time.perf_counter() - begin, budget.quick, error=in_one_line(error))
     names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
     outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names)
-    saved = {"key": _key(budget), "verdict": _finite(asdict(verdict)), "seconds": outcome.seconds, "tables": names}
+    saved = asdict(_Saved(_key(budget), verdict, outcome.seconds, names))
+    saved["verdict"] = _finite(saved["verdict"])
     write_text(folder / "claims" / f"{claim.id}.json", json.dumps(saved, indent=1) + "\n")
     return outcome
 
@@ -147,7 +155,7 @@ def _row(outcome: Outcome, paper: Paper) -> dict:
 
 
 def _finite(row: dict) -> dict:
-    """JSON has no infinity: such numbers become texts, "inf"."""
+    """Return a row for JSON, which has no infinity: such numbers become texts, "inf"."""
     return {
         key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in row.items()
@@ -155,6 +163,7 @@ def _finite(row: dict) -> dict:
 
 
 def _key(budget: Budget) -> str:
+    """Return what a finished claim depends on: the budget and the hash of the code."""
     return f"{'quick' if budget.quick else 'full'} {_code()}"
 
 

@@ -62,23 +62,6 @@ def test_settings_depend_only_where_some_agree_and_some_disagree(cells, expected
         assert ("undecided at c" in on) == (len(cells) == 3)
 
 
-@pytest.mark.parametrize(
-    "criterion",
-    [
-        Below(what="n", limit=0.125, against=0.75),
-        Below(what="n", limit=0.125, percent=True, each="each one"),
-        Above(what="n", limit=3.0, chance=False),
-        Within(what="n", least=0.25, most=0.5, each="each one"),
-        AtMost(what="n", limit=7.0),
-        Identity(what="n", limit=1e-12, because="of rounding"),
-        Parts({"one": Below(what="n", limit=0.5), "two": AtMost(what="n", limit=9.0)}),
-    ],
-    ids=lambda criterion: type(criterion).__name__,
-)
-def test_the_sentence_says_the_thresholds(criterion):
-    assert criterion.thresholds and all(text in criterion.sentence for text in criterion.thresholds)
-
-
 def test_a_changed_threshold_changes_the_sentence_and_the_verdict():
     criterion = Below(what="the share", limit=0.1, percent=True)
     later = replace(criterion, limit=0.3)

@@ -28,7 +28,7 @@ def crossings(full, mini):
     [(50.0, {}, HOLDS), (0.5, {}, FAILS), (50.0, {0.001: math.inf}, DEPENDS), (50.0, {0.01: 99.0}, DEPENDS)],
 )
 def test_a1_flips(full, mini, expected):
-    found = CLAIMS["A1"].judged(crossings(full, mini))
+    found = CLAIMS["A1"].judge(crossings(full, mini))
     assert found.verdict == expected
     assert found.effect == pytest.approx(full / mini.get(0.01, 1.0))
 
@@ -40,16 +40,3 @@ def test_a1_costs_are_interpolated_and_a_miss_is_infinite():
     table = a1_large_set.targets(curve).set_index("target")
     assert table.loc[0.1, "seconds"] == 10 and table.loc[0.001, "seconds"] == math.inf
     assert table.loc[0.01, "passes"] == pytest.approx(1 + math.log(10) / math.log(50))
-
-
-def test_a1_picture_has_the_medians_over_passes_and_seconds():
-    rows = [
-        {"batch": batch, "examples": 500, "seed": seed, "step": step, "passes": step * share, "seconds": step * 0.5,
-         "left": 10.0 ** (-step) * (1 + seed)}
-        for batch, share in (("full", 1.0), ("1000", 0.1)) for seed in range(5) for step in range(4)
-    ]  # fmt: skip
-    figure = a1_large_set.draw({"curves": pd.DataFrame(rows)}, None)
-    for ax, ends in zip(figure.axes, ((3.0, 0.3), (1.5, 1.5)), strict=True):
-        full, mini = (line for line in ax.lines if not line.get_label().startswith("_"))
-        assert (full.get_xdata()[-1], mini.get_xdata()[-1]) == pytest.approx(ends)
-        assert list(full.get_ydata()) == pytest.approx([0.3, 0.03, 0.003]) and len(ax.collections) == 2

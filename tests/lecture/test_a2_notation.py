@@ -8,8 +8,8 @@ from optbench.lecture import a2_notation
 
 def test_a2_holds_on_a_run_and_flips_on_another_mini_batch():
     tables = a2_notation.experiment(QUICK)
-    assert CLAIMS["A2"].judged(tables).verdict == HOLDS
+    assert CLAIMS["A2"].judge(tables).verdict == HOLDS
     units = tables["activations"].groupby("layer").size().tolist()
     assert units == [64, 16, 12, 8, 10]
     wrong = tables["losses"].assign(traced=tables["losses"]["traced"].to_numpy()[::-1])
-    assert CLAIMS["A2"].judged(tables | {"losses": wrong}).verdict == FAILS
+    assert CLAIMS["A2"].judge(tables | {"losses": wrong}).verdict == FAILS

@@ -31,7 +31,7 @@ def prices(small, large):
     [(0.5, 0.5, HOLDS), (2.0, 2.0, FAILS), (0.5, 2.0, DEPENDS), (2.0, 0.5, DEPENDS), (math.inf, 0.5, DEPENDS)],
 )
 def test_a4_flips(small, large, expected):
-    found = CLAIMS["A4"].judged(prices(small, large))
+    found = CLAIMS["A4"].judge(prices(small, large))
     assert found.verdict == expected and found.effect == pytest.approx(large)
 
 

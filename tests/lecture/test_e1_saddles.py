@@ -41,12 +41,12 @@ def test_plateaus_are_no_minima():
     tables = points(network={1: 0.5, 8: 0.8})
     flat = (tables["points"]["dim"] == 8) & (tables["points"]["negative"] == 0)
     tables["points"]["plateau"] = flat
-    found = CLAIMS["E1.2"].judged(tables)
+    found = CLAIMS["E1.2"].judge(tables)
     assert found.verdict == HOLDS and "80 plateaus" in found.detail
 
 
 def test_the_detail_tells_whether_minima_lie_lower():
-    found = CLAIMS["E1.1"].judged(points(network={1: 0.5, 8: 0.05}))
+    found = CLAIMS["E1.1"].judge(points(network={1: 0.5, 8: 0.05}))
     assert "at minima 0.100, at saddles 1.000 (dimension 8)" in found.detail
 
 

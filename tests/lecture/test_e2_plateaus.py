@@ -33,14 +33,6 @@ def test_a_plateau_slows(far, verdict):
     check(SLOW, escapes({(FAR, "gd"): far}), verdict)
 
 
-def test_the_growth_per_unit_is_fitted():
-    gd = {(f"plateau(distance={d})", "gd"): 1e3 * np.exp(1.5 * d) for d in e2_plateaus.DISTANCES}
-    parts = {d: escapes(gd)["escapes"].query("problem == @name and optimizer == 'gd'")
-             for d, name in zip(e2_plateaus.DISTANCES, (key[0] for key in gd), strict=True)}  # fmt: skip
-    parts = {d: part.assign(steps=1e3 * np.exp(1.5 * d)) for d, part in parts.items()}
-    assert "a factor of 4.5 [4.5, 4.5]" in e2_plateaus._growth(parts, list(parts))
-
-
 @pytest.mark.parametrize(
     ("gd", "verdict"),
     [

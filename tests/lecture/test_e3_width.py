@@ -34,5 +34,5 @@ def test_diverged_runs_are_stuck():
 
 
 def test_from_which_width_on_it_is_rare():
-    assert "From width 8 on" in CLAIMS["E3"].judged(finals({1: 0, 2: 30, 8: 0, 16: 0})).detail
-    assert "At no width tried" in CLAIMS["E3"].judged(finals({1: 0, 2: 30})).detail
+    assert "From width 8 on" in CLAIMS["E3"].judge(finals({1: 0, 2: 30, 8: 0, 16: 0})).detail
+    assert "At no width tried" in CLAIMS["E3"].judge(finals({1: 0, 2: 30})).detail

@@ -50,7 +50,7 @@ def test_the_verdict_follows_the_tables(tables, verdict):
 
 
 def test_the_effect_is_the_weakest_remedys():
-    found = CLAIMS["F1"].judged(planted({"adam": 8.0, "initialization": 4.0, "alpha": 3.0, "mini-batch": 16.0}))
+    found = CLAIMS["F1"].judge(planted({"adam": 8.0, "initialization": 4.0, "alpha": 3.0, "mini-batch": 16.0}))
     assert found.effect == pytest.approx(3.0) and found.low == pytest.approx(3.0)
     assert "1,500 [1,500, 1,500]" in found.detail  # 8 x 4 x 3 x 16, to two digits
 
