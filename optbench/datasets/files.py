@@ -1,7 +1,6 @@
 """The user's own files as a data set: their kinds and parameters, and examples from arrays (.npz, .svm)."""
 
 import contextlib
-import gzip
 import math
 import os
 import zipfile
@@ -15,7 +14,7 @@ from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, near, shown
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets.copies import copy_of
-from optbench.datasets.record import Entry, Raw, decoded, file_query, one_against_rest
+from optbench.datasets.record import Entry, Raw, decoded, file_query, one_against_rest, unpacked_size
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
 """Endings of data files; text files may be packed, .csv.gz."""
@@ -96,18 +95,6 @@ def _nearest(place: Path) -> str:
         return near(place.name, [each.name for each in place.parent.iterdir() if ending_of(each) in ENDINGS])
     except (OSError, ValueError):
         return ""
-
-
-def unpacked_size(path: str, place: Path) -> int:
-    """Return the bytes of a text file, unpacked if it is a .gz file; raise OptbenchError if memory is smaller."""
-    if not place.name.lower().endswith(".gz"):
-        return place.stat().st_size
-    size = 0
-    with gzip.open(place, "rb") as file:
-        while piece := file.read(1 << 20):
-            size += len(piece)
-            resources.need_memory(f"data set {path}: what it unpacks to", size)
-    return size
 
 
 def _file(**given: Any) -> Raw:

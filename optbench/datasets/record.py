@@ -1,12 +1,14 @@
 """The record of a data set, and the preparation of raw examples: split, encode, fill in, scale."""
 
+import gzip
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.contract import names
+from optbench.contract import names, resources
 from optbench.contract.errors import OptbenchError, unknown
 
 # Share of the examples: the usual split
@@ -306,3 +308,15 @@ def file_query(given: Mapping[str, Any], drop: Iterable[str] = (), **more: str) 
     if left_out:
         asked["drop"] = left_out if any("," in name for name in drop) else ",".join(left_out)
     return names.canonical("file", asked)
+
+
+def unpacked_size(path: str, place: Path) -> int:
+    """Return the bytes of a text file, unpacked if it is a .gz file; raise OptbenchError if memory is smaller."""
+    if not place.name.lower().endswith(".gz"):
+        return place.stat().st_size
+    size = 0
+    with gzip.open(place, "rb") as file:
+        while piece := file.read(1 << 20):
+            size += len(piece)
+            resources.need_memory(f"data set {path}: what it unpacks to", size)
+    return size

@@ -15,8 +15,7 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.files import unpacked_size
-from optbench.datasets.record import Raw, file_query, number_of, one_against_rest, split_columns
+from optbench.datasets.record import Raw, file_query, number_of, one_against_rest, split_columns, unpacked_size
 
 MOST_LEVELS = 100
 """Levels of a text, each of which is a feature; beyond, texts are names or numbers of tickets. As many as classes."""
