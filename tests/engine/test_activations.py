@@ -45,18 +45,6 @@ def test_what_is_before_the_activation(activation):
     np.testing.assert_allclose(a, np.maximum(z, 0) if activation == "relu" else 1 / (1 + np.exp(-z)))
 
 
-def test_batches_count_from_one_partition_the_epoch_and_start_anew_after_it(network):
-    examples = network.examples
-    count = -(-examples // 32)
-    drawn = [mini_batch(network, t, 32, seed=2)[0] for t in range(1, 2 * count + 1)]
-    assert [len(x) for x in drawn[:count]] == [32] * (count - 1) + [examples - 32 * (count - 1)]
-    for first in (0, count):
-        epoch = np.concatenate(drawn[first : first + count])
-        np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(network.data[0], axis=0))
-        assert len(epoch) == examples
-    assert not np.array_equal(drawn[0], drawn[count])
-
-
 def test_a_run_saw_the_same_mini_batch(network):
     run = {"lr": 0.3, "batch_size": 16, "seed": 4}
     before = optbench.minimize(network, "gd", steps=7, **run).w

@@ -15,9 +15,6 @@ from optbench.engine.cohort import evaluation_points
 
 DATA = "logistic(data=gaussian(examples=125, features=2, classes=2))"  # 100 of them for training
 
-SMALLER = "logistic(data=gaussian(examples=100, features=2, classes=2))"  # 80 of them
-OTHERS = [(DATA, 32), (DATA, 48), (SMALLER, 32)]
-
 
 def draw(text, batch_size, pieces, seed=0, dtype="float64"):
     one = Batches(problem_of(text), batch_size, seed, dtype)
@@ -56,12 +53,6 @@ def test_batches_do_not_depend_on_the_pieces_they_are_drawn_in(text, batch_size)
             np.testing.assert_array_equal(made, expected)
 
 
-def test_batches_come_from_the_seed():
-    first, again, other = (draw(DATA, 32, [8], seed)[0] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-
-
 @pytest.mark.parametrize("shared_bytes", [0, 1 << 23])
 def test_runs_that_share_their_mini_batches_see_the_same_as_alone(monkeypatch, shared_bytes):
     alone = np.random.default_rng(np.random.SeedSequence((11, 1)))
@@ -72,13 +63,6 @@ def test_runs_that_share_their_mini_batches_see_the_same_as_alone(monkeypatch, s
     for orders in drawn_in_turns(one, other, 0):
         np.testing.assert_array_equal(orders, np.concatenate(epochs))
     assert bool(batches._cache) == bool(shared_bytes)
-
-
-def test_another_number_of_examples_or_batch_size_has_other_mini_batches():
-    orders = [Batches(problem_of(text), size, 3, "float64").draw(1)[0][0] for text, size in OTHERS]
-    for order, (examples, size) in zip(orders, [(100, 32), (100, 48), (80, 32)], strict=True):
-        alone = np.random.default_rng(np.random.SeedSequence((3, 1))).permutation(examples)[:size]
-        np.testing.assert_array_equal(order, alone)
 
 
 @pytest.mark.parametrize("batch_size", [100, 101, 5000])
@@ -136,9 +120,3 @@ def test_points_of_evaluation(text, steps, batch_size):
         assert np.isin(epochs, points).all()
     inner = points[points >= 1]
     assert len(inner) < 2 or (inner[1:] / inner[:-1]).max() <= 2 * steps ** (1 / 5), "a gap among the log-spaced"
-
-
-def test_evaluation_on_data_costs_less_where_steps_are_cheaper():
-    """A step on a small batch costs less than an evaluation on all examples: fewer points, relative to the steps."""
-    counts = [len(evaluation_points(problem_of(DATA), 200, batch_size)) for batch_size in (1, 8, 100)]
-    assert max(counts[:2]) < counts[2]

@@ -15,8 +15,6 @@ from optbench.engine.cpu import cohort as cohort_module
 from optbench.engine.runner import Cancelled
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"
-NOTHING = np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0, np.int64), np.zeros(0)
-"""The data, constants, integers and scratch of a problem that has none."""
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"
 
 
@@ -69,11 +67,6 @@ def test_a_deadline_ends_the_run_where_it_is(text, deadline, ticking):
         expected, found = (each.measures.get(name, each.train) for each in (whole, cut))
         np.testing.assert_array_equal(found[shared], expected[np.isin(whole.points, cut.points)])
     assert np.isfinite(cut.train).all()
-
-
-def test_a_deadline_far_away_changes_nothing(one_by_one):
-    made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3, deadline=1e9)
-    assert [part.steps for part in made.parts] == [300] * 3
 
 
 def test_every_run_has_the_whole_deadline(one_by_one, ticking):
@@ -143,14 +136,3 @@ def test_nothing_is_compiled_twice(own_kernels):
         run(problem, rule, [lane(rule, 0.1)] * 5, steps=3)
     assert len(first.buffer) > 0, "the recorder does not see compilations"
     assert len(second.buffer) == 0
-
-
-def test_what_python_calls_is_compiled_before_a_run_is_timed(own_kernels):
-    """A baseline asks for value and gradient from Python; a driver has their address."""
-    path = own_kernels / "called.py"
-    path.write_text(RULE.format(name="called"))
-    catalogue = loader.load([path])
-    code = cohort_module.compiled(catalogue.problem("parabola"), catalogue.optimizer("lbfgs")[0], 1, "float64")
-    with event.install_recorder("numba:compile") as recorder:
-        code.gradient(np.ones((1, 1)), np.zeros((1, 1)), np.zeros(1), *NOTHING, 0, 1)
-    assert len(recorder.buffer) == 0 and "repeat" in vars(code.gradient)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
+from harness import CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
 from noise_twin import noise
 from schedule_twins import completed_epochs, factors
 from scipy.special import expit
@@ -19,8 +19,6 @@ from optbench.contract.schedules import Schedule
 from optbench.engine import runner as runner_module
 from optbench.engine.batches import Batches, start_point
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.cpu.code import lanes_per_call
-from optbench.engine.rates import Rates
 from optbench.engine.run import run as engine_run
 
 LOGISTIC = "logistic(data=gaussian(examples=150, features=4, classes=2), l2=0.05)"  # 120 training examples
@@ -260,31 +258,6 @@ def test_minimize_refuses_a_bad_schedule():
 def test_metrics_need_an_evaluate_function():
     with pytest.raises(PluginError, match="problem line: metrics .* need an evaluate function"):
         run(line(metrics=("accuracy",)), "gd", [lane("gd", 0.1)], batch_size=10)
-
-
-def test_wide_networks_share_their_mini_batches():
-    """Four lanes gather one together, though they do not fit into the cache; a network's lanes are many, anyway."""
-    rule = CATALOGUE.optimizer("gd")[0]
-    wide, narrow = (problem_of(f"mlp(hidden=({width},))") for width in (4_000, 8))
-    assert lanes_per_call(wide, rule, 64, "float64") == 4 < lanes_per_call(narrow, rule, 64, "float64")
-
-
-def test_the_schedule_that_changes_nothing_is_one_for_all_lanes():
-    """Each lane may have a record of its own, and so many schedules would make chunks of steps as much shorter."""
-    lanes = [lane("gd", 0.1, text) for text in ("constant", "inverse", "constant", "inverse", "constant")]
-    assert lanes[0].schedule is not lanes[2].schedule
-    rates = Rates(lanes, 1, 10)
-    assert [one.name for one in rates.schedules] == ["constant", "inverse", "inverse"]
-    assert rates.schedule_of.tolist() == [0, 1, 0, 2, 0]
-
-
-@pytest.mark.parametrize(("dtype", "vector"), [("float64", 8), ("float32", 16)])
-def test_lanes_of_a_call_fill_whole_vectors(dtype, vector):
-    adam = CATALOGUE.optimizer("adam")[0]
-    for features in (200, 333, 400):
-        problem = problem_of(f"softmax(data=gaussian(examples=50, features={features}, classes=10))")
-        lanes = lanes_per_call(problem, adam, 64, dtype)
-        assert lanes % vector == 0 or lanes < vector
 
 
 @pytest.mark.parametrize("name", ["rosenbrock", "ackley", "saddle", "styblinski_tang"])

@@ -6,7 +6,6 @@ from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
 
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu import code
-from optbench.engine.cpu.duplicates import computed_shares
 from optbench.engine.run import run as engine_run
 
 MLP = "mlp(data=gaussian(examples=150, features=4, classes=3), hidden=(5,))"  # 120 training examples
@@ -52,24 +51,3 @@ def test_the_first_of_equal_lanes_makes_the_steps():
     assert given("adam", [lane("adam", 0.01, "inverse"), lane("adam", 0.01, "sqrt_step")]) == 1
     assert given("adam", [lane("adam", 0.01), lane("adam", 0.01)]) == 10
     assert given("adam", one_rate, batch_size=120) == 3 + 1  # an epoch is a step
-
-
-@pytest.mark.parametrize("batch_size", [32, 120])
-def test_the_share_of_computed_steps_is_known_before(batch_size):
-    lanes = lanes_of("adam", (0.01, 0.1))
-    cohort = Cohort(problem=problem_of(MLP), optimizer=CATALOGUE.optimizer("adam")[0], lanes=lanes, seed=3, steps=10,
-                    batch_size=batch_size, points=[0, 2, 10])  # fmt: skip
-    steps, evaluations = computed_shares(cohort)
-    assert steps == 1 - given("adam", lanes, batch_size=batch_size) / (10 * len(lanes))
-    (outcome,) = engine_run(cohort).parts
-    distinct = [len(set(outcome.train[place, 0].tolist())) for place in range(3)]
-    assert evaluations == pytest.approx(sum(distinct) / (3 * len(lanes)))
-    assert distinct[0] == 1 < distinct[1] < distinct[2] == len(lanes)
-
-
-def test_a_call_takes_lanes_of_one_rate(monkeypatch):
-    """They lie far from each other in a sweep, whose calls hold few lanes. With a clock they stay where they stand."""
-    monkeypatch.setattr(code, "_MAX_LANES", 4)
-    lanes = [lane("gd", lr, text) for text in BY_EPOCH for lr in (0.01, 0.02, 0.05)]
-    assert given("gd", lanes) == 3 * (3 * 4 + 4)
-    assert given("gd", lanes, deadline=60.0) == 3 * 4  # each call has a pair

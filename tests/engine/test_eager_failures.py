@@ -77,51 +77,6 @@ def test_a_point_for_evaluation_that_raises_is_one_lanes(tmp_path):
     assert failures == ("", "torch:Mine: ValueError: no point, asked 1 times", "")
 
 
-@pytest.mark.torch
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["Adam", "AdamW", "SGD", "Adagrad"])
-@pytest.mark.parametrize("problem", ["rosenbrock", "logistic"])  # one block, and a bias besides; both in lanes form
-def test_fused_kernels_stay_in_their_lane(kind, problem):
-    found = {
-        fused: outcome(problem, f"torch:{kind}(fused={fused})", [0.1, 0.01, 0.001], steps=20).w
-        for fused in (True, None)
-    }
-    np.testing.assert_allclose(found[True], found[None], rtol=1e-9, atol=1e-12)
-
-
-CHANCE = """
-import numpy as np
-
-def some():
-    return float(np.random.rand())
-"""
-DRAWS = """
-import torch
-from elsewhere import some
-
-class Noisy(torch.optim.Optimizer):
-    def __init__(self, params, lr):
-        super().__init__(params, dict(lr=lr))
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.sub_(group["lr"] * (p.grad + some()))
-"""
-
-
-@pytest.mark.torch
-@pytest.mark.slow
-def test_what_another_file_draws_is_of_one_lane_too(tmp_path, monkeypatch):
-    (tmp_path / "elsewhere.py").write_text(CHANCE)
-    (file := tmp_path / "draws.py").write_text(DRAWS)
-    monkeypatch.syspath_prepend(tmp_path)
-    both = outcome("rosenbrock", "torch:Noisy", [1e-3, 1e-4], file, steps=5).w
-    alone = outcome("rosenbrock", "torch:Noisy", [1e-4], file, steps=5).w
-    np.testing.assert_array_equal(both[1], alone[0])
-
-
 OPTAX = """
 import jax
 import numpy as np

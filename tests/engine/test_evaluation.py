@@ -1,7 +1,6 @@
 """Loss and metrics on whole data sets: of runs that share a point, of runs that diverged, in pieces of the data."""
 
 import numpy as np
-import pytest
 from harness import evaluate, lane, problem_of, run
 
 from optbench.engine.batches import start_point
@@ -9,47 +8,6 @@ from optbench.engine.cpu.code import ProblemCode
 from optbench.engine.cpu.evaluation import Evaluator
 
 MLP = "mlp(data=gaussian(examples=1500, features=4, classes=3), hidden=(5,))"
-
-
-class Counting(ProblemCode):
-    """A problem's functions; ``runs`` are those of each call of ``evaluate``."""
-
-    def __init__(self, problem, dtype):
-        super().__init__(problem, dtype)
-        self.kernel, self.runs = self.evaluate, []
-        self.evaluate = self._counted
-
-    def _counted(self, w, *rest):
-        self.runs.append(len(w))
-        self.kernel(w, *rest)
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_runs_that_share_a_point_are_evaluated_once(dtype):
-    problem = problem_of(MLP)
-    code = Counting(problem, dtype)
-    evaluator = Evaluator(problem, code, dtype)
-    start = start_point(problem, 0).astype(dtype)
-    same = np.tile(start, (4, 1))
-    values = evaluator.train(same[None])[0]
-    assert set(code.runs) == {1}
-    code.runs.clear()
-    other = same.copy()
-    other[1:3] *= 0.5  # the first and the last are the same still
-    found = evaluator.train(other[None])[0]
-    assert set(code.runs) == {2}
-    np.testing.assert_array_equal(values, np.tile(found[:, :1], 4))
-    np.testing.assert_array_equal(found[:, 3], found[:, 0])
-    assert (found[0, 1:3] != found[0, 0]).all()
-    swapped = start.copy()
-    swapped[:2] = start[1::-1]  # the sum of its bits is the other's
-    assert start[0] != start[1]
-    code.runs.clear()
-    both = evaluator.train(np.array([[swapped, start, swapped]]))[0]
-    assert set(code.runs) == {2}
-    np.testing.assert_array_equal(both[:, 1], values[:, 0])
-    np.testing.assert_array_equal(both[:, 2], both[:, 0])
-    assert both[0, 0] != both[0, 1]
 
 
 def test_pieces_of_the_data_give_the_mean_of_all():

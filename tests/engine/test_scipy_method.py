@@ -153,14 +153,6 @@ def test_a_baseline_is_scipys_method_on_the_full_batch(text, name):
     assert part.steps == 12 and part.points.tolist() == list(range(13)) and np.isnan(part.measures["lr"][0, 0])
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_finds_the_minimum_and_stays_there(name):
-    problem, part = baseline_run(LOGISTIC, name, 400)
-    assert part.train[-1, 0, 0] == pytest.approx(problem.minimum, rel=1e-9)
-    assert part.points[-1] == part.steps == 400
-    np.testing.assert_array_equal(part.train[-2], part.train[-1])
-
-
 def test_a_baseline_in_a_sweep_runs_once_a_seed():
     results = optbench.sweep(
         problems=["rosenbrock"], optimizers=["gd", "lbfgs(memory=[3, 10])", "cg"], batch_sizes=[32, "full"],

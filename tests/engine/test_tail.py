@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from harness import CATALOGUE, lane, problem_of
-from scipy.optimize import minimize
 
 from optbench.engine.cohort import Cohort, evaluation_points, first_of_tail
 from optbench.engine.outcome import log_tail
@@ -76,36 +75,6 @@ def test_so_it_is_of_every_rule_that_reports_another(rule):
     late = [step for step in run(whole).parts[0].points if step > 28]
     losses = [loss_at(weights_after(step, rule, batch_size=8)) for step in late]
     np.testing.assert_allclose(tail_of(whole), np.log(losses).mean(), rtol=1e-11)
-
-
-@pytest.mark.parametrize(("name", "method"), [("lbfgs", "L-BFGS-B"), ("cg", "CG")])
-@pytest.mark.parametrize("steps", [8, 30])
-def test_methods_of_scipy_are_compared_at_the_same_points_by_the_same_formula(name, method, steps):
-    """They report the best point so far; expected values come from a run of SciPy itself on the formula."""
-    baseline, plain = (cohort(LINEAR, (1.0,), steps, rule, 10**6) for rule in (name, "gd"))
-    assert (run(baseline).parts[0].points == run(plain).parts[0].points).all()
-    late, losses = [step for step in baseline.evaluated if step >= first_of_tail(steps)], []
-
-    def kept(w):
-        loss, gradient = loss_and_gradient(w)
-        losses.append(loss)
-        return loss, gradient
-
-    options = {"maxiter": steps, "gtol": 0.0} | ({"ftol": 0.0} if name == "lbfgs" else {})
-    minimize(kept, baseline.start_point(), jac=True, method=method, options=options)
-    best = np.minimum.accumulate(losses)[np.array(late) - 1]
-    assert len(late) == min(5, steps // 5)
-    np.testing.assert_allclose(tail_of(baseline), np.log(best).mean(), rtol=1e-6)
-
-
-def test_five_evaluations_tell_what_those_of_every_step_do():
-    """Beside a network's mini-batches, whose losses are those of the iterates that are stepped, and noisy."""
-    rules, rates = ("gd", "adam", "average(adam)", "lookahead(adam)"), (0.03, 0.1)
-    few, every = (
-        np.concatenate([tail_of(cohort("mlp", rates, 180, rule, 16, points=points)) for rule in rules])
-        for points in (None, "every")
-    )
-    np.testing.assert_allclose(few, every, atol=0.15)
 
 
 def test_it_is_the_mean_of_the_logarithms():

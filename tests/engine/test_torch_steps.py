@@ -1,8 +1,5 @@
 """PyTorch's optimizers as members of a cohort, against PyTorch's own loop written by hand."""
 
-import importlib
-import sys
-
 import numpy as np
 import pytest
 from eager_problems import TARGET, X, learned, one_matrix
@@ -292,33 +289,3 @@ def test_a_class_serves_where_records_do(file):
     record = optbench.torch_optimizer(torch.optim.SGD, "mine", momentum=0.9)
     np.testing.assert_array_equal(ours(record), ours("torch:SGD(momentum=0.9)"))
     assert record.name == "mine"
-
-
-DRAWING = {
-    "plain_a": ("import math\nclass Mine:\n    pass\n", False),
-    "draws_a": ("import random\nclass Mine:\n    pass\n", True),
-    "base_a": ("from draws_a import Mine as Base\nclass Mine(Base):\n    pass\n", True),
-    "helper_a": ("def some():\n    return np.random.rand()\nclass Mine:\n    pass\n", True),
-    "uses_a": ("from helper_a import some\nclass Mine:\n    pass\n", True),
-    "through_a": ("import uses_a as other\nclass Mine:\n    pass\n", True),
-    "late_a": ("class Mine:\n    def step(self):\n        import helper_a\n", True),
-}
-
-
-@pytest.mark.parametrize("name", DRAWING)
-def test_classes_that_may_draw_from_global_generators_are_found(name, tmp_path, monkeypatch):
-    from optbench.engine.eager.torch_update import draws
-
-    for each, (text, _) in DRAWING.items():
-        (tmp_path / f"{each}.py").write_text(text)
-        monkeypatch.delitem(sys.modules, each, raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
-    assert draws(importlib.import_module(name).Mine) is DRAWING[name][1]
-
-
-def test_a_class_without_a_file_may_draw():
-    from optbench.engine.eager.torch_update import draws
-
-    space = {"__name__": "nowhere"}
-    exec("class Mine: pass", space)
-    assert draws(space["Mine"])

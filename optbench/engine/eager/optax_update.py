@@ -41,6 +41,7 @@ class OptaxUpdate(EagerUpdate):
         self._groups: list[_Group] | None = None
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+        """Make a step of every group with a lane that is ``alive``, and set ``alive`` to False for lanes that fail."""
         f, rates = inputs.loss, inputs.lr
         with self._settings():
             if self._groups is None:
@@ -67,6 +68,7 @@ class OptaxUpdate(EagerUpdate):
         return [each for i in range(len(own)) for each in self._step(group.of_lane(i), w, g, f, rates)]
 
     def fail(self, r: int, error: BaseException) -> None:
+        """Record that lane ``r`` has failed with an error, which may hold the whole traceback of a callback."""
         lines = str(error).strip().splitlines()
         if "Traceback (most recent call last)" in str(error):  # of a callback: its message is the last line
             self.failures[r] = f"{self.record.name}: {lines[-1].strip()}"
@@ -194,6 +196,7 @@ def _functions(
         return jnp.concatenate([part.reshape(-1) for part in parts])
 
     def transformation(numbers: Mapping[str, Any]) -> Any:
+        """Return optax' transformation with these numbers and the fixed arguments."""
         rest = {key: value for key, value in numbers.items() if key}
         return optax.with_extra_args_support(target(**{rate: numbers[""]}, **rest, **fixed))
 
@@ -201,6 +204,7 @@ def _functions(
         return transformation(numbers).init(split(w))
 
     def step(w: Any, state: Any, g: Any, f: Any, numbers: Mapping[str, Any]) -> Any:
+        """Return the weights and the state after a step."""
         updates, state = transformation(numbers).update(split(g), state, split(w), value=f)
         return join(optax.apply_updates(split(w), updates)), state
 

@@ -2,14 +2,9 @@
 
 import inspect
 import random
-import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from math import prod
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,6 +40,7 @@ class TorchUpdate(EagerUpdate):
         self._steppers: list[TorchStepper | None] = [None] * len(w)
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+        """Make a step of every lane that is ``alive``, with an instance of its own."""
         f, rates = inputs.loss, inputs.lr
         for r in np.flatnonzero(alive).tolist():
             try:
@@ -68,6 +64,7 @@ class TorchUpdate(EagerUpdate):
             self.making += time.perf_counter() - begin
 
     def points(self) -> dict[int, np.ndarray]:
+        """Return the points that schedule-free optimizers evaluate, by lane."""
         found = {}
         for r, stepper in enumerate(self._steppers):
             if stepper is None or self.failures[r]:
@@ -108,7 +105,8 @@ class TorchStepper:
         self.views = self._split(torch.from_numpy(w))
         self.addresses = [view.data_ptr() for view in self.views]
         self.parameters = [torch.nn.Parameter(view) for view in self.views]
-        self.generators = _Generators(seed, draws(record.target))
+        # PyTorch's own optimizers draw from its own generator; a user's class may draw from all of them.
+        self.generators = _Generators(seed, not record.target.__module__.startswith("torch."))
         with self.generators:
             self.optimizer = record.target(self.parameters, **{record.rate: rate}, **arguments)
             # Schedule-free optimizers have two points, and methods that go from one to the other.
@@ -139,6 +137,7 @@ class TorchStepper:
         self._restore_memory()
 
     def _set_rate(self, rate: float) -> None:
+        """Set the rate of all parameter groups, in place if it is a tensor."""
         for group in self.optimizer.param_groups:
             if torch.is_tensor(group[self.rate_name]):
                 group[self.rate_name].fill_(rate)
@@ -160,6 +159,7 @@ class TorchStepper:
         before, calls = self.w.copy(), 0
 
         def closure() -> torch.Tensor:
+            """Return the loss; raise OptbenchError at a second call, or at other weights."""
             nonlocal calls
             calls += 1
             self._restore_memory()
@@ -213,41 +213,3 @@ class _Generators:
             others, self.others = self.others, (random.getstate(), np.random.get_state())
             random.setstate(others[0])
             np.random.set_state(others[1])
-
-
-_DRAWS = re.compile(r"random|np\.rand|numpy\.rand|^[ \t]+(import|from)\s", re.MULTILINE)
-"""Found in a file that may draw random numbers, or that may load in a function what draws them."""
-_KNOWN = {"torch", "numpy", "builtins", *sys.stdlib_module_names}
-"""Modules that draw where their names are written, or not at all."""
-
-
-@cache
-def draws(target: Callable) -> bool:
-    """Return whether a class may draw from Python's or NumPy's global generators.
-
-    Decided by the text of its file, of its bases' files, and of those whose names these use.
-    """
-    todo = [each.__module__ for each in inspect.getmro(target)] if isinstance(target, type) else [target.__module__]
-    done = set()
-    while todo:
-        name = todo.pop()
-        if name in done or name.partition(".")[0] in _KNOWN - {"__main__"}:
-            continue
-        done.add(name)
-        module = sys.modules.get(name)
-        try:
-            text = Path(str(getattr(module, "__file__", ""))).read_text(errors="replace")
-        except OSError:  # typed in, or compiled
-            return True
-        if _DRAWS.search(text):
-            return True
-        todo += [used for value in list(vars(module).values()) if isinstance(used := _module_name(value), str)]
-    return False
-
-
-def _module_name(value: Any) -> Any:
-    """Return the name of the module that a value is, or is from."""
-    try:
-        return value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-    except Exception:  # a user's object may raise anything
-        return None
