@@ -67,8 +67,8 @@ def trace(
     problem = loader.load_all(plugin).problem(problem)
     sizes = _sizes(problem)
     x, _ = mini_batch(problem, batch, batch_size, seed)
-    _within("layer", layer, 0, len(sizes) - 1)
-    _within("example", example, 1, len(x))
+    arguments.whole("trace: layer", layer, 0, len(sizes) - 1)
+    arguments.whole("trace: example", example, 1, len(x))
     if not isinstance(what, str) or what not in ("a", "z") or (what == "z" and layer == 0):
         raise OptbenchError(f"trace: what={shown(what)} must be 'a', or 'z' for a layer from 1")
     a = x[example - 1, : sizes[0]]  # targets may stand behind the features
@@ -85,14 +85,14 @@ def mini_batch(
     problem: Problem, batch: int, batch_size: int | str = 64, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (X{t}, Y{t}), the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
-    _within("batch", batch, 1, MOST_BATCHES)
+    arguments.whole("trace: batch", batch, 1, MOST_BATCHES)
     rows = mini_batches(problem, batch_size=batch_size, seed=seed, steps=batch)[-1]
     assert problem.data is not None  # mini_batches refuses a problem without
     x, y = (np.asarray(part) for part in problem.data)
     return x[rows], y[rows]
 
 
-def _sizes(problem) -> tuple[int, ...]:
+def _sizes(problem: Problem) -> tuple[int, ...]:
     """Return the number of units of all layers, the input's first."""
     sizes = problem.layout[len(problem.layout) // 2 :]
     blocks = [block for wide, tall in zip(sizes[:-1], sizes[1:], strict=True) for block in ((wide, tall), (tall,))]
@@ -101,24 +101,19 @@ def _sizes(problem) -> tuple[int, ...]:
     return sizes
 
 
-def _activation(problem, layer, z):
+def _activation(problem: Problem, layer: int, z: np.ndarray) -> np.ndarray:
+    """Return the activation of a layer: the probabilities for the last one of a classifier."""
     if layer == len(problem.layout) // 2 and problem.metrics == ("accuracy",):
         share = np.exp(z - z.max())
         return share / share.sum()
     return _APPLY[ACTIVATIONS[problem.layout[layer - 1]]](z)
 
 
-def _weights(problem, w, seed) -> np.ndarray:
-    w = (
-        start_point(problem, seed)
-        if w is None
-        else arguments.reals("trace: w", w, f"({problem.dim},) numbers", problem.dim)
-    )
+def _weights(problem: Problem, w: np.ndarray | None, seed: int) -> np.ndarray:
+    """Return the given weights, or the start point of the seed. Raises OptbenchError for another shape."""
+    if w is None:
+        return start_point(problem, seed)
+    w = arguments.reals("trace: w", w, f"({problem.dim},) numbers", problem.dim)
     if w.shape != (problem.dim,):
         raise OptbenchError(f"trace: w must have the shape ({problem.dim},), got {w.shape}")
     return w
-
-
-def _within(name, value, low, high) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise OptbenchError(f"trace: {name}={shown(value)} must be a whole number from {low} to {high}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName
-from optbench.engine.arrays import StepInputs
+from optbench.engine.arrays import StepInputs, write_hyperparameters
 
 # Numbers of a chunk. Measured on a pinned core, Adam on 2e7 parameters, beside torch's fused one, at most 2^16, 2^18,
 # 2^20, whole: float32 0.88, 0.87, 0.82, 0.76; float64 0.86, 0.84, 0.85, 0.80. Whole, one thread would do it all; a call
@@ -119,6 +119,12 @@ class ChunkedRule:
         for chunk in present:
             chunk.g = None
 
+    def write_hyperparameters(self, values: Mapping[str, float]) -> None:
+        """Write the hyperparameters to their rows of all ``scalars``."""
+        for chunk in self.chunks:
+            with chunk.update.edit("scalars") as scalars:
+                write_hyperparameters(self.record, [values] * chunk.update.runs, scalars)
+
     def reported(self, array: int) -> Any:
         """Return what the rule reports of an array, (runs, numbers): the array itself where that is w."""
         if self.record.report is None or self.clocks[array] == 0 or not self.arrays[array]:
@@ -134,10 +140,6 @@ class ChunkedRule:
 
     def write_inputs(self, inputs: StepInputs) -> None:
         """Write what the rule sees of the next step to the rows of all ``scalars``."""
-        raise NotImplementedError
-
-    def write_hyperparameters(self, values: Mapping[str, float]) -> None:
-        """Write the hyperparameters to their rows of all ``scalars``."""
         raise NotImplementedError
 
     def step_chunks(self, present: Sequence[Chunk]) -> None:

@@ -4,12 +4,13 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import DIVERGENCE_FACTOR, Problem
+from optbench.contract.types import DtypeName
+from optbench.engine.arrays import aligned
 from optbench.engine.outcome import Evaluation, Outcome
 from optbench.engine.rates import Rates
 
@@ -42,7 +43,7 @@ class Clock:
     stop: Callable[[], bool]
     until: float | None = None
 
-    def for_call(self, lanes: int) -> "Clock":
+    def start_call(self, lanes: int) -> "Clock":
         """Return the clock of a call of so many lanes that begins now: each lane has the whole deadline."""
         return self if self.deadline is None else replace(self, until=time.perf_counter() + self.deadline * lanes)
 
@@ -53,7 +54,7 @@ class Clock:
         return self.until is not None and time.perf_counter() > self.until
 
 
-class Lanes(Protocol):
+class Lanes:
     """Some lanes of a cohort with their arrays, on a CPU or on a GPU. A lane that is not ``alive`` no longer changes.
 
     Attributes:
@@ -63,37 +64,44 @@ class Lanes(Protocol):
         numbers_per_step: the random numbers that a step takes.
         max_snapshots: the most points of evaluation in one call of :meth:`advance`.
         reused_steps: run-steps that were copied from a lane with the same settings.
-        failures: (runs,): the reason why a lane could not continue; "" where it could.
+        done: steps made.
     """
 
-    problem: Problem
-    alive: np.ndarray
-    diverged_at: np.ndarray
-    limit: np.ndarray
     numbers_per_step: int
-    max_snapshots: int
-    reused_steps: int
+
+    def __init__(self, problem: Problem, runs: int, dtype: DtypeName):
+        self.problem, self.runs, self.dtype = problem, runs, dtype
+        self.alive, self.diverged_at = np.ones(runs, bool), np.zeros(runs, np.int64)
+        self.limit = aligned(runs, dtype)
+        self.limit[:] = np.inf
+        self.max_snapshots, self.reused_steps, self.done = 1, 0, 0
 
     @property
-    def failures(self) -> tuple[str, ...]: ...
+    def failures(self) -> tuple[str, ...]:
+        """The reason why each lane could not continue; "" for all lanes of compiled kernels, which raise no error."""
+        return ("",) * self.runs
 
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make ``size`` steps after step ``done``; lanes whose loss is over the limit stop before their update.
 
         inner: steps before the last one, fewer than ``max_snapshots``, which the next :meth:`evaluate` includes.
         """
+        raise NotImplementedError
 
     def evaluate(self, has_stepped: bool) -> Evaluation:
         """Evaluate all lanes at the inner points and now; ``has_stepped``: True after a step, which sets f and g."""
+        raise NotImplementedError
 
     def freeze(self, fell: np.ndarray | None = None) -> None:
         """Stop the lanes that are no longer alive, and keep their weights.
 
         fell: (runs,): the index of the point in the last evaluation at which a lane was found diverged; -1 if not.
         """
+        raise NotImplementedError
 
     def weights(self) -> np.ndarray:
         """Return the reported weights, (runs, dim); of stopped lanes those at their stop."""
+        raise NotImplementedError
 
 
 def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
@@ -106,6 +114,7 @@ class Runner:
     """A loop that steps and evaluates some lanes, and collects their evaluations."""
 
     def __init__(self, lanes: Lanes, rates: Rates, dtype: str):
+        """Take the lanes and their learning rates; ``dtype``: the precision of the optimizer."""
         self.lanes, self.rates, self.dtype = lanes, rates, dtype
         self.runs = len(rates.base)
         self._points: list[np.ndarray] = []
@@ -154,11 +163,11 @@ class Runner:
     def _evaluate(self, points: np.ndarray, before: int) -> None:
         """Evaluate at these points, none before step ``before``, keep the results, and stop lanes that diverged."""
         begin, lanes = time.perf_counter(), self.lanes
-        going, alive = self._going(points, before), np.count_nonzero(lanes.alive)
+        going, alive = self._reached(points, before), np.count_nonzero(lanes.alive)
         evaluation = lanes.evaluate(bool(points[0] > 0))
         losses = evaluation.train[:, 0]
         if np.count_nonzero(lanes.alive) < alive:  # a lane has failed in its evaluation
-            going &= self._going(points, before)
+            going &= self._reached(points, before)
         if points[0] == 0:
             if not np.isfinite(losses[0]).all():
                 raise OptbenchError(f"problem {lanes.problem.name}: the loss at the start point is {losses[0, 0]}")
@@ -176,7 +185,7 @@ class Runner:
             self._evaluations.append(evaluation)
         self._evaluation_seconds += time.perf_counter() - begin
 
-    def _going(self, points: np.ndarray, before: int) -> np.ndarray:
+    def _reached(self, points: np.ndarray, before: int) -> np.ndarray:
         """Return which lanes have reached these points, (p, runs), by the losses of their steps."""
         died = self.lanes.diverged_at
         return (self.lanes.alive | (died > before)) & ((died == 0) | (points[:, None] < died))
@@ -189,10 +198,12 @@ class Runner:
         return tuple(of_schedule or of_lane for of_schedule, of_lane in pairs)
 
     def _outcome(self, done: int) -> Outcome:
+        """Return the evaluations as one outcome, NaN from where a lane has diverged."""
         diverged_at, points = self.lanes.diverged_at, np.concatenate(self._points)
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
 
         def joined(parts: list[np.ndarray]) -> np.ndarray:
+            """Return arrays of the evaluations as one array of all points."""
             rows = [part[: len(steps)] for part, steps in zip(parts, self._points, strict=True)]
             array = np.concatenate(rows).astype(float, copy=False)
             if gone.any():

@@ -192,23 +192,17 @@ class _Entry(NamedTuple):
 
     def read(self) -> np.ndarray:
         """Return a copy of the array."""
-        parts = [_on_host(getattr(chunk.update, self.name))[self.index] for chunk in self.chunks]
+        arrays = [getattr(chunk.update, self.name) for chunk in self.chunks]
+        on_host = [array.copy_to_host() if hasattr(array, "copy_to_host") else array for array in arrays]
+        parts = [array[self.index] for array in on_host]
         return parts[0].copy() if self.shape is None else np.concatenate(parts, axis=1).reshape(self.shape)
 
     def write(self, values: np.ndarray) -> None:
         """Set the array to the values of a copy."""
         rows = values if self.shape is None else values.reshape(self.chunks[0].w.shape[0], -1)
         for chunk in self.chunks:
-            place = getattr(chunk.update, self.name)
-            array = _on_host(place)
-            array[self.index] = rows if self.shape is None else rows[:, chunk.first : chunk.last]
-            if array is not place:
-                place.copy_to_device(array)
-
-
-def _on_host(array: Any) -> np.ndarray:
-    """Return an array of the CPU, or a copy of one of a GPU."""
-    return array.copy_to_host() if hasattr(array, "copy_to_host") else array
+            with chunk.update.edit(self.name) as array:
+                array[self.index] = rows if self.shape is None else rows[:, chunk.first : chunk.last]
 
 
 def _entries(stepper: Stepper) -> Iterator[_Entry]:

@@ -67,11 +67,11 @@ def test_without_weights_it_is_the_start_point_of_the_seed(network):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"layer": 5}, "layer=5 must be a whole number from 0 to 4"),
+        ({"layer": 5}, "trace: layer=5 must be at most 4"),
         ({"layer": -1}, "layer=-1"),
         ({"batch": 0}, "batch=0"),
         ({"batch": 1.5}, "batch=1.5"),
-        ({"example": 0}, "example=0 must be a whole number from 1 to 64"),
+        ({"example": 0}, "trace: example=0 must be at least 1"),
         ({"example": 65}, "example=65"),
         ({"what": "x"}, "what='x'"),
         ({"what": "z", "layer": 0}, "for a layer from 1"),

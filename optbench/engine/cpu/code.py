@@ -55,8 +55,9 @@ class ProblemCode:
         self.gradient: Callable
         self.evaluate: Callable | None = None
         if problem.eager:
-            self.gradient = _interpreted_gradient(problem, owner)
-            self.evaluate = _interpreted_evaluate(problem, owner) if problem.evaluate is not None else None
+            self.gradient = _interpreted("value_and_gradient", problem.value_and_gradient, GradientArguments, owner)
+            if problem.evaluate is not None:
+                self.evaluate = _interpreted("evaluate", problem.evaluate, EvaluateArguments, owner)
             return
         # Extending a sweep changes the number of lanes, and must not change the runs: one kernel, in one order.
         strict = problem.form == "lanes" and problem.data is None
@@ -82,6 +83,7 @@ class CohortCode(ProblemCode):
     called_from_python = False  # the loop calls the gradient by its address
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
+        """Compile the kernels for as many lanes a call as ``runs`` lanes are divided into."""
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.checked("dtype", dtype))
         one_lane = problem.form == "lanes" and self.lanes_per_call == 1
         super().__init__(problem, dtype, one_lane)
@@ -96,6 +98,7 @@ class EagerCode(ProblemCode):
     """The functions of a problem and an optimizer of which one is not compiled."""
 
     def __init__(self, problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName):
+        """Compile what can be compiled."""
         super().__init__(problem, dtype)
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "rows" if problem.form == "single" else "lanes"
@@ -108,35 +111,25 @@ def _compile_draws(problem: Problem, dtype: DtypeName) -> None:
         finite_sums.means(dtype)
 
 
-def _interpreted_gradient(problem: Problem, owner: str) -> Callable[..., None]:
-    """Return ``value_and_gradient`` of an eager problem as a kernel in single form; it raises PluginError."""
-    function, fields = problem.value_and_gradient, GradientArguments._fields
-    names = [name for name in arguments(function) if name in fields]
+def _interpreted(key: str, function: Callable, contract: Any, owner: str) -> Callable[..., None]:
+    """Return a function of an eager problem as a kernel in single form; it raises PluginError.
+
+    key: the field of the problem that holds the function.
+    contract: the arguments of the kernel, GradientArguments or EvaluateArguments.
+    """
+    names = [name for name in arguments(function) if name in contract._fields]
 
     def kernel(*given: Any) -> None:
-        a = dict(zip(fields, given, strict=True))
-        for r in range(a["first"], a["last"]):
+        """Call the function for each lane, and keep the value that ``value_and_gradient`` returns."""
+        values = dict(zip(contract._fields, given, strict=True))
+        for r in range(values.get("first", 0), values.get("last", len(values["w"]))):
+            own = {name: values[name][r] for name in ("w", "g", "out") if name in values}
             try:
-                a["f"][r] = function(**{name: a[name] for name in names} | {"w": a["w"][r], "g": a["g"][r]})
+                value = function(**{name: values[name] for name in names} | own)
+                if "f" in values:
+                    values["f"][r] = value
             except (Exception, SystemExit) as error:  # a plug-in may raise anything
-                raise PluginError(f"{owner}: value_and_gradient fails: {in_one_line(error)}") from error
-
-    return kernel
-
-
-def _interpreted_evaluate(problem: Problem, owner: str) -> Callable[..., None]:
-    """Return ``evaluate`` of an eager problem as a kernel in single form; it raises PluginError."""
-    function, fields = problem.evaluate, EvaluateArguments._fields
-    assert function is not None
-    names = [name for name in arguments(function) if name in fields]
-
-    def kernel(*given: Any) -> None:
-        a = dict(zip(fields, given, strict=True))
-        for r in range(len(a["w"])):
-            try:
-                function(**{name: a[name] for name in names} | {"w": a["w"][r], "out": a["out"][r]})
-            except (Exception, SystemExit) as error:
-                raise PluginError(f"{owner}: evaluate fails: {in_one_line(error)}") from error
+                raise PluginError(f"{owner}: {key} fails: {in_one_line(error)}") from error
 
     return kernel
 

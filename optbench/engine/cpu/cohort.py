@@ -45,7 +45,7 @@ def run_cohort(
         parts = _run_lanes(cohort, code, clock, new_lanes)
     else:
         objective = Objective(cohort.problem, cohort.dtype)
-        parts = [_run_baseline(cohort, objective, lane.hyperparameters, clock.for_call(1)) for lane in cohort.lanes]
+        parts = [_run_baseline(cohort, objective, lane.hyperparameters, clock.start_call(1)) for lane in cohort.lanes]
     evaluation_seconds = sum(part.evaluation_seconds for part in parts)
     return CohortOutcome(parts, time.perf_counter() - ready, evaluation_seconds, ready - begin)
 
@@ -64,7 +64,7 @@ def _run_lanes(
         lanes = [cohort.lanes[place] for place in order[first : first + width]]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
         runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype)
-        parts.append(runner.run(cohort.evaluated, clock.for_call(len(lanes))))
+        parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
     return parts if (order == np.arange(count)).all() else [merge_outcomes(parts, order)]
 
 

@@ -15,6 +15,7 @@ from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import Evaluation
 from optbench.engine.rates import Rates
+from optbench.engine.runner import Lanes
 
 _Means = Callable[[np.ndarray], np.ndarray]
 # Bytes of the snapshots of one call: an eighth of a core's L2 cache: 16 points of 50 runs of 20 parameters. Measured:
@@ -61,6 +62,7 @@ class Snapshots:
     """
 
     def __init__(self, inner: Sequence[int], w: np.ndarray, reported: np.ndarray, runs: int):
+        """Make arrays for the inner steps and one more; none if there are no inner steps."""
         points = len(inner) + 1 if inner else 0
         self.inner, self.source = np.array(inner, np.int64), reported
         self.all = np.empty((points, 2 if reported is w else 3, *w.shape), w.dtype)
@@ -72,7 +74,7 @@ class Snapshots:
         self.w[-1], self.reported[-1], self.g[-1], self.f[-1] = w, reported, g, f
 
 
-class CpuLanes:
+class CpuLanes(Lanes):
     """Some lanes of a cohort, as in runner.Lanes; arrays as in DriveArguments.
 
     A lane that diverges is frozen: its weights are kept in ``last_w``. In lanes form, where all lanes step together, it
@@ -83,14 +85,14 @@ class CpuLanes:
         batches: draws mini-batches and noise; batch: where a mini-batch is gathered.
         w_rows, g_rows: w and g in the rule's order, the same memory.
         update: the rule's kernel with its state, or another library's optimizer.
-        done: steps made.
         frozen: (runs,) bool; last_w: (runs, dim), what is reported of frozen lanes.
     """
 
     def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: CohortCode | EagerCode, evaluator: Evaluator):
+        """Make the arrays of the lanes."""
         problem, dtype = cohort.problem, cohort.dtype
-        self.cohort, self.problem, self.code, self.evaluator = cohort, problem, code, evaluator
-        self.runs, self.single, self.done, self.reused_steps = len(lanes), problem.form == "single", 0, 0
+        super().__init__(problem, len(lanes), dtype)
+        self.code, self.evaluator, self.single = code, evaluator, problem.form == "single"
         self.batches = batches.Batches(problem, cohort.batch_size, cohort.seed, dtype, cohort.steps)
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
         self.start = cohort.start_point().astype(dtype)
@@ -99,10 +101,7 @@ class CpuLanes:
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
         self.update: Any = self._new_update(cohort, [lane.hyperparameters for lane in lanes])
-        self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
         self.frozen, self.last_w = np.zeros(self.runs, bool), np.zeros((self.runs, problem.dim), dtype)
-        self.limit = aligned(self.runs, dtype)
-        self.limit[:] = np.inf
         self.arrays = arrays_of(problem, dtype)
         x, _ = self.arrays.train
         size = cohort.batch_size if self.batches.mini else 0
@@ -116,11 +115,6 @@ class CpuLanes:
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """Return the function that changes the weights, with its state for lanes of these hyperparameters."""
         return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters)
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """The reason of failure of each lane: "" for all of them, since kernels raise no error."""
-        return ("",) * self.runs
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """Return the (runs, dim) view of an array of either form."""

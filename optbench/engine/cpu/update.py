@@ -1,9 +1,9 @@
 """A rule's kernel on the CPU with its arrays: for the lanes of a cohort, and for the chunks of a stepper's list."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,9 @@ from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import StepInputs, aligned, block_table, first_scalars, write_hyperparameters
+from optbench.engine.arrays import StepInputs, aligned, block_table, first_scalars
 from optbench.engine.chunks import Chunk, ChunkedRule
 
-_LINE = 16
-"""Numbers of a cache line of float32, where each chunk's slots begin."""
 _ONE_THREAD = 1 << 18
 """Parameters below which one thread makes the step: to wake another takes as long as it would save; an estimate."""
 
@@ -48,6 +46,11 @@ class Update:
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
         self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
         self.powers = np.ones((len(record.powers), runs))
+
+    @contextmanager
+    def edit(self, name: str) -> Iterator[np.ndarray]:
+        """Give one of the arrays, such as "scalars", to be changed."""
+        yield getattr(self, name)
 
     @property
     def memory(self) -> np.ndarray:
@@ -90,32 +93,20 @@ class CpuChunks(ChunkedRule):
         self._partial = partial_update(self.record, self.dtype) if self.has_global_sums else None
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
-        self._join_states()
-
-    def _join_states(self) -> None:
-        """Move the slots of all chunks into one array, whose memory pages can be large; none has been written yet."""
-        sizes = [-(-chunk.update.state.size // _LINE) * _LINE for chunk in self.chunks]
-        memory, first = aligned(sum(sizes), self.dtype), 0
-        for chunk, size in zip(self.chunks, sizes, strict=True):
-            state = chunk.update.state
-            chunk.update.state = memory[first : first + state.size].reshape(state.shape)
-            first += size
 
     def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Update:
+        """Return the rule's kernel with new arrays, compiled for calls from Python."""
         update = Update(self.record, "rows", shapes, self.dtype, values)
         update.kernel.prepared()
         return update
 
     def write_inputs(self, inputs: StepInputs) -> None:
+        """Write what the rule sees of the next step to the rows of all ``scalars``."""
         for chunk in self.chunks:
             inputs.write_rows(chunk.update.scalars)
 
-    def write_hyperparameters(self, values: Mapping[str, float]) -> None:
-        for chunk in self.chunks:
-            update = chunk.update
-            write_hyperparameters(self.record, [values] * update.runs, update.scalars)
-
     def step_chunks(self, present: Sequence[Chunk]) -> None:
+        """Make one step of these chunks; sums over all parameters come first, group by group."""
         if self._partial is None:
             return self._run(present[0].update.kernel, present)
         for rows, kernel in zip(self._partial.groups, self._partial.sums, strict=True):
@@ -128,6 +119,7 @@ class CpuChunks(ChunkedRule):
         self._run(self._partial.apply, present)
 
     def start_at_rest(self, chunk: Chunk, other: Chunk) -> None:
+        """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
         assert self._partial is not None
         shared = len(scalar_rows(self.record))
         other.update.powers[:] = chunk.update.powers
@@ -137,6 +129,7 @@ class CpuChunks(ChunkedRule):
         other.w[:], other.g = before, None
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
+        """Copy powers and scalars to ``other``."""
         other.update.powers[:] = chunk.update.powers
         other.update.scalars[:] = chunk.update.scalars
 
@@ -144,33 +137,16 @@ class CpuChunks(ChunkedRule):
         return np.concatenate(parts, axis=1)
 
     def _run(self, kernel: Callable, chunks: Sequence[Chunk]) -> None:
-        """Call the kernel on each chunk, on several threads where that pays."""
-        threads, work = min(self.threads, len(chunks)), iter(chunks)
-        if threads == 1 or sum(chunk.last - chunk.first for chunk in chunks) < _ONE_THREAD:
-            return _run_all(kernel, work)
+        """Call the kernel on each chunk, on several threads if that pays."""
+
+        def step(chunk: Chunk) -> None:
+            """Call the kernel on a chunk."""
+            kernel(chunk.w, chunk.g, *chunk.update.arrays, chunk.clock, 0, chunk.update.runs)
+
+        if min(self.threads, len(chunks)) == 1 or sum(chunk.last - chunk.first for chunk in chunks) < _ONE_THREAD:
+            for chunk in chunks:
+                step(chunk)
+            return
         if self._pool is None or self._process != os.getpid():  # a forked process has none of the threads
-            self._pool, self._process = ThreadPoolExecutor(self.threads - 1, "stepper"), os.getpid()
-        shared = _Shared(work)
-        others = [self._pool.submit(_run_all, kernel, shared) for _ in range(threads - 1)]
-        try:
-            _run_all(kernel, shared)
-        finally:
-            for other in others:
-                other.result()
-
-
-def _run_all(kernel: Callable, chunks: Iterator[Chunk]) -> None:
-    for chunk in chunks:
-        update = chunk.update
-        kernel(chunk.w, chunk.g, *update.arrays, chunk.clock, 0, update.runs)
-
-
-class _Shared(Iterator[Chunk]):
-    """An iterator that several threads may use."""
-
-    def __init__(self, chunks: Iterator[Chunk]):
-        self._chunks, self._lock = chunks, threading.Lock()
-
-    def __next__(self) -> Chunk:
-        with self._lock:
-            return next(self._chunks)
+            self._pool, self._process = ThreadPoolExecutor(self.threads, "stepper"), os.getpid()
+        list(self._pool.map(step, chunks))

@@ -24,7 +24,7 @@ from optbench.engine.arrays import arrays_of, block_table, first_scalars, scratc
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Evaluation, Outcome
 from optbench.engine.rates import Rates
-from optbench.engine.runner import Clock, Runner
+from optbench.engine.runner import Clock, Lanes, Runner
 
 _SHARE = 0.4
 """The share of the GPU's free memory that lanes may fill: a sweep has two calls under way; an estimate."""
@@ -100,7 +100,7 @@ def run_cohorts(
         for call in calls:
             engine = GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
-            outcome = Runner(engine, rates, dtype).run(first.evaluated, clock.for_call(len(rates.base)))
+            outcome = Runner(engine, rates, dtype).run(first.evaluated, clock.start_call(len(rates.base)))
             at = 0
             for m, lanes in call:
                 parts[m].append(outcome.of_lanes(at, at + len(lanes)))
@@ -137,7 +137,7 @@ def _calls(cohorts: Sequence[Cohort], most: float) -> list[list[tuple[int, Seque
     return calls
 
 
-class GpuLanes:
+class GpuLanes(Lanes):
     """Some lanes of cohorts that differ by seed, start and lanes, as in runner.Lanes. Arrays as in StepsArguments.
 
     Attributes:
@@ -147,19 +147,16 @@ class GpuLanes:
     """
 
     def __init__(self, members: Sequence[tuple[Cohort, Sequence[Lane]]], code: Any):
-        first = members[0][0]
+        """Put the arrays of the lanes on the card."""
+        first, lanes = members[0][0], [lane for _, part in members for lane in part]
         problem, optimizer, batch_size, dtype = first.problem, first.rule, first.batch_size, first.dtype
-        self.problem, self.optimizer, self.code, self.dtype = problem, optimizer, code, dtype
-        self.done, self.batch_size, self.max_snapshots, self.reused_steps = 0, batch_size, 1, 0
+        super().__init__(problem, len(lanes), dtype)
+        self.optimizer, self.code, self.batch_size, dim = optimizer, code, batch_size, problem.dim
         self.stream = cuda.stream()
-        lanes = [lane for _, part in members for lane in part]
-        self.runs, dim = len(lanes), problem.dim
         self.member = np.repeat(np.arange(len(members), dtype=np.int32), [len(part) for _, part in members])
         self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps) for cohort, _ in members]
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
-        self.alive, self.diverged_at = np.ones(self.runs, bool), np.zeros(self.runs, np.int64)
-        self.limit, self.unmoved = np.full(self.runs, np.inf, dtype), np.zeros(self.runs, bool)
-
+        self.unmoved = np.zeros(self.runs, bool)
         table, _, _ = block_table(optimizer, problem.blocks)
         scalars = first_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
@@ -174,11 +171,6 @@ class GpuLanes:
         self.work = self._zeros(code.scratch, self.runs)
         numbers = max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
         self.numbers_per_step = len(members) * numbers
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """The reason of failure of each lane: "" for all of them, since a kernel raises no error."""
-        return ("",) * self.runs
 
     def _put(self, array: np.ndarray):
         return put(array, self.stream)

@@ -10,7 +10,7 @@ from optbench.compiler.cuda_updates import across
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.optimizers import STEP_INPUTS, Optimizer
 from optbench.contract.types import DtypeName
-from optbench.engine.arrays import StepInputs, write_hyperparameters
+from optbench.engine.arrays import StepInputs
 from optbench.engine.chunks import Chunk, ChunkedRule
 from optbench.engine.cuda.update import Update
 from optbench.engine.parameter_arrays import ArrayList, OneArray, check_dense, check_dtype, check_list, detached
@@ -45,6 +45,7 @@ class GpuArray(OneArray):
     """One array on a GPU, (dim,) or (runs, dim)."""
 
     def row(self, array: Any) -> Any:
+        """Return the array as (runs, dim). Raises OptbenchError."""
         view = gpu_view("stepper: w and g", array)
         if len(view.shape) not in (1, 2) or 0 in tuple(view.shape):
             raise OptbenchError("stepper: w and g must be (dim,) or (runs, dim), or lists of arrays")
@@ -65,6 +66,7 @@ class GpuList(ArrayList):
         return True
 
     def row(self, array: Any) -> Any:
+        """Return (1, numbers): the array's memory."""
         size = int(np.prod(tuple(array.shape)))
         # An empty array has no view on a GPU, and no kernel is called on it.
         return array.reshape(1, size) if size else np.empty((1, 0), array.dtype)
@@ -75,6 +77,7 @@ class GpuList(ArrayList):
         return first, first + array.nbytes
 
     def address(self, array: Any) -> int:
+        """Return the array's address on the card."""
         interface = getattr(array, "__cuda_array_interface__", None)
         return interface["data"][0] if interface else array.ctypes.data  # in the simulator they are NumPy's
 
@@ -86,11 +89,13 @@ class GpuList(ArrayList):
         return gpu_view(name, x)
 
     def copy(self, array: Any) -> Any:
+        """Return another array of the same numbers, on the card."""
         copy = cuda.device_array(tuple(array.shape), array.dtype)
         copy.copy_to_device(array)
         return copy
 
     def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
+        """Return a row as a new array of x's kind: a tensor if it is one."""
         if hasattr(x, "detach") and hasattr(x, "clone"):
             x = x.detach().clone()
             gpu_view("", x).reshape(*row.shape).copy_to_device(row)
@@ -122,19 +127,15 @@ class CudaChunks(ChunkedRule):
         return Update(self.record, "rows", shapes, self.dtype, values)
 
     def write_inputs(self, inputs: StepInputs) -> None:
+        """Write what the rule sees of the next step to the rows of all ``scalars``, without waiting for the card."""
         for chunk in self.chunks:
             rows = np.empty((len(STEP_INPUTS), chunk.update.runs), self.dtype)
             inputs.write_rows(rows)
             for row, values in enumerate(rows):
                 chunk.update.scalars[row] = put(values)
 
-    def write_hyperparameters(self, values: Mapping[str, float]) -> None:
-        for chunk in self.chunks:
-            scalars = chunk.update.scalars.copy_to_host()
-            write_hyperparameters(self.record, [values] * chunk.update.runs, scalars)
-            chunk.update.scalars.copy_to_device(scalars)
-
     def step_chunks(self, present: Sequence[Chunk]) -> None:
+        """Make one step of these chunks; sums over all parameters come first, group by group."""
         if not self.has_global_sums:
             for chunk in present:
                 chunk.update(chunk.w, chunk.g, chunk.clock)
@@ -154,16 +155,19 @@ class CudaChunks(ChunkedRule):
             chunk.update.apply(chunk.w, chunk.g, chunk.clock)
 
     def start_at_rest(self, chunk: Chunk, other: Chunk) -> None:
+        """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
         self.copy_shared(chunk, other)
         before = self.concatenate([other.w])
         other.update.apply(other.w, put(np.zeros(other.w.shape, self.dtype)), chunk.clock)
         other.w.copy_to_device(before)
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
+        """Copy powers and scalars to ``other``, on the card."""
         other.update.scalars.copy_to_device(chunk.update.scalars)
         other.update.powers.copy_to_device(chunk.update.powers)
 
     def concatenate(self, parts: list[Any]) -> Any:
+        """Return a copy of the only part: arrays are whole on a GPU."""
         (part,) = parts
         copy = cuda.device_array(tuple(part.shape), self.dtype)
         copy.copy_to_device(part)

@@ -1,6 +1,7 @@
 """A rule's kernels on a GPU with its arrays for some runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,14 @@ class Update:
             self.grid, self.shared_grid = (wide, min(down, DOWN), few), (wide, min(down, SHARES // high), few)
             self.used = self.shared_grid[1] * high
         self.runs = runs
+
+    @contextmanager
+    def edit(self, name: str) -> Iterator[np.ndarray]:
+        """Give a copy of one of the arrays, such as "scalars", to be changed, and put it back on the card."""
+        array = getattr(self, name)
+        copy = array.copy_to_host()
+        yield copy
+        array.copy_to_device(copy)
 
     def __call__(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
         """Make step ``t`` (from 1) of every run; the rows of ``scalars`` are written, and w and g are on the card."""
