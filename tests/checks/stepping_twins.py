@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from optbench.checks.against.implementations import Implementation
+from optbench.checks.against.rollouts import Implementation
 
 
 @dataclass

@@ -11,11 +11,12 @@ from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.checks.against.findings import Finding, find_differences
 from optbench.checks.against.fixes import match_names, search_values, try_fixes
-from optbench.checks.against.implementations import Implementation, from_record
 from optbench.checks.against.measurements import is_coarse, measure_both
 from optbench.checks.against.rollouts import (
     Comparison,
     GradientStream,
+    Implementation,
+    RecordStepper,
     compare,
     digits,
     distance,
@@ -140,7 +141,8 @@ def implementation(text: str | AnyOptimizer, catalogue: Catalogue) -> Implementa
     record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
         raise OptbenchError(f"{record.name} is a method of SciPy, which takes no gradient and rate step by step")
-    return from_record(record, values, text if isinstance(text, str) else record.name)
+    name, reports = text if isinstance(text, str) else record.name, getattr(record, "report", None)
+    return Implementation(name, values, lambda shapes, chosen: RecordStepper(record, shapes, chosen), reports)
 
 
 def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tolerance: float) -> Agreement:

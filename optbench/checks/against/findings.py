@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.checks.against.measurements import EPS_STEPS, Decay, Measurement, UpdateForm, correction
+from optbench.checks.against.measurements import EPS_STEPS, Measurement, correction
 
 # Relative difference: measured numbers are exact to 1e-7 where eps is 1e-3, and conventions differ by more
 CLOSE = 1e-5
@@ -30,31 +30,30 @@ class Finding:
 
 def find_differences(a: Measurement, b: Measurement) -> list[Finding]:
     """Return the conventions in which two optimizers differ; empty if none was found."""
-    found = _sign(a, b)
+    found = _compare_signs(a, b)
     if found:
         b = replace(b, weights=-b.weights)
-    if kind := _kind(a, b):
-        return [*found, *kind]
+    if kinds := _compare_kinds(a, b):
+        return [*found, *kinds]
     if a.form and b.form:
-        found += _momentum(a, b, a.form, b.form) + _corrections(a, b, a.form, b.form) + _rate(a, b, a.form, b.form)
+        found += _compare_momentum(a, b) + _compare_corrections(a, b) + _compare_rates(a, b)
     elif a.linear and b.linear:
-        found += _rate_of_unusual_steps(a, b)
-    found += _squares(a, b)
+        found += _compare_unusual_steps(a, b)
+    found += _compare_squares(a, b)
     if _same(a.drift, b.drift, atol=1e-8):
-        found += _eps(a, b)
+        found += _compare_eps(a, b)
     else:
         moves, rests = (a, b) if abs(a.drift) > abs(b.drift) else (b, a)
         text = f"{moves.name} moves where weight and gradient are 0, {moves.drift:.4g} times the rate: "
         found.append(Finding("initial state", f"{text}its state begins elsewhere than that of {rests.name}"))
-    found += _decay(a, b)
+    found += _compare_decay(a, b)
     found += _only_one(
         "rate in the state", a, b, lambda each: each.rate_in_state,
         "{has} keeps the rate inside its state, where earlier rates count on; {lacks} multiplies at the end",
     )  # fmt: skip
     if a.depends_on != b.depends_on:
         words = {"": "each weight by itself", "block": "a parameter block as a whole", "all": "all weights as a whole"}
-        text = f"{a.name} sees {words[a.depends_on]}, {b.name} {words[b.depends_on]}"
-        found.append(Finding("by block", text))
+        found += [Finding("by block", f"{a.name} sees {words[a.depends_on]}, {b.name} {words[b.depends_on]}")]
     return found
 
 
@@ -63,26 +62,28 @@ def _same(x: Any, y: Any, rtol: float = CLOSE, atol: float = 0.0) -> bool:
     return bool(np.allclose(x, y, rtol=rtol, atol=atol))
 
 
-def _only_one(name: str, a: Measurement, b: Measurement, has: Callable[[Measurement], Any], text: str) -> list[Finding]:
+def _only_one(
+    name: str, a: Measurement, b: Measurement, has: Callable[[Measurement], Any], text: str,
+    fix: dict[str, float] | None = None,
+) -> list[Finding]:  # fmt: skip
     """Return a finding if exactly one has a feature; the text names the optimizers as {has} and {lacks}."""
     if bool(has(a)) == bool(has(b)):
         return []
     one, other = (a, b) if has(a) else (b, a)
-    return [Finding(name, text.format(has=one.name, lacks=other.name))]
+    return [Finding(name, text.format(has=one.name, lacks=other.name), fix or {})]
 
 
-def _sign(a: Measurement, b: Measurement) -> list[Finding]:
+def _compare_signs(a: Measurement, b: Measurement) -> list[Finding]:
     """Return a finding if one optimizer ascends and the other descends."""
     with np.errstate(all="ignore"):
         up = [float(np.sign(np.nan_to_num(each.weights[-1].sum()))) for each in (a, b)]
     if up[0] * up[1] >= 0:
         return []
-    climbs = (a if up[0] < 0 else b).name
-    text = f"{climbs} climbs: its steps go along the gradient, the other's against it"
+    text = f"{(a if up[0] < 0 else b).name} climbs: its steps go along the gradient, the other's against it"
     return [Finding("sign", text, {"rate": -1.0})]
 
 
-def _kind(a: Measurement, b: Measurement) -> list[Finding]:
+def _compare_kinds(a: Measurement, b: Measurement) -> list[Finding]:
     """Return a finding if the steps of one grow with the gradient, and those of the other less or not at all."""
     if round(a.degree) == round(b.degree):
         if round(a.first_degree) == round(b.first_degree):
@@ -97,73 +98,72 @@ def _kind(a: Measurement, b: Measurement) -> list[Finding]:
     return [Finding("kind", text)]
 
 
-def _momentum(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+_LOOKS_AHEAD = "{has} looks ahead (Nesterov), {lacks} does not"
+
+
+def _compare_momentum(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare momentum: its factor, the weight of the first gradient, and Nesterov's look-ahead."""
-    if bool(one.beta1) != bool(other.beta1):
-        has, lacks = (a.name, b.name) if one.beta1 else (b.name, a.name)
-        text = f"{has} has momentum ({max(one.beta1, other.beta1):.6g}), {lacks} has none"
-        return [Finding("momentum", text, {"beta1": one.beta1})]
-    found = []
+    one, other = a.form, b.form
+    text = f"{{has}} has momentum ({max(one.beta1, other.beta1):.6g}), {{lacks}} has none"
+    if found := _only_one("momentum", a, b, lambda each: each.form.beta1, text, {"beta1": one.beta1}):
+        return found
     if not _same(1 - one.beta1, 1 - other.beta1):
         text = f"beta1 is {one.beta1:.6g} in {a.name} and {other.beta1:.6g} in {b.name}"
-        found.append(Finding("beta1", text, {"beta1": one.beta1}))
+        found = [Finding("beta1", text, {"beta1": one.beta1})]
     if not _same(one.first, other.first):
         (full, first), (_, second) = sorted([(one.first, a.name), (other.first, b.name)], reverse=True)
         text = (
             f"at the first step {first} takes the gradient as it is (m = g), {second} as at all others "
             f"({1 / full:.4g} of it): dampening {1 - 1 / full:.4g} from the second step on"
         )
-        found.append(Finding("first step", text))
-    if one.looks_ahead != other.looks_ahead:
-        return [*found, _nesterov(*((a, b) if one.looks_ahead else (b, a)))]
+        found += [Finding("first step", text)]
+    if ahead := _only_one("Nesterov", a, b, lambda each: each.form.looks_ahead, _LOOKS_AHEAD):
+        return [*found, *ahead]
     if not found and not _same(one.ahead, other.ahead, atol=1e-8):
-        found.append(Finding("Nesterov", "both look ahead, by other amounts"))
+        return [Finding("Nesterov", "both look ahead, by other amounts")]
     return found
 
 
-def _nesterov(has: Measurement, lacks: Measurement) -> Finding:
-    return Finding("Nesterov", f"{has.name} looks ahead (Nesterov), {lacks.name} does not")
-
-
-def _corrections(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+def _compare_corrections(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the bias corrections, and the step number from which they count."""
     found = []
-    for average, beta, first, second in (
-        ("the average of gradients", "beta1", one.corrects_mean, other.corrects_mean),
-        ("the average of squares", "beta2", one.corrects_squares, other.corrects_squares),
+    for average, beta, attribute in (
+        ("the average of gradients", "beta1", "corrects_mean"),
+        ("the average of squares", "beta2", "corrects_squares"),
     ):
-        if first is not None and second is not None and first != second:
-            has, lacks = (a.name, b.name) if first else (b.name, a.name)
-            found.append(Finding("bias correction", f"{lacks} does not divide {average} by 1 - {beta}^t, {has} does"))
-    if not found and one.offset != other.offset:
-        text = f"their corrections count steps from another number: t is {abs(one.offset - other.offset)} "
-        text += f"{'more' if other.offset > one.offset else 'less'} in {b.name} than in {a.name}"
-        found.append(Finding("step count", text))
+        if None not in (getattr(a.form, attribute), getattr(b.form, attribute)):
+            text = f"{{lacks}} does not divide {average} by 1 - {beta}^t, {{has}} does"
+            found += _only_one("bias correction", a, b, lambda each, of=attribute: getattr(each.form, of), text)
+    later = b.form.offset - a.form.offset
+    if not found and later:
+        text = f"their corrections count steps from another number: t is {abs(later)} "
+        found = [Finding("step count", f"{text}{'more' if later > 0 else 'less'} in {b.name} than in {a.name}")]
     return found
 
 
-def _rate(a: Measurement, b: Measurement, one: UpdateForm, other: UpdateForm) -> list[Finding]:
+def _compare_rates(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the lengths of steps, and name the formula of their ratio, such as 1 / (1 - beta1), if it is one."""
-    factor = other.gain / one.gain
-    if (found := _order_of_decay(factor, a, b)) is not None:
+    factor = b.form.gain / a.form.gain
+    if (found := _explain_by_decay(factor, a, b)) is not None:
         return found
-    if _same(factor, 1) or _same(one.scale, other.scale):
+    if _same(factor, 1) or _same(a.form.scale, b.form.scale):
         return []
-    formulas = {"1 / (1 - beta1)": 1 / (1 - one.beta1), "1 - beta1": 1 - one.beta1} if one.beta1 else {}
+    beta1 = a.form.beta1
+    formulas = {"1 / (1 - beta1)": 1 / (1 - beta1), "1 - beta1": 1 - beta1} if beta1 else {}
     if a.beta2 is not None and 0 < a.beta2 < 1:
         root = float(np.sqrt(1 - a.beta2))
         formulas |= {"1 / sqrt(1 - beta2)": 1 / root, "sqrt(1 - beta2)": root}
     formula = next((f", which is {text}" for text, value in formulas.items() if _same(value, factor)), "")
-    return [_longer(factor, formula, b)]
+    return [_longer_steps(factor, formula, b)]
 
 
-def _longer(factor: float, formula: str, b: Measurement) -> Finding:
+def _longer_steps(factor: float, formula: str, b: Measurement) -> Finding:
     """Return the finding that the steps of b are ``factor`` times as long; formula: its words, or ""."""
     text = f"the steps of {b.name} are {factor:.6g} times as long{formula}: give it {1 / factor:.6g} times the rate"
     return Finding("rate", text, {"rate": 1 / factor})
 
 
-def _order_of_decay(factor: float, a: Measurement, b: Measurement) -> list[Finding] | None:
+def _explain_by_decay(factor: float, a: Measurement, b: Measurement) -> list[Finding] | None:
     """Explain a factor between steps by a weight decay after the step, which shortens it; None if it does not fit."""
     one, other = a.decay, b.decay
     if "coupled" in (one.kind, other.kind):
@@ -179,7 +179,7 @@ def _order_of_decay(factor: float, a: Measurement, b: Measurement) -> list[Findi
     return None
 
 
-def _rate_of_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
+def _compare_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the lengths of steps that have no usual form: one may be a multiple of the other."""
     one, other = a.weights, b.weights
     lower = np.tril_indices(len(one))
@@ -189,11 +189,13 @@ def _rate_of_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
     ahead = (np.diag(ratio) / ratio[:, 0])[2:]
     earlier_alike = all(_same(ratio[t, :t] / ratio[t, 0], 1, atol=1e-8) for t in range(2, len(one)))
     if earlier_alike and (np.all(ahead > 1.01) or np.all(ahead < 0.99)):
-        return [_nesterov(*((b, a) if ahead[0] > 1 else (a, b)))]
+        return _only_one("Nesterov", a, b, lambda each: (each is b) == (ahead[0] > 1), _LOOKS_AHEAD)
     factor = float(ratio[0, 0])
     if _same(ratio[lower], factor, atol=1e-8):
-        found = _order_of_decay(factor, a, b)
-        return found if found is not None else [] if _same(ratio[lower], 1, atol=1e-8) else [_longer(factor, "", b)]
+        found = _explain_by_decay(factor, a, b)
+        if found is not None or _same(ratio[lower], 1, atol=1e-8):
+            return found or []
+        return [_longer_steps(factor, "", b)]
     if _same(ratio[lower], (ratio[:, :1] * np.tri(len(one)))[lower], atol=1e-8):
         factors = ", ".join(f"{value:.4g}" for value in ratio[:4, 0])
         text = f"the steps of {b.name} are {factors}, ... times as long: a factor that depends on the step alone"
@@ -201,7 +203,7 @@ def _rate_of_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
     return []
 
 
-def _squares(a: Measurement, b: Measurement) -> list[Finding]:
+def _compare_squares(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the averages of squared gradients: beta2, and whether the largest one is kept (AMSGrad)."""
     if a.beta2 is None or b.beta2 is None:
         return []
@@ -220,26 +222,25 @@ def _squares(a: Measurement, b: Measurement) -> list[Finding]:
     return [Finding("beta2", f"beta2 is {one} in {a.name} and {other} in {b.name}", {"beta2": a.beta2})]
 
 
-def _eps(a: Measurement, b: Measurement) -> list[Finding]:
+def _compare_eps(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the value of eps and its place in the formula."""
-    if round(a.degree) != 0 or not (a.linear and b.linear):
-        return []
-    if _same(a.eps, b.eps) and a.eps_place == b.eps_place:
+    same_place = a.eps_place == b.eps_place
+    if round(a.degree) != 0 or not (a.linear and b.linear) or (_same(a.eps, b.eps) and same_place):
         return []
     if not a.eps[0] or not b.eps[0]:
         has, lacks = (a, b) if a.eps[0] else (b, a)
-        text = f"{has.name} has an eps of {_eps_value(has):.4g} {has.eps_place}, {lacks.name} has none"
+        text = f"{has.name} has an eps of {has.eps_value:.4g} {has.eps_place}, {lacks.name} has none"
         return [Finding("eps", text, {"eps": 0.0} if has is b else {})]
-    values = f"{_eps_value(a):.4g} and {_eps_value(b):.4g}"
-    if a.eps_place != b.eps_place:
-        text = f"eps stands {a.eps_place} in {a.name}, {b.eps_place} in {b.name}: {values}; steps differ where "
-        return [Finding("eps", f"{text}gradients are of the size {max(a.eps[0], b.eps[0]):.2g} or less")]
+    if not same_place:
+        text = f"eps stands {a.eps_place} in {a.name}, {b.eps_place} in {b.name}: {a.eps_value:.4g} and "
+        text += f"{b.eps_value:.4g}; steps differ where gradients are of the size {max(a.eps[0], b.eps[0]):.2g} or less"
+        return [Finding("eps", text)]
     ratio = b.eps_written / a.eps_written
     if _same(ratio, 1, atol=1e-8):
         return []
     if _same(ratio, ratio[-1], atol=1e-8):
-        text = f"eps is {_eps_value(a):.4g} in {a.name} and {_eps_value(b):.4g} in {b.name}, {a.eps_place} both"
-        return [Finding("eps", text, {"eps": _eps_value(a)})]
+        text = f"eps is {a.eps_value:.4g} in {a.name} and {b.eps_value:.4g} in {b.name}, {a.eps_place} both"
+        return [Finding("eps", text, {"eps": a.eps_value})]
     root = np.sqrt(correction(a.beta2 or 0.0, np.array(EPS_STEPS)))
     for scaled, factor in ((b, 1 / root), (a, root)):
         if _same(ratio / factor, (ratio / factor)[-1], atol=1e-8):
@@ -248,29 +249,25 @@ def _eps(a: Measurement, b: Measurement) -> list[Finding]:
     return [Finding("eps", "the eps of the two change with the step in different ways")]
 
 
-def _eps_value(measured: Measurement) -> float:
-    size = float(measured.eps_written[-1])
-    return size**2 if measured.eps_place == "inside the root" else size
-
-
 _DECAYS = {"coupled": "added to the gradient", "decoupled": "beside the step", "either": "of the weights"}
 
 
-def _decay(a: Measurement, b: Measurement) -> list[Finding]:
+def _compare_decay(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the weight decay: coupled or decoupled, multiplied by the rate or not, and its value."""
     one, other = a.decay, b.decay
+    kinds = {one.kind, other.kind}
     if found := _only_one(
         "trust ratio", a, b, lambda each: each.decay.kind == "scale",
         "the step of {has} depends on the size of the weights, that of {lacks} does not",
     ):  # fmt: skip
         return found
-    if one.kind == other.kind == "none":
+    if kinds == {"none"}:
         return []
-    if "none" in (one.kind, other.kind):
-        has, lacks = (a, b) if other.kind == "none" else (b, a)
-        text = f"{has.name} has a weight decay of {has.decay.value:.6g} ({_DECAYS[has.decay.kind]})"
-        return [Finding("weight decay", f"{text}, {lacks.name} has none", {"weight_decay": one.value})]
-    if one.kind != other.kind and "either" not in (one.kind, other.kind):
+    if "none" in kinds:
+        has = one if other.kind == "none" else other
+        text = f"{{has}} has a weight decay of {has.value:.6g} ({_DECAYS[has.kind]}), {{lacks}} has none"
+        return _only_one("weight decay", a, b, lambda each: each.decay is has, text, {"weight_decay": one.value})
+    if len(kinds) == 2 and "either" not in kinds:
         return _only_one(
             "weight decay", a, b, lambda each: each.decay.kind == "coupled",
             "weight decay is coupled in {has} (in the gradient, which the state sees), decoupled in {lacks}",
@@ -280,12 +277,7 @@ def _decay(a: Measurement, b: Measurement) -> list[Finding]:
         "weight decay is multiplied by the rate in {has}, not in {lacks}",
     ):  # fmt: skip
         return found
-    if _same(one.value, other.value) or (_is_uncoupled(one, other) and _same(one.shrinks, other.shrinks)):
+    if _same(one.value, other.value) or ("coupled" not in kinds and _same(one.shrinks, other.shrinks)):
         return []
     text = f"the weight decay is {one.value:.6g} in {a.name} and {other.value:.6g} in {b.name}"
     return [Finding("weight decay", text, {"weight_decay": one.value})]
-
-
-def _is_uncoupled(one: Decay, other: Decay) -> bool:
-    """Return True if the decay stands beside the step in both, or no state can tell."""
-    return "coupled" not in (one.kind, other.kind)

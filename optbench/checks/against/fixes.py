@@ -1,13 +1,13 @@
 """Find the rate, or the values of hyperparameters, with which one optimizer equals another; each is tried."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from optbench.checks.against.findings import Finding
-from optbench.checks.against.implementations import Implementation
-from optbench.checks.against.rollouts import RATE, GradientStream, compare, digits, distance, rollout
+from optbench.checks.against.rollouts import RATE, GradientStream, Implementation, compare, digits, distance, rollout
 from optbench.contract.errors import OptbenchError
 
 _ALIASES = {
@@ -63,7 +63,7 @@ def try_fixes(
             return ""
         candidates = (a.hyperparameters[own] if own else measured, float(f"{measured:.3g}"))
         values[name] = next((each for each in candidates if np.isclose(each, measured, rtol=1e-4, atol=0)), measured)
-    changed = b.with_values(**values).at_rate(float(f"{factor:.9g}"))
+    changed = replace(b.with_values(**values), rate_factor=float(f"{factor:.9g}"))
     return _result(b.name, values, factor, _largest_difference(a, changed, streams, tolerance), tolerance)
 
 

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from optbench.checks.against.implementations import Implementation
+from optbench.checks.against.rollouts import Implementation
 from optbench.contract.errors import OptbenchError
 
 STEPS = 12
@@ -128,6 +128,12 @@ class Measurement:
         if form.corrects_squares:
             factor = factor / np.sqrt(correction(self.beta2, t + form.offset))
         return self.eps * factor
+
+    @property
+    def eps_value(self) -> float:
+        """The value of eps in the formula, at the last of EPS_STEPS: a square where it stands inside the root."""
+        size = float(self.eps_written[-1])
+        return size**2 if self.eps_place == "inside the root" else size
 
     @property
     def keeps_largest_square(self) -> bool:

@@ -1,19 +1,25 @@
-"""Rollouts of two optimizers on the same gradients, and their distance.
+"""Optimizers as black boxes, their rollouts on the same gradients, and the distance of two rollouts.
 
 A gradient stream is a problem, or a sequence of gradients that is made to distinguish conventions.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from optbench.catalogue.loader import Catalogue
-from optbench.checks.against.implementations import Implementation, Shapes
+from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.contract.optimizers import Optimizer
+from optbench.engine.arrays import StepInputs, aligned
 from optbench.engine.cpu.objective import Objective
+from optbench.engine.cpu.update import Update
+from optbench.engine.eager.lanes import eager_update
 
+Shapes = Sequence[tuple[int, ...]]
 STEPS = 200
 """Steps of a rollout."""
 RATE = 0.1
@@ -37,6 +43,65 @@ _ROUNDING = float(np.finfo(float).eps)
 _DIVERGED = 1e6
 # Digits: those of float64
 _MOST_DIGITS = 15
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One of the two optimizers that are compared."""
+
+    name: str
+    """Its name in messages."""
+    hyperparameters: Mapping[str, float]
+    """Values by its own names."""
+    begin: Callable[[Shapes, Mapping[str, float]], Any]
+    """Makes a stepper for parameter blocks of these shapes with these hyperparameters. Its ``step(w, g, rate)`` returns
+    the new weights, (dim,); its ``reported()`` those to evaluate, None if they are those that are stepped."""
+    reports: str | None = None
+    """The slot that it evaluates in place of its weights, if it states one."""
+    probe_shapes: Shapes = ((1,),)
+    """The block, of equal weights, on which it is measured."""
+    rate_factor: float = 1.0
+    """The factor of every rate."""
+
+    def start(self, shapes: Shapes) -> Any:
+        """Return a stepper in its initial state."""
+        return self.begin(shapes, self.hyperparameters)
+
+    def with_values(self, **values: float) -> "Implementation":
+        """Return the same optimizer with other values of some hyperparameters."""
+        return replace(self, hyperparameters={**self.hyperparameters, **values})
+
+
+class RecordStepper:
+    """A rule's kernel, or another library's optimizer, with its state; what that raises becomes an OptbenchError."""
+
+    def __init__(self, record: Optimizer | Eager, shapes: Shapes, values: Mapping[str, float]):
+        self.w, self.g = (aligned((1, sum(map(prod, shapes))), "float64") for _ in range(2))
+        self.t, self.eager = 0, isinstance(record, Eager)
+        self.update: Any = (
+            eager_update(record, tuple(shapes), [values], self.w, True)
+            if self.eager
+            else Update(record, "rows", shapes, "float64", [values])
+        )
+
+    @np.errstate(all="ignore")
+    def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
+        """Return the new weights, (dim,), after a step from ``w`` along ``g``; neither is written to."""
+        self.t += 1
+        self.w[0], self.g[0] = w, g
+        if not self.eager:
+            self.update.step(self.w, self.g, StepInputs(self.t, rate))
+            return self.w[0].copy()
+        alive = np.ones(1, bool)
+        self.update.step(self.w, np.array(g)[None], StepInputs(self.t, np.array([rate]), np.zeros(1)), alive)
+        if not alive[0]:
+            raise OptbenchError(self.update.failures[0])
+        return self.w[0].copy()
+
+    def reported(self) -> np.ndarray | None:
+        """Return the weights to evaluate, (dim,); None if they are those at which gradients are computed."""
+        point = self.update.reported(self.w, self.t)
+        return None if point is self.w else np.array(point[0])
 
 
 @dataclass(frozen=True)
@@ -85,8 +150,7 @@ def given_streams(shapes: Shapes = ((3, 2), (4,))) -> Iterator[GradientStream]:
         yield GradientStream(name, GIVEN, shapes, start, lambda w, t, sequence=sequence: sequence[t - 1])
 
 
-@dataclass
-class Rollout:
+class Rollout(NamedTuple):
     """The weights after every step, (steps, dim); those that are evaluated; and the gradients."""
 
     w: np.ndarray
@@ -110,7 +174,7 @@ def rollout(
     rates = rate * np.minimum((t + 1) / 10, 1) * (0.55 + 0.45 * np.cos(np.pi * t / STEPS))
     for i in range(steps):
         done.g[i] = stream.gradient(w, i + 1) if gradients is None else gradients[i]
-        w = done.w[i] = stepper.step(w, done.g[i], float(rates[i]))
+        w = done.w[i] = stepper.step(w, done.g[i], optimizer.rate_factor * float(rates[i]))
         point = stepper.reported()
         done.reported[i] = w if point is None else point
     return done
