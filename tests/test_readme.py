@@ -131,7 +131,7 @@ def test_first_two_commands_are_single_lines_that_set_up_and_run():
 def generated(text, catalogue):
     """Return ``text`` with the tables of shipped names as the registry has them now."""
     before, rest = text.split(START)
-    return before + START + "\n" + listing.markdown(catalogue) + "\n\n" + END + rest.split(END)[1]
+    return before + START + "\n" + listing.write_markdown(catalogue) + "\n\n" + END + rest.split(END)[1]
 
 
 def test_the_tables_are_those_of_the_registry(catalogue):

@@ -92,11 +92,12 @@ _NONE = {
 }
 
 
-def _by_word(table: Mapping) -> dict:
+def _split_words(table: Mapping) -> dict:
+    """Return a table with a key for each word of its keys."""
     return {word: value for words, value in table.items() for word in words.split()}
 
 
-LEADS, NONE = _by_word(_LEADS), _by_word(_NONE)
+LEADS, NONE = _split_words(_LEADS), _split_words(_NONE)
 
 
 def resolve_alias(text: str, known: Iterable[str]) -> dict[str, str]:
@@ -115,15 +116,15 @@ def resolve_alias(text: str, known: Iterable[str]) -> dict[str, str]:
     """
     known = set(known)
     word, _, inside = text.partition("(")
-    word = _squeezed(word)
+    word = _normalize(word)
     keys = [f"{word}({key})" for key in ("nesterov", "momentum", "centered", "amsgrad") if f"{key}=" in inside]
     for key in (*keys, word):
-        if leads := {name: remark for name, remark in LEADS.get(key, {}).items() if _head(name) in known}:
+        if leads := {name: remark for name, remark in LEADS.get(key, {}).items() if _outer_name(name) in known}:
             return leads
-    return {name: "" for name in sorted(known) if word and _squeezed(name) == word}
+    return {name: "" for name in sorted(known) if word and _normalize(name) == word}
 
 
-def sentence(leads: Mapping[str, str]) -> str:
+def write_sentence(leads: Mapping[str, str]) -> str:
     """Write aliases in a sentence: ``gd (PyTorch's SGD), or heavy_ball (...)``."""
     return ", or ".join(f"{name} ({remark})" if remark else name for name, remark in leads.items())
 
@@ -141,7 +142,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") 
         The error, for the caller to raise.
     """
     known = list(known)
-    word = _squeezed(name.partition("(")[0])
+    word = _normalize(name.partition("(")[0])
     if word in NONE and kind in (NONE[word][0], "name"):
         return OptbenchError(f"unknown {kind} {name!r}: {NONE[word][1]}")
     if kind == "problem" and name in datasets.NAMES:
@@ -156,15 +157,15 @@ def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") 
     if len(leads) == 1 and not any(leads.values()):
         return OptbenchError(f"unknown {kind} {name!r}: did you mean {next(iter(leads))!r}?")
     if leads:
-        return OptbenchError(f"unknown {kind} {name!r}: did you mean {sentence(leads)}?")
+        return OptbenchError(f"unknown {kind} {name!r}: did you mean {write_sentence(leads)}?")
     return unknown(kind, name, known, shown_by="optbench list")
 
 
-def _head(name: str) -> str:
+def _outer_name(name: str) -> str:
     """Return a name without its parameters: "adam" of "adam(beta1=0.8)"."""
     return names.parse(name)[0]
 
 
-def _squeezed(text: str) -> str:
+def _normalize(text: str) -> str:
     """Return the letters and digits of a text in lower case, to compare spellings such as RMSprop and rms_prop."""
     return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -20,14 +20,15 @@ _WORDS = {"missing": ["drop", "mean"]}
 """Values of parameters that are one of a few words."""
 
 
-def rows() -> list[dict]:
+def list_data_sets() -> list[dict]:
     """Return one row for each: kind, name, formula (its size and source), defaults, source, family and file as for all
     names; rows and features (None for a file), target, and extra, True where it needs the extra ``datasets``.
     """
-    return [_row(name, entry) for name, entry in datasets.ENTRIES.items()]
+    return [_describe_row(name, entry) for name, entry in datasets.ENTRIES.items()]
 
 
-def _row(name, entry) -> dict:
+def _describe_row(name, entry) -> dict:
+    """Return the row of one data set in a listing."""
     module = sys.modules[entry.make.__module__]
     size = f"{entry.rows:,} rows, {entry.features:,} features, " if entry.rows else ""
     family = " ".join((module.__doc__ or "").split("\n\n")[0].split()).removesuffix(".").replace("``", "`")
@@ -39,7 +40,7 @@ def _row(name, entry) -> dict:
     }  # fmt: skip
 
 
-def is_one(text: str) -> bool:
+def is_data_set(text: str) -> bool:
     """Return True for the name of a data set, with parameters or without, and for the path of a data file."""
     if files.is_path(text):
         return True
@@ -70,12 +71,12 @@ def describe(catalogue: Catalogue, text: str) -> dict:
             if given:
                 raise
             missing = str(error)
-    places = [str(files.file_of(values["path"]))] if name == "file" and data else [_row(name, entry)["file"]]
+    places = [str(files.file_of(values["path"]))] if name == "file" and data else [_describe_row(name, entry)["file"]]
     record = {
         "kind": "data_set", "name": text if files.is_path(text) or name == "file" else names.canonical(name, given),
         "formula": doc.split("\n\n")[0], "description": doc,
         "parameters": {
-            key: {"value": _plain(value), "default": _plain(entry.parameters[key]), "limit": _WORDS.get(key)}
+            key: {"value": _as_list(value), "default": _as_list(entry.parameters[key]), "limit": _WORDS.get(key)}
             for key, value in values.items()
         },
         "source": data.source if data else entry.about, "files": places, "missing": missing,
@@ -89,16 +90,17 @@ def describe(catalogue: Catalogue, text: str) -> dict:
             "rows": len(data.x), "test_rows": len(data.x_test), "features": data.x.shape[1], "classes": data.classes,
             "target": data.target, "split": data.split, "scaling": data.scaling, "notes": list(data.notes),
             "sha256": data.digest, "data_text": data.text, "data_warning": data.warning,
-            "problems": _problems(catalogue, text, data),
+            "problems": _find_learners(catalogue, text, data),
         }  # fmt: skip
     return record | facts
 
 
-def _plain(value):
+def _as_list(value):
+    """Return a tuple as a list, and any other value as it is."""
     return list(value) if isinstance(value, tuple) else value
 
 
-def _problems(catalogue, text, data) -> list[str]:
+def _find_learners(catalogue, text, data) -> list[str]:
     """Return the problems that learn from such targets."""
     fitting = []
     for name, family in catalogue.problems.items():
@@ -111,11 +113,11 @@ def _problems(catalogue, text, data) -> list[str]:
     return fitting
 
 
-def markdown() -> str:
+def write_markdown() -> str:
     """Return the table of reports/catalogue.md."""
     head = ["| name | rows | features | target | what it is | parameters |", "|---|---|---|---|---|---|"]
     lines = []
-    for row in rows():
+    for row in list_data_sets():
         sizes = (f"{row[key]:,}" if row[key] else "" for key in ("rows", "features"))
         about = row["source"] + "; needs the extra `datasets`" * row["extra"]
         values = ", ".join(f"{key}={value!r}" for key, value in row["defaults"].items())

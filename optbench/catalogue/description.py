@@ -10,8 +10,8 @@ import numpy as np
 
 from optbench import datasets
 from optbench.catalogue import data_sets
-from optbench.catalogue.aliases import resolve_alias, sentence, unknown_name
-from optbench.catalogue.libraries import search_of
+from optbench.catalogue.aliases import resolve_alias, unknown_name, write_sentence
+from optbench.catalogue.libraries import find_search_space
 from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
@@ -51,12 +51,12 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     """
     if files.is_path(text):
         return [data_sets.describe(catalogue, text)]
-    name = _known(catalogue, text)
+    name = _check_name(catalogue, text)
     if library_and_name(name) or name in catalogue.eager:
-        return [_eager(catalogue, text)]
+        return [_describe_eager(catalogue, text)]
     descriptions, wrong = [], []
     for kind, describer in _DESCRIBERS.items():
-        if name in _names(catalogue, kind):
+        if name in _list_names(catalogue, kind):
             try:
                 descriptions.append(describer(catalogue, text))
             except OptbenchError as error:
@@ -86,22 +86,23 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
         except OptbenchError:
             descriptions += describe(catalogue, name)
             kept = False
-    return descriptions, sentence(leads) + "; shown without the parameters, which have other names here" * (not kept)
+    remark = "" if kept else "; shown without the parameters, which have other names here"
+    return descriptions, write_sentence(leads) + remark
 
 
 def everything(catalogue: Catalogue) -> list[str]:
     """Return the names of every kind."""
-    return unique(name for kind in KINDS for name in _names(catalogue, kind))
+    return unique(name for kind in KINDS for name in _list_names(catalogue, kind))
 
 
-def _names(catalogue, kind) -> list[str]:
+def _list_names(catalogue, kind) -> list[str]:
     """Return the names of one of KINDS."""
     if kind == data_sets.WORD:
         return list(datasets.NAMES)
     return [name for registry in KINDS[kind] for name in getattr(catalogue, registry)]
 
 
-def _known(catalogue, text) -> str:
+def _check_name(catalogue, text) -> str:
     """Return the outer name of ``text``. Raises OptbenchError, with the nearest name, for one not in the catalogue."""
     known = everything(catalogue)
     try:
@@ -119,7 +120,8 @@ def _known(catalogue, text) -> str:
     raise unknown_name("name", name, known)
 
 
-def _optimizer(catalogue, text) -> dict:
+def _describe_optimizer(catalogue, text) -> dict:
+    """Describe a rule, a wrapper or a baseline of the catalogue."""
     name, given = names.parse(text)
     bare = name in catalogue.wrappers and names.INNER not in given
     if bare:  # gd has neither state nor hyperparameters: around it, a wrapper shows what is its own
@@ -130,45 +132,49 @@ def _optimizer(catalogue, text) -> dict:
     else:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
-        facts = _record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
-        return facts | {"state": None, "reported": None, "sums": None} | _search(record.space, record.search_source)
+        facts = _describe_record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
+        facts |= {"state": None, "reported": None, "sums": None}
+        return facts | _describe_search(record.space, record.search_source)
     kind = "wrapper" if bare else "optimizer"
-    facts = _record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
+    facts = _describe_record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
     memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
     state = {
-        "by_parameter": _plain_names(record.own),
-        "by_block": _plain_names(record.shared if record.by_block else ()),
-        "by_run": _plain_names(() if record.by_block else record.shared),
+        "by_parameter": _unwrapped_names(record.own),
+        "by_block": _unwrapped_names(record.shared if record.by_block else ()),
+        "by_run": _unwrapped_names(() if record.by_block else record.shared),
         "matrix": [{"block": list(BLOCK), "numbers": numbers} for numbers in memory if numbers],
     }
     sums = {"all": record.total, "block": record.block, "matrix": record.matrix}
-    sums = {key: _plain_names(stages) for key, stages in sums.items()}
-    facts |= {"state": state, "reported": _plain_names([record.report or "w"])[0], "sums": sums}
+    sums = {key: _unwrapped_names(stages) for key, stages in sums.items()}
+    facts |= {"state": state, "reported": _unwrapped_names([record.report or "w"])[0], "sums": sums}
     facts["equals"] = dict(catalogue.wrappers[name].equals if bare else record.equals)
-    return facts | _search(record.search if bare else record.space, record.search_source)
+    return facts | _describe_search(record.search if bare else record.space, record.search_source)
 
 
-def _eager(catalogue, text) -> dict:
+def _describe_eager(catalogue, text) -> dict:
+    """Describe an optimizer of another library."""
     record, values = catalogue.optimizer(text)
-    facts = _record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
+    facts = _describe_record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
     facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}
     facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in others(record).items()}}
     facts |= {"state": None, "reported": None, "sums": None}
-    return facts | _search(*search_of(record, values, catalogue.optimizers.values()))
+    return facts | _describe_search(*find_search_space(record, values, catalogue.optimizers.values()))
 
 
-def _search(space, source) -> dict:
+def _describe_search(space, source) -> dict:
+    """Describe a search space and its source."""
     source = source or ("the rates of every optimizer that states none" if RATE in space else "")
     return {"search": {key: range_.text for key, range_ in space.items()}, "search_source": source}
 
 
-def _plain_names(of) -> list[str]:
+def _unwrapped_names(of) -> list[str]:
     """Return a name without the prefix of a wrapped rule."""
     return [re.sub("^(_inner_)+", "", name) for name in of]
 
 
-def _schedule(catalogue, text) -> dict:
+def _describe_schedule(catalogue, text) -> dict:
+    """Describe a schedule or a wrapper of schedules, with the inner schedule."""
     name, given = names.parse(text)
     bare = name in catalogue.schedule_wrappers and names.INNER not in given
     if bare:
@@ -177,14 +183,14 @@ def _schedule(catalogue, text) -> dict:
         schedule = catalogue.schedule(text)
     registered = (catalogue.schedules | catalogue.schedule_wrappers)[name].parameters
     kind = "schedule_wrapper" if bare else "schedule"
-    facts = _record(catalogue, kind, text, schedule, schedule.parameters, registered, schedule.limits)
+    facts = _describe_record(catalogue, kind, text, schedule, schedule.parameters, registered, schedule.limits)
     if bare:
         return facts | {"around": None, "factors": None}
-    around = _schedule(catalogue, given[names.INNER]) if schedule.inner else None
-    return facts | {"around": around, "factors": _factors(schedule)}
+    around = _describe_schedule(catalogue, given[names.INNER]) if schedule.inner else None
+    return facts | {"around": around, "factors": _example_factors(schedule)}
 
 
-def _factors(schedule: Callable) -> dict:
+def _example_factors(schedule: Callable) -> dict:
     """Return a schedule's factors at the first step of every epoch and at the last step, with the length of the run."""
     length = STEPS // EPOCHS
     step = np.append(np.arange(0, STEPS, length) + 1, STEPS)
@@ -192,12 +198,13 @@ def _factors(schedule: Callable) -> dict:
     return {"steps": STEPS, "epochs": EPOCHS, "step": plain(step), "factor": plain(factor)}
 
 
-def _problem(catalogue, text) -> dict:
+def _describe_problem(catalogue, text) -> dict:
+    """Describe a problem, which is built for this."""
     name, given = names.parse(text)
     family, problem = catalogue.problems[name], catalogue.problem(text)
     values = names.fill("problem", name, given, family.parameters)
     limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
-    facts = _record(catalogue, "problem", text, family, values, family.parameters, limits)
+    facts = _describe_record(catalogue, "problem", text, family, values, family.parameters, limits)
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
     facts |= {"data": problem.data is not None, "data_text": problem.data_text, "data_warning": problem.data_warning}
     facts |= {"test_examples": len(problem.test[0]) if problem.test else 0}
@@ -205,14 +212,15 @@ def _problem(catalogue, text) -> dict:
 
 
 _DESCRIBERS = {
-    "optimizers": _optimizer,
-    "schedules": _schedule,
-    "problems": _problem,
+    "optimizers": _describe_optimizer,
+    "schedules": _describe_schedule,
+    "problems": _describe_problem,
     data_sets.WORD: data_sets.describe,
 }
 
 
-def _record(catalogue, kind, text, record, values, defaults, limits) -> dict:
+def _describe_record(catalogue, kind, text, record, values, defaults, limits) -> dict:
+    """Describe what records of all kinds have: name, formula, parameters, source and files."""
     name, given = names.parse(text)
     doc = inspect.cleandoc(record.doc)
     alone = kind in ("wrapper", "schedule_wrapper")  # it stands around another one here only to be described

@@ -22,7 +22,7 @@ from optbench.contract.search import RATE, RATES, Range
 from optbench.contract.source_code import SourceFile
 
 
-def imported(library: Library) -> ModuleType:
+def import_library(library: Library) -> ModuleType:
     """Import a library and return its module. Raises OptbenchError if it is not installed or does not load."""
     try:
         with restored_process():
@@ -39,67 +39,70 @@ def extra_of(module: str | None) -> str | None:
     return "optax" if module == "jax" else module if module in LIBRARIES else None
 
 
-def classes_of(module: ModuleType) -> list[Eager]:
+def find_torch_classes(module: ModuleType) -> list[Eager]:
     """Return the optimizers that a user's file defines as subclasses of PyTorch's, and that can run by their name."""
-    return [made for made in _made(module) if isinstance(made, Eager)]
+    return [made for made in _make_records(module) if isinstance(made, Eager)]
 
 
-def unfit(module: ModuleType) -> list[str]:
+def explain_unfit_classes(module: ModuleType) -> list[str]:
     """Return the messages of the PluginErrors of those PyTorch optimizers in a user's file that cannot run."""
-    return [str(made) for made in _made(module) if isinstance(made, PluginError)]
+    return [str(made) for made in _make_records(module) if isinstance(made, PluginError)]
 
 
-def _made(module: ModuleType) -> Iterator[Eager | PluginError]:
+def _make_records(module: ModuleType) -> Iterator[Eager | PluginError]:
     """Yield a record, or the error that it raises, for each PyTorch optimizer that a user's file defines."""
     torch = sys.modules.get("torch")
     for value in list(vars(module).values()) if torch else []:
-        if _is_class(value, torch) and value.__module__ == module.__name__:
+        if _is_torch(value, torch) and value.__module__ == module.__name__:
             try:
-                yield eager.torch_optimizer(value, source=_place(value, module, torch))
+                yield eager.torch_optimizer(value, source=_describe_place(value, module, torch))
             except PluginError as error:  # perhaps a base class of others; asking for it by name raises this error
                 yield error
 
 
-def find(library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any], only: str = "") -> Eager:
+def find_optimizer(
+    library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any], only: str = ""
+) -> Eager:
     """Find the optimizer of that name in a user's files, in the library, or in a package that the name begins with.
 
     only: the name of the one file to search, or "" for all places. Values in ``given`` for arguments without a default
     become a part of the optimizer's name. Raises OptbenchError, with the nearest name, if there is none, and if the
     library is not installed.
     """
-    home = imported(library)
+    home = import_library(library)
     own = [vars(module)[name] for module in modules if name in vars(module)]
     # A name of the user's file may be that of an optimizer and stand for something else: a rule, a rate, a helper.
-    target = next((value for value in own if _fits(library, value, home)), None)
+    target = next((value for value in own if _fits_library(library, value, home)), None)
     mine = target is not None
     if target is None and not only:
-        target = _member(home.optim if library == "torch" else home, name) or _installed(name)
+        target = _get_attribute(home.optim if library == "torch" else home, name) or _import_attribute(name)
     if target is None and own:
         target, mine = own[0], True  # an error names what it lacks
     if isinstance(target, Eager):
-        return with_origins(target)
+        return add_origins(target)
     make = eager.torch_optimizer if library == "torch" else eager.optax_optimizer
-    if library == "torch" and not _is_class(target, home):
+    if library == "torch" and not _is_torch(target, home):
         if mine:
             raise PluginError(f"optimizer torch:{name}: it is no subclass of torch.optim.Optimizer")
         target = None
     if target is None or isinstance(target, ModuleType):
-        fitting = [key for module in modules for key, value in vars(module).items() if _fits(library, value, home)]
-        raise _unknown(library, name, fitting if only else [*_names(home, library), *fitting], only)
+        members = ((key, value) for module in modules for key, value in vars(module).items())
+        fitting = [key for key, value in members if _fits_library(library, value, home)]
+        raise _unknown_error(library, name, fitting if only else [*_list_names(home, library), *fitting], only)
     version, place = f"{LIBRARIES[library]} {home.__version__}", sys.modules.get(getattr(target, "__module__", ""))
     # Any callable may stand in a module: only its arguments distinguish an optimizer.
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
-    source = _place(target, place, home) if mine and place in modules else source
+    source = _describe_place(target, place, home) if mine and place in modules else source
     label = f"{library}:{name}"
     needed = {key: given[key] for key in eager.required(label, library, target) if key in given}
     made = make(target, names.canonical(label, needed), source=source, **needed)
-    if mine and not _own_origins(made):  # a class of a module beside the plug-in, which is no longer there by its name
+    if mine and not _find_own_file(made):  # a class of a module beside the plug-in, no longer there by its name
         file = next(str(module.__file__) for module in modules if name in vars(module))
-        made = replace(made, origins=(_of_plugin(made, Path(file)),))
-    return with_origins(made)
+        made = replace(made, origins=(_plugin_file(made, Path(file)),))
+    return add_origins(made)
 
 
-def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
+def apply_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
     """Return the optimizer with the given options, which become part of its name, and all its numeric values."""
     name, fixed = names.parse(record.name)
     numbers = {key: value for key, value in given.items() if key in record.hyperparameters}
@@ -114,14 +117,16 @@ def with_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[s
             raise OptbenchError(f"optimizer {record.name} does not go around another one, as {rest[strange]!r}")
         raise unknown(f"parameter of optimizer {record.name}", strange, [*record.hyperparameters, *known])
     # In the order of the signature, and without what is so anyway: one optimizer has one name.
-    options = {key: rest[key] for key, default in known.items() if key in rest and not _same(rest[key], default)}
+    options = {key: rest[key] for key, default in known.items() if key in rest and not _is_same(rest[key], default)}
     if not options:
         return record, record.with_values(numbers)
     made = eager.again(record, names.canonical(name, fixed | options), options)
     return made, made.with_values(numbers)
 
 
-def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimizer]) -> tuple[dict[str, Range], str]:
+def find_search_space(
+    record: Eager, values: Mapping[str, float], rules: Iterable[Optimizer]
+) -> tuple[dict[str, Range], str]:
     """Return the search ranges of an eager optimizer, and their source.
 
     If its record states none, and a rule takes the same steps (by its ``equals``), these are the ranges of that rule,
@@ -130,13 +135,14 @@ def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimi
     if record.search and record.search_source != eager.USUAL:
         return record.space, record.search_source
     library, name = library_and_name(names.parse(record.name)[0]) or (record.library, "")
-    home: Any = imported(library)
-    if _member(home.optim if library == "torch" else home, name) is not record.target:
+    home: Any = import_library(library)
+    if _get_attribute(home.optim if library == "torch" else home, name) is not record.target:
         return record.space, record.search_source  # the user's own class
     found: list[tuple[int, int, Optimizer, dict[str, str]]] = []
     for rule in rules:
         for branch in equals.read(rule.name, library, rule.equals.get(library, "#")).branches:
-            if equals.callee(branch.call) == name and (own := _own_names(branch.call, record, values)) is not None:
+            own = _match_names(branch.call, record, values) if equals.callee(branch.call) == name else None
+            if own is not None:
                 alike = sum(values[key] == rule.hyperparameters[own[key]] for key in own)
                 found.append((alike - len(own), alike, rule, own))
     if not found:
@@ -147,7 +153,7 @@ def search_of(record: Eager, values: Mapping[str, float], rules: Iterable[Optimi
     return {RATE: RATES} | ranges, f"as {rule.name}, which takes the same steps ({rule.search_source})"
 
 
-def _own_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[str, str] | None:
+def _match_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[str, str] | None:
     """Return the rule's hyperparameter for each of the record's that a call passes; None if the steps differ.
 
     They differ if the call converts the rate, passes another value than the record's, or leaves out an argument whose
@@ -169,57 +175,59 @@ def _own_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[st
     return own if plain and straight and own.keys() <= values.keys() else None
 
 
-def _same(value: Any, default: Any) -> bool:
+def _is_same(value: Any, default: Any) -> bool:
     """Return True for equal values of the same type: 1 and True differ."""
     return type(value) is type(default) and value == default
 
 
-def with_origins(record: Eager) -> Eager:
+def add_origins(record: Eager) -> Eager:
     """Return the record with the files that its numbers depend on: its own, and the library's file with the version.
 
     Raises OptbenchError if the library is not installed.
     """
     if any(origin.key.startswith(f"library {record.library} ") for origin in record.origins):
         return record
-    library: Any = imported(record.library)
-    own = record.origins or _own_origins(record)
+    library: Any = import_library(record.library)
+    own = record.origins or _find_own_file(record)
     version = inspect.getsourcefile(library.version if record.library == "torch" else library)
-    behind = [_origin(f"library {record.library} {library.__version__}", Path(version))] if version else []
+    behind = [_library_file(f"library {record.library} {library.__version__}", Path(version))] if version else []
     if record.library == "optax":
         jax = importlib.import_module("jax")
-        behind.append(_origin(f"library jax {jax.__version__}", Path(jax.version.__file__)))
+        behind.append(_library_file(f"library jax {jax.__version__}", Path(jax.version.__file__)))
     return replace(record, origins=(*own, *behind))
 
 
-def _own_origins(record: Eager) -> tuple[SourceFile, ...]:
+def _find_own_file(record: Eager) -> tuple[SourceFile, ...]:
     """Return the file that defines the optimizer; none for code typed in a notebook or after ``python -c``."""
     target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
     try:
         file = Path(inspect.getsourcefile(target) or "")
     except (OSError, TypeError):
         return ()
-    return (_of_plugin(record, file),) if file.is_file() else ()
+    return (_plugin_file(record, file),) if file.is_file() else ()
 
 
-def _of_plugin(record: Eager, file: Path) -> SourceFile:
+def _plugin_file(record: Eager, file: Path) -> SourceFile:
+    """Return a user's file, with its hash, as the one that defines an optimizer."""
     return SourceFile(f"optimizer {record.name}", file, digest(file))
 
 
-def _is_class(value: Any, torch: Any) -> bool:
+def _is_torch(value: Any, torch: Any) -> bool:
     """Return True for an optimizer class of PyTorch."""
     return issubclass(type(value), type) and issubclass(value, torch.optim.Optimizer)  # a value may lie of its class
 
 
-def _fits(library: Library, value: Any, home: Any) -> bool:
+def _fits_library(library: Library, value: Any, home: Any) -> bool:
     """Return True if a value in a user's file may be an optimizer of the library; home: the library's module."""
     if isinstance(value, Eager):
         return value.library == library
     if library == "torch":
-        return _is_class(value, home)
-    return callable(value) and not isinstance(value, Optimizer | Baseline | Wrapper) and _has_rate(value)
+        return _is_torch(value, home)
+    return callable(value) and not isinstance(value, Optimizer | Baseline | Wrapper) and _takes_rate(value)
 
 
-def _unknown(library: Library, name: str, valid: Sequence[str], file: str = "") -> OptbenchError:
+def _unknown_error(library: Library, name: str, valid: Sequence[str], file: str = "") -> OptbenchError:
+    """Return the error for an optimizer that neither the library nor the user's file has, with the nearest name."""
     kind = f"optimizer of {LIBRARIES[library]}"
     if file and not valid:
         wanted = "no subclass of torch.optim.Optimizer" if library == "torch" else "no function of learning_rate"
@@ -230,43 +238,46 @@ def _unknown(library: Library, name: str, valid: Sequence[str], file: str = "") 
     return OptbenchError(f"unknown {kind} {name!r}: did you mean {same!r}?") if same else unknown(kind, name, valid)
 
 
-def _place(target: Any, module: ModuleType | None, home: Any) -> str:
+def _describe_place(target: Any, module: ModuleType | None, home: Any) -> str:
+    """Return the source of a user's optimizer in words: ``Mine in mine.py, PyTorch 2.5``."""
     library = next(name for key, name in LIBRARIES.items() if key == home.__name__)
     return f"{target.__qualname__} in {Path(str(getattr(module, '__file__', ''))).name}, {library} {home.__version__}"
 
 
-def _origin(key: str, file: Path) -> SourceFile:
+def _library_file(key: str, file: Path) -> SourceFile:
+    """Return a file of a library with its hash."""
     return SourceFile(key, file, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
-def _member(home: Any, dotted: str) -> Any:
+def _get_attribute(home: Any, dotted: str) -> Any:
+    """Return the attribute of a dotted name; None if there is none."""
     for part in dotted.split("."):
         home = getattr(home, part, None)
     return home
 
 
-def _installed(dotted: str) -> Any:
+def _import_attribute(dotted: str) -> Any:
     """Return the object of another package under that name: ``schedulefree.AdamWScheduleFree``."""
     package, _, rest = dotted.partition(".")
     if not rest:
         return None
     try:
         with restored_process():
-            return _member(importlib.import_module(package), rest)
+            return _get_attribute(importlib.import_module(package), rest)
     except ImportError:
         return None
 
 
-def _names(home: ModuleType, library: Library) -> Iterable[str]:
+def _list_names(home: ModuleType, library: Library) -> Iterable[str]:
+    """Return the names of the optimizers in a library's main module."""
     if library == "torch":
-        kinds = vars(home.optim).items()
-        return [name for name, value in kinds if _is_class(value, home)]
-    return [
-        name for name, value in vars(home).items() if name[0] != "_" and inspect.isfunction(value) and _has_rate(value)
-    ]
+        return [name for name, value in vars(home.optim).items() if _is_torch(value, home)]
+    functions = {name: value for name, value in vars(home).items() if name[0] != "_" and inspect.isfunction(value)}
+    return [name for name, value in functions.items() if _takes_rate(value)]
 
 
-def _has_rate(function: Any) -> bool:
+def _takes_rate(function: Any) -> bool:
+    """Return True if a function has an argument that is named like a learning rate."""
     try:
         return any(rate in inspect.signature(function).parameters for rate in RATE_ARGUMENTS)
     except (TypeError, ValueError):  # some functions in C have no signature

@@ -31,7 +31,7 @@ PARTS = {
 """Parts of kinds that can be listed, too."""
 
 
-def registries(kind: str) -> tuple[str, ...]:
+def find_registries(kind: str) -> tuple[str, ...]:
     """Return the registries of the catalogue for ``kind``: one of KINDS or PARTS, also in the singular (``wrapper``).
 
     Data sets have none. Raises OptbenchError, with the nearest kind, for another word.
@@ -44,7 +44,7 @@ def registries(kind: str) -> tuple[str, ...]:
     return valid[word]
 
 
-def rows(catalogue: Catalogue, kind: str) -> list[dict]:
+def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
     """Return one row for each name of ``kind``: kind, name, formula, defaults, search, source, family, file.
 
     ``kind`` is one of KINDS or PARTS, as ``registries`` reads it. ``search`` has the ranges that an optimizer is tuned
@@ -52,11 +52,11 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
     OptbenchError for another kind.
     """
     named = any(kind in getattr(catalogue, registry) for each in KINDS.values() for registry in each)
-    if named or data_sets.is_one(kind):
+    if named or data_sets.is_data_set(kind):
         raise OptbenchError(f"{kind!r} is a name, not a kind: 'optbench show {kind}' shows it")
-    parts = registries(kind)
+    parts = find_registries(kind)
     if not parts:
-        return [row | {"defaults": plain(row["defaults"])} for row in data_sets.rows()]
+        return [row | {"defaults": plain(row["defaults"])} for row in data_sets.list_data_sets()]
     families, entries = {}, []
     for registry in parts:
         for name, record in getattr(catalogue, registry).items():
@@ -65,7 +65,7 @@ def rows(catalogue: Catalogue, kind: str) -> list[dict]:
             if path is None:
                 continue  # one of a library's that was asked for by name: it has no end of them
             if path not in families:
-                families[path] = _family(path)
+                families[path] = _read_family(path)
             row = {"kind": kind_word, "name": name, "formula": formula(record.doc)}
             row |= {"defaults": plain(defaults(record)), "search": ranges(record), "source": record.source}
             entries.append(row | {"family": families[path], "file": str(path)})
@@ -115,13 +115,13 @@ def values_text(values: Mapping) -> str:
     return ", ".join(f"{key}={value_text(value)}" for key, value in values.items())
 
 
-def markdown(catalogue: Catalogue) -> str:
+def write_markdown(catalogue: Catalogue) -> str:
     """Return the tables of reports/catalogue.md, one for each registry: name, formula, defaults and search space."""
     parts = []
     for kind in KINDS:
-        table = rows(catalogue, kind)
+        table = list_names(catalogue, kind)
         for registry in KINDS[kind]:
-            lines = [_markdown_row(row) for row in table if row["kind"] == registry.removesuffix("s")]
+            lines = [_write_row(row) for row in table if row["kind"] == registry.removesuffix("s")]
             if not lines:
                 continue  # of eager ones none ship
             title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
@@ -129,17 +129,18 @@ def markdown(catalogue: Catalogue) -> str:
             if kind == "optimizers":
                 head[2:] = ["| name | formula | defaults | search space |", "|---|---|---|---|"]
             parts.append("\n".join([*head, *lines]))
-    return "\n\n".join([*parts, data_sets.markdown()])
+    return "\n\n".join([*parts, data_sets.write_markdown()])
 
 
-def _markdown_row(row) -> str:
+def _write_row(row) -> str:
+    """Return the line of a name in a Markdown table."""
     cells = [row["name"], row["formula"].replace("`", ""), values_text(row["defaults"])]
     if row["kind"] in ("optimizer", "wrapper", "baseline", "eager"):
         cells.append(", ".join(f"{key}={text}" for key, text in row["search"].items()))
     return "| " + " | ".join(f"`{cell}`".replace("|", r"\|") if cell else "" for cell in cells) + " |"
 
 
-def _family(path: Path) -> str:
+def _read_family(path: Path) -> str:
     """Return the first sentence of a file's docstring; its name if there is none."""
     try:
         doc = ast.get_docstring(ast.parse(path.read_bytes()))

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from optbench.catalogue import libraries
 from optbench.catalogue.aliases import unknown_name
-from optbench.catalogue.modules import as_module, siblings_found
+from optbench.catalogue.modules import import_siblings, make_module
 from optbench.catalogue.sources import digest as digest_of
 from optbench.catalogue.sources import shipped_files
 from optbench.contract import names
@@ -67,17 +67,17 @@ class Catalogue:
         Raises OptbenchError for an unknown name.
         """
         if isinstance(text, Eager):
-            return libraries.with_origins(text), text.with_values({})
+            return libraries.add_origins(text), text.with_values({})
         if isinstance(text, Optimizer | Baseline):
             return text, text.with_values({})
         if isinstance(text, type) or inspect.isroutine(text):
-            raise OptbenchError(f"{text.__name__} itself is no name: {_advice(text)}")
-        if (found := self._of_library(text)) is not None:
+            raise OptbenchError(f"{text.__name__} itself is no name: {_advise_name(text)}")
+        if (found := self._find_in_library(text)) is not None:
             return found
         plain = self.optimizers | self.baselines | self.eager
-        record, inner, given = self._find("optimizer", text, plain, self.wrappers)
+        record, inner, given = self._find_record("optimizer", text, plain, self.wrappers)
         if isinstance(record, Eager):  # to list it does not need the library
-            return libraries.with_options(libraries.with_origins(record), given)
+            return libraries.apply_options(libraries.add_origins(record), given)
         if inner is None:
             return record, record.with_values(given)
         base, values = self.optimizer(inner)
@@ -87,7 +87,7 @@ class Catalogue:
         composed = wrap(record, base)
         return composed, composed.with_values(values | given)
 
-    def _of_library(self, text: str) -> tuple[Eager, dict[str, float]] | None:
+    def _find_in_library(self, text: str) -> tuple[Eager, dict[str, float]] | None:
         """Return the optimizer and hyperparameters for a text such as ``torch:AdamW(beta1=0.8)``.
 
         None where the text names no other library. With ``file=mine.py`` in it the class is looked up in that file.
@@ -103,30 +103,30 @@ class Catalogue:
         modules, only = list(self.modules.values()), ""
         if file is not None:
             if (path := plugin_path(file)) not in self.modules:
-                _add(self, path)
+                _add_file(self, path)
             if path in self.broken:
                 refuse_broken(path, self.broken[path])
             modules, only = [self.modules[path]], path.name
         label = ":".join(parts)
         if label not in self.eager or (only and path not in {origin.file for origin in self.eager[label].origins}):
             try:
-                found = libraries.find(*parts, modules, given, only)
+                found = libraries.find_optimizer(*parts, modules, given, only)
             except OptbenchError as error:
                 if not self.broken:
                     raise
                 path, trace = next(iter(self.broken.items()))
                 raise OptbenchError(f"{error}; the plug-in {path.name} does not load: {last_line(trace)}") from None
             if found.name != label:  # with values that it cannot do without, which are a part of its name
-                return libraries.with_options(found, given)
+                return libraries.apply_options(found, given)
             self.eager[label] = found
-        self.eager[label] = libraries.with_origins(self.eager[label])
-        return libraries.with_options(self.eager[label], given)
+        self.eager[label] = libraries.add_origins(self.eager[label])
+        return libraries.apply_options(self.eager[label], given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
         """Return the schedule that ``text`` names, or a record itself. Raises OptbenchError for an unknown name."""
         if isinstance(text, Schedule):
             return text
-        record, inner, given = self._find("schedule", text, self.schedules, self.schedule_wrappers)
+        record, inner, given = self._find_record("schedule", text, self.schedules, self.schedule_wrappers)
         return record.with_values(given) if inner is None else record.wrap(self.schedule(inner), given)
 
     def problem(self, text: str | Problem | Family) -> Problem:
@@ -138,15 +138,15 @@ class Catalogue:
             return text
         if isinstance(text, Family):
             return text.build()
-        record, _, given = self._find("problem", text, self.problems, {})
+        record, _, given = self._find_record("problem", text, self.problems, {})
         return record.build(given)
 
-    def _kind_of(self, name: str) -> str:
+    def _find_kind(self, name: str) -> str:
         """Return the kind of record, such as "problem", that has this name; "" where none has."""
         kinds = (registry for registry in _KINDS.values() if registry != "eager")
         return next((kind[:-1] for kind in kinds if name in getattr(self, kind)), "")
 
-    def _find(self, kind: str, text: str, plain: dict, wrappers: dict):
+    def _find_record(self, kind: str, text: str, plain: dict, wrappers: dict):
         """Return the record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
         try:
             name, given = names.parse(text)
@@ -154,7 +154,7 @@ class Catalogue:
             raise OptbenchError(f"{kind}: {error}") from None
         inner = given.pop(names.INNER, None)
         if name not in {**plain, **wrappers}:
-            raise unknown_name(kind, name, [*plain, *wrappers], self._kind_of(name))
+            raise unknown_name(kind, name, [*plain, *wrappers], self._find_kind(name))
         if name in wrappers and inner is None:
             example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
             raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")
@@ -170,10 +170,10 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
     Raises PluginError for a file that is not there, or a name that is already taken. A file that breaks while it
     loads is kept in ``broken``, and the others load all the same.
     """
-    shipped = _shipped(tuple((path, (stat := path.stat()).st_mtime_ns, stat.st_size) for path in shipped_files()))
+    shipped = _load_shipped(tuple((path, (stat := path.stat()).st_mtime_ns, stat.st_size) for path in shipped_files()))
     catalogue = Catalogue(**{name: dict(registry) for name, registry in vars(shipped).items()})
     for path in dict.fromkeys(map(plugin_path, files)):
-        _add(catalogue, path)
+        _add_file(catalogue, path)
     return catalogue
 
 
@@ -187,12 +187,12 @@ def cached_catalogue(plugins: Iterable[str | Path]) -> Catalogue:
 
 
 @cache
-def _shipped(files: tuple[tuple[Path, int, int], ...]) -> Catalogue:
+def _load_shipped(files: tuple[tuple[Path, int, int], ...]) -> Catalogue:
     """Return the catalogue of the shipped files, cached by their times and sizes: reading them takes as long as a short
     run."""
     catalogue = Catalogue()
     for path, *_ in files:
-        _add(catalogue, path)
+        _add_file(catalogue, path)
     if catalogue.broken:
         raise PluginError(f"the installation is damaged: {next(iter(catalogue.broken.values()))}")
     catalogue.modules.clear()
@@ -220,7 +220,7 @@ def load_all(files: str | Path | Iterable[str | Path] = ()) -> Catalogue:
     if isinstance(files, str | os.PathLike):
         files = (files,)
     elif not isinstance(files, list | tuple | set | frozenset):
-        files = _some(files)
+        files = _list_files(files)
     catalogue = load(tuple(files))
     for path, trace in catalogue.broken.items():
         refuse_broken(path, trace)
@@ -237,7 +237,7 @@ def refuse_broken(path: Path, trace: str) -> NoReturn:
     raise OptbenchError(f"the plug-in {path.name} does not load: {last_line(trace)}")
 
 
-def _some(files: Any) -> tuple:
+def _list_files(files: Any) -> tuple:
     """Return the items of an iterable. Raises OptbenchError for too many, and for anything else."""
     try:
         found = tuple(itertools.islice(files, MOST_FILES + 1))
@@ -248,14 +248,18 @@ def _some(files: Any) -> tuple:
     return found
 
 
-def _add(catalogue: Catalogue, path: Path) -> None:
+def _add_file(catalogue: Catalogue, path: Path) -> None:
+    """Load a file and add its records to the catalogue; a file that breaks is noted in ``broken``.
+
+    Raises PluginError for a name that is already taken.
+    """
     try:
         digest = digest_of(path)
-        module, records = _execute(path, digest)
+        module, records = _run_file(path, digest)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a user's file may raise is reported, not passed on
-        catalogue.broken[path] = _trace(error, path)
+        catalogue.broken[path] = _format_traceback(error, path)
         return
     catalogue.modules[path] = module
     for record in records:
@@ -277,7 +281,7 @@ def _add(catalogue: Catalogue, path: Path) -> None:
         catalogue.files[key] = path
 
 
-def _trace(error: BaseException, path: Path) -> str:
+def _format_traceback(error: BaseException, path: Path) -> str:
     """Return the traceback from the user's file on, without optbench's own frames; of an OptbenchError, one line."""
     if isinstance(error, OptbenchError):
         return f"{error}\n"
@@ -290,7 +294,7 @@ def _trace(error: BaseException, path: Path) -> str:
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
 
-def _advice(target: Any) -> str:
+def _advise_name(target: Any) -> str:
     """Return the end of an error message: the text to pass instead of a class or a function of another library."""
     home, name = target.__module__.partition(".")[0], target.__name__
     if home in LIBRARIES:
@@ -299,17 +303,17 @@ def _advice(target: Any) -> str:
 
 
 @cache
-def _execute(path: Path, digest: str) -> tuple[ModuleType, list]:
+def _run_file(path: Path, digest: str) -> tuple[ModuleType, list]:
     """Run a file as a module of a private name, once per content; return it with its records."""
-    module = as_module(path, digest)
+    module = make_module(path, digest)
     try:
-        with restored_process(), siblings_found(path):
+        with restored_process(), import_siblings(path):
             module.__loader__.exec_module(module)
         records = [record for record in vars(module).values() if type(record) in _KINDS]
         for record in records:
             record.__post_init__()  # a file can have done anything to them
         taken = {record.name for record in records}
-        records += [record for record in libraries.classes_of(module) if record.name not in taken]
+        records += [record for record in libraries.find_torch_classes(module) if record.name not in taken]
     except BaseException:
         sys.modules.pop(module.__name__, None)
         raise

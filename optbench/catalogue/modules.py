@@ -13,7 +13,7 @@ from optbench.catalogue.sources import is_shipped, siblings
 from optbench.contract.errors import PluginError
 
 
-class _Text(SourceFileLoader):
+class _SourceLoader(SourceFileLoader):
     """A loader that always compiles the source file and ignores cached bytecode.
 
     Python checks bytecode against the modification time, in seconds, and the size of a file: an edit may keep both.
@@ -24,7 +24,7 @@ class _Text(SourceFileLoader):
         raise OSError
 
 
-def as_module(path: Path, digest: str) -> ModuleType:
+def make_module(path: Path, digest: str) -> ModuleType:
     """Return a file as a module that has not run yet; its name follows from the file's name and content.
 
     Raises PluginError for a file that is not Python.
@@ -35,13 +35,13 @@ def as_module(path: Path, digest: str) -> ModuleType:
     if spec is None:
         raise PluginError(f"{path.name} is not a Python file")
     if type(spec.loader) is SourceFileLoader and not is_shipped(path):
-        spec.loader = _Text(label, str(path))
+        spec.loader = _SourceLoader(label, str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[label] = module
     return module
 
 
-class _Beside:
+class _SiblingFinder:
     """A finder and loader of modules of some names in a folder."""
 
     def __init__(self, folder: Path, names: set[str]):
@@ -55,17 +55,17 @@ class _Beside:
         """Return the spec of a module, for Python's import."""
         found = PathFinder.find_spec(name, path or [str(self.folder)]) if self.has(name) else None
         if found is not None and type(found.loader) is SourceFileLoader:
-            found.loader = _Text(name, str(found.origin))
+            found.loader = _SourceLoader(name, str(found.origin))
         return found
 
 
 @contextmanager
-def siblings_found(path: Path) -> Iterator[None]:
+def import_siblings(path: Path) -> Iterator[None]:
     """Let a plug-in import the modules beside it while it loads, whatever modules of their names were imported before.
 
     They go with the end of that, so that the next plug-in gets its own, and an edited one is read again.
     """
-    finder = _Beside(path.parent, {*siblings(path)})
+    finder = _SiblingFinder(path.parent, {*siblings(path)})
     before = {name: module for name, module in list(sys.modules.items()) if finder.has(name)}
     for name in before:
         del sys.modules[name]

@@ -51,7 +51,7 @@ def siblings(path: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     waiting = [] if is_shipped(path) else [path]
     while waiting:
-        for name in _imported(waiting.pop()) - found.keys() - sys.stdlib_module_names - {"optbench"}:
+        for name in _imported_modules(waiting.pop()) - found.keys() - sys.stdlib_module_names - {"optbench"}:
             package, file = path.parent / name, path.parent / f"{name}.py"
             if (package / "__init__.py").is_file():
                 found[name] = sorted(package.rglob("*.py"))
@@ -72,7 +72,7 @@ def digest(path: Path) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
-def _imported(path: Path) -> set[str]:
+def _imported_modules(path: Path) -> set[str]:
     """Return the top-level names of the modules that a file imports; none for a file that cannot be read."""
     try:
         tree = ast.parse(path.read_bytes())
@@ -94,7 +94,7 @@ def registered_names(files: list[Path]) -> dict[str, list[str]]:
             tree = ast.parse(file.read_bytes())
         except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
             continue
-        for registry, name in _registered(tree):
+        for registry, name in _find_registered(tree):
             found[registry].append(name)
     return found
 
@@ -112,27 +112,27 @@ def data_set_names() -> list[str]:
     return [key.value for each in dicts for key in each.keys if isinstance(key, ast.Constant)]
 
 
-def _registered(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def _find_registered(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield (registry, name) of each record that a module registers at its top level."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
-                if registry := _DECORATORS.get(_called(decorator)):
-                    yield registry, _keyword(decorator, "name") or node.name
+                if registry := _DECORATORS.get(_called_name(decorator)):
+                    yield registry, _keyword_text(decorator, "name") or node.name
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             texts = [each.value for each in node.value.args if isinstance(each, ast.Constant)]
-            name = next((text for text in texts if isinstance(text, str)), _keyword(node.value, "name"))
-            if name and (registry := _CALLS.get(_called(node.value))):
+            name = next((text for text in texts if isinstance(text, str)), _keyword_text(node.value, "name"))
+            if name and (registry := _CALLS.get(_called_name(node.value))):
                 yield registry, name
 
 
-def _called(node: ast.expr) -> str:
+def _called_name(node: ast.expr) -> str:
     """Return ``problem`` for ``problem(...)``, ``@problem`` and ``optbench.problem(...)``."""
     node = node.func if isinstance(node, ast.Call) else node
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def _keyword(node: ast.expr, key: str) -> str | None:
+def _keyword_text(node: ast.expr, key: str) -> str | None:
     """Return the text of a keyword in a call; None where there is none."""
     values = [each.value for each in getattr(node, "keywords", ()) if each.arg == key]
     constant = values[0] if values else None

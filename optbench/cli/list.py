@@ -41,7 +41,8 @@ def list_names(
     from optbench.cli.console import counted, filled, load_catalogue, print_entry, print_json, print_lines
 
     catalogue = load_catalogue(plugin or ())
-    rows = [row for each in ([kind] if kind is not None else listing.KINDS) for row in listing.rows(catalogue, each)]
+    kinds = [kind] if kind is not None else listing.KINDS
+    rows = [row for each in kinds for row in listing.list_names(catalogue, each)]
     if json:
         print_json(rows)
     elif kind is not None:

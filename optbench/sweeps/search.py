@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from optbench.catalogue.libraries import search_of
+from optbench.catalogue.libraries import find_search_space
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
 from optbench.contract.eager import AnyOptimizer, Eager, library_and_name
@@ -183,7 +183,7 @@ def _space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogu
     ranges = dict(optimizer.space)
     if isinstance(optimizer, Eager):
         values = optimizer.with_values({key: made.ends[-1] for key, made in given.items()})
-        ranges, _ = search_of(optimizer, values, catalogue.optimizers.values())
+        ranges, _ = find_search_space(optimizer, values, catalogue.optimizers.values())
     rates = ranges.pop(RATE, choice(1.0))
     fixed = {key: made.values[0] for key, made in given.items() if made.count == 1}
     ranges = {key: made for key, made in ranges.items() if key not in given}

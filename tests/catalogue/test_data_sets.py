@@ -10,7 +10,7 @@ from harness import CATALOGUE
 from optbench import datasets
 from optbench.catalogue import data_sets
 from optbench.catalogue.description import describe
-from optbench.catalogue.listing import rows
+from optbench.catalogue.listing import list_names
 from optbench.contract.errors import OptbenchError
 
 AT_HAND = [
@@ -21,7 +21,7 @@ NUMBERS = {"real": 0, "2 classes": 2, "4 classes": 4, "10 classes": 10}
 
 @pytest.mark.parametrize("name", AT_HAND)
 def test_a_row_says_what_is_loaded(name, data_cache):
-    (row,) = (row for row in rows(CATALOGUE, "datasets") if row["name"] == name)
+    (row,) = (row for row in list_names(CATALOGUE, "datasets") if row["name"] == name)
     data = datasets.load(name)
     features = getattr(data.x, "features", data.x.shape[1])
     assert (row["rows"], row["features"]) == (len(data.x) + len(data.x_test), features)
@@ -30,8 +30,8 @@ def test_a_row_says_what_is_loaded(name, data_cache):
 
 
 def test_rows_of_the_extra_are_marked():
-    assert {row["name"] for row in data_sets.rows() if row["extra"]} == {"mnist", "flights", "weather"}
-    assert [row["name"] for row in data_sets.rows()] == list(datasets.NAMES)
+    assert {row["name"] for row in data_sets.list_data_sets() if row["extra"]} == {"mnist", "flights", "weather"}
+    assert [row["name"] for row in data_sets.list_data_sets()] == list(datasets.NAMES)
 
 
 def test_the_list_is_json_and_text(run):

@@ -162,7 +162,7 @@ def test_what_equals_a_rule_is_tuned_as_that_rule(text, rule, names, mine, monke
     (mine.parent / "own.py").write_text("import torch\n\nclass SGD(torch.optim.SGD):\n    pass\n")
     catalogue = loader.load()
     record, values = catalogue.optimizer(text)
-    found, source = libraries.search_of(record, values, catalogue.optimizers.values())
+    found, source = libraries.find_search_space(record, values, catalogue.optimizers.values())
     known = dict.fromkeys(["lr"], RATES) if rule is None else catalogue.optimizers[rule].search
     expected = {"lr": known["lr"], **{mine: known[theirs] for mine, theirs in names.items()}}
     assert list(found.items()) == list(expected.items())

@@ -15,7 +15,7 @@ from rich.console import Console
 from optbench import OptbenchError
 from optbench.catalogue import loader
 from optbench.catalogue.description import describe
-from optbench.catalogue.listing import KINDS, rows, values_text
+from optbench.catalogue.listing import KINDS, list_names, values_text
 from optbench.cli import console as terminal
 from optbench.contract import names
 
@@ -42,7 +42,7 @@ other = problem(source="a test")(_twin)
 
 
 def everything(catalogue):
-    return [row for kind in KINDS for row in rows(catalogue, kind)]
+    return [row for kind in KINDS for row in list_names(catalogue, kind)]
 
 
 def registered(catalogue):
@@ -79,7 +79,7 @@ def test_defaults_are_written_as_they_are_read(catalogue):
 
 def test_a_list_builds_no_problem(catalogue, monkeypatch):
     monkeypatch.setattr("optbench.contract.problems.Family.build", None)
-    assert len(rows(catalogue, "problems")) == len(catalogue.problems)
+    assert len(list_names(catalogue, "problems")) == len(catalogue.problems)
 
 
 def test_every_name_can_be_shown(catalogue):
@@ -176,7 +176,7 @@ def test_elsewhere_every_entry_is_one_line(run, catalogue, kind):
     code, out, err = run("list", kind)
     assert code == 0 and not err
     lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("  ")}
-    for row in rows(catalogue, kind):
+    for row in list_names(catalogue, kind):
         line = lines[row["name"]]
         assert row["formula"] in line and line.endswith(values_text(row["defaults"])) and row["family"]
 
@@ -196,7 +196,7 @@ def test_a_terminal_gets_the_same_words_in_its_width(run, monkeypatch, arguments
 
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
-    [(("list", "schedules"), lambda catalogue: rows(catalogue, "schedules")), (("list",), everything),
+    [(("list", "schedules"), lambda catalogue: list_names(catalogue, "schedules")), (("list",), everything),
      (("show", "quadratic(dim=3)"), lambda catalogue: describe(catalogue, "quadratic(dim=3)"))],
     ids=["schedules", "all", "show"],
 )  # fmt: skip

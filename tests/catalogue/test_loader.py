@@ -146,7 +146,9 @@ def test_a_file_that_goes_later_is_listed_all_the_same(tmp_path):
     path = write(tmp_path, "mine.py", RULE.format(name="mine"))
     catalogue = loader.load([path])
     path.unlink()
-    assert [row["family"] for row in listing.rows(catalogue, "optimizers") if row["name"] == "mine"] == ["mine.py"]
+    assert [row["family"] for row in listing.list_names(catalogue, "optimizers") if row["name"] == "mine"] == [
+        "mine.py"
+    ]
 
 
 CHANGES = """

@@ -47,8 +47,8 @@ def lars(w, g, m, lr, w_square, g_square, beta1, trust, weight_decay, eps):
     return w - m, m
 
 
-# Reciprocals of both corrections: where it is called they are seen to be the same for all parameters.
 def _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, by1, by2):
+    """Return AdamW's step, before the rate; by1, by2: the reciprocals of both bias corrections."""
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
     return by1 * m / (sqrt(by2 * v) + eps) + weight_decay * w

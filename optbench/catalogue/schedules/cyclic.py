@@ -71,7 +71,7 @@ def exp_range(step, epoch, total_steps, cycles, low, final):
 
 
 def _triangle(step, total_steps, cycles):
-    """(cycles completed, height): the height is 0 where a cycle starts and ends, and 1 in its middle."""
+    """Return (cycles completed, height): the height is 0 where a cycle starts and ends, and 1 in its middle."""
     completed, phase = np.divmod(cycles * (step - 1) / total_steps, 1.0)
     return completed, 1.0 - np.abs(2.0 * phase - 1.0)
 

@@ -14,6 +14,7 @@ _SLACK = 1e-6
 
 
 def _ascending(points):
+    """Return True if every point is larger than the one before."""
     return all(a < b for a, b in zip(points, points[1:], strict=False))
 
 
@@ -78,6 +79,7 @@ def multi_step(step, epoch, total_steps, factor, milestones):
 
 
 def _misfit(factors, at):
+    """Return the message about factors and breakpoints that do not go together; None if they do."""
     if not factors:
         return "factors must not be empty"
     if not _ascending(at):

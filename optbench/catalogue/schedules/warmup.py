@@ -10,12 +10,12 @@ from optbench import schedule, schedule_wrapper
 
 
 def _length(total_steps, fraction, steps=0.0):
-    """The warm-up's number of steps, a whole number."""
+    """Return the number of steps of the warm-up, a whole number."""
     return int((steps or fraction * total_steps) + 0.5)
 
 
 def _ramp(step, length):
-    """t / n up to 1; always 1 without a warm-up."""
+    """Return t / n up to 1; always 1 without a warm-up."""
     return np.minimum(step / max(length, 1), 1.0)
 
 
