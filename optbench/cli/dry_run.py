@@ -10,8 +10,7 @@ from optbench.cli.progress import duration
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
     from optbench.sweeps.estimate import Estimate
-    from optbench.sweeps.plan import Plan
-    from optbench.sweeps.planned import Cohorts, Series
+    from optbench.sweeps.plan import Cohorts, Plan, Series
 
 _MEASURED = 600
 """Modelled seconds from which on a few seconds of probes pay: the model is off by several times."""
@@ -27,7 +26,7 @@ def print_plan(plan: Plan, workers: int) -> None:
 
     from optbench.cli.console import console, errors, paragraph
     from optbench.sweeps.estimate import estimate
-    from optbench.sweeps.stages import expected
+    from optbench.sweeps.stages import plan_largest_stages
     from optbench.wording.answers import data_texts
 
     table = Table(box=None)
@@ -54,7 +53,7 @@ def print_plan(plan: Plan, workers: int) -> None:
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
         paragraph(f"{optimizer} searches {words}", hang=2)
-    later = expected(plan)
+    later = plan_largest_stages(plan)
     paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_later_text(plan, later)}", hang=2)
     if note := plan.unequal:
         paragraph(note, hang=2)
@@ -70,9 +69,9 @@ def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
     """Print an estimate on standard error if a sweep takes more than an hour; only long sweeps are probed."""
     from optbench.cli.console import errors
     from optbench.sweeps.estimate import estimate, modelled
-    from optbench.sweeps.stages import expected
+    from optbench.sweeps.stages import plan_largest_stages
 
-    series = _series(plan, expected(plan))
+    series = _series(plan, plan_largest_stages(plan))
     if plan.device == "cuda" or modelled(series, workers) < _MEASURED:
         return
     found = estimate(series, workers)

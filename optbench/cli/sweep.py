@@ -59,11 +59,11 @@ def sweep(
     from optbench.sweeps import session
     from optbench.sweeps.merge import shard_of
     from optbench.sweeps.provenance import typed_command
-    from optbench.sweeps.reasons import joined_failures
     from optbench.sweeps.run.interrupts import handle_signals
     from optbench.sweeps.run.isolation import Isolation
     from optbench.sweeps.spec import read_spec
     from optbench.sweeps.store.folder import extend_spec
+    from optbench.sweeps.tables import join_failures
     from optbench.sweeps.time_limit import TimeLimit
 
     check_folder(out)
@@ -107,7 +107,7 @@ def sweep(
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)
     if status.failed:
-        raise OptbenchError(f"some cohorts could not run: {joined_failures(status.failed)}")
+        raise OptbenchError(f"some cohorts could not run: {join_failures(status.failed)}")
 
 
 def print_notes(plan: Plan) -> None:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from optbench.analysis.columns import comparable, lost
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.reasons import first_reason
 from optbench.sweeps.results import Results, load
+from optbench.sweeps.tables import summarize_reasons
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
 from optbench.wording.eager import eager_optimizers
@@ -81,7 +81,8 @@ def failure_texts(runs: pd.DataFrame) -> list[str]:
     never, texts = lost(runs)[bad.index], []
     for (problem, optimizer), part in bad[never].groupby(["problem", "optimizer"], sort=False):
         texts.append(
-            f"{problem} with {optimizer}: every run failed ({len(part):,}), so it is left out: {first_reason(part)}"
+            f"{problem} with {optimizer}: every run failed ({len(part):,}), so it is left out: "
+            f"{summarize_reasons(part)}"
         )
     rest = bad[~never]
     for reason, part in list(rest.groupby("failure", sort=False))[:_SHOWN]:

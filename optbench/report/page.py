@@ -16,7 +16,7 @@ from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL, embedded, write_pictures
 from optbench.report.tables import SweepTables, write_tables
-from optbench.sweeps.snippets import values_text
+from optbench.sweeps.chosen import hyperparameters_text
 from optbench.wording import answers, labels
 from optbench.wording.certainty import (
     ALONE,
@@ -161,7 +161,7 @@ def _codes(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str])
     """Return the code of a setting for each library, as the sweep has written it; none for another setting."""
     values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
     lr = 1.0 if pd.isna(row["lr"]) else row["lr"]
-    same = (snippets["hyperparameters"] == values_text(values)) & (snippets["lr"] == lr)
+    same = (snippets["hyperparameters"] == hyperparameters_text(values)) & (snippets["lr"] == lr)
     for key in ("problem", "optimizer", "schedule", "batch_size"):
         same &= snippets[key] == row[key]
     found = snippets.loc[same, ["library", "equal", "code"]]

@@ -1,21 +1,42 @@
-"""The settings that a sweep recommends, and the spec that runs them."""
+"""The settings that a sweep recommends, the spec that runs them, and their code in other libraries.
 
-from typing import NamedTuple
+The sweep writes both, for it has the records at hand. Whoever reads the folder later loads none of them.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
 from optbench.analysis import best_configurations
 from optbench.analysis.columns import comparable
 from optbench.contract import names
+from optbench.contract.equals import LIBRARIES
+from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.spec import Spec, make_spec
-from optbench.sweeps.stages import placed
+from optbench.sweeps.stages import find_in_plan
+from optbench.sweeps.tables import schema_of
+from optbench.translation.code import render
+from optbench.translation.libraries import TITLES
+from optbench.translation.setting import Setting, equal_of
 
 # Seeds: of the spec that runs the chosen settings again: an interval of the median of 96% needs six, t over twelve is
 # within a tenth of the normal; a choice
 SEEDS = 12
+SNIPPETS = schema_of("snippets")
+"""A row a setting and library: the setting, with its hyperparameters as JSON, 1 if the library takes the same steps,
+and the code."""
+
+Code = list[tuple[str, bool, str]]
+"""A library's name, whether it takes the same steps, and the code."""
+CodeOf = Callable[[Cohort, Lane, int, str], Code]
+"""Returns the code of a setting, given its epochs and a remark on them."""
 
 
 class Recommended(NamedTuple):
@@ -29,19 +50,19 @@ class Recommended(NamedTuple):
     """The cohort and lane of the plan that each of the rows comes from."""
 
 
-def recommended(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
+def recommend(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
     """Return the best setting of each problem and optimizer; None if nothing could run."""
     runs = comparable(runs)
     if runs.empty:
         return None
     best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.choose_by)
-    return Recommended(best, *placed(plan, runs, best))
+    return Recommended(best, *find_in_plan(plan, runs, best))
 
 
 def chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     """Return a spec that runs these settings, without those that a deadline cut short; None if it cut all of them."""
     whole = settings.rows["tuning_unfinished"] == 0
-    entries = [_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
+    entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
     if not entries:
         return None
     kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "choose_by"}
@@ -51,7 +72,7 @@ def chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     return make_spec({**raw, "chosen": entries, "seeds": SEEDS, "tuning_seeds": 0}, {})
 
 
-def _entry(cohort: Cohort, lane: Lane) -> dict:
+def _write_entry(cohort: Cohort, lane: Lane) -> dict:
     """Return the setting of a lane as an entry of ``chosen`` in a spec."""
     name, inner = names.parse(cohort.optimizer.name)
     entry = {
@@ -61,3 +82,51 @@ def _entry(cohort: Cohort, lane: Lane) -> dict:
         "schedule": lane.schedule.text,
     }
     return entry if isinstance(cohort.optimizer, Baseline) else {**entry, "lr": lane.lr}
+
+
+def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf) -> pa.Table:
+    """Return the table of the settings that a sweep recommends."""
+    rows = []
+    for cohort, lane in settings.places:
+        for library, equal, code in code_of(cohort, lane, *_count_epochs(cohort, runs)):
+            rows.append({**identify_setting(cohort, lane), "library": library, "equal": int(equal), "code": code})
+    return pa.Table.from_pylist(rows, SNIPPETS)
+
+
+def identify_setting(cohort: Cohort, lane: Lane) -> dict[str, Any]:
+    """Return the columns that identify a setting in the table, with their values."""
+    return {
+        "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "schedule": lane.schedule.text,
+        "hyperparameters": hyperparameters_text(lane.hyperparameters), "batch_size": cohort.batch_size, "lr": lane.lr,
+    }  # fmt: skip
+
+
+def hyperparameters_text(values: Mapping[str, float]) -> str:
+    """Return the values of hyperparameters as the table has them."""
+    return json.dumps({name: float(value) for name, value in values.items()}, sort_keys=True)
+
+
+def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
+    """Return the code of a setting for each library that can express it."""
+    size: int | Literal["full"] = "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size
+    setting = Setting(cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark)
+    found = []
+    for library in LIBRARIES:
+        try:
+            equal = equal_of(setting, library).call is not None
+            found.append((TITLES[library], equal, render(setting, library)))
+        except Exception:  # an optimizer of another library, or a schedule without source
+            continue
+    return found
+
+
+def _count_epochs(cohort: Cohort, runs: pd.DataFrame) -> tuple[int, str]:
+    """Return the passes over the data of the setting's runs, the last one as a whole, and a remark if it was none."""
+    same = (runs["problem"] == cohort.problem.name) & (runs["optimizer"] == cohort.optimizer.name)
+    epochs = float(runs.loc[same & (runs["batch_size"] == cohort.batch_size), "epochs"].max())
+    if not math.isfinite(epochs):
+        return 1, ""
+    whole = max(1, math.ceil(epochs - 1e-9))
+    if whole - epochs < 1e-6:
+        return whole, ""
+    return whole, f"The sweep ran {number_text(round(epochs, 3))} epochs; a schedule is stretched here to whole ones."

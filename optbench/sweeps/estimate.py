@@ -15,7 +15,7 @@ from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.duplicates import computed_shares
 from optbench.engine.run import compile_for, limited_threads, run
-from optbench.sweeps.planned import COHORT_COST, Series, has_user_code, step_cost
+from optbench.sweeps.plan import COHORT_COST, Series, has_user_code, step_cost
 
 _STEP = 2.0
 """Duration of a run-step, as a multiple of the plan's weight for it."""

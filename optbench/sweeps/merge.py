@@ -7,8 +7,7 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
-from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import Cohorts, Series, cohort_cost
+from optbench.sweeps.plan import Cohorts, Plan, Series, cohort_cost
 from optbench.sweeps.provenance import provenance
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import Spec, find_differences, join_specs, parse_spec, refuse_unnamed
@@ -43,7 +42,7 @@ def shard_of(plan: Plan, shard: str) -> Plan:
         seeds = [seed for seed, key in zip(series.seeds, _groups(series), strict=True) if key in kept]
         if seeds:
             parts.append(replace(series, cohort=series.cohort.with_seed(seeds[0]), seeds=seeds))
-    return replace(plan, cohorts=Cohorts(parts), shard=shard)
+    return replace(plan, cohorts=Cohorts(tuple(parts)), shard=shard)
 
 
 def _groups(series: Series) -> list[tuple]:

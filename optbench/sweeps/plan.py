@@ -1,26 +1,203 @@
-"""Expand a spec to the cohorts to run, each with its lanes."""
+"""Expand a spec to the cohorts to run, each with its lanes and the ids of its runs.
 
+Cohorts are made one by one when they are needed: a plan of any size is small.
+"""
+
+import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Literal
 
-from optbench.catalogue.loader import Catalogue
-from optbench.contract.eager import AnyOptimizer
+from optbench.catalogue.loader import Catalogue, shipped_files
+from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, RATES
-from optbench.contract.source_code import SourceFile
+from optbench.contract.source_code import SourceFile, digest
 from optbench.contract.types import Device, Stage
+from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
-from optbench.engine.cohort import Cohort
-from optbench.sweeps.planned import Cohorts, LaneHashes, Series
-from optbench.sweeps.search import Space
+from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.spec import ProblemEntry, Spec
-from optbench.sweeps.trials import Fixed, Grid, batch_sizes, fixed, settings_of
+from optbench.sweeps.trials import Fixed, Grid, Space, batch_sizes, fixed_settings, settings_of
+
+COHORT_COST = 4e6
+"""Nanoseconds that a cohort takes beside its steps, for preparations, evaluations and files."""
+_TORCH_STEP = 3e4
+"""Nanoseconds that a step of PyTorch takes for each parameter block, however small."""
+_OPTAX_STEP = 3e3
+"""Nanoseconds that a step of optax takes for a run among others."""
+_PYTHON_STEP = 1e4
+"""Nanoseconds that a gradient in plain Python takes at least."""
+
+
+@cache
+def _shipped_files() -> frozenset[Path]:
+    """Return the files of this package with problems, optimizers and schedules."""
+    return frozenset(path.resolve() for path in shipped_files())
+
+
+@cache
+def has_user_code(origins: tuple[SourceFile, ...]) -> bool:
+    """Return whether one of the files is not part of this package."""
+    return any(origin.file.resolve() not in _shipped_files() for origin in origins)
+
+
+def step_cost(cohort: Cohort) -> float:
+    """Return the nanoseconds that a run-step of the cohort takes, roughly."""
+    problem, slots = cohort.problem, len(cohort.optimizer.slots)
+    rows = cohort.batch_size if problem.data is not None else 1
+    python = 0.0
+    if isinstance(cohort.optimizer, Eager):
+        python = _OPTAX_STEP if cohort.optimizer.library == "optax" else _TORCH_STEP * len(problem.blocks)
+    if problem.eager:
+        python += _PYTHON_STEP
+    return python + 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
+
+
+def cohort_cost(cohort: Cohort) -> float:
+    """Return the nanoseconds that a cohort takes, roughly."""
+    return step_cost(cohort) * cohort.steps * len(cohort.lanes) + COHORT_COST
+
+
+class LaneHashes:
+    """The parts of run ids that lanes contribute, computed when they are first needed."""
+
+    def __init__(self, lanes: Sequence[Lane]):
+        self.lanes = lanes
+
+    @cached_property
+    def texts(self) -> list[bytes]:
+        """Rate, schedule and hyperparameters of each lane, as text to be hashed."""
+        return [
+            json.dumps(
+                [lane.lr, lane.schedule.text, digest(lane.schedule.origins), dict(lane.hyperparameters)], sort_keys=True
+            ).encode()
+            for lane in self.lanes
+        ]
+
+
+@dataclass(frozen=True)
+class PlannedCohort:
+    """A cohort of a sweep, its stage and block, and the ids that its tables carry."""
+
+    cohort: Cohort
+    stage: Stage
+    block: int
+    hashes: LaneHashes = field(repr=False)
+    """The hashes of its lanes; cohorts that differ only in their seed share them."""
+    device: Device
+    """The requested device: ids depend on it, and not on where the cohort runs in the end."""
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The id of each lane's run: a hash of all that its numbers depend on; not cached, few are needed twice."""
+        base = self._hash_shared()
+        run_ids = []
+        for text in self.hashes.texts:
+            own = base.copy()
+            own.update(text)
+            run_ids.append(own.hexdigest()[:16])
+        return tuple(run_ids)
+
+    @cached_property
+    def cohort_id(self) -> str:
+        """The id of the cohort: a hash of its run ids."""
+        base = self._hash_shared()
+        base.update("".join(self.run_ids).encode())
+        return base.hexdigest()[:16]
+
+    @property
+    def runs(self) -> int:
+        return len(self.cohort.lanes)
+
+    @property
+    def step_cost(self) -> float:
+        """Nanoseconds that a run-step takes, roughly: a weight for progress and order."""
+        return step_cost(self.cohort)
+
+    @property
+    def cost(self) -> float:
+        """Nanoseconds that the cohort takes, roughly."""
+        return cohort_cost(self.cohort)
+
+    def on_cpu(self) -> "PlannedCohort":
+        """Return the same cohort, with the same ids, for the CPU: there runs what a GPU cannot run."""
+        return replace(self, cohort=replace(self.cohort, device="cpu"))
+
+    def _hash_shared(self):
+        """Return the hash object of the settings that all lanes share; each lane's text is still to be added."""
+        cohort = self.cohort
+        shared = {
+            "version": __version__,
+            "problem": cohort.problem.name,
+            "optimizer": cohort.optimizer.name,
+            "files": [digest(cohort.problem.origins), digest(cohort.optimizer.origins)],
+            "data": cohort.problem.digest,
+            "batch_size": cohort.batch_size,
+            "seed": cohort.seed,
+            "dtype": cohort.dtype,
+            "steps": cohort.steps,
+            "deadline": cohort.deadline,
+        }
+        if self.device != "cpu":  # other rounding: other runs
+            shared["device"] = self.device
+        if cohort.points is not None:
+            shared["points"] = cohort.points
+        return hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
+
+
+def plan_cohort(
+    cohort: Cohort, stage: Stage = "grid", block: int = -1, hashes: LaneHashes | None = None
+) -> PlannedCohort:
+    """Return the cohort of a stage and block; hashes: those of its lanes, if other cohorts share them."""
+    return PlannedCohort(cohort, stage, block, hashes or LaneHashes(cohort.lanes), cohort.device)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Cohorts of one stage that differ only in their seed."""
+
+    cohort: Cohort
+    """One of them."""
+    seeds: Sequence[int]
+    hashes: LaneHashes = field(repr=False)
+    """Those of its lanes."""
+    stage: Stage = "grid"
+    blocks: Mapping[int, int] = field(default_factory=dict, repr=False)
+    """The block of each seed; -1 for a seed of no block."""
+
+    @property
+    def runs(self) -> int:
+        return len(self.seeds) * len(self.cohort.lanes)
+
+    def __iter__(self) -> Iterator[PlannedCohort]:
+        for seed in self.seeds:
+            cohort = self.cohort if self.cohort.seed == seed else self.cohort.with_seed(seed)
+            yield plan_cohort(cohort, self.stage, self.blocks.get(seed, -1), self.hashes)
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """The cohorts of some series, one after the other, each made when it is reached."""
+
+    series: tuple[Series, ...] = ()
+
+    @property
+    def runs(self) -> int:
+        return sum(each.runs for each in self.series)
+
+    def __len__(self) -> int:
+        return sum(len(each.seeds) for each in self.series)
+
+    def __iter__(self) -> Iterator[PlannedCohort]:
+        return itertools.chain.from_iterable(self.series)
 
 
 @dataclass(frozen=True)
@@ -68,17 +245,15 @@ class Plan:
     def warnings(self) -> list[str]:
         """Doubts about the user's data and records, and optimizers whose range of rates nobody chose."""
         data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
-        return [*data, *self.findings, *self._unstated()]
-
-    def _unstated(self) -> Iterator[str]:
-        """Yield the optimizers without a range of rates of their own, if others have one."""
+        texts = [*data, *self.findings]
         rates = {name: ranges[RATE] for name, ranges in self.searched.items() if RATE in ranges}
         usual = [name for name, text in rates.items() if text == RATES.text]
         if usual and len(usual) < len(rates) and self.spec.learning_rates is None:
-            yield (
+            texts.append(
                 f"no range of rates is stated for {', '.join(usual)}: searched is {RATES.text}, and for the other "
                 "optimizers their own; learning_rates, or --lr, is one for all"
             )
+        return texts
 
     @property
     def unequal(self) -> str:
@@ -112,36 +287,38 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     """
     tried = [] if spec.chosen else settings_of(spec, catalogue)
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
-    _unique("problems", [problem.name for problem, _ in problems])
-    _check_choice(spec.choose_by, [problem for problem, _ in problems])
+    if len({problem.name for problem, _ in problems}) < len(problems):
+        raise OptbenchError("problems has an entry twice")
+    _check_measure(spec.choose_by, [problem for problem, _ in problems])
     cohorts = [
         cohort
         for problem, entry in problems
-        for setting in (fixed(spec, problem, catalogue) if spec.chosen else tried)
-        for cohort in _cohorts(spec, entry, problem, setting, device)
+        for setting in (fixed_settings(spec, problem, catalogue) if spec.chosen else tried)
+        for cohort in _expand_pair(spec, entry, problem, setting, device)
     ]
     hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort in cohorts}
     seeds = [seed for block in spec.seeds_of("screen") for seed in block] if spec.blocks else spec.seeds
     stage: Stage = "screen" if spec.blocks else "grid"
-    series = [Series(cohort, seeds, hashes[id(cohort.lanes)], stage, spec.block_of) for cohort in cohorts]
+    series = tuple(Series(cohort, seeds, hashes[id(cohort.lanes)], stage, spec.block_of) for cohort in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     return Plan(spec, Cohorts(series), device, device_note, searched)
 
 
-def _cohorts(
+def _expand_pair(
     spec: Spec, entry: ProblemEntry, problem: Problem, tried: Grid | Space | Fixed, device: Device
 ) -> Iterator[Cohort]:
     """Yield the cohorts of one problem and optimizer, for the first of all seeds."""
     by_size = tried.lanes(batch_sizes(spec, problem, tried.optimizer))
+    budget = spec if entry.epochs is None and entry.steps is None else entry
     for size, dtype in itertools.product(by_size, spec.dtypes):
-        steps = _steps(spec, entry, steps_per_epoch(problem.examples, size))
+        steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
         yield Cohort(
             problem=problem, optimizer=tried.optimizer, lanes=by_size[size], batch_size=size, steps=steps,
-            seed=spec.seeds[0], dtype=dtype, points=_points(spec, steps), deadline=spec.run_timeout, device=device,
+            seed=spec.seeds[0], dtype=dtype, points=_cut_points(spec, steps), deadline=spec.run_timeout, device=device,
         )  # fmt: skip
 
 
-def _check_choice(column: str, problems: list[Problem]) -> None:
+def _check_measure(column: str, problems: list[Problem]) -> None:
     """Raise OptbenchError unless ``choose_by`` is log_tail, test_loss or a loss or accuracy of some problem."""
     metrics = {f"{part}_{name}" for problem in problems for name in problem.metrics for part in ("train", "test")}
     known = ["log_tail", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
@@ -149,19 +326,7 @@ def _check_choice(column: str, problems: list[Problem]) -> None:
         raise unknown("measure to choose by", column, known)
 
 
-def _unique(key: str, texts: list[str]) -> None:
-    """Raise OptbenchError if a text is in the list twice; key: of the spec, for the message."""
-    if len(set(texts)) < len(texts):
-        raise OptbenchError(f"{key} has an entry twice")
-
-
-def _steps(spec: Spec, entry: ProblemEntry, per_epoch: int) -> int:
-    """Return the number of steps of a run, from the budget of the problem's entry or else of the spec."""
-    budget = spec if entry.epochs is None and entry.steps is None else entry
-    return settings.step_count(budget.epochs, budget.steps, per_epoch)
-
-
-def _points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None:
+def _cut_points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None:
     """Return the spec's points, without those after the end of a shorter run."""
     if not isinstance(spec.points, tuple):
         return spec.points

@@ -24,8 +24,7 @@ from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Device
 from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import Cohorts, LaneHashes, PlannedCohort, Series, has_user_code, planned_cohort
+from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, Series, has_user_code, plan_cohort
 from optbench.sweeps.spec import Spec
 
 _RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
@@ -36,7 +35,7 @@ _SHAPE_ALONE = ("data", "test", "constants")
 def cohort_to_json(planned: PlannedCohort) -> dict[str, Any]:
     """Return a cohort as JSON can hold it."""
     return {
-        **_settings(planned.cohort), "lanes": _lanes(planned.cohort.lanes), "seed": planned.cohort.seed,
+        **_settings_to_json(planned.cohort), "lanes": _lanes_to_json(planned.cohort.lanes), "seed": planned.cohort.seed,
         "device": planned.cohort.device, "stage": planned.stage, "block": planned.block,
         "cohort_id": planned.cohort_id, "version": __version__,
     }  # fmt: skip
@@ -52,8 +51,8 @@ def cohort_from_json(data: Mapping[str, Any], catalogue: Catalogue) -> PlannedCo
     schedules = {text: catalogue.schedule(text) for text in dict.fromkeys(text for _, text, _ in data["lanes"])}
     problem, (optimizer, _) = catalogue.problem(data["problem"]), catalogue.optimizer(data["optimizer"])
     lanes = tuple(Lane(lr, schedules[text], values) for lr, text, values in data["lanes"])
-    cohort = _cohort(data, problem, optimizer, lanes, data["seed"], data["device"])
-    planned = planned_cohort(cohort, data["stage"], data["block"])
+    cohort = _make_cohort(data, problem, optimizer, lanes, data["seed"], data["device"])
+    planned = plan_cohort(cohort, data["stage"], data["block"])
     if planned.cohort_id != data["cohort_id"]:
         # Unbound, for a catalogue may keep the problems that it has built: is this one another one each time?
         if problem.digest != Catalogue.problem(catalogue, data["problem"]).digest:
@@ -74,16 +73,16 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     optimizers = {each.cohort.optimizer.name: each.cohort.optimizer for each in plan.series}
     series = [
         {
-            **_settings(each.cohort), "lanes": places[id(each.cohort.lanes)], "seeds": list(each.seeds),
+            **_settings_to_json(each.cohort), "lanes": places[id(each.cohort.lanes)], "seeds": list(each.seeds),
             "stage": each.stage,
         }
         for each in plan.series
     ]  # fmt: skip
     return {
-        "problems": {name: _record(record) for name, record in problems.items()},
-        "optimizers": {name: _record(record) for name, record in optimizers.items()},
-        "schedules": {text: _record(record) for text, record in schedules.items()},
-        "lanes": [_lanes(each) for each in lanes.values()],
+        "problems": {name: _record_to_json(record) for name, record in problems.items()},
+        "optimizers": {name: _record_to_json(record) for name, record in optimizers.items()},
+        "schedules": {text: _record_to_json(record) for text, record in schedules.items()},
+        "lanes": [_lanes_to_json(each) for each in lanes.values()],
         "series": series,
         "searched": {name: dict(ranges) for name, ranges in plan.searched.items()},
     }
@@ -98,20 +97,21 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
         catalogue: the shipped records: they are taken from here, and can run here.
         device: the device that was chosen, with ``note`` on the choice.
     """
-    problems = {name: _rebuilt(each) or catalogue.problem(name) for name, each in data["problems"].items()}
-    optimizers = {name: _rebuilt(each) or catalogue.optimizer(name)[0] for name, each in data["optimizers"].items()}
-    schedules = {text: _rebuilt(each) or catalogue.schedule(text) for text, each in data["schedules"].items()}
+    problems = {name: _record_from_json(each) or catalogue.problem(name) for name, each in data["problems"].items()}
+    optimizers = {
+        name: _record_from_json(each) or catalogue.optimizer(name)[0] for name, each in data["optimizers"].items()
+    }
+    schedules = {text: _record_from_json(each) or catalogue.schedule(text) for text, each in data["schedules"].items()}
     lanes = [tuple(Lane(lr, schedules[text], values) for lr, text, values in each) for each in data["lanes"]]
     hashes, series = [LaneHashes(each) for each in lanes], []
-    blocks = spec.block_of if spec.blocks else {}
     for each in data["series"]:
         problem, optimizer, number = problems[each["problem"]], optimizers[each["optimizer"]], each["lanes"]
-        cohort = _cohort(each, problem, optimizer, lanes[number], each["seeds"][0], device)
-        series.append(Series(cohort, each["seeds"], hashes[number], each["stage"], blocks))
-    return Plan(spec, Cohorts(series), device, note, data["searched"])
+        cohort = _make_cohort(each, problem, optimizer, lanes[number], each["seeds"][0], device)
+        series.append(Series(cohort, each["seeds"], hashes[number], each["stage"], spec.block_of))
+    return Plan(spec, Cohorts(tuple(series)), device, note, data["searched"])
 
 
-def _settings(cohort: Cohort) -> dict[str, Any]:
+def _settings_to_json(cohort: Cohort) -> dict[str, Any]:
     """Return the settings that a cohort shares with those that differ in lanes and seed only, as JSON can hold them."""
     return {
         "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size,
@@ -119,12 +119,14 @@ def _settings(cohort: Cohort) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lanes(lanes: Sequence[Lane]) -> list[list[Any]]:
+def _lanes_to_json(lanes: Sequence[Lane]) -> list[list[Any]]:
     return [[lane.lr, lane.schedule.text, dict(lane.hyperparameters)] for lane in lanes]
 
 
-def _cohort(data: Mapping[str, Any], problem: Any, optimizer: Any, lanes: Any, seed: int, device: Device) -> Cohort:
-    """Build a cohort from the settings that `_settings` returned, and its records."""
+def _make_cohort(
+    data: Mapping[str, Any], problem: Any, optimizer: Any, lanes: Any, seed: int, device: Device
+) -> Cohort:
+    """Build a cohort from the settings that `_settings_to_json` returned, and its records."""
     points = data["points"]
     return Cohort(
         problem=problem, optimizer=optimizer, lanes=lanes, batch_size=data["batch_size"], steps=data["steps"],
@@ -133,43 +135,43 @@ def _cohort(data: Mapping[str, Any], problem: Any, optimizer: Any, lanes: Any, s
     )  # fmt: skip
 
 
-def _record(record: Any) -> dict[str, Any] | None:
+def _record_to_json(record: Any) -> dict[str, Any] | None:
     """Return the fields of a user's record; None for a shipped one, which every process has."""
-    return _fields(record) if has_user_code(record.origins) else None
+    return _fields_to_json(record) if has_user_code(record.origins) else None
 
 
-def _fields(record: Any) -> dict[str, Any]:
+def _fields_to_json(record: Any) -> dict[str, Any]:
     """Return the kind of a record and its fields as plain data, as a worker compares them."""
     values = {each.name: getattr(record, each.name) for each in fields(record) if each.name != "kept"}
     return {
         "kind": type(record).__name__,
         "fields": {
-            key: _shape_of(value) if key in _SHAPE_ALONE else _plain(value) for key, value in values.items()
+            key: _shapes_to_json(value) if key in _SHAPE_ALONE else _to_json(value) for key, value in values.items()
         },
     }  # fmt: skip
 
 
-def _rebuilt(data: Mapping[str, Any] | None) -> Any:
-    """Return the record of :func:`_record`; None of a shipped one."""
+def _record_from_json(data: Mapping[str, Any] | None) -> Any:
+    """Return the record of :func:`_record_to_json`; None of a shipped one."""
     if data is None:
         return None
     kind = _RECORDS[data["kind"]]
     record = object.__new__(kind)  # the worker has checked it, and it has none of the functions that are checked
     for key, value in data["fields"].items():
-        object.__setattr__(record, key, _value(value))
+        object.__setattr__(record, key, _from_json(value))
     if kind is Problem:
         object.__setattr__(record, "kept", {})
     return record
 
 
-def _shape_of(value: Any) -> Any:
+def _shapes_to_json(value: Any) -> Any:
     """Return the shape of an array, or those of a pair of arrays."""
     if value is None or not isinstance(value, tuple) or not all(isinstance(part, np.ndarray) for part in value):
         return None if value is None else {"shape": list(np.shape(value))}
     return [{"shape": list(part.shape)} for part in value]
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """Return a field's value as JSON can hold it; what JSON does not know stands in a dictionary with its kind."""
     if isinstance(value, np.generic):
         return value.item()
@@ -182,25 +184,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, SourceFile):
         return {"origin": [value.key, str(value.file), value.sha256]}
     if isinstance(value, Schedule):
-        return {"record": _fields(value)}
+        return {"record": _fields_to_json(value)}
     if isinstance(value, Mapping):
-        return {"mapping": {str(key): _plain(item) for key, item in value.items()}}
+        return {"mapping": {str(key): _to_json(item) for key, item in value.items()}}
     if isinstance(value, Sequence):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     return {"function": getattr(value, "__name__", type(value).__name__)}
 
 
-def _value(data: Any) -> Any:
-    """Return the value that :func:`_plain` or :func:`_shape_of` converted; functions become ones that raise errors."""
+def _from_json(data: Any) -> Any:
+    """Return the value that :func:`_to_json` or :func:`_shapes_to_json` converted; functions become ones that raise."""
     if isinstance(data, list):
-        return tuple(_value(item) for item in data)
+        return tuple(_from_json(item) for item in data)
     if not isinstance(data, dict):
         return data
     ((kind, content),) = data.items()
     return _READERS[kind](content)
 
 
-def _missing(name: str) -> Any:
+def _refuse_call(name: str) -> Any:
     """Return a function called `name` that takes any arguments and raises OptbenchError, in place of a plug-in's."""
 
     def refuse(*arguments: Any, **keywords: Any) -> NoReturn:
@@ -215,7 +217,7 @@ _READERS: dict[str, Any] = {
     "shape": lambda shape: np.broadcast_to(np.float64(0), tuple(shape)),
     "range": lambda parts: Range(parts[0], tuple(parts[1])),
     "origin": lambda parts: SourceFile(parts[0], Path(parts[1]), parts[2]),
-    "mapping": lambda items: {key: _value(item) for key, item in items.items()},
-    "function": _missing,
-    "record": _rebuilt,
+    "mapping": lambda items: {key: _from_json(item) for key, item in items.items()},
+    "function": _refuse_call,
+    "record": _record_from_json,
 }

@@ -17,18 +17,17 @@ from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.resources import cores
 from optbench.datasets import copies
-from optbench.sweeps import landscapes, snippets, stages, trajectories
-from optbench.sweeps.chosen import chosen_spec, recommended
-from optbench.sweeps.plan import Plan, expand
-from optbench.sweeps.planned import cohort_cost
+from optbench.sweeps import stages, trajectories
+from optbench.sweeps.chosen import SNIPPETS, chosen_spec, make_snippets, recommend
+from optbench.sweeps.plan import Plan, cohort_cost, expand
 from optbench.sweeps.provenance import provenance
-from optbench.sweeps.reasons import failures, joined_failures
 from optbench.sweeps.run.executors import Executor
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.sweeps.serialization import plan_from_json
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.store.folder import Store, open_store
+from optbench.sweeps.tables import describe_failures, join_failures, make_problem_tables
 from optbench.sweeps.time_limit import TimeLimit, run_within
 
 _LONG = 2e10
@@ -139,9 +138,9 @@ def execute(
             run_stages(sweep)
         until = limit.end_of_paths(len(plan.problems)) if limit else None
         runs = write_tables(plan, store, isolation, only=counted, until=until)
-        sweep.status.failed = failures(runs)
+        sweep.status.failed = describe_failures(runs)
         if lost(runs).all():
-            raise OptbenchError(joined_failures(sweep.status.failed))
+            raise OptbenchError(join_failures(sweep.status.failed))
         return sweep.status
 
 
@@ -188,20 +187,20 @@ def write_tables(
         Problem, optimizer, status and failure of all runs.
     """
     runs = store.runs(only)
-    settings = recommended(plan, runs) if begun and not plan.shard else None
+    settings = recommend(plan, runs) if begun and not plan.shard else None
     if settings and (left := chosen_spec(plan, settings)) is not None:
         store.write_text("chosen.toml", left.to_toml())
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
-    paths, code = trajectories.SCHEMA.empty_table(), snippets.SCHEMA.empty_table()
+    paths, code = trajectories.SCHEMA.empty_table(), SNIPPETS.empty_table()
     with isolation.user_code(plan.spec.plugins) as user_code:
         grids = user_code.grids(problems)
         if settings:
             paths = trajectories.trajectories(settings, runs, plan.spec.split_seeds()[0], user_code.trajectory, until)
-            code = snippets.snippets(settings, runs, user_code.codes_of)
+            code = make_snippets(settings, runs, user_code.codes_of)
     ended = runs[["problem", "optimizer", "status", "failure"]]
     del runs, settings  # a million take as much memory as what puts the tables together
-    store.finish({**landscapes.facts(problems, grids), "paths": paths, "snippets": code}, begun, only)
+    store.finish({**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only)
     return ended
 
 

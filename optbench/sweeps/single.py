@@ -20,7 +20,7 @@ from optbench.engine import settings as values
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, full_or
 from optbench.engine.outcome import CohortOutcome
-from optbench.sweeps.tables import CohortKey, tables
+from optbench.sweeps.tables import make_tables
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,7 @@ def run_single(
     wrong = next((reason for part in outcome.parts for reason in part.failures if reason), "")
     if wrong:
         raise PluginError(wrong)
-    return Single(
-        tables(request, outcome, CohortKey(""), [str(place) for place in range(len(lanes))], threads=1), outcome
-    )
+    return Single(make_tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1), outcome)
 
 
 def _lane(

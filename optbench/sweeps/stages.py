@@ -5,9 +5,8 @@ compared. All settings run on the first seeds of a block (``screen``), its best 
 is chosen then runs on seeds that no choice has seen (``holdout``), beside the one setting that all blocks recommend.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
 
 import pandas as pd
 
@@ -15,19 +14,18 @@ from optbench.analysis import protocol
 from optbench.analysis.columns import comparable, configuration_columns
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import Cohorts, LaneHashes, PlannedCohort, Series, planned_cohort
+from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, Series, plan_cohort
 
 
-def race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """Plan the race: the best settings of each block's screen, on its race seeds. runs: those of the screen."""
     runs = comparable(runs)
     if runs.empty:
         return []  # nothing ran
-    return _cohorts(plan, runs, "race", protocol.finalists(runs, plan.spec.finalists, plan.spec.choose_by))
+    return _plan_settings(plan, runs, "race", protocol.finalists(runs, plan.spec.finalists, plan.spec.choose_by))
 
 
-def holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """Plan the holdout: the choice of each block, and the recommendation of all, on the block's holdout seeds.
 
     runs: those of the screen and the race.
@@ -37,18 +35,17 @@ def holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
         return []
     chosen = protocol.chosen(runs, spec.choose_by)
     if plan.shard:  # what all blocks recommend is known where all blocks are
-        return _cohorts(plan, runs, "holdout", chosen)
+        return _plan_settings(plan, runs, "holdout", chosen)
     recommended = protocol.recommended(runs, spec.choose_by)
     everywhere = recommended.merge(pd.DataFrame({"block": sorted(set(runs["block"]))}), how="cross")
-    return _cohorts(plan, runs, "holdout", pd.concat([chosen, everywhere]))
+    return _plan_settings(plan, runs, "holdout", pd.concat([chosen, everywhere]))
 
 
-STAGES = {"race": race, "holdout": holdout}
+STAGES = {"race": plan_race, "holdout": plan_holdout}
 """The stages after the screen, in order."""
-T = TypeVar("T")
 
 
-def expected(plan: Plan) -> dict[Stage, Cohorts]:
+def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
     """Return the later stages at their largest possible size, before anything has run.
 
     Their settings are not known yet: an even selection from those of the screen stands for them.
@@ -59,48 +56,44 @@ def expected(plan: Plan) -> dict[Stage, Cohorts]:
     pairs: dict[tuple[str, str], list[Cohort]] = {}
     for cohort in (series.cohort for series in plan.series if spec.blocks):
         pairs.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
-    return {stage: Cohorts(_expected(plan, stage, count, pairs.values())) for stage, count in most.items()}
+    stages = {}
+    for stage, count in most.items():
+        series = [each for cohorts in pairs.values() for each in _select_evenly(plan, stage, count, cohorts)]
+        stages[stage] = Cohorts(tuple(series))
+    return stages
 
 
-def _expected(plan: Plan, stage: Stage, count: int, pairs: Iterable[list[Cohort]]) -> Iterator[Series]:
-    """Yield ``count`` settings of each pair of a problem and an optimizer, on all seeds of the stage."""
-    seeds, blocks = [seed for block in plan.spec.seeds_of(stage) for seed in block], plan.spec.block_of
-    for cohorts in pairs:
-        first = 0  # of the pair's settings, which stand cohort by cohort
-        places = _spread(range(sum(len(cohort.lanes) for cohort in cohorts)), count)
-        for cohort in cohorts:
-            lanes = tuple(cohort.lanes[i - first] for i in places if first <= i < first + len(cohort.lanes))
-            first += len(cohort.lanes)
-            if lanes:
-                yield Series(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, blocks)
+def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) -> Iterator[Series]:
+    """Yield ``count`` settings, evenly spread over those of the cohorts of a pair, on all seeds of the stage."""
+    seeds = [seed for block in plan.spec.seeds_of(stage) for seed in block]
+    total = sum(len(cohort.lanes) for cohort in cohorts)
+    count = min(count, total)
+    places = [i * total // count for i in range(count)]
+    first = 0  # of the pair's settings, which stand cohort by cohort
+    for cohort in cohorts:
+        lanes = tuple(cohort.lanes[i - first] for i in places if first <= i < first + len(cohort.lanes))
+        first += len(cohort.lanes)
+        if lanes:
+            yield Series(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, plan.spec.block_of)
 
 
-def _spread(settings: Sequence[T], count: int) -> list[T]:
-    """Return ``count`` of the settings, evenly spread over them; all if there are fewer."""
-    count = min(count, len(settings))
-    return [settings[i * len(settings) // count] for i in range(count)]
-
-
-def _cohorts(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
+def _plan_settings(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
     """Return the cohorts of distinct settings (problem, block, configuration) on the stage's seeds of their block."""
-    rows, places = placed(plan, runs, settings)
-    return _on_seeds(plan, stage, zip(rows["block"], places, strict=True))
-
-
-def _on_seeds(plan: Plan, stage: Stage, settings: Iterable[tuple[int, tuple[Cohort, Lane]]]) -> list[PlannedCohort]:
-    """Return the cohorts of settings on the stage's seeds of their blocks; settings: (block, (cohort, lane))."""
+    rows, places = find_in_plan(plan, runs, settings)
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
-    for block, (cohort, lane) in settings:
+    for block, (cohort, lane) in zip(rows["block"], places, strict=True):
         key = (cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.dtype, int(block))
         groups.setdefault(key, (cohort, []))[1].append(lane)
     seeds, planned = plan.spec.seeds_of(stage), []
     for (*_, block), (cohort, lanes) in groups.items():
         first = replace(cohort, lanes=tuple(lanes))
-        planned += [planned_cohort(first.with_seed(seed), stage, block) for seed in seeds[block]]
+        planned += [plan_cohort(first.with_seed(seed), stage, block) for seed in seeds[block]]
     return planned
 
 
-def placed(plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
+def find_in_plan(
+    plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame
+) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
     """Find settings from the tables in the plan: return their rows, each once a block, and (cohort, lane) of each."""
     keys = ["problem", *configuration_columns(runs)]
     first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)
@@ -112,15 +105,10 @@ def placed(plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame) -> tuple[pd.D
     of_them = first[first["run_id"].isin(wanted)]
     cohorts = set(of_them[["problem", "optimizer", "batch_size", "seed"]].itertuples(index=False, name=None))
     known = {
-        run_id: (planned.cohort, lane)
-        for planned in plan.cohorts
-        if _place(planned.cohort) in cohorts
-        for run_id, lane in zip(planned.run_ids, planned.cohort.lanes, strict=True)
+        run_id: (each.cohort, lane)
+        for each in plan.cohorts
+        if (each.cohort.problem.name, each.cohort.optimizer.name, each.cohort.batch_size, each.cohort.seed) in cohorts
+        for run_id, lane in zip(each.run_ids, each.cohort.lanes, strict=True)
         if run_id in wanted
     }
     return rows, [known[run_id] for run_id in rows["run_id"]]
-
-
-def _place(cohort: Cohort) -> tuple[str, str, int, int]:
-    """Return the problem, optimizer, batch size and seed of a cohort."""
-    return cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.seed

@@ -1,98 +1,75 @@
-"""The outcome of a cohort as rows of the tidy tables, in Arrow."""
+"""The outcome of a cohort, and what is known of its problem, as rows of the tidy tables in Arrow; failures as text."""
 
 import platform
-import threading
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from optbench.contract.columns import CURVES, RUNS
-from optbench.contract.types import Stage
+from optbench.contract.columns import CURVES, RUNS, TABLES
+from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail
 
-# Settings of cohorts whose seeds run one after the other; to make their columns takes as long as a small cohort's steps
-_CACHED = 64
-"""Parts of cohorts whose shared columns are cached."""
-# Rows of a curve: 256 lanes, the most of a call, of 64 points; all cached columns then take 35 MB at most. To make
-# them takes 0.25 of 0.55 ms that the tables of 100 runs take (measured)
-_MOST_CACHED = 1 << 14
-"""Rows of ``curves`` beyond which shared columns are not cached."""
+GRID = 121
+"""Points along each axis of a landscape."""
+_LONGEST = 300
+"""Characters of a reason in the tables."""
+ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+"""The types in Arrow of the kinds of columns."""
 
 
-@dataclass(frozen=True)
-class CohortKey:
-    """The place of a cohort in a sweep: its id, and its stage and block of the protocol."""
-
-    cohort_id: str
-    stage: Stage = "grid"
-    block: int = -1
+def schema_of(table: str) -> pa.Schema:
+    """Return the Arrow schema of the fixed columns of a table such as "runs", without metrics and hyperparameters."""
+    return pa.schema([(column.name, ARROW_TYPES[column.kind]) for column in TABLES[table]])
 
 
-@dataclass(frozen=True, eq=False)
-class _Shared:
-    """Columns of some lanes of a cohort that are the same in cohorts with other seeds."""
-
-    settings: dict[str, pa.Array]
-    """Columns of ``runs``: the setting, without its hyperparameters."""
-    hyperparameters: dict[str, pa.Array]
-    ended: dict[str, pa.Array]
-    """Columns of ``runs`` that say how the runs ended, if none failed or diverged."""
-    points: dict[str, pa.Array]
-    """Columns of ``curves`` if no run failed or diverged: the index of the run, step, epoch and samples."""
-
-
-def tables(
-    cohort: Cohort, outcome: CohortOutcome, key: CohortKey, run_ids: Sequence[str], threads: int
+def make_tables(
+    cohort: Cohort, outcome: CohortOutcome, cohort_id: str, run_ids: Sequence[str], threads: int
 ) -> dict[str, pa.Table]:
     """Return the cohort's rows of ``runs``, ``curves`` and ``timings``.
+
+    The stage is "grid" and the block -1, for runs do not depend on them: the final tables have those of the sweep.
 
     run_ids: an id for each lane; threads: the number of threads that ``timings`` states.
     """
     runs, curves, at = [], [], 0
     for part in outcome.parts:
-        ids = run_ids[at : at + len(part.diverged_at)]
-        shared = _shared_columns(cohort, part, at)
-        runs.append(_runs(cohort, part, key, ids, shared))
-        curves.append(_curves(cohort, part, ids, shared))
-        at += len(ids)
+        lanes = slice(at, at + len(part.diverged_at))
+        runs.append(_make_runs(cohort, part, cohort.lanes[lanes], cohort_id, run_ids[lanes]))
+        curves.append(_make_curves(cohort, part, run_ids[lanes]))
+        at = lanes.stop
     steps = sum(part.steps * len(part.diverged_at) - part.reused_steps for part in outcome.parts)
     stepping = outcome.seconds - outcome.evaluation_seconds
-    numbers = {
+    timings = {
+        "cohort_id": cohort_id,
         "lanes": len(cohort.lanes),
         "steps": cohort.steps,
-        "seconds": outcome.seconds,
-        "evaluation_seconds": outcome.evaluation_seconds,
+        "seconds": float(outcome.seconds),
+        "evaluation_seconds": float(outcome.evaluation_seconds),
         "ns_per_run_step": 1e9 * stepping / max(steps, 1),
-        "compile_seconds": outcome.compile_seconds,
+        "compile_seconds": float(outcome.compile_seconds),
+        "host": platform.node(),
+        "threads": threads,
+        "device": outcome.device,
+        "device_note": outcome.device_note,
+        "eager": outcome.eager,
     }
-    timings = {
-        "cohort_id": [key.cohort_id],
-        **{name: np.array([number]) for name, number in numbers.items()},
-        "host": [platform.node()],
-        "threads": np.array([threads]),
-        "device": [outcome.device],
-        "device_note": [outcome.device_note],
-        "eager": [outcome.eager],
+    return {
+        "runs": pa.concat_tables(runs),
+        "curves": pa.concat_tables(curves),
+        "timings": pa.Table.from_pylist([timings], schema_of("timings")),
     }
-    return {"runs": pa.concat_tables(runs), "curves": pa.concat_tables(curves), "timings": pa.table(timings)}
 
 
-def failed_tables(cohort: Cohort, key: CohortKey, run_ids: Sequence[str], reason: str) -> dict[str, pa.Table]:
+def make_failed_tables(cohort: Cohort, cohort_id: str, run_ids: Sequence[str], reason: str) -> dict[str, pa.Table]:
     """Return the tables of a cohort that could not run: a failed row a run, no curves, no timings.
 
     Failed runs are results like all others: they are kept, count as failures, and run again only if that is asked.
     """
-    made = tables(cohort, _empty_outcome(cohort, reason), key, run_ids, 1)
-    return {**made, "timings": made["timings"].slice(0, 0)}
-
-
-def _empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
-    """Return the outcome of a cohort that could not run: NaN at step 0, and the reason as each lane's failure."""
     count = len(cohort.lanes)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
     part = Outcome(
@@ -101,17 +78,75 @@ def _empty_outcome(cohort: Cohort, reason: str) -> CohortOutcome:
         w=np.full((count, cohort.problem.dim), np.nan), diverged_at=np.zeros(count, np.int64), evaluation_seconds=0.0,
         failures=(reason,) * count,
     )  # fmt: skip
-    return CohortOutcome([part], 0.0, 0.0, 0.0)
+    made = make_tables(cohort, CohortOutcome([part], 0.0, 0.0, 0.0), cohort_id, run_ids, 1)
+    return {**made, "timings": made["timings"].slice(0, 0)}
 
 
-def _failed(part: Outcome) -> np.ndarray:
+def _make_runs(
+    cohort: Cohort, part: Outcome, lanes: Sequence[Lane], cohort_id: str, run_ids: Sequence[str]
+) -> pa.Table:
+    """Return the rows of ``runs`` of a part of a cohort, one for each lane."""
+    failed = _find_failed(part)
+    diverged = (part.diverged_at > 0) & ~failed
+    steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
+    loss = np.where(failed, np.nan, part.train[:, 0])
+    final, test = np.where(diverged, np.inf, loss[-1]), part.test[-1, 0]  # a diverged run is a failure
+    texts = {id(lane.schedule): lane.schedule.text for lane in lanes}
+    late = "deadline" if part.steps < cohort.steps else "ok"
+    shared = {
+        "cohort_id": cohort_id, "stage": "grid", "block": -1, "problem": cohort.problem.name,
+        "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size, "seed": cohort.seed, "dtype": cohort.dtype,
+    }  # fmt: skip
+    columns = {
+        **{name: pa.repeat(pa.scalar(value), len(lanes)) for name, value in shared.items()},
+        "run_id": list(run_ids),
+        "schedule": [texts[id(lane.schedule)] for lane in lanes],
+        "lr": np.array([lane.lr for lane in lanes], dtype=np.float64),
+        **_count_samples(cohort, steps),
+        "status": np.select([failed, diverged], ["failed", "diverged"], late).tolist(),
+        "failure": list(part.failures) if failed.any() else pa.repeat(pa.scalar(""), len(lanes)),
+        "diverged_at": pa.array(part.diverged_at, mask=~diverged),
+        "loss_initial": loss[0],
+        "loss_final": final,
+        "loss_best": np.fmin.reduce(loss, axis=0),
+        "suboptimality_final": final - cohort.problem.minimum,
+        "test_loss_final": np.where(failed, np.nan, np.where(diverged & bool(cohort.problem.test), np.inf, test)),
+        "log_tail": np.where(failed, np.nan, log_tail(cohort, part)),
+    }
+    columns = {name: columns[name] for name in RUNS}
+    for name in cohort.optimizer.hyperparameters:
+        columns[name] = np.array([lane.hyperparameters[name] for lane in lanes])
+    for name, values in _name_metrics(cohort, part).items():
+        columns[name] = np.where(failed, np.nan, values[-1])
+    return pa.table(columns)
+
+
+def _make_curves(cohort: Cohort, part: Outcome, run_ids: Sequence[str]) -> pa.Table:
+    """Return the rows of ``curves`` of a part, run by run, without those from a divergence on."""
+    count, points = len(run_ids), part.points
+    rows: Any = slice(None)
+    if part.diverged_at.any() or any(part.failures):
+        whole = (part.diverged_at == 0) | (points[:, None] < part.diverged_at)
+        rows = np.flatnonzero((whole & ~_find_failed(part)).T)
+    run, step = np.repeat(np.arange(count), len(points))[rows], np.tile(points, count)[rows]
+    measured = {"train_loss": part.train[:, 0], "test_loss": part.test[:, 0], **part.measures}
+    fixed = {
+        "run_id": pa.array(run_ids, pa.string()).take(pa.array(run)),
+        **_count_samples(cohort, step, "step", "epoch"),
+        **{name: values.T.ravel()[rows] for name, values in measured.items()},
+    }
+    metrics = {name: values.T.ravel()[rows] for name, values in _name_metrics(cohort, part).items()}
+    return pa.table({name: fixed[name] for name in CURVES} | metrics)
+
+
+def _find_failed(part: Outcome) -> np.ndarray:
     """Return (runs,) bool: True for lanes that could not run, and have no values."""
     if not any(part.failures):
         return np.zeros(len(part.diverged_at), bool)
     return np.array([bool(reason) for reason in part.failures])
 
 
-def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
+def _name_metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     """Return metrics and coordinates at every point, by column name, each (p, runs)."""
     columns = {}
     for k, name in enumerate(cohort.problem.metrics, start=1):
@@ -123,128 +158,83 @@ def _metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     return columns
 
 
-def _runs(cohort: Cohort, part: Outcome, key: CohortKey, ids: Sequence[str], shared: _Shared) -> pa.Table:
-    """Return the table `runs` of a part, a row for each run."""
-    count, failed = len(ids), _failed(part)
-    diverged = (part.diverged_at > 0) & ~failed
-    loss = part.train[:, 0]
-    final, test = loss[-1], part.test[-1, 0]
-    if failed.any() or diverged.any():  # a diverged run is a failure, whatever it last had
-        loss = np.where(failed, np.nan, loss)
-        final = np.where(diverged, np.inf, loss[-1])
-        test = _without(failed, np.where(diverged, np.inf, test) if cohort.problem.test else test)
-        ended = _ended(cohort, part, failed, diverged)
-    else:
-        ended = shared.ended
-    columns = {
-        "run_id": list(ids),
-        "cohort_id": _repeated(key.cohort_id, count),
-        **shared.settings,
-        "seed": np.full(count, cohort.seed),
-        "stage": _repeated(key.stage, count),
-        "block": np.full(count, key.block),
-        **ended,
-        "loss_initial": loss[0],
-        "loss_final": final,
-        "loss_best": np.fmin.reduce(loss, axis=0),
-        "suboptimality_final": final - cohort.problem.minimum,
-        "test_loss_final": test,
-        "log_tail": _without(failed, log_tail(cohort, part)),
-    }
-    columns = {name: columns[name] for name in RUNS} | shared.hyperparameters
-    columns |= {name: _without(failed, values[-1]) for name, values in _metrics(cohort, part).items()}
-    return pa.table(columns)
-
-
-def _ended(cohort: Cohort, part: Outcome, failed: np.ndarray, diverged: np.ndarray) -> dict[str, pa.Array]:
-    """Return the columns that say how runs ended: steps, epochs, samples, status, failure and diverged_at."""
-    steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
-    late = "deadline" if part.steps < cohort.steps else "ok"
-    return {
-        **{name: pa.array(column) for name, column in _progress(cohort, steps).items()},
-        "status": pa.array(np.select([failed, diverged], ["failed", "diverged"], late).tolist()),
-        "failure": pa.array(list(part.failures)) if failed.any() else _repeated("", len(steps)),
-        "diverged_at": pa.array(part.diverged_at, mask=~diverged),
-    }
-
-
-def _without(failed: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the values, NaN for lanes that failed."""
-    return np.where(failed, np.nan, values) if failed.any() else values
-
-
-def _curves(cohort: Cohort, part: Outcome, ids: Sequence[str], shared: _Shared) -> pa.Table:
-    """Return the table `curves` of a part: the points run by run, without those from a divergence on."""
-    points = dict(shared.points)
-    rows: Any = slice(None)
-    if part.diverged_at.any() or any(part.failures):
-        whole = (part.diverged_at == 0) | (part.points[:, None] < part.diverged_at)
-        rows = np.flatnonzero((whole & ~_failed(part)).T)
-        points = {name: column.take(pa.array(rows)) for name, column in points.items()}
-
-    def column(values: np.ndarray) -> np.ndarray:
-        return values.T.ravel()[rows]
-
-    measured = {"train_loss": part.train[:, 0], "test_loss": part.test[:, 0]}
-    measured |= part.measures
-    run_id = pa.array(ids, pa.string()).take(points.pop("run"))
-    fixed = {"run_id": run_id, **points}
-    fixed |= {name: column(values) for name, values in measured.items()}
-    metrics = {name: column(values) for name, values in _metrics(cohort, part).items()}
-    return pa.table({name: fixed[name] for name in CURVES} | metrics)
-
-
-_cached: OrderedDict[tuple, tuple[tuple, _Shared]] = OrderedDict()
-"""By identities; the objects are kept beside the columns, so that nothing else takes an identity."""
-_lock = threading.Lock()
-
-
-def _shared_columns(cohort: Cohort, part: Outcome, first: int) -> _Shared:
-    """Return the columns that cohorts with other seeds share, cached; first: the number of the part's first lane."""
-    objects, count = (cohort.problem, cohort.optimizer, cohort.lanes), len(part.diverged_at)
-    size = cohort.batch_size, cohort.dtype, cohort.steps, first, count, part.steps, part.points.tobytes()
-    key = (*map(id, objects), *size)
-    with _lock:
-        if key in _cached:
-            return _cached[key][1]
-    made = _make_shared(cohort, part, cohort.lanes[first : first + count])
-    if count * len(part.points) <= _MOST_CACHED:
-        with _lock:
-            _cached[key] = objects, made
-            if len(_cached) > _CACHED:
-                _cached.popitem(last=False)
-    return made
-
-
-def _make_shared(cohort: Cohort, part: Outcome, lanes: Sequence[Lane]) -> _Shared:
-    """Build the columns of `_shared_columns` for these lanes."""
-    count, points = len(lanes), part.points
-    settings = {
-        "problem": _repeated(cohort.problem.name, count),
-        "optimizer": _repeated(cohort.optimizer.name, count),
-        "schedule": pa.array([lane.schedule.text for lane in lanes]),
-        "lr": pa.array([lane.lr for lane in lanes], pa.float64()),
-        "batch_size": pa.array(np.full(count, cohort.batch_size)),
-        "dtype": _repeated(cohort.dtype, count),
-    }
-    hyperparameters = {
-        name: pa.array(np.array([lane.hyperparameters[name] for lane in lanes]))
-        for name in cohort.optimizer.hyperparameters
-    }
-    ran = np.zeros(count, dtype=bool)
-    step = np.tile(points, count)
-    places = {"run": np.repeat(np.arange(count), len(points)), **_progress(cohort, step, "step", "epoch")}
-    arrays = {name: pa.array(column) for name, column in places.items()}
-    return _Shared(settings, hyperparameters, _ended(cohort, part, ran, ran), arrays)
-
-
-def _progress(cohort: Cohort, steps: np.ndarray, step: str = "steps", epoch: str = "epochs") -> dict[str, np.ndarray]:
+def _count_samples(
+    cohort: Cohort, steps: np.ndarray, step: str = "steps", epoch: str = "epochs"
+) -> dict[str, np.ndarray]:
     """Return columns of step numbers, with the epochs and examples until then; an epoch's last batch may be smaller."""
     per_epoch = cohort.per_epoch
     samples = steps // per_epoch * cohort.problem.examples + steps % per_epoch * cohort.batch_size
     return {step: steps, epoch: steps / per_epoch, "samples": samples}
 
 
-def _repeated(text: str, count: int) -> pa.Array:
-    """Return a column with the same text in ``count`` rows."""
-    return pa.repeat(pa.scalar(text), count)
+def make_problem_tables(
+    problems: Iterable[Problem], landscapes: Mapping[str, pa.Table | None] | None = None
+) -> dict[str, pa.Table]:
+    """Return the tables ``problems`` and ``landscapes``, a row or a grid for each name.
+
+    landscapes: by name those that another process has made; None if it could not.
+    """
+    made = landscapes or {}
+    problems = list({problem.name: problem for problem in problems}.values())
+    nothing = (np.nan, np.nan)
+    known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
+    table = {
+        "problem": [p.name for p in problems],
+        "minimum": [float(p.minimum) for p in problems],
+        "minimum_source": [p.minimum_source for p in problems],
+        "dim": [p.dim for p in problems],
+        "examples": [p.examples for p in problems],
+        "data": [p.data_text for p in problems],
+        "source": [p.source for p in problems],
+        "digest": [p.digest for p in problems],
+        "w_1": [float(w[0]) for w in known],
+        "w_2": [float(w[1]) for w in known],
+    }
+    flat = [problem for problem in problems if problem.dim == 2 and problem.domain is not None]
+    grids = [made[problem.name] if problem.name in made else make_landscape(problem) for problem in flat]
+    empty = schema_of("landscapes").empty_table()
+    return {"problems": pa.table(table), "landscapes": pa.concat_tables([empty, *filter(None, grids)])}
+
+
+def make_landscape(problem: Problem) -> pa.Table:
+    """Return the values of a problem of two parameters on a grid over its domain."""
+    assert problem.domain is not None
+    (left, right), (bottom, top) = problem.domain
+    w_1, w_2 = np.meshgrid(np.linspace(left, right, GRID), np.linspace(bottom, top, GRID))
+    w = np.stack([w_1.ravel(), w_2.ravel()], axis=1)
+    value = Objective(problem, runs=len(w)).evaluate(w)[0]
+    return pa.table({"problem": [problem.name] * len(value), "w_1": w[:, 0], "w_2": w[:, 1], "value": value})
+
+
+def shorten_reason(reason: str) -> str:
+    """Return the reason of a failure as one line that a table and a terminal hold."""
+    line = " ".join(reason.split()) or "it gave no reason"
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
+
+
+def describe_failures(runs: pd.DataFrame) -> dict[str, str]:
+    """Return the failures by problem and optimizer: the first reason, and the number of runs if not all failed."""
+    texts: dict[str, str] = {}
+    if not (runs["status"] == "failed").any():
+        return texts
+    for (problem, optimizer), part in runs.groupby(["problem", "optimizer"], sort=False):
+        lost = part[part["status"] == "failed"]
+        if len(lost):
+            count = "" if len(lost) == len(part) else f"{len(lost):,} of {len(part):,} runs failed: "
+            texts[f"{problem} with {optimizer}"] = count + summarize_reasons(lost)
+    return texts
+
+
+def join_failures(texts: Mapping[str, str]) -> str:
+    """Return failures in one line: a reason that several share stands once."""
+    pairs: dict[str, list[str]] = {}
+    for pair, reason in texts.items():
+        pairs.setdefault(reason, []).append(pair)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in pairs.items())
+
+
+def summarize_reasons(lost: pd.DataFrame) -> str:
+    """Return the first reason of runs that failed, and the number of other reasons."""
+    reasons = lost["failure"].unique()
+    more = len(reasons) - 1
+    return reasons[0] + (f" (and {more:,} other reason{'s' * (more > 1)})" if more else "")

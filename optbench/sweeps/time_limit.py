@@ -15,8 +15,7 @@ from optbench.analysis.columns import comparable
 from optbench.contract.errors import OptbenchError
 from optbench.engine import settings
 from optbench.sweeps import stages
-from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.plan import Plan, PlannedCohort
 from optbench.sweeps.run.loop import SweepRun
 from optbench.sweeps.store.folder import Store
 
@@ -87,7 +86,7 @@ def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
             break
         if (runs := _runs_of(store, [block])) is None:
             continue
-        sweep.run(sweep.add(stages.race(plan, runs)), until=until)
+        sweep.run(sweep.add(stages.plan_race(plan, runs)), until=until)
         if status.out_of_time:
             break
         done.append(block)
@@ -110,7 +109,7 @@ def _runs_of(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:
 def _holdout(plan: Plan, store: Store, blocks: Sequence[int]) -> list[PlannedCohort]:
     """Plan the holdout of these blocks from their runs."""
     runs = _runs_of(store, blocks)
-    return [] if runs is None else stages.holdout(plan, runs)
+    return [] if runs is None else stages.plan_holdout(plan, runs)
 
 
 def _complete(planned: Sequence[PlannedCohort], store: Store, blocks: bool) -> frozenset[str]:

@@ -20,8 +20,8 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import run
 from optbench.sweeps.chosen import Recommended
-from optbench.sweeps.planned import PlannedCohort, has_user_code, planned_cohort
-from optbench.sweeps.store.schemas import schema_of
+from optbench.sweeps.plan import PlannedCohort, has_user_code, plan_cohort
+from optbench.sweeps.tables import schema_of
 
 # Steps of a path: 0.1 s of a shipped rule and problem at 5 us a step, measured; of a user's seconds
 MOST_STEPS = 20_000
@@ -99,7 +99,7 @@ def _recommended(
             continue
         steps_left -= cohort.steps
         again = _repeated(cohort, lane, int(row["seed"]), int(sizes[tuple(row[name] for name in _COHORT_COLUMNS)]))
-        yield {str(name): value for name, value in row.items()}, planned_cohort(again)
+        yield {str(name): value for name, value in row.items()}, plan_cohort(again)
 
 
 def _is_short(cohort: Cohort) -> bool:

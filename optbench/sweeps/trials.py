@@ -1,20 +1,35 @@
-"""The settings of each optimizer in a sweep: all combinations of the spec's lists, or random trials."""
+"""The settings of each optimizer in a sweep: all combinations of the spec's lists, or trials from a search space.
+
+All optimizers see the same points of one scrambled Sobol sequence, which the spec's ``search_seed`` gives and nothing
+else: two optimizers with the same range for their rate get the same rates, and the first n of N trials are those of n.
+"""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
+from optbench.catalogue.libraries import find_search_space
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
-from optbench.contract.eager import AnyOptimizer
+from optbench.contract.eager import AnyOptimizer, Eager, library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
+from optbench.contract.search import RATE, Range, choice, parse_range
 from optbench.engine.cohort import Lane, full_or
-from optbench.sweeps.search import Space, refuse_ranges, spaces
-from optbench.sweeps.spec import Spec
+from optbench.sweeps.spec import Spec, advise_trials
+
+COLUMNS = 32
+"""Ranges that can be searched at once: coordinates of a point."""
+_POINTS = 1 << 16
+"""The most points that are looked at for settings that differ."""
+_PATIENCE = 16
+"""The points that are looked at for each setting of a space that holds a finite number of them."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +42,14 @@ class Grid:
     rates: Sequence[float]
 
     @cached_property
-    def _every(self) -> tuple[Lane, ...]:
+    def _all_lanes(self) -> tuple[Lane, ...]:
+        """Every combination as a lane."""
         every = itertools.product(self.values, self.schedules, self.rates)
         return tuple(Lane(lr, schedule, values) for values, schedule, lr in every)
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
         """Return the settings by batch size; they are the same at all sizes."""
-        return dict.fromkeys(sizes, self._every)
+        return dict.fromkeys(sizes, self._all_lanes)
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,110 @@ class Fixed:
         return {size: tuple(lanes) for size, lanes in self.by_size.items()}
 
 
-def fixed(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
+@dataclass(frozen=True, eq=False)
+class ScheduleSpace:
+    """A schedule whose parameters may be ranges: ``inverse(decay_rate=log_uniform(0.01, 10))``."""
+
+    text: str
+    ranges: tuple[Range, ...]
+    """The ranges in the order of the text."""
+    catalogue: Catalogue
+
+    def schedule(self, values: Sequence[object]) -> Schedule:
+        """Return the schedule with values in place of its ranges, in order; raise OptbenchError if it refuses one."""
+        return self.catalogue.schedule(_fill_ranges(self.text, iter(values))) if self.ranges else self._fixed
+
+    @cached_property
+    def _fixed(self) -> Schedule:
+        """The schedule of a text without ranges; parsed once, not for every trial."""
+        return self.catalogue.schedule(self.text)
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """The search space of one optimizer's trials."""
+
+    optimizer: AnyOptimizer
+    fixed: Mapping[str, float | int | str]
+    """The hyperparameters that the spec gives."""
+    ranges: Mapping[str, Range]
+    """Search ranges of the others; those in neither keep their defaults."""
+    rates: Range
+    schedules: tuple[ScheduleSpace, ...]
+    count: int
+    """The number of trials."""
+    seed: int
+    _drawn: dict[int, list[tuple[Lane, ...]]] = field(default_factory=dict, repr=False)
+    """The settings of each batch size by its index, by the number of batch sizes."""
+
+    def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
+        """Return ``count`` different settings by batch size, or all if the space has fewer.
+
+        Raises OptbenchError if ranges are too narrow for settings of four digits to differ.
+        """
+        if len(sizes) not in self._drawn:
+            by_place: list[list[Lane]] = [[] for _ in sizes]
+            for place, lane in self._draw(len(sizes)):
+                by_place[place].append(lane)
+            self._drawn[len(sizes)] = [tuple(lanes) for lanes in by_place]
+        return {size: lanes for size, lanes in zip(sizes, self._drawn[len(sizes)], strict=True) if lanes}
+
+    @property
+    def searched(self) -> dict[str, str]:
+        """The ranges and choices that trials are drawn from, by parameter, as text; without the batch size."""
+        ranges = {RATE: self.rates, **self.ranges}
+        found = {key: made.text for key, made in ranges.items() if made.count != 1}
+        if len(self.schedules) > 1 or self.schedules[0].ranges:
+            found["schedule"] = ", ".join(each.text for each in self.schedules)
+        return found
+
+    def _draw(self, sizes: int) -> list[tuple[int, Lane]]:
+        """Return up to ``count`` different settings, each with the index of its batch size among ``sizes``."""
+        # What all optimizers share comes first, so that it reads the same coordinates for each of them.
+        shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
+        inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use
+        axes = [*shared, *(tuple(filter(None, each)) for each in inner), *((each,) for each in self.ranges.values())]
+        widths = [math.lcm(*(each.count for each in axis)) for axis in axes]
+        found: dict[tuple, tuple[int, Lane]] = {}
+        for point in self._lay_points(widths):
+            place, lane = self._read_point(point, sizes, len(axes) - len(self.ranges))
+            found.setdefault((place, lane.lr, lane.schedule.text, *lane.hyperparameters.values()), (place, lane))
+            if len(found) == self.count:
+                break
+        if len(found) < self.count and 0 in widths:
+            raise OptbenchError(
+                f"optimizer {self.optimizer.name}: its ranges hold no more than {len(found)} settings that differ in "
+                f"four digits, not {self.count}: widen them, or ask for fewer trials"
+            )
+        return list(found.values())
+
+    def _lay_points(self, widths: Sequence[int]) -> Iterator[list[float]]:
+        """Yield points with a coordinate in [0, 1) for each axis: quasi-random ones, then a finite space's full grid.
+
+        widths: the number of values on each axis, 0 for an interval. An axis of one value has the coordinate 0.
+        """
+        columns = [i for i, width in enumerate(widths) if width != 1]
+        if len(columns) > COLUMNS:
+            raise OptbenchError(f"optimizer {self.optimizer.name}: no more than {COLUMNS} ranges can be searched")
+        held = math.prod(widths)
+        for point in itertools.islice(_sobol_points(self.seed), min(_PATIENCE * held, _POINTS) if held else _POINTS):
+            row = [0.0] * len(widths)
+            for column, u in zip(columns, point, strict=False):
+                row[column] = float(u)
+            yield row
+        if held:
+            yield from map(list, itertools.product(*([(i + 0.5) / width for i in range(width)] for width in widths)))
+
+    def _read_point(self, point: Sequence[float], sizes: int, own: int) -> tuple[int, Lane]:
+        """Return the index of the batch size and the lane at a point; ``own``: the first axis of a hyperparameter."""
+        chosen = self.schedules[int(point[2] * len(self.schedules))]
+        inner = [made.of(u) for made, u in zip(chosen.ranges, point[3:own], strict=False)]
+        values = {key: made.of(u) for (key, made), u in zip(self.ranges.items(), point[own:], strict=True)}
+        hyperparameters = self.optimizer.with_values({**self.fixed, **values})
+        return int(point[1] * sizes), Lane(float(self.rates.of(point[0])), chosen.schedule(inner), hyperparameters)
+
+
+def fixed_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
     """Return the settings that ``chosen`` lists for a problem, one item for each optimizer.
 
     Raises OptbenchError for an unknown name or value, and for a setting that is listed twice.
@@ -75,10 +194,10 @@ def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
     Raises OptbenchError for an unknown name or value, and for an entry that is listed twice.
     """
     if spec.trials is not None:
-        return spaces(spec, catalogue)
+        return read_spaces(spec, catalogue)
     refuse_ranges(spec)
     assert isinstance(spec.learning_rates, tuple)
-    optimizers = _optimizers(spec, catalogue)
+    optimizers = _read_optimizers(spec, catalogue)
     schedules = [catalogue.schedule(text) for text in spec.schedules]
     if len({schedule.text for schedule in schedules}) < len(schedules):
         raise OptbenchError("schedules has an entry twice")
@@ -98,7 +217,7 @@ def batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> list[i
     return list(dict.fromkeys(full_or(size, problem) for size in spec.batch_sizes))
 
 
-def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimizer, list[dict[str, float]]]]:
+def _read_optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimizer, list[dict[str, float]]]]:
     """Return each optimizer once, with all its settings; a list, adam(beta1=[0.8, 0.9]), stands for each value."""
     tried: dict[str, tuple[AnyOptimizer, list[dict[str, float]]]] = {}
     for text in spec.optimizers:
@@ -109,3 +228,142 @@ def _optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimizer, li
                 raise OptbenchError(f"optimizers has {text!r} twice, with the same hyperparameters")
             known.append(values)
     return list(tried.values())
+
+
+def read_spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
+    """Return the search space of each optimizer of a spec with trials: the ranges of the spec, or else its own.
+
+    Raises OptbenchError for an unknown name, an optimizer that is named twice, and a range with values outside the
+    limits of its parameter.
+    """
+    schedules = tuple(_read_schedule(text, catalogue) for text in spec.schedules)
+    keys = [(each.schedule(_first_ends(each)).text, each.ranges) for each in schedules]
+    if len(set(keys)) < len(keys):
+        raise OptbenchError("schedules has an entry twice")
+    found: dict[str, Space] = {}
+    for text in spec.optimizers:
+        space = _read_space(text, spec, schedules, catalogue)
+        if found.setdefault(space.optimizer.name, space) is not space:
+            raise OptbenchError(
+                f"optimizers has {space.optimizer.name} twice: with trials each is named once, and a hyperparameter "
+                "takes a list, beta1=[0.8, 0.9], or a range"
+            )
+    return list(found.values())
+
+
+def refuse_ranges(spec: Spec) -> None:
+    """Raise OptbenchError if a spec without trials has a range."""
+    for key in ("optimizers", "schedules"):
+        for text in getattr(spec, key):
+            for made in _find_ranges(text, key[:-1]):
+                raise OptbenchError(f"{key}: {advise_trials(made.text)}")
+
+
+def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogue: Catalogue) -> Space:
+    """Return the search space of the optimizer that a text names, perhaps with ranges."""
+    assert spec.trials is not None
+    bare = _without_numbers(text)
+    optimizer, _ = catalogue.optimizer(bare)
+    said = names.parse(bare)[1] if isinstance(optimizer, Eager) else {}
+    given: dict[str, Range] = {}
+    for key, value in _hyperparameters_in(text).items():
+        if key in said and key not in optimizer.hyperparameters:
+            continue  # no number: a part of the name
+        made = _parse_range(f"optimizer {optimizer.name}", key, value) or choice(*names.listed(value))
+        for end in made.ends:
+            try:
+                optimizer.with_values({key: end})
+            except OptbenchError as error:
+                raise OptbenchError(f"{error}{f', and {made.text} reaches it' * (made.count != 1)}") from None
+        given[key] = made
+    ranges = dict(optimizer.space)
+    if isinstance(optimizer, Eager):
+        values = optimizer.with_values({key: made.ends[-1] for key, made in given.items()})
+        ranges, _ = find_search_space(optimizer, values, catalogue.optimizers.values())
+    rates = ranges.pop(RATE, choice(1.0))
+    fixed = {key: made.values[0] for key, made in given.items() if made.count == 1}
+    ranges = {key: made for key, made in ranges.items() if key not in given}
+    ranges |= {key: made for key, made in given.items() if made.count != 1}
+    if isinstance(optimizer, Baseline):  # its line search begins at the rate 1
+        rates, schedules = choice(1.0), (_read_schedule("constant", catalogue),)
+        return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed)
+    if isinstance(spec.learning_rates, str):
+        rates = parse_range(spec.learning_rates) or rates
+    elif spec.learning_rates is not None:
+        rates = choice(*spec.learning_rates)
+    return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed)
+
+
+def _read_schedule(text: str, catalogue: Catalogue) -> ScheduleSpace:
+    """Return the space of a schedule's text; raise OptbenchError if a range has an end that the schedule refuses."""
+    space = ScheduleSpace(text, tuple(_find_ranges(text, "schedule")), catalogue)
+    for i, made in enumerate(space.ranges):
+        for end in made.ends:
+            space.schedule([*_first_ends(space)[:i], end, *_first_ends(space)[i + 1 :]])
+    return space
+
+
+def _first_ends(space: ScheduleSpace) -> list[object]:
+    """Return the first end of each range."""
+    return [made.ends[0] for made in space.ranges]
+
+
+def _sobol_points(seed: int) -> Iterator[np.ndarray]:
+    """Yield the points of a scrambled Sobol sequence, (COLUMNS,) each, computed in blocks that double in size."""
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(COLUMNS, scramble=True, seed=np.random.default_rng(seed))
+    size = 64
+    while True:
+        yield from sequence.random(size)
+        size = sequence.num_generated
+
+
+def _without_numbers(text: str) -> str:
+    """Return a text without hyperparameters; of another library's optimizer, those with a single value stay."""
+    name, given = names.parse(text)
+    if library_and_name(name):
+        return names.canonical(name, {key: v for key, v in given.items() if _is_single(name, key, v)})
+    return names.canonical(name, {names.INNER: _without_numbers(given[names.INNER])} if names.INNER in given else {})
+
+
+def _is_single(owner: str, key: str, value: object) -> bool:
+    """Return True for a single value, neither a list nor a range such as "0.1:1:5"."""
+    several = isinstance(value, list | tuple) or (isinstance(value, str) and ":" in value)
+    return not several and _parse_range(owner, key, value) is None
+
+
+def _hyperparameters_in(text: str) -> dict:
+    """Return all hyperparameters that a text gives, also inside wrappers."""
+    _, given = names.parse(text)
+    inner = given.pop(names.INNER, None)
+    return given if inner is None else _hyperparameters_in(inner) | given
+
+
+def _find_ranges(text: str, kind: str) -> Iterator[Range]:
+    """Yield the ranges in the text of an optimizer or schedule, those of a wrapped one included, in order."""
+    name, given = names.parse(text)
+    for key, value in given.items():
+        if key == names.INNER:
+            yield from _find_ranges(value, kind)
+        elif made := _parse_range(f"{kind} {name}", key, value):
+            yield made
+
+
+def _parse_range(owner: str, key: str, value: object) -> Range | None:
+    """Return the range that a value is; None if it is no range; raise OptbenchError, with the owner, if it is wrong."""
+    try:
+        return parse_range(value)
+    except OptbenchError as error:
+        raise OptbenchError(f"{owner}: {key}: {error}") from None
+
+
+def _fill_ranges(text: str, values: Iterator) -> str:
+    """Return the text with the next values in place of its ranges."""
+    name, given = names.parse(text)
+    for key, value in given.items():
+        if key == names.INNER:
+            given[key] = _fill_ranges(value, values)
+        elif parse_range(value):
+            given[key] = next(values)
+    return names.canonical(name, given)

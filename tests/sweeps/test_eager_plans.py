@@ -9,8 +9,7 @@ from optbench import optax_optimizer, torch_optimizer
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.estimate import estimate, modelled
-from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import Cohorts, LaneHashes, Series, step_cost
+from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, Series, step_cost
 from optbench.sweeps.session import long_eager
 from optbench.sweeps.spec import make_spec
 

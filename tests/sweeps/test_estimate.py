@@ -10,7 +10,7 @@ from optbench.cli import dry_run
 from optbench.engine.runner import Cancelled
 from optbench.sweeps import estimate
 from optbench.sweeps.spec import make_spec
-from optbench.sweeps.stages import expected
+from optbench.sweeps.stages import plan_largest_stages
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 50_000}  # fmt: skip
@@ -18,7 +18,7 @@ SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e
 
 def series_of(**changes):
     plan = plan_of(make_spec(SMALL, changes))
-    return [*plan.series, *(each for stage in expected(plan).values() for each in stage.series)]
+    return [*plan.series, *(each for stage in plan_largest_stages(plan).values() for each in stage.series)]
 
 
 @pytest.fixture

@@ -2,17 +2,24 @@
 
 import itertools
 import math
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
+from optbench.contract.source_code import SourceFile
+from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps import plan, session
 from optbench.sweeps.spec import make_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "schedules": ["inverse"], "learning_rates": [0.1],
         "batch_sizes": [16], "seeds": [1], "tuning_seeds": 0, "steps": 3}  # fmt: skip
+
+SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-4, 1e-3],
+        "batch_sizes": [16, "full"], "schedules": ["constant", "inverse"], "steps": 5}  # fmt: skip
 
 PLUGIN = """
 import numpy as np
@@ -42,7 +49,7 @@ def bowl(examples=100):
 
 
 def make(catalogue, **changes):
-    return plan.expand(make_spec(BASE, changes), catalogue).cohorts
+    return list(plan.expand(make_spec(BASE, changes), catalogue).cohorts)
 
 
 def only(catalogue, **changes):
@@ -132,7 +139,7 @@ def test_another_way_to_say_the_same_does_not(catalogue, changes):
 
 def test_only_a_gpu_changes_the_ids(catalogue):
     spec = make_spec(BASE, {"device": "auto"})
-    on_cpu, on_gpu = (plan.expand(spec, catalogue, device).cohorts for device in ("cpu", "cuda"))
+    on_cpu, on_gpu = (list(plan.expand(spec, catalogue, device).cohorts) for device in ("cpu", "cuda"))
     assert (on_cpu[0].cohort_id, *on_cpu[0].run_ids) == only(catalogue)
     assert not {on_cpu[0].cohort_id, *on_cpu[0].run_ids} & {on_gpu[0].cohort_id, *on_gpu[0].run_ids}
     assert (on_cpu[0].cohort.device, on_gpu[0].cohort.device) == ("cpu", "cuda")
@@ -245,3 +252,72 @@ def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
     spec = make_spec(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})
     with pytest.raises(OptbenchError, match=r"unknown optimizer 'mine'.*\(broken plug-in files: broken.py\)"):
         session.plan(spec, loader.load(spec.plugins))
+
+
+def at(record, letter):
+    """Return the record as if it came from a file with a hash of this letter."""
+    return replace(record, origins=(SourceFile("a record", Path("anywhere"), 64 * letter),))
+
+
+@pytest.fixture
+def lanes(catalogue):
+    constant = at(catalogue.schedule("constant"), "d")
+    inverse = at(catalogue.schedule("inverse(decay_rate=0.5)"), "c")
+    values = catalogue.optimizer("adam")[1]
+    return [Lane(0.1, constant, values), Lane(3e-05, inverse, {**values, "beta1": 0.8}), Lane(1.0, inverse, values)]
+
+
+@pytest.mark.parametrize(
+    ("options", "whole", "alone", "run_ids"),
+    [
+        ({}, "479a27e7a4be1ce1", "c374dc8e30fc96d6", ["8865fd528e6ca810", "51e0c8fb500cbb59", "9394f3657bdde04f"]),
+        (
+            {"points": (0, 7), "deadline": 2.5, "dtype": "float32"},
+            "7745671c3dd8a30d",
+            "51a884d064231f6d",
+            ["092c8f8686d84b5f", "a57fa206559efe0f", "ac913b354e0d69be"],
+        ),
+        (
+            {"device": "cuda", "points": "every"},
+            "794939f7a16655f4",
+            "00816ad962a40e64",
+            ["437aaa4ea78ee4ca", "94131d0da2d5f64f", "59a7703a63fa353c"],
+        ),
+    ],
+)
+def test_ids_are_those_of_version_0_3_0(catalogue, lanes, monkeypatch, options, whole, alone, run_ids):
+    """As that version computed them when it made its plan, from the same records."""
+    monkeypatch.setattr(plan, "__version__", "1.2.3")
+    records = at(catalogue.problem("rosenbrock"), "a"), at(catalogue.optimizer("adam")[0], "b")
+    cohort = plan.plan_cohort(Cohort(*records, lanes, 16, 30, seed=5, **options))
+    for each in (cohort, cohort.on_cpu()):
+        assert (each.cohort_id, list(each.run_ids)) == (whole, run_ids)
+    one = plan.plan_cohort(Cohort(*records, lanes[:1], 16, 30, seed=5, **options), "race", 3)
+    assert (one.cohort_id, list(one.run_ids), one.stage, one.block) == (alone, run_ids[:1], "race", 3)
+
+
+@pytest.mark.parametrize("seeds", [{"seeds": [4, 0, 7]}, {"blocks": 3, "screen": 2}])
+def test_cohorts_stand_seed_by_seed_and_block_by_block(catalogue, seeds):
+    cohorts = plan.expand(make_spec(SPEC, seeds), catalogue).cohorts
+    once = list(cohorts)
+    assert len(once) == len(cohorts) == 2 * 2 * 2 * (3 if "seeds" in seeds else 6)
+    assert cohorts.runs == sum(each.runs for each in once) == 4 * len(once)
+    assert [(each.cohort_id, each.run_ids) for each in cohorts] == [(each.cohort_id, each.run_ids) for each in once]
+    places = [(each.cohort.seed, each.stage, each.block) for each in once[:6]]
+    if "seeds" in seeds:
+        assert places[:3] == [(4, "grid", -1), (0, "grid", -1), (7, "grid", -1)]
+    else:  # of eight seeds a block, two for the screen
+        assert places == [(8 * block + i, "screen", block) for block in range(3) for i in range(2)]
+
+
+def test_a_plan_of_ten_million_runs_makes_neither_cohorts_nor_ids(catalogue, monkeypatch):
+    """Counts of what is made, in the place of a clock."""
+    rates = {"learning_rates": "1e-5:1:1000", "schedules": [f"inverse(decay_rate={i})" for i in range(1, 11)]}
+    monkeypatch.setattr(plan, "PlannedCohort", None)
+    monkeypatch.setattr(plan.LaneHashes, "texts", None)
+    spec = make_spec(SPEC, {"problems": ["saddle"], "optimizers": ["gd"], "seeds": 1000, **rates})
+    large = plan.expand(spec, catalogue)
+    assert (large.runs, len(large.cohorts), len(large.series)) == (20_000_000, 2000, 2)
+    assert large.trials == {("saddle", "gd"): 20_000} and large.unequal == "" and large.warnings == []
+    assert [origin.key for origin in large.origins()] == ["optimizer gd", "problem saddle", "schedule inverse"]
+    assert len({id(series.cohort.lanes) for series in large.series}) == 1

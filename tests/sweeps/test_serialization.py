@@ -141,7 +141,8 @@ def test_every_cohort_comes_back_with_its_ids(spec):
         seen |= names
         data = json.loads(json.dumps(cohort_to_json(planned)))
         again = cohort_from_json(data, CATALOGUE)
-        assert (again.key, again.run_ids) == (planned.key, planned.run_ids)
+        assert (again.cohort_id, again.run_ids) == (planned.cohort_id, planned.run_ids)
+        assert (again.stage, again.block) == (planned.stage, planned.block)
         assert again.cohort.evaluated.tolist() == planned.cohort.evaluated.tolist()
 
 
@@ -150,7 +151,7 @@ def test_another_version_or_file_is_refused(tmp_path):
     text = "from optbench import optimizer\n@optimizer(source='x')\ndef mine(w, g, lr):\n    return w - lr * g\n"
     file.write_text(text)
     spec = make_spec({"problems": ["rosenbrock"], "optimizers": ["mine"], "learning_rates": [0.1], "steps": 3}, {})
-    planned = session.plan(spec, loader.load_all(file)).cohorts[0]
+    planned = next(iter(session.plan(spec, loader.load_all(file)).cohorts))
     data = cohort_to_json(planned)
     with pytest.raises(OptbenchError, match="this is optbench .* and the sweep is of 0.0.1"):
         cohort_from_json(data | {"version": "0.0.1"}, loader.load_all(file))
@@ -179,6 +180,6 @@ def test_a_problem_that_is_another_one_whenever_it_is_built_is_told_so(tmp_path)
     file = tmp_path / "restless.py"
     file.write_text(RANDOM)
     spec = make_spec({"problems": ["restless"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}, {})
-    planned = session.plan(spec, loader.load_all(file)).cohorts[0]
+    planned = next(iter(session.plan(spec, loader.load_all(file)).cohorts))
     with pytest.raises(OptbenchError, match="problem restless is another one whenever it is built: seed its random"):
         cohort_from_json(cohort_to_json(planned), cached_catalogue([file]))

@@ -9,7 +9,7 @@ from harness import CATALOGUE
 import optbench
 from optbench.engine.cohort import Cohort, Lane
 from optbench.report.page import _codes
-from optbench.sweeps.snippets import codes, values_text
+from optbench.sweeps.chosen import hyperparameters_text, write_code
 
 OWN = "from optbench import optimizer\n\n\n@optimizer(source='mine')\ndef mine(w, g, lr):\n    return w - lr * g\n"
 
@@ -17,7 +17,7 @@ OWN = "from optbench import optimizer\n\n\n@optimizer(source='mine')\ndef mine(w
 def of(optimizer, schedule="cosine", lr=0.1, epochs=3, remark="", **values):
     record, defaults = CATALOGUE.optimizer(optimizer)
     lane = Lane(lr, CATALOGUE.schedule(schedule), {**defaults, **values})
-    return codes(Cohort(CATALOGUE.problem("rosenbrock"), record, (lane,), 32, 100), lane, epochs, remark)
+    return write_code(Cohort(CATALOGUE.problem("rosenbrock"), record, (lane,), 32, 100), lane, epochs, remark)
 
 
 def test_the_code_is_that_of_the_function():
@@ -35,7 +35,7 @@ def test_an_unforeseen_error_costs_the_code_and_no_sweep(monkeypatch):
     def broken(*_):
         raise AttributeError("nobody thought of it")
 
-    monkeypatch.setattr("optbench.sweeps.snippets.render", broken)
+    monkeypatch.setattr("optbench.sweeps.chosen.render", broken)
     assert of("momentum") == []
 
 
@@ -64,4 +64,4 @@ def test_the_page_shows_it_for_that_setting_alone(folder):
     found = _codes(results.snippets, run, names)
     assert [part["name"] for part in found] == ["PyTorch", "optax", "Keras"]
     assert _codes(results.snippets, pd.Series({**run, "lr": 0.5}), names) == []
-    assert values_text({"b": 1, "a": math.pi}) == f'{{"a": {math.pi!r}, "b": 1.0}}'
+    assert hyperparameters_text({"b": 1, "a": math.pi}) == f'{{"a": {math.pi!r}, "b": 1.0}}'

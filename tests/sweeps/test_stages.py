@@ -13,7 +13,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.engine import runner
 from optbench.report import write_report
 from optbench.sweeps.spec import make_spec, read_spec
-from optbench.sweeps.stages import expected
+from optbench.sweeps.stages import plan_largest_stages
 from optbench.wording.answers import answer_of
 
 SPEC = {"problems": ["quadratic(dim=4)", "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"],
@@ -78,12 +78,12 @@ def test_reported_are_the_blocks_choice_and_what_all_recommend(runs):
 
 
 def test_what_later_stages_may_take_is_counted_beforehand(runs):
-    later = expected(plan_of(make_spec(SPEC, {})))
+    later = plan_largest_stages(plan_of(make_spec(SPEC, {})))
     for stage, limit in {"race": 3, "holdout": 2}.items():
         planned = later[stage]
         count = pd.Series({(p.cohort.problem.name, p.cohort.optimizer.name): 0 for p in planned})
         for each in planned:
-            assert each.key.stage == stage and each.cohort.seed in set(runs.loc[runs["stage"] == stage, "seed"])
+            assert each.stage == stage and each.cohort.seed in set(runs.loc[runs["stage"] == stage, "seed"])
             count[each.cohort.problem.name, each.cohort.optimizer.name] += each.runs
         ran = runs[runs["stage"] == stage].groupby(["problem", "optimizer"]).size()
         # 3 blocks of 2 seeds; lbfgs has but one setting a problem.
@@ -91,9 +91,11 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
             ("gd", 6 * limit), ("momentum", 6 * limit), ("lbfgs", 6)
         }  # fmt: skip
         assert (ran <= count[ran.index]).all() and (stage == "holdout" or (ran == count[ran.index]).all())
-    both = expected(plan_of(make_spec(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
+    both = plan_largest_stages(plan_of(make_spec(SPEC, {"dtypes": "float64,float32", "problems": SPEC["problems"][0]})))
     assert sum(each.runs for each in both["race"]) == 6 * (3 + 3 + 2)
-    assert {stage: len(each) for stage, each in expected(plan_of(make_spec(SPEC, {"seeds": 3}))).items()} == {
+    assert {
+        stage: len(each) for stage, each in plan_largest_stages(plan_of(make_spec(SPEC, {"seeds": 3}))).items()
+    } == {
         "race": 0,
         "holdout": 0,
     }

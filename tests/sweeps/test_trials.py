@@ -12,7 +12,7 @@ import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.contract.limits import enforce
 from optbench.contract.search import RATES, parse_range
-from optbench.sweeps import plan, search
+from optbench.sweeps import plan
 from optbench.sweeps.spec import make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "batch_sizes": [16], "seeds": 1, "steps": 3, "trials": 20}
@@ -280,7 +280,7 @@ def test_what_cannot_be_searched_is_refused_in_one_line(catalogue, changes, word
 
 
 def test_too_many_ranges_are_refused(catalogue, monkeypatch):
-    monkeypatch.setattr(search, "COLUMNS", 3)
+    monkeypatch.setattr("optbench.sweeps.trials.COLUMNS", 3)
     with pytest.raises(OptbenchError, match="optimizer adam: no more than 3 ranges can be searched"):
         make(catalogue)
 

@@ -18,7 +18,7 @@ from optbench.datasets.cache import cache_folder
 from optbench.datasets.copies import copies
 from optbench.engine.run import compile_for, limited_threads
 from optbench.engine.runner import Cancelled
-from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.plan import PlannedCohort
 from optbench.sweeps.run.executors import CohortFailed, Job, Result
 from optbench.sweeps.run.file_bundle import FileBundle, difference
 from optbench.sweeps.serialization import cohort_from_json

@@ -12,9 +12,9 @@ from typing import Protocol
 from optbench.contract.errors import in_one_line
 from optbench.engine.run import run_together
 from optbench.engine.runner import Cancelled
-from optbench.sweeps.planned import PlannedCohort
+from optbench.sweeps.plan import PlannedCohort
 from optbench.sweeps.store.cohort_files import encode
-from optbench.sweeps.tables import tables
+from optbench.sweeps.tables import make_tables
 
 _STOP_SECONDS = 0.6
 """Seconds that a stopped executor waits for its threads: a kernel that loops for ever never ends."""
@@ -65,7 +65,8 @@ class Job:
         files = []
         for each, outcome in zip(self.cohorts, outcomes, strict=True):
             outcome.device_note = self.note or outcome.device_note
-            files.append(encode(each.cohort_id, tables(each.cohort, outcome, each.key, each.run_ids, threads)))
+            made = make_tables(each.cohort, outcome, each.cohort_id, each.run_ids, threads)
+            files.append(encode(each.cohort_id, made))
         return tuple(files)
 
     def failed(self, reason: str) -> Result:

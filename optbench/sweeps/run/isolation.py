@@ -18,10 +18,10 @@ from optbench.engine import settings
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.run import limited_threads
 from optbench.sweeps import trajectories
-from optbench.sweeps.planned import PlannedCohort, has_user_code, planned_cohort
+from optbench.sweeps.chosen import Code, write_code
+from optbench.sweeps.plan import PlannedCohort, has_user_code, plan_cohort
 from optbench.sweeps.run.processes import Died, Limits, ProcessExecutor, WorkerProcess, limits_for
 from optbench.sweeps.serialization import cohort_to_json
-from optbench.sweeps.snippets import Code, codes
 from optbench.sweeps.spec import Spec
 
 MODES = ("auto", "always", "never")
@@ -158,6 +158,6 @@ class UserCode:
     def codes_of(self, cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
         """Return the code of a setting for each library that can express it."""
         if not self._isolation.isolates(cohort.optimizer.origins + lane.schedule.origins):
-            return codes(cohort, lane, epochs, remark)
-        one = planned_cohort(replace(cohort, lanes=(lane,)))
+            return write_code(cohort, lane, epochs, remark)
+        one = plan_cohort(replace(cohort, lanes=(lane,)))
         return self._ask("codes", cohort_to_json(one), epochs, remark) or []

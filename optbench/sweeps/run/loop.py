@@ -17,12 +17,11 @@ from optbench.contract.errors import in_one_line
 from optbench.contract.types import Stage
 from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import compile_for, limited_threads, refusal
-from optbench.sweeps.plan import Plan
-from optbench.sweeps.planned import PlannedCohort, on_cpu
-from optbench.sweeps.reasons import shortened
+from optbench.sweeps.plan import Plan, PlannedCohort
 from optbench.sweeps.run import interrupts
 from optbench.sweeps.run.executors import CohortFailed, Executor, Job, Result, ThreadExecutor, grouped
 from optbench.sweeps.store.folder import Store
+from optbench.sweeps.tables import shorten_reason
 
 _LAUNCHERS = 2
 """Threads that drive a GPU: while one evaluates on the host, the kernels of the other run."""
@@ -268,7 +267,7 @@ class _StageRun:
                 self._enqueue("isolated", Job((each,)))
         self.notes = {each.cohort_id: reason for each, reason in refused}
         local = [each for each in local if each.cohort.device == "cpu"]
-        self.compiler = _Compiler([*local, *(on_cpu(each) for each, _ in refused)], self._on_compiled, self.events.put)
+        self.compiler = _Compiler([*local, *(each.on_cpu() for each, _ in refused)], self._on_compiled, self.events.put)
         self.to_compile = len(self.compiler.groups)
         self.status.to_compile = self.status.compiled + self.to_compile
 
@@ -343,7 +342,7 @@ class _StageRun:
         for each, content in zip(job.cohorts, result, strict=True):
             if isinstance(content, CohortFailed):
                 self.store.save_failed(each, str(content))
-                self.status.failed[each.cohort.pair] = shortened(str(content))
+                self.status.failed[each.cohort.pair] = shorten_reason(str(content))
             else:
                 self.store.save(each.cohort_id, content)
         with self.lock:

@@ -23,8 +23,7 @@ from optbench.contract.schedules import Schedule
 from optbench.sweeps.run.pipes import receive, send
 
 if TYPE_CHECKING:
-    from optbench.sweeps.plan import Plan
-    from optbench.sweeps.planned import PlannedCohort
+    from optbench.sweeps.plan import Plan, PlannedCohort
 
 Answer = tuple[Any, tuple[bytes, ...]]
 """A value that JSON can hold, and files."""
@@ -133,7 +132,7 @@ class _Worker:
     def do_findings(self) -> Answer:
         """Send what quick checks find wrong with the user's records of the plan, a line each."""
         from optbench.checks.quick import findings
-        from optbench.sweeps.planned import has_user_code
+        from optbench.sweeps.plan import has_user_code
 
         assert self.plan is not None
         found = []
@@ -164,7 +163,7 @@ class _Worker:
 
     def _traced(self, schedule: Schedule, skipped: Mapping[str, str]) -> Schedule:
         """Return the schedule; if it is a user's, with a function that sends when it begins and ends."""
-        from optbench.sweeps.planned import has_user_code
+        from optbench.sweeps.plan import has_user_code
 
         def skip(*arguments: Any, **parameters: Any) -> NoReturn:
             raise PluginError(skipped[schedule.text])
@@ -192,11 +191,11 @@ class _Worker:
 
     def do_grid(self, plugins: Sequence[str], problem: str) -> Answer:
         """Send a problem's landscape, column by column."""
-        from optbench.sweeps.landscapes import grid
+        from optbench.sweeps.tables import make_landscape
 
         record = self._catalogue(plugins).problem(problem)
         with self._compiling():
-            return grid(record).to_pydict(), ()
+            return make_landscape(record).to_pydict(), ()
 
     def do_trajectory(self, plugins: Sequence[str], cohort: dict[str, Any]) -> Answer:
         """Send the trajectory of a cohort, column by column."""
@@ -209,11 +208,11 @@ class _Worker:
 
     def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str) -> Answer:
         """Send the code of the setting of a cohort's first lane, library by library."""
+        from optbench.sweeps.chosen import write_code
         from optbench.sweeps.serialization import cohort_from_json
-        from optbench.sweeps.snippets import codes
 
         made = cohort_from_json(cohort, self._catalogue(plugins)).cohort
-        return codes(made, made.lanes[0], epochs, remark), ()
+        return write_code(made, made.lanes[0], epochs, remark), ()
 
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:

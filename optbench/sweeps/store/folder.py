@@ -18,8 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.planned import PlannedCohort, planned_cohort
-from optbench.sweeps.reasons import shortened
+from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import (
     COUNTS,
     STAGE_SEEDS,
@@ -35,7 +34,7 @@ from optbench.sweeps.store import final_tables, schemas
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
-from optbench.sweeps.tables import failed_tables
+from optbench.sweeps.tables import make_failed_tables, shorten_reason
 
 _NAMED = 5
 """The most damaged files that a message names; of further ones it states the number."""
@@ -229,7 +228,7 @@ class Store:
 
     def save_failed(self, planned: PlannedCohort, reason: str) -> None:
         """Save a cohort that could not run as failed runs, with the reason. Raises OptbenchError like :meth:`save`."""
-        tables = failed_tables(planned.cohort, planned.key, planned.run_ids, shortened(reason))
+        tables = make_failed_tables(planned.cohort, planned.cohort_id, planned.run_ids, shorten_reason(reason))
         self.save(planned.cohort_id, encode(planned.cohort_id, tables))
 
     def has_failed(self, cohort_id: str) -> bool:
@@ -375,7 +374,7 @@ def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCo
     if all(selected):
         return planned
     lanes = tuple(lane for lane, used in zip(planned.cohort.lanes, selected, strict=True) if used)
-    return planned_cohort(replace(planned.cohort, lanes=lanes), planned.stage, planned.block) if lanes else None
+    return plan_cohort(replace(planned.cohort, lanes=lanes), planned.stage, planned.block) if lanes else None
 
 
 def _explain_dropped(entry: Entry, before: Mapping, now: Mapping, shard: str) -> str:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from optbench.contract.arguments import refusal
 from optbench.contract.columns import TABLES, column_of, is_metric
 from optbench.contract.errors import OptbenchError, shown
+from optbench.sweeps.tables import ARROW_TYPES
 
 _STATUS = ("ok", "diverged", "deadline", "failed")
-_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
 
 
 class _Provenance(BaseModel):
@@ -27,11 +27,6 @@ class _Provenance(BaseModel):
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None
     searched: dict[str, dict[str, str]] | None = None
-
-
-def schema_of(table: str) -> pa.Schema:
-    """Return the Arrow schema of the fixed columns of a table such as "runs", without metrics and hyperparameters."""
-    return pa.schema([(column.name, _TYPES[column.kind]) for column in TABLES[table]])
 
 
 def check_schema(table: str, schema: pa.Schema) -> None:
@@ -60,13 +55,13 @@ def check_schema(table: str, schema: pa.Schema) -> None:
 
 def check_cohort(table: str, schema: pa.Schema) -> None:
     """Raise OptbenchError if a cohort's table cannot be joined with the others: it must have all columns and types."""
-    fixed = {column.name: _TYPES[column.kind] for column in TABLES[table]}
+    fixed = {column.name: ARROW_TYPES[column.kind] for column in TABLES[table]}
     if missing := [name for name in fixed if name not in schema.names]:
         raise OptbenchError(f"the column {missing[0]!r} is missing")
     if len(set(schema.names)) < len(schema.names):
         raise OptbenchError("a column stands there twice")
     for name, kind in zip(schema.names, schema.types, strict=True):
-        if kind != fixed.get(name, _TYPES["number"]):
+        if kind != fixed.get(name, ARROW_TYPES["number"]):
             raise OptbenchError(f"the column {name!r} is of the type {kind}")
 
 
