@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import CATALOGUE, OPTIMIZERS, drive_rule
+from twins import TWINS
 
 from optbench.contract import names
 
@@ -43,6 +44,15 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
                 np.testing.assert_allclose(
                     path[:, r], RECORDED[f"{key}.{part}"], rtol=1e-12, atol=LOOSER.get(key, 1e-13)
                 )
+
+
+def test_a_rule_without_a_twin_was_recorded_at_two_values_of_its_hyperparameters():
+    settings = {}
+    for entry in INDEX.values():
+        settings.setdefault(entry["optimizer"], set()).add(json.dumps(entry["hyperparameters"], sort_keys=True))
+    for name in set(OPTIMIZERS) - set(TWINS):
+        wanted = 2 if CATALOGUE.optimizers[name].hyperparameters else 1
+        assert len(settings.get(name, ())) >= wanted, f"{name}: record it at other values, or write its twin"
 
 
 def test_where_w_is_not_reported_both_are_recorded():
