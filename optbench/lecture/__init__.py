@@ -1,4 +1,4 @@
-"""The lecture's claims, each an experiment with a verdict: a file for each or for a few, named by their ids.
+"""The lecture's claims, each an experiment with a verdict: a file for each, or for a section, named by its id.
 
 Public API, `analysis` and `claims` only. A file ends with ``CLAIMS``; they are collected in the order of the ids.
 """

@@ -38,9 +38,9 @@ def test_a_letter_selects_a_section_and_a_number_all_parts_of_the_claim():
 
 
 @pytest.mark.parametrize("claim", lecture.claims(), ids=lambda claim: claim.id)
-def test_a_claim_lies_in_the_file_of_its_id(claim):
+def test_a_claim_lies_in_the_file_of_its_id_or_section(claim):
     home = claim.measure.__module__.rpartition(".")[2]
-    assert home.startswith(claim.id.partition(".")[0].lower() + "_")
+    assert home.startswith((f"{claim.section.lower()}_", claim.id.partition(".")[0].lower() + "_"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -7,7 +7,7 @@ import pytest
 from lecture_claims import bend, tables, verdict
 
 from optbench import ewa
-from optbench.lecture import b6_shape, temperature
+from optbench.lecture import b_averages, temperature
 
 
 def test_b1_turns():
@@ -113,11 +113,11 @@ def test_b6_oscillation_and_lag_are_those_of_a_pure_sine(monkeypatch):
     """For a slow sine of frequency w the lag is atan(beta sin w / (1 - beta cos w)) / w, and v is damped alike."""
     w = 2 * np.pi / temperature.YEAR
     monkeypatch.setattr(temperature, "course", lambda day: np.sin(w * np.asarray(day)))
-    monkeypatch.setattr(b6_shape, "_moved", b6_shape._moved.__wrapped__)
+    monkeypatch.setattr(b_averages, "_shifted_courses", b_averages._shifted_courses.__wrapped__)
     series = np.sin(w * np.arange(1461))
     for beta in (0.5, 0.9, 0.98):
         both = np.stack([series, ewa(series, beta, True)])[:, 365:]
-        start, end = b6_shape._best_lags(both)
+        start, end = b_averages.find_lags(both)
         expected = math.atan2(beta * math.sin(w), 1 - beta * math.cos(w)) / w
         assert start == 0.0 and end == pytest.approx(expected, abs=0.5)
 

@@ -1,4 +1,4 @@
-"""D1: every verdict planted both ways, and the experiment in small."""
+"""D: every verdict planted both ways, the experiment in small, and the rates of a run exactly."""
 
 import math
 
@@ -8,19 +8,19 @@ import pytest
 from lecture_claims import CLAIMS
 
 from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
-from optbench.lecture import d1_decay
+from optbench.lecture import d_decay
 
 
 def finals(ratios=(), exponent=-1.0):
     """Final suboptimalities: the constant rate's is `ratios` times that of each decay; at one rate it is B^exponent."""
     rows, sizes = [], (1, 16, 256, 2000)
-    ratios = ratios or (3.0,) * len(d1_decay.DECAYS)
+    ratios = ratios or (3.0,) * len(d_decay.DECAYS)
     for size in sizes:
         for seed in range(9):
             spread = 1 + 0.01 * seed
             row = {"batch_size": size, "seed": seed, "status": "ok", "lr": 0.1}
             rows.append(row | {"schedule": "constant", "suboptimality_final": 1e-4 * spread})
-            for name, ratio in zip(d1_decay.DECAYS, ratios, strict=True):
+            for name, ratio in zip(d_decay.DECAYS, ratios, strict=True):
                 rows.append(row | {"schedule": name, "suboptimality_final": 1e-4 * spread / ratio})
     fixed = [
         {"batch_size": b, "schedule": "constant", "seed": s, "suboptimality_final": (1 + s) * b**exponent}
@@ -67,14 +67,35 @@ def test_d1_a_failed_constant_rate_loses_and_a_failed_decay_wins_nothing():
     tuned.loc[tuned["schedule"] == "sqrt_step(k=1.0)", "suboptimality_final"] = math.inf
     assert CLAIMS["D1.2"].judge(tables).verdict == DEPENDS
     tuned.loc[tuned["schedule"] == "constant", "suboptimality_final"] = math.inf
-    assert d1_decay.gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
-    assert d1_decay.gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
+    assert d_decay.gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
+    assert d_decay.gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
 
 
 def test_d1_runs_in_small(monkeypatch):
-    monkeypatch.setattr(d1_decay, "DATA", "logistic(data=gaussian(examples=125))")
-    monkeypatch.setattr(d1_decay, "SIZES", (1, 16, "full"))
-    tables = d1_decay.noise.__wrapped__(Budget(quick=True, workers=1))
-    assert not tables["tuned"]["seed"].isin(list(d1_decay.TUNING)).any()
+    monkeypatch.setattr(d_decay, "DATA", "logistic(data=gaussian(examples=125))")
+    monkeypatch.setattr(d_decay, "SIZES", (1, 16, "full"))
+    tables = d_decay.noise.__wrapped__(Budget(quick=True, workers=1))
+    assert not tables["tuned"]["seed"].isin(list(d_decay.TUNING)).any()
     assert tables["tuned"].groupby(["batch_size", "schedule"])["lr"].nunique().eq(1).all()
     assert np.isfinite(CLAIMS["D1.1"].judge(tables).effect)
+
+
+@pytest.fixture(scope="module")
+def rates():
+    return d_decay.rates_experiment(Budget())
+
+
+def test_d2_the_rates_of_a_run_are_the_lecture_s(rates):
+    assert CLAIMS["D2"].judge(rates).verdict == HOLDS
+    table = rates["rates"].set_index(["schedule", "step"])["rate"]
+    # By hand: 10 steps make an epoch, so step 1 has epoch 0, steps 11 to 20 have epoch 1, step 91 has epoch 9.
+    assert table["inverse(decay_rate=1.0)"][[1, 10, 11, 91]].tolist() == pytest.approx([0.2, 0.2, 0.1, 0.02])
+    assert table["exponential(base=0.95)"][[1, 11, 21]].tolist() == pytest.approx([0.2, 0.19, 0.1805])
+    assert table["sqrt_epoch(k=1.0)"][[1, 11, 41, 91]].tolist() == pytest.approx([0.2, 0.2, 0.1, 0.2 / 3])
+    assert table["sqrt_step(k=1.0)"][[1, 4, 9, 100]].tolist() == pytest.approx([0.2, 0.1, 0.2 / 3, 0.02])
+
+
+def test_d2_flips_on_a_rate_that_is_off(rates):
+    table = rates["rates"].copy()
+    table.loc[137, "rate"] *= 1 + 1e-12
+    assert CLAIMS["D2"].judge({"rates": table}).verdict == FAILS
