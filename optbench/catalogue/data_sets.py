@@ -106,7 +106,7 @@ def _find_learners(catalogue, text, data) -> list[str]:
     for name, family in catalogue.problems.items():
         if "data" not in family.parameters:
             continue
-        kind = datasets.wanted(family.factory, {**family.parameters, "data": text})
+        kind = datasets.wanted_targets(family.factory, {**family.parameters, "data": text})
         square = math.isqrt(data.x.shape[1]) ** 2 == data.x.shape[1]
         if kind and datasets.kind_fits(*kind, data.classes) and (square or name not in _IMAGES):
             fitting.append(name)

@@ -9,7 +9,7 @@ from optbench.catalogue import loader
 from optbench.contract import arguments, names
 from optbench.contract.errors import OptbenchError, shown
 from optbench.datasets import files
-from optbench.datasets.array_store import keep
+from optbench.datasets.array_store import store_data
 
 _OWNER = "with_data"
 _PLACE = ("path", "target")
@@ -86,15 +86,15 @@ def with_data(
     class_text = files.as_texts({"positive": positive})["positive"]
     if len(class_text) > _LONGEST:
         raise OptbenchError(f"{_OWNER}: positive={shown(class_text)} is too long for a class")
-    kept = keep(_OWNER, X, y, test, dropped, folder)
-    asked = files.as_texts({"path": kept.path, "target": kept.target, "missing": missing, "positive": class_text})
+    stored = store_data(_OWNER, X, y, test, dropped, folder)
+    asked = files.as_texts({"path": stored.path, "target": stored.target, "missing": missing, "positive": class_text})
     data = names.canonical("file", {key: value for key, value in asked.items() if value})
     filled = names.fill("problem", name, {**given, **parameters, "data": data}, family.parameters)
-    if kind := datasets.wanted(family.factory, filled):
+    if kind := datasets.wanted_targets(family.factory, filled):
         try:
             datasets.load_for(name, data, *kind)
         except OptbenchError as error:
-            text = str(error).replace(f"data set {kept.path}: ", f"{_OWNER}: ")
+            text = str(error).replace(f"data set {stored.path}: ", f"{_OWNER}: ")
             query = names.canonical("file", {key: value for key, value in asked.items() if value and key in _PLACE})
             raise OptbenchError(text.replace(query[:-1], f"{_OWNER}(...")) from None
     chosen = {key: value for key, value in filled.items() if value != family.parameters[key]}

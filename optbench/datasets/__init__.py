@@ -17,15 +17,16 @@ from typing import Any
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
-from optbench.datasets import bundled, copies, fashion, files, generated, mapped
-from optbench.datasets.mapped import remembered, with_intercept
+from optbench.datasets import bundled, copies, files, generated, mapped
+from optbench.datasets.mapped import load_or_compute, with_intercept
 from optbench.datasets.record import Dataset, Entry, Raw, prepare
 
 __all__ = [
-    "ENTRIES", "NAMES", "Dataset", "Entry", "kind_fits", "load", "load_for", "remembered", "wanted", "with_intercept",
+    "ENTRIES", "NAMES", "Dataset", "Entry", "kind_fits", "load", "load_for", "load_or_compute",
+    "wanted_targets", "with_intercept",
 ]  # fmt: skip
 
-ENTRIES: Mapping[str, Entry] = bundled.SETS | generated.SETS | mapped.SETS | fashion.SETS | files.SETS
+ENTRIES: Mapping[str, Entry] = bundled.SETS | generated.SETS | mapped.SETS | files.SETS
 NAMES = tuple(ENTRIES)
 _ASKED_ONLY: ContextVar[bool] = ContextVar("asked_only", default=False)
 
@@ -44,7 +45,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
         raise unknown("data set", name, ENTRIES)
     given = names.fill("data set", name, files.as_texts(given) if name == "file" else given, ENTRIES[name].parameters)
     enforce(f"data set {name}", given, {})
-    used = _files(name, given)
+    used = _source_files(name, given)
     digest = _digest(used)
     if used:
         copies.remember(digest, given["path"], used)
@@ -71,7 +72,7 @@ def kind_fits(wanted: bool | int | None, classes: int) -> bool:
     return wanted is True or wanted == classes
 
 
-def wanted(factory: Callable, parameters: Mapping[str, Any]) -> tuple[bool | int | None] | None:
+def wanted_targets(factory: Callable, parameters: Mapping[str, Any]) -> tuple[bool | int | None] | None:
     """Return the kind of targets that a problem's factory passes to ``load_for``, in a tuple; None without data.
 
     No data are loaded.
@@ -88,7 +89,9 @@ def wanted(factory: Callable, parameters: Mapping[str, Any]) -> tuple[bool | int
     return None
 
 
-class _Asked(BaseException):  # which no factory takes for an error of its data
+class _Asked(BaseException):
+    """Raised by ``load_for`` with the kind of targets that a factory wants; none takes it for an error of its data."""
+
     def __init__(self, classes: bool | int | None):
         self.classes = classes
 
@@ -96,14 +99,14 @@ class _Asked(BaseException):  # which no factory takes for an error of its data
 @lru_cache(maxsize=16)
 def _load(name, given, classes, digest) -> Dataset:
     """Build a data set from its hashable parameters; classes: the wanted kind of targets, digest: of its files."""
-    with _untouched():
+    with _restored_environment():
         made = ENTRIES[name].make(**dict(given))
     data = prepare(made, classes) if isinstance(made, Raw) else made
-    return dataclasses.replace(data, digest=digest, name=_shown(name, dict(given)))
+    return dataclasses.replace(data, digest=digest, name=_name_of(name, dict(given)))
 
 
 @contextmanager
-def _untouched() -> Iterator[None]:
+def _restored_environment() -> Iterator[None]:
     """Undo what the first import of scikit-learn changes: it draws from ``random``, and sets KMP_*."""
     state, before = random.getstate(), set(os.environ)
     try:
@@ -115,14 +118,14 @@ def _untouched() -> Iterator[None]:
                 del os.environ[key]
 
 
-def _files(name: str, given: dict) -> list[Path]:
+def _source_files(name: str, given: dict) -> list[Path]:
     """Return the files that a set is read from. Raises OptbenchError if one is missing."""
     if name == "file":
         return [files.file_of(given["path"])]
-    return fashion.fashion_files(given["path"]) if name == "fashion_mnist" else []
+    return bundled.fashion_files(given["path"]) if name == "fashion_mnist" else []
 
 
-def _shown(name: str, given: dict) -> str:
+def _name_of(name: str, given: dict) -> str:
     """Return the path of a user's file; for other sets the name with parameters that differ from their defaults."""
     other = {key: value for key, value in given.items() if value != ENTRIES[name].parameters[key]}
     return given["path"] if name == "file" else names.canonical(name, other)

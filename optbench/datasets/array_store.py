@@ -24,14 +24,14 @@ _LETTERS = 16
 
 
 @dataclass(frozen=True)
-class Kept:
+class Stored:
     """The path of a file as a spec has it, and the target column, "" for arrays."""
 
     path: str
     target: str
 
 
-def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (), folder: Any = None) -> Kept:
+def store_data(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (), folder: Any = None) -> Stored:
     """Write examples to a file, if it is not there.
 
     ``x``: an array (n, ...), or a table: a DataFrame, or what turns itself into one (``to_pandas``). ``y``: (n,), or
@@ -47,14 +47,14 @@ def keep(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (),
         if x.dtype.kind in "biuf":
             if drop:
                 raise OptbenchError(f"{owner}: drop= is for tables, whose columns have names; here X is an array")
-            return _keep_arrays(owner, x, y, test, place)
+            return _store_arrays(owner, x, y, test, place)
         import pandas as pd
 
         table = pd.DataFrame(x.reshape(len(x), -1)).infer_objects()
         table = table.set_axis([f"x{i}" for i in range(table.shape[1])], axis=1)
     if test is not None:
         raise OptbenchError(f"{owner}: test= is for arrays of numbers; of a table, a fifth of the rows is for testing")
-    return _keep_table(owner, *_with_target(owner, table, y, drop), place)
+    return _store_table(owner, *_with_target(owner, table, y, drop), place)
 
 
 def _table(owner, x):
@@ -121,7 +121,7 @@ def _targets(owner, name, values, rows) -> np.ndarray:
     return found
 
 
-def _keep_arrays(owner, x, y, test, place) -> Kept:
+def _store_arrays(owner, x, y, test, place) -> Stored:
     """Write arrays to a .npz file in the folder `place`, unless a file with this content is there."""
     arrays = {"x": x, "y": _targets(owner, "y", y, len(x))}
     if test is not None:
@@ -131,11 +131,11 @@ def _keep_arrays(owner, x, y, test, place) -> Kept:
         arrays["x_test"] = _array(owner, "X of test", pair[0])
         arrays["y_test"] = _targets(owner, "y of test", pair[1], len(arrays["x_test"]))
     parts = [part for name, each in arrays.items() for part in (name, each.dtype.str, each.shape, _bytes(each))]
-    path = place / f"{_hash(parts)}.npz"
+    path = place / f"{_hash_parts(parts)}.npz"
     if not is_file(path):
         resources.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
         write_whole(path, lambda new: np.savez(new, **arrays), f"{owner}: folder")
-    return Kept(_short(path), "")
+    return Stored(_home_relative(path), "")
 
 
 def _bytes(array):
@@ -183,8 +183,8 @@ def _one_column(owner, y):
     return y.iloc[:, 0]
 
 
-def _keep_table(owner, table, target, place) -> Kept:
-    """Write a DataFrame of features as a Parquet file, named by its content, and return its `Kept`."""
+def _store_table(owner, table, target, place) -> Stored:
+    """Write a DataFrame of features as a Parquet file, named by its content, and return its `Stored`."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet
@@ -202,7 +202,7 @@ def _keep_table(owner, table, target, place) -> Kept:
             _bytes(values.to_numpy()) if plain else repr([None if each is pd.NA else each for each in values.tolist()])
         )
         parts += [name, str(values.dtype), content]
-    path = place / f"{_hash(parts)}.parquet"
+    path = place / f"{_hash_parts(parts)}.parquet"
     if not is_file(path):
         try:
             arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
@@ -210,10 +210,10 @@ def _keep_table(owner, table, target, place) -> Kept:
             raise OptbenchError(f"{owner}: X cannot be kept in a file: {in_one_line(error)}") from error
         resources.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)
         write_whole(path, lambda new: parquet.write_table(arrow, new), f"{owner}: folder")
-    return Kept(_short(path), target)
+    return Stored(_home_relative(path), target)
 
 
-def _hash(parts) -> str:
+def _hash_parts(parts) -> str:
     """Return a hash of the values: the bytes of the file differ from one version of a library to the next."""
     digest = hashlib.sha256()
     for part in parts:
@@ -223,7 +223,7 @@ def _hash(parts) -> str:
     return digest.hexdigest()[:_LETTERS]
 
 
-def _short(path: Path) -> str:
+def _home_relative(path: Path) -> str:
     """Return the path with ~ for the home folder, so that the name is the same for every user."""
     path = path.absolute()
     try:

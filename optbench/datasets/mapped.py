@@ -128,7 +128,7 @@ def with_intercept(data: Dataset) -> tuple:
     return tuple(np.column_stack([part, np.ones(len(part))]) for part in (data.x, data.x_test))
 
 
-def remembered(data: Dataset, key: str, compute: Callable, valid: Callable) -> np.ndarray:
+def load_or_compute(data: Dataset, key: str, compute: Callable, valid: Callable) -> np.ndarray:
     """Return ``compute()``; for a mapped set, store the result beside its files and read it from there next time.
 
     ``key``: the name of the file. ``valid``: tells whether a stored result can be used.

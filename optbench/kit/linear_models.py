@@ -75,7 +75,7 @@ def linear_model(
     minimum = {"minimum": 0.0, "minimum_source": "lower bound (l2 = 0)"}
     if loss is not None:
         key, compute = "-".join(map(str, (kernel.__name__, *constants))), lambda: _solve(objective, dim)
-        minimizer = datasets.remembered(data, key, compute, lambda w: np.abs(objective(w)[1]).max() < 1e-6)
+        minimizer = datasets.load_or_compute(data, key, compute, lambda w: np.abs(objective(w)[1]).max() < 1e-6)
         source = "SciPy's L-BFGS-B on an independent objective"
         minimum = {"minimum": float(objective(minimizer)[0]), "minimum_source": source, "minimizer": minimizer}
     return Problem(**common | minimum | fields)

@@ -62,7 +62,7 @@ def test_the_problems_named_take_the_set_and_the_others_refuse_it(name):
     learners = [key for key, family in CATALOGUE.problems.items() if "data" in family.parameters]
     assert set(record["problems"]) < set(learners)
     for learner in learners:
-        kind = datasets.wanted(CATALOGUE.problems[learner].factory, {"data": name})
+        kind = datasets.wanted_targets(CATALOGUE.problems[learner].factory, {"data": name})
         if learner not in ("convolution", "autoencoder"):  # they ask for more than a kind of targets
             try:
                 datasets.load_for(learner, name, *kind)
@@ -73,8 +73,8 @@ def test_the_problems_named_take_the_set_and_the_others_refuse_it(name):
 
 
 def test_problems_without_data_ask_for_none():
-    assert datasets.wanted(CATALOGUE.problems["rosenbrock"].factory, {}) is None
-    assert datasets.wanted(lambda: 1 / 0, {}) is None
+    assert datasets.wanted_targets(CATALOGUE.problems["rosenbrock"].factory, {}) is None
+    assert datasets.wanted_targets(lambda: 1 / 0, {}) is None
     assert datasets.load("spirals").classes == 2, "and loading goes on as before"
 
 

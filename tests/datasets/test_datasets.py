@@ -142,7 +142,7 @@ def fashion(tmp_path, monkeypatch):
         (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
         made[part] = images, labels
     monkeypatch.delenv("OPTBENCH_DATA", raising=False)
-    monkeypatch.setattr(datasets.fashion, "_SYSTEM", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(datasets.bundled, "_SYSTEM", str(tmp_path / "nowhere"))
     return tmp_path, made
 
 
@@ -157,7 +157,7 @@ def test_fashion_mnist_from_a_folder(fashion, monkeypatch):
     monkeypatch.setenv("OPTBENCH_DATA", str(folder))
     assert datasets.load("fashion_mnist").digest == d.digest
     monkeypatch.delenv("OPTBENCH_DATA")
-    monkeypatch.setattr(datasets.fashion, "_SYSTEM", str(folder))
+    monkeypatch.setattr(datasets.bundled, "_SYSTEM", str(folder))
     assert datasets.load("fashion_mnist").digest == d.digest
     (folder / "t10k-labels-idx1-ubyte").write_bytes(idx(np.arange(5)[::-1]))
     assert datasets.load("fashion_mnist").y_test.tolist() == [4, 3, 2, 1, 0]
