@@ -35,6 +35,8 @@ _WORDS = {
     "string_unicode": "must be a text",
     "bool_type": "must be True or False",
     "dict_type": "must be a dictionary with names as keys",
+    "tuple_type": "must be a tuple",
+    "too_short": "must hold {min_length} or more",
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge:,}",
     "less_than_equal": "must be at most {le:,}",
@@ -56,6 +58,7 @@ def fit(test: Callable[[Any], bool], wanted: str) -> BeforeValidator:
     """Return a condition for ``Annotated``: values that fail the test "must be" what is wanted."""
 
     def validate(value: Any) -> Any:
+        """Return the value; raise Unfit if it fails the test."""
         if not test(value):
             raise Unfit(f"must be {wanted}")
         return value
@@ -125,6 +128,8 @@ def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]
         return str(unknown(f"key in {'.'.join(place)}", key, known[place[0]]))
     while place and place[-1].isdigit() and kind not in ("missing", "model_type"):
         place.pop()  # the place in a list
+    if head and kind == "missing":
+        return f"{head.rstrip('=: ')} lacks an entry"
     context = first.get("ctx") or {}
     reason = context.get("error")
     if head:

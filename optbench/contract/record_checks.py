@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
 import numpy as np
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MinLen
+from pydantic import BeforeValidator
 
 from optbench.contract import limits, resources
 from optbench.contract.arguments import (
@@ -40,11 +41,13 @@ _NUMERIC = "biuf"
 
 
 def _is_limit(value: Any) -> bool:
+    """Return True for an interval, or for a tuple of words."""
     words = isinstance(value, tuple) and value and all(isinstance(each, str) for each in value)
     return bool(words) or limits.is_interval(value)
 
 
 def _is_parameter(value: Any) -> bool:
+    """Return True for what a parameter of a schedule can be: a finite number, a word, or a tuple of these."""
     return all(is_real(each) or isinstance(each, str) for each in (value if isinstance(value, tuple) else (value,)))
 
 
@@ -55,6 +58,8 @@ _RULE = {
     "block": by_name(SourceFunction),
 }  # fmt: skip
 _SCHEDULE = {"source": Text, "doc": Text, "limits": _LIMITS}
+_LIST = BeforeValidator(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)
+_ENDS = Annotated[tuple[Real, Real], _LIST]
 _PARAMETER = Annotated[Any, fit(_is_parameter, "a finite number, a tuple of them, or a word")]
 _PROBLEM = {
     "form": Annotated[
@@ -62,6 +67,9 @@ _PROBLEM = {
     ],
     "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": Real, "noise": Annotated[Real, Ge(0)],
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
+    "layout": Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST],
+    "blocks": tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...],
+    "domain": Annotated[tuple[_ENDS, _ENDS], _LIST] | None,
 } | dict.fromkeys(("minimum_source", "digest", "data_text", "data_warning", "name", "source"), Text)  # fmt: skip
 
 
@@ -151,10 +159,11 @@ def check_problem(record: Any) -> dict[str, Any]:
     numbers = _array(record.constants)
     if numbers is None or not np.isfinite(numbers).all():
         raise wrong(owner, "constants", record.constants, "finite real numbers, as one array")
-    fields["layout"] = _whole_numbers("layout", record.layout, -(2**63))
-    fields["blocks"] = _blocks(record.blocks, dim)
-    if record.domain is not None:
-        fields["domain"] = _domain(record.domain)
+    fields["blocks"] = fields["blocks"] or ((dim,),)
+    if sum(map(math.prod, fields["blocks"])) != dim:
+        raise PluginError(f"problem: blocks {shown(fields['blocks'])} do not add up to dim={dim}")
+    if fields["domain"] and not all(low < high for low, high in fields["domain"]):
+        raise wrong(owner, "domain", record.domain, "((left, right), (bottom, top)), the lower number first")
     return fields
 
 
@@ -249,31 +258,3 @@ def _finite(part: np.ndarray) -> bool:
         if math.isfinite(part.sum(dtype=float)):  # four times as quick as a test of each
             return True
     return bool(np.isfinite(part).all())
-
-
-def _whole_numbers(key: str, value: Any, least: int) -> tuple[int, ...]:
-    found = _array(value)
-    if found is not None and (found.dtype.kind in "iu" or not found.size) and found.ndim == 1:
-        numbers = found.tolist()
-        if all(least <= number < 2**63 for number in numbers):
-            return tuple(map(int, numbers))
-    raise wrong("problem", key, value, f"a tuple of whole numbers{', each at least 1' * (least > 0)}")
-
-
-def _blocks(value: Any, dim: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of parameter blocks as tuples; raise PluginError unless they add up to ``dim``."""
-    if not isinstance(value, tuple | list) or not all(isinstance(block, tuple | list) and block for block in value):
-        raise wrong("problem", "blocks", value, f"a tuple of shapes, such as (({dim},),)")
-    shapes = tuple(_whole_numbers("blocks", block, 1) for block in value) or ((dim,),)
-    if sum(math.prod(block) for block in shapes) != dim:
-        raise PluginError(f"problem: blocks {shown(shapes)} do not add up to dim={dim}")
-    return shapes
-
-
-def _domain(value: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return ((left, right), (bottom, top)) as floats; raise PluginError for anything else."""
-    found = _array(value)
-    if found is None or found.shape != (2, 2) or not np.isfinite(found).all() or not (found[:, 0] < found[:, 1]).all():
-        raise wrong("problem", "domain", value, "((left, right), (bottom, top)), the lower number first")
-    (left, right), (bottom, top) = found.tolist()
-    return (left, right), (bottom, top)

@@ -18,17 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """The learning rate's factor: ``schedule(step, epoch, total_steps)``.
-
-    ``step`` counts updates from 1, ``epoch`` counts completed passes from 0; both are arrays of one length, and so is
-    the factor.
-
-    Example:
-        >>> halving = schedules()["exponential"].with_values({"base": 0.5})
-        >>> halving(np.arange(1, 4), np.arange(3), total_steps=3).tolist()
-        [1.0, 0.5, 0.25]
-    """
+class _Described:
+    """The common part of schedules and of wrappers around them."""
 
     name: str
     """The name in a spec."""
@@ -44,16 +35,36 @@ class Schedule:
     """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""
     check: Callable | None = None
     """``check(**parameters)`` -> what is wrong with them together, in words, or nothing."""
+    origins: tuple[SourceFile, ...] = ()
+    """The files that define it, outermost first; the loader fills this in."""
+
+    def __post_init__(self) -> None:
+        """Check all fields; raise PluginError if one makes no sense."""
+        check_schedule("schedule", self)
+
+
+@dataclass(frozen=True)
+class Schedule(_Described):
+    """The learning rate's factor: ``schedule(step, epoch, total_steps)``.
+
+    ``step`` counts updates from 1, ``epoch`` counts completed passes from 0; both are arrays of one length, and so is
+    the factor.
+
+    Example:
+        >>> halving = schedules()["exponential"].with_values({"base": 0.5})
+        >>> halving(np.arange(1, 4), np.arange(3), total_steps=3).tolist()
+        [1.0, 0.5, 0.25]
+    """
+
     equals: Mapping[str, str] = field(default_factory=dict)
     """Calls of ``torch``, ``optax``, ``keras`` that give the same rates, as in contract/equals.py; they may
     name ``lr``, ``total_steps`` and ``steps_per_epoch``, too."""
     inner: "Schedule | None" = None
     """The schedule that this one goes around."""
-    origins: tuple[SourceFile, ...] = ()
-    """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
-        check_schedule("schedule", self)
+        """Check all fields; raise PluginError if one makes no sense."""
+        super().__post_init__()
         equals.check(f"schedule {self.name}", self.equals, [*self.parameters, "total_steps", "steps_per_epoch"])
 
     def __call__(self, step: "np.ndarray", epoch: "np.ndarray", total_steps: int) -> "np.ndarray":
@@ -95,32 +106,11 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class ScheduleWrapper:
+class ScheduleWrapper(_Described):
     """A schedule around any other: ``function(inner, step, epoch, total_steps, **parameters)``.
 
-    ``inner(step, epoch, total_steps)`` gives the other one's factors. The fields are those of Schedule.
+    ``inner(step, epoch, total_steps)`` gives the other one's factors.
     """
-
-    name: str
-    """The name in a spec: ``name(schedule)``."""
-    function: Callable
-    """``function(inner, step, epoch, total_steps, **parameters)`` -> factors."""
-    parameters: Mapping[str, Any]
-    """Numbers, tuples of numbers, or words."""
-    source: str
-    """The paper, or the library, that it comes from."""
-    doc: str = ""
-    """The function's docstring, which begins with the formula."""
-    limits: Mapping[str, Any] = field(default_factory=dict)
-    """As a schedule's."""
-    check: Callable | None = None
-    """As a schedule's."""
-
-    origins: tuple[SourceFile, ...] = ()
-    """The files that define it, outermost first; the loader fills this in."""
-
-    def __post_init__(self) -> None:
-        check_schedule("schedule", self)
 
     def wrap(self, inner: Schedule, given: Mapping | None = None) -> Schedule:
         """Return this one around another, with these parameters.
