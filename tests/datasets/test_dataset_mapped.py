@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
-from optbench.datasets import mapped
+from optbench.datasets import cache, mapped
 from optbench.engine.arrays import examples_of
 from optbench.engine.batches import start_point
 
@@ -72,15 +72,14 @@ def test_logistic_regression_on_mapped_data(data_cache, monkeypatch):
     assert CATALOGUE.problem(text).minimum == problem.minimum
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_run_on_mapped_data_is_one_on_arrays(data_cache, dtype):
+def test_a_run_on_mapped_data_is_one_on_arrays(data_cache):
     problem = CATALOGUE.problem("logistic(data=mapped(examples=3000, features=4), l2=0.1)")
     plain = dataclasses.replace(
         problem,
         data=tuple(np.array(part) for part in problem.data),
         test=tuple(np.array(part) for part in problem.test),
     )
-    made, copied = [run(each, "gd", [lane("gd", 0.5)], steps=50, dtype=dtype) for each in (problem, plain)]
+    made, copied = [run(each, "gd", [lane("gd", 0.5)], steps=50, dtype="float32") for each in (problem, plain)]
     for key in ("w", "train", "test", "batch_loss"):
         np.testing.assert_array_equal(made[key], copied[key])
     assert made["train"][-1].flat[0] < made["train"][0].flat[0]
@@ -143,3 +142,25 @@ def test_a_damaged_file_is_one_line(data_cache):
 def test_mapped_data_are_classes(data_cache):
     with pytest.raises(OptbenchError, match="problem least_squares: data 'mapped.*' has 2 classes, not real targets"):
         CATALOGUE.problem("least_squares(data=mapped(examples=100))")
+
+
+def test_another_process_may_be_quicker(tmp_path):
+    def write(place):
+        place.mkdir()
+        (place / "mine").write_text("1")
+        (tmp_path / "set").mkdir()
+        (tmp_path / "set" / "theirs").write_text("2")
+
+    cache.write_whole(tmp_path / "set", write, "a test")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["theirs"]
+
+
+def test_the_cache_is_where_the_user_or_the_desktop_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("OPTBENCH_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the standard says to ignore
+    assert cache.cache_folder() == tmp_path / ".cache" / "optbench"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
+    assert cache.cache_folder() == tmp_path / "c" / "optbench"
+    monkeypatch.setenv("OPTBENCH_DATA", "~/d")
+    assert cache.cache_folder() == tmp_path / "d"
