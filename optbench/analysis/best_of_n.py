@@ -42,7 +42,7 @@ def best_of_n(
     Returns columns problem, `of`, kind ("trials" or "defaults"), n (0 for the defaults), trials (N), value, low, high
     (exp of the mean y over blocks, with its t interval), blocks and failures (the expected share).
     """
-    counts = arguments.items("counts", counts)
+    counts = arguments.list_items("counts", counts)
     if wrong := [n for n in counts if not is_real(n) or n < 1 or n % 1]:
         raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
     table = coded(runs, choose_by, of, screens=True)

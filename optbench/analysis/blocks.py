@@ -63,7 +63,7 @@ def coded(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", 
     """
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
-    arguments.word("column to compare", of, LEVELS)
+    arguments.one_of("column to compare", of, LEVELS)
     gone = lost(runs) | lost(runs, ["problem", of])
     if gone.all():
         raise OptbenchError("every run failed: there is nothing to choose from")

@@ -45,9 +45,9 @@ def fixed_targets(
     """Return targets that are losses: one for all problems, or one for each by name. Columns as in `targets_of`."""
     facts = landmarks(runs, problems)
     for loss in losses.values() if isinstance(losses, Mapping) else [losses]:
-        arguments.number("losses", loss)
+        arguments.real_number("losses", loss)
     for name in losses if isinstance(losses, Mapping) else ():
-        arguments.word("problem of losses", name, facts["problem"])
+        arguments.one_of("problem of losses", name, facts["problem"])
     each = facts["problem"].map(losses) if isinstance(losses, Mapping) else losses
     table = facts.assign(target=each, loss=each)
     return table[["problem", "target", "loss", "minimum", "floor", "bound"]]

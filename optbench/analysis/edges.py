@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import hyperparameter_columns
-from optbench.contract.limits import bounds, inside, limits_by_name
+from optbench.contract.limits import bounds, is_inside, limits_by_name
 from optbench.contract.search import RATE, Range, parse_range
 
 COLUMNS = ("problem", "optimizer", "parameter", "side", "value", "lowest", "highest", "tried", "wider", "range")
@@ -106,14 +106,14 @@ def _wider_range(made: Range, side: str, limit: str) -> Range | None:
         low = _within(2 * low - high if made.kind == "uniform" else low / 10, low, limit)
     wider = Range(made.kind, (low, high))
     end = float(wider.ends[side == "high"])
-    return wider if end != made.ends[side == "high"] and inside(end, limit) else None
+    return wider if end != made.ends[side == "high"] and is_inside(end, limit) else None
 
 
 def _within(end: float, before: float, limit: str) -> float:
     """Return the end of a range, moved to the limit if it lies beyond it; halfway from ``before`` if that is open."""
     bound = bounds(limit)[end > before]
-    if not inside(end, limit):
-        end = bound if inside(bound, limit) else (before + bound) / 2
+    if not is_inside(end, limit):
+        end = bound if is_inside(bound, limit) else (before + bound) / 2
     return float(f"{end:.6g}")
 
 
@@ -124,10 +124,10 @@ def _wider(name: str, values: np.ndarray, limit: str) -> float | None:
         return float(max(1, round(last / 2)) if last < before else 2 * last)
     if re.match(r"(beta|b\d$|momentum$)", name) and last < 1 and before < 1:
         beta = max(0.0, float(f"{1 - _rounded((1 - last) ** 2 / (1 - before)):.12g}"))
-        return beta if beta < 1 and inside(beta, limit) else None
+        return beta if beta < 1 and is_inside(beta, limit) else None
     further = 2 * last - before if before <= 0 or last <= 0 else last**2 / before
     candidates = [float(round(further))] * _are_whole(values) + [_rounded(further)]
-    beyond = [value for value in candidates if (value - last) * (last - before) > 0 and inside(value, limit)]
+    beyond = [value for value in candidates if (value - last) * (last - before) > 0 and is_inside(value, limit)]
     return beyond[0] if beyond else None
 
 

@@ -61,7 +61,7 @@ def describe(catalogue: Catalogue, text: str) -> dict:
     name, given = ("file", {"path": text}) if files.is_path(text) else names.parse(text)
     entry = datasets.ENTRIES[name]
     given = files.as_texts(given) if name == "file" else given
-    values = names.fill("data set", name, given, entry.parameters)
+    values = names.fill_defaults("data set", name, given, entry.parameters)
     doc = inspect.cleandoc(entry.make.__doc__ or entry.about).replace("``", "`")
     data, missing = None, ""
     if name not in _ON_DISK and (given or entry.rows):

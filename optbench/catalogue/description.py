@@ -16,7 +16,7 @@ from optbench.catalogue.listing import KINDS, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
-from optbench.contract.eager import LIBRARIES, library_and_name, others
+from optbench.contract.eager import LIBRARIES, library_and_name, other_arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import missing_name_error, unique
 from optbench.contract.optimizers import Baseline
@@ -157,7 +157,7 @@ def _describe_eager(catalogue, text) -> dict:
     facts = _describe_record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
     facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}
-    facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in others(record).items()}}
+    facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in other_arguments(record).items()}}
     facts |= {"state": None, "reported": None, "sums": None}
     return facts | _describe_search(*find_search_space(record, values, catalogue.optimizers.values()))
 
@@ -202,7 +202,7 @@ def _describe_problem(catalogue, text) -> dict:
     """Describe a problem, which is built for this."""
     name, given = names.parse(text)
     family, problem = catalogue.problems[name], catalogue.problem(text)
-    values = names.fill("problem", name, given, family.parameters)
+    values = names.fill_defaults("problem", name, given, family.parameters)
     limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
     facts = _describe_record(catalogue, "problem", text, family, values, family.parameters, limits)
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")

@@ -94,7 +94,7 @@ def find_optimizer(
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
     source = _describe_place(target, place, home) if mine and place in modules else source
     label = f"{library}:{name}"
-    needed = {key: given[key] for key in eager.required(label, library, target) if key in given}
+    needed = {key: given[key] for key in eager.required_arguments(label, library, target) if key in given}
     made = make(target, names.canonical(label, needed), source=source, **needed)
     if mine and not _find_own_file(made):  # a class of a module beside the plug-in, no longer there by its name
         file = next(str(module.__file__) for module in modules if name in vars(module))
@@ -110,7 +110,7 @@ def apply_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[
     joined = next((key for key in rest if key in record.tuples), None)
     if joined:
         raise OptbenchError(f"optimizer {record.name}: for {joined} write {', '.join(record.tuples[joined])}")
-    known = eager.others(record)
+    known = eager.other_arguments(record)
     strange = next((key for key in rest if key not in known), None)
     if strange is not None:  # "" is what stands in brackets without a name
         if strange == names.INNER:
@@ -120,7 +120,7 @@ def apply_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[
     options = {key: rest[key] for key, default in known.items() if key in rest and not _is_same(rest[key], default)}
     if not options:
         return record, record.with_values(numbers)
-    made = eager.again(record, names.canonical(name, fixed | options), options)
+    made = eager.with_options(record, names.canonical(name, fixed | options), options)
     return made, made.with_values(numbers)
 
 
@@ -140,8 +140,8 @@ def find_search_space(
         return record.space, record.search_source  # the user's own class
     found: list[tuple[int, int, Optimizer, dict[str, str]]] = []
     for rule in rules:
-        for branch in equals.read(rule.name, library, rule.equals.get(library, "#")).branches:
-            own = _match_names(branch.call, record, values) if equals.callee(branch.call) == name else None
+        for branch in equals.parse_equal(rule.name, library, rule.equals.get(library, "#")).branches:
+            own = _match_names(branch.call, record, values) if equals.called_name(branch.call) == name else None
             if own is not None:
                 alike = sum(values[key] == rule.hyperparameters[own[key]] for key in own)
                 found.append((alike - len(own), alike, rule, own))
@@ -161,7 +161,7 @@ def _match_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[
     """
     given = {each.arg: each.value for each in call.keywords}
     rate = given.pop(record.rate, None) or (call.args[0] if call.args else None)
-    have = {**eager.others(record), **record.arguments(values)}
+    have = {**eager.other_arguments(record), **record.arguments(values)}
     own: dict[str, str] = {}
     for key, value in given.items():
         mine, parts = record.tuples.get(key, (key,)), value.elts if isinstance(value, ast.Tuple) else [value]

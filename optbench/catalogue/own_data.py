@@ -79,17 +79,17 @@ def with_data(
             raise OptbenchError(f"{_OWNER}: {shown(problem)} names its data; here X and y are the data")
         catalogue.problem(name)  # which says what is near
     family = catalogue.problems[name]
-    several = [drop] if isinstance(drop, str) else arguments.items(f"{_OWNER}: drop", drop)
+    several = [drop] if isinstance(drop, str) else arguments.list_items(f"{_OWNER}: drop", drop)
     dropped = files.as_texts({"drop": several})["drop"]
     if not isinstance(missing, str) or missing:
-        arguments.word(f"{_OWNER}: missing", missing, ("drop", "mean"))
+        arguments.one_of(f"{_OWNER}: missing", missing, ("drop", "mean"))
     class_text = files.as_texts({"positive": positive})["positive"]
     if len(class_text) > _LONGEST:
         raise OptbenchError(f"{_OWNER}: positive={shown(class_text)} is too long for a class")
     stored = store_data(_OWNER, X, y, test, dropped, folder)
     asked = files.as_texts({"path": stored.path, "target": stored.target, "missing": missing, "positive": class_text})
     data = names.canonical("file", {key: value for key, value in asked.items() if value})
-    filled = names.fill("problem", name, {**given, **parameters, "data": data}, family.parameters)
+    filled = names.fill_defaults("problem", name, {**given, **parameters, "data": data}, family.parameters)
     if kind := datasets.wanted_targets(family.factory, filled):
         try:
             datasets.load_for(name, data, *kind)

@@ -133,19 +133,19 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
 
 def _elsewhere(library: str, text: str) -> str:
     """Return its equals in other libraries, without what a training loop must add."""
-    from optbench.contract.equals import Branch, Equal, callee, read, text_of
+    from optbench.contract.equals import Branch, Equal, called_name, equal_text, parse_equal
     from optbench.translation.libraries import LOOPS
 
-    stated, branches = read("", library, text), []
+    stated, branches = parse_equal("", library, text), []
     for branch in stated.branches:
         call = branch.call
-        while isinstance(call, ast.Call) and callee(call) in LOOPS.get(library, ()):
+        while isinstance(call, ast.Call) and called_name(call) in LOOPS.get(library, ()):
             call = call.args[0]
         branches.append(Branch(branch.condition, call))
     if branches == list(stated.branches):
         return text
     around = f", with a loop around it: --as {library}"
-    return text_of(Equal(tuple(branches), "")) + around + f" # {stated.why}" * bool(stated.why)
+    return equal_text(Equal(tuple(branches), "")) + around + f" # {stated.why}" * bool(stated.why)
 
 
 def _eager(record: dict[str, Any]) -> dict[str, str]:

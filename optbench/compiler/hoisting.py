@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from optbench.contract.optimizers import Optimizer
-from optbench.contract.source_code import definition, function_of
+from optbench.contract.source_code import function_of, function_tree
 
 _DEAR = (ast.Pow, ast.Mod, ast.Div, ast.FloorDiv)
 
@@ -199,7 +199,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
 
     The call stays if the inner rule is not `is_plain`, for example branches. A rule may be wrapped more than once.
     """
-    tree, scope = _SpelledOut().visit(definition(rule, owner)), dict(rule.__globals__)
+    tree, scope = _SpelledOut().visit(function_tree(rule, owner)), dict(rule.__globals__)
     if "_inner" not in scope or not any(map(_calls_inner, tree.body)):
         return tree, scope
     inner, inner_scope = inlined(scope["_inner"], owner)

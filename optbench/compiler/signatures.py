@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
-from optbench.contract.source_code import definition
+from optbench.contract.source_code import function_tree
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def call(contract: Any, function: str, **texts: str) -> str:
 
 def flat(function: Callable) -> ast.FunctionDef:
     """Return the tree of a function with the fields of its named tuples as arguments: ``a.w`` becomes ``w``."""
-    tree = definition(function, function.__name__)
+    tree = function_tree(function, function.__name__)
     tuples = {name: hint for name, hint in _hints(function).items() if _is_tuple(hint)}
     tree = _Flat(tuples, set(kinds(function))).visit(tree)
     tree.args.args = [ast.arg(name) for name in kinds(function)]

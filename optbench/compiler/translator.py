@@ -21,7 +21,7 @@ import numpy as np
 from optbench.compiler import numba_compat
 from optbench.compiler.fastmath import FASTMATH, IN_ORDER, REPLACED
 from optbench.contract.errors import PluginError
-from optbench.contract.source_code import definition, function_of, parsed
+from optbench.contract.source_code import function_of, function_tree, parse_source
 from optbench.contract.types import DtypeName
 
 # Kernels inline fastmath's functions: its text is part of what they were made from.
@@ -56,7 +56,7 @@ def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespa
     It is called ``name`` with a hash of its source and ``key``.
     """
     if isinstance(tree, str):
-        (definition,) = parsed(tree).body
+        (definition,) = parse_source(tree).body
         assert isinstance(definition, ast.FunctionDef)
         tree = definition
     tree.name = "NAME"
@@ -109,7 +109,7 @@ class Translator:
         """
         if function.__closure__:
             raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
-        tree = definition(function, owner)
+        tree = function_tree(function, owner)
         namespace, key = {"_real": self.real}, [self.real.__name__ + self.mark]
         for name in sorted(_names(function.__code__)):
             if name not in function.__globals__:

@@ -49,12 +49,12 @@ class Unfit(ValueError):
     """Raised by a validator; its text says what the value must be: "must be a positive finite number"."""
 
 
-def plain(value: Any) -> Any:
+def to_python(value: Any) -> Any:
     """Return a NumPy number as Python's own; anything else unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def fit(test: Callable[[Any], bool], wanted: str) -> BeforeValidator:
+def condition(test: Callable[[Any], bool], wanted: str) -> BeforeValidator:
     """Return a condition for ``Annotated``: values that fail the test "must be" what is wanted."""
 
     def validate(value: Any) -> Any:
@@ -73,16 +73,16 @@ def _are_identifiers(value: Any) -> bool:
     return each and len(set(names_)) == len(names_)
 
 
-Whole = Annotated[int, Strict(), BeforeValidator(plain)]
+Whole = Annotated[int, Strict(), BeforeValidator(to_python)]
 """A whole number of Python or NumPy; True is none."""
-Real = Annotated[float, Strict(), AllowInfNan(False), BeforeValidator(plain)]
+Real = Annotated[float, Strict(), AllowInfNan(False), BeforeValidator(to_python)]
 """A finite number of Python or NumPy; True is none."""
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
-SourceFunction = Annotated[Any, fit(inspect.isfunction, "a function written with def")]
+SourceFunction = Annotated[Any, condition(inspect.isfunction, "a function written with def")]
 """A function whose source can be compiled."""
 Identifiers = Annotated[
-    tuple[str, ...], fit(_are_identifiers, "a tuple of names, each of them once, such as ('accuracy',)")
+    tuple[str, ...], condition(_are_identifiers, "a tuple of names, each of them once, such as ('accuracy',)")
 ]
 
 
@@ -161,7 +161,9 @@ def is_real(value: Any) -> bool:
         return False
 
 
-def whole(name: str, value: Any, least: int, most: int = _LARGEST, error: type[OptbenchError] = OptbenchError) -> int:
+def whole_number(
+    name: str, value: Any, least: int, most: int = _LARGEST, error: type[OptbenchError] = OptbenchError
+) -> int:
     """Return a whole number between two.
 
     ``name``: of the argument; the message begins with it. Raises OptbenchError: it is none.
@@ -169,7 +171,7 @@ def whole(name: str, value: Any, least: int, most: int = _LARGEST, error: type[O
     return check(Annotated[Whole, Ge(least), Le(most)], value, f"{name}=", error)
 
 
-def number(name: str, value: Any, least: float = -math.inf, error: type[OptbenchError] = OptbenchError) -> float:
+def real_number(name: str, value: Any, least: float = -math.inf, error: type[OptbenchError] = OptbenchError) -> float:
     """Return a finite number.
 
     Raises OptbenchError: it is none, or lies below.
@@ -177,7 +179,7 @@ def number(name: str, value: Any, least: float = -math.inf, error: type[Optbench
     return check(Real if least == -math.inf else Annotated[Real, Ge(least)], value, f"{name}=", error)
 
 
-def word(name: str, value: Any, words: Iterable[str]) -> str:
+def one_of(name: str, value: Any, words: Iterable[str]) -> str:
     """Return one of some words.
 
     Raises OptbenchError: it is none of them; the message names the nearest one.
@@ -187,7 +189,7 @@ def word(name: str, value: Any, words: Iterable[str]) -> str:
     raise unknown(name, value if isinstance(value, str) else shown(value), words)
 
 
-def items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
+def list_items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
     """Return the items of a list, or of any other iterable but texts and mappings.
 
     Raises OptbenchError: it is no list, or too long.
@@ -204,7 +206,7 @@ def items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
     return found
 
 
-def reals(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
+def real_array(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
     """Return an array of real numbers, of any shape.
 
     ``shape``: what it must be, in words for the message. Raises OptbenchError: it holds anything else.
@@ -226,7 +228,7 @@ def check_field(kind: Any, owner: str, key: str, value: Any) -> Any:
     return check(kind, value, f"{owner}: {key}=", PluginError)
 
 
-def wrong(owner: str, key: str, value: Any, wanted: str) -> PluginError:
+def field_error(owner: str, key: str, value: Any, wanted: str) -> PluginError:
     """Return the error for a field of a record.
 
     ``owner``: as for :func:`check_field`, and so is ``key``.
@@ -244,7 +246,7 @@ def record_name(kind: str, value: Any) -> str:
             return value
     except OptbenchError:
         pass
-    raise wrong(kind, "name", value, "a word such as my_name: letters, digits and underscores")
+    raise field_error(kind, "name", value, "a word such as my_name: letters, digits and underscores")
 
 
 def check_function(owner: str, key: str, value: Any, arguments: int | None = None) -> Callable:
@@ -254,7 +256,7 @@ def check_function(owner: str, key: str, value: Any, arguments: int | None = Non
     any number. Raises PluginError: it cannot be called, or not so.
     """
     if not callable(value):
-        raise wrong(owner, key, value, "a function")
+        raise field_error(owner, key, value, "a function")
     try:
         if arguments is not None:
             inspect.signature(value).bind(*[None] * arguments)

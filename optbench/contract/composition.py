@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-from optbench.contract.equals import combine
+from optbench.contract.equals import combine_equals
 from optbench.contract.errors import PluginError
 from optbench.contract.names import unique
 from optbench.contract.optimizers import Matrix, Optimizer, Wrapper, arguments
-from optbench.contract.source_code import definition, function_of
+from optbench.contract.source_code import function_of, function_tree
 
 
 @cache
@@ -39,7 +39,7 @@ class _Composition:
             raise PluginError(f"{self.owner}: {base.name} reports an iterate of its own already")
         inner = [*base.slots, *base.total, *base.block, *base.matrix]
         self.renamed = {name: f"_inner_{name}" for name in inner}
-        self.tree = _Locals(wrapper.function).visit(definition(wrapper.function, self.owner))
+        self.tree = _Locals(wrapper.function).visit(function_tree(wrapper.function, self.owner))
         calls = [
             i
             for i, node in enumerate(self.tree.body)
@@ -88,7 +88,7 @@ class _Composition:
             search_source="; ".join(
                 f"{each.name}: {each.search_source}" for each in (wrapper, base) if each.search_source
             ),
-            equals=combine(wrapper.equals, base.equals),
+            equals=combine_equals(wrapper.equals, base.equals),
             origins=wrapper.origins + base.origins,
         )
 

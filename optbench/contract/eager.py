@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from optbench.contract.arguments import check_function, is_number, is_whole, wrong
+from optbench.contract.arguments import check_function, field_error, is_number, is_whole
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import PluginError, in_one_line
 from optbench.contract.optimizers import Baseline, Optimizer, Tunable
@@ -72,7 +72,7 @@ class Eager(Tunable):
 
     def __post_init__(self) -> None:
         if self.library not in LIBRARIES:
-            raise wrong("optimizer", "library", self.library, " or ".join(LIBRARIES))
+            raise field_error("optimizer", "library", self.library, " or ".join(LIBRARIES))
         check_function("optimizer", "target", self.target)
         check_rule("optimizer", self)
         check_search(f"optimizer {self.name}", self)
@@ -178,7 +178,7 @@ def optax_optimizer(
     return _record("optax", factory, name, search, search_source, source, options)
 
 
-def required(owner: str, library: Library, target: Callable) -> list[str]:
+def required_arguments(owner: str, library: Library, target: Callable) -> list[str]:
     """Return the names of the arguments of an optimizer that have no default, without the learning rate.
 
     Raises PluginError: ``target`` is not a class (PyTorch) or a function that gives a transformation (optax).
@@ -187,14 +187,14 @@ def required(owner: str, library: Library, target: Callable) -> list[str]:
     return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in RATE_ARGUMENTS]
 
 
-def others(record: Eager) -> dict[str, Any]:
+def other_arguments(record: Eager) -> dict[str, Any]:
     """Return the arguments, with their defaults, that are neither the learning rate nor numeric hyperparameters."""
     taken = {record.rate, *record.hyperparameters, *record.tuples}
     every = _parameters(record.name, record.library, record.target) | dict(record.options)
     return {key: default for key, default in every.items() if key not in taken}
 
 
-def again(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
+def with_options(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
     """Return the same optimizer under another name, with further options.
 
     Raises PluginError: an option that it does not take.
@@ -261,7 +261,7 @@ def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
         )
     if not callable(target) or (library == "torch" and not isinstance(target, type)):
         wanted = "a class" if library == "torch" else "a function of learning_rate that gives the transformation"
-        raise wrong(owner.removesuffix(f" {library}:"), "target", target, wanted)
+        raise field_error(owner.removesuffix(f" {library}:"), "target", target, wanted)
     try:
         found = list(inspect.signature(target).parameters.values())
     except (TypeError, ValueError) as error:

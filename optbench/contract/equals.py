@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from optbench.contract.arguments import Text, by_name, check_field, wrong
+from optbench.contract.arguments import Text, by_name, check_field, field_error
 from optbench.contract.errors import PluginError, shown, unknown
 
 LIBRARIES = ("torch", "optax", "keras")
@@ -46,7 +46,7 @@ class Equal:
     """The reason why there is no equal if no condition holds."""
 
 
-def read(owner: str, library: str, text: str) -> Equal:
+def parse_equal(owner: str, library: str, text: str) -> Equal:
     """Parse a text of a library; without branches if it is only a remark. Raises PluginError if it is no call.
 
     owner: the words for the record in the message.
@@ -63,7 +63,7 @@ def read(owner: str, library: str, text: str) -> Equal:
         branches.append(Branch(None, node))
     if not branches or not all(isinstance(each.call, ast.Call) or is_inner(each.call) for each in branches):
         wanted = "a call such as 'SGD(lr=lr)', with 'if ...' behind it where it is equal only then"
-        raise wrong(owner, f"equals[{library!r}]", text, wanted)
+        raise field_error(owner, f"equals[{library!r}]", text, wanted)
     return Equal(tuple(branches), why.strip())
 
 
@@ -75,7 +75,7 @@ def _parsed(text: str) -> ast.expr | None:
         return None
 
 
-def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = False) -> dict[str, str]:
+def check_equals(owner: str, equals: Mapping, known: Iterable[str], around: bool = False) -> dict[str, str]:
     """Return texts by library if they can be read, and name known libraries and values.
 
     known: the names of hyperparameters, and whatever else the texts may name; around: True for those of a wrapper.
@@ -97,7 +97,7 @@ def check(owner: str, equals: Mapping, known: Iterable[str], around: bool = Fals
 def _value_names(owner: str, library: str, text: str) -> tuple[str, ...]:
     """Return the names that stand for values in a text: not what is called, nor what ``inner`` is compared with."""
     found: list[str] = []
-    for branch in read(owner, library, text).branches:
+    for branch in parse_equal(owner, library, text).branches:
         trees = [branch.call] if branch.condition is None else [branch.call, branch.condition]
         nodes = [node for tree in trees for node in ast.walk(tree)]
         loop_names = {ast.unparse(node.target) for node in nodes if isinstance(node, ast.comprehension)}
@@ -120,8 +120,8 @@ def is_inner(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "inner"
 
 
-def text_of(equal: Equal) -> str:
-    """Return the text that :func:`read` parses to this; empty if there is nothing to say."""
+def equal_text(equal: Equal) -> str:
+    """Return the text that :func:`parse_equal` parses to this; empty if there is nothing to say."""
     branches = []
     for branch in equal.branches:
         condition = "" if branch.condition is None else f" if {ast.unparse(branch.condition)}"
@@ -130,12 +130,12 @@ def text_of(equal: Equal) -> str:
     return " ".join(filter(None, (text, equal.why and f"# {equal.why}")))
 
 
-def callee(call: ast.expr) -> str:
+def called_name(call: ast.expr) -> str:
     """Return the dotted name of the function that is called, ``contrib.adopt``; empty for what is no call."""
     return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
 
 
-def rate(call: ast.expr) -> ast.expr | None:
+def find_rate(call: ast.expr) -> ast.expr | None:
     """Return the argument of a call, or of the first call inside it, that is the rate; None if there is none."""
     if not isinstance(call, ast.Call):
         return None
@@ -143,23 +143,23 @@ def rate(call: ast.expr) -> ast.expr | None:
         if keyword.arg in RATE_ARGUMENTS:
             return keyword.value
     for argument in call.args:
-        if (inner := rate(argument)) is not None:
+        if (inner := find_rate(argument)) is not None:
             return inner
         if any(isinstance(node, ast.Name) and node.id == "lr" for node in ast.walk(argument)):
             return argument
     return None
 
 
-def combine(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
+def combine_equals(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
     """Return by library the texts of a wrapper around a rule: where both have one, or the rule's says why not."""
     combined = {}
     for library in LIBRARIES:
         if library in base:
-            inner = read("", library, base[library])
+            inner = parse_equal("", library, base[library])
             if not inner.branches:
                 combined[library] = base[library]
             elif library in wrapper:
-                combined[library] = text_of(_combined(read("", library, wrapper[library]), inner))
+                combined[library] = equal_text(_combined(parse_equal("", library, wrapper[library]), inner))
     return {library: text for library, text in combined.items() if text}
 
 
@@ -192,9 +192,9 @@ def _resolved(condition: ast.expr, call: ast.expr) -> ast.expr | bool:
     if isinstance(condition, ast.Compare) and is_inner(condition.left):
         other = condition.comparators[0]
         named = [ast.unparse(each) for each in (other.elts if isinstance(other, ast.Tuple) else [other])]
-        return (callee(call) in named) != isinstance(condition.ops[0], ast.NotIn | ast.IsNot)
+        return (called_name(call) in named) != isinstance(condition.ops[0], ast.NotIn | ast.IsNot)
     if isinstance(condition, ast.Compare) and is_inner(condition.comparators[0]):
-        held = {callee(node) for node in ast.walk(call) if isinstance(node, ast.Call)}
+        held = {called_name(node) for node in ast.walk(call) if isinstance(node, ast.Call)}
         return (ast.unparse(condition.left) in held) != isinstance(condition.ops[0], ast.NotIn)
     if isinstance(condition, ast.BoolOp):
         parts = [_resolved(part, call) for part in condition.values]
@@ -211,7 +211,7 @@ class _Around(ast.NodeTransformer):
 
     def __init__(self, base: ast.expr):
         self.base, self.impossible = base, False
-        whole = rate(base)
+        whole = find_rate(base)
         self.share: ast.expr = ast.Constant(1)
         if isinstance(whole, ast.BinOp) and isinstance(whole.op, ast.Mult):
             self.share = whole.right

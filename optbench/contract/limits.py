@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any
 
-from optbench.contract.arguments import check, fit
+from optbench.contract.arguments import check, condition
 
 _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
 
@@ -15,12 +15,12 @@ _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
 def _kind_within(limit: str | tuple) -> Any:
     """Return the type of values within a limit: one of some words, or numbers in an interval, one or a tuple."""
     if isinstance(limit, tuple):
-        return Annotated[Any, fit(lambda value: value in limit, " or ".join(map(repr, limit)))]
+        return Annotated[Any, condition(lambda value: value in limit, " or ".join(map(repr, limit)))]
     # The last condition is the first to be tried.
     return Annotated[
         Any,
-        fit(lambda value: all(inside(number, limit) for number in _numbers(value)), f"in {limit}"),
-        fit(lambda value: all(map(math.isfinite, _numbers(value))), "finite"),
+        condition(lambda value: all(is_inside(number, limit) for number in _numbers(value)), f"in {limit}"),
+        condition(lambda value: all(map(math.isfinite, _numbers(value))), "finite"),
     ]
 
 
@@ -73,11 +73,11 @@ def bounds(interval: str) -> tuple[float, float]:
     return low, high
 
 
-def inside(number: float, interval: str) -> bool:
+def is_inside(number: float, interval: str) -> bool:
     """Return True for a number in an interval.
 
     Example:
-        >>> inside(1, "[0, 1)")
+        >>> is_inside(1, "[0, 1)")
         False
     """
     low, high = bounds(interval)

@@ -142,41 +142,41 @@ def canonical(name: str, parameters: Mapping) -> str:
     return f"{name}({', '.join(parts)})"
 
 
-def alternatives(text: str) -> list[str]:
+def expand_alternatives(text: str) -> list[str]:
     """Expand a text with lists or grids as values into one text for each combination, also inside wrappers.
 
     Raises OptbenchError: a list is empty, or a grid cannot be read.
 
     Example:
-        >>> alternatives("adam(beta1=[0.8, 0.9])")
+        >>> expand_alternatives("adam(beta1=[0.8, 0.9])")
         ['adam(beta1=0.8)', 'adam(beta1=0.9)']
     """
-    if (held := count(text)) > MOST_VALUES:
+    if (held := count_alternatives(text)) > MOST_VALUES:
         raise OptbenchError(f"{shown(text)} stands for {held:,} settings: at most {MOST_VALUES:,} can be meant")
     name, given = parse(text)
     choices = []
     for key, value in given.items():
-        items = alternatives(value) if key == INNER else listed(value)
+        items = expand_alternatives(value) if key == INNER else expand_values(value)
         if not items:
             raise OptbenchError(f"{shown(text)} gives no value for {key}")
         choices.append([(key, item) for item in items])
     return [canonical(name, dict(choice)) for choice in itertools.product(*choices)]
 
 
-def count(text: str) -> int:
-    """Count the texts that :func:`alternatives` returns, without making them.
+def count_alternatives(text: str) -> int:
+    """Count the texts that :func:`expand_alternatives` returns, without making them.
 
     Raises OptbenchError: the text or a grid in it cannot be read.
 
     Example:
-        >>> count("adam(beta1=[0.8, 0.9], beta2=[0.9, 0.99, 0.999])")
+        >>> count_alternatives("adam(beta1=[0.8, 0.9], beta2=[0.9, 0.99, 0.999])")
         6
     """
     given = parse(text)[1].items()
-    return math.prod(count(value) if key == INNER else len(listed(value)) for key, value in given)
+    return math.prod(count_alternatives(value) if key == INNER else len(expand_values(value)) for key, value in given)
 
 
-def listed(value: Any) -> list:
+def expand_values(value: Any) -> list:
     """Return the values of a list, a grid, or a single value.
 
     Raises OptbenchError: a grid cannot be read.
@@ -210,7 +210,7 @@ def grid(text: str) -> list[float]:
     return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
 
 
-def fill(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
+def fill_defaults(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
     """Fill in the defaults: all parameters, each given value converted to the type of its default.
 
     Raises OptbenchError: a parameter is unknown, or a value does not convert.

@@ -13,8 +13,8 @@ from optbench.contract.arguments import (
     by_name,
     check_field,
     check_function,
-    number,
-    wrong,
+    field_error,
+    real_number,
 )
 from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.limits import enforce, limits_by_name
@@ -88,7 +88,7 @@ class Tunable:
         Raises:
             OptbenchError: a name is unknown, or a value lies outside its limits.
         """
-        values = names.fill("optimizer", self.name, given, self.hyperparameters)
+        values = names.fill_defaults("optimizer", self.name, given, self.hyperparameters)
         enforce(f"optimizer {self.name}", values, self.all_limits)
         return values
 
@@ -133,9 +133,9 @@ class Optimizer(Tunable):
     def __post_init__(self) -> None:
         for name, stage in check_field(by_name(), "optimizer", "matrix", self.matrix).items():
             if not isinstance(stage, Matrix):
-                raise wrong("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
+                raise field_error("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
         check_rule("optimizer", self)
-        equals.check(f"optimizer {self.name}", self.equals, self.hyperparameters)
+        equals.check_equals(f"optimizer {self.name}", self.equals, self.hyperparameters)
 
     @property
     def powers(self) -> tuple[str, ...]:
@@ -215,7 +215,7 @@ class Wrapper(Tunable):
 
     def __post_init__(self) -> None:
         check_rule("wrapper", self)
-        equals.check(f"wrapper {self.name}", self.equals, self.hyperparameters, around=True)
+        equals.check_equals(f"wrapper {self.name}", self.equals, self.hyperparameters, around=True)
 
     @property
     def all_limits(self) -> dict[str, str]:
@@ -283,7 +283,7 @@ def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, 
         raise PluginError(f"{owner}: arguments must be ({', '.join(head)}, slots..., lr, hyperparameters...)")
     cut = signature.index("lr")
     slots, scalars = tuple(signature[len(head) : cut]), tuple(signature[cut + 1 :])
-    values = {key: number(f"{owner}: {key}", value, error=PluginError) for key, value in given.items()}
+    values = {key: real_number(f"{owner}: {key}", value, error=PluginError) for key, value in given.items()}
     known = {*values, *(f"{key}_t" for key in values), *GIVEN, *stages}
     strange = next((scalar for scalar in scalars if scalar not in known), None)
     if strange:
@@ -433,7 +433,7 @@ def variant(
         0.95
     """
     if not isinstance(base, Optimizer):
-        raise wrong(f"optimizer {shown(name)}", "base", base, "an optimizer's record")
+        raise field_error(f"optimizer {shown(name)}", "base", base, "an optimizer's record")
     values = base.with_values(hyperparameters)
     record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
     if equals is not None:

@@ -14,10 +14,10 @@ from optbench.contract.arguments import (
     by_name,
     check_field,
     check_function,
+    field_error,
     is_real,
     is_whole,
     record_name,
-    wrong,
 )
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.source_code import SourceFile
@@ -162,7 +162,7 @@ class Family:
         for key, default in self.parameters.items():
             if not isinstance(default, bool | int | float | str | tuple | None):
                 wanted = "a number, a text, a tuple, True or False: what a spec can say"
-                raise wrong(owner, key, default, wanted)
+                raise field_error(owner, key, default, wanted)
             self._check(key, default)
 
     def _check(self, key: str, value: Any) -> None:
@@ -189,7 +189,7 @@ class Family:
             OptbenchError: a parameter is unknown, or its value makes no sense.
             PluginError: the factory fails, or returns something else.
         """
-        filled = names.fill("problem", self.name, given or {}, self.parameters)
+        filled = names.fill_defaults("problem", self.name, given or {}, self.parameters)
         for key, value in filled.items():
             self._check(key, value)
         try:

@@ -23,12 +23,12 @@ from optbench.contract.arguments import (
     by_name,
     check_field,
     check_function,
-    fit,
+    condition,
+    field_error,
     is_real,
     is_whole,
-    number,
+    real_number,
     record_name,
-    wrong,
 )
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.search import check_space
@@ -51,7 +51,9 @@ def _is_parameter(value: Any) -> bool:
     return all(is_real(each) or isinstance(each, str) for each in (value if isinstance(value, tuple) else (value,)))
 
 
-_LIMITS = by_name(Annotated[Any, fit(_is_limit, "an interval such as '(0, 1]' or '[0, inf)', or a tuple of words")])
+_LIMITS = by_name(
+    Annotated[Any, condition(_is_limit, "an interval such as '(0, 1]' or '[0, inf)', or a tuple of words")]
+)
 _RULE = {
     "source": Text, "doc": Text, "search": by_name(), "search_source": Text, "limits": _LIMITS, "slots": Identifiers,
     "scalars": Identifiers, "shared": Identifiers, "report": Text | None, "total": by_name(SourceFunction),
@@ -60,10 +62,10 @@ _RULE = {
 _SCHEDULE = {"source": Text, "doc": Text, "limits": _LIMITS}
 _LIST = BeforeValidator(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)
 _ENDS = Annotated[tuple[Real, Real], _LIST]
-_PARAMETER = Annotated[Any, fit(_is_parameter, "a finite number, a tuple of them, or a word")]
+_PARAMETER = Annotated[Any, condition(_is_parameter, "a finite number, a tuple of them, or a word")]
 _PROBLEM = {
     "form": Annotated[
-        Any, fit(lambda value: isinstance(value, str) and value in get_args(Form), "'single' or 'lanes'")
+        Any, condition(lambda value: isinstance(value, str) and value in get_args(Form), "'single' or 'lanes'")
     ],
     "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": Real, "noise": Annotated[Real, Ge(0)],
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
@@ -87,7 +89,7 @@ def check_rule(kind: str, record: Any) -> None:
     """
     owner = f"{kind} {record_name(kind, record.name)}"
     for key, value in check_field(by_name(), owner, "hyperparameters", record.hyperparameters).items():
-        number(f"{owner}: {key}", value, error=PluginError)
+        real_number(f"{owner}: {key}", value, error=PluginError)
     _check_fields(owner, record, _RULE)
     _check_limits(owner, record.limits, getattr(record, "all_limits", record.limits), record.hyperparameters)
 
@@ -158,12 +160,12 @@ def check_problem(record: Any) -> dict[str, Any]:
             raise PluginError(f"problem: curvature must be {dim} finite numbers, none below 0, not all 0")
     numbers = _array(record.constants)
     if numbers is None or not np.isfinite(numbers).all():
-        raise wrong(owner, "constants", record.constants, "finite real numbers, as one array")
+        raise field_error(owner, "constants", record.constants, "finite real numbers, as one array")
     fields["blocks"] = fields["blocks"] or ((dim,),)
     if sum(map(math.prod, fields["blocks"])) != dim:
         raise PluginError(f"problem: blocks {shown(fields['blocks'])} do not add up to dim={dim}")
     if fields["domain"] and not all(low < high for low, high in fields["domain"]):
-        raise wrong(owner, "domain", record.domain, "((left, right), (bottom, top)), the lower number first")
+        raise field_error(owner, "domain", record.domain, "((left, right), (bottom, top)), the lower number first")
     return fields
 
 

@@ -43,7 +43,7 @@ def _quota() -> float:
 
 
 @cache
-def memory() -> float:
+def available_memory() -> float:
     """Return the bytes of memory that this process may use, within its container's and its own limit. Read once."""
     known = [_address_limit()]
     with contextlib.suppress(AttributeError, ValueError, OSError):
@@ -79,11 +79,13 @@ def memory_ran_out(error: BaseException) -> str:
     if not (full or "start new thread" in text or "failed to map segment" in text):
         return ""
     limit = _address_limit()
-    there = f"ulimit -v allows {size_text(limit)}" if limit < float("inf") else f"there are {size_text(memory())}"
+    there = (
+        f"ulimit -v allows {size_text(limit)}" if limit < float("inf") else f"there are {size_text(available_memory())}"
+    )
     return f"out of memory ({' '.join(text.split())[:100]}): {there}, {_NEEDS}"
 
 
-def disk(folder: Path) -> float:
+def free_disk(folder: Path) -> float:
     """Return the free bytes on the disk of a folder, which need not exist."""
     for place in (folder, *folder.parents):
         with contextlib.suppress(OSError):
@@ -96,7 +98,7 @@ def need_memory(what: str, size: float) -> None:
 
     Raises OptbenchError: there is less.
     """
-    if size > (there := memory()):
+    if size > (there := available_memory()):
         raise OptbenchError(f"{what} needs {size_text(size)} of memory, and this machine has {size_text(there)}")
 
 
@@ -105,7 +107,7 @@ def need_disk(what: str, folder: Path, size: float) -> None:
 
     Raises OptbenchError: there is less.
     """
-    if size > (free := disk(folder)):
+    if size > (free := free_disk(folder)):
         raise OptbenchError(f"{what} needs {size_text(size)} on disk, and {size_text(free)} are free in {folder}")
 
 

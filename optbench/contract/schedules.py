@@ -65,7 +65,7 @@ class Schedule(_Described):
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
         super().__post_init__()
-        equals.check(f"schedule {self.name}", self.equals, [*self.parameters, "total_steps", "steps_per_epoch"])
+        equals.check_equals(f"schedule {self.name}", self.equals, [*self.parameters, "total_steps", "steps_per_epoch"])
 
     def __call__(self, step: "np.ndarray", epoch: "np.ndarray", total_steps: int) -> "np.ndarray":
         before = () if self.inner is None else (self.inner,)
@@ -90,7 +90,7 @@ class Schedule(_Described):
             OptbenchError: a parameter is unknown, or its value makes no sense.
         """
         owner = f"schedule {self.name}"
-        filled = names.fill("schedule", self.name, given, self.parameters)
+        filled = names.fill_defaults("schedule", self.name, given, self.parameters)
         for key, value in filled.items():
             if isinstance(value, tuple) and not all(map(is_real, value)):
                 raise OptbenchError(f"{owner}: {key}={shown(value)}: a tuple must hold numbers that are finite")

@@ -25,12 +25,12 @@ class SourceFile:
     """The checksum of the file's content."""
 
 
-def digest(origins: Iterable[SourceFile]) -> str:
+def files_digest(origins: Iterable[SourceFile]) -> str:
     """Return the sha256 of all files that a record is made from: results depend on them."""
     return " ".join(origin.sha256 for origin in origins)
 
 
-def parsed(text: str) -> ast.Module:
+def parse_source(text: str) -> ast.Module:
     """Parse a text.
 
     Tries again after a SystemError: Python 3.11 counts the depth of trees for all threads together, and fails on a
@@ -44,7 +44,7 @@ def parsed(text: str) -> ast.Module:
     return ast.parse(text)
 
 
-def definition(function: Callable, owner: str) -> ast.FunctionDef:
+def function_tree(function: Callable, owner: str) -> ast.FunctionDef:
     """Return a copy of a function's syntax tree, without decorators, annotations and docstring.
 
     Line numbers are those of the file.
@@ -56,7 +56,7 @@ def definition(function: Callable, owner: str) -> ast.FunctionDef:
         return copy.deepcopy(function.tree)
     try:
         lines, first = inspect.getsourcelines(function)
-        tree = parsed(textwrap.dedent("".join(lines))).body[0]
+        tree = parse_source(textwrap.dedent("".join(lines))).body[0]
         if not isinstance(tree, ast.FunctionDef) and function.__name__ != "<lambda>":
             raise OSError  # Python 3.13 takes the text of python -c for that of all that is made from a text
     except (OSError, TypeError, SyntaxError):
@@ -74,7 +74,7 @@ def definition(function: Callable, owner: str) -> ast.FunctionDef:
 
 
 def function_of(tree: ast.FunctionDef, home: Callable, scope: dict) -> FunctionType:
-    """Compile the function of a tree, as if it stood in another's file; :func:`definition` gives the tree back.
+    """Compile the function of a tree, as if it stood in another's file; :func:`function_tree` gives the tree back.
 
     ``home``: the function whose file and module it gets.
     """

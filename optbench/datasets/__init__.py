@@ -43,7 +43,9 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
         raise OptbenchError(f"data set: {error}") from None
     if name not in ENTRIES:
         raise unknown("data set", name, ENTRIES)
-    given = names.fill("data set", name, files.as_texts(given) if name == "file" else given, ENTRIES[name].parameters)
+    given = names.fill_defaults(
+        "data set", name, files.as_texts(given) if name == "file" else given, ENTRIES[name].parameters
+    )
     enforce(f"data set {name}", given, {})
     used = _source_files(name, given)
     digest = _digest(used)

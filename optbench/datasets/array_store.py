@@ -125,7 +125,7 @@ def _store_arrays(owner, x, y, test, place) -> Stored:
     """Write arrays to a .npz file in the folder `place`, unless a file with this content is there."""
     arrays = {"x": x, "y": _targets(owner, "y", y, len(x))}
     if test is not None:
-        pair = arguments.items(f"{owner}: test", test)
+        pair = arguments.list_items(f"{owner}: test", test)
         if len(pair) != 2:
             raise OptbenchError(f"{owner}: test must be a pair, X and y of the test examples")
         arrays["x_test"] = _array(owner, "X of test", pair[0])

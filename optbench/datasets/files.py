@@ -135,7 +135,7 @@ def _file(**given: Any) -> Raw:
 def _refuse_parameters(path, ending, given):
     """Raise OptbenchError for a parameter that a file with this ending does not have."""
     if given["missing"]:
-        arguments.word(f"data set {path}: missing", given["missing"], ("drop", "mean"))
+        arguments.one_of(f"data set {path}: missing", given["missing"], ("drop", "mean"))
     for key in ("sep", "encoding", "decimal"):
         if given[key] and ending not in _TEXTS:
             raise OptbenchError(f"data set {path}: {key} is for .csv and .tsv")

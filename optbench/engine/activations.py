@@ -67,8 +67,8 @@ def trace(
     problem = loader.load_all(plugin).problem(problem)
     sizes = _sizes(problem)
     x, _ = mini_batch(problem, batch, batch_size, seed)
-    arguments.whole("trace: layer", layer, 0, len(sizes) - 1)
-    arguments.whole("trace: example", example, 1, len(x))
+    arguments.whole_number("trace: layer", layer, 0, len(sizes) - 1)
+    arguments.whole_number("trace: example", example, 1, len(x))
     if not isinstance(what, str) or what not in ("a", "z") or (what == "z" and layer == 0):
         raise OptbenchError(f"trace: what={shown(what)} must be 'a', or 'z' for a layer from 1")
     a = x[example - 1, : sizes[0]]  # targets may stand behind the features
@@ -85,7 +85,7 @@ def mini_batch(
     problem: Problem, batch: int, batch_size: int | str = 64, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (X{t}, Y{t}), the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
-    arguments.whole("trace: batch", batch, 1, MOST_BATCHES)
+    arguments.whole_number("trace: batch", batch, 1, MOST_BATCHES)
     rows = mini_batches(problem, batch_size=batch_size, seed=seed, steps=batch)[-1]
     assert problem.data is not None  # mini_batches refuses a problem without
     x, y = (np.asarray(part) for part in problem.data)
@@ -113,7 +113,7 @@ def _weights(problem: Problem, w: np.ndarray | None, seed: int) -> np.ndarray:
     """Return the given weights, or the start point of the seed. Raises OptbenchError for another shape."""
     if w is None:
         return start_point(problem, seed)
-    w = arguments.reals("trace: w", w, f"({problem.dim},) numbers", problem.dim)
+    w = arguments.real_array("trace: w", w, f"({problem.dim},) numbers", problem.dim)
     if w.shape != (problem.dim,):
         raise OptbenchError(f"trace: w must have the shape ({problem.dim},), got {w.shape}")
     return w

@@ -85,8 +85,8 @@ def block_shapes(name: str, blocks: Any, dim: int) -> tuple[tuple[int, ...], ...
     """Return the shapes of parameter blocks as given, or that of one vector. Raises OptbenchError."""
     if blocks is None:
         return ((dim,),)
-    shapes = [arguments.items(name, shape) for shape in arguments.items(name, blocks)]
-    return tuple(tuple(arguments.whole(name, side, 1) for side in shape) for shape in shapes) or ((dim,),)
+    shapes = [arguments.list_items(name, shape) for shape in arguments.list_items(name, blocks)]
+    return tuple(tuple(arguments.whole_number(name, side, 1) for side in shape) for shape in shapes) or ((dim,),)
 
 
 class ArrayList:
@@ -105,7 +105,7 @@ class ArrayList:
 
     def __init__(self, w: Any):
         self.keys = list(w) if isinstance(w, Mapping) else None
-        self.given = arguments.items("stepper: w", w) if self.keys is None else [w[key] for key in self.keys]
+        self.given = arguments.list_items("stepper: w", w) if self.keys is None else [w[key] for key in self.keys]
         if not self.given:
             raise OptbenchError("stepper: w is empty: there is nothing to step")
         keys = range(len(self.given)) if self.keys is None else self.keys
@@ -222,7 +222,7 @@ class ArrayList:
         wanted = f"stepper: g must hold a gradient, or None, for each of the {len(self.given)} arrays of w"
         if is_array(g):
             raise OptbenchError(f"{wanted}, and is one {type(g).__name__}")
-        given = arguments.items("stepper: g", g)
+        given = arguments.list_items("stepper: g", g)
         if len(given) != len(self.given):
             raise OptbenchError(f"{wanted}, and holds {len(given)}")
         return given

@@ -56,10 +56,10 @@ class Stepper:
         device: str = "cpu",
         threads: int | None = None,
     ):
-        self.w, self.steps, self.device = w, 0, arguments.word("stepper: device", device, ("cpu", "cuda"))
+        self.w, self.steps, self.device = w, 0, arguments.one_of("stepper: device", device, ("cpu", "cuda"))
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         self.lr = settings.checked("stepper: lr", lr)
-        count = None if threads is None else arguments.whole("stepper: threads", threads, 1, _MOST_THREADS)
+        count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
         self._parameters, self._rule = _on_device(self.device, optimizer, w, blocks, self.hyperparameters, count)
 
     @property

@@ -80,14 +80,14 @@ def ewa(
     if isinstance(values, pd.Series):
         x = values.index.to_numpy() if x is None and not isinstance(values.index, pd.RangeIndex) else x
         name = name or str(values.name or "")
-    series = arguments.reals("ewa: values", values, "numbers, one after the other")
+    series = arguments.real_array("ewa: values", values, "numbers, one after the other")
     if series.ndim != 1 or not len(series):
         raise OptbenchError("ewa: values must be numbers, one after the other")
     x = np.arange(1, len(series) + 1) if x is None else np.asarray(x)
     if x.shape != series.shape:
         raise OptbenchError(f"ewa: x must be as long as values: {len(series)} numbers or dates")
-    several = [betas] if np.isscalar(betas) else arguments.items("betas", betas)
-    both = isinstance(bias_correction, str) and bool(arguments.word("ewa: bias_correction", bias_correction, [BOTH]))
+    several = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
+    both = isinstance(bias_correction, str) and bool(arguments.one_of("ewa: bias_correction", bias_correction, [BOTH]))
     divided = checked_flag(not both and bias_correction, "ewa")
     averages = {checked_beta(beta, "ewa"): array.ewa(series, beta, divided) for beta in several}
     corrected = {beta: array.ewa(series, beta, True) for beta in averages} if both else {}
@@ -181,12 +181,12 @@ def ewa_weights(
     """
     several = [
         checked_beta(beta, "ewa_weights")
-        for beta in ([betas] if np.isscalar(betas) else arguments.items("betas", betas))
+        for beta in ([betas] if np.isscalar(betas) else arguments.list_items("betas", betas))
     ]
     if not several:
         raise OptbenchError("ewa_weights: betas: name at least one")
     count = max(5, math.ceil(1.2 / (1 - max(several))))
-    count = min(count, MOST_AGES) if ages is None else arguments.whole("ages", ages, 1, MOST_AGES)
+    count = min(count, MOST_AGES) if ages is None else arguments.whole_number("ages", ages, 1, MOST_AGES)
     age = np.arange(count + 1)
     return draw_weights(ax, {beta: (1 - beta) * beta**age for beta in several}, title, unit)
 
@@ -256,15 +256,15 @@ def schedules(
         [1.0, 0.5, 0.25]
     """
     texts = _texts(names, loader.load_all(plugin))
-    per_epoch = arguments.whole("steps_per_epoch", steps_per_epoch, 1)
-    arguments.word("along", along, _AXIS)
+    per_epoch = arguments.whole_number("steps_per_epoch", steps_per_epoch, 1)
+    arguments.one_of("along", along, _AXIS)
     if epochs is not None and steps is not None:
         raise OptbenchError("give one length: epochs or steps")
     if steps is None:
-        wanted = arguments.number("epochs", 30 if epochs is None else epochs) * per_epoch
-        total = arguments.whole("steps of these epochs", max(1, round(wanted)), 1, MOST_STEPS)
+        wanted = arguments.real_number("epochs", 30 if epochs is None else epochs) * per_epoch
+        total = arguments.whole_number("steps of these epochs", max(1, round(wanted)), 1, MOST_STEPS)
     else:
-        total = arguments.whole("steps", steps, 1, MOST_STEPS)
+        total = arguments.whole_number("steps", steps, 1, MOST_STEPS)
     step = np.arange(1, total + 1)
     epoch = (step - 1) // per_epoch
     x = step if along == "steps" else (step - 1) / per_epoch
@@ -327,7 +327,7 @@ def _texts(names, catalogue: loader.Catalogue) -> list[tuple[Schedule, str]]:
     """Return each schedule with its text in the legend."""
     if isinstance(names, Mapping):
         return [(catalogue.schedule(name), str(text)) for name, text in names.items()]
-    several = [names] if isinstance(names, str | Schedule) else arguments.items("names", names)
+    several = [names] if isinstance(names, str | Schedule) else arguments.list_items("names", names)
     if not several:
         raise OptbenchError("names: name at least one schedule")
     records = [catalogue.schedule(name) for name in several]

@@ -82,14 +82,14 @@ def batch_scaling(
     data = report_data(results)
     problem = selection.problem_of(data, problem)
     styles = selection.styles_of(data, problem, optimizers)
-    arguments.word("clock", clock, CLOCKS)
+    arguments.one_of("clock", clock, CLOCKS)
     if target is not None and loss is not None:
         raise OptbenchError("give one goal: target or loss")
     of = data.results
     if loss is not None:
         targets = fixed_targets(of.runs, loss, of.problems)
     elif target is not None:
-        targets = targets_of(of.runs, of.problems, [arguments.number("target", target)])
+        targets = targets_of(of.runs, of.problems, [arguments.real_number("target", target)])
     else:
         targets = targets_of(of.runs, of.problems)
     runs = of.runs[(of.runs["problem"] == problem) & of.runs["optimizer"].isin(list(styles))]
@@ -254,13 +254,13 @@ def _schedule(runs: pd.DataFrame, schedule: str | None) -> str:
     there = list(runs["schedule"].unique())
     if schedule is None:
         return "constant" if "constant" in there or not there else there[0]
-    return schedule if schedule in there else arguments.word("schedule", schedule, there)
+    return schedule if schedule in there else arguments.one_of("schedule", schedule, there)
 
 
 def _rate(runs: pd.DataFrame, lr: float | None) -> float | None:
     """Return the rate that is asked for, or that of the lowest median final loss; None where there is none such."""
     if lr is not None:
-        near = runs["lr"][np.isclose(runs["lr"], arguments.number("lr", lr), rtol=1e-3)]
+        near = runs["lr"][np.isclose(runs["lr"], arguments.real_number("lr", lr), rtol=1e-3)]
         return float(near.iloc[0]) if len(near) else None
     final = pd.Series(final_suboptimality(runs)).groupby(runs["lr"].to_numpy()).median()
     return float(final.idxmin()) if np.isfinite(final).any() else None

@@ -79,7 +79,7 @@ def best_of_n(
     problem = selection.problem_of(data, problem)
     styles = selection.styles_of(data, problem, optimizers)
     of, by = data.results, choose_by or data.results.choose_by
-    counts = tuple(arguments.items("counts", counts))
+    counts = tuple(arguments.list_items("counts", counts))
     if defaults is None and (by, counts, confidence) == (of.choose_by, COUNTS, 0.95):
         table = data.trials[data.trials["problem"] == problem]
     else:

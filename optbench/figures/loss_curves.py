@@ -59,7 +59,7 @@ def curves(
     data = report_data(results)
     problem = selection.problem_of(data, problem)
     styles = selection.styles_of(data, problem, optimizers)
-    arguments.word("x", x, CLOCKS)
+    arguments.one_of("x", x, CLOCKS)
     y = _quantity(data, problem, y)
     rows = {row["optimizer"]: row for row in data.best_of(problem).to_dict("records")}
     texts = {name: legend_text(data.names[name], rows[name]) for name in styles}
@@ -76,7 +76,7 @@ def _quantity(data: ReportData, problem: str, y: str | None) -> str:
     known = data.minimum(problem) is not None
     if y is None:
         return "suboptimality" if known else "loss"
-    arguments.word("y", y, ["suboptimality", "loss", *data.measured(problem)])
+    arguments.one_of("y", y, ["suboptimality", "loss", *data.measured(problem)])
     if y == "suboptimality" and not known:
         raise OptbenchError(f"y: the minimum of {problem} is not known, so it has no suboptimality: take y='loss'")
     return y

@@ -237,7 +237,7 @@ def divergence(
     if len(names) > 1:
         raise OptbenchError(f"optimizers: one map is of one optimizer, name it: {', '.join(names)}")
     runs = data.results.runs
-    arguments.word("by", by, ["batch_size", "schedule", *hyperparameter_columns(runs)])
+    arguments.one_of("by", by, ["batch_size", "schedule", *hyperparameter_columns(runs)])
     mine = runs[(runs["problem"] == problem) & (runs["optimizer"] == names[0])]
     if mine.empty:
         raise OptbenchError(f"{names[0]} has no runs on {problem}")

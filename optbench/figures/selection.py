@@ -79,7 +79,7 @@ def styles_over(data: ReportData, problem: str, optimizers: Iterable[str] | None
 
 
 def _named(optimizers: Iterable[str], there: list[str]) -> list[str]:
-    wanted = [optimizers] if isinstance(optimizers, str) else arguments.items("optimizers", optimizers)
+    wanted = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
     for name in wanted:
         if name not in there:
             raise unknown("optimizer", name, there)

@@ -136,7 +136,7 @@ def animate_paths(
         ...     optbench.figures.animate_paths(sweep(small, seeds=3), file=f"{folder}/gd.gif", frames=5).name
         'gd.gif'
     """
-    frames = arguments.whole("frames", frames, 2)
+    frames = arguments.whole_number("frames", frames, 2)
     data = report_data(results)
     problem = selection.problem_of(data, problem)
     styles = selection.styles_of(data, problem, optimizers)

@@ -71,7 +71,7 @@ def torch_problem(
     data = examples(X, y, test)
     module, make = _module(torch, module)
     loss = _checked_loss(loss, data)
-    arguments.number("torch_problem: minimum", minimum)
+    arguments.real_number("torch_problem: minimum", minimum)
     if not isinstance(eager, bool) or not isinstance(name, str):
         key, wrong = ("name", name) if isinstance(eager, bool) else ("eager", eager)
         raise OptbenchError(
@@ -127,7 +127,7 @@ def to_torch(problem: Problem, w: Any, module: Any) -> Any:
         raise OptbenchError(f"to_torch: problem={shown(problem)} must be a problem's record")
     if not isinstance(module, torch.nn.Module):
         raise OptbenchError(f"to_torch: module={shown(module)} must be a torch.nn.Module")
-    w = arguments.reals("to_torch: w", w, f"({problem.dim},) numbers", problem.dim)
+    w = arguments.real_array("to_torch: w", w, f"({problem.dim},) numbers", problem.dim)
     if w.shape != (problem.dim,):
         raise OptbenchError(f"to_torch: w must have the shape ({problem.dim},), got {w.shape}")
     ends = np.cumsum([prod(shape) for shape in problem.blocks])[:-1]

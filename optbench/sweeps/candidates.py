@@ -76,14 +76,14 @@ def compare(
     if b is None and pair is None:
         raise OptbenchError("name a second result folder, or two optimizers of this one")
     if by is not None:
-        arguments.word("way to compare, by,", by, (TUNED, SETTINGS))
-    arguments.word("cost", cost, COSTS)
+        arguments.one_of("way to compare, by,", by, (TUNED, SETTINGS))
+    arguments.one_of("cost", cost, COSTS)
     for key, measured in (("measure", measure), ("choose_by", choose_by)):
         if not isinstance(measured, str | None):
             raise OptbenchError(f"{key}={shown(measured)} must be a text")
-    if fail_above is not None and (fail_above := arguments.number("fail_above", fail_above)) < 0:
+    if fail_above is not None and (fail_above := arguments.real_number("fail_above", fail_above)) < 0:
         raise OptbenchError(f"fail_above={shown(fail_above)} must be a share from 0 on, such as 0.05")
-    if not 0 < arguments.number("confidence", confidence) < 1:
+    if not 0 < arguments.real_number("confidence", confidence) < 1:
         raise OptbenchError(f"confidence={shown(confidence)} must lie between 0 and 1")
     pair = None if pair is None else _pair(pair)
     first, second = _sides(a, b, pair, problems, optimizers)
@@ -131,7 +131,7 @@ def _named_apart(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
 
 def _pair(pair: object) -> tuple[str, str]:
     """Return a pair of optimizers' names; raise OptbenchError for anything else."""
-    names = arguments.items("pair", pair)
+    names = arguments.list_items("pair", pair)
     if len(names) != 2 or not all(isinstance(name, str) for name in names):
         raise OptbenchError(f"pair: {shown(pair)} must be two names of optimizers")
     return names[0], names[1]
@@ -170,7 +170,7 @@ def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set
     if names is None:
         return known
     found: set[str] = set()
-    for name in split_list(names) if isinstance(names, str) else arguments.items(f"{kind}s", names):
+    for name in split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names):
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)

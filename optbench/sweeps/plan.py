@@ -18,7 +18,7 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, RATES
-from optbench.contract.source_code import SourceFile, digest
+from optbench.contract.source_code import SourceFile, files_digest
 from optbench.contract.types import Device, Stage
 from optbench.contract.version import __version__
 from optbench.engine import settings
@@ -77,7 +77,8 @@ class LaneHashes:
         """Rate, schedule and hyperparameters of each lane, as text to be hashed."""
         return [
             json.dumps(
-                [lane.lr, lane.schedule.text, digest(lane.schedule.origins), dict(lane.hyperparameters)], sort_keys=True
+                [lane.lr, lane.schedule.text, files_digest(lane.schedule.origins), dict(lane.hyperparameters)],
+                sort_keys=True,
             ).encode()
             for lane in self.lanes
         ]
@@ -138,7 +139,7 @@ class PlannedCohort:
             "version": __version__,
             "problem": cohort.problem.name,
             "optimizer": cohort.optimizer.name,
-            "files": [digest(cohort.problem.origins), digest(cohort.optimizer.origins)],
+            "files": [files_digest(cohort.problem.origins), files_digest(cohort.optimizer.origins)],
             "data": cohort.problem.digest,
             "batch_size": cohort.batch_size,
             "seed": cohort.seed,

@@ -341,7 +341,7 @@ def _empty(table: str) -> pd.DataFrame:
 
 def _texts(key: str, given: Any) -> list[str]:
     """Return texts, such as the ids of runs, as a list. Raises OptbenchError, naming ``key``, for anything else."""
-    found = arguments.items(key, given, 10**8)
+    found = arguments.list_items(key, given, 10**8)
     if strange := [name for name in found if not isinstance(name, str) or not name.isprintable()]:
         raise OptbenchError(f"{key}: {shown(strange[0])} must be a text")
     return found
@@ -351,7 +351,7 @@ def _to_settings(defaults: Any) -> pd.DataFrame:
     """Return a table or a list of mappings as a table with a row for each setting; raise OptbenchError for others."""
     if isinstance(defaults, pd.DataFrame):
         return defaults
-    rows = arguments.items("defaults", defaults)
+    rows = arguments.list_items("defaults", defaults)
     if strange := [row for row in rows if not isinstance(row, Mapping)]:
         example = {"optimizer": "gd", "lr": 0.1}
         raise OptbenchError(f"defaults: {shown(strange[0])} must be a mapping, such as {example}")

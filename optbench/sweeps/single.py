@@ -132,7 +132,7 @@ def run_single(
     """
     record, given = catalogue.optimizer(optimizer)
     with _errors_begin_with(owner):
-        wanted = arguments.items("settings", settings)
+        wanted = arguments.list_items("settings", settings)
         if strange := [setting for setting in wanted if not isinstance(setting, Mapping)]:
             raise OptbenchError(f"settings: {shown(strange[0])} must be a mapping, such as {{'lr': 0.01}}")
         values.check_budget(epochs, steps)

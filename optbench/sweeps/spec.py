@@ -350,7 +350,9 @@ def advise_trials(text: str) -> str:
 def _count_settings(key: str, text: str) -> int:
     """Return the number of settings that a text with lists stands for; key: of the spec, for messages."""
     try:
-        return names.count(text) or len(names.alternatives(text))  # raises for a parameter without values
+        return names.count_alternatives(text) or len(
+            names.expand_alternatives(text)
+        )  # raises for a parameter without values
     except OptbenchError as error:
         raise OptbenchError(f"{key}: {error}") from None
 
@@ -559,7 +561,7 @@ def _to_canonical(text: str) -> str:
 
 def _list_alternatives(text: str) -> list[str]:
     """Return the text of each setting that a text with lists stands for, in one form."""
-    return [_to_canonical(each) for each in names.alternatives(text)]
+    return [_to_canonical(each) for each in names.expand_alternatives(text)]
 
 
 def _identify_setting(entry: Mapping[str, Any]) -> tuple:

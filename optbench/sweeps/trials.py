@@ -221,7 +221,7 @@ def _read_optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimize
     """Return each optimizer once, with all its settings; a list, adam(beta1=[0.8, 0.9]), stands for each value."""
     tried: dict[str, tuple[AnyOptimizer, list[dict[str, float]]]] = {}
     for text in spec.optimizers:
-        for plain in names.alternatives(text):
+        for plain in names.expand_alternatives(text):
             optimizer, values = catalogue.optimizer(plain)
             known = tried.setdefault(optimizer.name, (optimizer, []))[1]
             if values in known:
@@ -269,7 +269,7 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
     for key, value in _hyperparameters_in(text).items():
         if key in said and key not in optimizer.hyperparameters:
             continue  # no number: a part of the name
-        made = _parse_range(f"optimizer {optimizer.name}", key, value) or choice(*names.listed(value))
+        made = _parse_range(f"optimizer {optimizer.name}", key, value) or choice(*names.expand_values(value))
         for end in made.ends:
             try:
                 optimizer.with_values({key: end})

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from optbench.catalogue import loader
 from optbench.contract.arguments import is_real, is_whole
-from optbench.contract.equals import LIBRARIES, callee, rate
+from optbench.contract.equals import LIBRARIES, called_name, find_rate
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
@@ -149,11 +149,11 @@ def _torch(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of torch.optim, and for the wrappers around it."""
     lr, wrappers = repr(setting.lr), []
     matrices_only = "Muon(" in ast.unparse(call)
-    while callee(call) in LOOPS["torch"]:
+    while called_name(call) in LOOPS["torch"]:
         assert isinstance(call, ast.Call)
-        wrappers.append((callee(call), [_code(each, lr) for each in call.args[1:]]))
+        wrappers.append((called_name(call), [_code(each, lr) for each in call.args[1:]]))
         call = call.args[0]
-    share = rate(call)
+    share = find_rate(call)
     needs_closure, has_modes = torch_needs(setting.optimizer)
     schedule = schedule_call(setting.schedule, "torch", _code(share, lr) if share else lr)
     return {
@@ -164,7 +164,7 @@ def _torch(setting: Setting, call: ast.expr) -> dict[str, Any]:
         "wrappers": wrappers,
         "needs_closure": needs_closure,
         "has_modes": has_modes,
-        "averages_itself": callee(call) == "ASGD",
+        "averages_itself": called_name(call) == "ASGD",
         "matrices_only": matrices_only,
     }
 
@@ -172,7 +172,7 @@ def _torch(setting: Setting, call: ast.expr) -> dict[str, Any]:
 def _optax(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of optax, whose rate is a number or a function of the step."""
     average = ""
-    if callee(call) == "averaged":
+    if called_name(call) == "averaged":
         assert isinstance(call, ast.Call)
         average, call = ast.unparse(call.args[1]), call.args[0]
     record = setting.optimizer
@@ -182,7 +182,7 @@ def _optax(setting: Setting, call: ast.expr) -> dict[str, Any]:
         "optimizer": _optax_call(call, repr(setting.lr) if setting.constant else ""),
         "schedule": schedule_call(setting.schedule, "optax", repr(setting.lr)),
         "average": average,
-        "lookahead": any(callee(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call)),
+        "lookahead": any(called_name(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call)),
         "needs_value": optax_needs_value(record, given),
         "reporting_state": None if state is None else "".join(f"[{each}]" for each in state),
     }
@@ -191,7 +191,7 @@ def _optax(setting: Setting, call: ast.expr) -> dict[str, Any]:
 def _optax_call(node: ast.expr, lr: str) -> str:
     """Return the code of a call; lr: the code of the rate, or "" where ``lr`` is a function of the step."""
     if isinstance(node, ast.Call):
-        name = f"optax.{callee(node)}".replace(f"optax.{OWN}.", "")
+        name = f"optax.{called_name(node)}".replace(f"optax.{OWN}.", "")
         arguments = [_optax_call(each, lr) for each in node.args]
         arguments += [f"{each.arg}={_optax_call(each.value, lr)}" for each in node.keywords]
         return f"{name}({', '.join(arguments)})"
@@ -207,9 +207,9 @@ def _optax_call(node: ast.expr, lr: str) -> str:
 
 def _reporting_state(call: ast.expr) -> list[int] | None:
     """Return the place, in the states of chains, of an optimizer that evaluates other weights; None without one."""
-    if callee(call) in _REPORTING:
+    if called_name(call) in _REPORTING:
         return []
-    if isinstance(call, ast.Call) and callee(call) == "chain":
+    if isinstance(call, ast.Call) and called_name(call) == "chain":
         for i, each in enumerate(call.args):
             if (path := _reporting_state(each)) is not None:
                 return [i, *path]
@@ -218,7 +218,7 @@ def _reporting_state(call: ast.expr) -> list[int] | None:
 
 def _keras(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of Keras."""
-    share, lr = rate(call), repr(setting.lr)
+    share, lr = find_rate(call), repr(setting.lr)
     code = _code(share, lr) if share is not None else lr
     schedule = schedule_call(setting.schedule, "keras", code)
     assert isinstance(call, ast.Call)
@@ -227,7 +227,7 @@ def _keras(setting: Setting, call: ast.expr) -> dict[str, Any]:
         values["learning_rate"] = "learning_rate"
     listed = [*(_code(each, lr) for each in call.args), *(f"{key}={value}" for key, value in values.items())]
     return {
-        "optimizer": f"keras.optimizers.{callee(call)}({', '.join(listed)})",
+        "optimizer": f"keras.optimizers.{called_name(call)}({', '.join(listed)})",
         "schedule": schedule,
         "rate": code,
     }

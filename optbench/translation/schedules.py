@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract.equals import read
+from optbench.contract.equals import parse_equal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.schedules import Schedule
 from optbench.translation.expressions import holds, substitute
@@ -37,7 +37,7 @@ def schedule_call(schedule: Schedule, library: str, lr: str) -> str:
     if schedule.inner is not None:
         return ""
     code = {name: repr(value) for name, value in schedule.parameters.items()}
-    for branch in read(f"schedule {schedule.name}", library, schedule.equals.get(library, "#")).branches:
+    for branch in parse_equal(f"schedule {schedule.name}", library, schedule.equals.get(library, "#")).branches:
         if holds(branch.condition, schedule.parameters):
             return ast.unparse(substitute(branch.call, {**code, "lr": lr}))
     return ""

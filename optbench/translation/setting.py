@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from optbench.contract.equals import rate, read
+from optbench.contract.equals import find_rate, parse_equal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
@@ -87,7 +87,7 @@ def equal_of(setting: Setting, library: str) -> Choice:
         return Choice(ast.parse(f"{dotted_name(record)}({values})", mode="eval").body)
     if isinstance(record, Baseline):
         return Choice(None, f"SciPy's {record.method} takes the steps")
-    stated = read(f"optimizer {record.name}", library, getattr(record, "equals", {}).get(library, "#"))
+    stated = parse_equal(f"optimizer {record.name}", library, getattr(record, "equals", {}).get(library, "#"))
     for branch in stated.branches:
         if holds(branch.condition, {**setting.values, "constant": setting.constant}):
             return Choice(substitute(branch.call, {key: repr(value) for key, value in setting.values.items()}))
@@ -104,7 +104,7 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
     text += f"schedule {setting.schedule.text}: optbench's setting, for {TITLES[library]}."
     text += f" {setting.remark}" * bool(setting.remark)
     if choice.call is not None:
-        share = rate(choice.call)
+        share = find_rate(choice.call)
         translated = share is not None and not isinstance(share, ast.Name)
         at = f" at the rate {ast.unparse(substitute(share, {'lr': repr(setting.lr)}))}" if share and translated else ""
         # A rule for whole blocks takes a matrix of one column for a vector, and a block of more sides for one matrix.

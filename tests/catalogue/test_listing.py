@@ -73,7 +73,7 @@ def test_defaults_are_written_as_they_are_read(catalogue):
         record = registries[row["kind"]][row["name"]]
         defaults = getattr(record, "parameters", None) or getattr(record, "hyperparameters", {})
         name, given = names.parse(f"{row['name']}({values_text(row['defaults'])})")
-        assert name == row["name"] and names.fill("", name, given, defaults) == dict(defaults)
+        assert name == row["name"] and names.fill_defaults("", name, given, defaults) == dict(defaults)
         assert given.keys() == defaults.keys()
 
 

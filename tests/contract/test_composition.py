@@ -7,7 +7,7 @@ from twins import TWINS, WRAPPERS
 
 from optbench import OptbenchError, PluginError, optimizer, wrapper
 from optbench.contract.composition import wrap
-from optbench.contract.names import alternatives, parse
+from optbench.contract.names import expand_alternatives, parse
 
 BLOCKS = ((2, 3), (4,))
 
@@ -48,21 +48,21 @@ def test_names_and_hyperparameters_of_both_are_there():
 
 
 def test_a_list_inside_a_wrapper_stands_for_each():
-    assert alternatives("clip(gd, norm=0.1:10:3)") == [
+    assert expand_alternatives("clip(gd, norm=0.1:10:3)") == [
         "clip(gd, norm=0.1)",
         "clip(gd, norm=1.0)",
         "clip(gd, norm=10.0)",
     ]
     with pytest.raises(OptbenchError, match="'1:2' must be from:to:count"):
-        alternatives("adam(eps='1:2')")
-    assert alternatives("clip(adam(beta1=[0.8, 0.9]), norm=[1, 2])") == [
+        expand_alternatives("adam(eps='1:2')")
+    assert expand_alternatives("clip(adam(beta1=[0.8, 0.9]), norm=[1, 2])") == [
         "clip(adam(beta1=0.8), norm=1)",
         "clip(adam(beta1=0.8), norm=2)",
         "clip(adam(beta1=0.9), norm=1)",
         "clip(adam(beta1=0.9), norm=2)",
     ]
     with pytest.raises(OptbenchError, match="gives no value for beta1"):
-        alternatives("clip(adam(beta1=[]))")
+        expand_alternatives("clip(adam(beta1=[]))")
     assert parse("clip( adam )") == ("clip", {"": "adam"})
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from optbench import OptbenchError, optax_optimizer, torch_optimizer
-from optbench.contract.eager import again, library_and_name, others, required
+from optbench.contract.eager import library_and_name, other_arguments, required_arguments, with_options
 
 
 class Momentum:
@@ -31,7 +31,7 @@ def test_numbers_are_hyperparameters_and_pairs_are_taken_apart():
     record = torch_optimizer(Momentum)
     assert (record.name, record.library, record.rate) == ("torch:Momentum", "torch", "lr")
     assert record.hyperparameters == {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "k": 3.0}
-    assert others(record) == {"nesterov": False, "foreach": None}
+    assert other_arguments(record) == {"nesterov": False, "foreach": None}
     assert (
         set(record.space) == {"lr", "beta1", "beta2"} and record.slots == () and record.doc == "Heavy ball, and more."
     )
@@ -44,14 +44,14 @@ def test_options_and_other_defaults():
     record = torch_optimizer(Momentum, "mine", betas=(0.5, 0.6), nesterov=True, k=7)
     assert record.hyperparameters == {"beta1": 0.5, "beta2": 0.6, "eps": 1e-8, "k": 7.0}
     assert record.arguments(record.hyperparameters)["nesterov"] is True
-    other = again(record, "mine(foreach=True)", {"foreach": True})
+    other = with_options(record, "mine(foreach=True)", {"foreach": True})
     assert other.arguments(other.hyperparameters) == {**record.arguments(record.hyperparameters), "foreach": True}
 
 
 def test_functions_have_their_rate_by_the_other_name():
     record = optax_optimizer(chain)
     assert (record.name, record.rate, record.hyperparameters) == ("optax:chain", "learning_rate", {"b1": 0.9})
-    assert required("it", "optax", chain) == [] and required("it", "torch", Needs) == ["rank"]
+    assert required_arguments("it", "optax", chain) == [] and required_arguments("it", "torch", Needs) == ["rank"]
 
 
 @pytest.mark.parametrize(

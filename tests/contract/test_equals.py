@@ -7,7 +7,7 @@ from harness import CATALOGUE
 
 from optbench import PluginError, optimizer, wrapper
 from optbench.contract.composition import wrap
-from optbench.contract.equals import LIBRARIES, combine, read, text_of
+from optbench.contract.equals import LIBRARIES, combine_equals, equal_text, parse_equal
 
 
 def bare(w, g, lr):
@@ -46,11 +46,14 @@ def test_equals_must_be_texts_by_library():
 
 def test_conditions_and_the_reason_are_read_and_written_again():
     text = "A(lr=lr) if eps == 0 else b.C(lr, beta1=beta1) if constant # elsewhere"
-    read_ = read("", "torch", text)
+    read_ = parse_equal("", "torch", text)
     assert [ast.unparse(each.call) for each in read_.branches] == ["A(lr=lr)", "b.C(lr, beta1=beta1)"]
     assert [ast.unparse(each.condition) for each in read_.branches] == ["eps == 0", "constant"]
-    assert read_.why == "elsewhere" and text_of(read_) == text
-    assert read("", "torch", "# none at all") == read("", "torch", "#none at all") and not read("", "x", "# a").branches
+    assert read_.why == "elsewhere" and equal_text(read_) == text
+    assert (
+        parse_equal("", "torch", "# none at all") == parse_equal("", "torch", "#none at all")
+        and not parse_equal("", "x", "# a").branches
+    )
 
 
 def test_a_wrapper_names_what_it_goes_around():
@@ -92,13 +95,13 @@ ADAM = {"torch": "Adam(lr=lr, eps=eps) if eps_root == 0 # inside"}
 def test_combined(outer, inner, expected):
     if expected is None and "else helper" in outer:
         with pytest.raises(PluginError):
-            combine({"torch": outer}, inner)
+            combine_equals({"torch": outer}, inner)
     else:
-        assert combine({"torch": outer}, inner).get("torch") == expected
+        assert combine_equals({"torch": outer}, inner).get("torch") == expected
 
 
 def test_where_the_rule_has_no_equal_the_wrapped_one_has_none_and_says_why():
-    assert combine({"keras": "inner(norm=norm)"}, {"keras": "# another form"}) == {"keras": "# another form"}
+    assert combine_equals({"keras": "inner(norm=norm)"}, {"keras": "# another form"}) == {"keras": "# another form"}
 
 
 @pytest.mark.parametrize("name", [*CATALOGUE.optimizers, *CATALOGUE.wrappers])

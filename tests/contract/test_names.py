@@ -3,7 +3,7 @@
 import pytest
 
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.names import canonical, convert, fill, parse, split_list
+from optbench.contract.names import canonical, convert, fill_defaults, parse, split_list
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_values_of_another_kind_are_refused(value, default, kind):
 
 def test_fill_leaves_the_defaults_alone():
     defaults = {"dim": 20, "noise": 0.1}
-    assert fill("problem", "p", {"noise": 1}, defaults) == {"dim": 20, "noise": 1.0}
+    assert fill_defaults("problem", "p", {"noise": 1}, defaults) == {"dim": 20, "noise": 1.0}
     assert defaults == {"dim": 20, "noise": 0.1}
     with pytest.raises(OptbenchError, match="unknown parameter of problem p 'nois': did you mean 'noise'"):
-        fill("problem", "p", {"nois": 1}, defaults)
+        fill_defaults("problem", "p", {"nois": 1}, defaults)
 
 
 def test_unknown_names_are_answered_with_the_nearest_or_with_all():

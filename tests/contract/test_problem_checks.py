@@ -215,13 +215,13 @@ def test_sizes_are_whole_numbers_of_shipped_problems():
 
 
 def test_memory_and_disk_are_known(monkeypatch, tmp_path):
-    assert 1 << 28 < resources.memory() < 1 << 50
-    assert 0 < resources.disk(tmp_path / "not" / "there") == pytest.approx(resources.disk(tmp_path), rel=0.1)
+    assert 1 << 28 < resources.available_memory() < 1 << 50
+    assert 0 < resources.free_disk(tmp_path / "not" / "there") == pytest.approx(resources.free_disk(tmp_path), rel=0.1)
     assert resources.size_text(1023) == "1.02e+03 B" or resources.size_text(1024) == "1 KiB"
     monkeypatch.setattr(resources, "_LIMITS", (str(tmp_path / "limit"), str(tmp_path / "none")))
     (tmp_path / "limit").write_text("1048576\n")
-    resources.memory.cache_clear()
-    assert resources.memory() == 1 << 20, "a container's limit counts"
+    resources.available_memory.cache_clear()
+    assert resources.available_memory() == 1 << 20, "a container's limit counts"
     (tmp_path / "limit").write_text("max\n")
-    resources.memory.cache_clear()
-    assert resources.memory() > 1 << 28
+    resources.available_memory.cache_clear()
+    assert resources.available_memory() > 1 << 28

@@ -15,4 +15,4 @@ def test_a_thread_that_disturbs_another_costs_a_try(monkeypatch):
         return plain(text)
 
     monkeypatch.setattr(source_code.ast, "parse", disturbed)
-    assert ast.unparse(source_code.parsed("a = 1")) == "a = 1" and not errors
+    assert ast.unparse(source_code.parse_source("a = 1")) == "a = 1" and not errors

@@ -28,7 +28,7 @@ def test_what_there_is_no_room_for_is_refused(text, words, data_cache):
 
 
 def test_a_disk_that_is_too_small_is_told_with_both_sizes(data_cache, monkeypatch):
-    monkeypatch.setattr(resources, "disk", lambda folder: 1 << 20)
+    monkeypatch.setattr(resources, "free_disk", lambda folder: 1 << 20)
     words = "mapped: 120,000 examples of 20 features needs 20.1 MiB on disk, and 1 MiB are free in .*float64"
     with pytest.raises(OptbenchError, match=words):
         datasets.load("mapped(examples=100000)")
@@ -38,7 +38,7 @@ def test_a_disk_that_is_too_small_is_told_with_both_sizes(data_cache, monkeypatc
 
 def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
     np.savez(tmp_path / "points.npz", x=np.ones((10, 2)), y=np.arange(10) % 2)
-    monkeypatch.setattr(resources, "memory", lambda: 100)
+    monkeypatch.setattr(resources, "available_memory", lambda: 100)
     with pytest.raises(
         OptbenchError, match="points.npz: array x .10, 2. needs 320 B of memory, and this machine has 100 B"
     ):

@@ -221,7 +221,7 @@ def test_several_values_where_two_are_wanted():
 def test_what_unpacks_to_more_than_the_memory_is_not_unpacked(monkeypatch):
     with gzip.open("d.csv.gz", "wb") as file:
         file.write(COMMAS.encode() + b"0,0,0\n" * 500_000)
-    monkeypatch.setattr(resources, "memory", lambda: 2 << 20)
+    monkeypatch.setattr(resources, "available_memory", lambda: 2 << 20)
     assert "what it unpacks to needs 2" in refusal("d.csv.gz")
     with open("d.csv", "wb") as file:
         file.write(COMMAS.encode() + b"0,0,0\n" * 100_000)

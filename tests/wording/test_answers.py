@@ -9,7 +9,7 @@ from synthetic import failure, runs_table
 
 from optbench.analysis import best_configurations
 from optbench.analysis.edges import edges
-from optbench.contract.limits import inside
+from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
 from optbench.wording.answers import answer_of, edge_texts, limits_of, measure_text, setting_texts
 
@@ -121,8 +121,9 @@ def test_every_shipped_optimizer_takes_the_value_that_is_advised(best, catalogue
     for name in [*catalogue.optimizers, *catalogue.baselines, *(f"{wrapper}(gd)" for wrapper in catalogue.wrappers)]:
         record = catalogue.optimizer(name)[0]
         for key, default in record.hyperparameters.items():
-            values = [value for value in (default / 10, default, 0.3, 1.0, 5.0) if inside(value, record.all_limits[key])
-                      ] if key in record.all_limits else [default, 2 * default + 1]  # fmt: skip
+            limit, values = record.all_limits.get(key), [default, 2 * default + 1]
+            if limit is not None:
+                values = [value for value in (default / 10, default, 0.3, 1.0, 5.0) if is_inside(value, limit)]
             order = sorted(set(values), reverse=best == "lowest")
             for drawn in (False, True) if key in record.search else (False,):
                 optimizer, low_high = (f"{name}, drawn" if drawn else name), record.space.get(key)

@@ -130,7 +130,7 @@ def agreement(
         True
     """
     catalogue = loader.load_all(plugin)
-    tolerance = arguments.number("agreement: tolerance", tolerance)
+    tolerance = arguments.real_number("agreement: tolerance", tolerance)
     if not 0 < tolerance < 1:
         raise OptbenchError(f"agreement: tolerance={tolerance} must lie between 0 and 1")
     return compare_all(implementation(first, catalogue), implementation(second, catalogue), catalogue, tolerance)

@@ -42,9 +42,9 @@ class Objective:
         if not isinstance(problem, Problem):
             raise OptbenchError(f"objective: problem={shown(problem)} must be a record; optbench.objective takes names")
         dtype = settings.checked("objective: dtype", dtype)
-        runs = arguments.whole("objective: runs", runs, 1, MOST_RUNS)
+        runs = arguments.whole_number("objective: runs", runs, 1, MOST_RUNS)
         if not isinstance(rows, slice | None):
-            arguments.whole("objective: rows", rows, 1)
+            arguments.whole_number("objective: rows", rows, 1)
         self.problem, self.dtype, self.runs = problem, dtype, runs
         self.code = ProblemCode(problem, dtype)
         self._arrays = arrays_of(problem, dtype)

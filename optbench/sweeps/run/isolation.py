@@ -43,7 +43,7 @@ class Isolation:
     """By the identity of lanes, which cohorts of other seeds share: the lanes, and whether a schedule is a user's."""
 
     def __post_init__(self) -> None:
-        arguments.word("isolate", self.mode, MODES)
+        arguments.one_of("isolate", self.mode, MODES)
         object.__setattr__(self, "stall", settings.checked("worker_timeout", self.stall))
 
     def is_isolated(self, planned: PlannedCohort) -> bool:

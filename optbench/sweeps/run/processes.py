@@ -73,7 +73,7 @@ class Limits:
 
 def limits_for(processes: int, stall: float, memory: float | None) -> Limits:
     """Return the limits of each of so many workers; memory: bytes, by default a share of the machine's."""
-    share = max(resources.memory() * _MEMORY_SHARE / processes, _LEAST_MEMORY)
+    share = max(resources.available_memory() * _MEMORY_SHARE / processes, _LEAST_MEMORY)
     return Limits(stall, share if memory is None else memory)
 
 
