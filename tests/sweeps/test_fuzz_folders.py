@@ -27,15 +27,14 @@ def sound() -> dict:
     return {**tables, "paths": flat[[*names.columns, "step", "w_1", "w_2", "train_loss"]]}
 
 
-def _float32(values):
-    return pd.to_numeric(values, errors="coerce").astype("float32")
+def replace_all(value):
+    """Return a change of a table: this value, or what a function makes of the column, in every row of the column."""
+    return lambda table, column, rows: table.assign(**{column: value(table[column]) if callable(value) else value})
 
 
-def _set(value):
-    return lambda table, column, rows: table.assign(**{column: value})
+def replace_some(value):
+    """Return a change of a table: this value in some rows of the column."""
 
-
-def _some(value):
     def alter(table, column, rows):
         values = table[column].astype(object)
         values[[row % max(len(table), 1) for row in rows][: len(table)]] = value
@@ -44,37 +43,30 @@ def _some(value):
     return alter
 
 
+VALUES = {
+    "None": None, "NaN": np.nan, "zeros": 0, "minus one": -1, "huge": 1e308, "inf": np.inf, "a text": "x", "": "",
+    "truth": True, "tiny": 1e-320, "large": 2**62, "a long text": "x" * 3000, "odd text": "$x_[/b]\n<é\x00",
+    "a date": pd.Timestamp(0), "bytes": b"x", "imaginary text": "1j", "texts": lambda values: values.astype(str),
+    "numbers": lambda values: np.arange(len(values)) % 3, "a list": lambda values: [[1]] * len(values),
+    "float32": lambda values: pd.to_numeric(values, errors="coerce").astype("float32"),
+    "categories": lambda values: values.astype("category"),
+}  # fmt: skip
+SOME = {
+    "NaN": np.nan,
+    "inf": np.inf,
+    "huge": 1e308,
+    "low": -1e308,
+    "zeros": 0,
+    "other": "x",
+    "halves": 0.5,
+    "None": None,
+}
 ALTERATIONS = {
+    **{name: replace_all(value) for name, value in VALUES.items()},
+    **{f"some {name}": replace_some(value) for name, value in SOME.items()},
     "without a column": lambda table, column, rows: table.drop(columns=column),
     "another name": lambda table, column, rows: table.rename(columns={column: "x"}),
     "a name that is a metric's": lambda table, column, rows: table.rename(columns={column: "test_x"}),
-    "texts": lambda table, column, rows: table.assign(**{column: table[column].astype(str)}),
-    "numbers": lambda table, column, rows: table.assign(**{column: np.arange(len(table)) % 3}),
-    "None": _set(None),
-    "NaN": _set(np.nan),
-    "zeros": _set(0),
-    "minus one": _set(-1),
-    "huge": _set(1e308),
-    "inf": _set(np.inf),
-    "a text": _set("x"),
-    "no text": _set(""),
-    "truth": _set(True),
-    "tiny": _set(1e-320),
-    "large": _set(2**62),
-    "a long text": _set("x" * 3000),
-    "odd text": _set("$x_[/b]\n<é\x00"),
-    "a date": _set(pd.Timestamp(0)),
-    "a list": lambda table, column, rows: table.assign(**{column: [[1]] * len(table)}),
-    "bytes": _set(b"x"),
-    "imaginary text": _set("1j"),
-    "some NaN": _some(np.nan),
-    "some inf": _some(np.inf),
-    "some huge": _some(1e308),
-    "some low": _some(-1e308),
-    "some zeros": _some(0),
-    "some other": _some("x"),
-    "some halves": _some(0.5),
-    "some None": _some(None),
     "no rows": lambda table, column, rows: table.iloc[:0],
     "one row": lambda table, column, rows: table.iloc[:1],
     "some rows": lambda table, column, rows: table.iloc[sorted({row % len(table) for row in rows})],
@@ -82,24 +74,11 @@ ALTERATIONS = {
     "mixed": lambda table, column, rows: table.sample(frac=1, random_state=0),
     "an index": lambda table, column, rows: table.set_index(column),
     "a foreign table": lambda table, column, rows: pd.DataFrame({"a": [1.0]}),
-    "float32": lambda table, column, rows: table.assign(
-        **{column: pd.to_numeric(table[column], errors="coerce").astype("float32")}
-    ),
-    "categories": lambda table, column, rows: table.assign(**{column: table[column].astype("category")}),
 }
-CHANGE = st.tuples(
-    st.sampled_from(TABLES),
-    st.integers(0, 60),
-    st.sampled_from(sorted(ALTERATIONS)),
-    st.lists(st.integers(0, 10**6), min_size=1, max_size=5),
-)
-PROVENANCE = st.one_of(
-    st.none(),
-    st.none(),
-    st.dictionaries(
-        st.sampled_from(["tuning_seeds", "choose_by", "searched", "command", "optbench", "plugins", "budget", "x"]), ODD
-    ),
-)
+ROWS = st.lists(st.integers(0, 10**6), min_size=1, max_size=5)
+CHANGE = st.tuples(st.sampled_from(TABLES), st.integers(0, 60), st.sampled_from(sorted(ALTERATIONS)), ROWS)
+KEYS = ["tuning_seeds", "choose_by", "searched", "command", "optbench", "plugins", "budget", "x"]
+PROVENANCE = st.one_of(st.none(), st.none(), st.dictionaries(st.sampled_from(KEYS), ODD))
 
 
 def altered(folder, changes, provenance):

@@ -50,16 +50,6 @@ def test_costs_are_those_of_what_every_block_has_chosen(results):
     assert 0 < table["reached_0.001"].mean() and 0 < table["reached_3.5"].mean() < 1, "both kinds are there"
 
 
-def test_usual_targets_are_shares_of_the_first_suboptimality(results):
-    table = results.costs(of="schedule")
-    assert table[["problem", "schedule"]].duplicated().sum() == 0 and set(table["schedule"]) == {"constant"}
-    assert [name for name in table if name.startswith("reached")] == [
-        "reached_0.1", "reached_0.01", "reached_0.001", "reached_1e-05"
-    ]  # fmt: skip
-    with pytest.raises(OptbenchError, match="unknown measure to choose by 'log_tial': did you mean 'log_tail'"):
-        results.costs("log_tial")
-
-
 def test_the_best_of_one_trial_is_the_mean_trial(results):
     runs = results.runs[(results.runs["problem"] == "rosenbrock") & (results.runs["optimizer"] == "gd")]
     seeds = sorted(set(runs.loc[runs["stage"] == "screen", "seed"]))

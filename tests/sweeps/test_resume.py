@@ -78,11 +78,6 @@ def long(tmp_path_factory):
     return folder / "long.toml", folder / "whole"
 
 
-def test_the_number_of_workers_does_not_show(small, tmp_path):
-    optbench.sweep(SMALL, out=tmp_path / "two", workers=2)
-    assert content(tmp_path / "two") == content(small)
-
-
 def interrupted(spec, folder, number):
     """Send the signal to a sweep in a process of its own once a cohort is finished; (exit code, standard error)."""
     with subprocess.Popen(
@@ -177,14 +172,6 @@ def test_places_that_cannot_be_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_text", refuse(errno.EROFS, Path.write_text))
     with pytest.raises(OptbenchError, match="cannot write to .*: Read-only file system"):
         optbench.sweep(SMALL, out=tmp_path / "fresh")
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind root")
-def test_a_read_only_folder(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(OptbenchError, match="cannot write to .*: Permission denied"):
-        optbench.sweep(SMALL, out=tmp_path)
-    tmp_path.chmod(0o700)
 
 
 def refuse(code, call, after=0):

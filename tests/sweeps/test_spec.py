@@ -1,6 +1,7 @@
-"""A sweep's spec: what it accepts, how it is written and read back, and how it refuses everything else."""
+"""A sweep's spec: what it accepts and refuses, how it is written and read back, and how two of them are compared."""
 
 import math
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import grid
 from optbench.sweeps.provenance import budget_text
-from optbench.sweeps.spec import Spec, make_spec, read_spec
+from optbench.sweeps.spec import Spec, find_differences, join_specs, make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
 INF, NAN = math.inf, math.nan
@@ -62,12 +63,6 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_key(key, value):
     assert message.startswith("my.toml: ")
     # A budget may be a problem's own: the message then speaks of a budget.
     assert key in message or "budget" in message
-
-
-@pytest.mark.parametrize("epochs", [0, -1, NAN, INF, "a", [1], True, HUGE])
-def test_a_bad_number_of_epochs_is_refused(epochs):
-    raw = {key: value for key, value in BASE.items() if key != "steps"}
-    assert "epochs" in (message := refused(lambda: make_spec(raw | {"epochs": epochs}, {}))) or "budget" in message
 
 
 def test_exactly_one_budget():
@@ -155,18 +150,6 @@ def test_a_written_spec_is_read_back(raw, tmp_path):
     assert read_spec(file) == spec
 
 
-def test_the_built_in_spec_is_read_back_too(tmp_path):
-    (tmp_path / "spec.toml").write_text(read_spec().to_toml(), encoding="utf-8")
-    assert read_spec(tmp_path / "spec.toml") == read_spec()
-    assert read_spec().blocks == 8 and len(read_spec().seeds) == 56
-
-
-def test_the_device():
-    assert make_spec(BASE | {"device": "cuda"}, {"device": "auto"}).device == "auto"
-    message = refused(lambda: make_spec(BASE, {"device": "cud"}))
-    assert message == "device: unknown device 'cud': did you mean 'cuda'?"
-
-
 def test_flags_go_over_the_file_and_none_leaves_it(tmp_path):
     file = tmp_path / "my.toml"
     file.write_text(
@@ -219,11 +202,6 @@ def test_fewer_seeds_by_flag_take_their_share_for_tuning(seeds, found, tuning):
     assert make_spec(BASE, {"seeds": "4", "tuning_seeds": 2}).tuning_seeds == 2
 
 
-@pytest.mark.parametrize("seeds", [1, 2, [4, 5]])
-def test_a_file_with_few_seeds_need_not_speak_of_tuning(seeds):
-    assert make_spec(BASE | {"seeds": seeds}, {}).tuning_seeds < 2
-
-
 @pytest.mark.parametrize(
     ("seeds", "tuning", "split"),
     [(5, 2, ([0, 1], [2, 3, 4])), ([7, 3, 5], 1, ([7], [3, 5])), (3, 0, ([0, 1, 2], [])), (3, 3, ([0, 1, 2], []))],
@@ -245,15 +223,158 @@ def test_plugins_of_a_file_are_relative_to_it(tmp_path, monkeypatch):
         assert Path(mine).resolve() == folder / "mine.py" and absolute == "/x/y.py"
 
 
-def test_a_spec_kept_elsewhere_names_the_same_plugin_files(tmp_path, monkeypatch):
-    """The spec that a sweep writes into its folder finds its plug-ins, whose paths were relative to another folder."""
-    (tmp_path / "results").mkdir()
+WIDE = {"problems": ["rosenbrock", "quadratic(dim=3, condition=10)"], "optimizers": ["gd", "clip(adam, norm=1)"],
+        "learning_rates": [0.1, 0.2], "batch_sizes": [16, "full"], "seeds": 4, "tuning_seeds": 2,
+        "steps": 5}  # fmt: skip
+DRAWN = {"problems": ["rosenbrock"], "optimizers": ["adam(beta1=uniform(0.8, 0.9), eps=1e-7)"], "trials": 4,
+         "steps": 5, "seeds": 2}  # fmt: skip
+
+
+def wide(base=WIDE, **changes):
+    return make_spec(base, changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rates": [0.2, 0.1]},
+        {"problems": "quadratic( condition=10.0,dim=3 ),rosenbrock"},
+        {"optimizers": "clip( adam( ), norm=1.0 ), gd"},
+        {"batch_sizes": "full,16"},
+        {"seeds": [1, 0, 3, 2], "tuning_seeds": 2},
+    ],
+)
+def test_two_specs_of_the_same_sweep(changes):
+    assert find_differences(wide(), wide(**changes)) == []
+    assert find_differences(wide(), join_specs(wide(), wide(**changes))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"learning_rates": [0.1]}, ["learning_rates"]),
+        ({"optimizers": "gd, clip(adam, norm=2)"}, ["optimizers"]),
+        ({"seeds": [2, 1, 0, 3], "tuning_seeds": 2}, ["seeds"]),  # others of them tune
+        ({"steps": 6, "dtypes": "float32"}, ["dtypes", "steps"]),
+        ({"problems": [{"name": "rosenbrock", "steps": 9}, "quadratic(dim=3, condition=10)"]}, ["problems"]),
+        ({"blocks": 2}, ["blocks"]),
+    ],
+)
+def test_what_differs_is_named(changes, keys):
+    if "blocks" in changes:
+        base = {key: value for key, value in WIDE.items() if key not in ("seeds", "tuning_seeds")}
+        assert set(keys) <= set(find_differences(wide(), make_spec(base, changes)))
+    else:
+        assert find_differences(wide(), wide(**changes)) == keys
+
+
+def test_lists_are_joined_in_order_and_entries_stand_once():
+    both = join_specs(wide(), wide(learning_rates=[0.3, 0.1 * (1 + 1e-12)], optimizers="adam(beta1=[0.8, 0.9]), gd",
+                               problems="beale, rosenbrock", seeds=6, batch_sizes=[8, 16]))  # fmt: skip
+    assert both.learning_rates == (0.1, 0.2, 0.3)
+    assert both.optimizers == ("gd", "clip(adam, norm=1)", "adam(beta1=[0.8, 0.9])")
+    assert [entry.name for entry in both.problems] == ["rosenbrock", "quadratic(dim=3, condition=10)", "beale"]
+    assert both.seeds == (0, 1, 2, 3, 4, 5) and both.tuning_seeds == 2 and both.batch_sizes == (16, "full", 8)
+    more = join_specs(both, wide(optimizers="adam(beta1=[0.9, 0.95])"))
+    assert more.optimizers[2:] == ("adam(beta1=[0.8, 0.9])", "adam(beta1=0.95)")
+    assert join_specs(more, both) == more == join_specs(more, more)
+
+
+def test_a_range_stands_in_the_place_of_the_old_one():
+    wider = make_spec({**DRAWN, "optimizers": "adam(beta1=uniform(0.8, 0.99)), gd", "trials": 9}, {})
+    both = join_specs(wide(DRAWN), wider)
+    assert both.optimizers == ("adam(beta1='uniform(0.8, 0.99)', eps=1e-07)", "gd") and both.trials == 9
+    assert join_specs(wide(DRAWN), wide(DRAWN, learning_rates="log_uniform(1e-3, 1)")).learning_rates is not None
+
+
+def test_rules_of_one_wrapper_or_class_with_trials_stay_apart():
+    texts = ("clip(adam)", "clip(gd, norm=2)", "torch:SGD", "torch:SGD(nesterov=True, momentum=0.9)")
+    old, new = (make_spec({**DRAWN, "optimizers": [*texts], "trials": trials}, {}) for trials in (4, 5))
+    assert join_specs(old, new).optimizers == old.optimizers and len(old.optimizers) == 4
+    wider = make_spec({**DRAWN, "optimizers": ["clip(gd, norm=log_uniform(1, 9))"]}, {})
+    assert join_specs(old, wider).optimizers[:2] == ("clip(adam)", "clip(gd, norm='log_uniform(1, 9)')")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (wide(), wide(steps=6), "they differ in steps"),
+        (wide(), wide(DRAWN), "they differ in trials"),
+        (wide(), wide(problems=[{"name": "rosenbrock", "steps": 9}]), "rosenbrock has two budgets"),
+        (wide(DRAWN), make_spec({**DRAWN, "search_seed": 3}, {}), "they differ in search_seed"),
+    ],
+)
+def test_some_have_no_sweep_in_common(old, new, message):
+    with pytest.raises(OptbenchError, match=message):
+        join_specs(old, new)
+
+
+NAMED = {"problems": ["rosenbrock"], "batch_sizes": ["full"], "learning_rates": [0.1], "seeds": 3, "steps": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "files"),
+    [
+        ("torch:Mine(file=mine.py)", "torch:Mine", ["mine.py"]),
+        ("torch:Mine(file='my own/mine.py', beta=[0.8, 0.9])", "torch:Mine(beta=[0.8, 0.9])", ["my own/mine.py"]),
+        ("optax:mine(b1=0.5, file=~/mine.py)", "optax:mine(b1=0.5)", ["~/mine.py"]),
+        ("torch:Mine(file=../mine.py, nesterov=True)", "torch:Mine(nesterov=True)", ["../mine.py"]),
+        ("torch:Mine(eps=1e-8:1e-2:3, file=mine.py)", "torch:Mine(eps='1e-8:1e-2:3')", ["mine.py"]),
+        ("torch:Mine(beta=0.8)", "torch:Mine(beta=0.8)", []),
+        ("adam(beta1=0.8)", "adam(beta1=0.8)", []),
+    ],
+)
+def test_a_file_leaves_the_name_for_the_plugins(text, name, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    spec = make_spec(BASE, {"plugins": ["mine.py"]})
-    (tmp_path / "results" / "spec.toml").write_text(spec.to_toml())
-    assert Path(read_spec("results/spec.toml").plugins[0]).resolve() == tmp_path / "mine.py"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    places = {"mine.py": tmp_path, "my own/mine.py": tmp_path, "../mine.py": tmp_path, "~/mine.py": None}
+    expected = [
+        str(tmp_path / "home/mine.py") if places[file] is None else str((tmp_path / file).resolve()) for file in files
+    ]
+    for optimizers in (text, [text]):
+        spec = make_spec({**NAMED, "optimizers": optimizers}, {})
+        assert (list(spec.optimizers), list(spec.plugins)) == ([name], expected)
+        again = make_spec(tomllib.loads(spec.to_toml()))
+        assert not find_differences(spec, again)  # what the folder keeps says the same
 
 
-def test_a_spec_does_not_change():
-    with pytest.raises(ValueError, match="frozen"):
-        make_spec(BASE, {}).steps = 4
+def test_whole_settings_and_plugins_that_are_there_already(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entry = {"problem": "rosenbrock", "optimizer": "torch:Mine(file=mine.py, beta=0.5)", "lr": 0.1}
+    raw = {"problems": ["rosenbrock"], "chosen": [entry], "plugins": ["other.py", "mine.py"], "seeds": 2, "steps": 5}
+    spec = make_spec(raw, {})
+    assert spec.chosen[0].optimizer == "torch:Mine(beta=0.5)"
+    assert spec.plugins == (str(tmp_path / "other.py"), str(tmp_path / "mine.py"))
+
+
+def test_a_file_of_a_spec_stands_beside_it_and_one_of_a_flag_where_the_command_was_given(tmp_path, monkeypatch):
+    (tmp_path / "specs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "specs" / "mine.toml"
+    file.write_text(
+        'problems = ["rosenbrock"]\noptimizers = ["torch:Mine(file=mine.py)", "adam"]\nbatch_sizes = ["full"]\n'
+        "learning_rates = [0.1]\nseeds = 2\nsteps = 5\n"
+    )
+    assert read_spec(file).plugins == (str(tmp_path / "specs" / "mine.py"),)
+    changed = read_spec(file, {"optimizers": "torch:Mine(file=mine.py)"})
+    assert changed.plugins == (str(tmp_path / "mine.py"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("torch:Mine(file=3)", "torch:Mine: file=3 must be one path"),
+        ("torch:Mine(file=['a.py', 'b.py'])", "must be one path"),
+        ("torch:Mine(file='')", "file: '' is no path"),
+    ],
+)
+def test_what_is_no_file_is_refused(text, told):
+    with pytest.raises(OptbenchError) as error:
+        make_spec({**NAMED, "optimizers": [text]}, {})
+    assert told in str(error.value)
+
+
+def test_files_in_what_is_no_list_of_texts_are_left_to_the_checks_of_the_spec():
+    for optimizers in (3, [3], [["torch:Mine(file=mine.py)"]], {"file": 1}):
+        with pytest.raises(OptbenchError):
+            make_spec({**NAMED, "optimizers": optimizers}, {})

@@ -101,13 +101,6 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
     }
 
 
-def test_no_reporting_seed_has_a_tuning_run(runs):
-    tuning, reporting = (
-        set(runs.loc[runs["stage"].isin(names), "seed"]) for names in (("screen", "race"), ("holdout",))
-    )
-    assert not tuning & reporting and len(reporting) == 6
-
-
 def test_a_run_keeps_its_id_in_a_plain_grid(runs):
     grid = {
         key: value for key, value in SPEC.items() if key not in ("blocks", "screen", "race", "holdout", "finalists")
@@ -139,15 +132,6 @@ def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, mon
     for name in ("runs", "curves"):
         first, second = ((tmp_path / folder / f"{name}.parquet").read_bytes() for folder in ("whole", "cut"))
         assert first == second, name
-
-
-def test_choices_by_a_metric_of_the_test_data():
-    spec = {**SPEC, "problems": SPEC["problems"][1:], "optimizers": ["gd"], "choose_by": "test_loss", "race": 0}
-    runs = optbench.sweep(spec, workers=1).runs
-    screen, report = (runs[runs["stage"] == stage] for stage in ("screen", "holdout"))
-    pooled = np.log(screen["test_loss_final"]).groupby([screen[key] for key in KEYS[3:]]).mean()
-    value = report.groupby(KEYS[3:])["block"].nunique()
-    assert pooled[value.idxmax()] == pytest.approx(pooled.min())
 
 
 @pytest.mark.parametrize(
@@ -232,11 +216,6 @@ def test_chosen_settings_that_make_no_sense_are_refused(changes, message):
     assert len(optbench.sweep(spec, seeds=2, workers=1).runs) == 2
     with pytest.raises(OptbenchError, match=message):
         optbench.sweep({**spec, **changes}, seeds=2, workers=1)
-
-
-def test_tuning_seeds_and_blocks_are_not_both_asked_for():
-    with pytest.raises(OptbenchError, match="tuning_seeds and blocks: give one"):
-        make_spec(SPEC, {"blocks": 4, "tuning_seeds": 2})
 
 
 def test_a_sweep_that_a_deadline_cut_at_once_still_has_a_page(tmp_path):

@@ -145,14 +145,6 @@ def test_what_a_spec_says_goes_before_the_optimizers_own(catalogue, text, ranges
         assert min(parse_range(range_).ends) <= column(trials, key).min()
 
 
-def test_a_single_dimension_is_drawn_from_alone(catalogue):
-    """Each of 16 equal parts of the range gets one of 16 rates."""
-    (trials,) = settings(
-        catalogue, optimizers="momentum(beta1=0.9)", trials=16, learning_rates="log_uniform(1, 10)"
-    ).values()
-    assert sorted(np.floor(np.log10(column(trials, "lr")) * 16)) == list(range(16))
-
-
 def test_rates_may_be_a_list_a_grid_or_a_range(catalogue):
     for given, values in (([0.1, 0.2], {0.1, 0.2}), ("1e-2:1:3", {0.01, 0.1, 1.0}), ("choice(3, 4)", {3.0, 4.0})):
         (trials,) = settings(catalogue, learning_rates=given).values()
@@ -175,11 +167,6 @@ def test_a_finite_space_gives_all_that_it_holds(catalogue):
     assert made.unequal.endswith("gd 2, lbfgs 4, cg 1") and made.runs == 3 * 7
 
 
-def test_trials_of_lists_are_counted(catalogue):
-    made = make(catalogue, trials=None, learning_rates=[0.1, 0.2], seeds=2, dtypes="float32,float64")
-    assert made.trials == {("rosenbrock", "adam"): 2} and made.unequal == "" and made.searched == {}
-
-
 def test_a_cohort_has_the_trials_of_one_batch_size(catalogue):
     made = make(catalogue, batch_sizes="16,64,full", seeds=2, problems="rosenbrock, logistic")
     for problem in ("rosenbrock", "logistic"):
@@ -193,11 +180,6 @@ def test_a_cohort_has_the_trials_of_one_batch_size(catalogue):
         for problem in ("rosenbrock", "logistic")
     ]
     assert by_problem[0] == by_problem[1]
-
-
-def test_sizes_that_are_the_full_batch_are_one(catalogue):
-    (trials,) = settings(catalogue, batch_sizes=[16, 5000, "full"]).values()
-    assert {size for size, *_ in trials} == {16, 1024} and len(set(trials)) == 20
 
 
 def test_an_optimizer_without_a_space_is_tuned_by_its_rate(tmp_path):
@@ -241,32 +223,23 @@ def test_a_rule_and_its_equal_in_pytorch_try_the_same(catalogue, rule, other):
     [
         ({"trials": None, "optimizers": "adam(beta1=uniform(0, 0.5))", "learning_rates": [0.1]},
          r"optimizers: uniform\(0, 0.5\) is a range: say how many settings are drawn, trials = 20"),
-        ({"trials": None, "optimizers": "clip(gd, norm=uniform(1, 2))", "learning_rates": [0.1]}, "norm|is a range"),
         ({"trials": None, "schedules": "warmup(inverse(decay_rate=uniform(0, 1)))", "learning_rates": [0.1]},
          r"schedules: uniform\(0, 1\) is a range"),
         ({"trials": None, "learning_rates": "log_uniform(1, 2)"}, r"learning_rates: log_uniform\(1, 2\) is a range"),
         ({"trials": None}, "spec: learning_rates: is missing"),
         ({"trials": 0}, "trials: 0 must be at least 1"),
         ({"trials": 10_001}, "trials: 10001 must be at most 10,000"),
-        ({"trials": 2.5}, "trials"),
         ({"search_seed": -1}, "search_seed: -1 must be a whole number between"),
         ({"learning_rates": "uniform(0, 1)"}, "learning_rates: 0 must be a positive finite number"),
-        ({"learning_rates": "log_uniforn(1, 2)"}, "learning_rates: unknown range 'log_uniforn': did you mean"),
-        ({"learning_rates": "log_uniform(1)"}, "learning_rates: 'log_uniform.1.' must hold two numbers"),
-        ({"learning_rates": ["log_uniform(1, 2)", 3]}, "learning_rates"),
         ({"optimizers": "adam, adam(beta1=0.5)"}, "optimizers has adam twice: with trials each is named once"),
         ({"optimizers": "adm(beta1=uniform(0, 1))"}, "unknown optimizer 'adm': did you mean 'adam'"),
-        ({"optimizers": "adam(beta=uniform(0, 1))"}, "unknown parameter of optimizer adam 'beta': did you mean 'beta"),
         ({"optimizers": "adam(beta1=uniform(0, 1))"}, r"beta1=1.0 must be in \[0, 1\), and uniform\(0, 1\) reaches it"),
         ({"optimizers": "adam(beta1=unform(0, 0.5))"}, "unknown range 'unform': did you mean 'uniform'"),
-        ({"optimizers": "adam(beta1=[0.9, 0.9])"}, "each of them once"),
         ({"optimizers": "adam(beta1=[])"}, "gives no value for beta1"),
-        ({"optimizers": "adam(beta1='0.1:0.2')"}, "must be from:to:count"),
         ({"optimizers": "adam(beta1=high)"}, "beta1='high' must be a number"),
         ({"optimizers": "clip(lbfgs)"}, "clip cannot go around lbfgs"),
         ({"schedules": "inverse(decay_rate=uniform(-1, 1))"}, "decay_rate=-1.0 must be in"),
         ({"schedules": "inverse(rate=uniform(0, 1))"}, "unknown parameter of schedule inverse 'rate'"),
-        ({"schedules": "constant, constant"}, "schedules has an entry twice"),
         ({"schedules": "inverse(decay_rate=uniform(0, 1)), inverse(decay_rate=uniform(0, 1.0))"}, "has an entry twice"),
         ({"optimizers": "gd", "learning_rates": "log_uniform(1, 1.003)"},
          "optimizer gd: its ranges hold no more than 4 settings that differ in four digits, not 20: widen them"),
@@ -283,13 +256,6 @@ def test_too_many_ranges_are_refused(catalogue, monkeypatch):
     monkeypatch.setattr("optbench.sweeps.trials.COLUMNS", 3)
     with pytest.raises(OptbenchError, match="optimizer adam: no more than 3 ranges can be searched"):
         make(catalogue)
-
-
-def test_a_spec_with_trials_is_written_and_read_back(tmp_path):
-    spec = make_spec(BASE, {"learning_rates": " log_uniform( 1e-4,1 ) ", "search_seed": 3, "optimizers": "adam, gd"})
-    (tmp_path / "again.toml").write_text(spec.to_toml())
-    assert read_spec(tmp_path / "again.toml") == spec and spec.learning_rates == "log_uniform(0.0001, 1)"
-    assert "learning_rates" not in make_spec(BASE, {}).to_toml()
 
 
 def test_trials_of_the_default_sweep_come_from_each_optimizers_own_rates():
