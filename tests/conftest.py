@@ -166,7 +166,7 @@ def pytest_runtest_setup(item):
     if item.get_closest_marker("fonts"):
         from optbench.figures import fonts
 
-        if lacking := [script for script, letters in fonts.SCRIPTS.items() if not fonts.drawable(letters)]:
+        if lacking := [script for script, letters in fonts.SCRIPTS.items() if not fonts.is_drawable(letters)]:
             pytest.skip(f"no font of this system has {', '.join(lacking)}: apt-get install fonts-wqy-microhei")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from optbench.figures.raster import quantized
+from optbench.figures.style import quantize
 from tests.browser import SWITCHES, executable
 
 WIDTH, HEIGHT = 1200, 1000
@@ -28,7 +28,7 @@ def draw(page: Path, picture: Path) -> None:
         view.set_viewport_size({"width": WIDTH, "height": int(end) + 16})
         content = view.screenshot()
         browser.close()
-    quantized(Image.open(io.BytesIO(content)).convert("RGB")).save(picture)
+    quantize(Image.open(io.BytesIO(content)).convert("RGB")).save(picture)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def print_plan(plan: Plan, workers: int) -> None:
     from optbench.cli.console import console, errors, paragraph
     from optbench.sweeps.estimate import estimate
     from optbench.sweeps.stages import plan_largest_stages
-    from optbench.wording.answers import data_texts
+    from optbench.wording.answers import describe_data
 
     table = Table(box=None)
     for name, least in (("problem", 12), ("optimizer", 12), ("batch sizes", 8)):
@@ -48,7 +48,7 @@ def print_plan(plan: Plan, workers: int) -> None:
         numbers = (cohorts, trials[problem, optimizer], sum(each.runs for each in group), steps)
         table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
     console.print(table, width=max(console.width, _NARROWEST), crop=False)
-    for text in data_texts((problem.name, problem.data_text) for problem in plan.problems):
+    for text in describe_data((problem.name, problem.data_text) for problem in plan.problems):
         paragraph(text, hang=2)
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"

@@ -125,23 +125,23 @@ def print_summary(finished: LoadedSweep) -> None:
     """Print the verdict on each problem with its settings, where to search wider, and the cost."""
     from optbench.cli.console import command, counted, paragraph
     from optbench.wording import answers
-    from optbench.wording.eager import eager_text
+    from optbench.wording.eager import describe_eager
 
     for text in finished.failures:
         paragraph(text, hang=2)
         paragraph("")
     results, answer, directory = finished.results, finished.answer, finished.directory
     runs, timings = results.runs, results.timings
-    settings = answers.setting_texts(answer, runs)
+    settings = answers.describe_settings(answer, runs)
     facts = results.problems
     if "data" in facts and facts["data"].any():
-        for text in answers.data_texts(zip(facts["problem"], facts["data"], strict=True)):
+        for text in answers.describe_data(zip(facts["problem"], facts["data"], strict=True)):
             paragraph(text, hang=2)
         paragraph("")
     if results.missing:
         paragraph(results.missing, hang=2)
         paragraph("")
-    paragraph(answers.measure_text(answer, results.choose_by, runs))
+    paragraph(answers.describe_measure(answer, results.choose_by, runs))
     for problem in answer.best["problem"].unique():
         paragraph("")
         paragraph(answer.sentence(problem), hang=2)
@@ -151,7 +151,7 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph("")
         paragraph(overall, hang=2)
     paragraph("")
-    for text in answers.edge_texts(answer.edges, directory, results.provenance.get("plugin_files")):
+    for text in answers.advise_wider_search(answer.edges, directory, results.provenance.get("plugin_files")):
         reason, _, wider = text.partition("wider: ")
         paragraph(f"{reason}wider:", hang=2)
         command(wider)
@@ -166,7 +166,7 @@ def print_summary(finished: LoadedSweep) -> None:
     )
     if is_file(chosen := directory / "chosen.toml"):
         paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
-    for text in filter(None, (eager_text(runs, timings), _left_to_the_cpu(runs, timings))):
+    for text in filter(None, (describe_eager(runs, timings), _left_to_the_cpu(runs, timings))):
         paragraph(text, hang=2)
 
 

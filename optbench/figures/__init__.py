@@ -7,7 +7,7 @@ that commands that draw nothing do not wait for matplotlib.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ __all__ = [
 # Function -> the module of this package that has it; no module is called as a function is.
 OF_RESULTS = {
     "curves": "loss_curves",
-    "rates": "learning_rates",
+    "rates": "loss_curves",
     "heatmap": "maps",
     "divergence": "maps",
     "paths": "trajectories",
@@ -56,26 +56,22 @@ class Plot:
             raise AttributeError(name)
         if name not in OF_RESULTS:
             raise AttributeError(str(unknown("figure", name, OF_RESULTS)))
-        function, results = _function(name), self._results
-
-        @wraps(function)
-        def draw(*arguments: Any, **keywords: Any) -> Any:
-            return function(results, *arguments, **keywords)
-
-        return draw
+        function = _load_function(name)
+        return wraps(function)(partial(function, self._results))
 
     def __dir__(self) -> list[str]:
         return sorted(OF_RESULTS)
 
 
-def _function(name: str) -> Any:
+def _load_function(name: str) -> Any:
+    """Return a function of this package, whose module is imported now."""
     return getattr(import_module(f"{__name__}.{(OF_RESULTS | _OTHERS)[name]}"), name)
 
 
 def __getattr__(name: str) -> Any:
     if name not in OF_RESULTS and name not in _OTHERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = _function(name)
+    globals()[name] = _load_function(name)
     return globals()[name]
 
 

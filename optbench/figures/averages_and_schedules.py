@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
@@ -21,13 +21,14 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.schedules import Schedule
 from optbench.figures import panels
-from optbench.figures.fonts import fitting
+from optbench.figures.fonts import cut_to_width
 from optbench.figures.style import GRAY, current, line_style
-from optbench.wording.schedule_names import short_schedules
+from optbench.wording.labels import shorten_schedules
 
 BOTH, CORRECTED = "both", "corrected"
 # Points: more than these cannot be distinguished on a page
 _BINS = 2000
+_VALUES = "#a9a9a9"
 # Values back: what a line can be drawn through at once; beyond it weights are invisible
 MOST_AGES = 100_000
 # Steps: every one is computed; a longer run makes the same picture
@@ -109,21 +110,22 @@ def draw_averages(
     corrected: Mapping[float, np.ndarray] | None = None,
 ) -> Axes:
     """Draw a series (n,) and its averages, beta -> (n,), and those corrected; the rest is as of `ewa`."""
-    texts = [_label(beta, window) for beta in averages]
-    title = fitting(title, current().title, 6.2 * current().scale)
-    with panels.axes(ax, title, ["values", *texts, *([CORRECTED] if corrected else [])], height=0.85) as ax:
+    texts = {f"{beta}": _describe_beta(beta, window) for beta in averages}
+    title = cut_to_width(title, current().title, 6.2 * current().scale)
+    with panels.axes(ax, title, ["values", *texts.values(), CORRECTED if corrected else ""], height=0.85) as ax:
         lines = current().lines
-        size = (2.6 if len(values) > 60 else 6.0) * lines
-        dots = {"marker": ".", "linestyle": "none", "markersize": size}
-        few = len(values) <= _BINS
-        ax.plot(*thinned(x, values), color="#a9a9a9", label="values", zorder=1, **dots if few else {"lw": 0.5 * lines})
-        for place, (average, text) in enumerate(zip(averages.values(), texts, strict=True)):
-            width = (1.2 + 0.25 * min(place, 4)) * lines
-            _draw_average(ax, x, average, place, label=text, linewidth=width, zorder=2 + place)
-        for place, average in enumerate((corrected or {}).values()):
+        if len(values) <= _BINS:
+            size = (2.6 if len(values) > 60 else 6.0) * lines
+            ax.plot(x, values, color=_VALUES, label="values", zorder=1, marker=".", linestyle="none", markersize=size)
+        else:
+            ax.plot(*thin_out(x, values), color=_VALUES, label="values", zorder=1, linewidth=0.5 * lines)
+        colors = {text: line_style(place)["color"] for place, text in enumerate(texts)}
+        plain = {text: {"color": color, "marker": "", "dashes": ""} for text, color in colors.items()}
+        panels.draw_lines(ax, _join_lines(x, zip(texts, averages.values(), strict=True)), "x", "y", plain, texts)
+        for place, (text, average) in enumerate(zip(texts, (corrected or {}).values(), strict=False)):
             # Where they meet, each has a dash in turn.
             dashes = (4 * place, (4, 4 * max(1, len(averages) - 1)))
-            _draw_average(ax, x, average, place, linewidth=1.5 * lines, zorder=9, linestyle=dashes)
+            ax.plot(*thin_out(x, average), color=colors[text], linestyle=dashes, linewidth=1.5 * lines, zorder=9)
         if corrected:
             ax.plot([], [], color=GRAY, linewidth=1.5 * lines, linestyle=(0, (4, 4)), label=CORRECTED)
         if np.asarray(x).dtype.kind == "M":
@@ -134,15 +136,15 @@ def draw_averages(
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             ax.xaxis.set_major_formatter("{x:,.0f}")
         ax.margins(x=0.01)
-        ax.set(xlabel=along, ylabel=panels.fitting_label(ax, name))
+        ax.set_xlabel(along)
+        panels.set_ylabel(ax, name)
     return ax
 
 
-def _draw_average(ax: Axes, x: np.ndarray, average: np.ndarray, place: int, **keywords) -> None:
-    at, value = thinned(x, average)
-    color = line_style(place)["color"]
-    sns.lineplot(x=at, y=value, color=color, estimator=None, errorbar=None, legend=False, ax=ax)
-    ax.lines[-1].set(**keywords)
+def _join_lines(x: np.ndarray, lines: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
+    """Return the table (optimizer, x, y) of several lines along the same x, thinned out, for `draw_lines`."""
+    parts = [(name, *thin_out(x, y)) for name, y in lines]
+    return pd.concat([pd.DataFrame({"optimizer": name, "x": at, "y": y}) for name, at, y in parts])
 
 
 def ewa_weights(
@@ -179,10 +181,8 @@ def ewa_weights(
     Source:
         Lecture B3 and B4.
     """
-    several = [
-        checked_beta(beta, "ewa_weights")
-        for beta in ([betas] if np.isscalar(betas) else arguments.list_items("betas", betas))
-    ]
+    several = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
+    several = [checked_beta(beta, "ewa_weights") for beta in several]
     if not several:
         raise OptbenchError("ewa_weights: betas: name at least one")
     count = max(5, math.ceil(1.2 / (1 - max(several))))
@@ -194,22 +194,17 @@ def ewa_weights(
 def draw_weights(ax: Axes | None, weights: Mapping[float, np.ndarray], title: str, unit: str) -> Axes:
     """Draw a line of weights against the age for each beta; weights: beta -> its weights by age, from 0."""
     texts = {f"{beta}": f"β = {beta:.6g}" for beta in weights}
-    styles = {f"{beta}": line_style(place) | {"dashes": ""} for place, beta in enumerate(weights)}
-    table = pd.concat(
-        [
-            pd.DataFrame({"optimizer": f"{beta}", "age": range(len(each)), "weight": each})
-            for beta, each in weights.items()
-        ]
-    )
-    with panels.axes(ax, title, [*texts.values(), "1/e, 1/(1−β)"], height=0.85) as ax:
+    styles = {text: line_style(place) | {"dashes": ""} for place, text in enumerate(texts)}
+    most = max(map(len, weights.values())) - 1
+    parts = [pd.DataFrame({"optimizer": f"{beta}", "age": range(len(y)), "weight": y}) for beta, y in weights.items()]
+    table, mark = pd.concat(parts), "1/e, 1/(1−β)"
+    with panels.axes(ax, title, [*texts.values(), mark], height=0.85) as ax:
         panels.draw_lines(ax, table, "age", "weight", styles, texts, marks=6)
-        label: str | None = "1/e, 1/(1−β)"
-        for beta in weights:
+        for beta, style in zip(weights, styles.values(), strict=True):
             span, height = 1 / (1 - beta), (1 - beta) / math.e
-            dots = {"linewidth": current().lines, "linestyle": ":", "zorder": 2, "gid": "1/e", "label": label}
-            ax.plot([0, span, span], [height, height, 0], color=styles[f"{beta}"]["color"], **dots)
-            label = None
-        most = table["age"].max()
+            dots = {"linewidth": current().lines, "linestyle": ":", "zorder": 2, "gid": "1/e"}
+            ax.plot([0, span, span], [height, height, 0], color=style["color"], **dots)
+        ax.lines[-1].set_label(mark)
         ax.set(xlabel=f"age in {unit}", ylabel="weight", xlim=(-0.01 * most, most))
         ax.set_ylim(0, 1.04 * table["weight"].max())
     return ax
@@ -255,7 +250,7 @@ def schedules(
         >>> ax.lines[1].get_ydata().tolist()
         [1.0, 0.5, 0.25]
     """
-    texts = _texts(names, loader.load_all(plugin))
+    texts = _find_schedules(names, loader.load_all(plugin))
     per_epoch = arguments.whole_number("steps_per_epoch", steps_per_epoch, 1)
     arguments.one_of("along", along, _AXIS)
     if epochs is not None and steps is not None:
@@ -282,10 +277,9 @@ def draw_factors(
     along, label: of the axes; level: a height that a dotted line marks.
     """
     styles = {text: line_style(place) for place, text in enumerate(factors)}
-    points = {text: thinned(x, factor) for text, factor in factors.items()}
-    table = pd.concat([pd.DataFrame({"optimizer": text, "x": at, "y": y}) for text, (at, y) in points.items()])
+    table = _join_lines(x, factors.items())
     with panels.axes(ax, title, factors, height=0.9, left=0.9 if log else 0.75) as ax:
-        panels.draw_lines(ax, table, "x", "y", styles, {text: text for text in factors}, marks=8)
+        panels.draw_lines(ax, table, "x", "y", styles, dict(zip(factors, factors, strict=True)), marks=8)
         ax.set_yscale("log" if log else "linear")
         low, high = ax.get_ylim()
         if log:
@@ -303,7 +297,7 @@ def draw_factors(
     return ax
 
 
-def thinned(x: ArrayLike, y: ArrayLike, bins: int = _BINS) -> tuple[np.ndarray, np.ndarray]:
+def thin_out(x: ArrayLike, y: ArrayLike, bins: int = _BINS) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and the largest of every len(y) / bins neighbors, in order, for the same plot.
 
     x, y: (n,). Returns both as they are up to 2 * bins points.
@@ -314,16 +308,17 @@ def thinned(x: ArrayLike, y: ArrayLike, bins: int = _BINS) -> tuple[np.ndarray, 
     edges = np.linspace(0, len(y), bins + 1).astype(np.intp)
     ends = [(low + part.argmin(), low + part.argmax())
             for low, part in zip(edges[:-1], np.split(y, edges[1:-1]), strict=True)]  # fmt: skip
-    kept = np.unique(np.concatenate([[0, len(y) - 1], np.ravel(ends)]))
-    return x[kept], y[kept]
+    places = np.unique(np.concatenate([[0, len(y) - 1], np.ravel(ends)]))
+    return x[places], y[places]
 
 
-def _label(beta: float, window: str) -> str:
+def _describe_beta(beta: float, window: str) -> str:
+    """Return the text of an average in the legend, with its window in that unit, if there is one."""
     span = 1 / (1 - beta)
     return f"β = {beta:.6g}" + (f" ({span:.3g} {window[:-1] if span == 1 else window})" if window else "")
 
 
-def _texts(names, catalogue: loader.Catalogue) -> list[tuple[Schedule, str]]:
+def _find_schedules(names: Any, catalogue: loader.Catalogue) -> list[tuple[Schedule, str]]:
     """Return each schedule with its text in the legend."""
     if isinstance(names, Mapping):
         return [(catalogue.schedule(name), str(text)) for name, text in names.items()]
@@ -331,5 +326,5 @@ def _texts(names, catalogue: loader.Catalogue) -> list[tuple[Schedule, str]]:
     if not several:
         raise OptbenchError("names: name at least one schedule")
     records = [catalogue.schedule(name) for name in several]
-    short = short_schedules([record.text for record in records])
+    short = shorten_schedules([record.text for record in records])
     return [(record, short[record.text]) for record in records]

@@ -23,8 +23,9 @@ from optbench.analysis.columns import final_suboptimality
 from optbench.analysis.costs import CLOCKS
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import panels, selection
+from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.selection import select_problem, select_styles
 from optbench.figures.style import current
 from optbench.wording.labels import number
 
@@ -80,8 +81,8 @@ def batch_scaling(
         McCandlish et al. 2018, arXiv:1812.06162; Shallue et al. 2019, JMLR 20, section 4.
     """
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
-    styles = selection.styles_of(data, problem, optimizers)
+    problem = select_problem(data, problem)
+    styles = select_styles(data, problem, optimizers)
     arguments.one_of("clock", clock, CLOCKS)
     if target is not None and loss is not None:
         raise OptbenchError("give one goal: target or loss")
@@ -94,31 +95,34 @@ def batch_scaling(
         targets = targets_of(of.runs, of.problems)
     runs = of.runs[(of.runs["problem"] == problem) & of.runs["optimizer"].isin(list(styles))]
     times = batch_times(of, runs, of.tuning_seeds, targets[targets["problem"] == problem], clock)
-    points = _medians(times, clock)
+    cost = times[clock].where(times["reached"], np.inf)  # a run that does not arrive
+    points = _find_medians(times, cost, ["optimizer", "target", "batch_size"])
     arrived = points["median"].map(np.isfinite).groupby(points["target"]).sum()
     goal = min(arrived.index[arrived == arrived.max()])
     points, times = points[points["target"] == goal], times[times["target"] == goal]
-    fits = {name: _fit(times[times["optimizer"] == name]) for name in styles if clock == "steps"}
-    fits = {name: fit for name, fit in fits.items() if fit}
+    names = styles if clock == "steps" else ()
+    fits = {name: fit for name in names if (fit := _fit_critical_size(times[times["optimizer"] == name]))}
     sizes = points["batch_size"]
-    texts = {name: data.names[name] + _critical(fits.get(name), sizes.min(), sizes.max()) for name in styles}
-    with panels.axes(ax, panels.titled("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
+    texts = {
+        name: data.names[name] + _describe_critical_size(fits.get(name), sizes.min(), sizes.max()) for name in styles
+    }
+    with panels.axes(ax, panels.join_title("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
         draw_scaling(ax, points, fits, styles, texts, PERFECT if clock == "steps" else "")
         what = f"loss {number(goal)}" if loss is not None else f"{number(goal)} of the first suboptimality"
-        ax.set(xlabel="batch size", ylabel=panels.fitting_label(ax, f"{clock} to {what}"))
+        ax.set(xlabel="batch size")
+        panels.set_ylabel(ax, f"{clock} to {what}")
     return ax
 
 
-def _medians(times: pd.DataFrame, clock: str) -> pd.DataFrame:
-    """Return the median over seeds and its interval, a run that does not arrive counting as inf."""
-    groups = times.groupby(["optimizer", "target", "batch_size"], sort=True)
-    cost = times[clock].where(times["reached"], np.inf).to_numpy(dtype=np.float64)
-    table = groups.size().reset_index()[["optimizer", "target", "batch_size"]]
-    median, low, high, _, _ = grouped_intervals(cost, groups.ngroup().to_numpy(), len(table))
-    return table.assign(median=median, low=low, high=high)
+def _find_medians(table: pd.DataFrame, values: pd.Series, by: list[str]) -> pd.DataFrame:
+    """Return `median`, `low` and `high` of the values in each group of rows of the table, as a row with its keys."""
+    groups = table.groupby(by, sort=True)
+    keys = groups.size().reset_index()[by]
+    found = grouped_intervals(values.to_numpy(dtype=np.float64), groups.ngroup().to_numpy(), len(keys))
+    return keys.assign(**dict(zip(("median", "low", "high"), found, strict=False)))
 
 
-def _fit(times: pd.DataFrame) -> Scaling | None:
+def _fit_critical_size(times: pd.DataFrame) -> Scaling | None:
     """Return the fit of one optimizer and target; None where there are not two sizes, or not the same seeds, to fit."""
     try:
         fit = critical_batch_size(times) if len(times) else None
@@ -127,7 +131,7 @@ def _fit(times: pd.DataFrame) -> Scaling | None:
     return None if fit is None or np.isnan(fit.critical[0]) else fit
 
 
-def _critical(fit: Scaling | None, least: int, most: int) -> str:
+def _describe_critical_size(fit: Scaling | None, least: int, most: int) -> str:
     """Return the critical size for a legend: outside of the sizes that ran only its side is known."""
     if fit is None:
         return ""
@@ -159,15 +163,12 @@ def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, styles: dict, texts
         ends = np.array([arrived["batch_size"].min(), arrived["batch_size"].max()], dtype=np.float64)
         first = np.exp(np.log(arrived.loc[arrived["batch_size"] == ends[0], "median"]).mean())
         panels.draw_guide(ax, ends, first * ends[0] / ends, perfect)
-    elif not len(arrived):
-        panels.draw_note(ax, "no run stays at the target")
     panels.size_ticks(ax, points["batch_size"].unique())
     if len(arrived):
-        # Bars are shown whole as far as those do not flatten the medians.
-        least, most = arrived["median"].min(), arrived["median"].max()
-        bottom, top = arrived["low"].min(), arrived["high"].where(np.isfinite(arrived["high"]), most).max()
-        ax.set_ylim(max(min(least / 2, bottom / 1.2), least / 10), min(max(most * 2, top * 1.2), most * 10))
+        ax.set_ylim(panels.find_limits(arrived, "median", log=True, reach=10))
         panels.log_ticks(ax.yaxis, *ax.get_ylim(), plain=True)
+    else:
+        panels.draw_note(ax, "no run stays at the target")
 
 
 def noise(
@@ -208,36 +209,30 @@ def noise(
         Lecture A3.
     """
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
-    styles = selection.styles_of(data, problem, optimizers)
-    runs, rates = noise_of_runs(data, problem, styles, lr, schedule)
+    problem = select_problem(data, problem)
+    styles = select_styles(data, problem, optimizers)
+    runs, rates = _measure_noise(data, problem, list(styles), lr, schedule)
     texts = {name: f"{data.names[name]} (rate {number(rate, 2)})" for name, rate in rates.items()}
-    with panels.axes(ax, panels.titled("Noise of the mini-batch cost", problem), [*texts.values(), ROOT]) as ax:
+    with panels.axes(ax, panels.join_title("Noise of the mini-batch cost", problem), [*texts.values(), ROOT]) as ax:
         draw_noise(ax, runs, {name: styles[name] for name in texts}, texts)
         ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")
     return ax
 
 
-def noise_of_runs(
-    data: ReportData, problem: str, optimizers: Iterable[str], lr: float | None = None, schedule: str | None = None
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Return the runs on mini-batches with their `noise`, and each optimizer's rate. Raises as `noise` does."""
-    key = problem, tuple(optimizers), lr, schedule
-    if key not in data.noises:
-        data.noises[key] = _noise_of_runs(data, *key)
-    return data.noises[key]
-
-
-def _noise_of_runs(
+def _measure_noise(
     data: ReportData, problem: str, optimizers: Sequence[str], lr: float | None, schedule: str | None
 ) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the runs on mini-batches with their `noise`, and each optimizer's rate. Raises as `noise` does."""
     of = data.results
     runs = every_setting(of.runs[of.runs["problem"] == problem])
-    runs = runs[~full_batch(runs) & runs["optimizer"].isin(list(optimizers))]
-    runs = runs[runs["schedule"] == _schedule(runs, schedule)]
+    runs = runs[~full_batch(runs) & runs["optimizer"].isin(optimizers)]
     if runs.empty:
         raise OptbenchError(f"noise: {problem} ran with no mini-batches of these optimizers")
-    rates = {name: rate for name in optimizers if (rate := _rate(runs[runs["optimizer"] == name], lr)) is not None}
+    schedules = list(runs["schedule"].unique())
+    schedule = schedule or ("constant" if "constant" in schedules else schedules[0])
+    runs = runs[runs["schedule"] == arguments.one_of("schedule", schedule, schedules)]
+    found = {name: _select_rate(runs[runs["optimizer"] == name], lr) for name in optimizers}
+    rates = {name: rate for name, rate in found.items() if rate is not None}
     if lr is not None and not rates:
         raise unknown("rate", number(lr, 4), [number(rate, 4) for rate in np.unique(runs["lr"])])
     if not rates:
@@ -250,14 +245,16 @@ def _noise_of_runs(
     return runs, rates
 
 
-def _schedule(runs: pd.DataFrame, schedule: str | None) -> str:
-    there = list(runs["schedule"].unique())
-    if schedule is None:
-        return "constant" if "constant" in there or not there else there[0]
-    return schedule if schedule in there else arguments.one_of("schedule", schedule, there)
+def has_noise(data: ReportData, problem: str) -> bool:
+    """Return True if `noise` can be drawn: if runs on mini-batches were evaluated often enough, and not all failed."""
+    try:
+        _measure_noise(data, problem, list(data.line_styles[problem]), None, None)
+    except OptbenchError:
+        return False
+    return True
 
 
-def _rate(runs: pd.DataFrame, lr: float | None) -> float | None:
+def _select_rate(runs: pd.DataFrame, lr: float | None) -> float | None:
     """Return the rate that is asked for, or that of the lowest median final loss; None where there is none such."""
     if lr is not None:
         near = runs["lr"][np.isclose(runs["lr"], arguments.real_number("lr", lr), rtol=1e-3)]
@@ -275,10 +272,7 @@ def draw_noise(ax: Axes, noises: pd.DataFrame, styles: dict, texts: dict) -> Non
     if shown.empty:
         panels.draw_note(ax, "no noise to be seen")
         return
-    groups = shown.groupby(["optimizer", "batch_size"], sort=True)
-    table = groups.size().reset_index()[["optimizer", "batch_size"]]
-    median, low, high, _, _ = grouped_intervals(shown["noise"].to_numpy(), groups.ngroup().to_numpy(), len(table))
-    table = table.assign(median=median, low=low, high=high)
+    table = _find_medians(shown, shown["noise"], ["optimizer", "batch_size"])
     panels.draw_lines(ax, table, "batch_size", "median", styles, texts, interval="bars")
     ax.set_yscale("log")
     least = table.groupby("optimizer").first()

@@ -16,10 +16,11 @@ from optbench.analysis.best_of_n import DEFAULTS, TRIALS
 from optbench.analysis.comparison import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import panels, selection
+from optbench.figures import panels
 from optbench.figures.data import COUNTS, ReportData, Tables, report_data
+from optbench.figures.selection import select_optimizers, select_problem, select_problems, select_styles
 from optbench.figures.style import GRAY, current
-from optbench.wording.answers import value_word
+from optbench.wording.answers import name_measure
 
 BEST_OF_N_CAPTION = (
     "What the best of so many trials is expected to give on fresh seeds, with its 95% interval over blocks of seeds: "
@@ -76,8 +77,8 @@ def best_of_n(
         [1.0, 2.0, 3.0]
     """
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
-    styles = selection.styles_of(data, problem, optimizers)
+    problem = select_problem(data, problem)
+    styles = select_styles(data, problem, optimizers)
     of, by = data.results, choose_by or data.results.choose_by
     counts = tuple(arguments.list_items("counts", counts))
     if defaults is None and (by, counts, confidence) == (of.choose_by, COUNTS, 0.95):
@@ -90,40 +91,42 @@ def best_of_n(
     rest = table["optimizer"].nunique() - len(styles) if optimizers is None else 0
     if not rest:
         table = table[table["optimizer"].isin(list(styles))]
-    legend = [*texts.values(), panels.others(rest)]
-    with panels.axes(ax, panels.titled("Best of n trials", problem), legend) as ax:
+    legend = [*texts.values(), panels.count_others(rest)]
+    with panels.axes(ax, panels.join_title("Best of n trials", problem), legend) as ax:
         _draw_best_of_n(ax, table, styles, texts)
-        ax.set(xlabel="n, trials that the best is chosen from", ylabel=panels.fitting_label(ax, value_word(by)))
+        ax.set(xlabel="n, trials that the best is chosen from")
+        panels.set_ylabel(ax, name_measure(by))
     return ax
 
 
 def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
+    """Draw the value against the number of trials, with bands, and that of the defaults left of all trials.
+
+    table: of `analysis.best_of_n`.
+    """
     trials, marks = table[table["kind"] == TRIALS], table[table["kind"] == DEFAULTS]
-    log = bool((table["value"] > 0).all())
-    if log:  # a band of a setting that fails now and then is hundreds of decades tall, beside which lines are flat
-        ends = table["value"].min() / 100, table["value"].max() * 100
-        trials = trials.assign(low=trials["low"].clip(*ends), high=trials["high"].clip(*ends))
+    marks = marks[marks["optimizer"].isin(list(styles))]
     if trials.empty:
         panels.draw_note(ax, "no setting without a run cut short")
         return
+    log = bool((table["value"] > 0).all())
+    # Not whole bands: one of a setting that fails now and then is hundreds of decades tall.
+    limits = panels.find_limits(table, "value", log)
     panels.draw_lines(ax, trials, "n", "value", styles, texts, interval="band", marks=6)
-    ax.set(xscale="log", yscale="log" if log else "linear")
-    for row in marks[marks["optimizer"].isin(list(styles))].itertuples():
+    ax.set(xscale="log", yscale="log" if log else "linear", ylim=limits)
+    for row in marks.itertuples():
         form = {"marker": styles[row.optimizer]["marker"], "color": styles[row.optimizer]["color"], "markersize": 6.5}
         ax.plot([_DEFAULTS], [row.value], "", markeredgecolor="white", zorder=4, gid=f"default {row.optimizer}", **form)
-    ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]
     if len(marks):
         ax.axvspan(0.45, 0.8, color="#f1f1f1", zorder=0, linewidth=0)
         where = {"x": _DEFAULTS, "y": 0.03, "rotation": 90, "transform": ax.get_xaxis_transform()}
         ax.text(s="defaults", ha="center", va="bottom", color=GRAY, fontsize=current().tick, **where)
+    ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]
     ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)
     if log:
-        low, high = ax.get_ylim()
-        if high < low * 1.001:  # every run failed, and all values are what a failure counts as
-            ax.set_ylim(low / 2, high * 2)
-        panels.log_ticks(ax.yaxis, *ax.get_ylim())
+        panels.log_ticks(ax.yaxis, *limits)
 
 
 def profiles(
@@ -168,7 +171,7 @@ def profiles(
         Dolan & Moré 2002, Mathematical Programming 91.
     """
     data = report_data(results)
-    names, problems = selection.optimizers_of(data, optimizers), selection.problems_of(data, problem)
+    names, problems = select_optimizers(data, optimizers), select_problems(data, problem)
     of = data.results
     if optimizers is None and choose_by in (None, of.choose_by):
         runs = data.chosen
@@ -179,11 +182,13 @@ def profiles(
         raise OptbenchError("profiles: no run reports on a chosen setting: more seeds are needed")
     targets = None if losses is None else fixed_targets(of.runs, losses, of.problems)
     table = performance_profiles(time_to_target(of, targets, runs), clock=clock, confidence=confidence)
-    styles = selection.styles_over(data, problems[0] if len(problems) == 1 else ALL, optimizers)
+    styles = select_styles(data, problems[0] if len(problems) == 1 else ALL, optimizers)
     texts = {name: data.names[name] for name in styles}
     rest = len(names) - len(styles)
-    title = panels.titled("Performance profiles", problems[0] if len(problems) == 1 else f"{len(problems)} problems")
-    with panels.axes(ax, title, [*texts.values(), panels.others(rest)]) as ax:
+    title = panels.join_title(
+        "Performance profiles", problems[0] if len(problems) == 1 else f"{len(problems)} problems"
+    )
+    with panels.axes(ax, title, [*texts.values(), panels.count_others(rest)]) as ax:
         ends = table["ratio"].min(), table["ratio"].max()
         step = {"interval": "band", "marks": 8, "drawstyle": "steps-post"}
         panels.draw_lines(ax, table, "ratio", "share", styles, texts, **step)
@@ -227,14 +232,18 @@ def time_per_step(
         [2.0, 20.0]
     """
     data = report_data(results)
-    names = selection.optimizers_of(data, optimizers)
+    names = select_optimizers(data, optimizers)
     runs, problems = data.results.runs, data.results.problems
-    family = _family(list(runs["problem"].unique()), problem)
-    dim = (
-        problems.drop_duplicates("problem").set_index("problem")["dim"] if "dim" in problems else pd.Series(dtype=float)
-    )
-    mine = runs[runs["optimizer"].isin(names) & (runs["problem"].map(_head) == family)]
-    mine = mine.assign(dim=mine["problem"].map(dim)).dropna(subset=["dim"])
+    families = runs["problem"].astype(str).str.partition("(")[0]
+    known = list(families.unique())
+    if problem is None and len(known) > 1:
+        raise OptbenchError(f"problem: the results are of {len(known)} families, name one: {', '.join(known)}")
+    family = known[0] if problem is None else problem.partition("(")[0]
+    if family not in known:
+        raise unknown("family of problems", family, known)
+    dims = problems.drop_duplicates("problem").set_index("problem")["dim"] if "dim" in problems else {}
+    mine = runs[runs["optimizer"].isin(names) & (families == family)]
+    mine = mine.assign(dim=mine["problem"].map(dims)).dropna(subset=["dim"])
     if mine.empty:
         raise OptbenchError(f"the dimension of {family} does not stand in the table of problems")
     if batch_size is not None:
@@ -242,29 +251,13 @@ def time_per_step(
             raise unknown("batch size", batch_size, map(str, np.unique(mine["batch_size"])))
         mine = mine[mine["batch_size"] == batch_size]
     table = timing_summary(data.results.timings, mine, ("optimizer", "dim")).dropna(subset=["ns_per_run_step"])
-    styles = selection.styles_over(data, ALL, optimizers)
+    styles = select_styles(data, ALL, optimizers)
     texts = {name: data.names[name] for name in styles}
-    rest = len(names) - len(styles)
-    legend = [*texts.values(), LINEAR, panels.others(rest)]
-    with panels.axes(ax, panels.titled("Time of a step", family), legend) as ax:
+    legend = [*texts.values(), LINEAR, panels.count_others(len(names) - len(styles))]
+    with panels.axes(ax, panels.join_title("Time of a step", family), legend) as ax:
         _draw_times(ax, table, styles, texts)
         ax.set(xlabel="parameters", ylabel="nanoseconds a step of a run")
     return ax
-
-
-def _head(problem: str) -> str:
-    return str(problem).partition("(")[0]
-
-
-def _family(problems: list[str], family: str | None) -> str:
-    known = list(dict.fromkeys(map(_head, problems)))
-    if family is None:
-        if len(known) > 1:
-            raise OptbenchError(f"problem: the results are of {len(known)} families, name one: {', '.join(known)}")
-        return known[0]
-    if _head(family) not in known:
-        raise unknown("family of problems", family, known)
-    return _head(family)
 
 
 def _draw_times(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
@@ -274,9 +267,9 @@ def _draw_times(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts
     """
     panels.draw_lines(ax, table, "dim", "ns_per_run_step", styles, texts)
     ax.set(xscale="log", yscale="log")
-    dims, times = table["dim"].to_numpy(), table["ns_per_run_step"].to_numpy()
-    if not len(table):
+    if table.empty:
         return
+    dims, times = table["dim"].to_numpy(), table["ns_per_run_step"].to_numpy()
     # Through the fastest at the largest dimension, so that the line lies below where a step has a cost of its own.
     ends, last = np.array([dims.min(), dims.max()]), times[dims == dims.max()].min()
     if ends[0] < ends[1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,28 +21,23 @@ from optbench.analysis import (
     costs,
     curve_bands,
     metric_columns,
+    points,
     reported_runs,
 )
 from optbench.analysis.columns import comparable
 from optbench.contract.errors import OptbenchError
-from optbench.figures import highlights
+from optbench.figures.style import assign_line_styles
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
-from optbench.wording.schedule_names import short_schedules
+from optbench.wording.labels import shorten_schedules
 
 COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
 """Numbers of trials at which the value of the best is computed."""
 
 
-class Tables(Protocol):
+class Tables(points.Tables, Protocol):
     """The tables and methods that a figure needs of a sweep's results: `optbench.Results` has them."""
 
-    @property
-    def runs(self) -> pd.DataFrame: ...
-    @property
-    def timings(self) -> pd.DataFrame: ...
-    @property
-    def problems(self) -> pd.DataFrame: ...
     @property
     def landscapes(self) -> pd.DataFrame: ...
     @property
@@ -77,14 +72,14 @@ class Trajectory:
 
     @property
     def every_step(self) -> bool:
-        """True where the path has every step of the run, and not only some."""
+        """True if the path has every step of the run, and not only some."""
         return bool((np.diff(self.step) == 1).all())
 
 
 class ReportData:
     """The tables of a sweep and their analysis, for figures and pages; computed when first needed.
 
-    answer: that of the results, where it has been computed already.
+    answer: that of the results, if it has been computed already.
     """
 
     def __init__(self, results: Tables, answer: Answer | None = None):
@@ -92,8 +87,6 @@ class ReportData:
         self._answer = answer
         self._bands: dict[str, pd.DataFrame] = {}
         self._trajectories: dict[str, dict[str, Trajectory]] = {}
-        self.noises: dict[tuple, Any] = {}
-        """The cached results of `cost_wiggles.noises_of`."""
 
     @cached_property
     def answer(self) -> Answer:
@@ -136,22 +129,16 @@ class ReportData:
         """The rows of ``curves`` of `reported`."""
         return self.results.curves_of(self.reported["run_id"])
 
-    @property
-    def bands(self) -> pd.DataFrame:
-        """The median training loss of `reported` with its interval, at every step."""
-        return self.bands_of("train_loss")
-
     def bands_of(self, column: str) -> pd.DataFrame:
-        """Return `bands` for another column of ``curves``; failed runs count as the worst, of an accuracy too."""
+        """Return the median and interval over `reported` of a column of ``curves``, at every step.
+
+        Failed runs count as the worst, of an accuracy too.
+        """
         if column not in self._bands:
             curves = self.curves
             if column not in curves:
                 curves = self.results.curves_of(self.reported["run_id"], [column])
-            sign = -1 if "accuracy" in column else 1
-            bands = curve_bands(curves.assign(**{column: sign * curves[column]}), self.reported, column)
-            low, high = ("high", "low") if sign < 0 else ("low", "high")
-            turned = {"median": sign * bands["median"], "low": sign * bands[low], "high": sign * bands[high]}
-            self._bands[column] = bands.assign(**turned)
+            self._bands[column] = mirrored_bands(curves, self.reported, column)
         return self._bands[column]
 
     def best_of(self, problem: str) -> pd.DataFrame:
@@ -162,6 +149,12 @@ class ReportData:
         """Return the minimum of a problem; None where it is not known."""
         minimum = self.results.problem(problem).get("minimum")
         return None if minimum is None or pd.isna(minimum) else float(minimum)
+
+    def minimizer(self, problem: str) -> tuple[float, float] | None:
+        """Return where a problem of two parameters has its minimum; None where it is not known."""
+        facts = self.results.problem(problem)
+        place = facts.get("w_1"), facts.get("w_2")
+        return None if any(pd.isna(w) for w in place) else (float(place[0]), float(place[1]))
 
     def start(self, problem: str) -> float:
         """Return the median suboptimality at the start; NaN where the minimum is not known."""
@@ -195,16 +188,20 @@ class ReportData:
         It has all steps, or of a run whose steps are not kept, such as one of over 20,000, the points of its curve.
         """
         if problem not in self._trajectories:
-            reported = self.reported[self.reported["problem"] == problem].set_index("run_id")
-            table = self.results.paths
-            table = table[table["run_id"].isin(reported.index)]
-            table = table[np.isfinite(table[["w_1", "w_2"]].astype(float)).all(axis=1)]
-            found = {}
-            if {"w_1", "w_2"} <= set(self.curves.columns):
-                few = self.curves[self.curves["run_id"].isin(reported.index)].dropna(subset=["w_1", "w_2"])
-                seeds = few["run_id"].map(reported["seed"])
-                found = _trajectories_in(few[seeds == seeds.min()], reported)
-            found |= _trajectories_in(table, reported)
+            reported = self.reported[self.reported["problem"] == problem]
+            columns, found = ["run_id", "step", "w_1", "w_2"], {}
+            for table in (self.curves, self.results.paths):  # every step comes last, and takes the place of few
+                if set(columns) <= set(table.columns):
+                    rows = table[columns].merge(reported[["run_id", "optimizer", "seed", "status"]], on="run_id")
+                    rows = rows[np.isfinite(rows[["w_1", "w_2"]].astype(float)).all(axis=1)].sort_values("step")
+                    rows = rows[rows["seed"] == rows["seed"].min()]
+                    found |= {
+                        name: Trajectory(
+                            part["step"].to_numpy(), part[["w_1", "w_2"]].to_numpy(),
+                            part["status"].iloc[0] == "diverged", int(part["seed"].iloc[0]),
+                        )
+                        for name, part in rows.groupby("optimizer", sort=False)
+                    }  # fmt: skip
             names = reported["optimizer"].unique()
             self._trajectories[problem] = {name: found[name] for name in names if name in found}
         return self._trajectories[problem]
@@ -222,8 +219,8 @@ class ReportData:
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:
-        """The optimizers in color on each problem, each with its line style: see `highlights.highlighted`."""
-        return highlights.highlighted(self.best)
+        """The optimizers in color on each problem, and on ALL, each with its line style."""
+        return assign_line_styles(self.best, self.answer.ranking)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -233,23 +230,24 @@ class ReportData:
     @cached_property
     def short(self) -> dict[str, str]:
         """The short name of each schedule in labels."""
-        return short_schedules(self.results.runs["schedule"].unique())
+        return shorten_schedules(self.results.runs["schedule"].unique())
 
     def _best_by(self, *columns: str) -> pd.DataFrame:
         of = self.results
         return best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by)
 
 
-def _trajectories_in(table: pd.DataFrame, reported: pd.DataFrame) -> dict[str, Trajectory]:
-    found = {}
-    for run_id, rows in table.sort_values("step").groupby("run_id", sort=False):
-        run, step = reported.loc[run_id], rows["step"].to_numpy()
-        w, failed = rows[["w_1", "w_2"]].to_numpy(), run["status"] == "diverged"
-        found[run["optimizer"]] = Trajectory(step, w, failed, int(run["seed"]))
-    return found
+def mirrored_bands(
+    curves: pd.DataFrame, runs: pd.DataFrame, column: str, by: Sequence[str] = ("problem", "optimizer")
+) -> pd.DataFrame:
+    """Return `analysis.curve_bands` of a column; of an accuracy, too, a failed run counts as the worst."""
+    if "accuracy" not in column:
+        return curve_bands(curves, runs, column, by=by)
+    bands = curve_bands(curves.assign(**{column: -curves[column]}), runs, column, by=by)
+    return bands.assign(median=-bands["median"], low=-bands["high"], high=-bands["low"])
 
 
-_known: WeakKeyDictionary[Any, tuple[pd.DataFrame, ReportData]] = WeakKeyDictionary()
+_analyzed: WeakKeyDictionary[Any, tuple[pd.DataFrame, ReportData]] = WeakKeyDictionary()
 
 
 def report_data(results: Tables | ReportData) -> ReportData:
@@ -261,14 +259,14 @@ def report_data(results: Tables | ReportData) -> ReportData:
         return results
     if not hasattr(results, "runs"):
         raise OptbenchError(f"results must be those of a sweep or of load(), not {type(results).__name__}")
-    of, kept = _known.get(results, (None, None))
-    if kept is None or of is not results.runs:  # the user has set other runs
+    runs_then, data = _analyzed.get(results, (None, None))
+    if data is None or runs_then is not results.runs:  # the user has set other runs
         runs = comparable(results.runs)
         if runs.empty:
             raise OptbenchError("no run of these results came anywhere: there is nothing to draw")
         # A copy, for a value that refers to its own key is never forgotten.
         held: Any = copy.copy(results)
         held.runs = runs
-        kept = ReportData(held)
-        _known[results] = results.runs, kept
-    return kept
+        data = ReportData(held)
+        _analyzed[results] = results.runs, data
+    return data

@@ -1,8 +1,8 @@
-"""Loss curves: how fast the best setting of each optimizer comes down, and how sure that is."""
+"""Losses of the tuned optimizers: over time, and at the end of a run against the learning rate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,18 @@ from matplotlib.axes import Axes
 
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
-from optbench.figures import panels, selection
+from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.selection import select_problem, select_styles
+from optbench.figures.style import current
 from optbench.wording import labels
 
-START = "at the start"
+START, DIVERGED = "at the start", "diverged"
+ENDS = ["median", "low", "high"]
+# Share of the height: it holds medians that diverged, which have no place on the axis
+STRIP = 0.1
+# Times the first suboptimality: what blows up must not flatten the others
+HIGHEST = 1e3
 CLOCKS = {
     "epoch": "epochs (passes over the data)",
     "samples": "samples (steps × batch size)",
@@ -57,83 +64,68 @@ def curves(
         'suboptimality (loss − minimum)'
     """
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
-    styles = selection.styles_of(data, problem, optimizers)
+    problem = select_problem(data, problem)
+    styles = select_styles(data, problem, optimizers)
     arguments.one_of("x", x, CLOCKS)
-    y = _quantity(data, problem, y)
-    rows = {row["optimizer"]: row for row in data.best_of(problem).to_dict("records")}
-    texts = {name: legend_text(data.names[name], rows[name]) for name in styles}
-    legend = [*texts.values(), START, panels.others(len(rows) - len(texts))]
-    with panels.axes(ax, panels.titled(_words(y), problem), legend) as ax:
-        first = data.start(problem) if y == "suboptimality" else None
-        _draw(ax, _bands(data, problem, x, y), styles, texts, first, "accuracy" not in y)
-        ax.set(xlabel=CLOCKS[x], ylabel=_words(y, long=True))
+    minimum = data.minimum(problem)
+    y = y or ("loss" if minimum is None else "suboptimality")
+    arguments.one_of("y", y, ["suboptimality", "loss", *data.measured(problem)])
+    if y == "suboptimality" and minimum is None:
+        raise OptbenchError(f"y: the minimum of {problem} is not known, so it has no suboptimality: take y='loss'")
+    of_training = y in ("suboptimality", "loss")
+    name = {"suboptimality": "suboptimality (loss − minimum)", "loss": "training loss"}.get(y, y.replace("_", " "))
+    rows = data.best_of(problem).set_index("optimizer")
+    texts = {
+        each: data.names[each] + (f" ({labels.failure_text(row)} failed)" if row["failures"] else "")
+        for each, row in rows.loc[list(styles)].iterrows()
+    }
+    title = panels.join_title("Loss over time" if of_training else f"{name[:1].upper()}{name[1:]} over time", problem)
+    with panels.axes(ax, title, [*texts.values(), START, panels.count_others(len(rows) - len(texts))]) as ax:
+        bands = data.bands_of("train_loss" if of_training else y)
+        bands = bands[bands["problem"] == problem]
+        if x == "seconds":
+            clock = bands["step"] * bands["optimizer"].map(data.step_seconds(problem))
+        else:
+            clock = bands["step" if x == "steps" else x]
+        bands = bands.assign(x=clock)
+        bands[ENDS] -= minimum if y == "suboptimality" else 0.0
+        _draw_curves(ax, bands, styles, texts, y == "suboptimality", "accuracy" not in y)
+        ax.set(xlabel=CLOCKS[x], ylabel=name)
     return ax
 
 
-def _quantity(data: ReportData, problem: str, y: str | None) -> str:
-    """Return what is drawn: "suboptimality", "loss" or a column of the curves."""
-    known = data.minimum(problem) is not None
-    if y is None:
-        return "suboptimality" if known else "loss"
-    arguments.one_of("y", y, ["suboptimality", "loss", *data.measured(problem)])
-    if y == "suboptimality" and not known:
-        raise OptbenchError(f"y: the minimum of {problem} is not known, so it has no suboptimality: take y='loss'")
-    return y
+def _draw_curves(
+    ax: Axes, bands: pd.DataFrame, styles: Mapping[str, dict], texts: dict, positive: bool, may_log: bool
+) -> None:
+    """Draw medians with their bands against the column x.
 
-
-def _words(y: str, long: bool = False) -> str:
-    if y in ("suboptimality", "loss"):
-        names = {"suboptimality": "suboptimality (loss − minimum)", "loss": "training loss"}
-        return names[y] if long else "Loss over time"
-    text = y.replace("_", " ")
-    return text if long else f"{text[:1].upper()}{text[1:]} over time"
-
-
-def _bands(data: ReportData, problem: str, x: str, y: str) -> pd.DataFrame:
-    """Return the rows of `curve_bands` of this problem, with the clock as ``x``."""
-    bands = data.bands_of("train_loss" if y in ("suboptimality", "loss") else y)
-    bands = bands[bands["problem"] == problem]
-    shift = data.minimum(problem) if y == "suboptimality" else 0.0
-    bands = bands.assign(**{name: bands[name] - shift for name in ("median", "low", "high")})
-    if x == "seconds":
-        return bands.assign(x=bands["step"] * bands["optimizer"].map(data.step_seconds(problem)))
-    return bands.assign(x=bands["step" if x == "steps" else x])
-
-
-def _draw(ax: Axes, bands: pd.DataFrame, styles: dict, texts: dict, first: float | None, may_log: bool) -> None:
-    """Draw the curves with their bands.
-
-    first: the first suboptimality, None for other quantities; may_log: True where the y axis may be logarithmic.
+    positive: True for suboptimalities, which have a floor; may_log: True where the y axis may be logarithmic.
     """
-    start = float(bands.loc[bands["step"] == 0, "median"].median()) if (bands["step"] == 0).any() else np.nan
-    floor = labels.floor(start) if first is not None else 0.0
+    start = bands.loc[bands["step"] == 0, "median"].median()
+    floor = labels.floor(start) if positive else 0.0
     after = bands[bands["step"] > 0]
     log_x = len(after) > 0 and after["x"].min() > 0 and after["x"].max() >= 30 * after["x"].min()
     # The axes fit what is in color.
     front = bands[bands["optimizer"].isin(list(styles)) & np.isfinite(bands["median"])]
-    medians = front["median"]
-    log_y = may_log and (first is not None or (len(medians) > 0 and medians.min() > 0))
-    top = _top(medians, start, log_y)
+    log_y = may_log and (positive or (front["median"] > 0).all() and len(front) > 0)
+    if log_y:
+        highest = HIGHEST * start if start > 0 else np.inf
+        front = front.assign(**{name: front[name].clip(max(floor, 1e-300), highest) for name in ENDS})
+    limits = panels.find_limits(front, "median", log_y)
     drawn = (after if log_x else bands).sort_values("step")
     if log_y:
-        drawn = drawn.assign(**{name: np.maximum(drawn[name], floor) for name in ("median", "low", "high")})
-    draw_bands(ax, drawn, styles, texts, top * 10 if log_y else top)
-    ax.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+        drawn = drawn.assign(**{name: np.maximum(drawn[name], floor) for name in ENDS})
+    draw_bands(ax, drawn, styles, texts, limits[1] * 10 if log_y else limits[1])
+    ax.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear", ylim=limits)
     if np.isfinite(start) and log_x:
         panels.draw_level(ax, start, START)
     if log_x:
         panels.log_ticks(ax.xaxis, after["x"].min(), after["x"].max(), plain=True)
-    if len(medians):
-        # A log axis shows all medians, and their bands as far as those do not flatten the medians.
-        lowest = max(float(medians.min()), floor)
-        bottom = max(float(front["low"].min()), floor, lowest / 100) / 2
-        ax.set_ylim(bottom=bottom if log_y else None, top=top)
     if log_y:
-        panels.log_ticks(ax.yaxis, *ax.get_ylim())
+        panels.log_ticks(ax.yaxis, *limits)
 
 
-def draw_bands(ax: Axes, table: pd.DataFrame, styles: dict, texts: dict, top: float) -> None:
+def draw_bands(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict, top: float) -> None:
     """Draw medians as lines and intervals as bands.
 
     table: optimizer, x, median, low, high, a row a point; top: the height at which bands end.
@@ -142,18 +134,104 @@ def draw_bands(ax: Axes, table: pd.DataFrame, styles: dict, texts: dict, top: fl
     panels.draw_lines(ax, table, "x", "median", styles, texts, interval="band", marks=7)
 
 
-def legend_text(name: str, row: dict) -> str:
-    """Return an optimizer's text in a legend, with its failures where there are any."""
-    return f"{name} ({labels.failure_text(row)} failed)" if row["failures"] else name
+def rates(
+    results: Tables | ReportData,
+    problem: str | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the final suboptimality of each optimizer at each rate, with the batch size and schedule best at that rate.
+
+    Points are medians over the seeds that report, bars their intervals, hollow where some runs failed; in the strip at
+    the top half of the runs or more diverged, or ended above 1000 times the first suboptimality.
+
+    Args:
+        results: those of a sweep.
+        problem: by default the only one.
+        optimizers: those in color; by default all, or the best ten of more. The others are thin gray lines.
+        ax: where to draw; by default on a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        OptbenchError: there is no such problem or optimizer.
+
+    Example:
+        >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001, 0.002], "steps": 50}
+        >>> optbench.figures.rates(sweep(small, seeds=3)).get_xlabel()
+        'learning rate'
+    """
+    data = report_data(results)
+    problem = select_problem(data, problem)
+    styles, names = select_styles(data, problem, optimizers), data.names
+    by_rate = data.by_rate[data.by_rate["problem"] == problem]
+    gray = by_rate["optimizer"].nunique() - len(styles)
+    legend = [DIVERGED, *(names[name] for name in styles), START, panels.count_others(gray)]
+    with panels.axes(ax, panels.join_title("Final loss against learning rate", problem), legend) as ax:
+        _draw_rates(ax, by_rate, data.start(problem), styles, names)
+    return ax
 
 
-def _top(medians: pd.Series, start: float, log_y: bool) -> float:
-    """Return the upper end of the axis: all medians, but one that blows up must not flatten the others."""
-    if not len(medians):
-        return 1.0
-    highest = float(medians.max())
-    if not log_y:
-        return highest + 0.05 * (highest - float(medians.min()) or 1.0)
-    if np.isfinite(start) and start > 0:
-        highest = min(highest, 1e3 * start)
-    return max(highest, 1e-300) * 2.0
+def _draw_rates(ax: Axes, by_rate: pd.DataFrame, start: float, styles: Mapping[str, dict], names: dict) -> None:
+    """Draw medians with their intervals against the rate, what diverged in a strip above them.
+
+    by_rate: the best setting of each optimizer and rate; start: the first suboptimality, NaN if it is not known.
+    """
+    known = bool(np.isfinite(start))
+    highest = HIGHEST * start if known and start > 0 else np.inf
+    table = by_rate.assign(diverged=~(np.isfinite(by_rate["median"]) & (by_rate["median"] <= highest)))
+    log = known or bool((table.loc[~table["diverged"], "median"] > 0).all())
+    if log:
+        table = table.assign(**{name: np.maximum(table[name], labels.floor(start)) for name in ENDS})
+    front = table[table["optimizer"].isin(list(styles))]
+    bottom, top = panels.find_limits(front[~front["diverged"]], "median", log)
+    upper, middle = top, top
+    if front["diverged"].any():
+        share = STRIP / (1 - STRIP)
+        upper, middle = (
+            top * (top / bottom) ** part if log else top + part * (top - bottom) for part in (share, share / 2)
+        )
+        ax.axhspan(top, upper, color="#f3dfdb", zorder=0.5, linewidth=0, label=DIVERGED)
+
+    level = without_rates(by_rate)
+    rates = np.unique(table.loc[~level, "lr"])
+    gap = float(np.log10(rates[1:] / rates[:-1]).min()) if len(rates) > 1 else 0.5
+    ends = rates[0] / 10 ** (0.6 * gap), rates[-1] * 10 ** (0.6 * gap)
+    # Each optimizer is moved a little along the axis, so that bars and markers stand side by side.
+    side = {name: gap * (place - (len(styles) - 1) / 2) / len(styles) for place, name in enumerate(styles)}
+    share = np.where(table["diverged"], 0.75, 0.35)
+    table = table.assign(
+        # An optimizer without a rate to choose stands in the middle, at the height of its line.
+        lr=table["lr"].mask(level, np.sqrt(ends[0] * ends[1])) * 10 ** (share * table["optimizer"].map(side).fillna(0)),
+        height=table["median"].mask(table["diverged"]),
+        low=table["low"].clip(bottom, top), high=table["high"].clip(bottom, top),
+    )  # fmt: skip
+    gray_level = level & ~table["optimizer"].isin(list(styles))  # in gray a line from one end of the axis to the other
+    drawn = pd.concat([table[~gray_level], *(table[gray_level].assign(lr=end) for end in ends)])
+    panels.draw_lines(ax, drawn, "lr", "height", styles, names, interval="bars")
+    size = current().lines
+    for name, style in styles.items():
+        part = table[table["optimizer"] == name]
+        dots = {"linestyle": "none", "marker": style["marker"], "markersize": 5.4 * size, "zorder": 4}
+        some = part[(part["failures"] > 0) & ~part["diverged"]]
+        ax.plot(some["lr"], some["height"], color=style["color"], markerfacecolor="white", **dots)
+        lost = part.loc[part["diverged"], "lr"]
+        ax.plot(lost, np.full(len(lost), middle), color=style["color"], markeredgecolor="white", **dots)
+        for height in part.loc[level & ~part["diverged"], "height"]:
+            line = ax.axhline(height, color=style["color"], linewidth=1.5 * size, zorder=2.5)
+            line.set_dashes(style["dashes"] or ())
+    if known and bottom < start < top:
+        panels.draw_level(ax, start, START)
+    ax.set(xscale="log", yscale="log" if log else "linear", xlim=ends, ylim=(bottom, upper), xlabel="learning rate")
+    ax.set_ylabel("suboptimality, last fifth" if known else "training loss, last fifth")
+    if log:
+        panels.log_ticks(ax.yaxis, bottom, upper)
+    panels.log_ticks(ax.xaxis, *ends, plain=True)
+
+
+def without_rates(by_rate: pd.DataFrame) -> pd.Series:
+    """Return for each row whether its optimizer was given a single rate where others were given several: a baseline."""
+    count = by_rate.groupby(["problem", "optimizer"], sort=False)["lr"].transform("nunique")
+    return (count == 1) & (count.groupby(by_rate["problem"]).transform("max") > 1)

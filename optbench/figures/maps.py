@@ -17,12 +17,13 @@ from matplotlib.ticker import MaxNLocator
 from optbench.analysis import every_setting, failed, full_batch, hyperparameter_columns
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
-from optbench.figures import highlights, panels, selection
+from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import text_width
-from optbench.figures.style import SCREEN, current
+from optbench.figures.selection import select_optimizers, select_problem, select_styles
+from optbench.figures.style import SCREEN, current, sort_by_place
 from optbench.wording import labels
-from optbench.wording.schedule_names import short_schedules
+from optbench.wording.labels import shorten_schedules
 
 DIVERGENCE_CAPTION = (
     "The share of runs of one optimizer that diverged, at each learning rate and batch size, over all other settings "
@@ -65,11 +66,11 @@ def heatmap(
         'batch size'
     """
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
+    problem = select_problem(data, problem)
     if optimizer is None:
-        optimizer = highlights.ranked(data.best_of(problem))["optimizer"].iloc[0]
-    selection.styles_of(data, problem, [optimizer])
-    cells = _cells_of(data, problem, [optimizer])
+        optimizer = sort_by_place(data.best_of(problem))["optimizer"].iloc[0]
+    select_styles(data, problem, [optimizer])
+    cells = _select_cells(data, problem, [optimizer])
     now = current()
     wide, tall = cells.inches
     left = cells.label_inches / now.scale + 0.1
@@ -81,24 +82,24 @@ def heatmap(
     return ax
 
 
-def heatmap_panels(data: ReportData, problem: str) -> Figure:
+def draw_heatmaps(data: ReportData, problem: str) -> Figure:
     """Draw batch size x schedule of all optimizers in color, a panel each, in one scale of colors."""
     now, optimizers = current(), list(data.line_styles[problem])
-    cells = _cells_of(data, problem, optimizers)
+    cells = _select_cells(data, problem, optimizers)
     size = cells.inches
     title = max(text_width(data.names[name], now.panel) for name in optimizers)
     gap = min(max(0.12, title + 0.08 - size[0]), 0.3) if len(optimizers) > 1 else 0.12
-    figure, grid = panels.panel_for_each(
-        [data.names[name] for name in optimizers], size, f"Batch size × schedule: {labels.shorten(problem, 60)}",
-        ("batch size", ""), left=cells.label_inches + 0.1, right=0.9 * now.scale, gap=(gap, 0.5), bottom=0.42,
-    )  # fmt: skip
-    last = max(range(len(grid)), key=lambda place: (grid[place].get_position().y0, grid[place].get_position().x0))
-    first = min(ax.get_position().x0 for ax in grid)
-    for place, (name, ax) in enumerate(zip(optimizers, grid, strict=True)):
-        _draw_cells(ax, cells, name, scale=place == last)
-        if ax.get_position().x0 > first + 1e-9:
+
+    def draw(ax: Axes, name: str) -> None:
+        _draw_cells(ax, cells, name, scale=name == optimizers[-1])
+        if not ax.get_subplotspec().is_first_col():
             ax.set_yticklabels([])
-    return figure
+
+    return panels.draw_panels(
+        draw, {name: data.names[name] for name in optimizers}, size,
+        panels.join_title("Batch size × schedule", problem), ("batch size", ""), left=cells.label_inches + 0.1,
+        right=0.9 * now.scale, gap=(gap, 0.5), bottom=0.42,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class _Cells:
     """The numbers of all panels of one figure, with the order of rows and columns and the range of colors."""
 
     table: pd.DataFrame
+    """The best setting of each cell, with the column `value` that its color shows."""
     sizes: dict[int, str]
     """Batch size -> its label, in order."""
     schedules: dict[str, str]
@@ -113,8 +115,9 @@ class _Cells:
     low: float
     high: float
     quantity: str
+    """The name of the values."""
     firsts: pd.DataFrame
-    """The rows of `best` in first place."""
+    """The recommended settings in first place, by optimizer."""
 
     @property
     def inches(self) -> tuple[float, float]:
@@ -128,7 +131,7 @@ class _Cells:
         return max(text_width(label, current().small) for label in self.schedules.values()) + 0.12
 
 
-def _cells_of(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
+def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
     """Return the cells of these optimizers on a problem; the range of colors is that of all of them."""
     rows = data.by_cell
     rows = rows[(rows["problem"] == problem) & rows["optimizer"].isin(optimizers)]
@@ -140,7 +143,6 @@ def _cells_of(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
     finite = value[np.isfinite(value)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
     best = data.best_of(problem)
-    firsts = best[best["place"] == 1] if len(finite) else best.iloc[:0]
     return _Cells(
         rows.assign(value=value),
         {size: labels.batch_label(size, full) for size, full in pairs.itertuples(index=False)},
@@ -148,7 +150,7 @@ def _cells_of(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
         low - 0.05,
         high + 0.05,
         ("log₁₀ " if log else "") + ("suboptimality" if known else "loss"),
-        firsts.set_index("optimizer"),
+        best[(best["place"] == 1) & bool(len(finite))].set_index("optimizer"),
     )
 
 
@@ -160,15 +162,15 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
     table.index, table.columns = list(cells.schedules.values()), list(cells.sizes.values())
     digits = 1 if cells.high - cells.low > 1 else 2
     texts = table.map(lambda value: f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−"))
-    points = current().small
-    options: dict = {"cmap": "viridis", "vmin": cells.low, "vmax": cells.high, "cbar": scale}
+    bar = None
     if scale and cells.high - cells.low > 0.1:
         wide = ax.get_position().width * ax.get_figure(root=True).get_figwidth()
-        options["cbar_ax"] = ax.inset_axes((1 + 0.14 / wide, 0, 0.11 / wide, 1))
-        options["cbar_kws"] = {"label": cells.quantity, "ticks": MaxNLocator(5)}
-    else:
-        options["cbar"] = False
-    _draw_map(ax, table, texts, points * 7 / SCREEN.small, **options)
+        bar = ax.inset_axes((1 + 0.14 / wide, 0, 0.11 / wide, 1))
+    bar_options = {"label": cells.quantity, "ticks": MaxNLocator(5)}
+    points = current().small
+    _draw_heatmap(
+        ax, table, texts, points * 7 / SCREEN.small, bar, bar_options, cmap="viridis", vmin=cells.low, vmax=cells.high
+    )
     for row, column in np.argwhere(np.isinf(table.to_numpy(dtype=float))):
         hatched = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}
         ax.add_patch(Rectangle((column, row), 1, 1, **hatched))
@@ -180,21 +182,23 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
         ax.add_patch(Rectangle(corner, 1, 1, clip_on=False, **edge))
 
 
-def _draw_map(ax: Axes, table: pd.DataFrame, texts: pd.DataFrame | bool, points: float, **options) -> None:
-    """Draw a table with seaborn's heatmap: a text in each finite cell, cells without a value gray, axis labels kept.
+def _draw_heatmap(
+    ax: Axes, table: pd.DataFrame, texts: pd.DataFrame | bool, points: float, bar: Axes | None, bar_options: dict,
+    **options,
+) -> None:  # fmt: skip
+    """Draw a table with seaborn's heatmap: a text in each finite cell, cells without a value gray.
 
-    texts: one for each cell, or False; points: their size; options: those of the heatmap, among them ``cbar``.
+    texts: one for each cell, or False; points: their size; bar: the axes of the color bar; options: of the heatmap.
     """
-    names = ax.get_xlabel(), ax.get_ylabel()
     sns.heatmap(
         table, ax=ax, mask=~np.isfinite(table.to_numpy(dtype=float)), annot=texts, fmt="", linewidths=1,
-        linecolor="white", annot_kws={"fontsize": points}, **options,
+        linecolor="white", annot_kws={"fontsize": points}, cbar=bar is not None, cbar_ax=bar, cbar_kws=bar_options,
+        **options,
     )  # fmt: skip
-    ax.set(xlabel=names[0], ylabel=names[1], facecolor="#f3f3f3")
+    ax.set_facecolor("#f3f3f3")
     ax.tick_params(length=0, rotation=0)
     ax.grid(False)
-    if options["cbar"]:
-        bar = options["cbar_ax"]
+    if bar is not None:
         bar.tick_params(labelsize=current().small, length=2)
         bar.yaxis.label.set_fontsize(current().small)
 
@@ -232,8 +236,8 @@ def divergence(
         [[0.0, 1.0]]
     """
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
-    names = selection.optimizers_of(data, optimizers)
+    problem = select_problem(data, problem)
+    names = select_optimizers(data, optimizers)
     if len(names) > 1:
         raise OptbenchError(f"optimizers: one map is of one optimizer, name it: {', '.join(names)}")
     runs = data.results.runs
@@ -241,51 +245,46 @@ def divergence(
     mine = runs[(runs["problem"] == problem) & (runs["optimizer"] == names[0])]
     if mine.empty:
         raise OptbenchError(f"{names[0]} has no runs on {problem}")
-    shares = _shares(every_setting(mine), by)
+    shares = _count_shares(every_setting(mine), by)
     title = f"Share of runs that diverged: {data.names[names[0]]} on {labels.shorten(problem, 40)}"
     left = max(text_width(value, current().tick) for value in shares.index) / current().scale + 0.5
     with panels.axes(ax, title, height=min(1.5, 0.25 + 0.12 * len(shares)), left=left, right=0.9) as ax:
-        _draw_shares(ax, shares, scale=True)
+        _draw_shares(ax, shares, ax.inset_axes((1.02, 0, 0.025, 1)))
         ax.set(xlabel="learning rate", ylabel={"batch_size": "batch size"}.get(by, by))
     return ax
 
 
-def divergence_panels(data: ReportData, problem: str) -> Figure:
+def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
     """Draw the share of runs that diverged, rate x batch size, a panel for each optimizer in color."""
     now = current()
     runs = every_setting(data.results.runs[data.results.runs["problem"] == problem])
     shares = {
-        name: _shares(runs[runs["optimizer"] == name], "batch_size")
+        name: _count_shares(runs[runs["optimizer"] == name], "batch_size")
         for name in data.line_styles[problem] if (runs["optimizer"] == name).any()
     }  # fmt: skip
     tall, wide = (max(each.shape[side] for each in shares.values()) for side in (0, 1))
     left = max(text_width(text, now.tick) for each in shares.values() for text in each.index) + 0.4 * now.scale
-    figure, grid = panels.panel_for_each(
-        [data.names[name] for name in shares], (SHARE_CELL[0] * now.scale * wide, SHARE_CELL[1] * now.scale * tall),
-        f"Share of runs that diverged, in %: {labels.shorten(problem, 60)}", ("learning rate", "batch size"), left,
+    return panels.draw_panels(
+        lambda ax, name: _draw_shares(ax, shares[name]), {name: data.names[name] for name in shares},
+        (SHARE_CELL[0] * now.scale * wide, SHARE_CELL[1] * now.scale * tall),
+        panels.join_title("Share of runs that diverged, in %", problem), ("learning rate", "batch size"), left,
         most=4, gap=(None, 0.62),
     )  # fmt: skip
-    for share, ax in zip(shares.values(), grid, strict=True):
-        _draw_shares(ax, share, scale=False)
-        ax.tick_params(labelsize=now.small)
-    return figure
 
 
-def _shares(runs: pd.DataFrame, by: str) -> pd.DataFrame:
+def _count_shares(runs: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return the share of runs that failed, a row for each value of `by` and a column for each rate."""
-    rows, values = _sides(runs, by)
-    columns, rates = _sides(runs, "lr")
-    table = pd.DataFrame({"row": rows, "column": columns, "failed": np.asarray(failed(runs), dtype=float)})
-    table = table.pivot_table(index="row", columns="column", values="failed", aggfunc="mean")
+    (row, values), (column, rates) = _group_values(runs, by), _group_values(runs, "lr")
+    table = pd.crosstab(row, column, np.asarray(failed(runs), dtype=float), aggfunc="mean")
     return table.reindex(range(len(values)), columns=range(len(rates))).set_axis(values).set_axis(rates, axis=1)
 
 
-def _sides(runs: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
-    """Return the place of each run along one side, and the texts there."""
+def _group_values(runs: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
+    """Return the place of each run among the values of a column, or among groups of many values, and their texts."""
     column = runs[name]
     if name == "schedule":
         code, texts = pd.factorize(column)
-        short = short_schedules(texts)
+        short = shorten_schedules(texts)
         return code, [short[text] for text in texts]
     if name == "batch_size":
         full = dict(zip(column, full_batch(runs), strict=True))
@@ -308,8 +307,11 @@ def _sides(runs: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
     ]
 
 
-def _draw_shares(ax: Axes, shares: pd.DataFrame, scale: bool) -> None:
-    """Draw cells of shares, the first row at the bottom, each with its percentage where there is room."""
+def _draw_shares(ax: Axes, shares: pd.DataFrame, bar: Axes | None = None) -> None:
+    """Draw cells of shares, the first row at the bottom, each with its percentage if there is room.
+
+    bar: the axes of the color bar.
+    """
     now, figure = current(), ax.get_figure(root=True)
     wide, tall = ax.bbox.width / figure.dpi / shares.shape[1], ax.bbox.height / figure.dpi / shares.shape[0]
     texts: pd.DataFrame | bool = False
@@ -317,11 +319,9 @@ def _draw_shares(ax: Axes, shares: pd.DataFrame, scale: bool) -> None:
         texts = shares.map(lambda share: f"{100 * share if share in (0, 1) else np.clip(100 * share, 1, 99):.0f}")
     # Every so many have a text, as far as texts have room side by side.
     every = math.ceil((max(text_width(text, now.tick) for text in shares.columns) + 0.06) / wide)
-    options: dict = {"cmap": "Reds", "vmin": 0, "vmax": 1, "cbar": scale, "xticklabels": every, "yticklabels": 1}
-    if scale:
-        options["cbar_ax"] = ax.inset_axes((1.02, 0, 0.025, 1))
-        options["cbar_kws"] = {"ticks": [0, 0.5, 1], "format": lambda share, _: f"{100 * share:.0f}%"}
-    _draw_map(ax, shares, texts, now.small, **options)
+    bar_options = {"ticks": [0, 0.5, 1], "format": lambda share, _: f"{100 * share:.0f}%"}
+    options = {"cmap": "Reds", "vmin": 0, "vmax": 1, "xticklabels": every, "yticklabels": 1}
+    _draw_heatmap(ax, shares, texts, now.small, bar, bar_options, **options)
     ax.collections[0].set_gid("shares")
     ax.invert_yaxis()
     ax.patch.set(hatch="////", edgecolor="#d4d4d4", linewidth=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from optbench.contract.errors import OptbenchError
-from optbench.figures.fonts import families, fitting, text_width
-from optbench.figures.style import FOOT_INCHES, GRAY, LEGEND_SIZE, PALE, current, figure_of, for_axes, for_figure
+from optbench.figures.fonts import cut_to_width, families, text_width
+from optbench.figures.style import FOOT_INCHES, GRAY, LEGEND_SIZE, PALE, axes_style, current, figure_style, open_figure
 from optbench.wording import labels
 
 # Letters: dashes and a marker of a legend can be distinguished
@@ -50,22 +50,20 @@ def axes(
     if ax is not None:
         if not isinstance(ax, Axes):
             raise OptbenchError(f"ax must be an Axes of matplotlib, not {type(ax).__name__}")
-        with for_axes() as now:
+        with axes_style() as now:
             yield ax
-            handles, texts = ax.get_legend_handles_labels()
-            if handles:
+            if ax.get_legend_handles_labels()[0]:
                 box: dict = {"frameon": True, "framealpha": 0.8, "edgecolor": "none", "labelspacing": 0.3}
-                ax.legend(handles, texts, fontsize=now.legend, handlelength=2.6, loc="best", **box)
+                ax.legend(fontsize=now.legend, handlelength=2.6, loc="best", **box)
         return
-    with for_figure() as now:
+    with figure_style() as now:
         texts, below = tuple(filter(None, legend)), now.width < 5  # a column has no room beside the panel
         left, right, bottom = left * now.scale, right * now.scale, 0.5 * now.scale
         if texts and below:
-            bottom += legend_height(texts, now.width)
+            bottom += -(-len(texts) // _legend_columns(texts, now.width)) * 1.35 * now.legend / 72 + 0.1
         elif texts:
             right = legend_width(texts)
-        if width is None:  # a long legend does not squeeze the panel
-            width = max(now.width, left + right + 0.4 * now.width)
+        width = width or max(now.width, left + right + 0.4 * now.width)  # a long legend does not squeeze the panel
         figure, grid = new_figure(
             (width - left - right, height * now.height), left=left, right=right, title=title, detached=False,
             top=(0.38 if now.titled else 0.1) * now.scale, bottom=bottom,
@@ -75,7 +73,7 @@ def axes(
             set_legend(figure, grid[0, 0], below=below)
 
 
-def titled(words: str, problem: str) -> str:
+def join_title(words: str, problem: str) -> str:
     """Return the title of a figure of one problem."""
     return f"{words}: {labels.shorten(problem, 60)}"
 
@@ -97,7 +95,7 @@ def new_figure(
         width = max(width, text_width(title, now.title) + 0.2, _LEAST_WIDTH)
         bottom += FOOT_INCHES
     height = bottom + tall + top
-    figure = Figure(figsize=(width, height)) if detached else figure_of(width, height)
+    figure = Figure(figsize=(width, height)) if detached else open_figure(width, height)
     place = {"left": left / width, "right": (left + wide) / width, "bottom": bottom / height, "top": 1 - top / height}
     place |= {"wspace": gap[0] / panel[0], "hspace": gap[1] / panel[1]}
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw=place, **share)
@@ -109,14 +107,16 @@ def new_figure(
     return figure, grid
 
 
-def panel_for_each(
-    names: Sequence[str], panel: tuple[float, float], title: str, axis: tuple[str, str], left: float, most: int = 5,
-    right: float = 0.2, gap: tuple[float | None, float] = (None, 0.5), bottom: float = 0.45, **share: Any,
-) -> tuple[Figure, list[Axes]]:  # fmt: skip
-    """Return a figure with a panel for each name, which is its title, at most `most` in a row, and the panels.
+def draw_panels(
+    draw: Callable[[Axes, str], None], names: Mapping[str, str], panel: tuple[float, float], title: str,
+    captions: tuple[str, str], left: float, most: int = 5, right: float = 0.2,
+    gap: tuple[float | None, float] = (None, 0.5), bottom: float = 0.45, **share: Any,
+) -> Figure:  # fmt: skip
+    """Draw a panel for each name, at most `most` in a row, and return their figure.
 
-    axis: labels of x, at the lowest panel of each column, and of y, at the first of each row; gap: inches between
-    panels, None: as wide as `left`, where every panel has labels of its own; the rest is as of `new_figure`.
+    draw: called with the axes and the name of each panel; names: the title of each panel; captions: of x, at the lowest
+    panel of each column, and of y, at the first of each row; gap: inches between panels, None: as wide as `left`, where
+    every panel has labels of its own; the rest is as of `new_figure`.
     """
     now = current()
     between = left if gap[0] is None else gap[0]
@@ -129,28 +129,26 @@ def panel_for_each(
     )  # fmt: skip
     for ax in grid.flat[len(names) :]:
         ax.set_visible(False)
-    panels = list(grid.flat[: len(names)])
-    for place, (name, ax) in enumerate(zip(names, panels, strict=True)):
-        panel_title(ax, name, panel[0] + between - 0.06 if columns > 1 else np.inf)
-        ax.tick_params(labelsize=now.small, labelbottom=not share or place + columns >= len(names))
-        if place + columns >= len(names):
-            ax.set_xlabel(axis[0], fontsize=now.panel)
-        if place % columns == 0:
-            ax.set_ylabel(axis[1], fontsize=now.panel)
-    return figure, panels
+    for place, (name, text) in enumerate(names.items()):
+        ax = grid.flat[place]
+        draw(ax, name)
+        panel_title(ax, text, panel[0] + between - 0.06 if columns > 1 else np.inf)
+        lowest = place + columns >= len(names)
+        ax.tick_params(labelsize=now.small, labelbottom=not share or lowest)
+        ax.set_xlabel(captions[0] if lowest else "", fontsize=now.panel)
+        ax.set_ylabel(captions[1] if place % columns == 0 else "", fontsize=now.panel)
+    return figure
 
 
 def panel_title(ax: Axes, text: str, room: float) -> None:
     """Set the title of a panel that has `room` inches for it: smaller where it must be, then cut."""
     usual = current().panel
-    points, least = min(usual, usual * room / text_width(text, usual)), _SMALLEST_TITLE * usual
-    if points < least:
-        points, text = least, fitting(text, least, room)
-    ax.set_title(text, fontsize=points, pad=4)
+    points = max(min(usual, usual * room / text_width(text, usual)), _SMALLEST_TITLE * usual)
+    ax.set_title(cut_to_width(text, points, room * 1.001), fontsize=points, pad=4)
 
 
 def draw_lines(
-    ax: Axes, table: pd.DataFrame, x: str, y: str, styles: Mapping[str, dict], texts: dict[str, str],
+    ax: Axes, table: pd.DataFrame, x: str, y: str, styles: Mapping[str, dict], texts: Mapping[str, str],
     interval: str = "", marks: int = 0, **keywords: Any,
 ) -> None:  # fmt: skip
     """Draw a line for each optimizer in `styles`, and the others of the table thin and gray under one label.
@@ -160,20 +158,22 @@ def draw_lines(
     the other lines; 0: one at each point. keywords: those of `Axes.plot`.
     """
     lines = current().lines
-    table = table[np.isfinite(table[y].to_numpy(dtype=np.float64))]
+    table = table[np.isfinite(table[y].to_numpy(dtype=np.float64))].sort_values(x, kind="stable")
     parts = {name: part for name, part in table.groupby("optimizer", sort=False) if name in styles}
     names, first = [name for name in styles if name in parts], len(ax.lines)
     form: dict = {"linewidth": 1.5 * lines, "markersize": 5.4 * lines, "zorder": 3}
     form |= {"markeredgewidth": 0.6 * lines, "markeredgecolor": "white"}
+    unaggregated: dict = {"x": x, "y": y, "estimator": None, "errorbar": None, "legend": False, "ax": ax}
     if names:
-        mine = {what: {name: styles[name][what] for name in names} for what in ("color", "marker", "dashes")}
+        palette, markers, dashes = (
+            {name: styles[name][key] for name in names} for key in ("color", "marker", "dashes")
+        )
         sns.lineplot(
-            pd.concat([parts[name] for name in names]), x=x, y=y, hue="optimizer", style="optimizer", hue_order=names,
-            style_order=names, palette=mine["color"], markers=mine["marker"], dashes=mine["dashes"], estimator=None,
-            errorbar=None, legend=False, ax=ax, **form | keywords,
+            table[table["optimizer"].isin(names)], hue="optimizer", style="optimizer", hue_order=names,
+            style_order=names, palette=palette, markers=markers, dashes=dashes, **unaggregated, **form | keywords,
         )  # fmt: skip
     for place, (name, line) in enumerate(zip(names, list(ax.lines)[first:], strict=True)):
-        part, color = parts[name].sort_values(x, kind="stable"), styles[name]["color"]
+        part, color = parts[name], styles[name]["color"]
         line.set_label(texts[name])
         if marks:
             every = max(1, len(part) // marks)
@@ -188,22 +188,21 @@ def draw_lines(
             ax.vlines(part[x], low, high, color=color, linewidth=lines, alpha=0.5, zorder=2)
     for name in [name for name in styles if name not in parts]:  # for the legend
         color, marker = styles[name]["color"], styles[name]["marker"]
-        line = ax.plot([], [], color=color, marker=marker, label=texts[name], **form)[0]
+        (line,) = ax.plot([], [], color=color, marker=marker, label=texts[name], **form)
         line.set_dashes(styles[name]["dashes"] or ())
     gray = table[~table["optimizer"].isin(list(styles))]
     if len(gray):
         thin = {"color": PALE, "linewidth": 0.7 * lines, "zorder": 1.5, "drawstyle": keywords.get("drawstyle")}
-        sns.lineplot(gray, x=x, y=y, units="optimizer", estimator=None, errorbar=None, legend=False, ax=ax, **thin)
-        ax.lines[-1].set_label(others(gray["optimizer"].nunique()))
+        sns.lineplot(gray, units="optimizer", **unaggregated, **thin)
+        ax.lines[-1].set_label(count_others(gray["optimizer"].nunique()))
 
 
 def draw_line(ax: Axes, x: Any, y: Any, style: dict, label: str, **keywords: Any) -> Line2D:
     """Draw one line in a line style, as `draw_lines` does."""
     table = pd.DataFrame({"x": np.asarray(x), "y": np.asarray(y), "optimizer": label})
     draw_lines(ax, table, "x", "y", {label: style}, {label: label})
-    line = ax.lines[-1]
-    line.set(**keywords)
-    return line
+    ax.lines[-1].set(**keywords)
+    return ax.lines[-1]
 
 
 def draw_level(ax: Axes, height: float, label: str) -> None:
@@ -221,28 +220,45 @@ def draw_note(ax: Axes, text: str) -> None:
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=GRAY)
 
 
-def others(count: int) -> str:
+def count_others(count: int) -> str:
     """Return the legend's text for optimizers in gray; empty for none."""
     return f"{count} other{'' if count == 1 else 's'}" if count else ""
 
 
-def fitting_label(ax: Axes, text: str) -> str:
-    """Return the label of the y axis, cut where the axes are not as tall."""
-    return fitting(text, current().label, ax.bbox.height / ax.get_figure(root=True).dpi + 0.3)
+def set_ylabel(ax: Axes, text: str) -> None:
+    """Set the label of the y axis, cut to the height of the axes."""
+    ax.set_ylabel(cut_to_width(text, current().label, ax.bbox.height / ax.get_figure(root=True).dpi + 0.3))
+
+
+def find_limits(table: pd.DataFrame, y: str, log: bool, reach: float = 100.0) -> tuple[float, float]:
+    """Return limits of an axis that shows all finite values, and their intervals unless those flatten the values.
+
+    table: the columns y, low and high. On a logarithmic axis intervals are cut at `reach` times the values' own ends,
+    on a linear one at twice their span beyond these; (0.1, 10) if there is no value.
+    """
+    values, low, high = (table[name][np.isfinite(table[name])] for name in (y, "low", "high"))
+    if values.empty:
+        return 0.1, 10.0
+    least, most = float(values.min()), float(values.max())
+    bottom, top = min(least, low.min()), max(most, high.max())
+    if log:
+        return max(bottom, least / reach) / 2, min(top, most * reach) * 2
+    span = 2 * (most - least)
+    bottom, top = max(bottom, least - span), min(top, most + span)
+    margin = 0.05 * ((top - bottom) or 1.0)
+    return bottom - margin, top + margin
 
 
 def set_legend(figure: Figure, ax: Axes, title: str | None = None, below: bool = False) -> None:
     """Set the legend of `ax` in the margin at its right, top aligned; or below it, in columns."""
     box, points = ax.get_position(), current().legend
     handles, texts = ax.get_legend_handles_labels()
-    columns = _legend_columns(texts, figure.get_figwidth()) if below else 1
     place = (box.x1 + 0.1 / figure.get_figwidth(), box.y1 + 0.06 / figure.get_figheight())
-    if below:
-        place = (0.5, 0.03 / figure.get_figheight())
     figure.legend(
-        handles, texts, loc="lower center" if below else "upper left", bbox_to_anchor=place, fontsize=points,
-        handlelength=_HANDLE, borderpad=0, borderaxespad=0, title=title, alignment="left", title_fontsize=points,
-        ncols=columns, columnspacing=1.0, labelspacing=0.3 if below else 0.5,
+        handles, texts, loc="lower center" if below else "upper left", fontsize=points, title_fontsize=points,
+        bbox_to_anchor=(0.5, 0.03 / figure.get_figheight()) if below else place, handlelength=_HANDLE, borderpad=0,
+        borderaxespad=0, title=title, alignment="left", columnspacing=1.0, labelspacing=0.3 if below else 0.5,
+        ncols=_legend_columns(texts, figure.get_figwidth()) if below else 1,
     )  # fmt: skip
 
 
@@ -252,12 +268,8 @@ def legend_width(texts: Iterable[str]) -> float:
     return max(text_width(text, points) for text in texts) + 0.47 * points / LEGEND_SIZE + 0.25
 
 
-def legend_height(texts: Sequence[str], room: float) -> float:
-    """Return the inches that such a legend takes below a panel, its distance from the panel included."""
-    return -(-len(texts) // _legend_columns(texts, room)) * 1.35 * current().legend / 72 + 0.1
-
-
 def _legend_columns(texts: Sequence[str], room: float) -> int:
+    """Return how many columns of a legend with these texts fit into a width of `room` inches."""
     points = current().legend
     each = max(text_width(text, points) for text in texts) + (_HANDLE + 1.8) * points / 72
     return max(1, min(len(texts), int(room / each)))
@@ -267,16 +279,14 @@ def size_ticks(ax: Axes, sizes: Iterable[int]) -> None:
     """Set ticks of a logarithmic axis at these batch sizes alone, as far as their texts have room side by side."""
     sizes = sorted(sizes)
     ends = (sizes[0] / 1.3, sizes[-1] * 1.3)
-    inch = ax.bbox.width / ax.get_figure(root=True).dpi / np.log(ends[1] / ends[0])
-    kept, free = [], -np.inf
-    for each in sizes:
-        middle, half = inch * np.log(each / ends[0]), text_width(f"{each:,.0f}", current().tick) / 2
-        if middle - half >= free:
-            kept.append(each)
-            free = middle + half + 0.05
-    ax.set_xscale("log")
-    ax.set_xlim(ends)
-    ax.set_xticks(kept, [f"{each:,.0f}" for each in kept])
+    widest = max(text_width(f"{size:,.0f}", current().tick) for size in sizes) + 0.05
+    apart = widest * np.log(ends[1] / ends[0]) / (ax.bbox.width / ax.get_figure(root=True).dpi)
+    shown = sizes[:1]
+    for size in sizes[1:]:
+        if np.log(size / shown[-1]) >= apart:
+            shown.append(size)
+    ax.set(xscale="log", xlim=ends)
+    ax.set_xticks(shown, [f"{size:,.0f}" for size in shown])
     ax.xaxis.set_minor_locator(NullLocator())
 
 
@@ -287,7 +297,7 @@ def log_ticks(axis: Any, low: float, high: float, plain: bool = False) -> None:
     """
     if not 0 < low <= high < np.inf:
         return
-    write = _plain if plain and 1e-5 <= low and high <= 1e5 else _power
+    write = _plain_text if plain and 1e-5 <= low and high <= 1e5 else _power_text
     axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     if high / low >= 30:
         axis.set_minor_locator(NullLocator())
@@ -296,11 +306,13 @@ def log_ticks(axis: Any, low: float, high: float, plain: bool = False) -> None:
         axis.set_minor_formatter(FuncFormatter(lambda value, _: write(value) if f"{value:e}"[0] in wanted else ""))
 
 
-def _plain(value: float) -> str:
-    return f"{float(f'{value:.3g}'):g}" if value >= 1e-4 else _power(value)  # 1000, not 1e+03
+def _plain_text(value: float) -> str:
+    """Return the text of a tick: 1000, 0.001, and 10⁻⁵ for what is smaller than 0.0001."""
+    return f"{float(f'{value:.3g}'):g}" if value >= 1e-4 else _power_text(value)
 
 
-def _power(value: float) -> str:
+def _power_text(value: float) -> str:
+    """Return the text of a tick as a power: 10⁻³, 2×10⁻³."""
     mantissa, exponent = f"{value:.2e}".split("e")
     factor = "" if float(mantissa) == 1 else f"{float(mantissa):g}×"
     return f"{factor}10{str(int(exponent)).translate(_SUPERSCRIPT)}"

@@ -13,21 +13,18 @@ from matplotlib.axes import Axes
 from optbench.analysis import ranking, verdicts
 from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError
-from optbench.figures import panels, selection
+from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
-from optbench.figures.fonts import fitting, text_width
-from optbench.figures.style import BLACK, FOOT_INCHES, GRAY, current, figure_of, for_figure
+from optbench.figures.fonts import cut_to_width, text_width
+from optbench.figures.selection import select_optimizers, select_problems, select_styles
+from optbench.figures.style import BLACK, GRAY, current, figure_style
 
 CAPTION = (
     "Mean ranks, the best at the left. A bar joins optimizers of which no verdict says that one is better than the "
     "other; its dots are those that it joins. Two that share no bar are distinguished."
 )
-# RULER, Inches at text of 8.5 points: by eye: Nemenyi's ruler and its text
-# NUMBERS, Inches at text of 8.5 points: by eye: the scale's numbers and its name
-# BELOW, Inches at text of 8.5 points: by eye: from the scale to the first bar, and from the last to the names
-# BAR, Inches at text of 8.5 points: by eye: a bar
-# ROW, Inches at text of 8.5 points: by eye: a name
-# NOTE, Inches at text of 8.5 points: by eye: the line at the foot
+# Inches at text of _POINTS points, by eye: Nemenyi's ruler and its text; the scale's numbers and its name; from the
+# scale to the first bar, and from the last to the names; a bar; a name; the line at the foot
 RULER, NUMBERS, BELOW, BAR, ROW, NOTE = 0.32, 0.42, 0.24, 0.1, 0.2, 0.2
 # _POINTS, Points: text that its inches are for
 # _LEAST, Points: smaller text is none
@@ -81,8 +78,13 @@ def critical_difference(
         et al. 2016, JMLR 17.
     """
     data = report_data(results)
-    names, problems = selection.optimizers_of(data, optimizers), selection.problems_of(data, problem)
-    places, pairs = _compared(data, names, choose_by, confidence)
+    names, problems = select_optimizers(data, optimizers), select_problems(data, problem)
+    of, choose_by = data.results, choose_by or data.results.choose_by
+    if choose_by == of.choose_by and confidence == 0.95 and len(names) == of.runs["optimizer"].nunique():
+        places, pairs = data.answer.ranking, data.answer.verdicts
+    else:
+        runs = of.runs[of.runs["optimizer"].isin(names)]
+        places, pairs = (analyze(runs, choose_by, confidence=confidence) for analyze in (ranking, verdicts))
     subject = problems[0] if len(problems) == 1 or ALL not in set(places["problem"]) else ALL
     rows = places[places["problem"] == subject].sort_values("mean_rank", kind="stable")
     if len(rows) == 1:
@@ -92,50 +94,38 @@ def critical_difference(
     rows = rows[rows["mean_rank"].notna()]
     if not ruler:
         rows = rows.assign(critical_difference=math.nan)
-    colors = {name: each["color"] for name, each in selection.styles_over(data, subject, optimizers).items()}
-    rows = rows.assign(
-        text=rows["optimizer"].map(data.names), color=[colors.get(name, GRAY) for name in rows["optimizer"]]
-    )
+    styles = select_styles(data, subject, optimizers)
+    colors = [styles[name]["color"] if name in styles else GRAY for name in rows["optimizer"]]
+    rows = rows.assign(text=rows["optimizer"].map(data.names), color=colors)
     pairs = pairs[pairs["problem"] == subject]
     count = len(problems) if len(rows) == 1 else int(rows["blocks"].max())
-    about = f"{count} problems" if len(problems) > 1 else f"the seeds of {fitting(problems[0], 8.5, 2.5)}"
-    reason = next(filter(None, pairs["reason"]), "")
-    if reason.endswith("problems are needed"):
-        reason += f" to tell two of {len(rows)} apart, and there are {count}"
+    about = f"{count} problems" if len(problems) > 1 else f"the seeds of {cut_to_width(problems[0], 8.5, 2.5)}"
+    note = next(filter(None, pairs["reason"]), "")
+    if note.endswith("problems are needed"):
+        note += f" to tell two of {len(rows)} apart, and there are {count}"
     if len(rows) == 1:
-        reason = "one optimizer alone: there is none to compare it with"
-    return _draw_ranks(ax, rows, pairs, f"mean rank over {about}", reason)
+        note = "one optimizer alone: there is none to compare it with"
+    return _draw_ranks(ax, rows, pairs, f"mean rank over {about}", note)
 
 
-def _compared(data: ReportData, names: list[str], choose_by: str | None, confidence: float) -> tuple:
-    """Return `ranking` and `verdicts` of these optimizers."""
-    of = data.results
-    by, whole = choose_by or of.choose_by, len(names) == of.runs["optimizer"].nunique()
-    if by == of.choose_by and whole and confidence == 0.95:
-        return data.answer.ranking, data.answer.verdicts
-    runs = of.runs[of.runs["optimizer"].isin(names)]
-    return ranking(runs, by, confidence=confidence), verdicts(runs, by, confidence=confidence)
-
-
-def _draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: str, note: str = "") -> Axes:
+def _draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: str, note: str) -> Axes:
     """Draw the optimizers on a line by mean rank, and bars that join those without a verdict between them.
 
     rows: of `ranking`, the best first, with `text` and `color`; pairs: of `verdicts`; about: the label of the ranks.
     """
-    bars = bars_of(distinguished(pairs, rows["optimizer"].tolist()))
-    gap = float(rows["critical_difference"].iloc[0])
+    bars = group_undistinguished(find_distinguished(pairs, rows["optimizer"].tolist()))
+    gap, half = float(rows["critical_difference"].iloc[0]), math.ceil(len(rows) / 2)
     line = NUMBERS + (RULER if gap == gap else 0.0)
     first = line + BELOW + BAR * len(bars)
-    total = first + ROW * math.ceil(len(rows) / 2) + (NOTE if note else 0.0)
-    with _axes(ax, total) as ax:
+    total = first + ROW * half + (NOTE if note else 0.0)
+    with _open_axes(ax, total) as ax:
         dpi, now = ax.get_figure(root=True).dpi, current()
         wide, tall = ax.bbox.width / dpi, ax.bbox.height / dpi
         # All heights are those of text of `_POINTS`; y is the distance from the upper end in their inches.
         points = max(min(now.tick, _POINTS * tall / total, _POINTS * wide / _WIDE), _LEAST)
         unit = points / _POINTS
-        texts = [fitting(text, points, _NAMES * wide - 0.6 * unit) for text in rows["text"]]
-        half = math.ceil(len(rows) / 2)
-        rooms = [max([text_width(text, points) for text in part] or [0.0]) + 0.6 * unit
+        texts = [cut_to_width(text, points, _NAMES * wide - 0.6 * unit) for text in rows["text"]]
+        rooms = [max([text_width(text, points) for text in part], default=0.0) + 0.6 * unit
                  for part in (texts[:half], texts[half:])]  # fmt: skip
         ranks = rows["mean_rank"].to_numpy()
         low, high = math.floor(ranks.min()), max(math.ceil(ranks.max()), math.floor(ranks.min()) + 1)
@@ -146,120 +136,87 @@ def _draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about:
             right = low + gap + 0.1 * inch
         ax.set(xlim=(low - rooms[0] * inch, right), ylim=(max(total, tall / unit), 0))
         ax.axis("off")
-        _scale(ax, low, high, line, points, about)
-        if gap == gap:
-            _ruler(ax, low, gap, line - NUMBERS, points)
+
+        # The line of ranks, its numbers above it
+        ax.plot([low, high], [line, line], color=BLACK, linewidth=unit)
+        step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (high - low) / step <= 12)
+        for rank in range(low, high + 1):
+            major = (rank - low) % step == 0
+            ax.plot([rank, rank], [line - (0.06 if major else 0.035), line], color=BLACK, linewidth=0.8 * unit)
+            if major:
+                ax.text(rank, line - 0.08, str(rank), ha="center", va="bottom", fontsize=points)
+        small = {"color": GRAY, "va": "bottom"}
+        ax.text((low + high) / 2, line - 0.24, about, ha="center", fontsize=0.9 * points, **small)
+        if gap == gap:  # Nemenyi's critical difference, as long as it is on the scale, and its name above it
+            ax.plot([low, low + gap], [line - NUMBERS - 0.06] * 2, color=GRAY, linewidth=1.2 * unit, marker="|",
+                    markersize=6 * unit, gid="ruler")  # fmt: skip
+            text = f"critical difference {gap:.2f} (Nemenyi)"
+            ax.text(low, line - NUMBERS - 0.12, text, fontsize=0.85 * points, **small)
         for place, members in enumerate(bars):
-            y = line + 0.16 + BAR * place
-            ax.plot(ranks[members], [y] * len(members), color=BLACK, linewidth=3.2 * unit, marker="o",
-                    markersize=5 * unit, solid_capstyle="round", gid="bar", zorder=4)  # fmt: skip
-        ends = (low - 0.12 * inch * unit, high + 0.12 * inch * unit)
-        _elbows(ax, rows, texts, ends, (line, first), inch * unit, points)
+            ax.plot(ranks[members], [line + 0.16 + BAR * place] * len(members), color=BLACK, linewidth=3.2 * unit,
+                    marker="o", markersize=5 * unit, solid_capstyle="round", gid="bar", zorder=4)  # fmt: skip
+        # From each rank a line down to its name: the better half at the left, the others at the right
+        for place, (rank, color, text) in enumerate(zip(ranks, rows["color"], texts, strict=True)):
+            left = place < half
+            y = first + ROW * ((place if left else len(rows) - 1 - place) + 0.5)
+            side = (-inch if left else inch) * unit
+            end = (low if left else high) + 0.12 * side
+            ax.plot([rank, rank, end], [line, y, y], color=color, linewidth=unit, zorder=3)
+            ax.plot([rank], [line], marker="o", markersize=4 * unit, color=color, zorder=5)
+            where = {"y": y, "ha": "right" if left else "left", "va": "center"}
+            ax.text(end + 0.04 * side, s=f"{rank:.2f}", fontsize=0.8 * points, color=GRAY, **where)
+            ax.text(end + 0.4 * side, s=text, fontsize=points, gid="name", **where)
         if note:
-            note = fitting(note, 0.85 * points, wide - 0.1)
-            ax.text(ax.get_xlim()[0], total, note, fontsize=0.85 * points, color=GRAY, va="bottom")
+            note = cut_to_width(note, 0.85 * points, wide - 0.1)
+            ax.text(ax.get_xlim()[0], total, note, fontsize=0.85 * points, **small)
     return ax
 
 
 @contextmanager
-def _axes(ax: Axes | None, total: float) -> Iterator[Axes]:
+def _open_axes(ax: Axes | None, total: float) -> Iterator[Axes]:
     """Yield the axes that are given, or those that fill a new figure, in which text has its usual size."""
     if ax is not None:
         with panels.axes(ax) as given:
             yield given
         return
-    with for_figure() as now:
-        unit = now.tick / _POINTS
-        foot, head = (FOOT_INCHES, 0.38 * now.scale) if now.titled else (0.0, 0.0)
-        tall = total * unit + foot + head + 0.05
-        figure = figure_of(now.width, tall)
-        if now.titled:
-            figure.text(0.1 / now.width, 1 - 0.08 * now.scale / tall, "Mean ranks", fontsize=now.title, va="top")
-        yield figure.add_axes((0.01, foot / tall, 0.98, total * unit / tall))
+    with figure_style() as now:
+        size, top = (now.width - 0.1, total * now.tick / _POINTS), 0.38 * now.scale if now.titled else 0.0
+        _, grid = panels.new_figure(
+            size, left=0.05, right=0.05, top=top, bottom=0.03, title="Mean ranks", detached=False
+        )
+        yield grid[0, 0]
 
 
-def _scale(ax: Axes, low: int, high: int, y: float, points: float, text: str) -> None:
-    """Draw the line of ranks, its numbers above it."""
-    ax.plot([low, high], [y, y], color=BLACK, linewidth=points / _POINTS)
-    step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (high - low) / step <= 12)
-    for rank in range(low, high + 1):
-        major = (rank - low) % step == 0
-        ax.plot([rank, rank], [y - (0.06 if major else 0.035), y], color=BLACK, linewidth=0.8 * points / _POINTS)
-        if major:
-            ax.text(rank, y - 0.08, str(rank), ha="center", va="bottom", fontsize=points)
-    ax.text((low + high) / 2, y - 0.24, text, ha="center", va="bottom", fontsize=0.9 * points, color=GRAY)
-
-
-def _ruler(ax: Axes, low: float, gap: float, y: float, points: float) -> None:
-    """Draw Nemenyi's critical difference, as long as it is on the scale, and its name above it."""
-    unit = points / _POINTS
-    ax.plot([low, low + gap], [y - 0.06, y - 0.06], color=GRAY, linewidth=1.2 * unit, marker="|",
-            markersize=6 * unit, gid="ruler")  # fmt: skip
-    text = f"critical difference {gap:.2f} (Nemenyi)"
-    ax.text(low, y - 0.12, text, va="bottom", fontsize=0.85 * points, color=GRAY)
-
-
-def _elbows(ax: Axes, rows: pd.DataFrame, texts: list, ends: tuple, heights: tuple, inch: float, points: float) -> None:
-    """Draw from each rank a line down to its name: the better half at the left, the others at the right.
-
-    heights: of the scale, and of the first row of names.
-    """
-    half, unit = math.ceil(len(rows) / 2), points / _POINTS
-    for place, (rank, color, text) in enumerate(zip(rows["mean_rank"], rows["color"], texts, strict=True)):
-        left = place < half
-        y = heights[1] + ROW * ((place if left else len(rows) - 1 - place) + 0.5)
-        end, side = (ends[0], -1) if left else (ends[1], 1)
-        ax.plot([rank, rank, end], [heights[0], y, y], color=color, linewidth=unit, zorder=3)
-        ax.plot([rank], [heights[0]], marker="o", markersize=4 * unit, color=color, zorder=5)
-        where = {"y": y, "ha": "right" if left else "left", "va": "center"}
-        ax.text(end + side * 0.04 * inch, s=f"{rank:.2f}", fontsize=0.8 * points, color=GRAY, **where)
-        ax.text(end + side * 0.4 * inch, s=text, fontsize=points, gid="name", **where)
-
-
-def distinguished(verdicts: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """Return (n, n) bool: a verdict of the pair says better or worse.
+def find_distinguished(verdicts: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Return (n, n) bool: True if a verdict of the pair says better or worse.
 
     verdicts: the rows of one problem, or of "all". A pair without a row was never compared, so it is not distinguished.
     """
-    place = {name: number for number, name in enumerate(names)}
+    clear = verdicts[verdicts["verdict"].isin(["better", "worse"]) & verdicts[["a", "b"]].isin(names).all(axis=1)]
+    a, b = (pd.Index(names).get_indexer(clear[side]) for side in ("a", "b"))
     different = np.zeros((len(names), len(names)), dtype=bool)
-    for row in verdicts[verdicts["verdict"].isin(["better", "worse"])].itertuples():
-        if row.a in place and row.b in place:
-            a, b = place[row.a], place[row.b]
-            different[a, b] = different[b, a] = True
+    different[a, b] = different[b, a] = True
     return different
 
 
-def bars_of(different: np.ndarray) -> list[list[int]]:
+def group_undistinguished(different: np.ndarray) -> list[list[int]]:
     """Return groups of two and more, no two of which differ, and which hold every pair that does not.
 
     different: (n, n), symmetric, in the order of mean ranks. Of the pairs without a group the one furthest apart in
-    rank begins one, and all that fit join it: first those in such a pair with a member, nearest in rank first. So no
-    group could take one more in; and they are the bars of Demsar's figures where those are defined.
+    rank begins one, and all that fit join it, nearest in rank first. So no group could take one more in; and they are
+    the bars of Demsar's figures if those are defined.
     """
     joined = ~different & ~np.eye(len(different), dtype=bool)
-    covered = ~joined
-    found = []
-    while not covered.all():
-        first, last = _widest(~covered)
+    missing = np.triu(joined)
+    groups = []
+    while missing.any():
+        i, j = np.nonzero(missing)
+        first, last = (int(ends[np.argmax(j - i)]) for ends in (i, j))
         members = [first, last]
-        fits = joined[first] & joined[last]
-        while fits.any():
-            candidates = np.flatnonzero(fits)
-            gain = (~covered[np.ix_(candidates, members)]).sum(axis=1)
-            inside = (candidates > first) & (candidates < last)
-            middle = np.abs(candidates - (first + last) / 2)
-            best = candidates[np.lexsort((middle, ~inside, -gain))[0]]
-            members.append(int(best))
-            fits &= joined[best]
+        for other in sorted(range(len(joined)), key=lambda place: abs(2 * place - first - last)):
+            if joined[other, members].all():
+                members.append(other)
         members.sort()
-        covered[np.ix_(members, members)] = True
-        found.append(members)
-    return sorted(found)
-
-
-def _widest(pairs: np.ndarray) -> tuple[int, int]:
-    """Return the first of the pairs (i, j), i < j, with the largest j - i; pairs: (n, n), True for the candidates."""
-    i, j = np.nonzero(np.triu(pairs, 1))
-    widest = int(np.argmax(j - i))
-    return int(i[widest]), int(j[widest])
+        missing[np.ix_(members, members)] = False
+        groups.append(members)
+    return sorted(groups)

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from threading import RLock
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
+import pandas as pd
 import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from PIL import Image
 
+from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import fonts
 
@@ -32,12 +37,16 @@ FOOT_INCHES, FOOT_SIZE = 0.25, 5.6
 GRAY, PALE, BLACK = "#5c5c5c", "#c3c3c3", "#262626"
 COLORS = 10
 """The most optimizers in color in one figure: a palette has no more for color-blind readers."""
+PALETTE = list(sns.color_palette("colorblind", COLORS))
+# Two of seaborn's ten are too pale for a thin line on white: the same hues, darker.
+PALETTE[6], PALETTE[8] = to_rgb("#8c2d78"), to_rgb("#b3a200")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
-# fmt: off
 DASHES = (
     "", (4, 1.2), (1.2, 1.2), (5, 1.2, 1.2, 1.2), (7, 1.6), (2.5, 1.2), (5, 1, 1, 1, 1, 1), (9, 2), (1, 2), (3, 3),
-)
-# fmt: on
+)  # fmt: skip
+# Colors of a picture: as many as a palette has. Measured, a PNG of paths: 43 kB, all colors 400 kB; lines keep their
+# colors within 1 of 255, with the median cut of 64 colors 46
+_PICTURE_COLORS = 256
 _FOOT = "foot"
 
 
@@ -123,17 +132,14 @@ def styled(name: str = "screen", columns: int = 1) -> Iterator[Style]:
         # A backend changes settings when it is loaded: Jupyter's turns "interactive" on, without which it shows no
         # figure. Loaded inside the context, it would lose them at the context's end.
         pyplot.switch_backend(mpl.get_backend())
-    with _settings_of(["default", _settings(style)], style):
+    with _use_settings(["default", _settings(style)], style):
         yield style
 
 
-@contextmanager
-def for_axes() -> Iterator[Style]:
-    """Use the style of the context for axes that are given, or else the sizes in matplotlib's settings."""
-    now = _active.get()
-    if now is not None:
-        yield now
-        return
+def axes_style() -> AbstractContextManager[Style]:
+    """Return the style of the context for axes that are given, or else one with the sizes in matplotlib's settings."""
+    if now := _active.get():
+        return nullcontext(now)
     rc = mpl.rcParams
     label, tick, legend, title = (
         FontProperties(size=rc[key]).get_size_in_points()
@@ -142,19 +148,13 @@ def for_axes() -> Iterator[Style]:
     lines = rc["lines.linewidth"] / 1.5
     style = Style("given", label, tick, legend, title, title, 0.9 * tick, lines=lines, titled=False)
     families = {"font.family": [*rc["font.family"], *fonts.families()[1:]]}
-    with _settings_of([{**families, "text.parse_math": False}], style):
-        yield style
+    return _use_settings([{**families, "text.parse_math": False}], style)
 
 
-@contextmanager
-def for_figure() -> Iterator[Style]:
-    """Use the style of the context for a new figure, or else that of screens."""
+def figure_style() -> AbstractContextManager[Style]:
+    """Return the style of the context for a new figure, or else that of screens."""
     now = _active.get()
-    if now is not None:
-        yield now
-        return
-    with styled() as style:
-        yield style
+    return nullcontext(now) if now else styled()
 
 
 def current() -> Style:
@@ -172,7 +172,7 @@ def detached() -> Iterator[None]:
         _detached.reset(token)
 
 
-def figure_of(width: float, height: float) -> Figure:
+def open_figure(width: float, height: float) -> Figure:
     """Return a new figure of so many inches, one of pyplot's unless it is to be detached."""
     if _detached.get():
         return Figure(figsize=(width, height))
@@ -186,16 +186,51 @@ def line_style(place: int, among_gray: bool = False) -> dict:
     color, cycle = place % COLORS, place // COLORS
     # The second ten repeat the colors, not the dashes and markers.
     other = (color + 3 * cycle) % len(DASHES)
-    ink = BLACK if among_gray and color == 7 else _palette()[color]
+    ink = BLACK if among_gray and color == 7 else PALETTE[color]
     return {"color": ink, "marker": MARKERS[other], "dashes": DASHES[other]}
 
 
-@cache
-def _palette() -> list:
-    colors = list(sns.color_palette("colorblind", COLORS))
-    # Two of seaborn's ten are too pale for a thin line on white: the same hues, darker.
-    colors[6], colors[8] = to_rgb("#8c2d78"), to_rgb("#b3a200")
-    return colors
+def sort_by_place(best: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows of `best` of an answer as its table does: by place, reported median (inf for a failure), failures."""
+    return best.sort_values(["place", "median", "failures", "tuning_median"], kind="stable")
+
+
+def assign_line_styles(best: pd.DataFrame, ranking: pd.DataFrame) -> dict[str, dict[str, dict]]:
+    """Return, for each problem and for ALL, the line styles of the optimizers in color, in the order of the legend.
+
+    Up to COLORS optimizers are all in color, in the order of the sweep; of more, the best COLORS, in the order of rank.
+    An optimizer keeps its style on the whole page, unless another one in the same figure has its color.
+
+    best: the recommended settings; ranking: a row for each problem and optimizer, with the mean rank over all problems
+    in the rows ALL, if there are several.
+    """
+    optimizers = list(best["optimizer"].unique())
+    many = len(optimizers) > COLORS
+    shown = {
+        problem: (rows if len(rows) <= COLORS else sort_by_place(rows).head(COLORS))["optimizer"].tolist()
+        for problem, rows in best.groupby("problem", sort=False)
+    }
+    if many:
+        rows = ranking[ranking["problem"] == (ALL if ALL in set(ranking["problem"]) else best["problem"].iloc[0])]
+        shown[ALL] = rows.sort_values("mean_rank", kind="stable")["optimizer"].head(COLORS).tolist()
+    else:
+        shown[ALL] = optimizers
+    places = {} if many else {name: place for place, name in enumerate(optimizers)}
+    uses: Counter[int] = Counter(places.values())
+    styles: dict[str, dict[str, dict]] = {}
+    for problem, names in shown.items():
+        owners = {places[name] % COLORS: name for name in reversed(names) if name in places}
+        free = sorted(set(range(COLORS)) - set(owners), key=lambda color: (uses[color], color))
+        styles[problem] = {}
+        for name in names:
+            place = places.get(name)
+            if place is None or owners[place % COLORS] != name:  # new, or another one in this figure has its color
+                color = free.pop(0)
+                place = color + COLORS * uses[color]
+                uses[color] += 1
+                places.setdefault(name, place)
+            styles[problem][name] = line_style(place, among_gray=many)
+    return styles
 
 
 def save(figure: Figure, path: Path, foot: str, title: str = "", caption: str = "") -> None:
@@ -218,9 +253,34 @@ def save(figure: Figure, path: Path, foot: str, title: str = "", caption: str = 
 def write_foot(figure: Figure, foot: str) -> None:
     """Write one line at the foot of the figure, once, in styles with titles."""
     if current().titled and not any(text.get_gid() == _FOOT for text in figure.texts):
-        line = fonts.fitting(foot, FOOT_SIZE, figure.get_figwidth() - 0.3)
+        line = fonts.cut_to_width(foot, FOOT_SIZE, figure.get_figwidth() - 0.3)
         place = (0.1 / figure.get_figwidth(), 0.06 / figure.get_figheight())
         figure.text(*place, line, fontsize=FOOT_SIZE, color=GRAY, gid=_FOOT)
+
+
+def render(figure: Figure, dpi: int) -> FigureCanvasAgg:
+    """Draw a figure at a resolution in dots per inch, and return its canvas."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas
+
+
+def copy_image(canvas: FigureCanvasAgg) -> Image.Image:
+    """Return the picture that a canvas shows now, RGB."""
+    return Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+
+
+def quantize(picture: Image.Image) -> Image.Image:
+    """Return the picture with a palette, a third of the size or less; the color of its first pixel stays exact.
+
+    An octree keeps the colors of thin lines, which the median cut takes for each other.
+    """
+    few = picture.quantize(_PICTURE_COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette, corner = few.getpalette() or [], few.getpixel((0, 0))
+    palette[3 * corner : 3 * corner + 3] = picture.getpixel((0, 0))
+    few.putpalette(palette)
+    return few
 
 
 def _settings(style: Style) -> dict:
@@ -239,13 +299,13 @@ def _settings(style: Style) -> dict:
 
 
 @contextmanager
-def _settings_of(settings: list, style: Style) -> Iterator[None]:
+def _use_settings(settings: list, style: Style) -> Iterator[Style]:
     """Draw with these settings, as `matplotlib.style.use` takes them, until the context ends."""
     with _drawing, mpl.style.context(settings), warnings.catch_warnings():
         # A name in a script that no font of the system has is drawn as boxes; the page has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         token = _active.set(style)
         try:
-            yield
+            yield style
         finally:
             _active.reset(token)

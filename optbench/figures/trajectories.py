@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, PowerNorm
 from matplotlib.figure import Figure
@@ -18,15 +17,13 @@ from PIL import Image
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import path_of
-from optbench.figures import panels, raster, selection
+from optbench.figures import panels, style
 from optbench.figures.data import ReportData, Tables, Trajectory, report_data
-from optbench.figures.style import FOOT_INCHES, GRAY, current, detached, for_figure, write_foot
-from optbench.wording import labels
+from optbench.figures.selection import select_problem, select_styles
+from optbench.figures.style import FOOT_INCHES, GRAY, current
 
 # Widths of the picture: points further away are drawn there: matplotlib cannot clip numbers of any size
 _BEYOND = 20.0
-# Places across the picture: at 300 dots an inch, points at one place are one
-_GRID = 2000
 # Contours: by eye
 LEVELS = 11
 # SIDE, Inches: of a panel among others: by eye
@@ -70,34 +67,35 @@ def paths(
         'w₁'
     """
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
-    styles = selection.styles_of(data, problem, optimizers)
-    scene = _scene_of(data, problem, styles)
-    with _contours(data, problem, scene, ax) as ax:
+    problem = select_problem(data, problem)
+    styles = select_styles(data, problem, optimizers)
+    scene = _find_scene(data, problem, styles)
+    with _draw_scene(data, problem, scene, ax) as ax:
         for name, path in scene.paths.items():
-            draw_path(ax, path, styles[name], scene, _legend_text(data, name, scene))
+            draw_path(ax, path, styles[name], scene, data.names[name] + scene.describe_end(path))
     return ax
 
 
-def path_panels(data: ReportData, problem: str) -> Figure:
+def draw_path_panels(data: ReportData, problem: str) -> Figure:
     """Draw paths over the contours, a panel for each optimizer in color."""
     now, styles = current(), data.line_styles[problem]
-    scene = _scene_of(data, problem, styles)
-    names = list(scene.paths)
+    scene = _find_scene(data, problem, styles)
     side, left = min(SIDE * now.scale, (now.widest - 0.77 * now.scale) / 3 - GAP), 0.62 * now.scale
-    figure, grid = panels.panel_for_each(
-        [data.names[name] + remark(scene.paths[name], scene) for name in names], (side, side),
-        f"Paths over the loss: {labels.shorten(problem, 60)} (seed {scene.seed})", ("w₁", "w₂"), left, most=4,
-        right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
-    )  # fmt: skip
-    marks: list = []
-    for name, ax in zip(names, grid, strict=True):
+    marks: list[Line2D] = []
+
+    def draw(ax: Axes, name: str) -> None:
         draw_contours(ax, scene)
         draw_path(ax, scene.paths[name], styles[name], scene)
-        marks = draw_marks(ax, scene)
+        marks[:] = draw_marks(ax, scene)
         ax.set(xlim=scene.across, ylim=scene.along)
         ax.yaxis.label.set(rotation=0, va="center")
         ax.grid(False)
+
+    figure = panels.draw_panels(
+        draw, {name: data.names[name] + scene.describe_end(path) for name, path in scene.paths.items()}, (side, side),
+        f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})", ("w₁", "w₂"), left, most=4,
+        right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
+    )  # fmt: skip
     foot = FOOT_INCHES if now.titled else 0.0
     place = left / figure.get_figwidth(), (foot + 0.05) / figure.get_figheight()
     figure.legend(handles=marks, loc="lower left", ncols=4, borderpad=0, borderaxespad=0, bbox_to_anchor=place)
@@ -138,64 +136,44 @@ def animate_paths(
     """
     frames = arguments.whole_number("frames", frames, 2)
     data = report_data(results)
-    problem = selection.problem_of(data, problem)
-    styles = selection.styles_of(data, problem, optimizers)
-    scene, file = _scene_of(data, problem, styles), path_of("file", file)
-    with detached(), for_figure():
-        with _contours(data, problem, scene, None) as ax:
-            heads = [ax.plot([], [], **_end_style(styles[name], False), zorder=7)[0] for name in scene.paths]
-            lines = [
-                ax.plot([], [], color=styles[name]["color"], linewidth=1.3 * current().lines, zorder=3,
-                        label=_legend_text(data, name, scene))[0]
-                for name in scene.paths
-            ]  # fmt: skip
-            text = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=current().tick, zorder=9)
-        write_foot(ax.figure, data.results.foot)
-        canvas = raster.render(ax.figure, DOTS)
+    problem = select_problem(data, problem)
+    styles = select_styles(data, problem, optimizers)
+    scene, file = _find_scene(data, problem, styles), path_of("file", file)
+    with style.detached(), style.figure_style():
+        with _draw_scene(data, problem, scene, None) as ax:
+            lines, ends = {}, {}
+            for name, path in scene.paths.items():
+                text = data.names[name] + scene.describe_end(path)
+                form = {"linewidth": 1.3 * current().lines, "zorder": 3, "label": text}
+                (lines[name],) = ax.plot([], [], color=styles[name]["color"], **form)
+                (ends[name],) = ax.plot([], [], zorder=7, **_end_style(styles[name], failed=False))
+            clock = ax.text(0.02, 0.97, "", transform=ax.transAxes, va="top", fontsize=current().tick, zorder=9)
+        style.write_foot(ax.figure, data.results.foot)
+        canvas = style.render(ax.figure, DOTS)
         still, pictures = canvas.copy_from_bbox(ax.figure.bbox), []  # what does not move is drawn once
-        for step in shown_steps(scene.paths.values(), frames):
+        for step in space_steps(scene.paths.values(), frames):
             canvas.restore_region(still)
-            text.set_text(f"step {step:,}")
-            for name, line, head in zip(scene.paths, lines, heads, strict=True):
-                path = scene.paths[name]
-                upto = int(np.searchsorted(path.step, step, side="right"))
-                w = _drawn_points(path, scene, upto)
-                line.set_data(*w.T)
-                head.set(data=w[-1:].T, **_end_style(styles[name], path.failed and upto == len(path.step)))
-            for artist in (*lines, *heads, text):
+            clock.set_text(f"step {step:,}")
+            for name, path in scene.paths.items():
+                count = int(np.searchsorted(path.step, step, side="right"))
+                w = scene.clip(path.w[:count])
+                lines[name].set_data(*w.T)
+                ends[name].set(data=w[-1:].T, **_end_style(styles[name], path.failed and count == len(path.step)))
+            for artist in (*lines.values(), *ends.values(), clock):
                 ax.figure.draw_artist(artist)
-            pictures.append(raster.image_of(canvas))
+            pictures.append(style.copy_image(canvas))
     times = [1000 // PER_SECOND] * (len(pictures) - 1) + [PAUSE]
     # The last picture has all colors; of each picture what differs from the one before is kept.
-    last = raster.quantized(pictures[-1])
+    last = style.quantize(pictures[-1])
     first, *rest = (picture.quantize(palette=last, dither=Image.Dither.NONE) for picture in pictures)
     first.save(file, "GIF", save_all=True, append_images=rest, duration=times, loop=0, comment=data.results.foot)
     return file
 
 
-def shown_steps(paths: Iterable[Trajectory], frames: int) -> list[int]:
+def space_steps(paths: Iterable[Trajectory], frames: int) -> list[int]:
     """Return steps spaced evenly in their logarithm, from the start to the longest path's end."""
     last = max(int(path.step[-1]) for path in paths)
     return [0, *np.unique(np.geomspace(1, max(last, 1), frames - 1).round().astype(int)).tolist()]
-
-
-@contextmanager
-def _contours(data: ReportData, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
-    """Yield axes with the contours, the start and the minimum, to draw paths on."""
-    texts = [_legend_text(data, name, scene) for name in scene.paths]
-    title = f"{panels.titled('Paths over the loss', problem)} (seed {scene.seed})"
-    with panels.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
-        draw_contours(ax, scene)
-        yield ax
-        draw_marks(ax, scene)
-        ax.set(xlim=scene.across, ylim=scene.along, xlabel="w₁")
-        ax.set_ylabel("w₂", rotation=0, labelpad=8)
-        ax.grid(False)
-
-
-def _legend_text(data: ReportData, name: str, scene: Scene) -> str:
-    """Return an optimizer's text in a legend, with how its path ended."""
-    return data.names[name] + remark(scene.paths[name], scene)
 
 
 @dataclass(frozen=True)
@@ -207,25 +185,57 @@ class Scene:
     height: np.ndarray
     """(y, x): the loss above the minimum, or above the lowest of the grid."""
     minimizer: tuple[float, float] | None
-    paths: dict[str, Trajectory]
+    paths: Mapping[str, Trajectory]
     seed: int
     across: tuple[float, float]
     along: tuple[float, float]
 
+    def clip(self, w: np.ndarray) -> np.ndarray:
+        """Return the points (n, 2), none further away than matplotlib can draw."""
+        low, high = np.array([self.across, self.along], dtype=np.float64).T
+        return np.clip(w, low - _BEYOND * (high - low), high + _BEYOND * (high - low))
 
-def _scene_of(data: ReportData, problem: str, optimizers: Iterable[str]) -> Scene:
-    """Return the contours of a problem and the paths on them. Raises OptbenchError where it has none."""
-    landscape = data.landscape(problem)
+    def describe_end(self, path: Trajectory) -> str:
+        """Return what follows the name of a path that does not end in the picture; "" for others."""
+        if path.failed:
+            return " (diverged)"
+        low, high = np.array([self.across, self.along]).T
+        return " (leaves the picture)" if ((path.w < low) | (path.w > high)).any() else ""
+
+
+def _find_scene(data: ReportData, problem: str, optimizers: Iterable[str]) -> Scene:
+    """Return the contours of a problem and the paths on them. Raises OptbenchError if it has none."""
     known = data.trajectories(problem)
     paths = {name: known[name] for name in optimizers if name in known}
-    if landscape.empty or not paths:
+    if data.landscape(problem).empty or not paths:
         raise OptbenchError(f"{problem} has no paths: only problems of two parameters with a domain do")
     x, y, height = data.surface(problem)
-    facts = data.results.problem(problem)
-    place = (facts.get("w_1"), facts.get("w_2"))
-    across, along = (_view(axis, paths, column) for column, axis in enumerate((x, y)))
-    minimizer = None if any(pd.isna(w) for w in place) else (float(place[0]), float(place[1]))
-    return Scene(x, y, height, minimizer, paths, next(iter(paths.values())).seed, across, along)
+    starts = np.array([path.w[0] for path in paths.values()])
+    across, along = (_find_range(axis, starts[:, column]) for column, axis in enumerate((x, y)))
+    seed = next(iter(paths.values())).seed
+    return Scene(x, y, height, data.minimizer(problem), paths, seed, across, along)
+
+
+def _find_range(axis: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
+    """Return the range of one side of a landscape, made wider if a start lies outside it."""
+    far = _BEYOND * (axis[-1] - axis[0])
+    low, high = np.clip([min(axis[0], *starts), max(axis[-1], *starts)], axis[0] - far, axis[-1] + far)
+    room = 0.05 * (high - low)
+    return (low - room if low < axis[0] else low), (high + room if high > axis[-1] else high)
+
+
+@contextmanager
+def _draw_scene(data: ReportData, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
+    """Yield axes with the contours, the start and the minimum, to draw paths on."""
+    texts = [data.names[name] + scene.describe_end(path) for name, path in scene.paths.items()]
+    title = f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})"
+    with panels.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
+        draw_contours(ax, scene)
+        yield ax
+        draw_marks(ax, scene)
+        ax.set(xlim=scene.across, ylim=scene.along, xlabel="w₁")
+        ax.set_ylabel("w₂", rotation=0, labelpad=8)
+        ax.grid(False)
 
 
 def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
@@ -250,8 +260,8 @@ def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
 def draw_path(ax: Axes, path: Trajectory, style: dict, scene: Scene, label: str = "", every: bool = False) -> None:
     """Draw a path and its end; every: with a dot at each step, for paths of a hundred or so."""
     lines = current().lines
-    w = _inside(path.w, scene)
-    ax.plot(*w[_moved(w, scene)].T, color=style["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
+    w = scene.clip(path.w)
+    ax.plot(*w.T, color=style["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
     # Of a path through every step few can be marked, unless it is short.
     few = path.every_step and not every
     dots = np.isin(path.step, 10 ** np.arange(12)) if few else np.ones(len(w), bool)
@@ -259,70 +269,27 @@ def draw_path(ax: Axes, path: Trajectory, style: dict, scene: Scene, label: str 
     ax.plot(*w[-1:].T, zorder=6, **_end_style(style, path.failed))
 
 
-def _drawn_points(path: Trajectory, scene: Scene, upto: int) -> np.ndarray:
-    """Return the first points of a path, without those at the place of the one before."""
-    w = _inside(path.w[:upto], scene)
-    return w[_moved(w, scene)]
-
-
 def _end_style(style: dict, failed: bool) -> dict:
     """Return the marker at the end of a path."""
     end = {"marker": "X", "color": "#b2182b"} if failed else {"marker": "s", "color": style["color"]}
     lines = current().lines
-    return {"markersize": 5 * lines, **end, **_edge(lines)}
+    return {"markersize": 5 * lines, **end, **_mark_style()}
 
 
 def draw_marks(ax: Axes, scene: Scene) -> list[Line2D]:
     """Draw the start and the minimum; return them for a legend, with the end of a path."""
     lines = current().lines
     start = next(iter(scene.paths.values())).w[:1]
-    marks = ax.plot(*start.T, marker="o", color="black", markersize=6 * lines, label="start", zorder=5, **_edge(lines))
+    marks = ax.plot(*start.T, marker="o", color="black", markersize=6 * lines, label="start", zorder=5, **_mark_style())
     if scene.minimizer:
-        star = {**_edge(lines), "markeredgecolor": "black"}
+        star = {**_mark_style(), "markeredgecolor": "black"}
         x, y = ([w] for w in scene.minimizer)
         marks += ax.plot(x, y, marker="*", color="#f6d55c", markersize=12 * lines, label="minimum", zorder=4, **star)
     # In a legend the end is gray: its color is the optimizer's.
-    marks.append(Line2D([], [], marker="s", color=GRAY, markersize=5 * lines, label="end", **_edge(lines)))
+    marks.append(Line2D([], [], marker="s", color=GRAY, markersize=5 * lines, label="end", **_mark_style()))
     return marks
 
 
-def remark(path: Trajectory, scene: Scene) -> str:
-    """Return what follows the name of a path that does not end in the picture."""
-    if path.failed:
-        return " (diverged)"
-    (left, right), (bottom, top) = scene.across, scene.along
-    x, y = path.w.T
-    outside = (x < left) | (x > right) | (y < bottom) | (y > top)
-    return " (leaves the picture)" if outside.any() else ""
-
-
-def _edge(lines: float) -> dict:
-    return {"markeredgecolor": "white", "markeredgewidth": 0.8 * lines, "linestyle": "none"}
-
-
-def _view(axis: np.ndarray, paths: dict[str, Trajectory], column: int) -> tuple[float, float]:
-    """Return the range of the landscape, made wider where a start lies outside it."""
-    far = _BEYOND * (axis[-1] - axis[0])
-    starts = [np.clip(path.w[0, column], axis[0] - far, axis[-1] + far) for path in paths.values()]
-    low, high = min(axis[0], *starts), max(axis[-1], *starts)
-    room = 0.05 * (high - low)
-    return (low - room if low < axis[0] else low), (high + room if high > axis[-1] else high)
-
-
-def _inside(w: np.ndarray, scene: Scene) -> np.ndarray:
-    """Return the points, none further away than matplotlib can draw."""
-    out = np.array(w, dtype=float)
-    for column, (low, high) in enumerate((scene.across, scene.along)):
-        far = _BEYOND * (high - low)
-        out[:, column] = np.clip(out[:, column], low - far, high + far)
-    return out
-
-
-def _moved(w: np.ndarray, scene: Scene) -> np.ndarray:
-    """Tell the points that are drawn: not those at the very place of the one before."""
-    (left, right), (bottom, top) = scene.across, scene.along
-    place = np.round((w - (left, bottom)) / (right - left, top - bottom) * _GRID)
-    moved = np.ones(len(w), bool)
-    moved[1:] = (np.diff(place, axis=0) != 0).any(axis=1)
-    moved[-1:] = True
-    return moved
+def _mark_style() -> dict:
+    """Return what all marks have in common: a white edge, and no line."""
+    return {"markeredgecolor": "white", "markeredgewidth": 0.8 * current().lines, "linestyle": "none"}

@@ -19,7 +19,6 @@ from matplotlib.colors import to_hex
 
 from optbench.analysis import (
     best_configurations,
-    curve_bands,
     metric_columns,
     reported_runs,
     time_to_target,
@@ -32,10 +31,10 @@ from optbench.analysis.selection import staged
 from optbench.analysis.trajectories import pace
 from optbench.contract.errors import OptbenchError
 from optbench.contract.process_state import restored_process
-from optbench.figures.data import ReportData, Trajectory
-from optbench.figures.learning_rates import without_rates
+from optbench.figures.data import ReportData, Trajectory, mirrored_bands
+from optbench.figures.loss_curves import without_rates
 from optbench.wording import labels
-from optbench.wording.answers import value_word
+from optbench.wording.answers import name_measure
 
 CELL = ["problem", "optimizer", "batch_size", "schedule"]
 LINE = 2.0
@@ -60,32 +59,27 @@ OUTSIDE = 4
 """Times its own size by which a path may leave the picture before it is cut."""
 
 
-def explorer(evidence: ReportData) -> dict[str, Any]:
+def explorer(data: ReportData) -> dict[str, Any]:
     """Return the values of the template `explorer.html`: `data`, the JSON, and `plotly`, the script of that library."""
     with restored_process():  # importing plotly leaves a filter of warnings
         from plotly.offline import get_plotlyjs
 
-    return {"data": Markup(json_text(explorer_data(evidence))), "plotly": Markup(get_plotlyjs())}
+    return {"data": Markup(json_text(explorer_data(data))), "plotly": Markup(get_plotlyjs())}
 
 
-def explorer_data(evidence: ReportData) -> dict[str, Any]:
+def explorer_data(data: ReportData) -> dict[str, Any]:
     """Return the data that the scripts of the explorer draw, for JSON; see the methods of ExplorerData."""
-    data, results = ExplorerData(evidence), evidence.results
+    parts, results = ExplorerData(data), data.results
     return {
-        "optimizers": [{"name": str(name), "short": evidence.names[name]} for name in data.optimizers],
-        "problems": [data.problem(name) for name in data.problems],
-        "schedules": [{"name": str(name), "short": evidence.short[name]} for name in data.schedules],
-        "batches": data.batches,
-        "measures": data.measures,
-        "value": value_word(results.choose_by),
+        "optimizers": [{"name": str(name), "short": data.names[name]} for name in parts.optimizers],
+        "problems": [parts.problem(name) for name in parts.problems],
+        "schedules": [{"name": str(name), "short": data.short[name]} for name in parts.schedules],
+        "batches": parts.batches,
+        "measures": parts.measures,
+        "value": name_measure(results.choose_by),
         "staged": staged(results.runs),
-        **data.looks(),
-        "curves": data.curves(),
-        "rates": data.rates(),
-        "tuning": data.tuning(),
-        "profiles": data.profiles(),
-        "ranks": data.ranks(),
-        "paths": data.paths(),
+        **parts.line_styles(),
+        **{name: getattr(parts, name)() for name in ("curves", "rates", "tuning", "profiles", "ranks", "paths")},
     }
 
 
@@ -101,19 +95,19 @@ class Band(NamedTuple):
 class ExplorerData:
     """The parts of the explorer's data. A batch size goes by its label: each problem's full batch is another number."""
 
-    def __init__(self, evidence: ReportData):
-        self.evidence, self.results = evidence, evidence.results
-        self.optimizers = list(evidence.best["optimizer"].unique())
-        self.problems = list(evidence.best["problem"].unique())
+    def __init__(self, data: ReportData):
+        self.data, self.results = data, data.results
+        self.optimizers = list(data.best["optimizer"].unique())
+        self.problems = list(data.best["problem"].unique())
         self.schedules = list(self.results.runs["schedule"].unique())
-        sizes = evidence.by_cell.drop_duplicates(["batch_size", "full_batch"])
-        self.batches = list(dict.fromkeys(_batches(sizes.sort_values(["full_batch", "batch_size"]))))
+        sizes = data.by_cell.drop_duplicates(["batch_size", "full_batch"])
+        self.batches = list(dict.fromkeys(_label_batches(sizes.sort_values(["full_batch", "batch_size"]))))
 
     def problem(self, name: str) -> dict[str, Any]:
         """Return the minimum of a problem, if known, its first suboptimality, and the height of smaller ones."""
-        start = self.evidence.start(name)
+        start = self.data.start(name)
         return {
-            "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.evidence.minimum(name),
+            "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.data.minimum(name),
             "start": exact(start), "floor": labels.floor(start),
         }  # fmt: skip
 
@@ -127,27 +121,24 @@ class ExplorerData:
             {"key": name, "name": "training loss" if name == "train_loss" else name.replace("_", " ")} for name in names
         ]
 
-    def looks(self) -> dict[str, Any]:
-        """Return `looks`, colors and dashes, and `look`, the look of each optimizer on each problem; -1: gray.
+    def line_styles(self) -> dict[str, Any]:
+        """Return `looks`, colors and dashes, and `look`, that of each optimizer on each problem, by place; -1: gray.
 
-        `everywhere` is for charts over all problems: an optimizer's look on the first problem that shows it in color.
+        `everywhere` is for charts over all problems: an optimizer's style on the first problem that shows it in color.
         """
-        looks: list[dict[str, str]] = []
-        each = []
-        for problem in self.problems:
-            row = [-1] * len(self.optimizers)
-            for name, look in self.evidence.line_styles.get(problem, {}).items():
-                dash = ",".join(f"{LINE * length:g}px" for length in look["dashes"]) or "solid"
-                entry = {"color": to_hex(look["color"]), "dash": dash, "marker": look["marker"]}
-                if entry not in looks:
-                    looks.append(entry)
-                row[self.optimizers.index(name)] = looks.index(entry)
-            each.append(row)
-        columns = range(len(self.optimizers))
-        everywhere = [next((row[place] for row in each if row[place] >= 0), -1) for place in columns]
-        return {"looks": looks, "look": each, "everywhere": everywhere}
+        styles: list[dict[str, str]] = []
+        places = np.full((len(self.problems), len(self.optimizers)), -1)
+        for row, problem in enumerate(self.problems):
+            for name, style in self.data.line_styles.get(problem, {}).items():
+                dash = ",".join(f"{LINE * length:g}px" for length in style["dashes"]) or "solid"
+                entry = {"color": to_hex(style["color"]), "dash": dash, "marker": style["marker"]}
+                if entry not in styles:
+                    styles.append(entry)
+                places[row, self.optimizers.index(name)] = styles.index(entry)
+        everywhere = [next((int(place) for place in column if place >= 0), -1) for column in places.T]
+        return {"looks": styles, "look": places.tolist(), "everywhere": everywhere}
 
-    def described(self, table: pd.DataFrame) -> dict[str, list]:
+    def describe_settings(self, table: pd.DataFrame) -> dict[str, list]:
         """Return the columns that identify the settings of a table. `text`: varied hyperparameters."""
         varied = varied_hyperparameters(self.results.runs)
         texts = [
@@ -156,7 +147,7 @@ class ExplorerData:
         ]
         names = {
             "problem": (table["problem"], self.problems), "optimizer": (table["optimizer"], self.optimizers),
-            "batch": (_batches(table), self.batches), "schedule": (table["schedule"], self.schedules),
+            "batch": (_label_batches(table), self.batches), "schedule": (table["schedule"], self.schedules),
         }  # fmt: skip
         return {
             **{name: pd.Index(known).get_indexer(pd.Index(given)).tolist() for name, (given, known) in names.items()},
@@ -174,21 +165,25 @@ class ExplorerData:
         and would look slow. `left_out` counts the cells beyond the limit.
         """
         # The recommended setting stands for its cell: it ran on the held-out seeds.
-        table = pd.concat([self.evidence.best.assign(recommended=True),
-                           self.evidence.by_cell.assign(recommended=False)], ignore_index=True)  # fmt: skip
-        every = _preferred(table[~table.duplicated(CELL)], ["problem", "optimizer"])
-        cells = every[_turns(every) < MAX_CURVES].reset_index(drop=True)
+        table = pd.concat([self.data.best.assign(recommended=True),
+                           self.data.by_cell.assign(recommended=False)], ignore_index=True)  # fmt: skip
+        every = _sort_by_preference(table[~table.duplicated(CELL)], ["problem", "optimizer"])
+        cells = every[_order_of_entry(every) < MAX_CURVES].reset_index(drop=True)
         columns = [measure["key"] for measure in self.measures]
         runs = reported_runs(self.results.runs, cells, self.results.tuning_seeds)
         rows = self.results.curves_of(runs["run_id"], [name for name in columns if name != "train_loss"])
-        bands = {name: _by_cell(_bands(rows, runs, name), cells) for name in columns if name in rows}
-        kept = _within_limit(cells, bands)
+        bands = {
+            name: _split_by_cell(mirrored_bands(rows, runs, name, CELL), cells) for name in columns if name in rows
+        }
+        kept = _select_cells(cells, bands)
         cells = cells[kept].reset_index(drop=True)
-        minima = {problem: self.evidence.minimum(problem) for problem in self.problems}
-        axes, axis = _axes(cells, [part for part, keep in zip(bands["train_loss"], kept, strict=True) if keep])
+        minima = {problem: self.data.minimum(problem) for problem in self.problems}
+        axes, axis = _share_axes(cells, [part for part, keep in zip(bands["train_loss"], kept, strict=True) if keep])
         values = [
             [
-                _values(parts[place], bands["train_loss"][place], minima[problem] if name == "train_loss" else None)
+                _list_values(
+                    parts[place], bands["train_loss"][place], minima[problem] if name == "train_loss" else None
+                )
                 for name, parts in bands.items()
             ]
             for place, problem in zip(np.flatnonzero(kept), cells["problem"], strict=True)
@@ -196,7 +191,7 @@ class ExplorerData:
         every_run = self.results.runs[CELL[:3]].assign(pace=pace(self.results.runs, self.results.timings))
         seconds = every_run.groupby(CELL[:3], sort=False)["pace"].median()
         return {
-            **self.described(cells),
+            **self.describe_settings(cells),
             "recommended": cells["recommended"].astype(int).tolist(),
             "pace": short(seconds.reindex(pd.MultiIndex.from_frame(cells[CELL[:3]]))),
             "axes": axes, "axis": axis, "values": values, "left_out": len(every) - len(cells),
@@ -208,22 +203,22 @@ class ExplorerData:
         `whole`: every batch size and schedule is there; beyond the limit, only the best of each rate is. `level`: the
         optimizer was given a single rate where others were given several.
         """
-        of, best, keys = self.results, self.evidence.by_rate, ["problem", "optimizer", "lr"]
+        of, best, keys = self.results, self.data.by_rate, ["problem", "optimizer", "lr"]
         columns = [*keys, "batch_size", "schedule"]
         whole = len(of.runs.drop_duplicates(columns)) <= MAX_SETTINGS
         table = best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by) if whole else best
         level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
-        table = _preferred(table, keys)
+        table = _sort_by_preference(table, keys)
         pairs = zip(table["problem"], table["optimizer"], strict=True)
         return {
-            **self.described(table), "level": [int(pair in level) for pair in pairs],
+            **self.describe_settings(table), "level": [int(pair in level) for pair in pairs],
             "median": short(table["median"]), "low": short(table["low"]), "high": short(table["high"]), "whole": whole,
         }  # fmt: skip
 
     def tuning(self) -> dict[str, Any]:
         """Return a row for each problem, optimizer and number n of trials: the expected value of the best of n."""
         try:
-            table = self.evidence.trials
+            table = self.data.trials
         except OptbenchError:  # no seed measures a choice
             table = pd.DataFrame(columns=["problem", "optimizer", "n", "value", "low", "high", "blocks"])
         return {
@@ -241,7 +236,7 @@ class ExplorerData:
         at what its blocks chose. `missing`: problem and optimizer without such runs.
         """
         try:
-            times = time_to_target(self.results, None, self.evidence.chosen)
+            times = time_to_target(self.results, None, self.data.chosen)
         except OptbenchError:
             times = pd.DataFrame(columns=["problem", "target", "optimizer", "reached", *CLOCKS])
         pairs = times[["problem", "target"]].drop_duplicates(ignore_index=True)
@@ -273,7 +268,7 @@ class ExplorerData:
         `critical`: for k = 0, 1, 2, ... optimizers the critical difference of mean ranks on one problem (on N problems
         smaller by the root of N). `value`: for each problem and optimizer what tuning and then running gives.
         """
-        table = self.evidence.answer.verdicts
+        table = self.data.answer.verdicts
         table = table[table["problem"] != ALL]
         count = len(self.optimizers)
         ahead = np.full((len(self.problems), count, count), np.nan)
@@ -282,7 +277,7 @@ class ExplorerData:
         with np.errstate(divide="ignore", invalid="ignore"):
             ahead[row, a, b] = np.sign(np.nan_to_num(np.log(table["ratio"].to_numpy(dtype=np.float64)))) / 2 + 0.5
         ahead[row, b, a] = 1 - ahead[row, a, b]
-        value = self.evidence.answer.ranking.set_index(["problem", "optimizer"])["value"]
+        value = self.data.answer.ranking.set_index(["problem", "optimizer"])["value"]
         grid = pd.MultiIndex.from_product([self.problems, self.optimizers])
         return {
             "ahead": [[list(map(exact, line)) for line in matrix] for matrix in ahead],
@@ -297,43 +292,44 @@ class ExplorerData:
         steps and points, as differences of whole numbers that count parts of the picture's sides from the lower left;
         `every`: the points come from every step.
         """
-        found = []
-        for problem in self.problems:
-            walks = self.evidence.trajectories(problem) if len(self.evidence.landscape(problem)) else {}
-            if walks := {name: walk for name, walk in walks.items() if len(walk.step)}:
-                found.append(self._path(problem, walks))
-        return found
+        has_landscape = [problem for problem in self.problems if len(self.data.landscape(problem))]
+        found = {problem: self.data.trajectories(problem) for problem in has_landscape}
+        return [self._draw_paths(problem, paths) for problem, paths in found.items() if paths]
 
-    def _path(self, problem: str, walks: dict[str, Trajectory]) -> dict[str, Any]:
-        """Return the contours and the paths on a two-parameter problem as JSON data; walks: by optimizer."""
-        x, y, height = self.evidence.surface(problem)
-        facts = self.results.problem(problem)
+    def _draw_paths(self, problem: str, paths: dict[str, Trajectory]) -> dict[str, Any]:
+        """Return the contours and the paths on a two-parameter problem as JSON data; paths: by optimizer."""
+        x, y, height = self.data.surface(problem)
         fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, GRID_SIDE).astype(int)) for axis in (x, y))
         above = height[np.ix_(fewer_y, fewer_x)]
         top = np.max(above, where=np.isfinite(above), initial=0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             z = np.log10(np.clip(above, LOWEST * top, None))
-        ranges = []
-        for side, axis in enumerate((x, y)):  # wider than the landscape where a start lies outside it
-            starts = [walk.w[0, side] for walk in walks.values() if np.isfinite(walk.w[0, side])]
-            ranges.append((min(float(axis[0]), *starts), max(float(axis[-1]), *starts)))
-        lines = [{"optimizer": self.optimizers.index(name), **_line(walk, *ranges)} for name, walk in walks.items()]
-        place = [facts.get("w_1"), facts.get("w_2")]
+        starts = np.array([path.w[0] for path in paths.values()], dtype=np.float64)
+        across, along = (  # wider than the landscape if a start lies outside it
+            (float(min(axis[0], *start)), float(max(axis[-1], *start)))
+            for axis, start in zip((x, y), starts.T, strict=True)
+        )
+        lines = [
+            {"optimizer": self.optimizers.index(name), **_encode_path(path, across, along)}
+            for name, path in paths.items()
+        ]
+        minimizer = self.data.minimizer(problem)
         return {
             "problem": self.problems.index(problem), "x": short(x[fewer_x]), "y": short(y[fewer_y]),
             "z": [short(np.round(row, 3), 6) for row in z],
-            "across": ranges[0], "along": ranges[1], "fine": FINE,
-            "minimizer": [float(w) for w in place] if all(w is not None and pd.notna(w) for w in place) else None,
+            "across": across, "along": along, "fine": FINE,
+            "minimizer": None if minimizer is None else list(minimizer),
             "lines": sorted(lines, key=lambda line: line["optimizer"]),
-            "every": all(walk.every_step for walk in walks.values()),
+            "every": all(path.every_step for path in paths.values()),
         }  # fmt: skip
 
 
-def _batches(table: pd.DataFrame) -> list[str]:
+def _label_batches(table: pd.DataFrame) -> list[str]:
+    """Return the label of each row's batch size."""
     return [labels.batch_label(*pair) for pair in zip(table["batch_size"], table["full_batch"], strict=True)]
 
 
-def _preferred(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+def _sort_by_preference(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     """Sort the rows, those of a group together, and within it as `best_configurations` prefers them."""
     code = table.groupby(list(groups), sort=False).ngroup()
     first = ~table["recommended"] if "recommended" in table else False
@@ -342,31 +338,23 @@ def _preferred(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     return order.drop(columns=["_group", "_later", "_cut"]).reset_index(drop=True)
 
 
-def _bands(rows: pd.DataFrame, runs: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the bands of a measure; of an accuracy a failed run counts as the worst, too."""
-    if "accuracy" not in name:
-        return curve_bands(rows, runs, name, by=CELL)
-    turned = curve_bands(rows.assign(**{name: -rows[name]}), runs, name, by=CELL)
-    return turned.assign(median=-turned["median"], low=-turned["high"], high=-turned["low"])
-
-
-def _turns(cells: pd.DataFrame) -> np.ndarray:
-    """Return (cells,) the order in which cells enter the page: the first of every optimizer, then the second, ..."""
+def _order_of_entry(cells: pd.DataFrame) -> np.ndarray:
+    """Return (cells,) the order in which cells enter the page: the first of every optimizer, then the second ones."""
     turn = cells.groupby(["problem", "optimizer"], sort=False).cumcount().to_numpy()
     return np.argsort(np.argsort(turn, kind="stable"), kind="stable")
 
 
-def _within_limit(cells: pd.DataFrame, bands: dict[str, list[Band]]) -> np.ndarray:
-    """Return (cells,) bool: True for the first cells by `_turns`, as many as fit into the page, and at least one."""
+def _select_cells(cells: pd.DataFrame, bands: dict[str, list[Band]]) -> np.ndarray:
+    """Return (cells,) bool: True for the first cells in their order of entry that fit into the page, at least one."""
     numbers = np.array([sum(3 * len(parts[place].step) for parts in bands.values()) for place in range(len(cells))])
-    order = np.argsort(_turns(cells), kind="stable")
+    order = np.argsort(_order_of_entry(cells), kind="stable")
     kept = np.zeros(len(cells), dtype=bool)
     kept[order] = np.cumsum(numbers[order]) <= MAX_NUMBERS
     kept[order[:1]] = True
     return kept
 
 
-def _by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
+def _split_by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
     """Split a table of bands into one for each cell."""
     place = pd.MultiIndex.from_frame(cells[CELL]).get_indexer(pd.MultiIndex.from_frame(table[CELL]))
     order = np.argsort(place, kind="stable")
@@ -377,7 +365,7 @@ def _by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
     return [Band(*(clock[part] for clock in clocks), numbers[part]) for part in slices]
 
 
-def _axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]]:
+def _share_axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]]:
     """Return the different axes, and for each curve the place of its axis, which begins with the steps of the curve.
 
     An axis has lists of steps, epochs and samples; curves of a problem and batch size share it if they can.
@@ -399,7 +387,7 @@ def _axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]
     return axes, places
 
 
-def _values(band: Band, axis: Band, minimum: float | None) -> list[list]:
+def _list_values(band: Band, axis: Band, minimum: float | None) -> list[list]:
     """Return three lists, medians, lower and upper ends, at the steps of `axis`; [] if the band is empty.
 
     minimum: a number to subtract from them, the problem's minimum for a training loss; None to subtract nothing.
@@ -415,24 +403,24 @@ def _values(band: Band, axis: Band, minimum: float | None) -> list[list]:
     return [short(column) for column in numbers.T]
 
 
-def _line(walk: Trajectory, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
+def _encode_path(path: Trajectory, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
     """Return a path as whole numbers `step`, `x` and `y`, each as the difference from the point before, for JSON.
 
     across, along: the limits of w_1 and w_2 in the picture. The path ends where it first gets far outside of them, and
     long ones are thinned.
     """
-    step = np.asarray(walk.step, dtype=np.int64)
+    step = np.asarray(path.step, dtype=np.int64)
     low, high = np.array([across, along]).T
-    points = (walk.w - low) / (high - low)
+    points = (path.w - low) / (high - low)
     wild = ~np.isfinite(points).all(axis=1) | (np.abs(points) > OUTSIDE).any(axis=1)
     count = int(np.argmax(wild)) if wild.any() else len(step)
-    kept = _thinned(points[:count].T)
+    kept = _thin_out(points[:count].T)
     numbers = np.round(points[kept].T * FINE).astype(np.int64)
     names = ("step", "x", "y")
     return {name: np.diff(row, prepend=0).tolist() for name, row in zip(names, (step[kept], *numbers), strict=True)}
 
 
-def _thinned(points: np.ndarray) -> np.ndarray:
+def _thin_out(points: np.ndarray) -> np.ndarray:
     """Return the points to keep, the first and the last among them, at equal lengths of the path and of log steps."""
     count = points.shape[1]
     if count <= MAX_POINTS:
@@ -445,8 +433,8 @@ def _thinned(points: np.ndarray) -> np.ndarray:
 
 
 def short(values: Iterable[float], digits: int = DIGITS) -> list[float | int | None]:
-    """Round the values to so many significant digits; None for one that is not finite."""
-    return [_short(float(value), digits) for value in values]
+    """Return the values rounded to so many significant digits; None for one that is not finite."""
+    return [_round(float(value), digits) for value in values]
 
 
 def exact(value: float) -> float | None:
@@ -460,7 +448,7 @@ def json_text(data: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _short(value: float, digits: int) -> float | int | None:
+def _round(value: float, digits: int) -> float | int | None:
     """Return a number rounded to that many significant digits, whole ones as int; None if it is not finite."""
     if not math.isfinite(value):
         return None

@@ -16,7 +16,7 @@ from optbench.sweeps.results import Results, load
 from optbench.sweeps.tables import summarize_reasons
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
-from optbench.wording.eager import eager_optimizers
+from optbench.wording.eager import find_eager_optimizers
 
 if TYPE_CHECKING:
     from optbench.figures.data import ReportData
@@ -49,8 +49,8 @@ class LoadedSweep:
         return answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
 
     @cached_property
-    def evidence(self) -> ReportData:
-        """The data that figures are drawn from: tables, computed when first needed."""
+    def data(self) -> ReportData:
+        """The data that figures are drawn from, computed when first needed."""
         from optbench.figures.data import ReportData
 
         return ReportData(self.results, self.answer)
@@ -63,7 +63,7 @@ class LoadedSweep:
     @cached_property
     def eager(self) -> Collection[str]:
         """Optimizers that another library steps."""
-        return eager_optimizers(self.results.runs, self.results.timings)
+        return find_eager_optimizers(self.results.runs, self.results.timings)
 
     def check(self) -> None:
         """Raise OptbenchError if no run is left to report on."""

@@ -1,4 +1,4 @@
-"""The page of one sweep: the answer first, then the evidence, all in one file."""
+"""The page of one sweep: the answer first, then what it rests on, all in one file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
-from optbench.report.pictures import EXPLORED, KINDS, OVERALL, embedded, write_pictures
+from optbench.report.pictures import EXPLORED, KINDS, OVERALL, draw_page_pictures, write_pictures
 from optbench.report.tables import SweepTables, write_tables
 from optbench.sweeps.chosen import hyperparameters_text
 from optbench.wording import answers, labels
@@ -24,12 +24,12 @@ from optbench.wording.certainty import (
     FAILED,
     FIRST,
     UNDECIDED,
-    budget_text,
-    cost_text,
-    state,
-    sure_text,
+    find_state,
+    state_certainty,
+    state_cost,
+    state_length,
 )
-from optbench.wording.eager import eager_text
+from optbench.wording.eager import describe_eager
 
 PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
@@ -51,121 +51,125 @@ def write_page(
     sweep.check()
     kinds = [name for name in KINDS if options.static or name not in EXPLORED]
     most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
-    pictures, undrawn = embedded(sweep.evidence, progress, kinds, most)
+    pictures, left_out = draw_page_pictures(sweep.data, progress, kinds, most)
     progress("page")
     page = options.page(sweep.directory / "report")
-    write_file(page, render(sweep, pictures, undrawn, not options.static))
+    write_file(page, fill("report.html", page=Page(sweep, pictures, left_out, not options.static)))
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables)
     if options.formats:
-        write_pictures(sweep.evidence, page.parent / "figures", options.formats, options.style, progress)
+        write_pictures(sweep.data, page.parent / "figures", options.formats, options.style, progress)
     return page
 
 
-def render(sweep: LoadedSweep, pictures: dict[str, list[dict]], undrawn: int = 0, interactive: bool = True) -> str:
-    """Return the page as text; every value from the tables is escaped.
+class Page:
+    """All that the template of a sweep's page shows; its attributes are what the template reads.
 
-    undrawn: the number of pictures left out. interactive: with the explorer, which needs a third-party script.
+    pictures: by problem, those over all problems under OVERALL; undrawn: the number of pictures left out; interactive:
+    with the explorer, which needs a third-party script.
     """
-    results, answer, tables = sweep.results, sweep.answer, SweepTables(sweep)
-    anchors = {problem: f"problem-{file}" for problem, file in sweep.files.items()}
-    problems = [
-        {
-            "card": card,
-            "facts": facts(results.problem(problem)),
-            "settings": tables.settings(problem),
-            "costs": tables.costs.get(problem),
-            "budgets": tables.budgets.get(problem),
-            "figures": pictures.get(problem, []),
-        }
-        for problem, card in zip(anchors, cards(sweep, anchors), strict=True)
-    ]
-    is_overall_sure = len(problems) > 1 and state(answer, ALL) in (FIRST, EQUIVALENT)
-    return fill(
-        "report.html",
-        problems=problems,
-        measure=answers.measure_text(answer, results.choose_by, results.runs),
-        overall=answer.overall(),
-        overall_sure=sure_text(answer, ALL, 0) if is_overall_sure else "",
+
+    def __init__(self, sweep: LoadedSweep, pictures: Mapping[str, list[dict]], undrawn: int, interactive: bool):
+        results, answer = sweep.results, sweep.answer
+        runs, provenance = results.runs, results.provenance
+        self.sweep, self.undrawn = sweep, undrawn
+        self.missing, self.failures = results.missing, sweep.failures
+        self.hyperparameters, self.varied = hyperparameter_columns(runs), varied_hyperparameters(runs)
+
+        # The answer
+        self.counts = count_runs(results)
+        self.measure = answers.describe_measure(answer, results.choose_by, runs)
+        self.value = answers.name_measure(results.choose_by)
+        self.overall = answer.overall()
+        is_sure = len(sweep.files) > 1 and find_state(answer, ALL) in (FIRST, EQUIVALENT)
+        self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""
         # The page is read anywhere, so its commands are to be run where the results are.
-        wider=[
-            text.split("; wider: ")
-            for text in answers.edge_texts(answer.edges, ".", results.provenance.get("plugin_files"))
-        ],
-        failures=sweep.failures,
-        staged=staged(results.runs),
-        value=answers.value_word(results.choose_by),
-        settings=tables.all_settings(anchors),
-        pairs=tables.pairs(),
-        held_out=bool(answer.best["held_out"].all()),
-        missing=getattr(results, "missing", ""),
-        coverage=sorted({labels.number(100 * value) for value in answer.best["coverage"]}),
-        counts=counts(results),
-        schedules=[(short, full) for full, short in sweep.evidence.short.items() if short != full],
-        timings=tables.times(),
-        eager=eager_text(results.runs, results.timings),
-        provenance=provenance_rows(results.provenance),
-        command=results.provenance.get("command", "not recorded"),
-        version=results.provenance.get("optbench", "unknown"),
-        tuning_seeds=", ".join(map(str, results.tuning_seeds)) or "none",
-        explorer=explorer(sweep.evidence) if interactive else None,
-        figures=pictures.get(OVERALL, []),
-        undrawn=undrawn,
-    )
+        advice = answers.advise_wider_search(answer.edges, ".", provenance.get("plugin_files"))
+        self.wider = [text.split("; wider: ") for text in advice]
 
+        # Each problem
+        tables = SweepTables(sweep)
+        anchors = {problem: f"problem-{file}" for problem, file in sweep.files.items()}
+        self.problems = [
+            {
+                "card": self.build_card(problem, anchor),
+                "facts": describe_problem(results.problem(problem)),
+                "settings": tables.settings(problem),
+                "costs": tables.costs.get(problem),
+                "budgets": tables.budgets.get(problem),
+                "figures": pictures.get(problem, []),
+            }
+            for problem, anchor in anchors.items()
+        ]
 
-def cards(sweep: LoadedSweep, anchors: dict[str, str]) -> list[dict]:
-    """Return the texts of each problem's card: what to use, by how much, how sure, at what cost and budget.
+        # All of them
+        self.explorer = explorer(sweep.data) if interactive else None
+        self.figures = pictures.get(OVERALL, [])
+        self.settings, self.pairs, self.timings = tables.all_settings(anchors), tables.pairs(), tables.times()
+        self.eager = describe_eager(runs, results.timings)
 
-    anchors: problem -> anchor of its section.
-    """
-    evidence, answer, runs = sweep.evidence, sweep.answer, sweep.results.runs
-    hyperparameters, varied, seeds = hyperparameter_columns(runs), varied_hyperparameters(runs), seeds_of_a_block(runs)
-    best, spent = (
-        {(row["problem"], row["optimizer"]): row for row in table.to_dict("records")}
-        for table in (evidence.best, evidence.costs)
-    )
-    given = dict(iter(evidence.reported.groupby(["problem", "optimizer"], sort=False)))
-    out = []
-    for problem, anchor in anchors.items():
-        firsts = answer.firsts(problem)
-        settings = []
-        for name in firsts[:MAX_SETTINGS]:
-            row = best[problem, name]
-            batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
-            rate = f"rate {labels.number(row['lr'], 4)}"
-            settings.append({
-                "name": labels.optimizer_label(row, varied),
-                "setting": f"{batch} · {evidence.short[row['schedule']]} · {rate}" + " · eager" * (name in sweep.eager),
-                "more": labels.hyperparameter_text(row, hyperparameters),
-                "notes": "; ".join(labels.notes(row)),
-                "codes": _codes(sweep.results.snippets, row, hyperparameters),
-            })  # fmt: skip
-        leader = (problem, firsts[0]) if firsts else None
-        known = state(answer, problem)
+        # How it was done
+        self.staged, self.held_out = staged(runs), bool(answer.best["held_out"].all())
+        self.tuning_seeds = ", ".join(map(str, results.tuning_seeds)) or "none"
+        self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
+        self.schedules = [(short, full) for full, short in sweep.data.short.items() if short != full]
+        self.command = provenance.get("command", "not recorded")
+        self.version = provenance.get("optbench", "unknown")
+        self.provenance = list_provenance(provenance)
+
+    def build_card(self, problem: str, anchor: str) -> dict:
+        """Return the texts of a problem's card: what to use, by how much, how sure, at what cost and length of a run.
+
+        anchor: of the problem's section.
+        """
+        answer, data = self.sweep.answer, self.sweep.data
+        firsts, state = answer.firsts(problem), find_state(answer, problem)
+        best = data.best_of(problem).set_index("optimizer", drop=False)
+        card = {"cost": "", "length": ""}
+        if firsts:
+            same = {"problem": problem, "optimizer": firsts[0]}
+            (cost,) = select_rows(data.costs, same).to_dict("records") or [{}]
+            runs = select_rows(data.reported, same)
+            card = {"cost": state_cost(cost), "length": state_length(runs) if len(runs) else ""}
         sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
-        out.append({
-            "name": problem, "anchor": anchor, "kind": known, "chip": CHIPS[known],
-            "settings": settings, "others": max(len(firsts) - MAX_SETTINGS, 0),
-            "sentence": sentence, "brief": _brief(sentence),
-            "sure": sure_text(answer, problem, seeds),
-            "cost": cost_text(spent[leader]) if leader in spent else "",
+        return card | {
+            "name": problem, "anchor": anchor, "kind": state, "chip": CHIPS[state],
+            "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
+            "others": max(len(firsts) - MAX_SETTINGS, 0),
+            "sentence": sentence, "brief": shorten_sentence(sentence),
+            "sure": state_certainty(answer, problem, seeds_of_a_block(self.sweep.results.runs)),
             "leader": firsts[0] if len(firsts) > 1 else "",
-            "budget": budget_text(given[leader]) if leader in given else "",
-        })  # fmt: skip
-    return out
+        }  # fmt: skip
+
+    def describe_setting(self, row: dict) -> dict:
+        """Return the texts of a recommended setting on a card, and its code for each library."""
+        batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
+        parts = [batch, self.sweep.data.short[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
+        return {
+            "name": labels.optimizer_label(row, self.varied),
+            "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
+            "more": labels.hyperparameter_text(row, self.hyperparameters),
+            "notes": "; ".join(labels.notes(row)),
+            "codes": find_code(self.sweep.results.snippets, row, self.hyperparameters),
+        }
 
 
-def _codes(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
+def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
     """Return the code of a setting for each library, as the sweep has written it; none for another setting."""
     values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
-    lr = 1.0 if pd.isna(row["lr"]) else row["lr"]
-    same = (snippets["hyperparameters"] == hyperparameters_text(values)) & (snippets["lr"] == lr)
-    for key in ("problem", "optimizer", "schedule", "batch_size"):
-        same &= snippets[key] == row[key]
-    found = snippets.loc[same, ["library", "equal", "code"]]
+    same = {key: row[key] for key in ("problem", "optimizer", "schedule", "batch_size")}
+    same |= {"hyperparameters": hyperparameters_text(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
+    found = select_rows(snippets, same)
     return [{"name": each.library, "equal": bool(each.equal), "code": each.code} for each in found.itertuples()]
+
+
+def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
+    """Return the rows of a table that have these values, by column."""
+    same = pd.Series(True, table.index)
+    for name, value in values.items():
+        same &= table[name] == value
+    return table[same]
 
 
 def seeds_of_a_block(runs: pd.DataFrame) -> int:
@@ -175,7 +179,7 @@ def seeds_of_a_block(runs: pd.DataFrame) -> int:
     return 2  # without blocks: one seed to tune on and one held out
 
 
-def _brief(sentence: str) -> str:
+def shorten_sentence(sentence: str) -> str:
     """Return the sentence, or the first parts of a long one."""
     if len(sentence) <= MAX_SENTENCE:
         return sentence
@@ -188,51 +192,48 @@ def _brief(sentence: str) -> str:
     return text
 
 
-def counts(results: Tables) -> str:
+def count_runs(results: Tables) -> str:
     """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
     runs = results.runs
-    kinds = [_counted(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
-    text = f"{_counted(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
+    kinds = [_count(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
+    text = f"{_count(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
     if budget := results.provenance.get("budget"):
         text += f", budget {budget} a run"
     diverged, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "deadline"))
-    text += f". {_counted(diverged, 'run')} diverged" if diverged else ". None diverged"
+    text += f". {_count(diverged, 'run')} diverged" if diverged else ". None diverged"
     return text + (f", {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 
-def facts(row: dict) -> str:
-    """Describe a problem from its row of the table of problems."""
-    if not row:
+def describe_problem(facts: dict) -> str:
+    """Describe a problem by its row of the table of problems; "" if there is none."""
+    if not facts:
         return ""
     parts = []
-    if pd.notna(row.get("dim")):
-        parts.append(_counted(int(row["dim"]), "parameter"))
-    if isinstance(row.get("data"), str) and row["data"]:
-        parts.append(row["data"])
-    elif pd.notna(row.get("examples")) and row["examples"] > 0:
-        parts.append(f"{_counted(int(row['examples']), 'example')} in an epoch")
-    if pd.notna(row.get("minimum")):
-        source = f" ({row['minimum_source']})" if isinstance(row.get("minimum_source"), str) else ""
-        parts.append(f"minimum {labels.number(row['minimum'], 6)}{source}")
+    if pd.notna(facts.get("dim")):
+        parts.append(_count(int(facts["dim"]), "parameter"))
+    if isinstance(facts.get("data"), str) and facts["data"]:
+        parts.append(facts["data"])
+    elif pd.notna(facts.get("examples")) and facts["examples"] > 0:
+        parts.append(f"{_count(int(facts['examples']), 'example')} in an epoch")
+    if pd.notna(facts.get("minimum")):
+        source = f" ({facts['minimum_source']})" if isinstance(facts.get("minimum_source"), str) else ""
+        parts.append(f"minimum {labels.number(facts['minimum'], 6)}{source}")
     else:
         parts.append("minimum not known: the training loss itself stands where suboptimality is written")
     return "; ".join(parts)
 
 
-def provenance_rows(provenance: dict) -> list[tuple[str, str]]:
+def list_provenance(provenance: dict) -> list[tuple[str, str]]:
     """Return (key, text) of all that is recorded, each part of a group in a row of its own."""
-    rows = []
+    rows: list[tuple[str, object]] = []
     for key, value in provenance.items():
         if isinstance(value, dict):
-            rows += [(f"{key}: {name}", _flat(part)) for name, part in value.items() if part != ""]
+            rows += [(f"{key}: {name}", part) for name, part in value.items() if part != ""]
         else:
-            rows.append((key, _flat(value)))
-    return rows
+            rows.append((key, value))
+    return [(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in rows]
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _flat(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -14,11 +14,11 @@ from optbench.analysis.comparison import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
-from optbench.report.page import counts
+from optbench.report.page import count_runs
 from optbench.report.tables import BEST, OPEN, Cell, Table, cell, number
 from optbench.sweeps.candidates import compare
 from optbench.wording import answers, labels
-from optbench.wording.comparisons import comparison_text
+from optbench.wording.comparisons import describe_comparison
 
 FACTS = ("optbench", "date", "cpu", "cores", "device", "python", "numpy", "numba", "budget", "command")
 MAX_FOLDERS = 8
@@ -70,7 +70,7 @@ def render(sides: Sequence[Side]) -> str:
                 "table": _table(problem, files[problem], sides),
                 "sentences": [(side.letter, _sentence(side, problem)) for side in sides],
                 "against": [
-                    (side.letter, comparison_text(side.against, problem, sides[0].letter, side.letter))
+                    (side.letter, describe_comparison(side.against, problem, sides[0].letter, side.letter))
                     for side in sides
                     if side.against is not None
                 ],
@@ -86,14 +86,14 @@ def _card(side: Side, first: Side) -> dict:
     return {
         "letter": side.letter,
         "folder": str(sweep.directory),
-        "counts": counts(results),
+        "counts": count_runs(results),
         "overall": sweep.answer.overall(),
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
         "why": side.why,
-        "against": "" if table is None else comparison_text(table, ALL, first.letter, side.letter),
+        "against": "" if table is None else describe_comparison(table, ALL, first.letter, side.letter),
         "how": "" if table is None else _how(table),
         "differences": [] if table is None else table.attrs["differences"],
-        "measure": answers.measure_text(sweep.answer, results.choose_by, results.runs),
+        "measure": answers.describe_measure(sweep.answer, results.choose_by, results.runs),
     }
 
 

@@ -19,12 +19,12 @@ from optbench.analysis.budget import against_budget
 from optbench.analysis.comparison import ALL
 from optbench.analysis.costs import SHARES
 from optbench.contract.columns import spreadsheet_text
-from optbench.figures import highlights
+from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import write_file
 from optbench.wording import labels
-from optbench.wording.certainty import UNDECIDED, samples_text, state
-from optbench.wording.winners import winners_table
+from optbench.wording.certainty import UNDECIDED, find_state, format_samples
+from optbench.wording.winners import build_winners_table
 
 BEST, OPEN = "best", "open"
 """Marks: in first place (bold), and undecided (a dagger in LaTeX)."""
@@ -91,7 +91,7 @@ class SweepTables:
 
     def __init__(self, sweep: LoadedSweep):
         self.sweep, self.best, runs = sweep, sweep.answer.best, sweep.results.runs
-        self.short = sweep.evidence.short
+        self.short = sweep.data.short
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
         self.several_dtypes = runs["dtype"].nunique() > 1
@@ -99,9 +99,9 @@ class SweepTables:
 
     def settings(self, problem: str) -> Table:
         """Return the page's table of recommended settings on one problem: one row for each optimizer, by place."""
-        rows = highlights.ranked(self.best[self.best["problem"] == problem])
+        rows = sort_by_place(self.best[self.best["problem"] == problem])
         metrics = [name for name in self.metrics if rows[name].notna().any()]
-        undecided = state(self.sweep.answer, problem) == UNDECIDED
+        undecided = find_state(self.sweep.answer, problem) == UNDECIDED
         cells = [self._setting(row, metrics, undecided) for row in rows.head(self.most).to_dict("records")]
         name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
         return Table(name, caption, *self._columns(cells, metrics), len(rows) - len(cells))
@@ -111,8 +111,8 @@ class SweepTables:
         metrics = [name for name in self.metrics if self.best[name].notna().any()]
         rows = []
         for problem, link in links.items():
-            undecided = state(self.sweep.answer, problem) == UNDECIDED
-            for row in highlights.ranked(self.best[self.best["problem"] == problem]).to_dict("records"):
+            undecided = find_state(self.sweep.answer, problem) == UNDECIDED
+            for row in sort_by_place(self.best[self.best["problem"] == problem]).to_dict("records"):
                 rows.append((cell(problem, link=link), *self._setting(row, metrics, undecided)))
         caption = "The recommended setting of each optimizer on each problem"
         columns = self._columns(rows[:MAX_ROWS], metrics, ["problem"])
@@ -152,7 +152,7 @@ class SweepTables:
     def costs(self) -> dict[str, Table]:
         """By problem, the expected running time to each target in samples; no table if no target was reached."""
         heads, out = share_texts(), {}
-        for problem, part in self.sweep.evidence.costs.groupby("problem", sort=False):
+        for problem, part in self.sweep.data.costs.groupby("problem", sort=False):
             rows = [
                 [cell(row["optimizer"]), *(_cost(row, share) for share in SHARES)] for row in part.to_dict("records")
             ]
@@ -236,7 +236,7 @@ def _cost(row: dict, share: float) -> Cell:
     count = f"{round(reached * row['runs'])}/{row['runs']}"
     if not math.isfinite(cost):
         return Cell(f"never ({count})", math.inf)
-    return Cell(samples_text(cost) if reached == 1 else f"{samples_text(cost)} ({count})", float(cost))
+    return Cell(format_samples(cost) if reached == 1 else f"{format_samples(cost)} ({count})", float(cost))
 
 
 def _percent(share: float) -> Cell:
@@ -277,15 +277,15 @@ _POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
     """Write winners, settings, verdicts, ranking and costs into `folder` in these formats: "csv", "tex"."""
-    answer, costs = sweep.answer, sweep.evidence.costs
+    answer, costs = sweep.answer, sweep.data.costs
     tables = {
-        "winners": winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),
+        "winners": build_winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),
         "settings": answer.best,
         "verdicts": answer.verdicts,
         "ranking": answer.ranking,
         "costs": costs,
     }
-    undecided = {name for name in answer.ranking["problem"].unique() if state(answer, name) == UNDECIDED}
+    undecided = {name for name in answer.ranking["problem"].unique() if find_state(answer, name) == UNDECIDED}
     first = set(
         answer.ranking.loc[answer.ranking["first"], ["problem", "optimizer"]].itertuples(index=False, name=None)
     )

@@ -14,7 +14,7 @@ from optbench.contract.names import split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load
 from optbench.wording import labels
-from optbench.wording.extremes import too_high
+from optbench.wording.caveats import warn_of_high_minima
 
 COSTS = ("loss", "seconds")
 
@@ -107,7 +107,7 @@ def compare(
     tried = [] if cost == "seconds" else tried_otherwise(first, second)
     lines += [each.text for each in tried]
     if cost != "seconds":
-        lines += too_high(pd.concat([first.runs, second.runs]))
+        lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
     table.attrs["differences"] = lines
     table.attrs["time"] = paired_times(*times, pairs)
     return _named_apart(table, tried if table.attrs["by"] == TUNED else [])

@@ -13,8 +13,7 @@ from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.paths import path_of
 from optbench.sweeps.store.final_tables import FinalTables, Points
-from optbench.wording.notebook import notebook_html
-from optbench.wording.winners import winners
+from optbench.wording.winners import find_winners, notebook_html
 
 if TYPE_CHECKING:
     from optbench.figures import Plot
@@ -291,7 +290,7 @@ class Results:
             >>> sweep(two, seeds=8).winners()[["optimizer", "lr", "verdict", "rival"]].values.tolist()
             [['gd', 0.001, 'better', 'adam']]
         """
-        return winners(self, self.tuning_seeds, self._measure(choose_by), self.searched)
+        return find_winners(self, self.tuning_seeds, self._measure(choose_by), self.searched)
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the sentences of the answer, and the table of the winners."""

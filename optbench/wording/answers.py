@@ -20,8 +20,7 @@ from optbench.analysis.measures import LOG_TAIL, metric_name
 from optbench.contract import names
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
-from optbench.wording import extremes, labels
-from optbench.wording.schedule_names import short_schedules
+from optbench.wording import caveats, labels
 
 MOST_BLOCKS = 1000
 """Beyond this number of blocks a difference is too small to matter."""
@@ -48,29 +47,86 @@ class Answer:
         """The rows of `verdicts` by problem and the two that are compared."""
         return {(row["problem"], frozenset((row["a"], row["b"]))): row for row in self.verdicts.to_dict("records")}
 
+    def pair(self, problem: str, a: str, b: str) -> dict:
+        """Return the row of ``verdicts`` with both optimizers, in either order."""
+        return self.pairs[problem, frozenset((a, b))]
+
+    def compare(self, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
+        """Return (ratio, low, high, verdict) of a pair from the side of a."""
+        row = self.pair(problem, a, b)
+        if row["a"] == a:
+            return row["ratio"], row["low"], row["high"], row["verdict"]
+        turned = {"better": "worse", "worse": "better"}
+        ratio, low, high = (1 / row[name] if row[name] else math.inf for name in ("ratio", "high", "low"))
+        return ratio, low, high, turned.get(row["verdict"], row["verdict"])
+
     def firsts(self, problem: str) -> list[str]:
         """Return the optimizers that share first place, the lowest value first."""
         rows = self.ranking[(self.ranking["problem"] == problem) & self.ranking["first"]]
         return rows.sort_values(["value", "mean_rank"], kind="stable")["optimizer"].tolist()
 
-    def sentence(self, problem: str) -> str:
-        """Return a sentence: which optimizers are first on a problem, and how much worse the others are."""
-        return _sentence(self, problem)
+    def reasons(self, problem: str) -> list[str]:
+        """Return the reasons why pairs stay undecided whatever their runs, such as too few blocks."""
+        reasons = self.verdicts.loc[self.verdicts["problem"] == problem, "reason"]
+        return [reason for reason in reasons.unique() if reason]
 
     def overall(self) -> str:
         """Return the sentence over all problems; "" if there is only one problem."""
         rows = self.ranking[self.ranking["problem"] == "all"].sort_values("mean_rank", kind="stable")
         if rows.empty:
             return ""
-        ranks = listed([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
+        ranks = join_names([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
         count, reasons = int(rows["blocks"].max()), self.reasons("all")
-        open_ = f" ({reasons[0]} to tell more)" if reasons else ""
-        return f"over {count} problems: {_first_place(self, 'all', open_)}; mean ranks: {ranks}"
+        note = f" ({reasons[0]} to tell more)" if reasons else ""
+        return f"over {count} problems: {self._name_firsts('all', note)}; mean ranks: {ranks}"
 
-    def reasons(self, problem: str) -> list[str]:
-        """Return the reasons why pairs stay undecided whatever their runs, such as too few blocks."""
-        reasons = self.verdicts.loc[self.verdicts["problem"] == problem, "reason"]
-        return [reason for reason in reasons.unique() if reason]
+    def sentence(self, problem: str) -> str:
+        """Return a sentence: which optimizers are first on a problem, and how many times worse the others are."""
+        rows = self.ranking[self.ranking["problem"] == problem]
+        if (rows["failures"] == 1).all() and len(rows) > 1:
+            return f"{problem}: every run failed, so there is nothing to compare"
+        if len(rows) == 1:
+            return f"{problem}: {rows.iloc[0]['optimizer']} alone, so there is nothing to compare"
+        reasons, firsts = self.reasons(problem), self.firsts(problem)
+        if reasons and len(firsts) == len(rows):
+            return f"{problem}: undecided ({reasons[0]}); lowest first: {join_names(firsts)}"
+        names, parts, verb = [*firsts, *rows.loc[~rows["first"], "optimizer"]], [], " is"
+        for rival in rows[~rows["first"]].sort_values("value", kind="stable").itertuples():
+            name = rival.optimizer
+            if rival.failures == 1:  # a ratio would only show how a failure is counted
+                parts.append(f"{name} failed on every seed")
+            elif rival.trials == 0:
+                parts.append(f"{name} has no setting without a stopped or failed run")
+            else:  # beside the leader, if that beats the rival
+                others = (other for other in names if other != name)
+                than = next((other for other in others if self.compare(problem, other, name)[3] == "better"), firsts[0])
+                ratio, low, high, _ = self.compare(problem, than, name)
+                worse = (" times worse" if verb else "") + (f" than {than}" if than != firsts[0] else "")
+                parts.append(f"{name}{verb} {format_ratio(ratio)}{worse} [{format_ratio(low)}, {format_ratio(high)}]")
+                verb = ""
+        first = self._name_firsts(problem, self._describe_tie(problem, firsts))
+        return f"{problem}: " + "; ".join([first, ", ".join(parts)] if parts else [first])
+
+    def _name_firsts(self, problem: str, note: str) -> str:
+        """Return the words for the optimizers in first place; note: added if several share it."""
+        firsts = self.firsts(problem)
+        total = int((self.ranking["problem"] == problem).sum())
+        if len(firsts) == 1:
+            return f"{firsts[0]} is first"
+        names = join_names(firsts)
+        return f"{f'all {total} ({names})' if len(firsts) == total > 2 else names} share first place{note}"
+
+    def _describe_tie(self, problem: str, firsts: Sequence[str]) -> str:
+        """Say whether those in first place are equivalent, or how many blocks would decide."""
+        pairs = [self.pair(problem, firsts[0], name) for name in firsts[1:]]
+        if pairs and all(row["verdict"] == "equivalent" for row in pairs):
+            return " (equivalent: within 10%)"
+        undecided = [row["blocks_needed"] for row in pairs if row["verdict"] == "undecided"]
+        needed = max((count for count in undecided if pd.notna(count)), default=None)
+        if needed is None:
+            return ""
+        text = f"{needed:,.0f}" if needed <= MOST_BLOCKS else f"over {MOST_BLOCKS:,}"
+        return f" (undecided: {text} blocks of seeds would tell)"
 
 
 def answer_of(
@@ -80,12 +136,17 @@ def answer_of(
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
-    wider = edges(runs, best, searched, limits_of)
-    return Answer(places, verdicts(runs, choose_by), _with_edges(best, wider), wider, searched or {})
+    wider = edges(runs, best, searched, find_shipped_limits)
+    # The edges of rates are those that `edges` found: trials from a range have other ends.
+    keys = ["problem", "optimizer"]
+    sides = wider.loc[wider["parameter"] == "lr", [*keys, "side"]].rename(columns={"side": "edge_side"})
+    best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
+    best = best.assign(edge=best["edge_side"] != "")
+    return Answer(places, verdicts(runs, choose_by), best, wider, searched or {})
 
 
 @cache
-def limits_of(optimizer: str) -> dict[str, str] | None:
+def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
     """Return the limits of a shipped optimizer's hyperparameters; None for others, which a folder must not load."""
     from optbench.catalogue import loader  # a folder without choices at an edge needs no catalogue
 
@@ -97,15 +158,7 @@ def limits_of(optimizer: str) -> dict[str, str] | None:
         return None
 
 
-def _with_edges(best: pd.DataFrame, wider: pd.DataFrame) -> pd.DataFrame:
-    """Return `best` with the edges of rates that `edges` found: trials from a range have other ends."""
-    keys = ["problem", "optimizer"]
-    sides = wider.loc[wider["parameter"] == "lr", [*keys, "side"]].rename(columns={"side": "edge_side"})
-    best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
-    return best.assign(edge=best["edge_side"] != "")
-
-
-def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
+def describe_measure(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     """Describe the measure of comparison, the tuning, and whether numbers of trials were equal."""
     blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
     how = f"was tuned separately in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
@@ -114,50 +167,44 @@ def measure_text(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].astype(int)
     if (trials <= 1).all():
         how = "has one setting, and nothing was tuned"
-    text = f"Compared by the {value_word(choose_by)}. Every optimizer {how}; intervals are of 95%."
-    if without := _without(runs, choose_by):
-        text += f" There is none on {listed(without)}, where suboptimality in the last fifth of a run stands in."
+    text = f"Compared by the {name_measure(choose_by)}. Every optimizer {how}; intervals are of 95%."
+    if choose_by != LOG_TAIL:
+        has = runs[metric_name(runs, choose_by)].notna().groupby(runs["problem"], sort=False).any()
+        if not has.all():
+            without = join_names(has.index[~has].tolist())
+            text += f" There is none on {without}, where suboptimality in the last fifth of a run stands in."
     if trials.nunique() > 1:
-        numbers = listed([f"{name} {count:,}" for name, count in trials.items()])
-        text += f" Trials were unequal ({numbers}): {_at_fewer(answer.verdicts)}."
-    return " ".join([text, *extremes.ranges(answer.searched), *extremes.texts(runs, choose_by)])
+        numbers = join_names([f"{name} {count:,}" for name, count in trials.items()])
+        pairs = answer.verdicts
+        fewer = pairs[(pairs["trials"] > 0) & (pairs["trials_a"] != pairs["trials_b"])]
+        blocks = sorted({int(count) for count in fewer["blocks"] if count > 1})
+        where = f" ({' or '.join(map(str, blocks))} blocks)" if blocks else ""
+        text += (
+            f" Trials were unequal ({numbers}): pairs are compared at the smaller number, and only by the seeds on "
+            f"which all settings ran{where}."
+        )
+    return " ".join([text, *caveats.warn_of_unequal_ranges(answer.searched), *caveats.warn_of_limits(runs, choose_by)])
 
 
-def _at_fewer(pairs: pd.DataFrame) -> str:
-    """Describe how pairs with unequal numbers of trials are compared."""
-    fewer = pairs[(pairs["trials"] > 0) & (pairs["trials_a"] != pairs["trials_b"])]
-    blocks = sorted({int(count) for count in fewer["blocks"] if count > 1})
-    where = f" ({' or '.join(map(str, blocks))} blocks)" if blocks else ""
-    return f"pairs are compared at the smaller number, and only by the seeds on which all settings ran{where}"
-
-
-def _without(runs: pd.DataFrame, choose_by: str) -> list[str]:
-    """Return the problems on which no run has the measure."""
-    if choose_by == LOG_TAIL:
-        return []
-    has = runs[metric_name(runs, choose_by)].notna().groupby(runs["problem"], sort=False).any()
-    return has.index[~has].tolist()
-
-
-def data_texts(problems: Iterable[tuple[str, str]]) -> list[str]:
+def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     """Return a text per data set with the problems that learn from it. problems: pairs of name and text of the data."""
     learners: dict[str, dict[str, None]] = {}
     for name, text in problems:
         if isinstance(text, str) and text:
             learners.setdefault(text, {})[name.partition("(")[0]] = None
-    return [f"{listed(list(names))} on {text}" for text, names in learners.items()]
+    return [f"{join_names(list(names))} on {text}" for text, names in learners.items()]
 
 
-def value_word(choose_by: str) -> str:
+def name_measure(choose_by: str) -> str:
     """Return the name of the measure that is printed beside a setting."""
     if choose_by == LOG_TAIL:
         return "suboptimality in the last fifth of a run"
     return "share of errors on test data" if "accuracy" in choose_by else choose_by.replace("_", " ")
 
 
-def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
+def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Describe the recommended setting of each (problem, optimizer): batch size, schedule, rate, and its result."""
-    varied, short = varied_hyperparameters(runs), short_schedules(runs["schedule"].unique())
+    varied, short = varied_hyperparameters(runs), labels.shorten_schedules(runs["schedule"].unique())
     texts = {}
     for row in answer.best.to_dict("records"):
         name = labels.optimizer_label(row, varied)
@@ -176,7 +223,7 @@ def setting_texts(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], s
     return texts
 
 
-def edge_texts(
+def advise_wider_search(
     table: pd.DataFrame, directory: str | Path | None = None, plugins: Sequence[str] | None = ()
 ) -> list[str]:
     """Return a text per parameter and side: the choices at the edge of the search, and the command that searches wider.
@@ -210,85 +257,13 @@ def _option(name: str, part: pd.DataFrame) -> str:
     return f"--optimizers {shlex.quote(text)}"
 
 
-def _sentence(answer: Answer, problem: str) -> str:
-    """Return the sentence on a problem: the first place, and how many times worse the other optimizers are."""
-    rows = answer.ranking[answer.ranking["problem"] == problem]
-    if (rows["failures"] == 1).all() and len(rows) > 1:
-        return f"{problem}: every run failed, so there is nothing to compare"
-    if len(rows) == 1:
-        return f"{problem}: {rows.iloc[0]['optimizer']} alone, so there is nothing to compare"
-    reasons = answer.reasons(problem)
-    firsts = answer.firsts(problem)
-    if reasons and len(firsts) == len(rows):
-        return f"{problem}: undecided ({reasons[0]}); lowest first: {listed(firsts)}"
-    parts = [_first_place(answer, problem, _how_open(answer, problem, firsts))]
-    leader, verb = firsts[0], " is"
-    names = [*firsts, *rows.loc[~rows["first"], "optimizer"]]
-    lost = set(rows.loc[rows["failures"] == 1, "optimizer"])
-    cut = set(rows.loc[rows["trials"] == 0, "optimizer"])
-    for rival in rows[~rows["first"]].sort_values("value", kind="stable")["optimizer"]:
-        if rival in lost:  # a ratio would only show how a failure is counted
-            parts.append(f"{rival} failed on every seed")
-            continue
-        if rival in cut:
-            parts.append(f"{rival} has no setting without a stopped or failed run")
-            continue
-        others = [name for name in names if name != rival]
-        beaters = [name for name in others if against(answer, problem, name, rival)[3] == "better"]
-        than = next(iter(beaters), leader)  # the leader, where it beats the rival
-        ratio, low, high, _ = against(answer, problem, than, rival)
-        worse = (" times worse" if verb else "") + (f" than {than}" if than != leader else "")
-        parts.append(f"{rival}{verb} {times(ratio)}{worse} [{times(low)}, {times(high)}]")
-        verb = ""
-    return f"{problem}: " + "; ".join([parts[0], ", ".join(parts[1:])] if len(parts) > 1 else parts)
-
-
-def _first_place(answer: Answer, problem: str, note: str) -> str:
-    """Return the words for the optimizers in first place; note: added if several share it."""
-    firsts = answer.firsts(problem)
-    total = int((answer.ranking["problem"] == problem).sum())
-    if len(firsts) == 1:
-        return f"{firsts[0]} is first"
-    names = f"all {total} ({listed(firsts)})" if len(firsts) == total and total > 2 else listed(firsts)
-    return f"{names} share first place{note}"
-
-
-def _how_open(answer: Answer, problem: str, firsts: Sequence[str]) -> str:
-    """Say whether those in first place are equivalent, or how many blocks would decide."""
-    pairs = [pair(answer, problem, firsts[0], name) for name in firsts[1:]]
-    if not pairs:
-        return ""
-    if all(row["verdict"] == "equivalent" for row in pairs):
-        return " (equivalent: within 10%)"
-    needed = [row["blocks_needed"] for row in pairs if row["verdict"] == "undecided" and pd.notna(row["blocks_needed"])]
-    if not needed:
-        return ""
-    text = f"{max(needed):,.0f}" if max(needed) <= MOST_BLOCKS else f"over {MOST_BLOCKS:,}"
-    return f" (undecided: {text} blocks of seeds would tell)"
-
-
-def pair(answer: Answer, problem: str, a: str, b: str) -> dict:
-    """Return the row of ``verdicts`` with both optimizers, in either order."""
-    return answer.pairs[problem, frozenset((a, b))]
-
-
-def against(answer: Answer, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
-    """Return (ratio, low, high, verdict) of a pair from the side of a."""
-    row = pair(answer, problem, a, b)
-    if row["a"] == a:
-        return row["ratio"], row["low"], row["high"], row["verdict"]
-    turned = {"better": "worse", "worse": "better"}
-    ratio, low, high = (1 / row[name] if row[name] else math.inf for name in ("ratio", "high", "low"))
-    return ratio, low, high, turned.get(row["verdict"], row["verdict"])
-
-
-def times(ratio: float) -> str:
+def format_ratio(ratio: float) -> str:
     """Return the text of a ratio with two digits, or more if it is near 1; "140" instead of "1.4e2"."""
     if abs(ratio - 1) < 0.1:
         return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
 
 
-def listed(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Return the names as a list in words: "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -8,12 +8,12 @@ import pandas as pd
 
 from optbench.analysis.costs import SHARES
 from optbench.wording import labels
-from optbench.wording.answers import MOST_BLOCKS, Answer, against, pair, times
+from optbench.wording.answers import MOST_BLOCKS, Answer, format_ratio
 
 FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = "better", "equivalent", "undecided", "alone", "failed"
 
 
-def state(answer: Answer, problem: str) -> str:
+def find_state(answer: Answer, problem: str) -> str:
     """Return the state of first place: one is better than the rest, several are equivalent, or it is undecided.
 
     "alone" if there is nothing to compare with, "failed" if every run failed.
@@ -26,21 +26,21 @@ def state(answer: Answer, problem: str) -> str:
         return ALONE
     if len(firsts) == 1:
         return FIRST
-    verdicts = {pair(answer, problem, firsts[0], name)["verdict"] for name in firsts[1:]}
+    verdicts = {answer.pair(problem, firsts[0], name)["verdict"] for name in firsts[1:]}
     return EQUIVALENT if verdicts == {"equivalent"} else UNDECIDED
 
 
-def sure_text(answer: Answer, problem: str, seeds: int) -> str:
+def state_certainty(answer: Answer, problem: str, seeds: int) -> str:
     """Describe how sure first place is, or what would decide it; seeds: the number in a block."""
-    known = state(answer, problem)
+    known = find_state(answer, problem)
     if known in (ALONE, FAILED):
         return ""
     firsts = answer.firsts(problem)
     if known == FIRST:
-        return _of_one(answer, problem, firsts[0])
-    rows = [pair(answer, problem, firsts[0], name) for name in firsts[1:]]
+        return _state_lead(answer, problem, firsts[0])
+    rows = [answer.pair(problem, firsts[0], name) for name in firsts[1:]]
     if known == EQUIVALENT:
-        spans = [f"{name} over {firsts[0]} {_span(answer, problem, firsts[0], name)}" for name in firsts[1:]]
+        spans = [f"{name} over {firsts[0]} {_format_interval(answer, problem, firsts[0], name)}" for name in firsts[1:]]
         return ", ".join(spans)
     open_ = [row for row in rows if row["verdict"] == "undecided"]
     needed = [row for row in open_ if pd.notna(row["blocks_needed"])]
@@ -49,11 +49,11 @@ def sure_text(answer: Answer, problem: str, seeds: int) -> str:
         return reasons[0] if reasons else ""
     row = max(needed, key=lambda row: row["blocks_needed"])
     name = row["b"] if row["a"] == firsts[0] else row["a"]
-    text = f"{name} over {firsts[0]} {_span(answer, problem, firsts[0], name)}"
-    return f"{text}; {more_text(row['blocks_needed'] - row['blocks'], seeds)} would tell"
+    text = f"{name} over {firsts[0]} {_format_interval(answer, problem, firsts[0], name)}"
+    return f"{text}; {count_more_seeds(row['blocks_needed'] - row['blocks'], seeds)} would tell"
 
 
-def more_text(blocks: float, seeds: int) -> str:
+def count_more_seeds(blocks: float, seeds: int) -> str:
     """Return a number of blocks with their seeds: "34 more blocks (238 more seeds)"."""
     if blocks > MOST_BLOCKS:
         return f"over {MOST_BLOCKS:,} more blocks of seeds"
@@ -61,7 +61,7 @@ def more_text(blocks: float, seeds: int) -> str:
     return f"{count:,} more block{'s' if count > 1 else ''} ({count * seeds:,} more seeds)"
 
 
-def cost_text(costs: dict) -> str:
+def state_cost(costs: dict) -> str:
     """Describe the average cost of an easy target and of the hardest one reached, from a row of the table of costs.
 
     A target that not all runs reach costs more than a run is given, so the text says how many arrived. Empty if no
@@ -72,23 +72,25 @@ def cost_text(costs: dict) -> str:
     if not reached:
         return ""
     shown = reached[-2:] if len(reached) < 3 else [reached[1], reached[-1]]
-    texts = [f"{samples_text(spent[share])} samples{_arrived(costs, share)} to {100 * share:g}%" for share in shown]
+    texts = [
+        f"{format_samples(spent[share])} samples{_count_arrivals(costs, share)} to {100 * share:g}%" for share in shown
+    ]
     return f"{', '.join(texts)} of the first suboptimality"
 
 
-def _arrived(costs: dict, share: float) -> str:
+def _count_arrivals(costs: dict, share: float) -> str:
     """Return how many runs reached a target, in words; "" if all did."""
     runs = int(costs["runs"])
     arrived = round(costs[f"reached_{share:g}"] * runs)
     return "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
 
 
-def samples_text(cost: float) -> str:
+def format_samples(cost: float) -> str:
     """Return a number to two digits with commas: "5,700", "1.2e6"."""
     return f"{float(f'{cost:.3g}'):,.0f}" if cost < 1e6 else labels.number(cost)
 
 
-def budget_text(runs: pd.DataFrame) -> str:
+def state_length(runs: pd.DataFrame) -> str:
     """Return the length of these runs: "6 epochs, 6,144 samples a run"."""
     done = runs[runs["status"] == "ok"]
     rows = done if len(done) else runs
@@ -96,13 +98,11 @@ def budget_text(runs: pd.DataFrame) -> str:
     return f"{labels.number(epochs)} epoch{'' if epochs == 1 else 's'}, {samples:,.0f} samples a run"
 
 
-def _of_one(answer: Answer, problem: str, first: str) -> str:
+def _state_lead(answer: Answer, problem: str, first: str) -> str:
     """Return how certain first place is if it is not shared: the rivals it beats, adjusted p, blocks; or ""."""
     rows = answer.ranking[answer.ranking["problem"] == problem]
     rivals = [name for name in rows["optimizer"] if name != first]
-    beaten = [
-        pair(answer, problem, first, name) for name in rivals if against(answer, problem, first, name)[3] == FIRST
-    ]
+    beaten = [answer.pair(problem, first, name) for name in rivals if answer.compare(problem, first, name)[3] == FIRST]
     if not beaten:
         return ""
     rest = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) > 1 else f"{len(beaten)} of {len(rivals)}"
@@ -114,6 +114,7 @@ def _of_one(answer: Answer, problem: str, first: str) -> str:
     return text + (f", {blocks} {'problems' if problem == 'all' else 'blocks of seeds'}" if blocks else "")
 
 
-def _span(answer: Answer, problem: str, first: str, name: str) -> str:
-    ratio, low, high, _ = against(answer, problem, first, name)
-    return f"{times(ratio)} [{times(low)}, {times(high)}]"
+def _format_interval(answer: Answer, problem: str, first: str, name: str) -> str:
+    """Return the ratio of two optimizers with its interval."""
+    ratio, low, high, _ = answer.compare(problem, first, name)
+    return f"{format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"

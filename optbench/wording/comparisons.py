@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.comparison import ALL
-from optbench.wording.answers import listed, times
+from optbench.wording.answers import format_ratio, join_names
 
 SHOWN = 4
 """Optimizers of a sentence that are named with their ratio."""
 
 
-def comparison_text(table: pd.DataFrame, problem: str, a: str = "A", b: str = "B") -> str:
+def describe_comparison(table: pd.DataFrame, problem: str, a: str = "A", b: str = "B") -> str:
     """Describe one problem of `optbench.compare`, or all together: which optimizers are better or worse in b."""
     rows = table[table["problem"] == problem].to_dict("records")
     if not rows:
@@ -49,7 +49,7 @@ def _name(row: dict) -> str:
 def _names(rows: list[dict]) -> str:
     """Return the names of the optimizers as a list in words, or only their number if there are many."""
     names = [_name(row) for row in rows]
-    return listed(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
+    return join_names(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
 
 
 def _much(row: dict) -> str:
@@ -57,11 +57,11 @@ def _much(row: dict) -> str:
     ratio, low, high = row["ratio"], row["low"], row["high"]
     if row["verdict"] == "better":
         ratio, low, high = (1 / each if each else np.inf for each in (ratio, high, low))
-    return f"{times(ratio)} times {row['verdict']} [{times(low)}, {times(high)}]"
+    return f"{format_ratio(ratio)} times {row['verdict']} [{format_ratio(low)}, {format_ratio(high)}]"
 
 
 def _ratio(row: dict, a: str, b: str) -> str:
     """Return the words to append: the ratio of b over a with its interval, or the reason why there is none."""
     if row["reason"] or not np.isfinite(row["low"]):
         return f" ({row['reason']})" if row["reason"] else ""
-    return f", {b} over {a} {times(row['ratio'])} [{times(row['low'])}, {times(row['high'])}]"
+    return f", {b} over {a} {format_ratio(row['ratio'])} [{format_ratio(row['low'])}, {format_ratio(row['high'])}]"

@@ -8,14 +8,14 @@ from optbench.contract.eager import LIBRARIES
 from optbench.wording import labels
 
 
-def eager_optimizers(runs: pd.DataFrame, timings: pd.DataFrame) -> dict[str, str]:
+def find_eager_optimizers(runs: pd.DataFrame, timings: pd.DataFrame) -> dict[str, str]:
     """Return eager optimizers with their library: {"torch:AdamW": "PyTorch"}; empty for older folders."""
     table = _joined(runs, timings)
     table = table[table["eager"].isin(LIBRARIES.values())]
     return dict(zip(table["optimizer"], table["eager"], strict=True))
 
 
-def eager_text(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
+def describe_eager(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     """Return a sentence: the eager optimizers, and the time of their steps beside compiled ones; empty for none."""
     table = _joined(runs, timings)
     table = table[table["ns_per_run_step"] > 0]  # of what has failed there is no time

@@ -5,8 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 
 import pandas as pd
+
+from optbench.contract.errors import OptbenchError
+from optbench.contract.names import INNER, canonical, parse
+
+LONG = 30
+"""Length up to which a schedule's text is its label."""
+LONGEST = 48
+"""Maximum length of a label: about the width of a table's column."""
 
 
 def number(value, digits: int = 3) -> str:
@@ -88,3 +97,41 @@ def shorten(text: str, length: int) -> str:
 def floor(start: float) -> float:
     """Return the height at which smaller suboptimalities are drawn: about float64's resolution at a loss of `start`."""
     return 1e-16 * start if math.isfinite(start) and start > 0 else 1e-16
+
+
+def shorten_schedules(texts: Iterable[str]) -> dict[str, str]:
+    """Return a different label for each text of a schedule.
+
+    A text of at most LONG characters stands as it is. A longer one is left with the parameters that distinguish it from
+    others of its form: "warmup(cosine(final=0.0), fraction=0.1, ...)" is "warmup(cosine)" if it is the only one, and
+    "warmup(cosine, fraction=0.1)" beside one of another fraction.
+    """
+    levels = {text: _split_levels(text) for text in texts}
+    short = {text: text if len(text) <= LONG else shorten(_keep_differences(levels, text), LONGEST) for text in levels}
+    names = list(short.values())
+    return {text: name if names.count(name) == 1 else text for text, name in short.items()}
+
+
+def _split_levels(text: str) -> list[tuple[str, dict]]:
+    """Return (name, parameters) of the schedule and of those that it wraps, from outside in."""
+    levels = []
+    try:
+        while text:
+            name, given = parse(text)
+            text = given.pop(INNER, "")
+            levels.append((name, given))
+    except OptbenchError:
+        return [(text, {})]
+    return levels
+
+
+def _keep_differences(levels: dict[str, list], text: str) -> str:
+    """Return the text without the parameters that are equal in all texts of its form."""
+    form = [name for name, _ in levels[text]]
+    same_form = [other for other in levels.values() if [name for name, _ in other] == form]
+    short = ""
+    for place, (name, given) in reversed(list(enumerate(levels[text]))):
+        values = {key: {repr(other[place][1].get(key)) for other in same_form} for key in given}
+        different = {key: value for key, value in given.items() if len(values[key]) > 1}
+        short = canonical(name, ({INNER: short} if short else {}) | different)
+    return short

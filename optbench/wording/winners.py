@@ -1,6 +1,8 @@
-"""The table of winners: the best optimizers of each problem and over all, with setting, verdict, lead and cost."""
+"""The winners of a sweep: as a table with setting, verdict, lead and cost, and as a text for a notebook."""
 
 from __future__ import annotations
+
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -9,58 +11,92 @@ from optbench.analysis import costs, hyperparameter_columns, reported_runs
 from optbench.analysis.columns import comparable
 from optbench.analysis.comparison import ALL
 from optbench.analysis.points import Part, Tables
-from optbench.wording.answers import Answer, against, answer_of, pair
-from optbench.wording.certainty import state
+from optbench.contract.errors import OptbenchError
+from optbench.wording import caveats, labels
+from optbench.wording.answers import Answer, answer_of, join_names
+from optbench.wording.certainty import find_state
 
+HEADINGS = ("problem", "first", "batch size", "schedule", "rate", "value", "verdict")
 LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "blocks_needed")
 VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
 
 
-def winners(results: Tables, tuning_seeds, choose_by: str, searched=None) -> pd.DataFrame:
+def find_winners(results: Tables, tuning_seeds, choose_by: str, searched=None) -> pd.DataFrame:
     """Return a row per problem and optimizer in first place; see `optbench.Results.winners`."""
     runs = comparable(results.runs)
     if runs.empty:
-        return winners_table(None, pd.DataFrame(), [])
+        return build_winners_table(None, pd.DataFrame(), [])
     answer = answer_of(runs, tuning_seeds, choose_by, searched)
     reported = reported_runs(runs, answer.best, tuning_seeds)
     spent = costs(Part(runs, results), ("problem", "optimizer"), runs=reported)
-    return winners_table(answer, spent, hyperparameter_columns(runs))
+    return build_winners_table(answer, spent, hyperparameter_columns(runs))
 
 
-def winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFrame:
+def build_winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFrame:
     """Return the table of an answer. spent: `optbench.analysis.costs` of the settings that it recommends."""
     setting = ["batch_size", "schedule", "lr", *hyperparameters]
     targets = [name for name in spent.columns if name.startswith(("reached_", "samples_to_", "seconds_to_"))]
     columns = ["problem", "optimizer", *setting, *VALUE, *LEAD, *targets]
     if answer is None:
         return pd.DataFrame(columns=columns)
-    rows = []
-    for problem in answer.ranking["problem"].unique():
-        firsts = answer.firsts(problem)
-        rows += [{"problem": problem, "optimizer": name, **_lead(answer, problem, name, firsts)} for name in firsts]
+    rows = [
+        {"problem": problem, "optimizer": name, **_compare_with_rival(answer, problem, name)}
+        for problem in answer.ranking["problem"].unique()
+        for name in answer.firsts(problem)
+    ]
     keys = ["problem", "optimizer"]
     table = pd.DataFrame(rows, columns=[*keys, *LEAD])
     table = table.merge(answer.ranking[[*keys, *VALUE]], on=keys, how="left")
     table = table.merge(answer.best[[*keys, *setting]], on=keys, how="left")
     table["batch_size"] = table["batch_size"].astype("Int64")
-    return (
-        table.merge(spent[[*keys, *targets]], on=keys, how="left")[columns]
-        if len(spent)
-        else table.reindex(columns=columns)
-    )
+    if spent.empty:
+        return table.reindex(columns=columns)
+    return table.merge(spent[[*keys, *targets]], on=keys, how="left")[columns]
 
 
-def _lead(answer: Answer, problem: str, name: str, firsts: list[str]) -> dict:
+def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
     """Compare with the nearest rival: another in first place, or else the best of the others."""
     rows = answer.ranking[answer.ranking["problem"] == problem]
     others = rows[rows["optimizer"] != name]
-    near = others[others["first"]] if len(firsts) > 1 else others
-    lead = {"verdict": state(answer, problem), "rival": "", "ratio": np.nan, "ratio_low": np.nan, "ratio_high": np.nan}
+    near = others[others["first"]] if others["first"].any() else others
+    lead = {"verdict": find_state(answer, problem), "rival": ""}
+    lead |= dict.fromkeys(("ratio", "ratio_low", "ratio_high"), np.nan)
     if near.empty:
         return lead
     by = "mean_rank" if problem == ALL else "value"
     rival = near.sort_values(by, kind="stable")["optimizer"].iloc[0]
-    ratio, low, high, _ = against(answer, problem, name, rival)
-    row = pair(answer, problem, name, rival)
+    ratio, low, high, _ = answer.compare(problem, name, rival)
+    row = answer.pair(problem, name, rival)
     against_rival = {"rival": rival, "ratio": ratio, "ratio_low": low, "ratio_high": high}
     return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
+
+
+def notebook_html(results: Tables, tuning_seeds, choose_by: str, searched=None) -> str:
+    """Return the sentences of each problem and over all, and a table of winners; every name is escaped."""
+    runs = comparable(results.runs)
+    head = f"<p>{len(results.runs):,} runs</p>"
+    if runs.empty:
+        return head
+    try:
+        answer = answer_of(runs, tuning_seeds, choose_by, searched)
+    except OptbenchError as error:  # a measure that these tables lack
+        return f"{head}<p>{escape(str(error))}</p>"
+    problems = list(runs["problem"].unique())
+    lines = [answer.sentence(problem) for problem in problems] + [answer.overall()]
+    lines += caveats.warn_of_high_minima(runs)
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
+    rows = build_winners_table(answer, answer.best[:0], []).query("problem in @problems")
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in _list_cells(row))}</tr>"
+        for row in rows.to_dict("records")
+    )
+    names = "".join(f"<th>{name}</th>" for name in HEADINGS)
+    return f"{head}<ul>{items}</ul><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _list_cells(row: dict) -> list[str]:
+    """Return the cells of a row of the table of winners."""
+    value = f"{labels.number(row['value'])} [{labels.number(row['low'])}, {labels.number(row['high'])}]"
+    numbers = [f"{row['batch_size']}", str(row["schedule"]), labels.number(row["lr"])]
+    verdict = f"{row['verdict']}: {join_names([row['rival']])}" if row["rival"] else row["verdict"]
+    return [str(row["problem"]), str(row["optimizer"]), *numbers, value, verdict]

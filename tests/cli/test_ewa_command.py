@@ -10,7 +10,7 @@ import pytest
 from twins import ewa as twin
 
 from optbench.cli import app
-from optbench.figures.averages_and_schedules import thinned
+from optbench.figures.averages_and_schedules import thin_out
 
 DAYS = "date,temp,sky\n2020-01-01,40,sun\n2020-01-02,49,rain\n2020-01-03,45,rain\n"
 VALUES = np.array([40.0, 49.0, 45.0])
@@ -192,9 +192,9 @@ def test_help(run):
 def test_thinning_keeps_the_ends_and_every_extreme():
     y = np.random.default_rng(0).standard_normal(100_003)
     y[[10, 99_000]] = 50.0, -50.0
-    x, kept = thinned(np.arange(len(y)), y, bins=100)
+    x, kept = thin_out(np.arange(len(y)), y, bins=100)
     assert len(kept) <= 202 and x[0] == 0 and x[-1] == len(y) - 1 and (np.diff(x) > 0).all()
     assert kept.max() == 50.0 and kept.min() == -50.0
     np.testing.assert_array_equal(kept, y[x])
-    x, kept = thinned(np.arange(150), y[:150], bins=100)
+    x, kept = thin_out(np.arange(150), y[:150], bins=100)
     np.testing.assert_array_equal(kept, y[:150])

@@ -50,18 +50,18 @@ def test_widths_are_those_that_are_drawn():
 
 
 def test_without_such_fonts_there_are_boxes_and_no_word(monkeypatch):
-    for found in (fonts.families, fonts._files, fonts.text_width):
+    for found in (fonts.families, fonts._font_files, fonts.text_width):
         found.cache_clear()
     monkeypatch.setattr(fonts, "findSystemFonts", lambda: [])
     try:
         assert fonts.families() == ("DejaVu Sans",)
-        assert fonts.drawable("µ × log₁₀") and not fonts.drawable("학")
+        assert fonts.is_drawable("µ × log₁₀") and not fonts.is_drawable("학")
         with style.styled():
             figure = Figure()
             figure.text(0, 0.5, "학습률")
             FigureCanvasAgg(figure).draw()
     finally:
-        for found in (fonts.families, fonts._files, fonts.text_width):
+        for found in (fonts.families, fonts._font_files, fonts.text_width):
             found.cache_clear()
 
 
@@ -69,8 +69,8 @@ def test_the_fewest_fonts_are_taken(monkeypatch):
     letters = {"a.ttf": "Korean", "b.ttf": "", "c.ttf": "Chinese Korean"}
     monkeypatch.setattr(fonts, "findSystemFonts", lambda: list(letters))
     drawn = {text: script for script, text in fonts.SCRIPTS.items()}
-    monkeypatch.setattr(fonts, "_covers", lambda path, text: drawn[text] in letters[path])
-    monkeypatch.setattr(fonts, "_known", lambda path: path)
+    monkeypatch.setattr(fonts, "_has_letters", lambda path, text: drawn[text] in letters[path])
+    monkeypatch.setattr(fonts, "_register", lambda path: path)
     fonts.families.cache_clear()
     try:
         assert fonts.families() == ("DejaVu Sans", "a.ttf", "c.ttf")

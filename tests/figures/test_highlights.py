@@ -11,11 +11,11 @@ from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_configurations
-from optbench.figures import data, highlights, style
+from optbench.figures import data, style
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
-from optbench.wording.answers import answer_of, setting_texts
-from optbench.wording.schedule_names import short_schedules
+from optbench.wording.answers import answer_of, describe_settings
+from optbench.wording.labels import shorten_schedules
 
 WARMUP = "warmup(cosine(final=0.0), fraction={}, steps=0.0, start=0.0)"
 FEW = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "epochs": 8, "seeds": range(5)}
@@ -24,22 +24,23 @@ FIELD = [f"rule_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"] + ["lbfgs"
 
 def drawn(folder, tables):
     """Every figure of a report by its kind and problem, and its caption."""
-    evidence = data.report_data(load(write_folder(folder, tables)))
+    results = data.report_data(load(write_folder(folder, tables)))
     figures, captions = {}, {}
     with style.styled(), style.detached():
         for kind in ("curves", "rates", "heatmap", "paths"):
             for problem in tables["problems"]["problem"]:
-                if KINDS[kind].applies(evidence, problem):
-                    figure = figures[kind, problem] = KINDS[kind].draw(evidence, problem)
-                    style.write_foot(figure, evidence.results.foot)
-                    captions[kind, problem] = KINDS[kind].caption_of(evidence, problem)
+                if KINDS[kind].applies(results, problem):
+                    figure = figures[kind, problem] = KINDS[kind].draw(results, problem)
+                    style.write_foot(figure, results.results.foot)
+                    captions[kind, problem] = KINDS[kind].describe(results, problem)
     return figures, captions
 
 
-def best_of(medians: dict) -> pd.DataFrame:
-    """Return a table of best configurations, as `highlighted` needs it, from {problem: {optimizer: median}}."""
+def styles_of(medians: dict) -> dict:
+    """Return the line styles of the optimizers in color, from {problem: {optimizer: median}}."""
     rows = [(problem, *pair, 1, 0, 0.0) for problem, part in medians.items() for pair in part.items()]
-    return pd.DataFrame(rows, columns=["problem", "optimizer", "median", "place", "failures", "tuning_median"])
+    best = pd.DataFrame(rows, columns=["problem", "optimizer", "median", "place", "failures", "tuning_median"])
+    return style.assign_line_styles(best, best.assign(mean_rank=best["median"]))
 
 
 def legend(figure) -> list[str]:
@@ -112,32 +113,29 @@ def test_ten_are_told_apart_and_eleven_are_not(tmp_path, count, last):
 
 def test_failures_rank_last():
     medians = {f"o{place}": np.inf if place < 5 else 20.0 - place for place in range(14)}
-    (names,) = (list(part) for part in highlights.highlighted(best_of({"p": medians})).values())
-    assert names == [f"o{place}" for place in range(13, 4, -1)] + ["o0"]
+    assert list(styles_of({"p": medians})["p"]) == [f"o{place}" for place in range(13, 4, -1)] + ["o0"]
 
 
-def test_one_look_on_the_whole_page_where_ten_colors_suffice():
+def test_one_style_on_the_whole_page_if_ten_colors_suffice():
     medians = {
         problem: {f"o{place}": float((place * step) % 23) for place in range(23)}
         for problem, step in {"a": 1, "b": 22, "c": 2}.items()
     }
-    looks = highlights.highlighted(best_of(medians))
     seen = {}
-    for part in looks.values():
-        assert len(part) == 10 and len({look["color"] for look in part.values()}) == 10
-        for name, look in part.items():
-            seen.setdefault(name, []).append((look["color"], look["marker"], look["dashes"]))
-    moved = [name for name, all_looks in seen.items() if len(set(all_looks)) > 1]
+    for part in styles_of(medians).values():
+        assert len(part) == 10 and len({each["color"] for each in part.values()}) == 10
+        for name, each in part.items():
+            seen.setdefault(name, []).append((each["color"], each["marker"], each["dashes"]))
+    moved = [name for name, styles in seen.items() if len(set(styles)) > 1]
     assert len(seen) > 10 and len(moved) <= 2
-    first = [all_looks[0] for name, all_looks in seen.items() if name not in moved]
+    first = [styles[0] for name, styles in seen.items() if name not in moved]
     assert len(set(first)) == len(first)
 
 
 def test_a_small_sweep_takes_the_colors_in_its_order():
-    looks = highlights.highlighted(best_of({"p": {"x": 3.0, "y": 1.0}, "q": {"y": 1.0}}))
-    assert looks["p"] == {"x": style.line_style(0), "y": style.line_style(1)} and looks["q"] == {
-        "y": style.line_style(1)
-    }
+    styles = styles_of({"p": {"x": 3.0, "y": 1.0}, "q": {"y": 1.0}})
+    x, y = style.line_style(0), style.line_style(1)
+    assert styles == {"p": {"x": x, "y": y}, "q": {"y": y}, "all": {"x": x, "y": y}}
 
 
 def test_a_baseline_is_a_level_line(tmp_path):
@@ -158,27 +156,27 @@ def test_a_baseline_is_a_level_line(tmp_path):
 
 def test_schedules_are_told_apart_in_few_words():
     one, two = WARMUP.format(0.1), WARMUP.format(0.2)
-    assert short_schedules(["inverse(decay_rate=1.0)", one, "odd [text] that nobody can parse"]) == {
+    assert shorten_schedules(["inverse(decay_rate=1.0)", one, "odd [text] that nobody can parse"]) == {
         "inverse(decay_rate=1.0)": "inverse(decay_rate=1.0)",
         one: "warmup(cosine)",
         "odd [text] that nobody can parse": "odd [text] that nobody can parse",
     }
-    assert list(short_schedules([one, two]).values()) == [
+    assert list(shorten_schedules([one, two]).values()) == [
         "warmup(cosine, fraction=0.1)",
         "warmup(cosine, fraction=0.2)",
     ]
     other = one.replace("final=0.0", "final=0.5")
-    assert short_schedules([one, other])[other] == "warmup(cosine(final=0.5))"
+    assert shorten_schedules([one, other])[other] == "warmup(cosine(final=0.5))"
     tables = [f"table(factors={tuple(range(9, 0, -1))}, at={tuple(range(end, end + 9))})" for end in (10, 20)]
-    assert len(set(short_schedules(tables).values())) == 2
+    assert len(set(shorten_schedules(tables).values())) == 2
 
 
-def test_short_schedules_are_the_ticks(large):
+def test_shorten_schedules_are_the_ticks(large):
     tables, figures, _ = large
     ticks = [text.get_text() for text in figures["heatmap", "rosenbrock"].axes[0].get_yticklabels()]
     assert ticks == ["constant", "warmup(cosine)"]
     runs = tables["runs"]
-    texts = setting_texts(answer_of(runs, [0, 1, 2]), runs)
+    texts = describe_settings(answer_of(runs, [0, 1, 2]), runs)
     assert not any("fraction" in text for text in texts.values())
 
 

@@ -7,18 +7,18 @@ from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, figures, load
 from optbench.figures.data import Trajectory
-from optbench.figures.trajectories import shown_steps
+from optbench.figures.trajectories import space_steps
 
 SIZES = {"batch_sizes": (16,), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant",), "seeds": range(4)}
 
 
-def walk(last):
+def path_of(last):
     return Trajectory(np.arange(last + 1), np.zeros((last + 1, 2)), False, 0)
 
 
 def test_steps_begin_one_by_one_and_end_at_the_longest_path():
-    assert shown_steps([walk(10), walk(1000)], 4) == [0, 1, 32, 1000]
-    assert shown_steps([walk(3)], 60) == [0, 1, 2, 3]
+    assert space_steps([path_of(10), path_of(1000)], 4) == [0, 1, 32, 1000]
+    assert space_steps([path_of(3)], 60) == [0, 1, 2, 3]
 
 
 def test_a_gif_ends_where_the_paths_end(tmp_path):

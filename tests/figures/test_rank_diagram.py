@@ -14,7 +14,7 @@ from synthetic import runs_table
 from optbench import figures
 from optbench.contract.errors import OptbenchError
 from optbench.figures import style
-from optbench.figures.rank_diagram import bars_of, distinguished
+from optbench.figures.rank_diagram import find_distinguished, group_undistinguished
 from optbench.sweeps.results import Results
 
 ODD = ["가나다", "<b>$x$</b>", 'say "q" & more', "long_" * 40]
@@ -134,7 +134,7 @@ def further_than(gap: float, ranks) -> np.ndarray:
 def test_bars_of_one_critical_difference_are_those_of_scikit_posthocs(gap):
     ranks = np.sort(np.random.default_rng(3).uniform(1, 30, 30))
     apart = further_than(gap, ranks)
-    assert bars_of(apart) == cliques(apart)
+    assert group_undistinguished(apart) == cliques(apart)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -142,7 +142,7 @@ def test_two_share_a_bar_exactly_where_they_are_not_distinguished(seed):
     rng = np.random.default_rng(seed)
     upper = np.triu(rng.random((24, 24)) < rng.uniform(0.1, 0.9), 1)
     apart = upper | upper.T
-    bars = bars_of(apart)
+    bars = group_undistinguished(apart)
     shared = {pair for bar in bars for pair in combinations(bar, 2)}
     assert shared == {(a, b) for a, b in combinations(range(24), 2) if not apart[a, b]}
     for bar in bars:  # none could take one more in
@@ -150,9 +150,9 @@ def test_two_share_a_bar_exactly_where_they_are_not_distinguished(seed):
 
 
 def test_one_alone_and_all_alike():
-    assert bars_of(np.zeros((1, 1), dtype=bool)) == []
-    assert bars_of(np.zeros((4, 4), dtype=bool)) == [[0, 1, 2, 3]]
-    assert bars_of(~np.eye(4, dtype=bool)) == []
+    assert group_undistinguished(np.zeros((1, 1), dtype=bool)) == []
+    assert group_undistinguished(np.zeros((4, 4), dtype=bool)) == [[0, 1, 2, 3]]
+    assert group_undistinguished(~np.eye(4, dtype=bool)) == []
 
 
 def test_better_and_worse_part_and_all_else_joins():
@@ -163,6 +163,6 @@ def test_better_and_worse_part_and_all_else_joins():
         ("d", "a", "undecided"),
         ("x", "a", "worse"),
     ]
-    apart = distinguished(pd.DataFrame(rows, columns=["a", "b", "verdict"]), list("abcd"))
+    apart = find_distinguished(pd.DataFrame(rows, columns=["a", "b", "verdict"]), list("abcd"))
     assert {tuple(pair) for pair in np.argwhere(apart).tolist()} == {(0, 1), (1, 0), (0, 2), (2, 0)}
-    assert bars_of(apart) == [[0, 3], [1, 2, 3]]
+    assert group_undistinguished(apart) == [[0, 3], [1, 2, 3]]

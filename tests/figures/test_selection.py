@@ -10,11 +10,11 @@ from optbench.sweeps.results import Results
 def test_of_many_optimizers_the_best_keep_the_look_that_they_have_on_a_problem():
     names = [f"rule {place}" for place in range(30)]
     runs = plain_table({name: 1 + place % 7 for place, name in enumerate(names)}, 2, (0.1,), names, ("p", "q"))
-    evidence = data.report_data(Results(runs, None, None))
-    looks = selection.styles_over(evidence, ALL)
-    known = [looks_of[name] for looks_of in evidence.line_styles.values() for name in looks if name in looks_of]
-    assert len({look["color"] for look in looks.values()}) == len(looks) == 10
-    assert sum(look in known for look in looks.values()) >= 8
-    assert selection.styles_over(evidence, ALL, ["rule 3"]) == {
-        "rule 3": selection.styles_over(evidence, ALL, ["rule 3", "rule 4"])["rule 3"]
+    results = data.report_data(Results(runs, None, None))
+    styles = selection.select_styles(results, ALL)
+    known = [others[name] for others in results.line_styles.values() for name in styles if name in others]
+    assert len({style["color"] for style in styles.values()}) == len(styles) == 10
+    assert sum(style in known for style in styles.values()) >= 8
+    assert selection.select_styles(results, ALL, ["rule 3"]) == {
+        "rule 3": selection.select_styles(results, ALL, ["rule 3", "rule 4"])["rule 3"]
     }

@@ -21,8 +21,8 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def usual():
-    evidence = ReportData(Results(**make_tables(**SMALL)))
-    return evidence, explorer_data(evidence)
+    swept = ReportData(Results(**make_tables(**SMALL)))
+    return swept, explorer_data(swept)
 
 
 def rows(table, *keys):
@@ -30,8 +30,8 @@ def rows(table, *keys):
 
 
 def test_curves_are_medians_with_intervals_over_the_reported_seeds(usual):
-    evidence, data = usual
-    runs, curves, table = evidence.results.runs, evidence.results.curves, data["curves"]
+    swept, data = usual
+    runs, curves, table = swept.results.runs, swept.results.curves, data["curves"]
     assert len(table["rate"]) == 2 * (2 * 2 * 2 + 1) and table["left_out"] == 0
     minimum = {row["name"]: row["minimum"] for row in data["problems"]}
     for place, (problem, optimizer, batch, schedule) in enumerate(
@@ -58,8 +58,8 @@ def test_curves_are_medians_with_intervals_over_the_reported_seeds(usual):
 
 
 def test_clocks_and_measures_are_those_of_the_cell(usual):
-    evidence, data = usual
-    table, of = data["curves"], evidence.results
+    swept, data = usual
+    table, of = data["curves"], swept.results
     assert [measure["key"] for measure in data["measures"]] == [
         "train_loss", "test_loss", "train_accuracy", "test_accuracy",
     ]  # fmt: skip
@@ -74,9 +74,9 @@ def test_clocks_and_measures_are_those_of_the_cell(usual):
 
 
 def test_recommended_settings_come_first(usual):
-    evidence, data = usual
+    swept, data = usual
     table = data["curves"]
-    best = {(row.problem, row.optimizer): row for row in evidence.best.itertuples()}
+    best = {(row.problem, row.optimizer): row for row in swept.best.itertuples()}
     seen = set()
     for problem, optimizer, recommended, rate in rows(table, "problem", "optimizer", "recommended", "rate"):
         assert recommended == ((problem, optimizer) not in seen)
@@ -88,7 +88,7 @@ def test_recommended_settings_come_first(usual):
 
 
 def test_first_row_of_each_rate_is_what_tuning_prefers(usual):
-    evidence, data = usual
+    swept, data = usual
     table = data["rates"]
     first = {}
     for key, batch, median in zip(
@@ -96,7 +96,7 @@ def test_first_row_of_each_rate_is_what_tuning_prefers(usual):
     ):
         first.setdefault(key, (data["batches"][batch], median))
     wanted = {}
-    for row in evidence.by_rate.itertuples():
+    for row in swept.by_rate.itertuples():
         key = list(map(str, SMALL["problems"])).index(row.problem), SMALL["optimizers"].index(row.optimizer), row.lr
         wanted[key] = "full" if row.full_batch else str(row.batch_size), short([row.median])[0]
     assert first == wanted and table["whole"]
@@ -106,8 +106,8 @@ def test_first_row_of_each_rate_is_what_tuning_prefers(usual):
 
 
 def test_tuning_has_the_rows_of_best_of_n(usual):
-    evidence, data = usual
-    of = evidence.results
+    swept, data = usual
+    of = swept.results
     wanted = of.best_of_n(counts=COUNTS)
     table = data["tuning"]
     names = [(data["problems"][row]["name"], data["optimizers"][name]["name"], n)
@@ -117,8 +117,8 @@ def test_tuning_has_the_rows_of_best_of_n(usual):
 
 
 def test_profiles_hold_expected_running_times(usual):
-    evidence, data = usual
-    of, table = evidence.results, data["profiles"]
+    swept, data = usual
+    of, table = swept.results, data["profiles"]
     times = time_to_target(of, None, chosen_runs(of.runs, of.choose_by))
     sums = times.groupby(["problem", "target", "optimizer"])[["samples", "reached"]].sum()
     for place, (problem, target) in enumerate(rows(table, "problem", "target")):
@@ -130,8 +130,8 @@ def test_profiles_hold_expected_running_times(usual):
 
 
 def test_ranks_follow_the_signs_of_the_ratios(usual):
-    evidence, data = usual
-    table = evidence.answer.verdicts
+    swept, data = usual
+    table = swept.answer.verdicts
     for row in table[table["problem"] != "all"].itertuples():
         matrix = data["ranks"]["ahead"][SMALL["problems"].index(row.problem)]
         a, b = SMALL["optimizers"].index(row.a), SMALL["optimizers"].index(row.b)
@@ -142,11 +142,11 @@ def test_ranks_follow_the_signs_of_the_ratios(usual):
 
 
 def test_paths_are_told_to_a_part_of_a_pixel(usual):
-    evidence, data = usual
+    swept, data = usual
     (entry,) = data["paths"]
     assert data["problems"][entry["problem"]]["name"] == "rosenbrock" and entry["minimizer"] == [1.0, 1.0]
     assert len(entry["z"]) == len(entry["y"]) and len(entry["z"][0]) == len(entry["x"])
-    curves = evidence.curves.merge(evidence.reported[["run_id", "problem", "optimizer", "seed"]], on="run_id")
+    curves = swept.curves.merge(swept.reported[["run_id", "problem", "optimizer", "seed"]], on="run_id")
     for line in entry["lines"]:
         name = data["optimizers"][line["optimizer"]]["name"]
         path = curves[(curves["problem"] == "rosenbrock") & (curves["optimizer"] == name)]
@@ -161,23 +161,23 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
 def test_long_paths_are_thinned_and_wild_ones_cut():
     steps = np.arange(10_001)
     w = np.column_stack([np.exp(-steps / 500), np.zeros(len(steps))])
-    line = explorer._line(Trajectory(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
+    line = explorer._encode_path(Trajectory(steps, w, False, 0), (0.0, 1.0), (-1.0, 1.0))
     kept = np.cumsum(line["step"])
     assert kept[0] == 0 and kept[-1] == 10_000 and len(kept) <= 2_000 + 2 and (np.diff(kept) > 0).all()
     assert np.abs(np.diff(np.cumsum(line["x"]))).max() < 40  # of 16,384 parts: two pixels
     w[50:, 0] = np.inf
-    assert np.cumsum(explorer._line(Trajectory(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
+    assert np.cumsum(explorer._encode_path(Trajectory(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
 
 
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
-    evidence = ReportData(Results(**make_tables(**SMALL)))
+    swept = ReportData(Results(**make_tables(**SMALL)))
     monkeypatch.setattr(explorer, "MAX_CURVES", 6)
     monkeypatch.setattr(explorer, "MAX_SETTINGS", 3)
-    data = explorer_data(evidence)
+    data = explorer_data(swept)
     assert data["curves"]["recommended"] == [1] * 6 and data["curves"]["left_out"] == 12
-    assert not data["rates"]["whole"] and len(data["rates"]["rate"]) == len(evidence.by_rate)
+    assert not data["rates"]["whole"] and len(data["rates"]["rate"]) == len(swept.by_rate)
     monkeypatch.setattr(explorer, "MAX_NUMBERS", 1)
-    assert explorer_data(evidence)["curves"]["left_out"] == 17
+    assert explorer_data(swept)["curves"]["left_out"] == 17
 
 
 def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
@@ -195,7 +195,7 @@ def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
 def test_a_landscape_without_a_number_is_a_grid_without_heights():
     tables = make_tables(**SMALL)
     tables["landscapes"] = tables["landscapes"].assign(value=np.nan)
-    evidence = ReportData(Results(**tables))
-    (entry,) = explorer_data(evidence)["paths"]
+    swept = ReportData(Results(**tables))
+    (entry,) = explorer_data(swept)["paths"]
     assert {value for row in entry["z"] for value in row} == {None} and entry["lines"]
-    assert figures.paths(evidence, "rosenbrock").lines
+    assert figures.paths(swept, "rosenbrock").lines

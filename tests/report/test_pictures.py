@@ -9,23 +9,23 @@ from PIL import Image
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
-from optbench.figures import data, raster, style
-from optbench.report.pictures import KINDS, OVERALL, embedded, write_pictures
+from optbench.figures import data, style
+from optbench.report.pictures import KINDS, OVERALL, draw_page_pictures, write_pictures
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
 PROBLEM = "rosenbrock"
 
 
 @pytest.fixture(scope="module")
-def evidence(tmp_path_factory):
+def swept(tmp_path_factory):
     tables = make_tables([PROBLEM, "breast_cancer"], ["gd", "adam"], **SIZES)
     tables["provenance"]["command"] = "python -m optbench sweep " + "--problem saddle " * 40
     return data.report_data(load(write_folder(tmp_path_factory.mktemp("pictures"), tables)))
 
 
-def test_parts_of_a_page(evidence):
+def test_parts_of_a_page(swept):
     kinds = ("curves", "heatmap", "paths")
-    pictures, left_out = embedded(evidence, kinds=kinds)
+    pictures, left_out = draw_page_pictures(swept, kinds=kinds)
     assert left_out == 0 and not pictures[OVERALL]
     assert [each["kind"] for each in pictures[PROBLEM]] == list(kinds)
     assert [each["kind"] for each in pictures["breast_cancer"]] == ["curves", "heatmap"]
@@ -36,7 +36,7 @@ def test_parts_of_a_page(evidence):
             assert picture.width == pytest.approx(1.5 * each["width"], abs=2)
         assert len(content) < 60_000 and each["alt"].startswith("rosenbrock: ") and len(each["caption"]) > 80
     size = len(pictures[PROBLEM][0]["source"])
-    some, left_out = embedded(evidence, kinds=("curves",), most_bytes=size + 10)
+    some, left_out = draw_page_pictures(swept, kinds=("curves",), most_bytes=size + 10)
     assert len(some[PROBLEM]) == 1 and some["breast_cancer"] == [] and left_out == 1
 
 
@@ -45,44 +45,44 @@ def test_few_colors_keep_those_of_lines():
     picture[:, :300] = np.random.default_rng(0).integers(0, 256, (60, 300, 1))  # contours: many grays
     for place in range(style.COLORS):
         picture[5 * place : 5 * place + 2, 300:] = np.round(255 * np.array(style.line_style(place)["color"]))
-    few = np.asarray(raster.quantized(Image.fromarray(picture)).convert("RGB")).astype(int)
+    few = np.asarray(style.quantize(Image.fromarray(picture)).convert("RGB")).astype(int)
     assert abs(few[:50, 300:] - picture[:50, 300:]).max() <= 8
 
 
-def test_files_of_all_formats_with_their_captions(evidence, tmp_path):
-    written = write_pictures(evidence, tmp_path / "figures", ("png", "svg"), "paper")
+def test_files_of_all_formats_with_their_captions(swept, tmp_path):
+    written = write_pictures(swept, tmp_path / "figures", ("png", "svg"), "paper")
     files = [file for each in written for file in each["files"]]
     names = [f"{kind}-{problem}" for problem in (PROBLEM, "breast_cancer") for kind in ("curves", "rates", "heatmap")]
     wanted = [f"{name}.{ending}" for name in [*names, "paths-rosenbrock"] for ending in ("png", "svg")]
     assert {file for file in files if file.split("-")[0] in ("curves", "rates", "heatmap", "paths")} == set(wanted)
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {*files, "captions.txt"}
     captions = (tmp_path / "figures" / "captions.txt").read_text(encoding="utf-8")
-    assert all(each["caption"] in captions for each in written) and evidence.results.foot in captions
+    assert all(each["caption"] in captions for each in written) and swept.results.foot in captions
     described = Image.open(tmp_path / "figures" / "rates-rosenbrock.png").text
-    assert described["Description"] == evidence.results.foot and len(evidence.results.foot) > 500
+    assert described["Description"] == swept.results.foot and len(swept.results.foot) > 500
     assert described["Comment"].startswith("Each optimizer at each rate")
 
 
-def test_a_film_of_each_paths_and_no_link_is_followed(evidence, tmp_path):
+def test_a_film_of_each_paths_and_no_link_is_followed(swept, tmp_path):
     """A folder may come from somebody else, with links to files of the user's."""
     folder, mine = tmp_path / "figures", tmp_path / "mine"
     folder.mkdir()
     mine.write_text("keep this")
     for name in ("paths-rosenbrock.gif", "captions.txt", "captions.txt.tmp"):
         (folder / name).symlink_to(mine)
-    (only,) = write_pictures(evidence, folder, ("gif",))
+    (only,) = write_pictures(swept, folder, ("gif",))
     assert only["files"] == ["paths-rosenbrock.gif"] and mine.read_text() == "keep this"
     assert sorted(path.name for path in folder.iterdir() if not path.is_symlink()) == ["captions.txt", *only["files"]]
 
 
-def test_captions_say_which_steps_a_path_has(evidence):
-    assert "lines between them cut corners" in KINDS["paths"].caption_of(evidence, PROBLEM)
+def test_captions_say_which_steps_a_path_has(swept):
+    assert "lines between them cut corners" in KINDS["paths"].describe(swept, PROBLEM)
 
 
 @pytest.mark.parametrize(
     ("given", "text"),
     [((("pngs",),), "unknown format 'pngs': did you mean 'png'"), ((("png",), "slide"), "did you mean 'slides'")],
 )
-def test_bad_input_is_a_line(evidence, tmp_path, given, text):
+def test_bad_input_is_a_line(swept, tmp_path, given, text):
     with pytest.raises(OptbenchError, match=text):
-        write_pictures(evidence, tmp_path, *given)
+        write_pictures(swept, tmp_path, *given)

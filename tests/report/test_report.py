@@ -17,7 +17,7 @@ from optbench.analysis import timing_summary
 from optbench.report import write_report
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
-from optbench.wording.answers import answer_of, setting_texts
+from optbench.wording.answers import answer_of, describe_settings
 
 WORDS = {name: KINDS[name].words for name in ("curves", "rates", "heatmap", "paths")}
 """Of the pictures that are counted here; test_kinds.py has the others."""
@@ -154,7 +154,7 @@ def test_a_single_run(tmp_path):
     assert "1 run: 1 optimizer on 1 problem, 1 seed" in page.text
     assert "Not held out" in page.text and "one seed: no interval" in page.text
     assert "rate of the grid" not in page.text
-    (text,) = setting_texts(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
+    (text,) = describe_settings(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
     assert text.startswith("adam: batch full, constant, rate 0.01; ")
     assert text.endswith(" on 1 seed (one seed: no interval)")
 
@@ -165,7 +165,7 @@ def test_everything_diverged(tmp_path):
     page, pictures = report(tmp_path, tables)
     assert len(pictures) == 7
     assert "every seed failed" in page.text and "6/6" in page.text
-    texts = setting_texts(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
+    texts = describe_settings(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
     assert all("; inf [inf, inf] on 6 fresh seeds" in text and text.endswith("(every seed failed)") for text in texts)
 
 

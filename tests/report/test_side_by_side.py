@@ -6,7 +6,7 @@ from test_report import Page
 
 from optbench import OptbenchError, compare, load
 from optbench.report import write_side_by_side
-from optbench.wording.answers import times
+from optbench.wording.answers import format_ratio
 
 SMALL = {"problems": ["saddle", "rosenbrock"], "optimizers": ["gd", "adam"], "batch_sizes": (16,), "points": 4,
          "rates": (0.01, 0.1), "schedules": ("constant",)}  # fmt: skip
@@ -25,7 +25,7 @@ def test_a_version_beside_another(tmp_path):
     assert name in page.text and "9.9.9" in page.text and "not in this folder" in page.text
     results = load(old), load(new)
     row = compare(*results).query("problem == 'saddle' and b == 'adam'").iloc[0]
-    assert row["verdict"] in page.text and f"[{times(row['low'])[:3]}" in page.text
+    assert row["verdict"] in page.text and f"[{format_ratio(row['low'])[:3]}" in page.text
     for each in results:
         values = each.ranking().query("problem == 'saddle'").set_index("optimizer")["value"]
         assert all(f"{value:.3g}".split("e")[0] in page.text for value in values)

@@ -8,7 +8,7 @@ from harness import CATALOGUE
 
 import optbench
 from optbench.engine.cohort import Cohort, Lane
-from optbench.report.page import _codes
+from optbench.report.page import find_code
 from optbench.sweeps.chosen import hyperparameters_text, write_code
 
 OWN = "from optbench import optimizer\n\n\n@optimizer(source='mine')\ndef mine(w, g, lr):\n    return w - lr * g\n"
@@ -61,7 +61,7 @@ def test_the_page_shows_it_for_that_setting_alone(folder):
     results = optbench.load(folder / "out")
     run = results.runs[results.runs["optimizer"] == "adam"].iloc[0]
     names = ["beta1", "beta2", "eps", "eps_root"]
-    found = _codes(results.snippets, run, names)
+    found = find_code(results.snippets, run, names)
     assert [part["name"] for part in found] == ["PyTorch", "optax", "Keras"]
-    assert _codes(results.snippets, pd.Series({**run, "lr": 0.5}), names) == []
+    assert find_code(results.snippets, pd.Series({**run, "lr": 0.5}), names) == []
     assert hyperparameters_text({"b": 1, "a": math.pi}) == f'{{"a": {math.pi!r}, "b": 1.0}}'

@@ -11,7 +11,13 @@ from optbench.analysis import best_configurations
 from optbench.analysis.edges import edges
 from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
-from optbench.wording.answers import answer_of, edge_texts, limits_of, measure_text, setting_texts
+from optbench.wording.answers import (
+    advise_wider_search,
+    answer_of,
+    describe_measure,
+    describe_settings,
+    find_shipped_limits,
+)
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """The factor by which each optimizer is worse than adam."""
@@ -53,7 +59,7 @@ def test_an_optimizer_whose_every_setting_was_cut_is_told_with_the_rest():
     runs = staged_table(lambda p, optimizer, *_: None if optimizer == "adam" else rng.standard_normal(), blocks=4)
     answer = answer_of(runs, [])
     assert "no setting without a stopped or failed run" in answer.sentence("p")
-    texts = setting_texts(answer, runs)
+    texts = describe_settings(answer, runs)
     assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by --run-timeout" in texts["p", "adam"]
 
 
@@ -75,12 +81,12 @@ def test_what_cannot_be_compared_is_said():
 def test_settings_in_words():
     runs = planted(["gd", "adam"])
     answer = answer_of(runs, [])
-    text = setting_texts(answer, runs)["p", "adam"]
+    text = describe_settings(answer, runs)["p", "adam"]
     assert text.startswith("adam: batch 16, constant, rate 0.2; 0.001") and text.endswith(" on 24 fresh seeds")
     rows = [failure(seed=seed) if seed == 4 else {"seed": seed} for seed in range(9)]
     rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
     runs = runs_table(rows)
-    texts = setting_texts(answer_of(runs, [0, 1, 2]), runs)
+    texts = describe_settings(answer_of(runs, [0, 1, 2]), runs)
     assert texts["p", "gd"].endswith("; 0.5 [0.5, inf] on 6 fresh seeds, 1 failed")
     assert texts["z", "gd"].endswith("(6/6 stopped by --run-timeout)")
 
@@ -88,7 +94,7 @@ def test_settings_in_words():
 def test_the_next_rate_of_a_grid_is_a_round_number():
     """The grid 1:31.6228:4, as it stands in the tables: with 4 digits."""
     rows = [{"lr": lr, "seed": s, "suboptimality_final": 1 / lr} for lr in (1, 3.162, 10, 31.62) for s in range(4)]
-    (text,) = edge_texts(answer_of(runs_table(rows), [0, 1]).edges)
+    (text,) = advise_wider_search(answer_of(runs_table(rows), [0, 1]).edges)
     assert text.endswith("wider: --lr 100")
 
 
@@ -99,7 +105,7 @@ def test_edges_come_with_the_option_that_searches_wider():
         for problem in "pq" for beta in (0.8, 0.9) for lr in (0.01, 0.1, 1.0) for size in (16, 64) for seed in range(4)
     ]  # fmt: skip
     runs = runs_table(rows)
-    texts = edge_texts(answer_of(runs, [0, 1]).edges)
+    texts = advise_wider_search(answer_of(runs, [0, 1]).edges)
     assert "rate at the highest that was tried: p (momentum); wider: --lr 10" in texts
     assert "rate at the lowest that was tried: q (momentum); wider: --lr 0.001" in texts
     assert any(
@@ -111,7 +117,7 @@ def test_edges_come_with_the_option_that_searches_wider():
     inside = runs_table(
         [{"lr": lr, "seed": s, "suboptimality_final": abs(lr - 2)} for lr in (1, 2, 3) for s in range(4)]
     )
-    assert edge_texts(answer_of(inside, [0, 1]).edges) == []
+    assert advise_wider_search(answer_of(inside, [0, 1]).edges) == []
 
 
 @pytest.mark.parametrize("best", ["lowest", "highest"])
@@ -136,7 +142,9 @@ def test_every_shipped_optimizer_takes_the_value_that_is_advised(best, catalogue
                     for place, value in enumerate(order)
                 ]
     runs = runs_table(rows)
-    advice = edges(runs, best_configurations(runs, []), searched, lambda name: limits_of(name.removesuffix(", drawn")))
+    advice = edges(
+        runs, best_configurations(runs, []), searched, lambda name: find_shipped_limits(name.removesuffix(", drawn"))
+    )
     assert len(advice) > 60 and (advice["range"] != "").sum() > 20
     for row in advice.itertuples():
         record = catalogue.optimizer(row.optimizer.removesuffix(", drawn"))[0]
@@ -170,8 +178,8 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
         {"lr": lr, "seed": seed, "suboptimality_final": 1e-3 + abs(lr - best)} for lr in values for seed in range(4)
     ]
     answer = answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}})
-    texts = edge_texts(answer.edges)
-    assert "same ranges" not in measure_text(answer, "log_tail", runs_table(rows))
+    texts = advise_wider_search(answer.edges)
+    assert "same ranges" not in describe_measure(answer, "log_tail", runs_table(rows))
     assert answer.best["edge"].tolist() == [option is not None], "the note in a table says the same"
     assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])
 
@@ -195,7 +203,7 @@ def test_what_is_compared_is_said_as_it_was():
     rows = [{"optimizer": name, "lr": lr, "problem": problem, "test_loss_final": 0.5 if problem == "p" else np.nan}
             for name in ("gd", "adam") for lr in (1, 2) for problem in "pq"]  # fmt: skip
     runs = runs_table(rows)
-    text = measure_text(answer_of(runs, [0], "test_loss"), "test_loss", runs)
+    text = describe_measure(answer_of(runs, [0], "test_loss"), "test_loss", runs)
     assert "Compared by the test loss." in text and "where there are no others, reported on the same" in text
     assert "There is none on q, where suboptimality in the last fifth of a run stands in." in text
 

@@ -33,14 +33,14 @@ def table(factors, spread=0.02):
 )  # fmt: skip
 def test_how_sure_first_place_is(factors, spread, known, words):
     answer = answer_of(table(factors, spread), [])
-    assert certainty.state(answer, "p") == known
-    assert words in certainty.sure_text(answer, "p", 7)
+    assert certainty.find_state(answer, "p") == known
+    assert words in certainty.state_certainty(answer, "p", 7)
 
 
 def test_more_seeds_in_words():
-    assert certainty.more_text(34.0, 7) == "34 more blocks (238 more seeds)"
-    assert certainty.more_text(0.2, 2) == "1 more block (2 more seeds)"
-    assert certainty.more_text(5000, 7) == "over 1,000 more blocks of seeds"
+    assert certainty.count_more_seeds(34.0, 7) == "34 more blocks (238 more seeds)"
+    assert certainty.count_more_seeds(0.2, 2) == "1 more block (2 more seeds)"
+    assert certainty.count_more_seeds(5000, 7) == "over 1,000 more blocks of seeds"
 
 
 def costs(runs=32, **targets):
@@ -64,7 +64,7 @@ def costs(runs=32, **targets):
     ],
 )  # fmt: skip
 def test_costs_in_words(row, text):
-    assert certainty.cost_text(row) == text
+    assert certainty.state_cost(row) == text
 
 
 def test_winners_have_setting_lead_and_verdict():

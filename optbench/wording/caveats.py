@@ -14,8 +14,8 @@ from optbench.contract.problems import FLOOR
 from optbench.wording import labels
 
 
-def texts(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
-    """Yield the warnings about a table `runs` that was compared by `choose_by`."""
+def warn_of_limits(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
+    """Yield the warnings about a table `runs` that was compared by `choose_by`, such as on rounding."""
     floor = runs["problem"].map(landmarks(runs).set_index("problem")["floor"])
     tail = runs[LOG_TAIL].astype(np.float64) if LOG_TAIL in runs else np.nan  # which folders of before do not have
     if choose_by == LOG_TAIL and (tail <= np.log(floor) + 1e-9).any():
@@ -23,10 +23,10 @@ def texts(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
             f"Below {labels.number(FLOOR)} (times the minimum, if that is more than 1) rounding decides: a run there "
             "counts as having that, and is better than another by at least the ratio."
         )
-    yield from too_high(runs)
+    yield from warn_of_high_minima(runs)
 
 
-def too_high(runs: pd.DataFrame) -> Iterator[str]:
+def warn_of_high_minima(runs: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence for each problem whose stated minimum is above a loss of the table `runs`."""
     for problem, most in below_minimum(runs).items():
         yield (
@@ -35,7 +35,7 @@ def too_high(runs: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def warn_of_unequal_ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """Yield a sentence on parameters that several optimizers searched in different ranges.
 
     searched: by optimizer, the ranges that trials were drawn from, by parameter.

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from synthetic import runs_table
 
-from optbench.wording.extremes import ranges, texts
+from optbench.wording.caveats import warn_of_limits, warn_of_unequal_ranges
 
 FLOOR = float(np.log(1e-14))
 
 
 def said(rows, choose_by="log_tail"):
-    return list(texts(runs_table(rows), choose_by))
+    return list(warn_of_limits(runs_table(rows), choose_by))
 
 
 def row(gap, minimum=0.0, **more):
@@ -50,9 +50,10 @@ def test_ranges_that_were_not_the_same_are_told():
         "adam": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)", "eps": "log_uniform(1e-8, 1)"},
         "lion": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)"},
     }
-    (text,) = ranges(searched)
+    (text,) = warn_of_unequal_ranges(searched)
     assert text == (
         "Not all optimizers searched the same ranges: lr (log_uniform(0.001, 30) of gd; log_uniform(0.0001, 1) of "
         "adam, lion)."
     )
-    assert list(ranges({"adam": searched["adam"], "lion": searched["lion"]})) == list(ranges({})) == []
+    del searched["gd"]
+    assert list(warn_of_unequal_ranges(searched)) == list(warn_of_unequal_ranges({})) == []
