@@ -81,8 +81,8 @@ def write_plan(job: Job, results: optbench.Results, folder: Path) -> None:
             if size < problem.examples:
                 arrays[f"order_{size}"] = np.array([_order(problem, size, steps, seed) for seed in seeds])
     np.savez(folder / "arrays.npz", **arrays)
-    told = {"kind": job.kind, "seeds": seeds, "examples": problem.examples, "evaluations": _evaluations(results)}
-    (folder / "job.json").write_text(json.dumps(told))
+    facts = {"kind": job.kind, "seeds": seeds, "examples": problem.examples, "evaluations": _evaluations(results)}
+    (folder / "job.json").write_text(json.dumps(facts))
 
 
 def _order(problem: optbench.Problem, size: int, steps: int, seed: int) -> np.ndarray:

@@ -87,11 +87,11 @@ class Mlp:
 
     def report(self, w: Tree) -> Any:
         """Loss and accuracy on the training and the test data."""
-        told = []
+        numbers = []
         for x, y in (self.train, self.test):
             z = self.outputs(w, x)
-            told += [_cross_entropy(z, y).mean(), (jnp.argmax(z, -1) == y).mean()]
-        return jnp.stack(told)
+            numbers += [_cross_entropy(z, y).mean(), (jnp.argmax(z, -1) == y).mean()]
+        return jnp.stack(numbers)
 
 
 def _cross_entropy(z: Any, y: Any) -> Any:

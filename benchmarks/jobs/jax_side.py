@@ -35,24 +35,22 @@ def main(plan: str, out: str, cores: str, cache: str = "") -> None:
 
     from benchmarks.jobs import jax_programs
 
-    told, arrays = json.loads((Path(plan) / "job.json").read_text()), np.load(Path(plan) / "arrays.npz")
+    job, arrays = json.loads((Path(plan) / "job.json").read_text()), np.load(Path(plan) / "arrays.npz")
     arrays = {name: arrays[name] for name in arrays.files}
     runs = pd.read_parquet(Path(plan) / "runs.parquet")
-    work = jax_programs.Mlp(arrays) if told["kind"] == "mlp" else jax_programs.Quadratic(arrays)
+    work = jax_programs.Mlp(arrays) if job["kind"] == "mlp" else jax_programs.Quadratic(arrays)
     samples = {
-        size: samples_of(told, arrays, int(size), int(g["steps"].iloc[0])) for size, g in runs.groupby("batch_size")
+        size: samples_of(job, arrays, int(size), int(g["steps"].iloc[0])) for size, g in runs.groupby("batch_size")
     }
 
     def group(key: tuple[str, int], part: Any) -> Any:
-        evaluations = told["evaluations"][str(key[1])]
-        return _run(work, key[0], evaluations, samples[key[1]], part, told, arrays["starts"])
+        evaluations = job["evaluations"][str(key[1])]
+        return _run(work, key[0], evaluations, samples[key[1]], part, job, arrays["starts"])
 
     with ThreadPoolExecutor(int(cores)) as pool:
-        jobs = [
-            pool.submit(group, key, part) for key, part in _longest_first(runs.groupby(["optimizer", "batch_size"]))
-        ]
-        tables = [job.result() for job in jobs]
-    names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"] if told["kind"] == "mlp" else ["train_loss"]
+        groups = _longest_first(runs.groupby(["optimizer", "batch_size"]))
+        tables = list(pool.map(lambda each: group(*each), groups))
+    names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"] if job["kind"] == "mlp" else ["train_loss"]
     for name, build in (("runs", _ends), ("curves", _curves)):
         frames = [build(part, values, names) for part, values in tables]
         pd.concat(frames, ignore_index=True).to_parquet(Path(out) / f"{name}.parquet")
@@ -70,8 +68,8 @@ def _curves(part: Any, values: np.ndarray, names: list[str]) -> Any:
 
     runs, count, _ = values.shape
     step = np.tile(np.arange(1, count + 1) * (int(part["steps"].iloc[0]) // count), runs)
-    told = {name: values[..., i].ravel() for i, name in enumerate(names)}
-    return pd.DataFrame({"run_id": np.repeat(part["run_id"].to_numpy(), count), "step": step, **told})
+    columns = {name: values[..., i].ravel() for i, name in enumerate(names)}
+    return pd.DataFrame({"run_id": np.repeat(part["run_id"].to_numpy(), count), "step": step, **columns})
 
 
 def _longest_first(groups: Any) -> list[tuple[Any, Any]]:
@@ -91,30 +89,30 @@ def rates_of(part: Any, examples: int) -> np.ndarray:
     return part["lr"].to_numpy()[:, None] * np.array([factors[text] for text in part["schedule"]])
 
 
-def samples_of(told: dict[str, Any], arrays: dict[str, Any], size: int, steps: int) -> np.ndarray | None:
+def samples_of(job: dict[str, Any], arrays: dict[str, Any], size: int, steps: int) -> np.ndarray | None:
     """What each step of each seed draws: examples (seeds, steps, size), or the means of a finite sum's noise."""
-    if size >= told["examples"]:
+    if size >= job["examples"]:
         return None
-    if told["kind"] == "mlp":
+    if job["kind"] == "mlp":
         return arrays[f"order_{size}"]
-    per_epoch = told["examples"] // size
+    per_epoch = job["examples"] // size
     spread = np.append(arrays["spread"], WEIGHTS) / np.sqrt(size)
-    noise = np.empty((len(told["seeds"]), steps, len(spread)))
-    for row, seed in zip(noise, told["seeds"], strict=True):
+    noise = np.empty((len(job["seeds"]), steps, len(spread)))
+    for row, seed in zip(noise, job["seeds"], strict=True):
         z = np.random.default_rng(seed).standard_normal((steps // per_epoch, per_epoch, len(spread)))
         row[:] = ((z - z.mean(axis=1, keepdims=True)) * spread).reshape(steps, -1)
     noise[..., -1] += 1
     return noise
 
 
-def _run(work: Any, optimizer: str, evaluations: int, samples: Any, part: Any, told: dict, starts: Any) -> Any:
+def _run(work: Any, optimizer: str, evaluations: int, samples: Any, part: Any, job: dict, starts: Any) -> Any:
     """The group's runs in the order of its rows, and their reports (runs, evaluations, values)."""
     from benchmarks.jobs.jax_programs import program
 
     train = program(work, optimizer, evaluations)
     part = part.sort_values("seed", kind="stable").reset_index(drop=True)
     places = [at for _, seed in part.groupby("seed") for at in _cut(seed.index.to_numpy(), RUNS)]
-    rates, place_of = rates_of(part, told["examples"]), {seed: i for i, seed in enumerate(told["seeds"])}
+    rates, place_of = rates_of(part, job["examples"]), {seed: i for i, seed in enumerate(job["seeds"])}
     seeds = part["seed"].map(place_of).to_numpy()
     values = np.empty((len(part), evaluations, work.values))
     for first in range(0, len(places), ROWS):

@@ -89,10 +89,10 @@ def _of_job(job: Any, cores: list[int], peers: tuple[str, ...], folder: Path, wa
             for start in ("first", "warm"):
                 yield _row(job, count, start, "JAX", ours[count, start], theirs[start], same, "jit, vmap, scan")
         if sampled:
-            told, wall = sampled, sampled["whole"] / count
-            times = (wall + told["start"], told["whole"] + told["start"])
-            variant = f"extrapolated from {told['sample']} runs"
-            yield _row(job, count, "warm", "PyTorch", ours[count, "warm"], times, told["agreement"], variant)
+            wall = sampled["whole"] / count
+            times = (wall + sampled["start"], sampled["whole"] + sampled["start"])
+            variant = f"extrapolated from {sampled['sample']} runs"
+            yield _row(job, count, "warm", "PyTorch", ours[count, "warm"], times, sampled["agreement"], variant)
         if not peers:
             for start in ("first", "warm"):
                 yield _row(job, count, start, "", ours[count, start], None, {"wrong": False}, "")
@@ -136,9 +136,9 @@ def _torch(job: Any, folder: Path, plan: str) -> dict[str, Any]:
     """
     out = _made(folder / "torch")
     _, spent = call("torch_side", [plan, str(out)], 1)
-    told = json.loads((out / "seconds.json").read_text())
+    sampled = json.loads((out / "seconds.json").read_text())
     same = _agreement(job, folder, "torch", ("gd", "momentum", "nesterov"))
-    return told | {"start": max(spent - told["sampled"], 0.0), "agreement": same}
+    return sampled | {"start": max(spent - sampled["sampled"], 0.0), "agreement": same}
 
 
 def _agreement(job: Any, folder: Path, side: str, optimizers: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -26,19 +26,19 @@ def main(plan: str, out: str) -> None:
 
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    told, arrays = json.loads((Path(plan) / "job.json").read_text()), np.load(Path(plan) / "arrays.npz")
+    job, arrays = json.loads((Path(plan) / "job.json").read_text()), np.load(Path(plan) / "arrays.npz")
     arrays = {name: arrays[name] for name in arrays.files}
     runs = pd.read_parquet(Path(plan) / "runs.parquet")
-    work: Any = _Mlp(arrays) if told["kind"] == "mlp" else _Quadratic(arrays)
+    work: Any = _Mlp(arrays) if job["kind"] == "mlp" else _Quadratic(arrays)
     whole, sampled, ends = 0.0, 0.0, []
     for (optimizer, size), part in runs.groupby(["optimizer", "batch_size"]):
         one = part.sort_values("lr", kind="stable").iloc[[len(part) // 2]]  # a rate in the middle, which no run leaves
-        samples = samples_of(told, arrays, size, int(one["steps"].iloc[0]))
-        place = told["seeds"].index(int(one["seed"].iloc[0]))
+        samples = samples_of(job, arrays, size, int(one["steps"].iloc[0]))
+        place = job["seeds"].index(int(one["seed"].iloc[0]))
         began = time.process_time()
         end = _run(
             work, optimizer, arrays["starts"][place], None if samples is None else samples[place],
-            rates_of(one, told["examples"])[0], told["evaluations"][str(size)],
+            rates_of(one, job["examples"])[0], job["evaluations"][str(size)],
         )  # fmt: skip
         spent = time.process_time() - began
         whole, sampled = whole + spent * len(part), sampled + spent

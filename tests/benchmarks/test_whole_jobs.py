@@ -44,16 +44,16 @@ def test_optbench_makes_a_job_and_the_plan_that_the_others_are_given(name, tmp_p
     job = tiny(name)
     results = optbench.sweep(dict(job.spec))
     write_plan(job, results, tmp_path)
-    told = json.loads((tmp_path / "job.json").read_text())
+    facts = json.loads((tmp_path / "job.json").read_text())
     runs, arrays = pd.read_parquet(tmp_path / "runs.parquet"), np.load(tmp_path / "arrays.npz")
-    assert len(runs) == len(results.runs) and len(arrays["starts"]) == len(told["seeds"])
+    assert len(runs) == len(results.runs) and len(arrays["starts"]) == len(facts["seeds"])
     for size, part in runs.groupby("batch_size"):
-        assert part["steps"].nunique() == 1 and part["steps"].iloc[0] % told["evaluations"][str(size)] == 0
-        assert jax_side.rates_of(part, told["examples"]).shape == (len(part), part["steps"].iloc[0])
+        assert part["steps"].nunique() == 1 and part["steps"].iloc[0] % facts["evaluations"][str(size)] == 0
+        assert jax_side.rates_of(part, facts["examples"]).shape == (len(part), part["steps"].iloc[0])
     known = results.curves.merge(results.runs[["run_id", "batch_size", "schedule"]], on="run_id")
     first = known[(known["step"] == known["step"].max()) & (known["schedule"] == "sqrt_epoch(k=1.0)")].iloc[0]
     one = runs[runs["run_id"] == first["run_id"]]
-    assert jax_side.rates_of(one, told["examples"])[0, -1] == pytest.approx(first["lr"])
+    assert jax_side.rates_of(one, facts["examples"])[0, -1] == pytest.approx(first["lr"])
     assert not agreement(job, results.runs, results.runs)["wrong"]
     other = results.runs.assign(loss_final=results.runs["loss_final"] * 1.01)
     assert agreement(job, results.runs, other)["wrong"]
