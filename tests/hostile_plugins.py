@@ -99,10 +99,8 @@ LEAVES = {
     "a child process": "import subprocess; subprocess.Popen(['sleep', '600'])",
     "a child of its own session": "import subprocess; subprocess.Popen(['sleep', '20'], start_new_session=True)",
     "a fork": "if os.fork() == 0: time.sleep(600); os._exit(0)",
-    "a thread": "import threading; threading.Thread(target=time.sleep, args=(600,)).start()",
     "work at the end": "import atexit; atexit.register(time.sleep, 600)",
     "an alarm": "signal.alarm(1)",
-    "no print": "import builtins; builtins.print = None",
     "no paths": "import pathlib; pathlib.Path.exists = None",
     "no environment": "os.environ.clear()",
 }

@@ -126,18 +126,6 @@ def test_limits_of_threads_overlap_in_any_order(two_blas_threads):
     assert blas_threads() == {2} and sys.getswitchinterval() == turn and gc.get_threshold() == often
 
 
-def test_circles_are_looked_for_as_rarely_as_before_or_more_rarely():
-    often = gc.get_threshold()
-    try:
-        for objects, during in ((0, 0), (700, 10_000), (10**6, 10**6)):  # 0: never
-            gc.set_threshold(objects, 7, 3)
-            with limited_threads(), limited_threads():
-                assert gc.get_threshold() == (during, 7, 3)
-            assert gc.get_threshold() == (objects, 7, 3)
-    finally:
-        gc.set_threshold(*often)
-
-
 def test_libraries_of_an_import_are_limited_too_and_looked_for_after_one_alone(two_blas_threads, monkeypatch):
     looks = []
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser import NAMES
 
 SKIPS = """
 import pytest
@@ -25,24 +24,17 @@ def test_tests_of_a_plugin_stay_on_one_worker(name, request):
 
 
 @pytest.mark.parametrize(
-    ("kind", "every", "more", "code"),
+    ("kind", "more", "code"),
     [
-        ("ptx", True, "", 1),
-        ("browser", True, "@pytest.mark.browser\ndef test_it(): pass", 0),
-        ("browser", False, "", 0),
+        ("ptx", "", 1),
+        ("browser", "@pytest.mark.browser\ndef test_it(): pass", 0),
     ],
 )
-def test_ci_does_not_pass_where_a_kind_was_skipped_whole(kind, every, more, code, tmp_path):
+def test_ci_does_not_pass_where_a_kind_was_skipped_whole(kind, more, code, tmp_path):
     (tmp_path / "test_kinds.py").write_text(SKIPS.format(kind=kind) + more)
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers = {kind}: a kind\n")
-    environment = {key: value for key, value in os.environ.items() if key != "OPTBENCH_EVERY_KIND"}
-    environment |= {"PYTHONPATH": str(Path(__file__).parent)} | ({"OPTBENCH_EVERY_KIND": "1"} if every else {})
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "OPTBENCH_EVERY_KIND": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-c", "pytest.ini", "test_kinds.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == code, done.stdout + done.stderr
     assert (f"all tests of the kind {kind} were skipped" in done.stdout) == (code == 1)
-
-
-def test_ci_looks_for_the_browser_that_the_tests_look_for():
-    """Else it would install one beside the one that is there."""
-    assert f"OPTBENCH_BROWSER:-{' '.join(NAMES)}}}" in (Path(__file__).parents[1] / ".ci" / "run").read_text()

@@ -66,12 +66,7 @@ def test_one_row_a_run_and_a_column_empty_where_it_has_no_use(swept):
     fine = runs[runs["status"] == "ok"]
     assert (fine["w_1"].notna() == (fine["problem"] == "rosenbrock")).all()
     assert set(runs["schedule"]) == {"constant", "exponential(base=0.5)"} and set(runs["dtype"]) == {"float64"}
-    assert runs.groupby("cohort_id").size().eq(16).all()
-
-
-def test_both_endings_occur(swept):
-    assert swept.runs.groupby("problem")["status"].nunique().eq(2).all()
-    assert set(swept.runs["status"]) == {"ok", "diverged"}
+    assert runs.groupby("cohort_id").size().eq(16).all() and set(runs["status"]) == {"ok", "diverged"}
 
 
 def test_curves_tell_what_runs_sum_up(swept):
