@@ -292,7 +292,7 @@ def _execute(spec, folder, options) -> "Results":
     from optbench.sweeps.run.interrupts import handle_signals
 
     with handle_signals(["SIGINT"]):
-        plan = session.planned(spec, options.isolation, loader.refuse_broken)
+        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
         status = session.execute(plan, folder, options, tell=lambda text: warnings.warn(text, stacklevel=5))

@@ -12,6 +12,7 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.update import Update
 from optbench.engine.outcome import merge_outcomes
 from optbench.sweeps import session
+from optbench.sweeps.run.loop import ExecutionOptions, SweepRun
 
 CATALOGUE = loader.load()
 OPTIMIZERS = sorted(CATALOGUE.optimizers)
@@ -136,6 +137,14 @@ def plan_of(spec):
 def execute(spec, folder, watch=lambda status: None, **options):
     """Run a spec into a folder; the status."""
     return session.execute(plan_of(spec), folder, session.Options(**options), watch=watch)
+
+
+def run_stage(cohorts, store, watch=lambda status: None, **options):
+    """Run planned cohorts in one thread, and return the status."""
+    sweep = SweepRun(None, store, 1, watch, ExecutionOptions(**options))
+    sweep.planned = list(cohorts)
+    sweep.run(cohorts)
+    return sweep.status
 
 
 def drawn_in_turns(one, other, place):

@@ -81,7 +81,7 @@ def sweep(
             checked = extend_spec(out, spec, changes, warn) if extend else read_spec(spec, changes)
 
             def planned() -> Plan:
-                whole = session.planned(checked, isolation, show_broken)
+                whole = session.load_and_plan(checked, isolation, show_broken)
                 return shard_of(whole, shard) if shard is not None else whole
 
             if dry_run:

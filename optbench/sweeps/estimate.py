@@ -63,7 +63,7 @@ class Estimate:
 
 def modelled(series: Iterable[Series], workers: int) -> float:
     """Return the seconds that the cohorts take by the model alone, which may be off by a factor of ten."""
-    return sum(map(_seconds, series)) / workers
+    return sum(map(_model_series, series)) / workers
 
 
 def estimate(series: Iterable[Series], workers: int) -> Estimate:
@@ -71,19 +71,19 @@ def estimate(series: Iterable[Series], workers: int) -> Estimate:
     kinds: dict[tuple, list[Series]] = {}
     for each in series:
         if each.seeds:
-            kinds.setdefault(_kind(each), []).append(each)
-    order = sorted(kinds, key=lambda kind: -sum(map(_seconds, kinds[kind])))
-    ratios = _ratios([(kind, kinds[kind]) for kind in order])
+            kinds.setdefault(_work_kind(each), []).append(each)
+    order = sorted(kinds, key=lambda kind: -sum(map(_model_series, kinds[kind])))
+    ratios = _probe_kinds([(kind, kinds[kind]) for kind in order])
     total = probed = 0.0
     for kind, group in kinds.items():
-        ratio = ratios.get(kind) or (_AS_MODELLED if kind[1] in LIBRARIES else _nearest(kind, ratios))
-        seconds = sum(_seconds(each, ratio) for each in group)
+        ratio = ratios.get(kind) or (_AS_MODELLED if kind[1] in LIBRARIES else _nearest_ratio(kind, ratios))
+        seconds = sum(_model_series(each, ratio) for each in group)
         total += seconds
         probed += seconds * (kind in ratios)
     return Estimate(total / workers, probed / total if total else 0.0)
 
 
-def _kind(series: Series) -> tuple:
+def _work_kind(series: Series) -> tuple:
     """Return a key that is equal for series whose steps take about the same time."""
     cohort = series.cohort
     optimizer = cohort.optimizer
@@ -91,7 +91,7 @@ def _kind(series: Series) -> tuple:
     return cohort.problem.name, by, cohort.dtype, cohort.batch_size, series.stage
 
 
-def _ratios(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Seconds]:
+def _probe_kinds(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Seconds]:
     """Return by kind the duration of probes over that of the model."""
     ratios: dict[tuple, Seconds] = {}
     begin, compiling = time.perf_counter(), 0.0
@@ -103,7 +103,7 @@ def _ratios(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Seconds]
             cohorts = [each.cohort for each in group if _may_be_probed(each.cohort)]
             if not cohorts:
                 continue
-            cohort = _small(max(cohorts, key=step_cost))
+            cohort = _shrink_for_probe(max(cohorts, key=step_cost))
             ready = time.perf_counter()
             try:
                 compile_for(cohort)
@@ -120,10 +120,10 @@ def _may_be_probed(cohort: Cohort) -> bool:
     origins += tuple(origin for lane in cohort.lanes for origin in lane.schedule.origins)
     if isinstance(cohort.optimizer, Eager) or has_user_code(origins):
         return False
-    return _model(replace(cohort, lanes=cohort.lanes[:1], steps=1, points=(0,))).stepping <= _STEP_LIMIT
+    return _model_cohort(replace(cohort, lanes=cohort.lanes[:1], steps=1, points=(0,))).stepping <= _STEP_LIMIT
 
 
-def _small(cohort: Cohort) -> Cohort:
+def _shrink_for_probe(cohort: Cohort) -> Cohort:
     """Return the cohort with the lanes of the lowest rates, the last to diverge, as many as a probe has."""
     step = max(step_cost(cohort), 1.0) * _STEP * 1e-9
     most = max(1, min(_LANES, int(_PROBE_SECONDS / step)))
@@ -134,19 +134,19 @@ def _small(cohort: Cohort) -> Cohort:
 def _probe(cohort: Cohort) -> Seconds:
     """Run more and more steps, until they take long enough to be measured. Raises Cancelled after _LIMIT seconds."""
     end = time.monotonic() + _LIMIT
-    steps = max(1, min(cohort.steps, int(_PROBE_SECONDS / 4 * cohort.steps / _model(cohort).stepping)))
+    steps = max(1, min(cohort.steps, int(_PROBE_SECONDS / 4 * cohort.steps / _model_cohort(cohort).stepping)))
     while True:
         probe = replace(cohort, steps=steps)
         outcome = run(probe, stop=lambda: time.monotonic() > end)
         evaluating = outcome.evaluation_seconds
         stepping = outcome.seconds - evaluating
         if stepping >= _PROBE_SECONDS or steps >= cohort.steps or time.monotonic() > end:
-            model = _model(probe)
+            model = _model_cohort(probe)
             return Seconds(stepping / model.stepping, evaluating / model.evaluating)
         steps = min(4 * steps, cohort.steps)
 
 
-def _model(cohort: Cohort) -> Seconds:
+def _model_cohort(cohort: Cohort) -> Seconds:
     """Return the duration of a cohort by the model."""
     problem, lanes = cohort.problem, len(cohort.lanes)
     parts = [part for part in (problem.data, problem.test) if part is not None]
@@ -162,15 +162,15 @@ def _model(cohort: Cohort) -> Seconds:
     return Seconds(cohort.steps * step * stepping, len(cohort.evaluated) * evaluation * evaluating)
 
 
-def _seconds(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
+def _model_series(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
     """Return the duration of the cohorts of a series with one worker; ratio: of probes over the model."""
-    stepping, evaluating = _model(series.cohort)
+    stepping, evaluating = _model_cohort(series.cohort)
     seconds = stepping * ratio.stepping + evaluating * ratio.evaluating
     rows = len(series.cohort.lanes) * (10 + len(series.cohort.evaluated)) * _ROW_SECONDS
     return len(series.seeds) * (min(seconds, series.cohort.deadline or seconds) + rows + COHORT_COST * 1e-9)
 
 
-def _nearest(kind: tuple, ratios: dict[tuple, Seconds]) -> Seconds:
+def _nearest_ratio(kind: tuple, ratios: dict[tuple, Seconds]) -> Seconds:
     """Return the mean ratio of the kinds that share most with one that was not probed."""
     for shared in range(len(kind) - 1, -1, -1):
         alike = [ratio for other, ratio in ratios.items() if other[:shared] == kind[:shared]]

@@ -92,7 +92,7 @@ def merge_folders(
         )
     refuse_unnamed(spec.plugins, plugins)
     isolation = Isolation()
-    plan = session.planned(spec, isolation, on_broken)
+    plan = session.load_and_plan(spec, isolation, on_broken)
     with open_store(out, spec, provenance(command, plan), warn) as store:
         for folder in folders:
             _copy_missing(CohortFiles(folder), store, warn)

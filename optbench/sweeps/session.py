@@ -21,8 +21,7 @@ from optbench.sweeps import stages, trajectories
 from optbench.sweeps.chosen import SNIPPETS, chosen_spec, make_snippets, recommend
 from optbench.sweeps.plan import Plan, cohort_cost, expand
 from optbench.sweeps.provenance import provenance
-from optbench.sweeps.run.executors import Executor
-from optbench.sweeps.run.isolation import Isolation
+from optbench.sweeps.run.isolation import Isolation, UserCode
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.sweeps.serialization import plan_from_json
 from optbench.sweeps.spec import Spec
@@ -63,7 +62,7 @@ def checked_workers(workers: int | None) -> int:
     return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
 
-def planned(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None]) -> Plan:
+def load_and_plan(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None]) -> Plan:
     """Expand ``spec``; a worker process does so if it names files of the user's, which stay out of this process.
 
     on_broken: called with each file that does not load, and its traceback. Raises OptbenchError.
@@ -75,7 +74,7 @@ def planned(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], N
     for path, trace in broken.items():
         on_broken(path, trace)
     if "error" in data:
-        raise _naming(broken, OptbenchError(data["error"]))
+        raise _name_broken_files(broken, OptbenchError(data["error"]))
     device, note = devices.choose(spec.device)
     if not isolated or device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
         expanded = plan(spec, loader.load(spec.plugins))
@@ -96,11 +95,11 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
     try:
         return expand(spec, catalogue, device, note)
     except OptbenchError as error:
-        raise _naming(catalogue.broken, error) from None
+        raise _name_broken_files(catalogue.broken, error) from None
 
 
-def _naming(broken: Iterable[Path], error: OptbenchError) -> OptbenchError:
-    """Return the error with the files that do not load, which may be why a name is unknown."""
+def _name_broken_files(broken: Iterable[Path], error: OptbenchError) -> OptbenchError:
+    """Return the error followed by the names of files that do not load, which may be why a name is unknown."""
     files = ", ".join(path.name for path in broken if path.name not in str(error))
     return OptbenchError(f"{error} (broken plug-in files: {files})") if files else error
 
@@ -124,13 +123,9 @@ def execute(
     workers, isolation, limit = checked_workers(options.workers), options.isolation, options.time_limit
     with (
         # First: what it refuses leaves no folder behind, which would be in the way of the next sweep.
-        _external_executor(plan, options, workers) as external,
+        _choose_executor(plan, options, workers) as execution,
         open_store(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
-        isolation.executor(workers, plan.spec.plugins) as processes,
     ):
-        execution = ExecutionOptions(external_executor=external, retry_failed=options.retry_failed)
-        if external is None and (plan.spec.plugins or isolation.mode == "always" or long_eager(plan)):
-            execution = replace(execution, is_isolated=isolation.is_isolated, process_executor=processes)
         sweep, counted = SweepRun(plan, store, workers, watch, execution), None
         if limit:
             counted = run_within(limit, sweep)
@@ -145,23 +140,34 @@ def execute(
 
 
 @contextlib.contextmanager
-def _external_executor(plan: Plan, options: Options, workers: int) -> Iterator[Executor | None]:
-    """Yield what runs all cohorts in the place of this process; None for threads. Raises OptbenchError."""
+def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[ExecutionOptions]:
+    """Yield the options of running a plan, among them the executor of what threads of this process do not run.
+
+    Raises OptbenchError if that cannot be had.
+    """
     if options.executor not in EXECUTORS:
         raise unknown("executor", options.executor, EXECUTORS)
-    if options.executor == "threads":
-        if options.scheduler is not None:
-            raise OptbenchError("a scheduler needs the executor dask: --executor dask --scheduler ADDRESS")
-        yield None
-        return
-    if plan.device != "cpu":
-        raise OptbenchError("the executor dask runs on CPUs: leave --device out, or take --executor threads")
-    from optbench.sweeps.run.dask import DaskExecutor
-    from optbench.sweeps.run.file_bundle import pack
+    isolation, retry = options.isolation, options.retry_failed
+    if options.executor == "dask":
+        if plan.device != "cpu":
+            raise OptbenchError("the executor dask runs on CPUs: leave --device out, or take --executor threads")
+        from optbench.sweeps.run.dask import DaskExecutor
+        from optbench.sweeps.run.file_bundle import pack
 
-    bundle = pack(plan.spec.plugins, [problem.digest for problem in plan.problems])
-    with contextlib.closing(DaskExecutor(options.scheduler, workers, bundle)) as executor:
-        yield executor
+        bundle = pack(plan.spec.plugins, [problem.digest for problem in plan.problems])
+        with contextlib.closing(DaskExecutor(options.scheduler, workers, bundle)) as executor:
+            yield ExecutionOptions(executor, retry_failed=retry)
+        return
+    if options.scheduler is not None:
+        raise OptbenchError("a scheduler needs the executor dask: --executor dask --scheduler ADDRESS")
+    if plan.spec.plugins or isolation.mode == "always" or has_long_eager_runs(plan):
+        processes = isolation.executor(workers, plan.spec.plugins)
+        try:
+            yield ExecutionOptions(processes, isolation.is_isolated, retry)
+        finally:
+            processes.stop()
+    else:
+        yield ExecutionOptions(retry_failed=retry)
 
 
 def write_tables(
@@ -193,19 +199,20 @@ def write_tables(
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
     paths, code = trajectories.SCHEMA.empty_table(), SNIPPETS.empty_table()
-    with isolation.user_code(plan.spec.plugins) as user_code:
-        grids = user_code.grids(problems)
+    with contextlib.closing(UserCode(isolation, plan.spec.plugins)) as user_code:
+        grids = user_code.compute_grids(problems)
         if settings:
-            paths = trajectories.trajectories(settings, runs, plan.spec.split_seeds()[0], user_code.trajectory, until)
-            code = make_snippets(settings, runs, user_code.codes_of)
+            tuning_seeds = plan.spec.split_seeds()[0]
+            paths = trajectories.trajectories(settings, runs, tuning_seeds, user_code.run_trajectory, until)
+            code = make_snippets(settings, runs, user_code.write_codes)
     ended = runs[["problem", "optimizer", "status", "failure"]]
     del runs, settings  # a million take as much memory as what puts the tables together
     store.finish({**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only)
     return ended
 
 
-def long_eager(plan: Plan) -> bool:
-    """Return whether the steps of other libraries take long: threads take turns at them, processes do not."""
+def has_long_eager_runs(plan: Plan) -> bool:
+    """Return whether the steps of other libraries take so long that processes, which do not share a GIL, pay."""
     eager = [each for each in plan.series if isinstance(each.cohort.optimizer, Eager)]
     return sum(len(each.seeds) * cohort_cost(each.cohort) for each in eager) > _LONG
 

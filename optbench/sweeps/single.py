@@ -139,7 +139,7 @@ def run_single(
         size = values.checked("batch_size", batch_size)
         deadline = values.checked("run_timeout", run_timeout)
         rates = [values.checked("lr", setting.get("lr")) for setting in wanted]
-    lanes = [_lane(catalogue, record, given, rate, setting) for rate, setting in zip(rates, wanted, strict=True)]
+    lanes = [_make_lane(catalogue, record, given, rate, setting) for rate, setting in zip(rates, wanted, strict=True)]
     objective = catalogue.problem(problem)
     size = full_or(size, objective)
     taken, _ = choose(device)
@@ -160,7 +160,7 @@ def run_single(
     return Single(make_tables(request, outcome, "", [str(place) for place in range(len(lanes))], threads=1), outcome)
 
 
-def _lane(
+def _make_lane(
     catalogue: loader.Catalogue,
     record: AnyOptimizer,
     given: Mapping[str, float],

@@ -53,7 +53,7 @@ class TimeLimit:
 
 
 def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
-    """Run as many cohorts as the limit allows, and return the ids of those that count (see `_complete`).
+    """Run as many cohorts as the limit allows, and return the ids of those that count (see `_find_complete_cohorts`).
 
     Raises OptbenchError if no seed, or no block of seeds, is complete.
     """
@@ -64,7 +64,7 @@ def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
         pairs = chain.from_iterable(zip_longest(*spec.split_seeds()))
         order = {seed: place for place, seed in enumerate(seed for seed in pairs if seed is not None)}
         sweep.run(sweep.add(sweep.plan.cohorts), until=end, priority=lambda each: order[each.cohort.seed])
-    counted = _complete(sweep.planned, sweep.store, bool(spec.blocks))
+    counted = _find_complete_cohorts(sweep.planned, sweep.store, bool(spec.blocks))
     if not counted:
         unit = "block of seeds" if spec.blocks else "seed"
         raise OptbenchError(
@@ -84,35 +84,35 @@ def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
         sweep.run([each for each in screens if each.block == block], until=until)
         if status.out_of_time:
             break
-        if (runs := _runs_of(store, [block])) is None:
+        if (runs := _read_block_runs(store, [block])) is None:
             continue
         sweep.run(sweep.add(stages.plan_race(plan, runs)), until=until)
         if status.out_of_time:
             break
         done.append(block)
         # The next block adds to the holdout, too.
-        cost = sum(each.cost for each in _holdout(plan, store, done)) * (len(done) + 1) / len(done)
+        cost = sum(each.cost for each in _plan_holdout(plan, store, done)) * (len(done) + 1) / len(done)
         reserve = _MARGIN * cost * (time.monotonic() - begin) / max(status.cost, 1.0)
     if done:
         late, status.out_of_time = status.out_of_time, False
-        sweep.run(sweep.add(_holdout(plan, store, done)), until=end + _OVERTIME * limit.seconds)
+        sweep.run(sweep.add(_plan_holdout(plan, store, done)), until=end + _OVERTIME * limit.seconds)
         status.out_of_time |= late
 
 
-def _runs_of(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:
+def _read_block_runs(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:
     """Return the runs of these blocks; None if there are none."""
     runs = store.runs()
     runs = comparable(runs[runs["block"].isin(list(blocks))].reset_index(drop=True))
     return None if runs.empty else runs
 
 
-def _holdout(plan: Plan, store: Store, blocks: Sequence[int]) -> list[PlannedCohort]:
+def _plan_holdout(plan: Plan, store: Store, blocks: Sequence[int]) -> list[PlannedCohort]:
     """Plan the holdout of these blocks from their runs."""
-    runs = _runs_of(store, blocks)
+    runs = _read_block_runs(store, blocks)
     return [] if runs is None else stages.plan_holdout(plan, runs)
 
 
-def _complete(planned: Sequence[PlannedCohort], store: Store, blocks: bool) -> frozenset[str]:
+def _find_complete_cohorts(planned: Sequence[PlannedCohort], store: Store, blocks: bool) -> frozenset[str]:
     """Return the ids of the cohorts whose seed, or block of seeds, has run with all settings of their problem."""
     units: dict[tuple, list[PlannedCohort]] = {}
     for each in planned:

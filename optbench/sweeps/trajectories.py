@@ -7,7 +7,6 @@ most MOST_STEPS steps runs once more, on the first seed of its final stage, and 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -61,10 +60,10 @@ def trajectories(
         until: the value of time.monotonic() after which no further run begins.
     """
     parts = [SCHEMA.empty_table()]
-    for row, planned in _recommended(settings, runs, tuning_seeds):
+    for row, planned in _select_runs(settings, runs, tuning_seeds):
         if until is not None and time.monotonic() > until:
             break
-        parts.append(_path(row, trajectory_of(planned)))
+        parts.append(_make_path(row, trajectory_of(planned)))
     return pa.concat_tables(parts)
 
 
@@ -82,7 +81,7 @@ def trajectory(planned: PlannedCohort) -> pa.Table:
     )
 
 
-def _recommended(
+def _select_runs(
     settings: Recommended, runs: pd.DataFrame, tuning_seeds: list[int]
 ) -> Iterator[tuple[dict[str, Any], PlannedCohort]]:
     """Yield the rows of ``runs`` to repeat, each with a cohort that is evaluated after every step."""
@@ -98,7 +97,7 @@ def _recommended(
         if not _is_short(cohort) or cohort.steps > steps_left:
             continue
         steps_left -= cohort.steps
-        again = _repeated(cohort, lane, int(row["seed"]), int(sizes[tuple(row[name] for name in _COHORT_COLUMNS)]))
+        again = _repeat_cohort(cohort, lane, int(row["seed"]), int(sizes[tuple(row[name] for name in _COHORT_COLUMNS)]))
         yield {str(name): value for name, value in row.items()}, plan_cohort(again)
 
 
@@ -110,7 +109,7 @@ def _is_short(cohort: Cohort) -> bool:
     return cohort.steps <= MOST_STEPS and cohort.steps * examples <= _EXAMPLES
 
 
-def _repeated(cohort: Cohort, lane: Lane, seed: int, size: int) -> Cohort:
+def _repeat_cohort(cohort: Cohort, lane: Lane, seed: int, size: int) -> Cohort:
     """Return the cohort of one run, repeated in several lanes if it ran in vectors of lanes."""
     compiled = is_compiled(cohort.problem, cohort.optimizer)
     lanes = (lane,) * (min(size, _VECTOR_LANES) if compiled and cohort.problem.form == "lanes" else 1)
@@ -122,7 +121,7 @@ def _repeated(cohort: Cohort, lane: Lane, seed: int, size: int) -> Cohort:
     return replace(cohort, lanes=lanes, seed=seed, points="every", deadline=limit, device="cpu")
 
 
-def _path(row: dict[str, Any], table: pa.Table | None) -> pa.Table:
+def _make_path(row: dict[str, Any], table: pa.Table | None) -> pa.Table:
     """Return the path of a run as a table; empty if the repeated run has other losses than the recorded one."""
     if table is None or not len(table):
         return SCHEMA.empty_table()
@@ -142,8 +141,5 @@ def _is_same_run(row: dict[str, Any], loss: np.ndarray) -> bool:
         pairs.append((row["loss_final"], loss[-1]))
     elif len(loss) < row["steps"]:
         return False
-    return all(_is_close(known, value, _TOLERANCE[row["dtype"]]) for known, value in pairs)
-
-
-def _is_close(known: float, value: float, tolerance: float) -> bool:
-    return isfinite(value) and abs(known - value) <= tolerance * abs(known)
+    known, values = zip(*pairs, strict=True)
+    return bool(np.allclose(values, known, rtol=_TOLERANCE[row["dtype"]], atol=0.0))

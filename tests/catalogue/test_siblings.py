@@ -83,7 +83,7 @@ def test_they_travel_together(tmp_path, monkeypatch):
     plugin = write(tmp_path / "here", 2.0)
     parcel = pickle.loads(pickle.dumps(file_bundle.pack([str(plugin)], [])))
     (tmp_path / "here").rename(tmp_path / "away")
-    (place,), _ = parcel.unpacked()
+    (place,), _ = parcel.unpack()
     assert tmp_path / "cache" in place.parents and moved(place) == -2.0
     assert sources.digest(place) == sources.digest(tmp_path / "away" / "mine.py")
 

@@ -14,7 +14,7 @@ from harness import execute
 
 import optbench
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.run import dask, file_bundle, loop
+from optbench.sweeps.run import dask, file_bundle
 from optbench.sweeps.spec import make_spec
 
 TABLES = ("runs.parquet", "curves.parquet")
@@ -102,13 +102,13 @@ def started(ends, *arguments, cwd=None, **environment):
 
 
 def scheduler(ends, file, ending=None):
-    """Start a scheduler and return its address; ``ending`` receives the function that kills it."""
+    """Start a scheduler and return its address; the list ``ending`` receives a function that kills it."""
     process = started(
         ends, "scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", ":0",
         "--scheduler-file", str(file),
     )  # fmt: skip
     if ending is not None:
-        ending.append(process.kill)
+        ending.append(lambda executor: process.kill())
     for _ in range(600):
         if file.exists() and (found := re.search(r'"address": "(\S+)"', file.read_text())):
             return found[1]
@@ -149,46 +149,32 @@ def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, fi
 
 
 @pytest.fixture
-def own_workers(monkeypatch):
-    """The workers that a sweep starts on this machine, as they come."""
-    seen, init = [], dask.LocalWorkers.__init__
-
-    def start(workers, *arguments):
-        seen.append(workers)
-        init(workers, *arguments)
-
-    monkeypatch.setattr(dask.LocalWorkers, "__init__", start)
-    return seen
-
-
-@pytest.fixture
 def after_the_first(monkeypatch):
     """Tasks of one cohort each; what is put into the list is called once, after the first one has come back."""
     calls, receive = [], dask.DaskExecutor._receive
 
-    def wrapped(*arguments):
-        receive(*arguments)
+    def wrapped(executor, *arguments):
+        receive(executor, *arguments)
         while calls:
-            calls.pop()()
+            calls.pop()(executor)
 
-    monkeypatch.setattr(loop, "_BATCH_COHORTS", 1)
+    monkeypatch.setattr(dask.DaskExecutor, "cohorts_per_job", 1)
     monkeypatch.setattr(dask.DaskExecutor, "_receive", wrapped)
     return calls
 
 
 @pytest.mark.slow
-def test_workers_that_are_killed_cost_time_only(files, by_threads, own_workers, after_the_first, tmp_path):
+def test_workers_that_are_killed_cost_time_only(files, by_threads, after_the_first, tmp_path):
     killed = []
 
-    def kill():
-        killed.extend(own_workers[0].pids)
+    def kill(executor):
+        killed.extend(executor._client.run(os.getpid).values())
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
 
     after_the_first.append(kill)
     status = execute(spec_of(files), tmp_path, workers=2, executor="dask")
-    assert len(killed) == 2 and not set(killed) & set(own_workers[0].pids)
-    assert not status.failed and content(tmp_path) == by_threads
+    assert len(killed) == 2 and not status.failed and content(tmp_path) == by_threads
 
 
 @pytest.mark.slow

@@ -86,26 +86,6 @@ def test_a_probe_that_takes_too_long_is_stopped(monkeypatch):
     assert found.share == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 2))
 
 
-def test_a_step_that_is_too_long_by_the_model_is_not_made(slow, monkeypatch):
-    monkeypatch.setattr(estimate, "step_cost", lambda cohort: 1e12)
-    found = estimate.estimate(series_of(), 1)
-    assert not slow and found.share == 0 and found.seconds >= 2 * 2 * 50_000 * 1000
-
-
-@pytest.mark.parametrize("optimizer", ["gd", "lbfgs"])
-def test_by_the_model_a_step_takes_as_much_longer_as_its_problem_is_larger(optimizer):
-    """2 ns for each unit of the plan's weight; a step of SciPy's takes 150 us besides, by itself."""
-    whole = {"optimizers": [optimizer], "batch_sizes": ["full"], "learning_rates": [1e-3]}
-    small, large = (series_of(problems=[f"rosenbrock(dim={dim})"], **whole)[0].cohort for dim in (2, 2000))
-    steps, weights = small.steps, [estimate.step_cost(cohort) for cohort in (small, large)]
-    seconds = [estimate._model(cohort).stepping for cohort in (small, large)]
-    assert (
-        seconds[1] - seconds[0] == pytest.approx(2e-9 * steps * (weights[1] - weights[0])) and weights[1] > weights[0]
-    )
-    least = {"gd": 1.5e-7, "lbfgs": 1.5e-4}[optimizer]
-    assert seconds[0] == pytest.approx(steps * (least + 2e-9 * weights[0]))
-
-
 def test_a_problem_that_breaks_has_an_estimate(monkeypatch):
     def broken(cohort, stop):
         raise ZeroDivisionError("a plug-in's")

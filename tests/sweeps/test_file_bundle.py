@@ -46,7 +46,7 @@ def sent(tmp_path, cache):
 def test_sets_are_read_from_copies_under_their_names(sent, cache):
     bundle, digests = sent
     home = Path(next(iter(digests))).parent
-    files, places = bundle.unpacked()
+    files, places = bundle.unpack()
     assert [file.read_text() for file in files] == ["# nothing\n"] and cache in files[0].parents
     with copies(places):
         for name, digest in digests.items():
@@ -55,20 +55,20 @@ def test_sets_are_read_from_copies_under_their_names(sent, cache):
             assert (again.name, again.digest) == (asked, digest)
     with pytest.raises(OptbenchError, match="no such file"):
         datasets.load(next(iter(digests)))
-    assert bundle.unpacked() == (files, places)
+    assert bundle.unpack() == (files, places)
 
 
 def test_a_copy_that_was_changed_is_written_again(sent):
     bundle, _ = sent
-    (file,), _ = bundle.unpacked()
+    (file,), _ = bundle.unpack()
     file.write_text("# something else\n")
-    assert bundle.unpacked()[0] == [file] and file.read_text() == "# nothing\n"
+    assert bundle.unpack()[0] == [file] and file.read_text() == "# nothing\n"
 
 
 def test_files_of_the_same_content_are_used_where_they_stand(sent, tmp_path, cache):
     bundle, _ = sent
     (tmp_path / "away").rename(tmp_path / "home")
-    files, places = bundle.unpacked()
+    files, places = bundle.unpack()
     assert files == [tmp_path / "home" / "rules.py"] and not cache.exists()
     assert places[str(tmp_path / "home")] == tmp_path / "home"
 
@@ -76,13 +76,8 @@ def test_files_of_the_same_content_are_used_where_they_stand(sent, tmp_path, cac
 def test_a_cache_that_cannot_be_written_is_done_without(sent, cache):
     bundle, _ = sent
     cache.parent.write_text("no folder")
-    files, _ = bundle.unpacked()
+    files, _ = bundle.unpack()
     assert files[0].read_text() == "# nothing\n" and files[0].name == "rules.py"
-
-
-def test_another_version_is_named():
-    assert file_bundle.difference(file_bundle.versions()) == ""
-    assert file_bundle.difference(file_bundle.versions() | {"numpy": "0.1"}) == f"numpy {np.__version__}, not 0.1"
 
 
 def test_a_file_that_has_gone_is_named(tmp_path):

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from harness import plan_of
+from harness import plan_of, run_stage
 
 import optbench
 from optbench.cli import app
@@ -22,7 +22,6 @@ from optbench.contract.errors import OptbenchError, PluginError
 from optbench.engine import cuda as engine
 from optbench.engine.run import run
 from optbench.engine.runner import Cancelled
-from optbench.sweeps.run import loop
 from optbench.sweeps.spec import make_spec
 from optbench.sweeps.store.folder import Store
 
@@ -149,7 +148,7 @@ def test_progress_comes_to_the_whole(gpu, tmp_path):
     gpu.refused["momentum"] = "momentum is refused"
     plans, store = prepared(tmp_path, seeds=2)
     seen = []
-    status = loop.run_all(plans, store, 1, lambda status: seen.append((status.compiled, status.to_compile)))
+    status = run_stage(plans, store, lambda status: seen.append((status.compiled, status.to_compile)))
     assert status.cost == pytest.approx(status.total_cost) and status.runs == status.total_runs == 32
     # Compiled for the GPU: 2 problems x 2 optimizers x 2 batch sizes; for the CPU momentum on each problem.
     assert seen[-1] == (10, 10) and all(done <= count for done, count in seen)
@@ -175,19 +174,19 @@ def test_an_interruption_stops_the_groups_and_keeps_what_was_finished(gpu, tmp_p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loop.run_all(plans, store, 1, watch)
+        run_stage(plans, store, watch)
     kept = {planned.cohort.problem.name for planned in plans if store.has(planned.cohort_id)}
     assert kept == {"rosenbrock"} and len(list(store.files.folder.iterdir())) == 3
     monkeypatch.setattr(gpu, "run_cohorts", run)
     gpu.calls.clear()
-    assert loop.run_all(plans, store, 1).cohorts == 6
+    assert run_stage(plans, store).cohorts == 6
     assert [call[0] for call in gpu.calls] == ["saddle"], "what was finished is not run again"
 
 
 def test_only_the_seeds_that_are_left_run(gpu, tmp_path):
     plans, store = prepared(tmp_path, problems="rosenbrock", optimizers="gd", batch_sizes="full")
-    loop.run_all(plans[1:2], store, 1)
-    loop.run_all(plans, store, 1)
+    run_stage(plans[1:2], store)
+    run_stage(plans, store)
     assert [call[-1] for call in gpu.calls] == [[1], [0, 2]]
 
 

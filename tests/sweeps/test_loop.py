@@ -3,11 +3,9 @@
 from concurrent.futures import Future
 
 import pytest
-from harness import plan_of
+from harness import plan_of, run_stage
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.run import loop
-from optbench.sweeps.run.loop import ExecutionOptions, run_all
 from optbench.sweeps.spec import make_spec
 from optbench.sweeps.store.folder import Store
 
@@ -20,8 +18,8 @@ class Recorder:
 
     capacity = 2
 
-    def __init__(self, error=None):
-        self.jobs, self.error, self.stopped = [], error, False
+    def __init__(self, cohorts_per_job=1, error=None):
+        self.cohorts_per_job, self.jobs, self.error, self.stopped = cohorts_per_job, [], error, False
 
     def submit(self, job, on_progress):
         self.jobs.append(job)
@@ -44,15 +42,14 @@ def ran(tmp_path):
         plan = plan_of(make_spec(SPEC, {}))
         store = Store(tmp_path / "out", plan.spec, {})
         cohorts = list(plan.cohorts)
-        return cohorts, run_all(cohorts, store, 1, options=ExecutionOptions(**options))
+        return cohorts, run_stage(cohorts, store, **options)
 
     return call
 
 
-def test_the_longest_comes_first_unless_another_one_has_priority(ran, monkeypatch, tmp_path):
-    monkeypatch.setattr(loop, "_BATCH_COHORTS", 1)
+def test_the_longest_comes_first_unless_another_one_has_priority(ran):
     executor = Recorder()
-    cohorts, status = ran(external_executor=executor, priority=lambda each: -each.cohort.seed)
+    cohorts, status = ran(executor=executor, priority=lambda each: -each.cohort.seed)
     submitted = [each for job in executor.jobs for each in job.cohorts]
     position = {each.cohort_id: place for place, each in enumerate(cohorts)}
     expected = sorted(cohorts, key=lambda each: (-each.cohort.seed, -each.cost, position[each.cohort_id]))
@@ -62,26 +59,23 @@ def test_the_longest_comes_first_unless_another_one_has_priority(ran, monkeypatc
     assert status.cost == pytest.approx(status.total_cost)
 
 
-def test_an_external_executor_gets_short_cohorts_together(ran, monkeypatch):
-    executor = Recorder()
-    cohorts, _ = ran(external_executor=executor)
+def test_an_executor_gets_as_many_short_cohorts_together_as_it_takes(ran):
+    executor, again, none = Recorder(32), Recorder(5), Recorder()
+    cohorts, _ = ran(executor=executor)
     assert [len(job.cohorts) for job in executor.jobs] == [12]
     assert {each.cohort_id for each in executor.jobs[0].cohorts} == {each.cohort_id for each in cohorts}
-    monkeypatch.setattr(loop, "_BATCH_RUNS", 5)
-    again = Recorder()
-    ran(external_executor=again, retry_failed=True)
+    ran(executor=again, retry_failed=True)
     assert [len(job.cohorts) for job in again.jobs] == [5, 5, 2]
-    none = Recorder()
-    ran(external_executor=none)
+    ran(executor=none)
     assert not none.jobs, "what has failed is not tried again unless that is asked for"
 
 
 def test_isolated_cohorts_run_elsewhere_and_an_error_ends_all(ran):
     executor = Recorder()
-    _, status = ran(process_executor=executor, is_isolated=lambda each: each.cohort.problem.name == "saddle")
+    _, status = ran(executor=executor, is_external=lambda each: each.cohort.problem.name == "saddle")
     assert {each.cohort.problem.name for job in executor.jobs for each in job.cohorts} == {"saddle"}
     assert set(status.failed) == {"saddle with gd", "saddle with adam"} and status.cohorts == 12
-    broken = Recorder(OptbenchError("no process can be started"))
+    broken = Recorder(error=OptbenchError("no process can be started"))
     with pytest.raises(OptbenchError, match="no process"):
-        ran(external_executor=broken, retry_failed=True)
+        ran(executor=broken, retry_failed=True)
     assert broken.stopped

@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from harness import plan_of
 
 import optbench
 from optbench.sweeps import trajectories
+from optbench.sweeps.run import isolation
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.run.processes import Died
+from optbench.sweeps.spec import make_spec
 from optbench.sweeps.store.manifest import read_manifest
 
 SPEC = {"problems": ["rosenbrock", "saddle", "logistic"], "optimizers": ["gd", "adam"],
@@ -102,12 +105,7 @@ def test_a_long_run_and_one_of_other_numbers_are_left_out(monkeypatch):
     none = optbench.sweep(spec, workers=1).paths
     assert none.empty and list(none) == trajectories.SCHEMA.names
     monkeypatch.undo()
-    monkeypatch.setattr(trajectories, "_is_close", lambda known, value, same: False)
-    assert optbench.sweep(spec, workers=1).paths.empty
-
-
-def test_a_problem_without_two_parameters_has_none():
-    spec = {**SPEC, "problems": ["logistic", "quadratic(dim=3)"], "steps": 5}
+    monkeypatch.setattr(trajectories, "_is_same_run", lambda row, loss: False)
     assert optbench.sweep(spec, workers=1).paths.empty
 
 
@@ -118,28 +116,16 @@ class Dying:
         Dying.asked += 1
         raise Died("it did")
 
-    def end(self):
+    def close(self):
         pass
 
 
-def test_a_file_that_kills_its_process_costs_its_paths_alone(monkeypatch, tmp_path):
-    from optbench.sweeps.run import isolation
-
+def test_a_file_that_kills_its_process_costs_its_paths_alone(monkeypatch):
     monkeypatch.setattr(isolation, "WorkerProcess", lambda *_: Dying())
-    everything = Isolation(mode="always")
-    with everything.user_code(()) as user_code:
-        planned = next(iter(planned_rosenbrock()))
-        assert [user_code.trajectory(planned) for _ in range(5)] == [None] * 5
+    user_code = isolation.UserCode(Isolation(mode="always"), ())
+    planned = plan_of(make_spec({**SPEC, "problems": ["rosenbrock"]}, {})).cohorts[0]
+    assert [user_code.run_trajectory(planned) for _ in range(5)] == [None] * 5
     assert Dying.asked == 2
-
-
-def planned_rosenbrock():
-    from harness import CATALOGUE
-
-    from optbench.sweeps import session
-    from optbench.sweeps.spec import make_spec
-
-    return session.plan(make_spec({**SPEC, "problems": ["rosenbrock"]}, {}), CATALOGUE).cohorts
 
 
 @pytest.mark.slow

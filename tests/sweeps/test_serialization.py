@@ -105,7 +105,7 @@ def test_the_users_file_stays_out_of_this_process(file, tmp_path):
     copy.write_text(file.read_text() + "# another content, that nobody has loaded\n")
     broken = []
     spec = make_spec({**COMMON, **SPECS[0], "plugins": [str(copy)]}, {})
-    plan = session.planned(spec, Isolation(), lambda path, trace: broken.append(path))
+    plan = session.load_and_plan(spec, Isolation(), lambda path, trace: broken.append(path))
     assert plan.runs and not broken
     assert not any(name.startswith("_optbench_plugin_other") for name in sys.modules)
 

@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.sweeps.run.executors import Job, Result
+from optbench.sweeps.run.executors import DaemonPool, Job, Result
 from optbench.sweeps.run.file_bundle import FileBundle
 from optbench.sweeps.serialization import cohort_to_json
 
@@ -36,14 +37,12 @@ _CLOSE_SECONDS = 1
 """Seconds that leaving a scheduler may take."""
 _TASKS_PER_THREAD = 2
 """Tasks that a worker's thread holds: the one that runs, and one that waits for it."""
+_COHORTS_PER_JOB = 32
+"""Most cohorts of a job, which are short ones: a task costs 10 ms of CPU, and a cohort in it 0.3 ms (measured)."""
 _ATTEMPTS = 2
-"""Workers of this machine that may die of a task before it is given up."""
-_POLL_SECONDS = 0.2
-"""Seconds between two checks of the worker processes of this machine."""
-_MOST_FAILURES = 3
-"""Deaths of each worker process after which none is started again, if no task has come back."""
+"""Workers that may die of a task before it is given up."""
 _SETTINGS = {
-    "distributed.scheduler.allowed-failures": _ATTEMPTS - 1,
+    "distributed.scheduler.allowed_failures": _ATTEMPTS - 1,
     # dask's statistics, which nobody reads here, take 7% of a core.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
@@ -57,6 +56,8 @@ class DaskExecutor:
     Raises OptbenchError if dask is not installed, no scheduler answers, or a worker has other versions.
     """
 
+    cohorts_per_job = _COHORTS_PER_JOB
+
     def __init__(self, address: str | None, workers: int, bundle: FileBundle):
         try:
             import distributed  # noqa: F401
@@ -69,25 +70,25 @@ class DaskExecutor:
         """Jobs of one cohort that may have killed a worker: each runs while nothing else does."""
         self._running: dict[Any, Future[Result]] = {}
         """The futures of dask, each with the one of the job."""
-        self._key, self._workers, self._threads, self._counted = uuid.uuid4().hex, workers, 0, -math.inf
-        self._local: LocalWorkers | None = None
+        self._key = uuid.uuid4().hex
+        self._threads, self._counted = workers, -math.inf if address else math.inf
+        """The number of threads of all workers, and when they were counted."""
         with contextlib.ExitStack() as undo:
-            undo.enter_context(_silent())
-            if address is None:
-                address, self._local = undo.enter_context(_local_workers(workers, self._fail))
-            self._address = address
-            self._client = _connected(address, direct=self._local is not None)
+            undo.enter_context(_silence_dask())
+            local = None if address else _start_local_cluster(workers, self._fail_running)
+            self._address = undo.enter_context(local) if local else str(address)
+            self._client = _connect(self._address, direct=local is not None)
             undo.callback(self._client.close, timeout=_CLOSE_SECONDS)
-            if self._local is None:
+            if local is None:
                 undo.callback(self._forget_files)
             self._send_files(bundle)
             self._undo = undo.pop_all()
 
     def _send_files(self, bundle: FileBundle) -> None:
         """Send the bundle to all workers, present and future; raise OptbenchError if one cannot run this sweep."""
-        from optbench.sweeps.run.dask_worker import FilesPlugin, refusal
+        from optbench.sweeps.run.dask_worker import FilesPlugin, describe_refusal
 
-        for worker, answer in sorted(self._client.run(refusal, bundle.versions, on_error="return").items()):
+        for worker, answer in sorted(self._client.run(describe_refusal, bundle.versions, on_error="return").items()):
             if isinstance(answer, BaseException):
                 raise OptbenchError(f"the dask worker {worker} cannot run optbench: {in_one_line(answer)}")
             if answer:
@@ -96,33 +97,26 @@ class DaskExecutor:
 
     def _forget_files(self) -> None:
         """Remove the sweep's files from workers that others started; wait at most a second for their answer."""
-
-        def forget() -> None:
-            with contextlib.suppress(Exception):
-                self._client.unregister_worker_plugin(f"optbench-{self._key}")
-
         if self._client.status == "running":
-            thread = threading.Thread(target=forget, daemon=True)
-            thread.start()
-            thread.join(_CLOSE_SECONDS)
+            with contextlib.suppress(Exception):
+                removed = DaemonPool(1).submit(self._client.unregister_worker_plugin, f"optbench-{self._key}")
+                removed.result(timeout=_CLOSE_SECONDS)
 
-    @property
     def _thread_count(self) -> int:
-        """Threads of all workers, at least 1; of a cluster that grows and shrinks, counted every few seconds."""
-        if self._local is not None:
-            return self._workers
+        """Return the threads of all workers, at least 1; of a cluster that others started, counted now and then."""
         if (now := time.monotonic()) > self._counted + _COUNT_SECONDS:
             try:
                 self._threads, self._counted = sum(self._client.nthreads().values()), now
             except Exception as error:
-                raise self._reason(error) from None
+                raise self._translate_error(error) from None
         return max(self._threads, 1)
 
     @property
     def capacity(self) -> int:
-        return _TASKS_PER_THREAD * self._thread_count
+        return _TASKS_PER_THREAD * self._thread_count()
 
     def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
+        """Send a job to the cluster, and return the future of its result; progress comes with the result only."""
         future: Future[Result] = Future()
         with self._lock:
             self._waiting.append((job, future))
@@ -145,9 +139,9 @@ class DaskExecutor:
 
         cohorts = json.dumps([cohort_to_json(each) for each in job.cohorts])  # as text: dask looks into containers
         try:
-            task = self._client.submit(run_cohorts, self._key, cohorts, job.note, self._thread_count, pure=False)
+            task = self._client.submit(run_cohorts, self._key, cohorts, job.note, self._thread_count(), pure=False)
         except Exception as error:
-            future.set_exception(self._reason(error))
+            future.set_exception(self._translate_error(error))
             return
         self._running[task] = future
         task.add_done_callback(partial(self._receive, job, future, is_suspect))
@@ -161,15 +155,13 @@ class DaskExecutor:
                 return  # it was cancelled
         try:
             future.set_result(task.result())
-            if self._local:
-                self._local.has_worked = True
         except KilledWorker:
             if is_suspect:
                 future.set_result(job.failed("the worker that ran it died, and so did the next one"))
             else:
                 self._quarantine(job, future)
         except BaseException as error:
-            future.set_exception(self._reason(error))
+            future.set_exception(self._translate_error(error))
         task.release()
         self._start_waiting()
 
@@ -178,6 +170,7 @@ class DaskExecutor:
         parts: list[Future[Result]] = [Future() for _ in job.cohorts]
 
         def complete(ended: "Future[Result]") -> None:
+            """Set the job's future once all parts are done."""
             if all(part.done() for part in parts) and not future.done():
                 errors = [error for part in parts if (error := part.exception())]
                 if errors:
@@ -190,7 +183,7 @@ class DaskExecutor:
         with self._lock:
             self._suspects.extend((Job((each,), job.note), part) for each, part in zip(job.cohorts, parts, strict=True))
 
-    def _reason(self, error: BaseException) -> OptbenchError:
+    def _translate_error(self, error: BaseException) -> OptbenchError:
         """Return the error to report for an exception of dask: the scheduler has gone, or a worker raised it."""
         if isinstance(error, OptbenchError):
             return error
@@ -201,7 +194,7 @@ class DaskExecutor:
             )
         return OptbenchError(f"a dask worker: {in_one_line(error)}")
 
-    def _fail(self, text: str) -> None:
+    def _fail_running(self, text: str) -> None:
         """End the sweep: give all running jobs an OptbenchError with this text."""
         with self._lock:
             running, self._running = self._running, {}
@@ -209,6 +202,7 @@ class DaskExecutor:
                 future.set_exception(OptbenchError(text))
 
     def stop(self) -> None:
+        """Cancel all jobs."""
         with self._lock:
             running, self._running = list(self._running), {}
             self._waiting.clear()
@@ -223,7 +217,7 @@ class DaskExecutor:
         self._undo.close()
 
 
-def _connected(address: str, direct: bool) -> Any:
+def _connect(address: str, direct: bool) -> Any:
     """Return a client; without ``direct``, results come by way of the scheduler: workers may be out of reach."""
     from distributed import Client
 
@@ -236,7 +230,7 @@ def _connected(address: str, direct: bool) -> Any:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def _silence_dask() -> Iterator[None]:
     """Keep dask's own messages from the terminal: the sweep has its own."""
     levels = {}
     for name in list(logging.root.manager.loggerDict):
@@ -251,75 +245,14 @@ def _silent() -> Iterator[None]:
             logger.setLevel(level)
 
 
-class LocalWorkers:
-    """Worker processes of one thread each, on this machine; one that dies is replaced.
-
-    They are started as commands: that needs no guard around a script's main part, as multiprocessing does, and in a
-    session of their own, so that Ctrl-C reaches this process alone.
-    """
-
-    def __init__(self, address: str, count: int, folder: Path, on_failure: Callable[[str], None]):
-        self._address, self._folder, self._on_failure = address, folder, on_failure
-        self._stopping = threading.Event()
-        self.has_worked = False
-        """True once a task has come back: a worker that ends later has died of a task."""
-        self._processes = [self._start(number) for number in range(count)]
-        self._thread = threading.Thread(target=self._replace_dead_ones, name="optbench-dask-workers", daemon=True)
-        self._thread.start()
-
-    @property
-    def pids(self) -> list[int]:
-        return [process.pid for process in self._processes]
-
-    def stop(self) -> None:
-        """Kill them: asked to end they would take a second or more."""
-        self._stopping.set()
-        self._thread.join()
-        for process in self._processes:
-            process.kill()
-        for process in self._processes:
-            process.wait()
-
-    def _start(self, number: int) -> subprocess.Popen:
-        """Start a worker process; number: its index, which names its log."""
-        command = [
-            sys.executable, "-m", "dask", "worker", self._address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
-            "--memory-limit", "0", "--host", "127.0.0.1", "--local-directory", str(self._folder),
-            "--death-timeout", "30", "--dashboard-address", _ANY_PORT,
-        ]  # fmt: skip
-        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-        settings = {
-            f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": f"{_SETTINGS[key]}" for key in _SETTINGS
-        }
-        quiet = {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"} | settings
-        with self._log(number).open("wb") as log:
-            return subprocess.Popen(
-                command, env=os.environ | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-
-    def _log(self, number: int) -> Path:
-        return self._folder / f"worker-{number}.log"
-
-    def _replace_dead_ones(self) -> None:
-        """Restart worker processes that have died, until stopped; give up if none has ever worked."""
-        failures = 0
-        while not self._stopping.wait(_POLL_SECONDS):
-            for number, process in enumerate(self._processes):
-                if process.poll() is None:
-                    continue
-                failures += 1
-                if failures >= _MOST_FAILURES * len(self._processes) and not self.has_worked:
-                    lines = self._log(number).read_text(errors="replace").split("\n")
-                    reason = next((line for line in reversed(lines) if line.strip()), "they give no reason")
-                    self._on_failure(f"the workers of dask do not start: {reason}")
-                    return
-                self._processes[number] = self._start(number)
-
-
 @contextlib.contextmanager
-def _local_workers(count: int, on_failure: Callable[[str], None]) -> Iterator[tuple[str, LocalWorkers]]:
-    """Start a scheduler in this process, and workers; yield its address, and them."""
+def _start_local_cluster(count: int, on_end: Callable[[str], None]) -> Iterator[str]:
+    """Start a scheduler in this process, and workers of one thread each; yield the scheduler's address.
+
+    The workers are those of a command: that needs no guard around a script's main part, as multiprocessing does, and in
+    a session of its own Ctrl-C does not reach it. Its nannies replace workers that die. on_end: called with its last
+    words if it ends by itself.
+    """
     import dask
     from distributed import LocalCluster
     from distributed.gc import disable_gc_diagnosis
@@ -335,6 +268,36 @@ def _local_workers(count: int, on_failure: Callable[[str], None]) -> Iterator[tu
             )  # fmt: skip
         # The scheduler watches this process's garbage collector by a callback: a Ctrl-C that falls into one is lost.
         disable_gc_diagnosis()
-        workers = LocalWorkers(cluster.scheduler_address, count, Path(folder), on_failure)
-        undo.callback(workers.stop)
-        yield cluster.scheduler_address, workers
+        command = [
+            sys.executable, "-m", "dask", "worker", cluster.scheduler_address, "--nworkers", str(count), "--nthreads",
+            "1", "--no-dashboard", "--memory-limit", "0", "--host", "127.0.0.1", "--local-directory", folder,
+            "--death-timeout", "30",
+        ]  # fmt: skip
+        environment = {f"DASK_{key.upper().replace('.', '__')}": f"{value}" for key, value in _SETTINGS.items()}
+        environment |= {"PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"}
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=log, start_new_session=True,
+            )  # fmt: skip
+        stopping = threading.Event()
+
+        def wait() -> None:
+            """Wait until the command ends, and report it unless it was killed."""
+            process.wait()
+            if not stopping.is_set():
+                lines = [line for line in Path(log.name).read_text(errors="replace").splitlines() if line.strip()]
+                on_end(f"the workers of dask have ended: {lines[-1] if lines else 'they give no reason'}")
+
+        def kill() -> None:
+            """Kill all workers: asked to end they would take a second or more."""
+            stopping.set()
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            waiting.join()
+
+        waiting = threading.Thread(target=wait, name="optbench-dask-workers", daemon=True)
+        waiting.start()
+        undo.callback(kill)
+        yield cluster.scheduler_address

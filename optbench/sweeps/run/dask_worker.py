@@ -1,10 +1,9 @@
 """The part of a sweep that runs in a dask worker: it unpacks the user's files, and runs cohorts given as plain data."""
 
-import contextlib
 import json
 import platform
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,13 @@ from distributed import Status, WorkerPlugin, get_worker
 from optbench.catalogue import loader
 from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.datasets.cache import cache_folder
 from optbench.datasets.copies import copies
 from optbench.engine.run import compile_for, limited_threads
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
-from optbench.sweeps.run.executors import CohortFailed, Job, Result
+from optbench.sweeps.run.executors import Job, Result, compiling_alone
 from optbench.sweeps.run.file_bundle import FileBundle, difference
 from optbench.sweeps.serialization import cohort_from_json
-from optbench.sweeps.store.files import exclusive_lock
 
 
 class FilesPlugin(WorkerPlugin):
@@ -49,18 +46,18 @@ class _Context:
     compiled: set[tuple] = field(default_factory=set)
     """The kernels of this process, by pair, dtype and number of runs."""
 
-    def cohort(self, data: Mapping[str, Any]) -> PlannedCohort:
+    def prepare_cohort(self, data: Mapping[str, Any]) -> PlannedCohort:
         """Return the cohort, its kernels compiled. Raises OptbenchError if it differs from the sweep's."""
         with self.lock:
             if self.loaded is None:
-                plugins, files = self.bundle.unpacked()
+                plugins, files = self.bundle.unpack()
                 self.loaded = cached_catalogue(plugins), files
             catalogue, files = self.loaded
             with copies(files):
                 planned = cohort_from_json(data, catalogue)
             cohort = planned.cohort
             if (kernels := (cohort.pair, cohort.dtype, planned.runs)) not in self.compiled:
-                with _only_compiler():
+                with compiling_alone():
                     compile_for(cohort)
                 self.compiled.add(kernels)
         return planned
@@ -69,8 +66,8 @@ class _Context:
 _CONTEXTS: dict[str, _Context] = {}
 
 
-def refusal(versions: Mapping[str, str]) -> str:
-    """Return the reason why this process cannot take part, other versions of packages; "" if it can."""
+def describe_refusal(versions: Mapping[str, str]) -> str:
+    """Return the reason why this process cannot run the sweep, other versions of packages; "" if it can."""
     differing = difference(versions)
     return f"on {platform.node()} has {differing}: install the same versions everywhere" if differing else ""
 
@@ -88,27 +85,27 @@ def run_cohorts(key: str, cohorts: str, note: str, threads: int) -> Result:
         OptbenchError: this process cannot work on that sweep at all.
     """
     context = _CONTEXTS[key]
-    if reason := refusal(context.bundle.versions):
+    if reason := describe_refusal(context.bundle.versions):
         raise OptbenchError(f"the dask worker {get_worker().address} {reason}")
-    should_stop = _stop_check()
+    should_stop = _make_stop_check()
     with limited_threads():
-        return tuple(_run(context, cohort, note, threads, should_stop) for cohort in json.loads(cohorts))
+        return tuple(_run_cohort(context, cohort, note, threads, should_stop) for cohort in json.loads(cohorts))
 
 
-def _run(
+def _run_cohort(
     context: _Context, data: Mapping[str, Any], note: str, threads: int, should_stop: Callable[[], bool]
-) -> bytes | CohortFailed:
+) -> bytes | str:
     """Run a cohort and return the content of its file, or the reason why it could not run."""
     try:
-        (file,) = Job((context.cohort(data),), note).run(threads, lambda run_steps: None, should_stop)
+        (file,) = Job((context.prepare_cohort(data),), note).run(threads, lambda run_steps: None, should_stop)
     except Cancelled:
         raise
     except (Exception, SystemExit) as error:  # a plug-in may raise anything, and the other cohorts go on
-        return CohortFailed(in_one_line(error))
+        return in_one_line(error)
     return file
 
 
-def _stop_check() -> Callable[[], bool]:
+def _make_stop_check() -> Callable[[], bool]:
     """Return a function that is True once this task is cancelled or its worker closes: dask stops no running thread."""
     worker = get_worker()
     key = worker.get_current_task()
@@ -118,17 +115,3 @@ def _stop_check() -> Callable[[], bool]:
         return task is None or task.state == "cancelled" or worker.status not in (Status.running, Status.paused)
 
     return should_stop
-
-
-@contextlib.contextmanager
-def _only_compiler() -> Iterator[None]:
-    """Wait until no other worker of this user compiles, here or on hosts with the same home.
-
-    numba replaces the files of its cache whole, but of two writers at once one loses its entry in the index, or both
-    take one name for two kernels. And what one has compiled, the next one finds.
-    """
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # a home that cannot be written
-            cache_folder().mkdir(parents=True, exist_ok=True)
-            held.enter_context(exclusive_lock(cache_folder() / "kernels.lock"))
-        yield

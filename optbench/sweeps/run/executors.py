@@ -1,19 +1,25 @@
 """Executors: what runs the cohorts of a sweep. Here are the unit of work, the protocol, and threads of this process."""
 
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
+
+from numba import config
 
 from optbench.contract.errors import in_one_line
+from optbench.datasets.cache import cache_folder
 from optbench.engine.run import run_together
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
 from optbench.sweeps.store.cohort_files import encode
+from optbench.sweeps.store.files import exclusive_lock
 from optbench.sweeps.tables import make_tables
 
 _STOP_SECONDS = 0.6
@@ -22,12 +28,8 @@ _JOBS_PER_THREAD = 8
 """Jobs that a thread executor holds for each thread: the one that runs, and a few that wait for it."""
 
 
-class CohortFailed(Exception):
-    """A cohort could not run; the text is the reason, in one line."""
-
-
-Result = tuple[bytes | CohortFailed, ...]
-"""For each cohort of a job, in order, the content of its file, or the reason why there is none."""
+Result = tuple[bytes | str, ...]
+"""For each cohort of a job, in order, the content of its file, or the reason why it could not run, in one line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +41,8 @@ class Job:
     """The reason why these run on the CPU though a GPU was requested; "" otherwise."""
 
     @property
-    def device(self) -> str:
-        return self.cohorts[0].cohort.device
-
-    @property
     def pair(self) -> str:
+        """The problem and the optimizer, as text."""
         return self.cohorts[0].cohort.pair
 
     @cached_property
@@ -71,22 +70,29 @@ class Job:
 
     def failed(self, reason: str) -> Result:
         """Return the result of a job none of whose cohorts could run."""
-        return (CohortFailed(reason),) * len(self.cohorts)
+        return (reason,) * len(self.cohorts)
 
 
-def grouped(
-    cohorts: Iterable[PlannedCohort], key: Callable[[PlannedCohort], object] = lambda each: None
-) -> list[list[PlannedCohort]]:
-    """Group cohorts by problem, optimizer, dtype and ``key``, in the order of the first of each group."""
-    groups: dict[tuple, list[PlannedCohort]] = {}
-    for each in cohorts:
-        cohort = each.cohort
-        groups.setdefault((cohort.problem.name, cohort.optimizer.name, cohort.dtype, key(each)), []).append(each)
-    return list(groups.values())
+@contextlib.contextmanager
+def compiling_alone() -> Iterator[None]:
+    """Wait until no other worker process that uses this cache of kernels compiles, here or on other hosts.
+
+    numba replaces the files of its cache whole, but of two writers at once one loses its entry in the index, or both
+    take one name for two kernels. And what one has compiled, the next one finds.
+    """
+    folder = Path(config.CACHE_DIR or cache_folder())
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # a folder that cannot be written
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(exclusive_lock(folder / "kernels.lock"))
+        yield
 
 
 class Executor(Protocol):
     """Runs jobs side by side."""
+
+    cohorts_per_job: int
+    """The most cohorts of a CPU that it takes as one job."""
 
     @property
     def capacity(self) -> int:
@@ -95,67 +101,84 @@ class Executor(Protocol):
     def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
         """Start a job soon, and return the future of its result.
 
-        ``on_progress`` is called from any thread with run-steps made. An exception in the future ends the sweep; the
-        future of a job that :meth:`stop` cancels never completes.
+        ``on_progress`` is called from any thread with run-steps made. An exception in the future ends the sweep.
         """
 
     def stop(self) -> None:
-        """Cancel all jobs and return when none runs any more; the executor takes new jobs afterwards."""
+        """Cancel all jobs and return when none runs any more: their futures have no result."""
 
 
-class ThreadExecutor:
-    """Threads of this process: kernels release the GIL, so that they run side by side.
+class DaemonPool:
+    """A pool of threads that are daemons.
 
-    ``concurrent.futures.ThreadPoolExecutor`` joins its threads when the interpreter exits. These are daemons: a user's
-    kernel that loops for ever must not keep a program from ending.
+    ``concurrent.futures.ThreadPoolExecutor`` joins its threads when the interpreter exits, but a user's kernel that
+    loops for ever must not keep a program from ending.
     """
 
-    def __init__(self, threads: int, reported_threads: int | None = None):
-        """Take the number of threads, and the one that the table of timings names, by default the same."""
-        self.capacity = _JOBS_PER_THREAD * threads
-        self._count, self._reported = threads, reported_threads or threads
-        self._reset()
+    def __init__(self, threads: int):
+        self._count, self._threads = threads, list[threading.Thread]()
+        self._calls: queue.SimpleQueue[tuple[Future, Callable[..., Any], tuple] | None] = queue.SimpleQueue()
 
-    def _reset(self) -> None:
-        """Start anew with an empty queue and no threads."""
-        self._tasks: queue.SimpleQueue[tuple[Job, Callable[[int], None], Future[Result]] | None] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
+        """Call a function in a thread, and return the future of its result."""
         if len(self._threads) < self._count:
-            thread = threading.Thread(target=self._work, args=(self._tasks, self._stopping), daemon=True)
+            thread = threading.Thread(target=self._work, daemon=True)
             thread.start()
             self._threads.append(thread)
-        future: Future[Result] = Future()
-        self._tasks.put((job, on_progress, future))
+        future: Future = Future()
+        self._calls.put((future, function, arguments))
         return future
 
-    def _work(self, tasks: queue.SimpleQueue, stopping: threading.Event) -> None:
-        """Run jobs from the queue in a thread, until None comes or the executor is stopped."""
-        while (task := tasks.get()) is not None and not stopping.is_set():
-            job, on_progress, future = task
-            result: Result | KeyboardInterrupt
+    def _work(self) -> None:
+        """Make the calls of the queue, until None comes."""
+        while (call := self._calls.get()) is not None:
+            future, function, arguments = call
             try:
-                result = job.run(self._reported, on_progress, stopping.is_set)
-            except Cancelled:
-                return
-            except KeyboardInterrupt as error:
-                result = error
-            except BaseException as error:  # a plug-in may raise anything, and the other jobs go on
-                result = job.failed(in_one_line(error))
-            if stopping.is_set():
-                return
-            if isinstance(result, KeyboardInterrupt):
-                future.set_exception(result)
+                result = function(*arguments)
+            except BaseException as error:
+                future.set_exception(error)
             else:
                 future.set_result(result)
+            del call, future, arguments  # a waiting thread must not hold the data of a finished job
 
     def stop(self) -> None:
-        self._stopping.set()
+        """Drop the calls that wait, and wait at most _STOP_SECONDS for those that run."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._calls.get_nowait()
         for _ in self._threads:
-            self._tasks.put(None)
+            self._calls.put(None)
         end = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        self._reset()
+
+
+class ThreadExecutor:
+    """Runs jobs in threads of this process: kernels release the GIL, so that they run side by side."""
+
+    cohorts_per_job = 1
+
+    def __init__(self, threads: int, reported_threads: int | None = None):
+        """Take the number of threads, and the one that the table of timings names, by default the same."""
+        self.capacity, self._reported = _JOBS_PER_THREAD * threads, reported_threads or threads
+        self._pool, self._stopping = DaemonPool(threads), threading.Event()
+
+    def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
+        return self._pool.submit(self._run_job, job, on_progress)
+
+    def _run_job(self, job: Job, on_progress: Callable[[int], None]) -> Result:
+        """Return the result of a job; raise Cancelled once the executor is stopped."""
+        try:
+            result: Result = job.run(self._reported, on_progress, self._stopping.is_set)
+        except (Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a plug-in may raise anything, and the other jobs go on
+            result = job.failed(in_one_line(error))
+        if self._stopping.is_set():
+            raise Cancelled
+        return result
+
+    def stop(self) -> None:
+        """Cancel all jobs, and wait a moment for their threads."""
+        self._stopping.set()
+        self._pool.stop()

@@ -6,18 +6,17 @@ Names stay those that the sweep was given, and with them all ids; only the place
 import contextlib
 import hashlib
 import importlib.metadata
-import os
 import platform
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from optbench.catalogue.sources import files_of
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
-from optbench.datasets.cache import cache_folder
+from optbench.datasets.cache import cache_folder, write_whole
 from optbench.datasets.copies import read_for
 
 
@@ -40,13 +39,13 @@ class FileBundle:
     """The name of each file or folder, with the files in it."""
     versions: Mapping[str, str]
 
-    def unpacked(self) -> tuple[list[Path], dict[str, Path]]:
+    def unpack(self) -> tuple[list[Path], dict[str, Path]]:
         """Write the files that this machine lacks; return the paths of the plug-ins, and those of the data by name."""
         places = {}
         for name, files in self.data:
-            copies = _unpacked(files)
+            copies = _unpack(files)
             places[name] = copies[0] if len(copies) == 1 else copies[0].parent
-        return [_unpacked(files)[0] for files in self.plugins], places
+        return [_unpack(files)[0] for files in self.plugins], places
 
 
 def pack(plugins: Iterable[str], digests: Iterable[str]) -> FileBundle:
@@ -59,8 +58,8 @@ def pack(plugins: Iterable[str], digests: Iterable[str]) -> FileBundle:
         if all(file.is_file() for file in files)
     }
     return FileBundle(
-        tuple(tuple(map(_packed, files_of(Path(path).resolve()))) for path in plugins),
-        tuple((name, tuple(map(_packed, files))) for name, files in data.items()),
+        tuple(tuple(map(_pack_file, files_of(Path(path).resolve()))) for path in plugins),
+        tuple((name, tuple(map(_pack_file, files))) for name, files in data.items()),
         versions(),
     )
 
@@ -78,7 +77,7 @@ def difference(there: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {here[name]}, not {version}" for name, version in there.items() if here[name] != version)
 
 
-def _packed(path: Path) -> PackedFile:
+def _pack_file(path: Path) -> PackedFile:
     """Read a file, with its checksum; raise OptbenchError if it cannot be read."""
     try:
         content = path.read_bytes()
@@ -92,26 +91,22 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _unpacked(files: Sequence[PackedFile]) -> list[Path]:
+def _unpack(files: Sequence[PackedFile]) -> list[Path]:
     """Return the paths of these files on this machine: their original ones if they are there unchanged, or copies.
 
     The other files lie in the folder of the first one, or below it.
     """
     if all(map(_is_there, files, (file.path for file in files))):
         return [file.path for file in files]
-    for parent in (cache_folder, _scratch):  # a home may be read-only
-        folder = parent() / "received" / _sha256("".join(file.sha256 for file in files).encode())[:16]
-        places = [folder / file.path.relative_to(files[0].path.parent) for file in files]
-        with contextlib.suppress(OSError):
+    digest, home = _sha256("".join(file.sha256 for file in files).encode()), files[0].path.parent
+    for parent in (cache_folder, _temporary_folder):  # a home may be read-only
+        places = [parent() / "received" / digest[:16] / file.path.relative_to(home) for file in files]
+        with contextlib.suppress(OptbenchError):
             for file, place in zip(files, places, strict=True):
                 if not _is_there(file, place):
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    scratch = folder / f".part-{os.getpid()}"
-                    scratch.write_bytes(file.content)
-                    scratch.replace(place)
-        if all(map(_is_there, files, places)):
+                    write_whole(place, partial(Path.write_bytes, data=file.content), platform.node())
             return places
-    raise OptbenchError(f"{platform.node()} cannot keep a copy of {files[0].path.name} in {folder}")
+    raise OptbenchError(f"{platform.node()} cannot keep a copy of {files[0].path.name} in {places[0].parent}")
 
 
 def _is_there(file: PackedFile, place: Path) -> bool:
@@ -123,6 +118,6 @@ def _is_there(file: PackedFile, place: Path) -> bool:
 
 
 @cache
-def _scratch() -> Path:
+def _temporary_folder() -> Path:
     """Return a temporary folder, the same in the whole process."""
     return Path(tempfile.mkdtemp(prefix="optbench-"))

@@ -59,7 +59,7 @@ class _State:
 _current: _State | None = None
 
 
-def _state() -> _State | None:
+def _current_state() -> _State | None:
     """Return the current state, in the main thread."""
     return _current if threading.current_thread() is threading.main_thread() else None
 
@@ -77,7 +77,7 @@ def handle_signals(names: Sequence[str] = ENDING, on_kill: Callable[[int], None]
         return
     state = _current = _State(on_kill)
     with ExitStack() as undo:
-        undo.callback(_forget)
+        undo.callback(_forget_state)
         for signum in (int(getattr(signal, name)) for name in names if hasattr(signal, name)):
             before = signal.getsignal(signum)
             # A program's own handler stays, and what nohup and job control have switched off stays so.
@@ -95,11 +95,11 @@ def _start_killer(state: _State, undo: ExitStack) -> None:
     sender.setblocking(False)
     undo.callback(sender.close)
     undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False))
-    undo.callback(_end, state)
+    undo.callback(_end_killer, state)
     threading.Thread(target=state.kill_if_late, args=(receiver,), daemon=True).start()
 
 
-def _end(state: _State) -> None:
+def _end_killer(state: _State) -> None:
     """End the thread that would kill the process; after a signal, only silence it, since the process has to end."""
     if state.signum:  # the command has told the user, and is still to end within its time
         state.on_kill = lambda signum: None
@@ -107,19 +107,17 @@ def _end(state: _State) -> None:
         state.ended.set()
 
 
-def _forget() -> None:
+def _forget_state() -> None:
+    """Forget the signals of a command or call that has ended."""
     global _current
     _current = None
 
 
 @contextmanager
-def defer_signals(long: bool = False) -> Iterator[None]:
-    """Record signals instead of raising them; :func:`check_signals` raises.
-
-    long: for work that may take long, which defers signals only in a command: that is killed in time.
-    """
-    state = _state()
-    if state is None or (long and not state.on_kill):
+def defer_signals() -> Iterator[None]:
+    """Record signals instead of raising them; :func:`check_signals` raises."""
+    state = _current_state()
+    if state is None:
         yield
         return
     state.deferred += 1
@@ -131,6 +129,6 @@ def defer_signals(long: bool = False) -> Iterator[None]:
 
 def check_signals() -> None:
     """Raise Interrupted if a signal was recorded."""
-    state = _state()
+    state = _current_state()
     if state is not None and state.signum:
         raise Interrupted(state.signum)

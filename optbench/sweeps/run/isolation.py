@@ -1,10 +1,8 @@
 """Isolation: which parts of a sweep run in worker processes, by default what comes from a user's file."""
 
 import contextlib
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from optbench.engine.run import limited_threads
 from optbench.sweeps import trajectories
 from optbench.sweeps.chosen import Code, write_code
 from optbench.sweeps.plan import PlannedCohort, has_user_code, plan_cohort
-from optbench.sweeps.run.processes import Died, Limits, ProcessExecutor, WorkerProcess, limits_for
+from optbench.sweeps.run.processes import Died, Limits, ProcessExecutor, WorkerProcess, worker_limits
 from optbench.sweeps.serialization import cohort_to_json
 from optbench.sweeps.spec import Spec
 
@@ -39,9 +37,6 @@ class Isolation:
     memory: float | None = None
     """Bytes that a worker may take; by default a share of the machine's."""
 
-    _schedules: dict[int, tuple[object, bool]] = field(default_factory=dict, repr=False, compare=False)
-    """By the identity of lanes, which cohorts of other seeds share: the lanes, and whether a schedule is a user's."""
-
     def __post_init__(self) -> None:
         arguments.one_of("isolate", self.mode, MODES)
         object.__setattr__(self, "stall", settings.checked("worker_timeout", self.stall))
@@ -49,13 +44,9 @@ class Isolation:
     def is_isolated(self, planned: PlannedCohort) -> bool:
         """Return whether the cohort runs in a worker process. A GPU's do not: all share its memory."""
         cohort = planned.cohort
-        if self.mode != "auto" or cohort.device != "cpu":
-            return self.mode == "always" and cohort.device == "cpu"
-        lanes = cohort.lanes
-        if id(lanes) not in self._schedules:
-            schedules = {id(lane.schedule): lane.schedule for lane in lanes}
-            self._schedules[id(lanes)] = lanes, any(has_user_code(each.origins) for each in schedules.values())
-        return has_user_code(cohort.problem.origins + cohort.optimizer.origins) or self._schedules[id(lanes)][1]
+        schedules = {id(lane.schedule): lane.schedule for lane in cohort.lanes}.values()
+        records = (cohort.problem, cohort.optimizer, *schedules)
+        return cohort.device == "cpu" and any(self.isolates(record.origins) for record in records)
 
     def isolates(self, origins: tuple[SourceFile, ...]) -> bool:
         """Return whether a record with these files is used in worker processes only."""
@@ -65,14 +56,13 @@ class Isolation:
         """Return whether the user's files are loaded in worker processes only."""
         return self.mode != "never" and bool(spec.plugins)
 
-    @contextmanager
-    def executor(self, workers: int, plugins: Sequence[str]) -> Iterator[ProcessExecutor]:
-        """Yield the worker processes; none starts before there is work for it."""
-        executor = ProcessExecutor(workers, plugins, float(self.stall), self.memory)
-        try:
-            yield executor
-        finally:
-            executor.stop()
+    def executor(self, workers: int, plugins: Sequence[str]) -> ProcessExecutor:
+        """Return an executor of worker processes; none starts before there is work for it."""
+        return ProcessExecutor(workers, plugins, float(self.stall), self.memory)
+
+    def worker(self) -> WorkerProcess:
+        """Start a worker process by itself, which may take the memory of all."""
+        return WorkerProcess(worker_limits(1, float(self.stall), self.memory))
 
     def plan_data(self, spec: Spec) -> Mapping[str, Any]:
         """Return the sweep's plan as data, made in a worker process, and the findings about the user's files.
@@ -80,7 +70,7 @@ class Isolation:
         Raises OptbenchError if that process dies, gives no sign of life for too long, or takes too much memory.
         """
         files = ", ".join(Path(file).name for file in spec.plugins)
-        with self._worker() as worker:
+        with contextlib.closing(self.worker()) as worker:
             try:
                 ok, answer, _ = worker.ask("plan", spec.to_toml())
             except Died as error:
@@ -92,23 +82,6 @@ class Isolation:
                     answer["findings"] = worker.ask("findings")[1]
         return answer
 
-    @contextmanager
-    def user_code(self, plugins: Sequence[str]) -> Iterator["UserCode"]:
-        """Yield a `UserCode`, which runs the user's code for the tables of a sweep; its processes end afterwards."""
-        with contextlib.ExitStack() as workers:
-            yield UserCode(self, plugins, lambda: workers.enter_context(self._worker()))
-
-    @contextmanager
-    def _worker(self) -> Iterator[WorkerProcess]:
-        """Yield a new worker process, and end it afterwards."""
-        limits = limits_for(1, float(self.stall), self.memory)
-        with tempfile.TemporaryDirectory(prefix="optbench-", ignore_cleanup_errors=True) as folder:
-            worker = WorkerProcess(Path(folder) / "compiling", limits)
-            try:
-                yield worker
-            finally:
-                worker.end()
-
 
 class UserCode:
     """Runs what the tables of a sweep need beside its runs; a user's code in a worker process.
@@ -117,24 +90,30 @@ class UserCode:
     runs are there, and only a figure or a snippet is missing.
     """
 
-    def __init__(self, isolation: Isolation, plugins: Sequence[str], start: Callable[[], WorkerProcess]):
-        self._isolation, self._plugins, self._start = isolation, list(plugins), start
+    def __init__(self, isolation: Isolation, plugins: Sequence[str]):
+        self._isolation, self._plugins, self._crashes = isolation, list(plugins), 0
         self._worker: WorkerProcess | None = None
-        self._crashes = 0
 
     def _ask(self, kind: str, *arguments: Any) -> Any | None:
         """Return the worker's answer to a request; None if it fails, dies, or has died too often before."""
         if self._crashes >= _MOST_CRASHES:
             return None
-        self._worker = self._worker or self._start()
+        self._worker = self._worker or self._isolation.worker()
         try:
             ok, answer, _ = self._worker.ask(kind, self._plugins, *arguments)
         except Died:
-            self._crashes, self._worker = self._crashes + 1, None
+            self._crashes += 1
+            self.close()
             return None
         return answer if ok else None
 
-    def grids(self, problems: Iterable[Problem]) -> Mapping[str, pa.Table | None]:
+    def close(self) -> None:
+        """End the worker process, if there is one."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def compute_grids(self, problems: Iterable[Problem]) -> Mapping[str, pa.Table | None]:
         """Return the landscapes of the user's problems by name, as tables; None for those that have none."""
         grids: dict[str, pa.Table | None] = {}
         for problem in problems:
@@ -144,7 +123,7 @@ class UserCode:
                 grids[problem.name] = None if columns is None else pa.table(columns)
         return grids
 
-    def trajectory(self, planned: PlannedCohort) -> pa.Table | None:
+    def run_trajectory(self, planned: PlannedCohort) -> pa.Table | None:
         """Run a cohort and return the trajectory of its first lane, a table; None if it could not run."""
         if self._isolation.is_isolated(planned):
             columns = self._ask("trajectory", cohort_to_json(planned))
@@ -155,7 +134,7 @@ class UserCode:
         except (Exception, SystemExit):  # its runs are there; the steps between their points are not
             return None
 
-    def codes_of(self, cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
+    def write_codes(self, cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
         """Return the code of a setting for each library that can express it."""
         if not self._isolation.isolates(cohort.optimizer.origins + lane.schedule.origins):
             return write_code(cohort, lane, epochs, remark)

@@ -1,11 +1,10 @@
 """The loop that runs one stage of a sweep: plan what is missing, submit it to executors, collect and save results."""
 
 import contextlib
-import itertools
 import queue
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import compile_for, limited_threads, refusal
 from optbench.sweeps.plan import Plan, PlannedCohort
 from optbench.sweeps.run import interrupts
-from optbench.sweeps.run.executors import CohortFailed, Executor, Job, Result, ThreadExecutor, grouped
+from optbench.sweeps.run.executors import DaemonPool, Executor, Job, Result, ThreadExecutor
 from optbench.sweeps.store.folder import Store
 from optbench.sweeps.tables import shorten_reason
 
@@ -34,28 +33,22 @@ _COALESCE_SECONDS = 0.003
 # (measured): without these threads a sweep of short cohorts waits for the disk half of its time
 _SAVERS = 2
 """Threads that save files: a disk answers several requests at a time."""
-_COMPILE_STOP_SECONDS = 0.6
-"""Seconds that a stopped sweep waits for the kernel that is being compiled."""
 # Nanoseconds by the plan: a task of dask costs 10 ms of CPU over client, scheduler and worker, and a cohort in it
 # 0.3 ms (measured on two cores)
 _BATCH_COST = 2.5e8
 """Cost of the cohorts that an external executor gets as one job."""
-_BATCH_COHORTS = 32
-"""Most cohorts of such a job."""
 _BATCH_RUNS = 5000
 """Most runs of such a job, unless one cohort has more: each setting takes some 100 bytes on the way."""
 
 
 @dataclass(frozen=True)
 class ExecutionOptions:
-    """Options of running cohorts, beside the number of threads. The caller owns both executors, and ends them."""
+    """Options of running cohorts, beside the number of threads."""
 
-    is_isolated: Callable[[PlannedCohort], bool] = lambda each: False
-    """True for a cohort from a user's file: it is neither compiled nor run in this process."""
-    process_executor: Executor | None = None
-    """Runs the isolated cohorts."""
-    external_executor: Executor | None = None
-    """Runs all cohorts, in the place of threads and processes."""
+    executor: Executor | None = None
+    """Runs cohorts in the place of this process; the caller owns and ends it."""
+    is_external: Callable[[PlannedCohort], bool] = lambda each: True
+    """True for a cohort that this executor runs: it is neither compiled nor run in this process."""
     retry_failed: bool = False
     """Run cohorts again that failed before."""
     priority: Callable[[PlannedCohort], int] = lambda each: 0
@@ -107,7 +100,7 @@ class Status:
 
 
 class SweepRun:
-    """A sweep that runs: the cohorts that are planned so far, what the store has of them, and the progress."""
+    """A sweep that runs: the cohorts that are planned so far, the store of results, and the progress."""
 
     def __init__(
         self,
@@ -117,9 +110,10 @@ class SweepRun:
         watch: Callable[[Status], None] = lambda status: None,
         options: ExecutionOptions | None = None,
     ):
+        """Take the number of threads; watch: called with the status about ten times a second, in this thread."""
         self.plan, self.store, self.status = plan, store, Status()
+        self.workers, self.watch, self.options = workers, watch, options or ExecutionOptions()
         self.planned: list[PlannedCohort] = []
-        self._workers, self._watch, self._options = workers, watch, options or ExecutionOptions()
 
     def add(self, cohorts: Iterable[PlannedCohort]) -> list[PlannedCohort]:
         """Plan more cohorts. Returns those to run; of one that has runs in other files, the cohort of the others."""
@@ -128,90 +122,54 @@ class SweepRun:
         return self.store.begin(self.planned, first)
 
     def run(self, cohorts: Sequence[PlannedCohort], **limits: Any) -> None:
-        """Run what the store does not have of these cohorts. limits: fields of the options that differ."""
-        options = replace(self._options, **limits)
-        run_all(cohorts, self.store, self._workers, self._watch, self.status, options)
+        """Run what the store does not have of these cohorts. limits: fields of the options that differ.
+
+        KeyboardInterrupt stops running cohorts within about a tenth of a second; finished ones are in the store.
+        Raises OptbenchError if the store cannot be written.
+        """
+        _StageRun(self, cohorts, replace(self.options, **limits)).run()
         self.store.complete(self.planned)
-
-
-def run_all(
-    planned: Sequence[PlannedCohort],
-    store: Store,
-    workers: int,
-    watch: Callable[[Status], None] = lambda status: None,
-    status: Status | None = None,
-    options: ExecutionOptions | None = None,
-) -> Status:
-    """Run the cohorts that the store does not have, and return the status.
-
-    KeyboardInterrupt stops running cohorts within about a tenth of a second; finished ones are in the store.
-
-    Args:
-        planned: the cohorts of one stage.
-        store: the results folder.
-        workers: the number of threads.
-        watch: called with the status about ten times a second, in this thread.
-        status: that of the stages before, which is added to.
-        options: how to run them.
-
-    Raises:
-        OptbenchError: the store cannot be written.
-    """
-    return _StageRun(planned, store, workers, watch, status or Status(), options or ExecutionOptions()).run()
 
 
 _Event = Job | list[Job] | BaseException
 """A job whose files are saved, jobs that are ready to run, or what ends the sweep."""
 
 
-class _StageRun:
-    """One stage: its queues of jobs, and the jobs that executors hold."""
+@dataclass(eq=False)
+class _Queue:
+    """The jobs that wait for an executor, and those that it holds."""
 
-    def __init__(
-        self,
-        planned: Sequence[PlannedCohort],
-        store: Store,
-        workers: int,
-        watch: Callable[[Status], None],
-        status: Status,
-        options: ExecutionOptions,
-    ):
-        self.planned, self.store, self.workers, self.options = planned, store, workers, options
-        self.watch, self.status, self.lock = watch, status, threading.Lock()
+    executor: Executor
+    waiting: list[tuple[int, float, int, Job]] = field(default_factory=list)
+    """A heap."""
+    held: set[Job] = field(default_factory=set)
+
+
+class _StageRun:
+    """One stage of a sweep that runs: its queues of jobs, and the threads that compile and save."""
+
+    def __init__(self, sweep: SweepRun, planned: Sequence[PlannedCohort], options: ExecutionOptions):
+        self.planned, self.options, self.workers = planned, options, sweep.workers
+        self.store, self.status, self.watch, self.lock = sweep.store, sweep.status, sweep.watch, threading.Lock()
         self.position = {each.cohort_id: position for position, each in enumerate(planned)}
         self.events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        self.own = {"cpu": ThreadExecutor(workers), "cuda": ThreadExecutor(_LAUNCHERS, workers)}
-        self.executors: dict[str, Executor] = {**self.own}
-        if options.process_executor:
-            self.executors["isolated"] = options.process_executor
-        if options.external_executor:
-            self.executors = {"external": options.external_executor}
-        self.queues: dict[str, list[tuple[int, float, int, Job]]] = {name: [] for name in self.executors}
-        self.executor_of: dict[Job, str] = {}
-        """The jobs that executors hold."""
-        self.held: Counter[str] = Counter()
-        """The number of jobs that each of them holds."""
+        self.cpu, self.gpu = _Queue(ThreadExecutor(sweep.workers)), _Queue(ThreadExecutor(_LAUNCHERS, sweep.workers))
+        self.external = _Queue(options.executor) if options.executor else None
+        self.queues = [each for each in (self.cpu, self.gpu, self.external) if each]
         self.counted: defaultdict[Job, float] = defaultdict(float)
         """The cost of a running job that the status has counted."""
         self.to_compile = 0
         """The number of groups of cohorts that wait for their kernels to be compiled."""
-        self.notes: dict[str, str] = {}
-        """By cohort id, the reason why it runs on the CPU though a GPU was requested."""
-        self.compiler = _Compiler((), self._on_compiled, self.events.put)
-        self.savers = ThreadPoolExecutor(_SAVERS, "optbench-save")
+        self.compiler, self.savers = DaemonPool(1), ThreadPoolExecutor(_SAVERS, "optbench-save")
+        self.has_ended = False
 
-    def run(self) -> Status:
-        """Run the missing cohorts until all are done or the time is over, and return the status."""
-        missing, complete = self._missing(), False
-        if self.options.external_executor:
-            for batch in self._batches(missing):
-                self._enqueue("external", batch)
-        else:
-            self._plan(missing)
+    def run(self) -> None:
+        """Run the missing cohorts until all are done or the time is over."""
+        groups, complete = self._plan_jobs(self._select_missing()), False
         with limited_threads(), interrupts.defer_signals():
             try:
-                self.compiler.start(wait=self.options.until is not None)
-                while self.to_compile or any(self.queues.values()) or self.executor_of:
+                self._start_compiling(groups)
+                while self.to_compile or any(each.waiting or each.held for each in self.queues):
                     if self.options.is_late():
                         self.status.out_of_time = True
                         break
@@ -222,15 +180,16 @@ class _StageRun:
                 else:
                     complete = True
             finally:
+                self.has_ended = True
                 self.compiler.stop()
-                for executor in self.own.values() if complete else {**self.own, **self.executors}.values():
-                    executor.stop()
+                for each in self.queues:
+                    if each is not self.external or not complete:
+                        each.executor.stop()
                 self.savers.shutdown()
         self.watch(self.status)
-        return self.status
 
-    def _missing(self) -> list[PlannedCohort]:
-        """Count the stage, and return the cohorts that are to run."""
+    def _select_missing(self) -> list[PlannedCohort]:
+        """Count the stage in the status, and return the cohorts that are to run."""
         store, missing = self.store, []
         self.status.begin(self.planned)
         for each in self.planned:
@@ -241,78 +200,100 @@ class _StageRun:
                 missing.append(each)
         return missing
 
-    def _batches(self, cohorts: Iterable[PlannedCohort]) -> Iterator[Job]:
-        """Yield jobs of several cohorts, of about the same cost, for an executor that takes long to submit one."""
-        batch: list[PlannedCohort] = []
+    def _plan_jobs(self, missing: Sequence[PlannedCohort]) -> list[list[Job]]:
+        """Queue the jobs of the external executor and of a GPU; return those of threads, in groups to compile."""
+        external = {each.cohort_id for each in missing if self.external and self.options.is_external(each)}
+        if self.external:
+            for job in self._make_batches([each for each in missing if each.cohort_id in external]):
+                self._enqueue(self.external, job)
+        local = [each for each in missing if each.cohort_id not in external]
+        cohorts = [(each, "") for each in local if each.cohort.device == "cpu"]
+        cohorts += self._plan_gpu_jobs([each for each in local if each.cohort.device == "cuda"])
+        notes = {each.cohort_id: note for each, note in cohorts}
+        # Few runs ask for another kernel than many.
+        groups = _group([each for each, _ in cohorts], lambda each: each.runs)
+        self.to_compile = len(groups)
+        self.status.to_compile = self.status.compiled + self.to_compile
+        return [[Job((each,), notes[each.cohort_id]) for each in group] for group in groups]
+
+    def _plan_gpu_jobs(self, cohorts: Sequence[PlannedCohort]) -> list[tuple[PlannedCohort, str]]:
+        """Compile for a GPU and queue its jobs; return the cohorts that the CPU has to run, each with the reason."""
+        launches, refused = _group(cohorts, _launch_settings), list[tuple[PlannedCohort, str]]()
+        self.status.to_compile = len(launches)
+        for group in launches:
+            reason = refusal(group[0].cohort)
+            if reason is None:
+                self._enqueue(self.gpu, Job(tuple(group)))
+            else:
+                refused += [(each.on_cpu(), reason) for each in group]
+            self.status.compiled += 1
+            self.watch(self.status)
+        return refused
+
+    def _make_batches(self, cohorts: Iterable[PlannedCohort]) -> Iterator[Job]:
+        """Yield jobs of as many short cohorts as the external executor takes together, of about the same cost."""
+        assert self.external is not None
+        most, batch = self.external.executor.cohorts_per_job, list[PlannedCohort]()
         for each in sorted(cohorts, key=lambda each: (self.options.priority(each), -each.cost)):
-            whole = [*batch, each]
-            too_many = len(whole) > _BATCH_COHORTS or sum(one.runs for one in whole) > _BATCH_RUNS
-            if batch and (too_many or sum(one.cost for one in whole) > _BATCH_COST):
+            runs, cost = sum(one.runs for one in [*batch, each]), sum(one.cost for one in [*batch, each])
+            if batch and (len(batch) == most or runs > _BATCH_RUNS or cost > _BATCH_COST):
                 yield Job(tuple(batch))
                 batch = []
             batch.append(each)
         if batch:
             yield Job(tuple(batch))
 
-    def _plan(self, missing: Sequence[PlannedCohort]) -> None:
-        """Divide the cohorts among isolated ones, a GPU, and the threads of this process, which need kernels first."""
-        separate = self.options.process_executor is not None
-        isolated = {each.cohort_id for each in missing if separate and self.options.is_isolated(each)}
-        local = [each for each in missing if each.cohort_id not in isolated]
-        on_gpu, refused = self._compile_for_gpu([each for each in local if each.cohort.device == "cuda"])
-        for job in on_gpu:
-            self._enqueue("cuda", job)
-        for each in missing:
-            if each.cohort_id in isolated:
-                self._enqueue("isolated", Job((each,)))
-        self.notes = {each.cohort_id: reason for each, reason in refused}
-        local = [each for each in local if each.cohort.device == "cpu"]
-        self.compiler = _Compiler([*local, *(each.on_cpu() for each, _ in refused)], self._on_compiled, self.events.put)
-        self.to_compile = len(self.compiler.groups)
-        self.status.to_compile = self.status.compiled + self.to_compile
+    def _start_compiling(self, groups: Iterable[list[Job]]) -> None:
+        """Compile what other libraries run in this thread, and then the kernels in another, while compiled jobs run.
 
-    def _compile_for_gpu(self, cohorts: Sequence[PlannedCohort]) -> tuple[list[Job], list[tuple[PlannedCohort, str]]]:
-        """Compile for a GPU; return its jobs, and the cohorts that it cannot run, with the reasons."""
-        launches = grouped(cohorts, _launch)
-        self.status.to_compile = len(launches)
-        jobs, refused = list[Job](), list[tuple[PlannedCohort, str]]()
-        for group in launches:
-            reason = refusal(group[0].cohort)
-            if reason is None:
-                jobs.append(Job(tuple(group)))
+        A first start compiles for a quarter of a minute, most of it for one problem.
+        """
+
+        def has_kernels(group: list[Job]) -> bool:
+            cohort = group[0].cohorts[0].cohort
+            return is_compiled(cohort.problem, cohort.optimizer)
+
+        for group in sorted(groups, key=has_kernels):
+            if has_kernels(group):
+                self.compiler.submit(self._compile, group)
             else:
-                refused += [(each, reason) for each in group]
-            self.status.compiled += 1
-            self.watch(self.status)
-        return jobs, refused
+                self._compile(group)
+                interrupts.check_signals()
 
-    def _on_compiled(self, group: Sequence[PlannedCohort], reason: str) -> None:
-        """Announce the jobs of a compiled group, or save them as failed for a reason; runs in the compiler's thread."""
-        jobs = [Job((each,), self.notes.get(each.cohort_id, "")) for each in group]
-        if reason:
-            for job in jobs:
+    def _compile(self, jobs: list[Job]) -> None:
+        """Compile the kernels that these jobs share, and announce the jobs; save them as failed if that fails."""
+        try:
+            try:
+                compile_for(jobs[0].cohorts[0].cohort)
+                reason = ""
+            except (Exception, SystemExit) as error:
+                reason = in_one_line(error)
+            if self.has_ended:
+                return
+            for job in jobs if reason else ():
                 self._record(job, job.failed(reason))
-        with self.lock:
-            self.status.compiled += 1
-        self.events.put([] if reason else jobs)
+            with self.lock:
+                self.status.compiled += 1
+            self.events.put([] if reason else jobs)
+        except BaseException as error:
+            self.events.put(error)
 
-    def _enqueue(self, name: str, job: Job) -> None:
-        """Put a job into the queue of an executor; the longest jobs come first, so that none of them begins last."""
+    def _enqueue(self, queue: _Queue, job: Job) -> None:
+        """Put a job into a queue; the longest jobs come first, so that none of them begins last."""
         first = job.cohorts[0]
-        entry = (self.options.priority(first), -job.cost, self.position[first.cohort_id], job)
-        heappush(self.queues[name], entry)
+        heappush(queue.waiting, (self.options.priority(first), -job.cost, self.position[first.cohort_id], job))
 
     def _submit(self) -> None:
         """Submit waiting jobs, as many as each executor takes at a time; a hundred thousand would slow it down."""
-        for name, executor in self.executors.items():
-            if name == "isolated" and (self.to_compile or self.queues["cpu"] or self.held["cpu"]):
+        if self.to_compile and self.options.until is not None:
+            return  # with a time limit the order counts: all must be there to choose from
+        for each in self.queues:
+            if each is self.external and (self.to_compile or self.cpu.waiting or self.cpu.held):
                 continue  # the cores are taken
-            waiting = self.queues[name]
-            while waiting and self.held[name] < executor.capacity:
-                *_, job = heappop(waiting)
-                self.held[name] += 1
-                self.executor_of[job] = name
-                future = executor.submit(job, partial(self._on_progress, job))
+            while each.waiting and len(each.held) < each.executor.capacity:
+                *_, job = heappop(each.waiting)
+                each.held.add(job)
+                future = each.executor.submit(job, partial(self._on_progress, job))
                 future.add_done_callback(partial(self._on_done, job))
 
     def _on_progress(self, job: Job, run_steps: int) -> None:
@@ -340,9 +321,9 @@ class _StageRun:
     def _record(self, job: Job, result: Result) -> None:
         """Save the files of a finished job, and count it."""
         for each, content in zip(job.cohorts, result, strict=True):
-            if isinstance(content, CohortFailed):
-                self.store.save_failed(each, str(content))
-                self.status.failed[each.cohort.pair] = shorten_reason(str(content))
+            if isinstance(content, str):
+                self.store.save_failed(each, content)
+                self.status.failed[each.cohort.pair] = shorten_reason(content)
             else:
                 self.store.save(each.cohort_id, content)
         with self.lock:
@@ -350,87 +331,36 @@ class _StageRun:
 
     def _collect(self) -> None:
         """Wait for an event, and handle all that have arrived by then: finished jobs, compiled groups and errors."""
-        for event in self._events():
+        for event in self._wait_for_events():
             if isinstance(event, BaseException):
                 raise event
             if isinstance(event, Job):
-                self.held[self.executor_of.pop(event)] -= 1
+                for each in self.queues:
+                    each.held.discard(event)
             else:
                 self.to_compile -= 1
                 for job in event:
-                    self._enqueue("cpu", job)
+                    self._enqueue(self.cpu, job)
 
-    def _events(self) -> Iterator[_Event]:
+    def _wait_for_events(self) -> Iterator[_Event]:
         """Yield the events that have arrived; wait a moment for the first one."""
         with contextlib.suppress(queue.Empty):
             yield self.events.get(timeout=_POLL_SECONDS)
-            if len(self.executor_of) > self.workers:
+            if sum(len(each.held) for each in self.queues) > self.workers:
                 time.sleep(_COALESCE_SECONDS)
             while True:
                 yield self.events.get_nowait()
 
 
-def _launch(planned: PlannedCohort) -> tuple:
+def _group(cohorts: Iterable[PlannedCohort], key: Callable[[PlannedCohort], object]) -> list[list[PlannedCohort]]:
+    """Group cohorts by problem, optimizer, dtype and ``key``, in the order of the first of each group."""
+    groups: dict[tuple, list[PlannedCohort]] = {}
+    for each in cohorts:
+        cohort = each.cohort
+        groups.setdefault((cohort.problem.name, cohort.optimizer.name, cohort.dtype, key(each)), []).append(each)
+    return list(groups.values())
+
+
+def _launch_settings(planned: PlannedCohort) -> tuple:
     """Return the settings that cohorts in one GPU launch must share, besides problem, optimizer and dtype."""
     return planned.cohort.batch_size, planned.cohort.steps, planned.cohort.deadline
-
-
-class _Compiler:
-    """Compiles the kernels of groups of cohorts in a thread, while compiled groups run.
-
-    A first start compiles for a quarter of a minute, most of it for one problem.
-    """
-
-    def __init__(
-        self,
-        planned: Iterable[PlannedCohort],
-        on_compiled: Callable[[Sequence[PlannedCohort], str], None],
-        on_error: Callable[[BaseException], None],
-    ):
-        """Group the cohorts. on_compiled: called with each group, and the reason why it does not compile, or ""."""
-        # Few runs ask for another kernel than many.
-        self.groups = grouped(planned, lambda each: each.runs)
-        self._on_compiled, self._on_error = on_compiled, on_error
-        self._stopping, self._thread = threading.Event(), threading.Thread(target=self._work, daemon=True)
-
-    def start(self, wait: bool) -> None:
-        """Compile groups that use other libraries in this thread, and the rest in another; wait: until all are done."""
-        ours = {id(group): is_compiled(group[0].cohort.problem, group[0].cohort.optimizer) for group in self.groups}
-        self.groups.sort(key=lambda group: ours[id(group)])
-        for group in itertools.takewhile(lambda group: not ours[id(group)], list(self.groups)):
-            self.groups.remove(group)
-            self._on_compiled(group, _compile(group[0]))
-            interrupts.check_signals()
-        if self.groups:
-            self._thread.start()
-        while wait and self._thread.is_alive():  # with a time limit the order counts: all must be there to choose from
-            self._thread.join(_COMPILE_STOP_SECONDS)
-            interrupts.check_signals()
-
-    def stop(self) -> None:
-        """Compile no further group."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(_COMPILE_STOP_SECONDS)
-
-    def _work(self) -> None:
-        """Compile the kernels of each group of cohorts in a thread, and report each result."""
-        try:
-            for group in self.groups:
-                if self._stopping.is_set():
-                    return
-                reason = _compile(group[0])
-                if not self._stopping.is_set():
-                    self._on_compiled(group, reason)
-        except BaseException as error:
-            self._on_error(error)
-
-
-def _compile(planned: PlannedCohort) -> str:
-    """Compile the kernels of a cohort; return why they do not compile, or ""."""
-    try:
-        with interrupts.defer_signals(long=True):  # numba takes an exception from outside for one of its own
-            compile_for(planned.cohort)
-    except (Exception, SystemExit) as error:
-        return in_one_line(error)
-    return ""

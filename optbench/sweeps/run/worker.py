@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from optbench.catalogue import loader
@@ -39,19 +38,19 @@ _DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
 
-def main(lock: str) -> None:
-    """Serve until standard input ends. lock: the file that a process holds while it compiles, for caches can clash."""
+def main() -> None:
+    """Answer requests until standard input ends."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    _die_with_the_parent()
+    _die_with_parent()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     pending: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests, pending), daemon=True).start()
-    worker = _Worker(answers, lock)
+    worker = _Worker(answers)
     while True:
         kind, *arguments = pending.get()
         try:
@@ -63,7 +62,7 @@ def main(lock: str) -> None:
 
 
 def _listen(requests: BinaryIO, pending: "queue.SimpleQueue[Any]") -> None:
-    """Pass requests on; where they end, so does the process, whatever it is doing."""
+    """Put requests into the queue; end the process, whatever it is doing, when standard input ends."""
     try:
         while True:
             pending.put(receive(requests)[0])
@@ -71,8 +70,8 @@ def _listen(requests: BinaryIO, pending: "queue.SimpleQueue[Any]") -> None:
         os._exit(1)
 
 
-def _die_with_the_parent() -> None:
-    """On Linux, also where a kernel holds the interpreter."""
+def _die_with_parent() -> None:
+    """Let Linux kill this process when its parent ends, even while a kernel holds the interpreter."""
     if sys.platform == "linux":
         with contextlib.suppress(Exception):
             import ctypes
@@ -81,16 +80,16 @@ def _die_with_the_parent() -> None:
 
 
 class _Worker:
-    """The requests that it answers."""
+    """The requests that a worker process answers: a method ``do_<kind>`` each, which returns the answer and files."""
 
-    def __init__(self, answers: BinaryIO, lock: str):
-        self.answers, self.lock, self.loaded = answers, lock, dict[tuple[str, ...], loader.Catalogue]()
+    def __init__(self, answers: BinaryIO):
+        self.answers, self.loaded = answers, dict[tuple[str, ...], loader.Catalogue]()
         self.plan: Plan | None = None
 
     def _send_state(self, state: str) -> None:
         send(self.answers, ("state", state))
 
-    def _catalogue(self, plugins: Iterable[str]) -> loader.Catalogue:
+    def _load_catalogue(self, plugins: Iterable[str]) -> loader.Catalogue:
         """Return the catalogue with these plug-ins, which are loaded once."""
         plugins = tuple(plugins)
         if plugins not in self.loaded:
@@ -99,9 +98,9 @@ class _Worker:
         return self.loaded[plugins]
 
     def do_plan(self, spec_text: str) -> Answer:
-        """Load the user's files, build the problems and expand the sweep; send before each what is to come.
+        """Load the user's files, build the problems and expand the sweep; announce each step before it begins.
 
-        The answer has the plan as data, or what is wrong with it, and the tracebacks of files that do not load.
+        Returns the plan as data, or its error, and the tracebacks of files that do not load.
         """
         from optbench.datasets.copies import read_for
         from optbench.sweeps.plan import expand
@@ -114,7 +113,7 @@ class _Worker:
             self._send_state(f"loading {os.path.basename(file)}")
             with contextlib.suppress(OptbenchError, OSError):
                 loader.load((file,))
-        catalogue = self._catalogue(spec.plugins)
+        catalogue = self._load_catalogue(spec.plugins)
         answer: dict[str, Any] = {"broken": {str(path): trace for path, trace in catalogue.broken.items()}}
         for entry in spec.problems:
             self._send_state(f"building the problem {entry.name}")
@@ -130,7 +129,7 @@ class _Worker:
         return {**answer, "plan": plan_to_json(plan), "files": files}, ()
 
     def do_findings(self) -> Answer:
-        """Send what quick checks find wrong with the user's records of the plan, a line each."""
+        """Return what quick checks find wrong with the user's records of the plan, a line each."""
         from optbench.checks.quick import findings
         from optbench.sweeps.plan import has_user_code
 
@@ -142,26 +141,28 @@ class _Worker:
                 found += [f"{text} (optbench check {record.origins[0].file.name})" for text in findings(record)]
         return found, ()
 
-    def _cohort(self, plugins: Sequence[str], data: Mapping[str, Any], skipped: Mapping[str, str]) -> "PlannedCohort":
-        """Return a cohort, compiled; the users' schedules send their text when they are called.
+    def _prepare_cohort(
+        self, plugins: Sequence[str], data: Mapping[str, Any], skipped: Mapping[str, str]
+    ) -> "PlannedCohort":
+        """Return a cohort with compiled kernels, whose users' schedules send their text when they are called.
 
         skipped: by their texts, why schedules are not called: their lanes fail for that reason.
         """
         from optbench.engine.run import compile_for
         from optbench.sweeps.serialization import cohort_from_json
 
-        planned = cohort_from_json(data, self._catalogue(plugins))
-        with self._compiling():
+        planned = cohort_from_json(data, self._load_catalogue(plugins))
+        with self._compiling_alone():
             compile_for(planned.cohort)
         self._send_state("running")
         schedules = {id(lane.schedule): lane.schedule for lane in planned.cohort.lanes}
-        traced = {key: self._traced(schedule, skipped) for key, schedule in schedules.items()}
+        traced = {key: self._trace_schedule(schedule, skipped) for key, schedule in schedules.items()}
         if all(traced[key] is schedule for key, schedule in schedules.items()):
             return planned
         lanes = tuple(replace(lane, schedule=traced[id(lane.schedule)]) for lane in planned.cohort.lanes)
         return replace(planned, cohort=replace(planned.cohort, lanes=lanes))
 
-    def _traced(self, schedule: Schedule, skipped: Mapping[str, str]) -> Schedule:
+    def _trace_schedule(self, schedule: Schedule, skipped: Mapping[str, str]) -> Schedule:
         """Return the schedule; if it is a user's, with a function that sends when it begins and ends."""
         from optbench.sweeps.plan import has_user_code
 
@@ -169,6 +170,7 @@ class _Worker:
             raise PluginError(skipped[schedule.text])
 
         def trace(*arguments: Any, **parameters: Any) -> Any:
+            """Call the schedule, and send its text before and an empty one after it."""
             send(self.answers, ("schedule", schedule.text))
             try:
                 return schedule.function(*arguments, **parameters)
@@ -180,51 +182,51 @@ class _Worker:
         return replace(schedule, function=trace) if has_user_code(schedule.origins) else schedule
 
     def do_run(self, plugins: Sequence[str], cohort: dict[str, Any], threads: int, skipped: dict[str, str]) -> Answer:
-        """Run a cohort and send its file. skipped: the schedules not to call, by text, with the reason."""
+        """Run a cohort and return its file. skipped: the schedules not to call, by text, with the reason."""
         from optbench.engine.run import limited_threads
         from optbench.sweeps.run.executors import Job
 
-        planned = self._cohort(plugins, cohort, skipped)
-        progress, stop = self._signs()
+        planned = self._prepare_cohort(plugins, cohort, skipped)
+        progress, stop = self._make_callbacks()
         with limited_threads():
             return None, Job((planned,)).run(threads, progress, stop)
 
     def do_grid(self, plugins: Sequence[str], problem: str) -> Answer:
-        """Send a problem's landscape, column by column."""
+        """Return a problem's landscape, column by column."""
         from optbench.sweeps.tables import make_landscape
 
-        record = self._catalogue(plugins).problem(problem)
-        with self._compiling():
+        record = self._load_catalogue(plugins).problem(problem)
+        with self._compiling_alone():
             return make_landscape(record).to_pydict(), ()
 
     def do_trajectory(self, plugins: Sequence[str], cohort: dict[str, Any]) -> Answer:
-        """Send the trajectory of a cohort, column by column."""
+        """Return the trajectory of a cohort, column by column."""
         from optbench.engine.run import limited_threads
         from optbench.sweeps.trajectories import trajectory
 
-        planned = self._cohort(plugins, cohort, {})
+        planned = self._prepare_cohort(plugins, cohort, {})
         with limited_threads():
             return trajectory(planned).to_pydict(), ()
 
     def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str) -> Answer:
-        """Send the code of the setting of a cohort's first lane, library by library."""
+        """Return the code of the setting of a cohort's first lane, library by library."""
         from optbench.sweeps.chosen import write_code
         from optbench.sweeps.serialization import cohort_from_json
 
-        made = cohort_from_json(cohort, self._catalogue(plugins)).cohort
+        made = cohort_from_json(cohort, self._load_catalogue(plugins)).cohort
         return write_code(made, made.lanes[0], epochs, remark), ()
 
     @contextlib.contextmanager
-    def _compiling(self) -> Iterator[None]:
+    def _compiling_alone(self) -> Iterator[None]:
         """Hold the lock for compiling inside ``with``, and send the states "waiting" and "compiling"."""
-        from optbench.sweeps.store.files import exclusive_lock
+        from optbench.sweeps.run.executors import compiling_alone
 
         self._send_state("waiting")
-        with exclusive_lock(Path(self.lock)):
+        with compiling_alone():
             self._send_state("compiling")
             yield
 
-    def _signs(self) -> tuple[Callable[[int], None], Callable[[], bool]]:
+    def _make_callbacks(self) -> tuple[Callable[[int], None], Callable[[], bool]]:
         """Return two functions for the engine: one takes run-steps, one says whether to stop; both report progress."""
         made, last = 0, time.monotonic()
 
@@ -233,6 +235,7 @@ class _Worker:
             made += run_steps
 
         def stop() -> bool:
+            """Return False, and send the run-steps made since the last message now and then."""
             nonlocal made, last
             now = time.monotonic()
             if now - last > _PROGRESS_SECONDS:
@@ -244,4 +247,4 @@ class _Worker:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
