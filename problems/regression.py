@@ -95,12 +95,7 @@ def squared_hinge(data="breast_cancer", l2=0.01):
         return missing**2, -2 * sign * missing
 
     return linear_model(
-        d,
-        squared_hinge_gradient,
-        (l2,),
-        loss if l2 else None,
-        metrics=("accuracy",),
-        evaluate=squared_hinge_evaluate,
+        d, squared_hinge_gradient, (l2,), loss if l2 else None, metrics=("accuracy",), evaluate=squared_hinge_evaluate
     )
 
 

@@ -38,8 +38,7 @@ def assert_says(finding, check, words):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [pytest.param(*each, marks=[pytest.mark.slow] * left_to_ci(*each)) for each in SHIPPED],
+    ("kind", "name"), [pytest.param(*each, marks=[pytest.mark.slow] * left_to_ci(*each)) for each in SHIPPED]
 )
 def test_what_ships_passes(kind, name):
     findings = list(checks.run(kind, name, CATALOGUE))

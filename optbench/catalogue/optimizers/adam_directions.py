@@ -20,7 +20,7 @@ from optbench.kit.scalars import larger
     },
     search_source="lr as for adamw; betas our choice, a factor of four about the authors' 1 - beta",
     equals={
-        "optax": "# optax weighs the change of the gradient by 1 - beta2, the paper by beta2, and decays as AdamW does",
+        "optax": "# optax weighs the change of the gradient by 1 - beta2, the paper by beta2, and decays as AdamW does"
     },
     beta1=0.98,
     beta2=0.92,
@@ -54,9 +54,7 @@ def adan(w, g, m, v, n, previous, lr, beta1, beta2, beta3, eps, weight_decay, be
         "alpha": uniform(2, 10),
     },
     search_source="lr, beta1 as for adamw; beta3, alpha our choice, about the authors' values",
-    equals={
-        "optax": "contrib.ademamix(lr, b1=beta1, b2=beta2, b3=beta3, alpha=alpha, eps=eps)",
-    },
+    equals={"optax": "contrib.ademamix(lr, b1=beta1, b2=beta2, b3=beta3, alpha=alpha, eps=eps)"},
     beta1=0.9,
     beta2=0.999,
     beta3=0.9999,

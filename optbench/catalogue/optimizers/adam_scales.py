@@ -22,9 +22,7 @@ _SEARCH = {
     source="Zhuang et al. 2020, Algorithm 2",
     search=_SEARCH,
     search_source="lr, beta2: Schmidt et al. 2021; beta1: AdamW in Dahl et al. 2023",
-    equals={
-        "optax": "adabelief(lr, b1=beta1, b2=beta2, eps=eps, eps_root=eps_root)",
-    },
+    equals={"optax": "adabelief(lr, b1=beta1, b2=beta2, eps=eps, eps_root=eps_root)"},
     beta1=0.9,
     beta2=0.999,
     eps=1e-16,
@@ -75,9 +73,7 @@ def adamax(w, g, m, u, lr, beta1, beta2, eps, beta1_t):
         "beta2": one_minus_log_uniform(1e-5, 0.1),
     },
     search_source="lr, beta1 as for adamw; beta2 our choice, about the authors' 0.9999",
-    equals={
-        "optax": "contrib.adopt(lr, b1=beta1, b2=beta2, eps=eps)",
-    },
+    equals={"optax": "contrib.adopt(lr, b1=beta1, b2=beta2, eps=eps)"},
     beta1=0.9,
     beta2=0.9999,
     eps=1e-6,
@@ -130,7 +126,7 @@ def amsgrad(w, g, m, v, v_max, lr, beta1, beta2, eps, beta1_t, beta2_t):
         "optax": (
             "chain(scale_by_yogi(b1=beta1, b2=beta2, eps=eps, initial_accumulator_value=0.0), "
             "scale_by_learning_rate(lr)) if initial == 0 # optax starts both averages at one value"
-        ),
+        )
     },
     beta1=0.9,
     beta2=0.999,

@@ -19,7 +19,7 @@ from optbench.kit.scalars import larger
         "torch": (
             "ASGD(lr=lr, lambd=lambd, alpha=alpha, t0=t0) if constant # PyTorch's rate of a step is made of the "
             "scheduler's rate one step before"
-        ),
+        )
     },
     lambd=1e-4,
     alpha=0.75,
@@ -46,7 +46,7 @@ def asgd(w, g, ax, lr, lambd, alpha, t0, t):
         "optax": (
             "contrib.schedule_free_sgd(lr, b1=beta1, weight_decay=weight_decay) if constant "
             "# optax weighs an iterate by the rate of the step behind it"
-        ),
+        )
     },
     beta1=0.9,
     weight_decay=0.0,

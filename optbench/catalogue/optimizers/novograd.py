@@ -19,9 +19,7 @@ def _g_square(g):
         "beta2": one_minus_log_uniform(1e-3, 0.2),
     },
     search_source="lr our choice, best at 1e-3 to 0.1 on the shipped problems; betas as for adamw",
-    equals={
-        "optax": "novograd(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay)",
-    },
+    equals={"optax": "novograd(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay)"},
     beta1=0.95,
     beta2=0.98,
     eps=1e-8,

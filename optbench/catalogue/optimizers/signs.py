@@ -40,9 +40,7 @@ def lion(w, g, m, lr, beta1, beta2, weight_decay):
     source="Bernstein et al. 2018, Algorithm 1",
     search={"lr": log_uniform(1e-4, 1)},
     search_source="our choice, as for adamw: every coordinate's step has about the size lr",
-    equals={
-        "optax": "sign_sgd(lr)",
-    },
+    equals={"optax": "sign_sgd(lr)"},
 )
 def signsgd(w, g, lr):
     """w = w - lr sign(g).

@@ -27,7 +27,7 @@ def _g_square(g):
         "optax": (
             "lars(lr, weight_decay=0.0, trust_coefficient=trust, eps=eps, momentum=beta1) if weight_decay == 0 # "
             "optax divides by the norm of the sum of gradient and decay"
-        ),
+        )
     },
     beta1=0.9,
     trust=0.001,

@@ -18,9 +18,7 @@ def constant(step, epoch, total_steps):
 @schedule(
     source="lecture D2",
     limits={"decay_rate": "[0, inf)"},
-    equals={
-        "keras": "InverseTimeDecay(lr, decay_steps=steps_per_epoch, decay_rate=decay_rate, staircase=True)",
-    },
+    equals={"keras": "InverseTimeDecay(lr, decay_steps=steps_per_epoch, decay_rate=decay_rate, staircase=True)"},
     decay_rate=1.0,
 )
 def inverse(step, epoch, total_steps, decay_rate):

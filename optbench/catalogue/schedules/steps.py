@@ -50,10 +50,7 @@ def staircase(step, epoch, total_steps, factor, epochs, steps):
 
 
 @schedule(
-    source="torch.optim.lr_scheduler.StepLR",
-    limits={"factor": "(0, inf)", "every": "(0, 1]"},
-    factor=0.1,
-    every=0.3,
+    source="torch.optim.lr_scheduler.StepLR", limits={"factor": "(0, inf)", "every": "(0, 1]"}, factor=0.1, every=0.3
 )
 def step(step, epoch, total_steps, factor, every):
     """factor ^ floor((t - 1) / (every * total_steps)).
@@ -67,9 +64,7 @@ def step(step, epoch, total_steps, factor, every):
     source="He et al. 2016, section 4.2; torch.optim.lr_scheduler.MultiStepLR",
     limits={"factor": "(0, inf)", "milestones": "(0, 1)"},
     check=lambda milestones, **_: None if _ascending(milestones) else f"{milestones=} must ascend",
-    equals={
-        "torch": "MultiStepLR(milestones=[math.ceil(p * total_steps - 1e-6) for p in milestones], gamma=factor)",
-    },
+    equals={"torch": "MultiStepLR(milestones=[math.ceil(p * total_steps - 1e-6) for p in milestones], gamma=factor)"},
     factor=0.1,
     milestones=(0.5, 0.75),
 )
