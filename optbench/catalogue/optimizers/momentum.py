@@ -1,9 +1,23 @@
-"""Momentum: an average or a sum of gradients, Nesterov's look-ahead on it, and several of them at once.
+"""Gradient descent and momentum: an average or a sum of gradients, Nesterov's look-ahead, and several of them at once.
 
-The average (`momentum`), the sum (`heavy_ball`), the look-ahead (`nesterov`), and several at once (`aggmo`).
+`gd`, the average (`momentum`), the sum (`heavy_ball`), the look-ahead (`nesterov`), and several at once (`aggmo`).
 """
 
 from optbench import log_uniform, one_minus_log_uniform, optimizer
+
+
+@optimizer(
+    source="Cauchy 1847; lecture A1 (batch) and mini-batch gradient descent",
+    search={"lr": log_uniform(1e-3, 30)},
+    search_source="1e-4 to 1 in Schmidt et al. 2021; a decade higher here: best at 1e-3 to 10 on shipped problems",
+    equals={"torch": "SGD(lr=lr)", "optax": "sgd(lr)", "keras": "SGD(learning_rate=lr)"},
+)
+def gd(w, g, lr):
+    """w = w - lr g.
+
+    The batch size makes it batch ("full"), mini-batch or stochastic (1) gradient descent.
+    """
+    return w - lr * g
 
 
 @optimizer(

@@ -1,9 +1,33 @@
-"""RMSProp: the gradient over the root of an exponentially weighted average of its square."""
+"""A rate for every coordinate, over the root of the squares of its gradients.
+
+AdaGrad: rates that only fall. RMSProp: an exponentially weighted average. AdaDelta: AdaGrad that forgets, and needs no
+rate.
+"""
 
 from math import sqrt
 
 from optbench import log_uniform, one_minus_log_uniform, optimizer, variant
 from optbench.kit.scalars import larger
+
+
+@optimizer(
+    source="Duchi, Hazan & Singer 2011, diagonal form (Fig. 1)",
+    search={"lr": log_uniform(1e-3, 10)},
+    search_source="1e-4 to 1 in Schmidt et al. 2021; a decade higher here: best at 0.1 to 3 on shipped problems",
+    equals={
+        "torch": "Adagrad(lr=lr, eps=eps)",
+        "optax": "adagrad(lr, initial_accumulator_value=0.0, eps=0.0) if eps == 0 # optax adds eps inside the root",
+        "keras": (
+            "Adagrad(learning_rate=lr, initial_accumulator_value=0.0, epsilon=0.0) if eps == 0 # Keras adds "
+            "epsilon inside the root"
+        ),
+    },
+    eps=1e-10,
+)
+def adagrad(w, g, s, lr, eps):
+    """s = s + g^2;  w = w - lr g / (sqrt(s) + eps)."""
+    s = s + g * g
+    return w - lr * g / (sqrt(s) + eps), s
 
 
 @optimizer(
@@ -99,3 +123,25 @@ def rmsprop_momentum(w, g, m, s, lr, beta1, beta2, eps):
     s = beta2 * s + (1 - beta2) * g * g
     m = beta1 * m + g / (sqrt(s) + eps)
     return w - lr * m, m, s
+
+
+@optimizer(
+    source="Zeiler 2012, Algorithm 1; torch.optim.Adadelta (rho is beta2)",
+    search={"lr": log_uniform(0.1, 100), "beta2": one_minus_log_uniform(0.01, 0.1), "eps": log_uniform(1e-8, 1e-2)},
+    search_source="beta2, eps: the ends of Zeiler 2012, Table 2; lr, 1 there: best at 3 to 30 on shipped problems",
+    equals={
+        "torch": "Adadelta(lr=lr, rho=beta2, eps=eps)",
+        "optax": "adadelta(lr, rho=beta2, eps=eps)",
+        "keras": "Adadelta(learning_rate=lr, rho=beta2, epsilon=eps)",
+    },
+    beta2=0.9,
+    eps=1e-6,
+)
+def adadelta(w, g, s, d, lr, beta2, eps):
+    """s averages g^2;  step = sqrt(d + eps) / sqrt(s + eps) g;  w = w - lr step;  d averages step^2.
+
+    The step has the unit of w, so the paper has no rate: lr = 1. The first steps are of size sqrt(eps).
+    """
+    s = beta2 * s + (1 - beta2) * g * g
+    step = sqrt(d + eps) / sqrt(s + eps) * g
+    return w - lr * step, s, beta2 * d + (1 - beta2) * step * step
