@@ -13,7 +13,7 @@ from harness import CATALOGUE, SCHEDULES
 
 from optbench.checks.interpreter import Interpreter
 from optbench.translation.schedules import schedule_call
-from optbench.translation.setting import Setting, equal_of
+from optbench.translation.setting import Setting, find_equal
 
 SHAPES = ((2, 3), (4,))
 START = np.array([1.5, -1.0, 0.75, -0.5, 2.0, 0.25, -1.25, 1.0, -0.75, 0.5])
@@ -50,7 +50,7 @@ def forms(library):
     """Return the settings that a library has an equal for, one for each form of the call."""
     found = {}
     for name in NAMES:
-        call = equal_of(setting(name), library).call
+        call = find_equal(setting(name), library).call
         if call is not None:
             found[re.sub(r"\b\d[\w.-]*", "0", ast.unparse(call))] = name
     return list(found.values())
@@ -58,7 +58,7 @@ def forms(library):
 
 def has_equal(text, library, schedule="constant"):
     """Return whether the library takes the same steps."""
-    return equal_of(setting(text, schedule), library).call is not None
+    return find_equal(setting(text, schedule), library).call is not None
 
 
 def rates(each):

@@ -11,7 +11,7 @@ class NotApplicable(Exception):
     """Raised by a check that has no meaning for this plug-in."""
 
 
-def close(found, expected, tolerance: float, what: str) -> None:
+def check_close(found, expected, tolerance: float, what: str) -> None:
     """Raise CheckFailed, its text after ``what``, if two arrays differ by more than ``tolerance`` of their size."""
     found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
     scale = float(np.max(np.abs(expected), initial=0.0)) + 1e-300

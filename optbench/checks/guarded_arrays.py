@@ -19,6 +19,7 @@ class Guarded:
     """Guarded arrays for ``runs`` copies of a start point and some rows of the data (a count, a slice, or all)."""
 
     def __init__(self, problem: Problem, dtype: str, runs: int, rows: int | slice | None = None):
+        """Allocate the arrays, with guards on both sides, at the start point of seed 0."""
         self.problem, self.dtype, self.runs = problem, dtype, runs
         self.single = problem.form == "single"
         self.start = batches.start_point(problem, 0)
@@ -45,36 +46,36 @@ class Guarded:
             self.guarded[name] = np.full(array.size + 2 * _GUARD, _MARK).astype(array.dtype)
             self.view[name] = self.guarded[name][_GUARD : _GUARD + array.size].reshape(array.shape)
             self.view[name][...] = array
-        self._set(self.start)
+        self._set_weights(self.start)
 
     @cached_property
     def code(self) -> ProblemCode:
         """The compiled functions of the problem."""
         return ProblemCode(self.problem, self.dtype)
 
-    def _set(self, w):
+    def _set_weights(self, w):
         """Set the weights of all runs, and note them as the input that must not change; w: (dim,) or (runs, dim)."""
         self.view["w"][...] = w if self.single else np.broadcast_to(w, (self.runs, self.problem.dim)).T
         self.inputs["w"] = self.view["w"].copy()
 
-    def _rest(self):
+    def _common_arguments(self):
         """Return the arguments that `value_and_gradient` and `evaluate` have in common, behind their outputs."""
         return [self.view[name] for name in ("x", "y", "constants", "layout", "work")]
 
     def value_and_gradient(self, w=None):
         """Return values (runs,) and gradients (runs, dim) at ``w``, (dim,) or (runs, dim); by default at the start."""
         if w is not None:
-            self._set(w)
-        self.code.gradient(self.view["w"], self.view["g"], self.view["f"], *self._rest(), 0, self.runs)
+            self._set_weights(w)
+        self.code.gradient(self.view["w"], self.view["g"], self.view["f"], *self._common_arguments(), 0, self.runs)
         g = self.view["g"] if self.single else self.view["g"].T
         return self.view["f"].copy(), g.copy()
 
     def evaluate(self) -> np.ndarray:
         """Return loss and metrics at the current weights, (1 + metrics, runs)."""
-        self.code.evaluate(self.view["w"], self.view["out"], *self._rest())
+        self.code.evaluate(self.view["w"], self.view["out"], *self._common_arguments())
         return (self.view["out"].T if self.single else self.view["out"]).copy()
 
-    def in_python(self) -> None:
+    def run_in_python(self) -> None:
         """Run ``value_and_gradient`` as plain Python, where an index beyond an array is an error."""
         named = {**self.view}
         if self.single:

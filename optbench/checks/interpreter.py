@@ -11,6 +11,7 @@ class Interpreter:
     """One run of a rule with the defaults of its hyperparameters; ``shapes`` are those of the parameter blocks."""
 
     def __init__(self, record: Optimizer, shapes: tuple[tuple[int, ...], ...]):
+        """Set every slot, and the memory of every matrix, to 0."""
         self.record, self.t = record, 0
         sizes = [math.prod(shape) for shape in shapes]
         ends = np.cumsum(sizes).tolist()
@@ -41,6 +42,7 @@ class Interpreter:
             return own | self.shared[b] | known | {"w": float(w[i]), "g": float(g[i])}
 
         def call(i, b, function):
+            """Return the value of a function of a rule at parameter i of block b."""
             values = names_at(i, b)
             return function(**{name: values[name] for name in arguments(function)})
 

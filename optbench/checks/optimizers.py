@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from optbench.checks.failure import CheckFailed, close
+from optbench.checks.failure import CheckFailed, check_close
 from optbench.checks.interpreter import Interpreter
 from optbench.compiler.translator import REALS, Translator
 from optbench.compiler.update_kernels import update_kernel
@@ -22,16 +22,18 @@ SHAPES = ((2, 3), (2,))
 _DIM = 8
 
 
-def _gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
+def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
     """Return gradients (steps, dim, runs); a rule on matrices, and an eager optimizer, get one run."""
     several = isinstance(record, Optimizer) and not record.matrix
     return np.random.default_rng(0).standard_normal((steps, _DIM, 4 if several else 1))
 
 
-def _path(record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float64", order: str = "rows") -> np.ndarray:
+def _run_rule(
+    record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float64", order: str = "rows"
+) -> np.ndarray:
     """Return the weights after every step on given gradients, both (steps, dim, runs)."""
     if isinstance(record, Eager):
-        return _eager_path(record, gradients[:, :, 0], dtype)[:, :, None]
+        return _run_eager(record, gradients[:, :, 0], dtype)[:, :, None]
     steps, dim, runs = gradients.shape
     w = np.ones((runs, dim) if order == "rows" else (dim, runs), dtype)
     update, path = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs), np.empty((steps, dim, runs))
@@ -41,7 +43,7 @@ def _path(record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float6
     return path
 
 
-def _eager_path(
+def _run_eager(
     record: Eager, gradients: np.ndarray, dtype: str = "float64", lr: float = 0.01, lanes: int = 1
 ) -> np.ndarray:
     """Return the weights of the last of several lanes after every step, (steps, dim)."""
@@ -57,12 +59,12 @@ def _eager_path(
     return np.array(path)
 
 
-def _orders(record: Optimizer) -> tuple[str, ...]:
+def _loop_orders(record: Optimizer) -> tuple[str, ...]:
     """Return the loop orders of a rule's kernel; a rule on matrices steps one run at a time."""
     return ("rows",) if record.matrix else ("rows", "lanes")
 
 
-def _rule_in_python(record: Optimizer):
+def _check_in_python(record: Optimizer):
     """returns the new w and every state slot"""
     try:
         Interpreter(record, SHAPES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
@@ -70,25 +72,25 @@ def _rule_in_python(record: Optimizer):
         raise CheckFailed(str(error)) from None
 
 
-def _rule_compiles(record: Optimizer):
+def _check_compilation(record: Optimizer):
     """compiles in float64 and float32, in both loop orders"""
     for dtype in ("float64", "float32"):
-        for order in _orders(record):
+        for order in _loop_orders(record):
             update_kernel(record, order, dtype)
 
 
-def _matches_python(record: Optimizer):
+def _check_kernel(record: Optimizer):
     """the compiled rule computes what the Python rule computes, 200 steps"""
-    gradients = _gradients(record)[:, :, :1]
+    gradients = _draw_gradients(record)[:, :, :1]
     w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES)
     for g in gradients[:, :, 0]:
         w = python.step(w, g, 0.01)
         expected.append(w)
-    for order in _orders(record):
-        close(_path(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")
+    for order in _loop_orders(record):
+        check_close(_run_rule(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")
 
 
-def _stays_float32(record: Optimizer):
+def _check_float32(record: Optimizer):
     """computes in float32 where it is asked to, and stays near the float64 result"""
     inner, _ = Translator("float32", whole_literals=True).translate(record.rule, f"optimizer {record.name}")
     count = 2 + len(record.slots) + 1 + len(record.scalars)
@@ -96,59 +98,59 @@ def _stays_float32(record: Optimizer):
     found = str(inner.nopython_signatures[0].return_type)
     if "float64" in found:
         raise CheckFailed(f"returns {found}: a float64 constant or function widens it; write numbers as plain literals")
-    gradients = _gradients(record)
-    close(_path(record, gradients, "float32"), _path(record, gradients), 1e-3, "")
+    gradients = _draw_gradients(record)
+    check_close(_run_rule(record, gradients, "float32"), _run_rule(record, gradients), 1e-3, "")
 
 
-def _steps(record: Eager):
+def _check_steps(record: Eager):
     """is made with its defaults, and steps on a matrix and a vector"""
-    path = _path(record, _gradients(record, 3))
+    path = _run_rule(record, _draw_gradients(record, 3))
     if not np.isfinite(path).all():
         raise CheckFailed("w becomes NaN or infinite in three steps on small gradients")
     if (path[-1] == 1.0).all():
         raise CheckFailed("three steps change no weight: does it write to the parameters that it is given?")
 
 
-def _uses_the_rate(record: Eager):
+def _check_rate(record: Eager):
     """moves at the rate that it is given: not at all at a rate of next to nothing"""
-    gradients = _gradients(record, 3)[:, :, 0]
-    near, far = (float(np.abs(_eager_path(record, gradients, lr=rate)[-1] - 1.0).max()) for rate in (1e-12, 1e-2))
+    gradients = _draw_gradients(record, 3)[:, :, 0]
+    near, far = (float(np.abs(_run_eager(record, gradients, lr=rate)[-1] - 1.0).max()) for rate in (1e-12, 1e-2))
     if not near < 0.01 * far:
         raise CheckFailed(f"moves by {near:.2g} at the rate 1e-12, and by {far:.2g} at 0.01: it does not use its rate")
 
 
-def _repeats(record: Eager):
+def _check_repeats(record: Eager):
     """does the same again, alone and beside other runs"""
-    gradients = _gradients(record, 30)[:, :, 0]
-    first = _eager_path(record, gradients)
-    close(_eager_path(record, gradients), first, 0.0, "a second instance")
-    close(_eager_path(record, gradients, lanes=3), first, 1e-12, "one of three instances at a time")
+    gradients = _draw_gradients(record, 30)[:, :, 0]
+    first = _run_eager(record, gradients)
+    check_close(_run_eager(record, gradients), first, 0.0, "a second instance")
+    check_close(_run_eager(record, gradients, lanes=3), first, 1e-12, "one of three instances at a time")
 
 
-def _stays_near(record: Eager):
+def _check_near_float64(record: Eager):
     """in float32 it stays near the float64 result"""
-    gradients = _gradients(record, 30)
-    close(_path(record, gradients, "float32"), _path(record, gradients), 1e-3, "")
+    gradients = _draw_gradients(record, 30)
+    check_close(_run_rule(record, gradients, "float32"), _run_rule(record, gradients), 1e-3, "")
 
 
-def _finite(record: Optimizer | Eager):
+def _check_finite(record: Optimizer | Eager):
     """stays finite on bounded gradients, zero ones among them"""
-    gradients = _gradients(record, 30 if isinstance(record, Eager) else 200)
+    gradients = _draw_gradients(record, 30 if isinstance(record, Eager) else 200)
     gradients[::7] = 0.0
     gradients[:, 0] = 0.0
-    if not np.isfinite(_path(record, gradients)).all():
+    if not np.isfinite(_run_rule(record, gradients)).all():
         raise CheckFailed("w becomes NaN or infinite although every gradient is finite (a division by zero?)")
 
 
-def _shows_nan(record: Optimizer | Eager):
+def _check_nan(record: Optimizer | Eager):
     """passes a NaN gradient on to w, so that divergence is seen"""
-    gradients = _gradients(record, 3)
+    gradients = _draw_gradients(record, 3)
     gradients[1] = np.nan
-    if np.isfinite(_path(record, gradients)[-1]).any():
+    if np.isfinite(_run_rule(record, gradients)[-1]).any():
         raise CheckFailed("w stays finite after a NaN gradient: a diverged run would go unnoticed")
 
 
-def _finds_the_minimum(record: Baseline):
+def _check_baseline(record: Baseline):
     """finds the minimum of a small bowl, with options that SciPy knows"""
     from scipy.optimize import minimize
 
@@ -163,7 +165,7 @@ def _finds_the_minimum(record: Baseline):
         raise CheckFailed(f"ends at {found.x.tolist()}, not at 0: {found.message}")
 
 
-def _searched(record: AnyOptimizer):
+def _check_space(record: AnyOptimizer):
     """is tuned where its hyperparameters may lie"""
     try:
         check_space(record.name, record.space, record.hyperparameters, record.all_limits)
@@ -173,8 +175,8 @@ def _searched(record: AnyOptimizer):
         raise CheckFailed(f"searches {RATE}, which means nothing to a method of SciPy")
 
 
-FIRST = (_rule_in_python, _rule_compiles, _steps)
+FIRST = (_check_in_python, _check_compilation, _check_steps)
 """If one of these fails, the others cannot run."""
-RULE = (_rule_in_python, _rule_compiles, _matches_python, _stays_float32, _finite, _shows_nan, _searched)
-EAGER = (_steps, _uses_the_rate, _repeats, _stays_near, _finite, _shows_nan, _searched)
-BASELINE = (_finds_the_minimum, _searched)
+RULE = (_check_in_python, _check_compilation, _check_kernel, _check_float32, _check_finite, _check_nan, _check_space)
+EAGER = (_check_steps, _check_rate, _check_repeats, _check_near_float64, _check_finite, _check_nan, _check_space)
+BASELINE = (_check_baseline, _check_space)

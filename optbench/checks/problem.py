@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from optbench.checks.failure import CheckFailed, NotApplicable, close
+from optbench.checks.failure import CheckFailed, NotApplicable, check_close
 from optbench.checks.guarded_arrays import Guarded
 from optbench.contract.problems import Problem
 from optbench.engine.batches import start_point
 
 
-def _starts(problem: Problem):
+def _check_start(problem: Problem):
     """starts at a finite point that depends on nothing but the seed"""
     first = start_point(problem, 1)
     if not np.array_equal(first, start_point(problem, 1)):
@@ -17,12 +17,12 @@ def _starts(problem: Problem):
         )
 
 
-def _kernel_in_python(problem: Problem):
+def _check_in_python(problem: Problem):
     """runs as plain Python on a small batch, within its arrays"""
-    Guarded(problem, "float64", 2, rows=5).in_python()
+    Guarded(problem, "float64", 2, rows=5).run_in_python()
 
 
-def _compiles(problem: Problem):
+def _check_compilation(problem: Problem):
     """compiles in float64 and float32"""
     if problem.eager:
         raise NotApplicable
@@ -30,7 +30,7 @@ def _compiles(problem: Problem):
         Guarded(problem, dtype, 1, rows=5).code  # noqa: B018
 
 
-def _writes_inside(problem: Problem):
+def _check_writes(problem: Problem):
     """writes nothing but g and f, and nothing beyond their ends"""
     for rows in (7, None):
         guarded = Guarded(problem, "float64", 3, rows=rows)
@@ -40,7 +40,7 @@ def _writes_inside(problem: Problem):
             raise CheckFailed(f"writes to or beyond {', '.join(wrong)}")
 
 
-def _gradient(problem: Problem):
+def _check_gradient(problem: Problem):
     """the gradient agrees with finite differences"""
     rng = np.random.default_rng(0)
     for rows in (7, None):
@@ -50,12 +50,7 @@ def _gradient(problem: Problem):
             _, g = guarded.value_and_gradient(w)
             direction = rng.standard_normal(problem.dim)
             stated, slopes = float(g[0] @ direction), []
-            for size in (
-                1e-5,
-                1e-6,
-                1e-7,
-                1e-8,
-            ):  # a long step may go over a kink: a network of relu has one in every unit
+            for size in (1e-5, 1e-6, 1e-7, 1e-8):  # a long step may go over a kink, of which each relu has one
                 step = size / max(1.0, float(np.abs(direction).max()))
                 ahead, behind = (guarded.value_and_gradient(w + s * direction)[0] for s in (step, -step))
                 slopes.append(float(ahead[0] - behind[0]) / (2 * step))
@@ -67,7 +62,7 @@ def _gradient(problem: Problem):
                 raise CheckFailed(f"along a random direction {text}")
 
 
-def _minimum(problem: Problem):
+def _check_minimum(problem: Problem):
     """no value lies below the stated minimum, and the minimizer attains it"""
     guarded = Guarded(problem, "float64", 1)
     slack = 1e-9 * max(1.0, abs(problem.minimum))
@@ -88,26 +83,26 @@ def _minimum(problem: Problem):
             raise CheckFailed(f"the gradient at the minimizer is not zero but up to {np.abs(g).max():.3g}")
 
 
-def _runs_agree(problem: Problem):
+def _check_runs(problem: Problem):
     """a run has the same value and gradient alone as among others"""
     several = Guarded(problem, "float64", 5, rows=7)
     w = several.start + 0.1 * np.random.default_rng(0).standard_normal((5, problem.dim))
     values, gradients = several.value_and_gradient(w)
     for r in range(5):
         value, g = Guarded(problem, "float64", 1, rows=7).value_and_gradient(w[r])
-        close(values[r], value[0], 1e-10, f"value of run {r}")
-        close(gradients[r], g[0], 1e-10, f"gradient of run {r}")
+        check_close(values[r], value[0], 1e-10, f"value of run {r}")
+        check_close(gradients[r], g[0], 1e-10, f"gradient of run {r}")
 
 
-def _float32(problem: Problem):
+def _check_float32(problem: Problem):
     """float32 stays near float64"""
     wide, narrow = (Guarded(problem, dtype, 1, rows=7) for dtype in ("float64", "float32"))
     (f, g), (f32, g32) = wide.value_and_gradient(), narrow.value_and_gradient()
-    close(f32, f, 1e-4, "value")
-    close(g32, g, 1e-3, "gradient")
+    check_close(f32, f, 1e-4, "value")
+    check_close(g32, g, 1e-3, "gradient")
 
 
-def _nan_in(problem: Problem):
+def _check_nan(problem: Problem):
     """a NaN weight gives a value that is not finite"""
     guarded = Guarded(problem, "float64", 1, rows=7)
     value, _ = guarded.value_and_gradient(np.full(problem.dim, np.nan))
@@ -115,18 +110,18 @@ def _nan_in(problem: Problem):
         raise CheckFailed(f"the value at NaN weights is {float(value[0])}: a diverged run would go unnoticed")
 
 
-def _evaluates(problem: Problem):
+def _check_evaluate(problem: Problem):
     """evaluate writes the same value as value_and_gradient, and every metric"""
     if problem.evaluate is None:
         raise NotApplicable
     guarded = Guarded(problem, "float64", 3, rows=7)
     out = guarded.evaluate()
-    close(out[0], guarded.value_and_gradient()[0], 1e-10, "value")
+    check_close(out[0], guarded.value_and_gradient()[0], 1e-10, "value")
     if not np.isfinite(out).all():
         raise CheckFailed("a metric is not finite at the start point")
 
 
-def _batches_average(problem: Problem):
+def _check_batches(problem: Problem):
     """mini-batches average to the full gradient"""
     if problem.data is None:
         raise NotApplicable
@@ -136,11 +131,11 @@ def _batches_average(problem: Problem):
     for first, last in ((0, cut), (cut, n)):
         f, g = Guarded(problem, "float64", 1, rows=slice(first, last)).value_and_gradient()
         value, gradient = value + f * (last - first) / n, gradient + g * (last - first) / n
-    close(value, full[0], 1e-10, "value")
-    close(gradient, full[1], 1e-10, "gradient")
+    check_close(value, full[0], 1e-10, "value")
+    check_close(gradient, full[1], 1e-10, "gradient")
 
 
-def _compiled_once(problem: Problem):
+def _check_compiled_once(problem: Problem):
     """compiles once for all batches and runs"""
     if problem.eager:
         raise NotApplicable
@@ -151,19 +146,19 @@ def _compiled_once(problem: Problem):
         raise CheckFailed("was compiled again for another number of rows or runs")
 
 
-FIRST = (_starts, _kernel_in_python, _compiles)
+FIRST = (_check_start, _check_in_python, _check_compilation)
 """If one of these fails, the others cannot run."""
 CHECKS = (
     *FIRST,
-    _writes_inside,
-    _gradient,
-    _minimum,
-    _runs_agree,
-    _float32,
-    _nan_in,
-    _evaluates,
-    _batches_average,
-    _compiled_once,
+    _check_writes,
+    _check_gradient,
+    _check_minimum,
+    _check_runs,
+    _check_float32,
+    _check_nan,
+    _check_evaluate,
+    _check_batches,
+    _check_compiled_once,
 )
-QUICK = (_starts,)
+QUICK = (_check_start,)
 """Those that compile nothing and take a moment."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from optbench.checks import optimizers, problem
-from optbench.checks.failure import CheckFailed, close
+from optbench.checks.failure import CheckFailed, check_close
 from optbench.checks.guarded_arrays import Guarded
 from optbench.checks.interpreter import Interpreter
 from optbench.contract.optimizers import Optimizer
@@ -21,7 +21,7 @@ _SECONDS = 0.5
 """The time limit for the checks of one record. Checks that do not end by then find nothing."""
 
 
-def findings(record: Any) -> list[str]:
+def find_faults(record: Any) -> list[str]:
     """Return the faults of a problem, an optimizer or a schedule, in words; [] for other records.
 
     These are faults that raise no error but make results meaningless: a start or a rule that differs from call to call,
@@ -41,11 +41,11 @@ def findings(record: Any) -> list[str]:
     return found
 
 
-def _writes_its_gradient(record: Problem) -> None:
+def _check_gradient_written(record: Problem) -> None:
     """writes the whole gradient, within its arrays"""
     guarded = Guarded(record, "float64", 2, rows=5)
     guarded.view["g"][...] = np.nan
-    guarded.in_python()
+    guarded.run_in_python()
     unwritten = int(np.isnan(guarded.view["g"][0] if guarded.single else guarded.view["g"]).sum())
     if unwritten:
         raise CheckFailed(f"{unwritten} of the numbers in g are not written, or NaN at the start point")
@@ -53,7 +53,7 @@ def _writes_its_gradient(record: Problem) -> None:
         raise CheckFailed(f"writes to or beyond {', '.join(wrong)}")
 
 
-def _repeats(record: Optimizer) -> None:
+def _check_repeats(record: Optimizer) -> None:
     """takes the same step when it is called again"""
     dim = sum(int(np.prod(shape)) for shape in optimizers.SHAPES)
     steps = [Interpreter(record, optimizers.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
@@ -61,7 +61,7 @@ def _repeats(record: Optimizer) -> None:
         raise CheckFailed("the same weights and gradients give other weights")
 
 
-def _factors(record: Schedule):
+def _check_factors(record: Schedule):
     """gives one finite, non-negative factor a step, the same alone as among others"""
     step = np.arange(1, 101)
     epoch = (step - 1) // 10
@@ -72,13 +72,13 @@ def _factors(record: Schedule):
         bad = int(np.flatnonzero(~(np.isfinite(values) & (values >= 0)))[0])
         raise CheckFailed(f"the factor of step {step[bad]}, epoch {epoch[bad]}, is {values[bad]}")
     alone = [float(np.ravel(record(step[i : i + 1], epoch[i : i + 1], 100))[0]) for i in range(100)]
-    close(values, np.array(alone), 1e-12, "a step alone against all together")
+    check_close(values, np.array(alone), 1e-12, "a step alone against all together")
 
 
-SCHEDULE = (_factors,)
+SCHEDULE = (_check_factors,)
 _CHECKS: dict[type, tuple] = {
-    Problem: (*problem.QUICK, _writes_its_gradient),
-    Optimizer: (_repeats,),
+    Problem: (*problem.QUICK, _check_gradient_written),
+    Optimizer: (_check_repeats,),
     Schedule: SCHEDULE,
 }
 

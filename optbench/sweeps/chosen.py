@@ -24,7 +24,7 @@ from optbench.sweeps.stages import find_in_plan
 from optbench.sweeps.tables import schema_of
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
-from optbench.translation.setting import Setting, equal_of
+from optbench.translation.setting import Setting, find_equal
 
 # Seeds: of the spec that runs the chosen settings again: an interval of the median of 96% needs six, t over twelve is
 # within a tenth of the normal; a choice
@@ -113,7 +113,7 @@ def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
     found = []
     for library in LIBRARIES:
         try:
-            equal = equal_of(setting, library).call is not None
+            equal = find_equal(setting, library).call is not None
             found.append((TITLES[library], equal, render(setting, library)))
         except Exception:  # an optimizer of another library, or a schedule without source
             continue

@@ -15,8 +15,8 @@ from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
 from optbench.translation.expressions import substitute
 from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, torch_needs
-from optbench.translation.schedules import formula, schedule_call
-from optbench.translation.setting import Setting, equal_of, header
+from optbench.translation.schedules import schedule_call, schedule_source
+from optbench.translation.setting import Setting, find_equal, header
 
 RATE, BATCH_SIZE, EPOCHS = 0.01, 64, 10
 """The defaults."""
@@ -93,7 +93,7 @@ def render(setting: Setting, library: str) -> str:
     """
     if library not in LIBRARIES:
         raise unknown("library", library, LIBRARIES)
-    choice = equal_of(setting, library)
+    choice = find_equal(setting, library)
     names: dict[str, Any] = {
         "header": header(setting, library, choice),
         "batch_size": None if setting.batch_size == "full" else setting.batch_size,
@@ -109,18 +109,19 @@ def render(setting: Setting, library: str) -> str:
         listed = ", ".join(f'"{key}": {number_text(value)}' for key, value in options.items())
         names |= {"baseline": repr(record.method), "options": f"{{{listed}}}"}
     elif choice.call is None:
-        names |= _stepper(setting)
+        names |= _stepper_fields(setting)
     else:
-        names |= {"torch": _torch, "optax": _optax, "keras": _keras}[library](setting, choice.call)
+        names |= {"torch": _torch_fields, "optax": _optax_fields, "keras": _keras_fields}[library](setting, choice.call)
     if "baseline" not in names:
         names["imported"] = import_code(record, setting.plugins)
         if not (names["schedule"] or setting.constant):
-            names["factors"] = formula(setting.schedule)
-    return _template(library).render(names).rstrip("\n") + "\n"
+            names["factors"] = schedule_source(setting.schedule)
+    return _load_template(library).render(names).rstrip("\n") + "\n"
 
 
 @cache
-def _template(library: str) -> Any:
+def _load_template(library: str) -> Any:
+    """Return the Jinja template of a library's training loop."""
     import jinja2
 
     folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
@@ -128,7 +129,7 @@ def _template(library: str) -> Any:
     return environment.get_template(f"{library}.py.j2")
 
 
-def _stepper(setting: Setting) -> dict[str, Any]:
+def _stepper_fields(setting: Setting) -> dict[str, Any]:
     """Return what a template needs for optbench's kernel."""
     values = {"lr": setting.lr, **setting.values}
     files = [str(path) for path in setting.plugins]
@@ -141,23 +142,24 @@ def _stepper(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _code(node: ast.expr, lr: str) -> str:
+def _rate_code(node: ast.expr, lr: str) -> str:
+    """Return the code of an expression, with ``lr`` in the place of that name."""
     return ast.unparse(substitute(node, {"lr": lr}))
 
 
-def _torch(setting: Setting, call: ast.expr) -> dict[str, Any]:
+def _torch_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of torch.optim, and for the wrappers around it."""
     lr, wrappers = repr(setting.lr), []
     matrices_only = "Muon(" in ast.unparse(call)
     while called_name(call) in LOOPS["torch"]:
         assert isinstance(call, ast.Call)
-        wrappers.append((called_name(call), [_code(each, lr) for each in call.args[1:]]))
+        wrappers.append((called_name(call), [_rate_code(each, lr) for each in call.args[1:]]))
         call = call.args[0]
     share = find_rate(call)
     needs_closure, has_modes = torch_needs(setting.optimizer)
-    schedule = schedule_call(setting.schedule, "torch", _code(share, lr) if share else lr)
+    schedule = schedule_call(setting.schedule, "torch", _rate_code(share, lr) if share else lr)
     return {
-        "optimizer": f"torch.optim.{_code(call, lr)}".replace(f"torch.optim.{OWN}.", "").replace(
+        "optimizer": f"torch.optim.{_rate_code(call, lr)}".replace(f"torch.optim.{OWN}.", "").replace(
             "(", "(parameters, ", 1
         ),
         "schedule": schedule.replace("(", "(optimizer, ", 1),
@@ -169,7 +171,7 @@ def _torch(setting: Setting, call: ast.expr) -> dict[str, Any]:
     }
 
 
-def _optax(setting: Setting, call: ast.expr) -> dict[str, Any]:
+def _optax_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of optax, whose rate is a number or a function of the step."""
     average = ""
     if called_name(call) == "averaged":
@@ -177,9 +179,9 @@ def _optax(setting: Setting, call: ast.expr) -> dict[str, Any]:
         average, call = ast.unparse(call.args[1]), call.args[0]
     record = setting.optimizer
     given = {record.rate: setting.lr, **record.arguments(setting.values)} if hasattr(record, "target") else {}
-    state = _reporting_state(call)
+    state = _find_reporting_state(call)
     return {
-        "optimizer": _optax_call(call, repr(setting.lr) if setting.constant else ""),
+        "optimizer": _optax_code(call, repr(setting.lr) if setting.constant else ""),
         "schedule": schedule_call(setting.schedule, "optax", repr(setting.lr)),
         "average": average,
         "lookahead": any(called_name(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call)),
@@ -188,44 +190,44 @@ def _optax(setting: Setting, call: ast.expr) -> dict[str, Any]:
     }
 
 
-def _optax_call(node: ast.expr, lr: str) -> str:
+def _optax_code(node: ast.expr, lr: str) -> str:
     """Return the code of a call; lr: the code of the rate, or "" where ``lr`` is a function of the step."""
     if isinstance(node, ast.Call):
         name = f"optax.{called_name(node)}".replace(f"optax.{OWN}.", "")
-        arguments = [_optax_call(each, lr) for each in node.args]
-        arguments += [f"{each.arg}={_optax_call(each.value, lr)}" for each in node.keywords]
+        arguments = [_optax_code(each, lr) for each in node.args]
+        arguments += [f"{each.arg}={_optax_code(each.value, lr)}" for each in node.keywords]
         return f"{name}({', '.join(arguments)})"
     if lr:
-        return _code(node, lr)
+        return _rate_code(node, lr)
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
     return (
-        f"lambda step: {_code(node, 'lr(step)')}"
+        f"lambda step: {_rate_code(node, 'lr(step)')}"
         if "lr" in names and not isinstance(node, ast.Name)
         else ast.unparse(node)
     )
 
 
-def _reporting_state(call: ast.expr) -> list[int] | None:
+def _find_reporting_state(call: ast.expr) -> list[int] | None:
     """Return the place, in the states of chains, of an optimizer that evaluates other weights; None without one."""
     if called_name(call) in _REPORTING:
         return []
     if isinstance(call, ast.Call) and called_name(call) == "chain":
         for i, each in enumerate(call.args):
-            if (path := _reporting_state(each)) is not None:
+            if (path := _find_reporting_state(each)) is not None:
                 return [i, *path]
     return None
 
 
-def _keras(setting: Setting, call: ast.expr) -> dict[str, Any]:
+def _keras_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of Keras."""
     share, lr = find_rate(call), repr(setting.lr)
-    code = _code(share, lr) if share is not None else lr
+    code = _rate_code(share, lr) if share is not None else lr
     schedule = schedule_call(setting.schedule, "keras", code)
     assert isinstance(call, ast.Call)
-    values = {each.arg: _code(each.value, lr) for each in call.keywords}
+    values = {each.arg: _rate_code(each.value, lr) for each in call.keywords}
     if "learning_rate" in values and not setting.constant:
         values["learning_rate"] = "learning_rate"
-    listed = [*(_code(each, lr) for each in call.args), *(f"{key}={value}" for key, value in values.items())]
+    listed = [*(_rate_code(each, lr) for each in call.args), *(f"{key}={value}" for key, value in values.items())]
     return {
         "optimizer": f"keras.optimizers.{called_name(call)}({', '.join(listed)})",
         "schedule": schedule,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from optbench.contract.errors import OptbenchError
 
 
-def holds(condition: ast.expr | None, values: Mapping[str, object]) -> bool:
+def is_true(condition: ast.expr | None, values: Mapping[str, object]) -> bool:
     """Return whether a condition is true of some values; None always is.
 
     Raises OptbenchError where it divides by zero, overflows, or names what is not there.

@@ -47,12 +47,12 @@ def dotted_name(record: Any) -> str:
 
 def owner(record: Any, library: str) -> str:
     """Return the subject of "takes the same steps": the library's module, or a user's class itself."""
-    return f"{bare_name(record)} itself" if _is_own(record) else MODULES[library]
+    return f"{bare_name(record)} itself" if _is_users_own(record) else MODULES[library]
 
 
 def import_code(record: Any, files: tuple[Path, ...]) -> str:
     """Return the lines that import an optimizer defined in ``files``; "" for what the library has."""
-    if not _is_own(record):
+    if not _is_users_own(record):
         return ""
     name = bare_name(record)
     module = getattr(getattr(record.target, "func", record.target), "__module__", "") or ""
@@ -69,7 +69,8 @@ spec.loader.exec_module(own_file)
 {name} = own_file.{name}"""
 
 
-def _is_own(record: Any) -> bool:
+def _is_users_own(record: Any) -> bool:
+    """Return True for an eager optimizer that the library's own modules do not have."""
     return hasattr(record, "target") and dotted_name(record).startswith(f"{OWN}.")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from optbench.contract.equals import parse_equal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.schedules import Schedule
-from optbench.translation.expressions import holds, substitute
+from optbench.translation.expressions import is_true, substitute
 
 _RESERVED = {
     "train", "factors", "np", "torch", "jax", "jnp", "optax", "keras", "optbench", "Factors", "len", "range", "sum",
@@ -38,12 +38,12 @@ def schedule_call(schedule: Schedule, library: str, lr: str) -> str:
         return ""
     code = {name: repr(value) for name, value in schedule.parameters.items()}
     for branch in parse_equal(f"schedule {schedule.name}", library, schedule.equals.get(library, "#")).branches:
-        if holds(branch.condition, schedule.parameters):
+        if is_true(branch.condition, schedule.parameters):
             return ast.unparse(substitute(branch.call, {**code, "lr": lr}))
     return ""
 
 
-def formula(schedule: Schedule) -> str:
+def schedule_source(schedule: Schedule) -> str:
     """Return the source of a schedule and of ``factors(total_steps, steps_per_epoch)``, which tabulates it.
 
     Args:
@@ -60,12 +60,12 @@ def formula(schedule: Schedule) -> str:
         chain.insert(0, chain[0].inner)
     sources: dict[str, str] = {}
     for each in chain:
-        _collect(each.function, sources)
+        _collect_sources(each.function, sources)
     inner = "".join(
-        f"\n    def inner{i}(t, epoch, total):\n        return {_call(each, i, 't, epoch, total')}\n"
+        f"\n    def inner{i}(t, epoch, total):\n        return {_call_code(each, i, 't, epoch, total')}\n"
         for i, each in enumerate(chain[:-1])
     )
-    whole = _call(schedule, len(chain) - 1, "done + 1, done // steps_per_epoch, total_steps")
+    whole = _call_code(schedule, len(chain) - 1, "done + 1, done // steps_per_epoch, total_steps")
     sources["factors"] = (
         "def factors(total_steps, steps_per_epoch):\n"
         '    """The factor of the rate at every step of the run."""\n'
@@ -79,16 +79,17 @@ def formula(schedule: Schedule) -> str:
     return "\n\n\n".join(filter(None, ["\n".join(constants), *functions]))
 
 
-def _call(schedule: Schedule, depth: int, arguments: str) -> str:
+def _call_code(schedule: Schedule, depth: int, arguments: str) -> str:
+    """Return the call of a schedule's function with its parameters; depth: the number of schedules inside it."""
     inner = f"inner{depth - 1}, " if schedule.inner is not None else ""
     values = "".join(f", {key}={value!r}" for key, value in schedule.parameters.items())
     return f"{schedule.function.__name__}({inner}{arguments}{values})"
 
 
-def _collect(function: Any, sources: dict[str, str]) -> None:
+def _collect_sources(function: Any, sources: dict[str, str]) -> None:
     """Add the source of a function, after that of all names of its file that it uses."""
     name = function.__name__
-    code = _source(function)
+    code = _function_source(function)
     if name in _RESERVED:
         raise OptbenchError(f"the schedule's function {name!r} has a name that the code needs: call it another")
     if name in sources:
@@ -97,14 +98,14 @@ def _collect(function: Any, sources: dict[str, str]) -> None:
         return
     sources[name] = ""  # it may call itself
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
-    for each in sorted(used & set(function.__globals__) - _locals(function.__code__)):
+    for each in sorted(used & set(function.__globals__) - _local_names(function.__code__)):
         value = function.__globals__[each]
         if each == name or value is np and each == "np":
             continue
         if isinstance(value, FunctionType) and value.__module__ == function.__module__ and value.__name__ == each:
-            _collect(value, sources)
+            _collect_sources(value, sources)
             continue
-        line = _definition(each, value)
+        line = _definition_line(each, value)
         if not line:
             raise OptbenchError(f"the schedule's function {name!r} uses {each!r}, whose value cannot be put into code")
         if (each in _RESERVED and line != f"import {each}") or sources.get(each, line) != line:
@@ -114,18 +115,19 @@ def _collect(function: Any, sources: dict[str, str]) -> None:
     sources[name] = code
 
 
-def _locals(code: CodeType) -> set[str]:
+def _local_names(code: CodeType) -> set[str]:
+    """Return the names of all local variables of a function and of those inside it."""
     nested = [each for each in code.co_consts if isinstance(each, CodeType)]
-    return {*code.co_varnames, *code.co_cellvars, *(name for each in nested for name in _locals(each))}
+    return {*code.co_varnames, *code.co_cellvars, *(name for each in nested for name in _local_names(each))}
 
 
-def _definition(name: str, value: Any) -> str:
+def _definition_line(name: str, value: Any) -> str:
     """Return one line that gives a global name its value; "" where none can."""
     if isinstance(value, ModuleType):
         return f"import {value.__name__}" + f" as {name}" * (name != value.__name__)
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        return f"{name} = np.array({_literal(value.tolist())}, dtype={value.dtype.name!r})"
-    literal = _literal(value.item() if isinstance(value, np.generic) else value)
+        return f"{name} = np.array({_literal_code(value.tolist())}, dtype={value.dtype.name!r})"
+    literal = _literal_code(value.item() if isinstance(value, np.generic) else value)
     if literal:
         return f"{name} = {literal}"
     own = getattr(value, "__name__", "")
@@ -136,13 +138,13 @@ def _definition(name: str, value: Any) -> str:
     return f"from {module} import {own}" + f" as {name}" * (name != own)
 
 
-def _literal(value: Any) -> str:
+def _literal_code(value: Any) -> str:
     """Return the code of a plain value, "" for others; inf and nan have no literal of their own."""
     if type(value) is dict:
-        pairs = [(_literal(key), _literal(each)) for key, each in value.items()]
+        pairs = [(_literal_code(key), _literal_code(each)) for key, each in value.items()]
         return "{" + ", ".join(map(": ".join, pairs)) + "}" if all(map(all, pairs)) else ""
     if type(value) in (list, tuple, set):
-        items = [_literal(each) for each in value]
+        items = [_literal_code(each) for each in value]
         if not all(items) or value == set():
             return ""
         inside = ", ".join(items) + "," * (type(value) is tuple and len(items) == 1)
@@ -152,7 +154,7 @@ def _literal(value: Any) -> str:
     return repr(value) if type(value) in (bool, int, float, str, type(None)) else ""
 
 
-def _source(function: Callable) -> str:
+def _function_source(function: Callable) -> str:
     """Return a function's source without its decorators."""
     try:
         lines = textwrap.dedent(inspect.getsource(function)).splitlines()

@@ -12,7 +12,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
-from optbench.translation.expressions import holds, substitute
+from optbench.translation.expressions import is_true, substitute
 from optbench.translation.libraries import MODULES, TITLES, dotted_name, owner
 
 # Letters of a line of comment: pasted code must fit beside the code that is there
@@ -72,7 +72,7 @@ class Choice:
     """The reason why it has none."""
 
 
-def equal_of(setting: Setting, library: str) -> Choice:
+def find_equal(setting: Setting, library: str) -> Choice:
     """Return the call of a library that takes the same steps, or the reason why there is none.
 
     Raises OptbenchError for an optimizer of another library.
@@ -89,7 +89,7 @@ def equal_of(setting: Setting, library: str) -> Choice:
         return Choice(None, f"SciPy's {record.method} takes the steps")
     stated = parse_equal(f"optimizer {record.name}", library, getattr(record, "equals", {}).get(library, "#"))
     for branch in stated.branches:
-        if holds(branch.condition, {**setting.values, "constant": setting.constant}):
+        if is_true(branch.condition, {**setting.values, "constant": setting.constant}):
             return Choice(substitute(branch.call, {key: repr(value) for key, value in setting.values.items()}))
     return Choice(None, stated.why or "it has no such rule")
 

@@ -8,7 +8,7 @@ import pytest
 from harness import CATALOGUE
 
 from optbench import Problem, optimizer, schedule
-from optbench.checks.quick import findings
+from optbench.checks.quick import find_faults
 
 _COUNT = itertools.count()
 
@@ -79,15 +79,15 @@ def endless(step, epoch, total_steps):
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_what_is_wrong_is_found(record, words):
-    found = findings(record)
+    found = find_faults(record)
     assert len(found) == 1 and words in found[0], found
 
 
 def test_what_takes_long_or_raises_is_left_to_its_runs():
     begin = time.monotonic()
-    assert findings(endless) == []
+    assert find_faults(endless) == []
     assert time.monotonic() - begin < 10
-    assert findings(problem(start=lambda rng: 1 / 0)) == []
+    assert find_faults(problem(start=lambda rng: 1 / 0)) == []
 
 
 @pytest.mark.parametrize("kind", ["problems", "optimizers", "schedules"])
@@ -96,4 +96,4 @@ def test_nothing_is_wrong_with_what_ships(kind):
         if kind == "problems" and record.parameters.get("data") not in (None, "digits", "diabetes"):
             continue
         built = record.build() if kind == "problems" else record
-        assert findings(built) == [], name
+        assert find_faults(built) == [], name

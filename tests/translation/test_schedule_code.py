@@ -5,7 +5,7 @@ import pytest
 
 import optbench
 from optbench import OptbenchError
-from optbench.translation.schedules import formula
+from optbench.translation.schedules import schedule_source
 
 HEAD = "import math\nfrom optbench import schedule\n"
 RULE = "\n@schedule(source='an example')\ndef waves(step, epoch, total_steps):\n    return {}\n"
@@ -34,7 +34,7 @@ def made(folder, head, body):
 )
 def test_all_that_a_schedule_names_is_in_its_code(tmp_path, head, body):
     record, scope = made(tmp_path, head, body), {"np": np}
-    exec(compile(formula(record), "<formula>", "exec"), scope)
+    exec(compile(schedule_source(record), "<formula>", "exec"), scope)
     done = np.arange(9)
     np.testing.assert_array_equal(scope["factors"](9, 3), record(done + 1, done // 3, 9))
     for library in ("torch", "optax", "keras"):
@@ -57,5 +57,5 @@ def test_all_that_a_schedule_names_is_in_its_code(tmp_path, head, body):
 )
 def test_what_cannot_be_put_into_code_is_refused(tmp_path, head, body, words):
     with pytest.raises(OptbenchError) as caught:
-        formula(made(tmp_path, head, body))
+        schedule_source(made(tmp_path, head, body))
     assert words in str(caught.value) and "\n" not in str(caught.value)

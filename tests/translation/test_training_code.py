@@ -11,8 +11,8 @@ import optbench
 from optbench import OptbenchError
 from optbench.contract.equals import LIBRARIES
 from optbench.translation.code import render
-from optbench.translation.schedules import formula
-from optbench.translation.setting import equal_of
+from optbench.translation.schedules import schedule_source
+from optbench.translation.setting import find_equal
 
 LIBRARY = pytest.mark.parametrize("library", LIBRARIES)
 EVERY_SCHEDULE = [*SCHEDULES, *(f"{name}(step)" for name in CATALOGUE.schedule_wrappers), "warmup(warmup(linear))"]
@@ -48,7 +48,7 @@ def test_every_optimizer_gives_code_that_compiles_and_says_whether_it_is_equal(l
         each = setting(name, "warmup(cosine)" if len(name) % 2 else "constant")
         code = render(each, library)
         tree = ast.parse(code)
-        equal = equal_of(each, library).call is not None
+        equal = find_equal(each, library).call is not None
         assert equal == ("takes the same steps" in code.replace("\n#", "")), name
         assert equal != ("optbench.stepper(" in code) or name in CATALOGUE.baselines, name
         assert ast.get_docstring(next(node for node in tree.body if getattr(node, "name", "") == "train"))
@@ -65,7 +65,7 @@ def test_every_schedule_gives_code_that_compiles(library):
 def test_the_formula_of_a_schedule_needs_numpy_alone_and_gives_its_factors():
     for schedule in [*EVERY_SCHEDULE, "table(factors=(1, 2, 0.5), at=(0.2, 0.6))", "one_cycle(tail=0.2)"]:
         record, scope = CATALOGUE.schedule(schedule), {"np": np}
-        exec(compile(formula(record), "<formula>", "exec"), scope)
+        exec(compile(schedule_source(record), "<formula>", "exec"), scope)
         for total, per_epoch in ((40, 8), (7, 3), (1, 1)):
             done, expected = np.arange(total), scope["factors"](total, per_epoch)
             np.testing.assert_array_equal(expected, record(done + 1, done // per_epoch, total), schedule)

@@ -176,7 +176,7 @@ def _explain(
     """Add what explains the difference; compared: the streams that suit both."""
     tolerance = result.tolerance
     if all(each.weights <= tolerance for _, each in compared):
-        return replace(result, findings=(_reported_weights(a, b),))
+        return replace(result, findings=(_explain_reported_weights(a, b),))
     given = [(stream, each) for stream, each in compared if stream.is_given]
     only_problems = None
     if given and all(each.step is None for _, each in given):
@@ -201,12 +201,12 @@ def _explain(
         found = [Finding("precision", f"{rounding}found")]
     if len(coarse) == 1:
         found = [Finding("precision", f"{text}, the other does not"), *found]
-    steps = () if found else _first_steps(a, b, *max(compared, key=lambda pair: pair[1].difference))
+    steps = () if found else _first_differing_steps(a, b, *max(compared, key=lambda pair: pair[1].difference))
     findings = (only_problems,) if only_problems and not found else tuple(found)
     return replace(result, findings=findings, remedy=remedy, steps=steps)
 
 
-def _reported_weights(a: Implementation, b: Implementation) -> Finding:
+def _explain_reported_weights(a: Implementation, b: Implementation) -> Finding:
     """Return the finding that both take the same steps but evaluate different weights."""
     reports = [f"{each.name} evaluates {each.reports or 'its weights'}" for each in (a, b)]
     if not (a.reports or b.reports):  # a library's optimizer does not say what it evaluates
@@ -227,17 +227,17 @@ def _differ_on_problems_only(
     if not on_blocks:
         text = f"they differ only on the gradients of {', '.join(blocks)}, not on those made by hand"
         return Finding("gradients", text)
-    larger = [f"{name} ({', '.join(map(_size, shapes))})" for name, shapes in blocks.items()]
+    larger = [f"{name} ({', '.join(map(_shape_text, shapes))})" for name, shapes in blocks.items()]
     small = next(stream.shapes for stream, _ in compared if stream.is_given)
     text = f"they differ only on larger or other blocks: {'; '.join(larger)}; on blocks of "
-    return Finding("blocks", f"{text}{' and '.join(map(_size, small))} they agree")
+    return Finding("blocks", f"{text}{' and '.join(map(_shape_text, small))} they agree")
 
 
-def _size(shape: Sequence[int]) -> str:
+def _shape_text(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape)) or "1"
 
 
-def _first_steps(
+def _first_differing_steps(
     a: Implementation, b: Implementation, stream: GradientStream, compared: Comparison
 ) -> tuple[tuple[int, float, float, float], ...]:
     """Return the first steps that differ, of the weight that differs most in them."""

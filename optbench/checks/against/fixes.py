@@ -29,7 +29,7 @@ _TRIES = 300
 """The most values that are tried."""
 
 
-def name_of(meaning: str, hyperparameters: Mapping[str, float]) -> str | None:
+def find_hyperparameter(meaning: str, hyperparameters: Mapping[str, float]) -> str | None:
     """Return the hyperparameter of that meaning; None if there is none."""
     for name in _ALIASES.get(meaning, (meaning,)):
         is_memory = hyperparameters.get(name, 0.0) >= _LEAST_MEMORY
@@ -42,7 +42,7 @@ def match_names(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, str
     """Map names in ``a`` to the names in ``b`` that mean the same; those of neither are left out."""
     pairs = {name: name for name in a if name in b}
     for meaning in _ALIASES:
-        one, other = name_of(meaning, a), name_of(meaning, b)
+        one, other = find_hyperparameter(meaning, a), find_hyperparameter(meaning, b)
         if one and other and one not in pairs and other not in pairs.values():
             pairs[one] = other
     return {name: pairs[name] for name in a if name in pairs}
@@ -58,13 +58,13 @@ def try_fixes(
     factor = fixes.pop("rate", 1.0)
     values = {}
     for meaning, measured in fixes.items():
-        name, own = name_of(meaning, b.hyperparameters), name_of(meaning, a.hyperparameters)
+        name, own = find_hyperparameter(meaning, b.hyperparameters), find_hyperparameter(meaning, a.hyperparameters)
         if name is None:
             return ""
         candidates = (a.hyperparameters[own] if own else measured, float(f"{measured:.3g}"))
         values[name] = next((each for each in candidates if np.isclose(each, measured, rtol=1e-4, atol=0)), measured)
     changed = replace(b.with_values(**values), rate_factor=float(f"{factor:.9g}"))
-    return _result(b.name, values, factor, _largest_difference(a, changed, streams, tolerance), tolerance)
+    return _describe_result(b.name, values, factor, _largest_difference(a, changed, streams, tolerance), tolerance)
 
 
 def search_values(
@@ -73,10 +73,10 @@ def search_values(
     """Try usual values of one hyperparameter after the other, and return those that make the two equal."""
     pairs = match_names(a.hyperparameters, b.hyperparameters)
     stream = streams[-1]
-    first_steps = {id(each): _first_steps(each, stream) for each in (a, b)}
+    first_steps = {id(each): _try_first_steps(each, stream) for each in (a, b)}
     for each, values in islice(_candidates(a, b, pairs), _TRIES):
         other, changed = (a if each is b else b), each.with_values(**values)
-        goal, path = first_steps[id(other)], _first_steps(changed, stream)
+        goal, path = first_steps[id(other)], _try_first_steps(changed, stream)
         if goal is None or path is None or distance(goal, path, stream.start).max() > tolerance:
             continue
         difference = _largest_difference(*((a, changed) if each is b else (changed, b)), streams, tolerance)
@@ -90,11 +90,11 @@ def search_values(
                 if name in texts and x != y:
                     texts[name] = f"{one} is {x:.6g} in {a.name}, {two} {y:.6g} in {b.name}"
             findings = [Finding(name, text) for name, text in texts.items()]
-            return findings, _result(each.name, values, 1.0, difference, tolerance)
+            return findings, _describe_result(each.name, values, 1.0, difference, tolerance)
     return None
 
 
-def _first_steps(optimizer: Implementation, stream: GradientStream) -> np.ndarray | None:
+def _try_first_steps(optimizer: Implementation, stream: GradientStream) -> np.ndarray | None:
     """Return the weights after each of a few steps, (steps, dim); None if the optimizer cannot take them."""
     try:
         return rollout(optimizer, stream, RATE, steps=_STEPS).w
@@ -129,7 +129,7 @@ def _largest_difference(
     return largest
 
 
-def _result(name: str, values: Mapping[str, float], factor: float, difference: float, tolerance: float) -> str:
+def _describe_result(name: str, values: Mapping[str, float], factor: float, difference: float, tolerance: float) -> str:
     """Return the words for a tried fix: the changed values, and to how many digits both agree with them."""
     changes = [f"{key}={value:.9g}" for key, value in values.items()]
     changes += [f"{factor:.6g} times the rate"] * (factor != 1)

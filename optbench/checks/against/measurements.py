@@ -109,7 +109,7 @@ class Measurement:
     @cached_property
     def form(self) -> UpdateForm | None:
         """The form of the update; None if it is not of the usual kind."""
-        return _update_form(self)
+        return _fit_update_form(self)
 
     @property
     def eps_place(self) -> str:
@@ -170,7 +170,7 @@ def measure(optimizer: Implementation) -> Measurement:
     """Measure an optimizer. Raises OptbenchError if it takes no block of this shape."""
     gradients = np.full(STEPS, LARGE)
     base = steps(optimizer, gradients)
-    degree = _degree(optimizer, LARGE)
+    degree = _measure_degree(optimizer, LARGE)
     scale = -RATE * (LARGE if round(degree) == 1 else 1.0)
     factors = np.zeros((STEPS, STEPS))
     for k in range(STEPS):
@@ -187,13 +187,13 @@ def measure(optimizer: Implementation) -> Measurement:
     drift = float(np.nan_to_num(steps(optimizer, np.zeros(1))[0])) / RATE
     after_double = steps(optimizer, gradients[:3], np.array([2 * RATE, RATE, RATE]))[1:]
     return Measurement(
-        optimizer.name, degree, _degree(optimizer, 1e-3), _degree(optimizer, LARGE, 1), factors, linear, beta2,
-        after_small, eps, eps_curve, _measure_decay(optimizer, degree),
-        not np.allclose(after_double, base[1:3], rtol=1e-6, atol=0), _dependence(optimizer), drift,
+        optimizer.name, degree, _measure_degree(optimizer, 1e-3), _measure_degree(optimizer, LARGE, 1), factors, linear,
+        beta2, after_small, eps, eps_curve, _measure_decay(optimizer, degree),
+        not np.allclose(after_double, base[1:3], rtol=1e-6, atol=0), _measure_dependence(optimizer), drift,
     )  # fmt: skip
 
 
-def _degree(optimizer: Implementation, size: float, count: int = STEPS) -> float:
+def _measure_degree(optimizer: Implementation, size: float, count: int = STEPS) -> float:
     """Return the power of the gradient with which the step number ``count`` grows near gradients of this size."""
     one, ten = (float(steps(optimizer, np.full(count, s * size))[-1]) for s in (1.0, 10.0))
     with np.errstate(all="ignore"):
@@ -204,6 +204,7 @@ def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[floa
     """Return beta2 measured with a larger and with a tiny second gradient; None if squares are not averaged."""
 
     def beta2(ratio: float) -> float:
+        """Return beta2 as two gradients of that ratio show it."""
         change = abs(float(steps(optimizer, LARGE * np.array([1.0, ratio]))[1]))
         with np.errstate(all="ignore"):
             last = ((RATE * (factors[1, 0] + factors[1, 1] * ratio) / change) ** 2 - 1) / (ratio**2 - 1)
@@ -233,6 +234,7 @@ def _measure_decay(optimizer: Implementation, degree: float) -> Decay:
     """Return the kind and size of the weight decay; degree: the `Measurement.degree` of the optimizer."""
 
     def change(w: float, g: float, rate: float = RATE) -> float:
+        """Return the change of a weight w in the first step on the gradient g."""
         return float(steps(optimizer, np.array([g]), rate, w)[0])
 
     gradients = np.array([1.0, 3.0])
@@ -265,7 +267,7 @@ def _measure_decay(optimizer: Implementation, degree: float) -> Decay:
 
 
 @np.errstate(all="ignore")
-def _dependence(optimizer: Implementation) -> str:
+def _measure_dependence(optimizer: Implementation) -> str:
     """Return "block" or "all" where the gradient of another weight changes a weight's step."""
     for name, shapes in (("all", ((1,), (1,))), ("block", ((2,),))):
         try:
@@ -279,7 +281,7 @@ def _dependence(optimizer: Implementation) -> str:
     return ""
 
 
-def _update_form(measured: Measurement) -> UpdateForm | None:
+def _fit_update_form(measured: Measurement) -> UpdateForm | None:
     """Return the form of the update from the measured factors of gradients; None if it is not of the usual kind."""
     h = measured.weights
     last, largest = h[-1], float(np.abs(h).max())

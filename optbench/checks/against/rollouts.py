@@ -76,6 +76,7 @@ class RecordStepper:
     """A rule's kernel, or another library's optimizer, with its state; what that raises becomes an OptbenchError."""
 
     def __init__(self, record: Optimizer | Eager, shapes: Shapes, values: Mapping[str, float]):
+        """Make the optimizer for blocks of these shapes. Raises OptbenchError if it does not take them."""
         self.w, self.g = (aligned((1, sum(map(prod, shapes))), "float64") for _ in range(2))
         self.t, self.eager = 0, isinstance(record, Eager)
         self.update: Any = (
@@ -188,8 +189,8 @@ def distance(a: np.ndarray, b: np.ndarray, start: np.ndarray) -> np.ndarray:
     """
     with np.errstate(all="ignore"):
         paths = [np.vstack([start, path]) for path in (a, b)]
-        way = np.maximum(*(_largest(np.diff(path, axis=0)) for path in paths)).cumsum()
-        size = np.maximum(*map(_largest, paths))[1:]
+        way = np.maximum(*(_largest_by_row(np.diff(path, axis=0)) for path in paths)).cumsum()
+        size = np.maximum(*map(_largest_by_row, paths))[1:]
         gap = np.abs(a - b)
         gap[~np.isfinite(a) & ~np.isfinite(b)] = 0.0
         gap[np.isfinite(a) != np.isfinite(b)] = np.inf
@@ -199,7 +200,8 @@ def distance(a: np.ndarray, b: np.ndarray, start: np.ndarray) -> np.ndarray:
     return np.where(np.isinf(largest), np.inf, np.nan_to_num(found))
 
 
-def _largest(rows: np.ndarray) -> np.ndarray:
+def _largest_by_row(rows: np.ndarray) -> np.ndarray:
+    """Return the largest finite absolute value of each row; 0 where none is finite."""
     return np.where(np.isfinite(rows), np.abs(rows), 0.0).max(axis=1)
 
 

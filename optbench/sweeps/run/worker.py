@@ -130,7 +130,7 @@ class _Worker:
 
     def do_findings(self) -> Answer:
         """Return what quick checks find wrong with the user's records of the plan, a line each."""
-        from optbench.checks.quick import findings
+        from optbench.checks.quick import find_faults
         from optbench.sweeps.plan import has_user_code
 
         assert self.plan is not None
@@ -138,7 +138,7 @@ class _Worker:
         for record in self.plan.records():
             if has_user_code(record.origins):
                 self._send_state(f"checking {record.name}")
-                found += [f"{text} (optbench check {record.origins[0].file.name})" for text in findings(record)]
+                found += [f"{text} (optbench check {record.origins[0].file.name})" for text in find_faults(record)]
         return found, ()
 
     def _prepare_cohort(
