@@ -85,35 +85,30 @@ def compare(
         raise OptbenchError(f"fail_above={shown(fail_above)} must be a share from 0 on, such as 0.05")
     if not 0 < arguments.real_number("confidence", confidence) < 1:
         raise OptbenchError(f"confidence={shown(confidence)} must lie between 0 and 1")
-    pair = None if pair is None else _pair(pair)
-    first, second = _sides(a, b, pair, problems, optimizers)
+    pair = None if pair is None else _check_pair(pair)
+    first, second = _select_sides(a, b, pair, problems, optimizers)
     pairs = [pair] if pair else None
     times = (first.runs, first.timings), (second.runs, second.timings)
+    # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
+    alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
+    lines, tried = [] if b is None else differences(first, alike), list[Tried]()
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
+        measure = cost
     else:
-        chose = [choose_by or side.choose_by for side in (first, second)]
+        chose = choose_by or first.choose_by, choose_by or second.choose_by
         measure = measure or (chose[0] if chose[0] == chose[1] else LOG_TAIL)
-        table = compare_tables(
-            first.runs, second.runs, pairs, by, measure, (chose[0], chose[1]), fail_above, confidence
-        )
-    table.attrs["measure"] = cost if cost == "seconds" else measure
-    alike = (
-        _only(second, second.runs.assign(optimizer=pair[0])) if pair else second
-    )  # another name is what was asked for
-    lines = [] if b is None else differences(first, alike)
-    if without := table.attrs.pop("without_measure", []):
-        lines.append(f"{listed(without)} without {measure}, compared by {LOG_TAIL}")
-    tried = [] if cost == "seconds" else tried_otherwise(first, second)
-    lines += [each.text for each in tried]
-    if cost != "seconds":
+        table = compare_tables(first.runs, second.runs, pairs, by, measure, chose, fail_above, confidence)
+        if without := table.attrs.pop("without_measure", []):
+            lines.append(f"{listed(without)} without {measure}, compared by {LOG_TAIL}")
+        tried = tried_otherwise(first, second)
+        lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
-    table.attrs["differences"] = lines
-    table.attrs["time"] = paired_times(*times, pairs)
-    return _named_apart(table, tried if table.attrs["by"] == TUNED else [])
+    table.attrs |= {"measure": measure, "differences": lines, "time": paired_times(*times, pairs)}
+    return _name_tried_values(table, tried if table.attrs["by"] == TUNED else [])
 
 
-def _named_apart(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
+def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
     """Add to optimizers' names the values that one side alone has tried.
 
     So two settings never share a name. ``attrs["names"]`` has the name in the tables of each.
@@ -129,7 +124,7 @@ def _named_apart(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
     return table
 
 
-def _pair(pair: object) -> tuple[str, str]:
+def _check_pair(pair: object) -> tuple[str, str]:
     """Return a pair of optimizers' names; raise OptbenchError for anything else."""
     names = arguments.list_items("pair", pair)
     if len(names) != 2 or not all(isinstance(name, str) for name in names):
@@ -137,10 +132,10 @@ def _pair(pair: object) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
+def _select_sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
     """Return both sides, with the runs that the caller asks for."""
-    first = _results("a", a)
-    second = first if b is None else _results("b", b)
+    first = a if isinstance(a, Results) else load(path_of("a", a))
+    second = first if b is None else b if isinstance(b, Results) else load(path_of("b", b))
     if pair and optimizers is not None:
         raise OptbenchError("optimizers and a pair of them: give one")
     if pair and b is None and pair[0] == pair[1]:
@@ -157,15 +152,11 @@ def _sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
     runs = [first.runs, second.runs]
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
         known = set(first.runs[kind]) | set(second.runs[kind])
-        runs = [each[each[kind].isin(_named(kind, part, known))] for each, part in zip(runs, names, strict=True)]
-    return _only(first, runs[0]), _only(second, runs[1])
+        runs = [each[each[kind].isin(_select_names(kind, part, known))] for each, part in zip(runs, names, strict=True)]
+    return _select_runs(first, runs[0]), _select_runs(second, runs[1])
 
 
-def _results(key: str, given: object) -> Results:
-    return given if isinstance(given, Results) else load(path_of(key, given))
-
-
-def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
+def _select_names(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
     """Return the known names that are meant: all, one name, or all of one family."""
     if names is None:
         return known
@@ -180,6 +171,6 @@ def _named(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set
     return found
 
 
-def _only(results: Results, runs: pd.DataFrame) -> Results:
+def _select_runs(results: Results, runs: pd.DataFrame) -> Results:
     """Return the results with these runs alone."""
     return Results(runs, None, results.timings, results.problems, None, results.provenance)

@@ -6,7 +6,7 @@ have all their numbers and texts, but no functions, and of arrays of data only t
 processes only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,6 +28,8 @@ from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, Serie
 from optbench.sweeps.spec import Spec
 
 _RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
+_SETTINGS = ("batch_size", "steps", "dtype", "points", "deadline")
+"""Fields of a cohort that JSON can hold."""
 _SHAPE_ALONE = ("data", "test", "constants")
 """Fields of a problem whose numbers only its kernels use."""
 
@@ -35,8 +37,8 @@ _SHAPE_ALONE = ("data", "test", "constants")
 def cohort_to_json(planned: PlannedCohort) -> dict[str, Any]:
     """Return a cohort as JSON can hold it."""
     return {
-        **_settings_to_json(planned.cohort), "lanes": _lanes_to_json(planned.cohort.lanes), "seed": planned.cohort.seed,
-        "device": planned.cohort.device, "stage": planned.stage, "block": planned.block,
+        **_names_of(planned.cohort), **_settings_of(planned.cohort), "lanes": _lanes_to_json(planned.cohort.lanes),
+        "seed": planned.cohort.seed, "device": planned.cohort.device, "stage": planned.stage, "block": planned.block,
         "cohort_id": planned.cohort_id, "version": __version__,
     }  # fmt: skip
 
@@ -51,7 +53,7 @@ def cohort_from_json(data: Mapping[str, Any], catalogue: Catalogue) -> PlannedCo
     schedules = {text: catalogue.schedule(text) for text in dict.fromkeys(text for _, text, _ in data["lanes"])}
     problem, (optimizer, _) = catalogue.problem(data["problem"]), catalogue.optimizer(data["optimizer"])
     lanes = tuple(Lane(lr, schedules[text], values) for lr, text, values in data["lanes"])
-    cohort = _make_cohort(data, problem, optimizer, lanes, data["seed"], data["device"])
+    cohort = Cohort(problem, optimizer, lanes, seed=data["seed"], device=data["device"], **_settings_of(data))
     planned = plan_cohort(cohort, data["stage"], data["block"])
     if planned.cohort_id != data["cohort_id"]:
         # Unbound, for a catalogue may keep the problems that it has built: is this one another one each time?
@@ -73,8 +75,8 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     optimizers = {each.cohort.optimizer.name: each.cohort.optimizer for each in plan.series}
     series = [
         {
-            **_settings_to_json(each.cohort), "lanes": places[id(each.cohort.lanes)], "seeds": list(each.seeds),
-            "stage": each.stage,
+            **_names_of(each.cohort), **_settings_of(each.cohort), "lanes": places[id(each.cohort.lanes)],
+            "seeds": list(each.seeds), "stage": each.stage,
         }
         for each in plan.series
     ]  # fmt: skip
@@ -97,42 +99,37 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
         catalogue: the shipped records: they are taken from here, and can run here.
         device: the device that was chosen, with ``note`` on the choice.
     """
-    problems = {name: _record_from_json(each) or catalogue.problem(name) for name, each in data["problems"].items()}
-    optimizers = {
-        name: _record_from_json(each) or catalogue.optimizer(name)[0] for name, each in data["optimizers"].items()
+    finders: dict[str, Callable[[str], Any]] = {
+        "problems": catalogue.problem,
+        "optimizers": lambda name: catalogue.optimizer(name)[0],
+        "schedules": catalogue.schedule,
     }
-    schedules = {text: _record_from_json(each) or catalogue.schedule(text) for text, each in data["schedules"].items()}
+    problems, optimizers, schedules = (
+        {name: find(name) if each is None else _record_from_json(each) for name, each in data[kind].items()}
+        for kind, find in finders.items()
+    )
     lanes = [tuple(Lane(lr, schedules[text], values) for lr, text, values in each) for each in data["lanes"]]
     hashes, series = [LaneHashes(each) for each in lanes], []
     for each in data["series"]:
-        problem, optimizer, number = problems[each["problem"]], optimizers[each["optimizer"]], each["lanes"]
-        cohort = _make_cohort(each, problem, optimizer, lanes[number], each["seeds"][0], device)
-        series.append(Series(cohort, each["seeds"], hashes[number], each["stage"], spec.block_of))
+        records = problems[each["problem"]], optimizers[each["optimizer"]]
+        cohort = Cohort(*records, lanes[each["lanes"]], seed=each["seeds"][0], device=device, **_settings_of(each))
+        series.append(Series(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], spec.block_of))
     return Plan(spec, Cohorts(tuple(series)), device, note, data["searched"])
 
 
-def _settings_to_json(cohort: Cohort) -> dict[str, Any]:
-    """Return the settings that a cohort shares with those that differ in lanes and seed only, as JSON can hold them."""
-    return {
-        "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size,
-        "steps": cohort.steps, "dtype": cohort.dtype, "points": cohort.points, "deadline": cohort.deadline,
-    }  # fmt: skip
+def _settings_of(cohort: Cohort | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a cohort, or of its JSON, that those share which differ in lanes and seed only."""
+    return {key: cohort[key] if isinstance(cohort, Mapping) else getattr(cohort, key) for key in _SETTINGS}
+
+
+def _names_of(cohort: Cohort) -> dict[str, str]:
+    """Return the names of a cohort's problem and optimizer."""
+    return {"problem": cohort.problem.name, "optimizer": cohort.optimizer.name}
 
 
 def _lanes_to_json(lanes: Sequence[Lane]) -> list[list[Any]]:
+    """Return rate, schedule and hyperparameters of each lane."""
     return [[lane.lr, lane.schedule.text, dict(lane.hyperparameters)] for lane in lanes]
-
-
-def _make_cohort(
-    data: Mapping[str, Any], problem: Any, optimizer: Any, lanes: Any, seed: int, device: Device
-) -> Cohort:
-    """Build a cohort from the settings that `_settings_to_json` returned, and its records."""
-    points = data["points"]
-    return Cohort(
-        problem=problem, optimizer=optimizer, lanes=lanes, batch_size=data["batch_size"], steps=data["steps"],
-        seed=seed, dtype=data["dtype"], points=tuple(points) if isinstance(points, list) else points,
-        deadline=data["deadline"], device=device,
-    )  # fmt: skip
 
 
 def _record_to_json(record: Any) -> dict[str, Any] | None:
@@ -151,10 +148,8 @@ def _fields_to_json(record: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _record_from_json(data: Mapping[str, Any] | None) -> Any:
-    """Return the record of :func:`_record_to_json`; None of a shipped one."""
-    if data is None:
-        return None
+def _record_from_json(data: Mapping[str, Any]) -> Any:
+    """Return the record that :func:`_fields_to_json` was given, with functions that raise errors."""
     kind = _RECORDS[data["kind"]]
     record = object.__new__(kind)  # the worker has checked it, and it has none of the functions that are checked
     for key, value in data["fields"].items():
@@ -165,59 +160,62 @@ def _record_from_json(data: Mapping[str, Any] | None) -> Any:
 
 
 def _shapes_to_json(value: Any) -> Any:
-    """Return the shape of an array, or those of a pair of arrays."""
-    if value is None or not isinstance(value, tuple) or not all(isinstance(part, np.ndarray) for part in value):
-        return None if value is None else {"shape": list(np.shape(value))}
-    return [{"shape": list(part.shape)} for part in value]
+    """Return the shapes of an array, or of the arrays in a tuple, in the place of their numbers."""
+    if isinstance(value, tuple) and all(isinstance(part, np.ndarray) for part in value):
+        return [{"shape": list(part.shape)} for part in value]
+    return None if value is None else {"shape": list(np.shape(value))}
 
 
 def _to_json(value: Any) -> Any:
     """Return a field's value as JSON can hold it; what JSON does not know stands in a dictionary with its kind."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return {"array": value.tolist()}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Range):
-        return {"range": [value.kind, list(value.values)]}
-    if isinstance(value, SourceFile):
-        return {"origin": [value.key, str(value.file), value.sha256]}
-    if isinstance(value, Schedule):
-        return {"record": _fields_to_json(value)}
-    if isinstance(value, Mapping):
-        return {"mapping": {str(key): _to_json(item) for key, item in value.items()}}
-    if isinstance(value, Sequence):
-        return [_to_json(item) for item in value]
+    match value:
+        case np.generic():
+            return value.item()
+        case np.ndarray():
+            return {"array": value.tolist()}
+        case None | bool() | int() | float() | str():
+            return value
+        case Range():
+            return {"range": [value.kind, list(value.values)]}
+        case SourceFile():
+            return {"origin": [value.key, str(value.file), value.sha256]}
+        case Schedule():
+            return {"record": _fields_to_json(value)}
+        case Mapping():
+            return {"mapping": {str(key): _to_json(item) for key, item in value.items()}}
+        case Sequence():
+            return [_to_json(item) for item in value]
     return {"function": getattr(value, "__name__", type(value).__name__)}
 
 
 def _from_json(data: Any) -> Any:
     """Return the value that :func:`_to_json` or :func:`_shapes_to_json` converted; functions become ones that raise."""
-    if isinstance(data, list):
-        return tuple(_from_json(item) for item in data)
-    if not isinstance(data, dict):
-        return data
-    ((kind, content),) = data.items()
-    return _READERS[kind](content)
+    match data:
+        case list():
+            return tuple(map(_from_json, data))
+        case {"array": items}:
+            return np.array(items)
+        case {"shape": shape}:
+            return np.broadcast_to(np.float64(0), tuple(shape))
+        case {"range": [kind, values]}:
+            return Range(kind, tuple(values))
+        case {"origin": [key, file, sha256]}:
+            return SourceFile(key, Path(file), sha256)
+        case {"record": record}:
+            return _record_from_json(record)
+        case {"mapping": items}:
+            return {key: _from_json(item) for key, item in items.items()}
+        case {"function": name}:
+            return _make_refusal(name)
+    return data
 
 
-def _refuse_call(name: str) -> Any:
+def _make_refusal(name: str) -> Any:
     """Return a function called `name` that takes any arguments and raises OptbenchError, in place of a plug-in's."""
 
     def refuse(*arguments: Any, **keywords: Any) -> NoReturn:
+        """Raise OptbenchError."""
         raise OptbenchError(f"{name} is not loaded in this process: it runs in worker processes only")
 
     refuse.__name__ = name
     return refuse
-
-
-_READERS: dict[str, Any] = {
-    "array": np.array,
-    "shape": lambda shape: np.broadcast_to(np.float64(0), tuple(shape)),
-    "range": lambda parts: Range(parts[0], tuple(parts[1])),
-    "origin": lambda parts: SourceFile(parts[0], Path(parts[1]), parts[2]),
-    "mapping": lambda items: {key: _from_json(item) for key, item in items.items()},
-    "function": _refuse_call,
-    "record": _record_from_json,
-}

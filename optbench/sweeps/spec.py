@@ -378,10 +378,7 @@ def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None 
         raise OptbenchError(f"{source.name} cannot be read: {in_one_line(error)}") from None
     if path is None and (changes or {}).get("trials") is not None:
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
-    if isinstance(raw.get("plugins"), list):
-        raw["plugins"] = [str(source.parent / item) if isinstance(item, str) else item for item in raw["plugins"]]
-    raw = _replace_files(raw, lambda file: str(source.parent / path_of(_FILE, file)))
-    return make_spec(raw, changes or {}, "" if path is None else source.name)
+    return make_spec(raw, changes or {}, "" if path is None else source.name, source.parent)
 
 
 def parse_spec(text: str) -> Spec | None:
@@ -392,13 +389,17 @@ def parse_spec(text: str) -> Spec | None:
         return None
 
 
-def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec") -> Spec:
+def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec", folder: str | Path = "") -> Spec:
     """Return the spec of ``raw`` with the non-None values of ``changes``; a changed budget replaces the old one.
 
-    label: the file of ``raw``, for errors; empty without one.
+    label: the file of ``raw``, for errors; empty without one. folder: what paths in ``raw`` are relative to.
     """
     raw, changes = _check_keys(raw, label), _check_keys(changes or {}, "")
     changes = {key: value for key, value in changes.items() if value is not None}
+    raw = {key: value for key, value in raw.items() if key not in changes}
+    files = [*_take_files(raw, Path(folder)), *_take_files(changes, Path())]
+    if isinstance(raw.get("plugins"), list):
+        raw["plugins"] = [str(folder / Path(item)) if isinstance(item, str) else item for item in raw["plugins"]]
     if {"epochs", "steps"} & changes.keys():
         raw.pop("epochs", None)
         raw.pop("steps", None)
@@ -420,7 +421,9 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec")
         most = raw.get("tuning_seeds", 3)
         raw["tuning_seeds"] = min(most, _share_for_tuning(raw.get("seeds", 9))) if isinstance(most, int) else most
     try:
-        return Spec.model_validate(_move_files_to_plugins(raw))
+        if files:
+            raw["plugins"] = list(dict.fromkeys([*_read_plugins(raw.get("plugins") or ()), *files]))
+        return Spec.model_validate(raw)
     except ValidationError as error:
         line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
         file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""
@@ -464,53 +467,38 @@ def refuse_unnamed(found: Iterable[str], named: Iterable[str | Path]) -> None:
         raise OptbenchError(f"nothing that a results folder names is run: to use its plug-ins, name them: {files}")
 
 
-def _move_files_to_plugins(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Move the files that optimizers name to ``plugins``, so that names are short and the same from any folder."""
-    files: list[str] = []
-    changed = _replace_files(raw, lambda file: files.append(str(path_of(_FILE, file).resolve())))
-    return (
-        changed | {"plugins": list(dict.fromkeys([*_read_plugins(raw.get("plugins") or ()), *files]))}
-        if files
-        else dict(raw)
-    )
+def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:
+    """Leave the files out of the optimizers' texts, so that names are the same from any folder, and return their paths.
 
-
-def _replace_files(raw: Mapping[str, Any], use: Callable[[str], str | None]) -> dict[str, Any]:
-    """Return the keys of a spec with each optimizer's file replaced by ``use(path)``, or left out for None.
-
-    Values that are of a wrong type stay.
+    folder: what their paths are relative to. Values that are of a wrong type stay.
     """
-    new = dict(raw)
-    texts = raw.get("optimizers")
-    if isinstance(texts, str | list | tuple):
-        new["optimizers"] = [_replace_file(text, use) for text in _to_list(texts)]
-    if isinstance(raw.get("chosen"), list | tuple):
-        new["chosen"] = [
-            {**entry, "optimizer": _replace_file(entry["optimizer"], use)}
-            if isinstance(entry, Mapping) and "optimizer" in entry
-            else entry
-            for entry in raw["chosen"]
-        ]
-    return new
+    files: list[str] = []
 
+    def leave_out(text: Any) -> Any:
+        """Return an optimizer's text without its file, which is added to the list."""
+        if not isinstance(text, str) or _FILE not in text:
+            return text
+        try:
+            name, given = names.parse(text)
+        except OptbenchError:
+            return text  # reported where names are read
+        if names.INNER in given:
+            given[names.INNER] = leave_out(given[names.INNER])
+        if ":" in name and _FILE in given:
+            file = given.pop(_FILE)
+            if not isinstance(file, str):
+                raise OptbenchError(f"{name}: file={shown(file)} must be one path")
+            files.append(str((folder / path_of(_FILE, file)).resolve()))
+        return names.canonical(name, given)
 
-def _replace_file(text: Any, use: Callable[[str], str | None]) -> Any:
-    """Return an optimizer's text with its file's path replaced by ``use(path)``, or without the file for None."""
-    if not isinstance(text, str) or _FILE not in text:
-        return text
-    try:
-        name, given = names.parse(text)
-    except OptbenchError:
-        return text  # reported where names are read
-    if names.INNER in given:
-        given[names.INNER] = _replace_file(given[names.INNER], use)
-    if ":" in name and _FILE in given:
-        file = given.pop(_FILE)
-        if not isinstance(file, str):
-            raise OptbenchError(f"{name}: file={shown(file)} must be one path")
-        new = use(file)
-        given = {_FILE: new, **given} if new is not None else given
-    return names.canonical(name, given)
+    if isinstance(texts := raw.get("optimizers"), str | list | tuple):
+        raw["optimizers"] = [leave_out(text) for text in _to_list(texts)]
+    if isinstance(entries := raw.get("chosen"), list | tuple):
+        raw["chosen"] = [dict(each) if isinstance(each, dict) else each for each in entries]
+        for entry in raw["chosen"]:
+            if isinstance(entry, dict) and "optimizer" in entry:
+                entry["optimizer"] = leave_out(entry["optimizer"])
+    return files
 
 
 def find_differences(old: Spec, new: Spec) -> list[str]:
