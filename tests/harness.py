@@ -143,7 +143,7 @@ def run_stage(cohorts, store, watch=lambda status: None, **options):
     """Run planned cohorts in one thread, and return the status."""
     sweep = SweepRun(None, store, 1, watch, ExecutionOptions(**options))
     sweep.planned = list(cohorts)
-    sweep.run(cohorts)
+    sweep.run(sweep.planned)
     return sweep.status
 
 

@@ -141,7 +141,7 @@ def test_one_group_that_fails_leaves_the_others(gpu, monkeypatch):
 
 def prepared(tmp_path, **changes):
     plan = plan_of(make_spec(SMALL, {"device": "cuda", **changes}))
-    return plan.cohorts, Store(tmp_path, plan.spec, {})
+    return list(plan.cohorts), Store(tmp_path, plan.spec, {})
 
 
 def test_progress_comes_to_the_whole(gpu, tmp_path):

@@ -123,7 +123,7 @@ class Dying:
 def test_a_file_that_kills_its_process_costs_its_paths_alone(monkeypatch):
     monkeypatch.setattr(isolation, "WorkerProcess", lambda *_: Dying())
     user_code = isolation.UserCode(Isolation(mode="always"), ())
-    planned = plan_of(make_spec({**SPEC, "problems": ["rosenbrock"]}, {})).cohorts[0]
+    planned = next(iter(plan_of(make_spec({**SPEC, "problems": ["rosenbrock"]}, {})).cohorts))
     assert [user_code.run_trajectory(planned) for _ in range(5)] == [None] * 5
     assert Dying.asked == 2
 
