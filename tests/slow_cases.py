@@ -37,7 +37,7 @@ SLOW_CASES = {
     "engine/test_eager_problems.py": r"compiled_twin\[.*float32",
     "figures/test_highlights.py": r"best_ten_are_in_color\[(?!rosenbrock)",
     "figures/test_odd_tables.py": r"says_why_not\[(?!one run)",
-    "figures/test_profile_bands.py": r"all_diverged",
+    "figures/test_comparisons.py": r"all_diverged",
     "problems/test_problem_minima.py": r"\[(convolution|autoencoder|softmax)",
     "problems/test_problem_saddles.py": r"grid_of_starts|has_among_others",
     "problems/test_problems.py": r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convolution|autoencoder)",

@@ -132,6 +132,11 @@ def make_tables(
     }
 
 
+def lines_by_label(ax) -> dict:
+    """Return the points (n, 2) of each line of axes that stands in the legend, by its text."""
+    return {line.get_label(): line.get_xydata() for line in ax.lines if not line.get_label().startswith("_")}
+
+
 def write_folder(folder, tables: dict) -> Path:
     """Write `tables` as the result folder of a sweep."""
     folder = Path(folder)

@@ -6,20 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from synthetic import lines_by_label
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import style
-
-
-@pytest.fixture(autouse=True)
-def apart():
-    with style.detached():
-        yield
-
-
-def lines(ax):
-    return {line.get_label(): line.get_xydata() for line in ax.lines if not line.get_label().startswith("_")}
 
 
 def test_the_lecture_s_schedules_over_epochs():
@@ -28,14 +18,14 @@ def test_the_lecture_s_schedules_over_epochs():
     step = np.arange(1, 21)
     epoch = (step - 1) // 5
     wanted = [1 / (1 + 0.5 * epoch), 0.9**epoch, 0.7 / np.sqrt(np.maximum(epoch, 1)), 0.7 / np.sqrt(step)]
-    for line, values in zip(lines(ax).values(), wanted, strict=True):
+    for line, values in zip(lines_by_label(ax).values(), wanted, strict=True):
         assert line[:, 0] == pytest.approx((step - 1) / 5) and line[:, 1] == pytest.approx(values)
 
 
 def test_wrappers_texts_and_rates_over_steps():
     ax = figures.schedules({"warmup(constant, fraction=0.5)": "slow <start>"}, steps=10, along="steps", lr=0.2)
-    (line,) = lines(ax).values()
-    assert list(lines(ax)) == ["slow <start>"] and line[:, 0].tolist() == list(range(1, 11))
+    (line,) = lines_by_label(ax).values()
+    assert list(lines_by_label(ax)) == ["slow <start>"] and line[:, 0].tolist() == list(range(1, 11))
     assert line[-5:, 1] == pytest.approx(0.2) and (np.diff(line[:5, 1]) > 0).all()
     assert ax.get_ylabel() == "learning rate" and ax.get_xlabel() == "steps"
 
@@ -57,7 +47,7 @@ def test_averages_are_those_of_pandas(bias_correction):
             average *= 1 - beta ** np.arange(1, 91)
         (line,) = [line for line in ax.lines if line.get_label() == label]
         assert np.asarray(line.get_ydata()) == pytest.approx(average.to_numpy())
-    assert ax.get_ylabel() == "가 <°C>" and list(lines(ax))[0] == "values"
+    assert ax.get_ylabel() == "가 <°C>" and list(lines_by_label(ax))[0] == "values"
 
 
 def test_averages_plain_and_corrected_in_one_picture():
@@ -69,13 +59,13 @@ def test_averages_plain_and_corrected_in_one_picture():
         plain = corrected * (1 - beta ** np.arange(1, 5))
         assert shown[1 + place] == pytest.approx(plain) and shown[3 + place] == pytest.approx(corrected)
         assert ax.lines[1 + place].get_color() == ax.lines[3 + place].get_color()
-    assert list(lines(ax)) == ["values", "β = 0.5", "β = 0.9", "corrected"]
+    assert list(lines_by_label(ax)) == ["values", "β = 0.5", "β = 0.9", "corrected"]
 
 
 def test_weights_and_what_is_marked():
     ax = figures.ewa_weights([0.5, 0.9], ages=40)
     for beta in (0.5, 0.9):
-        assert lines(ax)[f"β = {beta}"][:, 1] == pytest.approx((1 - beta) * beta ** np.arange(41))
+        assert lines_by_label(ax)[f"β = {beta}"][:, 1] == pytest.approx((1 - beta) * beta ** np.arange(41))
     marks = [line.get_xydata() for line in ax.lines if line.get_gid() == "1/e"]
     assert [mark[1].tolist() for mark in marks] == [
         [2.0, 0.5 / math.e],

@@ -26,12 +26,6 @@ def results(tables, tmp_path_factory):
     return load(write_folder(tmp_path_factory.mktemp("axes"), tables))
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    pyplot.close("all")
-
-
 def line_of(ax, label):
     (line,) = [line for line in ax.get_lines() if line.get_label().split(" (")[0] == label]
     return line

@@ -8,16 +8,9 @@ from synthetic import runs_table
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
-from optbench.figures import style
 from optbench.sweeps.results import Results
 
 SIZES = (4, 16, 64, 256)
-
-
-@pytest.fixture(autouse=True)
-def apart():
-    with style.detached():
-        yield
 
 
 def results_of(arrival, optimizers=("gd",), seeds=4, rates=(0.1,), steps=100_000, noise=0.0):

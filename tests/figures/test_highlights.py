@@ -7,19 +7,21 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from staged import plain_table
 from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_configurations
-from optbench.figures import data, style
+from optbench.analysis.comparison import ALL
+from optbench.figures import data, selection, style
 from optbench.report.pictures import KINDS
+from optbench.sweeps.results import Results
 from optbench.wording import labels
-from optbench.wording.answers import answer_of, describe_settings
-from optbench.wording.labels import shorten_schedules
+from optbench.wording.answers import answer_of
 
 WARMUP = "warmup(cosine(final=0.0), fraction={}, steps=0.0, start=0.0)"
 FEW = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "epochs": 8, "seeds": range(5)}
-FIELD = [f"rule_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"] + ["lbfgs", "cg", "long_" * 30]
+FIELD = [f"rule_{letter}" for letter in "abcdefghijklm"] + ["lbfgs", "long_" * 30]
 
 
 def drawn(folder, tables):
@@ -60,23 +62,25 @@ def test_the_best_ten_are_in_color(large, problem):
     tables, figures, captions = large
     best = answer_of(tables["runs"], [0, 1, 2]).best
     order = best[best["problem"] == problem].sort_values(["place", "median"])["optimizer"].tolist()
-    wanted = [labels.shorten(name, 40) for name in order[:10]] + ["19 others"]
+    wanted = [labels.shorten(name, 40) for name in order[:10]] + ["5 others"]
     for kind in ("curves", "rates"):
         texts = [text for text in legend(figures[kind, problem]) if text not in ("diverged", "at the start")]
         assert [re.sub(r" \(\d/\d failed\)", "", text) for text in texts] == wanted
+    ticks = [text.get_text() for text in figures["heatmap", problem].axes[0].get_yticklabels()]
+    assert ticks == ["constant", "warmup(cosine)"]
     panels = [ax.get_title() for ax in figures["heatmap", problem].axes if ax.get_title()]
     assert panels[:2] == wanted[:2] and len(panels) == 10
     said = [caption for (_, name), caption in captions.items() if name == problem]
     assert len(said) == (4 if problem == "rosenbrock" else 3)
-    assert all("the best 10 of 29 optimizers" in caption for caption in said)
+    assert all("the best 10 of 15 optimizers" in caption for caption in said)
 
 
 def test_the_others_are_thin_gray_lines_behind(large):
     _, figures, _ = large
     for kind in ("curves", "rates"):
         lines = figures[kind, "breast_cancer"].axes[0].get_lines()
-        (gray,) = [line for line in lines if line.get_label() == "19 others"]
-        assert sum(line.get_color() == gray.get_color() for line in lines) == 19
+        (gray,) = [line for line in lines if line.get_label() == "5 others"]
+        assert sum(line.get_color() == gray.get_color() for line in lines) == 5
         colored = [line for line in lines if line.get_label() in FIELD]
         assert len(colored) >= 8
         assert all(line.get_zorder() > gray.get_zorder() for line in colored)
@@ -154,33 +158,14 @@ def test_a_baseline_is_a_level_line(tmp_path):
     assert "Light gray: not run." in captions["heatmap", "rosenbrock"]
 
 
-def test_schedules_are_told_apart_in_few_words():
-    one, two = WARMUP.format(0.1), WARMUP.format(0.2)
-    assert shorten_schedules(["inverse(decay_rate=1.0)", one, "odd [text] that nobody can parse"]) == {
-        "inverse(decay_rate=1.0)": "inverse(decay_rate=1.0)",
-        one: "warmup(cosine)",
-        "odd [text] that nobody can parse": "odd [text] that nobody can parse",
+def test_of_many_optimizers_the_best_keep_their_styles_over_several_problems():
+    names = [f"rule {place}" for place in range(30)]
+    runs = plain_table({name: 1 + place % 7 for place, name in enumerate(names)}, 2, (0.1,), names, ("p", "q"))
+    results = data.report_data(Results(runs, None, None))
+    styles = selection.select_styles(results, ALL)
+    known = [others[name] for others in results.line_styles.values() for name in styles if name in others]
+    assert len({style["color"] for style in styles.values()}) == len(styles) == 10
+    assert sum(style in known for style in styles.values()) >= 8
+    assert selection.select_styles(results, ALL, ["rule 3"]) == {
+        "rule 3": selection.select_styles(results, ALL, ["rule 3", "rule 4"])["rule 3"]
     }
-    assert list(shorten_schedules([one, two]).values()) == [
-        "warmup(cosine, fraction=0.1)",
-        "warmup(cosine, fraction=0.2)",
-    ]
-    other = one.replace("final=0.0", "final=0.5")
-    assert shorten_schedules([one, other])[other] == "warmup(cosine(final=0.5))"
-    tables = [f"table(factors={tuple(range(9, 0, -1))}, at={tuple(range(end, end + 9))})" for end in (10, 20)]
-    assert len(set(shorten_schedules(tables).values())) == 2
-
-
-def test_shorten_schedules_are_the_ticks(large):
-    tables, figures, _ = large
-    ticks = [text.get_text() for text in figures["heatmap", "rosenbrock"].axes[0].get_yticklabels()]
-    assert ticks == ["constant", "warmup(cosine)"]
-    runs = tables["runs"]
-    texts = describe_settings(answer_of(runs, [0, 1, 2]), runs)
-    assert not any("fraction" in text for text in texts.values())
-
-
-def test_varied_hyperparameters_stand_inside_a_wrapper():
-    row = {"optimizer": "clip(adam)", "norm": 2.0, "beta1": 0.9}
-    assert labels.optimizer_label(row, {"clip(adam)": ["norm", "beta1"]}) == "clip(adam, norm=2, beta1=0.9)"
-    assert labels.optimizer_label(row, {"clip(adam)": []}) == "clip(adam)"

@@ -34,11 +34,6 @@ def field(names, problems, spread=0.4, seed=0):
     return Results(runs_table(rows), None, pd.DataFrame()), y
 
 
-def diagram(*arguments, **keywords):
-    with style.detached():
-        return figures.critical_difference(*arguments, **keywords)
-
-
 def marked(ax, kind):
     return [line for line in ax.lines if line.get_gid() == kind]
 
@@ -58,7 +53,7 @@ def ranks_by_name(ax):
 def test_ranks_and_bars_are_those_of_scipy_and_holm():
     names = [f"rule {letter}" for letter in "abcdefg"]
     results, y = field(names, 14)
-    ax = diagram(results)
+    ax = figures.critical_difference(results)
     ranks = pd.Series(rankdata(y, axis=1).mean(axis=0), names)
     assert ranks_by_name(ax) == pytest.approx(ranks.to_dict())
     pairs = list(combinations(names, 2))
@@ -73,24 +68,24 @@ def test_ranks_and_bars_are_those_of_scipy_and_holm():
 
 def test_the_ruler_is_nemenyi_s():
     for count, problems, q in ((5, 12, 2.728), (10, 8, 3.164)):  # q from Demsar 2006, table 5a
-        ax = diagram(field([f"o{place}" for place in range(count)], problems)[0])
+        ax = figures.critical_difference(field([f"o{place}" for place in range(count)], problems)[0])
         (ruler,) = marked(ax, "ruler")
         assert np.ptp(ruler.get_xdata()) == pytest.approx(q * np.sqrt(count * (count + 1) / 6 / problems), rel=2e-3)
-    assert not marked(diagram(field(["a", "b", "c"], 9)[0], ruler=False), "ruler")
+    assert not marked(figures.critical_difference(field(["a", "b", "c"], 9)[0], ruler=False), "ruler")
 
 
 def test_of_one_problem_it_follows_that_problem_s_verdicts():
     results, _ = field(["a", "b", "c"], 3)
-    ax, table = diagram(results, "p1"), results.ranking()
+    ax, table = figures.critical_difference(results, "p1"), results.ranking()
     rows = table[table["problem"] == "p1"].set_index("optimizer")["mean_rank"]
     assert ranks_by_name(ax) == pytest.approx(rows.to_dict())
 
 
-@pytest.mark.parametrize(("count", "name"), [(1, "screen"), (2, "slides"), (5, "paper"), (30, "paper")])
+@pytest.mark.parametrize(("count", "name"), [(1, "screen"), (2, "slides"), (30, "paper")])
 def test_names_stay_in_the_picture_and_apart(count, name):
     names = (ODD + [f"rule_{place}" for place in range(30)])[:count]
     with style.styled(name):
-        ax = diagram(field(names, 8)[0])
+        ax = figures.critical_difference(field(names, 8)[0])
         ax.figure.canvas.draw()
         boxes = [text.get_window_extent() for text in ax.texts]
     width, height = ax.figure.bbox.size
@@ -102,21 +97,21 @@ def test_names_stay_in_the_picture_and_apart(count, name):
 def test_given_axes_are_drawn_on_and_nothing_else():
     figure = Figure(figsize=(9, 3))
     left, right = figure.subplots(1, 2)
-    assert diagram(field(["a", "b", "c"], 8)[0], ax=right) is right
+    assert figures.critical_difference(field(["a", "b", "c"], 8)[0], ax=right) is right
     assert not left.lines and not left.texts and not figure.texts and len(figure.axes) == 2
 
 
 def test_fewer_optimizers_are_ranked_among_themselves_and_wrong_names_are_told():
     results, y = field(["a", "b", "c", "d"], 9)
     ranks = pd.Series(rankdata(y[["b", "d"]], axis=1).mean(axis=0), ["b", "d"])
-    assert ranks_by_name(diagram(results, optimizers=["d", "b"])) == pytest.approx(ranks.to_dict())
+    assert ranks_by_name(figures.critical_difference(results, optimizers=["d", "b"])) == pytest.approx(ranks.to_dict())
     for wrong, words in (
         ({"problem": "p11"}, "'p1'"),
         ({"optimizers": ["aa"]}, "'a'"),
         ({"optimizers": []}, "at least"),
     ):
         with pytest.raises(OptbenchError, match=words):
-            diagram(results, **wrong)
+            figures.critical_difference(results, **wrong)
 
 
 def cliques(apart) -> list[list[int]]:
@@ -130,14 +125,14 @@ def further_than(gap: float, ranks) -> np.ndarray:
     return np.abs(np.subtract.outer(ranks, ranks)) > gap
 
 
-@pytest.mark.parametrize("gap", [0.0, 0.4, 1.1, 2.5, 40.0])
+@pytest.mark.parametrize("gap", [0.0, 1.1, 2.5, 40.0])
 def test_bars_of_one_critical_difference_are_those_of_scikit_posthocs(gap):
     ranks = np.sort(np.random.default_rng(3).uniform(1, 30, 30))
     apart = further_than(gap, ranks)
     assert group_undistinguished(apart) == cliques(apart)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_two_share_a_bar_exactly_where_they_are_not_distinguished(seed):
     rng = np.random.default_rng(seed)
     upper = np.triu(rng.random((24, 24)) < rng.uniform(0.1, 0.9), 1)
@@ -149,20 +144,9 @@ def test_two_share_a_bar_exactly_where_they_are_not_distinguished(seed):
         assert all(apart[one, bar].any() for one in set(range(24)) - set(bar))
 
 
-def test_one_alone_and_all_alike():
-    assert group_undistinguished(np.zeros((1, 1), dtype=bool)) == []
-    assert group_undistinguished(np.zeros((4, 4), dtype=bool)) == [[0, 1, 2, 3]]
-    assert group_undistinguished(~np.eye(4, dtype=bool)) == []
-
-
 def test_better_and_worse_part_and_all_else_joins():
-    rows = [
-        ("a", "b", "better"),
-        ("b", "c", "equivalent"),
-        ("c", "a", "worse"),
-        ("d", "a", "undecided"),
-        ("x", "a", "worse"),
-    ]
+    rows = [("a", "b", "better"), ("b", "c", "equivalent"), ("c", "a", "worse"), ("d", "a", "undecided"),
+            ("x", "a", "worse")]  # fmt: skip
     apart = find_distinguished(pd.DataFrame(rows, columns=["a", "b", "verdict"]), list("abcd"))
     assert {tuple(pair) for pair in np.argwhere(apart).tolist()} == {(0, 1), (1, 0), (0, 2), (2, 0)}
     assert group_undistinguished(apart) == [[0, 3], [1, 2, 3]]

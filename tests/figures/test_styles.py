@@ -18,12 +18,6 @@ def results(tmp_path_factory):
     return load(write_folder(tmp_path_factory.mktemp("styles"), make_tables(["rosenbrock"], ["gd", "adam"], **SIZES)))
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    pyplot.close("all")
-
-
 @pytest.mark.parametrize(
     ("given", "width", "points", "titles"),
     [(("screen",), 7.4, 9.5, 1), (("paper",), 3.3, 8, 0), (("paper", 2), 6.9, 8, 0), (("slides",), 12, 17, 1)],

@@ -5,7 +5,6 @@ import io
 import re
 from html.parser import HTMLParser
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,13 +139,6 @@ def test_the_explorer_draws_curves_and_rates_itself(tmp_path):
     assert 4_000_000 < path.stat().st_size < 6_500_000
 
 
-def test_leaves_the_settings_of_matplotlib_alone(tmp_path):
-    with matplotlib.rc_context({"font.size": 31.0}):
-        before = dict(matplotlib.rcParams)
-        report(tmp_path, make_tables(problems=["saddle"], optimizers=["gd"], **SMALL))
-        assert dict(matplotlib.rcParams) == before
-
-
 def test_a_single_run(tmp_path):
     tables = make_tables(["rosenbrock"], ["adam"], ["full"], ["constant"], [0.01], seeds=[0])
     page, pictures = report(tmp_path, tables)
@@ -219,21 +211,6 @@ def test_time_per_step_is_all_time_by_all_steps_that_were_timed():
     )  # fmt: skip
     total = timing_summary(timings, runs).iloc[0]
     assert total["run_steps"] == 1010 and total["ns_per_run_step"] == pytest.approx(1e9 * seconds.sum() / 1010)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0012345, "0.00123"), (0.000012345, "1.23e-5"), (1234567.0, "1.23e6"), (np.inf, "inf"), (np.nan, "–"), (0, "0")],
-)
-def test_numbers_have_three_digits(value, text):
-    assert labels.number(value) == text
-
-
-def test_file_names_are_safe_and_all_different():
-    problems = ["a(b=1.0)", "A b=1.0", "a b 1.0", "../../etc/passwd", "", "函数", "x" * 200]
-    names = labels.file_names(problems)
-    assert names["a(b=1.0)"] == "a-b-1.0" and len(set(names.values())) == len(problems)
-    assert all(re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,70}", name) for name in names.values())
 
 
 def test_missing_or_broken_folders_say_what_to_do(tmp_path):

@@ -1,0 +1,49 @@
+"""Numbers, settings and schedules as short texts."""
+
+import re
+
+import numpy as np
+import pytest
+
+from optbench.wording import labels
+from optbench.wording.labels import shorten_schedules
+
+WARMUP = "warmup(cosine(final=0.0), fraction={}, steps=0.0, start=0.0)"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0012345, "0.00123"), (0.000012345, "1.23e-5"), (1234567.0, "1.23e6"), (np.inf, "inf"), (np.nan, "–"), (0, "0")],
+)
+def test_numbers_have_three_digits(value, text):
+    assert labels.number(value) == text
+
+
+def test_file_names_are_safe_and_all_different():
+    problems = ["a(b=1.0)", "A b=1.0", "a b 1.0", "../../etc/passwd", "", "函数", "x" * 200]
+    names = labels.file_names(problems)
+    assert names["a(b=1.0)"] == "a-b-1.0" and len(set(names.values())) == len(problems)
+    assert all(re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,70}", name) for name in names.values())
+
+
+def test_schedules_are_told_apart_in_few_words():
+    one, two = WARMUP.format(0.1), WARMUP.format(0.2)
+    assert shorten_schedules(["inverse(decay_rate=1.0)", one, "odd [text] that nobody can parse"]) == {
+        "inverse(decay_rate=1.0)": "inverse(decay_rate=1.0)",
+        one: "warmup(cosine)",
+        "odd [text] that nobody can parse": "odd [text] that nobody can parse",
+    }
+    assert list(shorten_schedules([one, two]).values()) == [
+        "warmup(cosine, fraction=0.1)",
+        "warmup(cosine, fraction=0.2)",
+    ]
+    other = one.replace("final=0.0", "final=0.5")
+    assert shorten_schedules([one, other])[other] == "warmup(cosine(final=0.5))"
+    tables = [f"table(factors={tuple(range(9, 0, -1))}, at={tuple(range(end, end + 9))})" for end in (10, 20)]
+    assert len(set(shorten_schedules(tables).values())) == 2
+
+
+def test_varied_hyperparameters_stand_inside_a_wrapper():
+    row = {"optimizer": "clip(adam)", "norm": 2.0, "beta1": 0.9}
+    assert labels.optimizer_label(row, {"clip(adam)": ["norm", "beta1"]}) == "clip(adam, norm=2, beta1=0.9)"
+    assert labels.optimizer_label(row, {"clip(adam)": []}) == "clip(adam)"
