@@ -1,4 +1,4 @@
-"""The lecture's claims, each an experiment with a verdict: a file for each, or for a section, named by its id.
+"""The lecture's claims, each an experiment with a verdict: a file for each, or for several, named by their ids.
 
 Public API, `analysis` and `claims` only. A file ends with ``CLAIMS``; they are collected in the order of the ids.
 """

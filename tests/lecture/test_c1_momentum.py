@@ -6,14 +6,14 @@ import pytest
 from lecture_claims import QUICK, judged, spread
 
 import optbench
-from optbench.lecture import c1_momentum
+from optbench.lecture import c_paths
 
 
 def momentum_table(column, ratios):
     """Return measured paths whose number is `ratios` (by beta) times that of gradient descent, at both rates."""
-    values = {c1_momentum.label(0.0): 1.0}
+    values = {c_paths.label(0.0): 1.0}
     for beta, ratio in ratios.items():
-        values |= {c1_momentum.label(beta, kind): ratio for kind in (c1_momentum.OWN, c1_momentum.SAME)}
+        values |= {c_paths.label(beta, kind): ratio for kind in (c_paths.OWN, c_paths.SAME)}
     rows = [
         {"label": label, "seed": seed, column: value * base}
         for label, value in values.items()
@@ -24,7 +24,7 @@ def momentum_table(column, ratios):
 
 @pytest.mark.parametrize(("name", "column"), [("C1.1", "reversals"), ("C1.2", "way"), ("C1.3", "steps")])
 def test_momentum_is_judged_by_its_ratio_to_gradient_descent(name, column):
-    better, worse = dict.fromkeys(c1_momentum.BETAS[1:], 0.5), dict.fromkeys(c1_momentum.BETAS[1:], 2.0)
+    better, worse = dict.fromkeys(c_paths.BETAS[1:], 0.5), dict.fromkeys(c_paths.BETAS[1:], 2.0)
     good = judged(name, measured=momentum_table(column, better))
     assert (good.verdict, good.effect, good.low, good.high) == ("holds", 0.5, 0.5, 0.5)
     assert judged(name, measured=momentum_table(column, worse)).verdict == "does not hold"
@@ -35,13 +35,13 @@ def test_momentum_is_judged_by_its_ratio_to_gradient_descent(name, column):
 
 
 def test_paths_that_diverge_count_as_infinitely_bad():
-    table = momentum_table("way", dict.fromkeys(c1_momentum.BETAS[1:], 0.5))
+    table = momentum_table("way", dict.fromkeys(c_paths.BETAS[1:], 0.5))
     table.loc[table["label"] != "GD", "way"] = np.inf
     assert judged("C1.2", measured=table).verdict == "does not hold"
 
 
 def test_the_first_steps_of_momentum_are_short_by_beta_to_the_t():
-    table = c1_momentum.warm_up(QUICK)["steps"]
+    table = c_paths.warm_up_experiment(QUICK)["steps"]
     np.testing.assert_allclose(table["measured"], table["exact"], rtol=0, atol=1e-4)
     assert table.query("beta1 == 0.9 and step == 10")["exact"].item() == pytest.approx(1 - 0.9**10, abs=1e-15)
 
@@ -49,7 +49,7 @@ def test_the_first_steps_of_momentum_are_short_by_beta_to_the_t():
 def test_the_correction_makes_momentum_the_numerator_of_adam():
     """With eps far above any gradient, Adam's denominator is a constant, and its numerator is corrected."""
     huge, steps = 2.0**40, 20
-    bowl, schedule = "quadratic(dim=3)", c1_momentum.correction(0.9, steps)
+    bowl, schedule = "quadratic(dim=3)", c_paths.correction(0.9, steps)
     adam = optbench.minimize(bowl, f"adam(eps={huge}, eps_root=0)", lr=0.5 * huge, steps=steps).w
     made = optbench.minimize(bowl, "momentum", lr=0.5, steps=steps, schedule=schedule).w
     np.testing.assert_allclose(made, adam, rtol=1e-9)
@@ -59,7 +59,7 @@ def test_the_correction_makes_momentum_the_numerator_of_adam():
 def test_warm_up(short, expected):
     rows = [
         (beta, step, 1 - (short if short is not None else beta**step))
-        for beta in c1_momentum.START_BETAS
+        for beta in c_paths.START_BETAS
         for step in (5, 10, 20)
     ]
     found = judged("C1.4", steps=pd.DataFrame(rows, columns=["beta1", "step", "measured"]))
@@ -73,7 +73,7 @@ def test_warm_up(short, expected):
 def test_cost_of_the_missing_correction(ratios, expected):
     rows = [
         {"beta1": beta, "seed": seed, "steps": steps, "average": average, "suboptimality": base * factor}
-        for steps, ratio in zip(c1_momentum.HORIZONS, ratios, strict=True)
+        for steps, ratio in zip(c_paths.HORIZONS, ratios, strict=True)
         for beta in (0.5, 0.9)
         for average, factor in (("plain", ratio), ("corrected", 1.0))
         for seed, base in enumerate(spread(1e-3))

@@ -6,7 +6,7 @@ import pytest
 from harness import problem_of
 from lecture_claims import judged, spread
 
-from optbench.lecture import c2_rmsprop, planes
+from optbench.lecture import c_paths, planes
 
 
 @pytest.mark.parametrize(("power", "expected"), [(-1.0, "holds"), (0.0, "does not hold"), (-0.8, "undecided")])
@@ -14,7 +14,7 @@ def test_exponent_of_the_effective_rates(power, expected):
     rng = np.random.default_rng(0)
     rows = [
         (condition, seed, condition * luck, (condition * luck) ** power * rng.lognormal(0, 0.2))
-        for condition in c2_rmsprop.CONDITIONS
+        for condition in c_paths.CONDITIONS
         for seed, luck in enumerate(spread(1.0))
     ]
     found = judged("C2.1", ratios=pd.DataFrame(rows, columns=["condition", "seed", "gradient_ratio", "rate_ratio"]))
@@ -38,9 +38,9 @@ def test_rmsprop_is_judged_angle_by_angle(name, column, at_0, at_45, expected):
     assert ("not at 45°" in found.on) == (expected == "depends")
 
 
-@pytest.mark.parametrize("angle", c2_rmsprop.ANGLES)
+@pytest.mark.parametrize("angle", c_paths.ANGLES)
 def test_the_bowl_is_turned_as_its_name_says(angle):
-    hessian, (flat, steep) = planes.curvature(problem_of(c2_rmsprop.bowl(angle, 100.0)))
+    hessian, (flat, steep) = planes.curvature(problem_of(c_paths.bowl(angle, 100.0)))
     np.testing.assert_allclose(hessian @ steep, steep, atol=1e-12)
     np.testing.assert_allclose(hessian @ flat, flat / 100, atol=1e-12)
     turned = np.degrees(np.arccos(np.abs(steep).max()))

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from lecture_claims import QUICK, judged
 
-from optbench.lecture import c3_adam_limits
+from optbench.lecture import c_adam
 
 
 def test_adam_becomes_what_the_lecture_makes_it_of():
-    table = c3_adam_limits.identities(QUICK)["differences"]
-    assert table["limit"].nunique() == 6 and (table["difference"] <= c3_adam_limits.TOLERANCE).all()
+    table = c_adam.limits_experiment(QUICK)["differences"]
+    assert table["limit"].nunique() == 6 and (table["difference"] <= c_adam.TOLERANCE).all()
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_limits_are_judged_by_their_differences(differences, expected):
 
 
 def test_the_first_step_is_as_eps_says():
-    table = c3_adam_limits.inside(QUICK)["lengths"]
+    table = c_adam.eps_experiment(QUICK)["lengths"]
     np.testing.assert_allclose(table["length"], table["exact"], rtol=1e-5, atol=1e-9)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from lecture_claims import judged, spread
 
-from optbench.lecture import c5_adam
+from optbench.lecture import c_adam
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_batches_may_depend_on_the_clock():
 
 def batch_table(mini, full, reached):
     rows = []
-    for problem in c5_adam.TARGETS:
-        for batch in map(str, c5_adam.BATCHES):
+    for problem in c_adam.TARGETS:
+        for batch in map(str, c_adam.BATCHES):
             samples, seconds = (full, full) if batch == "full" else mini
             for seed, base in enumerate(spread(1.0)):
                 there = reached or batch == "full"

@@ -8,7 +8,7 @@ from lecture_claims import CLAIMS, check
 
 import optbench
 from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED
-from optbench.lecture import e1_saddles
+from optbench.lecture import e_optima
 
 
 def points(**minima):
@@ -20,7 +20,7 @@ def points(**minima):
     return {"points": pd.DataFrame(rows, columns=["landscape", "dim", "found", "negative", "value", "plateau"])}
 
 
-@pytest.mark.parametrize("claim", e1_saddles.CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", e_optima.CLAIMS, ids=lambda claim: claim.id)
 @pytest.mark.parametrize(
     ("minima", "verdict"),
     [
@@ -55,9 +55,9 @@ def test_minima_of_a_gaussian_field_are_as_rare_as_theory_says():
     family = optbench.problems()["random_field"]
     for dim, exact in ((1, 1 / 2), (2, 1 / 4)):
         fields = [family.build({"dim": dim, "confinement": 0.0, "seed": seed}) for seed in range(15)]
-        table = pd.concat([e1_saddles._search(field, 10, seed) for seed, field in enumerate(fields)])
-        table = e1_saddles.shares(table.assign(landscape="field"))
-        assert e1_saddles.EXACT[dim] == exact
+        table = pd.concat([e_optima.find_points(field, 10, seed) for seed, field in enumerate(fields)])
+        table = e_optima.shares(table.assign(landscape="field"))
+        assert e_optima.EXACT[dim] == exact
         assert table["found"].item() > 50 and abs(table["minima"].item() - exact) < 0.12
 
 
@@ -65,7 +65,7 @@ def test_minima_of_a_gaussian_field_are_as_rare_as_theory_says():
 def test_every_critical_point_of_a_known_polynomial(text):
     """sum w_i^4/4 - w_i^2/2 has 27 in three dimensions, every w_i in -1, 0, 1; downhill where it is 0."""
     rng = np.random.default_rng(0)
-    found = e1_saddles.critical_points(problem_of(text), rng.uniform(-2.0, 2.0, (500, 3)))
+    found = e_optima.critical_points(problem_of(text), rng.uniform(-2.0, 2.0, (500, 3)))
     found = found[found["found"]]
     assert found["negative"].value_counts().sort_index().tolist() == [8, 12, 6, 1]
     np.testing.assert_allclose(found["value"], -0.25 * (3 - found["negative"]), atol=1e-12)
@@ -74,7 +74,7 @@ def test_every_critical_point_of_a_known_polynomial(text):
 
 def test_a_saturated_function_is_a_plateau():
     """Far from its target a tanh unit's curvature is negative, and its slope not zero: only the minimum is found."""
-    found = e1_saddles.critical_points(problem_of("plateau"), np.full((1, 2), 1.3))
+    found = e_optima.critical_points(problem_of("plateau"), np.full((1, 2), 1.3))
     assert found["found"].all() and (found["negative"] == 0).all() and not found["plateau"].any()
-    flat = e1_saddles.critical_points(problem_of("plateau"), np.full((1, 2), 401.0))  # exp(-800) is 0
+    flat = e_optima.critical_points(problem_of("plateau"), np.full((1, 2), 401.0))  # exp(-800) is 0
     assert flat["found"].all() and flat["plateau"].all()

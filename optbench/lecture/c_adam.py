@@ -1,4 +1,4 @@
-"""C3: what Adam becomes in its limits, and what it changes whether eps stands inside the root."""
+"""C3 and C5: Adam in its limits, the place of eps, the rate of each parameter, and mini-batches."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 
 import optbench
+from optbench.analysis.statistics import ert_interval, median_interval
+from optbench.analysis.targets import speedup
 from optbench.claims import drawing
-from optbench.claims.criterion import AtMost, Identity
+from optbench.claims.criterion import AtMost, Below, Identity
 from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, exact, fresh_seeds
+from optbench.lecture.runs import tuned_costs
 
 DIM, STEPS, RATE, STARTS = 8, 60, 0.03, 3
 TOLERANCE = 1e-12
@@ -62,7 +65,7 @@ def final_weights(optimizer: str, gradients: np.ndarray, rates: np.ndarray) -> n
 
 
 @cache
-def identities(budget: Budget) -> dict[str, pd.DataFrame]:
+def limits_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `differences`: for each limit and seed, the largest difference of the last weights over their change.
 
     Both rules get the same random gradients: with gradients at their own weights, the rounding error of a step would
@@ -78,7 +81,7 @@ def identities(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"differences": pd.DataFrame(rows, columns=["limit", "adam", "other", "seed", "difference"])}
 
 
-def measure_identities(tables) -> Measured:
+def measure_limits(tables) -> Measured:
     """Measure the largest difference of the weights in each limit, relative to their change."""
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     return Measured(
@@ -90,7 +93,7 @@ def measure_identities(tables) -> Measured:
     )
 
 
-def figure_identities(tables, verdict):
+def figure_limits(tables, verdict):
     """Draw the largest difference in each limit."""
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     left = 0.4 + max(drawing.text_width(name, 8) for name in worst.index)
@@ -108,7 +111,7 @@ def figure_identities(tables, verdict):
 
 
 @cache
-def inside(budget: Budget) -> dict[str, pd.DataFrame]:
+def eps_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `lengths`: the first step of Adam and RMSProp over lr, by gradient, with eps inside or outside the root.
 
     f = w^2 / (2 condition) in one dimension gives a gradient of (w - w*) / condition at the start. For RMSProp
@@ -139,7 +142,7 @@ def shrinking(tables) -> dict[str, tuple]:
     return cells
 
 
-def measure_inside(tables) -> Measured:
+def measure_eps(tables) -> Measured:
     """Measure by how much eps inside the root shortens the first step, compared with eps outside."""
     cells = shrinking(tables)
     first = next(iter(cells))
@@ -152,7 +155,7 @@ def measure_inside(tables) -> Measured:
     )
 
 
-def figure_inside(tables, verdict):
+def figure_eps(tables, verdict):
     """Draw the length of the first step against the gradient, with eps inside and outside the root."""
     rows = tables["lengths"][tables["lengths"]["optimizer"] == "adam"].rename(columns={"exact": "the formula"})
     table = rows.melt(["gradient", "eps"], ["length", "the formula"], "kind", "step")
@@ -163,11 +166,121 @@ def figure_inside(tables, verdict):
     )  # fmt: skip
 
 
+RATE_STEPS = (1, 10, 50)
+RATES = (0.01, 0.03, 0.1)
+BATCHES, EPOCHS = (32, 128, "full"), 50
+TARGETS = {"softmax": 0.35, "mlp(hidden=(16,))": 0.25}
+"""The training loss to reach, about 2.3 at the start; `--quick` tries the last one alone."""
+
+
+@cache
+def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+    """Return `spread`: quantiles of the effective rate over the parameters of softmax regression, in units of lr.
+
+    The effective rate is the change of a weight in a full-batch step over the gradient. With beta1 = 0, Adam's step has
+    the sign of this gradient and no memory of others; the second moment, which sets the rate, is unchanged.
+    """
+    problem, rate, rows = optbench.problems()["softmax"].build(), 0.003, []
+    objective = optbench.objective(problem)
+    for optimizer in ("gd", "adam(beta1=0)"):
+        for seed in fresh_seeds(1 if optimizer == "gd" else 3 if budget.quick else 6):
+            for steps in RATE_STEPS:
+                before, after = (_weights(problem, optimizer, rate, count, seed) for count in (steps - 1, steps))
+                gradient = objective(before)[1][0]
+                moving = np.abs(gradient) > 1e-9  # the pixels of the corners are always black
+                effective = (before - after)[moving] / gradient[moving] / rate
+                rows.append((optimizer, seed, steps, *np.quantile(effective, [0.1, 0.5, 0.9])))
+    return {"spread": pd.DataFrame(rows, columns=["optimizer", "seed", "step", "low", "middle", "high"])}
+
+
+def _weights(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
+    """Return the weights after ``steps`` full-batch steps; after 0, the start, by a step with a negligible rate."""
+    return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
+
+
+def measure_rates(tables) -> Measured:
+    """Measure the spread of Adam's effective rates: their 10% quantile over their 90% quantile, by step."""
+    table = tables["spread"][tables["spread"]["optimizer"] != "gd"]
+    # GD's is 1: the inverse is small where rates differ.
+    cells = {f"step {step}": median_interval(part["low"] / part["high"]) for step, part in table.groupby("step")}
+    plain = tables["spread"].loc[tables["spread"]["optimizer"] == "gd"]
+    return Measured(
+        cells=cells,
+        effect=cells[f"step {RATE_STEPS[-1]}"],
+        measure=f"10% quantile of the effective rates over their 90% quantile, at step {RATE_STEPS[-1]}",
+        unit="is the lowest tenth's rate over the highest's",
+        detail=f"Of GD: {(plain['low'] / plain['high']).median():.4g}.",
+    )
+
+
+def figure_rates(tables, verdict):
+    """Draw the quantiles of the effective rates of gradient descent and Adam, by step."""
+    table = tables["spread"].groupby(["step", "optimizer"], sort=False)[["middle", "low", "high"]].median()
+    table = table.reset_index().sort_values("step", kind="stable").rename(columns={"middle": "median"})
+    table["optimizer"] = table["optimizer"].map({"gd": "GD"}).fillna("Adam")
+    title = "The effective rates of 650 parameters: median, 10% to 90%"
+    return drawing.interval_figure(
+        {"": table}, "step", "optimizer", title, colors=drawing.INK, ylabel="step / (lr × gradient)"
+    )
+
+
+@cache
+def batches_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+    """Return `reached`: samples and seconds of each reporting run until the target, or to the end if it is not reached.
+
+    Seconds are run-steps times the mean time of a run-step in the cohort, so they differ from machine to machine.
+    """
+    parts = []
+    for problem, target in list(TARGETS.items())[1 if budget.quick else 0 :]:
+        spec = {"problems": [problem], "optimizers": ["adam"], "batch_sizes": list(BATCHES), "epochs": EPOCHS}
+        table = tuned_costs(spec, target, RATES, *((3, 6) if budget.quick else (3, 9)), budget)
+        largest = table["batch_size"].max()
+        names = [str(size) if size < largest else "full" for size in table["batch_size"]]
+        parts.append(table.assign(batch=names))
+    return {"reached": pd.concat(parts, ignore_index=True)}
+
+
+def measure_batches(tables) -> Measured:
+    """Measure the speedup of each batch size over the full batch, in samples and seconds."""
+    table = tables["reached"]
+    cells = {
+        f"{problem}, {axis}, {batch}": speedup(part[part["batch"] == batch], part[part["batch"] == "full"], axis)
+        for problem, part in table.groupby("problem", sort=False)
+        for axis in ("samples", "seconds")
+        for batch in map(str, BATCHES[:-1])
+    }
+    share = table.groupby("batch", sort=False)["reached"].mean()
+    first = next(iter(cells))
+    return Measured(
+        cells=cells,
+        effect=cells[first],
+        measure=f"expected running time to the target over that of the full batch ({first})",
+        unit="times the full batch's samples",
+        detail="Runs that reached it: " + ", ".join(f"{value:.0%} at {batch}" for batch, value in share.items()) + ".",
+    )
+
+
+def figure_batches(tables, verdict):
+    """Draw the expected running time to the target against the batch size, in samples and seconds."""
+    panels = {}
+    for axis in ("samples", "seconds"):
+        rows = [
+            (*key, *ert_interval(part[axis], part["reached"]))
+            for key, part in tables["reached"].groupby(["batch", "problem"], sort=False)
+        ]
+        table = pd.DataFrame(rows, columns=["batch size", "problem", "median", "low", "high"])
+        panels[f"{axis} to the target"] = table.sort_values(
+            "batch size", key=lambda column: column.map(list(map(str, BATCHES)).index), kind="stable"
+        )
+    title = "Adam: expected running time to the target against the batch size"
+    return drawing.interval_figure(panels, "batch size", "problem", title)
+
+
 CLAIMS = (
     Claim(
         id="C3.1",
         sentence="Adam is momentum and RMSProp together, both bias-corrected: in its limits it is each of them.",
-        experiment=identities,
+        experiment=limits_experiment,
         criterion=Identity(
             what=f"the largest difference of the weights after {STEPS} steps with the same gradients, over the way "
             "walked",
@@ -177,14 +290,14 @@ CLAIMS = (
             because=f"{STEPS} steps of about 20 operations, each rounded in the 16th digit, disagree by about 1e-13; a "
             "term that is wrong or missing shows in the first three digits",
         ),
-        measure=measure_identities,
-        figure=figure_identities,
+        measure=measure_limits,
+        figure=figure_limits,
         caption="Exact zeros are drawn at 1e-18; dashed: the criterion.",
     ),
     Claim(
         id="C3.2",
         sentence="eps may stand inside the root, for RMSProp and Adam.",
-        experiment=inside,
+        experiment=eps_experiment,
         criterion=AtMost(
             what=f"the share by which eps = {EPS:g} inside of the root shortens the first step, against outside",
             each="RMSProp and Adam at gradients from 1 down to 1e-8",
@@ -192,8 +305,41 @@ CLAIMS = (
             limit=HARMLESS,
             percent=True,
         ),
-        measure=measure_inside,
-        figure=figure_inside,
+        measure=measure_eps,
+        figure=figure_eps,
         caption="Dots: walked. Lines: |g| / sqrt(g^2 + eps) and |g| / (|g| + eps).",
+    ),
+    Claim(
+        id="C5.1",
+        sentence="Adam adapts the rate of each parameter.",
+        experiment=rates_experiment,
+        criterion=Below(
+            what="the 10% quantile of the effective rates of softmax regression's parameters over their 90% quantile, "
+            "which is 1 for GD",
+            each="steps 1, 10 and 50",
+            on="the step",
+            limit=0.5,
+            against=0.9,
+        ),
+        measure=measure_rates,
+        figure=figure_rates,
+        caption="Medians over the seeds.",
+    ),
+    Claim(
+        id="C5.2",
+        sentence="Adam is used with mini-batches, too, and not only with the full batch.",
+        experiment=batches_experiment,
+        criterion=Below(
+            what="the expected running time to a training loss of "
+            + " and ".join(f"{target:g} ({problem})" for problem, target in TARGETS.items())
+            + " over that of the full batch, failures included, at the best rate of each batch size",
+            each="both models, each in samples and in seconds with mini-batches of "
+            + " and ".join(map(str, BATCHES[:-1])),
+            on="model, clock and batch size",
+            limit=1.0,
+        ),
+        measure=measure_batches,
+        figure=figure_batches,
+        caption="Expected running time with its 95% interval over seeds; no dot where no run reached the target.",
     ),
 )
