@@ -19,7 +19,7 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
 from optbench.datasets import bundled, copies, files, generated, mapped
 from optbench.datasets.mapped import load_or_compute, with_intercept
-from optbench.datasets.record import Dataset, Entry, Raw, prepare
+from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, prepare
 
 __all__ = [
     "ENTRIES", "NAMES", "Dataset", "Entry", "kind_fits", "load", "load_for", "load_or_compute",
@@ -46,7 +46,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
     given = names.fill_defaults(
         "data set", name, files.as_texts(given) if name == "file" else given, ENTRIES[name].parameters
     )
-    enforce(f"data set {name}", given, {})
+    enforce(f"data set {name}", given, LIMITS)
     used = _source_files(name, given)
     digest = _digest(used)
     if used:

@@ -4,7 +4,7 @@ import numpy as np
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.record import FEWEST_EXAMPLES, Entry, Raw
+from optbench.datasets.record import Entry, Raw
 
 
 def need(name: str, condition: bool, what: str) -> None:
@@ -21,7 +21,6 @@ def need_room(name: str, examples: int, columns: int) -> None:
 
 def _gaussian(examples, features, classes, seed):
     """Normal features, a linear teacher with noise."""
-    _check("gaussian", examples, features, classes, seed)
     need_room("gaussian", examples, features + max(classes, 1))
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((examples, features))
@@ -35,8 +34,6 @@ def _teacher(examples, features, hidden, classes, noise, seed):
     the largest softmax probability. ``noise``: standard deviation added to its outputs, in units of theirs.
     ``classes=0``: its one output itself.
     """
-    _check("teacher", examples, features, classes, seed)
-    need("teacher", hidden >= 1 and noise >= 0, "hidden must be positive, noise not negative")
     need_room("teacher", max(examples, hidden), features + hidden + max(classes, 1))
     rng = np.random.default_rng(seed)
     first = rng.standard_normal((features, hidden)) / np.sqrt(features)
@@ -52,8 +49,7 @@ def _spirals(examples, arms, turns, noise, seed):
     """Arm c of a spiral: (r cos a, r sin a) with a = 2 pi (turns r + c / arms) and r even in [0.1, 1]; ``noise`` is the
     standard deviation added to each coordinate.
     """
-    need("spirals", arms >= 2 and examples >= max(arms, FEWEST_EXAMPLES), "arms must be at least 2, and examples 5")
-    need("spirals", min(noise, seed) >= 0, "noise and seed must not be negative")
+    need("spirals", examples >= arms, f"arms={arms} must be at most examples={examples}")
     need_room("spirals", examples, 3)
     rng = np.random.default_rng(seed)
     y = np.arange(examples) % arms
@@ -65,15 +61,9 @@ def _spirals(examples, arms, turns, noise, seed):
     return Raw(x, y, arms, source, target="target: the arm")
 
 
-def _check(name, examples, features, classes, seed):
-    """Raise OptbenchError if a parameter of a generated data set is out of range."""
-    need(name, features >= 1 and examples >= FEWEST_EXAMPLES, "features must be positive, examples at least 5")
-    need(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
-    need(name, seed >= 0, "seed must not be negative")
-
-
 def _labeled(name, x, scores, classes, source):
     """Return a data set whose targets are the classes with the largest scores; the first score if classes is 0."""
+    need(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
     y = scores.argmax(axis=1) if classes else scores[:, 0]
     return Raw(x, y, classes, source, name=name, target="target: what the teacher says")
 

@@ -16,7 +16,7 @@ from optbench.contract.arguments import MOST_EXAMPLES
 from optbench.contract.errors import OptbenchError
 from optbench.datasets.cache import cache_folder, cannot, write_whole
 from optbench.datasets.generated import need, need_room
-from optbench.datasets.record import FEWEST_EXAMPLES, Dataset, Entry
+from optbench.datasets.record import Dataset, Entry
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
 _PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own
@@ -109,7 +109,7 @@ class Files:
         return (self.rows, self.features + 1) if name == "x" else (self.rows,)
 
     def _pieces(self) -> Iterator[dict[str, np.ndarray]]:
-        """Normal features, and y = 1 with the probability 1 / (1 + exp(-x'v)) for a random v of length 2."""
+        """Yield normal x, and y = 1 with probability 1 / (1 + exp(-x'v)) for a random v of length 2, piece by piece."""
         teacher = np.random.default_rng([self.seed, 0]).standard_normal(self.features)
         teacher *= 2 / np.linalg.norm(teacher)
         for number, first in enumerate(range(0, self.rows, _PIECE), start=1):
@@ -151,8 +151,6 @@ def _mapped(examples, features, seed):
     Features come with a last column of ones for the intercept, and unscaled (they are normal by construction), so that
     nothing has to be copied.
     """
-    need("mapped", features >= 1 and examples >= FEWEST_EXAMPLES, "features must be positive, examples at least 5")
-    need("mapped", seed >= 0, "seed must not be negative")
     rows = examples + min(max(examples // 5, 1), _MOST_TEST)
     need("mapped", rows <= MOST_EXAMPLES, f"examples={examples} must be below {MOST_EXAMPLES - _MOST_TEST:,}")
     need_room("mapped", _PIECE, features + 1)

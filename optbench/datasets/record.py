@@ -17,6 +17,11 @@ TEST_SHARE = 0.2
 MOST_CLASSES = 100
 # Examples: the fewest of which a fifth is one
 FEWEST_EXAMPLES = 5
+LIMITS = {
+    "examples": f"[{FEWEST_EXAMPLES}, inf)", "features": "[1, inf)", "hidden": "[1, inf)", "arms": "[2, inf)",
+    "noise": "[0, inf)", "seed": "[0, inf)",
+}  # fmt: skip
+"""Limits of parameters that mean the same in every set."""
 SPLIT = "drawn with seed 0 (one in five)"
 """The choice of test examples by ``split``, in words."""
 

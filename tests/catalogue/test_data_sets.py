@@ -102,7 +102,7 @@ def test_a_file_is_shown_by_its_path_and_by_its_name(run, tmp_path):
     [
         ("digts", "unknown name 'digts': did you mean 'digits'?"),
         ("spirals(arm=3)", "unknown parameter of data set spirals 'arm': did you mean 'arms'?"),
-        ("spirals(arms=1)", "data set spirals: arms must be at least 2"),
+        ("spirals(arms=1)", "data set spirals: arms=1 must be in"),
         ("none.csv", "data set none.csv: no such file"),
         ("file(path=none.csv)", "data set none.csv: no such file"),
         ("file(pth=none.csv)", "unknown parameter of data set file 'pth': did you mean 'path'?"),

@@ -20,7 +20,7 @@ def points(**minima):
     return {"points": pd.DataFrame(rows, columns=["landscape", "dim", "found", "negative", "value", "plateau"])}
 
 
-@pytest.mark.parametrize("claim", e_optima.CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", [CLAIMS["E1.1"], CLAIMS["E1.2"]], ids=lambda claim: claim.id)
 @pytest.mark.parametrize(
     ("minima", "verdict"),
     [
