@@ -1,4 +1,4 @@
-"""E1: planted minima turn the verdict; their share in random fields is that of theory."""
+"""E: planted tables turn the verdicts; minima are as rare as theory says; targets lie where they should."""
 
 import numpy as np
 import pandas as pd
@@ -78,3 +78,85 @@ def test_a_saturated_function_is_a_plateau():
     assert found["found"].all() and (found["negative"] == 0).all() and not found["plateau"].any()
     flat = e_optima.critical_points(problem_of("plateau"), np.full((1, 2), 401.0))  # exp(-800) is 0
     assert flat["found"].all() and flat["plateau"].all()
+
+
+def escapes(steps):
+    """Return a table of escapes; steps: expected steps by (problem, optimizer), inf for none; others take 100."""
+    parts, seeds = [], np.arange(8)
+    for problem, kind, depth, label, _, _ in e_optima.SITUATIONS:
+        for optimizer in e_optima.OPTIMIZERS:
+            count = steps.get((problem, optimizer), 100.0)
+            made = pd.DataFrame({"seed": seeds, "reached": np.isfinite(count), "steps": min(count, 5000.0) + seeds})
+            parts.append(made.assign(problem=problem, kind=kind, depth=depth, label=label, optimizer=optimizer))
+    return {"escapes": pd.concat(parts, ignore_index=True)}
+
+
+SLOW, HELP = CLAIMS["E2.1"], CLAIMS["E2.2"]
+NEAR, FAR = (f"plateau(distance={distance})" for distance in (min(e_optima.DISTANCES), max(e_optima.DISTANCES)))
+
+
+@pytest.mark.parametrize(
+    ("far", "verdict"), [(4000.0, HOLDS), (np.inf, HOLDS), (500.0, UNDECIDED), (110.0, FAILS), (20.0, FAILS)]
+)
+def test_a_plateau_slows(far, verdict):
+    check(SLOW, escapes({(FAR, "gd"): far}), verdict)
+
+
+@pytest.mark.parametrize(
+    ("gd", "verdict"),
+    [
+        (dict.fromkeys(e_optima.COMPARED, 1000.0), HOLDS),
+        (dict.fromkeys(e_optima.COMPARED, np.inf), HOLDS),
+        (dict.fromkeys(e_optima.COMPARED, 100.0), UNDECIDED),
+        (dict.fromkeys(e_optima.COMPARED, 10.0), FAILS),
+        ({e_optima.COMPARED[0]: 1000.0, e_optima.COMPARED[1]: 10.0}, DEPENDS),
+    ],
+)
+def test_momentum_and_adaptive_methods_help(gd, verdict):
+    check(HELP, escapes({(problem, "gd"): steps for problem, steps in gd.items()}), verdict)
+
+
+def test_one_method_that_does_not_help_makes_it_depend():
+    gd = {(problem, "gd"): 1000.0 for problem in e_optima.COMPARED}
+    found = check(HELP, escapes(gd | {(e_optima.COMPARED[0], "momentum"): np.inf}), DEPENDS)
+    assert found.effect == 0 and "momentum (0)" in found.on and "momentum 8 of" in found.detail
+
+
+@pytest.mark.parametrize("row", e_optima.SITUATIONS, ids=lambda row: row[0])
+def test_the_targets_lie_between_level_and_minimum(row):
+    """The level is the loss of the plateau or the saddle itself, the minimum the problem's."""
+    problem, kind, _, _, level, minimum = row
+    record = problem_of(problem)
+    assert record.minimum == pytest.approx(minimum, rel=1e-12)
+    where = np.full(record.dim, 30.0 if kind == "plateau" else 0.0)
+    assert optbench.objective(record)(where)[0][0] == pytest.approx(level, abs=1e-12)
+
+
+def finals(stuck):
+    """Return final losses; stuck: by width, how many of 44 seeds end half a nat above the others; None: diverged."""
+    parts = []
+    for k, hits in stuck.items():
+        loss = np.where(np.arange(44) < (hits or 0), 0.5, 1e-4 * (1 + np.arange(44)))
+        parts.append(pd.DataFrame({"seed": range(44), "loss_final": loss, "width": k}))
+    return {"finals": pd.concat(parts, ignore_index=True)}
+
+
+@pytest.mark.parametrize(
+    ("stuck", "verdict"),
+    [({2: 30, 16: 0}, HOLDS), ({2: 30, 16: 20}, FAILS), ({2: 0, 16: 40}, FAILS), ({2: 30, 16: 4}, UNDECIDED)],
+)
+def test_large_networks_hardly_get_stuck(stuck, verdict):
+    check(CLAIMS["E3"], finals(stuck), verdict)
+
+
+def test_diverged_runs_are_stuck():
+    tables = finals({2: 30, 16: 0})
+    wide = tables["finals"]["width"] == 16
+    tables["finals"].loc[wide & (tables["finals"]["seed"] < 20), "loss_final"] = np.inf
+    found = check(CLAIMS["E3"], tables, FAILS)
+    assert found.effect == pytest.approx(20 / 44)
+
+
+def test_from_which_width_on_it_is_rare():
+    assert "From width 8 on" in CLAIMS["E3"].judge(finals({1: 0, 2: 30, 8: 0, 16: 0})).detail
+    assert "At no width tried" in CLAIMS["E3"].judge(finals({1: 0, 2: 30})).detail
