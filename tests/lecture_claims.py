@@ -3,7 +3,7 @@
 import numpy as np
 
 from optbench import lecture
-from optbench.claims.record import Budget
+from optbench.claims.record import HOLDS, Budget
 from optbench.figures import style
 
 QUICK = Budget(quick=True, workers=1)
@@ -34,9 +34,10 @@ def verdict(name, tables):
 
 
 def check(claim, tables, expected):
-    """Check that the verdict on the tables is as expected, and that they can be drawn."""
+    """Check that the verdict on the tables is as expected, and that those for which the claim holds can be drawn."""
     outcome = claim.judge(tables)
-    assert outcome.verdict == expected and drawn(claim, tables, outcome).axes
+    assert outcome.verdict == expected
+    assert expected != HOLDS or drawn(claim, tables, outcome).axes
     return outcome
 
 
