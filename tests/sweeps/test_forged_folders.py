@@ -3,7 +3,6 @@
 `test_damage.py` has what a disk does to them, `test_fuzz_folders.py` what may stand in their tables.
 """
 
-import copy
 import hashlib
 import json
 import os
@@ -15,9 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fuzzing import ODD, cases, refusal
-from hypothesis import given
-from hypothesis import strategies as st
+from fuzzing import refusal
 
 import optbench
 from optbench.sweeps.merge import merge_folders
@@ -221,21 +218,6 @@ def test_other_uses_of_forged_folders(number, case, sound, tmp_path):
     folder = copied(sound, tmp_path / name, name)
     FORGERIES[case](folder)
     refusal(lambda: use(folder, sound / "done", tmp_path / "out"))
-
-
-@cases(30)
-@given(st.data())
-def test_any_value_in_the_manifest(sound, tmp_path_factory, data):
-    folder = copied(sound, tmp_path_factory.getbasetemp() / "manifest", data.draw(st.sampled_from(["done", "open"])))
-    raw = copy.deepcopy(content(folder))
-    inner, key = raw, data.draw(st.sampled_from(sorted(raw)))
-    while isinstance(inner[key], list | dict) and inner[key] and data.draw(st.booleans()):
-        inner = inner[key]
-        key = data.draw(st.sampled_from(sorted(inner)) if isinstance(inner, dict) else st.integers(0, len(inner) - 1))
-    inner[key] = data.draw(ODD.filter(lambda value: not isinstance(value, bytes)))
-    with suppress(UnicodeEncodeError, ValueError):  # JSON holds no number of that length
-        forge_manifest(folder, raw)
-    refusal(lambda: read(folder))
 
 
 def test_a_folder_of_a_later_version_says_which(sound, tmp_path):

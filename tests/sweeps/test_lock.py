@@ -6,7 +6,6 @@ import platform
 import shlex
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -80,28 +79,9 @@ def test_a_lock_that_says_nothing_is_taken_over(content, tmp_path):
     optbench.sweep(SMALL, out=tmp_path)
 
 
-def test_threads_of_one_process_are_kept_apart(tmp_path):
-    inside = threading.Barrier(8)
-    entered, refused = [], []
-
-    def enter():
-        inside.wait()
-        try:
-            with folder_lock(tmp_path):
-                entered.append(threading.get_ident())
-                done.wait(20)
-        except OptbenchError as error:
-            refused.append(str(error))
-            if len(refused) == 7:
-                done.set()
-
-    done = threading.Event()
-    threads = [threading.Thread(target=enter) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(entered) == 1 and len(refused) == 7
-    assert any(f"process {os.getpid()} on " in text for text in refused)
+def test_a_process_holds_a_folder_once(tmp_path):
+    with folder_lock(tmp_path), pytest.raises(OptbenchError, match=f"in use by process {os.getpid()} on "):
+        with folder_lock(tmp_path):
+            pass
     with folder_lock(tmp_path):
         pass

@@ -182,23 +182,6 @@ def test_the_commands(tmp_path):
     same_bytes(tmp_path / "all", tmp_path / "whole")
 
 
-@pytest.mark.slow
-def test_runs_of_another_rule_are_counted(tmp_path):
-    file = tmp_path / "rule.py"
-    rule = (
-        "from optbench import optimizer\n\n\n@optimizer(source='a test')\ndef mine(w, g, lr):\n    return w - {} * g\n"
-    )
-    file.write_text(rule.format("lr"))
-    spec = {**GRID, "optimizers": ["gd", "mine"], "plugins": [str(file)]}
-    optbench.sweep(spec, out=tmp_path / "a", workers=1)
-    optbench.sweep(spec, out=tmp_path / "b", workers=1, optimizers=["adam"])
-    file.write_text(rule.format("2 * lr"))
-    lacking, told = joined([tmp_path / "a", tmp_path / "b"], tmp_path / "all", [file])
-    assert lacking == 2
-    assert told == [f"{tmp_path / 'a'}: 2 of 4 runs are kept; 2 of mine are not: optimizer mine has changed"]
-    assert set(optbench.load(tmp_path / "all").runs["optimizer"]) == {"gd", "adam"}
-
-
 def test_nothing_that_a_folder_names_is_run(tmp_path):
     """Whoever sends a folder must not run code by it: page, comparison and merge need the tables alone."""
     witness, evil = tmp_path / "witness", tmp_path / "evil.py"

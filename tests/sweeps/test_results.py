@@ -50,22 +50,6 @@ def test_costs_are_those_of_what_every_block_has_chosen(results):
     assert 0 < table["reached_0.001"].mean() and 0 < table["reached_3.5"].mean() < 1, "both kinds are there"
 
 
-def test_the_best_of_one_trial_is_the_mean_trial(results):
-    runs = results.runs[(results.runs["problem"] == "rosenbrock") & (results.runs["optimizer"] == "gd")]
-    seeds = sorted(set(runs.loc[runs["stage"] == "screen", "seed"]))
-    table = results.best_of_n(counts=[1], defaults=[{"optimizer": "gd", "lr": runs["lr"].min()}])
-    table = table[(table["problem"] == "rosenbrock") & (table["optimizer"] == "gd")].set_index("kind")
-    assert table.loc["trials", "trials"].tolist() == [4, 4] and table.loc["trials", "n"].tolist() == [1, 4]
-    # 3 seeds make one block: the first one tunes, the others report; a diverged run counts as 1e6 times the first.
-    first = np.log(1e6) + np.log(runs.groupby("seed")["loss_initial"].first())
-    y = runs["log_tail"].where(runs["status"] == "ok", runs["seed"].map(first))
-    by_rate = y[runs["seed"].isin(seeds[1:])].groupby(runs["lr"]).median()
-    assert table.loc["trials", "value"].iloc[0] == pytest.approx(np.exp(by_rate.mean()))
-    least = runs[runs["lr"] == runs["lr"].min()]
-    assert table.loc["defaults", "value"] == pytest.approx(np.exp(least["log_tail"].mean()))
-    assert table.loc["defaults", "n"] == 0 and table.loc["defaults", "blocks"] == len(least)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -68,7 +68,7 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_key(key, value):
 def test_exactly_one_budget():
     for budgets in ({"steps": None}, {"steps": 3, "epochs": 1}):
         raw = {key: value for key, value in (BASE | budgets).items() if value is not None}
-        assert "give one budget: epochs or steps" in refused(lambda raw=raw: make_spec(raw, {}))
+        assert "give one budget: epochs or steps" in refused(lambda raw=raw: make_spec(raw))
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_exactly_one_budget():
     ],
 )
 def test_what_has_no_default_is_missed(key, message):
-    assert refused(lambda: make_spec({k: v for k, v in BASE.items() if k != key}, {})) == f"spec: {message}"
+    assert refused(lambda: make_spec({k: v for k, v in BASE.items() if k != key})) == f"spec: {message}"
 
 
 def test_an_unknown_key_is_answered_with_the_nearest():
     assert refused(lambda: make_spec(BASE | {"optimisers": "gd"}, {}, "my.toml")) == (
         "unknown key in my.toml 'optimisers': did you mean 'optimizers'?"
     )
-    assert "valid names: batch_sizes," in refused(lambda: make_spec(BASE | {"zzz": 1}, {}))
+    assert "valid names: batch_sizes," in refused(lambda: make_spec(BASE | {"zzz": 1}))
 
 
 def test_files_that_are_no_spec(tmp_path):
@@ -122,7 +122,7 @@ def test_files_that_are_no_spec(tmp_path):
 )
 def test_a_grid_of_rates(text, rates):
     assert grid(text) == rates
-    assert make_spec(BASE | {"learning_rates": text}, {}).learning_rates == tuple(rates)
+    assert make_spec(BASE | {"learning_rates": text}).learning_rates == tuple(rates)
 
 
 SPECS = [
@@ -144,7 +144,7 @@ SPECS = [
 
 @pytest.mark.parametrize("raw", SPECS, ids=range(len(SPECS)))
 def test_a_written_spec_is_read_back(raw, tmp_path):
-    spec = make_spec(raw, {})
+    spec = make_spec(raw)
     file = tmp_path / "spec.toml"
     file.write_text(spec.to_toml(), encoding="utf-8", newline="\n")
     assert read_spec(file) == spec
@@ -188,7 +188,7 @@ def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
        {"name": "logistic", "steps": 9}, "quadratic"], "3 steps (mlp, plateau: 0.5 epochs; logistic: 9 steps)")],
 )  # fmt: skip
 def test_the_budget_in_words_is_that_of_most_problems_and_then_of_each_other(problems, text):
-    assert budget_text(make_spec(BASE | {"problems": problems}, {})) == text
+    assert budget_text(make_spec(BASE | {"problems": problems})) == text
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_fewer_seeds_by_flag_take_their_share_for_tuning(seeds, found, tuning):
     [(5, 2, ([0, 1], [2, 3, 4])), ([7, 3, 5], 1, ([7], [3, 5])), (3, 0, ([0, 1, 2], [])), (3, 3, ([0, 1, 2], []))],
 )
 def test_split_of_the_seeds(seeds, tuning, split):
-    assert make_spec(BASE | {"seeds": seeds, "tuning_seeds": tuning}, {}).split_seeds() == split
+    assert make_spec(BASE | {"seeds": seeds, "tuning_seeds": tuning}).split_seeds() == split
 
 
 def test_plugins_of_a_file_are_relative_to_it(tmp_path, monkeypatch):
@@ -289,7 +289,7 @@ def test_a_range_stands_in_the_place_of_the_old_one():
 
 def test_rules_of_one_wrapper_or_class_with_trials_stay_apart():
     texts = ("clip(adam)", "clip(gd, norm=2)", "torch:SGD", "torch:SGD(nesterov=True, momentum=0.9)")
-    old, new = (make_spec({**DRAWN, "optimizers": [*texts], "trials": trials}, {}) for trials in (4, 5))
+    old, new = (make_spec({**DRAWN, "optimizers": [*texts], "trials": trials}) for trials in (4, 5))
     assert join_specs(old, new).optimizers == old.optimizers and len(old.optimizers) == 4
     wider = make_spec({**DRAWN, "optimizers": ["clip(gd, norm=log_uniform(1, 9))"]}, {})
     assert join_specs(old, wider).optimizers[:2] == ("clip(adam)", "clip(gd, norm='log_uniform(1, 9)')")
@@ -301,7 +301,7 @@ def test_rules_of_one_wrapper_or_class_with_trials_stay_apart():
         (wide(), wide(steps=6), "they differ in steps"),
         (wide(), wide(DRAWN), "they differ in trials"),
         (wide(), wide(problems=[{"name": "rosenbrock", "steps": 9}]), "rosenbrock has two budgets"),
-        (wide(DRAWN), make_spec({**DRAWN, "search_seed": 3}, {}), "they differ in search_seed"),
+        (wide(DRAWN), make_spec({**DRAWN, "search_seed": 3}), "they differ in search_seed"),
     ],
 )
 def test_some_have_no_sweep_in_common(old, new, message):
@@ -318,21 +318,16 @@ NAMED = {"problems": ["rosenbrock"], "batch_sizes": ["full"], "learning_rates": 
         ("torch:Mine(file=mine.py)", "torch:Mine", ["mine.py"]),
         ("torch:Mine(file='my own/mine.py', beta=[0.8, 0.9])", "torch:Mine(beta=[0.8, 0.9])", ["my own/mine.py"]),
         ("optax:mine(b1=0.5, file=~/mine.py)", "optax:mine(b1=0.5)", ["~/mine.py"]),
-        ("torch:Mine(file=../mine.py, nesterov=True)", "torch:Mine(nesterov=True)", ["../mine.py"]),
         ("torch:Mine(eps=1e-8:1e-2:3, file=mine.py)", "torch:Mine(eps='1e-8:1e-2:3')", ["mine.py"]),
-        ("torch:Mine(beta=0.8)", "torch:Mine(beta=0.8)", []),
         ("adam(beta1=0.8)", "adam(beta1=0.8)", []),
     ],
 )
 def test_a_file_leaves_the_name_for_the_plugins(text, name, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    places = {"mine.py": tmp_path, "my own/mine.py": tmp_path, "../mine.py": tmp_path, "~/mine.py": None}
-    expected = [
-        str(tmp_path / "home/mine.py") if places[file] is None else str((tmp_path / file).resolve()) for file in files
-    ]
+    expected = [str(tmp_path / file.replace("~", "home")) for file in files]
     for optimizers in (text, [text]):
-        spec = make_spec({**NAMED, "optimizers": optimizers}, {})
+        spec = make_spec({**NAMED, "optimizers": optimizers})
         assert (list(spec.optimizers), list(spec.plugins)) == ([name], expected)
         again = make_spec(tomllib.loads(spec.to_toml()))
         assert not find_differences(spec, again)  # what the folder keeps says the same
@@ -342,7 +337,7 @@ def test_whole_settings_and_plugins_that_are_there_already(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     entry = {"problem": "rosenbrock", "optimizer": "torch:Mine(file=mine.py, beta=0.5)", "lr": 0.1}
     raw = {"problems": ["rosenbrock"], "chosen": [entry], "plugins": ["other.py", "mine.py"], "seeds": 2, "steps": 5}
-    spec = make_spec(raw, {})
+    spec = make_spec(raw)
     assert spec.chosen[0].optimizer == "torch:Mine(beta=0.5)"
     assert spec.plugins == (str(tmp_path / "other.py"), str(tmp_path / "mine.py"))
 
@@ -370,11 +365,11 @@ def test_a_file_of_a_spec_stands_beside_it_and_one_of_a_flag_where_the_command_w
 )
 def test_what_is_no_file_is_refused(text, told):
     with pytest.raises(OptbenchError) as error:
-        make_spec({**NAMED, "optimizers": [text]}, {})
+        make_spec({**NAMED, "optimizers": [text]})
     assert told in str(error.value)
 
 
 def test_files_in_what_is_no_list_of_texts_are_left_to_the_checks_of_the_spec():
     for optimizers in (3, [3], [["torch:Mine(file=mine.py)"]], {"file": 1}):
         with pytest.raises(OptbenchError):
-            make_spec({**NAMED, "optimizers": optimizers}, {})
+            make_spec({**NAMED, "optimizers": optimizers})

@@ -182,15 +182,6 @@ def test_a_cohort_has_the_trials_of_one_batch_size(catalogue):
     assert by_problem[0] == by_problem[1]
 
 
-def test_an_optimizer_without_a_space_is_tuned_by_its_rate(tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "from optbench import optimizer\n\n\n@optimizer(source='a test', gain=2.0)\ndef mine(w, g, lr, gain):\n"
-        "    return w - lr * gain * g\n"
-    )
-    made = make(optbench.catalogue.loader.load((tmp_path / "mine.py",)), optimizers="mine")
-    assert made.searched == {"mine": {"lr": RATES.text}} and made.trials == {("rosenbrock", "mine"): 20}
-
-
 def test_rates_that_nobody_chose_for_an_optimizer_are_told_beside_others(tmp_path):
     """Such a sweep does not tune all alike; with one range for all, it does."""
     (tmp_path / "mine.py").write_text(
@@ -199,7 +190,9 @@ def test_rates_that_nobody_chose_for_an_optimizer_are_told_beside_others(tmp_pat
     catalogue = optbench.catalogue.loader.load((tmp_path / "mine.py",))
     (text,) = make(catalogue, optimizers="mine, adam").warnings
     assert text.startswith("no range of rates is stated for mine: searched is log_uniform(0.0001, 10)")
-    assert "--lr" in text and make(catalogue, optimizers="mine").warnings == []
+    alone = make(catalogue, optimizers="mine")
+    assert alone.searched == {"mine": {"lr": RATES.text}} and alone.trials == {("rosenbrock", "mine"): 20}
+    assert "--lr" in text and alone.warnings == []
     assert make(catalogue, optimizers="gd, adam").warnings == []
     assert make(catalogue, optimizers="mine, adam", learning_rates="log_uniform(1e-4, 10)").warnings == []
 
