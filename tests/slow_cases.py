@@ -39,7 +39,7 @@ SLOW_CASES = {
     "figures/test_odd_tables.py": r"says_why_not\[(?!one run)",
     "figures/test_comparisons.py": r"all_diverged",
     "problems/test_problem_minima.py": r"\[(convolution|autoencoder|softmax)",
-    "problems/test_problem_saddles.py": r"grid_of_starts|has_among_others",
+    "problems/test_problem_saddles.py": r"grid_of_starts",
     "problems/test_problems.py": r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convolution|autoencoder)",
     "report/test_exports.py": r"latex_is_balanced_and_escaped\[(?!ranking)",
     "report/test_report.py": r"same_tables_same_page",

@@ -80,14 +80,11 @@ def test_scikit_learn_finds_the_same_robust_line(epsilon, alpha):
 
 # Eigenvalues of the Hessian, from the largest to the smallest, with the sources' sums of squares not halved.
 SPECTRA = {
-    "ellipsoid": 2 * 1e6 ** (np.arange(10)[::-1] / 9),
     "ellipsoid(dim=1)": np.array([2e6]),
     "ellipsoid(dim=2)": np.array([2e6, 2]),
     "ellipsoid(dim=7, condition=1e8)": 2 * 1e8 ** (np.arange(7)[::-1] / 6),
     "ellipsoid(dim=33, condition=1e4, seed=2)": 2 * 1e4 ** (np.arange(33)[::-1] / 32),
-    "discus": np.array([2e6] + 9 * [2]),
     "discus(dim=5, condition=1e8)": np.array([2e8] + 4 * [2]),
-    "bent_cigar": np.array(9 * [2e6] + [2]),
     "bent_cigar(dim=6, condition=1e8)": np.array(5 * [2e8] + [2]),
 }
 
@@ -138,9 +135,3 @@ def test_quadratic_deep_is_as_in_deepobs():
     # Root mean square of the gradient noise H x, x normal with deviation 0.6: over all spectra, and with this one.
     assert problem.noise == pytest.approx(0.6 * np.sqrt(0.9 / 3 + 0.1 * (60**3 - 30**3) / 90), rel=0.01)
     assert f"{0.6 * np.sqrt((eigenvalues**2).mean()):.1f} with" in CATALOGUE.problems["quadratic_deep"].doc
-
-
-@pytest.mark.parametrize(("dim", "condition"), [(6, 1.5e7), (10, 1.6e13)])
-def test_hilberts_condition_is_what_its_docstring_says(dim, condition):
-    values = np.linalg.svd(np.reshape(problem_of(f"hilbert(dim={dim})").constants, (dim, dim)), compute_uv=False)
-    assert (values[0] / values[-1]) ** 2 == pytest.approx(condition, rel=0.03)

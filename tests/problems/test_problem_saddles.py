@@ -51,18 +51,6 @@ def test_the_octopus_is_a_chain_of_strict_saddles_that_ends_in_a_minimum():
         assert signs(hessian("octopus", w)) == (0 if last else 1, 0, dim if last else dim - 1)
 
 
-@pytest.mark.parametrize("seam", [e, 2 * e])
-def test_the_octopus_is_twice_differentiable_at_its_seams(seam):
-    for w in np.random.default_rng(0).uniform(0, 3 * e, (3, 5)):
-        for i in range(5):
-            w[i] = seam
-            around = [w + shift * (np.arange(5) == i) for shift in (-1e-6, 1e-6)]
-            values, slopes = gradient(problem_of("octopus"), around)
-            np.testing.assert_allclose(*values, atol=1e-3)
-            np.testing.assert_allclose(*slopes, atol=1e-3)
-            np.testing.assert_allclose(*(hessian("octopus", each, 1e-7) for each in around), atol=1e-2)
-
-
 def test_gradient_descent_leaves_each_saddle_of_the_octopus_a_multiple_later():
     """Sec. 4 of the paper: at a rate of 1/(4 L), by (L + gamma) / gamma at least."""
     problem, w, left = problem_of("octopus(dim=4)"), np.array([1.0, 0.9, 0.8, 0.7]), []
@@ -105,23 +93,6 @@ def test_factors_of_a_matrix_are_minima_up_to_a_rotation_and_else_saddles():
     worse = (factor[:, [1, 5]] @ turn).ravel()
     assert slope(text, worse) < 1e-12 and signs(hessian(text, worse))[0] == 1
     assert signs(hessian(text, np.zeros(12))) == (12, 0, 0)
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("size", "rank"), [(1, 1), (5, 2), (16, 3), (17, 4), (20, 3)])
-def test_one_factorization_has_the_gradient_that_it_has_among_others(size, rank, dtype):
-    """To the last bit, whichever kernel it has: a run by itself goes through the residual in another order."""
-    problem = problem_of(f"matrix_factorization(size={size}, rank={rank})")
-    factors = np.random.default_rng(size).standard_normal((2, size, rank))
-    values, slopes = gradient(problem, factors.reshape(2, -1), dtype=dtype)
-    for one in (False, True):
-        value, found = gradient(problem, factors[0].ravel(), dtype=dtype, one=one)
-        np.testing.assert_array_equal(found[0], slopes[0])
-        np.testing.assert_allclose(value[0], values[0], rtol={"float64": 1e-14, "float32": 1e-5}[dtype])
-    residual = factors[0] @ factors[0].T - target_matrix(size, rank, condition=10.0, tail=0.0)
-    tolerance = {"float64": 1e-12, "float32": 1e-4}[dtype]
-    np.testing.assert_allclose(found[0], (residual @ factors[0]).ravel(), rtol=tolerance, atol=tolerance)
-    assert value[0] == pytest.approx((residual**2).sum() / 4, rel=tolerance)
 
 
 def test_phase_retrieval_has_saddles_across_from_its_minima():
