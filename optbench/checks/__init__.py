@@ -3,13 +3,12 @@
 Depends on the engine; no sweep and no report is needed.
 """
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optbench.catalogue.loader import Catalogue
 from optbench.checks import optimizers, problem, quick
-from optbench.checks.failure import CheckFailed, NotApplicable
+from optbench.checks.failure import CheckFailed, NotApplicable, find_title
 from optbench.contract.errors import in_one_line
 
 _CHECKS: dict[str, tuple] = {
@@ -45,7 +44,7 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
     else:
         record = catalogue.schedule(name) if kind == "schedule" else catalogue.optimizer(name)[0]
     for check in _CHECKS[kind]:
-        title = inspect.getdoc(check)
+        title = find_title(check)
         try:
             check(record)
         except NotApplicable:

@@ -1,4 +1,7 @@
-"""Report that a check failed, or does not apply."""
+"""Report that a check failed, or does not apply, under the title of the check."""
+
+import inspect
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,3 +21,8 @@ def check_close(found, expected, tolerance: float, what: str) -> None:
     worst = float(np.max(np.abs(found - expected), initial=0.0)) / scale
     if not worst <= tolerance:
         raise CheckFailed(f"{what + ' ' if what else ''}differs by {worst:.2g} of its size")
+
+
+def find_title(check: Callable) -> str:
+    """Return the title of a check, which its docstring has behind "Check that"."""
+    return inspect.getdoc(check).removeprefix("Check that ").removeprefix("it ").removesuffix(".")

@@ -65,7 +65,7 @@ def _loop_orders(record: Optimizer) -> tuple[str, ...]:
 
 
 def _check_in_python(record: Optimizer):
-    """returns the new w and every state slot"""
+    """Check that it returns the new w and every state slot."""
     try:
         Interpreter(record, SHAPES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
     except TypeError as error:
@@ -73,14 +73,14 @@ def _check_in_python(record: Optimizer):
 
 
 def _check_compilation(record: Optimizer):
-    """compiles in float64 and float32, in both loop orders"""
+    """Check that it compiles in float64 and float32, in both loop orders."""
     for dtype in ("float64", "float32"):
         for order in _loop_orders(record):
             update_kernel(record, order, dtype)
 
 
 def _check_kernel(record: Optimizer):
-    """the compiled rule computes what the Python rule computes, 200 steps"""
+    """Check that the compiled rule computes what the Python rule computes, 200 steps."""
     gradients = _draw_gradients(record)[:, :, :1]
     w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES)
     for g in gradients[:, :, 0]:
@@ -91,7 +91,7 @@ def _check_kernel(record: Optimizer):
 
 
 def _check_float32(record: Optimizer):
-    """computes in float32 where it is asked to, and stays near the float64 result"""
+    """Check that it computes in float32 where it is asked to, and stays near the float64 result."""
     inner, _ = Translator("float32", whole_literals=True).translate(record.rule, f"optimizer {record.name}")
     count = 2 + len(record.slots) + 1 + len(record.scalars)
     inner.compile((REALS["float32"],) * count)
@@ -103,7 +103,7 @@ def _check_float32(record: Optimizer):
 
 
 def _check_steps(record: Eager):
-    """is made with its defaults, and steps on a matrix and a vector"""
+    """Check that it is made with its defaults, and steps on a matrix and a vector."""
     path = _run_rule(record, _draw_gradients(record, 3))
     if not np.isfinite(path).all():
         raise CheckFailed("w becomes NaN or infinite in three steps on small gradients")
@@ -112,7 +112,7 @@ def _check_steps(record: Eager):
 
 
 def _check_rate(record: Eager):
-    """moves at the rate that it is given: not at all at a rate of next to nothing"""
+    """Check that it moves at the rate that it is given: not at all at a rate of next to nothing."""
     gradients = _draw_gradients(record, 3)[:, :, 0]
     near, far = (float(np.abs(_run_eager(record, gradients, lr=rate)[-1] - 1.0).max()) for rate in (1e-12, 1e-2))
     if not near < 0.01 * far:
@@ -120,7 +120,7 @@ def _check_rate(record: Eager):
 
 
 def _check_repeats(record: Eager):
-    """does the same again, alone and beside other runs"""
+    """Check that it does the same again, alone and beside other runs."""
     gradients = _draw_gradients(record, 30)[:, :, 0]
     first = _run_eager(record, gradients)
     check_close(_run_eager(record, gradients), first, 0.0, "a second instance")
@@ -128,13 +128,13 @@ def _check_repeats(record: Eager):
 
 
 def _check_near_float64(record: Eager):
-    """in float32 it stays near the float64 result"""
+    """Check that in float32 it stays near the float64 result."""
     gradients = _draw_gradients(record, 30)
     check_close(_run_rule(record, gradients, "float32"), _run_rule(record, gradients), 1e-3, "")
 
 
 def _check_finite(record: Optimizer | Eager):
-    """stays finite on bounded gradients, zero ones among them"""
+    """Check that it stays finite on bounded gradients, zero ones among them."""
     gradients = _draw_gradients(record, 30 if isinstance(record, Eager) else 200)
     gradients[::7] = 0.0
     gradients[:, 0] = 0.0
@@ -143,7 +143,7 @@ def _check_finite(record: Optimizer | Eager):
 
 
 def _check_nan(record: Optimizer | Eager):
-    """passes a NaN gradient on to w, so that divergence is seen"""
+    """Check that it passes a NaN gradient on to w, so that divergence is seen."""
     gradients = _draw_gradients(record, 3)
     gradients[1] = np.nan
     if np.isfinite(_run_rule(record, gradients)[-1]).any():
@@ -151,7 +151,7 @@ def _check_nan(record: Optimizer | Eager):
 
 
 def _check_baseline(record: Baseline):
-    """finds the minimum of a small bowl, with options that SciPy knows"""
+    """Check that it finds the minimum of a small bowl, with options that SciPy knows."""
     from scipy.optimize import minimize
 
     axes = np.array([1.0, 10.0, 100.0])
@@ -166,7 +166,7 @@ def _check_baseline(record: Baseline):
 
 
 def _check_space(record: AnyOptimizer):
-    """is tuned where its hyperparameters may lie"""
+    """Check that it is tuned where its hyperparameters may lie."""
     try:
         check_space(record.name, record.space, record.hyperparameters, record.all_limits)
     except OptbenchError as error:

@@ -9,7 +9,7 @@ from optbench.engine.batches import start_point
 
 
 def _check_start(problem: Problem):
-    """starts at a finite point that depends on nothing but the seed"""
+    """Check that it starts at a finite point that depends on nothing but the seed."""
     first = start_point(problem, 1)
     if not np.array_equal(first, start_point(problem, 1)):
         raise CheckFailed(
@@ -18,12 +18,12 @@ def _check_start(problem: Problem):
 
 
 def _check_in_python(problem: Problem):
-    """runs as plain Python on a small batch, within its arrays"""
+    """Check that it runs as plain Python on a small batch, within its arrays."""
     Guarded(problem, "float64", 2, rows=5).run_in_python()
 
 
 def _check_compilation(problem: Problem):
-    """compiles in float64 and float32"""
+    """Check that it compiles in float64 and float32."""
     if problem.eager:
         raise NotApplicable
     for dtype in ("float64", "float32"):
@@ -31,7 +31,7 @@ def _check_compilation(problem: Problem):
 
 
 def _check_writes(problem: Problem):
-    """writes nothing but g and f, and nothing beyond their ends"""
+    """Check that it writes nothing but g and f, and nothing beyond their ends."""
     for rows in (7, None):
         guarded = Guarded(problem, "float64", 3, rows=rows)
         guarded.value_and_gradient()
@@ -41,7 +41,7 @@ def _check_writes(problem: Problem):
 
 
 def _check_gradient(problem: Problem):
-    """the gradient agrees with finite differences"""
+    """Check that the gradient agrees with finite differences."""
     rng = np.random.default_rng(0)
     for rows in (7, None):
         guarded = Guarded(problem, "float64", 1, rows=rows)
@@ -63,7 +63,7 @@ def _check_gradient(problem: Problem):
 
 
 def _check_minimum(problem: Problem):
-    """no value lies below the stated minimum, and the minimizer attains it"""
+    """Check that no value lies below the stated minimum, and the minimizer attains it."""
     guarded = Guarded(problem, "float64", 1)
     slack = 1e-9 * max(1.0, abs(problem.minimum))
     w, best = guarded.start.copy(), np.inf
@@ -84,7 +84,7 @@ def _check_minimum(problem: Problem):
 
 
 def _check_runs(problem: Problem):
-    """a run has the same value and gradient alone as among others"""
+    """Check that a run has the same value and gradient alone as among others."""
     several = Guarded(problem, "float64", 5, rows=7)
     w = several.start + 0.1 * np.random.default_rng(0).standard_normal((5, problem.dim))
     values, gradients = several.value_and_gradient(w)
@@ -95,7 +95,7 @@ def _check_runs(problem: Problem):
 
 
 def _check_float32(problem: Problem):
-    """float32 stays near float64"""
+    """Check that float32 stays near float64."""
     wide, narrow = (Guarded(problem, dtype, 1, rows=7) for dtype in ("float64", "float32"))
     (f, g), (f32, g32) = wide.value_and_gradient(), narrow.value_and_gradient()
     check_close(f32, f, 1e-4, "value")
@@ -103,7 +103,7 @@ def _check_float32(problem: Problem):
 
 
 def _check_nan(problem: Problem):
-    """a NaN weight gives a value that is not finite"""
+    """Check that a NaN weight gives a value that is not finite."""
     guarded = Guarded(problem, "float64", 1, rows=7)
     value, _ = guarded.value_and_gradient(np.full(problem.dim, np.nan))
     if np.isfinite(value).any():
@@ -111,7 +111,7 @@ def _check_nan(problem: Problem):
 
 
 def _check_evaluate(problem: Problem):
-    """evaluate writes the same value as value_and_gradient, and every metric"""
+    """Check that evaluate writes the same value as value_and_gradient, and every metric."""
     if problem.evaluate is None:
         raise NotApplicable
     guarded = Guarded(problem, "float64", 3, rows=7)
@@ -122,7 +122,7 @@ def _check_evaluate(problem: Problem):
 
 
 def _check_batches(problem: Problem):
-    """mini-batches average to the full gradient"""
+    """Check that mini-batches average to the full gradient."""
     if problem.data is None:
         raise NotApplicable
     full = Guarded(problem, "float64", 1).value_and_gradient()
@@ -136,7 +136,7 @@ def _check_batches(problem: Problem):
 
 
 def _check_compiled_once(problem: Problem):
-    """compiles once for all batches and runs"""
+    """Check that it compiles once for all batches and runs."""
     if problem.eager:
         raise NotApplicable
     one, other = Guarded(problem, "float64", 1, rows=3), Guarded(problem, "float64", 4, rows=7)

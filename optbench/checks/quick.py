@@ -1,6 +1,5 @@
 """Quick checks of a user's record, which compile nothing: a sweep runs them before it starts."""
 
-import inspect
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optbench.checks import optimizers, problem
-from optbench.checks.failure import CheckFailed, check_close
+from optbench.checks.failure import CheckFailed, check_close, find_title
 from optbench.checks.guarded_arrays import Guarded
 from optbench.checks.interpreter import Interpreter
 from optbench.contract.optimizers import Optimizer
@@ -34,15 +33,14 @@ def find_faults(record: Any) -> list[str]:
                 try:
                     check(record)
                 except (CheckFailed, IndexError) as error:
-                    title = inspect.getdoc(check)
-                    found.append(f"{type(record).__name__.lower()} {record.name}: {title}: {error}")
+                    found.append(f"{type(record).__name__.lower()} {record.name}: {find_title(check)}: {error}")
     except (Exception, SystemExit):  # what a plug-in raises besides, its runs report
         pass
     return found
 
 
 def _check_gradient_written(record: Problem) -> None:
-    """writes the whole gradient, within its arrays"""
+    """Check that it writes the whole gradient, within its arrays."""
     guarded = Guarded(record, "float64", 2, rows=5)
     guarded.view["g"][...] = np.nan
     guarded.run_in_python()
@@ -54,7 +52,7 @@ def _check_gradient_written(record: Problem) -> None:
 
 
 def _check_repeats(record: Optimizer) -> None:
-    """takes the same step when it is called again"""
+    """Check that it takes the same step when it is called again."""
     dim = sum(int(np.prod(shape)) for shape in optimizers.SHAPES)
     steps = [Interpreter(record, optimizers.SHAPES).step(np.ones(dim), np.full(dim, 0.5), 0.1) for _ in range(2)]
     if not np.array_equal(*steps, equal_nan=True):
@@ -62,7 +60,7 @@ def _check_repeats(record: Optimizer) -> None:
 
 
 def _check_factors(record: Schedule):
-    """gives one finite, non-negative factor a step, the same alone as among others"""
+    """Check that it gives one finite, non-negative factor a step, the same alone as among others."""
     step = np.arange(1, 101)
     epoch = (step - 1) // 10
     values = np.asarray(record(step, epoch, 100), dtype=float)

@@ -74,7 +74,7 @@ def ademamix(w, g, m, slow, v, lr, beta1, beta2, beta3, alpha, eps, beta1_t, bet
 
 
 def _corrected(g, previous, factor):
-    """MARS: the gradient with gamma of its change, as momentum would have carried it."""
+    """Return the gradient with gamma of its change, as momentum would have carried it."""
     return g + factor * (g - previous)
 
 

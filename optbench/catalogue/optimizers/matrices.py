@@ -18,14 +18,14 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
 def _ahead(g, m, beta1, beta_adam, beta1_t, beta_adam_t, columns):
-    """Nesterov's momentum, bias-corrected: what m will be if the next gradient is like this one."""
+    """Return Nesterov's momentum, bias-corrected: what m will be if the next gradient is like this one."""
     beta, beta_t = (beta_adam, beta_adam_t) if columns == 1 else (beta1, beta1_t)
     m = beta * m + (1 - beta) * g
     return beta * m / (1 - beta * beta_t) + (1 - beta) * g / (1 - beta_t)
 
 
 def _orthogonal(block, memory, eps, ns_steps):
-    """Singular values -> about 1 by Newton-Schulz iteration on the wide side; vectors stay."""
+    """Move the singular values to about 1, by Newton-Schulz iteration on the wide side; leave vectors as they are."""
     rows, columns = block.shape
     if columns == 1:
         return
@@ -101,12 +101,12 @@ def _gradient(g):
 
 
 def _shampoo_memory(rows, columns):
-    """L and R, and their inverse fourth roots."""
+    """Return the room for L and R, and for their inverse fourth roots."""
     return 2 * (rows * rows + columns * columns) if columns > 1 else rows
 
 
 def _fourth_root(matrix, eps, out):
-    """out = matrix^(-1/4) of a symmetric matrix whose eigenvalues are at least eps."""
+    """Write matrix^(-1/4) of a symmetric matrix to out; eigenvalues below eps count as eps."""
     values, vectors = np.linalg.eigh(matrix)
     scaled = np.empty_like(matrix)
     for j in range(len(matrix)):
@@ -117,7 +117,7 @@ def _fourth_root(matrix, eps, out):
 
 
 def _add(product, total, first, eps):
-    """total += product, from eps I at the first step; returns whether it is finite."""
+    """Add product to total, at the first step also eps I; return True if all is finite."""
     trace = product[0, 0]
     for i in range(len(total)):
         for j in range(len(total)):
@@ -127,7 +127,7 @@ def _add(product, total, first, eps):
 
 
 def _preconditioned(block, memory, eps, every, t):
-    """G -> L^(-1/4) G R^(-1/4); a vector by its own sum of squares."""
+    """Replace G by L^(-1/4) G R^(-1/4), and a vector by itself over the root of its sum of squares."""
     rows, columns = block.shape
     if columns == 1:
         for i in range(rows):
@@ -178,12 +178,12 @@ def _w_square(w):
 
 
 def _adafactor_memory(rows, columns):
-    """The averages of g^2 along the rows and along the columns."""
+    """Return the room for the averages of g^2 along the rows and along the columns."""
     return rows + columns
 
 
 def _scaled(block, memory, beta2_decay, eps1, threshold, t):
-    """Gradient -> update: over the root of its second moment, then its root mean square clipped."""
+    """Divide the gradient by the root of its second moment, and then clip its root mean square."""
     rows, columns = block.shape
     by_row, by_column = memory[:rows], memory[rows:]
     fresh = t**-beta2_decay

@@ -7,7 +7,7 @@ from optbench.kit.scalars import larger
 
 
 def _factor(d, lr, d0, beta1_t, beta2_t, t):
-    """The rate of this step: the estimate, the schedule, and Adam's two corrections."""
+    """Return the rate of this step: the estimate, the schedule, and Adam's two corrections."""
     return lr * (d0 if t == 1 else d) * sqrt(1 - beta2_t) / (1 - beta1_t)
 
 
@@ -16,7 +16,7 @@ def _progress(w, g, start, t):
 
 
 def _length(g, s, d, lr, beta2, d0, beta1_t, beta2_t, t):
-    """Of the new s: a sum of gradients with the weight that the distance gives them."""
+    """Return the term of the new s: a sum of gradients with the weight that the distance gives them."""
     return abs(sqrt(beta2) * s + (d0 if t == 1 else d) / d0 * _factor(d, lr, d0, beta1_t, beta2_t, t) * g)
 
 
