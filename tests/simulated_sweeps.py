@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from synthetic import runs_table
 
-from optbench.analysis.blocks import Coded
+from optbench.analysis.protocol import CodedRuns
 
 ROOT = Path(__file__).parents[1]
 ARCHIVE = ROOT / "tests" / "reference" / "calibration.npz"
@@ -81,7 +81,7 @@ def as_runs(parts: dict[str, tuple[np.ndarray, np.ndarray]], design: Design) -> 
     return runs_table(rows)
 
 
-def finer_grids(y: np.ndarray, sweeps: int, seeds: int, blocks: int, rng) -> Coded:
+def finer_grids(y: np.ndarray, sweeps: int, seeds: int, blocks: int, rng) -> CodedRuns:
     """Pairs of clones as a table of `sweeps` problems: cell 2 k has a quarter of the settings, 2 k + 1 has all.
 
     Every setting ran on `seeds` seeds, which form so many blocks, whose first half tunes.
@@ -103,4 +103,4 @@ def finer_grids(y: np.ndarray, sweeps: int, seeds: int, blocks: int, rng) -> Cod
     no = np.zeros(size * seeds, dtype=bool)
     arrays = {"bad": no, "cut": no, "stage": np.tile(stage, size), "block": np.tile(block, size)}
     arrays |= {"seed": np.tile(np.arange(seeds), size), "row": np.arange(size * seeds)}
-    return Coded(y=whole.ravel(), setting=np.repeat(np.arange(size), seeds), settings=table, cells=cells, **arrays)
+    return CodedRuns(y=whole.ravel(), setting=np.repeat(np.arange(size), seeds), settings=table, cells=cells, **arrays)

@@ -10,10 +10,9 @@ import pandas as pd
 
 from optbench.analysis.columns import configuration_columns
 from optbench.analysis.costs import time_to_target
-from optbench.analysis.points import Tables
-from optbench.analysis.resampling import resample_counts
 from optbench.analysis.selection import every_setting, staged
-from optbench.analysis.statistics import Interval
+from optbench.analysis.statistics import Interval, percentile_interval, resample_counts
+from optbench.analysis.trajectories import Tables
 from optbench.contract.errors import OptbenchError
 
 
@@ -44,7 +43,8 @@ def tuned_times(
 
     Source: Shallue et al. 2019, JMLR 20, section 4: the rate is tuned for each batch size by itself.
     """
-    setting = [name for name in configuration_columns(times[_runs_columns(times)]) if name not in by]
+    runs = times.drop(columns=["target", "reached", "seconds"], errors="ignore")
+    setting = [name for name in configuration_columns(runs) if name not in by]
     tuning = times["seed"].isin(list(tuning_seeds))
     if not tuning.any():
         raise OptbenchError("none of the tuning seeds has a run")
@@ -81,11 +81,6 @@ def batch_times(
     return tuned_times(times, tuning, ("problem", "optimizer", "target", "batch_size"), clock)
 
 
-def _runs_columns(times: pd.DataFrame) -> list[str]:
-    """Return the columns of `times` that come from the table `runs`."""
-    return [name for name in times.columns if name not in ("target", "reached", "seconds")]
-
-
 def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scaling:
     """Fit S(B) = S_min (1 + B_crit / B) to the median steps of each batch size, with a bootstrap over seeds.
 
@@ -105,24 +100,12 @@ def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scalin
     if table.isna().any(axis=None):
         raise OptbenchError("critical_batch_size: every batch size needs a run on each of the same seeds")
     values, size = table.to_numpy(), table.columns.to_numpy(dtype=np.float64)
-    counts = resample_counts(len(values))
-    fits = _fit(size, _weighted_medians(values, counts))
-    tail = round((1 - confidence) / 2, 12)
-    critical, steps_left, examples = (_interval(column, tail) for column in fits.T)
-    arrived = np.isfinite(np.median(values, axis=0))
-    return Scaling(critical, steps_left, examples, int(arrived.sum()))
+    fits = _fit_scaling(size, _resample_medians(values, resample_counts(len(values))))
+    critical, steps_left, examples = (percentile_interval(column, confidence) for column in fits.T)
+    return Scaling(critical, steps_left, examples, int(np.isfinite(np.median(values, axis=0)).sum()))
 
 
-def _interval(column: np.ndarray, tail: float) -> Interval:
-    """Return the first value and the quantiles of the others; resamples without a fit (NaN) are left out."""
-    drawn = column[1:][~np.isnan(column[1:])]
-    if np.isnan(column[0]) or not len(drawn):
-        return np.nan, np.nan, np.nan
-    low, high = np.quantile(drawn, [tail, 1 - tail], method="inverted_cdf")
-    return float(column[0]), float(min(column[0], low)), float(max(column[0], high))
-
-
-def _weighted_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _resample_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the medians (resamples, columns) over the rows of `values`; `counts` says how often a row is drawn."""
     out = np.empty((len(counts), values.shape[1]))
     half = len(values)  # a resample has as many rows as there are: twice the middle's rank
@@ -134,7 +117,7 @@ def _weighted_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return out
 
 
-def _fit(size: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def _fit_scaling(size: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Return B_crit, S_min and their product, (resamples, 3), by least squares; NaN for fewer than two sizes.
 
     S = a + b / B with weights 1 / S^2 is linear in a and b: two normal equations. Where one would be negative, it is 0

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import Coded, coded
 from optbench.analysis.columns import configuration_columns, failed, unfinished
-from optbench.analysis.effects import mean_effects, row_medians
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
+from optbench.analysis.pair_statistics import mean_effects, row_medians
+from optbench.analysis.protocol import CodedRuns, code_runs
 from optbench.contract import arguments
 from optbench.contract.arguments import is_real
 from optbench.contract.errors import OptbenchError, shown, unknown
@@ -45,30 +45,32 @@ def best_of_n(
     counts = arguments.list_items("counts", counts)
     if wrong := [n for n in counts if not is_real(n) or n < 1 or n % 1]:
         raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
-    table = coded(runs, choose_by, of, screens=True)
+    table = code_runs(runs, choose_by, of, screens=True)
     most = held_out_at(table, len(table.settings)).trials
     fewer = [int(n) for n in sorted(set(counts)) if (n < most).any()]
-    parts = [_rows(table, n, most, n < most, confidence) for n in fewer]
-    result = pd.concat([*parts, _rows(table, most, most, most > 0, confidence)]).assign(kind=TRIALS)
+    parts = [_measure_trials(table, n, most, n < most, confidence) for n in fewer]
+    result = pd.concat([*parts, _measure_trials(table, most, most, most > 0, confidence)]).assign(kind=TRIALS)
     if defaults is not None:
-        result = pd.concat([result, _defaults(runs, table, defaults, choose_by, confidence)])
+        result = pd.concat([result, _measure_defaults(runs, table, defaults, choose_by, confidence)])
     order = ["problem", of, "kind", "n", "trials", "value", "low", "high", "blocks", "failures"]
     return result.sort_values(["cell", "n"], kind="stable", ignore_index=True)[order]
 
 
-def _rows(table: Coded, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray, confidence: float) -> pd.DataFrame:
+def _measure_trials(
+    table: CodedRuns, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray, confidence: float
+) -> pd.DataFrame:
     """Return the rows of one number n of trials, for the cells to keep; n may be an array with one number per cell."""
     values = held_out_at(table, n)
     effect = mean_effects(row_medians(values.y), confidence)
-    there = ~np.isnan(values.y)
-    with np.errstate(invalid="ignore", over="ignore"):
-        share = np.where(there, values.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
+    with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
     rows = table.cells.assign(cell=range(len(table.cells)), n=n, trials=most, **numbers, blocks=effect["n"])
-    return rows.assign(failures=share)[keep]
+    return rows.assign(failures=values.failures)[keep]
 
 
-def _defaults(runs, table: Coded, defaults: pd.DataFrame, choose_by: str, confidence: float) -> pd.DataFrame:
+def _measure_defaults(
+    runs: pd.DataFrame, table: CodedRuns, defaults: pd.DataFrame, choose_by: str, confidence: float
+) -> pd.DataFrame:
     """Return the rows of the defaults, from all of their runs; each seed is a block, since nothing is tuned."""
     if not isinstance(defaults, pd.DataFrame) or "optimizer" not in defaults or "optimizer" not in table.cells:
         raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')

@@ -10,35 +10,33 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import LEVELS, levels_of
-from optbench.analysis.columns import failed, metric_columns
-from optbench.analysis.comparison import ALL
+from optbench.analysis.columns import failed, metric_columns, read_floats
 from optbench.analysis.costs import CLOCKS
-from optbench.analysis.points import Part, Tables
+from optbench.analysis.measures import landmarks
+from optbench.analysis.protocol import LEVELS, levels_of
 from optbench.analysis.ranking import ranking
-from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import pace, values_at
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.analysis.trajectories import Part, Tables, pace, values_at
+from optbench.analysis.verdicts import ALL
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
 
 
-def runs_at(results: Tables, clock: str, budget: float) -> pd.DataFrame:
+def runs_at(results: Tables, clock: str, budget: float | np.ndarray, y: np.ndarray | None = None) -> pd.DataFrame:
     """Return the `runs` table as it would be if every run had ended when `clock` reached `budget`.
 
     log_tail and suboptimality_final hold the value at that point (`values_at`), not the mean of a tail. A run that
     failed later counts as not failed, and one that a deadline stopped later as not cut. Steps, epochs and samples
     remain those of the whole run, and measurements at its end (test metrics) are NaN.
 
-    clock: "steps", "samples" or "seconds", the budget's unit.
+    clock: "steps", "samples" or "seconds", the budget's unit; budget: one for all runs, or (runs,). y: the values
+    there, (runs,), if they are known.
     """
-    return _runs_at(results, clock, values_at(results, clock, np.array([float(budget)]))[:, 0], budget)
-
-
-def _runs_at(results: Tables, clock: str, y: np.ndarray, budget: float | np.ndarray) -> pd.DataFrame:
-    """Return the runs as if each had ended at its budget; y: the logarithm of the suboptimality there, (runs,)."""
+    if y is None:
+        y = values_at(results, clock, np.array([budget], dtype=np.float64).T)[:, 0]
     runs = results.runs
     facts = landmarks(runs, results.problems).set_index("problem").loc[runs["problem"]]
     lost = failed(runs) & (y >= facts["failure"].to_numpy())
-    cut = (runs["status"] == "deadline").to_numpy() & (_ends(runs, results.timings, clock) < budget)
+    cut = (runs["status"] == "deadline").to_numpy() & (_read_ends(runs, results.timings, clock) < budget)
     gap = np.where(lost, np.inf, np.exp(y))
     loss = facts["minimum"].to_numpy() + gap
     status = np.select([runs["status"] == "failed", lost, cut], ["failed", "diverged", "deadline"], "ok")
@@ -54,7 +52,6 @@ def against_budget(
     of: str = "batch_size",
     clock: str = "samples",
     budgets: int | Sequence[float] = 12,
-    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Rank batch sizes, schedules or optimizers at each budget.
 
@@ -73,10 +70,8 @@ def against_budget(
     geometric mean over blocks), low, high, failures (share), ended, blocks, trials. Verdicts are adjusted within a
     budget, not over all budgets.
     """
-    if clock not in CLOCKS:
-        raise unknown("clock", clock, CLOCKS)
-    if of not in LEVELS:
-        raise unknown("column to compare", of, LEVELS)
+    arguments.one_of("clock", clock, CLOCKS)
+    arguments.one_of("column to compare", of, LEVELS)
     if not isinstance(budgets, int) and not all(value > 0 for value in budgets):
         raise OptbenchError("budgets must be above 0")
     runs = results.runs
@@ -85,7 +80,7 @@ def against_budget(
     runs = runs.reset_index(drop=True)
     problem, names = pd.factorize(runs["problem"])
     groups = [np.flatnonzero(problem == number) for number in range(len(names))]
-    grids = [_grid(runs.take(rows), results.timings, of, clock, budgets) for rows in groups]
+    grids = [_space_budgets(runs.take(rows), results.timings, of, clock, budgets) for rows in groups]
     each = np.full((len(runs), max(map(len, grids), default=0)), np.nan)  # the budgets of each run's problem
     for rows, grid in zip(groups, grids, strict=True):
         each[rows, : len(grid)] = grid
@@ -94,7 +89,7 @@ def against_budget(
     for place in range(each.shape[1]):  # a budget of every problem at once: `ranking` takes a moment, however few rows
         there = np.flatnonzero(~np.isnan(each[:, place]))
         part = Part(runs.take(there).reset_index(drop=True), results)
-        parts.append(_at(part, of, clock, each[there, place], values[there, place], confidence))
+        parts.append(_rank_levels_at(part, of, clock, each[there, place], values[there, place]))
     columns = ["problem", "clock", "budget", of, "best", "first", "place", "value", "low", "high", "failures", "ended"]
     columns += ["blocks", "trials"]
     if not parts:
@@ -104,34 +99,23 @@ def against_budget(
     return table.take(order)[columns].reset_index(drop=True)
 
 
-def budget_winners(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each (problem, budget) of `against_budget`: problem, clock, budget, winner, value, tied.
-
-    tied: the others that share first place with the winner, best first, as one text; "" where there is none.
-    """
-    of = table.columns[table.columns.get_loc("budget") + 1]
-    keys = ["problem", "clock", "budget"]
-    ordered = table[table["first"]].sort_values("value", kind="stable")
-    best = table.loc[table["best"], [*keys, of, "value"]].rename(columns={of: "winner"})
-    others = ordered[~ordered["best"]].groupby(keys)[of].agg(", ".join).rename("tied").reset_index()
-    return best.merge(others, on=keys, how="left").fillna({"tied": ""}).reset_index(drop=True)
-
-
-def _grid(runs: pd.DataFrame, timings: pd.DataFrame, of: str, clock: str, budgets: int | Sequence[float]) -> np.ndarray:
+def _space_budgets(
+    runs: pd.DataFrame, timings: pd.DataFrame, of: str, clock: str, budgets: int | Sequence[float]
+) -> np.ndarray:
     """Return the budgets of one problem, in the unit of the clock; none where no run made a step."""
     if not isinstance(budgets, int):
         return np.asarray(budgets, dtype=np.float64)
-    ends = _ends(runs, timings, clock)
+    ends = _read_ends(runs, timings, clock)
     step = pd.Series(ends / runs["steps"].clip(lower=1).to_numpy())
     begun = step > 0  # a deadline may have cut a run before its first step
     first = step[begun].groupby(runs[of].to_numpy()[begun]).min().max()
     return np.geomspace(first, max(ends.max(), first), budgets) if begun.any() else np.zeros(0)
 
 
-def _at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray, confidence: float) -> pd.DataFrame:
+def _rank_levels_at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     """Return the rows of one budget of each problem. budget, y: (runs,) the budget, and the `values_at` it."""
-    ends, now = _ends(part.runs, part.timings, clock), _runs_at(part, clock, y, budget)
-    ranked = ranking(now, of=of, confidence=confidence)
+    ends, now = _read_ends(part.runs, part.timings, clock), runs_at(part, clock, budget, y)
+    ranked = ranking(now, of=of)
     ranked = ranked[ranked["problem"] != ALL].reset_index(drop=True)
     place = [now["problem"].to_numpy(dtype=object), levels_of(now, of)]
     done = pd.Series(ends <= budget).groupby(place).mean()
@@ -144,9 +128,9 @@ def _at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray, conf
     )  # fmt: skip
 
 
-def _ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndarray:
+def _read_ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndarray:
     """Return the clock's value at the end of each run, (runs,)."""
-    steps = runs["steps"].to_numpy(dtype=np.float64)
     if clock == "seconds":
+        steps = read_floats(runs, "steps")
         return np.where(steps > 0, steps * pace(runs, timings), 0.0)  # what made no step has no time
-    return steps if clock == "steps" else runs["samples"].to_numpy(dtype=np.float64)
+    return read_floats(runs, clock)

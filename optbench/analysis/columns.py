@@ -16,6 +16,11 @@ from optbench.contract.columns import FORMER, RUNS, is_metric
 COORDINATES = ("w_1", "w_2")
 
 
+def read_floats(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column as float64, (rows,), with NaN where a value is missing."""
+    return table[column].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
 def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
     """Return the names of the hyperparameter columns, in the table's order."""
     return [name for name in runs.columns if name not in (*RUNS, *FORMER) and not is_metric(name)]
@@ -37,11 +42,8 @@ def varied_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
     Only these are needed to tell two configurations of one optimizer apart in a short label.
     """
     columns = hyperparameter_columns(runs)
-    counts = runs.groupby("optimizer", sort=False)[columns].nunique() if columns else None
-    return {
-        name: [] if counts is None else [column for column in columns if counts.at[name, column] > 1]
-        for name in runs["optimizer"].unique()
-    }
+    groups = runs.groupby("optimizer", sort=False)
+    return {name: [column for column in columns if part[column].nunique() > 1] for name, part in groups}
 
 
 def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
@@ -49,8 +51,7 @@ def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
 
     Where a problem's minimum is not known, the final loss takes its place, which ranks runs the same way.
     """
-    gap = runs["suboptimality_final"].to_numpy(dtype=np.float64, na_value=np.nan)
-    loss = runs["loss_final"].to_numpy(dtype=np.float64, na_value=np.nan)
+    gap, loss = read_floats(runs, "suboptimality_final"), read_floats(runs, "loss_final")
     return np.where(failed(runs), np.inf, np.where(np.isnan(gap), loss, gap))
 
 
@@ -62,8 +63,6 @@ def unfinished(runs: pd.DataFrame) -> np.ndarray:
 def lost(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
     """Return (runs,) bool, True where no run of the same problem and optimizer (the columns `by`) could run."""
     bad = runs["status"] == "failed"
-    if not bad.any():
-        return np.zeros(len(runs), dtype=bool)
     return bad.groupby([runs[name] for name in by], sort=False).transform("all").to_numpy(dtype=bool)
 
 
@@ -75,8 +74,7 @@ def comparable(runs: pd.DataFrame) -> pd.DataFrame:
 
 def failed(runs: pd.DataFrame) -> np.ndarray:
     """Return (runs,) bool, True where the run diverged or has no finite final loss; a deadline is no failure."""
-    loss = runs["loss_final"].to_numpy(dtype=np.float64, na_value=np.nan)
-    gap = runs["suboptimality_final"].to_numpy(dtype=np.float64, na_value=np.nan)
+    loss, gap = read_floats(runs, "loss_final"), read_floats(runs, "suboptimality_final")
     return (runs["status"] == "diverged").to_numpy(dtype=bool) | ~np.isfinite(loss) | np.isinf(gap)
 
 
@@ -86,5 +84,31 @@ def full_batch(runs: pd.DataFrame) -> np.ndarray:
     It is decided for each problem and batch size by all of its runs, not by a single run that may have ended early.
     """
     equal = (runs["epochs"] == runs["steps"]) & (runs["steps"] > 0)
-    equal |= (runs["status"] == "failed") if "status" in runs else False  # it made no step, and tells nothing
+    equal |= runs["status"] == "failed"  # it made no step, and tells nothing
     return equal.groupby([runs["problem"], runs["batch_size"]], sort=False).transform("all").to_numpy(dtype=bool)
+
+
+def number_groups(table: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return the number of each row's combination of the columns `by`, and the distinct combinations in that order.
+
+    Combinations are numbered from 0 in order of appearance; NaN equals NaN.
+    """
+    by = list(by)
+    code = pd.factorize(table.groupby(by, sort=False, dropna=False, observed=True).ngroup())[0]
+    first = np.unique(code, return_index=True)[1]
+    return code, table[by].iloc[first].reset_index(drop=True)
+
+
+def metric_medians(runs: pd.DataFrame, group: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Return by name the medians over each group of test_loss and of the problems' metrics, (count,) each.
+
+    A failed run counts as the worst: accuracy 0, else inf. NaN for a group without the quantity.
+    group: (runs,) int in [0, count).
+    """
+    bad, medians = failed(runs), {}
+    for name, column in [("test_loss", "test_loss_final"), *((name, name) for name in metric_columns(runs))]:
+        values = pd.Series(read_floats(runs, column))
+        has = values.notna().groupby(group).transform("any")
+        values = values.mask(bad & has, 0.0 if "accuracy" in name else np.inf)
+        medians[name] = values.groupby(group).median().reindex(range(count)).to_numpy()
+    return medians

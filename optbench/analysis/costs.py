@@ -1,4 +1,7 @@
-"""The cost of runs: steps, samples and seconds until the suboptimality stays below a share of the first one."""
+"""The cost of runs: steps, samples and seconds to a target, all costs of a setting in one row, and the time of a sweep.
+
+A target is reached once the suboptimality stays below a share of the first one.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed, metric_columns
-from optbench.analysis.intervals import grouped_intervals
-from optbench.analysis.points import Part, Tables, Trajectories, pieces
-from optbench.analysis.suboptimality import landmarks
-from optbench.analysis.trajectories import log_area, log_tail, pace, planned_steps
+from optbench.analysis.columns import configuration_columns, failed, metric_medians, number_groups, read_floats
+from optbench.analysis.measures import landmarks
+from optbench.analysis.trajectories import (
+    Part,
+    Tables,
+    Trajectories,
+    log_area,
+    log_tail,
+    pace,
+    planned_steps,
+    read_trajectories,
+)
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 
 # Shares of the first suboptimality: what a short run, a usual one and a sharp one reach; two decades between the last
-# two, as few runs with noise end between them; estimate
+# two, as few runs with noise end between them; nobody has measured it
 SHARES = (1e-1, 1e-2, 1e-3, 1e-5)
 CLOCKS = ("steps", "samples", "seconds")
+_TARGET_COLUMNS = ["problem", "target", "loss", "minimum", "floor", "bound"]
 
 
 def targets_of(
@@ -33,10 +44,8 @@ def targets_of(
     Returns one row for each (problem, target): problem, target (the share), loss (to be reached), minimum (f* or the
     bound), floor, bound. Where no minimum is known and losses are negative, there is no target: its loss is NaN.
     """
-    facts = landmarks(runs, problems)
-    parts = [facts.assign(target=share, loss=facts["minimum"] + share * facts["first"]) for share in shares]
-    table = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
-    return table[["problem", "target", "loss", "minimum", "floor", "bound"]]
+    table = landmarks(runs, problems).merge(pd.DataFrame({"target": shares}), how="cross")
+    return table.assign(loss=table["minimum"] + table["target"] * table["first"])[_TARGET_COLUMNS]
 
 
 def fixed_targets(
@@ -49,8 +58,7 @@ def fixed_targets(
     for name in losses if isinstance(losses, Mapping) else ():
         arguments.one_of("problem of losses", name, facts["problem"])
     each = facts["problem"].map(losses) if isinstance(losses, Mapping) else losses
-    table = facts.assign(target=each, loss=each)
-    return table[["problem", "target", "loss", "minimum", "floor", "bound"]]
+    return facts.assign(target=each, loss=each)[_TARGET_COLUMNS]
 
 
 def time_to_target(
@@ -81,50 +89,33 @@ def time_to_target(
     results = Part(runs, results)
     if targets.empty:
         raise OptbenchError("there are no targets")
-    names = pd.Index(targets["problem"].unique())
-    number = targets.groupby("problem", sort=False).cumcount().to_numpy()
-    shape = (len(names), int(number.max()) + 1)
-    row = names.get_indexer(targets["problem"])
-    grids = {}
-    for name in ("target", "loss", "minimum", "floor"):
-        grids[name] = np.full(shape, np.nan)
-        grids[name][row, number] = targets[name]
-    place = names.get_indexer(runs["problem"])
-    whole = _budget(results)
-    reached = np.zeros((len(runs), shape[1]), dtype=bool)
-    clocks = {name: np.repeat(whole[name][:, None], shape[1], axis=1) for name in ("steps", "samples")}
-    alive = ~failed(runs)
-    for rows, points in pieces(results):
-        for column in range(shape[1]):
-            level, minimum, floor = (
-                np.where(place[rows] >= 0, grids[name][place[rows], column], np.nan)
-                for name in ("loss", "minimum", "floor")
-            )
-            here, before, share = _arrivals(points, level, minimum, floor)
-            arrived = np.flatnonzero((here < points.end) & alive[rows])
-            reached[rows, column] = np.isin(np.arange(len(rows)), arrived)
-            at, last, part = here[arrived], before[arrived], share[arrived]
+    names = ["run_id", "problem", *configuration_columns(runs), "seed", "stage", "block"]
+    table = runs[[name for name in names if name in runs]].assign(_run=np.arange(len(runs)))
+    table = table.merge(targets[["problem"]].assign(_target=np.arange(len(targets))), on="problem")
+    run, target = table.pop("_run").to_numpy(), table.pop("_target").to_numpy()
+    limits = [read_floats(targets, name)[target] for name in ("loss", "minimum", "floor")]
+    number = pd.Series(run).groupby(run).cumcount().to_numpy()
+    row_of = np.full((len(runs), int(number.max(initial=-1)) + 1), -1)  # the table's row of each run and target
+    row_of[run, number] = np.arange(len(table))
+    planned, alive = _plan_costs(results), ~failed(runs)
+    reached = np.zeros(len(table), dtype=bool)
+    clocks = {name: values[run] for name, values in planned.items()}
+    for places, points in read_trajectories(results):
+        for rows in row_of[places].T:
+            level, minimum, floor = (np.where(rows >= 0, values[rows], np.nan) for values in limits)
+            here, before, share = _find_arrivals(points, level, minimum, floor)
+            arrived = (here < points.end) & alive[places]
+            there = rows >= 0
+            reached[rows[there]] = arrived[there]
+            at, last, part, mine = here[arrived], before[arrived], share[arrived], rows[arrived]
             for name, clock in (("steps", points.step), ("samples", points.samples)):
-                clocks[name][rows, column] = whole[name][rows]
-                clocks[name][rows[arrived], column] = clock[last] + part * (clock[at] - clock[last])
-    counts = np.where(place >= 0, np.bincount(row, minlength=len(names))[place], 0)
-    mine = (np.arange(shape[1]) < counts[:, None]).ravel()
-    which = np.repeat(np.arange(len(runs)), shape[1])[mine]
-    table = runs[_identity(runs)].take(which).reset_index(drop=True)
-    table["target"] = np.where(place[:, None] >= 0, grids["target"][place], np.nan).ravel()[mine]
-    table["reached"] = reached.ravel()[mine]
-    for name, clock in clocks.items():
-        table[name] = clock.ravel()[mine]
-    table["seconds"] = table["steps"] * pace(runs, results.timings)[which]
-    return table
+                clocks[name][rows[there]] = planned[name][places[there]]
+                clocks[name][mine] = clock[last] + part * (clock[at] - clock[last])
+    table = table.assign(target=targets["target"].to_numpy()[target], reached=reached, **clocks)
+    return table.assign(seconds=table["steps"] * pace(runs, results.timings)[run])
 
 
-def _identity(runs: pd.DataFrame) -> list[str]:
-    wanted = ["run_id", "problem", *configuration_columns(runs), "seed", "stage", "block"]
-    return list(dict.fromkeys(name for name in wanted if name in runs.columns))
-
-
-def _arrivals(
+def _find_arrivals(
     points: Trajectories, level: np.ndarray, minimum: np.ndarray, floor: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return three arrays (runs,): the first point from which on the loss is at most `level` (`end` if there is none),
@@ -145,10 +136,13 @@ def _arrivals(
     return here, np.where(here > points.start, last, here), share
 
 
-def _budget(results: Tables) -> dict[str, np.ndarray]:
-    """Return the steps and samples, (runs,) each, of runs that do not reach a target."""
+def _plan_costs(results: Tables) -> dict[str, np.ndarray]:
+    """Return the steps and samples, (runs,) each, that runs spend which do not reach a target.
+
+    Those of a failed run are the whole budget: samples by the number of examples, if it is known.
+    """
     runs, problems = results.runs, results.problems
-    made, samples = (runs[name].to_numpy(dtype=np.float64) for name in ("steps", "samples"))
+    made, samples = read_floats(runs, "steps"), read_floats(runs, "samples")
     bad = failed(runs)
     steps = np.where(bad, planned_steps(runs, results.timings), made)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -157,7 +151,7 @@ def _budget(results: Tables) -> dict[str, np.ndarray]:
     if problems is not None and "examples" in problems:
         examples = problems.drop_duplicates("problem").set_index("problem")["examples"]
         examples = runs["problem"].map(examples).to_numpy(dtype=np.float64)
-        batch = np.minimum(runs["batch_size"].to_numpy(dtype=np.float64), examples)
+        batch = np.minimum(read_floats(runs, "batch_size"), examples)
         per_epoch = np.ceil(examples / batch)
         exact = steps // per_epoch * examples + steps % per_epoch * batch
         given = np.where((steps > made) & np.isfinite(exact), exact, given)
@@ -181,27 +175,23 @@ def costs(
       log_area: the same over log-spaced steps of the whole budget; in both, a failure counts as 1e6 times the first;
       test_loss and the metrics: medians over runs, a failed one counting as the worst (accuracy 0, else inf);
       and for each target, by its share: reached_0.1 (share of runs), samples_to_0.1, seconds_to_0.1 (expected running
-      times; `running_times` has their intervals).
+      times: the cost of all runs over the number that reached it, or inf).
     """
     every = results.runs
     by = ["problem", *configuration_columns(every)] if by is None else list(by)
     chosen = np.ones(len(every), dtype=bool) if runs is None else every["run_id"].isin(runs["run_id"]).to_numpy()
-    mine, bad = every[chosen], failed(every)[chosen]
-    table = mine[by].drop_duplicates(ignore_index=True)
-    count = len(table)
-    code = mine[by].merge(table.assign(_group=np.arange(count)), on=by, how="left")["_group"].to_numpy()
-    table["runs"] = size = np.bincount(code, minlength=count)
-    table["seeds"] = mine["seed"].groupby(code).nunique().to_numpy()
-    table["failures"] = np.bincount(code, weights=bad, minlength=count) / size
-    late = (mine["status"] == "deadline").to_numpy() & ~bad
-    table["unfinished"] = np.bincount(code, weights=late, minlength=count) / size
-    for name, each in (("log_tail", log_tail), ("log_area", log_area)):
-        table[name] = _median(each(results, chosen), code, count)
-    for name, column in [("test_loss", "test_loss_final"), *((name, name) for name in metric_columns(mine))]:
-        values = mine[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        there = np.bincount(code, weights=~np.isnan(values), minlength=count) > 0
-        worst = 0.0 if "accuracy" in name else np.inf
-        table[name] = _median(np.where(bad & there[code], worst, values), code, count)
+    mine = every[chosen].reset_index(drop=True)
+    group, table = number_groups(mine, by)
+    bad = pd.Series(failed(mine))
+    table = table.assign(
+        runs=mine.groupby(group).size(),
+        seeds=mine["seed"].groupby(group).nunique(),
+        failures=bad.groupby(group).mean(),
+        unfinished=((mine["status"] == "deadline") & ~bad).groupby(group).mean(),
+        log_tail=pd.Series(log_tail(results, chosen)).groupby(group).median(),
+        log_area=pd.Series(log_area(results, chosen)).groupby(group).median(),
+        **metric_medians(mine, group, len(table)),
+    )
     times = time_to_target(results, targets, mine)
     wide = times.groupby([*by, "target"], sort=False, dropna=False, observed=True)
     sums = wide[["reached", "samples", "seconds"]].sum()
@@ -216,6 +206,24 @@ def costs(
     return table
 
 
-def _median(values: np.ndarray, code: np.ndarray, count: int) -> np.ndarray:
-    known = ~np.isnan(values)
-    return grouped_intervals(values[known], code[known], count)[0]
+def timing_summary(timings: pd.DataFrame, runs: pd.DataFrame, by: Sequence[str] = ("problem",)) -> pd.DataFrame:
+    """Return the totals of the `timings` table per group of runs.
+
+    Returns columns `by`, runs, run_steps (the steps made: fewer for a run that diverged), seconds, ns_per_run_step
+    (mean over the timed steps, so that long cohorts weigh more), evaluation_share (of the seconds, 0 to 1; NaN where no
+    time was recorded), compile_seconds.
+    """
+    by = list(by)
+    place = runs.drop_duplicates("cohort_id")[["cohort_id", *by]]
+    table = timings.merge(place, on="cohort_id", how="inner")
+    table["run_steps"] = table["cohort_id"].map(runs.groupby("cohort_id")["steps"].sum())
+    table["stepping"] = table["seconds"] - table["evaluation_seconds"]
+    table["timed"] = table["stepping"] / table["ns_per_run_step"].where(table["ns_per_run_step"] > 0)
+    sums = ["lanes", "run_steps", "stepping", "timed", "seconds", "evaluation_seconds", "compile_seconds"]
+    total = table.groupby(by, sort=False)[sums].sum().reset_index()
+    out = total[by].assign(runs=total["lanes"].astype(np.int64), run_steps=total["run_steps"].astype(np.int64))
+    out["seconds"] = total["seconds"]
+    out["ns_per_run_step"] = total["stepping"] / total["timed"].where(total["timed"] > 0)
+    out["evaluation_share"] = total["evaluation_seconds"] / total["seconds"].where(total["seconds"] > 0)
+    out["compile_seconds"] = total["compile_seconds"]
+    return out

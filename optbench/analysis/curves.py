@@ -1,4 +1,4 @@
-"""Loss curves over seeds: the median at each evaluated step, with its interval."""
+"""What loss curves show: the median over seeds at each evaluated step, and the noise from step to step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import failed
-from optbench.analysis.intervals import grouped_intervals
+from optbench.analysis.statistics import grouped_intervals
+
+# Share of a run, its end: where losses are read, too: the way down is over
+LAST = 0.2
+# Evaluations there: three differences: fewer say nothing of a spread
+LEAST_POINTS = 5
 
 
 def curve_bands(
@@ -41,7 +46,7 @@ def curve_bands(
     start = np.cumsum(size) - size
     values = np.full((len(runs), int(size.max(initial=0))), np.nan)
     values[run, mark - start[group[run]]] = rows[column].to_numpy(dtype=np.float64)
-    values = _continued(values, failed(runs))
+    values = _fill_ends(values, failed(runs))
 
     # A run without a single usable point is still one of the seeds.
     there = np.arange(values.shape[1]) < size[group][:, None]
@@ -52,10 +57,34 @@ def curve_bands(
     return table.assign(median=median, low=low, high=high, coverage=coverage, n=n)
 
 
-def _continued(values: np.ndarray, bad: np.ndarray) -> np.ndarray:
+def _fill_ends(values: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """Return the values, (runs, steps), with NaN replaced by inf in a failed run, else by the run's last value."""
     there = ~np.isnan(values)
-    last = np.maximum.accumulate(np.where(there, np.arange(values.shape[1]), 0), axis=1)
-    filled = np.take_along_axis(values, last, axis=1)
+    filled = pd.DataFrame(values).ffill(axis=1).to_numpy(copy=True)
     filled[~there & bad[:, None] | np.isnan(filled)] = np.inf
     return filled
+
+
+def cost_noise(curves: pd.DataFrame, last: float = LAST) -> pd.Series:
+    """Return the standard deviation of successive mini-batch costs around their local mean, by run_id.
+
+    The local mean at a point is the line between its two neighbors: d = f - (the line there). For independent noise of
+    variance s^2 around a straight line, d has the variance s^2 (1 + a^2 + b^2), where a and b are the weights of the
+    neighbors, so s^2 is the mean of d^2 / (1 + a^2 + b^2). A slow trend has no effect.
+
+    curves: rows of run_id, step and batch_loss; last: the share of a run's steps, at its end, to use. NaN for a run
+    with fewer than 5 points there.
+
+    Source: Gasser, Sroka & Jennen-Steinmetz 1986, Biometrika 73(3), eq. 4.
+    """
+    rows = curves[["run_id", "step", "batch_loss"]].dropna().sort_values(["run_id", "step"], kind="stable")
+    ends = rows.groupby("run_id")["step"].transform("max")
+    rows = rows[rows["step"] >= (1 - last) * ends]
+    groups = rows.groupby("run_id")
+    before, after = (groups[["step", "batch_loss"]].shift(k) for k in (1, -1))
+    right = (rows["step"] - before["step"]) / (after["step"] - before["step"])
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = rows["batch_loss"] - (1 - right) * before["batch_loss"] - right * after["batch_loss"]
+        squares = (away**2 / (1 + right**2 + (1 - right) ** 2)).groupby(rows["run_id"])
+        noise = np.sqrt(squares.mean()).where(squares.count() >= LEAST_POINTS - 2)
+    return noise.reindex(curves["run_id"].unique()).rename_axis("run_id")

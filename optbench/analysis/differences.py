@@ -10,6 +10,7 @@ import pandas as pd
 
 from optbench.analysis.columns import hyperparameter_columns
 from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.texts import join_names, join_with_and
 from optbench.contract.names import number_text
 
 MOST_VALUES = 4
@@ -36,18 +37,18 @@ def differences(a: Tables, b: Tables) -> list[str]:
     first losses of a seed show it; different budgets, dtypes, devices and seeds; and names that only one side has.
     """
     return [
-        *_versions(a.provenance, b.provenance),
-        *_choices(a.provenance, b.provenance),
-        *_sources(a, b),
-        *_sets("device", *(side.timings.get("device", pd.Series(dtype=object)) for side in (a, b))),
-        *_sets("dtype", a.runs["dtype"], b.runs["dtype"]),
-        *_only(a.runs, b.runs),
-        *_problems(a.problems, b.problems, set(a.runs["problem"]) & set(b.runs["problem"])),
-        *_starts(a.runs, b.runs),
-        *_budgets(a.runs, b.runs),
-        *_seeds(a.runs, b.runs),
-        *_hyperparameters(a.runs, b.runs),
-        *_tails(a.runs, b.runs),
+        *_compare_versions(a.provenance, b.provenance),
+        *_compare_choices(a.provenance, b.provenance),
+        *_compare_sources(a, b),
+        *_compare_sets("device", *(side.timings.get("device", pd.Series(dtype=object)) for side in (a, b))),
+        *_compare_sets("dtype", a.runs["dtype"], b.runs["dtype"]),
+        *_compare_names(a.runs, b.runs),
+        *_compare_problems(a.problems, b.problems, set(a.runs["problem"]) & set(b.runs["problem"])),
+        *_compare_starts(a.runs, b.runs),
+        *_compare_budgets(a.runs, b.runs),
+        *_compare_seeds(a.runs, b.runs),
+        *_compare_hyperparameters(a.runs, b.runs),
+        *_compare_tails(a.runs, b.runs),
     ]
 
 
@@ -83,35 +84,37 @@ def tried_otherwise(a: Tables, b: Tables) -> list[Tried]:
             values = [sorted(side[name].dropna().unique().tolist()) for side in runs]
             ranges = [((side.provenance.get("searched") or {}).get(optimizer) or {}).get(name) for side in (a, b)]
             if values[0] != values[1] and all(values) and (ranges[0] != ranges[1] or ranges[0] is None):
-                words = [_values(each, text) for each, text in zip(values, ranges, strict=True)]
+                words = [_describe_values(each, text) for each, text in zip(values, ranges, strict=True)]
                 single = (len(values[0]) == 1, len(values[1]) == 1)
                 found.append(Tried(optimizer, name, (words[0], words[1]), single))
     return found
 
 
-def _values(values: list, searched: str | None) -> str:
+def _describe_values(values: list, searched: str | None) -> str:
     """Return values in words: ``0.9``, ``0.8 and 0.9``, ``7 values from 0.001 to 1``, or the range of the search."""
     if searched is not None:
         return searched
     texts = [number_text(value) if isinstance(value, float) else str(value) for value in values]
     if len(texts) > MOST_VALUES:
         return f"{len(texts)} values" + f" from {texts[0]} to {texts[-1]}" * (not isinstance(values[0], str))
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return join_with_and(texts)
 
 
-def _versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+def _compare_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each version or machine that differs."""
     for name in VERSIONS:
         if a.get(name) != b.get(name):
             yield f"{name}: {a.get(name, 'not recorded')} in A, {b.get(name, 'not recorded')} in B"
 
 
-def _choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+def _compare_choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line where the two sweeps chose settings by different measures."""
     chosen_by = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
     if chosen_by[0] != chosen_by[1]:
         yield f"chosen by: {chosen_by[0]} in A, {chosen_by[1]} in B"
 
 
-def _sources(a: Tables, b: Tables) -> Iterator[str]:
+def _compare_sources(a: Tables, b: Tables) -> Iterator[str]:
     """Yield a line with the plug-ins whose files differ, of those that the compared runs use."""
     sources = [side.provenance.get("plugins") or {} for side in (a, b)]
     other = [name for name in sources[0] if name in sources[1] and sources[0][name] != sources[1][name]]
@@ -119,29 +122,30 @@ def _sources(a: Tables, b: Tables) -> Iterator[str]:
             for text in side.runs[name].unique()}  # fmt: skip
     other = [name for name in other if name.split()[-1] in used] or other
     if other:
-        yield f"another source: {listed(other)}"
+        yield f"another source: {join_names(other)}"
 
 
-def _sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:
+def _compare_sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:
+    """Yield a line with the distinct values of both sides where they differ; `what` names them."""
     names = [sorted(set(map(str, side))) for side in (a, b)]
     if names[0] != names[1] and all(names):
         yield f"{what}: {', '.join(names[0])} in A, {', '.join(names[1])} in B"
 
 
-def _only(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_names(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
     """Yield lines with the problems, the optimizers, and the pairs of both that only one side has."""
     for name in ("problem", "optimizer"):
         for side, mine, other in (("A", a, b), ("B", b, a)):
             if rest := [text for text in mine[name].unique() if text not in set(other[name])]:
-                yield f"only {side} has the {name}{'s' * (len(rest) > 1)} {listed(rest)}"
+                yield f"only {side} has the {name}{'s' * (len(rest) > 1)} {join_names(rest)}"
     pairs = [set(zip(side["problem"], side["optimizer"], strict=True)) for side in (a, b)]
     for side, mine, other, runs in (("A", *pairs, b), ("B", pairs[1], pairs[0], a)):
         problems, optimizers = set(runs["problem"]), set(runs["optimizer"])
         if rest := sorted(f"{p} with {o}" for p, o in mine - other if p in problems and o in optimizers):
-            yield f"only {side} has {listed(rest)}"
+            yield f"only {side} has {join_names(rest)}"
 
 
-def _problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[str]:
+def _compare_problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[str]:
     """Yield lines with the problems of the same name whose minimum, size or data differ."""
     facts = {"minimum": "the minimum", "dim": "parameters", "examples": "examples", "digest": "the content of the data"}
     both = a.merge(b, on="problem", suffixes=("_a", "_b"))
@@ -161,17 +165,18 @@ def _problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[st
                 yield f"{problem}: {words}: {first:,.8g} in A, {second:,.8g} in B"
 
 
-def _starts(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_starts(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
     """Yield a line with the problems whose first losses differ on the same seed: other data, or another start."""
     first = [side.groupby(["problem", "seed"])["loss_initial"].median().reset_index() for side in (a, b)]
     both = first[0].merge(first[1], on=["problem", "seed"], suffixes=("_a", "_b"))
     gap = (both["loss_initial_a"] - both["loss_initial_b"]).abs()
     size = np.maximum(both["loss_initial_a"].abs(), both["loss_initial_b"].abs())
     if names := list(both.loc[gap > SAME_START * size, "problem"].unique()):
-        yield f"other first losses on the same seeds, so another start or other data: {listed(names)}"
+        yield f"other first losses on the same seeds, so another start or other data: {join_names(names)}"
 
 
-def _budgets(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_budgets(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    """Yield a line for each problem whose runs made another number of steps at the same batch size."""
     keys = ["problem", "batch_size"]
     whole = [side[~side["status"].isin(["diverged", "deadline"])] for side in (a, b)]
     most = [side.groupby(keys, sort=False)["steps"].max().reset_index() for side in whole]
@@ -180,38 +185,28 @@ def _budgets(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
         yield f"{row.problem}: {row.steps_a:,} steps in A, {row.steps_b:,} in B (batch {row.batch_size})"
 
 
-def _seeds(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_seeds(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+    """Yield a line with the numbers of seeds where the two sides have other ones."""
     seeds = [set(side["seed"]) for side in (a, b)]
     if seeds[0] != seeds[1]:
         yield f"seeds: {len(seeds[0])} in A, {len(seeds[1])} in B, {len(seeds[0] & seeds[1])} in common"
 
 
-def _hyperparameters(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_hyperparameters(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
     """Yield lines with the hyperparameters of an optimizer that only one side has."""
     for name in [name for name in a["optimizer"].unique() if name in set(b["optimizer"])]:
-        known = [
-            {
-                column
-                for column in hyperparameter_columns(side)
-                if side.loc[side["optimizer"] == name, column].notna().any()
-            }
-            for side in (a, b)
-        ]
+        sides = [side[side["optimizer"] == name] for side in (a, b)]
+        known = [{each for each in hyperparameter_columns(side) if side[each].notna().any()} for side in sides]
         for side, rest in (("A", known[0] - known[1]), ("B", known[1] - known[0])):
             if rest:
                 yield f"{name}: only {side} has {', '.join(sorted(rest))}"
 
 
-def _tails(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
+def _compare_tails(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
     """Yield lines with the reasons why the column log_tail is not the same measure on both sides."""
     for side, mine, other in (("A", a, b), ("B", b, a)):
         if LOG_TAIL in other and LOG_TAIL not in mine:
             yield f"{side} has no {LOG_TAIL}: the logarithm of the final suboptimality stands in for it on both sides"
     for side, runs in (("A", a), ("B", b)):
         if "tail_source" in runs and (names := list(runs.loc[runs["tail_source"] == "batches", "problem"].unique())):
-            yield f"{side} is of an older optbench, which took {LOG_TAIL} from mini-batch losses: {listed(names)}"
-
-
-def listed(names: list[str], most: int = 4) -> str:
-    """Return the names separated by commas; of more than `most`, the first ones and the number of the others."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+            yield f"{side} is of an older optbench, which took {LOG_TAIL} from mini-batch losses: {join_names(names)}"

@@ -7,29 +7,31 @@ import difflib
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.comparison import ALL, judged, verdict_words
-from optbench.analysis.differences import listed
-from optbench.analysis.effects import holm, mean_effects, signed_ranks
 from optbench.analysis.measures import LOG_TAIL, unmeasured
+from optbench.analysis.pair_statistics import holm, mean_effects, signed_ranks
 from optbench.analysis.pairing import (
     Effects,
     Pairs,
-    joined,
-    of_settings,
-    of_timings,
-    of_tuned,
-    reports_in_common,
-    settings_in_common,
-    without_metric,
+    Side,
+    find_problems_without,
+    have_shared_reports,
+    join_settings,
+    join_sides,
+    pair_settings,
+    pair_timings,
+    pair_tuned,
 )
+from optbench.analysis.texts import join_names
+from optbench.analysis.verdicts import ALL, judge_over_problems, judge_pairs
 from optbench.contract.errors import OptbenchError
 
-# Of the logarithm of a loss: a sum in another order moves a loss by less; 10,000 times below what any verdict is
-# about
+# Of the logarithm of a loss: a sum in another order moves a loss by less; 10,000 times below what any verdict is about
 ROUNDING = 1e-6
 # Of SequenceMatcher: half of the letters are the same, as for names in messages (difflib's own default is 0.6)
 ALIKE = 0.5
 SETTINGS, TUNED, SECONDS = "settings", "tuned", "seconds"
+_ABOUT_B = {"better": "worse", "worse": "better"}
+"""The verdict about B from that about A."""
 COLUMNS = (
     "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression",
     "detectable", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability", "failures_a", "failures_b",
@@ -74,36 +76,33 @@ def compare_tables(
 
     Source: Holm 1979; Shaffer 1980, Annals of Statistics 8, for directions after Holm.
     """
-    pairs = _checked(runs_a, runs_b, pairs)
-    table = joined(runs_a, runs_b, pairs)
-    without, lacking = without_metric(table, measure)
+    pairs = _find_pairs(runs_a, runs_b, pairs)
+    table = join_sides(runs_a, runs_b, pairs)
+    without, lacking = find_problems_without(table, measure)
     if lacking:
-        raise OptbenchError(f"only one side has {measure} of {listed(lacking)}")
+        raise OptbenchError(f"only one side has {measure} of {join_names(lacking)}")
     alike = all(a == b for a, b in pairs)
     if by == SETTINGS and not alike:
         raise OptbenchError("two optimizers have no settings in common: compare them as they are tuned")
     if by is None:
-        by = TUNED if not alike or reports_in_common(table) or settings_in_common(table).empty else SETTINGS
+        by = TUNED if not alike or have_shared_reports(table) or join_settings(table).empty else SETTINGS
     if by == TUNED:
-        effects = of_tuned(table, pairs, measure, choose_by or (measure, measure))
+        effects = pair_tuned(table, pairs, measure, choose_by or (measure, measure))
     else:
-        effects = of_settings(table, pairs, measure)
+        effects = pair_settings(table, pairs, measure)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
-    for problem, why in unmeasured(table, measure).items():
-        spoiled = (effects.rows["problem"] == problem).to_numpy()
-        effects = effects._replace(
-            rows=effects.rows.assign(reason=np.where(spoiled, why, effects.rows["reason"])),
-            differences=np.where(spoiled[:, None], np.nan, effects.differences),
-        )
-    table = _judged_rows(effects, by, above, confidence)
+    spoiled = effects.rows["problem"].map(unmeasured(table, measure))
+    rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
+    differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
+    table = _judge_rows(Effects(rows, differences, effects.common), by, above, confidence)
     table.attrs["without_measure"] = without
     return table
 
 
 def compare_timings(
-    a: tuple[pd.DataFrame, pd.DataFrame],
-    b: tuple[pd.DataFrame, pd.DataFrame],
+    a: Side,
+    b: Side,
     pairs: Pairs | None = None,
     column: str = "seconds",
     above: float | None = None,
@@ -116,25 +115,22 @@ def compare_timings(
     paired that have the same problem, batch size, seed, and numbers of lanes and steps. Each seed is one observation:
     the interval does not cover a machine that was slower for a while.
     """
-    pairs = _checked(a[0], b[0], pairs)
-    effects = of_timings(a, b, pairs, column)
+    effects = pair_timings(a, b, _find_pairs(a[0], b[0], pairs), column)
     if effects.rows.empty:
         raise OptbenchError("A and B have no cohort in common whose time could be compared")
-    return _judged_rows(effects, SECONDS, above, confidence)
+    return _judge_rows(effects, SECONDS, above, confidence)
 
 
-def paired_times(
-    a: tuple[pd.DataFrame, pd.DataFrame], b: tuple[pd.DataFrame, pd.DataFrame], pairs: Pairs | None = None
-) -> dict[str, dict[str, float]]:
+def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict[str, float]]:
     """Return the time of B over that of A, all rows together: {"step" or "evaluation": ratio, low, high, cohorts}.
 
     a, b: `runs` and `timings` of each side. low, high: the 95% interval over seeds. Empty without shared cohorts.
     """
-    pairs, found = _checked(a[0], b[0], pairs), {}
+    pairs, found = _find_pairs(a[0], b[0], pairs), {}
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
         if column not in a[1] or column not in b[1]:
             continue
-        rows, values, _ = of_timings(a, b, pairs, column)
+        rows, values, _ = pair_timings(a, b, pairs, column)
         if len(rows):
             # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
             effect = mean_effects((np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0))[None])
@@ -143,51 +139,45 @@ def paired_times(
     return found
 
 
-def _checked(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) -> Pairs:
+def _find_pairs(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) -> Pairs:
     """Return the pairs of optimizers that have a problem in common. Raises OptbenchError where there is none."""
     a, b = (list(dict.fromkeys(runs["optimizer"])) for runs in (runs_a, runs_b))
     pairs = [(name, name) for name in a if name in b] if pairs is None else list(pairs)
     if not pairs:
-        raise OptbenchError(
-            f"{_nothing('optimizer', a, b)} (to compare two that differ, name one of each after the folders)"
-        )
+        hint = "to compare two that differ, name one of each after the folders"
+        raise OptbenchError(f"{_describe_nothing_shared('optimizer', a, b)} ({hint})")
     a, b = (list(dict.fromkeys(runs["problem"])) for runs in (runs_a, runs_b))
     if not set(a) & set(b):
-        raise OptbenchError(_nothing("problem", a, b))
-    shared = [
-        pair
-        for pair in pairs
-        if set(runs_a.loc[runs_a["optimizer"] == pair[0], "problem"])
-        & set(runs_b.loc[runs_b["optimizer"] == pair[1], "problem"])
-    ]
+        raise OptbenchError(_describe_nothing_shared("problem", a, b))
+    problems = [runs.groupby("optimizer")["problem"].unique().map(set) for runs in (runs_a, runs_b)]
+    shared = [pair for pair in pairs if problems[0].get(pair[0], set()) & problems[1].get(pair[1], set())]
     if not shared:
         raise OptbenchError("A and B have no problem in common on which the same optimizer ran")
     return shared
 
 
-def _nothing(kind: str, a: list[str], b: list[str]) -> str:
+def _describe_nothing_shared(kind: str, a: list[str], b: list[str]) -> str:
     """Return the message that A and B have no name of a kind in common, with the two nearest names."""
     alike = {(x, y): difflib.SequenceMatcher(None, x, y).ratio() for x in a for y in b}
     nearest = max(alike, key=lambda names: alike[names], default=("", ""))
     if alike.get(nearest, 0.0) > ALIKE:
         return f"A and B have no {kind} in common; nearest are {nearest[0]!r} in A and {nearest[1]!r} in B"
-    return f"A and B have no {kind} in common: {listed(a) or 'none'} in A, {listed(b) or 'none'} in B"
+    return f"A and B have no {kind} in common: {join_names(a) or 'none'} in A, {join_names(b) or 'none'} in B"
 
 
-def _judged_rows(effects: Effects, by: str, above: float | None, confidence: float) -> pd.DataFrame:
+def _judge_rows(effects: Effects, by: str, above: float | None, confidence: float) -> pd.DataFrame:
     """Return the rows with verdicts, adjusted over all rows as one family, and the row over all problems."""
-    rows, values = effects.rows, effects.differences
-    values = np.where(np.abs(values) < ROUNDING, 0.0, values)
-    problem, a, b = (rows[name].to_numpy() for name in ("problem", "a", "b"))
-    table = judged(problem, a, b, values, confidence, effects.common)
-    reason = np.where(rows["reason"] != "", rows["reason"], table["reason"])
-    table = table.assign(**rows.drop(columns=["problem", "a", "b"]).to_dict("series")).assign(reason=reason)
+    rows, common = effects.rows, effects.common
+    values = np.where(np.abs(effects.differences) < ROUNDING, 0.0, effects.differences)
+    judged = judge_pairs(values, confidence, common)
+    reason = rows["reason"].where(rows["reason"] != "", judged["reason"])
+    table = pd.concat([rows, judged.drop(columns="reason")], axis=1).assign(reason=reason)
+    over = _judge_over_all(table, above, confidence)
+    table["verdict"] = table["verdict"].replace(_ABOUT_B)
     if above is not None:
-        table["regression"], table["p_regression"] = _regressions(values - np.log1p(above), effects.common, confidence)
-    over = _over_problems(table, above, confidence)
-    table["verdict"] = _of_b(table["verdict"])
-    if above is not None:  # what lies above the limit is worse, and what is better lies below it
-        table.loc[table["verdict"] == "better", "regression"] = "ruled out"
+        word, table["p_regression"] = _test_regressions(values - np.log1p(above), common, confidence)
+        # what lies above the limit is worse, and what is better lies below it
+        table["regression"] = np.where(table["verdict"] == "better", "ruled out", word)
         shown = table["regression"] == "shown"
         table.loc[shown, ["verdict", "detectable", "blocks_needed"]] = ["worse", np.nan, np.nan]
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
@@ -197,48 +187,35 @@ def _judged_rows(effects: Effects, by: str, above: float | None, confidence: flo
     return table
 
 
-def _of_b(verdict: pd.Series) -> np.ndarray:
-    """Return the verdicts about B, from those about A."""
-    return np.select([verdict == "better", verdict == "worse"], ["worse", "better"], verdict)
-
-
-def _regressions(values: np.ndarray, common: np.ndarray | float, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+def _test_regressions(
+    values: np.ndarray, common: np.ndarray | float, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return "shown", "ruled out" or "open" for each row, and the adjusted p.
 
     values: the differences minus the limit; a regression is shown where their mean is above 0, ruled out where below.
     """
     effect = mean_effects(values, confidence, common)
-    equal = (
-        (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
-    )  # all alike, and at the limit at most: not above it
+    # all alike, and at the limit at most: not above it
+    equal = (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
     p = holm(np.where(equal, 0.0, effect["p"]))
     shown = p < 1 - confidence
     return np.select([shown & (effect["mean"] > 0), shown], ["shown", "ruled out"], "open"), p
 
 
-def _over_problems(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
+def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
     """Return the row of problem "all" with the verdict about B; an empty table where there is only one problem."""
     if table["problem"].nunique() < 2:
         return table.iloc[:0]
     logs = np.log(table["ratio"]).replace([np.inf, -np.inf], np.nan)
     each = logs.groupby(table["problem"], sort=False).mean().dropna().to_numpy()
-    result = signed_ranks(each, confidence)
     one = len(table[["a", "b"]].drop_duplicates()) == 1
-    names = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")}
-    row = {"problem": ALL, **names, "ratio": result["estimate"], "low": result["low"], "high": result["high"]}
-    row |= {"p": result["p"], "p_adjusted": result["p"], "blocks": len(each)}
+    row = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")} | {"problem": ALL}
     row |= {name: table[name].sum() for name in ("seeds", "runs")}
     row |= {name: table[name].mean() for name in ("identical", "probability", "failures_a", "failures_b")}
     row |= {name: table[name].min() for name in ("trials", "trials_a", "trials_b")}
-    rows = pd.DataFrame([row])
-    rows["verdict"] = _of_b(pd.Series(verdict_words(rows, confidence)))
-    least = int(np.ceil(np.log2(2 / (1 - confidence))))
-    few = len(each) < least and rows["verdict"].iloc[0] == "undecided"
-    rows["reason"] = f"{least} problems are needed" if few else ""
     if above is not None:
         against = signed_ranks(each - np.log1p(above), confidence)
         word = "shown" if against["estimate"] > 0 else "ruled out"
-        rows["regression"] = word if against["p"] < 1 - confidence else "open"
-        rows["p_regression"] = against["p"]
-    with np.errstate(over="ignore"):
-        return rows.assign(**{name: np.exp(rows[name]) for name in ("ratio", "low", "high")})
+        row |= {"regression": word if against["p"] < 1 - confidence else "open", "p_regression": against["p"]}
+    over = judge_over_problems([each], confidence).assign(**row)
+    return over.assign(verdict=over["verdict"].replace(_ABOUT_B))

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import Coded
-from optbench.analysis.effects import row_medians
-from optbench.analysis.protocol import best_settings, choices, with_untuned
+from optbench.analysis.pair_statistics import row_medians
+from optbench.analysis.protocol import CodedRuns, add_untuned, choose_settings, rank_settings
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,13 @@ class HeldOut:
     """(cells,), the most trials that a block could choose from."""
     draw: np.ndarray
     """(cells,), the variance of y due to the choice of trials; 0 where a cell has all of its trials."""
+
+    @property
+    def failures(self) -> np.ndarray:
+        """The share of reporting runs that failed, (cells,); NaN for a cell without any."""
+        there = ~np.isnan(self.y)
+        with np.errstate(invalid="ignore"):
+            return np.where(there, self.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
 
     def differences(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the median of y_b - y_a over the shared seeds of a block, (pairs, blocks), and the number of shared
@@ -61,41 +67,38 @@ def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.nda
     return np.where(inside, np.exp(value) * drawn / total, 0.0)
 
 
-def held_out(table: Coded, values: np.ndarray | None = None) -> HeldOut:
+def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
     """Return the results of the setting that each cell and block chose, on the block's reporting seeds.
 
     values: (runs,) numbers to return in place of y; settings are chosen by y in any case.
     """
-    best = choices(table)
+    best = choose_settings(table)
     weights = best[["setting", "block"]].assign(weight=1.0)
     trials = best.groupby("cell")["trials"].max().reindex(range(len(table.cells)), fill_value=0)
     reported = table if values is None else replace(table, y=values)
-    return HeldOut(*_weighted(reported, weights), trials.to_numpy(), np.zeros(len(table.cells)))
+    return HeldOut(*_average_reports(reported, weights), trials.to_numpy(), np.zeros(len(table.cells)))
 
 
-def held_out_at(table: Coded, count: np.ndarray | int) -> HeldOut:
+def held_out_at(table: CodedRuns, count: np.ndarray | int) -> HeldOut:
     """Return the expected y of the best of `count` trials drawn from those of a block; count: one number, or (cells,).
 
     All settings must have run on the reporting seeds: a plain grid, or the screening seeds in blocks formed anew.
     """
-    ranked = with_untuned(table, best_settings(table, len(table.settings)), table.block)
+    ranked = add_untuned(table, rank_settings(table, len(table.settings)), table.block)
     size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
     drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
     weights = ranked[["setting", "block"]].assign(weight=choice_weights(size, drawn, ranked["place"].to_numpy()))
     trials = pd.Series(size).groupby(ranked["cell"].to_numpy()).max().reindex(range(len(table.cells)), fill_value=0)
-    y, bad = _weighted(table, weights[weights["weight"] > 0])
-    return HeldOut(y, bad, np.minimum(trials.to_numpy(), count), _draw(table, count))
+    y, bad = _average_reports(table, weights[weights["weight"] > 0])
+    return HeldOut(y, bad, np.minimum(trials.to_numpy(), count), _draw_variance(table, count))
 
 
-def _draw(table: Coded, count: np.ndarray | int) -> np.ndarray:
+def _draw_variance(table: CodedRuns, count: np.ndarray | int) -> np.ndarray:
     """Return the variance of y, (cells,), due to the random choice of `count` trials, over all blocks together."""
-    means = []
-    for used in (table.stage == 0, table.stage == 2):
-        used = used & ~table.cut
-        total = np.bincount(table.setting[used], weights=table.y[used], minlength=len(table.settings))
-        with np.errstate(invalid="ignore"):
-            means.append(total / np.bincount(table.setting[used], minlength=len(table.settings)))
-    rows = pd.DataFrame({"cell": table.settings["cell"], "score": means[0], "y": means[1]}).dropna()
+    runs = pd.DataFrame({"setting": table.setting, "y": table.y})[~table.cut]
+    stage = table.stage[~table.cut]
+    score, y = (runs[stage == used].groupby("setting")["y"].mean() for used in (0, 2))
+    rows = pd.DataFrame({"cell": table.settings["cell"], "score": score, "y": y}).dropna()
     rows = rows.sort_values(["cell", "score"], kind="stable")
     groups = rows.groupby("cell")
     drawn = np.broadcast_to(count, len(table.cells))[rows["cell"]]
@@ -105,34 +108,23 @@ def _draw(table: Coded, count: np.ndarray | int) -> np.ndarray:
     return np.bincount(cell, weights=weight * (y - mean[cell]) ** 2, minlength=len(table.cells))
 
 
-def _weighted(table: Coded, weights: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _average_reports(table: CodedRuns, weights: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the weighted means over settings of y and of failures, (cells, blocks, seeds) each.
 
     weights: a table of setting, block and weight.
     """
-    used = np.flatnonzero((table.stage == 2) & ~table.cut)
-    settings = len(table.settings)
-    key = weights["block"].to_numpy() * settings + weights["setting"].to_numpy()
-    order = np.argsort(key)
-    key, weight = key[order], weights["weight"].to_numpy()[order]
-    if not len(key):
+    if weights.empty:
         nothing = np.full((len(table.cells), 1, 1), np.nan)
         return nothing, nothing
-    mine = table.block[used] * settings + table.setting[used]
-    place = np.minimum(np.searchsorted(key, mine), len(key) - 1)
-    there = key[place] == mine
-    used, weight = used[there], weight[place[there]]
-    block, cell = table.block[used], table.cell[used]
+    columns = {name: getattr(table, name) for name in ("cell", "block", "seed", "setting", "y", "bad")}
+    runs = pd.DataFrame(columns)[(table.stage == 2) & ~table.cut].merge(weights, on=["setting", "block"])
     # The seeds of a block, numbered within it; a seed is the same one for all cells of a problem.
-    problem = pd.factorize(table.cells["problem"])[0][cell]
-    frame = pd.DataFrame({"problem": problem, "block": block, "seed": table.seed[used]})
-    slot = frame.groupby(["problem", "block"])["seed"].rank(method="dense").to_numpy().astype(np.int64) - 1
-    shape = (len(table.cells), int(block.max(initial=0)) + 1, int(slot.max(initial=0)) + 1)
-    flat = np.ravel_multi_index((cell, block, slot), shape)
-    size = int(np.prod(shape))
-    total = np.bincount(flat, weights=weight, minlength=size)
+    problem = table.cells["problem"].to_numpy()[runs["cell"]]
+    slot = runs.groupby([problem, "block"])["seed"].rank(method="dense").astype(np.int64) - 1
+    place = (runs["cell"], runs["block"], slot)
+    shape = (len(table.cells), *(int(each.to_numpy().max(initial=0)) + 1 for each in (runs["block"], slot)))
+    total, y, bad = (np.zeros(shape) for _ in range(3))
+    for array, values in ((total, 1.0), (y, runs["y"]), (bad, runs["bad"])):
+        np.add.at(array, place, runs["weight"] * values)
     with np.errstate(divide="ignore", invalid="ignore"):
-        y, bad = (
-            np.bincount(flat, weights=weight * part[used], minlength=size) / total for part in (table.y, table.bad)
-        )
-    return y.reshape(shape), bad.reshape(shape)
+        return y / total, bad / total

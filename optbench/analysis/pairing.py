@@ -9,22 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import HOLDOUT, SCREEN, Coded, coded
+from optbench.analysis import texts
 from optbench.analysis.columns import failed, hyperparameter_columns, unfinished
-from optbench.analysis.comparison import Sides, paired
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, metric_name, tail_values
+from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, code_runs
+from optbench.analysis.verdicts import TunedLevels, pair_cells
 from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
 
 Pairs = Sequence[tuple[str, str]]
 """Pairs of optimizers to compare: (name in A, name in B)."""
+Side = tuple[pd.DataFrame, pd.DataFrame]
+"""The tables `runs` and `timings` of A or of B."""
 SIDES = ("A", "B")
+_CELL = ["problem", "pair"]
 _OUTCOME = (
     "status", "steps", "loss_initial", "loss_final", "loss_best", "suboptimality_final", "test_loss_final", LOG_TAIL,
 )  # fmt: skip
@@ -42,7 +46,7 @@ class Effects(NamedTuple):
     """(rows,) the variance that all blocks of a row share (`mean_effects`), due to unequal numbers of trials."""
 
 
-def joined(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     """Return the runs of both sides that can be paired: `pair` is the index of the pair of optimizers, `side` A or B.
 
     Only problems that both sides of a pair have are kept. Hyperparameters that only one side has, with a single value,
@@ -54,7 +58,7 @@ def joined(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataF
         both = set(sides[0]["problem"]) & set(sides[1]["problem"])
         sides = [runs[runs["problem"].isin(both)] for runs in sides]
         if names[0] == names[1]:
-            sides = _same_columns(*sides)
+            sides = _clear_new_columns(*sides)
         parts += [runs.assign(pair=place, side=side) for runs, side in zip(sides, SIDES, strict=True)]
     unlike = [LOG_TAIL] if len({LOG_TAIL in part for part in parts}) > 1 else []  # the same measure on both sides
     parts = [part.drop(columns=["diverged_at", *unlike], errors="ignore") for part in parts]
@@ -64,7 +68,7 @@ def joined(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataF
     return table.assign(stage=table["stage"].fillna("grid"), block=table["block"].fillna(-1).astype(np.int64))
 
 
-def _same_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
+def _clear_new_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
     """Return both sides of one optimizer, with NaN for hyperparameters that only one side has and never varies."""
     names = {name for runs in (a, b) for name in hyperparameter_columns(runs)}
     counts = [{name: runs[name].nunique() if name in runs else 0 for name in names} for runs in (a, b)]
@@ -72,7 +76,7 @@ def _same_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
     return [runs.assign(**{name: np.nan for name in new if name in runs}) for runs in (a, b)]
 
 
-def without_metric(table: pd.DataFrame, measure: str) -> tuple[list[str], list[str]]:
+def find_problems_without(table: pd.DataFrame, measure: str) -> tuple[list[str], list[str]]:
     """Return the problems on which neither side has the measure, and those on which only one side has it."""
     column = metric_name(table.drop(columns=["pair", "side"]), measure)
     if column == LOG_TAIL:
@@ -81,76 +85,62 @@ def without_metric(table: pd.DataFrame, measure: str) -> tuple[list[str], list[s
     return list(has.index[~has["A"] & ~has["B"]]), list(has.index[has["A"] != has["B"]])
 
 
-def settings_in_common(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs of runs with the same setting and seed, one row each: columns of A end in _a, of B in _b.
+def join_settings(table: pd.DataFrame, values: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the pairs of runs with the same setting and seed, one row each.
 
-    Of a staged side only the runs of its screening count, as later stages have chosen settings only.
+    The dtype belongs to the setting only where the sides share one. Of a staged side only the runs of its screening
+    count, as later stages have chosen settings only. values: columns for the rows of `table` to return besides; those
+    of A end in _a, those of B in _b.
     """
-    runs = table[table["stage"].isin(["grid", SCREEN])]
-    keys = ["problem", "pair", *_setting_columns(runs), "seed"]
-    a, b = (runs[runs["side"] == side].drop_duplicates(keys) for side in SIDES)
-    values = [name for name in ("y", "bad", "cut", "outcome") if name in runs]
-    return a[[*keys, *values]].merge(b[[*keys, *values]], on=keys, suffixes=("_a", "_b"))
+    settings = _list_setting_columns(table)
+    keys = [*_CELL, *settings, "seed"]
+    runs = table[[*keys, "side"]] if values is None else table[[*keys, "side"]].join(values)
+    runs = runs[table["stage"].isin(["grid", SCREEN])]
+    a, b = (runs[runs["side"] == side].drop(columns="side").drop_duplicates(keys) for side in SIDES)
+    return a.merge(b, on=keys, suffixes=("_a", "_b"))
 
 
-def _setting_columns(runs: pd.DataFrame) -> list[str]:
+def _list_setting_columns(table: pd.DataFrame) -> list[str]:
     """Return the columns that identify a setting; the dtype is among them only where the sides share one."""
-    names = [
-        name for name in hyperparameter_columns(runs) if name not in ("pair", "side", "y", "bad", "cut", "outcome")
-    ]
-    sides = [set(runs.loc[runs["side"] == side, "dtype"]) for side in SIDES]
-    return [*names, *(["dtype"] if sides[0] & sides[1] else []), "batch_size", "schedule", "lr"]
+    dtypes = [set(table.loc[table["side"] == side, "dtype"]) for side in SIDES]
+    shared = ["dtype"] if dtypes[0] & dtypes[1] else []
+    return [*hyperparameter_columns(table.drop(columns=["pair", "side"])), *shared, "batch_size", "schedule", "lr"]
 
 
-def reports_in_common(table: pd.DataFrame) -> bool:
+def have_shared_reports(table: pd.DataFrame) -> bool:
     """Return True where both sides are staged and report on a common seed in the same block."""
-    runs = table.loc[table["stage"] == HOLDOUT, ["problem", "pair", "block", "seed", "side"]].drop_duplicates()
-    return bool(runs.duplicated(["problem", "pair", "block", "seed"]).any())
+    runs = table.loc[table["stage"] == HOLDOUT, [*_CELL, "block", "seed", "side"]].drop_duplicates()
+    return bool(runs.duplicated([*_CELL, "block", "seed"]).any())
 
 
-def of_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
+def pair_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
     """Return the differences of the same settings on both sides: the mean over settings of y_B - y_A, seed by seed.
 
     Runs that fail on both sides are left out of the mean.
     """
     y = tail_values(table.drop(columns=["pair", "side"]), measure)
-    runs = settings_in_common(table.assign(y=y, bad=failed(table), cut=unfinished(table), outcome=outcomes(table)))
+    values = {"y": y, "bad": failed(table), "cut": unfinished(table), "outcome": number_outcomes(table)}
+    runs = join_settings(table, pd.DataFrame(values, index=table.index))
     whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
-    whole = whole.assign(same=whole["outcome_a"] == whole["outcome_b"], lower=_lower(whole["difference"].to_numpy()))
-    whole["difference"] = whole["difference"].mask(whole["bad_a"] & whole["bad_b"])
-    cells = _cells(runs)
-    groups = whole.groupby(["problem", "pair"])
-    differences = _by_seed(whole, cells)
-    means = groups[["same", "lower", "bad_a", "bad_b"]].mean()
-    keys = pd.MultiIndex.from_frame(cells)
-    names = [name for name in runs if name not in ("problem", "pair", "seed") and not name.endswith(("_a", "_b"))]
-    settings = whole.drop_duplicates(["problem", "pair", *names]).groupby(["problem", "pair"]).size()
-    trials = [
-        side.drop_duplicates(["problem", "pair", *names]).groupby(["problem", "pair"]).size()
-        for side in (table[(table["side"] == which) & table["stage"].isin(["grid", SCREEN])] for which in SIDES)
-    ]
-    rows = _named(cells, pairs).assign(
-        seeds=np.sum(~np.isnan(differences), axis=1),
-        runs=groups.size().reindex(keys, fill_value=0).to_numpy(),
-        identical=means["same"].reindex(keys).to_numpy(),
-        probability=means["lower"].reindex(keys).to_numpy(),
-        failures_a=means["bad_a"].reindex(keys).to_numpy(),
-        failures_b=means["bad_b"].reindex(keys).to_numpy(),
-        trials=settings.reindex(keys, fill_value=0).to_numpy(),
-        trials_a=trials[0].reindex(keys).to_numpy(),
-        trials_b=trials[1].reindex(keys).to_numpy(),
+    whole = whole.assign(same=whole["outcome_a"] == whole["outcome_b"])
+    cells, settings = _list_cells(runs), _list_setting_columns(table)
+    rows = _summarize_cells(
+        whole, cells, pairs, identical=("same", "mean"), failures_a=("bad_a", "mean"), failures_b=("bad_b", "mean")
     )
-    why = [
-        "every run was cut by a deadline, or could not run",
-        "every run failed on both sides",
-        "a single seed: 2 are needed",
-    ]
+    differences = _average_seeds(whole[~(whole["bad_a"] & whole["bad_b"])], cells)
+    tried = table[table["stage"].isin(["grid", SCREEN])]
+    counts = {"trials": whole, **{f"trials_{side.lower()}": tried[tried["side"] == side] for side in SIDES}}
+    for name, part in counts.items():
+        each = part.drop_duplicates([*_CELL, *settings]).groupby(_CELL).size()
+        rows[name] = each.reindex(pd.MultiIndex.from_frame(cells), fill_value=0).to_numpy()
+    rows["seeds"] = np.sum(~np.isnan(differences), axis=1)
     cases = [rows["runs"] == 0, rows["seeds"] == 0, rows["seeds"] == 1]
-    return Effects(rows.assign(reason=np.select(cases, why, "")), differences)
+    reason = np.select(cases, [texts.ALL_CUT, texts.ALL_FAILED, texts.ONE_SEED], "")
+    return Effects(rows.assign(reason=reason), differences)
 
 
-def outcomes(table: pd.DataFrame) -> np.ndarray:
-    """Return a number for the outcome of each run of `joined`, (runs,): the same for runs equal to the last bit.
+def number_outcomes(table: pd.DataFrame) -> np.ndarray:
+    """Return a number for the outcome of each run, (runs,): the same for runs that are equal to the last bit.
 
     All columns that both sides recorded must be equal; y alone is the same for all failures and for all runs at the
     floor.
@@ -160,141 +150,135 @@ def outcomes(table: pd.DataFrame) -> np.ndarray:
     return table.groupby(both, dropna=False, sort=False).ngroup().to_numpy()
 
 
-def _cells(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of problem and pair, problems in order of appearance and pairs by their index."""
-    cells = runs[["problem", "pair"]].drop_duplicates()
-    order = pd.Series(range(cells["problem"].nunique()), index=cells["problem"].unique())
-    return cells.assign(place=cells["problem"].map(order)).sort_values(["place", "pair"], ignore_index=True)[
-        ["problem", "pair"]
-    ]
+def _list_cells(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct pairs of problem and pair, problems in order of appearance and pairs by their index."""
+    cells = runs[_CELL].drop_duplicates()
+    cells = cells.assign(place=pd.factorize(cells["problem"])[0])
+    return cells.sort_values(["place", "pair"], ignore_index=True)[_CELL]
 
 
-def _by_seed(runs: pd.DataFrame, cells: pd.DataFrame) -> np.ndarray:
+def _summarize_cells(runs: pd.DataFrame, cells: pd.DataFrame, pairs: Pairs, **aggregates: Any) -> pd.DataFrame:
+    """Return for each cell its problem and optimizers, and from its rows of `runs` their number and some aggregates.
+
+    probability is that B is lower, ties counting as halves; aggregates: as for `DataFrameGroupBy.agg`.
+    """
+    lower = np.select([runs["difference"] < 0, runs["difference"] == 0], [1.0, 0.5], 0.0)
+    aggregates = {"runs": ("lower", "size"), "probability": ("lower", "mean"), **aggregates}
+    numbers = runs.assign(lower=lower).groupby(_CELL).agg(**aggregates).reindex(pd.MultiIndex.from_frame(cells))
+    numbers = numbers.reset_index(drop=True).assign(runs=lambda rows: rows["runs"].fillna(0).astype(np.int64))
+    return pd.concat([_name_cells(cells, pairs), numbers], axis=1)
+
+
+def _average_seeds(runs: pd.DataFrame, cells: pd.DataFrame) -> np.ndarray:
     """Return the mean of `difference` for each cell and seed, (cells, seeds); NaN where there is none."""
-    wide = runs.pivot_table(index=["problem", "pair"], columns="seed", values="difference", aggfunc="mean")
+    wide = runs.pivot_table(index=_CELL, columns="seed", values="difference", aggfunc="mean")
     return wide.reindex(pd.MultiIndex.from_frame(cells)).to_numpy(dtype=np.float64)
 
 
-def _lower(difference: np.ndarray) -> np.ndarray:
-    """Return 1 where B is lower, 0.5 where both are equal, and 0 elsewhere."""
-    return np.where(difference < 0, 1.0, np.where(difference == 0, 0.5, 0.0))
-
-
-def _named(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
+def _name_cells(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     """Return the cells as a table of problem, a and b, with names in place of the pair's index."""
     names = [pairs[place] for place in cells["pair"]]
     return pd.DataFrame({"problem": cells["problem"], "a": [a for a, _ in names], "b": [b for _, b in names]})
 
 
-def of_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[str, str]) -> Effects:
+def pair_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[str, str]) -> Effects:
     """Return the differences y_B - y_A of the settings that both sides chose, block by block, as in `verdicts`.
 
     Where the two do not report on the same seeds, or only one is staged, blocks are formed of the seeds that both have
     and on which all their settings ran. choose_by: the measures by which A and B choose; measure: the one to compare.
     """
-    if not reports_in_common(table):
-        table = _as_grid(table)
-    label = table["pair"].astype(str) + " " + table["side"]
+    if not have_shared_reports(table):
+        table = _keep_shared_seeds(table)
+    label = table["pair"].astype(str) + " " + table["side"]  # each side of a pair is a level of its own
     runs = table.assign(optimizer=label).drop(columns=["pair", "side"])
-    levels = _levels(runs, measure, choose_by)
-    sides = Sides(levels, held_out(levels), levels)
-    place = {cell: number for number, cell in enumerate(levels.cells.itertuples(index=False, name=None))}
+    coded = _code_sides(runs, measure, choose_by)
+    full = held_out(coded)
+    place = {cell: number for number, cell in enumerate(coded.cells.itertuples(index=False, name=None))}
     found = [
         (problem, pair, place[problem, f"{pair} A"], place[problem, f"{pair} B"])
-        for problem in levels.cells["problem"].unique()
+        for problem in coded.cells["problem"].unique()
         for pair in range(len(pairs))
         if (problem, f"{pair} A") in place and (problem, f"{pair} B") in place
     ]
-    cells = pd.DataFrame(found, columns=["problem", "pair", "a", "b"])
-    a, b = (cells.pop(name).to_numpy(dtype=np.int64) for name in ("a", "b"))
-    trials = sides.full.trials
-    if (trials[a] != trials[b]).any() and (runs["stage"] == SCREEN).any():
-        sides = Sides(levels, sides.full, _levels(runs, measure, choose_by, screens=True))
-    pair = paired(sides, a, b)
-    y = sides.full.y[b] - sides.full.y[a]
+    cells = pd.DataFrame(found, columns=[*_CELL, *SIDES])
+    a, b = (cells.pop(side).to_numpy(dtype=np.int64) for side in SIDES)
+    trials = full.trials
+    unequal = (trials[a] != trials[b]).any() and (runs["stage"] == SCREEN).any()
+    screens = _code_sides(runs, measure, choose_by, screens=True) if unequal else coded
+    pair = pair_cells(TunedLevels(coded, full, screens), a, b)
+    there = ~np.isnan(full.y[b] - full.y[a])
     with np.errstate(invalid="ignore"):
-        count = np.sum(~np.isnan(y), axis=(1, 2))
-        bad = [np.sum(np.where(np.isnan(y), 0.0, sides.full.bad[side]), axis=(1, 2)) / count for side in (a, b)]
-        ends = held_out(levels, outcomes(table)[levels.row].astype(np.float64)).y
+        count = np.sum(there, axis=(1, 2))
+        bad = [np.sum(np.where(there, full.bad[side], 0.0), axis=(1, 2)) / count for side in (a, b)]
+        ends = held_out(coded, number_outcomes(table)[coded.row].astype(np.float64)).y
         same = np.sum(ends[a] == ends[b], axis=(1, 2)) / count
-    rows = _named(cells, pairs).assign(
+    rows = _name_cells(cells, pairs).assign(
         seeds=pair.seeds, runs=count, identical=same, probability=1 - pair.probability, failures_a=bad[0],
         failures_b=bad[1], trials=pair.trials, trials_a=trials[a], trials_b=trials[b],
     )  # fmt: skip
-    none = (rows["trials_a"] == 0) | (rows["trials_b"] == 0)
-    blocks, most = np.sum(~np.isnan(pair.differences), axis=1), int(levels.block.max(initial=0)) + 1
+    blocks, most = np.sum(~np.isnan(pair.differences), axis=1), int(coded.block.max(initial=0)) + 1
+    none = (trials[a] == 0) | (trials[b] == 0)
     missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == HOLDOUT).any())
-    lost = [
-        f"{each} of {most} blocks: elsewhere what was chosen did not run on shared reporting seeds" for each in blocks
-    ]
-    reason = np.select(
-        [none, missing], ["no setting without a stopped or failed run", np.array(lost, dtype=object)], ""
+    lost = np.array([texts.describe_lost_blocks(each, most) for each in blocks], dtype=object)
+    return Effects(
+        rows.assign(reason=np.select([none, missing], [texts.NO_SETTING, lost], "")), pair.differences, pair.common
     )
-    return Effects(rows.assign(reason=reason), pair.differences, pair.common)
 
 
-def _levels(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> Coded:
+def _code_sides(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> CodedRuns:
     """Return the runs with y by the measure where they report, and by the side's `choose_by` where they tune."""
-    levels = coded(runs, measure, screens=screens)
-    y, side = levels.y.copy(), levels.cells["optimizer"].str[-1].to_numpy(dtype=object)[levels.cell]
+    coded = code_runs(runs, measure, screens=screens)
+    y, side = coded.y.copy(), coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell]
     for name, by in zip(SIDES, choose_by, strict=True):
         if by != measure:
-            tuning = (levels.stage <= 1) & (side == name)
-            y[tuning] = coded(runs, by, screens=screens).y[tuning]
-    return replace(levels, y=y)
+            tuning = (coded.stage <= 1) & (side == name)
+            y[tuning] = code_runs(runs, by, screens=screens).y[tuning]
+    return replace(coded, y=y)
 
 
-def _as_grid(table: pd.DataFrame) -> pd.DataFrame:
+def _keep_shared_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """Return the runs on which all settings ran, on seeds that both sides of a pair have, as a plain table.
 
     Raises OptbenchError where the sides have no seed in common.
     """
     runs = table[table["stage"].isin(["grid", SCREEN])]
-    sides = runs[["problem", "pair", "seed", "side"]].drop_duplicates().groupby(["problem", "pair", "seed"]).size()
-    both = sides[sides == 2].index
-    runs = runs[pd.MultiIndex.from_frame(runs[["problem", "pair", "seed"]]).isin(both)]
-    if runs.empty:
-        raise OptbenchError(f"A and B have no seed in common: {_seeds(table, 'A')} and {_seeds(table, 'B')}")
-    return runs.assign(stage="grid", block=-1)
+    both = runs.groupby([*_CELL, "seed"])["side"].transform("nunique") == 2
+    if not both.any():
+        seeds = [_describe_seeds(table.loc[table["side"] == side, "seed"], side) for side in SIDES]
+        raise OptbenchError(f"A and B have no seed in common: {seeds[0]} and {seeds[1]}")
+    return runs[both].assign(stage="grid", block=-1)
 
 
-def _seeds(table: pd.DataFrame, side: str) -> str:
+def _describe_seeds(seeds: pd.Series, side: str) -> str:
     """Return the seeds of a side in words: "0 to 9 in A", or at most eight of them in a list."""
-    seeds = np.unique(table.loc[table["side"] == side, "seed"])
-    whole = len(seeds) > 1 and seeds[-1] - seeds[0] == len(seeds) - 1
-    return f"{seeds[0]} to {seeds[-1]} in {side}" if whole else f"{', '.join(map(str, seeds[:8]))} in {side}"
+    each = np.unique(seeds)
+    whole = len(each) > 1 and each[-1] - each[0] == len(each) - 1
+    return f"{each[0]} to {each[-1]} in {side}" if whole else f"{', '.join(map(str, each[:8]))} in {side}"
 
 
-def of_timings(
-    a: tuple[pd.DataFrame, pd.DataFrame], b: tuple[pd.DataFrame, pd.DataFrame], pairs: Pairs, column: str = "seconds"
-) -> Effects:
+def pair_timings(a: Side, b: Side, pairs: Pairs, column: str = "seconds") -> Effects:
     """Return the differences in time: ln of B's seconds over A's per lane, cohort by cohort, averaged over each seed.
 
-    a, b: `runs` and `timings` of each side. column: "seconds", "evaluation_seconds" or "ns_per_run_step". Cohorts are
-    paired that have the same problem, batch size, seed, lanes and steps, and dtype where the sides share one.
+    column: "seconds", "evaluation_seconds" or "ns_per_run_step". Cohorts are paired that have the same problem, batch
+    size, seed, lanes and steps, and dtype where the sides share one.
     """
     dtypes = set(a[0]["dtype"]) & set(b[0]["dtype"])
-    keys = ["problem", "pair", "batch_size", *(["dtype"] if dtypes else []), "seed", "stage", "lanes", "steps"]
+    keys = [*_CELL, "batch_size", *(["dtype"] if dtypes else []), "seed", "stage", "lanes", "steps"]
     sides = []
     for place, (runs, timings) in enumerate((a, b)):
         runs = runs if "stage" in runs else runs.assign(stage="grid")
         cohorts = runs.drop_duplicates("cohort_id").drop(columns="steps").merge(timings, on="cohort_id")
-        parts = [cohorts[cohorts["optimizer"] == names[place]].assign(pair=k) for k, names in enumerate(pairs)]
-        cohorts = pd.concat(parts)
-        share = 1.0 if column == "ns_per_run_step" else cohorts["lanes"]
-        sides.append(
-            cohorts[keys].assign(value=cohorts[column] / share).groupby(keys, sort=False).median().reset_index()
+        cohorts = pd.concat(
+            [cohorts[cohorts["optimizer"] == names[place]].assign(pair=k) for k, names in enumerate(pairs)]
         )
+        value = cohorts[column] / (1.0 if column == "ns_per_run_step" else cohorts["lanes"])
+        sides.append(cohorts[keys].assign(value=value).groupby(keys, sort=False).median().reset_index())
     both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
     both = both[(both["value_a"] > 0) & (both["value_b"] > 0)]
     both = both.assign(difference=np.log(both["value_b"] / both["value_a"]))
-    cells = _cells(both)
-    groups = both.assign(lower=_lower(both["difference"].to_numpy())).groupby(["problem", "pair"])
-    index = pd.MultiIndex.from_frame(cells)
-    differences = _by_seed(both, cells) if len(cells) else np.empty((0, 1))
-    rows = _named(cells, pairs).assign(
-        seeds=np.sum(~np.isnan(differences), axis=1), runs=groups.size().reindex(index).to_numpy(), identical=np.nan,
-        probability=groups["lower"].mean().reindex(index).to_numpy(), failures_a=np.nan, failures_b=np.nan,
-        trials=0, trials_a=0, trials_b=0,
-    )  # fmt: skip
-    return Effects(rows.assign(reason=np.where(rows["seeds"] == 1, "a single seed: 2 are needed", "")), differences)
+    cells = _list_cells(both)
+    differences = _average_seeds(both, cells) if len(cells) else np.empty((0, 1))
+    rows = _summarize_cells(both, cells, pairs).assign(seeds=np.sum(~np.isnan(differences), axis=1))
+    rows = rows.assign(**dict.fromkeys(("identical", "failures_a", "failures_b"), np.nan))
+    rows = rows.assign(**dict.fromkeys(("trials", "trials_a", "trials_b"), 0))
+    return Effects(rows.assign(reason=np.where(rows["seeds"] == 1, texts.ONE_SEED, "")), differences)

@@ -1,4 +1,8 @@
-"""The choices of the protocol from the `runs` table alone: settings that race, that are chosen, and recommended.
+"""The protocol: the stages and blocks of a table's runs, and the settings that race, are chosen and recommended.
+
+A block is a set of seeds that tunes and reports by itself; no two blocks share a seed. Their results are therefore
+independent, and the spread between blocks includes the chance in tuning as well as that of the seeds. Where the sweep
+has no blocks, they are formed here.
 
 A sweep plans its next stage by these functions, and an analysis uses the same ones, so that the two cannot differ and a
 killed sweep resumes to the same bytes. No choice depends on the order of rows.
@@ -6,18 +10,135 @@ killed sweep resumes to the same bytes. No choice depends on the order of rows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import Coded, coded
-from optbench.analysis.intervals import grouped_intervals
+from optbench.analysis.columns import configuration_columns, failed, full_batch, lost
 from optbench.analysis.measures import LOG_TAIL, tail_values
+from optbench.analysis.statistics import grouped_intervals
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError
 
-__all__ = ["chosen", "finalists", "recommended", "tail_values"]
-
+# Blocks formed of a plain grid's seeds: the quantile of t at 7 degrees of freedom is 2.4; more blocks would leave
+# fewer seeds to each
+MOST_BLOCKS = 8
 # Settings that race: measured: such a race brings the 90th percentile of the chosen setting's loss over the best
 # one's from 1.2 to 4.0 down to 1.0 to 1.4, for a fifth more runs
 FINALISTS = 10
+SCREEN, RACE, HOLDOUT = "screen", "race", "holdout"
+LEVELS = ("optimizer", "batch_size", "schedule")
+
+
+@dataclass(frozen=True)
+class CodedRuns:
+    """A `runs` table as arrays: one entry for each run that takes part, with numbers in place of names."""
+
+    y: np.ndarray
+    """The value to compare, lower is better; failures have large values."""
+    bad: np.ndarray
+    """True where the run failed."""
+    cut: np.ndarray
+    """True where a deadline cut the run, or a tuning run could not run."""
+    stage: np.ndarray
+    """0 screen, 1 race, 2 holdout."""
+    block: np.ndarray
+    """The block, from 0."""
+    seed: np.ndarray
+    """The seed."""
+    row: np.ndarray
+    """The row in the table."""
+    setting: np.ndarray
+    """The row in `settings`."""
+    settings: pd.DataFrame
+    """The distinct settings of each problem, sorted as ties are broken, with `cell`, their row in `cells`."""
+    cells: pd.DataFrame
+    """The pairs of problem and level, in order of appearance."""
+
+    @property
+    def cell(self) -> np.ndarray:
+        """The row in `cells` of each run."""
+        return self.settings["cell"].to_numpy()[self.setting]
+
+
+def code_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", screens: bool = False) -> CodedRuns:
+    """Return the table's runs with their stages and blocks. Raises OptbenchError where every run failed.
+
+    of: the column whose levels are compared; all else is tuned. screens: take only the runs of the screening, in which
+    every setting ran, and form new blocks of their seeds. This is always done where `of` is not the optimizer: a race
+    is held among the settings of an optimizer, and can drop the best setting of a batch size or schedule.
+    """
+    if runs.empty:
+        raise OptbenchError("there are no runs to choose from")
+    arguments.one_of("column to compare", of, LEVELS)
+    gone = lost(runs) | lost(runs, ["problem", of])
+    if gone.all():
+        raise OptbenchError("every run failed: there is nothing to choose from")
+    place = np.flatnonzero(~gone)
+    runs = runs.iloc[place] if gone.any() else runs
+    y, bad, level = tail_values(runs, choose_by), failed(runs), levels_of(runs, of)
+    keys = ["problem", *configuration_columns(runs)]
+    keys = ["problem", "optimizer", "lr", *[key for key in keys if key not in ("problem", "optimizer", "lr")]]
+    setting = runs.groupby(keys, sort=True, dropna=False, observed=True).ngroup().to_numpy()
+    first = np.unique(setting, return_index=True)[1]
+    cell, cells = _number_cells(runs["problem"].to_numpy(), level)
+    settings = runs.iloc[first][keys].reset_index(drop=True).assign(cell=cell[first])
+    stage, block, used = _divide_runs(runs, setting, cell, screens or of != "optimizer")
+    # One that could not run is not chosen; where it reports, it is a failure like others.
+    cut = ((runs["status"] == "failed").to_numpy() & (stage <= 1)) | (runs["status"] == "deadline").to_numpy()
+    y, bad, cut, stage, block, seed, row, setting = (
+        each[used] for each in (y, bad, cut, stage, block, runs["seed"].to_numpy(), place, setting)
+    )
+    return CodedRuns(y, bad, cut, stage, block, seed, row, setting, settings, cells.rename(columns={"level": of}))
+
+
+def levels_of(runs: pd.DataFrame, of: str) -> np.ndarray:
+    """Return the level of each run as a text; a full batch is the same level, "full", on every problem."""
+    text = runs[of].astype(str).to_numpy(dtype=object)
+    return np.where(full_batch(runs), "full", text) if of == "batch_size" else text
+
+
+def _number_cells(problem: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
+    """Number the pairs of problem and level in order of appearance, problem by problem."""
+    of_problem, problems = pd.factorize(problem)
+    of_level, levels = pd.factorize(level)
+    pairs, cell = np.unique(of_problem * len(levels) + of_level, return_inverse=True)
+    names = {"problem": problems[pairs // len(levels)], "level": levels[pairs % len(levels)]}
+    return cell, pd.DataFrame(names)
+
+
+def _divide_runs(runs: pd.DataFrame, setting, cell, screens: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the stage and the block of each run, and True for the runs that take part, each (runs,)."""
+    name = runs["stage"].to_numpy(dtype=object) if "stage" in runs else np.full(len(runs), "grid", dtype=object)
+    stage = np.select([name == SCREEN, name == RACE, name == HOLDOUT], [0, 1, 2], -1)
+    block = runs["block"].to_numpy(dtype=np.int64).copy() if "block" in runs else np.full(len(runs), -1)
+    problem = pd.factorize(runs["problem"])[0]
+    staged = np.bincount(problem, weights=stage >= 0) > 0
+    used = (stage >= 0) == staged[problem]
+    if screens:
+        used &= stage <= 0
+    seed = runs["seed"].to_numpy()
+    for each in np.unique(problem) if screens else np.flatnonzero(~staged):
+        here = np.flatnonzero((problem == each) & used)
+        tuned = len(np.unique(setting[here])) > len(np.unique(cell[here]))
+        stage[here], block[here] = _form_blocks(seed[here], tuned)
+    return stage, block, used
+
+
+def _form_blocks(seed: np.ndarray, tuned: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stage and block of each run, from its seed, where every setting ran on every seed.
+
+    Blocks are consecutive seeds, at least two each and MOST_BLOCKS at most; the first half of a block tunes. Where
+    there is nothing to tune, each seed is a block that reports.
+    """
+    seeds, place = np.unique(seed, return_inverse=True)
+    if not tuned:
+        return np.full(len(seed), 2), place
+    parts = np.array_split(np.arange(len(seeds)), max(1, min(MOST_BLOCKS, len(seeds) // 2)))
+    block = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    stage = np.concatenate([np.where(np.arange(len(part)) < max(1, len(part) // 2), 0, 2) for part in parts])
+    return stage[place], block[place]
 
 
 def finalists(
@@ -34,8 +155,8 @@ def finalists(
     n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
     consider has no row.
     """
-    table = coded(runs, choose_by, of)
-    return _rows(table, best_settings(table, count), of)
+    table = code_runs(runs, choose_by, of)
+    return _name_rows(table, rank_settings(table, count), of)
 
 
 def chosen(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
@@ -44,16 +165,32 @@ def chosen(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer")
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
     chosen. Ties, cuts and columns: `finalists`.
     """
-    table = coded(runs, choose_by, of)
-    return _rows(table, choices(table), of).drop(columns="place")
+    table = code_runs(runs, choose_by, of)
+    return _name_rows(table, choose_settings(table), of).drop(columns="place")
 
 
-def choices(table: Coded) -> pd.DataFrame:
+def chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
+    """Return the rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
+
+    Costs and profiles of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
+    for the choice. choose_by, of: as for `verdicts`; a plain table is divided into blocks as there. Runs that a
+    deadline cut are left out.
+
+    Returns rows of `runs` in their order, with `stage` "holdout" and the `block` that each belongs to; where every
+    level has a single setting, each seed is a block.
+    """
+    table = code_runs(runs, choose_by, of)
+    best = pd.MultiIndex.from_frame(choose_settings(table)[["setting", "block"]])
+    used = pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == 2) & ~table.cut
+    return runs.iloc[table.row[used]].assign(stage=HOLDOUT, block=table.block[used])
+
+
+def choose_settings(table: CodedRuns) -> pd.DataFrame:
     """Return the rows of `chosen` with numbers in place of names: cell, block, setting, score and counts."""
     # A setting that has not raced has fewer runs than the others, and so is not considered.
-    best = best_settings(table, 1, table.stage <= 1).drop(columns=["trials", "left_out"])
-    totals = best_settings(table, 1)[["cell", "block", "trials", "left_out"]]
-    return with_untuned(table, best.merge(totals, on=["cell", "block"]), table.block)
+    best = rank_settings(table, 1, table.stage <= 1).drop(columns=["trials", "left_out"])
+    totals = rank_settings(table, 1)[["cell", "block", "trials", "left_out"]]
+    return add_untuned(table, best.merge(totals, on=["cell", "block"]), table.block)
 
 
 def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
@@ -65,14 +202,14 @@ def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float
     seeds of all blocks, which are not used for the choice, median, low, high, coverage (exp of y, failures as inf), n
     and failures.
     """
-    table = coded(runs, choose_by)
+    table = code_runs(runs, choose_by)
     blocks = pd.Series(table.block).groupby(table.cell).nunique()
     rows = pd.DataFrame({"setting": table.setting, "block": table.block})[(table.stage == 0)]
     seen = rows.groupby("setting")["block"].nunique().reindex(range(len(table.settings)), fill_value=0).to_numpy()
     every = seen == blocks.reindex(table.settings["cell"], fill_value=0).to_numpy()
-    best = best_settings(table, 1, (table.stage <= 1) & every[table.setting], pooled=True)
-    best = with_untuned(table, best, np.zeros_like(table.block))
-    result = _rows(table, best, "optimizer").drop(columns=["block", "place", "left_out"])
+    best = rank_settings(table, 1, (table.stage <= 1) & every[table.setting], pooled=True)
+    best = add_untuned(table, best, np.zeros_like(table.block))
+    result = _name_rows(table, best, "optimizer").drop(columns=["block", "place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
     place = np.full(len(table.settings), -1)
     place[best["setting"]] = np.arange(len(best))
@@ -85,48 +222,35 @@ def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float
     return result.assign(**values, coverage=coverage, n=n, failures=failures)
 
 
-def best_settings(table: Coded, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
+def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
     """Return the `count` best settings of each cell and block, with place, score and counts.
 
     used: (runs,) bool, the runs to rank by; by default those of the screening. pooled: all blocks count as one.
     """
     used = table.stage == 0 if used is None else used
-    block = np.zeros_like(table.block) if pooled else table.block
-    settings = len(table.settings)
-    key, code = np.unique(block[used] * settings + table.setting[used], return_inverse=True)
-    score, n = _means(table.y[used], code, len(key))
-    cut = np.bincount(code, weights=table.cut[used], minlength=len(key)) > 0
-    rows = pd.DataFrame(
+    runs = pd.DataFrame(
         {
-            "cell": table.settings["cell"].to_numpy()[key % settings],
-            "block": key // settings,
-            "setting": key % settings,
-            "score": score,
-            "failures": np.bincount(code, weights=table.bad[used], minlength=len(key)).astype(np.int64),
-            "n": n,
+            "cell": table.cell[used],
+            "block": 0 if pooled else table.block[used],
+            "setting": table.setting[used],
+            "y": table.y[used],
+            "failures": table.bad[used].astype(np.int64),
+            "cut": table.cut[used],
         }
-    )
+    ).sort_values("y")  # added in order of size, so that the order of rows does not change the last bits
+    groups = runs.groupby(["cell", "block", "setting"])
+    rows = groups.agg(score=("y", "mean"), failures=("failures", "sum"), n=("y", "size"), cut=("cut", "any"))
+    rows = rows.reset_index()
     groups = rows.groupby(["cell", "block"])
-    full = np.ones(len(rows), dtype=bool) if pooled else (n == groups["n"].transform("max")).to_numpy()
-    rows["trials"] = groups["n"].transform("size")
-    rows["left_out"] = (cut | ~full).astype(np.int64)
-    rows["left_out"] = groups["left_out"].transform("sum")
-    rows = rows[~cut & full].sort_values(["cell", "block", "score", "failures", "setting"])
+    out = rows["cut"] if pooled else rows["cut"] | (rows["n"] < groups["n"].transform("max"))
+    rows = rows.assign(trials=groups["n"].transform("size"), out=out)
+    rows["left_out"] = rows.groupby(["cell", "block"])["out"].transform("sum").astype(np.int64)
+    rows = rows[~out].drop(columns=["cut", "out"]).sort_values(["cell", "block", "score", "failures", "setting"])
     rows["place"] = rows.groupby(["cell", "block"]).cumcount() + 1
     return rows[rows["place"] <= count].reset_index(drop=True)
 
 
-def _means(y: np.ndarray, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the number of values of each group.
-
-    Values are added in order of size, so that the order of rows does not change the last bits.
-    """
-    order = np.lexsort((y, code))
-    n = np.bincount(code, minlength=count)
-    return np.add.reduceat(y[order], np.cumsum(n) - n) / n if count else np.empty(0), n
-
-
-def with_untuned(table: Coded, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
+def add_untuned(table: CodedRuns, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
     """Return `best` with the settings of cells that have only one, which need no tuning seed."""
     settings = np.bincount(table.settings["cell"], minlength=len(table.cells))
     rows = pd.DataFrame({"cell": table.cell, "block": block, "setting": table.setting})
@@ -139,7 +263,7 @@ def with_untuned(table: Coded, best: pd.DataFrame, block: np.ndarray) -> pd.Data
     return pd.concat([best, rows]).sort_values(["cell", "block"], ignore_index=True)
 
 
-def _rows(table: Coded, best: pd.DataFrame, of: str) -> pd.DataFrame:
+def _name_rows(table: CodedRuns, best: pd.DataFrame, of: str) -> pd.DataFrame:
     """Return `best` with the names of problems, levels and settings in place of their numbers."""
     cells = table.cells.iloc[best["cell"]].reset_index(drop=True)
     names = table.settings.iloc[best["setting"]].reset_index(drop=True)

@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.comparison import ALL, Sides, compared, prepared
-from optbench.analysis.effects import row_medians, trimmed_means
 from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.pair_statistics import row_medians, trimmed_means
+from optbench.analysis.verdicts import ALL, TunedLevels, compare_levels, exchange_sides, tune_levels
 
 
 def ranking(
@@ -28,39 +28,17 @@ def ranking(
     Nemenyi, two of them differ where they lie further apart than critical_difference (Demsar 2006). Places follow from
     the verdicts over all problems.
     """
-    sides = prepared(runs, choose_by, of)
-    return _ranked(compared(sides, confidence), tuned_values(sides, confidence), of, confidence)
+    levels = tune_levels(runs, choose_by, of)
+    return _rank_levels(compare_levels(levels, confidence), measure_levels(levels, confidence), of, confidence)
 
 
-def rankings_without(
-    runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
-) -> pd.DataFrame:
-    """Return the rankings with each level left out in turn, one below the other; column `left_out` names that level.
-
-    Ranks over problems and adjusted p-values depend on the other levels. The table is empty for two levels or fewer.
-    """
-    sides = prepared(runs, choose_by, of)
-    values = tuned_values(sides, confidence)
-    parts = []
-    for name in values[of].unique() if values[of].nunique() > 2 else ():
-        pairs = compared(sides, confidence, without=name)
-        rest = _ranked(pairs, values[values[of] != name].reset_index(drop=True), of, confidence)
-        parts.append(rest.assign(left_out=name))
-    if not parts:
-        return ranking(runs, choose_by, of, confidence).iloc[:0].assign(left_out=pd.Series(dtype=str))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["left_out", *table.columns.drop("left_out")]]
-
-
-def tuned_values(sides: Sides, confidence: float = 0.95) -> pd.DataFrame:
+def measure_levels(levels: TunedLevels, confidence: float = 0.95) -> pd.DataFrame:
     """Return one row for each cell, a problem with a level: its value after tuning, with the t interval over blocks."""
-    y = row_medians(sides.full.y)
-    effect = trimmed_means(y, confidence)
-    there = ~np.isnan(sides.full.y)
-    with np.errstate(invalid="ignore", over="ignore"):
-        share = np.where(there, sides.full.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
+    effect = trimmed_means(row_medians(levels.full.y), confidence)
+    with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
-    return sides.table.cells.assign(**numbers, blocks=effect["n"], trials=sides.full.trials, failures=share)
+    more = {"blocks": effect["n"], "trials": levels.full.trials, "failures": levels.full.failures}
+    return levels.table.cells.assign(**numbers, **more)
 
 
 @lru_cache(maxsize=64)
@@ -76,20 +54,20 @@ def critical_difference(levels: int, problems: int, confidence: float = 0.95) ->
     return float(q * np.sqrt(levels * (levels + 1) / (6 * problems)))
 
 
-def _ranked(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: float) -> pd.DataFrame:
-    """Return the ranking that follows from the verdicts of pairs and the values of cells (`tuned_values`)."""
+def _rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: float) -> pd.DataFrame:
+    """Return the ranking that follows from the verdicts of pairs and the values of cells (`measure_levels`)."""
     names = ["problem", of]
-    both = _both_ways(pairs).rename(columns={"a": of})
+    both = pd.concat([pairs, exchange_sides(pairs)], ignore_index=True).rename(columns={"a": of})
     ahead = np.sign(np.nan_to_num(np.log(both["ratio"]))) / 2 + 0.5
     both = both.assign(beats=both["verdict"] == "better", beaten_by=both["verdict"] == "worse", ahead=ahead)
-    sums = both.groupby(names, sort=False)[["beats", "beaten_by"]].sum()
+    groups = both.groupby(names, sort=False)
+    sums = groups[["beats", "beaten_by"]].sum()
     ranks = 1 + (1 - both["probability"]).groupby([both["problem"], both[of]], sort=False).sum(min_count=1)
-    sums["mean_rank"] = ranks
-    sums["probability"] = both.groupby(names, sort=False)["probability"].mean()
+    sums = sums.assign(mean_rank=ranks, probability=groups["probability"].mean())
     table = values.merge(sums.reset_index(), on=names, how="left")
-    levels = values[of].unique()
     if ALL in set(pairs["problem"]):
-        table = pd.concat([table, _over_all(both, sums, levels, of, confidence)], ignore_index=True)
+        over = _rank_over_problems(both, sums, values[of].unique(), confidence)
+        table = pd.concat([table, over], ignore_index=True)
     table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in ("beats", "beaten_by", "blocks")})
     # Nobody can beat what has no setting left: it stands behind those that have.
     usable = (table["trials"] != 0).groupby(table["problem"], sort=False).transform("sum")
@@ -99,23 +77,15 @@ def _ranked(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: floa
     return table.reindex(columns=[*order, "beats", "beaten_by", "blocks", "trials", "failures"])
 
 
-def _over_all(both, sums, levels, of, confidence) -> pd.DataFrame:
-    """Return the rows of problem "all": mean ranks over the problems that all levels have."""
+def _rank_over_problems(both: pd.DataFrame, sums: pd.DataFrame, levels: np.ndarray, confidence: float) -> pd.DataFrame:
+    """Return the rows of problem "all": mean ranks over the problems that all levels have.
+
+    both: pairs in both directions; sums: what follows for each problem and level, by both.
+    """
     each = both[both["problem"] != ALL]
+    of = sums.index.names[1]
     rank = 1 + (1 - each["ahead"]).groupby([each["problem"], each[of]]).sum()
     grid = rank.unstack().reindex(columns=levels).dropna()
-    rows = sums.loc[ALL].reindex(levels).drop(columns="mean_rank")
-    rows["mean_rank"] = grid.mean() if len(grid) else np.nan
-    rows["blocks"] = len(grid)
+    rows = sums.loc[ALL].reindex(levels).assign(mean_rank=grid.mean() if len(grid) else np.nan, blocks=len(grid))
     rows["critical_difference"] = critical_difference(len(levels), len(grid), confidence) if len(grid) > 1 else np.nan
     return rows.rename_axis(of).reset_index().assign(problem=ALL)
-
-
-def _both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs twice: as they are, and with a and b exchanged."""
-    turned = {"better": "worse", "worse": "better"}
-    other = pairs.assign(
-        a=pairs["b"], b=pairs["a"], ratio=1 / pairs["ratio"], probability=1 - pairs["probability"],
-        verdict=pairs["verdict"].replace(turned),
-    )  # fmt: skip
-    return pd.concat([pairs, other], ignore_index=True)

@@ -11,18 +11,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.blocks import HOLDOUT, SCREEN
 from optbench.analysis.columns import (
     comparable,
     configuration_columns,
     failed,
     final_suboptimality,
     full_batch,
-    metric_columns,
+    metric_medians,
+    number_groups,
 )
-from optbench.analysis.intervals import grouped_intervals
 from optbench.analysis.measures import tail_values
-from optbench.analysis.protocol import recommended
+from optbench.analysis.protocol import HOLDOUT, SCREEN, recommended
+from optbench.analysis.statistics import grouped_intervals
 
 _LARGEST = 700.0  # exp of more is inf, which stands for a failure
 
@@ -66,44 +66,41 @@ def best_configurations(
         raise ValueError("there are no runs to choose from")
     runs = comparable(runs)
     keys = by + [name for name in configuration_columns(runs) if name not in by]
-    code, table = _codes(runs, keys)
-    group = _codes(table, by)[0]
+    code, table = number_groups(runs, keys)
+    group = number_groups(table, by)[0]
     value, bad = final_suboptimality(runs), failed(runs)
     if choose_by is not None:
         value = np.where(bad, np.inf, np.exp(np.minimum(tail_values(runs, choose_by), _LARGEST)))
 
-    tuning, reporting = _split(runs, tuning_seeds)
+    tuning, reporting = _split_runs(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
     tuning = tuning | ~has_tuning[group[code]]
     offered, late = tuning, (runs["status"] == "deadline").to_numpy() & ~bad
-    cut = late | (runs["status"] == "failed").to_numpy()
     if staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
-        wanted = recommended_rows(runs, choose_by, keys)[code] & tuning
+        wanted = _find_recommended(runs, choose_by, table)[code] & tuning
         offered = wanted | tuning & ~(np.bincount(group[code], weights=wanted) > 0)[group[code]]
-    chosen = _choose(table, group, code[offered], value[offered], bad[offered], cut[offered], keys)
+    cut = late | (runs["status"] == "failed").to_numpy()
+    tried = pd.DataFrame({"code": code, "value": value, "bad": bad, "cut": cut})[offered]
+    best = _choose_configurations(table, group, tried)
 
-    rows = chosen["code"].to_numpy()
+    rows = best.pop("code").to_numpy()
     place = np.full(len(table), -1)
     place[rows] = np.arange(len(rows))
     reporting = reporting & ~tuning
     has_other = np.bincount(code, weights=reporting, minlength=len(table)) > 0
     used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
     at, measured = place[code[used]], runs.loc[used]
-    best = chosen.drop(columns="code")
-    best["median"], best["low"], best["high"], best["coverage"], best["n"] = grouped_intervals(
-        value[used], at, len(rows), confidence
+    median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows), confidence)
+    failures, unfinished = (
+        np.bincount(at, weights=each[used], minlength=len(rows)).astype(int) for each in (bad, late)
     )
-    best["failures"] = np.bincount(at, weights=bad[used], minlength=len(rows)).astype(np.int64)
-    best["unfinished"] = np.bincount(at, weights=late[used], minlength=len(rows)).astype(np.int64)
-    best["held_out"] = has_other[rows]
-    best.insert(len(keys), "full_batch", _full(runs, best))
-    best["edge_side"] = _edge_side(runs, best)
-    best["edge"] = best["edge_side"] != ""
-    best["test_loss"] = _median(measured["test_loss_final"], bad[used], np.inf, at, len(rows))
-    for name in metric_columns(runs):
-        worst = 0.0 if "accuracy" in name else np.inf
-        best[name] = _median(measured[name], bad[used], worst, at, len(rows))
-    return best
+    batches = runs[["problem", "batch_size"]].assign(full_batch=full_batch(runs)).drop_duplicates()
+    best.insert(len(keys), "full_batch", best[["problem", "batch_size"]].merge(batches, how="left")["full_batch"])
+    side = _find_edges(runs, best)
+    return best.assign(
+        median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
+        held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
+    )  # fmt: skip
 
 
 def staged(runs: pd.DataFrame) -> bool:
@@ -116,7 +113,7 @@ def every_setting(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["stage"] == SCREEN] if staged(runs) else runs
 
 
-def _split(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+def _split_runs(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return two arrays (runs,) bool: True for the runs to choose on, and for the runs to report."""
     if staged(runs):
         return (runs["stage"] == SCREEN).to_numpy(), (runs["stage"] == HOLDOUT).to_numpy()
@@ -124,9 +121,9 @@ def _split(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray,
     return tuning, ~tuning
 
 
-def recommended_rows(runs: pd.DataFrame, choose_by: str, keys: list[str]) -> np.ndarray:
-    """Return (configurations,) bool, True for those that all blocks recommend, in order of appearance in `runs`."""
-    table = _codes(runs, keys)[1]
+def _find_recommended(runs: pd.DataFrame, choose_by: str, table: pd.DataFrame) -> np.ndarray:
+    """Return (configurations,) bool, True for those of `table` that all blocks recommend."""
+    keys = list(table)
     wanted = table.merge(recommended(runs, choose_by)[keys].assign(wanted=True), on=keys, how="left")["wanted"]
     return wanted.notna().to_numpy()
 
@@ -134,69 +131,39 @@ def recommended_rows(runs: pd.DataFrame, choose_by: str, keys: list[str]) -> np.
 def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:
     """Return the rows of `runs` behind the reported numbers of `best` (a table from `best_configurations`)."""
     keys = ["problem", *configuration_columns(runs)]
-    tuning, reporting = _split(runs, tuning_seeds)
+    tuning, reporting = _split_runs(runs, tuning_seeds)
     marked = runs.assign(_tuning=tuning, _reporting=reporting)
     mine = marked.merge(best[[*keys, "held_out"]], on=keys, how="inner")
     used = np.where(mine["held_out"], mine["_reporting"], mine["_tuning"] | (not staged(runs)))
     return mine[used.astype(bool)].drop(columns=["held_out", "_tuning", "_reporting"])
 
 
-def _codes(table: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return the index of each row's combination of `keys`, and the distinct combinations in order of appearance.
+def _choose_configurations(table: pd.DataFrame, group: np.ndarray, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per group: its best configuration on the given runs, with `code`, its row in `table`.
 
-    NaN equals NaN.
+    table: the configurations; group: (configurations,); runs: code, value, bad and cut of each run.
     """
-    code = pd.Series(table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy())
-    first = ~code.duplicated().to_numpy()
-    distinct = table.loc[first, keys].set_axis(code[first]).sort_index()
-    return code.to_numpy(), distinct
-
-
-def _choose(table, group, code, value, bad, cut, keys) -> pd.DataFrame:
-    """Return one row per group: its best configuration on the given runs, with `code`, its row in `table`."""
-    count = len(table)
-    median, _, _, _, n = grouped_intervals(value, code, count)
-    largest, smallest = np.full(count, -np.inf), np.full(count, np.inf)
-    np.maximum.at(largest, code, value)
-    np.minimum.at(smallest, code, value)
-    spread = np.where(np.isfinite(largest), largest, np.inf)
-    spread[np.isfinite(largest)] -= smallest[np.isfinite(largest)]
-    failures, unfinished = (np.bincount(code, weights=each, minlength=count).astype(np.int64) for each in (bad, cut))
-    extra = {"median": median, "failures": failures, "unfinished": unfinished, "n": n, "spread": spread}
-    work = table.assign(**{f"tuning_{name}": column for name, column in extra.items()}, group=group, code=range(count))
-    complete = work.groupby("group")["tuning_n"].transform("max")
-    work = work[(work["tuning_n"] == complete) & (work["tuning_n"] > 0)]
+    each = runs.groupby("code")
+    worst, least = each["value"].max(), each["value"].min()
+    work = table.assign(
+        tuning_median=each["value"].median(), tuning_failures=each["bad"].sum(), tuning_unfinished=each["cut"].sum(),
+        tuning_n=each.size(), tuning_spread=(worst - least).where(np.isfinite(worst), np.inf),
+        group=group, code=range(len(table)),
+    ).dropna(subset="tuning_n")  # fmt: skip
+    counts = ["tuning_failures", "tuning_unfinished", "tuning_n"]
+    work = work.astype(dict.fromkeys(counts, np.int64))
+    work = work[work["tuning_n"] == work.groupby("group")["tuning_n"].transform("max")]
     whole = work["tuning_unfinished"] == 0
     work = work[whole | ~whole.groupby(work["group"]).transform("any")]
-    ranking = ["group", "tuning_median", "tuning_failures", "tuning_spread", "lr"]
-    work = work.sort_values(ranking + [key for key in keys if key != "lr"], kind="stable")
+    order = ["group", "tuning_median", "tuning_failures", "tuning_spread", "lr"]
+    work = work.sort_values(order + [name for name in table if name != "lr"], kind="stable")
     return work.drop_duplicates("group").drop(columns=["group", "tuning_spread"]).reset_index(drop=True)
 
 
-def _median(column: pd.Series, bad: np.ndarray, worst: float, at: np.ndarray, count: int) -> np.ndarray:
-    """Return the median of a column per group; NaN where the problem does not have the quantity.
-
-    worst: the value that counts for failed runs.
-    """
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    has = np.bincount(at, weights=~np.isnan(values), minlength=count) > 0
-    known = has[at] & (bad | ~np.isnan(values))
-    return grouped_intervals(np.where(bad, worst, values)[known], at[known], count)[0]
-
-
-def _full(runs: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
-    """Return (rows of best,) bool, True where the batch is the whole data set."""
-    keys = ["problem", "batch_size"]
-    pairs = runs[keys].assign(full_batch=full_batch(runs)).drop_duplicates(keys)
-    return best[keys].merge(pairs, on=keys, how="left")["full_batch"].to_numpy(dtype=bool)
-
-
-def _edge_side(runs: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
+def _find_edges(runs: pd.DataFrame, best: pd.DataFrame) -> np.ndarray:
     """Return "low" or "high" where the rate is at an end of those tried on the problem by the optimizer, else ""."""
     keys = ["problem", "optimizer"]
-    grid = runs.groupby(keys, sort=False)["lr"].agg(["min", "max"]).reset_index()
-    grid = best[keys].merge(grid, on=keys, how="left")
-    several = grid["min"].to_numpy() < grid["max"].to_numpy()
-    rate = best["lr"].to_numpy()
-    side = np.where(rate == grid["max"].to_numpy(), "high", np.where(rate == grid["min"].to_numpy(), "low", ""))
-    return np.where(several, side, "")
+    tried = runs.groupby(keys, sort=False)["lr"].agg(["min", "max"]).reset_index()
+    tried = best[[*keys, "lr"]].merge(tried, on=keys, how="left")
+    cases = [tried["min"] == tried["max"], tried["lr"] == tried["max"], tried["lr"] == tried["min"]]
+    return np.select(cases, ["", "high", "low"], "")

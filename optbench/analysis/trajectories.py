@@ -1,28 +1,155 @@
-"""Interpolation between the evaluated points of runs, and summaries of whole runs.
+"""The evaluated points of runs as arrays, interpolation between them, and summaries of whole runs.
 
-Between two evaluations the logarithm of the suboptimality is taken as linear in the clock.
+Points are read all at once, or some runs at a time. Between two evaluations the logarithm of the suboptimality is taken
+as linear in the clock.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import failed
-from optbench.analysis.points import Part, Tables, Trajectories, pieces
-from optbench.analysis.suboptimality import landmarks, log_gap
+from optbench.analysis.columns import failed, read_floats
+from optbench.analysis.measures import LOG_TAIL, landmarks, log_gap
+from optbench.contract.errors import OptbenchError
 
 # Share of a run's steps: long enough to average the noise of mini-batches out, short enough to be the end of the run;
-# estimate
+# nobody has measured it
 TAIL = 0.2
+
+
+class Tables(Protocol):
+    """The tables of a sweep."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row for each run."""
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """One row for each evaluation of a run."""
+
+    @property
+    def timings(self) -> pd.DataFrame:
+        """One row for each cohort."""
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """One row for each problem, with its minimum."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a sweep's runs, with all its other tables, which are read when they are needed."""
+
+    runs: pd.DataFrame
+    whole: Tables
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        return self.whole.curves
+
+    @property
+    def timings(self) -> pd.DataFrame:
+        return self.whole.timings
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        return self.whole.problems
+
+    @property
+    def points(self) -> Callable[[pd.Series], Iterable[Sequence[np.ndarray]]] | None:
+        return getattr(self.whole, "points", None)
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """The evaluated points of all runs, one run after the other, each in the order of its steps."""
+
+    run: np.ndarray
+    """(points,) int: the run's row."""
+    start: np.ndarray
+    """(runs,) int: where the points of each begin; they end at `end`, which is `start` for a run without any."""
+    end: np.ndarray
+    step: np.ndarray
+    """(points,) float, like samples and loss."""
+    samples: np.ndarray
+    loss: np.ndarray
+
+    @property
+    def last(self) -> np.ndarray:
+        """The last evaluated step of each run, (runs,); 0 for a run without points."""
+        steps = np.zeros(len(self.start))
+        has = self.end > self.start
+        steps[has] = self.step[self.end[has] - 1]
+        return steps
+
+
+def read_trajectories(results: Tables) -> Iterator[tuple[np.ndarray, Trajectories]]:
+    """Yield the points of all runs in portions: places in `results.runs`, and the points of the runs in these.
+
+    A run without points may be left out; of a run that comes twice, the last portion counts. Results with a method
+    `points` (run ids -> portions of places and arrays) are read run by run, others as a whole. The order of rows does
+    not matter. Raises OptbenchError where a run stands twice in the table of runs.
+    """
+    ids, read = pd.Index(results.runs["run_id"]), getattr(results, "points", None)
+    if not ids.is_unique:
+        raise OptbenchError("a run stands twice in the table of runs")
+    if read is not None:
+        for places, *points in read(results.runs["run_id"]):
+            yield places, _sort_points(len(places), *points)
+        return
+    curves = results.curves
+    run = ids.get_indexer(curves["run_id"])
+    known = run >= 0
+    columns = (read_floats(curves, name)[known] for name in ("step", "samples", "train_loss"))
+    yield np.arange(len(ids)), _sort_points(len(ids), run[known], *columns)
+
+
+def _sort_points(count: int, run: np.ndarray, step: np.ndarray, samples: np.ndarray, loss: np.ndarray) -> Trajectories:
+    """Return the points of `count` runs sorted by run and step."""
+    order = np.lexsort((step, run))
+    end = np.cumsum(np.bincount(run, minlength=count))
+    start = np.concatenate([[0], end[:-1]]).astype(np.intp)
+    return Trajectories(run[order], start, end, step[order], samples[order], loss[order])
+
+
+class Facts(NamedTuple):
+    """The reference values (`landmarks`) of each run's problem, (runs,) each."""
+
+    minimum: np.ndarray
+    floor: np.ndarray
+    failure: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Facts:
+        """Return the values of these rows."""
+        return Facts(*(column[rows] for column in self))
+
+
+def _read_facts(results: Tables) -> Facts:
+    """Return the reference values of each run's problem."""
+    table = landmarks(results.runs, results.problems)
+    place = pd.Index(table["problem"]).get_indexer(results.runs["problem"])
+    return Facts(*(table[name].to_numpy()[place] for name in Facts._fields))
 
 
 def pace(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
     """Return the seconds of a step of each run, (runs,), without evaluations; NaN where no time was recorded."""
     seconds = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")["ns_per_run_step"] * 1e-9
     return runs["cohort_id"].map(seconds).to_numpy(dtype=np.float64)
+
+
+def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
+    """Return the steps of each run's budget, (runs,); where `timings` does not have them, the steps that it made."""
+    made = read_floats(runs, "steps")
+    if "steps" not in timings:
+        return made
+    given = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")["steps"]
+    return np.fmax(runs["cohort_id"].map(given).to_numpy(dtype=np.float64), made)
 
 
 def values_at(results: Tables, clock: str, budgets: np.ndarray) -> np.ndarray:
@@ -32,35 +159,25 @@ def values_at(results: Tables, clock: str, budgets: np.ndarray) -> np.ndarray:
     step a run has the value of its start; after its end it keeps the last one, if it did not fail. A failed run has
     the value of a failure (`landmarks`) from its last evaluation on.
     """
-    runs, facts = results.runs, _facts(results)
-    each = {"steps": np.ones(len(runs)), "seconds": pace(runs, results.timings)}.get(clock)
+    runs, facts = results.runs, _read_facts(results)
+    seconds = {"steps": np.ones(len(runs)), "seconds": pace(runs, results.timings)}.get(clock)
     budgets = np.broadcast_to(budgets, (len(runs), np.shape(budgets)[-1]))
     out = np.repeat(facts.failure[:, None], budgets.shape[1], axis=1)
     bad = failed(runs)
-    for rows, points in pieces(results):
-        time = points.samples if each is None else points.step * each[rows][points.run]
-        out[rows] = _values_at(points, time, facts.of(rows), bad[rows], budgets[rows])
-    return out
-
-
-def _values_at(
-    points: Trajectories, time: np.ndarray, facts: Facts, bad: np.ndarray, budgets: np.ndarray
-) -> np.ndarray:
-    """Return `values_at` for the runs of some points, (runs, budgets). time: (points,) the clock at each point."""
-    value = _values(points, facts)
-    out = np.repeat(facts.failure[:, None], budgets.shape[1], axis=1)
-    has = points.end > points.start
-    start, last, bad = points.start[has], points.end[has] - 1, bad[has]
-    for column in range(budgets.shape[1]):
-        budget = budgets[:, column]
-        passed = np.add.reduceat(time <= budget[points.run], start, dtype=np.intp) if len(start) else start
-        at = np.clip(start + passed - 1, start, last)
-        after = np.minimum(at + 1, last)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = (budget[has] - time[at]) / (time[after] - time[at])
-        between = (after > at) & (points.step[after] > 1)  # nothing happens within the first step
-        here = value[at] + np.where(between, np.clip(share, 0, 1), 0) * (value[after] - value[at])
-        out[has, column] = np.where(bad & (at == last), facts.failure[has], here)
+    for rows, points in read_trajectories(results):
+        time = points.samples if seconds is None else points.step * seconds[rows][points.run]
+        value = _measure_points(points, facts.take(rows))
+        has = points.end > points.start
+        here, start, last = rows[has], points.start[has], points.end[has] - 1
+        for column, budget in enumerate(budgets[rows].T):
+            passed = np.add.reduceat(time <= budget[points.run], start, dtype=np.intp) if len(start) else start
+            at = np.clip(start + passed - 1, start, last)
+            after = np.minimum(at + 1, last)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                share = (budget[has] - time[at]) / (time[after] - time[at])
+            between = (after > at) & (points.step[after] > 1)  # nothing happens within the first step
+            now = value[at] + np.where(between, np.clip(share, 0, 1), 0) * (value[after] - value[at])
+            out[here, column] = np.where(bad[here] & (at == last), facts.failure[here], now)
     return out
 
 
@@ -72,31 +189,27 @@ def log_area(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
     its own end. NaN for a run that was never evaluated. chosen: (runs of the sweep,) bool, the runs to return; by
     default all.
     """
-    runs, facts, results = _of_chosen(results, chosen)
-    out, bad, whole = np.full(len(runs), np.nan), failed(runs), planned_steps(runs, results.timings)
-    for rows, points in pieces(results):
-        out[rows] = _log_area(points, facts.of(rows), bad[rows], whole[rows])
+    runs, facts, results = _select_runs(results, chosen)
+    out, bad, planned = np.full(len(runs), np.nan), failed(runs), planned_steps(runs, results.timings)
+    for rows, points in read_trajectories(results):
+        out[rows] = _integrate_points(points, facts.take(rows), bad[rows], planned[rows])
     return out
 
 
-def _log_area(points: Trajectories, facts: Facts, bad: np.ndarray, planned: np.ndarray) -> np.ndarray:
+def _integrate_points(points: Trajectories, facts: Facts, bad: np.ndarray, planned: np.ndarray) -> np.ndarray:
     """Return `log_area` for the runs of some points, (runs,). planned: (runs,) the steps of each run's budget."""
-    value, count = _values(points, facts), len(bad)
+    value, failure, last = _measure_points(points, facts), facts.failure, points.last
     same = np.diff(points.run) == 0
     s0, s1, y0, y1 = points.step[:-1][same], points.step[1:][same], value[:-1][same], value[1:][same]
     slope = (y1 - y0) / (s1 - s0)
     low, high = np.maximum(s0, 1.0), np.maximum(s1, 1.0)
     part = (y0 - slope * s0) * np.log(high / low) + slope * (high - low)
-    area = np.bincount(points.run[:-1][same], weights=part, minlength=count)
+    area = np.bincount(points.run[:-1][same], weights=part, minlength=len(bad))
     has = points.end > points.start
-    last = np.zeros(count)
-    last[has] = points.step[points.end[has] - 1]
-    final = np.full(count, np.nan)
+    final = np.full(len(bad), np.nan)
     final[has] = value[points.end[has] - 1]
     whole = np.where(bad, np.maximum(planned, last), last)
-    lost = np.where(bad, np.log(np.maximum(whole, 1) / np.maximum(last, 1)), 0.0)
-    failure = facts.failure
-    area = area + np.where(bad, lost * failure, 0.0)
+    area = area + np.where(bad, np.log(np.maximum(whole, 1) / np.maximum(last, 1)) * failure, 0.0)
     length = np.log(np.maximum(whole, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(has, np.where(length > 0, area / length, np.where(bad, failure, final)), np.nan)
@@ -108,66 +221,28 @@ def log_tail(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
     It is the column log_tail where the engine wrote it, else the mean of the evaluations in that part, which always
     has the last one. A failed run has the value of a failure. chosen: as for `log_area`.
     """
-    runs, facts, results = _of_chosen(results, chosen)
-    if "log_tail" in runs:
-        tail = runs["log_tail"].to_numpy(dtype=np.float64, na_value=np.nan)
+    runs, facts, results = _select_runs(results, chosen)
+    if LOG_TAIL in runs:
+        tail = read_floats(runs, LOG_TAIL)
     else:
         tail = np.full(len(runs), np.nan)
-        for rows, points in pieces(results):
-            tail[rows] = _log_tail(points, facts.of(rows))
-    return np.where(failed(runs), facts.failure, np.where(np.isposinf(tail), facts.failure, tail))
+        for rows, points in read_trajectories(results):
+            late = points.step >= (1 - TAIL) * points.last[points.run]
+            values = pd.Series(_measure_points(points, facts.take(rows))[late])
+            tail[rows] = values.groupby(points.run[late]).mean().reindex(range(len(rows)))
+    return np.where(failed(runs) | np.isposinf(tail), facts.failure, tail)
 
 
-def _log_tail(points: Trajectories, facts: Facts) -> np.ndarray:
-    """Return the mean of the evaluations in the last fifth of the steps, for the runs of some points, (runs,)."""
-    count = len(points.start)
-    last = np.zeros(count)
-    has = points.end > points.start
-    last[has] = points.step[points.end[has] - 1]
-    late = points.step >= (1 - TAIL) * last[points.run]
-    run, value = points.run[late], _values(points, facts)[late]
-    with np.errstate(invalid="ignore"):
-        return np.bincount(run, weights=value, minlength=count) / np.bincount(run, minlength=count)
-
-
-def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
-    """Return the steps of each run's budget, (runs,); where `timings` does not have them, the steps that it made."""
-    made = runs["steps"].to_numpy(dtype=np.float64)
-    if "steps" not in timings:
-        return made
-    given = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")["steps"]
-    return np.fmax(runs["cohort_id"].map(given).to_numpy(dtype=np.float64), made)
-
-
-class Facts(NamedTuple):
-    """The landmarks of each run's problem, (runs,) each."""
-
-    minimum: np.ndarray
-    floor: np.ndarray
-    failure: np.ndarray
-
-    def of(self, rows: np.ndarray) -> Facts:
-        """Return the landmarks of these rows."""
-        return Facts(*(column[rows] for column in self))
-
-
-def _facts(results: Tables) -> Facts:
-    runs = results.runs
-    table = landmarks(runs, results.problems)
-    place = pd.Index(table["problem"]).get_indexer(runs["problem"])
-    return Facts(*(table[name].to_numpy()[place] for name in Facts._fields))
-
-
-def _of_chosen(results: Tables, chosen: np.ndarray | None) -> tuple[pd.DataFrame, Facts, Tables]:
-    """Return the chosen runs, their landmarks, computed from all runs, and the tables of the chosen runs."""
-    facts = _facts(results)
+def _select_runs(results: Tables, chosen: np.ndarray | None) -> tuple[pd.DataFrame, Facts, Tables]:
+    """Return the chosen runs, their reference values, computed from all runs, and the tables of the chosen runs."""
+    facts = _read_facts(results)
     if chosen is None:
         return results.runs, facts, results
     runs = results.runs[chosen]
-    return runs, facts.of(chosen), Part(runs, results)
+    return runs, facts.take(chosen), Part(runs, results)
 
 
-def _values(points: Trajectories, facts: Facts) -> np.ndarray:
+def _measure_points(points: Trajectories, facts: Facts) -> np.ndarray:
     """Return ln of the suboptimality, (points,); a loss that is not finite counts as a failure."""
     minimum, floor, failure = (column[points.run] for column in facts)
     value = log_gap(points.loss, minimum, floor)

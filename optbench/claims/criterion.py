@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from optbench.analysis.statistics import Interval
-from optbench.analysis.targets import interval_text, two_digits
+from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims.record import DEPENDS, ESTIMATE, FAILS, HOLDS, IDENTITY, NUMBER, UNDECIDED, Criterion, Kind
 
 RULE = (

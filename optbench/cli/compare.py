@@ -166,7 +166,7 @@ def _side(results: Results, optimizer: str | None) -> dict[str, Any]:
 
 def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> dict[str, Any]:
     """Return the content of ``--json``; above: the share of --fail-above, failed: True if a regression was shown."""
-    from optbench.analysis.comparison import ALL
+    from optbench.analysis.verdicts import ALL
 
     rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
     time = {name: {key: _plain(value) for key, value in part.items()} for name, part in table.attrs["time"].items()}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.comparison import ALL
 from optbench.analysis.folders import SECONDS, SETTINGS
+from optbench.analysis.verdicts import ALL
 from optbench.cli.console import counted, filled, print_lines
 
 # Letters: with it a line of the table has 80 columns; longer names have a line to themselves

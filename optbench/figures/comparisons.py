@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 from optbench.analysis import best_of_n as trials_table
 from optbench.analysis import chosen_runs, fixed_targets, performance_profiles, time_to_target, timing_summary
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
-from optbench.analysis.comparison import ALL
+from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import panels

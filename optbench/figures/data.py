@@ -21,8 +21,8 @@ from optbench.analysis import (
     costs,
     curve_bands,
     metric_columns,
-    points,
     reported_runs,
+    trajectories,
 )
 from optbench.analysis.columns import comparable
 from optbench.contract.errors import OptbenchError
@@ -35,7 +35,7 @@ COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700
 """Numbers of trials at which the value of the best is computed."""
 
 
-class Tables(points.Tables, Protocol):
+class Tables(trajectories.Tables, Protocol):
     """The tables and methods that a figure needs of a sweep's results: `optbench.Results` has them."""
 
     @property

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from optbench.analysis import ranking, verdicts
-from optbench.analysis.comparison import ALL
+from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data

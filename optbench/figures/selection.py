@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from optbench.analysis.comparison import ALL
+from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures.data import ReportData

@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-from optbench.analysis.comparison import ALL
+from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import fonts
 

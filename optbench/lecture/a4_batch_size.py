@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import optbench
 from optbench.analysis import critical_batch_size, targets_of, time_to_target
 from optbench.analysis.statistics import ratio_interval
-from optbench.analysis.targets import interval_text
+from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
 from optbench.claims.record import Budget, Claim, Measured, Verdict, fresh_seeds

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 import optbench
-from optbench.analysis.statistics import ert_interval, median_interval
-from optbench.analysis.targets import speedup
+from optbench.analysis.statistics import ert_interval, median_interval, speedup
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Identity
 from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, exact, fresh_seeds

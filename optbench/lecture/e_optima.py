@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from scipy.optimize import root
 
 import optbench
-from optbench.analysis.statistics import bootstrap_interval, ert_interval, median_interval, share_interval
-from optbench.analysis.targets import interval_text, speedup, two_digits
+from optbench.analysis.statistics import bootstrap_interval, ert_interval, median_interval, share_interval, speedup
+from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, AtMost, Below, Parts
 from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds, split_seeds

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.analysis.targets import interval_text, speedup
+from optbench.analysis.statistics import speedup
+from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
 from optbench.claims.record import Budget, Claim, Measured, Verdict, split_seeds

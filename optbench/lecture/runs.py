@@ -6,7 +6,7 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import best_configurations, fixed_targets, time_to_target
-from optbench.analysis.targets import fastest_rate
+from optbench.analysis.statistics import fastest_rate
 from optbench.claims.record import Budget, split_seeds
 
 

@@ -24,11 +24,11 @@ from optbench.analysis import (
     time_to_target,
     varied_hyperparameters,
 )
-from optbench.analysis.comparison import ALL
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.ranking import critical_difference
 from optbench.analysis.selection import staged
 from optbench.analysis.trajectories import pace
+from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.contract.process_state import restored_process
 from optbench.figures.data import ReportData, Trajectory, mirrored_bands

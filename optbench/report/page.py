@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns, varied_hyperparameters
-from optbench.analysis.comparison import ALL
 from optbench.analysis.selection import staged
+from optbench.analysis.verdicts import ALL
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.loaded import LoadedSweep

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from optbench import figures
 from optbench.analysis import every_setting, failed, full_batch
-from optbench.analysis.comparison import ALL
 from optbench.analysis.selection import staged
+from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import unknown
 from optbench.figures import batch_sizes, comparisons, maps, rank_diagram, style, trajectories
 from optbench.figures.data import ReportData

@@ -10,7 +10,7 @@ from string import ascii_uppercase
 
 import pandas as pd
 
-from optbench.analysis.comparison import ALL
+from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file

@@ -16,8 +16,8 @@ import pandas as pd
 
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
 from optbench.analysis.budget import against_budget
-from optbench.analysis.comparison import ALL
 from optbench.analysis.costs import SHARES
+from optbench.analysis.verdicts import ALL
 from optbench.contract.columns import spreadsheet_text
 from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.differences import Tried, differences, listed, tried_otherwise
+from optbench.analysis.differences import Tried, differences, tried_otherwise
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.texts import join_names
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import split_list
@@ -100,7 +101,7 @@ def compare(
         measure = measure or (chose[0] if chose[0] == chose[1] else LOG_TAIL)
         table = compare_tables(first.runs, second.runs, pairs, by, measure, chose, fail_above, confidence)
         if without := table.attrs.pop("without_measure", []):
-            lines.append(f"{listed(without)} without {measure}, compared by {LOG_TAIL}")
+            lines.append(f"{join_names(without)} without {measure}, compared by {LOG_TAIL}")
         tried = tried_otherwise(first, second)
         lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import landmarks
-from optbench.analysis.differences import listed
 from optbench.analysis.measures import LOG_TAIL, below_minimum
+from optbench.analysis.texts import join_names
 from optbench.contract.problems import FLOOR
 from optbench.wording import labels
 
@@ -45,7 +45,7 @@ def warn_of_unequal_ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterato
         for name, text in parameters.items():
             found.setdefault(name, {}).setdefault(text, []).append(optimizer)
     unequal = [
-        f"{name} ({'; '.join(f'{text} of {listed(who)}' for text, who in by_range.items())})"
+        f"{name} ({'; '.join(f'{text} of {join_names(who)}' for text, who in by_range.items())})"
         for name, by_range in found.items()
         if len(by_range) > 1
     ]

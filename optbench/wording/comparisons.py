@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.comparison import ALL
+from optbench.analysis.verdicts import ALL
 from optbench.wording.answers import format_ratio, join_names
 
 SHOWN = 4

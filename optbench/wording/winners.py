@@ -9,8 +9,8 @@ import pandas as pd
 
 from optbench.analysis import costs, hyperparameter_columns, reported_runs
 from optbench.analysis.columns import comparable
-from optbench.analysis.comparison import ALL
-from optbench.analysis.points import Part, Tables
+from optbench.analysis.trajectories import Part, Tables
+from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
 from optbench.wording.answers import Answer, answer_of, join_names

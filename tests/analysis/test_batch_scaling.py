@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import curve_fit
 
-from optbench.analysis import critical_batch_size, resampling, tuned_times
+from optbench.analysis import critical_batch_size, statistics, tuned_times
 from optbench.contract.errors import OptbenchError
 
 SIZES = np.array([1, 4, 16, 64, 256, 1024])
@@ -38,9 +38,9 @@ def test_the_fit_is_that_of_scipy(random_seed):
 
 def test_bootstrap_samples_are_fitted_as_the_whole_is(monkeypatch):
     """Twenty resamples, each written out as a table of its own."""
-    monkeypatch.setattr(resampling, "RESAMPLES", 20)
+    monkeypatch.setattr(statistics, "RESAMPLES", 20)
     table = planted(spread=0.5, seeds=6)
-    counts = resampling.resample_counts(6)
+    counts = statistics.resample_counts(6)
     wide = table.pivot(index="seed", columns="batch_size", values="steps").to_numpy()
     fits = []
     for row in counts:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic import make_tables, runs_table
 
-from optbench.analysis import against_budget, best_configurations, budget_winners, ranking, runs_at
+from optbench.analysis import against_budget, best_configurations, ranking, runs_at
 from optbench.contract.errors import OptbenchError
 
 STEPS = np.array([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])
@@ -47,18 +47,16 @@ def planted(seeds=16, spread=0.1, sizes=SIZES, random_seed=0, pace=None, same=Fa
 
 def test_the_winner_changes_with_the_budget():
     table = against_budget(planted(), budgets=[8.0, 60.0, 256.0])
-    winners = budget_winners(table)
-    assert winners["winner"].tolist() == ["1", "4", "16"] and winners["tied"].tolist() == ["", "", ""]
-    assert (table["ended"] == table["budget"].eq(256)).all() and (table["trials"] == 2).all()
     best = table[table["best"]]
-    assert (best["place"] == 1).all() and len(best) == 3
+    assert best["batch_size"].tolist() == ["1", "4", "16"] and (best["place"] == 1).all()
+    assert (table["ended"] == table["budget"].eq(256)).all() and (table["trials"] == 2).all()
     np.testing.assert_allclose(best["value"].iloc[0], (math.exp(-1) + 0.1) / 1.1, rtol=0.1)
 
 
 def test_in_seconds_the_pace_counts():
     """A step of a batch of 1 takes a hundred times as long as one of 16 examples: it never leads."""
     table = against_budget(planted(pace={1: 100.0, 4: 1.0, 16: 1.0}), clock="seconds", budgets=[10.0, 16.0])
-    assert budget_winners(table)["winner"].tolist() == ["16", "16"]
+    assert table.loc[table["best"], "batch_size"].tolist() == ["16", "16"]
     ended = table[table["budget"] == 16].set_index("batch_size")["ended"]
     assert ended.to_dict() == {"1": 0.0, "4": 0.0, "16": 1.0}
 

@@ -14,8 +14,8 @@ from scipy import stats
 from simulated_sweeps import archive, as_runs, clones, drawn_seeds, finer_grids, shipped, tuned
 
 from optbench.analysis import ranking, verdicts
-from optbench.analysis.effects import holm, mean_effects, row_medians, trimmed_means
 from optbench.analysis.held_out import held_out, held_out_at
+from optbench.analysis.pair_statistics import holm, mean_effects, row_medians, trimmed_means
 
 DESIGNS = {name: shipped(f"{name}.toml") for name in ("default", "thorough")}
 SWEEPS = {"default": 1500, "thorough": 600}

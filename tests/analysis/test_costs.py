@@ -1,4 +1,4 @@
-"""Time to a target against a loop over runs in plain Python, and small cases by hand."""
+"""Time to a target against a loop over runs in plain Python, and the costs of groups by hand."""
 
 import math
 from types import SimpleNamespace
@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from synthetic import failure, make_tables, runs_table
 
-from optbench.analysis import fixed_targets, tail_values, targets_of, time_to_target
-from optbench.analysis.suboptimality import landmarks
+from optbench.analysis import costs, fixed_targets, landmarks, tail_values, targets_of, time_to_target
 
 TABLES = make_tables(problems=("saddle", "rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4),
                      schedules=("constant",), diverge_above=2.0)  # fmt: skip
+RESULTS = SimpleNamespace(**TABLES)
 
 
 def table_of(losses, status="ok", minimum=0.0, given=8):
@@ -108,18 +108,6 @@ def test_many_runs_agree_with_a_loop_over_them(order):
             assert (row.steps, row.samples) == pytest.approx((steps, samples), rel=1e-9)
 
 
-def test_interpolation_finds_where_an_exponential_crosses():
-    """f = 5 + exp(-s / 10) reaches each share exactly where its logarithm says, whatever the points between."""
-    steps = np.array([0, 3, 50, 120])
-    results = table_of([6.0])
-    results.curves = pd.DataFrame(
-        {"run_id": "r0", "step": steps, "samples": steps, "train_loss": 5 + np.exp(-steps / 10)}
-    )
-    results.problems["minimum"] = 5.0
-    table = time_to_target(results)
-    np.testing.assert_allclose(table["steps"], -10 * np.log(table["target"]), rtol=1e-6)
-
-
 def test_targets_are_shares_of_the_median_over_seeds():
     rows = [{"seed": seed, "loss_initial": 2.0 + start, "optimizer": name, "suboptimality_final": 0.5,
              "loss_final": 2.5} for name in ("gd", "adam") for seed, start in enumerate((1, 10, 100))]  # fmt: skip
@@ -172,3 +160,75 @@ def test_bad_tables_are_refused():
     results.runs = pd.concat([results.runs] * 2)
     with pytest.raises(ValueError, match="stands twice"):
         time_to_target(results)
+
+
+def test_all_costs_of_a_configuration_stand_in_one_row():
+    runs = runs_table([
+        {"seed": 0, "test_loss_final": 0.3, "test_accuracy": 0.9, "log_tail": -1.0},
+        {"seed": 1, "test_loss_final": 0.5, "test_accuracy": 0.7, "log_tail": -3.0},
+        failure(seed=2, test_loss_final=math.inf, test_accuracy=0.8, log_tail=math.inf, steps=50, samples=800),
+        {"seed": 0, "lr": 0.2, "status": "deadline", "log_tail": -2.0, "steps": 60, "samples": 960},
+        {"seed": 0, "optimizer": "adam", "beta1": 0.9, "log_tail": -2.5},
+    ])  # fmt: skip
+    steps = np.array([0, 1, 10, 100])
+    curves = [{"run_id": f"r{run}", "step": step, "samples": 16 * step, "train_loss": loss}
+              for run, losses in enumerate([(1, 1, 0.1, 1e-2), (1, 1, 0.1, 0.1), (1, 1, 1), (1, 1, 1, 1),
+                                            (1, 0.1, 0.1, 0.1)])
+              for step, loss in zip(steps, losses, strict=False)]  # fmt: skip
+    problems = pd.DataFrame([{"problem": "p", "minimum": 0.0, "minimum_source": "closed form", "examples": 160}])
+    timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 1e9, "steps": 100}])
+    results = SimpleNamespace(runs=runs, curves=pd.DataFrame(curves), timings=timings, problems=problems)
+    by = ["problem", "optimizer", "beta1", "lr"]
+    table = costs(results, by, targets=targets_of(runs, problems, shares=(0.1, 0.01)))
+    first, late, adam = (row._asdict() for row in table.itertuples())
+    assert table["lr"].tolist() == [0.1, 0.2, 0.1] and table["optimizer"].tolist() == ["gd", "gd", "adam"]
+    assert (first["runs"], first["seeds"], first["failures"], first["unfinished"]) == (3, 3, pytest.approx(1 / 3), 0)
+    assert (first["log_tail"], late["log_tail"], late["unfinished"]) == (-1, -2, 1)
+    assert (first["test_loss"], first["test_accuracy"]) == (0.5, 0.7)  # a failure is the worst
+    assert math.isnan(adam["test_loss"])
+    wide = table.iloc[0]
+    assert wide["reached_0.1"] == pytest.approx(2 / 3) and wide["reached_0.01"] == pytest.approx(1 / 3)
+    assert wide["samples_to_0.1"] == pytest.approx((160 + 160 + 1600) / 2)
+    assert wide["samples_to_0.01"] == pytest.approx(1600 + 1600 + 1600)
+    assert wide["seconds_to_0.1"] == pytest.approx((10 + 10 + 100) / 2)
+    assert table.iloc[1]["samples_to_0.1"] == math.inf and table.iloc[2]["samples_to_0.1"] == pytest.approx(16)
+    assert late["log_area"] == 0 and adam["log_area"] == pytest.approx(math.log(0.1))
+
+
+def test_groups_are_configurations_unless_told_otherwise():
+    table = costs(RESULTS)
+    keys = ["problem", "optimizer", "batch_size", "schedule", "lr"]
+    assert table[keys].equals(RESULTS.runs[keys].drop_duplicates(ignore_index=True)) and (table["seeds"] == 4).all()
+
+
+def test_groups_and_rows_can_be_chosen():
+    chosen = RESULTS.runs[(RESULTS.runs["lr"] == 0.01) & (RESULTS.runs["batch_size"] == 16)]
+    by = ["problem", "optimizer"]
+    table = costs(RESULTS, by, chosen)
+    assert table[by].equals(chosen[by].drop_duplicates(ignore_index=True)) and (table["runs"] == 4).all()
+    times = time_to_target(RESULTS).merge(chosen[["run_id"]])
+    for target in (0.1, 1e-5):
+        sums = times[times["target"] == target].groupby(by, sort=False)[["samples", "reached"]].sum()
+        expected = (sums["samples"] / sums["reached"]).to_numpy()
+        np.testing.assert_allclose(table[f"samples_to_{target:g}"], expected)
+
+
+def test_without_a_tail_column_the_late_evaluations_stand_in():
+    runs, by = RESULTS.runs, ["run_id"]
+    table = costs(RESULTS, by).set_index("run_id")["log_tail"]
+    minimum = RESULTS.problems.set_index("problem")["minimum"]
+    for run in runs[runs["status"] == "ok"].iloc[::37].itertuples():
+        curve = RESULTS.curves[(RESULTS.curves["run_id"] == run.run_id) & (RESULTS.curves["step"] >= 0.8 * run.steps)]
+        expected = np.log(np.maximum(curve["train_loss"] - minimum[run.problem], 1e-14)).mean()
+        assert table[run.run_id] == pytest.approx(expected)
+    lost = runs.loc[runs["status"] == "diverged", "run_id"]
+    start = runs["loss_initial"] - runs["problem"].map(minimum)
+    np.testing.assert_allclose(table[lost], np.log(1e6 * start[lost.index]))
+
+
+def test_times_of_some_runs_have_their_blocks_and_all_runs_targets():
+    chosen = RESULTS.runs[RESULTS.runs["seed"] < 2].assign(stage="holdout", block=lambda rows: rows["seed"])
+    found = time_to_target(RESULTS, runs=chosen)
+    whole = time_to_target(RESULTS)
+    rest = whole[whole["seed"] < 2].reset_index(drop=True)
+    assert found.drop(columns=["stage", "block"]).equals(rest) and (found["block"] == found["seed"]).all()

@@ -1,4 +1,4 @@
-"""Profiles and distributions against plain counting, resample by resample, and by hand."""
+"""Performance profiles against plain counting, resample by resample, and by hand."""
 
 import math
 
@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optbench.analysis import performance_profiles, resampling, runtime_distributions
+from optbench.analysis import performance_profiles, statistics
 from optbench.contract.errors import OptbenchError
 
 RATIOS = np.array([1.0, 1.5, 2.0, 4.0, 10.0])
-AT = np.array([3.0, 30.0, 100.0, 300.0, 999.0, 1000.0])
 
 
 def random_times(optimizers="abc", problems=("p", "q", "r"), seeds=6, random_seed=0):
@@ -36,12 +35,12 @@ def ert_of(rows, weights):
 
 def weights_of(times, monkeypatch, over, resamples=12):
     """Return for each of a few resamples how often it contains each problem and each of its seeds."""
-    monkeypatch.setattr(resampling, "RESAMPLES", resamples)
+    monkeypatch.setattr(statistics, "RESAMPLES", resamples)
     problems = list(times["problem"].unique())
     seeds = times["seed"].nunique()
     ones = np.ones((1 + resamples, 1))
-    by_problem = resampling.resample_counts(len(problems), 0) if "problems" in over else ones * np.ones(len(problems))
-    by_seed = [resampling.resample_counts(seeds, 1 + place) if "seeds" in over else ones * np.ones(seeds)
+    by_problem = statistics.resample_counts(len(problems), 0) if "problems" in over else ones * np.ones(len(problems))
+    by_seed = [statistics.resample_counts(seeds, 1 + place) if "seeds" in over else ones * np.ones(seeds)
                for place in range(len(problems))]  # fmt: skip
     return problems, by_problem, by_seed
 
@@ -71,20 +70,11 @@ def within(rows, name, weights, ratio):
     return math.isfinite(each[name]) and each[name] <= ratio * min(each.values()) * (1 + 1e-12)
 
 
-def by_time(rows, name, weights, time):
-    done = sum(weights[row.seed] for row in rows[name] if row.reached and row.samples <= time)
-    return done / sum(weights[row.seed] for row in rows[name])
-
-
 @pytest.mark.parametrize("over", [("problems", "seeds"), ("problems",), ("seeds",), ()])
-@pytest.mark.parametrize(
-    ("function", "marks", "share"), [(performance_profiles, RATIOS, within), (runtime_distributions, AT, by_time)]
-)
-def test_shares_and_bands_agree_with_counting(function, marks, share, over, monkeypatch):
-    expected = naive(TIMES, monkeypatch, over, marks, share)
-    words = {"ratios": marks} if function is performance_profiles else {"at": marks}
-    found = function(TIMES, over=over, **words)
-    assert found["optimizer"].tolist() == [name for name in "abc" for _ in marks]
+def test_shares_and_bands_agree_with_counting(over, monkeypatch):
+    expected = naive(TIMES, monkeypatch, over, RATIOS, within)
+    found = performance_profiles(TIMES, over=over, ratios=RATIOS)
+    assert found["optimizer"].tolist() == [name for name in "abc" for _ in RATIOS]
     np.testing.assert_allclose(found["share"], expected[0].ravel(), atol=1e-12)
     low, high = np.quantile(expected[1:], [0.025, 0.975], axis=0, method="inverted_cdf")
     np.testing.assert_allclose(found["low"], np.minimum(low, expected[0]).ravel(), atol=1e-12)
@@ -115,33 +105,12 @@ def test_leaving_one_out_compares_the_others_anew():
     both = performance_profiles(TIMES, ratios=RATIOS)
     rest = both[both["optimizer"] != "a"].reset_index(drop=True)
     assert (found["share"] >= rest["share"]).all() and (found["share"] > rest["share"]).any()
-    times = runtime_distributions(TIMES, at=AT)
-    assert runtime_distributions(without, at=AT).equals(times[times["optimizer"] != "a"].reset_index(drop=True))
-
-
-def test_restarts_bring_a_late_success_instead_of_none():
-    """Three of four runs arrive at 10; a fourth costs 90 and is started anew: (3/4) (1/4)^k by 10 + 90 k."""
-    times = pd.DataFrame({"samples": [10, 10, 10, 90], "reached": [True, True, True, False], "seed": range(4)})
-    times = times.assign(problem="p", optimizer="a", target=0.1)
-    found = runtime_distributions(times, at=[9, 10, 99, 100, 190], restarts=40_000)["share"]
-    np.testing.assert_allclose(found, [0, 3 / 4, 3 / 4, 15 / 16, 63 / 64], atol=0.01)
-    assert runtime_distributions(times, at=[1e9])["share"].tolist() == [3 / 4]
-    many = runtime_distributions(TIMES, at=AT, restarts=200)
-    assert (many["low"] < many["high"]).any() and (many.groupby("optimizer")["share"].diff().dropna() >= 0).all()
-
-
-def test_the_default_marks_span_all_times():
-    found = runtime_distributions(TIMES)
-    last = found.groupby("optimizer")["share"].last()
-    reached = TIMES.groupby(["optimizer", "problem", "target"])["reached"].mean().groupby("optimizer").mean()
-    np.testing.assert_allclose(last, reached)
-    assert found["samples"].min() == pytest.approx(TIMES["samples"].min())
 
 
 def test_bad_comparisons_are_told():
     with pytest.raises(OptbenchError, match="a has no runs on q, which others have"):
         performance_profiles(TIMES[(TIMES["optimizer"] != "a") | (TIMES["problem"] != "q")])
     with pytest.raises(OptbenchError, match="unknown column 'optimiser': did you mean 'optimizer'?"):
-        runtime_distributions(TIMES, by="optimiser")
+        performance_profiles(TIMES, by="optimiser")
     with pytest.raises(OptbenchError, match="unknown level to resample 'seed': did you mean 'seeds'?"):
         performance_profiles(TIMES, over=("seed",))

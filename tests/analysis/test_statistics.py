@@ -1,11 +1,59 @@
-"""Effects over seeds: failures, pairs, exponents, bootstrap, Wilson's interval and crossings against known values."""
+"""Intervals over seeds, expected running times and exponents: exact binomial sums, known values, failures and pairs."""
 
 import math
+import statistics as standard
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from optbench.analysis import statistics
+from optbench.analysis.statistics import grouped_intervals, interval_ranks, median_interval
+
+SEEDS = np.arange(8)
+
+
+def reach(steps, reached=True, **columns):
+    """Return a table of costs, one run a seed, about `steps` each."""
+    steps = steps * (1 + 0.01 * SEEDS)
+    return pd.DataFrame({"seed": SEEDS, "steps": steps, "samples": 10 * steps, "reached": reached}).assign(**columns)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6, 8, 9, 25, 60, 1024, 1025])
+def test_ranks_are_the_smallest_symmetric_interval(n):
+    low, high, coverage = interval_ranks(n, 0.95)
+    assert (low, high) == (n - 1 - high, n - 1 - low)
+
+    def exact(k):  # ranks k and n + 1 - k, from 1
+        return sum(math.comb(n, j) for j in range(k, n - k + 1)) / 2**n
+
+    assert coverage == pytest.approx(exact(low + 1), abs=1e-12)
+    assert coverage >= 0.95 or low == 0
+    if low + 2 <= (n + 1) // 2:
+        assert exact(low + 2) < 0.95
+
+
+def test_interval_of_failures_and_few_values():
+    assert median_interval([2.0, np.inf, 1.0]) == (2.0, 1.0, np.inf)
+    assert median_interval([1.0, np.inf]) == (np.inf, 1.0, np.inf)
+    assert median_interval([7.0]) == (7.0, 7.0, 7.0) and np.isnan(median_interval([])).all()
+    assert median_interval([1.5e308, 1.7e308])[0] == 1.6e308
+    with pytest.raises(ValueError, match="NaN"):
+        median_interval([1.0, np.nan])
+    with pytest.raises(ValueError, match="confidence"):
+        interval_ranks(1, confidence=1.0)
+
+
+def test_grouped_intervals_equal_single_ones():
+    rng = np.random.default_rng(1)
+    groups = rng.integers(0, 12, 200)
+    values = rng.choice([0.0, 1.0, 2.5, np.inf], 200)
+    got = grouped_intervals(values, groups, 13)
+    for group in range(12):
+        mine = sorted(values[groups == group].tolist())
+        low, high, _ = interval_ranks(len(mine))
+        assert (got[0][group], got[1][group], got[2][group]) == (standard.median(mine), mine[low], mine[high])
+    assert np.isnan(got[0][12]) and got[3][12] == got[4][12] == 0
 
 
 def test_expected_running_time_charges_the_failures_to_the_successes():
@@ -19,6 +67,27 @@ def test_ratios_are_paired_and_count_failures():
     assert statistics.ratio_interval([2.0, 20.0, 200.0], [1.0, 10.0, 100.0]) == (2, 2, 2)
     inf = math.inf
     assert statistics.ratio_interval([inf, 1.0, inf], [1.0, inf, inf]) == (1, 0, inf)
+
+
+def test_the_fastest_rate_counts_failures():
+    """0.1 arrives soonest, but in one run of eight."""
+    often, seldom = reach(50, lr=0.3), reach(10, lr=0.1)
+    seldom["reached"] = SEEDS == 0
+    seldom.loc[SEEDS > 0, "samples"] = 1000
+    assert statistics.fastest_rate(pd.concat([seldom, often])) == 0.3
+    assert statistics.fastest_rate(pd.concat([often, often.assign(lr=0.2)])) == 0.2
+    assert statistics.fastest_rate(reach(10, reached=False, lr=0.3)) == 0.3
+
+
+def test_speedup_is_a_ratio_of_expected_times():
+    half, lost = reach(100, reached=SEEDS % 2 == 0), reach(100, reached=False)
+    assert statistics.speedup(reach(300), reach(100), "steps") == pytest.approx((3, 3, 3))
+    assert statistics.speedup(half, reach(100), "samples")[0] == pytest.approx(2)
+    assert statistics.speedup(lost, reach(100), "steps") == (np.inf,) * 3
+    assert statistics.speedup(reach(100), lost, "steps") == (0, 0, 0)
+    assert statistics.speedup(lost, lost, "steps") == (1, 1, 1)
+    with pytest.raises(ValueError, match="same seeds"):
+        statistics.speedup(reach(1), reach(1).iloc[1:], "steps")
 
 
 def test_a_power_law_gives_its_exponent():

@@ -12,7 +12,7 @@ from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_configurations
-from optbench.analysis.comparison import ALL
+from optbench.analysis.verdicts import ALL
 from optbench.figures import data, selection, style
 from optbench.report.pictures import KINDS
 from optbench.sweeps.results import Results

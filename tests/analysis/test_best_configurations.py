@@ -1,12 +1,9 @@
-"""Intervals against exact binomial sums, selection against a naive twin in plain Python."""
+"""Honest selection against a naive twin in plain Python, and the columns of a table of runs."""
 
 import itertools
 import math
 import statistics
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,74 +12,15 @@ from synthetic import failure, runs_table
 
 from optbench.analysis import (
     best_configurations,
-    curve_bands,
     full_batch,
-    grouped_intervals,
     hyperparameter_columns,
     interval_ranks,
-    median_interval,
     metric_columns,
     reported_runs,
     varied_hyperparameters,
 )
 
 winners = partial(best_configurations, by=("problem",))
-
-# Ranks from 1 and coverage in percent, 95% intervals for the median by the sign test, from printed tables.
-TABLE = {5: (1, 5, 93.8), 6: (1, 6, 96.9), 8: (1, 8, 99.2), 9: (2, 8, 96.1), 10: (2, 9, 97.9), 15: (4, 12, 96.5),
-         20: (6, 15, 95.9), 25: (8, 18, 95.7), 30: (10, 21, 95.7)}  # fmt: skip
-
-
-@pytest.mark.parametrize("n", range(1, 61))
-def test_ranks_are_the_smallest_symmetric_interval(n):
-    low, high, coverage = interval_ranks(n, 0.95)
-    assert (low, high) == (n - 1 - high, n - 1 - low)
-
-    def exact(k):  # ranks k and n + 1 - k, from 1
-        return sum(math.comb(n, j) for j in range(k, n - k + 1)) / 2**n
-
-    assert coverage == pytest.approx(exact(low + 1), abs=1e-12)
-    assert coverage >= 0.95 or low == 0
-    if low + 2 <= (n + 1) // 2:
-        assert exact(low + 2) < 0.95
-
-
-@pytest.mark.parametrize("n", TABLE)
-def test_ranks_agree_with_printed_tables(n):
-    low, high, coverage = interval_ranks(n, 0.95)
-    assert (low + 1, high + 1, round(100 * coverage, 1)) == TABLE[n]
-
-
-def test_interval_covers_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    draws = rng.exponential(size=(20_000, 9))
-    _, low, high, coverage, _ = grouped_intervals(draws.ravel(), np.repeat(np.arange(20_000), 9), 20_000)
-    hit = np.mean((low <= math.log(2)) & (math.log(2) <= high))
-    assert abs(hit - coverage[0]) < 4 * math.sqrt(0.04 * 0.96 / 20_000)
-
-
-def test_interval_of_failures_and_few_values():
-    assert median_interval([2.0, np.inf, 1.0]) == (2.0, 1.0, np.inf, 0.75)
-    assert median_interval([1.0, np.inf])[:3] == (np.inf, 1.0, np.inf)
-    assert median_interval([7.0]) == (7.0, 7.0, 7.0, 0.0)
-    assert np.isnan(median_interval([])[0]) and median_interval([])[3] == 0.0
-    assert median_interval([1.5e308, 1.7e308])[0] == 1.6e308
-    with pytest.raises(ValueError, match="NaN"):
-        median_interval([1.0, np.nan])
-    with pytest.raises(ValueError, match="confidence"):
-        median_interval([1.0], confidence=1.0)
-
-
-def test_grouped_intervals_equal_single_ones():
-    rng = np.random.default_rng(1)
-    groups = rng.integers(0, 12, 200)
-    values = rng.choice([0.0, 1.0, 2.5, np.inf], 200)
-    got = grouped_intervals(values, groups, 13)
-    for group in range(12):
-        mine = sorted(values[groups == group].tolist())
-        low, high, _ = interval_ranks(len(mine))
-        assert (got[0][group], got[1][group], got[2][group]) == (statistics.median(mine), mine[low], mine[high])
-    assert np.isnan(got[0][12]) and got[4][12] == 0
 
 
 def naive_best(runs, tuning_seeds, by):
@@ -109,7 +47,7 @@ def naive_best(runs, tuning_seeds, by):
     return out
 
 
-@pytest.mark.parametrize("case", range(6))
+@pytest.mark.parametrize("case", range(2))
 @pytest.mark.parametrize("by", [("problem", "optimizer"), ("problem",), ("problem", "optimizer", "lr")])
 def test_selection_equals_the_naive_twin(case, by):
     rng = np.random.default_rng(case)
@@ -148,13 +86,6 @@ def test_selection_equals_the_naive_twin(case, by):
     )
 
 
-def test_reports_the_held_out_seeds_when_they_disagree():
-    rows = [{"lr": 0.1, "seed": seed, "suboptimality_final": 1e-6 if seed < 3 else 8.0} for seed in range(9)]
-    rows += [{"lr": 0.2, "seed": seed, "suboptimality_final": 1.0} for seed in range(9)]
-    (row,) = winners(runs_table(rows), [0, 1, 2]).to_dict("records")
-    assert (row["lr"], row["tuning_median"], row["median"], row["n"]) == (0.1, 1e-6, 8.0, 6)
-
-
 def test_diverged_runs_are_counted_and_never_dropped():
     rows = [
         {"seed": seed, "suboptimality_final": 1.0, "test_accuracy": 0.9, "test_loss_final": 0.2} for seed in range(5)
@@ -163,12 +94,6 @@ def test_diverged_runs_are_counted_and_never_dropped():
     (row,) = best_configurations(runs_table(rows), [0, 1, 2]).to_dict("records")
     assert (row["failures"], row["n"], row["median"], row["low"], row["high"]) == (4, 6, np.inf, 1.0, np.inf)
     assert (row["test_accuracy"], row["test_loss"]) == (0.0, np.inf)
-
-
-def test_fewer_failures_win_among_those_that_mostly_fail():
-    rows = [failure(lr=lr, seed=seed) for lr in (0.1, 0.2) for seed in range(3)]
-    rows[5] = {"lr": 0.2, "seed": 2}
-    assert winners(runs_table(rows), [0, 1, 2])["lr"].tolist() == [0.2]
 
 
 def test_without_other_seeds_it_says_so():
@@ -240,22 +165,3 @@ def test_selection_refuses_what_it_cannot_answer():
         best_configurations(runs_table([{}]), [0], by=("optimizer",))
     with pytest.raises(ValueError, match="no runs"):
         winners(runs_table([{}]).iloc[:0], [0])
-
-
-def test_curve_bands_count_failures_from_where_a_curve_ends():
-    runs = runs_table([{"seed": 0}, failure(seed=1), {"seed": 2, "status": "deadline"}])
-    curves = pd.DataFrame(
-        [("r0", 0, 9.0), ("r0", 1, 4.0), ("r0", 2, 1.0), ("r1", 0, 9.0), ("r2", 0, 9.0), ("r2", 1, 5.0)],
-        columns=["run_id", "step", "train_loss"],
-    ).assign(epoch=0.5, samples=8)
-    bands = curve_bands(curves, runs)
-    assert bands["median"].tolist() == [9.0, 5.0, 5.0]
-    assert bands["low"].tolist() == [9.0, 4.0, 1.0] and bands["high"].tolist() == [9.0, np.inf, np.inf]
-    assert bands["n"].tolist() == [3, 3, 3]
-    assert curve_bands(curves.iloc[:0], runs).empty
-
-
-def test_analysis_and_summary_leave_matplotlib_alone():
-    code = "import optbench.analysis, optbench.report, sys; sys.exit('matplotlib' in sys.modules)"
-    root = Path(__file__).resolve().parents[2]
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

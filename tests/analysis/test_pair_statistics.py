@@ -10,7 +10,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from optbench.analysis.effects import (
+from optbench.analysis.held_out import choice_weights
+from optbench.analysis.pair_statistics import (
     blocks_needed,
     detectable,
     holm,
@@ -19,7 +20,6 @@ from optbench.analysis.effects import (
     signed_ranks,
     trimmed_means,
 )
-from optbench.analysis.held_out import choice_weights
 from optbench.analysis.ranking import critical_difference
 
 

@@ -1,6 +1,7 @@
-"""The statistics behind a verdict: means of blocks with t intervals, signed ranks over problems, adjusted p-values.
+"""The statistics of pairs behind a verdict: means of blocks with t intervals, signed ranks over problems, Holm's p.
 
-All work on rows: (pairs, blocks) in, (pairs,) out, NaN where a block is missing.
+All work on rows: (pairs, blocks) in, (pairs,) out, NaN where a block is missing. scipy.special, which takes a while to
+import, is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -37,10 +38,7 @@ def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: Array
     """
     rows = np.asarray(differences, dtype=np.float64)
     n = np.sum(~np.isnan(rows), axis=1)
-    if not (n > 1).any():  # and SciPy, which takes a while to import, has nothing to tell
-        mean, nothing = np.where(n > 0, np.nansum(rows, axis=1), np.nan), np.full(len(rows), np.nan)
-        return {"mean": mean, "sd": nothing, "low": nothing, "high": nothing, "p": nothing, "n": n}
-    from scipy.special import stdtr, stdtrit  # here and below: see intervals.py
+    from scipy.special import stdtr, stdtrit
 
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.nansum(rows, axis=1) / n
@@ -62,22 +60,21 @@ def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.n
 
     Source: Tukey & McLaughlin 1963, Sankhya A 25; Yuen 1974, Biometrika 61, for the form of the variance.
     """
+    from scipy.special import stdtrit
+
     rows = np.sort(np.asarray(values, dtype=np.float64), axis=1)  # NaN last
     n = np.sum(~np.isnan(rows), axis=1)
-    result = {name: np.full(len(rows), np.nan) for name in ("mean", "low", "high")}
+    mean, low, high = (np.full(len(rows), np.nan) for _ in range(3))
     for count in np.unique(n[n > 0]):
         here, cut = n == count, int(count) // TRIMMED
-        kept = rows[here, cut : count - cut]
-        mean, h = kept.mean(axis=1), kept.shape[1]
-        result["mean"][here] = mean
+        middle = rows[here, cut : count - cut]
+        mean[here], h = middle.mean(axis=1), middle.shape[1]
         if h > 1:
-            from scipy.special import stdtrit
-
-            winsorized = np.clip(rows[here, :count], kept[:, :1], kept[:, -1:])
+            winsorized = np.clip(rows[here, :count], middle[:, :1], middle[:, -1:])
             error = np.sqrt((count - 1) * winsorized.var(axis=1, ddof=1) / (h * (h - 1)))
             half = stdtrit(h - 1, (1 + confidence) / 2) * error
-            result["low"][here], result["high"][here] = mean - half, mean + half
-    return {**result, "n": n}
+            low[here], high[here] = mean[here] - half, mean[here] + half
+    return {"mean": mean, "low": low, "high": high, "n": n}
 
 
 def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> np.ndarray:
@@ -87,11 +84,9 @@ def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95, common: Ar
 
     Source: Cohen 1988, Statistical Power Analysis, section 2.4, with the normal quantile for the power.
     """
-    n = np.asarray(n, dtype=np.float64)
-    if not (n > 1).any():
-        return np.full(np.broadcast_shapes(n.shape, np.shape(sd), np.shape(common)), np.nan)
     from scipy.special import ndtri, stdtrit
 
+    n = np.asarray(n, dtype=np.float64)
     quantile = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2)
     error = np.sqrt(np.asarray(sd) ** 2 / np.maximum(n, 1) + np.asarray(common))
     return np.where(n > 1, (quantile + ndtri(POWER)) * error, np.nan)
@@ -103,8 +98,6 @@ def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95, co
     ceil(sd^2 / (effect^2 / (z + z')^2 - common)) + 2; inf where the variance that all blocks share, `common`, is too
     large for any number of them.
     """
-    if not np.size(sd):
-        return np.zeros(np.shape(sd))
     from scipy.special import ndtri
 
     factor = ndtri((1 + confidence) / 2) + ndtri(POWER)
@@ -142,13 +135,13 @@ def signed_ranks(differences: ArrayLike, confidence: float = 0.95) -> dict[str, 
         return {"estimate": np.nan, "low": np.nan, "high": np.nan, "p": np.nan}
     first, second = np.triu_indices(n)
     walsh = np.sort(values[first] / 2 + values[second] / 2)
-    tails = np.cumsum(_rank_sums(tuple(range(2, 2 * n + 1, 2)))[::2])
+    tails = np.cumsum(_find_rank_sums(tuple(range(2, 2 * n + 1, 2)))[::2])
     k = int(np.searchsorted(tails, (1 - confidence) / 2, side="right"))  # P(T < k) stays within the tail
     low, high = (walsh[k - 1], walsh[len(walsh) - k]) if k > 0 else (-np.inf, np.inf)
-    return {"estimate": float(np.median(walsh)), "low": float(low), "high": float(high), "p": _rank_p(values)}
+    return {"estimate": float(np.median(walsh)), "low": float(low), "high": float(high), "p": _test_ranks(values)}
 
 
-def _rank_p(values: np.ndarray) -> float:
+def _test_ranks(values: np.ndarray) -> float:
     """Return the two-sided p of the signed-rank test, by the exact distribution for these ranks, ties included."""
     values = values[values != 0]
     if not len(values):
@@ -158,12 +151,12 @@ def _rank_p(values: np.ndarray) -> float:
     doubled = np.searchsorted(ordered, size, side="left") + np.searchsorted(ordered, size, side="right") + 1
     total = int(doubled.sum())
     below = min(int(doubled[values > 0].sum()), int(doubled[values < 0].sum()))
-    share = _rank_sums(tuple(sorted(doubled.tolist())))
+    share = _find_rank_sums(tuple(sorted(doubled.tolist())))
     return float(min(1.0, 2 * share[: below + 1].sum())) if 2 * below < total else 1.0
 
 
 @lru_cache(maxsize=64)
-def _rank_sums(ranks: tuple[int, ...]) -> np.ndarray:
+def _find_rank_sums(ranks: tuple[int, ...]) -> np.ndarray:
     """Return the distribution of the sum of a random subset of `ranks`, (sum + 1,).
 
     Each of the whole numbers is in the subset with probability 1/2; entry k is the probability of the sum k.

@@ -1,0 +1,56 @@
+"""The texts of verdicts: why one is undecided, intervals and lists of names as words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from optbench.analysis.statistics import Interval
+
+NO_SEEDS = "no reporting seeds"
+ONE_BLOCK = "a single block of seeds: more are needed"
+ONE_BLOCK_AT_EQUAL_TRIALS = f"at equal trials there is {ONE_BLOCK}"
+ONE_SEED = "a single seed: 2 are needed"
+NO_SETTING = "no setting without a stopped or failed run"
+ALL_CUT = "every run was cut by a deadline, or could not run"
+ALL_FAILED = "every run failed on both sides"
+"""Reasons why a pair is undecided."""
+
+
+def describe_few_problems(least: int) -> str:
+    """Return the reason why no verdict over all problems is possible: at least so many are needed."""
+    return f"{least} problems are needed"
+
+
+def describe_lost_blocks(blocks: int, of: int) -> str:
+    """Return the reason why only some blocks are compared."""
+    return f"{blocks} of {of} blocks: elsewhere what was chosen did not run on shared reporting seeds"
+
+
+def describe_depth(depth: float) -> str:
+    """Return the reason why suboptimalities mean nothing: losses lie below the minimum by up to `depth`."""
+    return f"losses lie up to {depth:.3g} below the stated minimum"
+
+
+def interval_text(interval: Interval) -> str:
+    """Return an effect and its interval as a text, to two digits: "12 [8.1, 15]"."""
+    return "{} [{}, {}]".format(*(two_digits(value) for value in interval))
+
+
+def two_digits(value: float) -> str:
+    """Return a number as a text with two digits: 1,234 as "1,200"; 0.0123 as "0.012"; inf as "infinite"."""
+    if not np.isfinite(value) or value == 0:
+        return "infinite" if value else "0"
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.2g}"
+
+
+def join_names(names: Sequence[str], most: int = 4) -> str:
+    """Return the names separated by commas; of more than `most`, the first ones and the number of the others."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def join_with_and(words: Sequence[str]) -> str:
+    """Return the words as an enumeration: "a", "a and b", "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
