@@ -54,31 +54,6 @@ def test_what_nothing_explains_is_shown(run):
     assert "step gradient lookahead(gd) gd 4 " in out  # the fifth is the first that differs
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("adam", "--against", "adm"), "unknown optimizer 'adm': did you mean 'adam'?"),
-        (("adm", "--against", "adam"), "unknown optimizer 'adm': did you mean 'adam'?"),
-        (("nothing.py", "--against", "adam"), "no plug-in file 'nothing.py'"),
-        (("adam", "--against", "lbfgs"), "lbfgs is a method of SciPy"),
-        (("adam", "--against", "adam(beta3=1)"), "unknown parameter"),
-        (("adam", "--against", "adam(beta1=2)"), "beta1=2"),
-        (("adam", "--against", "adam("), "cannot read"),
-        (("adam", "--against", "adam", "--tolerance", "0"), "--tolerance 0 must lie between 0 and 1"),
-        (("adam", "--json"), "--json goes with --against"),
-        (("adam",), "no plug-in file 'adam'; with --against OPTIMIZER it may be the name of an optimizer"),
-        (("empty.py", "--against", "adam"), "empty.py has no optimizer"),
-        (("broken.py", "--against", "adam"), "broken.py does not load"),
-        (("adam", "--against", "torch:Mine(file=nothing.py)"), "no plug-in file 'nothing.py'"),
-    ],
-)
-def test_errors_are_one_line(run, arguments, words):
-    Path("empty.py").write_text("x = 1\n")
-    Path("broken.py").write_text("raise RuntimeError('spoilt')\n")
-    code, out, err = run("check", *arguments)
-    assert code == 2 and not out and words in (err if "broken" in arguments[0] else line(err))
-
-
 @pytest.mark.parametrize("library", ["torch", "optax"])
 def test_a_library_that_is_missing_is_one_line(run, monkeypatch, library):
     def missing(name):

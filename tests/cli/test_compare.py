@@ -172,12 +172,6 @@ def test_two_optimizers_of_a_folder(run):
     assert code == 0 and "all 24 pairs of runs are identical" in other
 
 
-def test_an_optimizer_of_each_folder(run):
-    code, out, err = run("old", "new", "gd", "momentum")
-    assert code == 0 and not err and out.startswith("A: gd of old") and "B: momentum of new" in out
-    assert "rosenbrock: momentum is " in out and "only A" not in out
-
-
 def test_json_holds_the_numbers_of_the_table(run):
     code, out, err = run("old", "new", "--fail-above", "5%", "--json")
     assert code == 1 and not err
@@ -205,43 +199,12 @@ def test_every_key_of_json_is_in_the_help(run):
     assert keys | set(optbench.compare("old", "old").columns) <= words
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["old"], "name two result folders (compare A B), or a folder and two of its optimizers"),
-        (["old", "none"], "no folder, and so no finished sweep, in 'none'"),
-        (["old", "gd"], "'gd' is an optimizer of 'old': name two of them"),
-        (["old", "gd", "momentun"], "unknown optimizer 'momentun': did you mean 'momentum'?"),
-        (["old", "gd", "gd"], "'gd' stands twice"),
-        (["old", "new", "gd"], "write --optimizers gd"),
-        (["old", "other"], "no problem in common; nearest are 'quadratic(dim=4)' in A and 'quadratic(dim=5)' in B"),
-        (["old", "new", "--problems", "rosenbrok"], "unknown problem 'rosenbrok': did you mean 'rosenbrock'?"),
-        (["old", "new", "--fail-above", "5"], "--fail-above: '5' must be a share such as 5% or 0.05"),
-        (["old", "new", "--fail-above", "-1%"], "must be a share"),
-        (["old", "new", "--fail-above", "nan"], "must be a share"),
-        (["old", "new", "--by", "tund"], "did you mean 'tuned'?"),
-        (["old", "new", "--cost", "second"], "did you mean 'seconds'?"),
-        (["old", "new", "--measure", "test_los"], "did you mean 'test_loss'?"),
-        (["old", "gd", "momentum", "--optimizers", "gd"], "optimizers and a pair of them: give one"),
-        (["old", "gd", "momentum", "--by", "settings"], "two optimizers have no settings in common"),
-    ],
-)
-def test_bad_input_is_one_line_and_2(run, arguments, words):
-    code, out, err = run(*arguments)
-    assert code == 2 and not out and err.count("\n") == 1 and err.startswith("optbench: ") and words in err
-
-
 def test_python_refuses_in_one_line(folders):
     for more, words in (({"fail_above": -0.1}, "fail_above=-0.1"), ({"confidence": 1.0}, "confidence=1.0")):
         with pytest.raises(OptbenchError, match=words):
             optbench.compare(folders / "old", folders / "new", **more)
     with pytest.raises(OptbenchError, match="name a second result folder, or two optimizers"):
         optbench.compare(folders / "old")
-
-
-def test_problems_may_be_named_by_their_family(folders):
-    table = optbench.compare(folders / "old", folders / "new", problems="quadratic", optimizers=["momentum"])
-    assert table[["problem", "a", "b"]].values.tolist() == [["quadratic(dim=4)", "momentum", "momentum"]]
 
 
 def test_what_one_side_alone_has_is_named(folders):

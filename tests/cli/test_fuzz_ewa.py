@@ -91,7 +91,3 @@ def test_any_file(capsys, data, flags):
 def test_what_was_found(capsys, data, more):
     code, said = call(capsys, data, ("0.9", [], more, "b"))
     assert code == 2 and said.startswith("optbench: cannot ") and said.count("\n") == 1
-
-
-def test_the_picture_of_a_usual_file(capsys):
-    assert call(capsys, b"a,b\n1,2\n3,4\n", ("0.9", [], ["--png", "p.png"], "b")) == (0, "wrote p.png\n")

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from synthetic import make_tables, write_folder
 
 SMALL = {"problems": ["saddle"], "optimizers": ["gd", "adam"], "batch_sizes": (16,), "points": 4, "rates": (0.01,),
@@ -22,15 +21,3 @@ def test_two_folders_side_by_side(run):
         write_folder(name, make_tables(**SMALL))
     code, out, err = run("report", "one", "two")
     assert code == 0 and not err and out == "report: two/report/side-by-side.html"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [(["--tables", "csb"], "unknown format of tables 'csb': did you mean 'csv'?"),
-     (["--format", "pgn"], "unknown format of pictures 'pgn': did you mean 'png'?"),
-     (["--style", "papers"], "unknown style of pictures 'papers': did you mean 'paper'?"),
-     (["nowhere"], "no folder, and so no finished sweep, in 'nowhere': run optbench sweep --out nowhere"),
-     (["a", "b", "--format", "png"], "--format and --tables take one result folder: give the folders one by one")],
-)  # fmt: skip
-def test_what_there_is_not_takes_one_line(run, arguments, line):
-    assert run("report", *arguments) == (2, "", f"optbench: {line}")

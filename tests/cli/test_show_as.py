@@ -19,29 +19,6 @@ def test_it_prints_what_the_function_gives(capsys, monkeypatch):
     compile(out, "<code>", "exec")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["adam", "--as", "tensorflow"], "unknown library 'tensorflow'"),
-        (["adam", "--as", "torhc"], "unknown library 'torhc': did you mean 'torch'?"),
-        (["adm", "--as", "torch"], "unknown optimizer 'adm': did you mean 'adam'?"),
-        (["adam", "--lr", "0.1"], "--lr is for code: say in which library, --as torch, optax, keras"),
-        (["cosine", "--as", "torch"], "cosine is a schedule; its schedule is an option: --schedule cosine"),
-        (["rosenbrock", "--as", "optax"], "--as wants an optimizer, and rosenbrock is a problem"),
-        (["clip", "--as", "torch"], "clip goes around another optimizer: write clip(adam)"),
-        (["adam", "--as", "keras", "--batch-size", "half"], "batch_size: 'half' must be"),
-        (["adam", "--as", "keras", "--json"], "give one of them"),
-        (["SGD", "--as", "torch"], "unknown optimizer 'SGD'"),
-        (["torch:"], "torch: needs a name behind it, such as torch:AdamW"),
-        (["optax:", "--as", "optax"], "optax: needs a name behind it, such as optax:adamw"),
-        (["adam(beta=1)", "--as", "keras"], "unknown parameter of optimizer adam 'beta'"),
-    ],
-)
-def test_wrong_words_end_in_one_line(run, arguments, words):
-    code, out, err = run("show", *arguments)
-    assert code == 2 and not out and words in err and err.startswith("optbench: ")
-
-
 def test_show_tells_what_equals_it_elsewhere(run):
     code, out, err = run("show", "momentum")
     assert code == 0 and not err and "in torch SGD(lr=lr * (1 - beta1), momentum=beta1)" in out
@@ -88,8 +65,3 @@ def test_the_kernel_of_an_optimizer_is_printed(capsys, monkeypatch):
     compile(out, "<kernel>", "exec")
     assert not end.value.code and not err
     assert "\n\n\ndef update(w, g, state, scalars, powers, blocks, t, first, last):\n" in out
-
-
-def test_what_has_no_kernel_is_told_in_one_line(run):
-    code, out, err = run("show", "lbfgs", "--kernel")
-    assert (code, out, err) == (2, "", "optbench: lbfgs has no kernel of its own: its steps are another library's")

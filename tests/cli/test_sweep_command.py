@@ -48,20 +48,6 @@ def test_a_page_that_is_older_than_the_tables_is_named(run):
     assert "mine/report/index.html is out of date: optbench report mine draws it again" in " ".join(out.split())
 
 
-def test_a_wrong_flag_is_told_without_a_file(run):
-    wrong = {
-        ("--lr", "1e-3:1"): "learning_rates: '1e-3:1' must be from:to:count",
-        ("--seeds", "x"): "seeds: 'x' must be",
-        ("--blocks", "0"): "blocks: 0 must be at least 2",
-        ("--batch-sizes", "0"): "batch_sizes: 0 must be",
-    }
-    for (flag, value), words in wrong.items():
-        code, _, err = run("sweep", flag, value)
-        assert code == 2 and line(err).startswith(words)
-    Path("mine.toml").write_text("seeds = 'x'\n")
-    assert line(run("sweep", "mine.toml")[2]).startswith("mine.toml: seeds: 'x' must be")
-
-
 def test_a_dry_run_counts_and_leaves_nothing(run):
     code, out, err = run(
         *SMALL, "--problems", "rosenbrock, saddle", "--optimizers", "gd, adam(beta1=[0.8,0.9])", "--dry-run"
