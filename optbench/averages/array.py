@@ -101,8 +101,8 @@ def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
 @cache
 def _kernel(dtype):
     """Return the compiled loop `_scan` for a dtype."""
-    from optbench.compiler.numba_compat import noalias
+    from optbench.compiler.numba_compat import options
     from optbench.compiler.translator import jit
 
     # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.
-    return jit(_scan, signature(_scan, dtype), fastmath=False, **noalias())
+    return jit(_scan, signature(_scan, dtype), fastmath=False, **options().noalias)

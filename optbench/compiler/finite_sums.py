@@ -5,7 +5,7 @@ from functools import cache
 from math import sqrt
 
 from optbench.compiler.contracts import Doubles1, Doubles2, Reals2, Whole
-from optbench.compiler.numba_compat import noalias
+from optbench.compiler.numba_compat import options
 from optbench.compiler.signatures import signature
 from optbench.compiler.translator import jit
 from optbench.contract.types import DtypeName
@@ -51,4 +51,4 @@ def _means(
 def means(dtype: DtypeName) -> Callable[..., None]:
     """Return the compiled kernel `_means`, which writes means of that dtype and sums in float64."""
     # No fast math: a GPU's host runs it, too, and the simulator's as plain Python.
-    return jit(_means, signature(_means, dtype), fastmath=False, **noalias())
+    return jit(_means, signature(_means, dtype), fastmath=False, **options().noalias)

@@ -27,18 +27,20 @@ from optbench.compiler import kernel_files
 
 
 class Options(NamedTuple):
-    """Options of numba.njit for each kind of function."""
+    """Options of numba.njit for each kind of function; in plain mode none."""
 
-    helper: dict[str, Any]
+    helper: dict[str, Any] = {}
     """A function that kernels call."""
-    entrance: dict[str, Any]
+    entrance: dict[str, Any] = {}
     """A function that Python calls."""
-    kernel: dict[str, Any]
+    kernel: dict[str, Any] = {}
     """A function that other compiled code calls by its address, with arrays that do not overlap."""
-    part: dict[str, Any]
+    part: dict[str, Any] = {}
     """A function that is compiled as one with the kernel that calls it."""
-    vectors: dict[str, Any]
+    vectors: dict[str, Any] = {}
     """A kernel of such parts, whose loops over lanes become vectors."""
+    noalias: dict[str, Any] = {}
+    """The promise that no two arrays of a function share memory."""
 
 
 def is_compiling() -> bool:
@@ -47,10 +49,10 @@ def is_compiling() -> bool:
 
 
 @cache
-def is_plain() -> bool:
-    """Return whether only numba's documented interface is used."""
+def inside() -> Any:
+    """Return the module numba_inside; None in plain mode, with a warning if its self-test is why."""
     if os.environ.get("OPTBENCH_PLAIN", "") not in ("", "0") or not is_compiling():
-        return True
+        return None
     try:
         from optbench.compiler import numba_inside
 
@@ -63,28 +65,24 @@ def is_plain() -> bool:
             RuntimeWarning,
             2,
         )
-        return True
-    return False
+        return None
+    return numba_inside
+
+
+def is_plain() -> bool:
+    """Return whether only numba's documented interface is used."""
+    return inside() is None
 
 
 @cache
 def options() -> Options:
     """Return the options of numba.njit for each kind of function."""
-    if is_plain():
-        return Options({}, {}, {}, {}, {})
-    from optbench.compiler import numba_inside as inside
-
-    kernel = inside.CALLED_INSIDE | inside.noalias()
-    return Options(inside.INSIDE, inside.ENTRANCE, kernel, inside.PART, {"pipeline_class": inside.Vectors})
-
-
-def noalias() -> dict[str, bool]:
-    """Return the option that promises that no two arrays of a kernel share memory, where there is one."""
-    if is_plain():
-        return {}
-    from optbench.compiler import numba_inside
-
-    return numba_inside.noalias()
+    fast = inside()
+    if fast is None:
+        return Options()
+    noalias = fast.noalias()
+    kernel, vectors = fast.CALLED_INSIDE | noalias, {"pipeline_class": fast.Vectors}
+    return Options(fast.INSIDE, fast.ENTRANCE, kernel, fast.PART, vectors, noalias)
 
 
 def cached(decorate: Callable[..., Any], function: Callable) -> Any:
@@ -101,20 +99,14 @@ def cached(decorate: Callable[..., Any], function: Callable) -> Any:
             f"there is no folder in which compiled kernels of {function.__code__.co_filename} can be kept"
         )
         return decorate()(function)
-    if not is_plain():
-        from optbench.compiler import numba_inside
-
-        numba_inside.seal(kernel)
+    if fast := inside():
+        fast.seal(kernel)
     return kernel
 
 
 def callee(kernel: Any, signature: Any) -> Any:
     """Return what a compiled loop takes to call a kernel that was compiled for ``signature``: its address."""
-    if is_plain():
-        return kernel
-    from optbench.compiler import numba_inside
-
-    return numba_inside.address(kernel, signature)
+    return fast.address(kernel, signature) if (fast := inside()) else kernel
 
 
 def callee_type(signature: Any) -> Any:
@@ -127,45 +119,32 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
 
     ``signature_of`` gives its signature by the array's dtype.
     """
-    if is_plain():
-        return register_jitable(lambda callee, array: callee)
-    from optbench.compiler import numba_inside
-
-    return numba_inside.function_at(signature_of)
+    fast = inside()
+    return fast.function_at(signature_of) if fast else register_jitable(lambda callee, array: callee)
 
 
 @register_jitable
 def _same(array: np.ndarray) -> np.ndarray:
+    """Return the array."""
     return array
 
 
 @register_jitable
 def _dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write the product of a and b into ``out``."""
     out[:, :] = np.dot(np.ascontiguousarray(a), np.ascontiguousarray(b))
 
 
 def alone() -> Callable:
     """Return ``alone(array)`` for kernels: the same array, whose last axis the compiler knows to be 1."""
-    if is_plain():
-        return _same
-    from optbench.compiler import numba_inside
-
-    return numba_inside.alone
+    return fast.alone if (fast := inside()) else _same
 
 
 def multiply() -> Callable:
     """Return ``multiply(a, b, out)`` for kernels: ``np.matmul``, which numba has of whole arrays only."""
-    if is_plain():
-        return _dot
-    from optbench.compiler import numba_inside
-
-    return numba_inside.multiply
+    return fast.multiply if (fast := inside()) else _dot
 
 
 def reshaped() -> Callable | None:
     """Return ``reshaped(array, *shape)`` for kernels, which the compiler sees through; None for the array's own."""
-    if is_plain():
-        return None
-    from optbench.compiler import numba_inside
-
-    return numba_inside.reshaped
+    return fast.reshaped if (fast := inside()) else None

@@ -55,7 +55,7 @@ def test_a_sweep_and_a_run_give_the_same_numbers(variable, more, tmp_path):
 @pytest.mark.parametrize("missing", ["address", "noalias", "Vectors"])
 def test_a_numba_whose_inside_has_changed_is_used_in_plain_mode_after_one_warning(missing, monkeypatch):
     monkeypatch.delattr(numba_inside, missing)
-    numba_compat.is_plain.cache_clear()
+    numba_compat.inside.cache_clear()
     try:
         with pytest.warns(
             RuntimeWarning, match=f"not as optbench knows it .*{missing}.* compiled in plain mode"
@@ -67,5 +67,5 @@ def test_a_numba_whose_inside_has_changed_is_used_in_plain_mode_after_one_warnin
         assert len(told) == 1
     finally:
         monkeypatch.undo()
-        numba_compat.is_plain.cache_clear()
+        numba_compat.inside.cache_clear()
     assert not numba_compat.is_plain(), "the numba of the tests is known: its inside passes the self-test"
