@@ -2,7 +2,7 @@
 
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, TOGETHER, backward, forward
-from optbench.kit.networks import check_choice, check_widths, dense
+from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, layer_rows, stack, start_of
 from optbench.kit.products import turn
 
 SIGMOID = ACTIVATIONS.index("sigmoid")
@@ -70,11 +70,13 @@ def autoencoder(data="digits", hidden=(32, 16, 8), activation="sigmoid", output=
     if output == "sigmoid" and (min(d.x.min(), d.x_test.min()) < 0 or max(d.x.max(), d.x_test.max()) > 1):
         raise OptbenchError(f"problem autoencoder: data {data!r} has features beyond [0, 1]; use output=linear")
     features = d.x.shape[1]
-    sizes = (features, *hidden, *hidden[-2::-1], features)
+    check_choice("autoencoder", "activation", activation, HIDDEN)
+    layers = [layer for width in (*hidden, *hidden[-2::-1]) for layer in (dense(width), activation)]
+    layers += [dense(features), *(["sigmoid"] if output == "sigmoid" else [])]
+    rows = layer_rows("autoencoder", layers, features)
     return Problem(
-        form="single",
-        **dense("autoencoder", sizes, activation, output, initialization),
-        value_and_gradient=value_and_gradient,
+        **stack("mse", rows) | {"value_and_gradient": value_and_gradient, "evaluate": evaluate},
+        start=start_of("autoencoder", rows, initialization),
         minimum=0.0,
         minimum_source="lower bound",
         data=(d.x, d.y),
@@ -82,5 +84,4 @@ def autoencoder(data="digits", hidden=(32, 16, 8), activation="sigmoid", output=
         digest=d.digest,
         data_text=f"{d.text}; the target is not used",
         data_warning=d.warning,
-        evaluate=evaluate,
     )

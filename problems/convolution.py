@@ -1,12 +1,12 @@
 """A small convolutional network on square images with softmax cross-entropy, one run at a time on BLAS."""
 
-from math import isqrt
+from math import isqrt, prod
 
 import numpy as np
 
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, activate, add_bias, back_through, softmax_error, softmax_report, sum_rows
-from optbench.kit.networks import HIDDEN, check_choice, check_widths, layered
+from optbench.kit.networks import HIDDEN, check_choice, check_widths, parameter_blocks, start_of
 
 # ``layout`` is (activation's number, stride, classes, side of the images, channels of each layer from the images' 1
 # on). Images of a batch are (rows, side, side, channels). ``work`` holds, layer by layer, the patches that the filters
@@ -162,9 +162,13 @@ def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", in
     # Numbers that one example takes: patches and activations, scores, the largest error.
     laid = sum(each**2 * (wide + tall) for each, (wide, tall) in zip(sides[1:], shapes, strict=True))
     largest = max(2, *(each**2 * tall for each, tall in zip(sides[1:], channels, strict=True)))  # two for the softmax
+    rows = [(0, *shape, "linear") for shape in [*shapes, (sides[-1] ** 2 * channels[-1], d.classes)]]
+    blocks = parameter_blocks(rows)
     return Problem(
         form="single",
-        **layered("convolution", [*shapes, (sides[-1] ** 2 * channels[-1], d.classes)], initialization),
+        dim=sum(map(prod, blocks)),
+        blocks=blocks,
+        start=start_of("convolution", rows, initialization),
         value_and_gradient=value_and_gradient,
         minimum=0.0,
         minimum_source="lower bound",

@@ -1,20 +1,28 @@
 """Layers of networks for the kernels of problems of single form: one run, a batch of rows at a time, on BLAS.
 
-A stack of dense layers is described by ``layout``: for each layer the number of its activation in ``ACTIVATIONS``, plus
-``BARE`` where it has no bias; then the sizes of all layers from the input to the output. Its parameters are, layer by
-layer, the weights (in, out) and the bias (out,). ``work`` holds the activations of every layer but the input, one
-behind the other, then room for two layers' errors: ``scratch`` numbers. Activations and errors are (units, rows), so
-that vectors of examples are full however few units a layer has.
+A network is described by ``layout``: for each layer the number of its activation in ``ACTIVATIONS`` plus ``BARE`` times
+its kind, which is 0 for a dense layer, 1 for one without bias, ``NORM`` for a normalization, and ``NORM + k`` for a
+residual connection, which adds the activations before the last k layers; then the sizes of all layers from the input to
+the output. Its parameters are, layer by layer, the weights (in, out) and the bias (out,), or the gains and the shifts
+(units,) of a normalization. ``work`` holds the activations of every layer but the input, one behind the other, then
+room for two layers' errors: ``scratch`` numbers. Activations and errors are (units, rows), so that vectors of examples
+are full however few units a layer has.
 
 These are plain functions that the engine compiles together with the kernel that calls them.
 """
 
-from math import exp, log
+from math import exp, log, sqrt
 
 from optbench.kit.products import product, product_turned
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 BARE = len(ACTIVATIONS)
+LINEAR = ACTIVATIONS.index("linear")
+NORM = 2
+COMPOSED = False
+"""True in the kernels of networks that are not of dense layers alone (networks.py), which take longer to compile."""
+EPSILON = 1e-5
+"""What is added to the variance before its root: PyTorch's default."""
 
 # One logarithm serves for the sums of many rows of a softmax: of products up to FOLDED, vectors of them at a time, then
 # one by one until their product is larger than PRODUCT. The two multiplied are still within float32.
@@ -31,18 +39,27 @@ def forward(w, x, layout, work):
     rows, layers = x.shape[0], layout.shape[0] // 2
     offset, place, before = 0, 0, x.T
     for layer in range(layers):
-        inputs, outputs = layout[layers + layer], layout[layers + layer + 1]
+        inputs, outputs, kind = layout[layers + layer], layout[layers + layer + 1], layout[layer] // BARE
         flat = work[place : place + outputs * rows]
         a = flat.reshape(outputs, rows)
-        product(w[offset : offset + inputs * outputs].reshape(inputs, outputs).T, before, a)
-        offset += inputs * outputs
+        if kind < NORM:
+            product(w[offset : offset + inputs * outputs].reshape(inputs, outputs).T, before, a)
+            offset += inputs * outputs
         if layout[layer] == 0:
             add_bias_relu(a, w[offset : offset + outputs])
             offset += outputs
         else:
-            if layout[layer] < BARE:
+            if kind == 0:
                 add_bias(a, w[offset : offset + outputs])
                 offset += outputs
+            if COMPOSED:
+                made = work[place - inputs * rows : place]
+                if kind == NORM:
+                    normalize(made.reshape(inputs, rows), w[offset : offset + 2 * outputs].reshape(2, outputs), a)
+                    offset += 2 * outputs
+                elif kind > NORM:
+                    first = place_of(layer - 1 - (kind - NORM), layout, rows)
+                    add(made, work[first : first + outputs * rows], flat)
             activate(flat, layout[layer] % BARE)
         if layer < layers - 1:
             place += outputs * rows
@@ -61,21 +78,37 @@ def backward(w, g, x, place, layout, work):
     # The errors of the hidden layers take turns in two rooms behind the activations.
     offset, end, turn = w.shape[0], place + count * rows, 0
     for layer in range(layers - 1, -1, -1):
-        inputs, outputs = layout[layers + layer], layout[layers + layer + 1]
-        if layout[layer] < BARE:
+        inputs, outputs, kind = layout[layers + layer], layout[layers + layer + 1], layout[layer] // BARE
+        if kind == 0:
             offset -= outputs
             sum_rows(error, g[offset : offset + outputs])
-        offset -= inputs * outputs
-        slope = g[offset : offset + inputs * outputs].reshape(inputs, outputs)
+        if kind < NORM:
+            offset -= inputs * outputs
         if layer == 0:
-            product(x.T, error.T, slope)
+            product(x.T, error.T, g[offset : offset + inputs * outputs].reshape(inputs, outputs))
         else:
             place -= inputs * rows
             a = work[place : place + inputs * rows]
             room = work[end + turn * rows * widest(layout) :]
-            product_turned(a.reshape(inputs, rows), error, slope, room)
             behind = room[: inputs * rows].reshape(inputs, rows)
-            product(w[offset : offset + inputs * outputs].reshape(inputs, outputs), error, behind)
+            if kind < NORM:
+                slope = g[offset : offset + inputs * outputs].reshape(inputs, outputs)
+                product_turned(a.reshape(inputs, rows), error, slope, room)
+                product(w[offset : offset + inputs * outputs].reshape(inputs, outputs), error, behind)
+            if COMPOSED:
+                if kind == NORM:
+                    offset -= 2 * outputs
+                    slopes = g[offset : offset + 2 * outputs].reshape(2, outputs)
+                    denormalize(a.reshape(inputs, rows), w[offset : offset + outputs], error, slopes, behind)
+                elif kind > NORM:  # kept in place of the sum for the other layer that was added
+                    kept = work[place + inputs * rows : place + 2 * inputs * rows]
+                    for k in range(inputs * rows):
+                        kept[k] = error[k // rows, k % rows]
+                        room[k] = kept[k]
+                for later in range(layer + 1, layers):
+                    if layout[later] // BARE - NORM == later - layer:
+                        first = place_of(later, layout, rows)
+                        add(room[: inputs * rows], work[first : first + inputs * rows], room[: inputs * rows])
             back_through(room[: inputs * rows], a, layout[layer - 1] % BARE)
             error = behind
             turn = 1 - turn
@@ -148,6 +181,64 @@ def back_through(error, a, kind):
             error[k] *= a[k] * (1.0 - a[k])
 
 
+def place_of(layer, layout, rows):
+    """Return the index in ``work`` where the activations of a layer, counted from 0, begin."""
+    place, first = 0, layout.shape[0] // 2 + 1
+    for before in range(layer):
+        place += layout[first + before] * rows
+    return place
+
+
+def add(a, b, out):
+    """Write the sums of the numbers ``a`` and ``b`` into ``out``."""
+    for k in range(out.shape[0]):
+        out[k] = a[k] + b[k]
+
+
+def mean_and_scale(a, i):
+    """Return the mean of an example's activations and 1 / sqrt(their variance + EPSILON); ``a``: (units, rows)."""
+    share, total, spread = a.dtype.type(1.0 / a.shape[0]), 0.0, 0.0
+    for j in range(a.shape[0]):
+        total += a[j, i]
+    mean = total * share
+    for j in range(a.shape[0]):
+        spread += (a[j, i] - mean) * (a[j, i] - mean)
+    return mean, 1.0 / sqrt(spread * share + EPSILON)
+
+
+def normalize(a, parameters, out):
+    """Write each example's activations, brought to mean 0 and variance 1, times gains plus shifts into ``out``.
+
+    parameters: (2, units), the gains and the shifts.
+    """
+    for i in range(out.shape[1]):
+        mean, scale = mean_and_scale(a, i)
+        for j in range(out.shape[0]):
+            out[j, i] = parameters[0, j] * ((a[j, i] - mean) * scale) + parameters[1, j]
+
+
+def denormalize(a, gains, error, slopes, behind):
+    """Write the gradient by the output of a normalization of ``a``, ``error``, as that by ``a`` into ``behind``.
+
+    slopes: (2, units), where the gradient by gains and shifts is written.
+    """
+    share = a.dtype.type(1.0 / a.shape[0])
+    for j in range(a.shape[0]):
+        slopes[0, j], slopes[1, j] = 0.0, 0.0
+    for i in range(a.shape[1]):
+        mean, scale = mean_and_scale(a, i)
+        total, along = 0.0, 0.0
+        for j in range(a.shape[0]):
+            normal = (a[j, i] - mean) * scale
+            slopes[0, j] += error[j, i] * normal
+            slopes[1, j] += error[j, i]
+            total += gains[j] * error[j, i]
+            along += gains[j] * error[j, i] * normal
+        for j in range(a.shape[0]):
+            normal = (a[j, i] - mean) * scale
+            behind[j, i] = scale * (gains[j] * error[j, i] - share * (total + normal * along))
+
+
 def softmax_error(scores, y, room):
     """Return the mean cross-entropy of the examples; its gradient by ``scores``, (classes, rows), replaces these.
 
@@ -177,18 +268,6 @@ def softmax_report(scores, y, room, out):
     loss, right = exponentials(scores, y, room[:rows], total)
     out[0] += loss + log_of_product(total, float(classes))
     out[1] += right
-
-
-def cross_entropy_report(w, out, x, y, layout, work):
-    """Write the mean softmax cross-entropy of the last layer and the accuracy into ``out``."""
-    rows, classes = x.shape[0], layout[-1]
-    out[0], out[1] = 0.0, 0.0
-    for first in range(0, rows, TOGETHER):
-        last = min(first + TOGETHER, rows)
-        place = forward(w, x[first:last], layout, work)
-        end = place + classes * (last - first)
-        softmax_report(work[place:end].reshape(classes, last - first), y[first:last], work[end:], out)
-    out[0], out[1] = out[0] / rows, out[1] / rows
 
 
 def exponentials(scores, y, top, total):
@@ -240,3 +319,100 @@ def log_of_product(a, most):
             result += log(product)
             product = 1.0
     return result + log(product)
+
+
+# The losses of networks of dense layers. Where the target of an example has several numbers, they follow the features
+# in ``x``, and ``work`` begins with room for a copy of the features.
+
+
+def cross_entropy(w, g, x, y, layout, work):
+    """Return the mean softmax cross-entropy of the last layer over the rows, and write the gradient into ``g``."""
+    rows, classes = x.shape[0], layout[-1]
+    place = forward(w, x, layout, work)
+    end = place + classes * rows
+    flat = work[place:end]
+    last = layout[layout.shape[0] // 2 - 1] % BARE
+    if last == LINEAR:
+        loss = softmax_error(flat.reshape(classes, rows), y, work[end:])
+    else:  # the softmax is taken in place, and the activation is needed for its slope
+        kept = work[work.shape[0] - rows * classes :]
+        for k in range(rows * classes):
+            kept[k] = flat[k]
+        loss = softmax_error(flat.reshape(classes, rows), y, work[end:])
+        back_through(flat, kept, last)
+    backward(w, g, x, place, layout, work)
+    return loss
+
+
+def cross_entropy_report(w, out, x, y, layout, work):
+    """Write the mean softmax cross-entropy of the last layer and the accuracy into ``out``."""
+    rows, classes = x.shape[0], layout[-1]
+    out[0], out[1] = 0.0, 0.0
+    for first in range(0, rows, TOGETHER):
+        last = min(first + TOGETHER, rows)
+        place = forward(w, x[first:last], layout, work)
+        end = place + classes * (last - first)
+        softmax_report(work[place:end].reshape(classes, last - first), y[first:last], work[end:], out)
+    out[0], out[1] = out[0] / rows, out[1] / rows
+
+
+def squared_error(w, g, x, y, layout, work):
+    """Return the mean squared error over rows and outputs, and write the gradient into ``g``."""
+    rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
+    room, first = work, x
+    if outputs > 1:
+        first = work[: rows * inputs].reshape(rows, inputs)
+        copy_features(x, first)
+        room = work[rows * inputs :]
+    place = forward(w, first, layout, room)
+    flat = room[place : place + rows * outputs]
+    last = layout[layout.shape[0] // 2 - 1] % BARE
+    kept = room[room.shape[0] - rows * outputs :]
+    if last != LINEAR:
+        for k in range(rows * outputs):
+            kept[k] = flat[k]
+    loss = squares(flat.reshape(outputs, rows), x, y, inputs)
+    if last != LINEAR:
+        back_through(flat, kept, last)
+    backward(w, g, first, place, layout, room)
+    return loss
+
+
+def squared_error_report(w, out, x, y, layout, work):
+    """Write the mean squared error over rows and outputs into ``out``."""
+    rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
+    room, first = work, x
+    if outputs > 1:
+        first = work[: rows * inputs].reshape(rows, inputs)
+        copy_features(x, first)
+        room = work[rows * inputs :]
+    place = forward(w, first, layout, room)
+    out[0] = squares(room[place : place + rows * outputs].reshape(outputs, rows), x, y, inputs)
+
+
+def copy_features(x, out):
+    """Copy the features in the rows of ``x``, without the targets that follow them, into ``out``."""
+    for i in range(out.shape[0]):
+        source, target = x[i], out[i]
+        for j in range(out.shape[1]):
+            target[j] = source[j]
+
+
+def squares(made, x, y, inputs):
+    """Return the mean squared error of the outputs ``made``, (outputs, rows); its gradient by them replaces them."""
+    outputs, rows = made.shape
+    share = made.dtype.type(1.0 / (rows * outputs))
+    loss = 0.0
+    for j in range(outputs):
+        row, part = made[j], 0.0  # a sum an output, and one of those: in float32 a single long sum would lose digits
+        for i in range(rows):
+            target = y[i] if outputs == 1 else x[i, inputs + j]
+            difference = row[i] - target
+            part += difference * difference
+            row[i] = 2.0 * share * difference
+        loss += part
+    return loss * share
+
+
+KERNELS = {"cross_entropy": (cross_entropy, cross_entropy_report), "mse": (squared_error, squared_error_report)}
+"""The functions value_and_gradient and evaluate of each loss."""

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, shown
-from optbench.kit.layers import ACTIVATIONS, BARE
+from optbench.kit.layers import ACTIVATIONS, BARE, NORM
+from optbench.kit.networks import Row
 
-Layer = tuple[int, int, bool, str]
-"""Inputs, outputs, True with a bias, and the activation, as module_kernels.stack takes them."""
 _ACTIVATIONS = {"ReLU": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
 _PASSING = ("Identity", "Flatten")
 """Names of module classes that pass rows of numbers on unchanged."""
 
 
-def dense_layers(module: Any, loss: str) -> tuple[list[Layer], str]:
+def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
     """Return the layers of a module and ""; or [] and the reason why compiled kernels cannot run it.
 
     ``loss``: "cross_entropy" or "mse". Raises OptbenchError where the last layer contradicts it.
@@ -30,13 +29,13 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Layer], str]:
         )
     if loss == "cross_entropy" and last == "LogSoftmax" and parts[-1].dim in (None, 1, -1):
         parts = parts[:-1]  # the softmax of its outputs is that of its inputs
-    layers: list[Layer] = []
+    layers: list[Row] = []
     for part in parts:
         kind, reason = _kind(part), _foreign(part)
         if reason:
             return [], reason
         if kind == "Linear":
-            layers.append((part.in_features, part.out_features, part.bias is not None, "linear"))
+            layers.append((int(part.bias is None), part.in_features, part.out_features, "linear"))
         elif kind in _ACTIVATIONS:
             if not layers or layers[-1][3] != "linear":
                 return [], f"{kind} stands behind no Linear"
@@ -44,14 +43,14 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Layer], str]:
         elif not _passes(part):
             return [], f"no kernel has {kind}"
     for before, after in zip(layers[:-1], layers[1:], strict=True):
-        if before[1] != after[0]:
+        if before[2] != after[1]:
             raise OptbenchError(
-                f"torch_problem: a layer of {before[1]} outputs stands before one of {after[0]} inputs: make them equal"
+                f"torch_problem: a layer of {before[2]} outputs stands before one of {after[1]} inputs: make them equal"
             )
     if not layers:
         return [], "it has no Linear"
     linear = linears(module)
-    if len({id(weights) for each in linear for weights in each.parameters()}) < sum(2 if x[2] else 1 for x in layers):
+    if len({id(weights) for each in linear for weights in each.parameters()}) < sum(2 - kind for kind, *_ in layers):
         return [], "layers share their weights"
     if not all(weights.requires_grad for each in linear for weights in each.parameters()):
         return [], "some of its weights are frozen"
@@ -124,6 +123,8 @@ def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) 
     layers, _ = dense_layers(module, "mse")
     theirs = [activation for *_, activation in layers]
     ours = [ACTIVATIONS[kind % BARE] for kind in layout[: len(layout) // 2]]
+    if max(layout[: len(layout) // 2]) >= NORM * BARE:
+        raise OptbenchError("to_torch: the problem's network has a normalization or a residual connection")
     if len(theirs) == len(ours) and theirs != ours:
         raise OptbenchError(
             f"to_torch: the module's activations are {', '.join(theirs)}, the problem's {', '.join(ours)}"

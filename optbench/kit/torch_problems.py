@@ -12,7 +12,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.problems import Problem
 from optbench.kit import torch_layers
-from optbench.kit.module_kernels import stack
+from optbench.kit.networks import stack
 from optbench.kit.torch_autograd import LOSSES, Autograd
 from optbench.kit.torch_data import Examples, examples
 from optbench.kit.torch_starts import drawn_from, starts
@@ -212,9 +212,9 @@ def _first(module: Any) -> str:
 
 
 def _compiled(layers: list, loss: str, data: Examples) -> dict:
-    features, outputs = prod(data.shape), layers[-1][1]
-    if layers[0][0] != features:
-        raise OptbenchError(f"torch_problem: X has {features:,} features, and the first layer takes {layers[0][0]:,}")
+    features, outputs = prod(data.shape), layers[-1][2]
+    if layers[0][1] != features:
+        raise OptbenchError(f"torch_problem: X has {features:,} features, and the first layer takes {layers[0][1]:,}")
     _outputs(loss, (outputs,), data)
     return stack(loss, layers)
 
