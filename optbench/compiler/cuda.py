@@ -6,7 +6,7 @@ numba-cuda-mlir where neither is left. It may be numba's simulator (NUMBA_ENABLE
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -211,15 +211,3 @@ def card_name() -> str:
 def blocks(count: int, threads: int = BLOCK) -> int:
     """Return the number of blocks of a grid-stride kernel over ``count`` elements."""
     return max(1, min(-(-count // threads), GRID))
-
-
-def ptx(kernels: Sequence[tuple[Any, Any]], *capabilities: tuple[int, int]) -> list[str]:
-    """Return the PTX of one module of all ``kernels``, pairs (kernel, signature), for each compute capability.
-
-    capabilities: such as (9, 0). It takes libnvvm but no card; numba lowers the kernels only once.
-    """
-    with cuda_inside.lowering_for(capabilities[0]) as libraries:
-        for compiled, signature in kernels:
-            cuda.compile_ptx(compiled.py_func, signature, cc=capabilities[0], device=False)
-    module = cuda_inside.one_module(libraries)
-    return [module.get_asm_str(cc=capability) for capability in capabilities]

@@ -5,10 +5,10 @@ that needs it is called.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -93,38 +93,3 @@ def total_memory(cuda: ModuleType, device: Any) -> int | None:
     except Exception:  # as above
         return None
     return memory.value or None
-
-
-@contextmanager
-def lowering_for(capability: tuple[int, int]) -> Iterator[list]:
-    """Compile for a card that is not there, but for libnvvm's part; gives a list of the libraries meanwhile.
-
-    Device functions ask the card for its compute capability, also where an explicit one was given. From the libraries,
-    PTX for any card is had later, of many kernels in one module. When it breaks, tests of PTX fail where there is no
-    card; nothing but them needs it.
-    """
-    from numba.cuda import dispatcher
-    from numba.cuda.codegen import CUDACodeLibrary
-
-    device, text, asked = dispatcher.get_current_device, CUDACodeLibrary.get_asm_str, []
-
-    def ask(library: Any, *arguments: Any, **options: Any) -> str:
-        asked.append(library)
-        return ""
-
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
-    CUDACodeLibrary.get_asm_str = ask
-    try:
-        yield asked
-    finally:
-        dispatcher.get_current_device, CUDACodeLibrary.get_asm_str = device, text
-
-
-def one_module(libraries: list) -> Any:
-    """Return the last of the libraries with the code of all of them; functions that several call are in it once.
-
-    The texts of a library are private to numba. When it breaks, tests of PTX fail.
-    """
-    last = libraries[-1]
-    last._llvm_strs = list(dict.fromkeys(text for library in libraries for text in library.llvm_strs))
-    return last
