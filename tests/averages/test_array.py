@@ -66,21 +66,6 @@ def test_the_lectures_temperatures():
     np.testing.assert_allclose(ewa(days, 0.9, bias_correction=True), [40.0, 8.5 / 0.19, 12.15 / 0.271], rtol=1e-12)
 
 
-def test_weights_are_the_lectures():
-    """B3: v_100 = 0.1 theta_100 + 0.1 * 0.9 theta_99 + ...; the response to one value of 1."""
-    one = np.zeros((100, 100))
-    np.fill_diagonal(one, 1.0)
-    np.testing.assert_allclose(ewa(one, 0.9)[:, -1], 0.1 * 0.9 ** np.arange(99, -1, -1), rtol=1e-12)
-
-
-@CORRECTED
-def test_float32_stays_float32_and_is_computed_in_float64(corrected):
-    x = series(3, 2000, dtype="float32")
-    made = ewa(x, 0.99, corrected)
-    assert made.dtype == np.float32
-    np.testing.assert_allclose(made, twin(x.astype(float), 0.99, corrected), rtol=1.2e-7)
-
-
 @CORRECTED
 @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 4), (2, 3, 5), (1, 1, 1, 9), (2, 0, 3)])
 def test_the_last_axis_of_any_shape(shape, corrected):
@@ -104,11 +89,6 @@ def test_other_real_numbers_become_float64(dtype):
     made = ewa(x, 0.5)
     assert made.dtype == np.float64
     np.testing.assert_allclose(made, twin(x.astype(float), 0.5), rtol=1e-14)
-
-
-def test_lists_and_a_series_are_arrays():
-    np.testing.assert_allclose(ewa([1, 2, 3], 0.5), [0.5, 1.25, 2.125])
-    np.testing.assert_allclose(ewa(pd.Series([1.0, 2.0, 3.0]), 0.5), [0.5, 1.25, 2.125])
 
 
 @CORRECTED

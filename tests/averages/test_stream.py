@@ -47,14 +47,6 @@ def test_arrays_are_averaged_element_by_element(shape, dtype, corrected):
 
 
 @CORRECTED
-def test_the_end_of_a_series_does_not_change_what_came_before(corrected):
-    x = series(64)
-    whole = ewa(x, 0.9, corrected)
-    for length in range(64):
-        assert_same_bits(ewa(x[:length], 0.9, corrected), whole[:length])
-
-
-@CORRECTED
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -5e-324, -0.0])
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.98])
 def test_what_is_not_finite_or_too_large_goes_the_same_way(beta, bad, corrected):
@@ -63,13 +55,6 @@ def test_what_is_not_finite_or_too_large_goes_the_same_way(beta, bad, corrected)
         x[at : at + 3] = bad
         assert_same_bits(streamed(x, beta, corrected), ewa(x, beta, corrected), f"from place {at}")
     x[:] = bad
-    assert_same_bits(streamed(x, beta, corrected), ewa(x, beta, corrected))
-
-
-@CORRECTED
-@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9])
-def test_after_the_correction_has_faded(beta, corrected):
-    x = series(1000)
     assert_same_bits(streamed(x, beta, corrected), ewa(x, beta, corrected))
 
 

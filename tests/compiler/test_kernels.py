@@ -37,12 +37,6 @@ def test_kernels_of_one_signature_share_an_entrance(made):
     assert len({kernel.callee for kernel in made.values()}) == 3
 
 
-def test_a_kernel_has_no_entrance_of_its_own(made):
-    result = made["add"].compiled.get_compile_result(KIND)
-    for name in (result.fndesc.llvm_cpython_wrapper_name, result.fndesc.llvm_cfunc_wrapper_name):
-        assert not result.library.get_pointer_to_function(name)
-
-
 def test_an_error_comes_through(made):
     made["refuse"](np.zeros((1, 1)), 1.0, 0)
     with pytest.raises(ValueError, match="below nothing"):

@@ -1,7 +1,6 @@
 """From declarations to numba's signatures and to the texts of argument lists."""
 
 import ast
-import inspect
 from typing import NamedTuple
 
 import numba
@@ -11,12 +10,6 @@ from numba import boolean, float32, float64, int32, int64, types, void
 
 from optbench.compiler import contracts, driver, problem_kernels, signatures, update_kernels
 from optbench.compiler.contracts import Double, Flag, Given2, Reals1, Shorts3, Whole
-
-CONTRACTS = [
-    contract
-    for _, contract in inspect.getmembers(contracts, inspect.isclass)
-    if contract.__name__.endswith("Arguments")
-]
 
 
 class Pair(NamedTuple):
@@ -55,45 +48,11 @@ def test_a_function_of_a_named_tuple_becomes_one_of_its_fields():
     np.testing.assert_array_equal(split, whole)
 
 
-def without_field(pair: Pair) -> None:
-    pair.other = 1
-
-
-def as_a_whole(pair: Pair) -> None:
-    print(pair)
-
-
-def named_alike(pair: Pair) -> None:
-    number = pair.array[0]
-    pair.array[0] = number
-
-
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (without_field, "pair has no other"),
-        (as_a_whole, "pair is there for its fields only"),
-        (named_alike, "number is an argument, too"),
-    ],
-)
-def test_what_cannot_be_flattened_is_refused(function, message):
-    with pytest.raises(AssertionError, match=message):
-        signatures.flat(function)
-
-
 def test_calls_are_written_by_name():
     assert signatures.names(Pair) == "array, number"
     assert signatures.call(Pair, "f", number="2 * k") == "f(array, 2 * k)"
     with pytest.raises(AssertionError, match="Pair has no length"):
         signatures.call(Pair, "f", length="3")
-
-
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.__name__)
-def test_every_field_has_a_type_of_numbas(contract):
-    assert list(signatures.kinds(contract)) == list(contract._fields)
-    for dtype in ("float32", "float64"):
-        arguments = signatures.signature(contract, dtype).args
-        assert all(isinstance(kind, types.Array | types.Number | types.Boolean) for kind in arguments)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
