@@ -25,7 +25,7 @@ from optbench.contract.errors import OptbenchError, in_one_line
 from optbench.engine.run import limited_threads
 from optbench.figures import style
 from optbench.report.tables import csv_text
-from optbench.sweeps.provenance import environment
+from optbench.sweeps.provenance import describe_environment
 from optbench.sweeps.store.files import write_text
 
 # Dots an inch: sharp on screens with two dots a pixel
@@ -55,7 +55,7 @@ def run(
         for done, claim in enumerate(claims):
             watch(claim, done)
             outcomes.append(finished(claim, folder, budget) or _try(claim, folder, budget, written))
-        about = environment(command or paper.program)
+        about = describe_environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
         tried = {outcome.claim.id: outcome for outcome in outcomes}
         known_outcomes = [tried.get(claim.id) or finished(claim, folder, budget) for claim in known or claims]

@@ -31,15 +31,15 @@ def facts() -> dict[str, Any]:
     from optbench.compiler import cuda
     from optbench.contract.resources import cores
     from optbench.contract.version import __version__
-    from optbench.sweeps.provenance import cpu, versions
+    from optbench.sweeps.provenance import find_cpu_name, list_versions
 
     gpu = asdict(cuda.found())
     return {
         "optbench": __version__,
         "python": platform.python_version(),
-        **versions(),
+        **list_versions(),
         "platform": platform.platform(),
-        "cpu": cpu(),
+        "cpu": find_cpu_name(),
         "cores": cores(),
         "kernels": _kernels(),
         "cuda": {"usable": gpu["missing"] is None, **gpu},

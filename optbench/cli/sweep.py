@@ -57,7 +57,7 @@ def sweep(
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
-    from optbench.sweeps.merge import shard_of
+    from optbench.sweeps.merge import select_shard
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.run.interrupts import handle_signals
     from optbench.sweeps.run.isolation import Isolation
@@ -82,7 +82,7 @@ def sweep(
 
             def planned() -> Plan:
                 whole = session.load_and_plan(checked, isolation, show_broken)
-                return shard_of(whole, shard) if shard is not None else whole
+                return select_shard(whole, shard) if shard is not None else whole
 
             if dry_run:
                 plan = planned()

@@ -16,7 +16,7 @@ from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL, draw_page_pictures, write_pictures
 from optbench.report.tables import SweepTables, write_tables
-from optbench.sweeps.chosen import hyperparameters_text
+from optbench.sweeps.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.certainty import (
     ALONE,
@@ -159,7 +159,7 @@ def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[st
     """Return the code of a setting for each library, as the sweep has written it; none for another setting."""
     values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
     same = {key: row[key] for key in ("problem", "optimizer", "schedule", "batch_size")}
-    same |= {"hyperparameters": hyperparameters_text(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
+    same |= {"hyperparameters": format_hyperparameters(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
     found = select_rows(snippets, same)
     return [{"name": each.library, "equal": bool(each.equal), "code": each.code} for each in found.itertuples()]
 

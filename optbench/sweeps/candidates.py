@@ -134,7 +134,7 @@ def _check_pair(pair: object) -> tuple[str, str]:
 
 
 def _select_sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
-    """Return both sides, with the runs that the caller asks for."""
+    """Return the results of both folders, with the runs of the problems and optimizers that are compared."""
     first = a if isinstance(a, Results) else load(path_of("a", a))
     second = first if b is None else b if isinstance(b, Results) else load(path_of("b", b))
     if pair and optimizers is not None:
@@ -158,7 +158,7 @@ def _select_sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
 
 
 def _select_names(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
-    """Return the known names that are meant: all, one name, or all of one family."""
+    """Return the known names that a user gives in full or without their parameters; all for None."""
     if names is None:
         return known
     found: set[str] = set()

@@ -21,7 +21,7 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.spec import Spec, make_spec
 from optbench.sweeps.stages import find_in_plan
-from optbench.sweeps.tables import schema_of
+from optbench.sweeps.tables import make_schema
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting, find_equal
@@ -29,7 +29,7 @@ from optbench.translation.setting import Setting, find_equal
 # Seeds: of the spec that runs the chosen settings again: an interval of the median of 96% needs six, t over twelve is
 # within a tenth of the normal; a choice
 SEEDS = 12
-SNIPPETS = schema_of("snippets")
+SNIPPETS = make_schema("snippets")
 """A row a setting and library: the setting, with its hyperparameters as JSON, 1 if the library takes the same steps,
 and the code."""
 
@@ -59,7 +59,7 @@ def recommend(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
     return Recommended(best, *find_in_plan(plan, runs, best))
 
 
-def chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
+def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     """Return a spec that runs these settings, without those that a deadline cut short; None if it cut all of them."""
     whole = settings.rows["tuning_unfinished"] == 0
     entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
@@ -97,11 +97,11 @@ def identify_setting(cohort: Cohort, lane: Lane) -> dict[str, Any]:
     """Return the columns that identify a setting in the table, with their values."""
     return {
         "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "schedule": lane.schedule.text,
-        "hyperparameters": hyperparameters_text(lane.hyperparameters), "batch_size": cohort.batch_size, "lr": lane.lr,
+        "hyperparameters": format_hyperparameters(lane.hyperparameters), "batch_size": cohort.batch_size, "lr": lane.lr,
     }  # fmt: skip
 
 
-def hyperparameters_text(values: Mapping[str, float]) -> str:
+def format_hyperparameters(values: Mapping[str, float]) -> str:
     """Return the values of hyperparameters as the table has them."""
     return json.dumps({name: float(value) for name, value in values.items()}, sort_keys=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
 from optbench.sweeps.plan import Cohorts, Plan, Series, cohort_cost
-from optbench.sweeps.provenance import provenance
+from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import Spec, find_differences, join_specs, parse_spec, refuse_unnamed
 from optbench.sweeps.store.cohort_files import CohortFiles, Damaged
@@ -16,7 +16,7 @@ from optbench.sweeps.store.folder import Store, open_store, read_provenance, rea
 from optbench.sweeps.store.manifest import Manifest
 
 
-def shard_of(plan: Plan, shard: str) -> Plan:
+def select_shard(plan: Plan, shard: str) -> Plan:
     """Return the part of the plan that ``shard`` names, such as "2/8": the second of eight.
 
     A problem, an optimizer and a block (a seed, if there are no blocks) stay together: what runs in a block is
@@ -24,10 +24,10 @@ def shard_of(plan: Plan, shard: str) -> Plan:
 
     Raises OptbenchError for a text that names no part, or one with nothing in it.
     """
-    number, count = _numbers(shard)
+    number, count = _parse_shard(shard)
     costs: dict[tuple, float] = {}
     for series in plan.series:
-        for key in _groups(series):
+        for key in _list_groups(series):
             costs[key] = costs.get(key, 0.0) + cohort_cost(series.cohort)
     loads, kept = [0.0] * count, set()
     for key in sorted(costs, key=lambda key: -costs[key]):
@@ -39,19 +39,19 @@ def shard_of(plan: Plan, shard: str) -> Plan:
         raise OptbenchError(f"--shard {shard}: nothing is left for it, for the sweep has {len(costs)} parts at most")
     parts = []
     for series in plan.series:
-        seeds = [seed for seed, key in zip(series.seeds, _groups(series), strict=True) if key in kept]
+        seeds = [seed for seed, key in zip(series.seeds, _list_groups(series), strict=True) if key in kept]
         if seeds:
             parts.append(replace(series, cohort=series.cohort.with_seed(seeds[0]), seeds=seeds))
     return replace(plan, cohorts=Cohorts(tuple(parts)), shard=shard)
 
 
-def _groups(series: Series) -> list[tuple]:
+def _list_groups(series: Series) -> list[tuple]:
     """Return a key for each seed: problem, optimizer and block. A shard takes all seeds of a key or none."""
     cohort = series.cohort
     return [(cohort.problem.name, cohort.optimizer.name, series.blocks.get(seed, seed)) for seed in series.seeds]
 
 
-def _numbers(shard: str) -> tuple[int, int]:
+def _parse_shard(shard: str) -> tuple[int, int]:
     """Return the two numbers of a shard such as "2/8". Raises OptbenchError for other texts."""
     match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard.strip())
     number, count = (int(text) for text in match.groups()) if match else (0, 0)
@@ -93,7 +93,7 @@ def merge_folders(
     refuse_unnamed(spec.plugins, plugins)
     isolation = Isolation()
     plan = session.load_and_plan(spec, isolation, on_broken)
-    with open_store(out, spec, provenance(command, plan), warn) as store:
+    with open_store(out, spec, make_provenance(command, plan), warn) as store:
         for folder in folders:
             _copy_missing(CohortFiles(folder), store, warn)
         planned = list(plan.cohorts)

@@ -25,7 +25,7 @@ from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.spec import ProblemEntry, Spec
-from optbench.sweeps.trials import Fixed, Grid, Space, batch_sizes, fixed_settings, settings_of
+from optbench.sweeps.trials import Fixed, Grid, Space, expand_settings, list_batch_sizes, list_chosen_settings
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps, for preparations, evaluations and files."""
@@ -286,7 +286,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 
     Raises OptbenchError for a name, parameter or size that does not exist.
     """
-    tried = [] if spec.chosen else settings_of(spec, catalogue)
+    tried = [] if spec.chosen else expand_settings(spec, catalogue)
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
     if len({problem.name for problem, _ in problems}) < len(problems):
         raise OptbenchError("problems has an entry twice")
@@ -294,7 +294,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     cohorts = [
         cohort
         for problem, entry in problems
-        for setting in (fixed_settings(spec, problem, catalogue) if spec.chosen else tried)
+        for setting in (list_chosen_settings(spec, problem, catalogue) if spec.chosen else tried)
         for cohort in _expand_pair(spec, entry, problem, setting, device)
     ]
     hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort in cohorts}
@@ -308,8 +308,8 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 def _expand_pair(
     spec: Spec, entry: ProblemEntry, problem: Problem, tried: Grid | Space | Fixed, device: Device
 ) -> Iterator[Cohort]:
-    """Yield the cohorts of one problem and optimizer, for the first of all seeds."""
-    by_size = tried.lanes(batch_sizes(spec, problem, tried.optimizer))
+    """Yield a cohort for each batch size and precision of a problem and an optimizer, with the first seed."""
+    by_size = tried.lanes(list_batch_sizes(spec, problem, tried.optimizer))
     budget = spec if entry.epochs is None and entry.steps is None else entry
     for size, dtype in itertools.product(by_size, spec.dtypes):
         steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))

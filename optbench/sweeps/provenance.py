@@ -16,17 +16,17 @@ from optbench.sweeps.plan import Plan
 from optbench.sweeps.spec import Spec
 
 
-def provenance(command: str, plan: Plan) -> dict[str, Any]:
+def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
     """Return the content of provenance.json of a sweep."""
     spec = plan.spec
     tuning, reporting = spec.split_seeds()
-    return environment(command, plan.device, plan.device_note) | {
+    return describe_environment(command, plan.device, plan.device_note) | {
         "tuning_seeds": tuning,
         "seeds": list(spec.seeds),
         "reporting_seeds": reporting,
         "blocks": spec.blocks,
         "choose_by": spec.choose_by,
-        "budget": budget_text(spec),
+        "budget": describe_budget(spec),
         "dtype": list(spec.dtypes),
         "plugin_files": list(spec.plugins),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
@@ -35,7 +35,7 @@ def provenance(command: str, plan: Plan) -> dict[str, Any]:
     }
 
 
-def budget_text(spec: Spec) -> str:
+def describe_budget(spec: Spec) -> str:
     """Return the length of the runs of most problems, then of the others: "60 epochs (mlp: 6 epochs)"."""
     problems: dict[str, list[str]] = {}
     for entry in spec.problems:
@@ -47,16 +47,16 @@ def budget_text(spec: Spec) -> str:
     return f"{most} ({'; '.join(others)})" if others else most
 
 
-def environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
+def describe_environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
     """Return the part that does not depend on the sweep: command, versions, machine, constants of the engine."""
     return {
         "command": command,
         "optbench": __version__,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        **versions(),
+        **list_versions(),
         "platform": platform.platform(),
-        "cpu": cpu(),
+        "cpu": find_cpu_name(),
         "cores": cores(),
         "device": device,
         **_gpu(device, card),
@@ -73,7 +73,7 @@ def typed_command() -> str:
 
 
 @cache
-def versions() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """Return the versions of the packages that numbers depend on. Reading them takes as long as a small sweep."""
     return {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy", "pandas", "scikit-learn")}
 
@@ -88,7 +88,7 @@ def _gpu(device: str, card: str) -> dict[str, str | None]:
     return {"card": card, "cuda": gpu.package, "cuda_driver": gpu.driver, "cuda_toolkit": gpu.toolkit}
 
 
-def cpu() -> str:
+def find_cpu_name() -> str:
     """Return the processor's name."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

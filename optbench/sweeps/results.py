@@ -57,10 +57,10 @@ class Results:
         snippets: pd.DataFrame | None = None,
     ):
         self.runs, self.timings, self.directory = runs, timings, directory
-        self.problems = _empty("problems") if problems is None else problems
-        self.landscapes = _empty("landscapes") if landscapes is None else landscapes
-        self.paths = _empty("paths") if paths is None else paths
-        self.snippets = _empty("snippets") if snippets is None else snippets
+        self.problems = _make_empty("problems") if problems is None else problems
+        self.landscapes = _make_empty("landscapes") if landscapes is None else landscapes
+        self.paths = _make_empty("paths") if paths is None else paths
+        self.snippets = _make_empty("snippets") if snippets is None else snippets
         self.provenance = dict(provenance or {})
         self.missing = source.missing if source else ""
         self._curves, self._source = curves, source
@@ -95,7 +95,7 @@ class Results:
         Returns:
             The columns that figures draw, and ``more``, as far as there are such.
         """
-        wanted, columns = _texts("run_ids", run_ids), [*_DRAWN, *_texts("more", more)]
+        wanted, columns = _check_texts("run_ids", run_ids), [*_DRAWN, *_check_texts("more", more)]
         if self._curves is not None or self._source is None or not wanted:  # pyarrow takes no empty list
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]
@@ -332,13 +332,13 @@ def load(path: str | Path) -> Results:
     return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths, snippets)
 
 
-def _empty(table: str) -> pd.DataFrame:
-    """Return that table without rows, as a folder that lacks it has it."""
+def _make_empty(table: str) -> pd.DataFrame:
+    """Return a table such as "paths" with its columns and no rows."""
     names = ["problem"] if table == "problems" else [column.name for column in TABLES[table]]
     return pd.DataFrame(columns=names)
 
 
-def _texts(key: str, given: Any) -> list[str]:
+def _check_texts(key: str, given: Any) -> list[str]:
     """Return texts, such as the ids of runs, as a list. Raises OptbenchError, naming ``key``, for anything else."""
     found = arguments.list_items(key, given, 10**8)
     if strange := [name for name in found if not isinstance(name, str) or not name.isprintable()]:

@@ -18,9 +18,9 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.resources import cores
 from optbench.datasets import copies
 from optbench.sweeps import stages, trajectories
-from optbench.sweeps.chosen import SNIPPETS, chosen_spec, make_snippets, recommend
+from optbench.sweeps.chosen import SNIPPETS, make_chosen_spec, make_snippets, recommend
 from optbench.sweeps.plan import Plan, cohort_cost, expand
-from optbench.sweeps.provenance import provenance
+from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation, UserCode
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.sweeps.serialization import plan_from_json
@@ -124,7 +124,7 @@ def execute(
     with (
         # First: what it refuses leaves no folder behind, which would be in the way of the next sweep.
         _choose_executor(plan, options, workers) as execution,
-        open_store(directory, plan.spec, provenance(command, plan), tell, plan.shard, options.extend) as store,
+        open_store(directory, plan.spec, make_provenance(command, plan), tell, plan.shard, options.extend) as store,
     ):
         sweep, counted = SweepRun(plan, store, workers, watch, execution), None
         if limit:
@@ -194,7 +194,7 @@ def write_tables(
     """
     runs = store.runs(only)
     settings = recommend(plan, runs) if begun and not plan.shard else None
-    if settings and (left := chosen_spec(plan, settings)) is not None:
+    if settings and (left := make_chosen_spec(plan, settings)) is not None:
         store.write_text("chosen.toml", left.to_toml())
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]

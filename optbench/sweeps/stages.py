@@ -94,7 +94,10 @@ def _plan_settings(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.Da
 def find_in_plan(
     plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
-    """Find settings from the tables in the plan: return their rows, each once a block, and (cohort, lane) of each."""
+    """Find the plan's lanes of some settings; return the settings, each once a block, and (cohort, lane) of each.
+
+    settings: rows with the columns that make a setting, such as ``problem`` and ``lr``.
+    """
     keys = ["problem", *configuration_columns(runs)]
     first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)
     rows = settings.merge(first[[*keys, "run_id"]], on=keys).drop_duplicates(

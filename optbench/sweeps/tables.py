@@ -22,7 +22,7 @@ ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(
 """The types in Arrow of the kinds of columns."""
 
 
-def schema_of(table: str) -> pa.Schema:
+def make_schema(table: str) -> pa.Schema:
     """Return the Arrow schema of the fixed columns of a table such as "runs", without metrics and hyperparameters."""
     return pa.schema([(column.name, ARROW_TYPES[column.kind]) for column in TABLES[table]])
 
@@ -61,7 +61,7 @@ def make_tables(
     return {
         "runs": pa.concat_tables(runs),
         "curves": pa.concat_tables(curves),
-        "timings": pa.Table.from_pylist([timings], schema_of("timings")),
+        "timings": pa.Table.from_pylist([timings], make_schema("timings")),
     }
 
 
@@ -147,7 +147,7 @@ def _find_failed(part: Outcome) -> np.ndarray:
 
 
 def _name_metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
-    """Return metrics and coordinates at every point, by column name, each (p, runs)."""
+    """Return {column name: (p, runs) values} of the metrics and coordinates at every point."""
     columns = {}
     for k, name in enumerate(cohort.problem.metrics, start=1):
         columns[f"train_{name}"] = part.train[:, k]
@@ -192,7 +192,7 @@ def make_problem_tables(
     }
     flat = [problem for problem in problems if problem.dim == 2 and problem.domain is not None]
     grids = [made[problem.name] if problem.name in made else make_landscape(problem) for problem in flat]
-    empty = schema_of("landscapes").empty_table()
+    empty = make_schema("landscapes").empty_table()
     return {"problems": pa.table(table), "landscapes": pa.concat_tables([empty, *filter(None, grids)])}
 
 

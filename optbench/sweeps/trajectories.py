@@ -20,7 +20,7 @@ from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import run
 from optbench.sweeps.chosen import Recommended
 from optbench.sweeps.plan import PlannedCohort, has_user_code, plan_cohort
-from optbench.sweeps.tables import schema_of
+from optbench.sweeps.tables import make_schema
 
 # Steps of a path: 0.1 s of a shipped rule and problem at 5 us a step, measured; of a user's seconds
 MOST_STEPS = 20_000
@@ -38,7 +38,7 @@ _COHORT_COLUMNS = ["problem", "optimizer", "batch_size", "dtype", "seed", "stage
 """Columns of ``runs`` whose values the runs of a cohort share."""
 _VECTOR_LANES = 16
 """Lanes of the widest vector: with as many beside it, a run has the numbers that it has in its cohort."""
-SCHEMA = schema_of("paths")
+SCHEMA = make_schema("paths")
 
 
 def trajectories(

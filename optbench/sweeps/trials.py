@@ -167,7 +167,7 @@ class Space:
         return int(point[1] * sizes), Lane(float(self.rates.of(point[0])), chosen.schedule(inner), hyperparameters)
 
 
-def fixed_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
+def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
     """Return the settings that ``chosen`` lists for a problem, one item for each optimizer.
 
     Raises OptbenchError for an unknown name or value, and for a setting that is listed twice.
@@ -188,7 +188,7 @@ def fixed_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[F
     return list(each.values())
 
 
-def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
+def expand_settings(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
     """Return for each optimizer of a spec its grid of settings, or with ``trials`` the space to draw them from.
 
     Raises OptbenchError for an unknown name or value, and for an entry that is listed twice.
@@ -210,7 +210,7 @@ def settings_of(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
     ]
 
 
-def batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> list[int]:
+def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> list[int]:
     """Return the batch sizes on a problem, each once; SciPy's methods take the full batch alone."""
     if isinstance(optimizer, Baseline):
         return [problem.examples]

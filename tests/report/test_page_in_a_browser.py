@@ -11,7 +11,7 @@ from synthetic import make_tables, write_folder
 
 from optbench.contract.equals import LIBRARIES
 from optbench.report import write_report, write_side_by_side
-from optbench.sweeps.chosen import hyperparameters_text
+from optbench.sweeps.chosen import format_hyperparameters
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting
@@ -40,7 +40,7 @@ def codes(runs):
         setting = Setting(record, defaults | values, row["lr"], schedule, int(row["batch_size"]), 20)
         for library in LIBRARIES:
             code = {"library": TITLES[library], "equal": 1, "code": render(setting, library)}
-            rows.append({**{key: row[key] for key in keys}, "hyperparameters": hyperparameters_text(values), **code})
+            rows.append({**{key: row[key] for key in keys}, "hyperparameters": format_hyperparameters(values), **code})
     return pd.DataFrame(rows)
 
 

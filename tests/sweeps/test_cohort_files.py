@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from optbench.sweeps.store.cohort_files import Damaged, decode, encode
+from optbench.sweeps.store.cohort_files import Damaged, decode_cohort, encode_cohort
 
 
 def _tables(rows: int) -> dict[str, pa.Table]:
@@ -18,7 +18,7 @@ def _tables(rows: int) -> dict[str, pa.Table]:
 @pytest.mark.parametrize("rows", [0, 1, 5000])
 def test_what_was_written_comes_back(rows):
     tables = _tables(rows)
-    back = decode(encode("abc", tables), "abc")
+    back = decode_cohort(encode_cohort("abc", tables), "abc")
     assert list(back) == list(tables)
     for name, table in tables.items():
         assert back[name].schema == table.schema
@@ -26,13 +26,13 @@ def test_what_was_written_comes_back(rows):
 
 
 def test_every_flipped_bit_and_every_cut_is_seen():
-    content = encode("abc", _tables(3))
+    content = encode_cohort("abc", _tables(3))
     for at in range(len(content)):
         damaged = bytearray(content)
         damaged[at] ^= 1 << at % 8
         for wrong in (bytes(damaged), content[:at]):
             with pytest.raises(Damaged):
-                decode(wrong, "abc")
-    for wrong in (content + b"\0", encode("xyz", _tables(3))):
+                decode_cohort(wrong, "abc")
+    for wrong in (content + b"\0", encode_cohort("xyz", _tables(3))):
         with pytest.raises(Damaged):
-            decode(wrong, "abc")
+            decode_cohort(wrong, "abc")

@@ -110,10 +110,9 @@ def test_what_cannot_be_added_is_refused_in_a_line(case, grid):
 
 
 def test_there_must_be_something_to_extend(tmp_path):
-    with pytest.raises(OptbenchError, match="no sweep in .* to extend"):
-        optbench.sweep(out=tmp_path / "none", extend=True, seeds=3)
-    with pytest.raises(OptbenchError, match="extend needs the folder"):
-        optbench.sweep(extend=True, seeds=3)
+    for out, message in ((tmp_path / "none", "no sweep in .* to extend"), (None, "extend needs the folder")):
+        with pytest.raises(OptbenchError, match=message):
+            optbench.sweep(out=out, extend=True, seeds=3)
 
 
 def test_another_sweep_is_refused_and_the_way_to_join_them_is_told(grid):

@@ -82,9 +82,9 @@ def table(name, change):
 
     def forge(folder):
         path = min((folder / "cohorts").glob("*.cohort"))
-        tables = cohort_files.decode(path.read_bytes(), path.stem)
+        tables = cohort_files.decode_cohort(path.read_bytes(), path.stem)
         made = change(tables.pop(name))
-        path.write_bytes(cohort_files.encode(path.stem, tables if made is None else {**tables, name: made}))
+        path.write_bytes(cohort_files.encode_cohort(path.stem, tables if made is None else {**tables, name: made}))
 
     return forge
 
@@ -92,8 +92,8 @@ def table(name, change):
 def more_tables(folder):
     """Add a table that no sweep has to the file of the first cohort."""
     path = min((folder / "cohorts").glob("*.cohort"))
-    tables = cohort_files.decode(path.read_bytes(), path.stem)
-    path.write_bytes(cohort_files.encode(path.stem, {**tables, "more": tables["runs"]}))
+    tables = cohort_files.decode_cohort(path.read_bytes(), path.stem)
+    path.write_bytes(cohort_files.encode_cohort(path.stem, {**tables, "more": tables["runs"]}))
 
 
 def column(name, values):

@@ -13,7 +13,7 @@ from optbench.catalogue import loader
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
-from optbench.sweeps.merge import merge_folders, shard_of
+from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.run import executors
 from optbench.sweeps.spec import make_spec
 from optbench.sweeps.store import manifest
@@ -36,7 +36,7 @@ def run_parts(spec, folder, count):
     plan = session.plan(checked, loader.load_all(checked.plugins) if checked.plugins else CATALOGUE)
     folders = [folder / f"part-{number}" for number in range(1, count + 1)]
     for number, each in enumerate(folders, start=1):
-        session.execute(shard_of(plan, f"{number}/{count}"), each, session.Options(workers=1))
+        session.execute(select_shard(plan, f"{number}/{count}"), each, session.Options(workers=1))
     return folders
 
 
@@ -96,7 +96,7 @@ def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
 
 def test_groups_stay_together_and_are_dealt_by_cost():
     plan = session.plan(make_spec(BLOCKS, {}), CATALOGUE)
-    parts = [shard_of(plan, f"{number}/3").cohorts for number in (1, 2, 3)]
+    parts = [select_shard(plan, f"{number}/3").cohorts for number in (1, 2, 3)]
     groups = [{(c.cohort.problem.name, c.cohort.optimizer.name, c.block) for c in each} for each in parts]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 8
     assert sorted(c.cohort_id for each in parts for c in each) == sorted(c.cohort_id for c in plan.cohorts)
@@ -104,9 +104,9 @@ def test_groups_stay_together_and_are_dealt_by_cost():
     assert max(costs) - min(costs) <= max(c.cost for c in plan.cohorts)
     for bad in ("0/3", "4/3", "x", "1", "1/0", "-1/2", "1/3/5", ""):
         with pytest.raises(OptbenchError, match="such as 2/8"):
-            shard_of(plan, bad)
+            select_shard(plan, bad)
     with pytest.raises(OptbenchError, match="8 parts at most"):
-        shard_of(plan, "9/9")
+        select_shard(plan, "9/9")
 
 
 def test_sweeps_of_other_rates_and_seeds_become_one(tmp_path):
@@ -149,12 +149,12 @@ def test_a_folder_is_for_one_part_or_for_the_whole(tmp_path):
     before = (first / "runs.parquet").read_bytes()
     plan = session.plan(make_spec(spec, {}), CATALOGUE)
     with pytest.raises(OptbenchError, match="part-1' holds part 1/2 of a sweep: choose another --out for part 2/2"):
-        session.execute(shard_of(plan, "2/2"), first)
+        session.execute(select_shard(plan, "2/2"), first)
     assert (first / "runs.parquet").read_bytes() == before
     session.execute(plan, first)
     assert len(optbench.load(first).runs) == 4
     with pytest.raises(OptbenchError, match="holds the whole of a sweep: choose another --out for part 2/2"):
-        session.execute(shard_of(plan, "2/2"), first)
+        session.execute(select_shard(plan, "2/2"), first)
 
 
 def test_damage_in_a_folder_is_told_and_not_copied(tmp_path):

@@ -85,15 +85,6 @@ def test_a_sweep_is_the_full_factorial(catalogue):
     assert len({cohort.cohort_id for cohort in cohorts}) == len(cohorts)
 
 
-def test_a_list_of_values_stands_for_each_of_them(catalogue):
-    def lanes(text):
-        (cohort,) = make(catalogue, optimizers=text)
-        return [(lane.hyperparameters["beta1"], lane.hyperparameters["beta2"]) for lane in cohort.cohort.lanes]
-
-    assert lanes("adam(beta1=[0.8, 0.9])") == lanes("adam(beta1=0.8), adam") == [(0.8, 0.999), (0.9, 0.999)]
-    assert lanes("adam(beta1=(0.8, 0.9), beta2=[0.5, 0.6])") == [(0.8, 0.5), (0.8, 0.6), (0.9, 0.5), (0.9, 0.6)]
-
-
 @pytest.mark.parametrize(
     "changes",
     [

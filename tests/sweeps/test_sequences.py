@@ -12,7 +12,7 @@ from harness import CATALOGUE
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
-from optbench.sweeps.merge import merge_folders, shard_of
+from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.spec import make_spec, read_spec
 from optbench.sweeps.store.folder import extend_spec
 
@@ -52,7 +52,7 @@ def attempt(do: Callable[[], object], rng: random.Random, monkeypatch, killed: f
 def run(folder: Path, spec, shard: str = "", extend: bool = False) -> None:
     plan = session.plan(spec, CATALOGUE)
     options = session.Options(workers=1, extend=extend)
-    session.execute(shard_of(plan, shard) if shard else plan, folder, options, tell=str)
+    session.execute(select_shard(plan, shard) if shard else plan, folder, options, tell=str)
 
 
 def extend(folder: Path, changes) -> None:

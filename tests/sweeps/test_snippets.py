@@ -9,7 +9,7 @@ from harness import CATALOGUE
 import optbench
 from optbench.engine.cohort import Cohort, Lane
 from optbench.report.page import find_code
-from optbench.sweeps.chosen import hyperparameters_text, write_code
+from optbench.sweeps.chosen import format_hyperparameters, write_code
 
 OWN = "from optbench import optimizer\n\n\n@optimizer(source='mine')\ndef mine(w, g, lr):\n    return w - lr * g\n"
 
@@ -64,4 +64,4 @@ def test_the_page_shows_it_for_that_setting_alone(folder):
     found = find_code(results.snippets, run, names)
     assert [part["name"] for part in found] == ["PyTorch", "optax", "Keras"]
     assert find_code(results.snippets, pd.Series({**run, "lr": 0.5}), names) == []
-    assert hyperparameters_text({"b": 1, "a": math.pi}) == f'{{"a": {math.pi!r}, "b": 1.0}}'
+    assert format_hyperparameters({"b": 1, "a": math.pi}) == f'{{"a": {math.pi!r}, "b": 1.0}}'

@@ -8,7 +8,7 @@ import pytest
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import grid
-from optbench.sweeps.provenance import budget_text
+from optbench.sweeps.provenance import describe_budget
 from optbench.sweeps.spec import Spec, find_differences, join_specs, make_spec, read_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": 3}
@@ -188,7 +188,7 @@ def test_a_budget_by_flag_replaces_every_budget_of_the_file(budget, flag):
        {"name": "logistic", "steps": 9}, "quadratic"], "3 steps (mlp, plateau: 0.5 epochs; logistic: 9 steps)")],
 )  # fmt: skip
 def test_the_budget_in_words_is_that_of_most_problems_and_then_of_each_other(problems, text):
-    assert budget_text(make_spec(BASE | {"problems": problems})) == text
+    assert describe_budget(make_spec(BASE | {"problems": problems})) == text
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import pandas as pd
 import pytest
 from harness import plan_of
@@ -101,17 +100,6 @@ def test_what_later_stages_may_take_is_counted_beforehand(runs):
     }
 
 
-def test_a_run_keeps_its_id_in_a_plain_grid(runs):
-    grid = {
-        key: value for key, value in SPEC.items() if key not in ("blocks", "screen", "race", "holdout", "finalists")
-    }
-    plain = optbench.sweep(grid, seeds=[0, 4], workers=1).runs
-    both = runs.merge(plain, on="run_id", suffixes=("", "_grid"))
-    assert len(both) == (runs["seed"].isin([0, 4])).sum() and set(both["stage"]) == {"screen", "holdout"}
-    assert set(plain["stage"]) == {"grid"} and set(plain["block"]) == {-1}
-    np.testing.assert_allclose(both["loss_final"], both["loss_final_grid"], rtol=1e-9)
-
-
 def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, monkeypatch):
     small = {**SPEC, "problems": SPEC["problems"][:1], "optimizers": ["gd"]}
     optbench.sweep(small, out=tmp_path / "whole", workers=2)
@@ -150,12 +138,6 @@ def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, mon
 def test_what_makes_no_sense_is_refused(changes, message):
     with pytest.raises(OptbenchError, match=message):
         optbench.sweep({**SPEC, **changes}, workers=1)
-
-
-def test_seeds_of_ones_own_make_a_plain_grid():
-    assert make_spec(SPEC, {"seeds": 4}).blocks == 0
-    assert len(make_spec(SPEC, {"blocks": 2}).seeds) == 12
-    assert isinstance(pd.Series(make_spec(SPEC, {}).split_seeds()[1]).iloc[0], np.integer)
 
 
 def test_the_shipped_specs_ask_the_same_question():

@@ -18,7 +18,7 @@ from optbench.datasets.cache import cache_folder
 from optbench.engine.run import run_together
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
-from optbench.sweeps.store.cohort_files import encode
+from optbench.sweeps.store.cohort_files import encode_cohort
 from optbench.sweeps.store.files import exclusive_lock
 from optbench.sweeps.tables import make_tables
 
@@ -65,7 +65,7 @@ class Job:
         for each, outcome in zip(self.cohorts, outcomes, strict=True):
             outcome.device_note = self.note or outcome.device_note
             made = make_tables(each.cohort, outcome, each.cohort_id, each.run_ids, threads)
-            files.append(encode(each.cohort_id, made))
+            files.append(encode_cohort(each.cohort_id, made))
         return tuple(files)
 
     def failed(self, reason: str) -> Result:

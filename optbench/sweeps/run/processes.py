@@ -25,7 +25,7 @@ from optbench.engine.runner import Cancelled
 from optbench.sweeps.run.executors import DaemonPool, Job, Result
 from optbench.sweeps.run.pipes import Message, receive, send
 from optbench.sweeps.serialization import cohort_to_json
-from optbench.sweeps.store.cohort_files import Damaged, decode
+from optbench.sweeps.store.cohort_files import Damaged, decode_cohort
 
 _POLL_SECONDS = 0.1
 """Seconds between two checks of a worker's memory and clock."""
@@ -313,7 +313,7 @@ def _check_files(job: Job, files: tuple[bytes, ...]) -> Result:
     """Return the files if their checksums are right; raise Died if a plug-in has damaged one in memory."""
     try:
         for each, file in zip(job.cohorts, files, strict=True):
-            decode(file, each.cohort_id)
+            decode_cohort(file, each.cohort_id)
     except (Damaged, TypeError, ValueError) as error:
         raise Died(f"its worker process made a file that is damaged: {error}") from None
     return files

@@ -35,7 +35,7 @@ class Damaged(Exception):
     """Raised for bytes that are not the file of a cohort; the text is the reason."""
 
 
-def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
+def encode_cohort(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
     """Return the content of a cohort's file."""
     streams = {name: _write_stream(table) for name, table in tables.items()}
     lengths = {name: stream.size for name, stream in streams.items()}
@@ -46,12 +46,12 @@ def encode(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
     return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, *streams.values()])
 
 
-def decode(content: bytes, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
+def decode_cohort(content: bytes, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
     """Return tables of a cohort's file by name.
 
     Raises Damaged if a bit is wrong, a table is missing, or the file is another cohort's.
     """
-    streams = _split(content, cohort_id)
+    streams = _split_content(content, cohort_id)
     try:
         # A copy: the table may point into it, and would else keep the whole file in memory.
         tables = {name: pa.ipc.open_stream(pa.py_buffer(bytes(streams[name]))).read_all() for name in names}
@@ -114,9 +114,9 @@ class CohortFiles:
         """Return tables of a cohort by name. Raise OptbenchError if its file is missing or damaged."""
         try:
             self.verify(cohort_id)
-            return decode(read_bytes(self.path(cohort_id)), cohort_id, names)
+            return decode_cohort(read_bytes(self.path(cohort_id)), cohort_id, names)
         except (OSError, Damaged) as error:
-            raise self._damage(cohort_id, error) from None
+            raise self._name_damage(cohort_id, error) from None
 
     def read_schemas(self, cohort_id: str) -> dict[str, pa.Schema]:
         """Return the schemas of a cohort's tables by name. Raises the same errors as :meth:`read`."""
@@ -124,13 +124,13 @@ class CohortFiles:
             self.verify(cohort_id)
             return _read_schemas(read_bytes(self.path(cohort_id)), cohort_id)
         except (OSError, Damaged) as error:
-            raise self._damage(cohort_id, error) from None
+            raise self._name_damage(cohort_id, error) from None
 
     def read_run_ids(self, cohort_id: str) -> list[str]:
         """Return the ids of a cohort's runs. Raises the same errors as :meth:`read`."""
         return self.read(cohort_id, ["runs"])["runs"]["run_id"].to_pylist()
 
-    def _damage(self, cohort_id: str, error: Exception) -> OptbenchError:
+    def _name_damage(self, cohort_id: str, error: Exception) -> OptbenchError:
         """Return the error that names a file which cannot be read."""
         return OptbenchError(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}")
 
@@ -168,7 +168,7 @@ def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Tab
     return pa.Table.from_pylist([row], schema=parts[most].schema)
 
 
-def _split(content: bytes, cohort_id: str) -> dict[str, memoryview]:
+def _split_content(content: bytes, cohort_id: str) -> dict[str, memoryview]:
     """Return the Arrow streams in a cohort's file by the names of their tables. Raise Damaged."""
     if not content.startswith(_MAGIC):
         raise Damaged("it is not a file of a cohort")
@@ -197,7 +197,7 @@ def _split(content: bytes, cohort_id: str) -> dict[str, memoryview]:
 
 def _read_schemas(content: bytes, cohort_id: str) -> dict[str, pa.Schema]:
     """Return the schemas of the tables in a cohort's file by name. Raise Damaged."""
-    streams = _split(content, cohort_id)
+    streams = _split_content(content, cohort_id)
     try:
         return {name: pa.ipc.open_stream(pa.py_buffer(streams[name])).schema for name in TABLES}
     except (pa.ArrowException, OSError, ValueError) as error:

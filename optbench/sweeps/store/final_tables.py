@@ -54,7 +54,7 @@ def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
 
 
 def read_runs(files: CohortFiles, sources: Sources) -> pd.DataFrame:
-    """Return the runs of these cohorts, without their cohorts' ids and last weights."""
+    """Return the table ``runs`` of these cohorts, without cohort ids and last weights."""
     parts = [_set_place(entry, files.read(cohort_id, ["runs"])["runs"]) for entry, cohort_id in sources]
     if not parts:
         return pd.DataFrame(columns=list(columns.RUNS))
@@ -194,7 +194,7 @@ class FinalTables:
     def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
         """Read a table, or the wanted columns that it has; raise OptbenchError if it is damaged."""
         self._check(path)
-        with _errors_of(self.path / path.name):  # that of an unfinished sweep stands elsewhere
+        with _explain_read_errors(self.path / path.name):  # that of an unfinished sweep stands elsewhere
             schema = pq.read_schema(path)
             schemas.check_schema(path.stem, schema)
             names = [column for column in wanted if column in schema.names] or None
@@ -220,7 +220,7 @@ def read_points(path: Path, run_ids: pd.Series) -> Iterator[Points]:
     """
     ids = pd.Index(run_ids)
     seen = np.zeros(len(ids), dtype=bool)
-    with _errors_of(path):
+    with _explain_read_errors(path):
         for rows in _cut_at_runs(_read_batches(path, ids)):
             places, run = np.unique(rows[0].astype(np.intp), return_inverse=True)
             if seen[places].any():
@@ -257,7 +257,7 @@ def _read_batches(path: Path, ids: pd.Index) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
+def _explain_read_errors(path: Path) -> Iterator[None]:
     """Turn the errors of reading a table into an OptbenchError that names its file."""
     try:
         yield

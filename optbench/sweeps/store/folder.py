@@ -31,7 +31,7 @@ from optbench.sweeps.spec import (
     refuse_unnamed,
 )
 from optbench.sweeps.store import final_tables, schemas
-from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode
+from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode_cohort
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
@@ -229,7 +229,7 @@ class Store:
     def save_failed(self, planned: PlannedCohort, reason: str) -> None:
         """Save a cohort that could not run as failed runs, with the reason. Raises OptbenchError like :meth:`save`."""
         tables = make_failed_tables(planned.cohort, planned.cohort_id, planned.run_ids, shorten_reason(reason))
-        self.save(planned.cohort_id, encode(planned.cohort_id, tables))
+        self.save(planned.cohort_id, encode_cohort(planned.cohort_id, tables))
 
     def has_failed(self, cohort_id: str) -> bool:
         """Return True if a run of a saved cohort failed; it must have a file."""
@@ -293,7 +293,7 @@ class Store:
         if self.has(each.cohort_id):
             return
         sources = {name: self.files.read(name) for name in sorted({holders[run_id] for run_id in each.run_ids})}
-        self.save(each.cohort_id, encode(each.cohort_id, compose_tables(each.run_ids, list(sources.values()))))
+        self.save(each.cohort_id, encode_cohort(each.cohort_id, compose_tables(each.run_ids, list(sources.values()))))
         run_ids = set(each.run_ids)
         for name, source in sources.items():
             if run_ids.issuperset(source["runs"]["run_id"].to_pylist()):
@@ -331,16 +331,16 @@ class Store:
             self._damaged.clear()
 
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
-        """Return the runs that are there, in the order of the plan; only: those of these cohorts."""
+        """Return the table of the saved runs, in the order of the plan; only: the ids of the cohorts that count."""
         return final_tables.read_runs(self.files, self._find_sources(only))
 
     def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
-        """Return the cohorts that are there, or of these the ones in ``only``, with the files that hold their runs."""
+        """Return the saved cohorts, or of these the ones in ``only``, each with a file that holds runs of it."""
         sources = self._manifest.find_sources(self.files.ids())
         return [source for source in sources if only is None or source[0].cohort_id in only]
 
     def finish(self, extra: Mapping[str, pa.Table], begun: bool = True, only: frozenset[str] | None = None) -> None:
-        """Write the final tables from the cohorts that are there, and the ``extra`` ones.
+        """Write the final tables from the saved cohorts, and the ``extra`` tables.
 
         begun: all stages of the sweep were planned; only: the cohorts that count.
         """
