@@ -69,17 +69,17 @@ class Table:
     """Rows beyond the limit."""
 
 
-def cell(text: object, **more) -> Cell:
+def text_cell(text: object, **more) -> Cell:
     """Return a cell with a text."""
     return Cell(str(text), **more)
 
 
-def number(value: float | None, digits: int = 3, **more) -> Cell:
+def number_cell(value: float | None, digits: int = 3, **more) -> Cell:
     """Return a cell that shows a number to so many digits, and sorts and exports it in full."""
     return Cell(labels.number(value, digits), None if value is None else float(value), **more)
 
 
-def span(low: float, high: float, under: str = "") -> Cell:
+def interval_cell(low: float, high: float, under: str = "") -> Cell:
     """Return a cell with an interval, sorted by its lower end."""
     if math.isnan(low) or math.isnan(high):
         return Cell("–")
@@ -102,9 +102,9 @@ class SweepTables:
         rows = sort_by_place(self.best[self.best["problem"] == problem])
         metrics = [name for name in self.metrics if rows[name].notna().any()]
         undecided = find_state(self.sweep.answer, problem) == UNDECIDED
-        cells = [self._setting(row, metrics, undecided) for row in rows.head(self.most).to_dict("records")]
+        cells = [self._setting_cells(row, metrics, undecided) for row in rows.head(self.most).to_dict("records")]
         name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
-        return Table(name, caption, *self._columns(cells, metrics), len(rows) - len(cells))
+        return Table(name, caption, *self._arrange_columns(cells, metrics), len(rows) - len(cells))
 
     def all_settings(self, links: Mapping[str, str]) -> Table:
         """Return the recommended settings of all problems; links: the anchor of each problem."""
@@ -113,12 +113,12 @@ class SweepTables:
         for problem, link in links.items():
             undecided = find_state(self.sweep.answer, problem) == UNDECIDED
             for row in sort_by_place(self.best[self.best["problem"] == problem]).to_dict("records"):
-                rows.append((cell(problem, link=link), *self._setting(row, metrics, undecided)))
+                rows.append((text_cell(problem, link=link), *self._setting_cells(row, metrics, undecided)))
         caption = "The recommended setting of each optimizer on each problem"
-        columns = self._columns(rows[:MAX_ROWS], metrics, ["problem"])
+        columns = self._arrange_columns(rows[:MAX_ROWS], metrics, ["problem"])
         return Table("settings", caption, *columns, max(len(rows) - MAX_ROWS, 0))
 
-    def _columns(self, rows: list, metrics: list[str], before: Sequence[str] = ()) -> tuple:
+    def _arrange_columns(self, rows: list, metrics: list[str], before: Sequence[str] = ()) -> tuple:
         """Return headings, rows and the headings of numbers; the note, if it is empty everywhere, is left out."""
         names = [name.replace("_", " ") for name in metrics]
         numbers = ["place", "rate", "median", "failed", *names]
@@ -128,7 +128,7 @@ class SweepTables:
             return [*headings, "note", *names], rows, numbers
         return [*headings, *names], [(*row[:note], *row[note + 1 :]) for row in rows], numbers
 
-    def _setting(self, row: dict, metrics: list[str], undecided: bool) -> tuple[Cell, ...]:
+    def _setting_cells(self, row: dict, metrics: list[str], undecided: bool) -> tuple[Cell, ...]:
         """Return the cells of an optimizer's row; undecided: first place is shared without a decision."""
         place, schedule, several = int(row["place"]), row["schedule"], row["n"] > 1
         marks = () if place > 1 else (BEST, OPEN) if undecided else (BEST,)
@@ -136,32 +136,32 @@ class SweepTables:
         under += ["(eager)"] * (row["optimizer"] in self.sweep.eager)
         covers = f"covers {labels.number(100 * row['coverage'])}%" if several else ""
         return (
-            cell(labels.optimizer_label(row, self.varied), under=" ".join(filter(None, under)), marks=marks),
-            number(place),
-            cell(labels.batch_label(row["batch_size"], row["full_batch"])),
-            cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
-            number(row["lr"], 4),
-            number(row["median"], marks=marks[:1]),
-            span(row["low"], row["high"], covers) if several and pd.notna(row["low"]) else cell("–"),
-            cell(labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()),
-            cell("; ".join(labels.notes(row)), marks=("bad",)),
-            *(number(row[name]) for name in metrics),
+            text_cell(labels.optimizer_label(row, self.varied), under=" ".join(filter(None, under)), marks=marks),
+            number_cell(place),
+            text_cell(labels.batch_label(row["batch_size"], row["full_batch"])),
+            text_cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
+            number_cell(row["lr"], 4),
+            number_cell(row["median"], marks=marks[:1]),
+            interval_cell(row["low"], row["high"], covers) if several and pd.notna(row["low"]) else text_cell("–"),
+            text_cell(
+                labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()
+            ),
+            text_cell("; ".join(labels.notes(row)), marks=("bad",)),
+            *(number_cell(row[name]) for name in metrics),
         )
 
     @cached_property
     def costs(self) -> dict[str, Table]:
         """By problem, the expected running time to each target in samples; no table if no target was reached."""
-        heads, out = share_texts(), {}
+        heads, tables = share_texts(), {}
         for problem, part in self.sweep.data.costs.groupby("problem", sort=False):
-            rows = [
-                [cell(row["optimizer"]), *(_cost(row, share) for share in SHARES)] for row in part.to_dict("records")
-            ]
-            shown = rows[: self.most]
-            if any(each.text != "–" for row in shown for each in row[1:]):
+            rows = part.head(self.most).to_dict("records")
+            cells = [[text_cell(row["optimizer"]), *(_cost_cell(row, share) for share in SHARES)] for row in rows]
+            if any(each.text != "–" for row in cells for each in row[1:]):
                 caption = f"{problem}: samples to reach a share of the first suboptimality"
                 name = f"costs-{self.sweep.files[problem]}"
-                out[problem] = Table(name, caption, ["optimizer", *heads], shown, heads, len(rows) - len(shown))
-        return out
+                tables[problem] = Table(name, caption, ["optimizer", *heads], cells, heads, len(part) - len(rows))
+        return tables
 
     @cached_property
     def budgets(self) -> dict[str, Table]:
@@ -170,15 +170,16 @@ class SweepTables:
         if (sizes < 2).all():
             return {}
         table = against_budget(self.sweep.results, "batch_size", "samples", BUDGETS)
+        table = table[table["problem"].map(sizes) > 1]
         rows: dict[str, list] = {}
         for (problem, budget), part in table.groupby(["problem", "budget"], sort=False):
-            firsts = part[part["first"]].sort_values("value", kind="stable")["batch_size"].tolist()
-            if sizes[problem] > 1:
-                text = f"{float(f'{budget:.2g}'):,.0f}"
-                rows.setdefault(problem, []).append((cell(text, value=float(budget)), cell(" or ".join(firsts))))
+            firsts = part[part["first"]].sort_values("value", kind="stable")["batch_size"]
+            text = f"{float(f'{budget:.2g}'):,.0f}"
+            rows.setdefault(problem, []).append((text_cell(text, value=float(budget)), text_cell(" or ".join(firsts))))
+        heads = ("samples", "batch size")
         return {
-            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: batch size against the budget",
-                           ("samples", "batch size"), each, ("samples",))
+            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: batch size against the budget", heads,
+                           each, heads[:1])
             for problem, each in rows.items()
         }  # fmt: skip
 
@@ -187,13 +188,13 @@ class SweepTables:
         verdicts = self.sweep.answer.verdicts
         if verdicts.empty:
             return None
+        marks = {"better": (BEST,), "undecided": (OPEN,)}
         rows = [
             (
-                cell("all problems" if row["problem"] == ALL else row["problem"]), cell(row["a"]), cell(row["b"]),
-                cell(row["verdict"], marks={"better": (BEST,), "undecided": (OPEN,)}.get(row["verdict"], ()),
-                     title=row["reason"]),
-                number(row["ratio"]), span(row["low"], row["high"]), number(row["p_adjusted"], 2),
-                number(row["blocks"]), number(row["blocks_needed"]),
+                *map(text_cell, ("all problems" if row["problem"] == ALL else row["problem"], row["a"], row["b"])),
+                text_cell(row["verdict"], marks=marks.get(row["verdict"], ()), title=row["reason"]),
+                number_cell(row["ratio"]), interval_cell(row["low"], row["high"]), number_cell(row["p_adjusted"], 2),
+                number_cell(row["blocks"]), number_cell(row["blocks_needed"]),
             )
             for row in verdicts.head(MAX_ROWS).to_dict("records")
         ]  # fmt: skip
@@ -207,8 +208,8 @@ class SweepTables:
         results, heads = self.sweep.results, ["problem", "run-steps", "seconds", "of it evaluation", "compile seconds"]
         rows = [
             (
-                cell(row.problem), number(row.run_steps), number(row.seconds), _percent(row.evaluation_share),
-                number(row.compile_seconds),
+                text_cell(row.problem), number_cell(row.run_steps), number_cell(row.seconds),
+                _percent_cell(row.evaluation_share), number_cell(row.compile_seconds),
             )
             for row in timing_summary(results.timings, results.runs).itertuples(index=False)
         ]  # fmt: skip
@@ -218,7 +219,7 @@ class SweepTables:
         if len(grid.columns) > max(len(grid), 6):  # the longer side as rows
             grid, kind = grid.T, "optimizer"
         heads = [kind, *map(str, grid.columns)]
-        steps = [(cell(name), *map(number, line)) for name, line in zip(grid.index, grid.to_numpy(), strict=True)]
+        steps = [(text_cell(row[0]), *map(number_cell, row[1:])) for row in grid.itertuples()]
         table = Table("time-of-a-step", "Nanoseconds for a step of a run", heads, steps, heads[1:])
         return [totals, table] if steps else [totals]
 
@@ -228,7 +229,7 @@ def share_texts() -> list[str]:
     return [f"{100 * share:g}%" for share in SHARES]
 
 
-def _cost(row: dict, share: float) -> Cell:
+def _cost_cell(row: dict, share: float) -> Cell:
     """Return the cell with the samples to reach a target; share: the target, as a share of the first suboptimality."""
     reached, cost = row.get(f"reached_{share:g}"), row.get(f"samples_to_{share:g}")
     if reached is None or pd.isna(reached) or cost is None:
@@ -239,7 +240,8 @@ def _cost(row: dict, share: float) -> Cell:
     return Cell(format_samples(cost) if reached == 1 else f"{format_samples(cost)} ({count})", float(cost))
 
 
-def _percent(share: float) -> Cell:
+def _percent_cell(share: float) -> Cell:
+    """Return the cell with a share in percent."""
     return Cell("–") if pd.isna(share) else Cell(f"{100 * share:.3g}%", float(share))
 
 
@@ -272,30 +274,30 @@ _SPECIAL = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "–": "--", "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\n": " ", "\r": " ",
 }  # fmt: skip
+_LATEX_NOTE = "% needs the package booktabs; bold: first place or better; dagger: undecided"
 _POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
     """Write winners, settings, verdicts, ranking and costs into `folder` in these formats: "csv", "tex"."""
     answer, costs = sweep.answer, sweep.data.costs
+    places = answer.ranking
     tables = {
         "winners": build_winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),
         "settings": answer.best,
         "verdicts": answer.verdicts,
-        "ranking": answer.ranking,
+        "ranking": places,
         "costs": costs,
     }
-    undecided = {name for name in answer.ranking["problem"].unique() if find_state(answer, name) == UNDECIDED}
-    first = set(
-        answer.ranking.loc[answer.ranking["first"], ["problem", "optimizer"]].itertuples(index=False, name=None)
-    )
+    undecided = [name for name in places["problem"].unique() if find_state(answer, name) == UNDECIDED]
+    keys = ["problem", "optimizer"]
+    firsts = pd.MultiIndex.from_frame(places.loc[places["first"], keys])
     for name, table in tables.items():
         if name == "verdicts":
             bold, dagger = table["verdict"].isin(["better", "worse"]), table["verdict"] == "undecided"
         else:
-            pairs = zip(table["problem"], table["optimizer"], strict=True)
-            bold = pd.Series([pair in first for pair in pairs], dtype=bool)
-            dagger = bold & table["problem"].isin(undecided).to_numpy(dtype=bool)
+            bold = pd.Series(pd.MultiIndex.from_frame(table[keys]).isin(firsts), table.index)
+            dagger = bold & table["problem"].isin(undecided)
         if "csv" in formats:
             write_file(folder / f"{name}.csv", csv_text(table))
         if "tex" in formats:
@@ -314,39 +316,29 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def latex_text(
-    table: pd.DataFrame,
-    columns: Mapping[str, str],
-    comment: str,
-    bold: pd.Series,
-    dagger: pd.Series,
-    marked: str,
+    table: pd.DataFrame, columns: Mapping[str, str], comment: str, bold: pd.Series, dagger: pd.Series, marked: str
 ) -> str:
     """Return the table as a LaTeX tabular of these columns, by heading, with the rules of booktabs; texts are escaped.
 
-    bold, dagger: the rows whose cell in the column `marked` is bold or has a dagger.
+    bold, dagger: True for the rows whose cell in the column `marked` is bold or has a dagger.
     """
-    there = {name: heading for name, heading in columns.items() if name in table}
-    numeric = {name: pd.api.types.is_numeric_dtype(table[name]) and table[name].dtype != bool for name in there}
-    lines = [
-        f"% {' '.join(comment.split())}",
-        "% needs the package booktabs; bold: first place or better; dagger: undecided",
-        rf"\begin{{tabular}}{{{''.join('r' if numeric[name] else 'l' for name in there)}}}",
-        r"\toprule",
-        rf"{' & '.join(latex_escaped(heading) for heading in there.values())} \\",
-        r"\midrule",
+    there = [name for name in columns if name in table]
+    numeric = [pd.api.types.is_numeric_dtype(table[name]) and table[name].dtype != bool for name in there]
+    cells = {
+        name: [latex_number(value) if is_number else latex_escaped("–" if pd.isna(value) else str(value))
+               for value in table[name]]
+        for name, is_number in zip(there, numeric, strict=True)
+    }  # fmt: skip
+    cells[marked] = [
+        (rf"\textbf{{{text}}}" if is_bold else text) + (r"\textsuperscript{\textdagger}" if is_open else "")
+        for text, is_bold, is_open in zip(cells[marked], bold, dagger, strict=True)
     ]
-    for place, row in enumerate(table.to_dict("records")):
-        cells = []
-        for name in there:
-            value = row[name]
-            text = latex_number(value) if numeric[name] else latex_escaped("–" if pd.isna(value) else str(value))
-            if name == marked and bold.iloc[place]:
-                text = rf"\textbf{{{text}}}"
-            if name == marked and dagger.iloc[place]:
-                text += r"\textsuperscript{\textdagger}"
-            cells.append(text)
-        lines.append(rf"{' & '.join(cells)} \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+    texts = pd.DataFrame(cells, dtype=object).set_axis([latex_escaped(columns[name]) for name in there], axis=1)
+    head = (
+        f"% {' '.join(comment.split())}\n% needs the package booktabs; bold: first place or better; dagger: undecided\n"
+    )
+    layout = "".join("r" if is_number else "l" for is_number in numeric)
+    return head + texts.to_latex(index=False, escape=False, column_format=layout)
 
 
 def latex_escaped(value: str) -> str:

