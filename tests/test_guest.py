@@ -10,14 +10,12 @@ import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
-import threadpoolctl
 from guest_calls import CALLS, OF_TORCH, changed, state
 from test_api import NAMES
-from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import optbench
 from optbench.engine.run import limited_threads
@@ -124,25 +122,6 @@ def test_limits_of_threads_overlap_in_any_order(two_blas_threads):
     with pytest.raises(KeyError), limited_threads():
         raise KeyError
     assert blas_threads() == {2} and sys.getswitchinterval() == turn and gc.get_threshold() == often
-
-
-def test_libraries_of_an_import_are_limited_too_and_looked_for_after_one_alone(two_blas_threads, monkeypatch):
-    looks = []
-
-    class Looked(ThreadpoolController):
-        def __init__(self):
-            looks.append(None)
-            super().__init__()
-
-    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Looked)
-    for module, looked in (("made_up_for_a_test", 1), (None, 0), ("another_made_up", 1), (None, 0)):
-        if module:
-            monkeypatch.setitem(sys.modules, module, ModuleType(module))
-        looks.clear()
-        with limited_threads():
-            assert len(looks) == looked
-            assert blas_threads() == {1}
-        assert blas_threads() == {2}
 
 
 @pytest.mark.parametrize("wheel", [True, False], ids=["a file of the wheel", "part of SciPy"])

@@ -1,6 +1,5 @@
 """Every asv benchmark runs once, small; the comparison with the peers loads without them."""
 
-import ast
 import importlib
 import importlib.util
 import inspect
@@ -18,14 +17,12 @@ from optbench.engine.cohort import Cohort
 from optbench.engine.run import run
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["averages", "executors", "floors", "networks", "objectives", "sizes", "sweeps", "updates"]
+MODULES = ["averages", "executors", "networks", "objectives", "sizes", "sweeps", "updates"]
 
 # One small combination of parameters for each class.
 SMALL = {
     "averages.Ewa": ("float64", True, (3, 50)),
     "executors.Executors": ("dask",),
-    "floors.Problems": ("rosenbrock", "float64"),
-    "floors.Rules": ("gd", "float64"),
     "networks.SmallNetworks": ((64, 32, 10), "float32", 1),
     "networks.Evaluations": ((64, 32, 10), "float64"),
     "objectives.ValueAndGradient": ("rosenbrock", "float64", 2),
@@ -89,8 +86,6 @@ def test_a_benchmark_runs(name, monkeypatch):
         benchmark.parameters = 1000  # not 20 million
     if kind == "FirstStart":
         benchmark.arguments = load(module)._SMALL
-    if module == "floors":
-        monkeypatch.setattr(load(module), "_REPEATS", 1)
     if module == "networks":
         monkeypatch.setattr(load(module), "_REPEATS", 2)
     if kind == "Executors":
@@ -201,30 +196,6 @@ def test_what_a_short_call_costs_is_taken_off(monkeypatch):
     times, shorts = peers.measure(sides, items=2, repeats=2, seconds=0.05)
     assert all(each == pytest.approx([500, 500]) for each in times)
     assert shorts[0] == pytest.approx([5.001e6, 5.001e6]) and shorts[1] == []
-
-
-@pytest.mark.parametrize("name", ["sched_getaffinity", "sched_setaffinity"])
-def test_a_system_that_cannot_pin_is_no_error(monkeypatch, name):
-    from benchmarks import peers
-
-    monkeypatch.setattr(peers.os, "environ", dict(os.environ))
-    monkeypatch.delattr(os, name, raising=False)
-    assert peers.pin() is None
-
-
-def test_benchmarks_call_public_names_only():
-    """Modules inside the package may move, and benchmarks of two versions must stay comparable."""
-    import optbench
-
-    for path in sorted((ROOT / "benchmarks").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "optbench":
-                assert node.module == "optbench" and {alias.name for alias in node.names} <= set(optbench.__all__), path
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names if alias.name.split(".")[0] == "optbench"]
-                assert set(names) <= {"optbench"}, path
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "optbench":
-                assert node.attr in optbench.__all__, f"{path}: optbench.{node.attr}"
 
 
 @pytest.mark.parametrize(

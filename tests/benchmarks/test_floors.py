@@ -41,18 +41,6 @@ def test_quadratic_by_hand():
     assert work.numbers == 8 * (2 * 20 + 1) + 20 * 20 + 20
 
 
-def test_data_counts_once_for_all_lanes_and_each_lane_of_single_form_by_itself():
-    from benchmarks.bounds.declared import gradient_work
-
-    two, many = (gradient_work(problem("logistic"), 64, lanes) for lanes in (2, 20))
-    assert many.operations["product"] == 10 * two.operations["product"] == 20 * 2 * (2 * 64 * 31)
-    assert many.operations["exp"] == 64 * 20 and many.operations["log"] == 20  # of 64 rows one logarithm
-    assert many.numbers - two.numbers == 18 * (2 * 31 + 1)
-    one, many = (gradient_work(problem("mlp(hidden=4)"), 8, lanes) for lanes in (1, 3))
-    assert many.operations == Counter({name: 3 * count for name, count in one.operations.items()})
-    assert one.operations["product"] == 2 * 8 * (2 * 64 * 4 + 3 * 4 * 10)  # the input has no slope
-
-
 def test_adam_by_hand():
     """m: 2 products and a sum; v: 3 and a sum; m over a number, v over a number; w - lr m / (sqrt(v + eps) + eps).
 
@@ -127,24 +115,3 @@ def test_the_table_is_written(tmp_path, capsys, monkeypatch):
     assert 0 < row["share"] and "| problem | beale |" in files[1].read_text()
     assert "beale" in capsys.readouterr().out
     assert floors.main(["--only", "nothing"]) == 2
-
-
-def test_what_is_measured_is_all_there_is(monkeypatch):
-    from benchmarks import floors
-
-    names = [name for _, name in floors.entries("*")]
-    rules = [name for name, record in optbench.optimizers().items() if isinstance(record, optbench.Optimizer)]
-    assert {*optbench.problems(), *rules} <= set(names) and len(set(names)) == len(names)
-    assert {"clip(gd)", "clip(adam)", "lookahead(adam)"} <= set(names)
-    assert len(floors.wrappers()) == 5
-
-
-def test_of_two_measurements_of_a_rate_the_better_one_counts():
-    from benchmarks.bounds.machine import Machine
-
-    machine = Machine("float64", repeats=1)
-    machine.peak, machine.product = 1e9, 1e-9
-    machine._bandwidths, machine._functions = {1 << 14: 1e-9, 1 << 15: 1e9}, {"sqrt": 1e9, "divide": 1e-9}
-    machine.again()
-    assert machine.peak == machine.bandwidth(1 << 15) == 1e9 and machine.function("divide") == 1e-9
-    assert 1 < machine.product < 1e4 and 1 < machine.bandwidth(1 << 14) < 1e4 and 0.01 < machine.function("sqrt") < 100

@@ -86,15 +86,6 @@ def test_a_probe_that_takes_too_long_is_stopped(monkeypatch):
     assert found.share == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 2))
 
 
-def test_a_problem_that_breaks_has_an_estimate(monkeypatch):
-    def broken(cohort, stop):
-        raise ZeroDivisionError("a plug-in's")
-
-    monkeypatch.setattr(estimate, "run", broken)
-    found = estimate.estimate(series_of(), 1)
-    assert found.share == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 1))
-
-
 def test_a_probe_of_the_engine(catalogue):
     """Of a real problem, within a factor that a busy machine cannot reach."""
     (series,) = series_of(steps=10**6, seeds=1000, learning_rates=[1e-5, 10.0])

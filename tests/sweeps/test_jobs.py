@@ -119,11 +119,6 @@ def test_what_a_gpu_cannot_run_runs_on_the_cpu_and_the_table_says_why(gpu):
     pd.testing.assert_frame_equal(found.runs[columns], optbench.sweep(SMALL).runs[columns], check_exact=True)
 
 
-def test_a_cpu_sweep_has_no_part_in_it(gpu):
-    assert set(optbench.sweep(SMALL).timings["device"]) == {"cpu"}
-    assert gpu.calls == gpu.compilations == []
-
-
 def test_one_group_that_fails_leaves_the_others(gpu, monkeypatch):
     run = gpu.run_cohorts
 

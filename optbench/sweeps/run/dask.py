@@ -70,12 +70,14 @@ class DaskExecutor:
         """Jobs of one cohort that may have killed a worker: each runs while nothing else does."""
         self._running: dict[Any, Future[Result]] = {}
         """The futures of dask, each with the one of the job."""
+        self._failure = ""
+        """The reason why no further job can run."""
         self._key = uuid.uuid4().hex
         self._threads, self._counted = workers, -math.inf if address else math.inf
         """The number of threads of all workers, and when they were counted."""
         with contextlib.ExitStack() as undo:
             undo.enter_context(_silence_dask())
-            local = None if address else _start_local_cluster(workers, self._fail_running)
+            local = None if address else _start_local_cluster(workers, self._fail_jobs)
             self._address = undo.enter_context(local) if local else str(address)
             self._client = _connect(self._address, direct=local is not None)
             undo.callback(self._client.close, timeout=_CLOSE_SECONDS)
@@ -139,6 +141,8 @@ class DaskExecutor:
 
         cohorts = json.dumps([cohort_to_json(each) for each in job.cohorts])  # as text: dask looks into containers
         try:
+            if self._failure:
+                raise OptbenchError(self._failure)
             task = self._client.submit(run_cohorts, self._key, cohorts, job.note, self._thread_count(), pure=False)
         except Exception as error:
             future.set_exception(self._translate_error(error))
@@ -194,12 +198,13 @@ class DaskExecutor:
             )
         return OptbenchError(f"a dask worker: {in_one_line(error)}")
 
-    def _fail_running(self, text: str) -> None:
-        """End the sweep: give all running jobs an OptbenchError with this text."""
+    def _fail_jobs(self, reason: str) -> None:
+        """Give all running and later jobs an OptbenchError with this text, which ends the sweep."""
         with self._lock:
+            self._failure = reason
             running, self._running = self._running, {}
             for future in running.values():
-                future.set_exception(OptbenchError(text))
+                future.set_exception(OptbenchError(reason))
 
     def stop(self) -> None:
         """Cancel all jobs."""
@@ -268,26 +273,15 @@ def _start_local_cluster(count: int, on_end: Callable[[str], None]) -> Iterator[
             )  # fmt: skip
         # The scheduler watches this process's garbage collector by a callback: a Ctrl-C that falls into one is lost.
         disable_gc_diagnosis()
-        command = [
-            sys.executable, "-m", "dask", "worker", cluster.scheduler_address, "--nworkers", str(count), "--nthreads",
-            "1", "--no-dashboard", "--memory-limit", "0", "--host", "127.0.0.1", "--local-directory", folder,
-            "--death-timeout", "30",
-        ]  # fmt: skip
-        environment = {f"DASK_{key.upper().replace('.', '__')}": f"{value}" for key, value in _SETTINGS.items()}
-        environment |= {"PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"}
-        environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-        with Path(folder, "log").open("wb") as log:
-            process = subprocess.Popen(
-                command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=log, start_new_session=True,
-            )  # fmt: skip
+        log = Path(folder, "log")
+        process = _start_workers(cluster.scheduler_address, count, log)
         stopping = threading.Event()
 
         def wait() -> None:
             """Wait until the command ends, and report it unless it was killed."""
             process.wait()
             if not stopping.is_set():
-                lines = [line for line in Path(log.name).read_text(errors="replace").splitlines() if line.strip()]
+                lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
                 on_end(f"the workers of dask have ended: {lines[-1] if lines else 'they give no reason'}")
 
         def kill() -> None:
@@ -301,3 +295,19 @@ def _start_local_cluster(count: int, on_end: Callable[[str], None]) -> Iterator[
         waiting.start()
         undo.callback(kill)
         yield cluster.scheduler_address
+
+
+def _start_workers(address: str, count: int, log: Path) -> subprocess.Popen:
+    """Start the command that runs workers of one thread each; its errors go to ``log``, other files beside that."""
+    command = [
+        sys.executable, "-m", "dask", "worker", address, "--nworkers", str(count), "--nthreads", "1", "--no-dashboard",
+        "--memory-limit", "0", "--host", "127.0.0.1", "--local-directory", str(log.parent), "--death-timeout", "30",
+    ]  # fmt: skip
+    environment = {f"DASK_{key.upper().replace('.', '__')}": f"{value}" for key, value in _SETTINGS.items()}
+    environment |= {"PYTHONWARNINGS": "ignore", "DASK_LOGGING__DISTRIBUTED": "error"}
+    environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    with log.open("wb") as errors:
+        return subprocess.Popen(
+            command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+            start_new_session=True,
+        )  # fmt: skip
