@@ -13,10 +13,9 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
-from optbench.translation.expressions import substitute
 from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, torch_needs
 from optbench.translation.schedules import schedule_call, schedule_source
-from optbench.translation.setting import Setting, find_equal, header
+from optbench.translation.setting import Setting, find_equal, header, rate_code
 
 RATE, BATCH_SIZE, EPOCHS = 0.01, 64, 10
 """The defaults."""
@@ -142,24 +141,19 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _rate_code(node: ast.expr, lr: str) -> str:
-    """Return the code of an expression, with ``lr`` in the place of that name."""
-    return ast.unparse(substitute(node, {"lr": lr}))
-
-
 def _torch_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of torch.optim, and for the wrappers around it."""
     lr, wrappers = repr(setting.lr), []
     matrices_only = "Muon(" in ast.unparse(call)
     while called_name(call) in LOOPS["torch"]:
         assert isinstance(call, ast.Call)
-        wrappers.append((called_name(call), [_rate_code(each, lr) for each in call.args[1:]]))
+        wrappers.append((called_name(call), [rate_code(each, lr) for each in call.args[1:]]))
         call = call.args[0]
     share = find_rate(call)
     needs_closure, has_modes = torch_needs(setting.optimizer)
-    schedule = schedule_call(setting.schedule, "torch", _rate_code(share, lr) if share else lr)
+    schedule = schedule_call(setting.schedule, "torch", rate_code(share, lr) if share else lr)
     return {
-        "optimizer": f"torch.optim.{_rate_code(call, lr)}".replace(f"torch.optim.{OWN}.", "").replace(
+        "optimizer": f"torch.optim.{rate_code(call, lr)}".replace(f"torch.optim.{OWN}.", "").replace(
             "(", "(parameters, ", 1
         ),
         "schedule": schedule.replace("(", "(optimizer, ", 1),
@@ -198,13 +192,11 @@ def _optax_code(node: ast.expr, lr: str) -> str:
         arguments += [f"{each.arg}={_optax_code(each.value, lr)}" for each in node.keywords]
         return f"{name}({', '.join(arguments)})"
     if lr:
-        return _rate_code(node, lr)
+        return rate_code(node, lr)
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    return (
-        f"lambda step: {_rate_code(node, 'lr(step)')}"
-        if "lr" in names and not isinstance(node, ast.Name)
-        else ast.unparse(node)
-    )
+    if "lr" in names and not isinstance(node, ast.Name):
+        return f"lambda step: {rate_code(node, 'lr(step)')}"
+    return ast.unparse(node)
 
 
 def _find_reporting_state(call: ast.expr) -> list[int] | None:
@@ -221,13 +213,13 @@ def _find_reporting_state(call: ast.expr) -> list[int] | None:
 def _keras_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
     """Return what the template needs for an optimizer of Keras."""
     share, lr = find_rate(call), repr(setting.lr)
-    code = _rate_code(share, lr) if share is not None else lr
+    code = rate_code(share, lr) if share is not None else lr
     schedule = schedule_call(setting.schedule, "keras", code)
     assert isinstance(call, ast.Call)
-    values = {each.arg: _rate_code(each.value, lr) for each in call.keywords}
+    values = {each.arg: rate_code(each.value, lr) for each in call.keywords}
     if "learning_rate" in values and not setting.constant:
         values["learning_rate"] = "learning_rate"
-    listed = [*(_rate_code(each, lr) for each in call.args), *(f"{key}={value}" for key, value in values.items())]
+    listed = [*(rate_code(each, lr) for each in call.args), *(f"{key}={value}" for key, value in values.items())]
     return {
         "optimizer": f"keras.optimizers.{called_name(call)}({', '.join(listed)})",
         "schedule": schedule,

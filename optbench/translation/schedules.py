@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract.equals import parse_equal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.schedules import Schedule
-from optbench.translation.expressions import is_true, substitute
+from optbench.translation.setting import choose_call, rate_code
 
 _RESERVED = {
     "train", "factors", "np", "torch", "jax", "jnp", "optax", "keras", "optbench", "Factors", "len", "range", "sum",
@@ -36,11 +35,8 @@ def schedule_call(schedule: Schedule, library: str, lr: str) -> str:
     """
     if schedule.inner is not None:
         return ""
-    code = {name: repr(value) for name, value in schedule.parameters.items()}
-    for branch in parse_equal(f"schedule {schedule.name}", library, schedule.equals.get(library, "#")).branches:
-        if is_true(branch.condition, schedule.parameters):
-            return ast.unparse(substitute(branch.call, {**code, "lr": lr}))
-    return ""
+    call = choose_call(f"schedule {schedule.name}", schedule.equals, library, schedule.parameters).call
+    return "" if call is None else rate_code(call, lr)
 
 
 def schedule_source(schedule: Schedule) -> str:

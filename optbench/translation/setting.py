@@ -1,18 +1,18 @@
 """A setting to be written in another library: an optimizer with its values, rate, schedule, batch size and epochs."""
 
 import ast
+import copy
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from optbench.contract.equals import find_rate, parse_equal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
-from optbench.translation.expressions import is_true, substitute
 from optbench.translation.libraries import MODULES, TITLES, dotted_name, owner
 
 # Letters of a line of comment: pasted code must fit beside the code that is there
@@ -62,14 +62,11 @@ class Setting:
         return tuple(dict.fromkeys(path for path in files if shipped not in path.parents))
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The equal of a setting in a library."""
+class Choice(NamedTuple):
+    """The call of a library that equals a setting, ``lr`` left as a name; or None, and the reason why there is none."""
 
     call: ast.expr | None
-    """The call with its values, ``lr`` left as a name; None where the library has no equal."""
     why: str = ""
-    """The reason why it has none."""
 
 
 def find_equal(setting: Setting, library: str) -> Choice:
@@ -87,11 +84,67 @@ def find_equal(setting: Setting, library: str) -> Choice:
         return Choice(ast.parse(f"{dotted_name(record)}({values})", mode="eval").body)
     if isinstance(record, Baseline):
         return Choice(None, f"SciPy's {record.method} takes the steps")
-    stated = parse_equal(f"optimizer {record.name}", library, getattr(record, "equals", {}).get(library, "#"))
-    for branch in stated.branches:
-        if is_true(branch.condition, {**setting.values, "constant": setting.constant}):
-            return Choice(substitute(branch.call, {key: repr(value) for key, value in setting.values.items()}))
-    return Choice(None, stated.why or "it has no such rule")
+    stated = getattr(record, "equals", {})
+    choice = choose_call(f"optimizer {record.name}", stated, library, {**setting.values, "constant": setting.constant})
+    return Choice(choice.call, choice.why or "it has no such rule")
+
+
+def choose_call(owner: str, stated: Mapping[str, str], library: str, values: Mapping[str, object]) -> Choice:
+    """Return the call that ``equals`` of a record states for a library and these values, or why there is none.
+
+    Raises OptbenchError if a condition in it cannot be decided.
+    """
+    equal = parse_equal(owner, library, stated.get(library, "#"))
+    for branch in equal.branches:
+        if _is_true(branch.condition, values):
+            return Choice(substitute(branch.call, {key: repr(value) for key, value in values.items()}))
+    return Choice(None, equal.why)
+
+
+def _is_true(condition: ast.expr | None, values: Mapping[str, object]) -> bool:
+    """Return whether a condition is true of some values; None always is.
+
+    Raises OptbenchError where it divides by zero, overflows, or names what is not there.
+    """
+    if condition is None:
+        return True
+    tree = ast.fix_missing_locations(ast.Expression(copy.deepcopy(condition)))
+    try:  # a plug-in is the user's own code anyway
+        return bool(eval(compile(tree, "<equals>", "eval"), {"__builtins__": {"int": int}}, dict(values)))
+    except (ArithmeticError, ValueError, TypeError, NameError) as error:
+        raise OptbenchError(f"cannot decide {ast.unparse(condition)!r}: {error}") from None
+
+
+def substitute(node: ast.expr, code: Mapping[str, str]) -> ast.expr:
+    """Return an expression with code in the place of names; a name without code stays.
+
+    Example:
+        >>> import ast
+        >>> ast.unparse(substitute(ast.parse("1 - beta1", mode="eval").body, {"beta1": "0.9"}))
+        '1 - 0.9'
+    """
+    return ast.fix_missing_locations(_Substitution(code).visit(copy.deepcopy(node)))
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, code: Mapping[str, str]):
+        self.code = code
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.parse(self.code[node.id], mode="eval").body if node.id in self.code else node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Leave the called name as it is, and compute ``int(k)`` of a number."""
+        node.args = [self.visit(each) for each in node.args]
+        node.keywords = [ast.keyword(each.arg, self.visit(each.value)) for each in node.keywords]
+        if isinstance(node.func, ast.Name) and node.func.id == "int" and isinstance(node.args[0], ast.Constant):
+            return ast.Constant(int(float(str(node.args[0].value))))
+        return node
+
+
+def rate_code(node: ast.expr, lr: str) -> str:
+    """Return the code of an expression, with ``lr`` in the place of that name."""
+    return ast.unparse(substitute(node, {"lr": lr}))
 
 
 def header(setting: Setting, library: str, choice: Choice) -> str:
@@ -106,7 +159,7 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
     if choice.call is not None:
         share = find_rate(choice.call)
         translated = share is not None and not isinstance(share, ast.Name)
-        at = f" at the rate {ast.unparse(substitute(share, {'lr': repr(setting.lr)}))}" if share and translated else ""
+        at = f" at the rate {rate_code(share, repr(setting.lr))}" if share and translated else ""
         # A rule for whole blocks takes a matrix of one column for a vector, and a block of more sides for one matrix.
         shapes = " for vectors and matrices of several columns" * bool(getattr(setting.optimizer, "matrix", None))
         equal = f"{owner(setting.optimizer, library)} takes the same steps{at}{shapes}."
