@@ -4,7 +4,6 @@ import re
 
 import pytest
 from broken_plugins import HEAD, OPTIMIZERS, PROBLEMS, SCHEDULES, SOUND
-from harness import ONE_OF_EACH_KIND
 
 from optbench import checks
 from optbench.catalogue import loader
@@ -23,13 +22,8 @@ def first_failure_of(kind, name, catalogue):
     return next(finding for finding in checks.run(kind, name, catalogue) if not finding.ok)
 
 
-LONG = {"convolution", "autoencoder", "deep_linear", "mlp"}
-"""Problems whose check takes seconds, where that of the others takes a fraction of one."""
-
-
-def left_to_ci(kind, name):
-    """Optimizers that are of a kind with another, too: their kernels in float32 are CI's."""
-    return name in LONG or (kind == "optimizer" and name not in ONE_OF_EACH_KIND)
+PROBLEMS_CHECKED = {"rosenbrock", "logistic", "softmax", "saddle", "mlp", "matrix_factorization", "random_field"}
+"""One of each form, with data and without; test_problems.py holds all of them to closer tolerances."""
 
 
 def assert_says(finding, check, words):
@@ -38,7 +32,7 @@ def assert_says(finding, check, words):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [pytest.param(*each, marks=[pytest.mark.slow] * left_to_ci(*each)) for each in SHIPPED]
+    ("kind", "name"), [each for each in SHIPPED if each[0] != "problem" or each[1] in PROBLEMS_CHECKED]
 )
 def test_what_ships_passes(kind, name):
     findings = list(checks.run(kind, name, CATALOGUE))
