@@ -14,9 +14,8 @@ from typing import Any, NoReturn
 
 from optbench.catalogue import libraries
 from optbench.catalogue.aliases import unknown_name
-from optbench.catalogue.modules import import_siblings, make_module
 from optbench.catalogue.sources import digest as digest_of
-from optbench.catalogue.sources import shipped_files
+from optbench.catalogue.sources import import_siblings, make_module, shipped_files
 from optbench.contract import names
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, AnyOptimizer, Eager, library_and_name
