@@ -10,9 +10,9 @@ from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.schedules import Schedule
 from optbench.engine.cohort import Lane
 
-# Factors of a schedule at a time. To call four schedules for 30 steps takes 27 us, a third of those steps on a small
-# problem (measured); a table of so many takes 100 us and 128 KiB
-_TABLE = 1 << 12
+# Steps of a table of factors: a run of the default sweep fits, and a long run of a small function is not cut into short
+# calls. To call four schedules for 30 steps takes 27 us, a third of those steps on a small problem (measured)
+_TABLE = 1 << 14
 _ONE = np.ones(1)
 """The array behind all factors of the constant schedule: NumPy's own broadcast takes 10 us, as long as a few steps."""
 
@@ -29,6 +29,7 @@ class Rates:
     """
 
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
+        """Find the distinct schedules of the lanes of a run of so many steps; ``per_epoch``: steps of an epoch."""
         self.per_epoch, self.steps = per_epoch, steps
         self.base = np.array([lane.lr for lane in lanes])
         records = {id(lane.schedule): lane.schedule for lane in lanes}  # hundreds of lanes share a few
@@ -38,70 +39,51 @@ class Rates:
         self.schedule_of = np.array([places[id(lane.schedule)] for lane in lanes])
         self.schedules = list(schedules.values())
         self.failures = [""] * len(self.schedules)
-        self.factors = np.full((len(self.schedules), 1), np.nan)
-        self.steady = False
-        self._drawn = 0  # the step after which ``factors`` begins
-        self._table, self._from = np.zeros((len(self.schedules), 0)), 0  # the factors after step ``_from``
-        self._changes = np.zeros(0, np.int64)  # by each step of the table, how often any factor has changed
+        self.factors, self.steady = np.full((len(self.schedules), 1), np.nan), False
         self._constant = all(schedule.function is _constant() for schedule in self.schedules)
+        self._drawn = 0  # the step after which ``factors`` begins
+        self._first = -1  # the step after which the table begins
+        self._table = np.zeros((len(self.schedules), 0))
+        self._changes = np.zeros(0, np.int64)  # by each step of the table, how often any factor has changed
 
-    def known(self, done: int) -> int:
-        """Return the number of steps after ``done`` for which the table has valid factors."""
+    def prepare(self, done: int) -> tuple[int, bool]:
+        """Call the schedules for the table of the next step; return its last step, and True if a further one fails.
+
+        Tables begin at fixed steps: where a schedule fails does not depend on the clock.
+        """
         if self._constant:
-            return self.steps - done
-        there = self._from + len(self._changes) - done
-        if done >= self._from and there > 0:
-            return there
-        if any(self._cover(done, min(_TABLE, self.steps - done))):
-            self._changes = self._changes[:0]
-        return len(self._changes)
+            return self.steps, False
+        first, before = done // _TABLE * _TABLE, list(self.failures)
+        size = min(_TABLE, self.steps - first)
+        if first != self._first:
+            self._first, self._table = first, self._tabulate(first, size)
+            self._changes = np.append(0, (self._table[:, 1:] != self._table[:, :-1]).any(axis=0)).cumsum()
+        return first + size, self.failures != before
 
-    def draw(self, done: int, size: int) -> bool:
-        """Set the factors of the next ``size`` steps after ``done``; return True if a further schedule fails."""
+    def draw(self, done: int, size: int) -> None:
+        """Set the factors of the next ``size`` steps after ``done``, all of the table that was prepared."""
+        self._drawn = done
         if self._constant:  # the rest takes longer than a step of a small problem
-            self.factors = np.ndarray((len(self.schedules), size), float, _ONE, strides=(0, 0))
-            self.steady = True
-            self._drawn = done
-            return False
-        first, failed = done - self._from, False
-        if not 0 <= first <= first + size <= len(self._changes):
-            first, reasons = 0, self._cover(done, max(size, min(_TABLE, self.steps - done)))
-            if any(reasons):  # a failure counts at its own steps only
-                reasons = self._cover(done, size)
-            self.failures = [before or now for before, now in zip(self.failures, reasons, strict=True)]
-            failed = any(reasons)
-        self.factors, self._drawn = np.ascontiguousarray(self._table[:, first : first + size]), done
+            self.factors, self.steady = np.ndarray((len(self.schedules), size), float, _ONE, strides=(0, 0)), True
+            return
+        first = done - self._first
+        self.factors = np.ascontiguousarray(self._table[:, first : first + size])
         self.steady = bool(self._changes[first] == self._changes[first + size - 1])
-        return failed
 
-    def _cover(self, done: int, size: int) -> list[str]:
-        """Fill the table for ``size`` steps after ``done``; return each schedule's reason of failure, "" for none."""
-        self._from = done
-        reasons = self._tabulate(size)
-        changed = (self._table[:, 1:] != self._table[:, :-1]).any(axis=0)
-        self._changes = np.append(0, changed).cumsum()
-        return reasons
-
-    def _tabulate(self, size: int) -> list[str]:
-        """Call the schedules that have not failed; return each one's reason of failure, "" for none."""
-        step = np.arange(self._from + 1, self._from + size + 1)
+    def _tabulate(self, first: int, size: int) -> np.ndarray:
+        """Return the factors of the steps after ``first``, (schedules, size), and note the schedules that fail."""
+        count = 2 if self.steps == 1 else size  # one factor for any number of steps must not pass
+        step = np.arange(first + 1, first + count + 1)
         # a division a step shows with small problems
         epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
-        self._table, reasons = np.zeros((len(self.schedules), size)), [""] * len(self.schedules)
+        table = np.zeros((len(self.schedules), size))
         for place, schedule in enumerate(self.schedules):
             if not self.failures[place]:
                 try:
-                    if self._from == 0 and size == 1:  # one factor for any number of steps must not pass
-                        _checked(schedule, *self._begin(schedule))
-                    self._table[place] = _checked(schedule, step, schedule(step, epoch, self.steps))
+                    table[place] = _checked(schedule, step, schedule(step, epoch, self.steps))[:size]
                 except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
-                    reasons[place] = in_one_line(_with_name(schedule, error))
-        return reasons
-
-    def _begin(self, schedule: Schedule) -> tuple[np.ndarray, np.ndarray]:
-        """Return the first two steps, and the schedule's factors for them."""
-        step = np.arange(1, 3)
-        return step, schedule(step, (step - 1) // self.per_epoch, self.steps)
+                    self.failures[place] = in_one_line(_with_name(schedule, error))
+        return table
 
     def at(self, points: np.ndarray, going: np.ndarray, dtype: str) -> np.ndarray:
         """Return the rates (p, runs) at these of the steps drawn last, in the optimizer's precision.

@@ -136,12 +136,14 @@ class Runner:
                     self._evaluate(np.array([done]), done)
                 break
             begin, first = time.perf_counter(), done
-            end = min(done + min(chunk, most), last)
-            passed = self._count_passed(pending, done, end)
-            end = min(end, pending[max(passed, 1) - 1])
-            if self.rates.draw(done, end - done):
+            known, has_failed = self.rates.prepare(done)
+            if has_failed:
                 lanes.alive &= np.array([not reason for reason in self.rates.failures_of_lanes])
                 lanes.freeze()
+            end = min(done + min(chunk, most), last, known)
+            passed = min(bisect_right(pending, end), lanes.max_snapshots)
+            end = min(end, pending[max(passed, 1) - 1])
+            self.rates.draw(done, end - done)
             lanes.advance(self.rates, done, end - done, pending[: max(passed - 1, 0)])
             done = end
             clock.progress((done - first) * self.runs)
@@ -152,13 +154,6 @@ class Runner:
                 self._evaluate(np.array(pending[:passed]), first)
                 del pending[:passed]
         return self._outcome(done)
-
-    def _count_passed(self, pending: Sequence[int], done: int, end: int) -> int:
-        """Return how many points of ``pending`` the next call may pass; at most one if its schedules may still fail."""
-        sure, most = 0, 1
-        if pending[0] < end and self.lanes.max_snapshots > 1:
-            sure, most = min(end, done + self.rates.known(done)), self.lanes.max_snapshots
-        return max(int(pending[0] <= end), min(bisect_right(pending, sure), most))
 
     def _evaluate(self, points: np.ndarray, before: int) -> None:
         """Evaluate at these points, none before step ``before``, keep the results, and stop lanes that diverged."""

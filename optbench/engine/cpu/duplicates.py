@@ -60,6 +60,7 @@ def computed_shares(cohort: Cohort) -> tuple[float, float]:
         return 1.0, 1.0
     lanes, size = len(cohort.lanes), min(cohort.steps, _LOOKED_AT)
     rates, duplicates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps), DuplicateLanes(cohort.lanes)
+    rates.prepare(0)
     rates.draw(0, size)
     steps, evaluations, points = 0, 1, cohort.evaluated
     for first, last, followers in duplicates.pieces(rates.factors, rates.schedule_of, np.ones(lanes, bool)):
