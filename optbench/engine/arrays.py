@@ -108,7 +108,7 @@ class StepInputs(NamedTuple):
             scalars[row] = getattr(self, name)
 
 
-def first_scalars(
+def initial_scalars(
     record: Optimizer,
     blocks: int,
     dtype: DtypeName,

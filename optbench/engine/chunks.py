@@ -114,7 +114,7 @@ class ChunkedRule:
         self.step_chunks(present)
         for other in absent if self.shares_state else ():
             if present[0].clock == 1:  # slots that begin with w do so at the first step
-                self.start_at_rest(present[0], other)
+                self.make_first_step(present[0], other)
             self.copy_shared(present[0], other)
         for chunk in present:
             chunk.g = None
@@ -146,7 +146,7 @@ class ChunkedRule:
         """Make one step of these chunks."""
         raise NotImplementedError
 
-    def start_at_rest(self, chunk: Chunk, other: Chunk) -> None:
+    def make_first_step(self, chunk: Chunk, other: Chunk) -> None:
         """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
         raise NotImplementedError
 

@@ -83,7 +83,7 @@ class Cohort:
             settings.checked("lr", rate)
         object.__setattr__(self, "lanes", tuple(self.lanes))
         size = settings.checked("batch_size", self.batch_size)
-        object.__setattr__(self, "batch_size", full_or(size, self.problem))
+        object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())
         if self.start is not None:
             object.__setattr__(self, "start", _check_start(self.start, self.problem))
@@ -154,18 +154,18 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarr
         tail = _TAIL if payable >= _LEAST + _TAIL else _LEAST_TAIL
         count, epochs = int(np.clip(payable - tail, _LEAST, _MOST)), payable >= _LEAST
     points = {0, steps, *np.geomspace(1, max(steps, 1), count).astype(int).tolist()}
-    points.update(np.linspace(first_of_tail(steps), steps, tail).astype(int).tolist())
+    points.update(np.linspace(first_tail_step(steps), steps, tail).astype(int).tolist())
     if epochs and steps // per_epoch <= count:
         points.update(range(per_epoch, steps, per_epoch))
     return np.array(sorted(point for point in points if point <= steps))
 
 
-def first_of_tail(steps: int) -> int:
+def first_tail_step(steps: int) -> int:
     """Return the first step of the last fifth of a run of so many steps."""
     return max(1, steps - max(1, steps // 5) + 1)
 
 
-def full_or(size: int | str, problem: Problem) -> int:
+def batch_size_of(size: int | str, problem: Problem) -> int:
     """Return the examples of a step: ``size``, or all of the problem's where it is "full" or larger."""
     return problem.examples if isinstance(size, str) else min(size, problem.examples)
 

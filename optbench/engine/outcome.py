@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.contract.columns import PER_STEP
 from optbench.contract.problems import FLOOR
-from optbench.engine.cohort import Cohort, first_of_tail
+from optbench.engine.cohort import Cohort, first_tail_step
 
 
 class Evaluation(NamedTuple):
@@ -81,6 +81,7 @@ def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
     back = np.argsort(order)
 
     def by_point(arrays: list[np.ndarray]) -> np.ndarray:
+        """Return arrays of the parts side by side in that order, filled up with NaN to the longest."""
         ends = [[(0, len(longest.points) - len(array)), *[(0, 0)] * (array.ndim - 1)] for array in arrays]
         padded = [np.pad(array, end, constant_values=np.nan) for array, end in zip(arrays, ends, strict=True)]
         return np.concatenate(padded, axis=-1)[..., back]
@@ -133,6 +134,6 @@ def log_tail(cohort: Cohort, part: Outcome) -> np.ndarray:
     if part.steps < cohort.steps and (part.diverged_at == 0).any():
         value = np.full(len(part.diverged_at), np.nan)
     else:
-        late = part.points >= min(first_of_tail(cohort.steps), part.points[-1])
+        late = part.points >= min(first_tail_step(cohort.steps), part.points[-1])
         value = np.log(np.fmax(part.train[late, 0] - minimum, FLOOR * max(1.0, abs(minimum)))).mean(axis=0)
     return np.where(part.diverged_at > 0, np.inf, value)

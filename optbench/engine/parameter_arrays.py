@@ -131,10 +131,10 @@ class ArrayList:
 
     def view(self, name: str, x: Any) -> Any:
         """Return one of w as a writable array. Raises OptbenchError."""
-        view = view_of(name, x)
+        view = as_numpy_view(name, x)
         if not view.flags.writeable:
             raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
-        if _repeats(view):
+        if _has_repeated_elements(view):
             raise OptbenchError(f"{name} has elements that share memory, as after expand or broadcast_to")
         return view
 
@@ -142,11 +142,11 @@ class ArrayList:
         """Return a gradient as an array. Raises OptbenchError."""
         if type(x) is np.ndarray:
             return x
-        try:  # of a tensor that is as it should be: a fifth of the time of view_of
+        try:  # of a tensor that is as it should be: a fifth of the time of as_numpy_view
             array = x.detach().numpy()
         except Exception:
-            return view_of(name, x)
-        return array if type(array) is np.ndarray else view_of(name, x)
+            return as_numpy_view(name, x)
+        return array if type(array) is np.ndarray else as_numpy_view(name, x)
 
     def is_contiguous(self, array: Any) -> bool:
         """Return whether kernels can take the array as it lies in memory."""
@@ -180,7 +180,7 @@ class ArrayList:
         if not (hasattr(x, "detach") and hasattr(x, "clone")):
             return row.reshape(shape)
         x = x.detach().clone()
-        view_of("", x)[...] = row.reshape(shape)
+        as_numpy_view("", x)[...] = row.reshape(shape)
         return x
 
     # The same on every device.
@@ -214,10 +214,10 @@ class ArrayList:
                 raise OptbenchError(
                     f"{self._w_names[k]} has moved, as by .to(): make a new stepper, and load this state"
                 )
-        given = self._listed(g) if self.keys is None else self._named(self.keys, g)
+        given = self._gradients_of_list(g) if self.keys is None else self._gradients_of_mapping(self.keys, g)
         return [None if x is None else self._gradient_row(k, x) for k, x in enumerate(given)]
 
-    def _listed(self, g: Any) -> list[Any]:
+    def _gradients_of_list(self, g: Any) -> list[Any]:
         """Return the gradients as a list, one or None for each array of w. Raises OptbenchError for another number."""
         wanted = f"stepper: g must hold a gradient, or None, for each of the {len(self.given)} arrays of w"
         if is_array(g):
@@ -227,7 +227,7 @@ class ArrayList:
             raise OptbenchError(f"{wanted}, and holds {len(given)}")
         return given
 
-    def _named(self, keys: list, g: Any) -> list[Any]:
+    def _gradients_of_mapping(self, keys: list, g: Any) -> list[Any]:
         """Return the gradients of a mapping in the order of keys. Raises OptbenchError for a missing or unknown key."""
         if not isinstance(g, Mapping):
             raise OptbenchError("stepper: g must be a mapping of the names in w to gradients")
@@ -307,7 +307,7 @@ def detached(x: Any) -> Any:
     return x.detach() if hasattr(x, "detach") else x
 
 
-def view_of(name: str, x: Any) -> np.ndarray:
+def as_numpy_view(name: str, x: Any) -> np.ndarray:
     """Return a NumPy array of x's memory, float32 or float64, maybe read-only or with gaps. Raises OptbenchError."""
     if isinstance(x, np.ma.MaskedArray):
         raise OptbenchError(f"{name} is a masked array: no rule knows what to do with its gaps")
@@ -344,7 +344,7 @@ def check_dense(name: str, x: Any) -> None:
         raise OptbenchError(f"{name} is a pair of a name and an array: dict(...) makes a mapping of such pairs")
 
 
-def _repeats(view: np.ndarray) -> bool:
+def _has_repeated_elements(view: np.ndarray) -> bool:
     """Return whether two elements of an array may be one place in memory."""
     extent = view.itemsize
     for stride, size in sorted((abs(stride), size) for stride, size in zip(view.strides, view.shape, strict=True)):

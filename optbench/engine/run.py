@@ -50,9 +50,9 @@ def run_together(
 def compile_for(cohort: Cohort) -> None:
     """Compile the kernels that the cohort needs on the CPU. Raises PluginError where they do not compile."""
     from optbench.engine.cpu.cohort import compiled
-    from optbench.engine.eager.lanes import make_ready
+    from optbench.engine.eager.lanes import import_library
 
-    make_ready(cohort)
+    import_library(cohort)
     compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
 
 

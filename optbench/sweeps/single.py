@@ -18,7 +18,7 @@ from optbench.contract.problems import Family, Problem
 from optbench.engine import run as engine
 from optbench.engine import settings as values
 from optbench.engine.batches import steps_per_epoch
-from optbench.engine.cohort import Cohort, Lane, full_or
+from optbench.engine.cohort import Cohort, Lane, batch_size_of
 from optbench.engine.outcome import CohortOutcome
 from optbench.sweeps.tables import make_tables
 
@@ -141,7 +141,7 @@ def run_single(
         rates = [values.checked("lr", setting.get("lr")) for setting in wanted]
     lanes = [_make_lane(catalogue, record, given, rate, setting) for rate, setting in zip(rates, wanted, strict=True)]
     objective = catalogue.problem(problem)
-    size = full_or(size, objective)
+    size = batch_size_of(size, objective)
     taken, _ = choose(device)
     with _errors_begin_with(owner):
         request = Cohort(

@@ -21,7 +21,7 @@ from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, Range, choice, parse_range
-from optbench.engine.cohort import Lane, full_or
+from optbench.engine.cohort import Lane, batch_size_of
 from optbench.sweeps.spec import Spec, advise_trials
 
 COLUMNS = 32
@@ -177,7 +177,7 @@ def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> 
         if catalogue.problem(entry.problem).name != problem.name:
             continue
         optimizer, values = catalogue.optimizer(entry.optimizer)
-        size = full_or(entry.batch_size, problem)
+        size = batch_size_of(entry.batch_size, problem)
         if isinstance(optimizer, Baseline) and size != problem.examples:
             raise OptbenchError(f"chosen: {optimizer.name} runs on the full batch")
         lanes = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size.setdefault(size, [])
@@ -214,7 +214,7 @@ def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> l
     """Return the batch sizes on a problem, each once; SciPy's methods take the full batch alone."""
     if isinstance(optimizer, Baseline):
         return [problem.examples]
-    return list(dict.fromkeys(full_or(size, problem) for size in spec.batch_sizes))
+    return list(dict.fromkeys(batch_size_of(size, problem) for size in spec.batch_sizes))
 
 
 def _read_optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimizer, list[dict[str, float]]]]:

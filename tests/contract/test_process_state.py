@@ -5,7 +5,7 @@ import os
 import pytest
 
 from optbench.contract.process_state import restored_libraries, restored_process
-from optbench.engine.eager.lanes import steady
+from optbench.engine.eager.lanes import isolated_libraries
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from optbench.engine.eager.lanes import steady
         ("--xla_cpu_multi_thread_eigen=true", "--xla_cpu_multi_thread_eigen=true"),
     ],
 )
-@pytest.mark.parametrize("around", [restored_libraries, restored_process, steady])
+@pytest.mark.parametrize("around", [restored_libraries, restored_process, isolated_libraries])
 def test_jax_hears_of_one_thread_and_the_environment_is_as_it_was(own, inside, around, monkeypatch):
     if own is None:
         monkeypatch.delenv("XLA_FLAGS", raising=False)
@@ -31,7 +31,7 @@ def test_jax_hears_of_one_thread_and_the_environment_is_as_it_was(own, inside, a
 
 @pytest.mark.torch
 @pytest.mark.slow
-@pytest.mark.parametrize("around", [restored_process, steady])
+@pytest.mark.parametrize("around", [restored_process, isolated_libraries])
 def test_settings_of_pytorch_are_put_back(around):
     import torch
 

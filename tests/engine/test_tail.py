@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from harness import CATALOGUE, lane, problem_of
 
-from optbench.engine.cohort import Cohort, evaluation_points, first_of_tail
+from optbench.engine.cohort import Cohort, evaluation_points, first_tail_step
 from optbench.engine.outcome import log_tail
 from optbench.engine.run import run
 
@@ -26,7 +26,7 @@ def tail_of(cohort):
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5, 6, 10, 99, 100, 12345])
 def test_the_last_fifth(steps):
-    first = first_of_tail(steps)
+    first = first_tail_step(steps)
     assert steps - first + 1 == max(1, steps // 5) and 1 <= first <= steps
 
 
@@ -34,7 +34,7 @@ def test_the_last_fifth(steps):
 @pytest.mark.parametrize("text", [CHEAP, COSTLY, REACHED])
 def test_five_evaluations_lie_in_it_whatever_they_cost(text, steps):
     points = evaluation_points(problem_of(text), steps, 32)
-    assert (points >= first_of_tail(steps)).sum() >= min(5, max(1, steps // 5))
+    assert (points >= first_tail_step(steps)).sum() >= min(5, max(1, steps // 5))
 
 
 def loss_and_gradient(w):

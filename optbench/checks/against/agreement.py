@@ -28,7 +28,7 @@ from optbench.contract import arguments
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
-from optbench.engine.eager.lanes import steady
+from optbench.engine.eager.lanes import isolated_libraries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +147,7 @@ def implementation(text: str | AnyOptimizer, catalogue: Catalogue) -> Implementa
 
 def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tolerance: float) -> Agreement:
     """Compare two optimizers on all streams. Raises OptbenchError if none of them suits both."""
-    with steady():
+    with isolated_libraries():
         given = list(given_streams())
         for shapes in (_MATRICES, _VECTORS):
             if compare(a, b, given[0], tolerance).refused:

@@ -25,7 +25,7 @@ class DuplicateLanes:
     """
 
     def __init__(self, lanes: Sequence[Lane]):
-        self.first_of = _first_places(_settings(lanes))
+        self.first_of = _find_first_equals(_settings(lanes))
 
     def pieces(
         self, factors: np.ndarray, schedule_of: np.ndarray, alive: np.ndarray
@@ -43,7 +43,7 @@ class DuplicateLanes:
         first, steps = 0, factors.shape[1]
         while first < steps:
             now = factors[schedule_of, first].tolist()
-            self.first_of = _first_places(list(zip(self.first_of.tolist(), now, alive.tolist(), strict=True)))
+            self.first_of = _find_first_equals(list(zip(self.first_of.tolist(), now, alive.tolist(), strict=True)))
             followers = np.flatnonzero(self.first_of != np.arange(len(self.first_of)))
             last, leaders = steps, self.first_of[followers]
             for pair in set(zip(schedule_of[followers].tolist(), schedule_of[leaders].tolist(), strict=True)):
@@ -72,7 +72,7 @@ def computed_shares(cohort: Cohort) -> tuple[float, float]:
 
 def order_by_settings(lanes: Sequence[Lane]) -> np.ndarray:
     """Return an order (lanes,) in which lanes of equal settings stand side by side, so that one call has them."""
-    return np.argsort(_first_places(_settings(lanes)), kind="stable")
+    return np.argsort(_find_first_equals(_settings(lanes)), kind="stable")
 
 
 def _settings(lanes: Sequence[Lane]) -> list[Hashable]:
@@ -80,7 +80,7 @@ def _settings(lanes: Sequence[Lane]) -> list[Hashable]:
     return [(lane.lr, *sorted(lane.hyperparameters.items())) for lane in lanes]
 
 
-def _first_places(keys: Sequence[Hashable]) -> np.ndarray:
+def _find_first_equals(keys: Sequence[Hashable]) -> np.ndarray:
     """Return for each key the place of the first equal one."""
     places: dict[Hashable, int] = {}
     return np.array([places.setdefault(key, place) for place, key in enumerate(keys)])

@@ -51,6 +51,7 @@ class Evaluator:
         return np.array(values)
 
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the means over these examples, (p, 1 + metrics, runs), _ROWS of them at a time."""
         count, runs = max(len(x), 1), points.shape[1 if self.single else 2]
         (g, work), (f, out) = self._scratch(runs), self._results(len(points), runs)
         points, total = np.ascontiguousarray(points), np.zeros((len(points), 1 + len(self.problem.metrics), runs))

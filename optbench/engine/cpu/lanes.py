@@ -113,7 +113,7 @@ class CpuLanes(Lanes):
         self._duplicates = DuplicateLanes(lanes) if self.single else None
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
-        """Return the function that changes the weights, with its state for lanes of these hyperparameters."""
+        """Return the rule's kernel with its state for lanes of these hyperparameters."""
         return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters)
 
     def by_run(self, array: np.ndarray) -> np.ndarray:

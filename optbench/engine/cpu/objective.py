@@ -85,7 +85,7 @@ class Objective:
         Returns:
             Values (runs,) and gradients (runs, dim).
         """
-        self._set(w)
+        self._set_weights(w)
         self.code.gradient(
             self._w, self._g, self._f, self._x, self._y, self._arrays.constants, self._arrays.layout, self._work,
             0, self.runs,
@@ -101,13 +101,15 @@ class Objective:
         Returns:
             (1 + metrics, runs) float64
         """
-        self._set(w)
+        self._set_weights(w)
         return self._evaluator.train(self._w[None])[0]
 
     def _by_run(self, array: np.ndarray) -> np.ndarray:
+        """Return the (runs, dim) view of an array of either form."""
         return array if self.problem.form == "single" else array.T
 
-    def _set(self, w: np.ndarray) -> None:
+    def _set_weights(self, w: np.ndarray) -> None:
+        """Copy weights (runs, dim) or (dim,) into the kernel's array. Raises OptbenchError for another shape."""
         try:
             self._by_run(self._w)[:] = w
         except (TypeError, ValueError, OverflowError):

@@ -14,7 +14,7 @@ from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import StepInputs, aligned, block_table, first_scalars
+from optbench.engine.arrays import StepInputs, aligned, block_table, initial_scalars
 from optbench.engine.chunks import Chunk, ChunkedRule
 
 _ONE_THREAD = 1 << 18
@@ -44,7 +44,7 @@ class Update:
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
-        self.scalars = first_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
+        self.scalars = initial_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
         self.powers = np.ones((len(record.powers), runs))
 
     @contextmanager
@@ -118,7 +118,7 @@ class CpuChunks(ChunkedRule):
                         chunk.update.scalars[row, 0] = total
         self._run(self._partial.apply, present)
 
-    def start_at_rest(self, chunk: Chunk, other: Chunk) -> None:
+    def make_first_step(self, chunk: Chunk, other: Chunk) -> None:
         """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
         assert self._partial is not None
         shared = len(scalar_rows(self.record))

@@ -20,7 +20,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches
-from optbench.engine.arrays import arrays_of, block_table, first_scalars, scratch_size
+from optbench.engine.arrays import arrays_of, block_table, initial_scalars, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Evaluation, Outcome
 from optbench.engine.rates import Rates
@@ -96,7 +96,7 @@ def run_cohorts(
         parts: list[list[Outcome]] = [[] for _ in cohorts]
         size = first.batch_size if code.shape.batches else 0
         most = device.free_bytes() * _SHARE / bytes_per_lane(problem, optimizer, size, dtype)
-        calls = _calls(cohorts, most)
+        calls = _divide_lanes(cohorts, most)
         for call in calls:
             engine = GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
@@ -121,7 +121,7 @@ def run_cohorts(
     ]
 
 
-def _calls(cohorts: Sequence[Cohort], most: float) -> list[list[tuple[int, Sequence[Lane]]]]:
+def _divide_lanes(cohorts: Sequence[Cohort], most: float) -> list[list[tuple[int, Sequence[Lane]]]]:
     """Return lanes in portions that the GPU's memory holds: lists of (number of the cohort, some of its lanes)."""
     size, room = int(np.clip(most, 1, _MAX_LANES)), 0
     calls: list[list[tuple[int, Sequence[Lane]]]] = []
@@ -158,7 +158,7 @@ class GpuLanes(Lanes):
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.unmoved = np.zeros(self.runs, bool)
         table, _, _ = block_table(optimizer, problem.blocks)
-        scalars = first_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
+        scalars = initial_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
         self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
@@ -193,7 +193,7 @@ class GpuLanes(Lanes):
             count = min(size - at, most)
             drawn = [member.draw(count) for member in self.batches]
             sizes = drawn[0][1]
-            (x_batch, y_batch), noise = self._gathered([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
+            (x_batch, y_batch), noise = self._gather_batches([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
             if self.code.shape.noisy:
                 noise = self._put(np.array([noise for _, _, noise in drawn]))
             arguments = StepsArguments(
@@ -211,7 +211,7 @@ class GpuLanes(Lanes):
             self.unmoved = self.diverged_at == 1
         self.done = done + size
 
-    def _gathered(self, orders: list[np.ndarray]):
+    def _gather_batches(self, orders: list[np.ndarray]):
         """Return every member's next mini-batches, (members, steps, B, features) and (members, steps, B)."""
         if not self.code.shape.batches:
             return self._zeros(0, 0, 0, 0), self._zeros(0, 0, 0)

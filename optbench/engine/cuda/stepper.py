@@ -154,7 +154,7 @@ class CudaChunks(ChunkedRule):
         for chunk in present:
             chunk.update.apply(chunk.w, chunk.g, chunk.clock)
 
-    def start_at_rest(self, chunk: Chunk, other: Chunk) -> None:
+    def make_first_step(self, chunk: Chunk, other: Chunk) -> None:
         """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
         self.copy_shared(chunk, other)
         before = self.concatenate([other.w])

@@ -11,7 +11,7 @@ from optbench.compiler.cuda import BLOCK, GRID, blocks, put
 from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, compiled, total
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import block_table, first_scalars
+from optbench.engine.arrays import block_table, initial_scalars
 
 
 class Update:
@@ -35,7 +35,7 @@ class Update:
         self.code = compiled(record, order, dtype)
         shape = (runs, dim) if order == "rows" else (dim, runs)
         self.state = put(np.zeros((len(record.own), *shape), dtype))
-        self.scalars, self.table = put(first_scalars(record, len(table), dtype, hyperparameters)), put(table)
+        self.scalars, self.table = put(initial_scalars(record, len(table), dtype, hyperparameters)), put(table)
         self.powers = put(np.ones((len(record.powers), runs)))
         self.sums = put(np.zeros((len(self.code.sums), len(table), runs), dtype))
         most = max((len(group) for group, _ in self.code.shares), default=0)

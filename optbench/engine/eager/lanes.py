@@ -33,20 +33,21 @@ def run_cohort(cohort: Cohort, progress: Callable[[int], None], stop: Callable[[
     calls: list[EagerLanes] = []
 
     def new_lanes(*arguments: Any) -> EagerLanes:
+        """Return the lanes of a call, and keep them."""
         calls.append(EagerLanes(*arguments))
         return calls[-1]
 
-    with steady(cohort.seed):
+    with isolated_libraries(cohort.seed):
         outcome = cpu.run_cohort(cohort, progress, stop, new_lanes)
-    making = sum(lanes.making for lanes in calls)
-    outcome.seconds, outcome.compile_seconds = outcome.seconds - making, outcome.compile_seconds + making
+    preparing = sum(lanes.preparation_seconds for lanes in calls)
+    outcome.seconds, outcome.compile_seconds = outcome.seconds - preparing, outcome.compile_seconds + preparing
     optimizer = cohort.optimizer
     outcome.eager = LIBRARIES[optimizer.library] if isinstance(optimizer, Eager) else "Python"
     return outcome
 
 
 @contextmanager
-def steady(seed: int = 0) -> Iterator[None]:
+def isolated_libraries(seed: int = 0) -> Iterator[None]:
     """Set the global random generators to the seed, and the libraries to one thread: runs go in parallel.
 
     These settings are the whole process's, so one cohort at a time has them; they are restored at the end. A
@@ -72,7 +73,7 @@ def steady(seed: int = 0) -> Iterator[None]:
                 torch.set_rng_state(torch_state)
 
 
-def make_ready(cohort: Cohort) -> None:
+def import_library(cohort: Cohort) -> None:
     """Import the modules that the library loads at its first step, which takes seconds, before runs are timed."""
     if not isinstance(cohort.optimizer, Eager):
         return
@@ -125,6 +126,7 @@ class EagerLanes(CpuLanes):
         self.max_snapshots = 1
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
+        """Return the rule's kernel for calls from Python, or another library's optimizers."""
         if not isinstance(cohort.optimizer, Eager):
             update = super()._new_update(cohort, hyperparameters)
             update.kernel.prepared()
@@ -141,12 +143,13 @@ class EagerLanes(CpuLanes):
         return tuple("" if diverged else error or failure for error, failure, diverged in lanes)
 
     @property
-    def making(self) -> float:
+    def preparation_seconds(self) -> float:
         """The seconds that the library took to prepare its steps."""
-        return 0.0 if self._eager is None else self._eager.making
+        return 0.0 if self._eager is None else self._eager.preparation_seconds
 
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
+        """Make steps, as in runner.Lanes, one by one."""
         order, sizes, noise = self.batches.draw(size)
         for s in range(size):
             self._compute_gradients(order[s, : sizes[s]] if len(order) else None)
@@ -163,6 +166,7 @@ class EagerLanes(CpuLanes):
                 break
 
     def _compute_gradients(self, chosen: np.ndarray | None) -> None:
+        """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails."""
         x, y = self.arrays.train
         if chosen is not None:
             rows = len(chosen)
@@ -178,6 +182,7 @@ class EagerLanes(CpuLanes):
                 self._errors[r], self.alive[r] = str(error), False
 
     def _step(self, inputs: StepInputs) -> None:
+        """Make a step of the lanes that are alive."""
         if self._eager is not None:
             self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive)
             return
@@ -185,11 +190,13 @@ class EagerLanes(CpuLanes):
             self.update.step(self.w, self.g, inputs, r, r + 1)
 
     def _reported(self) -> np.ndarray:
+        """Return the weights to evaluate; lanes whose optimizer raises an error here fail."""
         out = super()._reported()
         self.alive &= np.array([not reason for reason in self.failures])  # an optimizer may fail here
         return out
 
     def _means(self, means: Callable, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
+        """Return loss and metrics, lane by lane for a problem in plain Python, whose errors concern one lane."""
         if not (self.problem.eager and self.done):  # an error at the common start point concerns all lanes
             return super()._means(means, steps, shown)
         values = np.full((1, 1 + len(self.problem.metrics), self.runs), np.nan)

@@ -47,7 +47,7 @@ class OptaxUpdate(EagerUpdate):
             if self._groups is None:
                 begin = time.perf_counter()
                 self._groups = self._new_groups(range(len(w)), w, rates, True)
-                self.making += time.perf_counter() - begin
+                self.preparation_seconds += time.perf_counter() - begin
             self._groups = [
                 stepped
                 for group in self._groups
@@ -88,7 +88,7 @@ class OptaxUpdate(EagerUpdate):
         traced: whether real numbers are, so that lanes that differ in them alone stand in one group.
         """
         groups = []
-        for members in self._alike(lanes, traced).values():
+        for members in self._group_lanes(lanes, traced).values():
             given = [self.arguments[r] for r in members]
             names = [key for key, value in given[0].items() if traced and isinstance(value, float)]
             columns = {key: np.array([each[key] for each in given], self._dtype) for key in names}
@@ -105,7 +105,7 @@ class OptaxUpdate(EagerUpdate):
                     self.fail(members[0], error)
         return groups
 
-    def _alike(self, lanes: Sequence[int], traced: bool) -> "dict[_Fixed, list[int]]":
+    def _group_lanes(self, lanes: Sequence[int], traced: bool) -> "dict[_Fixed, list[int]]":
         """Return the lanes by the arguments that are not traced."""
         alike: dict[_Fixed, list[int]] = {}
         for r in lanes:

@@ -55,13 +55,13 @@ class TorchUpdate(EagerUpdate):
                 w[r] = self._w[r]
 
     def _new(self, r: int, rate: float) -> "TorchStepper":
-        """Return the optimizer of lane r, and add the seconds to ``making``; rate: that of the first step."""
+        """Return the optimizer of lane r, and count the seconds; rate: that of the first step."""
         begin = time.perf_counter()
         try:
             base = rate if self._rates is None else float(self._rates[r])
             return TorchStepper(self.record, self.blocks, self._w[r], self.arguments[r], base, self._seed)
         finally:
-            self.making += time.perf_counter() - begin
+            self.preparation_seconds += time.perf_counter() - begin
 
     def points(self) -> dict[int, np.ndarray]:
         """Return the points that schedule-free optimizers evaluate, by lane."""

@@ -14,7 +14,7 @@ class EagerUpdate:
 
     Attributes:
         failures: the reason why each lane could not continue; "" where it could.
-        making: seconds of preparation: instances, traces, compilation.
+        preparation_seconds: seconds of preparation: instances, traces, compilation.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class EagerUpdate:
         w: np.ndarray,
         rows: bool,
     ):
-        self.record, self.rows, self.making = record, rows, 0.0
+        self.record, self.rows, self.preparation_seconds = record, rows, 0.0
         self.blocks = tuple(tuple(shape) for shape in blocks)
         self.arguments = [record.arguments(values) for values in hyperparameters]
         self.failures = [""] * len(w)
