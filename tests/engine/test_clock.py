@@ -45,12 +45,6 @@ def one_by_one(monkeypatch):
     monkeypatch.setattr(code_module, "_MIN_LANES", 100)
 
 
-def test_parts_and_times_are_reported(one_by_one):
-    made = cohort(LOGISTIC, [lane("gd", 0.01)] * 3)
-    assert len(made.parts) == 3
-    assert 0 <= made.evaluation_seconds <= made.seconds and made.compile_seconds >= 0
-
-
 @pytest.mark.parametrize("text", [LOGISTIC, MLP, "rosenbrock"])
 @pytest.mark.parametrize("deadline", [0.5, 5.0, 20.0, 100.0, 200.0])
 def test_a_deadline_ends_the_run_where_it_is(text, deadline, ticking):

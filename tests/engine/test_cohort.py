@@ -214,11 +214,8 @@ BAD_SCHEDULES = {
         "schedule bad must give one factor for each step, got a single one",
     ),
     "negative": (lambda step, epoch, total_steps: -step, "factor of step 1 is negative or not a finite number"),
-    "infinite": (lambda step, epoch, total_steps: step * np.inf, "factor of step 1 is negative or not a finite number"),
     "nan at last": (_late, "factor of step 21 is negative or not a finite number"),
     "complex": (lambda step, epoch, total_steps: step + 0j, "factors must be real numbers, got complex128"),
-    "text": (lambda step, epoch, total_steps: step.astype(str), "factors must be real numbers, got str"),
-    "nothing": (lambda step, epoch, total_steps: None, "factors must be real numbers, got object"),
 }
 
 

@@ -5,7 +5,7 @@ import math
 import noise_twin
 import numpy as np
 import pytest
-from harness import CATALOGUE, CURVES, ONE_OF_EACH_KIND, lane, problem_of, run, run_cohort
+from harness import CATALOGUE, CURVES, lane, problem_of, run, run_cohort
 from toy_problems import blind, bowl, quartic, raised, undefined
 
 from optbench.contract.errors import OptbenchError
@@ -52,7 +52,7 @@ def test_a_run_is_marked_with_its_step(form, noise):
     assert not np.delete(each["diverged_at"], [0, 2]).any() and not np.delete(ends["diverged_at"], [0, 2]).any()
 
 
-@pytest.mark.parametrize("optimizer", ONE_OF_EACH_KIND)
+@pytest.mark.parametrize("optimizer", ["adam", "gd", "schedule_free_adamw", "shampoo"])
 @pytest.mark.parametrize("lr", [50.0, 1e200])
 @pytest.mark.parametrize(("problem", "count"), [("rosenbrock", 17), ("logistic", 17), (MLP, 3), ("quartic", 3)])
 def test_neighbours_of_a_diverged_run_do_not_notice(problem, count, lr, optimizer):
@@ -67,7 +67,7 @@ def test_neighbours_of_a_diverged_run_do_not_notice(problem, count, lr, optimize
         np.testing.assert_array_equal(made[name][..., others], expected[name][..., others], err_msg=name)
     np.testing.assert_array_equal(made["w"][others], expected["w"][others])
     assert not made["diverged_at"][others].any()
-    if lr == 1e200 and optimizer in ("gd", "momentum", "rmsprop", "adam"):  # others bound their steps
+    if lr == 1e200 and optimizer in ("gd", "adam"):  # others bound their steps
         assert made["diverged_at"][1] > 0
 
 

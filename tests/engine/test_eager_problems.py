@@ -28,13 +28,6 @@ def test_the_same_as_its_compiled_twin(optimizer, dtype):
     np.testing.assert_allclose(a, b, rtol=1e-11 if dtype == "float64" else 1e-4, atol=1e-12)
 
 
-def test_gradient_descent_on_a_bowl_is_its_closed_form():
-    problem = replace(bowl(), eager=True)
-    w = np.array([3.0, -2.0, 1.0])
-    result = optbench.minimize(problem, "gd", lr=0.1, steps=7, start=w)
-    np.testing.assert_allclose(result.w, w * 0.9**7, rtol=1e-14)
-
-
 def test_mini_batches_are_those_of_everybody():
     w = np.random.default_rng(1).standard_normal(8)
     problem, expected, g = learned(), w.copy(), np.zeros(8)

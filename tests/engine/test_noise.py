@@ -1,16 +1,14 @@
 """The noise of problems without data: that of a finite sum whose examples each epoch takes in another order."""
 
 import tracemalloc
-from collections import OrderedDict
 from itertools import permutations
 
 import numpy as np
 import pytest
-from harness import drawn_in_turns, problem_of
+from harness import problem_of
 from noise_twin import covariance, noise
 from toy_problems import bowl
 
-from optbench.engine import batches
 from optbench.engine.batches import Batches
 
 SHAPED = "hilbert(dim=4, noise=0.3)"
@@ -69,16 +67,6 @@ def test_a_step_of_many_parameters_takes_no_memory_for_its_epoch():
         one.draw(1)
     assert tracemalloc.get_traced_memory()[1] < 1e7
     tracemalloc.stop()
-
-
-@pytest.mark.parametrize("shared_bytes", [0, 1 << 23])
-def test_runs_that_share_their_noise_see_the_same_as_alone(monkeypatch, shared_bytes):
-    whole = draw(SHAPED, 100, [40], seed=11)[0]
-    monkeypatch.setattr(batches, "_cache", OrderedDict())
-    monkeypatch.setattr(batches, "_SHARED_BYTES", shared_bytes)
-    one, other = (Batches(problem_of(SHAPED), 100, 11, "float64", 40) for _ in range(2))
-    for pulls in drawn_in_turns(one, other, 2):
-        np.testing.assert_array_equal(pulls[:, :-1], whole)
 
 
 @pytest.mark.parametrize(("level", "size"), [(0.0, 16), (0.3, 1024), (0.3, 5000)])

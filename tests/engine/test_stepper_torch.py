@@ -101,14 +101,3 @@ def test_reported_weights_are_tensors_that_a_module_takes():
             p.copy_(mean)
     assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(before, rule.reported, strict=True))
-
-
-def test_channels_last_and_a_gradient_of_other_strides():
-    import torch
-
-    plain, last = (torch.arange(24.0).reshape(1, 2, 3, 4) for _ in range(2))
-    last = last.to(memory_format=torch.channels_last)
-    g = torch.ones(1).expand(1, 2, 3, 4)
-    for w in (plain, last):
-        stepper("adam", [w], lr=0.1).step([g])
-    assert torch.equal(plain, last) and not last.is_contiguous()

@@ -69,14 +69,6 @@ def test_what_is_compared_is_the_iterate_that_is_reported(batch_size):
     np.testing.assert_allclose(tail_of(cohort(LINEAR, (1.0,), steps, "gd", batch_size)), plain, rtol=1e-11)
 
 
-@pytest.mark.parametrize("rule", ["lookahead(gd)", "asgd", "schedule_free_sgd"])
-def test_so_it_is_of_every_rule_that_reports_another(rule):
-    whole = cohort(LINEAR, (1.0,), 35, rule, 8)
-    late = [step for step in run(whole).parts[0].points if step > 28]
-    losses = [loss_at(weights_after(step, rule, batch_size=8)) for step in late]
-    np.testing.assert_allclose(tail_of(whole), np.log(losses).mean(), rtol=1e-11)
-
-
 def test_it_is_the_mean_of_the_logarithms():
     whole = cohort(CHEAP, steps=300)
     late = [point for point in whole.evaluated if point > 240]
