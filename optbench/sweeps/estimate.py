@@ -13,7 +13,7 @@ from typing import NamedTuple
 from optbench.contract.eager import LIBRARIES, Eager
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
-from optbench.engine.cpu.duplicates import computed_shares
+from optbench.engine.cpu.lanes import computed_shares
 from optbench.engine.run import compile_for, limited_threads, run
 from optbench.sweeps.plan import COHORT_COST, Series, has_user_code, step_cost
 

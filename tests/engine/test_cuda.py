@@ -60,13 +60,13 @@ def test_corrections_of_the_bias_keep_their_digits_in_float32(order):
 
 def test_a_rule_on_matrices_is_refused_in_words(catalogue):
     from optbench.compiler import cuda_updates
-    from optbench.engine.cuda import update
+    from optbench.engine.cuda import stepper
 
     refused = [name for name, record in catalogue.optimizers.items() if cuda_updates.refuses(record)]
     assert sorted([*refused, *RULES]) == sorted(catalogue.optimizers)
     assert "muon" in refused
     with pytest.raises(PluginError, match="muon cannot run on a GPU: its rule transforms whole matrices"):
-        update.Update(record_of("muon"), "rows", ((2, 2),), "float64", [record_of("muon").with_values({})])
+        stepper.Update(record_of("muon"), "rows", ((2, 2),), "float64", [record_of("muon").with_values({})])
 
 
 @pytest.mark.slow

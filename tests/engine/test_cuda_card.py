@@ -43,11 +43,11 @@ def close(found, wanted, dtype, label=""):
 def test_updates_of_many_parameters(order, dtype):
     """Every rule, on millions of parameters in three blocks, of a few runs."""
     from optbench.compiler.cuda import cuda
-    from optbench.engine.cuda import update
+    from optbench.engine.cuda import stepper
 
     for case in (case for case in STEPS if (case.order, case.dtype) == (order, dtype)):
         large = replace(case, count=2, blocks=tuple((40_000 * size, *rest) for size, *rest in BLOCKS))
-        found = large.drive(update.Update, cuda.to_device, lambda array: array.copy_to_host())
+        found = large.drive(stepper.Update, cuda.to_device, lambda array: array.copy_to_host())
         close(found, large.drive(Update), dtype, case.text)
 
 

@@ -3,7 +3,7 @@
 from gpu_cases import ORDERS, PAIRED, Constant
 
 from optbench.compiler.cuda import cuda
-from optbench.engine.cuda.update import Update
+from optbench.engine.cuda.stepper import Update
 
 
 def run():

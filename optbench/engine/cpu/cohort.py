@@ -11,9 +11,8 @@ from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_compiled
-from optbench.engine.cpu.duplicates import order_by_settings
 from optbench.engine.cpu.evaluation import Evaluator
-from optbench.engine.cpu.lanes import CpuLanes
+from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, merge_outcomes
 from optbench.engine.rates import Rates
