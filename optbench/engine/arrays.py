@@ -35,7 +35,7 @@ class ProblemArrays:
     """A problem's data and constants, which kernels read and never write.
 
     Attributes:
-        train, test: examples (n, features) and targets (n,); (0, 0) and (0,) where there are none.
+        train, test: examples (n, features) and targets (n,); (0, 0) and (0,) if there are none.
         constants, layout: as in a kernel's arguments.
     """
 

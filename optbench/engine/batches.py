@@ -10,7 +10,7 @@ and the b_i the mean 0, both normal. What is drawn are their means over each min
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,7 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
-def drawn(problem: Problem, batch_size: int) -> tuple[bool, bool]:
+def needed_draws(problem: Problem, batch_size: int) -> tuple[bool, bool]:
     """Return two flags: whether steps draw mini-batches of data at that batch size, and whether they draw noise."""
     full = batch_size >= problem.examples
     return problem.data is not None and not full, problem.data is None and problem.noise > 0 and not full
@@ -71,6 +71,7 @@ class _Orders:
     """A source of mini-batches, rows of B example numbers, from a new permutation for each epoch."""
 
     def __init__(self, examples: int, size: int, seed: int):
+        """Begin the stream of a seed, for batches of that size."""
         self._per_epoch = steps_per_epoch(examples, size)
         self._examples, self._generator = examples, _generator(seed, _ORDER)
         self._left = np.zeros((0, size), np.int32)
@@ -93,6 +94,7 @@ class _Noise:
     """
 
     def __init__(self, spread: np.ndarray, examples: int, size: int, seed: int, dtype: DtypeName):
+        """Begin the stream of a seed, for mini-batches of that size."""
         numbers = len(spread)
         self._examples, self._size, self._means = examples, size, finite_sums.means(dtype)
         self._random, self._done = _generator(seed, _NOISE), 0
@@ -122,8 +124,8 @@ _cache: OrderedDict[tuple, np.ndarray] = OrderedDict()
 _lock = threading.Lock()
 
 
-def _shared(source: partial, steps: int, numbers: int, dtype: np.dtype) -> np.ndarray:
-    """Return the rows (steps, numbers) that a source draws, from the cache where a run with an equal source drew them.
+def _draw_or_reuse(source: partial, steps: int, numbers: int, dtype: np.dtype) -> np.ndarray:
+    """Return the rows (steps, numbers) that a source draws, from the cache if a run with an equal source drew them.
 
     The numbers depend on the source's arguments only.
     """
@@ -157,7 +159,7 @@ class Batches:
         examples = problem.examples
         self.examples, self.batch_size = examples, min(batch_size, examples)
         self.per_epoch = steps_per_epoch(examples, batch_size)
-        self.mini, self.noisy = drawn(problem, batch_size)
+        self.mini, self.noisy = needed_draws(problem, batch_size)
         self._done = 0
         self._rows: np.ndarray | None = None
         self._nothing = np.zeros((0, 0), np.int32), np.zeros((0, 0), dtype)
@@ -172,7 +174,7 @@ class Batches:
         else:
             return
         if steps is not None and steps * self._numbers * self._dtype.itemsize <= _SHARED_BYTES:
-            self._rows = _shared(source, steps, self._numbers, self._dtype)
+            self._rows = _draw_or_reuse(source, steps, self._numbers, self._dtype)
         else:
             self._source = source()
 
@@ -183,27 +185,18 @@ class Batches:
         (count,); noise: (count, dim + 1), or (0, 0) without noise.
         """
         first, self._done = self._done, self._done + count
-        sizes, last = _same(self.batch_size, 1 << (count - 1).bit_length())[:count], self.examples % self.batch_size
+        sizes, last = np.full(count, self.batch_size), self.examples % self.batch_size
         if last:
-            sizes = sizes.copy()
             sizes[self.per_epoch - 1 - first % self.per_epoch :: self.per_epoch] = last
         order, noise = self._nothing
         if self.mini or self.noisy:
-            rows = self._rows[first : self._done] if self._rows is not None else self._fresh(count)
+            if self._rows is not None:
+                rows = self._rows[first : self._done]
+            else:
+                rows = np.empty((count, self._numbers), self._dtype)
+                self._source.draw(rows)
             order, noise = (rows, noise) if self.mini else (order, rows)
         return order, sizes, noise
-
-    def _fresh(self, count: int) -> np.ndarray:
-        """Draw the rows of the next ``count`` steps."""
-        rows = np.empty((count, self._numbers), self._dtype)
-        self._source.draw(rows)
-        return rows
-
-
-@lru_cache(maxsize=8)
-def _same(size: int, count: int) -> np.ndarray:
-    """Return an array (count,) filled with ``size``, cached: filling fresh memory takes as long as small steps."""
-    return np.full(count, size)
 
 
 def mini_batches(

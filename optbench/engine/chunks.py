@@ -50,13 +50,13 @@ class ChunkedRule:
         shapes: the parameter blocks of each.
         dtype: of all of them.
         values: the hyperparameters.
-        can_split: True where arrays may be divided into chunks.
+        can_split: True if arrays may be divided into chunks.
 
     Attributes:
         arrays: the chunks of each array; chunks: all of them.
         clocks: the number of steps that each array has made.
-        has_global_sums: True where the rule needs sums over several chunks.
-        shares_state: True where all arrays have one clock and one set of shared slots, as these depend on such sums.
+        has_global_sums: True if the rule needs sums over several chunks.
+        shares_state: True if all arrays have one clock and one set of shared slots, as these depend on such sums.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class ChunkedRule:
                 write_hyperparameters(self.record, [values] * chunk.update.runs, scalars)
 
     def reported(self, array: int) -> Any:
-        """Return what the rule reports of an array, (runs, numbers): the array itself where that is w."""
+        """Return what the rule reports of an array, (runs, numbers): the array itself if that is w."""
         if self.record.report is None or self.clocks[array] == 0 or not self.arrays[array]:
             return self.rows[array]
         slot = self.record.own.index(self.record.report)

@@ -166,7 +166,7 @@ def first_tail_step(steps: int) -> int:
 
 
 def batch_size_of(size: int | str, problem: Problem) -> int:
-    """Return the examples of a step: ``size``, or all of the problem's where it is "full" or larger."""
+    """Return the examples of a step: ``size``, or all of the problem's if it is "full" or larger."""
     return problem.examples if isinstance(size, str) else min(size, problem.examples)
 
 

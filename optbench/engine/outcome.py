@@ -12,13 +12,13 @@ from optbench.engine.cohort import Cohort, first_tail_step
 
 
 class Evaluation(NamedTuple):
-    """Measurements of ``runs`` lanes at p points, with k metrics of the problem. NaN where there is no value.
+    """Measurements of ``runs`` lanes at p points, with k metrics of the problem. NaN if there is no value.
 
     Attributes:
         measures: (p, runs) each, by the names in PER_STEP; a name that is missing here is NaN in the outcome.
         train, test: (p, 1 + k, runs): loss and metrics on all training or test data.
         positions: (p, 2, runs) for problems of two parameters, else (p, 0, runs).
-        finite: (p, runs): True where the weights and the reported weights are finite.
+        finite: (p, runs): True if the weights and the reported weights are finite.
     """
 
     measures: dict[str, np.ndarray]
@@ -36,8 +36,8 @@ class Outcome:
         steps: the steps made, fewer than the cohort's after a deadline.
         points: (p,): the steps of the evaluations.
         w: (runs, dim): the last weights.
-        diverged_at: (runs,): the step, 0 where the run did not diverge.
-        failures: (runs,): the reason why a lane could not run, "" where it could; empty where all could.
+        diverged_at: (runs,): the step, 0 if the run did not diverge.
+        failures: (runs,): the reason why a lane could not run, "" if it could; empty if all could.
         reused_steps: run-steps that were copied from a lane with the same settings.
     """
 

@@ -149,7 +149,7 @@ class ArrayList:
         return array if type(array) is np.ndarray else as_numpy_view(name, x)
 
     def is_contiguous(self, array: Any) -> bool:
-        """Return whether kernels can take the array as it lies in memory."""
+        """Return True if kernels can take the array as it lies in memory."""
         return array.flags.carray
 
     def row(self, array: Any) -> Any:
@@ -165,7 +165,7 @@ class ArrayList:
         return array.__array_interface__["data"][0]
 
     def overlap(self, one: Any, other: Any) -> bool:
-        """Return whether arrays whose bounds overlap share an element; True where that is hard to find out."""
+        """Return True if arrays whose bounds overlap share an element, or if that is hard to find out."""
         try:
             return np.shares_memory(one, other, _OVERLAP_EFFORT)  # type: ignore[arg-type]  # any number is taken
         except Exception:  # numpy.exceptions.TooHardError
@@ -186,7 +186,7 @@ class ArrayList:
     # The same on every device.
 
     def _check_memory(self) -> None:
-        """Raise OptbenchError where two parameters share memory; else keep the bounds of all of them, in order."""
+        """Raise OptbenchError if two parameters share memory; else keep the bounds of all of them, in order."""
         bounds = sorted((*self.bounds(view), k) for k, view in enumerate(self.views) if 0 not in view.shape)
         highest, last = 0, -1
         for low, high, k in bounds:
@@ -202,7 +202,7 @@ class ArrayList:
         self._highs = np.maximum.accumulate([high for _, high, _ in bounds]).tolist() if bounds else []
 
     def _is_parameter(self, array: Any) -> bool:
-        """Return whether a contiguous array may lie in the memory of the parameters."""
+        """Return True if a contiguous array may lie in the memory of the parameters."""
         low = self.address(array)
         k = bisect_right(self._lows, low + array.nbytes - 1) - 1
         return k >= 0 and self._highs[k] > low
@@ -241,9 +241,9 @@ class ArrayList:
         return [g[key] for key in keys]
 
     def _gradient_row(self, k: int, x: Any) -> Any:
-        """Return the gradient of array k as (1, numbers), a copy where it lies in the parameters' memory.
+        """Return the gradient of array k as (1, numbers), a copy if it lies in the parameters' memory.
 
-        Raises OptbenchError where its dtype or shape is not that of the array.
+        Raises OptbenchError if its dtype or shape is not that of the array.
         """
         array = self.gradient(self._g_names[k], x)
         if array.shape != self.shapes[k] or array.dtype != self.views[k].dtype:
@@ -298,7 +298,7 @@ def check_list(w: Any, blocks: Any) -> None:
 
 
 def is_array(x: Any) -> bool:
-    """Return whether x is one array of some library."""
+    """Return True if x is one array of some library."""
     return hasattr(x, "__dlpack__") or hasattr(x, "__cuda_array_interface__") or hasattr(x, "__cuda_ndarray__")
 
 
@@ -345,7 +345,7 @@ def check_dense(name: str, x: Any) -> None:
 
 
 def _has_repeated_elements(view: np.ndarray) -> bool:
-    """Return whether two elements of an array may be one place in memory."""
+    """Return True if two elements of an array may be one place in memory."""
     extent = view.itemsize
     for stride, size in sorted((abs(stride), size) for stride, size in zip(view.strides, view.shape, strict=True)):
         if size > 1:

@@ -13,8 +13,6 @@ from optbench.engine.cohort import Lane
 # Steps of a table of factors: a run of the default sweep fits, and a long run of a small function is not cut into short
 # calls. To call four schedules for 30 steps takes 27 us, a third of those steps on a small problem (measured)
 _TABLE = 1 << 14
-_ONE = np.ones(1)
-"""The array behind all factors of the constant schedule: NumPy's own broadcast takes 10 us, as long as a few steps."""
 
 
 class Rates:
@@ -23,9 +21,9 @@ class Rates:
     Attributes:
         base: (runs,): the rates before any schedule.
         schedules: the distinct schedules; schedule_of: (runs,): the index of each lane's.
-        failures: the reason why each schedule could not be used, "" where it could; only its own lanes fail.
+        failures: the reason why each schedule could not be used, "" if it could; only its own lanes fail.
         factors: (schedules, size): those of the steps that were drawn last.
-        steady: True where none of these changes from step to step.
+        steady: True if none of these changes from step to step.
     """
 
     def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
@@ -64,7 +62,7 @@ class Rates:
         """Set the factors of the next ``size`` steps after ``done``, all of the table that was prepared."""
         self._drawn = done
         if self._constant:  # the rest takes longer than a step of a small problem
-            self.factors, self.steady = np.ndarray((len(self.schedules), size), float, _ONE, strides=(0, 0)), True
+            self.factors, self.steady = np.broadcast_to(1.0, (len(self.schedules), size)), True
             return
         first = done - self._first
         self.factors = np.ascontiguousarray(self._table[:, first : first + size])
@@ -95,7 +93,7 @@ class Rates:
 
     @property
     def failures_of_lanes(self) -> tuple[str, ...]:
-        """The reason why each lane's schedule could not be used; "" where it could."""
+        """The reason why each lane's schedule could not be used; "" if it could."""
         if not any(self.failures):
             return ("",) * len(self.schedule_of)
         return tuple(self.failures[place] for place in self.schedule_of)
@@ -108,7 +106,7 @@ def _constant() -> Callable:
 
 
 def _identity(schedule: Schedule) -> int:
-    """Return a key that is equal for the same schedule; for constant schedules also where lanes have a record each."""
+    """Return a key that is equal for the same schedule; for constant schedules also if each lane has a record."""
     return id(_constant() if schedule.function is _constant() else schedule)
 
 
@@ -129,5 +127,5 @@ def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
 
 
 def _with_name(schedule: Schedule, error: BaseException) -> BaseException:
-    """Return the error, with the schedule's name where it has none."""
+    """Return the error, with the schedule's name if it has none."""
     return error if isinstance(error, OptbenchError) else PluginError(f"schedule {schedule.text}: {in_one_line(error)}")

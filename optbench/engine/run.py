@@ -48,7 +48,7 @@ def run_together(
 
 
 def compile_for(cohort: Cohort) -> None:
-    """Compile the kernels that the cohort needs on the CPU. Raises PluginError where they do not compile."""
+    """Compile the kernels that the cohort needs on the CPU. Raises PluginError if they do not compile."""
     from optbench.engine.cpu.cohort import compiled
     from optbench.engine.eager.lanes import import_library
 

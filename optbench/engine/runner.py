@@ -24,7 +24,7 @@ _CHUNK_NUMBERS = 1 << 17
 
 
 class Cancelled(Exception):
-    """Raised where the caller asked to stop; the results of the cohort are dropped."""
+    """Raised if the caller asked to stop; the results of the cohort are dropped."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Clock:
         return self if self.deadline is None else replace(self, until=time.perf_counter() + self.deadline * lanes)
 
     def late(self) -> bool:
-        """Return True where the time is up. Raises Cancelled where the caller asks to stop."""
+        """Return True if the time is up. Raises Cancelled if the caller asks to stop."""
         if self.stop():
             raise Cancelled
         return self.until is not None and time.perf_counter() > self.until
@@ -59,7 +59,7 @@ class Lanes:
 
     Attributes:
         alive: (runs,) bool.
-        diverged_at: (runs,): the step whose loss was over the limit, 0 where there was none.
+        diverged_at: (runs,): the step whose loss was over the limit, 0 if there was none.
         limit: (runs,): the largest loss that does not count as divergence.
         numbers_per_step: the random numbers that a step takes.
         max_snapshots: the most points of evaluation in one call of :meth:`advance`.

@@ -64,7 +64,7 @@ class Stepper:
 
     @property
     def lr(self) -> float:
-        """The learning rate, which may be set, to 0 as well, where a schedule ends."""
+        """The learning rate, which may be set, to 0 as well, if a schedule ends there."""
         return self._rate
 
     @lr.setter

@@ -39,17 +39,17 @@ _SHARING = 4
 
 
 class ProblemCode:
-    """A problem's compiled functions. Raises PluginError where they do not compile.
+    """A problem's compiled functions. Raises PluginError if they do not compile.
 
     Attributes:
         gradient, evaluate: the kernels; of an eager problem plain Python functions of the same arguments.
     """
 
     called_from_python = True
-    """True where Python calls the gradient: its entry is then compiled now, and not while a run is timed."""
+    """True if Python calls the gradient: its entry is then compiled now, and not while a run is timed."""
 
     def __init__(self, problem: Problem, dtype: DtypeName, one_lane: bool = False):
-        """Compile. one_lane: True where a problem in lanes form gets one lane in each call of ``gradient``."""
+        """Compile. one_lane: True if a problem in lanes form gets one lane in each call of ``gradient``."""
         settings.checked("dtype", dtype)
         owner = f"problem {problem.name or '(unnamed)'}"
         self.gradient: Callable
@@ -135,12 +135,12 @@ def _interpreted(key: str, function: Callable, contract: Any, owner: str) -> Cal
 
 
 def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:
-    """Return whether the compiled loop takes the steps of the pair."""
+    """Return True if the compiled loop takes the steps of the pair."""
     return isinstance(optimizer, Optimizer) and not problem.eager
 
 
 def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> int:
-    """Return as many lanes as a core's cache holds; one where too few for SIMD are left, and for rules on matrices.
+    """Return as many lanes as a core's cache holds; one if too few for SIMD are left, and for rules on matrices.
 
     In lanes form they fill whole vectors: of 50 lanes the last two would run one by one, and 14 after them.
     """

@@ -20,7 +20,7 @@ from optbench.engine.runner import Clock, Runner
 
 
 def compiled(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
-    """Return the kernels that a cohort of so many runs needs. Raises PluginError where they do not compile."""
+    """Return the kernels that a cohort of so many runs needs. Raises PluginError if they do not compile."""
     if isinstance(optimizer, Baseline):
         return ProblemCode(problem, dtype)
     if not is_compiled(problem, optimizer):

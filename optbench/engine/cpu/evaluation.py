@@ -33,7 +33,7 @@ class Evaluator:
         return self._distinct_means(points, *self.arrays.train)
 
     def test(self, points: np.ndarray) -> np.ndarray:
-        """Return the same on the test data; NaN where there are none."""
+        """Return the same on the test data; NaN if there are none."""
         if self.problem.test is None:
             runs = points.shape[1 if self.single else 2]
             return np.full((len(points), 1 + len(self.problem.metrics), runs), np.nan)
@@ -63,7 +63,7 @@ class Evaluator:
         return total
 
     def _evaluate(self, points: np.ndarray, g: np.ndarray, f: np.ndarray, out: np.ndarray, *rest: np.ndarray) -> None:
-        """Fill f or out, by the compiled loop over points where there is one."""
+        """Fill f or out, by the compiled loop over points if there is one."""
         gradient, evaluate = self.code.gradient, self.code.evaluate
         if isinstance(gradient, Kernel) and not is_plain() and isinstance(evaluate, Kernel | None):
             callees = gradient.callee, evaluate.callee if evaluate is not None else 0

@@ -72,7 +72,7 @@ class Update:
         self.kernel(w, g, *self.arrays, t, first, self.runs if last is None else last)
 
     def clear(self, lanes: np.ndarray) -> None:
-        """Set the state of some lanes, (runs,) bool, to zero where lanes run in vectors."""
+        """Set the state of some lanes, (runs,) bool, to zero if lanes run in vectors."""
         if self.order == "lanes":
             self.state[:, :, lanes] = 0.0
 

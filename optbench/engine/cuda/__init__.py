@@ -1,4 +1,4 @@
-"""Lanes on a GPU; imported only where one is asked for.
+"""Lanes on a GPU; imported only if one is asked for.
 
 Beside engine/cpu, of which it knows nothing.
 """

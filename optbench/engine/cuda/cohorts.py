@@ -37,7 +37,7 @@ _LAUNCHES = threading.Lock() if device.SIMULATED else nullcontext()
 
 
 def refuses(problem: Problem, optimizer: AnyOptimizer) -> str | None:
-    """Return why the pair cannot run on a GPU, as far as that is known without compiling; None where it can."""
+    """Return why the pair cannot run on a GPU, as far as that is known without compiling; None if it can."""
     if isinstance(optimizer, Baseline):
         return "SciPy's methods run on the CPU"
     if problem.eager or not isinstance(optimizer, Optimizer):
@@ -52,7 +52,7 @@ class Kernels:
         why = refuses(problem, optimizer)
         if why:
             raise PluginError(f"{problem.name} with {optimizer.name} cannot run on a GPU: {why}")
-        mini, noisy = batches.drawn(problem, batch_size)
+        mini, noisy = batches.needed_draws(problem, batch_size)
         if noisy:
             finite_sums.means(dtype)
         work, self.scratch = scratch(problem, batch_size if mini else 0)
@@ -68,7 +68,7 @@ class Kernels:
 
 
 def compiled(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
-    """Return the kernels of a pair, compiled for the GPU. Raises PluginError where they cannot be."""
+    """Return the kernels of a pair, compiled for the GPU. Raises PluginError if they cannot be."""
     code = Kernels(problem, optimizer, dtype, batch_size)
     for name, signature in () if device.SIMULATED else kernels.signatures(dtype).items():
         try:

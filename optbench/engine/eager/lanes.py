@@ -24,7 +24,7 @@ from optbench.engine.rates import Rates
 
 
 def is_eager(cohort: Cohort) -> bool:
-    """Return whether Python takes the cohort's steps or computes its gradients, those of SciPy's methods, too."""
+    """Return True if Python takes the cohort's steps or computes its gradients, those of SciPy's methods, too."""
     return isinstance(cohort.optimizer, Eager) or cohort.problem.eager
 
 
@@ -102,7 +102,7 @@ def eager_update(
         blocks: shapes of the parameter blocks.
         hyperparameters: those of each lane.
         w: (runs, dim): the weights.
-        rows: True where w is the engine's own memory, and contiguous.
+        rows: True if w is the engine's own memory, and contiguous.
         rates: (runs,), before any schedule; by default those of the first step.
         seed: of the random numbers that an optimizer draws.
     """

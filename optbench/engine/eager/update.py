@@ -13,7 +13,7 @@ class EagerUpdate:
     """Optimizers of one record for some lanes. A lane whose optimizer raises any error has failed; the others continue.
 
     Attributes:
-        failures: the reason why each lane could not continue; "" where it could.
+        failures: the reason why each lane could not continue; "" if it could.
         preparation_seconds: seconds of preparation: instances, traces, compilation.
     """
 
@@ -41,7 +41,7 @@ class EagerUpdate:
         raise NotImplementedError
 
     def points(self) -> dict[int, np.ndarray]:
-        """Return the weights (dim,) to evaluate, by lane, where they differ from those that the optimizer changes."""
+        """Return the weights (dim,) to evaluate, by lane, if they differ from those that the optimizer changes."""
         raise NotImplementedError
 
     def reported(self, w: np.ndarray, t: int) -> np.ndarray:
