@@ -30,6 +30,7 @@ class _Composition:
     """
 
     def __init__(self, wrapper: Wrapper, base: Optimizer):
+        """Find the wrapper's call of ``step``; raise PluginError if the two cannot be combined."""
         self.wrapper, self.base = wrapper, base
         self.owner = f"optimizer {wrapper.name}({base.name})"
         both = set(wrapper.hyperparameters) & set(base.hyperparameters)
@@ -40,16 +41,7 @@ class _Composition:
         inner = [*base.slots, *base.total, *base.block, *base.matrix]
         self.renamed = {name: f"_inner_{name}" for name in inner}
         self.tree = _Locals(wrapper.function).visit(function_tree(wrapper.function, self.owner))
-        calls = [
-            i
-            for i, node in enumerate(self.tree.body)
-            if isinstance(node, ast.Assign)
-            and len(node.targets) == 1
-            and isinstance(node.targets[0], ast.Name)
-            and isinstance(node.value, ast.Call)
-            and getattr(node.value.func, "id", "") == "step"
-            and len(node.value.args) == 2
-        ]
+        calls = [place for place, node in enumerate(self.tree.body) if _is_step(node)]
         uses = sum(isinstance(node, ast.Name) and node.id == "step" for node in ast.walk(self.tree))
         if len(calls) != 1 or uses != 1:
             raise PluginError(f"wrapper {wrapper.name}: must hold one statement 'name = step(w, g)', and no other step")
@@ -119,8 +111,17 @@ class _Composition:
         return self._function(tree, unique([name for name in known if name in used]), {"_inner": stage})
 
     def _function(self, tree, names, scope) -> Callable:
+        """Return the function of a tree with these arguments, in the module of the wrapper."""
         tree.args.args = [ast.arg(name) for name in names]
         return function_of(tree, self.wrapper.function, {**self.wrapper.function.__globals__, **scope})
+
+
+def _is_step(node: ast.stmt) -> bool:
+    """Return True for a statement ``name = step(w, g)``."""
+    match node:
+        case ast.Assign(targets=[ast.Name()], value=ast.Call(func=ast.Name(id="step"), args=[_, _])):
+            return True
+    return False
 
 
 def _load(name):
@@ -140,6 +141,7 @@ class _Locals(ast.NodeTransformer):
         self.own = set(function.__code__.co_varnames) - set(arguments(function))
 
     def visit_Name(self, node):
+        """Put a prefix before the wrapper's own variables."""
         node.id = f"_own_{node.id}" if node.id in self.own else node.id
         return node
 
@@ -151,6 +153,7 @@ class _Returns(ast.NodeTransformer):
         self.slots = slots
 
     def visit_Return(self, node):
+        """Append the slots to what is returned."""
         own = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
         values = [*own, *map(_load, self.slots)]
         node.value = ast.Tuple(values, ast.Load()) if len(values) > 1 else values[0]

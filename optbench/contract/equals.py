@@ -103,12 +103,13 @@ def _value_names(owner: str, library: str, text: str) -> tuple[str, ...]:
         loop_names = {ast.unparse(node.target) for node in nodes if isinstance(node, ast.comprehension)}
         skipped: list[ast.expr] = []
         for node in nodes:
-            if isinstance(node, ast.Call) and not is_inner(node.func):
-                skipped.append(node.func)
-            elif isinstance(node, ast.Compare) and is_inner(node.left):
-                skipped += node.comparators
-            elif isinstance(node, ast.Compare) and is_inner(node.comparators[0]):
-                skipped.append(node.left)
+            match node:
+                case ast.Call() if not is_inner(node.func):
+                    skipped.append(node.func)
+                case ast.Compare(left=ast.Name(id="inner")):
+                    skipped += node.comparators
+                case ast.Compare(comparators=[ast.Name(id="inner"), *_]):
+                    skipped.append(node.left)
         no_values = {id(part) for each in skipped for part in ast.walk(each)}
         found += [node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in no_values
                   and node.id not in loop_names]  # fmt: skip
@@ -159,18 +160,18 @@ def combine_equals(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[
             if not inner.branches:
                 combined[library] = base[library]
             elif library in wrapper:
-                combined[library] = equal_text(_combined(parse_equal("", library, wrapper[library]), inner))
+                combined[library] = equal_text(_combine_branches(parse_equal("", library, wrapper[library]), inner))
     return {library: text for library, text in combined.items() if text}
 
 
-def _combined(outer: Equal, inner: Equal) -> Equal:
+def _combine_branches(outer: Equal, inner: Equal) -> Equal:
     """Return a branch for every pair of calls that go together."""
     branches: list[Branch] = []
     failed: list[ast.expr] = []  # conditions of the inner rule's branches before this one, which did not hold
     for base in inner.branches:
         conditions = failed if base.condition is None else [*failed, base.condition]
         for around in outer.branches:
-            test = None if around.condition is None else _resolved(around.condition, base.call)
+            test = None if around.condition is None else _decide(around.condition, base.call)
             if test is False:
                 continue
             call = _Around(base.call).around(around.call)
@@ -187,22 +188,22 @@ def _combined(outer: Equal, inner: Equal) -> Equal:
     return Equal(tuple(branches), "" if always else "; ".join(filter(None, (inner.why, outer.why))))
 
 
-def _resolved(condition: ast.expr, call: ast.expr) -> ast.expr | bool:
+def _decide(condition: ast.expr, call: ast.expr) -> ast.expr | bool:
     """Decide a condition on what the wrapped call is or holds; return any other as it is."""
-    if isinstance(condition, ast.Compare) and is_inner(condition.left):
-        other = condition.comparators[0]
-        named = [ast.unparse(each) for each in (other.elts if isinstance(other, ast.Tuple) else [other])]
-        return (called_name(call) in named) != isinstance(condition.ops[0], ast.NotIn | ast.IsNot)
-    if isinstance(condition, ast.Compare) and is_inner(condition.comparators[0]):
-        held = {called_name(node) for node in ast.walk(call) if isinstance(node, ast.Call)}
-        return (ast.unparse(condition.left) in held) != isinstance(condition.ops[0], ast.NotIn)
-    if isinstance(condition, ast.BoolOp):
-        parts = [_resolved(part, call) for part in condition.values]
-        decisive = isinstance(condition.op, ast.Or)  # one True decides an "or", one False an "and"
-        if any(part is decisive for part in parts):
-            return decisive
-        left = [part for part in parts if isinstance(part, ast.expr)]
-        return ast.BoolOp(condition.op, left) if len(left) > 1 else left[0] if left else not decisive
+    match condition:
+        case ast.Compare(left=ast.Name(id="inner"), ops=[asked], comparators=[other]):
+            named = [ast.unparse(each) for each in (other.elts if isinstance(other, ast.Tuple) else [other])]
+            return (called_name(call) in named) != isinstance(asked, ast.NotIn | ast.IsNot)
+        case ast.Compare(left=other, ops=[asked], comparators=[ast.Name(id="inner")]):
+            held = {called_name(node) for node in ast.walk(call) if isinstance(node, ast.Call)}
+            return (ast.unparse(other) in held) != isinstance(asked, ast.NotIn)
+        case ast.BoolOp(op=joint):
+            parts = [_decide(part, call) for part in condition.values]
+            decisive = isinstance(joint, ast.Or)  # one True decides an "or", one False an "and"
+            if any(part is decisive for part in parts):
+                return decisive
+            left = [part for part in parts if isinstance(part, ast.expr)]
+            return ast.BoolOp(joint, left) if len(left) > 1 else left[0] if left else not decisive
     return condition
 
 
@@ -210,6 +211,7 @@ class _Around(ast.NodeTransformer):
     """Puts the wrapped rule's call into a wrapper's."""
 
     def __init__(self, base: ast.expr):
+        """Find the share of the rate that the wrapped call takes; base: that call."""
         self.base, self.impossible = base, False
         whole = find_rate(base)
         self.share: ast.expr = ast.Constant(1)
