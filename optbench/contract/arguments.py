@@ -102,10 +102,9 @@ def _adapter(kind: Any) -> TypeAdapter:
 
 
 def check(kind: Any, value: Any, head: str, error: type[OptbenchError] = OptbenchError) -> Any:
-    """Validate a value by a type.
+    """Return a value, converted to a type that pydantic knows, such as Real; raise ``error`` if pydantic refuses it.
 
-    ``kind``: a type that pydantic knows, such as Real. ``head``: the beginning of an error's message, up to the value,
-    such as ``"lr="``. Returns the value, converted to the type. Raises ``error`` if pydantic refuses it.
+    ``head``: the beginning of an error's message, up to the value, such as ``"lr="``.
     """
     try:
         return _adapter(kind).validate_python(value)
@@ -164,36 +163,24 @@ def is_real(value: Any) -> bool:
 def whole_number(
     name: str, value: Any, least: int, most: int = _LARGEST, error: type[OptbenchError] = OptbenchError
 ) -> int:
-    """Return a whole number between two.
-
-    ``name``: of the argument; the message begins with it. Raises OptbenchError: it is none.
-    """
+    """Return a whole number between two; raise ``error``, which begins with the argument's name, for anything else."""
     return check(Annotated[Whole, Ge(least), Le(most)], value, f"{name}=", error)
 
 
 def real_number(name: str, value: Any, least: float = -math.inf, error: type[OptbenchError] = OptbenchError) -> float:
-    """Return a finite number.
-
-    Raises OptbenchError: it is none, or lies below.
-    """
+    """Return a finite number, not below ``least``; raise ``error``, which begins with the name, for anything else."""
     return check(Real if least == -math.inf else Annotated[Real, Ge(least)], value, f"{name}=", error)
 
 
 def one_of(name: str, value: Any, words: Iterable[str]) -> str:
-    """Return one of some words.
-
-    Raises OptbenchError: it is none of them; the message names the nearest one.
-    """
+    """Return a word that is one of some; raise OptbenchError with the nearest one for anything else."""
     if isinstance(value, str) and value in tuple(words):
         return value
     raise unknown(name, value if isinstance(value, str) else shown(value), words)
 
 
 def list_items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
-    """Return the items of a list, or of any other iterable but texts and mappings.
-
-    Raises OptbenchError: it is no list, or too long.
-    """
+    """Return the items of a list, or of any other iterable but texts and mappings; raise OptbenchError if too many."""
     try:
         if isinstance(value, str | bytes | Mapping | type):
             raise TypeError
@@ -207,10 +194,7 @@ def list_items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
 
 
 def real_array(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
-    """Return an array of real numbers, of any shape.
-
-    ``shape``: what it must be, in words for the message. Raises OptbenchError: it holds anything else.
-    """
+    """Return an array of real numbers; raise OptbenchError for anything else. ``shape``: what it must be, in words."""
     if isinstance(value, range) and len(value) > most:
         raise OptbenchError(f"{name}: {shown(value)} must be {shape}")
     try:
@@ -221,25 +205,22 @@ def real_array(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarr
 
 
 def check_field(kind: Any, owner: str, key: str, value: Any) -> Any:
-    """Validate a field of a user's record.
+    """Return a field of a user's record, converted to a type; raise PluginError, which begins with the owner.
 
-    ``owner``: such as ``optimizer adam``; the message begins with it. Raises PluginError: it is of another type.
+    ``owner``: such as ``optimizer adam``.
     """
     return check(kind, value, f"{owner}: {key}=", PluginError)
 
 
 def field_error(owner: str, key: str, value: Any, wanted: str) -> PluginError:
-    """Return the error for a field of a record.
-
-    ``owner``: as for :func:`check_field`, and so is ``key``.
-    """
+    """Return the error for a field of a record: "owner: key=value must be wanted"."""
     return PluginError(f"{owner}: {key}={shown(value)} must be {wanted}")
 
 
 def record_name(kind: str, value: Any) -> str:
-    """Return the name of a record: an identifier, so that a spec can name it.
+    """Return the name of a record; raise PluginError if it is no identifier, which a spec could name.
 
-    ``value``: as it was given; composed names hold brackets. Raises PluginError: it cannot be typed in a spec.
+    ``value``: as it was given; composed names hold brackets.
     """
     try:
         if isinstance(value, str) and re.sub("[:.]", "_", names.parse(value)[0]).isidentifier():
@@ -250,11 +231,7 @@ def record_name(kind: str, value: Any) -> str:
 
 
 def check_function(owner: str, key: str, value: Any, arguments: int | None = None) -> Callable:
-    """Return a function that can be called with so many arguments.
-
-    ``owner``: as for :func:`check_field`, and so is ``key``. ``arguments``: how many it will get, by place; None for
-    any number. Raises PluginError: it cannot be called, or not so.
-    """
+    """Return a function that can be called with so many arguments by place (None: any number), or raise PluginError."""
     if not callable(value):
         raise field_error(owner, key, value, "a function")
     try:

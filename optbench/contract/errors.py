@@ -73,10 +73,7 @@ _repr = _Shown()
 
 
 def shown(value: object) -> str:
-    """Return the text of a value in a message.
-
-    ``value``: anything that a user may have given.
-    """
+    """Return the text of any value that a user may have given, short enough for a message."""
     return _repr.repr(value)
 
 
@@ -104,8 +101,7 @@ def _nearest(name: str, valid: list[str]) -> str:
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
     """Return the error for a name that is not among ``valid``: it offers the nearest one, or else all of them.
 
-    ``kind``: what the name was to name, such as "optimizer". ``shown_by``: the command that lists them, where they are
-    too many for one line.
+    ``kind``: such as "optimizer". ``shown_by``: the command that lists the names if one line cannot.
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)

@@ -30,11 +30,10 @@ def _numbers(value: Any) -> list:
 
 
 def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
-    """Refuse values that are not finite or lie outside their limits.
+    """Raise OptbenchError for values that are not finite or lie outside their limits.
 
-    ``owner``: such as ``optimizer adam``; the message begins with it. ``values``: numbers, tuples of numbers, or words,
-    by name. ``limits``: by name, an interval such as ``"(0, 1]"`` or ``"[0, inf)"``, or the tuple of the words that are
-    allowed. Raises OptbenchError: a value lies outside.
+    ``owner``: such as ``optimizer adam``. ``values``: numbers, tuples of numbers, or words, by name. ``limits``: by
+    name, an interval such as ``"(0, 1]"``, or the tuple of the words that are allowed.
     """
     for key, value in values.items():
         check(_kind_within(limits.get(key, "(-inf, inf)")), value, f"{owner}: {key}=")

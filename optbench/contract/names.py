@@ -177,10 +177,7 @@ def count_alternatives(text: str) -> int:
 
 
 def expand_values(value: Any) -> list:
-    """Return the values of a list, a grid, or a single value.
-
-    Raises OptbenchError: a grid cannot be read.
-    """
+    """Return the values of a list, of a grid, or a single value; raise OptbenchError if a grid cannot be read."""
     if isinstance(value, str) and ":" in value and "(" not in value:
         return grid(value)
     return list(value) if isinstance(value, list | tuple) else [value]
@@ -211,7 +208,7 @@ def grid(text: str) -> list[float]:
 
 
 def fill_defaults(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:
-    """Fill in the defaults: all parameters, each given value converted to the type of its default.
+    """Return all parameters: the defaults, and the given values converted to their types.
 
     Raises OptbenchError: a parameter is unknown, or a value does not convert.
     """
@@ -226,10 +223,7 @@ def fill_defaults(kind: str, name: str, given: Mapping, defaults: Mapping) -> di
 
 
 def convert(owner: str, key: str, value: Any, default: Any) -> Any:
-    """Convert a value to the type of its default: 1e4 to an int, 3 to a float; nothing else is converted.
-
-    Raises OptbenchError: it does not convert.
-    """
+    """Return a value converted to the type of its default, 1e4 to an int or 3 to a float; or raise OptbenchError."""
     kind = type(default)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     number = number and abs(value) < 1e308

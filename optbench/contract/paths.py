@@ -8,10 +8,7 @@ from optbench.contract.errors import OptbenchError, shown
 
 
 def path_of(name: str, value: object) -> Path:
-    """Return a path that a user has given, with ``~`` expanded.
-
-    Raises OptbenchError: it is neither, is empty, or holds what no path can.
-    """
+    """Return a path that a user has given, with ``~`` expanded; raise OptbenchError if it cannot be one."""
     if not isinstance(value, str | os.PathLike):
         raise OptbenchError(f"{name}: {shown(value)} must be a path")
     text = os.fspath(value)

@@ -82,11 +82,7 @@ def _check_fields(owner: str, record: Any, kinds: Mapping[str, Any]) -> dict[str
 
 
 def check_rule(kind: str, record: Any) -> None:
-    """Check the fields of a rule.
-
-    ``record``: an Optimizer, a Wrapper, a Baseline or an Eager. Raises PluginError: a value makes no sense; the message
-    names the field.
-    """
+    """Check the fields of an optimizer or a wrapper; raise PluginError, which names the field that makes no sense."""
     owner = f"{kind} {record_name(kind, record.name)}"
     for key, value in check_field(by_name(), owner, "hyperparameters", record.hyperparameters).items():
         real_number(f"{owner}: {key}", value, error=PluginError)
@@ -95,10 +91,7 @@ def check_rule(kind: str, record: Any) -> None:
 
 
 def check_search(owner: str, record: Any) -> None:
-    """Check that a search space names hyperparameters of the record and stays within their limits.
-
-    ``record``: an Optimizer, a Wrapper or an Eager. Raises PluginError: the message names the hyperparameter.
-    """
+    """Raise PluginError unless a search space names hyperparameters of the record, and stays within their limits."""
     try:
         check_space(owner, record.search, record.hyperparameters, record.all_limits)
     except OptbenchError as error:
@@ -106,10 +99,7 @@ def check_search(owner: str, record: Any) -> None:
 
 
 def check_schedule(kind: str, record: Any) -> None:
-    """Check the fields of a schedule, or of a wrapper around schedules.
-
-    Raises PluginError: a value makes no sense; the message names the field.
-    """
+    """Check the fields of a schedule, or of a wrapper around schedules; raise PluginError, which names the field."""
     owner = f"{kind} {record_name(kind, record.name)}"
     check_function(owner, "function", record.function)
     if record.check is not None:
@@ -132,11 +122,7 @@ def _check_limits(owner: str, stated: Mapping, within: Mapping, defaults: Mappin
 
 
 def check_problem(record: Any) -> dict[str, Any]:
-    """Check the fields of a problem, and return those that are to be replaced by converted values.
-
-    ``record``: a Problem with its fields as they were given. Raises PluginError, which names the field, for a value
-    that makes no sense.
-    """
+    """Return the fields of a problem that are to be replaced by converted ones; raise PluginError, which names one."""
     owner = "problem"
     fields = _check_fields(owner, record, _PROBLEM)
     dim = fields["dim"]
@@ -178,10 +164,7 @@ def _check_code(owner: str, key: str, record: Any) -> None:
 
 
 def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
-    """Return the number of scratch numbers that a problem's ``work`` requests for so many rows and runs.
-
-    Raises PluginError if it fails or returns no whole number, OptbenchError if they do not fit into memory.
-    """
+    """Return how many scratch numbers a problem's ``work`` asks for; raise OptbenchError if it fails or asks for too many."""
     check_function(owner, "work", work, 2)
     try:
         size = work(rows, runs)
@@ -196,11 +179,7 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
 
 
 def vector(key: str, value: Any, dim: int, more: str = "") -> np.ndarray:
-    """Return one number a parameter.
-
-    ``more``: what else is wanted, for the message. Raises PluginError: it has another shape, or holds what is no finite
-    real number.
-    """
+    """Return one finite number a parameter, or raise PluginError. ``more``: further demands, in words."""
     found = _array(value)
     if found is None or found.shape != (dim,) or not np.isfinite(found).all():
         shape = "" if found is None or found.shape == (dim,) else f" of the shape {found.shape}"

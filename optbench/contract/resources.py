@@ -64,10 +64,7 @@ def _address_limit() -> float:
 
 
 def need_addresses() -> None:
-    """Refuse to begin under a limit (``ulimit -v``) at which libraries hang or crash.
-
-    Raises OptbenchError: the limit is too low.
-    """
+    """Raise OptbenchError under a limit (``ulimit -v``) at which libraries hang or crash."""
     if (limit := _address_limit()) < _LEAST_ADDRESSES:
         raise OptbenchError(f"out of memory: ulimit -v allows {size_text(limit)}, {_NEEDS}")
 
@@ -94,19 +91,13 @@ def free_disk(folder: Path) -> float:
 
 
 def need_memory(what: str, size: float) -> None:
-    """Raise OptbenchError for work that does not fit into memory.
-
-    Raises OptbenchError: there is less.
-    """
+    """Raise OptbenchError for work that does not fit into memory."""
     if size > (there := available_memory()):
         raise OptbenchError(f"{what} needs {size_text(size)} of memory, and this machine has {size_text(there)}")
 
 
 def need_disk(what: str, folder: Path, size: float) -> None:
-    """Raise OptbenchError for work that does not fit on a disk.
-
-    Raises OptbenchError: there is less.
-    """
+    """Raise OptbenchError for work that does not fit on a disk."""
     if size > (free := free_disk(folder)):
         raise OptbenchError(f"{what} needs {size_text(size)} on disk, and {size_text(free)} are free in {folder}")
 

@@ -182,7 +182,7 @@ _MAKERS = {each.__name__: each for each in (uniform, log_uniform, one_minus_log_
 
 
 def parse_range(value: object) -> Range | None:
-    """Return the range for a text such as ``log_uniform(1e-4, 1)``, or for a range itself; None for anything else.
+    """Return the range for a text such as ``log_uniform(1e-4, 1)``, or for a range; None for what is none.
 
     Raises OptbenchError for an unknown kind of range, or values that make no sense.
     """
@@ -212,8 +212,7 @@ def parse_range(value: object) -> Range | None:
 def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:
     """Raise OptbenchError for a search space with an unknown name, a value that is no range, or one outside its limits.
 
-    ``owner``: the words for the optimizer, with which the message begins. ``search``: ranges by hyperparameter, and for
-    ``lr``. ``limits``: the intervals of valid values, as in contract/limits.py.
+    ``owner``: the words for the optimizer, with which the message begins.
     """
     for key, range_ in search.items():
         if key != RATE and key not in hyperparameters:

@@ -31,12 +31,10 @@ def files_digest(origins: Iterable[SourceFile]) -> str:
 
 
 def parse_source(text: str) -> ast.Module:
-    """Parse a text.
+    """Return the syntax tree of a text; raise SyntaxError if it is not Python.
 
     Tries again after a SystemError: Python 3.11 counts the depth of trees for all threads together, and fails on a
     correct text while another thread parses ("AST constructor recursion depth mismatch").
-
-    Raises SyntaxError: it is not Python.
     """
     for _ in range(9):
         with suppress(SystemError):
@@ -47,10 +45,7 @@ def parse_source(text: str) -> ast.Module:
 def function_tree(function: Callable, owner: str) -> ast.FunctionDef:
     """Return a copy of a function's syntax tree, without decorators, annotations and docstring.
 
-    Line numbers are those of the file.
-
-    ``function``: written with def, in a file; or made by :func:`function_of`. Raises PluginError: the source cannot be
-    read.
+    Line numbers are those of the file. Raises PluginError if the source cannot be read.
     """
     if hasattr(function, "tree"):
         return copy.deepcopy(function.tree)
@@ -74,10 +69,7 @@ def function_tree(function: Callable, owner: str) -> ast.FunctionDef:
 
 
 def function_of(tree: ast.FunctionDef, home: Callable, scope: dict) -> FunctionType:
-    """Compile the function of a tree, as if it stood in another's file; :func:`function_tree` gives the tree back.
-
-    ``home``: the function whose file and module it gets.
-    """
+    """Return the function of a tree, as if it stood in the file of ``home``; its attribute ``tree`` is the tree."""
     scope = {**scope, "__name__": home.__module__}
     module = ast.fix_missing_locations(ast.Module([tree], []))
     exec(compile(module, home.__code__.co_filename, "exec"), scope)
