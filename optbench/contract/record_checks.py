@@ -164,7 +164,7 @@ def _check_code(owner: str, key: str, record: Any) -> None:
 
 
 def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
-    """Return how many scratch numbers a problem's ``work`` asks for; raise OptbenchError if it fails or asks for too many."""
+    """Return how many scratch numbers a problem's ``work`` asks for; raise OptbenchError for failures."""
     check_function(owner, "work", work, 2)
     try:
         size = work(rows, runs)

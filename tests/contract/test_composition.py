@@ -74,11 +74,9 @@ def test_a_list_inside_a_wrapper_stands_for_each():
         ("clip(clip(adam))", r"optimizer clip\(clip\(adam\)\): both have a hyperparameter 'norm'"),
         ("average(lookahead(gd))", r"lookahead\(gd\) reports an iterate of its own already"),
         ("clip(adm)", "unknown optimizer 'adm': did you mean 'adam'"),
-        ("clop(adam)", "unknown optimizer 'clop': did you mean 'clip'"),
         ("clip(adam, norm=0)", r"optimizer clip\(adam\): norm=0.0 must be in \(0, inf\)"),
         ("clip(adam, size=1)", r"unknown parameter of optimizer clip\(adam\) 'size'"),
         ("clip(adam, gd)", "cannot read"),
-        ("clip(3)", "cannot read"),
     ],
 )
 def test_what_does_not_go_together_is_told(text, message):
@@ -145,7 +143,6 @@ def rule(w, g, m, lr, total):
         ({"total": {"total": strange}}, "strange asks for 'nothing', which is not known before it"),
         ({"total": {"total": square}, "report": "x"}, "'x' is no state slot"),
         ({"total": {"total": square}, "shared": ("x",)}, "'x' is no state slot"),
-        ({"total": {"total": square}, "speed": 1.0}, "'speed' has a default but is no argument"),
     ],
 )
 def test_a_rule_whose_parts_do_not_fit_is_refused(parts, message):

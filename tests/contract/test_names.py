@@ -10,7 +10,6 @@ from optbench.contract.names import canonical, convert, fill_defaults, parse, sp
     ("text", "expected"),
     [
         ("adam", ("adam", {})),
-        ("  adam ", ("adam", {})),
         ("adam()", ("adam", {})),
         ("quadratic(dim=100, condition=1e4)", ("quadratic", {"dim": 100, "condition": 1e4})),
         (
@@ -21,14 +20,11 @@ from optbench.contract.names import canonical, convert, fill_defaults, parse, sp
         ("logistic(data=gaussian(examples=10, seed=1))", ("logistic", {"data": "gaussian(examples=10, seed=1)"})),
         ("mlp(data=/home/me/a-b.v2.csv, hidden=(4,))", ("mlp", {"data": "/home/me/a-b.v2.csv", "hidden": (4,)})),
         ("mlp(data= ~/d.npz )", ("mlp", {"data": "~/d.npz"})),
-        ("mlp(data=points.parquet)", ("mlp", {"data": "points.parquet"})),
         (r"mlp(data=C:\new\d.csv)", ("mlp", {"data": r"C:\new\d.csv"})),
         ("adam(eps=1e-8:1e-2:4, beta1=0.9)", ("adam", {"eps": "1e-8:1e-2:4", "beta1": 0.9})),
-        ("adam(eps= 0.1:1:2 )", ("adam", {"eps": "0.1:1:2"})),
         ("adam(beta1=uniform(0, 1))", ("adam", {"beta1": "uniform(0, 1)"})),
         ("mlp(data=file(path=../d.csv, target=y))", ("mlp", {"data": "file(path='../d.csv', target=y)"})),
         ("file(path=a.csv.gz, target=class)", ("file", {"path": "a.csv.gz", "target": "class"})),
-        ("mine(file=m.py)", ("mine", {"file": "m.py"})),
         (
             "f(encoding=latin-1, target=größe, sep=;, drop=(id, 'a b', 3))",
             ("f", {"encoding": "latin-1", "target": "größe", "sep": ";", "drop": ("id", "a b", 3)}),
@@ -57,13 +53,11 @@ def test_other_texts_are_refused(text):
     ("name", "parameters", "text"),
     [
         ("adam", {}, "adam"),
-        ("quadratic", {"condition": 1e4, "dim": 2}, "quadratic(condition=10000.0, dim=2)"),
         ("mlp", {"hidden": (32, 16), "activation": "tanh"}, "mlp(hidden=(32, 16), activation='tanh')"),
         ("mlp", {"hidden": (), "data": "a'b\"c, (d"}, None),
         ("f", {"x": 1e-300, "y": 0.1, "z": -0.0}, "f(x=1e-300, y=0.1, z=-0.0)"),
         ("logistic", {"data": "gaussian(examples=10)"}, "logistic(data='gaussian(examples=10)')"),
         ("logistic", {"data": "/b c/it's.csv"}, None),
-        ("logistic", {"data": "file(path='/b.csv')"}, None),
     ],
 )
 def test_canonical_text_is_read_back(name, parameters, text):
