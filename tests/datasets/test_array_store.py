@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from harness import CATALOGUE
 
 import optbench
 from optbench import datasets
@@ -37,7 +38,7 @@ def data_of(name):
 
 def test_arrays_are_learned_from_as_they_are(cache):
     name = optbench.with_data("logistic(l2=0.5)", X, Y)
-    problem = optbench.objective(name).problem
+    problem = CATALOGUE.problem(name)
     assert problem.name == name and "l2=0.5" in name
     order = np.random.default_rng(0).permutation(ROWS)[:32]
     raw = X[order]

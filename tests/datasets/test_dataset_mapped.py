@@ -79,7 +79,7 @@ def test_a_run_on_mapped_data_is_one_on_arrays(data_cache):
         data=tuple(np.array(part) for part in problem.data),
         test=tuple(np.array(part) for part in problem.test),
     )
-    made, copied = [run(each, "gd", [lane("gd", 0.5)], steps=50, dtype="float32") for each in (problem, plain)]
+    made, copied = [run(each, "gd", [lane("gd", 0.5)], steps=50) for each in (problem, plain)]
     for key in ("w", "train", "test", "batch_loss"):
         np.testing.assert_array_equal(made[key], copied[key])
     assert made["train"][-1].flat[0] < made["train"][0].flat[0]
