@@ -26,7 +26,6 @@ from optbench.analysis import (
 )
 from optbench.analysis.columns import comparable
 from optbench.contract.errors import OptbenchError
-from optbench.figures.style import assign_line_styles
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
 from optbench.wording.labels import shorten_schedules
@@ -77,14 +76,15 @@ class Trajectory:
 
 
 class ReportData:
-    """The tables of a sweep and their analysis, for figures and pages; computed when first needed.
+    """The tables of a sweep and their analysis, for figures and pages; computed when first needed."""
 
-    answer: that of the results, if it has been computed already.
-    """
-
-    def __init__(self, results: Tables, answer: Answer | None = None):
+    def __init__(self, results: Tables):
+        runs = comparable(results.runs)
+        if len(runs) < len(results.runs):
+            results = copy.copy(results)
+            results.runs = runs  # type: ignore[misc]
         self.results = results
-        self._answer = answer
+        """The tables without pairs of problem and optimizer all of whose runs failed."""
         self._bands: dict[str, pd.DataFrame] = {}
         self._trajectories: dict[str, dict[str, Trajectory]] = {}
 
@@ -92,7 +92,7 @@ class ReportData:
     def answer(self) -> Answer:
         """The verdicts, and the settings behind them."""
         of = self.results
-        return self._answer or answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
+        return answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
 
     @property
     def best(self) -> pd.DataFrame:
@@ -220,6 +220,8 @@ class ReportData:
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:
         """The optimizers in color on each problem, and on ALL, each with its line style."""
+        from optbench.figures.style import assign_line_styles  # a sweep that is only summed up needs no matplotlib
+
         return assign_line_styles(self.best, self.answer.ranking)
 
     @cached_property
@@ -233,6 +235,7 @@ class ReportData:
         return shorten_schedules(self.results.runs["schedule"].unique())
 
     def _best_by(self, *columns: str) -> pd.DataFrame:
+        """Return the best setting of each group of runs with equal values in these columns."""
         of = self.results
         return best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by)
 
@@ -251,22 +254,15 @@ _analyzed: WeakKeyDictionary[Any, tuple[pd.DataFrame, ReportData]] = WeakKeyDict
 
 
 def report_data(results: Tables | ReportData) -> ReportData:
-    """Return what analysis makes of the results, kept as long as they are: several figures share the computing.
-
-    Pairs of problem and optimizer all of whose runs failed have no place in it.
-    """
+    """Return the analysis of the results, kept as long as they are: several figures share the computing."""
     if isinstance(results, ReportData):
         return results
     if not hasattr(results, "runs"):
         raise OptbenchError(f"results must be those of a sweep or of load(), not {type(results).__name__}")
     runs_then, data = _analyzed.get(results, (None, None))
     if data is None or runs_then is not results.runs:  # the user has set other runs
-        runs = comparable(results.runs)
-        if runs.empty:
+        data = ReportData(copy.copy(results))  # for a value that refers to its own key is never forgotten
+        if data.results.runs.empty:
             raise OptbenchError("no run of these results came anywhere: there is nothing to draw")
-        # A copy, for a value that refers to its own key is never forgotten.
-        held: Any = copy.copy(results)
-        held.runs = runs
-        data = ReportData(held)
         _analyzed[results] = results.runs, data
     return data

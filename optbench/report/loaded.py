@@ -2,58 +2,38 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from optbench.analysis.columns import comparable, lost
+from optbench.analysis.columns import lost
 from optbench.contract.errors import OptbenchError
+from optbench.figures.data import ReportData
 from optbench.sweeps.results import Results, load
 from optbench.sweeps.tables import summarize_reasons
 from optbench.wording import labels
-from optbench.wording.answers import Answer, answer_of
 from optbench.wording.eager import find_eager_optimizers
-
-if TYPE_CHECKING:
-    from optbench.figures.data import ReportData
 
 _SHOWN = 5
 """Reasons of failures that are listed."""
 
 
-class LoadedSweep:
-    """The tables of a sweep and what follows from them, computed when it is first needed.
+class LoadedSweep(ReportData):
+    """A results folder and what follows from its tables, computed when it is first needed.
 
-    of: a results folder, or its tables. Raises OptbenchError, in one line, if the folder cannot be read.
+    of: the folder, or its tables. Raises OptbenchError, in one line, if the folder cannot be read.
     """
+
+    results: Results
 
     def __init__(self, of: Path | Results):
         everything = load(of) if isinstance(of, Path) else of
+        super().__init__(everything)
         self.directory = of if isinstance(of, Path) else of.directory or Path()
-        self.failures = failure_texts(everything.runs)
+        self.failures = describe_failures(everything.runs)
         """Texts about runs that failed."""
-        self.results = everything
-        """The tables without pairs of problem and optimizer all of whose runs failed."""
-        if len(runs := comparable(everything.runs)) < len(everything.runs):
-            self.results = copy.copy(everything)
-            self.results.runs = runs
-
-    @cached_property
-    def answer(self) -> Answer:
-        """The verdicts, and the settings behind them."""
-        of = self.results
-        return answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
-
-    @cached_property
-    def data(self) -> ReportData:
-        """The data that figures are drawn from, computed when first needed."""
-        from optbench.figures.data import ReportData
-
-        return ReportData(self.results, self.answer)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -73,7 +53,7 @@ class LoadedSweep:
             )
 
 
-def failure_texts(runs: pd.DataFrame) -> list[str]:
+def describe_failures(runs: pd.DataFrame) -> list[str]:
     """Describe failed runs: pairs of problem and optimizer that never ran, and other failures by their reasons."""
     bad = runs[runs["status"] == "failed"] if "failure" in runs else runs[:0]
     if bad.empty:

@@ -51,7 +51,7 @@ def write_page(
     sweep.check()
     kinds = [name for name in KINDS if options.static or name not in EXPLORED]
     most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
-    pictures, left_out = draw_page_pictures(sweep.data, progress, kinds, most)
+    pictures, left_out = draw_page_pictures(sweep, progress, kinds, most)
     progress("page")
     page = options.page(sweep.directory / "report")
     write_file(page, fill("report.html", page=Page(sweep, pictures, left_out, not options.static)))
@@ -59,7 +59,7 @@ def write_page(
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables)
     if options.formats:
-        write_pictures(sweep.data, page.parent / "figures", options.formats, options.style, progress)
+        write_pictures(sweep, page.parent / "figures", options.formats, options.style, progress)
     return page
 
 
@@ -104,7 +104,7 @@ class Page:
         ]
 
         # All of them
-        self.explorer = explorer(sweep.data) if interactive else None
+        self.explorer = explorer(sweep) if interactive else None
         self.figures = pictures.get(OVERALL, [])
         self.settings, self.pairs, self.timings = tables.all_settings(anchors), tables.pairs(), tables.times()
         self.eager = describe_eager(runs, results.timings)
@@ -113,7 +113,7 @@ class Page:
         self.staged, self.held_out = staged(runs), bool(answer.best["held_out"].all())
         self.tuning_seeds = ", ".join(map(str, results.tuning_seeds)) or "none"
         self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
-        self.schedules = [(short, full) for full, short in sweep.data.short.items() if short != full]
+        self.schedules = [(short, full) for full, short in sweep.short.items() if short != full]
         self.command = provenance.get("command", "not recorded")
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
@@ -123,14 +123,14 @@ class Page:
 
         anchor: of the problem's section.
         """
-        answer, data = self.sweep.answer, self.sweep.data
+        sweep, answer = self.sweep, self.sweep.answer
         firsts, state = answer.firsts(problem), find_state(answer, problem)
-        best = data.best_of(problem).set_index("optimizer", drop=False)
+        best = sweep.best_of(problem).set_index("optimizer", drop=False)
         card = {"cost": "", "length": ""}
         if firsts:
             same = {"problem": problem, "optimizer": firsts[0]}
-            (cost,) = select_rows(data.costs, same).to_dict("records") or [{}]
-            runs = select_rows(data.reported, same)
+            (cost,) = select_rows(sweep.costs, same).to_dict("records") or [{}]
+            runs = select_rows(sweep.reported, same)
             card = {"cost": state_cost(cost), "length": state_length(runs) if len(runs) else ""}
         sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
         return card | {
@@ -145,7 +145,7 @@ class Page:
     def describe_setting(self, row: dict) -> dict:
         """Return the texts of a recommended setting on a card, and its code for each library."""
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
-        parts = [batch, self.sweep.data.short[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
+        parts = [batch, self.sweep.short[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
         return {
             "name": labels.optimizer_label(row, self.varied),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),

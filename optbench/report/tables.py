@@ -91,7 +91,7 @@ class SweepTables:
 
     def __init__(self, sweep: LoadedSweep):
         self.sweep, self.best, runs = sweep, sweep.answer.best, sweep.results.runs
-        self.short = sweep.data.short
+        self.short = sweep.short
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
         self.several_dtypes = runs["dtype"].nunique() > 1
@@ -154,7 +154,7 @@ class SweepTables:
     def costs(self) -> dict[str, Table]:
         """By problem, the expected running time to each target in samples; no table if no target was reached."""
         heads, tables = share_texts(), {}
-        for problem, part in self.sweep.data.costs.groupby("problem", sort=False):
+        for problem, part in self.sweep.costs.groupby("problem", sort=False):
             rows = part.head(self.most).to_dict("records")
             cells = [[text_cell(row["optimizer"]), *(_cost_cell(row, share) for share in SHARES)] for row in rows]
             if any(each.text != "–" for row in cells for each in row[1:]):
@@ -280,7 +280,7 @@ _POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
     """Write winners, settings, verdicts, ranking and costs into `folder` in these formats: "csv", "tex"."""
-    answer, costs = sweep.answer, sweep.data.costs
+    answer, costs = sweep.answer, sweep.costs
     places = answer.ranking
     tables = {
         "winners": build_winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),

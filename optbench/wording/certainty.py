@@ -20,10 +20,10 @@ def find_state(answer: Answer, problem: str) -> str:
     """
     rows = answer.ranking[answer.ranking["problem"] == problem]
     firsts = answer.firsts(problem)
-    if len(rows) > 1 and (rows["failures"] == 1).all():
-        return FAILED
     if len(rows) == 1:
         return ALONE
+    if (rows["failures"] == 1).all():
+        return FAILED
     if len(firsts) == 1:
         return FIRST
     verdicts = {answer.pair(problem, firsts[0], name)["verdict"] for name in firsts[1:]}
@@ -32,32 +32,30 @@ def find_state(answer: Answer, problem: str) -> str:
 
 def state_certainty(answer: Answer, problem: str, seeds: int) -> str:
     """Describe how sure first place is, or what would decide it; seeds: the number in a block."""
-    known = find_state(answer, problem)
-    if known in (ALONE, FAILED):
-        return ""
-    firsts = answer.firsts(problem)
-    if known == FIRST:
+    state, firsts = find_state(answer, problem), answer.firsts(problem)
+    if state == FIRST:
         return _state_lead(answer, problem, firsts[0])
-    rows = [answer.pair(problem, firsts[0], name) for name in firsts[1:]]
-    if known == EQUIVALENT:
-        spans = [f"{name} over {firsts[0]} {_format_interval(answer, problem, firsts[0], name)}" for name in firsts[1:]]
-        return ", ".join(spans)
-    open_ = [row for row in rows if row["verdict"] == "undecided"]
-    needed = [row for row in open_ if pd.notna(row["blocks_needed"])]
+    if state == EQUIVALENT:
+        return ", ".join(_format_interval(answer, problem, firsts[0], name) for name in firsts[1:])
+    if state != UNDECIDED:
+        return ""
+    rows = {name: answer.pair(problem, firsts[0], name) for name in firsts[1:]}
+    needed = {
+        name: row["blocks_needed"] for name, row in rows.items()
+        if row["verdict"] == "undecided" and pd.notna(row["blocks_needed"])
+    }  # fmt: skip
     if not needed:
-        reasons = answer.reasons(problem)
-        return reasons[0] if reasons else ""
-    row = max(needed, key=lambda row: row["blocks_needed"])
-    name = row["b"] if row["a"] == firsts[0] else row["a"]
-    text = f"{name} over {firsts[0]} {_format_interval(answer, problem, firsts[0], name)}"
-    return f"{text}; {count_more_seeds(row['blocks_needed'] - row['blocks'], seeds)} would tell"
+        return next(iter(answer.reasons(problem)), "")
+    name = max(needed, key=needed.__getitem__)
+    more = count_more_seeds(needed[name] - rows[name]["blocks"], seeds)
+    return f"{_format_interval(answer, problem, firsts[0], name)}; {more} would tell"
 
 
 def count_more_seeds(blocks: float, seeds: int) -> str:
     """Return a number of blocks with their seeds: "34 more blocks (238 more seeds)"."""
     if blocks > MOST_BLOCKS:
         return f"over {MOST_BLOCKS:,} more blocks of seeds"
-    count = max(int(math.ceil(blocks)), 1)
+    count = max(math.ceil(blocks), 1)
     return f"{count:,} more block{'s' if count > 1 else ''} ({count * seeds:,} more seeds)"
 
 
@@ -72,17 +70,12 @@ def state_cost(costs: dict) -> str:
     if not reached:
         return ""
     shown = reached[-2:] if len(reached) < 3 else [reached[1], reached[-1]]
-    texts = [
-        f"{format_samples(spent[share])} samples{_count_arrivals(costs, share)} to {100 * share:g}%" for share in shown
-    ]
+    texts, runs = [], int(costs["runs"])
+    for share in shown:
+        arrived = round(costs[f"reached_{share:g}"] * runs)
+        some = "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
+        texts.append(f"{format_samples(spent[share])} samples{some} to {100 * share:g}%")
     return f"{', '.join(texts)} of the first suboptimality"
-
-
-def _count_arrivals(costs: dict, share: float) -> str:
-    """Return how many runs reached a target, in words; "" if all did."""
-    runs = int(costs["runs"])
-    arrived = round(costs[f"reached_{share:g}"] * runs)
-    return "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
 
 
 def format_samples(cost: float) -> str:
@@ -100,21 +93,21 @@ def state_length(runs: pd.DataFrame) -> str:
 
 def _state_lead(answer: Answer, problem: str, first: str) -> str:
     """Return how certain first place is if it is not shared: the rivals it beats, adjusted p, blocks; or ""."""
-    rows = answer.ranking[answer.ranking["problem"] == problem]
-    rivals = [name for name in rows["optimizer"] if name != first]
-    beaten = [answer.pair(problem, first, name) for name in rivals if answer.compare(problem, first, name)[3] == FIRST]
+    names = answer.ranking.loc[answer.ranking["problem"] == problem, "optimizer"]
+    rivals = [name for name in names if name != first]
+    beaten = [name for name in rivals if answer.compare(problem, first, name)[3] == FIRST]
     if not beaten:
         return ""
-    rest = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) > 1 else f"{len(beaten)} of {len(rivals)}"
-    rest = rivals[0] if len(rivals) == 1 else rest
-    text = f"better than {rest}"
-    p, blocks = max(row["p_adjusted"] for row in beaten), int(beaten[0]["blocks"])
+    rest = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) else f"{len(beaten)} of {len(rivals)}"
+    text = f"better than {rivals[0] if len(rivals) == 1 else rest}"
+    rows = [answer.pair(problem, first, name) for name in beaten]
+    p, blocks = max(row["p_adjusted"] for row in rows), int(rows[0]["blocks"])
     if pd.notna(p):
         text += f", adjusted p {'< 0.001' if p < 0.001 else f'≤ {labels.number(p, 2)}'}"
     return text + (f", {blocks} {'problems' if problem == 'all' else 'blocks of seeds'}" if blocks else "")
 
 
 def _format_interval(answer: Answer, problem: str, first: str, name: str) -> str:
-    """Return the ratio of two optimizers with its interval."""
+    """Return the ratio of an optimizer over the first one with its interval: "adam over gd 1.2 [1.1, 1.3]"."""
     ratio, low, high, _ = answer.compare(problem, first, name)
-    return f"{format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"
+    return f"{name} over {first} {format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"

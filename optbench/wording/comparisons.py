@@ -19,40 +19,29 @@ def describe_comparison(table: pd.DataFrame, problem: str, a: str = "A", b: str 
         return ""
     if problem == ALL:
         row = rows[0]
-        clear = row["verdict"] in ("better", "worse")
-        return (
-            f"over all problems {b} is {_much(row)}"
-            if clear
-            else f"over all problems {row['verdict']}{_ratio(row, a, b)}"
-        )
-    same = [row for row in rows if row["identical"] == 1]
-    clear = [row for row in rows if row["verdict"] in ("better", "worse") and row not in same]
-    words = [f"{_name(row)} is {_much(row)} in {b}" for row in clear[:SHOWN]]
+        words = f"{b} is {_format_factor(row)}" if row["verdict"] in ("better", "worse") else _describe_open(row, a, b)
+        return f"over all problems {words}"
+    groups: dict[str, list[dict]] = {"clear": [], "identical in both": [], "equivalent": [], "undecided": []}
+    for row in rows:
+        kind = "clear" if row["verdict"] in ("better", "worse") else row["verdict"]
+        groups["identical in both" if row["identical"] == 1 else kind].append(row)
+    clear = groups.pop("clear")
+    words = [f"{_name_optimizers(row)} is {_format_factor(row)} in {b}" for row in clear[:SHOWN]]
     words += [f"{len(clear) - SHOWN} more differ"] if len(clear) > SHOWN else []
-    for group, what in ((same, "identical in both"), (_with(rows, "equivalent", same), "equivalent"),
-                        (_with(rows, "undecided", same), "undecided")):  # fmt: skip
-        if group:
-            words.append(f"{_names(group)} {'is' if len(group) == 1 else 'are'} {what}")
+    for kind, group in groups.items():
+        names = [_name_optimizers(row) for row in group]
+        if names:
+            text = join_names(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
+            words.append(f"{text} {'is' if len(names) == 1 else 'are'} {kind}")
     return "; ".join(words)
 
 
-def _with(rows: list[dict], verdict: str, same: list[dict]) -> list[dict]:
-    """Return the rows with this verdict that are not in ``same``."""
-    return [row for row in rows if row["verdict"] == verdict and row not in same]
-
-
-def _name(row: dict) -> str:
+def _name_optimizers(row: dict) -> str:
     """Return the optimizer of a row, or "b for a" if different ones are compared."""
     return row["b"] if row["a"] == row["b"] else f"{row['b']} for {row['a']}"
 
 
-def _names(rows: list[dict]) -> str:
-    """Return the names of the optimizers as a list in words, or only their number if there are many."""
-    names = [_name(row) for row in rows]
-    return join_names(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
-
-
-def _much(row: dict) -> str:
+def _format_factor(row: dict) -> str:
     """Return the words that say how many times better or worse b is, with the interval."""
     ratio, low, high = row["ratio"], row["low"], row["high"]
     if row["verdict"] == "better":
@@ -60,8 +49,11 @@ def _much(row: dict) -> str:
     return f"{format_ratio(ratio)} times {row['verdict']} [{format_ratio(low)}, {format_ratio(high)}]"
 
 
-def _ratio(row: dict, a: str, b: str) -> str:
-    """Return the words to append: the ratio of b over a with its interval, or the reason why there is none."""
-    if row["reason"] or not np.isfinite(row["low"]):
-        return f" ({row['reason']})" if row["reason"] else ""
-    return f", {b} over {a} {format_ratio(row['ratio'])} [{format_ratio(row['low'])}, {format_ratio(row['high'])}]"
+def _describe_open(row: dict, a: str, b: str) -> str:
+    """Return the verdict with the ratio of b over a and its interval, or with the reason why there is none."""
+    if row["reason"]:
+        return f"{row['verdict']} ({row['reason']})"
+    if not np.isfinite(row["low"]):
+        return row["verdict"]
+    ends = f"[{format_ratio(row['low'])}, {format_ratio(row['high'])}]"
+    return f"{row['verdict']}, {b} over {a} {format_ratio(row['ratio'])} {ends}"
