@@ -108,5 +108,4 @@ LEAVES = {
 BREAKS = {
     "no JSON": "import json; json.dumps = json.loads = None",
     "no lengths": "import builtins; builtins.len = lambda value: 0",
-    "no arrays": "np.array = np.asarray = None",
 }

@@ -54,7 +54,7 @@ SLOW_CASES = {
     "sweeps/test_resume.py": r"same_bytes\[killed",
     "sweeps/test_sequences.py": r"extensions|merges\[1",
     "sweeps/test_session.py": r"takes_no_other_down|place_of_a_column\[(?!seed)",
-    "sweeps/test_signals.py": r"command_that_goes_on\[SIG(HUP|TERM)|\[1000\]",
+    "sweeps/test_signals.py": r"command_that_goes_on\[SIG(HUP|TERM)|among_many",
     "sweeps/test_time_limit.py": r"the_rest_goes_on\[blocks",
     "sweeps/test_unfinished.py": r"what_is_missing_is_said\[(?!in the screen)",
     "test_guest.py": r"leaves_the_process_as_it_was\[(?!sweep|minimize)",

@@ -137,23 +137,6 @@ def test_a_broken_problem_is_reported_and_takes_no_other_down(case, tmp_path, ow
     assert pd.read_parquet(tmp_path / "out" / "problems.parquet")["problem"].tolist() == ["rosenbrock"]
 
 
-def test_a_sweep_of_which_nothing_runs_is_an_error(tmp_path, own_kernels):
-    file = tmp_path / "plugin.py"
-    file.write_text(HEAD + BROKEN["does not compile"])
-    with pytest.raises(OptbenchError, match="bad with gd: .*value_and_gradient|bad_kernel") as caught:
-        execute(tmp_path, problems="bad", plugins=[str(file)])
-    assert "\n" not in str(caught.value)
-
-
-def test_a_problem_that_cannot_be_built_is_one_line(tmp_path):
-    (tmp_path / "plugin.py").write_text(
-        HEAD + "\n\n@problem(source='a test')\ndef bad():\n    return open('no\\nsuch')\n"
-    )
-    with pytest.raises(OptbenchError, match="bad.*FileNotFoundError") as caught:
-        execute(tmp_path, problems="bad, rosenbrock", plugins=[str(tmp_path / "plugin.py")])
-    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize("name", ["seed", "train_loss", "w_1"])
 def test_a_hyperparameter_cannot_take_the_place_of_a_column(name, tmp_path, own_kernels):
     file = tmp_path / "plugin.py"
@@ -174,20 +157,6 @@ def test_status_adds_up_and_a_second_run_has_nothing_to_do(tmp_path):
     assert seen == sorted(seen) and seen[-1] == (16, made.cost, 2)
     again = execute_spec(spec, tmp_path / "out", workers=1)
     assert (again.runs, again.cohorts, again.to_compile) == (16, 8, 0) and again.cost == again.total_cost
-
-
-def test_an_interrupt_while_watching_stops_the_workers_and_keeps_what_is_finished(tmp_path):
-    spec = make_spec(SMALL, {"seeds": 8, "tuning_seeds": 1, "steps": 2000})
-
-    def watch(status):
-        if status.cohorts >= 1:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        execute_spec(spec, tmp_path / "out", workers=1, watch=watch)
-    kept = len(list((tmp_path / "out" / "cohorts").iterdir()))
-    assert kept >= 1 and not (tmp_path / "out" / "runs.parquet").exists()
-    assert execute_spec(spec, tmp_path / "out", workers=1).cohorts == 8
 
 
 @pytest.mark.parametrize("workers", [0, -1])
