@@ -25,7 +25,7 @@ def print_plan(plan: Plan, workers: int) -> None:
     from rich.table import Table
 
     from optbench.cli.console import console, errors, paragraph
-    from optbench.sweeps.estimate import estimate
+    from optbench.sweeps.estimate import estimate_duration
     from optbench.sweeps.stages import plan_largest_stages
     from optbench.wording.answers import describe_data
 
@@ -61,20 +61,20 @@ def print_plan(plan: Plan, workers: int) -> None:
         paragraph("there is no estimate of the time on a GPU", hang=2)
         return
     with errors.status("measuring a few steps"):
-        found = estimate(_series(plan, later), workers)
+        found = estimate_duration(_series(plan, later), workers)
     paragraph(_estimate_text(found, workers), hang=2)
 
 
 def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
     """Print an estimate on standard error if a sweep takes more than an hour; only long sweeps are probed."""
     from optbench.cli.console import errors
-    from optbench.sweeps.estimate import estimate, modelled
+    from optbench.sweeps.estimate import estimate_duration, model_duration
     from optbench.sweeps.stages import plan_largest_stages
 
     series = _series(plan, plan_largest_stages(plan))
-    if plan.device == "cuda" or modelled(series, workers) < _MEASURED:
+    if plan.device == "cuda" or model_duration(series, workers) < _MEASURED:
         return
-    found = estimate(series, workers)
+    found = estimate_duration(series, workers)
     if found.seconds >= _LONG:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
         text = f"{_about(found, workers)}{begun}: --dry-run shows more, --time-limit 10m ends earlier"

@@ -61,12 +61,12 @@ class Estimate:
     """The share of it that kinds of work take which were probed."""
 
 
-def modelled(series: Iterable[Series], workers: int) -> float:
+def model_duration(series: Iterable[Series], workers: int) -> float:
     """Return the seconds that the cohorts take by the model alone, which may be off by a factor of ten."""
     return sum(map(_model_series, series)) / workers
 
 
-def estimate(series: Iterable[Series], workers: int) -> Estimate:
+def estimate_duration(series: Iterable[Series], workers: int) -> Estimate:
     """Probe the kinds of work that take longest, for a few seconds, and return the corrected duration."""
     kinds: dict[tuple, list[Series]] = {}
     for each in series:

@@ -163,7 +163,7 @@ def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[Exe
     if plan.spec.plugins or isolation.mode == "always" or has_long_eager_runs(plan):
         processes = isolation.executor(workers, plan.spec.plugins)
         try:
-            yield ExecutionOptions(processes, isolation.is_isolated, retry)
+            yield ExecutionOptions(processes, isolation.isolates_cohort, retry)
         finally:
             processes.stop()
     else:
@@ -203,7 +203,7 @@ def write_tables(
         grids = user_code.compute_grids(problems)
         if settings:
             tuning_seeds = plan.spec.split_seeds()[0]
-            paths = trajectories.trajectories(settings, runs, tuning_seeds, user_code.run_trajectory, until)
+            paths = trajectories.make_paths_table(settings, runs, tuning_seeds, user_code.run_trajectory, until)
             code = make_snippets(settings, runs, user_code.write_codes)
     ended = runs[["problem", "optimizer", "status", "failure"]]
     del runs, settings  # a million take as much memory as what puts the tables together

@@ -41,7 +41,7 @@ _VECTOR_LANES = 16
 SCHEMA = make_schema("paths")
 
 
-def trajectories(
+def make_paths_table(
     settings: Recommended,
     runs: pd.DataFrame,
     tuning_seeds: list[int],
@@ -56,7 +56,7 @@ def trajectories(
         settings: the recommended settings.
         runs: the table of the sweep's runs.
         tuning_seeds: the seeds that settings were chosen on.
-        trajectory_of: runs a cohort as :func:`trajectory` does; None if that failed.
+        trajectory_of: runs a cohort as :func:`run_trajectory` does; None if that failed.
         until: the value of time.monotonic() after which no further run begins.
     """
     parts = [SCHEMA.empty_table()]
@@ -67,7 +67,7 @@ def trajectories(
     return pa.concat_tables(parts)
 
 
-def trajectory(planned: PlannedCohort) -> pa.Table:
+def run_trajectory(planned: PlannedCohort) -> pa.Table:
     """Run a cohort in this process and return step, weights and training loss of its first lane, until it diverges."""
     part = run(planned.cohort).parts[0].of_lanes(0, 1)
     count = len(part.points)

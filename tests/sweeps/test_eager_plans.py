@@ -8,7 +8,7 @@ from toy_problems import bowl
 from optbench import torch_optimizer
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.estimate import estimate, modelled
+from optbench.sweeps.estimate import estimate_duration, model_duration
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, Series
 from optbench.sweeps.session import has_long_eager_runs
 from optbench.sweeps.spec import make_spec
@@ -44,8 +44,8 @@ def test_only_long_sweeps_pay_for_processes_of_their_own(catalogue):
 def test_an_estimate_of_them_is_that_of_the_model(catalogue):
     series = plan(catalogue, torch_optimizer(Plain), 10**4).series
     series = [replace(each, cohort=replace(each.cohort, optimizer=_foreign(each))) for each in series]
-    found = estimate(series, 2)
-    assert found.share == 0 and found.seconds == pytest.approx(modelled(series, 2))
+    found = estimate_duration(series, 2)
+    assert found.share == 0 and found.seconds == pytest.approx(model_duration(series, 2))
 
 
 def _foreign(series):

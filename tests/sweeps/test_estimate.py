@@ -39,13 +39,13 @@ def slow(monkeypatch):
 def test_an_estimate_is_what_the_work_takes(slow):
     (series,) = series_of()
     evaluations = len(series.cohort.evaluated)
-    one = estimate.estimate([series], 1)
+    one = estimate.estimate_duration([series], 1)
     assert one.seconds == pytest.approx(2 * 2 * (5 + 0.01 * evaluations), rel=0.05)
     assert one.share == 1.0
-    assert estimate.estimate([series], 2).seconds == pytest.approx(one.seconds / 2)
-    assert estimate.estimate([series, series], 1).seconds == pytest.approx(2 * one.seconds)
-    assert estimate.estimate(series_of(seeds=2000), 1).seconds == pytest.approx(1000 * one.seconds)
-    assert estimate.estimate(series_of(run_timeout=0.5), 1).seconds == pytest.approx(2 * 0.5, rel=0.05)
+    assert estimate.estimate_duration([series], 2).seconds == pytest.approx(one.seconds / 2)
+    assert estimate.estimate_duration([series, series], 1).seconds == pytest.approx(2 * one.seconds)
+    assert estimate.estimate_duration(series_of(seeds=2000), 1).seconds == pytest.approx(1000 * one.seconds)
+    assert estimate.estimate_duration(series_of(run_timeout=0.5), 1).seconds == pytest.approx(2 * 0.5, rel=0.05)
     assert max(cohort.steps for cohort in slow) < 50_000 and all(len(cohort.evaluated) == 2 for cohort in slow)
 
 
@@ -53,7 +53,7 @@ def test_every_stage_counts(slow):
     """25 settings on one seed, the best five on two, two more on four, in each of three blocks."""
     changes = {"learning_rates": "1e-5:1e-3:25", "steps": 1000, "blocks": 3}
     (screen, race, report) = series_of(**changes, seeds=None)
-    whole = estimate.estimate([screen, race, report], 1)
+    whole = estimate.estimate_duration([screen, race, report], 1)
     evaluations = len(screen.cohort.evaluated)
     assert whole.seconds == pytest.approx(3 * (25 + 5 * 2 + 2 * 4) * (0.1 + 0.01 * evaluations), rel=0.1)
     assert whole.share == 1.0
@@ -62,13 +62,13 @@ def test_every_stage_counts(slow):
 def test_work_that_was_not_probed_is_scaled_by_what_was(slow, monkeypatch):
     """Of two batch sizes that take the same, one is probed."""
     both = series_of(batch_sizes=[100, 64])
-    all_probed = estimate.estimate(both, 1)
+    all_probed = estimate.estimate_duration(both, 1)
     monkeypatch.setattr(estimate, "_PATIENCE", -1.0)
-    assert estimate.estimate(both, 1).share == 0
+    assert estimate.estimate_duration(both, 1).share == 0
     clock = iter([0.0, 0.0, 0.0, 0.0, 100.0, 100.0, 100.0])
     monkeypatch.setattr(estimate, "_PATIENCE", 3.0)
     monkeypatch.setattr(estimate.time, "perf_counter", lambda: next(clock))
-    half = estimate.estimate(both, 1)
+    half = estimate.estimate_duration(both, 1)
     assert half.share == pytest.approx(0.5)
     assert half.seconds == pytest.approx(all_probed.seconds)
 
@@ -82,14 +82,14 @@ def test_a_probe_that_takes_too_long_is_stopped(monkeypatch):
 
     monkeypatch.setattr(estimate, "_LIMIT", 0.1)
     monkeypatch.setattr(estimate, "run", run)
-    found = estimate.estimate(series_of(), 2)
-    assert found.share == 0 and found.seconds == pytest.approx(estimate.modelled(series_of(), 2))
+    found = estimate.estimate_duration(series_of(), 2)
+    assert found.share == 0 and found.seconds == pytest.approx(estimate.model_duration(series_of(), 2))
 
 
 def test_a_probe_of_the_engine(catalogue):
     """Of a real problem, within a factor that a busy machine cannot reach."""
     (series,) = series_of(steps=10**6, seeds=1000, learning_rates=[1e-5, 10.0])
-    found = estimate.estimate([series], 1)
+    found = estimate.estimate_duration([series], 1)
     assert found.share == 1 and 1 < found.seconds < 1e5
 
 
@@ -119,8 +119,8 @@ def test_an_estimate_says_how_rough_it_is(found, words):
 def test_a_sweep_above_an_hour_says_so_first(catalogue, monkeypatch, capsys, tmp_path, modelled, seconds, text):
     """And measures nothing if the model says that it is short."""
     found = estimate.Estimate(seconds, 1.0) if seconds else None
-    monkeypatch.setattr(estimate, "modelled", lambda series, workers: modelled)
-    monkeypatch.setattr(estimate, "estimate", lambda series, workers: found)
+    monkeypatch.setattr(estimate, "model_duration", lambda series, workers: modelled)
+    monkeypatch.setattr(estimate, "estimate_duration", lambda series, workers: found)
     plan = plan_of(make_spec(SMALL, {}))
     dry_run.print_if_long(plan, 2, tmp_path)
     assert capsys.readouterr() == ("", text)

@@ -140,8 +140,8 @@ def test_what_ships_stays_in_threads(run, tmp_path, monkeypatch):
     isolation = Isolation()
     spec = make_spec({**SMALL, "problems": ["rosenbrock"]}, {})
     plan = session.plan(spec, loader.load_all(()))
-    assert not any(isolation.is_isolated(each) for each in plan.cohorts)
-    assert all(Isolation("always").is_isolated(each) for each in plan.cohorts)
+    assert not any(isolation.isolates_cohort(each) for each in plan.cohorts)
+    assert all(Isolation("always").isolates_cohort(each) for each in plan.cohorts)
     (tmp_path / "plugin.py").write_text(HEAD + GENTLE + SCHEDULE)
     files = (str(tmp_path / "plugin.py"),)
     cases = [
@@ -151,7 +151,7 @@ def test_what_ships_stays_in_threads(run, tmp_path, monkeypatch):
     for changes, isolated in cases:
         spec = make_spec({**SMALL, "problems": ["rosenbrock"], "plugins": files}, changes)
         plan = session.plan(spec, loader.load_all(files))
-        assert {isolation.is_isolated(each) for each in plan.cohorts} == {isolated}, changes
+        assert {isolation.isolates_cohort(each) for each in plan.cohorts} == {isolated}, changes
 
 
 @pytest.mark.slow

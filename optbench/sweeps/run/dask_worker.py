@@ -18,7 +18,7 @@ from optbench.engine.run import compile_for, limited_threads
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
 from optbench.sweeps.run.executors import Job, Result, compiling_alone
-from optbench.sweeps.run.file_bundle import FileBundle, difference
+from optbench.sweeps.run.file_bundle import FileBundle, describe_differences
 from optbench.sweeps.serialization import cohort_from_json
 
 
@@ -68,7 +68,7 @@ _CONTEXTS: dict[str, _Context] = {}
 
 def describe_refusal(versions: Mapping[str, str]) -> str:
     """Return the reason why this process cannot run the sweep, other versions of packages; "" if it can."""
-    differing = difference(versions)
+    differing = describe_differences(versions)
     return f"on {platform.node()} has {differing}: install the same versions everywhere" if differing else ""
 
 

@@ -71,7 +71,7 @@ def versions() -> dict[str, str]:
     return {"optbench": __version__, **packages, "Python": platform.python_version()}
 
 
-def difference(there: Mapping[str, str]) -> str:
+def describe_differences(there: Mapping[str, str]) -> str:
     """Return a text that lists the versions here that differ from those in ``there``; "" if none does."""
     here = versions()
     return ", ".join(f"{name} {here[name]}, not {version}" for name, version in there.items() if here[name] != version)

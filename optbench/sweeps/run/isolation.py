@@ -41,14 +41,14 @@ class Isolation:
         arguments.one_of("isolate", self.mode, MODES)
         object.__setattr__(self, "stall", settings.checked("worker_timeout", self.stall))
 
-    def is_isolated(self, planned: PlannedCohort) -> bool:
+    def isolates_cohort(self, planned: PlannedCohort) -> bool:
         """Return whether the cohort runs in a worker process. A GPU's do not: all share its memory."""
         cohort = planned.cohort
         schedules = {id(lane.schedule): lane.schedule for lane in cohort.lanes}.values()
         records = (cohort.problem, cohort.optimizer, *schedules)
-        return cohort.device == "cpu" and any(self.isolates(record.origins) for record in records)
+        return cohort.device == "cpu" and any(self.isolates_record(record.origins) for record in records)
 
-    def isolates(self, origins: tuple[SourceFile, ...]) -> bool:
+    def isolates_record(self, origins: tuple[SourceFile, ...]) -> bool:
         """Return whether a record with these files is used in worker processes only."""
         return self.mode == "always" or (self.mode == "auto" and has_user_code(origins))
 
@@ -117,7 +117,7 @@ class UserCode:
         """Return the landscapes of the user's problems by name, as tables; None for those that have none."""
         grids: dict[str, pa.Table | None] = {}
         for problem in problems:
-            if self._isolation.isolates(problem.origins):
+            if self._isolation.isolates_record(problem.origins):
                 flat = problem.dim == 2 and problem.domain is not None
                 columns = self._ask("grid", problem.name) if flat else None
                 grids[problem.name] = None if columns is None else pa.table(columns)
@@ -125,18 +125,18 @@ class UserCode:
 
     def run_trajectory(self, planned: PlannedCohort) -> pa.Table | None:
         """Run a cohort and return the trajectory of its first lane, a table; None if it could not run."""
-        if self._isolation.is_isolated(planned):
+        if self._isolation.isolates_cohort(planned):
             columns = self._ask("trajectory", cohort_to_json(planned))
             return None if columns is None else pa.table(columns)
         try:
             with limited_threads():
-                return trajectories.trajectory(planned)
+                return trajectories.run_trajectory(planned)
         except (Exception, SystemExit):  # its runs are there; the steps between their points are not
             return None
 
     def write_codes(self, cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
         """Return the code of a setting for each library that can express it."""
-        if not self._isolation.isolates(cohort.optimizer.origins + lane.schedule.origins):
+        if not self._isolation.isolates_record(cohort.optimizer.origins + lane.schedule.origins):
             return write_code(cohort, lane, epochs, remark)
         one = plan_cohort(replace(cohort, lanes=(lane,)))
         return self._ask("codes", cohort_to_json(one), epochs, remark) or []

@@ -202,11 +202,11 @@ class _Worker:
     def do_trajectory(self, plugins: Sequence[str], cohort: dict[str, Any]) -> Answer:
         """Return the trajectory of a cohort, column by column."""
         from optbench.engine.run import limited_threads
-        from optbench.sweeps.trajectories import trajectory
+        from optbench.sweeps.trajectories import run_trajectory
 
         planned = self._prepare_cohort(plugins, cohort, {})
         with limited_threads():
-            return trajectory(planned).to_pydict(), ()
+            return run_trajectory(planned).to_pydict(), ()
 
     def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str) -> Answer:
         """Return the code of the setting of a cohort's first lane, library by library."""
