@@ -166,7 +166,7 @@ class _StageRun:
     def run(self) -> None:
         """Run the missing cohorts until all are done or the time is over."""
         groups, complete = self._plan_jobs(self._select_missing()), False
-        with limited_threads(), interrupts.defer_signals():
+        with interrupts.defer_signals(), limited_threads():
             try:
                 self._start_compiling(groups)
                 while self.to_compile or any(each.waiting or each.held for each in self.queues):
