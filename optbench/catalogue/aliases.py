@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 
 from optbench import datasets
-from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 
 _SGD = {"gd": "PyTorch's SGD", "heavy_ball": "PyTorch's SGD with momentum, here beta1"}
@@ -119,7 +118,7 @@ def resolve_alias(text: str, known: Iterable[str]) -> dict[str, str]:
     word = _normalize(word)
     keys = [f"{word}({key})" for key in ("nesterov", "momentum", "centered", "amsgrad") if f"{key}=" in inside]
     for key in (*keys, word):
-        if leads := {name: remark for name, remark in LEADS.get(key, {}).items() if _outer_name(name) in known}:
+        if leads := {name: remark for name, remark in LEADS.get(key, {}).items() if name.partition("(")[0] in known}:
             return leads
     return {name: "" for name in sorted(known) if word and _normalize(name) == word}
 
@@ -159,11 +158,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], another: str = "") 
     if leads:
         return OptbenchError(f"unknown {kind} {name!r}: did you mean {write_sentence(leads)}?")
     return unknown(kind, name, known, shown_by="optbench list")
-
-
-def _outer_name(name: str) -> str:
-    """Return a name without its parameters: "adam" of "adam(beta1=0.8)"."""
-    return names.parse(name)[0]
 
 
 def _normalize(text: str) -> str:

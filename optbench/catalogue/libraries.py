@@ -39,18 +39,11 @@ def extra_of(module: str | None) -> str | None:
     return "optax" if module == "jax" else module if module in LIBRARIES else None
 
 
-def find_torch_classes(module: ModuleType) -> list[Eager]:
-    """Return the optimizers that a user's file defines as subclasses of PyTorch's, and that can run by their name."""
-    return [made for made in _make_records(module) if isinstance(made, Eager)]
+def make_torch_records(module: ModuleType) -> Iterator[Eager | PluginError]:
+    """Yield a record for each PyTorch optimizer that a user's file defines, or the error why it cannot run by its name.
 
-
-def explain_unfit_classes(module: ModuleType) -> list[str]:
-    """Return the messages of the PluginErrors of those PyTorch optimizers in a user's file that cannot run."""
-    return [str(made) for made in _make_records(module) if isinstance(made, PluginError)]
-
-
-def _make_records(module: ModuleType) -> Iterator[Eager | PluginError]:
-    """Yield a record, or the error that it raises, for each PyTorch optimizer that a user's file defines."""
+    These are the subclasses of PyTorch's that the file itself defines.
+    """
     torch = sys.modules.get("torch")
     for value in list(vars(module).values()) if torch else []:
         if _is_torch(value, torch) and value.__module__ == module.__name__:
@@ -117,7 +110,11 @@ def apply_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[
             raise OptbenchError(f"optimizer {record.name} does not go around another one, as {rest[strange]!r}")
         raise unknown(f"parameter of optimizer {record.name}", strange, [*record.hyperparameters, *known])
     # In the order of the signature, and without what is so anyway: one optimizer has one name.
-    options = {key: rest[key] for key, default in known.items() if key in rest and not _is_same(rest[key], default)}
+    options = {
+        key: rest[key]
+        for key, default in known.items()
+        if key in rest and (type(rest[key]), rest[key]) != (type(default), default)  # 1 and True differ
+    }
     if not options:
         return record, record.with_values(numbers)
     made = eager.with_options(record, names.canonical(name, fixed | options), options)
@@ -173,11 +170,6 @@ def _match_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[
     plain = all(values[key] == record.hyperparameters[key] for key in unnamed) and set(record.options) <= set(given)
     straight = isinstance(rate, ast.Name) and rate.id == RATE
     return own if plain and straight and own.keys() <= values.keys() else None
-
-
-def _is_same(value: Any, default: Any) -> bool:
-    """Return True for equal values of the same type: 1 and True differ."""
-    return type(value) is type(default) and value == default
 
 
 def add_origins(record: Eager) -> Eager:

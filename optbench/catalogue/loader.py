@@ -140,11 +140,6 @@ class Catalogue:
         record, _, given = self._find_record("problem", text, self.problems, {})
         return record.build(given)
 
-    def _find_kind(self, name: str) -> str:
-        """Return the kind of record, such as "problem", that has this name; "" where none has."""
-        kinds = (registry for registry in _KINDS.values() if registry != "eager")
-        return next((kind[:-1] for kind in kinds if name in getattr(self, kind)), "")
-
     def _find_record(self, kind: str, text: str, plain: dict, wrappers: dict):
         """Return the record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
         try:
@@ -153,7 +148,9 @@ class Catalogue:
             raise OptbenchError(f"{kind}: {error}") from None
         inner = given.pop(names.INNER, None)
         if name not in {**plain, **wrappers}:
-            raise unknown_name(kind, name, [*plain, *wrappers], self._find_kind(name))
+            kinds = (registry for registry in _KINDS.values() if registry != "eager")
+            another = next((each[:-1] for each in kinds if name in getattr(self, each)), "")
+            raise unknown_name(kind, name, [*plain, *wrappers], another)
         if name in wrappers and inner is None:
             example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
             raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")
@@ -312,7 +309,8 @@ def _run_file(path: Path, digest: str) -> tuple[ModuleType, list]:
         for record in records:
             record.__post_init__()  # a file can have done anything to them
         taken = {record.name for record in records}
-        records += [record for record in libraries.find_torch_classes(module) if record.name not in taken]
+        classes = [made for made in libraries.make_torch_records(module) if isinstance(made, Eager)]
+        records += [record for record in classes if record.name not in taken]
     except BaseException:
         sys.modules.pop(module.__name__, None)
         raise

@@ -85,7 +85,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> boo
     from rich.text import Text
 
     from optbench import checks
-    from optbench.catalogue.libraries import explain_unfit_classes
+    from optbench.catalogue.libraries import make_torch_records
     from optbench.catalogue.loader import plugin_path
     from optbench.cli.console import console, load_catalogue, refuse_broken
 
@@ -94,7 +94,8 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> boo
     refuse_broken(catalogue, path)
     names = [key for key, place in catalogue.files.items() if place == path]
     if not names:
-        if reasons := explain_unfit_classes(catalogue.modules[path]):
+        made = make_torch_records(catalogue.modules[path])
+        if reasons := [str(each) for each in made if isinstance(each, OptbenchError)]:
             raise OptbenchError("; ".join(reasons))
         raise OptbenchError(f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem")
     fine = True
