@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from optbench.catalogue.loader import Catalogue
 from optbench.checks import optimizers, problem, quick
-from optbench.checks.failure import CheckFailed, NotApplicable, find_title
+from optbench.checks.failure import NotApplicable, find_title
 from optbench.contract.errors import in_one_line
 
 _CHECKS: dict[str, tuple] = {
@@ -22,7 +22,7 @@ _WRAPPED = {"wrapper": ("optimizer", "gd"), "schedule_wrapper": ("schedule", "co
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The result of one check."""
 
     name: str
@@ -30,8 +30,8 @@ class Finding:
     message: str = ""
 
 
-def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
-    """Yield the findings on the record ``name`` of this ``kind``. Raises OptbenchError if it is unknown."""
+def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckResult]:
+    """Run the checks of the record of a kind and a name, and yield their results. Raises OptbenchError if unknown."""
     if kind in _WRAPPED:
         kind, inner = _WRAPPED[kind]
         name = f"{name}({inner})"
@@ -39,7 +39,7 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
         try:
             record = catalogue.problem(name)
         except Exception as error:
-            yield Finding("builds with its defaults", False, _message(error))
+            yield CheckResult("builds with its defaults", False, in_one_line(error))
             return
     else:
         record = catalogue.schedule(name) if kind == "schedule" else catalogue.optimizer(name)[0]
@@ -50,13 +50,8 @@ def run(kind: str, name: str, catalogue: Catalogue) -> Iterator[Finding]:
         except NotApplicable:
             continue
         except (Exception, SystemExit) as error:  # a plug-in may raise anything
-            yield Finding(title, False, _message(error))
+            yield CheckResult(title, False, in_one_line(error))
             if check in _FIRST:
                 return
         else:
-            yield Finding(title, True)
-
-
-def _message(error: BaseException) -> str:
-    """Return the text of a failed check; of any other exception, its type and its text."""
-    return str(error) if isinstance(error, CheckFailed) else in_one_line(error)
+            yield CheckResult(title, True)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from optbench.contract.errors import OptbenchError
 
-class CheckFailed(Exception):
+
+class CheckFailed(OptbenchError):
     """Raised by a check with a text that says what is wrong."""
 
 

@@ -16,7 +16,7 @@ from optbench.cli.options import Json, Plugin, option
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
-    from optbench.checks import Finding
+    from optbench.checks import CheckResult
 
 
 def check(
@@ -102,7 +102,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> boo
     for key in names:
         kind, name = key.split(" ", 1)
         console.print(f"{kind} {name}", style="bold")
-        for finding in _with_timeout(check_timeout, checks.run(kind, name, catalogue)):
+        for finding in _with_timeout(check_timeout, checks.check_record(kind, name, catalogue)):
             mark = ("ok  ", "green") if finding.ok else ("FAIL", "red")
             text = f" {finding.name}" + f": {finding.message}" * bool(finding.message)
             console.print(Text.assemble("  ", mark, text), soft_wrap=True)
@@ -110,7 +110,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> boo
     return fine
 
 
-def _with_timeout(seconds: float, findings: Iterable[Finding]) -> Iterator[Finding]:
+def _with_timeout(seconds: float, findings: Iterable[CheckResult]) -> Iterator[CheckResult]:
     """Yield the findings; end the process with code 1 if one takes longer, as a compiled loop cannot be stopped."""
     pending = iter(findings)
     while True:

@@ -19,7 +19,7 @@ def first_failure(folder, kind, text):
 
 
 def first_failure_of(kind, name, catalogue):
-    return next(finding for finding in checks.run(kind, name, catalogue) if not finding.ok)
+    return next(finding for finding in checks.check_record(kind, name, catalogue) if not finding.ok)
 
 
 PROBLEMS_CHECKED = {"rosenbrock", "logistic", "softmax", "saddle", "mlp", "matrix_factorization", "random_field"}
@@ -35,7 +35,7 @@ def assert_says(finding, check, words):
     ("kind", "name"), [each for each in SHIPPED if each[0] != "problem" or each[1] in PROBLEMS_CHECKED]
 )
 def test_what_ships_passes(kind, name):
-    findings = list(checks.run(kind, name, CATALOGUE))
+    findings = list(checks.check_record(kind, name, CATALOGUE))
     assert findings and not [finding for finding in findings if not finding.ok or finding.message]
 
 
@@ -44,7 +44,7 @@ def test_what_the_broken_ones_were_made_from_passes(own_kernels):
     catalogue = loader.load((own_kernels / "sound.py",))
     for kind, name in (("problem", "single"), ("problem", "data"), ("problem", "wide"), ("optimizer", "sound"),
                        ("schedule", "quarter")):  # fmt: skip
-        assert [finding.message for finding in checks.run(kind, name, catalogue) if not finding.ok] == []
+        assert [finding.message for finding in checks.check_record(kind, name, catalogue) if not finding.ok] == []
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_baseline_with_a_wrong_option_is_caught(tmp_path):
         "\nfrom optbench import Baseline\nmine = Baseline('mine', 'CG', {}, 'a test', '', lambda h, n: {'speed': 1})\n"
     )
     (tmp_path / "plugin.py").write_text(HEAD + text)
-    finding = next(checks.run("baseline", "mine", loader.load((tmp_path / "plugin.py",))))
+    finding = next(checks.check_record("baseline", "mine", loader.load((tmp_path / "plugin.py",))))
     assert not finding.ok and "Unknown solver options: speed" in finding.message
 
 
@@ -116,4 +116,4 @@ def test_a_baseline_tuned_outside_its_limits_is_caught(search, words, tmp_path):
 @pytest.mark.parametrize("kind", ["optimizer", "schedule"])
 def test_an_unknown_name_is_an_error(kind):
     with pytest.raises(OptbenchError, match=f"unknown {kind} 'nothing'"):
-        list(checks.run(kind, "nothing", CATALOGUE))
+        list(checks.check_record(kind, "nothing", CATALOGUE))

@@ -63,7 +63,11 @@ class Counts(Fine):
 
 
 def found(kind, name, file):
-    return {finding.name: finding.message for finding in checks.run(kind, name, loader.load((file,))) if not finding.ok}
+    return {
+        finding.name: finding.message
+        for finding in checks.check_record(kind, name, loader.load((file,)))
+        if not finding.ok
+    }
 
 
 def test_an_eager_problem(tmp_path):
