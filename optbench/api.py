@@ -282,9 +282,9 @@ def info() -> dict[str, Any]:
         >>> "missing" in info()["cuda"]
         True
     """
-    from optbench.cli.info import facts
+    from optbench.cli.info import read_facts
 
-    return facts()
+    return read_facts()
 
 
 def _execute(spec, folder, options) -> "Results":

@@ -17,20 +17,20 @@ def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Pat
     """Compare a rule, or all of a file's, with another optimizer; return True if they are equal."""
     path = plugin_path(rule) if Path(rule).suffix == ".py" or Path(rule).is_file() else None
     catalogue = load_catalogue((path, *files) if path else files)
-    names = [rule] if path is None else _optimizers_in(path, catalogue)
+    names = [rule] if path is None else _list_optimizers(path, catalogue)
     found = [
         compare_all(implementation(name, catalogue), implementation(other, catalogue), catalogue, tolerance)
         for name in names
     ]
     if as_json:
-        print_json([_data(each) for each in found])
+        print_json([_to_json(each) for each in found])
     else:
         for each in found:
-            _print(each)
+            _print_agreement(each)
     return all(each.equal for each in found)
 
 
-def _optimizers_in(path: Path, catalogue: Catalogue) -> list[str]:
+def _list_optimizers(path: Path, catalogue: Catalogue) -> list[str]:
     """Return the names of the optimizers that a file defines; raise OptbenchError if there is none."""
     refuse_broken(catalogue, path)
     defined = {key.split(" ", 1)[1] for key, file in catalogue.files.items() if file == path}
@@ -42,18 +42,18 @@ def _optimizers_in(path: Path, catalogue: Catalogue) -> list[str]:
     return names
 
 
-def _print(found: Agreement) -> None:
+def _print_agreement(found: Agreement) -> None:
     """Print the comparisons, the verdict, and the findings or else the first steps."""
     console.print(f"{found.first} against {found.second}", style="bold")
     _print_values(found)
     compared = [each for each in found.comparisons if not each.refused]
     refused = [each for each in found.comparisons if each.refused]
     print()
-    print(_row("", "", "largest", "first", "each at its"))
-    print(_row("problem", "gradients", "difference", "step", "own weights"))
+    print(_format_row("", "", "largest", "first", "each at its"))
+    print(_format_row("problem", "gradients", "difference", "step", "own weights"))
     for each in compared:
         own = "" if each.own_gradients is None else f"{each.own_gradients:.1e}"
-        print(_row(each.problem, each.gradients, f"{each.difference:.1e}", str(each.step or ""), own))
+        print(_format_row(each.problem, each.gradients, f"{each.difference:.1e}", str(each.step or ""), own))
     if refused:
         paragraph(f"not on {', '.join(each.problem for each in refused)}: {refused[0].refused}", 2, 4)
     for each in compared:
@@ -90,28 +90,31 @@ def _print_values(found: Agreement) -> None:
     """Print the hyperparameters of both: equal ones, different ones, and those that only one has."""
 
     def print_list(title: str, items: Sequence[str]) -> None:
+        """Print the items behind their title, if there are any."""
         if items:
             paragraph(f"{title}: {', '.join(items)}", 2, 4)
 
-    def texts(values: Mapping[str, float]) -> list[str]:
+    def format_values(values: Mapping[str, float]) -> list[str]:
+        """Return each hyperparameter as ``name=value``."""
         return [f"{name}={value:.6g}" for name, value in values.items()]
 
     same = {name if name == other else f"{name}/{other}": x for name, x, other, y in found.values if x == y}
-    print_list("same values", texts(same))
+    print_list("same values", format_values(same))
     print_list("other values", [f"{name}={x:.6g} but {other}={y:.6g}" for name, x, other, y in found.values if x != y])
-    print_list(f"only in {found.first}", texts(found.unmatched[0]))
-    print_list(f"only in {found.second}", texts(found.unmatched[1]))
+    print_list(f"only in {found.first}", format_values(found.unmatched[0]))
+    print_list(f"only in {found.second}", format_values(found.unmatched[1]))
 
 
-def _row(problem: str, gradients: str, difference: str, step: str, own: str) -> str:
+def _format_row(problem: str, gradients: str, difference: str, step: str, own: str) -> str:
     """Return a line of the table of comparisons."""
     return f"  {problem:<28} {gradients:<18} {difference:>10} {step:>5} {own:>11}".rstrip()
 
 
-def _data(found: Agreement) -> dict:
+def _to_json(found: Agreement) -> dict:
     """Return what ``--json`` prints; a number that is not finite is null."""
 
-    def number(value):
+    def finite_or_none(value):
+        """Return the value; None for a number that is not finite."""
         return value if not isinstance(value, float) or abs(value) < float("inf") else None
 
     return {
@@ -122,6 +125,8 @@ def _data(found: Agreement) -> dict:
         "tolerance": found.tolerance,
         "findings": [{"name": each.name, "text": each.text} for each in found.findings],
         "remedy": found.remedy,
-        "comparisons": [{key: number(value) for key, value in asdict(each).items()} for each in found.comparisons],
-        "steps": [[number(value) for value in row] for row in found.steps],
+        "comparisons": [
+            {key: finite_or_none(value) for key, value in asdict(each).items()} for each in found.comparisons
+        ],
+        "steps": [[finite_or_none(value) for value in row] for row in found.steps],
     }

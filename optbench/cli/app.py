@@ -59,7 +59,10 @@ _add_commands()
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+def _show_version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Print the version and end, if ``--version`` was typed."""
     if version:
         print(f"optbench {__version__}")
         raise typer.Exit

@@ -20,38 +20,23 @@ if TYPE_CHECKING:
 
 
 def check(
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="A plug-in file; with --against also the name of an optimizer.",
-            autocompletion=completion.file_or_optimizer,
-        ),
-    ],
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="OPTIMIZER",
-            rich_help_panel=groups.INPUT,
-            autocompletion=completion.optimizers,
-            help='Compare with another optimizer: torch:AdamW, "torch:Mine(file=theirs.py)", optax:adamw, adam.',
-        ),
-    ] = None,
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            rich_help_panel=groups.INPUT,
-            help="With --against: the largest relative difference at which two are equal.",
-        ),
-    ] = 1e-9,
-    check_timeout: Annotated[
-        str,
-        option("check-timeout", "TIME", "Without --against: the time after which a check has failed.", groups.INPUT),
-    ] = "60s",
+    file: Annotated[str, typer.Argument(
+        metavar="FILE", help="A plug-in file; with --against also the name of an optimizer.",
+        autocompletion=completion.file_or_optimizer,
+    )],
+    against: Annotated[str | None, option(
+        "against", "OPTIMIZER", 'Compare with another optimizer: torch:AdamW, "torch:Mine(file=theirs.py)", '
+        "optax:adamw, adam.", groups.INPUT, completion.optimizers,
+    )] = None,
+    tolerance: Annotated[float, option(
+        "tolerance", "SHARE", "With --against: the largest relative difference at which two are equal.", groups.INPUT,
+    )] = 1e-9,
+    check_timeout: Annotated[str, option(
+        "check-timeout", "TIME", "Without --against: the time after which a check has failed.", groups.INPUT,
+    )] = "60s",
     json: Json = False,
     plugin: Plugin = None,
-) -> None:
+) -> None:  # fmt: skip
     """Check a plug-in's optimizers, schedules and problems against the contract, and describe what is wrong.
 
     With --against: compare its optimizer's steps with those of another, and name the convention that differs.

@@ -22,76 +22,41 @@ _HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
 
 
+_MEASURES = completion.words("log_tail", "test_loss", "test_accuracy")
+
+
 def compare(
-    targets: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="A B",
-            help="Two result folders, the baseline and the candidate; or a folder and two of its optimizers; or two "
-            "folders and an optimizer of each.",
-            show_default=False,
-            autocompletion=completion.folder_or_optimizer,
-        ),
-    ],
-    by: Annotated[
-        str | None,
-        option(
-            "by",
-            "WAY",
-            "tuned: what each side has chosen; settings: the same settings in both. By default tuned for "
-            "sweeps with blocks and for two optimizers, else settings.",
-            _HOW,
-            completion.words("tuned", "settings"),
-        ),
-    ] = None,
-    measure: Annotated[
-        str | None,
-        option(
-            "measure",
-            "NAME",
-            "log_tail (training loss), or a test metric such as test_accuracy. By default what both chose by.",
-            _HOW,
-            completion.words("log_tail", "test_loss", "test_accuracy"),
-        ),
-    ] = None,
-    choose_by: Annotated[
-        str | None,
-        option(
-            "choose-by",
-            "NAME",
-            "What settings are chosen by. By default what each sweep chose by.",
-            _HOW,
-            completion.words("log_tail", "test_loss", "test_accuracy"),
-        ),
-    ] = None,
-    cost: Annotated[
-        str,
-        option(
-            "cost",
-            "COST",
-            "loss, or seconds: those of a run, on a machine that was quiet.",
-            _HOW,
-            completion.words("loss", "seconds"),
-        ),
-    ] = "loss",
-    problems: Annotated[
-        str | None,
-        option("problems", "LIST", "Only these problems, such as 'quadratic, mlp'.", INPUT, completion.problems),
-    ] = None,
-    optimizers: Annotated[
-        str | None,
-        option(
-            "optimizers", "LIST", "Only these optimizers, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder
-        ),
-    ] = None,
-    fail_above: Annotated[
-        str | None,
-        option(
-            "fail-above", "SHARE", "Exit 1 where B is shown to be worse by more than this, such as 5% or 0.", OUTPUT
-        ),
-    ] = None,
+    targets: Annotated[list[str], typer.Argument(
+        metavar="A B", show_default=False, autocompletion=completion.folder_or_optimizer,
+        help="Two result folders, the baseline and the candidate; or a folder and two of its optimizers; or two "
+        "folders and an optimizer of each.",
+    )],
+    by: Annotated[str | None, option(
+        "by", "WAY", "tuned: what each side has chosen; settings: the same settings in both. By default tuned for "
+        "sweeps with blocks and for two optimizers, else settings.", _HOW, completion.words("tuned", "settings"),
+    )] = None,
+    measure: Annotated[str | None, option(
+        "measure", "NAME", "log_tail (training loss), or a test metric such as test_accuracy. By default what both "
+        "chose by.", _HOW, _MEASURES,
+    )] = None,
+    choose_by: Annotated[str | None, option(
+        "choose-by", "NAME", "What settings are chosen by. By default what each sweep chose by.", _HOW, _MEASURES,
+    )] = None,
+    cost: Annotated[str, option(
+        "cost", "COST", "loss, or seconds: those of a run, on a machine that was quiet.", _HOW,
+        completion.words("loss", "seconds"),
+    )] = "loss",
+    problems: Annotated[str | None, option(
+        "problems", "LIST", "Only these problems, such as 'quadratic, mlp'.", INPUT, completion.problems,
+    )] = None,
+    optimizers: Annotated[str | None, option(
+        "optimizers", "LIST", "Only these optimizers, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder,
+    )] = None,
+    fail_above: Annotated[str | None, option(
+        "fail-above", "SHARE", "Exit 1 where B is shown to be worse by more than this, such as 5% or 0.", OUTPUT,
+    )] = None,
     json: Annotated[bool, flag("json", "Print JSON with the keys below.", OUTPUT)] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Compare a candidate B with its baseline A: better, worse, equivalent or undecided, on each problem and over all.
 
     Runs are paired by seed. Exit code 1 if --fail-above is given and a regression is shown, after Holm's correction
@@ -107,17 +72,16 @@ def compare(
     from optbench.cli.console import print_json, warn
     from optbench.sweeps import candidates
 
-    above = None if fail_above is None else _share(fail_above)
-    a, b, pair = _targets(targets)
+    above = None if fail_above is None else _parse_share(fail_above)
+    a, b, pair = _load_targets(targets)
     for each in filter(None, (a, b)):
         if each.missing:
             warn(f"{each.directory}: {each.missing}")
     table = candidates.compare(
-        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, measure=measure,
-        choose_by=choose_by, cost=cost,
-        fail_above=above,
+        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, measure=measure, choose_by=choose_by,
+        cost=cost, fail_above=above,
     )  # fmt: skip
-    sides = [_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
+    sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
     failed = bool((table["regression"] == "shown").any())
     if json:
         print_json(_as_json(table, sides, above, failed))
@@ -127,7 +91,7 @@ def compare(
         raise typer.Exit(1)
 
 
-def _share(text: str) -> float:
+def _parse_share(text: str) -> float:
     """Return the share that a text such as ``5%`` or ``0.05`` states, here 0.05. Raises OptbenchError."""
     percent = text.strip().endswith("%")
     try:
@@ -139,7 +103,7 @@ def _share(text: str) -> float:
     return value
 
 
-def _targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, str] | None]:
+def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, str] | None]:
     """Return the results of A and of B (None: those of A) and the pair of optimizers. Raises OptbenchError."""
     from optbench.sweeps.results import load
 
@@ -158,8 +122,8 @@ def _targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, st
     return first, load(targets[1]), (targets[2], targets[3])
 
 
-def _side(results: Results, optimizer: str | None) -> dict[str, Any]:
-    """Return a side as JSON."""
+def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
+    """Return a side as JSON has it: folder, optimizer, version and number of runs."""
     version = results.provenance.get("optbench")
     return {"folder": str(results.directory), "optimizer": optimizer, "optbench": version, "runs": len(results.runs)}
 
@@ -168,8 +132,10 @@ def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> d
     """Return the content of ``--json``; above: the share of --fail-above, failed: True if a regression was shown."""
     from optbench.analysis.verdicts import ALL
 
-    rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
-    time = {name: {key: _plain(value) for key, value in part.items()} for name, part in table.attrs["time"].items()}
+    rows = [{key: _to_json_value(value) for key, value in row.items()} for row in table.to_dict("records")]
+    time = {
+        name: {key: _to_json_value(value) for key, value in part.items()} for name, part in table.attrs["time"].items()
+    }
     return {
         "a": sides[0],
         "b": sides[1],
@@ -185,7 +151,7 @@ def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> d
     }
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     """Convert a value for JSON: numbers that are not finite become null, whole ones integers."""
     if value is None or isinstance(value, str):
         return value

@@ -43,17 +43,17 @@ def words(*choices: str) -> Callable[[str], list[str]]:
 
 def word_list(*choices: str) -> Callable[[str], list[str]]:
     """Complete the last word of a list."""
-    return lambda incomplete: _last_of(incomplete, choices)
+    return lambda incomplete: _complete_last(incomplete, choices)
 
 
-def _last_of(text: str, names: Iterable[str]) -> list[str]:
+def _complete_last(text: str, names: Iterable[str]) -> list[str]:
     """Complete the last name of a list, also inside brackets: ``gd, clip(ad`` -> ``gd, clip(adam``."""
     match = re.search(r"[^,(\s]*$", text)
     assert match is not None  # it matches at the end of any text
     return [text[: match.start()] + name for name in names if name.startswith(match[0])]
 
 
-def _names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
+def _read_names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
     """Return the names of these registries, with those of the plug-ins in the command line."""
     from optbench.catalogue.sources import registered_names, shipped_files
 
@@ -64,17 +64,17 @@ def _names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
 
 def optimizers(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of optimizers, those of other libraries as far as the library's name."""
-    return _last_of(incomplete, [*_names(ctx, _ANY_OPTIMIZER), *_LIBRARIES])
+    return _complete_last(incomplete, [*_read_names(ctx, _ANY_OPTIMIZER), *_LIBRARIES])
 
 
 def schedules(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of schedules."""
-    return _last_of(incomplete, _names(ctx, ("schedules", "schedule_wrappers")))
+    return _complete_last(incomplete, _read_names(ctx, ("schedules", "schedule_wrappers")))
 
 
 def problems(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of problems."""
-    return _last_of(incomplete, _names(ctx, ("problems",)))
+    return _complete_last(incomplete, _read_names(ctx, ("problems",)))
 
 
 def file_or_optimizer(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -98,10 +98,10 @@ def any_name(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a name of any kind, data sets included."""
     from optbench.catalogue.sources import REGISTRIES, data_set_names
 
-    return _last_of(incomplete, [*_names(ctx, REGISTRIES), *_LIBRARIES, *data_set_names()])
+    return _complete_last(incomplete, [*_read_names(ctx, REGISTRIES), *_LIBRARIES, *data_set_names()])
 
 
-def _typed(ctx: typer.Context, name: str) -> list[str]:
+def _read_typed(ctx: typer.Context, name: str) -> list[str]:
     """Return the values of an argument so far; behind an option without a value, click has not parsed them yet."""
     value = ctx.params.get(name) or ctx.args
     return list(value) if isinstance(value, list | tuple) else [value]
@@ -109,26 +109,27 @@ def _typed(ctx: typer.Context, name: str) -> list[str]:
 
 def folder_or_optimizer(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete an argument of ``compare`` after the first folder: an optimizer of that folder, or another folder."""
-    given = _typed(ctx, "targets")
+    given = _read_typed(ctx, "targets")
     if not given:
         return []
-    names = [*_optimizers_of(given[0]), *(path.parent.as_posix() for path in Path().glob("*/runs.parquet"))]
+    names = [*_read_optimizers(given[0]), *(path.parent.as_posix() for path in Path().glob("*/runs.parquet"))]
     return [name for name in names if name.startswith(incomplete) and name not in given]
 
 
 def optimizers_of_folder(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of optimizers of the first folder of ``compare``."""
-    given = _typed(ctx, "targets")
-    return _last_of(incomplete, _optimizers_of(given[0]) if given else ())
+    given = _read_typed(ctx, "targets")
+    return _complete_last(incomplete, _read_optimizers(given[0]) if given else ())
 
 
-def _optimizers_of(folder: str) -> list[str]:
+def _read_optimizers(folder: str) -> list[str]:
     """Return the optimizers of a results folder as its runs name them, from its spec: importing pyarrow is slow."""
     import tomllib
 
     from optbench.contract.names import INNER, parse, unique
 
     def without_values(text: str) -> str:
+        """Return an optimizer without its hyperparameters, such as ``clip(adam)``."""
         name, given = parse(text)
         return f"{name}({without_values(given[INNER])})" if INNER in given else name
 
@@ -151,7 +152,7 @@ def columns(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a column's name from the first line of the CSV file before it."""
     import csv
 
-    file = next(map(Path, _typed(ctx, "file")), Path())
+    file = next(map(Path, _read_typed(ctx, "file")), Path())
     if not file.is_file():
         return []
     with file.open(newline="", encoding="utf-8-sig") as lines:

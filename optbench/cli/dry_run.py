@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optbench.cli.progress import duration
+from optbench.cli.progress import format_duration
 
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
@@ -54,15 +54,15 @@ def print_plan(plan: Plan, workers: int) -> None:
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"
         paragraph(f"{optimizer} searches {words}", hang=2)
     later = plan_largest_stages(plan)
-    paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_later_text(plan, later)}", hang=2)
+    paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_describe_stages(plan, later)}", hang=2)
     if note := plan.unequal:
         paragraph(note, hang=2)
     if plan.device == "cuda":
         paragraph("there is no estimate of the time on a GPU", hang=2)
         return
     with errors.status("measuring a few steps"):
-        found = estimate_duration(_series(plan, later), workers)
-    paragraph(_estimate_text(found, workers), hang=2)
+        found = estimate_duration(_list_series(plan, later), workers)
+    paragraph(_describe_estimate(found, workers), hang=2)
 
 
 def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
@@ -71,49 +71,50 @@ def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
     from optbench.sweeps.estimate import estimate_duration, model_duration
     from optbench.sweeps.stages import plan_largest_stages
 
-    series = _series(plan, plan_largest_stages(plan))
+    series = _list_series(plan, plan_largest_stages(plan))
     if plan.device == "cuda" or model_duration(series, workers) < _MEASURED:
         return
     found = estimate_duration(series, workers)
     if found.seconds >= _LONG:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
-        text = f"{_about(found, workers)}{begun}: --dry-run shows more, --time-limit 10m ends earlier"
+        text = f"{_format_time(found, workers)}{begun}: --dry-run shows more, --time-limit 10m ends earlier"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _series(plan: Plan, later: dict[Stage, Cohorts]) -> list[Series]:
+def _list_series(plan: Plan, later: dict[Stage, Cohorts]) -> list[Series]:
     return [*plan.series, *(each for stage in later.values() for each in stage.series)]
 
 
-def _about(found: Estimate, workers: int) -> str:
+def _format_time(found: Estimate, workers: int) -> str:
+    """Return the estimated time in words: "about 3 min with 2 workers"."""
     words = f"{workers} worker{'s' if workers > 1 else ''}"
-    return f"about {duration(found.seconds)} with {words}"
+    return f"about {format_duration(found.seconds)} with {words}"
 
 
-def _estimate_text(found: Estimate, workers: int) -> str:
+def _describe_estimate(found: Estimate, workers: int) -> str:
     """Return the estimated time and its accuracy."""
-    text = _about(found, workers)
+    text = _format_time(found, workers)
     if not found.share:
         return f"{text}, by the size of the work alone: it may be ten times as much or as little"
     rest = " and the size of the rest: it may be three times as much or as little" if found.share < 1 else ""
     return f"{text}, by short probes of {found.share:.0%} of the work{rest}"
 
 
-def _later_text(plan: Plan, later: dict[Stage, Cohorts]) -> str:
+def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     """Describe the stages of a sweep in blocks."""
     spec = plan.spec
     if not spec.blocks:
         return ""
     race, holdout = (f"up to {later[stage].runs:,} runs" for stage in ("race", "holdout"))
-    text = f" screen all settings on {_seeds(spec.screen)} in each of {spec.blocks} blocks; then "
+    text = f" screen all settings on {_count_seeds(spec.screen)} in each of {spec.blocks} blocks; then "
     if spec.race:
         racing = f"the best {spec.finalists} of each problem, optimizer and block race"
-        text += f"{racing} on {_seeds(spec.race, 'more ')} ({race}); "
+        text += f"{racing} on {_count_seeds(spec.race, 'more ')} ({race}); "
     return text + (
         "what each block has chosen, and what all of them recommend, runs on "
-        f"{_seeds(spec.holdout, 'fresh ')} a block ({holdout})"
+        f"{_count_seeds(spec.holdout, 'fresh ')} a block ({holdout})"
     )
 
 
-def _seeds(count: int, word: str = "") -> str:
+def _count_seeds(count: int, word: str = "") -> str:
     return f"{count} {word}seed{'s' if count > 1 else ''}"

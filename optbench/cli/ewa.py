@@ -31,22 +31,19 @@ _LAST = 3
 
 def ewa(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file whose first line names the columns.")],
-    column: Annotated[
-        str | None,
-        option("column", "NAME", "The column; needless where only one is numeric.", INPUT, completion.columns),
-    ] = None,
+    column: Annotated[str | None, option(
+        "column", "NAME", "The column; needless where only one is numeric.", INPUT, completion.columns,
+    )] = None,
     skip_missing: Annotated[bool, flag("skip-missing", "Leave rows without a value out.", INPUT)] = False,
-    beta: Annotated[
-        list[str] | None,
-        option("beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _PANEL),
-    ] = None,
-    bias_correction: Annotated[
-        bool,
-        typer.Option("--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_PANEL),
-    ] = True,
+    beta: Annotated[list[str] | None, option(
+        "beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _PANEL,
+    )] = None,
+    bias_correction: Annotated[bool, typer.Option(
+        "--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_PANEL,
+    )] = True,
     png: Annotated[Path | None, option("png", "FILE", "Draw the series and its averages.", OUTPUT)] = None,
     out: Annotated[Path | None, option("out", "FILE", "Write the averages, .csv or .parquet.", OUTPUT)] = None,
-) -> None:
+) -> None:  # fmt: skip
     """Exponentially weighted averages of a column of a CSV file."""
     from optbench.averages import array
     from optbench.averages.contract import checked_beta
@@ -61,8 +58,8 @@ def ewa(
         rows = "row without a value was" if series.missing == 1 else "rows without a value were"
         errors.print(f"{series.missing:,} {rows} left out")
     averages = {each: array.ewa(series.values, each, bias_correction) for each in betas}
-    console.print(_table(series, averages))
-    for path, write in ((out, _write), (png, _draw)):
+    console.print(_make_table(series, averages))
+    for path, write in ((out, _write_averages), (png, _draw_averages)):
         if path is None:
             continue
         try:
@@ -73,11 +70,12 @@ def ewa(
 
 
 def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
+    """Raise OptbenchError where the path of an option is given and has none of these endings."""
     if path is not None and path.suffix not in endings:
         raise OptbenchError(f"{option} must end in {' or '.join(endings)}, not {str(path)!r}")
 
 
-def _table(series: Series, averages: dict) -> Table:
+def _make_table(series: Series, averages: dict) -> Table:
     """Return a table of the last values of the series and of its averages, a row each.
 
     window: 1 / (1 - beta) values (lecture B2). lag: beta / (1 - beta), the mean age of what is averaged.
@@ -86,7 +84,7 @@ def _table(series: Series, averages: dict) -> Table:
     from rich.table import Table
 
     last = min(_LAST, len(series.values))
-    when = series.rows if series.dates is None else np.datetime_as_string(_days(series.dates[-last:]))
+    when = series.rows if series.dates is None else np.datetime_as_string(_drop_midnight(series.dates[-last:]))
     table = Table(box=None, pad_edge=False)
     for header in ("average", "window", "lag", *(str(each) for each in when[-last:])):
         table.add_column(header, justify="right", no_wrap=True)
@@ -98,20 +96,20 @@ def _table(series: Series, averages: dict) -> Table:
     return table
 
 
-def _days(dates: np.ndarray) -> np.ndarray:
+def _drop_midnight(dates: np.ndarray) -> np.ndarray:
     """Return dates without their time, if that is midnight."""
     days = dates.astype("datetime64[D]")
     return days if (days == dates).all() else dates.astype("datetime64[s]")
 
 
-def _write(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
+def _write_averages(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
     """Write the series and its averages to a CSV or Parquet file; averages: arrays by beta."""
     import pyarrow as pa
     from pyarrow import csv, parquet
 
     columns = {"row": series.rows}
     if series.dates is not None:
-        columns["date"] = _days(series.dates)
+        columns["date"] = _drop_midnight(series.dates)
     name = spreadsheet_text(series.name) if path.suffix == ".csv" else series.name
     columns |= {name: series.values}
     columns |= {f"{name}_ewa_{beta!r}": average for beta, average in averages.items()}
@@ -119,7 +117,7 @@ def _write(path: Path, series: Series, averages: dict, bias_correction: bool) ->
     (csv.write_csv if path.suffix == ".csv" else parquet.write_table)(table, str(path))
 
 
-def _draw(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
+def _draw_averages(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:
     """Draw the series and its averages, arrays by beta, into a file."""
     import numpy as np
 

@@ -115,4 +115,5 @@ class Commands(TyperGroup):
             formatter.write_dl([row for row in rows if row is not None])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the example of the whole program."""
         write_example(formatter, *EXAMPLES[""])

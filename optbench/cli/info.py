@@ -16,15 +16,15 @@ def info(json: Json = False) -> None:
 
     from optbench.cli.console import console, print_json
 
-    known = facts()
+    known = read_facts()
     if json:
         print_json(known)
         return
-    for label, text in _lines(known):
+    for label, text in _format_facts(known):
         console.print(Text.assemble((label.ljust(14), "bold"), text), soft_wrap=True)
 
 
-def facts() -> dict[str, Any]:
+def read_facts() -> dict[str, Any]:
     """Return the facts as JSON prints them."""
     import platform
 
@@ -41,12 +41,12 @@ def facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": find_cpu_name(),
         "cores": cores(),
-        "kernels": _kernels(),
+        "kernels": _find_kernel_folder(),
         "cuda": {"usable": gpu["missing"] is None, **gpu},
     }
 
 
-def _lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _format_facts(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Iterate over the lines to print, as pairs of a label and its text."""
     gpu = known["cuda"]
     for label, value in known.items():
@@ -56,10 +56,10 @@ def _lines(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for label in ("package", "driver", "toolkit", "ptxas"):
         yield f"  {label}", gpu[label] or "none"
     for card in gpu["cards"] or ({"name": "none"},):
-        yield "  card", _card(card)
+        yield "  card", _describe_card(card)
 
 
-def _card(card: dict[str, Any]) -> str:
+def _describe_card(card: dict[str, Any]) -> str:
     """Return one line about a graphics card: name, compute capability, memory in GiB, multiprocessors."""
     parts = [card["name"]]
     if card.get("compute_capability"):
@@ -71,7 +71,7 @@ def _card(card: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _kernels() -> str | None:
+def _find_kernel_folder() -> str | None:
     """Return the folder of compiled kernels; without NUMBA_CACHE_DIR numba keeps each beside its source file.
 
     Of those it is the folder of the loop over the steps, which lies beside the translator and serves every run.

@@ -22,33 +22,23 @@ if TYPE_CHECKING:
 
 _SHOWN = 90  # letters of what a verdict depends on
 _COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow", "undecided": "blue"}
-# _INDENT, Letters: as wide as the widest id, and a space
-# _WIDEST, Columns: longer lines are hard to read, however wide the terminal
-_INDENT, _WIDEST = 6, 100
+_INDENT = 6
+"""Letters: as wide as the widest id, and a space."""
+_WIDEST = 100
+"""Columns: longer lines are hard to read, however wide the terminal."""
 
 
 def lecture(
-    ids: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID",
-            help="Such as A3 B5, or A for a section; by default all.",
-            autocompletion=completion.claims,
-        ),
-    ] = None,
+    ids: Annotated[list[str] | None, typer.Argument(
+        metavar="ID", help="Such as A3 B5, or A for a section; by default all.", autocompletion=completion.claims,
+    )] = None,
     show: Annotated[bool, flag("list", "Print the claims and their criteria; run nothing.", WHAT)] = False,
     quick: Annotated[bool, flag("quick", "Smaller experiments: fewer seeds, less data.", WHAT)] = False,
-    out: Annotated[
-        str,
-        option(
-            "out",
-            "FOLDER",
-            "The result folder; what was finished there is kept, and an interrupted run goes on.",
-            WHERE,
-        ),
-    ] = "lecture-results",
+    out: Annotated[str, option(
+        "out", "FOLDER", "The result folder; what was finished there is kept, and an interrupted run goes on.", WHERE,
+    )] = "lecture-results",
     workers: Workers = None,
-) -> None:
+) -> None:  # fmt: skip
     """Try the lecture's claims: an experiment, a figure and a verdict each, and a page like a short paper."""
     if show:
         show_claims(ids or ())
@@ -89,19 +79,20 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
     chosen = select(ids)
     with errors.status("starting") as spinner:
 
-        def watch(claim, done):
+        def show_claim(claim, done):
+            """Show the claim that is tried, and its place among the others."""
             spinner.update(Text(f"{claim.id} ({done + 1} of {len(chosen)}): {claim.sentence}"))
 
         budget = Budget(quick, checked_workers(workers))
-        outcomes = run(chosen, out, budget, PAPER, typed_command(), watch, select(()))
-    console.print(_table(outcomes))
+        outcomes = run(chosen, out, budget, PAPER, typed_command(), show_claim, select(()))
+    console.print(_make_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
     if broken:
         raise OptbenchError("some claims could not run: " + "; ".join(broken))
 
 
-def _table(outcomes: Sequence[Outcome]) -> Table:
+def _make_table(outcomes: Sequence[Outcome]) -> Table:
     """Return the table to print: for each claim its verdict, the measured effect, what it depends on, and seconds."""
     from rich.table import Table
     from rich.text import Text

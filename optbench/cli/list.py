@@ -51,7 +51,7 @@ def list_names(
         if kind == "optimizers" or not rows or rows[0]["kind"] == "eager":
             print_lines(*[""] * bool(rows), *map(filled, _LIBRARIES))
     else:
-        for part, group in _grouped(rows, lambda row: row["kind"]):
+        for part, group in _group_rows(rows, lambda row: row["kind"]):
             noun = _NOUNS.get(part, part.replace("_", " "))
             print_entry(counted(len(group), noun), 20, ", ".join(row["name"] for row in group))
         print_lines("", "More: optbench list wrappers, optbench show adam")
@@ -63,12 +63,12 @@ def _print_families(rows: Sequence[dict[str, Any]]) -> None:
     from optbench.cli.console import filled, print_entry, print_lines
 
     indent = max(len(row["name"]) for row in rows) + 4
-    for i, (title, group) in enumerate(_grouped(rows, lambda row: _TITLES.get(row["kind"], row["family"]))):
+    for i, (title, group) in enumerate(_group_rows(rows, lambda row: _TITLES.get(row["kind"], row["family"]))):
         print_lines(*[""] * bool(i), (filled(title), "bold"))
         for row in group:
             print_entry(f"  {row['name']}", indent, row["formula"], values_text(row["defaults"]))
 
 
-def _grouped(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]):
+def _group_rows(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]):
     """Return pairs of a key and the rows that have it, in the order of each key's first row."""
     return [(value, [row for row in rows if key(row) == value]) for value in dict.fromkeys(map(key, rows))]

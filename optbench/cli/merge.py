@@ -8,9 +8,8 @@ import typer
 
 from optbench.cli import report as report_command
 from optbench.cli.groups import WHERE
-from optbench.cli.options import check_folder, option, plugin_option
+from optbench.cli.options import Report, check_folder, option, plugin_option
 from optbench.cli.sweep import print_summary
-from optbench.cli.sweep_options import Report
 
 
 def merge(

@@ -25,6 +25,10 @@ Workers = Annotated[
     int | None, typer.Option(metavar="N", help="Threads; by default one per core.", rich_help_panel=groups.WHERE)
 ]
 
+Report = Annotated[
+    bool, typer.Option("--report/--no-report", help="Draw the report at the end.", rich_help_panel=groups.PAGE)
+]
+
 
 def option(name: str, metavar: str, help: str, group: str, complete: Callable | None = None) -> Any:
     """Return the option ``--name`` that takes a value, under the heading ``group``."""

@@ -18,7 +18,7 @@ _LINE_SHARE = 0.1
 """Time between two lines as a share of the time so far, within these limits."""
 
 
-def watching() -> Bar | Lines:
+def make_progress() -> Bar | Lines:
     """Return a context that shows the status of a sweep on standard error each time it is called with it."""
     from optbench.cli.console import errors
 
@@ -29,6 +29,7 @@ class Bar:
     """A progress bar of the current stage, with runs/s and the time left."""
 
     def __init__(self) -> None:
+        """Make the bar; nothing is shown before the context is entered."""
         from rich.progress import BarColumn, Progress, TextColumn
 
         from optbench.cli.console import errors
@@ -40,14 +41,16 @@ class Bar:
         self.id = self.bar.add_task("loading", total=None, speed="")
 
     def __enter__(self) -> Bar:
+        """Show the bar."""
         self.bar.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        """Remove the bar."""
         self.bar.stop()
 
     def __call__(self, status: Status) -> None:
-        """Show the status; its cost is the measure of progress, as runs take different times."""
+        """Show the status on the bar; its cost is the measure of progress, as runs take different times."""
         if status.compiled < status.to_compile:
             text = f"kernels {status.compiled}/{status.to_compile} (compiled once, then kept)"
             self.bar.update(self.id, description=text, completed=status.compiled, total=status.to_compile, speed="")
@@ -55,7 +58,7 @@ class Bar:
         done, runs = status.cost - status.stage_begin[0], status.runs - status.stage_begin[1]
         text = f"{runs:,} of {status.stage_total[1]:,} runs"
         text = text if status.stage == "grid" else f"{status.stage}: {text}"
-        speed = _speed(self.task, runs)
+        speed = _describe_speed(self.task, runs)
         self.bar.update(self.id, description=text, completed=done, total=status.stage_total[0], speed=speed)
 
     @property
@@ -68,11 +71,13 @@ class Lines(Bar):
     """Plain lines: from _QUIET_SECONDS on at intervals, and at the end of each stage."""
 
     def __enter__(self) -> Lines:
+        """Note the time at which the sweep begins."""
         self.begin = self.printed = time.monotonic()
         self.wait, self.stage, self.runs = _QUIET_SECONDS, "", ""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        """Print the end of the last stage, unless the sweep was interrupted."""
         if kind is None:
             self._print_end()
 
@@ -91,7 +96,7 @@ class Lines(Bar):
         """Print the end of a stage, unless the sweep is short."""
         spent = time.monotonic() - self.begin
         if self.runs and spent >= _QUIET_SECONDS:
-            self._print(f"{self.runs}, after {duration(spent)}")
+            self._print(f"{self.runs}, after {format_duration(spent)}")
         self.runs = ""
 
     def _print(self, text: str) -> None:
@@ -103,14 +108,14 @@ class Lines(Bar):
         errors.print(text, markup=False, soft_wrap=True)
 
 
-def _speed(task: Task, runs: int) -> str:
+def _describe_speed(task: Task, runs: int) -> str:
     """Return the runs per second of a stage and the time left; empty while too little is known."""
     if not runs or not task.elapsed or task.time_remaining is None:
         return ""
-    return f"{runs / task.elapsed:,.0f} runs/s, {duration(task.time_remaining)} left"
+    return f"{runs / task.elapsed:,.0f} runs/s, {format_duration(task.time_remaining)} left"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in the unit that fits."""
     if seconds < 1:
         return "less than a second"

@@ -19,50 +19,27 @@ if TYPE_CHECKING:
 
 
 def report(
-    directories: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="DIR", help="The results folder of a sweep; several are shown side by side."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        option(
-            "out", "PATH", "The page's file.html, or its folder; by default the folder report in the last DIR.", PAGE
-        ),
-    ] = None,
-    static: Annotated[
-        bool, flag("static", "All figures as pictures, without the explorer: a smaller file.", PAGE)
-    ] = False,
-    formats: Annotated[
-        str | None,
-        option(
-            "format",
-            "LIST",
-            "Also figures as files, such as 'png,svg': png, svg, pdf, gif.",
-            OUTPUT,
-            completion.word_list("png", "svg", "pdf", "gif"),
-        ),
-    ] = None,
-    style: Annotated[
-        str,
-        option(
-            "style",
-            "NAME",
-            "Of these files: screen, paper or slides.",
-            OUTPUT,
-            completion.words("screen", "paper", "slides"),
-        ),
-    ] = "screen",
-    tables: Annotated[
-        str | None,
-        option(
-            "tables",
-            "LIST",
-            "Also tables as files: csv, tex or 'csv,tex'.",
-            OUTPUT,
-            completion.word_list("csv", "tex"),
-        ),
-    ] = None,
-) -> None:
+    directories: Annotated[list[Path] | None, typer.Argument(
+        metavar="DIR", help="The results folder of a sweep; several are shown side by side.",
+    )] = None,
+    out: Annotated[Path | None, option(
+        "out", "PATH", "The page's file.html, or its folder; by default the folder report in the last DIR.", PAGE,
+    )] = None,
+    static: Annotated[bool, flag(
+        "static", "All figures as pictures, without the explorer: a smaller file.", PAGE,
+    )] = False,
+    formats: Annotated[str | None, option(
+        "format", "LIST", "Also figures as files, such as 'png,svg': png, svg, pdf, gif.", OUTPUT,
+        completion.word_list("png", "svg", "pdf", "gif"),
+    )] = None,
+    style: Annotated[str, option(
+        "style", "NAME", "Of these files: screen, paper or slides.", OUTPUT,
+        completion.words("screen", "paper", "slides"),
+    )] = "screen",
+    tables: Annotated[str | None, option(
+        "tables", "LIST", "Also tables as files: csv, tex or 'csv,tex'.", OUTPUT, completion.word_list("csv", "tex"),
+    )] = None,
+) -> None:  # fmt: skip
     """Write the page of a finished sweep: the answer first, then the evidence.
 
     One file, which needs no other file and no network. Several folders (versions, machines, sweeps) are shown side
@@ -70,7 +47,13 @@ def report(
     """
     from optbench.cli.console import warn
 
-    options = {"out": out, "static": static, "style": style, "formats": _list(formats), "tables": _list(tables)}
+    options = {
+        "out": out,
+        "static": static,
+        "style": style,
+        "formats": split_list(formats or ""),
+        "tables": split_list(tables or ""),
+    }
     folders = directories or [Path("results")]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
 
@@ -99,7 +82,3 @@ def draw(
         place = error.filename or options.get("out") or getattr(last, "directory", last)
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
     console.print(f"report: {page}", soft_wrap=True)
-
-
-def _list(text: str | None) -> list[str]:
-    return [] if text is None else split_list(text)

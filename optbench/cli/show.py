@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from optbench.cli import completion, groups
-from optbench.cli.options import Json, Plugin, option
+from optbench.cli.options import Json, Plugin, flag, option
 from optbench.contract.errors import OptbenchError, unknown
 
 _SHOWN = 10
@@ -18,39 +18,26 @@ _SHOWN = 10
 
 
 def show(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'; or another library's name.",
-            autocompletion=completion.any_name,
-        ),
-    ],
+    name: Annotated[str, typer.Argument(
+        metavar="NAME", autocompletion=completion.any_name,
+        help="A name, also with parameters: 'clip(adam, norm=1)', 'quadratic(dim=50)'; or another library's name.",
+    )],
     json: Json = False,
     plugin: Plugin = None,
-    library: Annotated[
-        str | None,
-        option(
-            "as",
-            "LIBRARY",
-            "Print code that trains with it: torch, optax or keras.",
-            groups.CODE,
-            completion.words("torch", "optax", "keras"),
-        ),
-    ] = None,
+    library: Annotated[str | None, option(
+        "as", "LIBRARY", "Print code that trains with it: torch, optax or keras.", groups.CODE,
+        completion.words("torch", "optax", "keras"),
+    )] = None,
     lr: Annotated[float | None, option("lr", "NUMBER", "Its learning rate; by default 0.01.", groups.CODE)] = None,
-    schedule: Annotated[
-        str | None,
-        option("schedule", "NAME", "Its schedule; by default constant.", groups.CODE, completion.schedules),
-    ] = None,
-    batch_size: Annotated[
-        str | None, option("batch-size", "SIZE", "Its batch size, or full; by default 64.", groups.CODE)
-    ] = None,
+    schedule: Annotated[str | None, option(
+        "schedule", "NAME", "Its schedule; by default constant.", groups.CODE, completion.schedules,
+    )] = None,
+    batch_size: Annotated[str | None, option(
+        "batch-size", "SIZE", "Its batch size, or full; by default 64.", groups.CODE,
+    )] = None,
     epochs: Annotated[int | None, option("epochs", "NUMBER", "Its epochs; by default 10.", groups.CODE)] = None,
-    kernel: Annotated[
-        bool, typer.Option("--kernel", help="Print the text of an optimizer's kernel.", rich_help_panel=groups.CODE)
-    ] = False,
-) -> None:
+    kernel: Annotated[bool, flag("kernel", "Print the text of an optimizer's kernel.", groups.CODE)] = False,
+) -> None:  # fmt: skip
     """Show a name of the catalogue: formula, parameters, memory, minimum, source; or code for another library."""
     given = {"lr": lr, "schedule": schedule, "batch-size": batch_size, "epochs": epochs}
     if kernel:
@@ -86,7 +73,7 @@ def _print_record(record: dict[str, Any]) -> None:
     for paragraph in record["description"].split("\n\n"):
         print_lines("", filled(paragraph))
     parameters = record["parameters"]
-    columns = [[key, value_text(each["value"]), _remark(each)] for key, each in parameters.items()]
+    columns = [[key, value_text(each["value"]), _describe_limits(each)] for key, each in parameters.items()]
     key_width, value_width = (max((len(row[i]) for row in columns), default=0) + 2 for i in (0, 1))
     print_lines(*[""] * bool(columns))
     for key, value, remark in columns:
@@ -101,7 +88,7 @@ def _print_record(record: dict[str, Any]) -> None:
         _print_record(record["around"])
 
 
-def _remark(parameter: dict[str, Any]) -> str:
+def _describe_limits(parameter: dict[str, Any]) -> str:
     """Return the words behind a parameter's value: its limits, and its default if the value is another."""
     from optbench.catalogue.listing import value_text
 
@@ -110,7 +97,7 @@ def _remark(parameter: dict[str, Any]) -> str:
     return ", ".join(filter(None, (words, f"default {value_text(default)}" * (default != parameter["value"]))))
 
 
-def _optimizer(record: dict[str, Any]) -> dict[str, str]:
+def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
     """Return the facts about an optimizer, text by label: memory, sums, reported iterate, equals, search."""
     from optbench.cli.console import counted
 
@@ -120,18 +107,18 @@ def _optimizer(record: dict[str, Any]) -> dict[str, str]:
         f"{counted(len(names), 'number')} a {place} ({', '.join(names)})" for place, names in slots.items() if names
     ]
     for stage in state["matrix"]:
-        memory.append(f"{counted(stage['numbers'], 'number')} for a block of {_shape(stage['block'])}")
+        memory.append(f"{counted(stage['numbers'], 'number')} for a block of {_format_shape(stage['block'])}")
     stages = {"all": "sums over all parameters", "block": "sums over each block", "matrix": "each block as a matrix"}
     needs = [f"{words} ({', '.join(sums[key])})" for key, words in stages.items() if sums[key]]
     none = "none" + " of its own" * (record["kind"] == "wrapper")
     reported = "" if record["reported"] == "w" else f"{record['reported']}; the gradient is taken at w"
     facts = {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
     equals = record["equals"] if record["kind"] == "optimizer" else {}
-    elsewhere = {f"in {library}": _elsewhere(library, text) for library, text in equals.items()}
-    return facts | elsewhere | _search(record)
+    elsewhere = {f"in {library}": _shorten_equal(library, text) for library, text in equals.items()}
+    return facts | elsewhere | _describe_search(record)
 
 
-def _elsewhere(library: str, text: str) -> str:
+def _shorten_equal(library: str, text: str) -> str:
     """Return its equals in other libraries, without what a training loop must add."""
     from optbench.contract.equals import Branch, Equal, called_name, equal_text, parse_equal
     from optbench.translation.libraries import LOOPS
@@ -148,20 +135,20 @@ def _elsewhere(library: str, text: str) -> str:
     return equal_text(Equal(tuple(branches), "")) + around + f" # {stated.why}" * bool(stated.why)
 
 
-def _eager(record: dict[str, Any]) -> dict[str, str]:
+def _describe_eager(record: dict[str, Any]) -> dict[str, str]:
     """Return the facts about an optimizer of another library, text by label."""
     options = ", ".join(f"{key}={text}" for key, text in record["options"].items())
     eager = f"{record['library']} takes its steps, called from Python; the rate is its argument {record['rate']}"
-    return {"eager": eager, "options": options} | _search(record)
+    return {"eager": eager, "options": options} | _describe_search(record)
 
 
-def _search(record: dict[str, Any]) -> dict[str, str]:
+def _describe_search(record: dict[str, Any]) -> dict[str, str]:
     """Return the line "search": the ranges of ``sweep --trials`` as they are typed in a spec."""
     ranges = ", ".join(f"{key}={text}" for key, text in record["search"].items())
     return {"search": ranges}
 
 
-def _schedule(record: dict[str, Any]) -> dict[str, str]:
+def _describe_schedule(record: dict[str, Any]) -> dict[str, str]:
     """Return the facts about a schedule, text by label: some of its factors."""
     factors = record["factors"]
     if not factors:
@@ -171,14 +158,14 @@ def _schedule(record: dict[str, Any]) -> dict[str, str]:
     return {"example": f"{', '.join(firsts)} at the first steps of {steps}, and {last} at the last step"}
 
 
-def _problem(record: dict[str, Any]) -> dict[str, str]:
+def _describe_problem(record: dict[str, Any]) -> dict[str, str]:
     """Return the facts about a problem, text by label; "" for those that do not apply."""
-    blocks = ", ".join(map(_shape, record["blocks"]))
+    blocks = ", ".join(map(_format_shape, record["blocks"]))
     dim = f"{record['dim']:,}" + f", in blocks of {blocks}" * (record["blocks"] != [[record["dim"]]])
     examples = f"{record['examples']:,} an epoch, by convention: there is no data"
     noise = f"{record['noise']:g} sqrt(1/B - 1/{record['examples']}), deviation of the gradient over B examples"
     minimizer, domain = record["minimizer"] or (), record["domain"] or ()
-    minimum = f"{record['minimum']:.10g}" + f" at {_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
+    minimum = f"{record['minimum']:.10g}" + f" at {_format_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
     return {
         "dimension": dim,
         "data": record["data_text"],
@@ -190,7 +177,7 @@ def _problem(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _data_set(record: dict[str, Any]) -> dict[str, str]:
+def _describe_data_set(record: dict[str, Any]) -> dict[str, str]:
     """Return the facts about a data set, text by label; "" for those that are unknown."""
     rows = record["rows"]
     sizes = f"{rows:,} for training, {record['test_rows']:,} for testing" if rows else ""
@@ -207,22 +194,22 @@ def _data_set(record: dict[str, Any]) -> dict[str, str]:
 
 
 _FACTS = {
-    "data_set": _data_set,
-    "optimizer": _optimizer,
-    "wrapper": _optimizer,
-    "baseline": _search,
-    "eager optimizer": _eager,
-    "schedule": _schedule,
-    "schedule_wrapper": _schedule,
-    "problem": _problem,
+    "data_set": _describe_data_set,
+    "optimizer": _describe_optimizer,
+    "wrapper": _describe_optimizer,
+    "baseline": _describe_search,
+    "eager optimizer": _describe_eager,
+    "schedule": _describe_schedule,
+    "schedule_wrapper": _describe_schedule,
+    "problem": _describe_problem,
 }
 
 
-def _shape(block: Sequence[int]) -> str:
+def _format_shape(block: Sequence[int]) -> str:
     return " x ".join(f"{side:,}" for side in block)
 
 
-def _point(coordinates: Sequence[float]) -> str:
+def _format_point(coordinates: Sequence[float]) -> str:
     return f"({', '.join(f'{each:.6g}' for each in coordinates)})"
 
 
@@ -260,18 +247,18 @@ def print_code(
     if json:
         raise OptbenchError("--as prints code, and --json facts: give one of them")
     catalogue = loader.load_all(plugins)
-    name = _resolve(catalogue, name)
+    name = _resolve_spelling(catalogue, name)
     bare = name.strip().partition("(")[0]
     for kind in ("problem", "schedule", "schedule_wrapper"):
         if bare in getattr(catalogue, f"{kind}s"):
             hint = f"; its schedule is an option: --schedule {names.parse(name)[0]}" if kind != "problem" else ""
             raise OptbenchError(f"--as wants an optimizer, and {bare} is a {kind.replace('_', ' ')}{hint}")
     if "batch-size" in options:
-        options["batch_size"] = _batch_size(options.pop("batch-size"))
+        options["batch_size"] = _parse_batch_size(options.pop("batch-size"))
     print(training_code(name, library, plugin=tuple(plugins), **options), end="")
 
 
-def _resolve(catalogue: Any, name: str) -> str:
+def _resolve_spelling(catalogue: Any, name: str) -> str:
     """Return the catalogue's name for another library's spelling, such as AdamW; the name itself for others.
 
     Spellings that stand for several names, or only under a condition, are left as they are.
@@ -286,5 +273,5 @@ def _resolve(catalogue: Any, name: str) -> str:
     return f"{lead}{bracket}{inside}" if len(leads) == 1 and not remark and "(" not in lead else name
 
 
-def _batch_size(text: str) -> int | str:
+def _parse_batch_size(text: str) -> int | str:
     return int(text) if text.strip().isdecimal() else text

@@ -22,19 +22,20 @@ class Stopped(KeyboardInterrupt):
     """Raised in the main thread by a signal that comes while a command runs."""
 
     def __init__(self, signum: int):
+        """Keep the number of the signal."""
         super().__init__(signum)
         self.signum = signum
 
 
 def handle_signals() -> None:
     """End the process at a signal, without a traceback from what is being imported; nohup stays in force."""
-    _replace_handlers(lambda handler: handler != signal.SIG_IGN, _end)
-    sys.unraisablehook = _unraisable
+    _replace_handlers(lambda handler: handler != signal.SIG_IGN, _end_process)
+    sys.unraisablehook = _end_after_signal
 
 
 def raise_on_signals() -> None:
     """Raise :class:`Stopped` at the first signal from now on, so that a command can keep what it has finished."""
-    _replace_handlers(lambda handler: handler == _end, _stop)
+    _replace_handlers(lambda handler: handler == _end_process, _raise_stopped)
 
 
 def _replace_handlers(applies, handler) -> None:
@@ -75,15 +76,15 @@ def received_signal() -> Stopped | None:
     return Stopped(_received[0]) if _received else None
 
 
-def _stop(number, frame) -> None:
+def _raise_stopped(number, frame) -> None:
     """Handle the first signal by raising Stopped, and a second one by ending the process."""
     if _received:
-        _end(number, frame)
+        _end_process(number, frame)
     _received.append(number)
     raise Stopped(number)
 
 
-def _end(number, frame) -> NoReturn:
+def _end_process(number, frame) -> NoReturn:
     """Print why the command ends, and end the process at once."""
     try:
         show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar hides it
@@ -93,8 +94,8 @@ def _end(number, frame) -> NoReturn:
     os._exit(128 + number)
 
 
-def _unraisable(about) -> None:
+def _end_after_signal(about) -> None:
     """End the command if a signal came during clean-up, in which Python would drop the exception."""
     if isinstance(about.exc_value, KeyboardInterrupt):
-        _end(getattr(about.exc_value, "signum", signal.SIGINT), None)
+        _end_process(getattr(about.exc_value, "signum", signal.SIGINT), None)
     sys.__unraisablehook__(about)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
-from optbench.cli import stopping
-from optbench.cli import sweep_options as options
 from optbench.cli.dry_run import print_if_long, print_plan
-from optbench.cli.options import Workers, check_folder
-from optbench.cli.progress import watching
+from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
+from optbench.cli.options import Report, Workers, check_folder, flag, option, plugin_option
+from optbench.cli.progress import make_progress
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
 
@@ -22,37 +24,84 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: options.Spec = None,
-    problems: options.Problems = None,
-    optimizers: options.Optimizers = None,
-    batch_sizes: options.BatchSizes = None,
-    schedules: options.Schedules = None,
-    lr: options.Rates = None,
-    plugin: options.Plugin = None,
-    dtype: options.Dtype = None,
-    trials: options.Trials = None,
-    search_seed: options.SearchSeed = None,
-    choose_by: options.ChooseBy = None,
-    seeds: options.Seeds = None,
-    tuning_seeds: options.TuningSeeds = None,
-    blocks: options.Blocks = None,
-    epochs: options.Epochs = None,
-    steps: options.Steps = None,
-    run_timeout: options.RunTimeout = None,
-    time_limit: options.TimeLimit = None,
-    worker_timeout: options.WorkerTimeout = "60s",
-    out: options.Out = "results",
-    extend: options.Extend = False,
-    shard: options.Shard = None,
-    retry_failed: options.RetryFailed = False,
-    dry_run: options.DryRun = False,
-    device: options.Device = None,
+    spec: Annotated[Path | None, typer.Argument(
+        metavar="SPEC", help="A TOML file, or thorough; without it, the built-in default.",
+        autocompletion=completion.file_or_spec,
+    )] = None,
+    problems: Annotated[str | None, option(
+        "problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems,
+    )] = None,
+    optimizers: Annotated[str | None, option(
+        "optimizers", "LIST", "Optimizers: 'gd, adam(beta1=[0.8, 0.9])'.", WHAT, completion.optimizers,
+    )] = None,
+    batch_sizes: Annotated[str | None, option("batch-sizes", "LIST", "Batch sizes: 16,64,full.", WHAT)] = None,
+    schedules: Annotated[str | None, option(
+        "schedules", "LIST", "Schedules: 'constant, inverse(decay_rate=0.1)'.", WHAT, completion.schedules,
+    )] = None,
+    lr: Annotated[str | None, option(
+        "lr", "LIST",
+        "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials.", WHAT,
+    )] = None,
+    plugin: Annotated[list[Path] | None, plugin_option(WHAT)] = None,
+    dtype: Annotated[str | None, option(
+        "dtype", "LIST", "float64, float32, or both: float64,float32.", WHAT,
+        completion.word_list("float64", "float32"),
+    )] = None,
+    trials: Annotated[int | None, option(
+        "trials", "N", "Draw this many settings of each optimizer from its search space.", HOW,
+    )] = None,
+    search_seed: Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)] = None,
+    choose_by: Annotated[str | None, option(
+        "choose-by", "MEASURE", "log_tail (training loss, the default), or a test metric such as test_accuracy.",
+        HOW, completion.words("log_tail", "test_loss", "test_accuracy"),
+    )] = None,
+    seeds: Annotated[str | None, option("seeds", "LIST", "How many seeds, or a list: 0,1,2.", SEEDS)] = None,
+    tuning_seeds: Annotated[int | None, option(
+        "tuning-seeds", "N", "How many of them choose settings; the others confirm the choice.", SEEDS,
+    )] = None,
+    blocks: Annotated[int | None, option(
+        "blocks", "N", "Blocks of seeds, each of which tunes and confirms its choice by itself; replaces --seeds.",
+        SEEDS,
+    )] = None,
+    epochs: Annotated[float | None, option("epochs", "NUMBER", "Length of a run: passes over the data.", TIME)] = None,
+    steps: Annotated[int | None, option("steps", "N", "Length of a run: updates, instead of epochs.", TIME)] = None,
+    run_timeout: Annotated[str | None, option(
+        "run-timeout", "TIME", "Stop a run after this time: 30s, 2m, 1h.", TIME,
+    )] = None,
+    time_limit: Annotated[str | None, option(
+        "time-limit", "TIME", "End the sweep after 10m, or 1h, and report what is complete; it can be resumed.",
+        TIME,
+    )] = None,
+    worker_timeout: Annotated[str, option(
+        "worker-timeout", "TIME", "End a worker process that makes no progress for this long.", TIME,
+    )] = "60s",
+    out: Annotated[str, option(
+        "out", "FOLDER", "The results folder; an interrupted sweep is resumed there.", WHERE,
+    )] = "results",
+    extend: Annotated[bool, flag("extend", "Add to the sweep in --out, and run only what is new.", WHERE)] = False,
+    shard: Annotated[str | None, option(
+        "shard", "I/N", "Run one of N parts, such as 2/8; optbench merge joins their folders.", WHERE,
+    )] = None,
+    retry_failed: Annotated[bool, flag("retry-failed", "Run failed runs again.", WHERE)] = False,
+    dry_run: Annotated[bool, flag("dry-run", "Print cohorts, runs and an estimate; run nothing.", WHERE)] = False,
+    device: Annotated[str | None, option(
+        "device", "NAME", "cpu, cuda, or auto: a GPU where one can be used. By default cpu.", WHERE,
+        completion.words("cpu", "cuda", "auto"),
+    )] = None,
     workers: Workers = None,
-    isolate: options.Isolate = "auto",
-    executor: options.Executor = "threads",
-    scheduler: options.Scheduler = None,
-    report: options.Report = True,
-) -> None:
+    isolate: Annotated[str, option(
+        "isolate", "WHEN", "Use worker processes, which may crash: auto (for --plugin), always or never.", WHERE,
+        completion.words("auto", "always", "never"),
+    )] = "auto",
+    executor: Annotated[str, option(
+        "executor", "NAME", "threads, or dask: local processes, or the workers of --scheduler.", WHERE,
+        completion.words("threads", "dask"),
+    )] = "threads",
+    scheduler: Annotated[str | None, option(
+        "scheduler", "ADDRESS", "Address of a dask scheduler, such as tcp://host:8786.", WHERE,
+    )] = None,
+    report: Report = True,
+) -> None:  # fmt: skip
     """Sweep optimizer x batch size x schedule over problems; write tables and a report into a folder."""
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
@@ -80,17 +129,18 @@ def sweep(
         with handle_signals(on_kill=stopping.print_exit_text):
             checked = extend_spec(out, spec, changes, warn) if extend else read_spec(spec, changes)
 
-            def planned() -> Plan:
+            def make_plan() -> Plan:
+                """Return the plan of the sweep, or of one shard of it."""
                 whole = session.load_and_plan(checked, isolation, show_broken)
                 return select_shard(whole, shard) if shard is not None else whole
 
             if dry_run:
-                plan = planned()
+                plan = make_plan()
                 print_notes(plan)
                 print_plan(plan, session.checked_workers(workers))
                 return
-            with watching() as watch:
-                plan = planned()
+            with make_progress() as watch:
+                plan = make_plan()
                 print_notes(plan)
                 print_if_long(plan, session.checked_workers(workers), Path(out))
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
@@ -166,11 +216,11 @@ def print_summary(finished: LoadedSweep) -> None:
     )
     if is_file(chosen := directory / "chosen.toml"):
         paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
-    for text in filter(None, (describe_eager(runs, timings), _left_to_the_cpu(runs, timings))):
+    for text in filter(None, (describe_eager(runs, timings), _describe_cpu_cohorts(runs, timings))):
         paragraph(text, hang=2)
 
 
-def _left_to_the_cpu(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
+def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     """Count the cohorts that a GPU could not run, by reason."""
     notes = timings.get("device_note")  # older folders have none
     late = timings[(timings["device"] == "cpu") & notes.ne("")] if notes is not None else timings[:0]

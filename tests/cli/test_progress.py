@@ -18,7 +18,7 @@ def test_progress_says_which_stage_runs(run, monkeypatch):
         update(bar, task, **fields)
 
     monkeypatch.setattr(Progress, "update", listen)
-    monkeypatch.setattr(sweep, "watching", progress.Bar)  # as on a terminal
+    monkeypatch.setattr(sweep, "make_progress", progress.Bar)  # as on a terminal
     assert run(*BLOCKS)[0] == 0 and run(*SMALL, "--out", "plain")[0] == 0
     # 3 settings: all race, on 2 seeds in each of 2 blocks; 1 or 2 of them are reported on 4 seeds in each.
     ends = [text for text, done, total in said if done == pytest.approx(total) and "kernels" not in text]
@@ -107,7 +107,7 @@ def test_an_interrupted_sweep_has_no_end(clock, capsys):
 def test_the_bar_is_for_terminals(monkeypatch):
     for interactive, kind in ((False, progress.Lines), (True, progress.Bar)):
         monkeypatch.setattr(console.errors, "is_interactive", interactive)
-        assert isinstance(progress.watching(), kind)
+        assert isinstance(progress.make_progress(), kind)
 
 
 def test_lines_have_no_colour_and_are_not_cut(run, monkeypatch):
@@ -124,4 +124,4 @@ def test_lines_have_no_colour_and_are_not_cut(run, monkeypatch):
     [(0.2, "less than a second"), (99, "99 s"), (150, "2 min"), (5400, "1.5 h"), (1e5, "27.8 h"), (1e6, "12 days")],
 )
 def test_durations(seconds, words):
-    assert progress.duration(seconds) == words
+    assert progress.format_duration(seconds) == words
