@@ -96,8 +96,3 @@ def test_each_size_takes_its_fastest_rate_on_other_seeds():
     assert set(tuned_times(times, range(5))["seed"]) == set(range(5))
     with pytest.raises(OptbenchError, match="none of the tuning seeds"):
         tuned_times(times, [9])
-
-
-def test_unpaired_seeds_are_refused():
-    with pytest.raises(OptbenchError, match="each of the same seeds"):
-        critical_batch_size(planted().iloc[1:])

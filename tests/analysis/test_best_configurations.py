@@ -118,12 +118,6 @@ def test_edge_of_the_rate_grid():
     assert best["edge"].tolist() == [True, True, True, False]
 
 
-def test_half_finished_configurations_do_not_win():
-    rows = [{"batch_size": 8, "seed": 0, "suboptimality_final": 1e-9}]
-    rows += [{"batch_size": 64, "seed": seed, "suboptimality_final": 1.0} for seed in range(4)]
-    assert winners(runs_table(rows), [0, 1, 2])["batch_size"].tolist() == [64]
-
-
 def test_what_a_deadline_cut_is_chosen_only_where_all_was():
     def table(cut):
         rates = itertools.product((0.1, 0.2), range(4))

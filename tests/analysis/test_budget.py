@@ -61,13 +61,6 @@ def test_in_seconds_the_pace_counts():
     assert ended.to_dict() == {"1": 0.0, "4": 0.0, "16": 1.0}
 
 
-def test_equal_levels_share_first_place():
-    """Nothing differs but luck, in eight blocks: most budgets have no sole winner."""
-    shared = [against_budget(planted(spread=0.5, random_seed=seed, same=True), budgets=[250.0])["first"]
-              for seed in range(8)]  # fmt: skip
-    assert np.mean([part.all() for part in shared]) >= 7 / 8
-
-
 @pytest.mark.parametrize("clock", ["samples", "seconds"])
 def test_budgets_are_log_spaced_from_a_step_of_all_to_the_last_end(clock):
     results = planted(pace={1: 2.0, 4: 1.0, 16: 1.0})

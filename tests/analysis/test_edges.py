@@ -31,16 +31,11 @@ def wider(*arguments, **named):
         ("lr", (0.1, 1.0), 1.0, 10.0),
         ("lr", (0.1, 1.0), 0.1, 0.01),
         ("lr", (0.1, 3.162), 3.162, 100.0),  # 99.98, were the rate not one of four digits
-        ("lr", (0.001, 0.005623, 0.03162, 0.1778, 1), 1, 5.62),
-        ("lr", (1, 10), 1, 0.1),
-        ("norm", (0.5, 2.0), 2.0, 8.0),
         ("beta1", (0.8, 0.9), 0.9, 0.95),
         ("beta1", (0.9, 0.99), 0.99, 0.999),
         ("beta1", (0.8, 0.9), 0.8, 0.6),
         ("beta1", (0.7, 0.9), 0.9, 0.9667),  # what lacks to one is a third of the third before
         ("beta1", (0.9, 0.99), 0.9, 0.0),  # and not 1.33e-15
-        ("beta1", (0.2, 0.9), 0.2, 0.0),
-        ("b2", (0.9, 0.99), 0.99, 0.999),
         ("momentum", (0.5, 0.9), 0.9, 0.98),
         ("shift", (-1.0, 0.5), 0.5, 2.0),
     ],
@@ -55,13 +50,10 @@ def test_the_next_value_goes_on_at_the_ratio_of_the_last_two(name, values, best,
     [
         ("k", (1, 5), 1, "[1, inf)", None),  # not 0.2
         ("k", (5, 10), 5, "[1, inf)", 2.0),  # not 2.5
-        ("k", (5, 10), 10, "[1, inf)", 20.0),
-        ("every", (1, 10), 1, "[1, inf)", None),  # not 0.1
         ("every", (1, 10), 1, None, None),  # of a plug-in, whose limits nobody knows here
         ("every", (2, 6), 2, None, 1.0),
         ("norm", (1, 10), 1, "(0, inf)", 0.1),
         ("alpha", (0.5, 0.8), 0.8, "[0, 1]", None),  # not 1.28
-        ("alpha", (0.2, 0.4), 0.4, "[0, 1]", 0.8),
         ("beta1", (0.9, 0.99), 0.9, "(0, 1)", None),
         ("eps", (1e-8, 1e-4), 1e-8, None, 1e-12),
     ],
@@ -78,7 +70,6 @@ def test_nothing_is_advised_that_an_optimizer_refuses(name, values, best, limit,
         ("nu", "uniform(0, 1)", 0.99, "[0, 1]", None),  # not uniform(0, 2)
         ("nu", "uniform(0.2, 0.8)", 0.79, "[0, 1]", "uniform(0.2, 1)"),
         ("nu", "uniform(0.2, 0.8)", 0.79, "[0, 1)", "uniform(0.2, 0.9)"),
-        ("nu", "uniform(0.2, 0.8)", 0.21, "[0, 1]", "uniform(0, 0.8)"),
         ("gamma", "log_uniform(0.01, 0.5)", 0.49, "(0, 1]", "log_uniform(0.01, 1)"),
         ("beta1", "one_minus_log_uniform(0.02, 0.5)", 0.979, None, "one_minus_log_uniform(0.002, 0.5)"),
         ("beta1", "one_minus_log_uniform(0.02, 0.5)", 0.51, None, "one_minus_log_uniform(0.02, 1)"),

@@ -264,13 +264,6 @@ def test_unequal_trials_are_compared_at_the_smaller_number():
         assert row[name] == pytest.approx(expected[name])
 
 
-def test_each_side_is_told_its_own_number_of_trials():
-    """Of which the same settings are compared."""
-    a, b = plain_table(rates=(0.1, 0.2, 0.3)), plain_table(rates=(0.1, 0.2, 0.4, 0.8))
-    table = compare_tables(a, b, by="settings")
-    assert table[["trials", "trials_a", "trials_b"]].drop_duplicates().to_numpy().tolist() == [[2, 3, 4]]
-
-
 @pytest.mark.parametrize(
     ("a", "b", "words"),
     [

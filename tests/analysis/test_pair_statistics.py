@@ -23,7 +23,7 @@ from optbench.analysis.pair_statistics import (
 from optbench.analysis.ranking import critical_difference
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_means_equal_scipys(seed):
     rows = np.random.default_rng(seed).normal(0.5, 2.0, (20, 8))
     rows[3, 2:] = np.nan  # two blocks
@@ -99,7 +99,7 @@ def test_the_blocks_needed_suffice(ratio):
     assert 0.74 < TTestPower().power(ratio, count, 0.05) < 0.95 and TTestPower().power(ratio, count / 2, 0.05) < 0.6
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_holm_equals_statsmodels(seed):
     p = np.random.default_rng(seed).random(9) ** 3
     expected = multipletests(p, method="holm")[1]
@@ -169,19 +169,3 @@ def test_the_weights_of_a_choice_equal_a_count_of_all_draws(total, drawn):
         place = np.arange(1, total + 1)
         formula = [math.comb(total - i, drawn - 1) / math.comb(total, drawn) for i in place]
         assert choice_weights(total, drawn, place) == pytest.approx(formula)
-
-
-def test_the_weights_of_many_trials_add_up():
-    weights = choice_weights(2000, np.array([[1], [10], [1999]]), np.arange(1, 2001))
-    assert weights.sum(axis=1) == pytest.approx(np.ones(3)) and (weights >= 0).all()
-
-
-def test_variance_that_blocks_share_does_not_go_away_with_more_of_them():
-    """By simulation of the planned number of blocks, and of the detectable effect."""
-    rng, sd, common, effect = np.random.default_rng(3), 0.5, 0.01, 0.4
-    n = int(blocks_needed(sd, effect, common=common))
-    assert n > blocks_needed(sd, effect) and np.isinf(blocks_needed(sd, effect, common=0.03))
-    for count, size in ((n, effect), (8, float(detectable(sd, 8, common=common)))):
-        shared = np.sqrt(common) * rng.standard_normal((4000, 1))
-        shown = mean_effects(size + shared + sd * rng.standard_normal((4000, count)), common=common)
-        assert np.mean((shown["p"] < 0.05) & (shown["mean"] > 0)) == pytest.approx(0.8, abs=0.05)

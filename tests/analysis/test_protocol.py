@@ -109,12 +109,6 @@ def test_a_plain_grid_forms_blocks_of_its_seeds():
     assert recommended(runs_table(rows))["n"].tolist() == [5]
 
 
-def test_where_there_is_nothing_to_tune_every_seed_is_a_block():
-    rows = [{"optimizer": name, "seed": seed} for name in ("gd", "adam") for seed in range(3)]
-    assert chosen(runs_table(rows))["block"].tolist() == [0, 1, 2] * 2
-    assert recommended(runs_table(rows))["n"].tolist() == [3, 3]
-
-
 def test_y_of_runs_and_of_failures():
     table = runs_table(
         [
@@ -196,12 +190,6 @@ def test_the_runs_of_a_plain_table_get_its_blocks():
     assert found["lr"].tolist() == [0.1, 0.1, 0.2, 0.2] * 2
     single = chosen_runs(runs_table(row for row in rows if row["lr"] == 0.1))
     assert len(single) == 16 and (single["block"] == single["seed"]).all()  # nothing to tune
-
-
-def test_a_full_batch_is_a_level_of_its_own():
-    rows = [{"batch_size": size, "seed": seed, "steps": 2, "epochs": 2.0 if size == 64 else 1.0}
-            for size in (16, 64) for seed in range(4)]  # fmt: skip
-    assert chosen_runs(runs_table(rows), of="batch_size")["batch_size"].tolist() == [16] * 4 + [64] * 4
 
 
 def test_runs_that_a_deadline_cut_are_left_out():

@@ -124,13 +124,6 @@ def test_equivalent_and_far_apart():
     assert equal["verdict"] == "equivalent" and equal["ratio"] == 1 and equal["p"] == 1 and equal["probability"] == 0.5
 
 
-def test_failures_lose_and_stay_finite():
-    value = lambda p, optimizer, rate, *_: math.inf if optimizer == "gd" else 0.1  # noqa: E731
-    row = verdicts(staged_table(value)).iloc[0]
-    assert row["verdict"] == "worse" and row["ratio"] == pytest.approx(math.exp(0.1) / 1e6)
-    assert ranking(staged_table(value))["failures"].tolist() == [1.0, 0.0]
-
-
 def test_what_cannot_be_decided_says_why():
     row = verdicts(
         runs_table(

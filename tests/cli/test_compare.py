@@ -11,7 +11,6 @@ from synthetic import make_tables, runs_table, write_folder
 
 import optbench
 from optbench.cli import app
-from optbench.contract.errors import OptbenchError
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
         "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
@@ -197,22 +196,6 @@ def test_every_key_of_json_is_in_the_help(run):
     _, out, _ = run("--help")
     words = set(out.replace('"', " ").replace(",", " ").replace(".", " ").split())
     assert keys | set(optbench.compare("old", "old").columns) <= words
-
-
-def test_python_refuses_in_one_line(folders):
-    for more, words in (({"fail_above": -0.1}, "fail_above=-0.1"), ({"confidence": 1.0}, "confidence=1.0")):
-        with pytest.raises(OptbenchError, match=words):
-            optbench.compare(folders / "old", folders / "new", **more)
-    with pytest.raises(OptbenchError, match="name a second result folder, or two optimizers"):
-        optbench.compare(folders / "old")
-
-
-def test_what_one_side_alone_has_is_named(folders):
-    results = optbench.load(folders / "old")
-    part = optbench.Results(results.runs[results.runs["problem"] == "rosenbrock"], None, results.timings)
-    table = optbench.compare(results, part)
-    assert table["problem"].unique().tolist() == ["rosenbrock"]
-    assert "only A has the problem quadratic(dim=4)" in table.attrs["differences"]
 
 
 def test_nothing_is_cut_or_wrapped_where_it_is_piped(run, folders, tmp_path):

@@ -109,12 +109,6 @@ def test_dialects(run, text):
     assert table["temp"].tolist() == VALUES.tolist() and table["date"].iloc[-1] == "2020-01-03"
 
 
-def test_without_dates_there_are_rows(run):
-    Path("days.csv").write_text("temp\n40\n49\n45\n")
-    assert list(written(run)) == ["row", "temp", "temp_ewa_0.9"]
-    assert run("days.csv", "--png", "averages.png")[0] == 0
-
-
 def test_numbers_may_turn_real_and_dates_may_end_behind_the_first_block(run):
     """The types are those of the first megabyte; what comes later must not be bent or lost."""
     many = "2020-01-01,40\n" * 100_000

@@ -54,10 +54,6 @@ def test_a_page_fits_80_columns_and_ends_with_an_example_that_can_be_copied(page
     assert text.endswith("".join(f"  {line}".rstrip() + "\n" for line in EXAMPLES[command][1]))
 
 
-def test_help_behind_a_command_and_before_it_is_the_same(page):
-    assert page("help", "sweep") == page("sweep", "--help")
-
-
 def test_every_option_of_a_long_command_has_a_heading():
     commands = typer.main.get_command(app.app).commands
     for name in ("sweep", "report", "compare", "ewa"):
@@ -118,9 +114,3 @@ def test_the_other_examples_run_one_after_the_other(run):
     assert list(Path("first/report").glob("**/*.tex")) and "1 claim: 1 holds" in printed["lecture"]
     assert "optimizer softsign ok" in printed["check"] and "FAIL" not in printed["check"]
     assert "equal to 1" in printed["check"]
-
-
-def test_the_first_example_is_made_of_others():
-    lines = {line for name, (_, lines) in EXAMPLES.items() if name for line in lines}
-    lines |= {line.removesuffix(" --fail-above 100%") for line in EXAMPLES["compare"][1]}
-    assert set(EXAMPLES[""][1]) <= lines

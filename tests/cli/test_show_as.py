@@ -44,6 +44,16 @@ def test_the_list_says_where_others_are(run, kind):
     assert run("list", "eager", "--json")[1].strip() == "[]"
 
 
+def test_the_kernel_of_an_optimizer_is_printed(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["optbench", "show", "clip(adam)", "--kernel"])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    out, err = capsys.readouterr()
+    compile(out, "<kernel>", "exec")
+    assert not end.value.code and not err
+    assert "\n\n\ndef update(w, g, state, scalars, powers, blocks, t, first, last):\n" in out
+
+
 def test_a_class_is_no_name():
     for target, words in (
         (type("Mine", (), {}), r"say \"torch:Mine\(file=...\)\""),
@@ -55,13 +65,3 @@ def test_a_class_is_no_name():
 
 def _like(module):
     return type("AdamW", (), {"__module__": f"{module}.optim.adamw"})
-
-
-def test_the_kernel_of_an_optimizer_is_printed(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["optbench", "show", "clip(adam)", "--kernel"])
-    with pytest.raises(SystemExit) as end:
-        app.main()
-    out, err = capsys.readouterr()
-    compile(out, "<kernel>", "exec")
-    assert not end.value.code and not err
-    assert "\n\n\ndef update(w, g, state, scalars, powers, blocks, t, first, last):\n" in out

@@ -31,23 +31,6 @@ def test_a_sweep_ends_with_its_winners(run):
     assert command == " ".join(["optbench", *SMALL, "--out", "mine"])
 
 
-def test_a_report_is_drawn_at_the_end_and_on_demand(run):
-    arguments = [part for part in SMALL if part != "--no-report"]
-    code, out, err = run(*arguments, "--out", "mine")
-    assert code == 0 and "report: mine/report/index.html" in out
-    page = Path("mine/report/index.html")
-    page.unlink()
-    code, out, err = run("report", "mine")
-    assert code == 0 and not err and out == "report: mine/report/index.html" and page.exists()
-
-
-def test_a_page_that_is_older_than_the_tables_is_named(run):
-    whole = [part for part in SMALL if part != "--no-report"]
-    assert "is out of date" not in run(*whole, "--out", "mine")[1]
-    _, out, _ = run(*SMALL, "--optimizers", "gd, momentum, adam", "--extend", "--out", "mine")
-    assert "mine/report/index.html is out of date: optbench report mine draws it again" in " ".join(out.split())
-
-
 def test_a_dry_run_counts_and_leaves_nothing(run):
     code, out, err = run(
         *SMALL, "--problems", "rosenbrock, saddle", "--optimizers", "gd, adam(beta1=[0.8,0.9])", "--dry-run"
@@ -196,6 +179,14 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     code, out, err = run("report", "results")
     page = " ".join(unescape(Path("results/report/index.html").read_text()).split())
     assert code == 0 and page.count(f"parameters; {problems.iloc[0]}; minimum") == 2
+
+
+def test_a_report_is_drawn_at_the_end_and_one_that_is_older_than_the_tables_is_named(run):
+    whole = [part for part in SMALL if part != "--no-report"]
+    code, out, err = run(*whole, "--out", "mine")
+    assert code == 0 and not err and "report: mine/report/index.html" in out and "is out of date" not in out
+    _, out, _ = run(*SMALL, "--optimizers", "gd, momentum, adam", "--extend", "--out", "mine")
+    assert "mine/report/index.html is out of date: optbench report mine draws it again" in " ".join(out.split())
 
 
 def test_another_sweep_in_the_folder_is_refused(run):
