@@ -65,19 +65,19 @@ def trace(
         Lecture A2.
     """
     problem = loader.load_all(plugin).problem(problem)
-    sizes = _sizes(problem)
+    sizes = _layer_sizes(problem)
     x, _ = mini_batch(problem, batch, batch_size, seed)
     arguments.whole_number("trace: layer", layer, 0, len(sizes) - 1)
     arguments.whole_number("trace: example", example, 1, len(x))
     if not isinstance(what, str) or what not in ("a", "z") or (what == "z" and layer == 0):
         raise OptbenchError(f"trace: what={shown(what)} must be 'a', or 'z' for a layer from 1")
     a = x[example - 1, : sizes[0]]  # targets may stand behind the features
-    at, w = 0, _weights(problem, w, seed)
+    at, w = 0, _weights_or_start(problem, w, seed)
     for number in range(1, layer + 1):
         wide, tall = sizes[number - 1], sizes[number]
         weights, bias = w[at : at + wide * tall].reshape(wide, tall), w[at + wide * tall : at + (wide + 1) * tall]
         z, at = a @ weights + bias, at + (wide + 1) * tall
-        a = _activation(problem, number, z)
+        a = _apply_activation(problem, number, z)
     return z if what == "z" else a
 
 
@@ -92,7 +92,7 @@ def mini_batch(
     return x[rows], y[rows]
 
 
-def _sizes(problem: Problem) -> tuple[int, ...]:
+def _layer_sizes(problem: Problem) -> tuple[int, ...]:
     """Return the number of units of all layers, the input's first."""
     sizes = problem.layout[len(problem.layout) // 2 :]
     blocks = [block for wide, tall in zip(sizes[:-1], sizes[1:], strict=True) for block in ((wide, tall), (tall,))]
@@ -101,7 +101,7 @@ def _sizes(problem: Problem) -> tuple[int, ...]:
     return sizes
 
 
-def _activation(problem: Problem, layer: int, z: np.ndarray) -> np.ndarray:
+def _apply_activation(problem: Problem, layer: int, z: np.ndarray) -> np.ndarray:
     """Return the activation of a layer: the probabilities for the last one of a classifier."""
     if layer == len(problem.layout) // 2 and problem.metrics == ("accuracy",):
         share = np.exp(z - z.max())
@@ -109,7 +109,7 @@ def _activation(problem: Problem, layer: int, z: np.ndarray) -> np.ndarray:
     return _APPLY[ACTIVATIONS[problem.layout[layer - 1]]](z)
 
 
-def _weights(problem: Problem, w: np.ndarray | None, seed: int) -> np.ndarray:
+def _weights_or_start(problem: Problem, w: np.ndarray | None, seed: int) -> np.ndarray:
     """Return the given weights, or the start point of the seed. Raises OptbenchError for another shape."""
     if w is None:
         return start_point(problem, seed)

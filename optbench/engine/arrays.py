@@ -50,15 +50,15 @@ def arrays_of(problem: Problem, dtype: DtypeName) -> ProblemArrays:
     key = "arrays", dtype
     if key not in problem.kept:
         problem.kept[key] = ProblemArrays(
-            examples_of(problem.data, dtype),
-            examples_of(problem.test, dtype),
+            convert_examples(problem.data, dtype),
+            convert_examples(problem.test, dtype),
             np.require(problem.constants, dtype, ["C", "W"]).reshape(-1),
             np.require(problem.layout, np.int64, ["C", "W"]).reshape(-1),
         )
     return problem.kept[key]
 
 
-def examples_of(data: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
+def convert_examples(data: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, np.ndarray]:
     """Return examples (n, features) and targets (n,) of training or test data; empty arrays for None.
 
     Large arrays of the right kind are not copied. Smaller ones are moved to where a cache line begins: to gather 64
@@ -108,7 +108,7 @@ class StepInputs(NamedTuple):
             scalars[row] = getattr(self, name)
 
 
-def initial_scalars(
+def make_initial_scalars(
     record: Optimizer,
     blocks: int,
     dtype: DtypeName,
@@ -132,7 +132,7 @@ def write_hyperparameters(
         scalars[row] = [values[name] for values in hyperparameters]
 
 
-def block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:
+def make_block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:
     """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that they need."""
     need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
     table, at, memory = [], 0, 0

@@ -98,7 +98,7 @@ class _Noise:
         numbers = len(spread)
         self._examples, self._size, self._means = examples, size, finite_sums.means(dtype)
         self._random, self._done = _generator(seed, _NOISE), 0
-        self._left, self._spread = np.zeros(numbers), spread
+        self._left, self._example_spread = np.zeros(numbers), spread
         self._normal = np.empty((max(1, _NORMALS // numbers), numbers))
         self._centre = np.zeros(numbers)
         self._centre[-1] = 1.0
@@ -111,10 +111,10 @@ class _Noise:
             self._done += len(part)
             lasts = self._done // per_epoch - done // per_epoch
             z = self._random.standard_normal(out=self._normal[: len(part) - lasts])
-            self._means(z, self._centre, self._spread, self._left, self._examples, self._size, done, part)
+            self._means(z, self._centre, self._example_spread, self._left, self._examples, self._size, done, part)
 
 
-def _spread(problem: Problem) -> np.ndarray:
+def _example_spread(problem: Problem) -> np.ndarray:
     """Return the standard deviation of an example's gradient, (dim,), and of its weight behind that."""
     curvature = np.ones(problem.dim) if problem.curvature is None else np.asarray(problem.curvature, float)
     return np.append(problem.noise * np.sqrt(curvature / curvature.mean()), WEIGHTS)
@@ -169,7 +169,7 @@ class Batches:
             source = partial(_Orders, examples, batch_size, seed)
             self._numbers, self._dtype = batch_size, np.dtype(np.int32)
         elif self.noisy:
-            source = partial(_Noise, _spread(problem), examples, batch_size, seed, dtype)
+            source = partial(_Noise, _example_spread(problem), examples, batch_size, seed, dtype)
             self._numbers, self._dtype = problem.dim + 1, np.dtype(dtype)
         else:
             return

@@ -220,7 +220,7 @@ class ArrayList:
     def _gradients_of_list(self, g: Any) -> list[Any]:
         """Return the gradients as a list, one or None for each array of w. Raises OptbenchError for another number."""
         wanted = f"stepper: g must hold a gradient, or None, for each of the {len(self.given)} arrays of w"
-        if is_array(g):
+        if is_one_array(g):
             raise OptbenchError(f"{wanted}, and is one {type(g).__name__}")
         given = arguments.list_items("stepper: g", g)
         if len(given) != len(self.given):
@@ -279,7 +279,7 @@ def parameter_arrays(w: Any, blocks: Any) -> ArrayList | OneArray:
     """Return one array, or a list, as kernels of the CPU take them. Raises OptbenchError."""
     if isinstance(w, np.ndarray):
         return OneArray(w, blocks)
-    if is_array(w):
+    if is_one_array(w):
         raise OptbenchError(f"stepper: w is one {type(w).__name__}: put it in a list, [w], as one parameter block")
     check_list(w, blocks)
     return ArrayList(w)
@@ -297,7 +297,7 @@ def check_list(w: Any, blocks: Any) -> None:
         raise OptbenchError("stepper: blocks= are those of one array; in a list each array is a block of its shape")
 
 
-def is_array(x: Any) -> bool:
+def is_one_array(x: Any) -> bool:
     """Return True if x is one array of some library."""
     return hasattr(x, "__dlpack__") or hasattr(x, "__cuda_array_interface__") or hasattr(x, "__cuda_ndarray__")
 

@@ -49,11 +49,11 @@ def run_together(
 
 def compile_for(cohort: Cohort) -> None:
     """Compile the kernels that the cohort needs on the CPU. Raises PluginError if they do not compile."""
-    from optbench.engine.cpu.cohort import compiled
+    from optbench.engine.cpu.cohort import compile_kernels
     from optbench.engine.eager.lanes import import_library
 
     import_library(cohort)
-    compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
+    compile_kernels(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
 
 
 def refusal(cohort: Cohort) -> str | None:
@@ -63,7 +63,7 @@ def refusal(cohort: Cohort) -> str | None:
     reason = gpu.refuses(cohort.problem, cohort.optimizer)
     if reason is None:
         try:
-            gpu.compiled(cohort.problem, cohort.rule, cohort.dtype, cohort.batch_size)
+            gpu.compile_kernels(cohort.problem, cohort.rule, cohort.dtype, cohort.batch_size)
         except Exception as error:  # a plug-in that runs on the CPU may not compile for a GPU
             reason = in_one_line(error)
     return reason

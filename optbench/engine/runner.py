@@ -158,11 +158,11 @@ class Runner:
     def _evaluate(self, points: np.ndarray, before: int) -> None:
         """Evaluate at these points, none before step ``before``, keep the results, and stop lanes that diverged."""
         begin, lanes = time.perf_counter(), self.lanes
-        going, alive = self._reached(points, before), np.count_nonzero(lanes.alive)
+        going, alive = self._find_lanes_at(points, before), np.count_nonzero(lanes.alive)
         evaluation = lanes.evaluate(bool(points[0] > 0))
         losses = evaluation.train[:, 0]
         if np.count_nonzero(lanes.alive) < alive:  # a lane has failed in its evaluation
-            going &= self._reached(points, before)
+            going &= self._find_lanes_at(points, before)
         if points[0] == 0:
             if not np.isfinite(losses[0]).all():
                 raise OptbenchError(f"problem {lanes.problem.name}: the loss at the start point is {losses[0, 0]}")
@@ -180,7 +180,7 @@ class Runner:
             self._evaluations.append(evaluation)
         self._evaluation_seconds += time.perf_counter() - begin
 
-    def _reached(self, points: np.ndarray, before: int) -> np.ndarray:
+    def _find_lanes_at(self, points: np.ndarray, before: int) -> np.ndarray:
         """Return which lanes have reached these points, (p, runs), by the losses of their steps."""
         died = self.lanes.diverged_at
         return (self.lanes.alive | (died > before)) & ((died == 0) | (points[:, None] < died))

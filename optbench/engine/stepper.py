@@ -60,7 +60,7 @@ class Stepper:
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         self.lr = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
-        self._parameters, self._rule = _on_device(self.device, optimizer, w, blocks, self.hyperparameters, count)
+        self._parameters, self._rule = _prepare_rule(self.device, optimizer, w, blocks, self.hyperparameters, count)
 
     @property
     def lr(self) -> float:
@@ -149,7 +149,7 @@ class Stepper:
             entry.write(state[entry.key])
 
 
-def _on_device(
+def _prepare_rule(
     device: str,
     record: Optimizer,
     w: Any,

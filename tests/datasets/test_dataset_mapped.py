@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
 from optbench.datasets import cache, mapped
-from optbench.engine.arrays import examples_of
+from optbench.engine.arrays import convert_examples
 from optbench.engine.batches import start_point
 
 SMALL = "mapped(examples=150000, features=3, seed=4)"
@@ -37,7 +37,7 @@ def test_mapped_data_follow_a_logistic_model(data_cache):
 def test_mapped_data_are_never_copied(data_cache):
     d = datasets.load(SMALL)
     for dtype in ("float64", "float32"):
-        one, other = examples_of((d.x, d.y), dtype)[0], examples_of((d.x, d.y), dtype)[0]
+        one, other = convert_examples((d.x, d.y), dtype)[0], convert_examples((d.x, d.y), dtype)[0]
         assert one.dtype == dtype and type(one) is np.ndarray and np.shares_memory(one, other)
         assert one.flags.c_contiguous and one.flags.writeable
         np.testing.assert_array_equal(one, np.asarray(d.x).astype(dtype))

@@ -55,9 +55,11 @@ class ProblemCode:
         self.gradient: Callable
         self.evaluate: Callable | None = None
         if problem.eager:
-            self.gradient = _interpreted("value_and_gradient", problem.value_and_gradient, GradientArguments, owner)
+            self.gradient = _make_python_kernel(
+                "value_and_gradient", problem.value_and_gradient, GradientArguments, owner
+            )
             if problem.evaluate is not None:
-                self.evaluate = _interpreted("evaluate", problem.evaluate, EvaluateArguments, owner)
+                self.evaluate = _make_python_kernel("evaluate", problem.evaluate, EvaluateArguments, owner)
             return
         # Extending a sweep changes the number of lanes, and must not change the runs: one kernel, in one order.
         strict = problem.form == "lanes" and problem.data is None
@@ -111,7 +113,7 @@ def _compile_draws(problem: Problem, dtype: DtypeName) -> None:
         finite_sums.means(dtype)
 
 
-def _interpreted(key: str, function: Callable, contract: Any, owner: str) -> Callable[..., None]:
+def _make_python_kernel(key: str, function: Callable, contract: Any, owner: str) -> Callable[..., None]:
     """Return a function of an eager problem as a kernel in single form; it raises PluginError.
 
     key: the field of the problem that holds the function.

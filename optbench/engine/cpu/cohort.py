@@ -19,7 +19,7 @@ from optbench.engine.rates import Rates
 from optbench.engine.runner import Clock, Runner
 
 
-def compiled(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
+def compile_kernels(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
     """Return the kernels that a cohort of so many runs needs. Raises PluginError if they do not compile."""
     if isinstance(optimizer, Baseline):
         return ProblemCode(problem, dtype)
@@ -37,7 +37,7 @@ def run_cohort(
 ) -> CohortOutcome:
     """Run all lanes; arguments and errors as in engine/run.py. new_lanes: makes the lanes of a call."""
     begin = time.perf_counter()
-    code = compiled(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
+    code = compile_kernels(cohort.problem, cohort.optimizer, len(cohort.lanes), cohort.dtype)
     ready = time.perf_counter()
     clock = Clock(cohort.deadline, progress, stop)
     if isinstance(code, CohortCode | EagerCode):

@@ -14,7 +14,7 @@ from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import StepInputs, aligned, block_table, initial_scalars
+from optbench.engine.arrays import StepInputs, aligned, make_block_table, make_initial_scalars
 from optbench.engine.chunks import Chunk, ChunkedRule
 
 _ONE_THREAD = 1 << 18
@@ -37,14 +37,14 @@ class Update:
         hyperparameters: Sequence[Mapping[str, float]],
     ):
         runs = len(hyperparameters)
-        self.blocks, dim, memory = block_table(record, shapes)
+        self.blocks, dim, memory = make_block_table(record, shapes)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
-        self.scalars = initial_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
+        self.scalars = make_initial_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
         self.powers = np.ones((len(record.powers), runs))
 
     @contextmanager

@@ -20,7 +20,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches
-from optbench.engine.arrays import arrays_of, block_table, initial_scalars, scratch_size
+from optbench.engine.arrays import arrays_of, make_block_table, make_initial_scalars, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Evaluation, Outcome
 from optbench.engine.rates import Rates
@@ -67,7 +67,7 @@ class Kernels:
         )
 
 
-def compiled(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
+def compile_kernels(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int) -> Kernels:
     """Return the kernels of a pair, compiled for the GPU. Raises PluginError if they cannot be."""
     code = Kernels(problem, optimizer, dtype, batch_size)
     for name, signature in () if device.SIMULATED else kernels.signatures(dtype).items():
@@ -90,7 +90,7 @@ def run_cohorts(
     problem, optimizer, dtype = first.problem, first.rule, first.dtype
     begin = time.perf_counter()
     with _LAUNCHES:
-        code = compiled(problem, optimizer, dtype, first.batch_size)
+        code = compile_kernels(problem, optimizer, dtype, first.batch_size)
         ready = time.perf_counter()
         clock = Clock(first.deadline, progress, stop)
         parts: list[list[Outcome]] = [[] for _ in cohorts]
@@ -157,8 +157,8 @@ class GpuLanes(Lanes):
         self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps) for cohort, _ in members]
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.unmoved = np.zeros(self.runs, bool)
-        table, _, _ = block_table(optimizer, problem.blocks)
-        scalars = initial_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
+        table, _, _ = make_block_table(optimizer, problem.blocks)
+        scalars = make_initial_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
         self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)

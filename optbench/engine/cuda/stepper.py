@@ -12,7 +12,7 @@ from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, across, compiled,
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.optimizers import STEP_INPUTS, Optimizer
 from optbench.contract.types import DtypeName, Order
-from optbench.engine.arrays import StepInputs, block_table, initial_scalars
+from optbench.engine.arrays import StepInputs, make_block_table, make_initial_scalars
 from optbench.engine.chunks import Chunk, ChunkedRule
 from optbench.engine.parameter_arrays import ArrayList, OneArray, check_dense, check_dtype, check_list, detached
 
@@ -129,13 +129,13 @@ class Update:
         hyperparameters: Sequence[Mapping[str, float]],
     ):
         runs = len(hyperparameters)
-        table, dim, _ = block_table(record, shapes)
+        table, dim, _ = make_block_table(record, shapes)
         if not record.by_block:
             table = np.array([[0, dim, dim, 1, 0, 0]])
         self.code = compiled(record, order, dtype)
         shape = (runs, dim) if order == "rows" else (dim, runs)
         self.state = put(np.zeros((len(record.own), *shape), dtype))
-        self.scalars, self.table = put(initial_scalars(record, len(table), dtype, hyperparameters)), put(table)
+        self.scalars, self.table = put(make_initial_scalars(record, len(table), dtype, hyperparameters)), put(table)
         self.powers = put(np.ones((len(record.powers), runs)))
         self.sums = put(np.zeros((len(self.code.sums), len(table), runs), dtype))
         most = max((len(group) for group, _ in self.code.shares), default=0)
