@@ -130,7 +130,7 @@ class ScheduleWrapper(_Described):
 
 
 def _as_parameter(value):
-    """Return this one around another schedule, with these parameters; raise OptbenchError if one makes no sense."""
+    """Return numbers, also in a tuple, as floats; a word unchanged."""
     if isinstance(value, tuple):
         return tuple(float(number) for number in value)
     return value if isinstance(value, str) else float(value)

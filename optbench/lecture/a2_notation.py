@@ -22,44 +22,46 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     `losses` has the cost in a run, and the cost that follows from traced activations.
     """
-    return {"activations": _activations(), "losses": _losses(fresh_seeds(1 if budget.quick else 4))}
+    return {"activations": _trace_layers(), "losses": _trace_losses(fresh_seeds(1 if budget.quick else 4))}
 
 
 @cache
-def _network() -> optbench.Problem:
+def _build_network() -> optbench.Problem:
     """Return the network on digits with three hidden layers."""
     return optbench.problems()["mlp"].build({"data": "digits", "hidden": (16, 12, 8)})
 
 
-def _weights(batch: int, seed: int = 0) -> np.ndarray:
+def _weights_before(batch: int, seed: int = 0) -> np.ndarray:
     """Return the weights of a run of gradient descent before that mini-batch."""
     run = {"lr": RATE, "batch_size": BATCH_SIZE, "seed": seed}
-    return optbench.minimize(_network(), "gd", steps=batch - 1, **run).w if batch > 1 else None
+    return optbench.minimize(_build_network(), "gd", steps=batch - 1, **run).w if batch > 1 else None
 
 
-def _activations() -> pd.DataFrame:
+def _trace_layers() -> pd.DataFrame:
     """Return the activations of each layer for the named example, a row for each unit."""
-    w, parts = _weights(BATCH), []
+    w, parts = _weights_before(BATCH), []
     for layer in range(5):
-        a = optbench.trace(_network(), layer=layer, batch=BATCH, example=EXAMPLE, batch_size=BATCH_SIZE, w=w, seed=0)
+        a = optbench.trace(
+            _build_network(), layer=layer, batch=BATCH, example=EXAMPLE, batch_size=BATCH_SIZE, w=w, seed=0
+        )
         parts.append(pd.DataFrame({"layer": layer, "unit": np.arange(1, len(a) + 1), "activation": a}))
     return pd.concat(parts, ignore_index=True)
 
 
-def _losses(seeds) -> pd.DataFrame:
+def _trace_losses(seeds) -> pd.DataFrame:
     """Return the cost of some mini-batches, from a run and from traced activations, a row for each seed and batch."""
     costs = []
     for seed in seeds:
         for batch in (1, BATCH, 30):  # the last of these lies in the second epoch
-            rows = optbench.mini_batches(_network(), batch_size=BATCH_SIZE, seed=seed, steps=batch)[batch - 1]
-            w, y = _weights(batch, seed), np.asarray(_network().data[1])[rows]
+            rows = optbench.mini_batches(_build_network(), batch_size=BATCH_SIZE, seed=seed, steps=batch)[batch - 1]
+            w, y = _weights_before(batch, seed), np.asarray(_build_network().data[1])[rows]
             chances = [
-                optbench.trace(_network(), layer=4, batch=batch, example=i, batch_size=BATCH_SIZE, w=w, seed=seed)[
-                    int(k)
-                ]
+                optbench.trace(
+                    _build_network(), layer=4, batch=batch, example=i, batch_size=BATCH_SIZE, w=w, seed=seed
+                )[int(k)]
                 for i, k in enumerate(y, start=1)
             ]
-            run = optbench.minimize(_network(), "gd", lr=RATE, steps=batch, batch_size=BATCH_SIZE, seed=seed)
+            run = optbench.minimize(_build_network(), "gd", lr=RATE, steps=batch, batch_size=BATCH_SIZE, seed=seed)
             cost = float(run.curve["batch_loss"].iloc[-1])
             costs.append({"seed": seed, "batch": batch, "run": cost, "traced": float(-np.mean(np.log(chances)))})
     return pd.DataFrame(costs)

@@ -13,7 +13,7 @@ from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Parts, Within
 from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, fresh_seeds, split_seeds
-from optbench.lecture.runs import best_rate, every_step
+from optbench.lecture.runs import find_best_rate, run_every_step
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000
 BATCH_SIZE, PASSES = 1000, 4
@@ -40,7 +40,7 @@ def large_set_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """
     examples, curves = QUICK if budget.quick else FULL, []
     for size in ("full", BATCH_SIZE):
-        rate = best_rate(_spec(TUNED_ON, size), LARGE_TUNING, learning_rates=LARGE_RATES, workers=budget.workers)
+        rate = find_best_rate(_spec(TUNED_ON, size), LARGE_TUNING, learning_rates=LARGE_RATES, workers=budget.workers)
         spec = _spec(examples, size) | {"learning_rates": [rate], "seeds": list(LARGE_REPORTING), "tuning_seeds": 0}
         results = optbench.sweep(spec, workers=budget.workers)
         runs = results.runs.merge(results.timings[["cohort_id", "ns_per_run_step"]], on="cohort_id")
@@ -53,10 +53,10 @@ def large_set_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
             "left": (curve["train_loss"] - curve["minimum"]) / (curve["loss_initial"] - curve["minimum"]),
         }))  # fmt: skip
     curves = pd.concat(curves, ignore_index=True)
-    return {"curves": curves, "targets": targets(curves)}
+    return {"curves": curves, "targets": times_to_targets(curves)}
 
 
-def targets(curves: pd.DataFrame) -> pd.DataFrame:
+def times_to_targets(curves: pd.DataFrame) -> pd.DataFrame:
     """Return passes and seconds to each target, one row for each batch, seed and target; inf if never reached."""
     rows = []
     for (batch, seed), run in curves.groupby(["batch", "seed"], sort=False):
@@ -66,7 +66,7 @@ def targets(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def factors(tables: dict[str, pd.DataFrame], clock: str) -> dict[float, tuple[float, float, float]]:
+def cost_factors(tables: dict[str, pd.DataFrame], clock: str) -> dict[float, tuple[float, float, float]]:
     """Return by target the cost of the full batch over that of mini-batches, with its interval.
 
     clock: "passes" or "seconds".
@@ -80,7 +80,7 @@ def factors(tables: dict[str, pd.DataFrame], clock: str) -> dict[float, tuple[fl
 
 def measure_large_set(tables: dict[str, pd.DataFrame]) -> Measured:
     """Return the factors in seconds at every target, with texts for the page."""
-    seconds, passes = factors(tables, "seconds"), factors(tables, "passes")
+    seconds, passes = cost_factors(tables, "seconds"), cost_factors(tables, "passes")
     examples = int(tables["curves"]["examples"].iloc[0])
     return Measured(
         cells={f"{100 * target:g}% left": seconds[target] for target in TARGETS},
@@ -148,9 +148,9 @@ def fall_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     rows = []
     for name, problem in PROBLEMS.items():
         spec = {"problems": [problem], "optimizers": ["gd"], "learning_rates": FALL_RATES}
-        rate = best_rate(spec, tuning, steps=STEPS, workers=budget.workers)
-        curve = every_step(problem, "gd", [rate], seeds=reporting, steps=STEPS)
-        rises = curve.groupby("seed")["train_loss"].agg(lambda f: STEPS - _falling(f))
+        rate = find_best_rate(spec, tuning, steps=STEPS, workers=budget.workers)
+        curve = run_every_step(problem, "gd", [rate], seeds=reporting, steps=STEPS)
+        rises = curve.groupby("seed")["train_loss"].agg(lambda f: STEPS - _count_falling(f))
         rows += [(name, rate, seed, count) for seed, count in rises.items()]
     runs = pd.DataFrame(rows, columns=["problem", "rate", "seed", "rises"])
     return {"runs": runs, **_around_two_over_l(budget)}
@@ -162,15 +162,15 @@ def _around_two_over_l(budget: Budget) -> dict[str, pd.DataFrame]:
     for name, largest in (("quadratic", 1.0), ("logistic", _largest_curvature())):
         rates = [2 / largest * factor for factor in (*BELOW, *ABOVE)]
         seeds = fresh_seeds(12)[3 : 7 if budget.quick else None]
-        curve = every_step(PROBLEMS[name], "gd", rates, seeds=seeds, steps=STEPS)
+        curve = run_every_step(PROBLEMS[name], "gd", rates, seeds=seeds, steps=STEPS)
         parts.append(curve.assign(problem=name, rate=(curve["lr0"] * largest / 2).round(6)))
     cost = pd.concat(parts)[["problem", "rate", "seed", "step", "train_loss"]]
     runs = cost.groupby(["problem", "rate", "seed"], sort=False)["train_loss"]
-    shares = runs.agg(lambda f: _falling(f) / STEPS)
+    shares = runs.agg(lambda f: _count_falling(f) / STEPS)
     return {"cost": cost, "shares": shares.rename("share").reset_index()}
 
 
-def _falling(cost: pd.Series) -> int:
+def _count_falling(cost: pd.Series) -> int:
     """Count the steps that do not raise the cost; steps after a divergence do not count."""
     return int(np.sum(np.diff(cost) <= _ROUNDING * np.abs(cost.to_numpy()[:-1])))
 
@@ -181,7 +181,7 @@ def _largest_curvature() -> float:
     return float(np.linalg.eigvalsh(x.T @ x / len(x))[-1] / 4 + 0.01)
 
 
-def with_rises(runs: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+def rise_shares(runs: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     """Return, by problem, the share of the runs in which some step raises the cost, with its interval."""
     groups = runs.groupby("problem", sort=False)["rises"]
     return {name: share_interval(int((rises > 0).sum()), len(rises)) for name, rises in groups}
@@ -190,7 +190,7 @@ def with_rises(runs: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
 def measure_fall(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the share of the runs in which some step raises the cost, by problem."""
     runs, shares = tables["runs"], tables["shares"]
-    cells = with_rises(runs)
+    cells = rise_shares(runs)
     below, above = shares[shares["rate"] < 1], shares[shares["rate"] > 1]
     each = ", ".join(f"{name} {part['share'].mean():.0%}" for name, part in above.groupby("problem", sort=False))
     rates = ", ".join(
@@ -225,7 +225,7 @@ def draw_fall(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     drawing.draw_lines(right, means.assign(share=100 * means["share"]), "rate", "share", "problem")
     right.set(xlabel="rate in units of 2/L", ylabel="steps that fall (%)", ylim=(0, 105))
     right.legend(fontsize=7.5, loc="lower left")
-    shares = [(name, *(100 * np.array(interval))) for name, interval in with_rises(tables["runs"]).items()]
+    shares = [(name, *(100 * np.array(interval))) for name, interval in rise_shares(tables["runs"]).items()]
     shares = pd.DataFrame(shares, columns=["problem", "median", "low", "high"]).assign(what="")
     drawing.draw_intervals(last, shares, "problem", "what")
     drawing.draw_level(last, 100 * RARE, "")
@@ -242,7 +242,7 @@ def draw_fall(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 def _tuned_rate(batch_size: int) -> float:
     """Return the best learning rate of gradient descent for a batch size, chosen on the tuning seeds."""
     spec = {"problems": [DATA], "optimizers": ["gd"], "learning_rates": "0.015625:4:9"}
-    return best_rate(spec, TUNING, batch_sizes=[batch_size], epochs=2, workers=1)
+    return find_best_rate(spec, TUNING, batch_sizes=[batch_size], epochs=2, workers=1)
 
 
 @cache
@@ -251,7 +251,7 @@ def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     seeds = list(REPORTING)[: 6 if budget.quick else None]
     rate, parts = _tuned_rate(ONE_BATCH), []
     for size in (*NOISE_SIZES, "full"):
-        curve = every_step(DATA, "gd", [rate], seeds=seeds, steps=40 if budget.quick else 60, batch_size=size)
+        curve = run_every_step(DATA, "gd", [rate], seeds=seeds, steps=40 if budget.quick else 60, batch_size=size)
         before = curve.groupby("seed")["train_loss"].shift(1)
         parts.append(curve.assign(full_cost=before, batch_size=str(size))[curve["step"] > 0])
     cost = pd.concat(parts).rename(columns={"lr0": "rate", "batch_loss": "cost"})
@@ -343,7 +343,7 @@ def size_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `costs`: steps, passes and seconds to the target, for each set, batch size and reporting seed."""
     parts = []
     for name, examples in SETS.items():
-        train = _train(examples)
+        train = _training_size(examples)
         sizes = [size for size in SIZES if size == "full" or size < train]
         trials = reach_target(examples, sizes, RATES, list(TUNING)[: 2 if budget.quick else None], budget)
         middle = trials.groupby(["batch_size", "lr"])["steps"].median().reset_index()
@@ -359,7 +359,7 @@ def size_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"costs": costs.sort_values(["set", "batch_size", "seed"], ascending=[False, True, True])}
 
 
-def comparison(costs: pd.DataFrame, name: str, axis: str) -> dict:
+def compare_sizes(costs: pd.DataFrame, name: str, axis: str) -> dict:
     """Compare the best advised batch size with the best other one, by the median of one of AXES.
 
     Returns both sizes, and the ratio of their costs over the seeds with its interval.
@@ -374,7 +374,7 @@ def comparison(costs: pd.DataFrame, name: str, axis: str) -> dict:
 def measure_sizes(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the cost with the best advised batch size over that with the best other one, by set and axis."""
     costs = tables["costs"]
-    cases = {(name, axis): comparison(costs, name, axis) for name in SETS for axis in AXES}
+    cases = {(name, axis): compare_sizes(costs, name, axis) for name in SETS for axis in AXES}
     lost = int(np.isinf(costs["steps"]).sum())
     return Measured(
         cells={_case_text(*key, case): case["ratio"] for key, case in cases.items()},
@@ -382,33 +382,35 @@ def measure_sizes(tables: dict[str, pd.DataFrame]) -> Measured:
         measure="seconds to the target with the best of 64 to 512, over those with the best other size (20,000 "
         "examples)",
         unit="times the seconds of the best other size",
-        detail=f"Runs that never reach the target: {lost} of {len(costs)}. {_critical(costs)}",
+        detail=f"Runs that never reach the target: {lost} of {len(costs)}. {_critical_text(costs)}",
     )
 
 
-def _critical(costs: pd.DataFrame) -> str:
+def _critical_text(costs: pd.DataFrame) -> str:
     """Describe the batch size up to which larger batches save steps."""
     parts = []
     for name, examples in SETS.items():
         size = critical_batch_size(costs[costs["set"] == name]).critical
         words = interval_text(size) if np.isfinite(size[0]) else "none, they fall as 1 / batch size throughout,"
-        parts.append(f"{words} on {_train(examples):,} examples")
+        parts.append(f"{words} on {_training_size(examples):,} examples")
     return f"Critical batch size, from steps = least steps (1 + critical / batch size): {' and '.join(parts)}."
 
 
 def _case_text(name, axis, case) -> str:
     """Return the name of a case: the set, the axis and both batch sizes."""
-    return f"{_train(SETS[name]):,} examples in {AXES[axis].split()[0]}, {case['advised']} against {case['other']}"
+    return (
+        f"{_training_size(SETS[name]):,} examples in {AXES[axis].split()[0]}, {case['advised']} against {case['other']}"
+    )
 
 
-def _train(examples: int) -> int:
+def _training_size(examples: int) -> int:
     """Return the number of training examples: a fifth is kept for tests."""
     return examples * 4 // 5
 
 
 def draw_sizes(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the cost of the target against the batch size, a panel for each of AXES."""
-    texts = {name: f"{_train(examples):,} examples" for name, examples in SETS.items()}
+    texts = {name: f"{_training_size(examples):,} examples" for name, examples in SETS.items()}
     looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     figure, grid = drawing.new_figure(
         (1.9, 2.2), 1, len(AXES), left=0.6, right=0.15, top=0.75, bottom=0.55, gap=(0.5, 0),

@@ -106,13 +106,13 @@ def window_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         noise += [(beta, window, seed, value, 1 / value) for seed, value in enumerate(variance)]
         weights = ewa(np.eye(1, 40 * window)[0], beta)  # the answer to a single 1 is the weights by age
         mass.append((beta, window, weights[:window].sum() / weights.sum(), 1 - beta**window))
-    days = temperature.seattle()
+    days = temperature.read_seattle()
     averages = {f"ewa_{beta:g}": ewa(days["temp_max"].to_numpy(), beta, bias_correction=True) for beta in BETAS}
     return {
         "noise": pd.DataFrame(noise, columns=["beta", "window", "seed", "variance", "equal"]),
         "mass": pd.DataFrame(mass, columns=["beta", "window", "mass", "formula"]),
         "seattle": days.assign(**averages),
-        "london": temperature.london(),
+        "london": temperature.average_london(),
     }
 
 
@@ -148,7 +148,7 @@ def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict):
 @cache
 def best_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `errors`: squared errors of v_t as a forecast of the mean of the next days, by quarter of a year."""
-    values = temperature.seattle()["temp_max"].to_numpy()
+    values = temperature.read_seattle()["temp_max"].to_numpy()
     sums = np.concatenate([[0.0], np.cumsum(values)])
     days = np.arange(_SETTLED, len(values) - max(AHEAD))
     blocks = (days - _SETTLED) // _BLOCK
@@ -168,17 +168,18 @@ def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
         errors = rows.pivot(index="block", columns="beta", values="squares")
         usual = errors.columns.get_loc(USUAL)
         lost[ahead] = bootstrap_interval(errors, lambda drawn, usual=usual: _excess_error(drawn.sum(0), usual))
-        best.append(f"{errors.sum().idxmin():.2f} for the {_task(ahead)}")
+        best.append(f"{errors.sum().idxmin():.2f} for the {_task_text(ahead)}")
     return Measured(
-        cells={_task(ahead): interval for ahead, interval in lost.items()},
+        cells={_task_text(ahead): interval for ahead, interval in lost.items()},
         effect=lost[max(lost)],
-        measure=f"error of beta = {USUAL} over that of the best beta, minus 1, for the mean of the {_task(max(lost))}",
+        measure=f"error of beta = {USUAL} over that of the best beta, minus 1, for the mean of the "
+        f"{_task_text(max(lost))}",
         unit="times the best beta's error on top",
         detail=f"The best beta is {', '.join(best)}.",
     )
 
 
-def _task(ahead: int) -> str:
+def _task_text(ahead: int) -> str:
     """Return the words for the days whose mean is foretold."""
     return f"next {ahead} days" if ahead > 1 else "next day"
 
@@ -193,7 +194,7 @@ def draw_best(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     errors = tables["errors"].groupby(["ahead", "beta"])["squares"].sum().reset_index()
     errors["error"] = np.sqrt(errors["squares"] / errors.groupby("ahead")["squares"].transform("min"))
     return drawing.line_figure(
-        errors.assign(eps=1 - errors["beta"], task=errors["ahead"].map(_task)), "eps", "error", "task",
+        errors.assign(eps=1 - errors["beta"], task=errors["ahead"].map(_task_text)), "eps", "error", "task",
         "Which average foretells the mean of the next days", marks={1 - USUAL: "β = 0.9"}, xscale="log",
         xlim=(1.1, 0.009), xlabel="1 − β (left: the newest value alone)", ylabel="error over the least",
     )  # fmt: skip
@@ -309,7 +310,7 @@ def bias_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     ]
     starts = []
     for seed in fresh_seeds(20 if budget.quick else 100, SECOND_SEED):
-        summer = temperature.synthetic(seed)[180 : 180 + STEPS]  # as the lecture's days 180 and 181
+        summer = temperature.random_series(seed)[180 : 180 + STEPS]  # as the lecture's days 180 and 181
         for beta in BETAS:
             near = summer[: round(1 / (1 - beta))].mean()
             starts.append((seed, beta, ewa(summer, beta)[0] / near, ewa(summer, beta, True)[0] / near))
@@ -406,7 +407,7 @@ def shape_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """
     rows = []
     for seed in (_REAL, *fresh_seeds(15 if budget.quick else 60)):
-        values = temperature.seattle()["temp_max"].to_numpy() if seed == _REAL else temperature.synthetic(seed)
+        values = temperature.read_seattle()["temp_max"].to_numpy() if seed == _REAL else temperature.random_series(seed)
         series = np.stack([values, *(ewa(values, beta, bias_correction=True) for beta in SHAPE_BETAS)])[:, _FIRST_YEAR:]
         changes, places = np.diff(series).var(1), find_lags(series)
         rows += zip(
@@ -418,7 +419,7 @@ def shape_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 @cache
 def _shifted_courses(days: int) -> np.ndarray:
     """Return the smooth course of the year, moved by each of the lags and standardized, (lags, days)."""
-    course = temperature.course(np.arange(_FIRST_YEAR, _FIRST_YEAR + days) - _LAGS[:, None])
+    course = temperature.yearly_course(np.arange(_FIRST_YEAR, _FIRST_YEAR + days) - _LAGS[:, None])
     course -= course.mean(1, keepdims=True)
     return course / np.linalg.norm(course, axis=1, keepdims=True)
 

@@ -9,7 +9,7 @@ from optbench.analysis.statistics import share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
 from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured
-from optbench.lecture.planes import Method, bowl_panels, draw_bowl, run_paths
+from optbench.lecture.planes import Method, draw_bowl, new_bowl_panels, run_paths
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}
 FEATURES = ("turning", "reversals", "growth")
@@ -18,7 +18,7 @@ RATES = {"GD swings": (1.2, 1.9), "GD does not": (0.2, 0.9)}
 """The rates, in units of 1 / the largest curvature: above 1 gradient descent jumps over the valley."""
 
 
-def features(w: np.ndarray) -> tuple[float, float, float]:
+def path_features(w: np.ndarray) -> tuple[float, float, float]:
     """Return features of the shape of a path w, (steps + 1, 2), without the rate, the loss or the minimum.
 
     turning: cosine between one step and the next, the mean weighted by their lengths, as long steps meet the eye.
@@ -47,7 +47,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         methods = [Method(name, "momentum", rate, {"beta1": KINDS[kind]}) for name, (_, rate, kind) in known.items()]
         paths = run_paths(problem, methods, [FIRST_SEED + place], STEPS, 64)
         for name, path in paths.groupby("label", sort=False):
-            rows.append((use, *known[name], condition, place, *features(path[["w_1", "w_2"]].to_numpy())))
+            rows.append((use, *known[name], condition, place, *path_features(path[["w_1", "w_2"]].to_numpy())))
         if use == "test" and condition == CONDITIONS[1]:
             parts = paths.drop(columns=["gradient_1", "gradient_2"])
             parts["band"], parts["rate"], parts["kind"] = zip(*parts["label"].map(known), strict=True)
@@ -55,10 +55,10 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     # The picture is of the bowl whose start is farthest from both axes.
     shown = max(shown, key=lambda part: part.loc[part["step"] == 0, ["steep", "flat"]].abs().min(axis=None))
     table = pd.DataFrame(rows, columns=["use", "band", "rate", "kind", "condition", "bowl", *FEATURES])
-    return {"paths": classified(table), "shown": shown.reset_index(drop=True)}
+    return {"paths": classify(table), "shown": shown.reset_index(drop=True)}
 
 
-def classified(paths: pd.DataFrame) -> pd.DataFrame:
+def classify(paths: pd.DataFrame) -> pd.DataFrame:
     """Return the table with `guess`, by logistic regression on features and their products fitted to training rows."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -74,11 +74,11 @@ def measure(tables) -> Measured:
     """Measure the share of paths on unseen bowls that are classified wrongly, by range of rates."""
     test = tables["paths"][tables["paths"]["use"] == "test"]
     hit = test["kind"] == test["guess"]
-    wrong, low, high = _wrong(hit)
+    wrong, low, high = _wrong_share(hit)
     confused = test[~hit].groupby(["kind", "guess"]).size().sort_values(ascending=False)
     most = f" Most frequent error: {' taken for '.join(confused.index[0])}." if len(confused) else ""
     return Measured(
-        cells={band: _wrong(hit[test["band"] == band]) for band in RATES},
+        cells={band: _wrong_share(hit[test["band"] == band]) for band in RATES},
         effect=(1 - wrong, 1 - high, 1 - low),
         measure="accuracy on unseen bowls and starts",
         unit="of the paths told right",
@@ -86,7 +86,7 @@ def measure(tables) -> Measured:
     )
 
 
-def _wrong(hit: pd.Series) -> tuple:
+def _wrong_share(hit: pd.Series) -> tuple:
     """Return the share of wrong guesses with its interval."""
     return share_interval(int((~hit).sum()), len(hit))
 
@@ -95,7 +95,7 @@ def figure(tables, verdict):
     """Draw paths of the three kinds on one bowl, a row for each range of rates."""
     shown, places = tables["shown"], list(RATES)
     title = "Quiz 8: which of them is gradient descent?"
-    figure, grid = bowl_panels(len(places), 3, title, 0.75, 0.5, sharex="row", sharey="row")
+    figure, grid = new_bowl_panels(len(places), 3, title, 0.75, 0.5, sharex="row", sharey="row")
     for row, band in zip(grid, places, strict=True):
         drawn = shown[shown["band"] == band]
         for ax, (kind, beta), color in zip(row, KINDS.items(), drawing.INK, strict=False):

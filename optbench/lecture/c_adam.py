@@ -31,7 +31,7 @@ class Limit:
     scale: float = 1.0
 
 
-def limits() -> list[Limit]:
+def adam_limits() -> list[Limit]:
     """Return six limits of Adam's hyperparameters, each with the rule that Adam then equals.
 
     Both rules of a limit get the same gradients; Adam's are multiplied by its scale.
@@ -71,7 +71,7 @@ def limits_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     enter all later ones, and grow.
     """
     rows = []
-    for limit in limits():
+    for limit in adam_limits():
         for seed in fresh_seeds(STARTS, SECOND_SEED):
             gradients = np.random.default_rng(seed).standard_normal((len(limit.adam_rates), DIM))
             adam = final_weights(limit.adam, limit.scale * gradients, limit.adam_rates)
@@ -129,7 +129,7 @@ def eps_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"lengths": pd.DataFrame(rows, columns=["optimizer", "eps", "gradient", "length", "exact"])}
 
 
-def shrinking(tables) -> dict[str, tuple]:
+def shrunk_shares(tables) -> dict[str, tuple]:
     """Return the part of the first step that eps inside the root takes off, at the gradients nearest to 1, 1e-2, ..."""
     lengths = tables["lengths"].pivot_table(index="gradient", columns=["optimizer", "eps"], values="length")
     cells = {}
@@ -143,7 +143,7 @@ def shrinking(tables) -> dict[str, tuple]:
 
 def measure_eps(tables) -> Measured:
     """Measure by how much eps inside the root shortens the first step, compared with eps outside."""
-    cells = shrinking(tables)
+    cells = shrunk_shares(tables)
     first = next(iter(cells))
     return Measured(
         cells=cells,
@@ -184,7 +184,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     for optimizer in ("gd", "adam(beta1=0)"):
         for seed in fresh_seeds(1 if optimizer == "gd" else 3 if budget.quick else 6):
             for steps in RATE_STEPS:
-                before, after = (_weights(problem, optimizer, rate, count, seed) for count in (steps - 1, steps))
+                before, after = (_weights_after(problem, optimizer, rate, count, seed) for count in (steps - 1, steps))
                 gradient = objective(before)[1][0]
                 moving = np.abs(gradient) > 1e-9  # the pixels of the corners are always black
                 effective = (before - after)[moving] / gradient[moving] / rate
@@ -192,7 +192,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"spread": pd.DataFrame(rows, columns=["optimizer", "seed", "step", "low", "middle", "high"])}
 
 
-def _weights(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
+def _weights_after(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
     """Return the weights after ``steps`` full-batch steps; after 0, the start, by a step with a negligible rate."""
     return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
 

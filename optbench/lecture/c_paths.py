@@ -13,17 +13,17 @@ from optbench.claims.criterion import AtMost, Below, Within
 from optbench.claims.record import Budget, Claim, Measured, exact, fresh_seeds
 from optbench.lecture.planes import (
     Method,
-    bowl_panels,
-    by_label,
-    curvature,
     draw_bowl,
-    farthest_path,
-    halving,
+    find_curvature,
+    group_by_label,
     measure_paths,
+    new_bowl_panels,
     path_length,
-    reversals,
     run_paths,
-    seeds,
+    select_farthest_path,
+    share_of_reversals,
+    split_sweep_seeds,
+    steps_to_halve,
 )
 
 PROBLEM, CONDITION = "quadratic(dim=2, condition=100.0, noise=0.02)", 100.0
@@ -36,7 +36,7 @@ HORIZONS = (10, 100)
 COST = 1.25
 
 
-def label(beta: float, rate: str = OWN) -> str:
+def path_label(beta: float, rate: str = OWN) -> str:
     """Return the label of a path: beta and the kind of rate; "GD" for beta 0."""
     return f"beta1 {beta:g}, {rate}" if beta else "GD"
 
@@ -47,7 +47,7 @@ def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     Returns `tuned`: the best rate of each beta; `measured`: a row for each path; `paths`: the paths of one seed.
     """
-    split = seeds(budget, 36)
+    split = split_sweep_seeds(budget, 36)
     results = optbench.sweep(
         {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={list(BETAS)})"], "batch_sizes": [BATCH]}
         | {"learning_rates": "0.1:200:34", "steps": STEPS, **split},
@@ -57,7 +57,7 @@ def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     best = best_configurations(results.runs, tuning, by=("problem", "optimizer", "beta1"))
     rate = dict(zip(best["beta1"], best["lr"], strict=True))
     methods = [
-        Method(label(beta, kind), "momentum", lr, {"beta1": beta})
+        Method(path_label(beta, kind), "momentum", lr, {"beta1": beta})
         for beta in BETAS
         for kind, lr in {OWN: rate[beta], SAME: rate[0.0]}.items()
         if beta or kind == OWN
@@ -65,8 +65,8 @@ def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     paths = run_paths(PROBLEM, methods, split["seeds"][len(tuning) :], STEPS, BATCH)
     return {
         "tuned": best[["beta1", "lr", "tuning_median", "median", "low", "high", "n", "failures", "edge_side"]],
-        "measured": measure_paths(paths, reversals=reversals, way=path_length, steps=halving),
-        "paths": farthest_path(paths),
+        "measured": measure_paths(paths, reversals=share_of_reversals, way=path_length, steps=steps_to_halve),
+        "paths": select_farthest_path(paths),
     }
 
 
@@ -74,12 +74,12 @@ def measure_momentum(column: str, what: str, unit: str):
     """Return the function that measures a column for each beta over gradient descent with the same start and noise."""
 
     def measured_against_gd(tables) -> Measured:
-        values = by_label(tables["measured"], column)
-        plain = values.pop(label(0.0))
+        values = group_by_label(tables["measured"], column)
+        plain = values.pop(path_label(0.0))
         cells = {name: ratio_interval(ours, plain) for name, ours in values.items()}
         return Measured(
             cells=cells,
-            effect=cells[label(0.9)],
+            effect=cells[path_label(0.9)],
             measure=f"{what}, as a multiple of GD's, at beta1 = 0.9, both at their best rates",
             unit=f"times GD's {unit}",
             detail=f"Median of GD: {np.median(plain):.3g}.",
@@ -92,11 +92,11 @@ def figure_momentum(tables, verdict):
     """Draw paths of gradient descent and momentum through the bowl."""
     paths, rates = tables["paths"], tables["tuned"].set_index("beta1")["lr"]
     shown = [(0.0, OWN), (0.9, SAME), (0.98, SAME), (0.5, OWN), (0.9, OWN), (0.98, OWN)]
-    figure, grid = bowl_panels(2, 3, "Paths through a bowl 100 times as steep as flat", sharex=True, sharey=True)
+    figure, grid = new_bowl_panels(2, 3, "Paths through a bowl 100 times as steep as flat", sharex=True, sharey=True)
     for ax, (beta, kind) in zip(grid.flat, shown, strict=True):
         name, rate = f"beta1 = {beta:g}" if beta else "GD", rates[beta if kind == OWN else 0.0]
         words = f"{name}, rate {rate:.2g} ({'its best' if kind == OWN else 'as GD'})"
-        path = paths[paths["label"] == label(beta, kind)]
+        path = paths[paths["label"] == path_label(beta, kind)]
         draw_bowl(ax, path, paths, CONDITION, drawing.INK[BETAS.index(beta)], words)
     return figure
 
@@ -106,7 +106,7 @@ def figure_betas(column: str, title: str, unit: str):
 
     def draw(tables, verdict):
         measured = tables["measured"]
-        kinds = {label(beta, kind): (f"{beta:g}", f"at the {kind}") for beta in BETAS[1:] for kind in (OWN, SAME)}
+        kinds = {path_label(beta, kind): (f"{beta:g}", f"at the {kind}") for beta in BETAS[1:] for kind in (OWN, SAME)}
         beta, kind = zip(*measured["label"].map(kinds | {"GD": ("GD", "GD")}), strict=True)
         table = drawing.medians(measured.assign(beta1=beta, rate=kind), ["beta1", "rate"], column)
         return drawing.interval_figure({"": table}, "beta1", "rate", title, colors=drawing.INK, ylabel=unit)
@@ -127,7 +127,7 @@ def _momentum_criterion(what: str) -> Below:
 _CAPTION = "Median over seeds with its 95% interval; rates were chosen on other seeds."
 
 
-def correction(beta: float, steps: int) -> str:
+def correction_schedule(beta: float, steps: int) -> str:
     """Return the schedule with which `momentum` in effect divides its average by 1 - beta^t."""
     return f"table(factors={tuple(1 / (1 - beta**t) for t in range(1, steps + 1))})"
 
@@ -178,13 +178,13 @@ def figure_warm_up(tables, verdict):
 @cache
 def cost_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `final`: the suboptimality on the reporting seeds with and without the correction, at its best rate."""
-    split = seeds(budget, 36)
+    split = split_sweep_seeds(budget, 36)
     tuning, parts = split["seeds"][: split["tuning_seeds"]], []
     for steps in HORIZONS:
         for beta in (0.5, 0.9, 0.98):
             results = optbench.sweep(
                 {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={beta})"], "batch_sizes": [BATCH]}
-                | {"schedules": ["constant", correction(beta, steps)], "learning_rates": "0.1:200:45"}
+                | {"schedules": ["constant", correction_schedule(beta, steps)], "learning_rates": "0.1:200:45"}
                 | {"steps": steps, **split},
                 workers=budget.workers,
             )
@@ -196,18 +196,18 @@ def cost_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"final": pd.concat(parts, ignore_index=True)}
 
 
-def ratios(tables) -> dict[str, tuple]:
+def loss_ratios(tables) -> dict[str, tuple]:
     """Return the loss without the correction over that with it, by setting: median and interval over seeds."""
     cells = {}
     for (beta, steps), part in tables["final"].groupby(["beta1", "steps"], sort=True):
-        values = by_label(part.rename(columns={"average": "label"}), "suboptimality")
+        values = group_by_label(part.rename(columns={"average": "label"}), "suboptimality")
         cells[f"beta1 {beta:g}, {steps} steps"] = ratio_interval(values["plain"], values["corrected"])
     return cells
 
 
 def measure_cost(tables) -> Measured:
     """Measure the final loss without the correction over that with it, by beta and number of steps."""
-    cells = ratios(tables)
+    cells = loss_ratios(tables)
     return Measured(
         cells=cells,
         effect=cells["beta1 0.9, 10 steps"],
@@ -233,12 +233,12 @@ NAMES = {"gd": ("GD", drawing.INK[0]), "rmsprop": ("RMSProp", drawing.INK[1])}
 
 
 @cache
-def bowl(angle: int, condition: float, noise: float = 0.02) -> str:
+def find_turned_bowl(angle: int, condition: float, noise: float = 0.02) -> str:
     """Return the first bowl whose steep axis is `angle` degrees off the nearest coordinate axis, up to 0.5 degrees."""
     family = optbench.problems()["quadratic"]
     for seed in range(10_000):
         problem = family.build({"dim": 2, "condition": condition, "noise": noise, "seed": seed})
-        steep = np.abs(curvature(problem)[1][1])
+        steep = np.abs(find_curvature(problem)[1][1])
         if abs(np.degrees(np.arctan2(steep.min(), steep.max())) - angle) < 0.5:
             return problem.name
     raise AssertionError("half a degree of 45 is not rare")
@@ -253,7 +253,9 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     rows = []
     for condition in CONDITIONS:
         methods = [Method("rmsprop", "rmsprop", 0.02, {"beta2": 0.9})]
-        paths = run_paths(bowl(0, condition, 0.0), methods, fresh_seeds(6 if budget.quick else 20), 15, 1024)
+        paths = run_paths(
+            find_turned_bowl(0, condition, 0.0), methods, fresh_seeds(6 if budget.quick else 20), 15, 1024
+        )
         for seed, path in paths.groupby("seed"):
             gradient = path[["gradient_1", "gradient_2"]].to_numpy()[:-1]
             rate = -np.diff(path[["w_1", "w_2"]].to_numpy(), axis=0) / gradient
@@ -296,9 +298,9 @@ def turned_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     Returns `tuned`: these rates; `measured`: a row for each path; `paths`: the paths of one seed.
     """
-    split = seeds(budget, 24)
+    split = split_sweep_seeds(budget, 24)
     tuning = split["seeds"][: split["tuning_seeds"]]
-    problems = {bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
+    problems = {find_turned_bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
     results = optbench.sweep(
         {"problems": list(problems), "optimizers": ["gd", "rmsprop"], "batch_sizes": [BATCH], "steps": STEPS}
         | {"learning_rates": "0.003:2:20", **split},
@@ -311,8 +313,8 @@ def turned_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         setting = dict(zip(("angle", "condition"), problems[problem], strict=True))
         methods = [Method(row.optimizer, row.optimizer, row.lr) for row in rows.itertuples()]
         paths = run_paths(problem, methods, split["seeds"][len(tuning) :], STEPS, BATCH)
-        table.append(measure_paths(paths, way=path_length, steps=halving).assign(**setting))
-        walked.append(farthest_path(paths).assign(**setting))
+        table.append(measure_paths(paths, way=path_length, steps=steps_to_halve).assign(**setting))
+        walked.append(select_farthest_path(paths).assign(**setting))
     facts = ["angle", "condition", "optimizer", "lr", "tuning_median", "median", "low", "high", "failures", "edge_side"]
     return {
         "tuned": best[facts],
@@ -321,7 +323,7 @@ def turned_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     }
 
 
-def settings(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def group_by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the rows of each condition and angle by its name, in ascending order."""
     return {
         f"{angle}°, condition {condition:g}": part for (condition, angle), part in table.groupby(["condition", "angle"])
@@ -332,7 +334,7 @@ def measure_rmsprop(column: str, what: str, unit: str):
     """Return the function that measures a column of RMSProp over gradient descent with the same start and noise."""
 
     def measured_against_gd(tables) -> Measured:
-        values = {name: by_label(part, column) for name, part in settings(tables["measured"]).items()}
+        values = {name: group_by_label(part, column) for name, part in group_by_setting(tables["measured"]).items()}
         cells = {name: ratio_interval(numbers["rmsprop"], numbers["gd"]) for name, numbers in values.items()}
         return Measured(
             cells=cells,
@@ -348,7 +350,7 @@ def figure_rmsprop(tables, verdict):
     """Draw paths of gradient descent and RMSProp through a bowl at three angles."""
     paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
     title = "GD and RMSProp at their best rates, the bowl (condition 100) turned"
-    figure, grid = bowl_panels(2, len(ANGLES), title, sharex=True, sharey=True)
+    figure, grid = new_bowl_panels(2, len(ANGLES), title, sharex=True, sharey=True)
     paths = paths[paths["condition"] == STEEPNESS[0]]
     for row, name in zip(grid, NAMES, strict=True):
         for ax, angle in zip(row, ANGLES, strict=True):

@@ -12,7 +12,7 @@ from optbench.analysis.statistics import exponent_interval, median_interval, rat
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Identity
 from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
-from optbench.lecture.runs import every_step
+from optbench.lecture.runs import run_every_step
 
 DECAYS = {
     "inverse(decay_rate=1.0)": "α₀ / (1 + epoch)",
@@ -29,7 +29,7 @@ FIXED = 0.125
 
 
 @cache
-def noise(budget: Budget) -> dict[str, pd.DataFrame]:
+def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Run gradient descent with each batch size and schedule, and return the final suboptimality.
 
     Returns `tuned`, with the learning rate tuned for each, and `fixed`, at one constant rate for all batch sizes.
@@ -63,7 +63,7 @@ def measure_floor(tables: dict[str, pd.DataFrame]) -> Measured:
     )
 
 
-def gains(tuned: pd.DataFrame, size: int) -> dict[str, tuple[float, float, float]]:
+def decay_gains(tuned: pd.DataFrame, size: int) -> dict[str, tuple[float, float, float]]:
     """Return, by decay, the final suboptimality with a constant rate over that with the decay, at a batch size."""
     wide = tuned[tuned["batch_size"] == size].pivot(index="seed", columns="schedule", values="suboptimality_final")
     return {name: ratio_interval(wide["constant"], wide[name]) for name in DECAYS}
@@ -73,7 +73,7 @@ def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the gain from each decay at the smallest batch size."""
     tuned = tables["tuned"]
     sizes = sorted(tuned["batch_size"].unique())
-    smallest = gains(tuned, sizes[0])
+    smallest = decay_gains(tuned, sizes[0])
     weakest = min(smallest, key=lambda name: smallest[name][0])
     full = tuned[tuned["batch_size"] == sizes[-1]].groupby("schedule")["suboptimality_final"].median()
     return Measured(
@@ -131,7 +131,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     parts = []
     steps = PASSES * EXAMPLES // BATCH_SIZE
     for name, (_, formula) in FORMULAS.items():
-        curve = every_step(SMALL_DATA, "gd", [RATE], seeds=[0], steps=steps, batch_size=BATCH_SIZE, schedule=name)
+        curve = run_every_step(SMALL_DATA, "gd", [RATE], seeds=[0], steps=steps, batch_size=BATCH_SIZE, schedule=name)
         curve = curve[curve["step"] > 0]
         seen = curve["samples"] - BATCH_SIZE  # before the step
         lecture = [formula(int(s) // EXAMPLES, int(t)) for s, t in zip(seen, curve["step"], strict=True)]
@@ -170,7 +170,7 @@ CLAIMS = (
     Claim(
         id="D1.1",
         sentence="The smaller the mini-batch, the stronger the noise, so a constant rate does not converge.",
-        experiment=noise,
+        experiment=noise_experiment,
         criterion=Below(
             what="the fitted exponent p of (final suboptimality) ~ (batch size)^p at one constant rate", limit=0.0
         ),
@@ -182,7 +182,7 @@ CLAIMS = (
     Claim(
         id="D1.2",
         sentence="Under the noise of small mini-batches a decaying rate converges where a constant rate does not.",
-        experiment=noise,
+        experiment=noise_experiment,
         criterion=Above(
             what="the final suboptimality under the constant rate over that under the decay, mini-batches of one "
             "example, every rate tuned",

@@ -13,7 +13,7 @@ from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, AtMost, Below, Parts
 from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds, split_seeds
-from optbench.lecture.runs import best_rate, tuned_costs
+from optbench.lecture.runs import find_best_rate, tuned_costs
 
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
 """Share of minima among all critical points of an isotropic Gaussian field. 1-D and 2-D: minima and maxima are as
@@ -100,7 +100,7 @@ def network_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"points": pd.concat(parts, ignore_index=True)}
 
 
-def shares(points: pd.DataFrame) -> pd.DataFrame:
+def minima_shares(points: pd.DataFrame) -> pd.DataFrame:
     """Return, by landscape and dimension, the number of critical points without plateaus, and the share of minima.
 
     negative_share: the mean share of negative eigenvalues of the Hessian.
@@ -118,7 +118,7 @@ def shares(points: pd.DataFrame) -> pd.DataFrame:
 
 def measure_saddles(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the share of minima among critical points in the largest dimension, and its change with dimension."""
-    table = shares(tables["points"])
+    table = minima_shares(tables["points"])
     ends = [(part.iloc[0], part.iloc[-1]) for _, part in table.groupby("landscape", sort=False)]
     worst = max((last for _, last in ends), key=lambda last: last["high"])
     listed = "; ".join(
@@ -138,11 +138,11 @@ def measure_saddles(tables: dict[str, pd.DataFrame]) -> Measured:
         detail=f"{listed}. There {index} of the Hessian's eigenvalues are negative on average. {found} critical points "
         f"and {plateaus} plateaus from {starts} searches; the others found one again, or ended where the gradient's "
         "norm is stuck above zero."
-        + _loss_and_index(tables["points"]),
+        + _compare_losses(tables["points"]),
     )  # fmt: skip
 
 
-def _loss_and_index(points: pd.DataFrame) -> str:
+def _compare_losses(points: pd.DataFrame) -> str:
     """Compare the losses of minima and saddles, in the largest dimension where both were found (network only)."""
     kept = points[points["found"] & ~points["plateau"] & (points["landscape"] == "network")]
     both = [part for _, part in kept.groupby("dim") if (part["negative"] == 0).any() and (part["negative"] > 0).any()]
@@ -154,7 +154,7 @@ def _loss_and_index(points: pd.DataFrame) -> str:
 
 def draw_saddles(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the share of minima, and the share of negative eigenvalues at each point, against the dimension."""
-    table, points = shares(tables["points"]), tables["points"]
+    table, points = minima_shares(tables["points"]), tables["points"]
     points = points[points["found"] & ~points["plateau"]]
     figure, grid = drawing.new_figure(
         (2.5, 2.5), 1, 2, left=0.7, right=0.15, top=0.68, bottom=0.5, gap=(0.75, 0),
@@ -379,13 +379,13 @@ def width_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         problem = f"mlp(data=spirals(examples=200, turns=1.0), hidden=({width},), activation=tanh)"
         spec = {"problems": [problem], "optimizers": ["adam"], "steps": steps}
         first, rest = split_seeds(tuning, seeds)
-        rate = best_rate(spec, first, learning_rates=list(WIDTH_RATES), workers=budget.workers)
+        rate = find_best_rate(spec, first, learning_rates=list(WIDTH_RATES), workers=budget.workers)
         runs = optbench.sweep(spec, learning_rates=[rate], seeds=rest, workers=budget.workers).runs
         parts.append(runs[["seed", "lr", "status", "loss_final"]].assign(width=width))
     return {"finals": pd.concat(parts, ignore_index=True)}
 
 
-def stuck(table: pd.DataFrame) -> pd.DataFrame:
+def stuck_shares(table: pd.DataFrame) -> pd.DataFrame:
     """Return, by width, the best loss, the share of runs more than POOR above it or diverged, and the spread.
 
     spread: the 90% minus the 10% quantile of the final losses, in nats, with its bootstrap interval.
@@ -394,13 +394,13 @@ def stuck(table: pd.DataFrame) -> pd.DataFrame:
     for width, part in table.groupby("width"):
         loss = part["loss_final"].to_numpy()
         hits = int((~(loss <= loss.min() + POOR)).sum())
-        spread = bootstrap_interval(loss, _spread)
+        spread = bootstrap_interval(loss, _loss_spread)
         rows.append((width, loss.min(), np.median(loss), *share_interval(hits, len(loss)), *spread, len(loss)))
     columns = ["width", "best", "median", "stuck", "low", "high", "spread", "spread_low", "spread_high", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _spread(loss) -> float:
+def _loss_spread(loss) -> float:
     """Return the 90% minus the 10% quantile of final losses; inf if it is not finite."""
     low, high = np.quantile(loss, [0.1, 0.9], method="inverted_cdf")
     return float(high - low) if np.isfinite(low) else np.inf
@@ -408,7 +408,7 @@ def _spread(loss) -> float:
 
 def measure_stuck(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the share of stuck runs at the largest width."""
-    table = stuck(tables["finals"])
+    table = stuck_shares(tables["finals"])
     small, large = table.loc[table["stuck"].idxmax()], table.iloc[-1]
     often = table.loc[table["high"] >= RARELY_STUCK, "width"].max()
     wide = table.loc[~(table["width"] <= often), "width"]
@@ -428,7 +428,7 @@ def measure_stuck(tables: dict[str, pd.DataFrame]) -> Measured:
 
 def draw_stuck(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw each seed's final loss, and the share of stuck runs, against the width."""
-    runs, table = tables["finals"], stuck(tables["finals"])
+    runs, table = tables["finals"], stuck_shares(tables["finals"])
     title = "Where training ends from seed to seed, against the width"
     figure, grid = drawing.new_figure(
         (2.6, 2.6), 1, 2, left=0.7, right=0.15, top=0.42, bottom=0.5, gap=(0.75, 0), title=title

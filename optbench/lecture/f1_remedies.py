@@ -13,7 +13,7 @@ from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
 from optbench.claims.record import Budget, Claim, Measured, Verdict, split_seeds
-from optbench.lecture.runs import costs, tuned_costs
+from optbench.lecture.runs import costs_to_loss, tuned_costs
 
 REMEDIES = ("adam", "initialization", "alpha", "mini-batch")
 NAMES = {"adam": "Adam", "initialization": "Xavier start", "alpha": "tuned alpha", "mini-batch": "mini-batches"}
@@ -48,12 +48,12 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         else:
             _, rest = split_seeds(tuning, seeds)
             spec |= {"learning_rates": [UNTUNED[optimizer]], "seeds": rest}
-            table = costs(optbench.sweep(spec, workers=budget.workers), TARGET)
+            table = costs_to_loss(optbench.sweep(spec, workers=budget.workers), TARGET)
         parts.append(table.assign(**has))
     return {"arms": pd.concat(parts, ignore_index=True)}
 
 
-def arm_of(table: pd.DataFrame, *remedies: str) -> pd.DataFrame:
+def select_arm(table: pd.DataFrame, *remedies: str) -> pd.DataFrame:
     """Return the runs with exactly these remedies."""
     chosen = pd.Series(True, index=table.index)
     for name in REMEDIES:
@@ -61,9 +61,9 @@ def arm_of(table: pd.DataFrame, *remedies: str) -> pd.DataFrame:
     return table[chosen]
 
 
-def factors(table: pd.DataFrame) -> pd.DataFrame:
+def speedup_factors(table: pd.DataFrame) -> pd.DataFrame:
     """Return the expected time of batch gradient descent over that of each arm, by both CLOCKS, with intervals."""
-    plain, rows = arm_of(table), []
+    plain, rows = select_arm(table), []
     for arm, runs in reversed(list(table.groupby(list(REMEDIES)))):
         used = tuple(name for name, on in zip(REMEDIES, arm, strict=True) if on)
         for clock in CLOCKS if used else ():
@@ -75,11 +75,11 @@ def factors(table: pd.DataFrame) -> pd.DataFrame:
 def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the time that each single remedy saves, on both clocks; the effect is the weakest in samples."""
     table = tables["arms"]
-    each = factors(table)
+    each = speedup_factors(table)
     alone, samples = each[each["count"] == 1], each[each["clock"] == "samples"]
     weakest = alone.loc[alone[alone["clock"] == "samples"]["factor"].idxmin()]
     together, best = samples.loc[samples["count"].idxmax()], samples.loc[samples["factor"].idxmax()]
-    base = arm_of(table)
+    base = select_arm(table)
     failed = ", ".join(f"{row.remedies} {1 - row.success:.0%}" for row in samples.itertuples() if row.success < 1)
     return Measured(
         cells={f"{NAMES[row.remedies]} in {row.clock}": (row.factor, row.low, row.high) for row in alone.itertuples()},
@@ -87,14 +87,15 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
         measure="examples (ERT) that batch gradient descent needs over those of the weakest remedy, "
         f"{NAMES[weakest['remedies']]}",
         unit="times the remedy's examples",
-        detail=f"Alone, {_listed(alone)}. All four together: {interval_text(together[['factor', 'low', 'high']])} in "
-        f"examples; best of the 16: {best['remedies']}, {interval_text(best[['factor', 'low', 'high']])}. Without "
-        f"remedies {base['reached'].mean():.0%} of {len(base)} runs arrive, after {base['steps'].median():,.0f} "
-        f"epochs in the median. Runs that fail: {failed or 'none with a remedy'}.",
+        detail=f"Alone, {_list_factors(alone)}. All four together: "
+        f"{interval_text(together[['factor', 'low', 'high']])} in examples; best of the 16: {best['remedies']}, "
+        f"{interval_text(best[['factor', 'low', 'high']])}. Without remedies {base['reached'].mean():.0%} of "
+        f"{len(base)} runs arrive, after {base['steps'].median():,.0f} epochs in the median. Runs that fail: "
+        f"{failed or 'none with a remedy'}.",
     )
 
 
-def _listed(alone: pd.DataFrame) -> str:
+def _list_factors(alone: pd.DataFrame) -> str:
     """Return the factors of single remedies in words."""
     return "; ".join(
         f"{NAMES[name]}: " + ", ".join(
@@ -105,7 +106,7 @@ def _listed(alone: pd.DataFrame) -> str:
 
 def draw(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the factor of each set of remedies, a row each, with marks for the remedies in it."""
-    each = factors(tables["arms"])
+    each = speedup_factors(tables["arms"])
     title = "How many times sooner than batch gradient descent"
     with drawing.axes(None, title, CLOCKS, height=1.1, left=2.3) as ax:
         drawing.draw_ratios(ax, each, "remedies", "clock", "expected time without remedies over that with them")

@@ -33,7 +33,7 @@ def run_paths(
     that diverged is inf from then on. The methods of a seed get the same noise.
     """
     bowl = optbench.objective(problem).problem
-    hessian, (flat, steep) = curvature(bowl)
+    hessian, (flat, steep) = find_curvature(bowl)
     groups: dict[str, list[Method]] = {}
     for method in methods:
         groups.setdefault(method.optimizer, []).append(method)
@@ -65,7 +65,7 @@ def _path_table(label, seed, w, loss, problem, hessian, steep, flat) -> pd.DataF
     return pd.DataFrame(columns | {"gradient_1": gradient[:, 0], "gradient_2": gradient[:, 1]})
 
 
-def curvature(problem: optbench.Problem) -> tuple[np.ndarray, np.ndarray]:
+def find_curvature(problem: optbench.Problem) -> tuple[np.ndarray, np.ndarray]:
     """Return the Hessian of a quadratic of two parameters and its eigenvectors as rows, flat first.
 
     Its columns are the gradients one unit beside the minimizer.
@@ -80,7 +80,7 @@ def path_length(path: pd.DataFrame, column: str = "steep") -> float:
     return float(np.abs(np.diff(way)).sum() / abs(way[0])) if np.isfinite(way).all() else np.inf
 
 
-def reversals(path: pd.DataFrame, column: str = "steep") -> float:
+def share_of_reversals(path: pd.DataFrame, column: str = "steep") -> float:
     """Return the share of the steps that turn back along an axis, against the step before; 1 for a diverged path."""
     way = path[column].to_numpy()
     if not np.isfinite(way).all():
@@ -89,7 +89,7 @@ def reversals(path: pd.DataFrame, column: str = "steep") -> float:
     return float(np.mean(step[1:] != step[:-1]))
 
 
-def halving(path: pd.DataFrame, column: str = "flat") -> float:
+def steps_to_halve(path: pd.DataFrame, column: str = "flat") -> float:
     """Return the steps until the distance along an axis is at most half of that at the start; inf if it never is."""
     way = path[column].abs().to_numpy()
     reached = np.flatnonzero(way <= way[0] / 2)
@@ -105,13 +105,13 @@ def measure_paths(paths: pd.DataFrame, **measures) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def farthest_path(paths: pd.DataFrame) -> pd.DataFrame:
+def select_farthest_path(paths: pd.DataFrame) -> pd.DataFrame:
     """Return the paths to draw: those of the seed that starts farthest from both axes."""
     start = paths[paths["step"] == 0].set_index("seed")[["steep", "flat"]].abs().min(axis=1)
     return paths[paths["seed"] == start.idxmax()].drop(columns=["gradient_1", "gradient_2"]).reset_index(drop=True)
 
 
-def seeds(budget: Budget, count: int) -> dict:
+def split_sweep_seeds(budget: Budget, count: int) -> dict:
     """Return a sweep's `seeds` and `tuning_seeds`: `count` seeds, a third of them to tune on.
 
     A quick run takes a third of that number, and at least nine.
@@ -120,7 +120,7 @@ def seeds(budget: Budget, count: int) -> dict:
     return {"seeds": list(fresh_seeds(count)), "tuning_seeds": count // 3}
 
 
-def by_label(table: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
+def group_by_label(table: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
     """Return the values of a column by label, ordered by seed, so that labels are paired."""
     ordered = table.sort_values("seed", kind="stable")
     return {label: part[column].to_numpy() for label, part in ordered.groupby("label", sort=False)}
@@ -149,7 +149,7 @@ def draw_bowl(ax, path: pd.DataFrame, shown: pd.DataFrame, condition: float, col
     drawing.panel_title(ax, title, PANEL)
 
 
-def bowl_panels(rows: int, columns: int, title: str, left: float = 0.6, between: float = 0.32, **share):
+def new_bowl_panels(rows: int, columns: int, title: str, left: float = 0.6, between: float = 0.32, **share):
     """Return (figure, array of axes) for paths through bowls."""
     figure, grid = drawing.new_figure(
         (PANEL, 1.45), rows, columns, left=left, right=0.12, top=0.62, bottom=0.45, gap=(0.12, between), title=title,

@@ -10,7 +10,7 @@ from optbench.analysis.statistics import fastest_rate
 from optbench.claims.record import Budget, split_seeds
 
 
-def every_step(
+def run_every_step(
     problem: str,
     optimizer: str,
     rates: Sequence[float],
@@ -35,13 +35,13 @@ def every_step(
     return pd.concat(parts, ignore_index=True).drop(columns="run_id")
 
 
-def best_rate(spec: Mapping, tuning: Iterable[int], **settings) -> float:
+def find_best_rate(spec: Mapping, tuning: Iterable[int], **settings) -> float:
     """Return the rate of a sweep over one problem and optimizer that is best on the tuning seeds."""
     trials = optbench.sweep(spec, seeds=list(tuning), tuning_seeds=0, **settings).runs
     return float(best_configurations(trials, tuning)["lr"].iloc[0])
 
 
-def costs(results: optbench.Results, loss: float) -> pd.DataFrame:
+def costs_to_loss(results: optbench.Results, loss: float) -> pd.DataFrame:
     """Return the cost of each run until its loss stays at or below `loss`; that of all steps if it never does."""
     return time_to_target(results, fixed_targets(results.runs, loss, results.problems))
 
@@ -54,8 +54,10 @@ def tuned_costs(
     The first `tuning` seeds choose the rates, the next `seeds` report. `spec`: the sweep's keys, but for these two.
     """
     (first, rest), groups = split_seeds(tuning, seeds), ["optimizer", "batch_size"]
-    trials = costs(optbench.sweep(spec, learning_rates=list(rates), seeds=first, workers=budget.workers), target)
+    trials = costs_to_loss(
+        optbench.sweep(spec, learning_rates=list(rates), seeds=first, workers=budget.workers), target
+    )
     best = {key: fastest_rate(part) for key, part in trials.groupby(groups)}
     chosen = sorted(set(best.values()))
-    table = costs(optbench.sweep(spec, learning_rates=chosen, seeds=rest, workers=budget.workers), target)
+    table = costs_to_loss(optbench.sweep(spec, learning_rates=chosen, seeds=rest, workers=budget.workers), target)
     return table[table["lr"] == [best[key] for key in zip(*(table[name] for name in groups), strict=True)]]

@@ -14,7 +14,7 @@ YEAR = 365.25
 
 
 @cache
-def seattle() -> pd.DataFrame:
+def read_seattle() -> pd.DataFrame:
     """Return Seattle's highest temperatures, date and temp_max (degrees Celsius), a row a day, 2012 to 2015.
 
     Source: NOAA (public domain), as seattle-weather.csv of the package vega_datasets 0.9 (MIT); see data/README.md.
@@ -23,7 +23,7 @@ def seattle() -> pd.DataFrame:
         return pd.read_csv(file, parse_dates=["date"])
 
 
-def london(betas=(0.9, 0.5)) -> pd.DataFrame:
+def average_london(betas=(0.9, 0.5)) -> pd.DataFrame:
     """Return the lecture's five values from London with each intermediate number of v_t, a row for each value and beta.
 
     v_t = carried + added with carried = beta v_{t-1} and added = (1 - beta) theta_t; corrected = v_t / (1 - beta^t).
@@ -39,12 +39,12 @@ def london(betas=(0.9, 0.5)) -> pd.DataFrame:
 
 
 @cache
-def climate() -> tuple[np.ndarray, float, float]:
+def fit_climate() -> tuple[np.ndarray, float, float]:
     """Fit Seattle's series: the coefficients of the year's course, and an AR(1) model of the residuals.
 
     Returns the coefficients, the AR(1) coefficient, and the standard deviation of its shocks in degrees Celsius.
     """
-    temperature = seattle()["temp_max"].to_numpy()
+    temperature = read_seattle()["temp_max"].to_numpy()
     basis = _harmonics(np.arange(len(temperature)))
     coefficients = np.linalg.lstsq(basis, temperature, rcond=None)[0]
     rest = temperature - basis @ coefficients
@@ -52,21 +52,21 @@ def climate() -> tuple[np.ndarray, float, float]:
     return coefficients, persistence, float(np.std(rest[1:] - persistence * rest[:-1]))
 
 
-def course(day) -> np.ndarray:
+def yearly_course(day) -> np.ndarray:
     """Return the smooth course of Seattle's year, degrees Celsius; day: numbers of any shape, fractions too."""
-    return _harmonics(day) @ climate()[0]
+    return _harmonics(day) @ fit_climate()[0]
 
 
-def synthetic(seed: int, days: int = 1461) -> np.ndarray:
+def random_series(seed: int, days: int = 1461) -> np.ndarray:
     """Return a random series like Seattle's, (days,): the course of its year plus AR(1) noise as fitted."""
-    _, persistence, deviation = climate()
+    _, persistence, deviation = fit_climate()
     shocks = deviation * np.random.default_rng(seed).standard_normal(days)
     shocks[0] /= np.sqrt(1 - persistence**2)
     noise = np.empty(days)
     rest = 0.0
     for t, shock in enumerate(shocks):
         noise[t] = rest = persistence * rest + shock
-    return course(np.arange(days)) + noise
+    return yearly_course(np.arange(days)) + noise
 
 
 def _harmonics(day) -> np.ndarray:

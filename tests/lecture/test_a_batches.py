@@ -9,7 +9,7 @@ from lecture_claims import CLAIMS, QUICK, check
 
 from optbench.claims.record import DEPENDS, FAILS, HOLDS, UNDECIDED, Budget
 from optbench.lecture import a_batches
-from optbench.lecture.runs import every_step
+from optbench.lecture.runs import run_every_step
 
 SEEDS = range(9)
 
@@ -39,7 +39,7 @@ def test_a1_costs_are_interpolated_and_a_miss_is_infinite():
     curve = pd.DataFrame(
         {"batch": "full", "seed": 0, "passes": [0, 1, 2], "seconds": [0, 10, 20], "left": [1.0, 0.1, 0.002]}
     )
-    table = a_batches.targets(curve).set_index("target")
+    table = a_batches.times_to_targets(curve).set_index("target")
     assert table.loc[0.1, "seconds"] == 10 and table.loc[0.001, "seconds"] == math.inf
     assert table.loc[0.01, "passes"] == pytest.approx(1 + math.log(10) / math.log(50))
 
@@ -89,12 +89,12 @@ def test_a3_the_full_batch_falls_below_two_over_l_and_only_there():
 
 def test_a3_a_step_that_a_run_does_not_live_to_see_is_a_rise():
     cost = pd.Series([4.0, 2.0, 2.0, 3.0])
-    assert a_batches._falling(cost) == 2
-    assert a_batches._falling(cost.iloc[:2]) == 1
+    assert a_batches._count_falling(cost) == 2
+    assert a_batches._count_falling(cost.iloc[:2]) == 1
 
 
 def test_a_run_can_be_seen_after_every_step_and_at_the_weights_before_it():
-    table = every_step("quadratic(dim=3)", "gd", [0.1, 1e9], seeds=[0, 1], steps=30)
+    table = run_every_step("quadratic(dim=3)", "gd", [0.1, 1e9], seeds=[0, 1], steps=30)
     calm = table[table["lr0"] == 0.1]
     assert calm.groupby("seed")["step"].apply(list).tolist() == [list(range(31))] * 2
     assert set(calm["status"]) == {"ok"} and set(table.loc[table["lr0"] > 1, "status"]) == {"diverged"}

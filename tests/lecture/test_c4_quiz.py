@@ -11,10 +11,10 @@ from optbench.lecture import c4_quiz
 def test_features_of_simple_paths():
     t = np.arange(25.0)
     straight, zigzag = np.column_stack([t, 0 * t]), np.column_stack([0.0 * t, (-1.0) ** t])
-    assert c4_quiz.features(straight) == (1.0, 0.0, 0.0)
-    assert c4_quiz.features(zigzag) == (-1.0, 1.0, 0.0)
+    assert c4_quiz.path_features(straight) == (1.0, 0.0, 0.0)
+    assert c4_quiz.path_features(zigzag) == (-1.0, 1.0, 0.0)
     faster = np.column_stack([t**2, 0 * t])
-    assert c4_quiz.features(faster) == (1.0, 0.0, pytest.approx(np.log(47)))
+    assert c4_quiz.path_features(faster) == (1.0, 0.0, pytest.approx(np.log(47)))
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def test_the_classifier_learns_from_the_training_rows_alone():
     place = np.array([list(c4_quiz.KINDS).index(kind) for kind in kinds], float)
     paths = pd.DataFrame({name: place + 0.1 * rng.standard_normal(200) for name in c4_quiz.FEATURES})
     paths = paths.assign(kind=kinds, use=["train", "test"] * 100)
-    assert (c4_quiz.classified(paths).query("use == 'test'").eval("kind == guess")).mean() == 1.0
+    assert (c4_quiz.classify(paths).query("use == 'test'").eval("kind == guess")).mean() == 1.0
     shuffled = paths.assign(kind=np.where(paths["use"] == "train", rng.permutation(kinds), kinds))
-    assert (c4_quiz.classified(shuffled).query("use == 'test'").eval("kind == guess")).mean() < 0.6
+    assert (c4_quiz.classify(shuffled).query("use == 'test'").eval("kind == guess")).mean() < 0.6
 
 
 def test_the_quiz_is_played_on_bowls_that_the_classifier_has_not_seen():

@@ -12,9 +12,9 @@ from optbench.lecture import c_paths, planes
 
 def momentum_table(column, ratios):
     """Return measured paths whose number is `ratios` (by beta) times that of gradient descent, at both rates."""
-    values = {c_paths.label(0.0): 1.0}
+    values = {c_paths.path_label(0.0): 1.0}
     for beta, ratio in ratios.items():
-        values |= {c_paths.label(beta, kind): ratio for kind in (c_paths.OWN, c_paths.SAME)}
+        values |= {c_paths.path_label(beta, kind): ratio for kind in (c_paths.OWN, c_paths.SAME)}
     rows = [
         {"label": label, "seed": seed, column: value * base}
         for label, value in values.items()
@@ -50,7 +50,7 @@ def test_the_first_steps_of_momentum_are_short_by_beta_to_the_t():
 def test_the_correction_makes_momentum_the_numerator_of_adam():
     """With eps far above any gradient, Adam's denominator is a constant, and its numerator is corrected."""
     huge, steps = 2.0**40, 20
-    bowl, schedule = "quadratic(dim=3)", c_paths.correction(0.9, steps)
+    bowl, schedule = "quadratic(dim=3)", c_paths.correction_schedule(0.9, steps)
     adam = optbench.minimize(bowl, f"adam(eps={huge}, eps_root=0)", lr=0.5 * huge, steps=steps).w
     made = optbench.minimize(bowl, "momentum", lr=0.5, steps=steps, schedule=schedule).w
     np.testing.assert_allclose(made, adam, rtol=1e-9)
@@ -114,7 +114,7 @@ def test_rmsprop_is_judged_angle_by_angle(name, column, at_0, at_45, expected):
 
 @pytest.mark.parametrize("angle", c_paths.ANGLES)
 def test_the_bowl_is_turned_as_its_name_says(angle):
-    hessian, (flat, steep) = planes.curvature(problem_of(c_paths.bowl(angle, 100.0)))
+    hessian, (flat, steep) = planes.find_curvature(problem_of(c_paths.find_turned_bowl(angle, 100.0)))
     np.testing.assert_allclose(hessian @ steep, steep, atol=1e-12)
     np.testing.assert_allclose(hessian @ flat, flat / 100, atol=1e-12)
     turned = np.degrees(np.arccos(np.abs(steep).max()))

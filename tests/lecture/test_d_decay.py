@@ -67,14 +67,14 @@ def test_d1_a_failed_constant_rate_loses_and_a_failed_decay_wins_nothing():
     tuned.loc[tuned["schedule"] == "sqrt_step(k=1.0)", "suboptimality_final"] = math.inf
     assert CLAIMS["D1.2"].judge(tables).verdict == DEPENDS
     tuned.loc[tuned["schedule"] == "constant", "suboptimality_final"] = math.inf
-    assert d_decay.gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
-    assert d_decay.gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
+    assert d_decay.decay_gains(tuned, 1)["inverse(decay_rate=1.0)"] == (math.inf,) * 3
+    assert d_decay.decay_gains(tuned, 1)["sqrt_step(k=1.0)"] == (1, 1, 1)
 
 
 def test_d1_runs_in_small(monkeypatch):
     monkeypatch.setattr(d_decay, "DATA", "logistic(data=gaussian(examples=125))")
     monkeypatch.setattr(d_decay, "SIZES", (1, 16, "full"))
-    tables = d_decay.noise.__wrapped__(Budget(quick=True, workers=1))
+    tables = d_decay.noise_experiment.__wrapped__(Budget(quick=True, workers=1))
     assert not tables["tuned"]["seed"].isin(list(d_decay.TUNING)).any()
     assert tables["tuned"].groupby(["batch_size", "schedule"])["lr"].nunique().eq(1).all()
     assert np.isfinite(CLAIMS["D1.1"].judge(tables).effect)

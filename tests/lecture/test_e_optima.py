@@ -55,7 +55,7 @@ def test_minima_of_a_gaussian_field_are_as_rare_as_theory_says():
     family = optbench.problems()["random_field"]
     fields = [family.build({"dim": 2, "confinement": 0.0, "seed": seed}) for seed in range(15)]
     table = pd.concat([e_optima.find_points(field, 10, seed) for seed, field in enumerate(fields)])
-    table = e_optima.shares(table.assign(landscape="field"))
+    table = e_optima.minima_shares(table.assign(landscape="field"))
     assert e_optima.EXACT[2] == 1 / 4
     assert table["found"].item() > 50 and abs(table["minima"].item() - 1 / 4) < 0.12
 

@@ -58,5 +58,5 @@ def test_the_effect_is_the_weakest_remedys():
 def test_a_baseline_that_never_arrives_is_infinitely_slow():
     tables = planted(ALL)
     base = tables["arms"]
-    base.loc[f1_remedies.arm_of(base).index, "reached"] = False
+    base.loc[f1_remedies.select_arm(base).index, "reached"] = False
     assert check(CLAIMS["F1"], tables, HOLDS).effect == np.inf

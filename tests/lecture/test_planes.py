@@ -15,16 +15,16 @@ def test_a_path_in_the_axes_of_the_bowl():
     assert path["step"].tolist() == list(range(9))
     for name, curvature in (("steep", 1.0), ("flat", 0.1)):
         np.testing.assert_allclose(path[name], path[name].iloc[0] * (1 - 1.4 * curvature) ** np.arange(9), atol=1e-12)
-    assert planes.reversals(path) == 1.0 and planes.reversals(path, "flat") == 0.0
+    assert planes.share_of_reversals(path) == 1.0 and planes.share_of_reversals(path, "flat") == 0.0
     assert planes.path_length(path) == pytest.approx(1.4 * (1 - 0.4**8) / 0.6)
-    assert planes.halving(path, "steep") == 1 and planes.halving(path, "flat") == 5
+    assert planes.steps_to_halve(path, "steep") == 1 and planes.steps_to_halve(path, "flat") == 5
 
 
 def test_a_path_that_diverges_is_infinite():
     methods = [planes.Method("gd", "gd", 1e4), planes.Method("slow", "gd", 0.1)]
     path = planes.run_paths("quadratic(dim=2, condition=10.0, noise=0.0)", methods, [0], 20, 1024)
     bad, good = (path[path["label"] == name] for name in ("gd", "slow"))
-    assert planes.path_length(bad) == np.inf and planes.reversals(bad) == 1.0
+    assert planes.path_length(bad) == np.inf and planes.share_of_reversals(bad) == 1.0
     assert np.isfinite(planes.path_length(good)) and len(bad) == len(good) == 21
 
 

@@ -112,7 +112,7 @@ def test_b5_fading_turns():
 def test_b6_oscillation_and_lag_are_those_of_a_pure_sine(monkeypatch):
     """For a slow sine of frequency w the lag is atan(beta sin w / (1 - beta cos w)) / w, and v is damped alike."""
     w = 2 * np.pi / temperature.YEAR
-    monkeypatch.setattr(temperature, "course", lambda day: np.sin(w * np.asarray(day)))
+    monkeypatch.setattr(temperature, "yearly_course", lambda day: np.sin(w * np.asarray(day)))
     monkeypatch.setattr(b_averages, "_shifted_courses", b_averages._shifted_courses.__wrapped__)
     series = np.sin(w * np.arange(1461))
     for beta in (0.5, 0.9, 0.98):
