@@ -91,9 +91,9 @@ def data_cache(tmp_path, monkeypatch):
     from optbench import datasets
 
     monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
-    datasets._load.cache_clear()
+    datasets._load_cached.cache_clear()
     yield tmp_path / "cache"
-    datasets._load.cache_clear()
+    datasets._load_cached.cache_clear()
 
 
 LONG = ("test_damage", "test_kernel_cache", "test_fuzz_folders", "test_isolation", "test_signals")

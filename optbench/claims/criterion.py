@@ -73,7 +73,7 @@ class _Bounds:
         """The verb of the sentence: an interval lies, a number is."""
         return "lies" if self.chance else "is"
 
-    def _text(self, threshold: float) -> str:
+    def _threshold_text(self, threshold: float) -> str:
         """Return a threshold as the sentence has it."""
         return f"{100 * threshold:.3g}%" if self.percent else f"{threshold:.3g}"
 
@@ -104,12 +104,12 @@ class _OneSided(_Bounds):
     @property
     def _demand(self) -> str:
         """The words for a number that agrees."""
-        return f"{self._verb} {self._directions[0]} {self._text(self.limit)}"
+        return f"{self._verb} {self._directions[0]} {self._threshold_text(self.limit)}"
 
     @property
     def _refusal(self) -> str:
         """The words for a number that disagrees."""
-        return f"{self._verb} {self._directions[1]} {self._text(self._end)}"
+        return f"{self._verb} {self._directions[1]} {self._threshold_text(self._end)}"
 
 
 class Below(_OneSided):
@@ -142,7 +142,7 @@ class Within(_Bounds):
     @property
     def _demand(self) -> str:
         """The words for a number that agrees."""
-        return f"{self._verb} within {self._text(self.least)} to {self._text(self.most)}"
+        return f"{self._verb} within {self._threshold_text(self.least)} to {self._threshold_text(self.most)}"
 
     @property
     def _refusal(self) -> str:
@@ -169,7 +169,7 @@ class AtMost(_Bounds):
     @property
     def _demand(self) -> str:
         """The words for a number that agrees."""
-        return f"is at most {self._text(self.limit)}"
+        return f"is at most {self._threshold_text(self.limit)}"
 
     @property
     def _refusal(self) -> str:

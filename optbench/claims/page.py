@@ -48,7 +48,7 @@ def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pict
             badge=badge,
             quick=any(item.quick for item in outcomes),
             seconds=number(sum(item.seconds for item in outcomes)),
-            environment={key: _flat(value) for key, value in environment.items()},
+            environment={key: _flat_text(value) for key, value in environment.items()},
         )
     )
 
@@ -90,5 +90,6 @@ def _picture(path: Path) -> dict:
     return {"source": "data:image/png;base64," + base64.b64encode(data).decode(), "width": width, "height": height}
 
 
-def _flat(value) -> str:
+def _flat_text(value) -> str:
+    """Return a value as text, a list with commas."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

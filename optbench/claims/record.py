@@ -190,11 +190,11 @@ def select(claims: Sequence[Claim], ids: Iterable[str] = ()) -> tuple[Claim, ...
     """
     wanted = [text.strip().upper() for text in ids]
     for name in wanted:
-        if not any(name in _names(claim.id) for claim in claims):
-            raise unknown("claim", name, {near for claim in claims for near in _names(claim.id)[1:]})
-    return tuple(claim for claim in claims if not wanted or set(wanted) & set(_names(claim.id)))
+        if not any(name in _claim_names(claim.id) for claim in claims):
+            raise unknown("claim", name, {near for claim in claims for near in _claim_names(claim.id)[1:]})
+    return tuple(claim for claim in claims if not wanted or set(wanted) & set(_claim_names(claim.id)))
 
 
-def _names(id: str) -> tuple[str, ...]:
+def _claim_names(id: str) -> tuple[str, ...]:
     """Return the names that select a claim: A, A3, A3.1."""
     return id[0], id.partition(".")[0], id

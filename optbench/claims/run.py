@@ -54,7 +54,7 @@ def run(
             (folder / name).mkdir(parents=True, exist_ok=True)
         for done, claim in enumerate(claims):
             watch(claim, done)
-            outcomes.append(finished(claim, folder, budget) or _try(claim, folder, budget, written))
+            outcomes.append(finished(claim, folder, budget) or _try_claim(claim, folder, budget, written))
         about = describe_environment(command or paper.program)
         write_text(folder / "provenance.json", json.dumps(about, indent=1) + "\n")
         tried = {outcome.claim.id: outcome for outcome in outcomes}
@@ -84,11 +84,13 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
     except (OSError, ValueError):
         return None
     return (
-        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables) if saved.key == _key(budget) else None
+        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables)
+        if saved.key == _result_key(budget)
+        else None
     )
 
 
-def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
+def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
     """Run the experiment of a claim, save its tables, figure and verdict, and return the outcome or the error."""
     begin = time.perf_counter()
     try:
@@ -104,8 +106,8 @@ def _try(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
         return Outcome(claim, None, time.perf_counter() - begin, budget.quick, error=in_one_line(error))
     names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
     outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names)
-    saved = asdict(_Saved(_key(budget), verdict, outcome.seconds, names))
-    saved["verdict"] = _finite(saved["verdict"])
+    saved = asdict(_Saved(_result_key(budget), verdict, outcome.seconds, names))
+    saved["verdict"] = _to_json_values(saved["verdict"])
     write_text(folder / "claims" / f"{claim.id}.json", json.dumps(saved, indent=1) + "\n")
     return outcome
 
@@ -134,15 +136,17 @@ def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> 
 
 def _write_results(outcomes: list[Outcome], paper: Paper, folder: Path) -> None:
     """Write the outcomes as results.json and results.parquet."""
-    rows = [_row(outcome, paper) for outcome in outcomes]
-    write_text(folder / "results.json", json.dumps([_finite(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    rows = [_outcome_row(outcome, paper) for outcome in outcomes]
+    write_text(
+        folder / "results.json", json.dumps([_to_json_values(row) for row in rows], indent=1, ensure_ascii=False) + "\n"
+    )
     frame = pd.DataFrame(rows)
     frame["tables"] = frame["tables"].map(" ".join)
     frame.to_parquet(folder / "results.parquet", index=False)
     write_text(folder / "results.csv", csv_text(frame))
 
 
-def _row(outcome: Outcome, paper: Paper) -> dict:
+def _outcome_row(outcome: Outcome, paper: Paper) -> dict:
     """Return the outcome of a claim as a row of the table of verdicts."""
     claim, nothing = outcome.claim, {"verdict": None, "effect": math.nan, "low": math.nan, "high": math.nan}
     empty = nothing | dict.fromkeys(("measure", "unit", "on", "detail", "kind"), "")
@@ -154,7 +158,7 @@ def _row(outcome: Outcome, paper: Paper) -> dict:
     }  # fmt: skip
 
 
-def _finite(row: dict) -> dict:
+def _to_json_values(row: dict) -> dict:
     """Return a row for JSON, which has no infinity: such numbers become texts, "inf"."""
     return {
         key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
@@ -162,13 +166,13 @@ def _finite(row: dict) -> dict:
     }
 
 
-def _key(budget: Budget) -> str:
+def _result_key(budget: Budget) -> str:
     """Return what a finished claim depends on: the budget and the hash of the code."""
-    return f"{'quick' if budget.quick else 'full'} {_code()}"
+    return f"{'quick' if budget.quick else 'full'} {_code_hash()}"
 
 
 @cache
-def _code() -> str:
+def _code_hash() -> str:
     """Return the sha256 of all code that a verdict can depend on."""
     digest = hashlib.sha256()
     for path in sorted({*_PACKAGE.rglob("*.py"), *shipped_files()}):

@@ -92,6 +92,7 @@ def by_name(kind: Any = Any) -> Any:
 
 
 def _as_dictionary(value: Any) -> Any:
+    """Return a mapping as a dictionary, and {} for None; anything else unchanged."""
     return {} if value is None else dict(value) if isinstance(value, Mapping) else value
 
 

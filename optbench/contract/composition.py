@@ -50,21 +50,21 @@ class _Composition:
     def optimizer(self) -> Optimizer:
         """Return the combined optimizer."""
         wrapper, base = self.wrapper, self.base
-        slots = (*wrapper.slots, *self._names(base.slots))
-        scalars = tuple(unique([*wrapper.scalars, *self._names(base.scalars)]))
+        slots = (*wrapper.slots, *self._renamed_names(base.slots))
+        scalars = tuple(unique([*wrapper.scalars, *self._renamed_names(base.scalars)]))
         report = wrapper.report or (self.renamed[base.report] if base.report else None)
         total = dict(wrapper.total)
         for name, stage in base.total.items():
-            total[self.renamed[name]] = self._stage(stage)
-        block = {self.renamed[name]: self._stage(stage) for name, stage in base.block.items()}
+            total[self.renamed[name]] = self._combined_stage(stage)
+        block = {self.renamed[name]: self._combined_stage(stage) for name, stage in base.block.items()}
         matrix = {
-            self.renamed[name]: Matrix(self._stage(stage.term), stage.transform, stage.memory)
+            self.renamed[name]: Matrix(self._combined_stage(stage.term), stage.transform, stage.memory)
             for name, stage in base.matrix.items()
         }
         return replace(
             base,
             name=f"{wrapper.name}({base.name})",
-            rule=self._rule(slots, scalars),
+            rule=self._combined_rule(slots, scalars),
             slots=slots,
             scalars=scalars,
             hyperparameters={**base.hyperparameters, **wrapper.hyperparameters},
@@ -72,7 +72,7 @@ class _Composition:
             doc=f"{wrapper.doc}\n\nAround {base.name}: {base.doc}",
             limits={**base.limits, **wrapper.limits},
             report=report,
-            shared=self._names(base.shared),
+            shared=self._renamed_names(base.shared),
             total=total,
             block=block,
             matrix=matrix,
@@ -84,33 +84,35 @@ class _Composition:
             origins=wrapper.origins + base.origins,
         )
 
-    def _names(self, of) -> tuple[str, ...]:
+    def _renamed_names(self, of) -> tuple[str, ...]:
         """Return the names of the base rule as they are in the combination: slots and sums with their prefix."""
         return tuple(self.renamed.get(name, name) for name in of)
 
-    def _rule(self, slots, scalars) -> Callable:
+    def _combined_rule(self, slots, scalars) -> Callable:
         """Return the wrapper's function with a call of the wrapped rule in place of ``step``."""
-        tree, inner = copy.deepcopy(self.tree), self._names(self.base.slots)
+        tree, inner = copy.deepcopy(self.tree), self._renamed_names(self.base.slots)
         call = tree.body[self.at]
-        call.value = _call("_inner", [*call.value.args, *map(_load, (*inner, "lr", *self._names(self.base.scalars)))])
+        call.value = _call_tree(
+            "_inner", [*call.value.args, *map(_name_tree, (*inner, "lr", *self._renamed_names(self.base.scalars)))]
+        )
         if inner:
             call.targets = [ast.Tuple([call.targets[0], *(ast.Name(name, ast.Store()) for name in inner)], ast.Store())]
         tree = _Returns(inner).visit(tree)
-        return self._function(tree, ["w", "g", *slots, "lr", *scalars], {"_inner": self.base.rule})
+        return self._compile_tree(tree, ["w", "g", *slots, "lr", *scalars], {"_inner": self.base.rule})
 
-    def _stage(self, stage: Callable) -> Callable:
+    def _combined_stage(self, stage: Callable) -> Callable:
         """Return a sum's function of the wrapped rule, applied to the arguments that the wrapper passes to ``step``."""
         tree = copy.deepcopy(self.tree)
         call = tree.body[self.at]
         seen = dict(zip(("w", "g"), call.value.args, strict=True))
-        values = [seen.get(name) or _load(self.renamed.get(name, name)) for name in arguments(stage)]
-        tree.body[self.at :] = [ast.copy_location(ast.Return(_call("_inner", values)), call)]
+        values = [seen.get(name) or _name_tree(self.renamed.get(name, name)) for name in arguments(stage)]
+        tree.body[self.at :] = [ast.copy_location(ast.Return(_call_tree("_inner", values)), call)]
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        known = ["w", "g", *self.wrapper.slots, *self._names(self.base.slots), "lr", *self.wrapper.scalars]
-        known += self._names(unique([*self.base.scalars, *arguments(stage)]))
-        return self._function(tree, unique([name for name in known if name in used]), {"_inner": stage})
+        known = ["w", "g", *self.wrapper.slots, *self._renamed_names(self.base.slots), "lr", *self.wrapper.scalars]
+        known += self._renamed_names(unique([*self.base.scalars, *arguments(stage)]))
+        return self._compile_tree(tree, unique([name for name in known if name in used]), {"_inner": stage})
 
-    def _function(self, tree, names, scope) -> Callable:
+    def _compile_tree(self, tree, names, scope) -> Callable:
         """Return the function of a tree with these arguments, in the module of the wrapper."""
         tree.args.args = [ast.arg(name) for name in names]
         return function_of(tree, self.wrapper.function, {**self.wrapper.function.__globals__, **scope})
@@ -124,14 +126,14 @@ def _is_step(node: ast.stmt) -> bool:
     return False
 
 
-def _load(name):
+def _name_tree(name):
     """Return the syntax tree of reading a name."""
     return ast.Name(name, ast.Load())
 
 
-def _call(name, values):
+def _call_tree(name, values):
     """Return the syntax tree of a call of a function by its name; values: the arguments as trees."""
-    return ast.Call(_load(name), values, [])
+    return ast.Call(_name_tree(name), values, [])
 
 
 class _Locals(ast.NodeTransformer):
@@ -155,6 +157,6 @@ class _Returns(ast.NodeTransformer):
     def visit_Return(self, node):
         """Append the slots to what is returned."""
         own = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-        values = [*own, *map(_load, self.slots)]
+        values = [*own, *map(_name_tree, self.slots)]
         node.value = ast.Tuple(values, ast.Load()) if len(values) > 1 else values[0]
         return node

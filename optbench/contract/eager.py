@@ -141,7 +141,7 @@ def torch_optimizer(
         >>> torch_optimizer(Descent, momentum=0.9).hyperparameters
         {'momentum': 0.9}
     """
-    return _record("torch", optimizer_class, name, search, search_source, source, options)
+    return _make_record("torch", optimizer_class, name, search, search_source, source, options)
 
 
 def optax_optimizer(
@@ -175,7 +175,7 @@ def optax_optimizer(
         >>> optax_optimizer(averaged, "averaged").space["b1"].text
         'one_minus_log_uniform(0.02, 0.5)'
     """
-    return _record("optax", factory, name, search, search_source, source, options)
+    return _make_record("optax", factory, name, search, search_source, source, options)
 
 
 def required_arguments(owner: str, library: Library, target: Callable) -> list[str]:
@@ -183,14 +183,14 @@ def required_arguments(owner: str, library: Library, target: Callable) -> list[s
 
     Raises PluginError: ``target`` is not a class (PyTorch) or a function that gives a transformation (optax).
     """
-    given = _parameters(owner, library, target)
+    given = _argument_defaults(owner, library, target)
     return [key for key, default in given.items() if default is inspect.Parameter.empty and key not in RATE_ARGUMENTS]
 
 
 def other_arguments(record: Eager) -> dict[str, Any]:
     """Return the arguments, with their defaults, that are neither the learning rate nor numeric hyperparameters."""
     taken = {record.rate, *record.hyperparameters, *record.tuples}
-    every = _parameters(record.name, record.library, record.target) | dict(record.options)
+    every = _argument_defaults(record.name, record.library, record.target) | dict(record.options)
     return {key: default for key, default in every.items() if key not in taken}
 
 
@@ -200,11 +200,11 @@ def with_options(record: Eager, name: str, options: Mapping[str, Any]) -> Eager:
     Raises PluginError: an option that it does not take.
     """
     given = {**record.arguments(record.hyperparameters), **options}
-    made = _record(record.library, record.target, name, record.search, record.search_source, record.source, given)
+    made = _make_record(record.library, record.target, name, record.search, record.search_source, record.source, given)
     return replace(made, origins=record.origins)
 
 
-def _record(
+def _make_record(
     library: Library,
     target: Callable,
     name: str,
@@ -219,7 +219,7 @@ def _record(
     """
     label = name or f"{library}:{getattr(target, '__name__', '')}"
     owner = f"optimizer {label}"
-    parameters = _parameters(owner, library, target)
+    parameters = _argument_defaults(owner, library, target)
     rate = next((key for key in RATE_ARGUMENTS if key in parameters), None)
     if rate is None:
         raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS)}")
@@ -252,7 +252,7 @@ def _record(
     )  # fmt: skip
 
 
-def _parameters(owner: str, library: Library, target: Any) -> dict[str, Any]:
+def _argument_defaults(owner: str, library: Library, target: Any) -> dict[str, Any]:
     """Return the arguments of an optimizer with their defaults, without a class's first one, the parameters."""
     if library == "optax" and hasattr(target, "update") and not callable(target):
         raise PluginError(

@@ -54,7 +54,7 @@ def parse_equal(owner: str, library: str, text: str) -> Equal:
     body, _, why = text.partition("#")
     if not body.strip():
         return Equal((), why.strip())
-    node = _parsed(body.strip()) or _parsed(f"{body.strip()} else None")
+    node = _parse_expression(body.strip()) or _parse_expression(f"{body.strip()} else None")
     branches: list[Branch] = []
     while isinstance(node, ast.IfExp):
         branches.append(Branch(node.test, node.body))
@@ -67,7 +67,7 @@ def parse_equal(owner: str, library: str, text: str) -> Equal:
     return Equal(tuple(branches), why.strip())
 
 
-def _parsed(text: str) -> ast.expr | None:
+def _parse_expression(text: str) -> ast.expr | None:
     """Return the syntax tree of an expression; None if the text is none."""
     try:
         return ast.parse(text, mode="eval").body

@@ -28,7 +28,7 @@ class OptbenchError(ValueError):
     """
 
     def __init__(self, message: object = ""):
-        super().__init__(_shortened(_printable(str(message).replace("\n", " "))))
+        super().__init__(_shorten(_escape_unprintable(str(message).replace("\n", " "))))
 
 
 class PluginError(OptbenchError):
@@ -41,12 +41,12 @@ class PluginError(OptbenchError):
     """
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     """Return a message without its middle if it is too long."""
     return text if len(text) <= _HEAD + len(_GAP) + _TAIL else f"{text[:_HEAD]}{_GAP}{text[-_TAIL:]}"
 
 
-def _printable(text: str) -> str:
+def _escape_unprintable(text: str) -> str:
     """Return a text with its unprintable characters as escapes, such as \\x1b."""
     return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
@@ -80,7 +80,7 @@ def shown(value: object) -> str:
 def in_one_line(error: BaseException) -> str:
     """Return the message of an exception in one line, with its type unless it is ours."""
     try:
-        text = _shortened(" ".join(str(error).split()))
+        text = _shorten(" ".join(str(error).split()))
     except Exception:  # the exception of a plug-in may have a broken __str__
         text = "(its text cannot be shown)"
     return text if isinstance(error, OptbenchError) else f"{type(error).__name__}: {text}"

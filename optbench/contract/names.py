@@ -58,22 +58,22 @@ def parse(text: str) -> tuple[str, dict]:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise bad from None
     if _is_name(node):
-        return _text(node), {}
+        return _name_text(node), {}
     if not isinstance(node, ast.Call) or not _is_name(node.func) or len(node.args) > 1:
         raise bad
     parameters = {}
     if node.args:
         if not _is_name(node.args[0]) and not isinstance(node.args[0], ast.Call):
             raise bad
-        parameters[INNER] = _text(node.args[0])
+        parameters[INNER] = _name_text(node.args[0])
     for given in node.keywords:
         if given.arg is None or given.arg in parameters:
             raise bad
         try:
-            parameters[given.arg] = _value(given.value)
+            parameters[given.arg] = _parse_value(given.value)
         except (ValueError, TypeError, MemoryError, RecursionError):
             raise bad from None
-    return _text(node.func), parameters
+    return _name_text(node.func), parameters
 
 
 def _is_name(node: ast.AST) -> bool:
@@ -83,16 +83,17 @@ def _is_name(node: ast.AST) -> bool:
     )
 
 
-def _text(node: ast.AST) -> str:
+def _name_text(node: ast.AST) -> str:
+    """Return the text of a name or a call as a user types it, ``torch:AdamW``."""
     return _DOTTED.sub(r"\1:", ast.unparse(node))
 
 
-def _value(node: ast.expr) -> Any:
+def _parse_value(node: ast.expr) -> Any:
     """Return the value of a parameter. A bare word (data=digits) is a text: users do not quote within shell quotes."""
     if isinstance(node, ast.Name | ast.Call):
         return ast.unparse(node)
     if isinstance(node, ast.Tuple):
-        return tuple(map(_value, node.elts))
+        return tuple(map(_parse_value, node.elts))
     return ast.literal_eval(node)
 
 

@@ -163,6 +163,7 @@ class Optimizer(Tunable):
         return _all_limits(self.hyperparameters, self.limits)
 
     def _is_power(self, scalar: str) -> bool:
+        """Return True for ``beta_t`` where ``beta`` is a hyperparameter."""
         return scalar.endswith("_t") and scalar[:-2] in self.hyperparameters and scalar not in self.hyperparameters
 
     def asked(self) -> list[str]:
@@ -265,6 +266,7 @@ class Baseline(Tunable):
 
 
 def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str]) -> dict[str, str]:
+    """Return the given limits, and those that betas, eps and decays have anyway."""
     return limits_by_name(hyperparameters) | dict(limits)
 
 
@@ -273,7 +275,9 @@ def arguments(function: Callable) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-def _parts(owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]) -> dict:
+def _signature_parts(
+    owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]
+) -> dict:
     """Return slots, scalars and hyperparameters of a rule's signature. Raises PluginError for a wrong signature.
 
     head: the first arguments that it must have; given: the defaults; stages: the names of sums and of the matrix.
@@ -379,11 +383,14 @@ def optimizer(
     """
 
     def decorate(rule: Callable) -> Optimizer:
+        """Return the optimizer of a rule; raise PluginError if its signature is broken."""
         label = check_field(SourceFunction, "optimizer", "rule", rule).__name__ if name is None else name
         owner = f"optimizer {label}"
         given = {"total": total, "block": block, "matrix": matrix}
         stages = {key: check_field(by_name(), owner, key, value) for key, value in given.items()}
-        parts = _parts(owner, rule, ["w", "g"], hyperparameters, [key for stage in stages.values() for key in stage])
+        parts = _signature_parts(
+            owner, rule, ["w", "g"], hyperparameters, [key for stage in stages.values() for key in stage]
+        )
         if len(stages["matrix"]) > 1:
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
@@ -486,9 +493,10 @@ def wrapper(
     """
 
     def decorate(function: Callable) -> Wrapper:
+        """Return the wrapper of a function; raise PluginError if its signature is broken."""
         owner = f"wrapper {check_field(SourceFunction, 'wrapper', 'function', function).__name__}"
         stages = check_field(by_name(), owner, "total", total)
-        parts = _parts(owner, function, ["step", "w", "g"], hyperparameters, stages)
+        parts = _signature_parts(owner, function, ["step", "w", "g"], hyperparameters, stages)
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
             limits=limits or {}, report=report, total=stages, search=search or {}, search_source=search_source,

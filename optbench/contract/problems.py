@@ -120,7 +120,7 @@ class Problem:
         try:
             checked = record_checks.check_problem(self)
         except OptbenchError as error:
-            raise type(error)(_named(str(error), self.name)) from None
+            raise type(error)(_add_name(str(error), self.name)) from None
         for key, value in checked.items():
             object.__setattr__(self, key, value)
 
@@ -195,7 +195,7 @@ class Family:
         try:
             built = self.factory(**filled)
         except OptbenchError as error:
-            raise type(error)(_named(str(error), self.name)) from None
+            raise type(error)(_add_name(str(error), self.name)) from None
         except MemoryError as error:
             raise OptbenchError(f"problem {self.name} needs more memory than there is: {in_one_line(error)}") from error
         except KeyboardInterrupt:
@@ -214,7 +214,7 @@ class Family:
         return named
 
 
-def _named(message: str, name: Any) -> str:
+def _add_name(message: str, name: Any) -> str:
     """Return a message with the problem's name, which its record mostly gets after its family has built it."""
     known = isinstance(name, str) and name and message.startswith("problem: ")
     return message.replace("problem: ", f"problem {name}: ", 1) if known else message
@@ -241,6 +241,7 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
     """
 
     def decorate(factory: Callable) -> Family:
+        """Return the family of a factory; raise PluginError if a parameter has no default."""
         label = check_field(SourceFunction, "problem", "factory", factory).__name__
         parameters = {}
         for key, parameter in inspect.signature(factory).parameters.items():

@@ -35,6 +35,7 @@ class _SharedContext:
     """
 
     def __init__(self, enter: Callable[[ExitStack], None]) -> None:
+        """Make a context that nobody has entered yet."""
         self._enter, self._restore, self._lock = enter, ExitStack(), threading.RLock()
         self._open: dict[object, int] = {}
         """The thread of each open context."""

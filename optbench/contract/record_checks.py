@@ -137,14 +137,14 @@ def check_problem(record: Any) -> dict[str, Any]:
         raise PluginError(f"problem: metrics {record.metrics} need an evaluate function")
     if record.work is not None:
         scratch(owner, record.work, 1, 1)
-    fields |= _of_data(record)
+    fields |= _data_fields(record)
     if record.minimizer is not None:
         vector("minimizer", record.minimizer, dim)
     if record.curvature is not None:
         found = vector("curvature", record.curvature, dim, ", none below 0, not all 0")
         if (found < 0).any() or not found.any():
             raise PluginError(f"problem: curvature must be {dim} finite numbers, none below 0, not all 0")
-    numbers = _array(record.constants)
+    numbers = _real_array(record.constants)
     if numbers is None or not np.isfinite(numbers).all():
         raise field_error(owner, "constants", record.constants, "finite real numbers, as one array")
     fields["blocks"] = fields["blocks"] or ((dim,),)
@@ -180,14 +180,14 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
 
 def vector(key: str, value: Any, dim: int, more: str = "") -> np.ndarray:
     """Return one finite number a parameter, or raise PluginError. ``more``: further demands, in words."""
-    found = _array(value)
+    found = _real_array(value)
     if found is None or found.shape != (dim,) or not np.isfinite(found).all():
         shape = "" if found is None or found.shape == (dim,) else f" of the shape {found.shape}"
         raise PluginError(f"problem: {key} must be {dim} finite numbers{more}, not {shown(value)}{shape}")
     return found.astype(float)
 
 
-def _array(value: Any) -> np.ndarray | None:
+def _real_array(value: Any) -> np.ndarray | None:
     """Return real numbers as an array; None for anything else."""
     try:
         found = np.asarray(value)
@@ -198,7 +198,7 @@ def _array(value: Any) -> np.ndarray | None:
     return found if found.dtype.kind in _NUMERIC else None
 
 
-def _of_data(record: Any) -> dict[str, Any]:
+def _data_fields(record: Any) -> dict[str, Any]:
     """Return the fields that depend on the data: the number of examples, and the data in words."""
     if record.data is None:
         if record.test is not None:
@@ -206,34 +206,34 @@ def _of_data(record: Any) -> dict[str, Any]:
         return {}
     if record.noise:
         raise PluginError("problem: gradient noise is for problems without data")
-    rows, features = _pair("data", record.data)
+    rows, features = _check_pair("data", record.data)
     if rows > MOST_EXAMPLES:
         raise PluginError(f"problem: data holds {rows:,} examples, and at most {MOST_EXAMPLES:,} are possible")
     more = ""
     if record.test is not None:
-        test_rows, test_features = _pair("test", record.test)
+        test_rows, test_features = _check_pair("test", record.test)
         more = f" and {test_rows:,} test"
         if test_features != features:
             raise PluginError(f"problem: data has {features} features and test {test_features}: give both the same")
     return {"examples": rows, "data_text": record.data_text or f"{rows:,} training{more} rows"}
 
 
-def _pair(key: str, value: Any) -> tuple[int, int]:
+def _check_pair(key: str, value: Any) -> tuple[int, int]:
     """Return the numbers of rows and features of (x, y)."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise PluginError(f"problem: {key} must be a pair of arrays, x (n, features) and y (n,)")
-    x, y = (_array(part) for part in value)
+    x, y = (_real_array(part) for part in value)
     if x is None or y is None:
         raise PluginError(f"problem: {key} must hold real numbers: x and y with a dtype such as float64")
     if x.ndim != 2 or not x.size or y.shape not in ((len(x),), (len(x), 1)):
         raise PluginError(f"problem: {key} must be x (n, features) and y (n,), not {x.shape} and {y.shape}")
     for letter, part, given in (("x", x, value[0]), ("y", y, value[1])):
-        if not getattr(given, "known_finite", False) and not _finite(part):
+        if not getattr(given, "known_finite", False) and not _all_finite(part):
             raise PluginError(f"problem: {letter} of {key} holds numbers that are missing or not finite")
     return x.shape
 
 
-def _finite(part: np.ndarray) -> bool:
+def _all_finite(part: np.ndarray) -> bool:
     """Return True if all numbers of an array are finite."""
     with np.errstate(all="ignore"):
         if math.isfinite(part.sum(dtype=float)):  # four times as quick as a test of each

@@ -94,7 +94,7 @@ class Schedule(_Described):
         for key, value in filled.items():
             if isinstance(value, tuple) and not all(map(is_real, value)):
                 raise OptbenchError(f"{owner}: {key}={shown(value)}: a tuple must hold numbers that are finite")
-        filled = {key: _as_parameter(value) for key, value in filled.items()}
+        filled = {key: _to_floats(value) for key, value in filled.items()}
         enforce(owner, filled, self.limits)
         try:
             wrong = self.check(**filled) if self.check else None
@@ -129,7 +129,7 @@ class ScheduleWrapper(_Described):
         return Schedule(**fields).with_values(given or {})
 
 
-def _as_parameter(value):
+def _to_floats(value):
     """Return numbers, also in a tuple, as floats; a word unchanged."""
     if isinstance(value, tuple):
         return tuple(float(number) for number in value)
@@ -166,7 +166,7 @@ def schedule(
         [0.5]
     """
     make = partial(Schedule, equals=equals or {})
-    return _schedule(make, ["step", "epoch", "total_steps"], parameters, source, limits, check)
+    return _schedule_decorator(make, ["step", "epoch", "total_steps"], parameters, source, limits, check)
 
 
 def schedule_wrapper(
@@ -192,18 +192,21 @@ def schedule_wrapper(
         >>> capped.wrap(schedules()["constant"])(np.array([1]), np.array([0]), 10).tolist()
         [0.5]
     """
-    return _schedule(ScheduleWrapper, ["inner", "step", "epoch", "total_steps"], parameters, source, limits, check)
+    return _schedule_decorator(
+        ScheduleWrapper, ["inner", "step", "epoch", "total_steps"], parameters, source, limits, check
+    )
 
 
-def _schedule(make, first, parameters, source, limits, check) -> Callable:
+def _schedule_decorator(make, first, parameters, source, limits, check) -> Callable:
     """Return the decorator that makes a record of a function, whose arguments must be ``first`` and the parameters."""
 
     def decorate(function: Callable) -> Schedule | ScheduleWrapper:
+        """Return the record of a function; raise PluginError if its arguments are others."""
         label = check_field(SourceFunction, "schedule", "function", function).__name__
         expected = [*first, *parameters]
         if list(inspect.signature(function).parameters) != expected:
             raise PluginError(f"schedule {label}: arguments must be ({', '.join(expected)})")
         record = make(label, function, parameters, source, inspect.getdoc(function) or "", limits or {}, check)
-        return replace(record, parameters={key: _as_parameter(value) for key, value in parameters.items()})
+        return replace(record, parameters={key: _to_floats(value) for key, value in parameters.items()})
 
     return decorate

@@ -109,7 +109,7 @@ def uniform(low: float, high: float) -> Range:
         >>> uniform(0, 2).of(0.25)
         0.5
     """
-    return _between("uniform", low, high)
+    return _make_range("uniform", low, high)
 
 
 def log_uniform(low: float, high: float) -> Range:
@@ -129,7 +129,7 @@ def log_uniform(low: float, high: float) -> Range:
         >>> [log_uniform(0.01, 100).of(u) for u in (0, 0.25, 0.5)]
         [0.01, 0.1, 1.0]
     """
-    return _between("log_uniform", low, high)
+    return _make_range("log_uniform", low, high)
 
 
 def one_minus_log_uniform(low: float, high: float) -> Range:
@@ -151,7 +151,7 @@ def one_minus_log_uniform(low: float, high: float) -> Range:
         >>> [one_minus_log_uniform(0.001, 0.1).of(u) for u in (0, 0.5)]
         [0.999, 0.99]
     """
-    return _between("one_minus_log_uniform", low, high)
+    return _make_range("one_minus_log_uniform", low, high)
 
 
 def choice(*values: float | int | str) -> Range:
@@ -201,7 +201,7 @@ def parse_range(value: object) -> Range | None:
     try:
         if node.keywords:
             raise ValueError
-        values = [_literal(each) for each in node.args]
+        values = [_parse_literal(each) for each in node.args]
     except (ValueError, TypeError, MemoryError, RecursionError):
         raise OptbenchError(f"{shown(value)} must hold plain values, such as log_uniform(1e-4, 1)") from None
     if node.func.id != "choice" and len(values) != 2:
@@ -232,7 +232,7 @@ def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: M
                 raise OptbenchError(f"{error}, and {range_.text} reaches it") from None
 
 
-def _between(kind: str, low: float, high: float) -> Range:
+def _make_range(kind: str, low: float, high: float) -> Range:
     """Return the range of this kind between two numbers; raise OptbenchError unless they are valid, the lower first."""
     made, positive = Range(kind, (low, high)), kind != "uniform"
     for key, value in (("low", low), ("high", high)):
@@ -243,7 +243,7 @@ def _between(kind: str, low: float, high: float) -> Range:
     return made
 
 
-def _literal(node):
+def _parse_literal(node):
     """Return the value of an argument in the brackets; a bare word is a text, as in a spec."""
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 

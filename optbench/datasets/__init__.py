@@ -48,10 +48,10 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
     )
     enforce(f"data set {name}", given, LIMITS)
     used = _source_files(name, given)
-    digest = _digest(used)
+    digest = _files_digest(used)
     if used:
         copies.remember(digest, given["path"], used)
-    return _load(name, tuple(given.items()), classes, digest)
+    return _load_cached(name, tuple(given.items()), classes, digest)
 
 
 def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
@@ -99,12 +99,12 @@ class _Asked(BaseException):
 
 
 @lru_cache(maxsize=16)
-def _load(name, given, classes, digest) -> Dataset:
+def _load_cached(name, given, classes, digest) -> Dataset:
     """Build a data set from its hashable parameters; classes: the wanted kind of targets, digest: of its files."""
     with _restored_environment():
         made = ENTRIES[name].make(**dict(given))
     data = prepare(made, classes) if isinstance(made, Raw) else made
-    return dataclasses.replace(data, digest=digest, name=_name_of(name, dict(given)))
+    return dataclasses.replace(data, digest=digest, name=_data_set_name(name, dict(given)))
 
 
 @contextmanager
@@ -127,13 +127,13 @@ def _source_files(name: str, given: dict) -> list[Path]:
     return bundled.fashion_files(given["path"]) if name == "fashion_mnist" else []
 
 
-def _name_of(name: str, given: dict) -> str:
+def _data_set_name(name: str, given: dict) -> str:
     """Return the path of a user's file; for other sets the name with parameters that differ from their defaults."""
     other = {key: value for key, value in given.items() if value != ENTRIES[name].parameters[key]}
     return given["path"] if name == "file" else names.canonical(name, other)
 
 
-def _digest(paths: list[Path]) -> str:
+def _files_digest(paths: list[Path]) -> str:
     """Return the sha256 of the files' contents; "" without files."""
     if not paths:
         return ""

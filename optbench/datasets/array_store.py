@@ -39,11 +39,11 @@ def store_data(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str]
     Raises OptbenchError, which begins with ``owner``, for anything else, and if no file can be written.
     """
     place = cache_folder() / "arrays" if folder is None else path_of(f"{owner}: folder", folder)
-    table, drop = _table(owner, x), [each.strip() for each in drop]
+    table, drop = _as_table(owner, x), [each.strip() for each in drop]
     if table is None:
         if isinstance(y, str):
             raise OptbenchError(f"{owner}: y={shown(y)} names a column, and X is no table: a DataFrame has names")
-        x = _array(owner, "X", x)
+        x = _check_features(owner, "X", x)
         if x.dtype.kind in "biuf":
             if drop:
                 raise OptbenchError(f"{owner}: drop= is for tables, whose columns have names; here X is an array")
@@ -54,10 +54,10 @@ def store_data(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str]
         table = table.set_axis([f"x{i}" for i in range(table.shape[1])], axis=1)
     if test is not None:
         raise OptbenchError(f"{owner}: test= is for arrays of numbers; of a table, a fifth of the rows is for testing")
-    return _store_table(owner, *_with_target(owner, table, y, drop), place)
+    return _store_table(owner, *_add_target(owner, table, y, drop), place)
 
 
-def _table(owner, x):
+def _as_table(owner, x):
     """Return X as a DataFrame with stripped column names; None if it is an array. owner: begins error messages."""
     x = x.to_pandas() if hasattr(x, "to_pandas") else x
     if not hasattr(x, "iloc"):
@@ -70,7 +70,7 @@ def _table(owner, x):
     return table
 
 
-def _in_memory(owner, name, values) -> np.ndarray:
+def _to_array(owner, name, values) -> np.ndarray:
     """Return values as a plain array in memory: no mask, no sparse storage, bytes decoded to text."""
     if isinstance(values, range) and len(values) > arguments.MOST_ITEMS:  # NumPy would write it out first
         raise OptbenchError(f"{owner}: {name}={shown(values)} must be an array")
@@ -87,9 +87,9 @@ def _in_memory(owner, name, values) -> np.ndarray:
         raise OptbenchError(f"{owner}: {name} is no array: {in_one_line(error)}") from error
 
 
-def _array(owner, name, values) -> np.ndarray:
+def _check_features(owner, name, values) -> np.ndarray:
     """Return an array of at least two axes."""
-    found = _in_memory(owner, name, values)
+    found = _to_array(owner, name, values)
     if found.ndim < 2 or not found.size:
         hint = f"; one feature is {name}.reshape(-1, 1)" if found.ndim == 1 else ""
         raise OptbenchError(f"{owner}: {name} must be (rows, features), not {found.shape}{hint}")
@@ -98,9 +98,9 @@ def _array(owner, name, values) -> np.ndarray:
     return found
 
 
-def _targets(owner, name, values, rows) -> np.ndarray:
+def _check_targets(owner, name, values, rows) -> np.ndarray:
     """Return (rows,) numbers or texts."""
-    found = _in_memory(owner, name, values)
+    found = _to_array(owner, name, values)
     if found.ndim == 2 and found.shape[1] > 1:
         raise OptbenchError(
             f"{owner}: {name} must be (rows,), not {found.shape}; of one column a class, {name}.argmax(axis=1)"
@@ -123,14 +123,14 @@ def _targets(owner, name, values, rows) -> np.ndarray:
 
 def _store_arrays(owner, x, y, test, place) -> Stored:
     """Write arrays to a .npz file in the folder `place`, unless a file with this content is there."""
-    arrays = {"x": x, "y": _targets(owner, "y", y, len(x))}
+    arrays = {"x": x, "y": _check_targets(owner, "y", y, len(x))}
     if test is not None:
         pair = arguments.list_items(f"{owner}: test", test)
         if len(pair) != 2:
             raise OptbenchError(f"{owner}: test must be a pair, X and y of the test examples")
-        arrays["x_test"] = _array(owner, "X of test", pair[0])
-        arrays["y_test"] = _targets(owner, "y of test", pair[1], len(arrays["x_test"]))
-    parts = [part for name, each in arrays.items() for part in (name, each.dtype.str, each.shape, _bytes(each))]
+        arrays["x_test"] = _check_features(owner, "X of test", pair[0])
+        arrays["y_test"] = _check_targets(owner, "y of test", pair[1], len(arrays["x_test"]))
+    parts = [part for name, each in arrays.items() for part in (name, each.dtype.str, each.shape, _array_bytes(each))]
     path = place / f"{_hash_parts(parts)}.npz"
     if not is_file(path):
         resources.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
@@ -138,17 +138,18 @@ def _store_arrays(owner, x, y, test, place) -> Stored:
     return Stored(_home_relative(path), "")
 
 
-def _bytes(array):
+def _array_bytes(array):
+    """Return the bytes of an array's values in the order of its axes."""
     return np.ascontiguousarray(array).tobytes()
 
 
-def _with_target(owner, table, y, drop):
+def _add_target(owner, table, y, drop):
     """Return the table without the columns in ``drop`` and with y as a column, and the name of that column.
 
     y: a column's name, or the values; ``owner`` begins error messages.
     """
     drop = split_columns(drop, table.columns)
-    y = _one_column(owner, y)
+    y = _only_column(owner, y)
     wanted = [("drop", name) for name in drop] + ([("y", y.strip())] if isinstance(y, str) else [])
     for key, name in wanted:
         if name not in table.columns:
@@ -169,10 +170,10 @@ def _with_target(owner, table, y, drop):
         raise OptbenchError(f"{owner}: y is called {name!r}, and so is a column of X, which has y: drop={name!r}")
     free = itertools.chain(["target"], (f"target_{i}" for i in itertools.count()))
     name = name or next(each for each in free if each not in table.columns)
-    return table.assign(**{name: y.array if labeled else _targets(owner, "y", y, len(table))}), name
+    return table.assign(**{name: y.array if labeled else _check_targets(owner, "y", y, len(table))}), name
 
 
-def _one_column(owner, y):
+def _only_column(owner, y):
     """Return the only column of a table with one column; anything else unchanged."""
     y = y.to_pandas() if hasattr(y, "columns") and hasattr(y, "to_pandas") else y
     if not (hasattr(y, "columns") and hasattr(y, "iloc")):
@@ -199,7 +200,9 @@ def _store_table(owner, table, target, place) -> Stored:
         values = table[name]
         plain = values.dtype.kind in "biufM" and isinstance(values.dtype, np.dtype)
         content = (
-            _bytes(values.to_numpy()) if plain else repr([None if each is pd.NA else each for each in values.tolist()])
+            _array_bytes(values.to_numpy())
+            if plain
+            else repr([None if each is pd.NA else each for each in values.tolist()])
         )
         parts += [name, str(values.dtype), content]
     path = place / f"{_hash_parts(parts)}.parquet"

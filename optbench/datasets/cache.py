@@ -32,7 +32,7 @@ def write_whole(target: Path, write: Callable[[Path], object], owner: str) -> No
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
+        _delete_unfinished(target.parent)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent, ignore_cleanup_errors=True) as folder:
             write(Path(folder) / target.name)
             try:
@@ -44,7 +44,7 @@ def write_whole(target: Path, write: Callable[[Path], object], owner: str) -> No
         raise cannot(owner, "write", target, error) from error
 
 
-def _sweep(folder: Path) -> None:
+def _delete_unfinished(folder: Path) -> None:
     """Delete unfinished folders that killed processes have left, once they are old."""
     for old in folder.glob(".part-*"):
         with contextlib.suppress(OSError):

@@ -44,15 +44,15 @@ def as_texts(given: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         if key == "drop":
             several = value if isinstance(value, list | tuple) else (value,)
-            value = tuple(_text(key, each) for each in several)
+            value = tuple(_parameter_text(key, each) for each in several)
             value = () if value == ("",) else value
         elif key in PARAMETERS:
-            value = _text(key, value)
+            value = _parameter_text(key, value)
         texts[key] = value
     return texts
 
 
-def _text(key, value):
+def _parameter_text(key, value):
     """Return a parameter of the set ``file`` as text; raise OptbenchError for a value that is none."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
@@ -85,11 +85,11 @@ def file_of(path: str) -> Path:
         raise OptbenchError(f"data set {path}: the path must end in {kinds}{hint}")
     if not is_file(place):
         where = "" if place.is_absolute() else f" in {Path.cwd()}"
-        raise OptbenchError(f"data set {path}: no such file{where}{_nearest(place)}")
+        raise OptbenchError(f"data set {path}: no such file{where}{_nearest_hint(place)}")
     return place
 
 
-def _nearest(place: Path) -> str:
+def _nearest_hint(place: Path) -> str:
     """Return the end of a message that suggests a file with a similar name in the same folder; "" if there is none."""
     try:
         return near(place.name, [each.name for each in place.parent.iterdir() if ending_of(each) in ENDINGS])
@@ -157,17 +157,17 @@ def read_npz(place: Path, given: Mapping[str, Any]) -> Raw:
                 f"data set {path}: it holds one array: save x and y together, numpy.savez({path!r}, x=, y=)"
             )
         held = [name for name in _ARRAYS if name in file.files]
-        _need_room(path, place, held)
+        _check_memory(path, place, held)
         found = {name: file[name] for name in held}
         known = ", ".join(file.files) or "none"
     if "x" not in found or "y" not in found or ("x_test" in found) != ("y_test" in found):
         raise OptbenchError(f"data set {path}: it must hold x and y, perhaps x_test and y_test, not {known}")
-    parts = [_pair(path, found, end) for end in ("", "_test") if f"x{end}" in found]
+    parts = [_check_pair(path, found, end) for end in ("", "_test") if f"x{end}" in found]
     if parts[0][0].shape[1] != parts[-1][0].shape[1]:
         raise OptbenchError(f"data set {path}: x and x_test differ in their number of features")
     if len({"text" if y.dtype.kind == "U" else "numbers" for _, y in parts}) > 1:
         raise OptbenchError(f"data set {path}: one of y and y_test is text, the other holds numbers")
-    return _raw(parts, given, "target array y")
+    return _raw_examples(parts, given, "target array y")
 
 
 def read_svm(place: Path, given: Mapping[str, Any]) -> Raw:
@@ -197,10 +197,10 @@ def read_svm(place: Path, given: Mapping[str, Any]) -> Raw:
     if not sparse.nnz:
         raise OptbenchError(f"data set {path}: the file holds no examples, or none with a feature")
     whole = bool(np.isfinite(y).all() and (y == np.floor(y)).all() and (np.abs(y) < 2**53).all())
-    return _raw([(sparse.toarray(), y.astype(int) if whole else y)], given, "the first number of each line")
+    return _raw_examples([(sparse.toarray(), y.astype(int) if whole else y)], given, "the first number of each line")
 
 
-def _need_room(path, place, held):
+def _check_memory(path, place, held):
     """Refuse arrays that do not fit into memory, by the shapes in the file: packed zeros take no space in it."""
     with zipfile.ZipFile(place) as packed:
         for name in held:
@@ -212,7 +212,7 @@ def _need_room(path, place, held):
             resources.need_memory(f"data set {path}: array {name} {shape}", size)
 
 
-def _pair(path, found, end):
+def _check_pair(path, found, end):
     """Return x (n, features) and y (n,) of a file; end: "" or "_test"; raise OptbenchError for other arrays."""
     x, y = found[f"x{end}"], found[f"y{end}"]
     if (
@@ -228,11 +228,11 @@ def _pair(path, found, end):
     return x.reshape(len(x), -1).astype(float), decoded(f"data set {path}: y{end}", y.reshape(-1))
 
 
-def _raw(parts, given, target) -> Raw:
+def _raw_examples(parts, given, target) -> Raw:
     """Return the examples: gaps are left out or marked for filling, one class is named if the user asks for it."""
     path, notes = given["path"], []
     ends = ("", "_test")[: len(parts)]
-    parts = [_without_gaps(x, y, end, given, notes) for (x, y), end in zip(parts, ends, strict=True)]
+    parts = [_drop_gaps(x, y, end, given, notes) for (x, y), end in zip(parts, ends, strict=True)]
     fill = any(bool(np.isnan(x).any()) for x, _ in parts)
     if fill:
         notes.append("missing values filled in with the mean of the training rows")
@@ -246,7 +246,7 @@ def _raw(parts, given, target) -> Raw:
     )  # fmt: skip
 
 
-def _without_gaps(x, y, end, given, notes):
+def _drop_gaps(x, y, end, given, notes):
     """Leave out the rows that cannot be learned from, and add their number to ``notes``."""
     path, missing = given["path"], given["missing"]
     for name, values in ((f"x{end}", x), (f"y{end}", y)):

@@ -26,7 +26,9 @@ def _gaussian(examples, features, classes, seed):
     x = rng.standard_normal((examples, features))
     scores = x @ rng.standard_normal((features, max(classes, 1))) / np.sqrt(features)
     scores += 0.5 * rng.standard_normal(scores.shape)
-    return _labeled("gaussian", x, scores, classes, f"generated: {examples} normal examples, linear teacher with noise")
+    return _raw_with_targets(
+        "gaussian", x, scores, classes, f"generated: {examples} normal examples, linear teacher with noise"
+    )
 
 
 def _teacher(examples, features, hidden, classes, noise, seed):
@@ -42,7 +44,7 @@ def _teacher(examples, features, hidden, classes, noise, seed):
     scores = np.tanh(x @ first) @ second
     scores += noise * scores.std() * rng.standard_normal(scores.shape)
     source = f"generated after Saad & Solla 1995: {examples} normal examples, a random teacher of {hidden} tanh units"
-    return _labeled("teacher", x, scores, classes, source)
+    return _raw_with_targets("teacher", x, scores, classes, source)
 
 
 def _spirals(examples, arms, turns, noise, seed):
@@ -61,7 +63,7 @@ def _spirals(examples, arms, turns, noise, seed):
     return Raw(x, y, arms, source, target="target: the arm")
 
 
-def _labeled(name, x, scores, classes, source):
+def _raw_with_targets(name, x, scores, classes, source):
     """Return a data set whose targets are the classes with the largest scores; the first score if classes is 0."""
     need(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
     y = scores.argmax(axis=1) if classes else scores[:, 0]

@@ -106,6 +106,7 @@ class Files:
                     file.write(piece[name].astype(dtype, copy=False).data)
 
     def _shape(self, name):
+        """Return the shape of the array x or y."""
         return (self.rows, self.features + 1) if name == "x" else (self.rows,)
 
     def _pieces(self) -> Iterator[dict[str, np.ndarray]]:

@@ -139,14 +139,16 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
         count = len(labels)
         y, y_test = every[: len(y)], every[len(y) :]
     named = classes or raw.labels or raw.y.dtype.kind not in "biuf"  # whole numbers may be real targets
-    warnings = filter(None, (raw.suspicion, *raw.warnings, _unseen(y, labels) if named and not raw.suspicion else ""))
+    warnings = filter(
+        None, (raw.suspicion, *raw.warnings, _unseen_warning(y, labels) if named and not raw.suspicion else "")
+    )
     warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
     if raw.fill:
-        x, x_test = _filled(raw, x, x_test)
+        x, x_test = _fill_gaps(raw, x, x_test)
     scaling = "features as they come"
     if not raw.scaled:
-        x, x_test = _standardized(raw, x, x_test)
+        x, x_test = _standardize(raw, x, x_test)
         scaling = f"features{' and target' * (not count)} standardized by the training rows"
     if not count:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -164,40 +166,42 @@ def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
     return Dataset(*arrays, count, raw.source, **words)
 
 
-def _unseen(y, labels) -> str:
+def _unseen_warning(y, labels) -> str:
     """Warn of classes that no training row has."""
     there = np.bincount(y.astype(int), minlength=len(labels)) if labels else ()
     unseen = [label for label, count in zip(labels, there, strict=True) if not count]
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
-def _filled(raw, x, x_test):
+def _fill_gaps(raw, x, x_test):
     """Fill the gaps of both parts with the mean of the training rows."""
     gaps = np.isnan(x)
     empty = np.flatnonzero(gaps.all(axis=0))
     if len(empty):
         raise OptbenchError(
-            f"data set {raw.name}: {_column(raw, empty[0])} has no value in any training row, and so no mean; "
+            f"data set {raw.name}: {_feature_words(raw, empty[0])} has no value in any training row, and so no mean; "
             "leave it out with drop="
         )
     mean = np.where(gaps, 0.0, x).sum(axis=0) / (~gaps).sum(axis=0)
     return np.where(gaps, mean, x), np.where(np.isnan(x_test), mean, x_test)
 
 
-def _standardized(raw, x, x_test):
+def _standardize(raw, x, x_test):
     """Standardize both parts by the training rows; a feature that is constant there becomes 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = x.mean(axis=0), x.std(axis=0)
     large = np.flatnonzero(~np.isfinite(mean + scale))
     if len(large):
-        raise OptbenchError(f"data set {raw.name}: {_column(raw, large[0])} has values too large to be standardized")
+        raise OptbenchError(
+            f"data set {raw.name}: {_feature_words(raw, large[0])} has values too large to be standardized"
+        )
     # By its values, not by the deviation, which rounding makes 1e-17 where all are 0.1.
     constant = x.min(axis=0) == x.max(axis=0)
     mean, scale = np.where(constant, x[0], mean), np.where(constant | (scale == 0), 1.0, scale)
     return (x - mean) / scale, (x_test - mean) / scale
 
 
-def _column(raw, place):
+def _feature_words(raw, place):
     """Return the words that name a feature in an error: by its column's name, or by its index."""
     return f"feature {raw.columns[place]!r}" if raw.columns else f"feature {place} (from 0)"
 

@@ -53,7 +53,7 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
     path, decimal = given["path"], given["decimal"]
     if decimal not in ("", ".", ","):
         raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','")
-    separator, encoding = _separator(path, given["sep"], ending), _encoding(path, given["encoding"])
+    separator, encoding = _parse_separator(path, given["sep"], ending), _check_encoding(path, given["encoding"])
     packed = place.name.lower().endswith(".gz")
     how = {
         "sep": separator, "encoding": encoding, "compression": "gzip" if packed else None, "skipinitialspace": True,
@@ -100,7 +100,7 @@ def read_parquet(path: str, place: Path) -> pd.DataFrame:
     return table.set_axis([str(name).strip() for name in table.columns], axis=1)
 
 
-def _separator(path: str, text: str, ending: str) -> str:
+def _parse_separator(path: str, text: str, ending: str) -> str:
     """Return the separator for pandas, one character or a pattern; text: as the user gave it, "" for the default."""
     if not text:
         return "\t" if ending == ".tsv" else ","
@@ -113,7 +113,7 @@ def _separator(path: str, text: str, ending: str) -> str:
     return found
 
 
-def _encoding(path: str, text: str) -> str:
+def _check_encoding(path: str, text: str) -> str:
     """Return the encoding, by default UTF-8. Raises OptbenchError for an unknown one."""
     try:
         b"a".decode(text or "utf-8")  # also refuses codecs that do not give a text
@@ -151,7 +151,7 @@ def convert_column(given: Mapping[str, Any], name: str, values: pd.Series, targe
         first = shown(str(values.dropna().iloc[0]))
         raise OptbenchError(f"{who} holds dates or times, such as {first}: {_DATE_ADVICE}, or {way}")
     if held in _NUMBER_TYPES and not category:
-        return _finite(who, way, values.to_numpy(float, na_value=np.nan))
+        return _finite_column(who, way, values.to_numpy(float, na_value=np.nan))
     if not category and not all(isinstance(each, str | int | float) for each in values.dropna()):
         kind = type(values.dropna().iloc[0]).__name__
         raise OptbenchError(f"{who} holds values of the kind {kind}, neither numbers nor texts: {way}")
@@ -160,7 +160,7 @@ def convert_column(given: Mapping[str, Any], name: str, values: pd.Series, targe
     levels = sorted(set(texts.dropna()))
     numbers = {each: number_of(each, given.get("decimal", "")) for each in levels}
     if None not in numbers.values() and not (category and levels):
-        return _finite(who, way, texts.map(numbers).to_numpy(float, na_value=np.nan))
+        return _finite_column(who, way, texts.map(numbers).to_numpy(float, na_value=np.nan))
     if not category:
         _refuse_dates_and_numbers(given, who, way, numbers)
     if len(levels) > min(MOST_LEVELS, max(_FEW_LEVELS, texts.count() // 2)) and not target:
@@ -171,31 +171,31 @@ def convert_column(given: Mapping[str, Any], name: str, values: pd.Series, targe
     return texts.astype(pd.CategoricalDtype(levels))
 
 
-def _finite(who: str, way: str, numbers: np.ndarray) -> pd.Series:
+def _finite_column(who: str, way: str, numbers: np.ndarray) -> pd.Series:
     """Return numbers as a column; raise OptbenchError if some are infinite. way: how to leave the column out."""
     if count := int(np.isinf(numbers).sum()):
         raise OptbenchError(f"{who} has {count:,} values that are not finite: mend them, or {way}")
     return pd.Series(numbers)
 
 
-def _levels(column: pd.Series) -> list[str]:
+def _text_levels(column: pd.Series) -> list[str]:
     """Return the different texts of a converted column; none for numbers."""
     return list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else []
 
 
-def _width(column: pd.Series) -> int:
+def _feature_count(column: pd.Series) -> int:
     """Return the number of features that a converted column becomes."""
-    return max(1, len(_levels(column)) - (len(_levels(column)) == 2))
+    return max(1, len(_text_levels(column)) - (len(_text_levels(column)) == 2))
 
 
-def _features(column: pd.Series) -> np.ndarray:
+def _to_features(column: pd.Series) -> np.ndarray:
     """Return a converted column as features (rows, width): numbers, or 0 and 1 for texts; NaN where missing.
 
     Two levels become one feature, 1 for the second level; more become one feature for each level.
     """
-    if not _levels(column):
+    if not _text_levels(column):
         return column.to_numpy()[:, None]
-    coded = pd.get_dummies(column, dtype=float, drop_first=len(_levels(column)) == 2).to_numpy(copy=True)
+    coded = pd.get_dummies(column, dtype=float, drop_first=len(_text_levels(column)) == 2).to_numpy(copy=True)
     coded[column.isna()] = np.nan
     return coded
 
@@ -231,6 +231,7 @@ def _is_date(text: str) -> bool:
 
 
 def _is_text_file(path: str) -> bool:
+    """Return True for the path of a .csv or .tsv file, packed or not."""
     return re.search(r"[.][ct]sv([.]gz)?$", path.lower()) is not None
 
 
@@ -252,9 +253,9 @@ def examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
         raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
     columns = _feature_columns(given, table, features)
     columns[target] = convert_column(given, target, table[target], target=True)
-    rows, gaps = _rows(given, columns, target)
+    rows, gaps = _rows_to_learn(given, columns, target)
     aim = _target_values(columns.pop(target)[rows], table[target])
-    width = sum(map(_width, columns.values()))
+    width = sum(map(_feature_count, columns.values()))
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
     y, labels = one_against_rest(path, target, aim, given["positive"])
@@ -262,13 +263,13 @@ def examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     likely = "" if named else suspicion(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
-        np.concatenate([_features(each[rows]) for each in columns.values()], axis=1), y, 2 if labels else None,
+        np.concatenate([_to_features(each[rows]) for each in columns.values()], axis=1), y, 2 if labels else None,
         f"{path}, target {target}", name=path, labels=labels,
         target=f"target column {target!r}{' (the last one)' * (not named)}",
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
-        columns=tuple(name for name, each in columns.items() for _ in range(_width(each))),
-        fill=bool(gaps), notes=_notes(given["missing"], len(table), columns, left_out, len(rows), gaps),
+        columns=tuple(name for name, each in columns.items() for _ in range(_feature_count(each))),
+        fill=bool(gaps), notes=_change_notes(given["missing"], len(table), columns, left_out, len(rows), gaps),
         warnings=_row_number_warning(given, columns),
     )  # fmt: skip
 
@@ -300,7 +301,7 @@ def _target_and_dropped(names, given):
     return target, left_out
 
 
-def _rows(given: Mapping[str, Any], columns: Mapping[str, pd.Series], target: str) -> tuple[np.ndarray, dict]:
+def _rows_to_learn(given: Mapping[str, Any], columns: Mapping[str, pd.Series], target: str) -> tuple[np.ndarray, dict]:
     """Return the rows to learn from, and by feature the number of missing values that are to be filled in."""
     path, missing = given["path"], given["missing"]
     gaps = pd.DataFrame({name: each.isna() for name, each in columns.items()})
@@ -335,7 +336,7 @@ def _rows(given: Mapping[str, Any], columns: Mapping[str, pd.Series], target: st
 
 def _target_values(aim: pd.Series, table_column: pd.Series) -> np.ndarray:
     """Return the values of a converted target as texts, truth values, whole numbers or reals, as the table has them."""
-    if _levels(aim):
+    if _text_levels(aim):
         return aim.to_numpy(object)
     y, held = aim.to_numpy(), pd.api.types.infer_dtype(table_column, skipna=True)
     if held == "boolean":
@@ -345,7 +346,7 @@ def _target_values(aim: pd.Series, table_column: pd.Series) -> np.ndarray:
     return y.astype(int) if whole and bool((y == np.floor(y)).all() and (np.abs(y) < 2**53).all()) else y
 
 
-def _notes(
+def _change_notes(
     missing: str, total: int, columns: Mapping[str, pd.Series], left_out: list[str], kept: int, gaps: Mapping[str, int]
 ) -> tuple[str, ...]:
     """Return a text for each change to a table; total, kept: rows before and after, gaps: values filled in by name."""
@@ -356,7 +357,7 @@ def _notes(
     if gaps:
         filled = listed(f"{name} ({number:,})" for name, number in gaps.items())
         notes.append(f"missing values filled in with the mean of the training rows: {filled}")
-    if texts := [f"{name} ({len(_levels(each))})" for name, each in columns.items() if _levels(each)]:
+    if texts := [f"{name} ({len(_text_levels(each))})" for name, each in columns.items() if _text_levels(each)]:
         notes.append(f"texts as columns of 0 and 1, with the levels of all rows: {listed(texts)}")
     if left_out:
         notes.append(f"columns left out: {listed(left_out)}")
@@ -372,7 +373,7 @@ def listed(parts: Iterable[str]) -> str:
 
 def _row_number_warning(given: Mapping[str, Any], columns: Mapping[str, pd.Series]) -> tuple[str, ...]:
     """Return a warning, if any, about features that only number the rows."""
-    found = [name for name, each in columns.items() if not _levels(each) and is_row_number(each.to_numpy(), name)]
+    found = [name for name, each in columns.items() if not _text_levels(each) and is_row_number(each.to_numpy(), name)]
     if not found:
         return ()
     many = len(found) > 1

@@ -74,6 +74,7 @@ def measure_momentum(column: str, what: str, unit: str):
     """Return the function that measures a column for each beta over gradient descent with the same start and noise."""
 
     def measured_against_gd(tables) -> Measured:
+        """Measure the ratio to gradient descent by beta and rate."""
         values = group_by_label(tables["measured"], column)
         plain = values.pop(path_label(0.0))
         cells = {name: ratio_interval(ours, plain) for name, ours in values.items()}
@@ -105,6 +106,7 @@ def figure_betas(column: str, title: str, unit: str):
     """Return the function that draws a column against beta at both rates: median and interval over seeds."""
 
     def draw(tables, verdict):
+        """Draw the medians with their intervals, and gradient descent beside them."""
         measured = tables["measured"]
         kinds = {path_label(beta, kind): (f"{beta:g}", f"at the {kind}") for beta in BETAS[1:] for kind in (OWN, SAME)}
         beta, kind = zip(*measured["label"].map(kinds | {"GD": ("GD", "GD")}), strict=True)
@@ -334,6 +336,7 @@ def measure_rmsprop(column: str, what: str, unit: str):
     """Return the function that measures a column of RMSProp over gradient descent with the same start and noise."""
 
     def measured_against_gd(tables) -> Measured:
+        """Measure the ratio to gradient descent by angle and condition number."""
         values = {name: group_by_label(part, column) for name, part in group_by_setting(tables["measured"]).items()}
         cells = {name: ratio_interval(numbers["rmsprop"], numbers["gd"]) for name, numbers in values.items()}
         return Measured(

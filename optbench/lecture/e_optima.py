@@ -41,9 +41,11 @@ def critical_points(problem: optbench.Problem, starts: np.ndarray) -> pd.DataFra
     step = _STEP * np.concatenate([np.eye(dim), -np.eye(dim)])
 
     def gradient(w):
+        """Return the gradient at a point."""
         return one(w)[1][0]
 
     def hessian(w):
+        """Return the Hessian at a point by central differences of the gradient."""
         above, below = many(w + step)[1].reshape(2, dim, dim)
         slopes = (above - below) / (2 * _STEP)
         return (slopes + slopes.T) / 2

