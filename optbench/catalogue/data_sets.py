@@ -71,7 +71,7 @@ def describe(catalogue: Catalogue, text: str) -> dict:
             if given:
                 raise
             missing = str(error)
-    places = [str(files.file_of(values["path"]))] if name == "file" and data else [_describe_row(name, entry)["file"]]
+    places = [str(files.find_file(values["path"]))] if name == "file" and data else [_describe_row(name, entry)["file"]]
     record = {
         "kind": "data_set", "name": text if files.is_path(text) or name == "file" else names.canonical(name, given),
         "formula": doc.split("\n\n")[0], "description": doc,

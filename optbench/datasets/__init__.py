@@ -19,7 +19,7 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
 from optbench.datasets import bundled, copies, files, generated, mapped
 from optbench.datasets.mapped import load_or_compute, with_intercept
-from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, prepare
+from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, prepare_data_set
 
 __all__ = [
     "ENTRIES", "NAMES", "Dataset", "Entry", "kind_fits", "load", "load_for", "load_or_compute",
@@ -103,7 +103,7 @@ def _load_cached(name, given, classes, digest) -> Dataset:
     """Build a data set from its hashable parameters; classes: the wanted kind of targets, digest: of its files."""
     with _restored_environment():
         made = ENTRIES[name].make(**dict(given))
-    data = prepare(made, classes) if isinstance(made, Raw) else made
+    data = prepare_data_set(made, classes) if isinstance(made, Raw) else made
     return dataclasses.replace(data, digest=digest, name=_data_set_name(name, dict(given)))
 
 
@@ -123,8 +123,8 @@ def _restored_environment() -> Iterator[None]:
 def _source_files(name: str, given: dict) -> list[Path]:
     """Return the files that a set is read from. Raises OptbenchError if one is missing."""
     if name == "file":
-        return [files.file_of(given["path"])]
-    return bundled.fashion_files(given["path"]) if name == "fashion_mnist" else []
+        return [files.find_file(given["path"])]
+    return bundled.find_fashion_files(given["path"]) if name == "fashion_mnist" else []
 
 
 def _data_set_name(name: str, given: dict) -> str:

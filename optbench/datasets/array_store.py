@@ -16,8 +16,8 @@ import numpy as np
 from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.paths import is_file, path_of
-from optbench.datasets.cache import cache_folder, write_whole
-from optbench.datasets.record import decoded, split_columns
+from optbench.datasets.cache import cache_folder, write_atomically
+from optbench.datasets.record import decode_texts, split_columns
 
 _LETTERS = 16
 """Length of a file's name: hexadecimal digits of a hash."""
@@ -80,7 +80,7 @@ def _to_array(owner, name, values) -> np.ndarray:
         values = values.toarray()
     try:
         values = values.astype(float).filled(np.nan) if isinstance(values, np.ma.MaskedArray) else values
-        return decoded(f"{owner}: {name}", np.asarray(values))
+        return decode_texts(f"{owner}: {name}", np.asarray(values))
     except OptbenchError:
         raise
     except Exception as error:  # a tensor that has a gradient, or is on a GPU; rows of several lengths
@@ -134,7 +134,7 @@ def _store_arrays(owner, x, y, test, place) -> Stored:
     path = place / f"{_hash_parts(parts)}.npz"
     if not is_file(path):
         resources.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
-        write_whole(path, lambda new: np.savez(new, **arrays), f"{owner}: folder")
+        write_atomically(path, lambda new: np.savez(new, **arrays), f"{owner}: folder")
     return Stored(_home_relative(path), "")
 
 
@@ -212,7 +212,7 @@ def _store_table(owner, table, target, place) -> Stored:
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise OptbenchError(f"{owner}: X cannot be kept in a file: {in_one_line(error)}") from error
         resources.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)
-        write_whole(path, lambda new: parquet.write_table(arrow, new), f"{owner}: folder")
+        write_atomically(path, lambda new: parquet.write_table(arrow, new), f"{owner}: folder")
     return Stored(_home_relative(path), target)
 
 

@@ -120,7 +120,7 @@ def _read_nycflights(name, file, features, target, what):
     return Raw(x, y, 0, source, name=name, target=f"target column {target!r}")
 
 
-def fashion_files(path: str) -> list[Path]:
+def find_fashion_files(path: str) -> list[Path]:
     """Return the four files of Fashion-MNIST, in the order of _IDX; path: their folder, "" for the usual ones.
 
     Raises OptbenchError if no folder has all of them.
@@ -140,7 +140,7 @@ def _fashion_mnist(path):
     """60,000 training and 10,000 test images of clothes, in the four idx files of a folder: ``path``, or that of the
     environment variable OPTBENCH_DATA, or the one of Debian's package dataset-fashion-mnist.
     """
-    x, y, x_test, y_test = (_read_idx(file) for file in fashion_files(path))
+    x, y, x_test, y_test = (_read_idx(file) for file in find_fashion_files(path))
     if y.shape != x.shape[:1] or y_test.shape != x_test.shape[:1] or x.shape[1:] != x_test.shape[1:]:
         raise OptbenchError("data set fashion_mnist: the numbers of images and labels differ")
     if max(y.max(initial=0), y_test.max(initial=0)) > 9:

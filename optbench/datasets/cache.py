@@ -25,7 +25,7 @@ def cache_folder() -> Path:
     return (Path(general) if general and Path(general).is_absolute() else Path.home() / ".cache") / "optbench"
 
 
-def write_whole(target: Path, write: Callable[[Path], object], owner: str) -> None:
+def write_atomically(target: Path, write: Callable[[Path], object], owner: str) -> None:
     """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker.
 
     ``owner``: with what the message of the OptbenchError begins that is raised where that cannot be.
@@ -41,7 +41,7 @@ def write_whole(target: Path, write: Callable[[Path], object], owner: str) -> No
                 if not target.exists():
                     raise
     except OSError as error:
-        raise cannot(owner, "write", target, error) from error
+        raise file_error(owner, "write", target, error) from error
 
 
 def _delete_unfinished(folder: Path) -> None:
@@ -52,6 +52,6 @@ def _delete_unfinished(folder: Path) -> None:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def cannot(owner: str, what: str, path: Path, error: Exception) -> OptbenchError:
+def file_error(owner: str, what: str, path: Path, error: Exception) -> OptbenchError:
     """Return the error, in one line, for a file that cannot be read or written."""
     return OptbenchError(f"{owner}: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")

@@ -14,7 +14,7 @@ from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, near, shown
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets.copies import copy_of
-from optbench.datasets.record import Entry, Raw, decoded, file_query, one_against_rest, unpacked_size
+from optbench.datasets.record import Entry, Raw, decode_texts, file_query, one_against_rest, unpacked_size
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
 """Endings of data files; text files may be packed, .csv.gz."""
@@ -64,7 +64,7 @@ def _parameter_text(key, value):
     raise OptbenchError(f"data set file: {key}={shown(value)} must be a text")
 
 
-def ending_of(place: Path) -> str:
+def format_ending(place: Path) -> str:
     """Return the ending that names the format, in lower case and without .gz."""
     name = place.name.lower()
     text = name.removesuffix(".gz")
@@ -73,12 +73,12 @@ def ending_of(place: Path) -> str:
     return ending if packed or text == name else ".gz"
 
 
-def file_of(path: str) -> Path:
+def find_file(path: str) -> Path:
     """Return the file to read for a path. Raises OptbenchError if there is none, or none of a kind that is known."""
     place = copy_of(path) or path_of("data set", path)
     if is_folder(place):
         raise OptbenchError(f"data set {path}: this is a folder; name a file in it")
-    ending = ending_of(place)
+    ending = format_ending(place)
     if ending not in ENDINGS:
         hint = f"; {_OTHERS[ending]}" if ending in _OTHERS else ""
         kinds = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
@@ -92,7 +92,7 @@ def file_of(path: str) -> Path:
 def _nearest_hint(place: Path) -> str:
     """Return the end of a message that suggests a file with a similar name in the same folder; "" if there is none."""
     try:
-        return near(place.name, [each.name for each in place.parent.iterdir() if ending_of(each) in ENDINGS])
+        return near(place.name, [each.name for each in place.parent.iterdir() if format_ending(each) in ENDINGS])
     except (OSError, ValueError):
         return ""
 
@@ -113,8 +113,8 @@ def _file(**given: Any) -> Raw:
     and real targets are standardized by the training rows.
     """
     path = given["path"]
-    place = file_of(path)
-    ending = ending_of(place)
+    place = find_file(path)
+    ending = format_ending(place)
     _refuse_parameters(path, ending, given)
     try:
         if ending not in _TABLES:
@@ -123,7 +123,7 @@ def _file(**given: Any) -> Raw:
 
         parquet = ending == ".parquet"
         table = tables.read_parquet(path, place) if parquet else tables.read_csv(place, ending, given)
-        return tables.examples(table, given)
+        return tables.table_examples(table, given)
     except OptbenchError:
         raise
     except MemoryError as error:
@@ -225,7 +225,7 @@ def _check_pair(path, found, end):
         raise OptbenchError(f"data set {path}: x{end} and y{end} must be numbers (n, features) and (n,), not {shapes}")
     if not x.size:
         raise OptbenchError(f"data set {path}: x{end} holds no examples")
-    return x.reshape(len(x), -1).astype(float), decoded(f"data set {path}: y{end}", y.reshape(-1))
+    return x.reshape(len(x), -1).astype(float), decode_texts(f"data set {path}: y{end}", y.reshape(-1))
 
 
 def _raw_examples(parts, given, target) -> Raw:

@@ -7,13 +7,13 @@ from optbench.contract.errors import OptbenchError
 from optbench.datasets.record import Entry, Raw
 
 
-def need(name: str, condition: bool, what: str) -> None:
+def require(name: str, condition: bool, what: str) -> None:
     """Raise OptbenchError unless the condition holds: ``data set NAME: WHAT``."""
     if not condition:
         raise OptbenchError(f"data set {name}: {what}")
 
 
-def need_room(name: str, examples: int, columns: int) -> None:
+def require_memory(name: str, examples: int, columns: int) -> None:
     """Raise OptbenchError if so many numbers do not fit into memory: as they are drawn, and as they are scaled."""
     size = 2 * resources.REAL * examples * columns
     resources.need_memory(f"data set {name}: {examples:,} examples of {columns:,} numbers", size)
@@ -21,7 +21,7 @@ def need_room(name: str, examples: int, columns: int) -> None:
 
 def _gaussian(examples, features, classes, seed):
     """Normal features, a linear teacher with noise."""
-    need_room("gaussian", examples, features + max(classes, 1))
+    require_memory("gaussian", examples, features + max(classes, 1))
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((examples, features))
     scores = x @ rng.standard_normal((features, max(classes, 1))) / np.sqrt(features)
@@ -36,7 +36,7 @@ def _teacher(examples, features, hidden, classes, noise, seed):
     the largest softmax probability. ``noise``: standard deviation added to its outputs, in units of theirs.
     ``classes=0``: its one output itself.
     """
-    need_room("teacher", max(examples, hidden), features + hidden + max(classes, 1))
+    require_memory("teacher", max(examples, hidden), features + hidden + max(classes, 1))
     rng = np.random.default_rng(seed)
     first = rng.standard_normal((features, hidden)) / np.sqrt(features)
     second = rng.standard_normal((hidden, max(classes, 1))) / np.sqrt(hidden)
@@ -51,8 +51,8 @@ def _spirals(examples, arms, turns, noise, seed):
     """Arm c of a spiral: (r cos a, r sin a) with a = 2 pi (turns r + c / arms) and r even in [0.1, 1]; ``noise`` is the
     standard deviation added to each coordinate.
     """
-    need("spirals", examples >= arms, f"arms={arms} must be at most examples={examples}")
-    need_room("spirals", examples, 3)
+    require("spirals", examples >= arms, f"arms={arms} must be at most examples={examples}")
+    require_memory("spirals", examples, 3)
     rng = np.random.default_rng(seed)
     y = np.arange(examples) % arms
     radius = rng.uniform(0.1, 1.0, examples)
@@ -65,7 +65,7 @@ def _spirals(examples, arms, turns, noise, seed):
 
 def _raw_with_targets(name, x, scores, classes, source):
     """Return a data set whose targets are the classes with the largest scores; the first score if classes is 0."""
-    need(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
+    require(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
     y = scores.argmax(axis=1) if classes else scores[:, 0]
     return Raw(x, y, classes, source, name=name, target="target: what the teacher says")
 

@@ -14,8 +14,8 @@ import numpy as np
 from optbench.contract import resources
 from optbench.contract.arguments import MOST_EXAMPLES
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.cache import cache_folder, cannot, write_whole
-from optbench.datasets.generated import need, need_room
+from optbench.datasets.cache import cache_folder, file_error, write_atomically
+from optbench.datasets.generated import require, require_memory
 from optbench.datasets.record import Dataset, Entry
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
@@ -82,11 +82,11 @@ class Files:
         if not folder.is_dir():
             size = np.dtype(dtype).itemsize * self.rows * (self.features + 2)
             resources.need_disk(f"data set mapped: {self.rows:,} examples of {self.features:,} features", folder, size)
-            write_whole(folder, lambda place: self._write(place, dtype), _OWNER)
+            write_atomically(folder, lambda place: self._write(place, dtype), _OWNER)
         try:
             array = np.load(folder / f"{name}.npy", mmap_mode="c")
         except (OSError, ValueError, EOFError) as error:
-            raise cannot(_OWNER, "read", folder, error) from error
+            raise file_error(_OWNER, "read", folder, error) from error
         if array.shape != self._shape(name) or array.dtype != dtype:
             raise OptbenchError(f"data set mapped: {folder} holds another array; delete the folder")
         return array
@@ -142,7 +142,7 @@ def load_or_compute(data: Dataset, key: str, compute: Callable, valid: Callable)
         if valid(kept):
             return kept
     value = compute()
-    write_whole(path, lambda place: np.save(place, value), _OWNER)
+    write_atomically(path, lambda place: np.save(place, value), _OWNER)
     return value
 
 
@@ -153,8 +153,8 @@ def _mapped(examples, features, seed):
     nothing has to be copied.
     """
     rows = examples + min(max(examples // 5, 1), _MOST_TEST)
-    need("mapped", rows <= MOST_EXAMPLES, f"examples={examples} must be below {MOST_EXAMPLES - _MOST_TEST:,}")
-    need_room("mapped", _PIECE, features + 1)
+    require("mapped", rows <= MOST_EXAMPLES, f"examples={examples} must be below {MOST_EXAMPLES - _MOST_TEST:,}")
+    require_memory("mapped", _PIECE, features + 1)
     files = Files(cache_folder() / f"mapped-{rows}x{features}-{seed}-v{_VERSION}", rows, features, seed)
     y = np.asarray(files.array("y", "float64"))
     parts = Mapped(files, 0, examples), y[:examples], Mapped(files, examples, rows), y[examples:]

@@ -115,7 +115,7 @@ class Raw:
     warnings: tuple[str, ...] = ()
 
 
-def prepare(raw: Raw, classes: bool | int | None = None) -> Dataset:
+def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
     """Return the data set of raw examples: split, with classes encoded, gaps filled and columns standardized.
 
     Test rows count for the list of classes only: means and scales come from training rows. ``classes``: the kind of
@@ -232,7 +232,7 @@ def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], 
     return (x[train], y[train]), (x[test], y[test])
 
 
-def decoded(owner: str, y: np.ndarray) -> np.ndarray:
+def decode_texts(owner: str, y: np.ndarray) -> np.ndarray:
     """Decode texts that are stored as bytes; return anything else unchanged. Raises OptbenchError."""
     several = y.dtype.kind == "O" and y.size and all(isinstance(each, bytes) for each in y.flat)
     if y.dtype.kind != "S" and not several:
@@ -267,15 +267,15 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
         raise OptbenchError(f"data set {name}: all examples are of one class, {values.tolist()[0]!r}")
     if len(values) > MOST_CLASSES:
         raise OptbenchError(f"data set {name}: the target has {len(values)} values; at most {MOST_CLASSES} are classes")
-    return place.reshape(-1).astype(float), tuple(label(value) for value in values.tolist())
+    return place.reshape(-1).astype(float), tuple(class_name(value) for value in values.tolist())
 
 
-def label(value: object) -> str:
+def class_name(value: object) -> str:
     """Return the name of a class: 1 for 1.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def number_of(text: str, decimal: str = "") -> float | None:
+def parse_number(text: str, decimal: str = "") -> float | None:
     """Return the number that a text is, None if it is no plain one; with decimal="," a point is no part of it."""
     if decimal == ",":
         text = "" if "." in text else text.replace(",", ".")
@@ -290,8 +290,8 @@ def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tupl
     if not positive:
         return y, ()
     values, place = np.unique(y, return_inverse=True)
-    classes, number = [label(value) for value in values.tolist()], number_of(positive)
-    wanted = positive if positive in classes or number is None else label(number)
+    classes, number = [class_name(value) for value in values.tolist()], parse_number(positive)
+    wanted = positive if positive in classes or number is None else class_name(number)
     if wanted not in classes:
         raise unknown(f"value of the target {name!r} in data set {path}: positive", positive, classes)
     if len(classes) < 2:

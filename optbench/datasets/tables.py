@@ -15,7 +15,7 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.record import Raw, file_query, number_of, one_against_rest, split_columns, unpacked_size
+from optbench.datasets.record import Raw, file_query, one_against_rest, parse_number, split_columns, unpacked_size
 
 MOST_LEVELS = 100
 """Levels of a text, each of which is a feature; beyond, texts are names or numbers of tickets. As many as classes."""
@@ -158,7 +158,7 @@ def convert_column(given: Mapping[str, Any], name: str, values: pd.Series, targe
     texts = values.astype(object).map(lambda each: str(each).strip(), na_action="ignore")
     texts = texts.where(~texts.isin(["", "?"]))
     levels = sorted(set(texts.dropna()))
-    numbers = {each: number_of(each, given.get("decimal", "")) for each in levels}
+    numbers = {each: parse_number(each, given.get("decimal", "")) for each in levels}
     if None not in numbers.values() and not (category and levels):
         return _finite_column(who, way, texts.map(numbers).to_numpy(float, na_value=np.nan))
     if not category:
@@ -235,12 +235,12 @@ def _is_text_file(path: str) -> bool:
     return re.search(r"[.][ct]sv([.]gz)?$", path.lower()) is not None
 
 
-def examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
+def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     """Return the examples of a table. ``given``: the parameters of the set ``file``. Raises OptbenchError."""
     path, names = given["path"], list(table.columns)
     if not len(table):
         raise OptbenchError(f"data set {path}: the file holds no examples")
-    numbers = [name for name in names if np.isfinite(np.nan if (value := number_of(name)) is None else value)]
+    numbers = [name for name in names if np.isfinite(np.nan if (value := parse_number(name)) is None else value)]
     # Years may be names, 0.2 may not; without a line of names the last field is often the class, in words.
     if len(numbers) == len(names) or (len(numbers) == len(names) - 1 > 0 and any("." in name for name in numbers)):
         raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
@@ -260,7 +260,7 @@ def examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
     y, labels = one_against_rest(path, target, aim, given["positive"])
     named, ask = bool(given["target"]), file_query(given, target="NAME")
-    likely = "" if named else suspicion(table, target)
+    likely = "" if named else suspect_target(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
         np.concatenate([_to_features(each[rows]) for each in columns.values()], axis=1), y, 2 if labels else None,
@@ -286,7 +286,7 @@ def _feature_columns(given: Mapping[str, Any], table: pd.DataFrame, features: li
         return columns
     first, *others = refused
     text = str(refused[first]).replace(file_query(given, drop=[first]), file_query(given, drop=refused))
-    raise OptbenchError(f"{text}; so with {listed(map(repr, others))}" if others else text)
+    raise OptbenchError(f"{text}; so with {list_some(map(repr, others))}" if others else text)
 
 
 def _target_and_dropped(names, given):
@@ -355,16 +355,16 @@ def _change_notes(
         why = "values are missing" if missing == "drop" else "the target is missing"
         notes.append(f"{total - kept:,} of {total:,} rows left out, where {why}")
     if gaps:
-        filled = listed(f"{name} ({number:,})" for name, number in gaps.items())
+        filled = list_some(f"{name} ({number:,})" for name, number in gaps.items())
         notes.append(f"missing values filled in with the mean of the training rows: {filled}")
     if texts := [f"{name} ({len(_text_levels(each))})" for name, each in columns.items() if _text_levels(each)]:
-        notes.append(f"texts as columns of 0 and 1, with the levels of all rows: {listed(texts)}")
+        notes.append(f"texts as columns of 0 and 1, with the levels of all rows: {list_some(texts)}")
     if left_out:
-        notes.append(f"columns left out: {listed(left_out)}")
+        notes.append(f"columns left out: {list_some(left_out)}")
     return tuple(notes)
 
 
-def listed(parts: Iterable[str]) -> str:
+def list_some(parts: Iterable[str]) -> str:
     """Return the first few parts with commas between them, and the number of the others."""
     parts = list(parts)
     more = f" and {len(parts) - _MOST_NAMES:,} more" if len(parts) > _MOST_NAMES else ""
@@ -377,12 +377,12 @@ def _row_number_warning(given: Mapping[str, Any], columns: Mapping[str, pd.Serie
     if not found:
         return ()
     many = len(found) > 1
-    words = f"feature{'s' * many} {listed(map(repr, found))} look{'s' * (not many)} like the number of the row"
+    words = f"feature{'s' * many} {list_some(map(repr, found))} look{'s' * (not many)} like the number of the row"
     leave = f"{file_query(given, drop=found)} leaves {'them' if many else 'it'} out"
     return (f"{words}, which tells nothing about new rows: {leave}",)
 
 
-def suspicion(table: pd.DataFrame, name: str) -> str:
+def suspect_target(table: pd.DataFrame, name: str) -> str:
     """Return words for a last column that is hardly a target: a dummy variable, or the row's number; "" for others."""
     for prefix in re.finditer(r"[ _.:=-]", name):
         alike = [other for other in table.columns if other.startswith(name[: prefix.end()])]

@@ -122,7 +122,7 @@ def test_what_another_budget_or_other_code_found_is_not_taken_over(tmp_path, mon
     claim = planted("A1")
     run.run([claim], tmp_path, Budget(quick=True), PAPER)
     run.run([claim], tmp_path, Budget(), PAPER)
-    monkeypatch.setattr(run, "_code", lambda: "other")
+    monkeypatch.setattr(run, "_code_hash", lambda: "other")
     run.run([claim], tmp_path, Budget(workers=2), PAPER)
     run.run([claim], tmp_path, Budget(workers=1), PAPER)
     assert claim.calls == [Budget(quick=True), Budget(), Budget(workers=2)]

@@ -151,7 +151,7 @@ def test_another_process_may_be_quicker(tmp_path):
         (tmp_path / "set").mkdir()
         (tmp_path / "set" / "theirs").write_text("2")
 
-    cache.write_whole(tmp_path / "set", write, "a test")
+    cache.write_atomically(tmp_path / "set", write, "a test")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["theirs"]
 
 

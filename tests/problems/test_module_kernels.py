@@ -62,11 +62,11 @@ def test_the_gradient_is_that_of_the_network(loss, y, last, biases):
 
 
 def test_data_stay_as_they_are_and_are_split_like_data_sets():
-    from optbench.datasets.record import Raw, prepare
+    from optbench.datasets.record import Raw, prepare_data_set
 
     x, y = RNG.standard_normal((23, 3)), np.arange(23) % 4
     found = examples(x.tolist(), list(y))
-    expected = prepare(Raw(x, y.astype(float), 4, "", scaled=True))
+    expected = prepare_data_set(Raw(x, y.astype(float), 4, "", scaled=True))
     for ours, theirs in (("x", "x"), ("y", "y"), ("x_test", "x_test"), ("y_test", "y_test")):
         np.testing.assert_array_equal(getattr(found, ours), getattr(expected, theirs))
     assert (

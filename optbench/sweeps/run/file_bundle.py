@@ -16,7 +16,7 @@ from pathlib import Path
 from optbench.catalogue.sources import files_of
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
-from optbench.datasets.cache import cache_folder, write_whole
+from optbench.datasets.cache import cache_folder, write_atomically
 from optbench.datasets.copies import read_for
 
 
@@ -104,7 +104,7 @@ def _unpack(files: Sequence[PackedFile]) -> list[Path]:
         with contextlib.suppress(OptbenchError):
             for file, place in zip(files, places, strict=True):
                 if not _is_there(file, place):
-                    write_whole(place, partial(Path.write_bytes, data=file.content), platform.node())
+                    write_atomically(place, partial(Path.write_bytes, data=file.content), platform.node())
             return places
     raise OptbenchError(f"{platform.node()} cannot keep a copy of {files[0].path.name} in {places[0].parent}")
 
