@@ -50,7 +50,7 @@ def ewa(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """A series and its exponentially weighted averages, as `optbench.ewa` has them.
+    """Draw a series and its exponentially weighted averages, as `optbench.ewa` has them.
 
     Args:
         values: numbers, one after the other; of a pandas Series, its index is the x and its name the label.
@@ -155,7 +155,7 @@ def ewa_weights(
     title: str = "Weights of an exponentially weighted average",
     ax: Axes | None = None,
 ) -> Axes:
-    """The weights (1 - beta) beta^k of the values k steps ago, with 1/e of the newest and the age 1 / (1 - beta).
+    """Draw the weights (1 - beta) beta^k of the values k steps ago, with 1/e of the newest and the age 1 / (1 - beta).
 
     Dotted lines lead from the height of 1/e of the newest value's weight to the age 1 / (1 - beta), and down. The
     weight there is a little below that height; the two meet as beta goes to 1.
@@ -223,7 +223,7 @@ def schedules(
     ax: Axes | None = None,
     plugin: str | Path | Iterable[str | Path] = (),
 ) -> Axes:
-    """The factor of the learning rate at every step of a run, a line a schedule.
+    """Draw the factor of the learning rate at every step of a run, a line for each schedule.
 
     Args:
         names: as a spec has them, with parameters if need be (``"warmup(cosine, fraction=0.1)"``), or records; a

@@ -51,7 +51,7 @@ def batch_scaling(
     loss: float | None = None,
     clock: str = "steps",
 ) -> Axes:
-    """Steps to a target against the batch size, on two logarithmic axes, with the critical batch size of each line.
+    """Draw steps to a target against the batch size, on two logarithmic axes, with the critical size of each line.
 
     All but the batch size is tuned for each size and target, on seeds that do not report (``batch_times``). A size
     whose median run does not arrive has no point. The legend has a fitted critical size where it lies among the sizes.
@@ -104,7 +104,8 @@ def batch_scaling(
     fits = {name: fit for name in names if (fit := _fit_critical_size(times[times["optimizer"] == name]))}
     sizes = points["batch_size"]
     texts = {
-        name: data.names[name] + _describe_critical_size(fits.get(name), sizes.min(), sizes.max()) for name in styles
+        name: data.short_names[name] + _describe_critical_size(fits.get(name), sizes.min(), sizes.max())
+        for name in styles
     }
     with panels.axes(ax, panels.join_title("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
         draw_scaling(ax, points, fits, styles, texts, PERFECT if clock == "steps" else "")
@@ -180,7 +181,7 @@ def noise(
     lr: float | None = None,
     schedule: str | None = None,
 ) -> Axes:
-    """The noise of the mini-batch cost against the batch size, at one rate for all sizes, a line an optimizer.
+    """Draw the noise of the mini-batch cost against the batch size, at one rate for all sizes.
 
     It is measured in each run by itself, by what its costs differ from the line through their neighbors
     (``analysis.cost_noise``), so that the way down does not count. Runs that differ in hyperparameters count together.
@@ -212,7 +213,7 @@ def noise(
     problem = select_problem(data, problem)
     styles = select_styles(data, problem, optimizers)
     runs, rates = _measure_noise(data, problem, list(styles), lr, schedule)
-    texts = {name: f"{data.names[name]} (rate {number(rate, 2)})" for name, rate in rates.items()}
+    texts = {name: f"{data.short_names[name]} (rate {number(rate, 2)})" for name, rate in rates.items()}
     with panels.axes(ax, panels.join_title("Noise of the mini-batch cost", problem), [*texts.values(), ROOT]) as ax:
         draw_noise(ax, runs, {name: styles[name] for name in texts}, texts)
         ax.set(xlabel="batch size B", ylabel="noise of the mini-batch cost")

@@ -51,7 +51,7 @@ def best_of_n(
     choose_by: str | None = None,
     confidence: float = 0.95,
 ) -> Axes:
-    """The expected value on fresh seeds of the best of n trials, a line an optimizer, and what defaults give.
+    """Draw the expected value on fresh seeds of the best of n trials, a line for each optimizer, and of defaults.
 
     With few trials an optimizer that is easy to tune lies low, with many one that is good where it is tuned.
 
@@ -82,12 +82,12 @@ def best_of_n(
     of, by = data.results, choose_by or data.results.choose_by
     counts = tuple(arguments.list_items("counts", counts))
     if defaults is None and (by, counts, confidence) == (of.choose_by, COUNTS, 0.95):
-        table = data.trials[data.trials["problem"] == problem]
+        table = data.best_of_n[data.best_of_n["problem"] == problem]
     else:
         runs = of.runs[of.runs["problem"] == problem]
         settings = None if defaults is None else pd.DataFrame(defaults)
         table = trials_table(runs, counts, by, confidence=confidence, defaults=settings)
-    texts = {name: data.names[name] for name in styles}
+    texts = {name: data.short_names[name] for name in styles}
     rest = table["optimizer"].nunique() - len(styles) if optimizers is None else 0
     if not rest:
         table = table[table["optimizer"].isin(list(styles))]
@@ -140,7 +140,7 @@ def profiles(
     choose_by: str | None = None,
     confidence: float = 0.95,
 ) -> Axes:
-    """Performance profiles of the tuned optimizers over pairs of problem and target, with bootstrap bands.
+    """Draw performance profiles of the tuned optimizers over pairs of problem and target, with bootstrap bands.
 
     A line is the share of pairs whose target the optimizer is expected to reach within r times the least expected cost
     of all, which is that of the best one of those shown. It is right of all ratios a share of what it reaches at all.
@@ -174,7 +174,7 @@ def profiles(
     names, problems = select_optimizers(data, optimizers), select_problems(data, problem)
     of = data.results
     if optimizers is None and choose_by in (None, of.choose_by):
-        runs = data.chosen
+        runs = data.chosen_runs
     else:
         runs = chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
     runs = runs[runs["problem"].isin(problems)]
@@ -183,7 +183,7 @@ def profiles(
     targets = None if losses is None else fixed_targets(of.runs, losses, of.problems)
     table = performance_profiles(time_to_target(of, targets, runs), clock=clock, confidence=confidence)
     styles = select_styles(data, problems[0] if len(problems) == 1 else ALL, optimizers)
-    texts = {name: data.names[name] for name in styles}
+    texts = {name: data.short_names[name] for name in styles}
     rest = len(names) - len(styles)
     title = panels.join_title(
         "Performance profiles", problems[0] if len(problems) == 1 else f"{len(problems)} problems"
@@ -207,7 +207,7 @@ def time_per_step(
     ax: Axes | None = None,
     batch_size: int | None = None,
 ) -> Axes:
-    """Nanoseconds a run-step against the dimension, a line an optimizer, over the problems of one family.
+    """Draw nanoseconds of a step of a run against the dimension, a line for each optimizer, for one family of problems.
 
     The times are those that the sweep took itself (``timings``): the mean over all steps of all runs that shared a
     kernel. Problems of one dimension count together.
@@ -252,7 +252,7 @@ def time_per_step(
         mine = mine[mine["batch_size"] == batch_size]
     table = timing_summary(data.results.timings, mine, ("optimizer", "dim")).dropna(subset=["ns_per_run_step"])
     styles = select_styles(data, ALL, optimizers)
-    texts = {name: data.names[name] for name in styles}
+    texts = {name: data.short_names[name] for name in styles}
     legend = [*texts.values(), LINEAR, panels.count_others(len(names) - len(styles))]
     with panels.axes(ax, panels.join_title("Time of a step", family), legend) as ax:
         _draw_times(ax, table, styles, texts)

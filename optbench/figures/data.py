@@ -110,35 +110,35 @@ class ReportData:
         return self._best_by("problem", "optimizer", "batch_size", "schedule")
 
     @cached_property
-    def chosen(self) -> pd.DataFrame:
+    def chosen_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` that the verdicts compare: those of the setting that each block chose."""
         return chosen_runs(self.results.runs, self.results.choose_by)
 
     @cached_property
-    def trials(self) -> pd.DataFrame:
+    def best_of_n(self) -> pd.DataFrame:
         """`analysis.best_of_n` at COUNTS, of all problems."""
         return best_of_n(self.results.runs, COUNTS, self.results.choose_by)
 
     @cached_property
-    def reported(self) -> pd.DataFrame:
+    def reported_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` that report on `best`."""
         return reported_runs(self.results.runs, self.best, self.results.tuning_seeds)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """The rows of ``curves`` of `reported`."""
-        return self.results.curves_of(self.reported["run_id"])
+        """The rows of ``curves`` of `reported_runs`."""
+        return self.results.curves_of(self.reported_runs["run_id"])
 
     def bands_of(self, column: str) -> pd.DataFrame:
-        """Return the median and interval over `reported` of a column of ``curves``, at every step.
+        """Return the median and interval over `reported_runs` of a column of ``curves``, at every step.
 
         Failed runs count as the worst, of an accuracy too.
         """
         if column not in self._bands:
             curves = self.curves
             if column not in curves:
-                curves = self.results.curves_of(self.reported["run_id"], [column])
-            self._bands[column] = mirrored_bands(curves, self.reported, column)
+                curves = self.results.curves_of(self.reported_runs["run_id"], [column])
+            self._bands[column] = mirrored_bands(curves, self.reported_runs, column)
         return self._bands[column]
 
     def best_of(self, problem: str) -> pd.DataFrame:
@@ -188,7 +188,7 @@ class ReportData:
         It has all steps, or of a run whose steps are not kept, such as one of over 20,000, the points of its curve.
         """
         if problem not in self._trajectories:
-            reported = self.reported[self.reported["problem"] == problem]
+            reported = self.reported_runs[self.reported_runs["problem"] == problem]
             columns, found = ["run_id", "step", "w_1", "w_2"], {}
             for table in (self.curves, self.results.paths):  # every step comes last, and takes the place of few
                 if set(columns) <= set(table.columns):
@@ -208,14 +208,14 @@ class ReportData:
 
     def step_seconds(self, problem: str) -> dict[str, float]:
         """Return, by optimizer, the median seconds that a step of its reported runs takes."""
-        runs = self.reported[self.reported["problem"] == problem]
+        runs = self.reported_runs[self.reported_runs["problem"] == problem]
         cost = self.results.timings.set_index("cohort_id")["ns_per_run_step"]
         return (runs["cohort_id"].map(cost) * 1e-9).groupby(runs["optimizer"]).median().to_dict()
 
     @cached_property
     def costs(self) -> pd.DataFrame:
-        """The cost of reaching the targets of each problem: `optbench.analysis.costs` of `reported`."""
-        return costs(self.results, ("problem", "optimizer"), runs=self.reported)
+        """The cost of reaching the targets of each problem: `optbench.analysis.costs` of `reported_runs`."""
+        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs)
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:
@@ -225,12 +225,12 @@ class ReportData:
         return assign_line_styles(self.best, self.answer.ranking)
 
     @cached_property
-    def names(self) -> dict[str, str]:
+    def short_names(self) -> dict[str, str]:
         """The name of each optimizer in legends, shortened to 40 characters."""
         return {name: labels.shorten(str(name), 40) for name in self.results.runs["optimizer"].unique()}
 
     @cached_property
-    def short(self) -> dict[str, str]:
+    def short_schedules(self) -> dict[str, str]:
         """The short name of each schedule in labels."""
         return shorten_schedules(self.results.runs["schedule"].unique())
 

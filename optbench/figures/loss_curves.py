@@ -39,7 +39,7 @@ def curves(
     x: str = "epoch",
     y: str | None = None,
 ) -> Axes:
-    """Loss curves of the recommended settings: the median over the seeds that report, with its interval.
+    """Draw loss curves of the recommended settings: the median over the seeds that report, with its interval.
 
     A failed run counts as infinitely bad from its last point on, so a line ends where half of the runs have failed.
 
@@ -76,7 +76,7 @@ def curves(
     name = {"suboptimality": "suboptimality (loss − minimum)", "loss": "training loss"}.get(y, y.replace("_", " "))
     rows = data.best_of(problem).set_index("optimizer")
     texts = {
-        each: data.names[each] + (f" ({labels.failure_text(row)} failed)" if row["failures"] else "")
+        each: data.short_names[each] + (f" ({labels.failure_text(row)} failed)" if row["failures"] else "")
         for each, row in rows.loc[list(styles)].iterrows()
     }
     title = panels.join_title("Loss over time" if of_training else f"{name[:1].upper()}{name[1:]} over time", problem)
@@ -165,7 +165,7 @@ def rates(
     """
     data = report_data(results)
     problem = select_problem(data, problem)
-    styles, names = select_styles(data, problem, optimizers), data.names
+    styles, names = select_styles(data, problem, optimizers), data.short_names
     by_rate = data.by_rate[data.by_rate["problem"] == problem]
     gray = by_rate["optimizer"].nunique() - len(styles)
     legend = [DIVERGED, *(names[name] for name in styles), START, panels.count_others(gray)]

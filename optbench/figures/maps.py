@@ -43,7 +43,7 @@ def heatmap(
     optimizer: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Batch size by schedule, of one optimizer: the median at the end, each cell at the rate that was best in it.
+    """Draw batch size by schedule, of one optimizer: the median at the end, each cell at its best rate.
 
     A cell is hatched where half of its runs or more failed, and gray where nothing ran. A frame is around what is
     recommended, where the optimizer is in first place.
@@ -74,7 +74,7 @@ def heatmap(
     now = current()
     wide, tall = cells.inches
     left = cells.label_inches / now.scale + 0.1
-    title = f"{data.names[optimizer]}: {labels.shorten(problem, 60)}"
+    title = f"{data.short_names[optimizer]}: {labels.shorten(problem, 60)}"
     width = wide + (left + 0.9) * now.scale
     with panels.axes(ax, title, height=tall / now.height, left=left, right=0.9, width=width) as ax:
         _draw_cells(ax, cells, optimizer, scale=True)
@@ -87,16 +87,17 @@ def draw_heatmaps(data: ReportData, problem: str) -> Figure:
     now, optimizers = current(), list(data.line_styles[problem])
     cells = _select_cells(data, problem, optimizers)
     size = cells.inches
-    title = max(text_width(data.names[name], now.panel) for name in optimizers)
+    title = max(text_width(data.short_names[name], now.panel) for name in optimizers)
     gap = min(max(0.12, title + 0.08 - size[0]), 0.3) if len(optimizers) > 1 else 0.12
 
     def draw(ax: Axes, name: str) -> None:
+        """Draw the panel of an optimizer, with labels of the schedules in the first column only."""
         _draw_cells(ax, cells, name, scale=name == optimizers[-1])
         if not ax.get_subplotspec().is_first_col():
             ax.set_yticklabels([])
 
     return panels.draw_panels(
-        draw, {name: data.names[name] for name in optimizers}, size,
+        draw, {name: data.short_names[name] for name in optimizers}, size,
         panels.join_title("Batch size × schedule", problem), ("batch size", ""), left=cells.label_inches + 0.1,
         right=0.9 * now.scale, gap=(gap, 0.5), bottom=0.42,
     )  # fmt: skip
@@ -146,7 +147,7 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
     return _Cells(
         rows.assign(value=value),
         {size: labels.batch_label(size, full) for size, full in pairs.itertuples(index=False)},
-        {name: data.short[name] for name in rows["schedule"].unique()},
+        {name: data.short_schedules[name] for name in rows["schedule"].unique()},
         low - 0.05,
         high + 0.05,
         ("log₁₀ " if log else "") + ("suboptimality" if known else "loss"),
@@ -211,7 +212,7 @@ def divergence(
     ax: Axes | None = None,
     by: str = "batch_size",
 ) -> Axes:
-    """The share of an optimizer's runs that diverged, a cell for each rate and batch size, schedule or hyperparameter.
+    """Draw the share of runs that diverged, a cell for each rate and batch size, schedule or hyperparameter.
 
     All runs of a cell count alike, whatever else their settings are; of a sweep in stages those count that every
     setting had, for later stages leave out what diverged. More than 24 different values, as trials that are drawn
@@ -246,7 +247,7 @@ def divergence(
     if mine.empty:
         raise OptbenchError(f"{names[0]} has no runs on {problem}")
     shares = _count_shares(every_setting(mine), by)
-    title = f"Share of runs that diverged: {data.names[names[0]]} on {labels.shorten(problem, 40)}"
+    title = f"Share of runs that diverged: {data.short_names[names[0]]} on {labels.shorten(problem, 40)}"
     left = max(text_width(value, current().tick) for value in shares.index) / current().scale + 0.5
     with panels.axes(ax, title, height=min(1.5, 0.25 + 0.12 * len(shares)), left=left, right=0.9) as ax:
         _draw_shares(ax, shares, ax.inset_axes((1.02, 0, 0.025, 1)))
@@ -265,7 +266,7 @@ def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
     tall, wide = (max(each.shape[side] for each in shares.values()) for side in (0, 1))
     left = max(text_width(text, now.tick) for each in shares.values() for text in each.index) + 0.4 * now.scale
     return panels.draw_panels(
-        lambda ax, name: _draw_shares(ax, shares[name]), {name: data.names[name] for name in shares},
+        lambda ax, name: _draw_shares(ax, shares[name]), {name: data.short_names[name] for name in shares},
         (SHARE_CELL[0] * now.scale * wide, SHARE_CELL[1] * now.scale * tall),
         panels.join_title("Share of runs that diverged, in %", problem), ("learning rate", "batch size"), left,
         most=4, gap=(None, 0.62),

@@ -44,7 +44,7 @@ def critical_difference(
     confidence: float = 0.95,
     ruler: bool = True,
 ) -> Axes:
-    """Mean ranks of the optimizers on a line, and bars that join those that no verdict distinguishes.
+    """Draw mean ranks of the optimizers on a line, and bars that join those that no verdict distinguishes.
 
     Over several problems these are the mean ranks over problems, and two share a bar unless ``verdicts`` says better
     or worse of them in its rows "all": the signed-rank test of the problems' log ratios, its p-values adjusted by
@@ -96,7 +96,7 @@ def critical_difference(
         rows = rows.assign(critical_difference=math.nan)
     styles = select_styles(data, subject, optimizers)
     colors = [styles[name]["color"] if name in styles else GRAY for name in rows["optimizer"]]
-    rows = rows.assign(text=rows["optimizer"].map(data.names), color=colors)
+    rows = rows.assign(text=rows["optimizer"].map(data.short_names), color=colors)
     pairs = pairs[pairs["problem"] == subject]
     count = len(problems) if len(rows) == 1 else int(rows["blocks"].max())
     about = f"{count} problems" if len(problems) > 1 else f"the seeds of {cut_to_width(problems[0], 8.5, 2.5)}"

@@ -44,7 +44,7 @@ def paths(
     optimizers: Iterable[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Paths of the recommended settings over the contours of a problem of two parameters, from one start.
+    """Draw paths of the recommended settings over the contours of a problem of two parameters, from one start.
 
     Contours are spaced evenly in the logarithm of the loss above the minimum; darker is higher. Dots stand at the steps
     1, 10, 100 and so on, a square at the last one, or a cross where the run diverged.
@@ -72,7 +72,7 @@ def paths(
     scene = _find_scene(data, problem, styles)
     with _draw_scene(data, problem, scene, ax) as ax:
         for name, path in scene.paths.items():
-            draw_path(ax, path, styles[name], scene, data.names[name] + scene.describe_end(path))
+            draw_path(ax, path, styles[name], scene, data.short_names[name] + scene.describe_end(path))
     return ax
 
 
@@ -84,6 +84,7 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     marks: list[Line2D] = []
 
     def draw(ax: Axes, name: str) -> None:
+        """Draw the panel of an optimizer."""
         draw_contours(ax, scene)
         draw_path(ax, scene.paths[name], styles[name], scene)
         marks[:] = draw_marks(ax, scene)
@@ -91,8 +92,9 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
         ax.yaxis.label.set(rotation=0, va="center")
         ax.grid(False)
 
+    titles = {name: data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()}
     figure = panels.draw_panels(
-        draw, {name: data.names[name] + scene.describe_end(path) for name, path in scene.paths.items()}, (side, side),
+        draw, titles, (side, side),
         f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})", ("w₁", "w₂"), left, most=4,
         right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
     )  # fmt: skip
@@ -110,7 +112,7 @@ def animate_paths(
     optimizers: Iterable[str] | None = None,
     frames: int = FRAMES,
 ) -> Path:
-    """Paths over the contours as a GIF: all optimizers are at the same step in a frame.
+    """Write paths over the contours as a GIF: all optimizers are at the same step in a frame.
 
     Steps are spaced evenly in their logarithm, so that the start is slow and the long end is short.
 
@@ -143,7 +145,7 @@ def animate_paths(
         with _draw_scene(data, problem, scene, None) as ax:
             lines, ends = {}, {}
             for name, path in scene.paths.items():
-                text = data.names[name] + scene.describe_end(path)
+                text = data.short_names[name] + scene.describe_end(path)
                 form = {"linewidth": 1.3 * current().lines, "zorder": 3, "label": text}
                 (lines[name],) = ax.plot([], [], color=styles[name]["color"], **form)
                 (ends[name],) = ax.plot([], [], zorder=7, **_end_style(styles[name], failed=False))
@@ -227,7 +229,7 @@ def _find_range(axis: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
 @contextmanager
 def _draw_scene(data: ReportData, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
     """Yield axes with the contours, the start and the minimum, to draw paths on."""
-    texts = [data.names[name] + scene.describe_end(path) for name, path in scene.paths.items()]
+    texts = [data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()]
     title = f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})"
     with panels.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
         draw_contours(ax, scene)

@@ -16,7 +16,7 @@ __all__ = ["write_report", "write_side_by_side"]
 
 
 def _ignore(text: str) -> None:
-    """Ignore a message: the default of the callbacks below."""
+    """Do nothing: the default of the callbacks below."""
 
 
 def write_report(

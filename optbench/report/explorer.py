@@ -71,9 +71,9 @@ def explorer_data(data: ReportData) -> dict[str, Any]:
     """Return the data that the scripts of the explorer draw, for JSON; see the methods of ExplorerData."""
     parts, results = ExplorerData(data), data.results
     return {
-        "optimizers": [{"name": str(name), "short": data.names[name]} for name in parts.optimizers],
+        "optimizers": [{"name": str(name), "short": data.short_names[name]} for name in parts.optimizers],
         "problems": [parts.problem(name) for name in parts.problems],
-        "schedules": [{"name": str(name), "short": data.short[name]} for name in parts.schedules],
+        "schedules": [{"name": str(name), "short": data.short_schedules[name]} for name in parts.schedules],
         "batches": parts.batches,
         "measures": parts.measures,
         "value": name_measure(results.choose_by),
@@ -218,7 +218,7 @@ class ExplorerData:
     def tuning(self) -> dict[str, Any]:
         """Return a row for each problem, optimizer and number n of trials: the expected value of the best of n."""
         try:
-            table = self.data.trials
+            table = self.data.best_of_n
         except OptbenchError:  # no seed measures a choice
             table = pd.DataFrame(columns=["problem", "optimizer", "n", "value", "low", "high", "blocks"])
         return {
@@ -236,7 +236,7 @@ class ExplorerData:
         at what its blocks chose. `missing`: problem and optimizer without such runs.
         """
         try:
-            times = time_to_target(self.results, None, self.data.chosen)
+            times = time_to_target(self.results, None, self.data.chosen_runs)
         except OptbenchError:
             times = pd.DataFrame(columns=["problem", "target", "optimizer", "reached", *CLOCKS])
         pairs = times[["problem", "target"]].drop_duplicates(ignore_index=True)

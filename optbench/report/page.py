@@ -113,7 +113,7 @@ class Page:
         self.staged, self.held_out = staged(runs), bool(answer.best["held_out"].all())
         self.tuning_seeds = ", ".join(map(str, results.tuning_seeds)) or "none"
         self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
-        self.schedules = [(short, full) for full, short in sweep.short.items() if short != full]
+        self.schedules = [(short, full) for full, short in sweep.short_schedules.items() if short != full]
         self.command = provenance.get("command", "not recorded")
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
@@ -130,7 +130,7 @@ class Page:
         if firsts:
             same = {"problem": problem, "optimizer": firsts[0]}
             (cost,) = select_rows(sweep.costs, same).to_dict("records") or [{}]
-            runs = select_rows(sweep.reported, same)
+            runs = select_rows(sweep.reported_runs, same)
             card = {"cost": state_cost(cost), "length": state_length(runs) if len(runs) else ""}
         sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
         return card | {
@@ -145,7 +145,7 @@ class Page:
     def describe_setting(self, row: dict) -> dict:
         """Return the texts of a recommended setting on a card, and its code for each library."""
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
-        parts = [batch, self.sweep.short[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
+        parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
         return {
             "name": labels.optimizer_label(row, self.varied),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),

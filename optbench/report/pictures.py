@@ -157,7 +157,7 @@ def _has_mean_ranks(data: ReportData, problem: str) -> bool:
 
 def _has_all_pairs(data: ReportData, problem: str) -> bool:
     """Return True if every optimizer has held-out runs on every problem, of several."""
-    runs, pairs = data.results.runs, data.chosen.groupby("problem")["optimizer"].nunique()
+    runs, pairs = data.results.runs, data.chosen_runs.groupby("problem")["optimizer"].nunique()
     return len(pairs) == runs["problem"].nunique() > 1 and bool((pairs == runs["optimizer"].nunique()).all())
 
 

@@ -91,7 +91,7 @@ class SweepTables:
 
     def __init__(self, sweep: LoadedSweep):
         self.sweep, self.best, runs = sweep, sweep.answer.best, sweep.results.runs
-        self.short = sweep.short
+        self.short = sweep.short_schedules
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
         self.several_dtypes = runs["dtype"].nunique() > 1

@@ -174,12 +174,6 @@ def test_all_figures_of_results_are_offered(results):
     assert all(getattr(figures, name).__doc__ for name in figures.__all__)
 
 
-def test_one_sweep_is_analyzed_once(results, monkeypatch):
-    results.plot.curves("rosenbrock")
-    monkeypatch.setattr("optbench.figures.data.answer_of", None)
-    results.plot.curves("breast_cancer")
-
-
 def test_folders_without_every_step_show_the_points_that_there_are(results, tables):
     ax = results.plot.paths("rosenbrock", optimizers=["adam"])
     run = chosen_by_hand(tables["runs"], "rosenbrock", "adam").sort_values("seed").iloc[0]

@@ -63,16 +63,3 @@ def test_without_such_fonts_there_are_boxes_and_no_word(monkeypatch):
     finally:
         for found in (fonts.families, fonts._font_files, fonts.text_width):
             found.cache_clear()
-
-
-def test_the_fewest_fonts_are_taken(monkeypatch):
-    letters = {"a.ttf": "Korean", "b.ttf": "", "c.ttf": "Chinese Korean"}
-    monkeypatch.setattr(fonts, "findSystemFonts", lambda: list(letters))
-    drawn = {text: script for script, text in fonts.SCRIPTS.items()}
-    monkeypatch.setattr(fonts, "_has_letters", lambda path, text: drawn[text] in letters[path])
-    monkeypatch.setattr(fonts, "_register", lambda path: path)
-    fonts.families.cache_clear()
-    try:
-        assert fonts.families() == ("DejaVu Sans", "a.ttf", "c.ttf")
-    finally:
-        fonts.families.cache_clear()

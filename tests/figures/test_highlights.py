@@ -103,18 +103,6 @@ def test_nothing_leaves_the_pictures_or_touches_the_foot(large):
         assert all(part.get_window_extent(renderer).y0 > ceiling for part in figure.legends)
 
 
-@pytest.mark.parametrize(("count", "last"), [(10, None), (11, "1 other")])
-def test_ten_are_told_apart_and_eleven_are_not(tmp_path, count, last):
-    tables = make_tables(["breast_cancer"], FIELD[:count], schedules=["constant"], **FEW)
-    figures, captions = drawn(tmp_path, tables)
-    texts = legend(figures["rates", "breast_cancer"])
-    assert ("Gray" in captions["rates", "breast_cancer"]) == (last is not None)
-    if last:
-        assert last in texts
-    else:
-        assert [text for text in texts if text in FIELD] == FIELD[:10]  # in the order of the sweep
-
-
 def test_failures_rank_last():
     medians = {f"o{place}": np.inf if place < 5 else 20.0 - place for place in range(14)}
     assert list(styles_of({"p": medians})["p"]) == [f"o{place}" for place in range(13, 4, -1)] + ["o0"]
@@ -139,6 +127,8 @@ def test_one_style_on_the_whole_page_if_ten_colors_suffice():
 def test_a_small_sweep_takes_the_colors_in_its_order():
     styles = styles_of({"p": {"x": 3.0, "y": 1.0}, "q": {"y": 1.0}})
     x, y = style.line_style(0), style.line_style(1)
+    ten = {f"o{place}": 20.0 - place for place in range(10)}
+    assert list(styles_of({"p": ten})["p"]) == list(ten) and "o0" not in styles_of({"p": {**ten, "new": 1.0}})["p"]
     assert styles == {"p": {"x": x, "y": y}, "q": {"y": y}, "all": {"x": x, "y": y}}
 
 

@@ -138,22 +138,6 @@ def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
         assert colored(view) == list(OPTIMIZERS)
 
 
-def test_pointer_shows_one_curve_over_the_others(chromium, usual):
-    with opened(chromium, usual) as view:
-        field = traces(view)[0]
-        place = next(at for at, y in enumerate(field["y"]) if y is not None and (field["x"][at] or 0) > 1)
-        left, top = place_of(view, field["x"][place], field["y"][place])
-        assert view.locator(".explore-over").count() == 0
-        view.mouse.move(left - 3, top)
-        view.mouse.move(left, top)
-        view.locator(".explore-over").wait_for(state="attached")
-        told = view.locator(".hoverlayer .hovertext").text_content()
-        for word in ("batch ", "rate ", "suboptimality", "epochs", "held-out seeds", "["):
-            assert word in told
-        view.mouse.move(2, 2)
-        view.wait_for_function("!document.querySelector('.explore-over')")
-
-
 def test_rates(chromium, usual):
     with opened(chromium, usual, "#?view=rates&problem=breast_cancer") as view:
         assert axis(view, "x")["type"] == "log" and axis(view, "x")["title"]["text"] == "learning rate"

@@ -1,13 +1,8 @@
 """The figures that a report has only for some sweeps, and that each of them can be drawn."""
 
-import numpy as np
-import pandas as pd
-import pytest
-from matplotlib.figure import Figure
 from synthetic import make_tables
 
-from optbench.figures import data, maps
-from optbench.figures.style import detached, styled
+from optbench.figures import data
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL
 from optbench.sweeps.results import Results
 
@@ -39,31 +34,4 @@ def test_each_is_there_where_it_tells_something():
     dims = data_of(("quadratic(dim=10)", "quadratic(dim=100)"))
     dims.results.problems["dim"] = [10, 100]
     assert "time_per_step" in there(dims)
-
-
-def test_each_is_drawn_with_its_caption():
-    of_sweep = data_of(("rosenbrock", "quadratic(dim=100)"), batch_sizes=(2, 4, 8, 16, "full"))
-    of_sweep.results.problems = pd.DataFrame({"problem": ["rosenbrock", "quadratic(dim=100)"], "minimum": 0.0,
-                                              "dim": [2, 100], "examples": 256})  # fmt: skip
-    with styled(), detached():
-        for name in MORE:
-            problem = OVERALL if KINDS[name].overall else "rosenbrock"
-            if name not in ("time_per_step", "noise"):
-                assert isinstance(KINDS[name].draw(of_sweep, problem), Figure)
-            assert KINDS[name].describe(of_sweep, problem)[-1] == "." and KINDS[name].words
     assert set(EXPLORED) < set(KINDS)
-
-
-@pytest.mark.parametrize("style", ["screen", "paper", "slides"])
-def test_maps_of_divergence_side_by_side(style):
-    of_sweep = data_of(optimizers=("gd", "adam", "lion"))
-    with styled(style), detached():
-        figure = maps.draw_divergence_maps(of_sweep, "breast_cancer")
-    shown = [ax for ax in figure.axes if ax.get_visible()]
-    assert [ax.get_title() for ax in shown] == ["gd", "adam", "lion"]
-    runs = of_sweep.results.runs[of_sweep.results.runs["problem"] == "breast_cancer"]
-    for ax in shown:
-        mine = runs[runs["optimizer"] == ax.get_title()]
-        wanted = (mine["status"] == "diverged").groupby([mine["batch_size"], mine["lr"]]).mean().unstack().to_numpy()
-        (mesh,) = [each for each in ax.collections if each.get_gid() == "shares"]
-        assert np.asarray(mesh.get_array()) == pytest.approx(wanted)
