@@ -5,7 +5,7 @@ pandas in, pandas out; it reads no file and draws nothing.
 
 from optbench.analysis.batch_scaling import batch_times, critical_batch_size, tuned_times
 from optbench.analysis.best_of_n import best_of_n
-from optbench.analysis.budget import against_budget, runs_at
+from optbench.analysis.budget import against_budget, cut_runs_at
 from optbench.analysis.columns import (
     configuration_columns,
     failed,
@@ -16,13 +16,13 @@ from optbench.analysis.columns import (
 )
 from optbench.analysis.costs import costs, fixed_targets, targets_of, time_to_target, timing_summary
 from optbench.analysis.curves import cost_noise, curve_bands
-from optbench.analysis.measures import landmarks, tail_values
+from optbench.analysis.measures import find_reference_values, tail_values
 from optbench.analysis.profiles import performance_profiles
-from optbench.analysis.protocol import chosen, chosen_runs, finalists, recommended
+from optbench.analysis.protocol import choose_settings, recommend_settings, select_chosen_runs, select_finalists
 from optbench.analysis.ranking import ranking
 from optbench.analysis.selection import best_configurations, every_setting, reported_runs
 from optbench.analysis.statistics import grouped_intervals, interval_ranks
-from optbench.analysis.trajectories import log_area, values_at
+from optbench.analysis.trajectories import interpolate_values, log_area
 from optbench.analysis.verdicts import verdicts
 
 __all__ = [
@@ -30,35 +30,35 @@ __all__ = [
     "batch_times",
     "best_configurations",
     "best_of_n",
-    "chosen",
-    "chosen_runs",
+    "choose_settings",
     "configuration_columns",
     "cost_noise",
     "costs",
     "critical_batch_size",
     "curve_bands",
+    "cut_runs_at",
     "every_setting",
     "failed",
-    "finalists",
+    "find_reference_values",
     "fixed_targets",
     "full_batch",
     "grouped_intervals",
     "hyperparameter_columns",
+    "interpolate_values",
     "interval_ranks",
-    "landmarks",
     "log_area",
     "metric_columns",
     "performance_profiles",
     "ranking",
-    "recommended",
+    "recommend_settings",
     "reported_runs",
-    "runs_at",
+    "select_chosen_runs",
+    "select_finalists",
     "tail_values",
     "targets_of",
     "time_to_target",
     "timing_summary",
     "tuned_times",
-    "values_at",
     "varied_hyperparameters",
     "verdicts",
 ]

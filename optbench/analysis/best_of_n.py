@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed, unfinished
+from optbench.analysis.columns import configuration_columns, failed, find_unfinished_runs
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
 from optbench.analysis.pair_statistics import mean_effects, row_medians
@@ -81,7 +81,7 @@ def _measure_defaults(
     for name in defaults["optimizer"]:
         if name not in set(runs["optimizer"]):
             raise unknown("optimizer among defaults", name, runs["optimizer"].unique())
-    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[~unfinished(runs)]
+    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[~find_unfinished_runs(runs)]
     mine = measured.merge(defaults.drop_duplicates(), on=list(defaults.columns), how="inner")
     settings = mine[known].drop_duplicates().groupby(["problem", "optimizer"]).size()
     for (problem, optimizer), count in settings[settings > 1].items():

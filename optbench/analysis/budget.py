@@ -12,29 +12,29 @@ import pandas as pd
 
 from optbench.analysis.columns import failed, metric_columns, read_floats
 from optbench.analysis.costs import CLOCKS
-from optbench.analysis.measures import landmarks
+from optbench.analysis.measures import find_reference_values
 from optbench.analysis.protocol import LEVELS, levels_of
 from optbench.analysis.ranking import ranking
-from optbench.analysis.trajectories import Part, Tables, pace, values_at
+from optbench.analysis.trajectories import Part, Tables, interpolate_values, step_seconds
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 
 
-def runs_at(results: Tables, clock: str, budget: float | np.ndarray, y: np.ndarray | None = None) -> pd.DataFrame:
+def cut_runs_at(results: Tables, clock: str, budget: float | np.ndarray, y: np.ndarray | None = None) -> pd.DataFrame:
     """Return the `runs` table as it would be if every run had ended when `clock` reached `budget`.
 
-    log_tail and suboptimality_final hold the value at that point (`values_at`), not the mean of a tail. A run that
-    failed later counts as not failed, and one that a deadline stopped later as not cut. Steps, epochs and samples
+    log_tail and suboptimality_final hold the value at that point (`interpolate_values`), not the mean of a tail. A run
+    that failed later counts as not failed, and one that a deadline stopped later as not cut. Steps, epochs and samples
     remain those of the whole run, and measurements at its end (test metrics) are NaN.
 
     clock: "steps", "samples" or "seconds", the budget's unit; budget: one for all runs, or (runs,). y: the values
     there, (runs,), if they are known.
     """
     if y is None:
-        y = values_at(results, clock, np.array([budget], dtype=np.float64).T)[:, 0]
+        y = interpolate_values(results, clock, np.array([budget], dtype=np.float64).T)[:, 0]
     runs = results.runs
-    facts = landmarks(runs, results.problems).set_index("problem").loc[runs["problem"]]
+    facts = find_reference_values(runs, results.problems).set_index("problem").loc[runs["problem"]]
     lost = failed(runs) & (y >= facts["failure"].to_numpy())
     cut = (runs["status"] == "deadline").to_numpy() & (_read_ends(runs, results.timings, clock) < budget)
     gap = np.where(lost, np.inf, np.exp(y))
@@ -84,7 +84,7 @@ def against_budget(
     each = np.full((len(runs), max(map(len, grids), default=0)), np.nan)  # the budgets of each run's problem
     for rows, grid in zip(groups, grids, strict=True):
         each[rows, : len(grid)] = grid
-    values = values_at(Part(runs, results), clock, each)
+    values = interpolate_values(Part(runs, results), clock, each)
     parts = []
     for place in range(each.shape[1]):  # a budget of every problem at once: `ranking` takes a moment, however few rows
         there = np.flatnonzero(~np.isnan(each[:, place]))
@@ -113,8 +113,8 @@ def _space_budgets(
 
 
 def _rank_levels_at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    """Return the rows of one budget of each problem. budget, y: (runs,) the budget, and the `values_at` it."""
-    ends, now = _read_ends(part.runs, part.timings, clock), runs_at(part, clock, budget, y)
+    """Return the rows of one budget of each problem. budget, y: (runs,) the budget, and the `interpolate_values` it."""
+    ends, now = _read_ends(part.runs, part.timings, clock), cut_runs_at(part, clock, budget, y)
     ranked = ranking(now, of=of)
     ranked = ranked[ranked["problem"] != ALL].reset_index(drop=True)
     place = [now["problem"].to_numpy(dtype=object), levels_of(now, of)]
@@ -132,5 +132,5 @@ def _read_ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndar
     """Return the clock's value at the end of each run, (runs,)."""
     if clock == "seconds":
         steps = read_floats(runs, "steps")
-        return np.where(steps > 0, steps * pace(runs, timings), 0.0)  # what made no step has no time
+        return np.where(steps > 0, steps * step_seconds(runs, timings), 0.0)  # what made no step has no time
     return read_floats(runs, clock)

@@ -55,20 +55,20 @@ def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
     return np.where(failed(runs), np.inf, np.where(np.isnan(gap), loss, gap))
 
 
-def unfinished(runs: pd.DataFrame) -> np.ndarray:
+def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
     """Return (runs,) bool, True where a deadline stopped the run or it could not run: no setting to choose."""
     return runs["status"].isin(["deadline", "failed"]).to_numpy(dtype=bool)
 
 
-def lost(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
+def find_lost_runs(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
     """Return (runs,) bool, True where no run of the same problem and optimizer (the columns `by`) could run."""
     bad = runs["status"] == "failed"
     return bad.groupby([runs[name] for name in by], sort=False).transform("all").to_numpy(dtype=bool)
 
 
-def comparable(runs: pd.DataFrame) -> pd.DataFrame:
+def drop_lost_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs without the pairs of problem and optimizer none of whose runs could run."""
-    gone = lost(runs)
+    gone = find_lost_runs(runs)
     return runs[~gone].reset_index(drop=True) if gone.any() else runs
 
 

@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import configuration_columns, failed, metric_medians, number_groups, read_floats
-from optbench.analysis.measures import landmarks
+from optbench.analysis.measures import find_reference_values
 from optbench.analysis.trajectories import (
     Part,
     Tables,
     Trajectories,
     log_area,
     log_tail,
-    pace,
     planned_steps,
     read_trajectories,
+    step_seconds,
 )
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
@@ -44,7 +44,7 @@ def targets_of(
     Returns one row for each (problem, target): problem, target (the share), loss (to be reached), minimum (f* or the
     bound), floor, bound. Where no minimum is known and losses are negative, there is no target: its loss is NaN.
     """
-    table = landmarks(runs, problems).merge(pd.DataFrame({"target": shares}), how="cross")
+    table = find_reference_values(runs, problems).merge(pd.DataFrame({"target": shares}), how="cross")
     return table.assign(loss=table["minimum"] + table["target"] * table["first"])[_TARGET_COLUMNS]
 
 
@@ -52,7 +52,7 @@ def fixed_targets(
     runs: pd.DataFrame, losses: float | Mapping[str, float], problems: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Return targets that are losses: one for all problems, or one for each by name. Columns as in `targets_of`."""
-    facts = landmarks(runs, problems)
+    facts = find_reference_values(runs, problems)
     for loss in losses.values() if isinstance(losses, Mapping) else [losses]:
         arguments.real_number("losses", loss)
     for name in losses if isinstance(losses, Mapping) else ():
@@ -76,8 +76,8 @@ def time_to_target(
     censored at its own end; targets that it had reached by then count.
 
     results: `runs`, `curves`, `timings`, `problems` of a sweep. targets: rows of problem, target, loss, minimum,
-    floor; by default `targets_of` all runs. runs: the rows of `results.runs` to use, such as `chosen_runs`, whose
-    blocks are then those of the result; by default all.
+    floor; by default `targets_of` all runs. runs: the rows of `results.runs` to use, such as `select_chosen_runs`,
+    whose blocks are then those of the result; by default all.
 
     Returns one row for each (run, target), runs in their order: run_id, problem, the configuration, seed (and stage,
     block where there are any), target, reached, steps, samples, seconds (of the steps, without evaluations).
@@ -112,7 +112,7 @@ def time_to_target(
                 clocks[name][rows[there]] = planned[name][places[there]]
                 clocks[name][mine] = clock[last] + part * (clock[at] - clock[last])
     table = table.assign(target=targets["target"].to_numpy()[target], reached=reached, **clocks)
-    return table.assign(seconds=table["steps"] * pace(runs, results.timings)[run])
+    return table.assign(seconds=table["steps"] * step_seconds(runs, results.timings)[run])
 
 
 def _find_arrivals(

@@ -29,7 +29,7 @@ class Tables(Protocol):
     provenance: dict[str, Any]
 
 
-def differences(a: Tables, b: Tables) -> list[str]:
+def list_differences(a: Tables, b: Tables) -> list[str]:
     """Return the possible causes of a difference between A and B besides the candidate, one line for each.
 
     a, b: results, of which `runs` holds the runs to compare. Listed are different versions and machines; different
@@ -64,11 +64,11 @@ class Tried(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The line for `differences`."""
+        """The line for `list_differences`."""
         return f"{self.optimizer}: {self.parameter} {self.values[0]} in A, {self.values[1]} in B"
 
 
-def tried_otherwise(a: Tables, b: Tables) -> list[Tried]:
+def compare_tried_values(a: Tables, b: Tables) -> list[Tried]:
     """Return the parameters for which A and B tried different values, of the optimizers and problems that both have.
 
     These are the rate, the batch size, the schedule, and hyperparameters that both sides have. Trials drawn from the

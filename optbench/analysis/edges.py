@@ -21,7 +21,7 @@ _POSITIVE, _COUNT = "(0, inf)", "[1, inf)"
 """The intervals of values for which no limits are stated: of reals, and of whole numbers."""
 
 
-def edges(
+def find_edges(
     runs: pd.DataFrame,
     best: pd.DataFrame,
     searched: Mapping[str, Mapping[str, str]] | None = None,

@@ -7,8 +7,8 @@ import difflib
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.measures import LOG_TAIL, unmeasured
-from optbench.analysis.pair_statistics import holm, mean_effects, signed_ranks
+from optbench.analysis.measures import LOG_TAIL, explain_unmeasured
+from optbench.analysis.pair_statistics import adjust_by_holm, mean_effects, signed_ranks
 from optbench.analysis.pairing import (
     Effects,
     Pairs,
@@ -92,7 +92,7 @@ def compare_tables(
         effects = pair_settings(table, pairs, measure)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
-    spoiled = effects.rows["problem"].map(unmeasured(table, measure))
+    spoiled = effects.rows["problem"].map(explain_unmeasured(table, measure))
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
     table = _judge_rows(Effects(rows, differences, effects.common), by, above, confidence)
@@ -197,7 +197,7 @@ def _test_regressions(
     effect = mean_effects(values, confidence, common)
     # all alike, and at the limit at most: not above it
     equal = (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
-    p = holm(np.where(equal, 0.0, effect["p"]))
+    p = adjust_by_holm(np.where(equal, 0.0, effect["p"]))
     shown = p < 1 - confidence
     return np.select([shown & (effect["mean"] > 0), shown], ["shown", "ruled out"], "open"), p
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.pair_statistics import row_medians
-from optbench.analysis.protocol import CodedRuns, add_untuned, choose_settings, rank_settings
+from optbench.analysis.protocol import CodedRuns, add_untuned, choose_coded_settings, rank_settings
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
 
     values: (runs,) numbers to return in place of y; settings are chosen by y in any case.
     """
-    best = choose_settings(table)
+    best = choose_coded_settings(table)
     weights = best[["setting", "block"]].assign(weight=1.0)
     trials = best.groupby("cell")["trials"].max().reindex(range(len(table.cells)), fill_value=0)
     reported = table if values is None else replace(table, y=values)

@@ -73,7 +73,7 @@ def below_minimum(runs: pd.DataFrame) -> pd.Series:
     return pd.Series(depth[below]).groupby(runs["problem"].to_numpy()[below], sort=False).max()
 
 
-def unmeasured(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> dict[str, str]:
+def explain_unmeasured(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> dict[str, str]:
     """Return the problems whose runs y cannot compare, with the reason: losses lie below the stated minimum."""
     column = metric_name(runs, choose_by)
     if column != LOG_TAIL:
@@ -111,7 +111,7 @@ def _find_minima(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.nd
     return names.map(minimum).fillna(0.0).to_numpy(dtype=np.float64)
 
 
-def landmarks(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:
+def find_reference_values(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return one row for each problem of `runs`: problem, minimum, bound, first, floor, failure.
 
     minimum: f*, from the `problems` table; where that lacks it, a run's loss minus its suboptimality. `bound`: True

@@ -106,7 +106,7 @@ def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95, co
         return np.where(room > 0, np.ceil(np.asarray(sd) ** 2 / room) + 2, np.inf)
 
 
-def holm(p: ArrayLike) -> np.ndarray:
+def adjust_by_holm(p: ArrayLike) -> np.ndarray:
     """Return the adjusted p-values of one family, (n,); NaN stays NaN and does not count as a member.
 
     Source: Holm 1979, Scandinavian Journal of Statistics 6.

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import texts
-from optbench.analysis.columns import failed, hyperparameter_columns, unfinished
+from optbench.analysis.columns import failed, find_unfinished_runs, hyperparameter_columns
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, metric_name, tail_values
 from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, code_runs
@@ -119,7 +119,7 @@ def pair_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
     Runs that fail on both sides are left out of the mean.
     """
     y = tail_values(table.drop(columns=["pair", "side"]), measure)
-    values = {"y": y, "bad": failed(table), "cut": unfinished(table), "outcome": number_outcomes(table)}
+    values = {"y": y, "bad": failed(table), "cut": find_unfinished_runs(table), "outcome": number_outcomes(table)}
     runs = join_settings(table, pd.DataFrame(values, index=table.index))
     whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
     whole = whole.assign(same=whole["outcome_a"] == whole["outcome_b"])

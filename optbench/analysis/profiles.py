@@ -30,10 +30,10 @@ def performance_profiles(
     pairs that the optimizer wins, ties counted for all. Pairs that no optimizer solves are in the denominator. The
     result depends only on the given table: without an optimizer's rows, the others are compared among themselves.
 
-    times: from `time_to_target`, one comparison's runs (each optimizer at its chosen setting, `chosen_runs`). by: the
-    column of the names to compare. ratios: the r, by default 61 log-spaced ones from 1 to 100. over: the levels that
-    the bands resample: "problems" (each with all its targets), "seeds" (of each problem, the same for all optimizers;
-    or its blocks, where all runs are in one: `resampled_units`), or both.
+    times: from `time_to_target`, one comparison's runs (each optimizer at its chosen setting, `select_chosen_runs`).
+    by: the column of the names to compare. ratios: the r, by default 61 log-spaced ones from 1 to 100. over: the levels
+    that the bands resample: "problems" (each with all its targets), "seeds" (of each problem, the same for all
+    optimizers; or its blocks, where all runs are in one: `resampled_units`), or both.
 
     Returns rows of `by`, ratio, share, low, high. Bands are pointwise, and too narrow where problems are few: in a
     simulation, 84 to 94% of 95% bands covered the share at 7 problems, 92 to 97% at 20. Removing an optimizer can

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed, full_batch, lost
+from optbench.analysis.columns import configuration_columns, failed, find_lost_runs, full_batch
 from optbench.analysis.measures import LOG_TAIL, tail_values
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
@@ -72,7 +72,7 @@ def code_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimize
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
     arguments.one_of("column to compare", of, LEVELS)
-    gone = lost(runs) | lost(runs, ["problem", of])
+    gone = find_lost_runs(runs) | find_lost_runs(runs, ["problem", of])
     if gone.all():
         raise OptbenchError("every run failed: there is nothing to choose from")
     place = np.flatnonzero(~gone)
@@ -141,7 +141,7 @@ def _form_blocks(seed: np.ndarray, tuned: bool) -> tuple[np.ndarray, np.ndarray]
     return stage[place], block[place]
 
 
-def finalists(
+def select_finalists(
     runs: pd.DataFrame, count: int = FINALISTS, choose_by: str = LOG_TAIL, of: str = "optimizer"
 ) -> pd.DataFrame:
     """Return the settings that race: the `count` best of each problem, optimizer and block.
@@ -159,17 +159,17 @@ def finalists(
     return _name_rows(table, rank_settings(table, count), of)
 
 
-def chosen(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
+def choose_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
     """Return the setting that each block chose: of those that raced, the best by mean y over all its tuning seeds.
 
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
-    chosen. Ties, cuts and columns: `finalists`.
+    chosen. Ties, cuts and columns: `select_finalists`.
     """
     table = code_runs(runs, choose_by, of)
-    return _name_rows(table, choose_settings(table), of).drop(columns="place")
+    return _name_rows(table, choose_coded_settings(table), of).drop(columns="place")
 
 
-def chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
+def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
     """Return the rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
 
     Costs and profiles of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
@@ -180,23 +180,23 @@ def chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimi
     level has a single setting, each seed is a block.
     """
     table = code_runs(runs, choose_by, of)
-    best = pd.MultiIndex.from_frame(choose_settings(table)[["setting", "block"]])
+    best = pd.MultiIndex.from_frame(choose_coded_settings(table)[["setting", "block"]])
     used = pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == 2) & ~table.cut
     return runs.iloc[table.row[used]].assign(stage=HOLDOUT, block=table.block[used])
 
 
-def choose_settings(table: CodedRuns) -> pd.DataFrame:
-    """Return the rows of `chosen` with numbers in place of names: cell, block, setting, score and counts."""
+def choose_coded_settings(table: CodedRuns) -> pd.DataFrame:
+    """Return the rows of `choose_settings` with numbers in place of names: cell, block, setting, score and counts."""
     # A setting that has not raced has fewer runs than the others, and so is not considered.
     best = rank_settings(table, 1, table.stage <= 1).drop(columns=["trials", "left_out"])
     totals = rank_settings(table, 1)[["cell", "block", "trials", "left_out"]]
     return add_untuned(table, best.merge(totals, on=["cell", "block"]), table.block)
 
 
-def recommended(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
+def recommend_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
     """Return one setting for each problem and optimizer: the best by mean y over the tuning seeds of all blocks.
 
-    Settings that some block has not screened, or that a deadline cut, are not considered; ties as in `finalists`.
+    Settings that some block has not screened, or that a deadline cut, are not considered; ties: `select_finalists`.
 
     Returns one row for each (problem, optimizer): the setting, score, failures_tuning, n_tuning; and from the reporting
     seeds of all blocks, which are not used for the choice, median, low, high, coverage (exp of y, failures as inf), n

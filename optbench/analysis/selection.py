@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import (
-    comparable,
     configuration_columns,
+    drop_lost_runs,
     failed,
     final_suboptimality,
     full_batch,
@@ -21,7 +21,7 @@ from optbench.analysis.columns import (
     number_groups,
 )
 from optbench.analysis.measures import tail_values
-from optbench.analysis.protocol import HOLDOUT, SCREEN, recommended
+from optbench.analysis.protocol import HOLDOUT, SCREEN, recommend_settings
 from optbench.analysis.statistics import grouped_intervals
 
 _LARGEST = 700.0  # exp of more is inf, which stands for a failure
@@ -64,7 +64,7 @@ def best_configurations(
         raise ValueError(f'by must contain "problem", got {by}')
     if runs.empty:
         raise ValueError("there are no runs to choose from")
-    runs = comparable(runs)
+    runs = drop_lost_runs(runs)
     keys = by + [name for name in configuration_columns(runs) if name not in by]
     code, table = number_groups(runs, keys)
     group = number_groups(table, by)[0]
@@ -124,7 +124,7 @@ def _split_runs(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.nda
 def _find_recommended(runs: pd.DataFrame, choose_by: str, table: pd.DataFrame) -> np.ndarray:
     """Return (configurations,) bool, True for those of `table` that all blocks recommend."""
     keys = list(table)
-    wanted = table.merge(recommended(runs, choose_by)[keys].assign(wanted=True), on=keys, how="left")["wanted"]
+    wanted = table.merge(recommend_settings(runs, choose_by)[keys].assign(wanted=True), on=keys, how="left")["wanted"]
     return wanted.notna().to_numpy()
 
 

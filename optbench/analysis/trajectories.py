@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import failed, read_floats
-from optbench.analysis.measures import LOG_TAIL, landmarks, log_gap
+from optbench.analysis.measures import LOG_TAIL, find_reference_values, log_gap
 from optbench.contract.errors import OptbenchError
 
 # Share of a run's steps: long enough to average the noise of mini-batches out, short enough to be the end of the run;
@@ -119,7 +119,7 @@ def _sort_points(count: int, run: np.ndarray, step: np.ndarray, samples: np.ndar
 
 
 class Facts(NamedTuple):
-    """The reference values (`landmarks`) of each run's problem, (runs,) each."""
+    """The reference values (`find_reference_values`) of each run's problem, (runs,) each."""
 
     minimum: np.ndarray
     floor: np.ndarray
@@ -132,12 +132,12 @@ class Facts(NamedTuple):
 
 def _read_facts(results: Tables) -> Facts:
     """Return the reference values of each run's problem."""
-    table = landmarks(results.runs, results.problems)
+    table = find_reference_values(results.runs, results.problems)
     place = pd.Index(table["problem"]).get_indexer(results.runs["problem"])
     return Facts(*(table[name].to_numpy()[place] for name in Facts._fields))
 
 
-def pace(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
+def step_seconds(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
     """Return the seconds of a step of each run, (runs,), without evaluations; NaN where no time was recorded."""
     seconds = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")["ns_per_run_step"] * 1e-9
     return runs["cohort_id"].map(seconds).to_numpy(dtype=np.float64)
@@ -152,15 +152,15 @@ def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
     return np.fmax(runs["cohort_id"].map(given).to_numpy(dtype=np.float64), made)
 
 
-def values_at(results: Tables, clock: str, budgets: np.ndarray) -> np.ndarray:
+def interpolate_values(results: Tables, clock: str, budgets: np.ndarray) -> np.ndarray:
     """Return ln of the suboptimality of each run when the clock reaches each budget, (runs, budgets).
 
     clock: "steps", "samples" or "seconds"; budgets: (runs, budgets) or (budgets,), in that unit. Before its first
     step a run has the value of its start; after its end it keeps the last one, if it did not fail. A failed run has
-    the value of a failure (`landmarks`) from its last evaluation on.
+    the value of a failure (`find_reference_values`) from its last evaluation on.
     """
     runs, facts = results.runs, _read_facts(results)
-    seconds = {"steps": np.ones(len(runs)), "seconds": pace(runs, results.timings)}.get(clock)
+    seconds = {"steps": np.ones(len(runs)), "seconds": step_seconds(runs, results.timings)}.get(clock)
     budgets = np.broadcast_to(budgets, (len(runs), np.shape(budgets)[-1]))
     out = np.repeat(facts.failure[:, None], budgets.shape[1], axis=1)
     bad = failed(runs)
@@ -185,9 +185,9 @@ def log_area(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
     """Return the mean of ln max(f - f*, floor) over log-spaced steps, from the first to the budget's last, (runs,).
 
     It is the integral over ln step, in closed form, divided by ln of the last step. A failed run has the value of a
-    failure (`landmarks`) from its last evaluation to the end of its budget; a run that a deadline stopped counts up to
-    its own end. NaN for a run that was never evaluated. chosen: (runs of the sweep,) bool, the runs to return; by
-    default all.
+    failure (`find_reference_values`) from its last evaluation to the end of its budget; a run that a deadline stopped
+    counts up to its own end. NaN for a run that was never evaluated. chosen: (runs of the sweep,) bool, the runs to
+    return; by default all.
     """
     runs, facts, results = _select_runs(results, chosen)
     out, bad, planned = np.full(len(runs), np.nan), failed(runs), planned_steps(runs, results.timings)

@@ -15,8 +15,8 @@ import pandas as pd
 
 from optbench.analysis import texts
 from optbench.analysis.held_out import HeldOut, held_out, held_out_at
-from optbench.analysis.measures import LOG_TAIL, unmeasured
-from optbench.analysis.pair_statistics import blocks_needed, detectable, holm, mean_effects, signed_ranks
+from optbench.analysis.measures import LOG_TAIL, explain_unmeasured
+from optbench.analysis.pair_statistics import adjust_by_holm, blocks_needed, detectable, mean_effects, signed_ranks
 from optbench.analysis.protocol import SCREEN, CodedRuns, code_runs
 
 ALL = "all"
@@ -38,7 +38,7 @@ class TunedLevels(NamedTuple):
     screens: CodedRuns
     """The runs on which all settings ran, for comparisons at fewer trials."""
     unmeasured: Mapping[str, str] = MappingProxyType({})
-    """The problems on which nothing can be compared, with the reason (`measures.unmeasured`)."""
+    """The problems on which nothing can be compared, with the reason (`measures.explain_unmeasured`)."""
 
 
 class Paired(NamedTuple):
@@ -94,7 +94,7 @@ def tune_levels(runs: pd.DataFrame, choose_by: str, of: str) -> TunedLevels:
     table = code_runs(runs, choose_by, of)
     staged = of == "optimizer" and "stage" in runs and (runs["stage"] == SCREEN).any()
     screens = code_runs(runs, choose_by, of, screens=True) if staged else table
-    return TunedLevels(table, held_out(table), screens, unmeasured(runs, choose_by))
+    return TunedLevels(table, held_out(table), screens, explain_unmeasured(runs, choose_by))
 
 
 def compare_levels(levels: TunedLevels, confidence: float = 0.95) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def judge_pairs(
     p, n = effect["p"], effect["n"]
     table = pd.DataFrame({"ratio": effect["mean"], "low": effect["low"], "high": effect["high"], "p": p, "blocks": n})
     families = np.zeros(len(p)) if family is None else pd.factorize(family)[0]
-    table["p_adjusted"] = table["p"].groupby(families).transform(holm)
+    table["p_adjusted"] = table["p"].groupby(families).transform(adjust_by_holm)
     table["reason"] = np.select([n == 0, n == 1], [texts.NO_SEEDS, texts.ONE_BLOCK], "")
     table["verdict"] = _decide_verdicts(table, confidence)
     open_ = (table["verdict"] == "undecided").to_numpy()
@@ -179,7 +179,7 @@ def judge_over_problems(logs: Sequence[np.ndarray], confidence: float = 0.95) ->
     """
     table = pd.DataFrame([signed_ranks(each, confidence) for each in logs]).rename(columns={"estimate": "ratio"})
     table = table.assign(blocks=[len(each) for each in logs], detectable=np.nan, blocks_needed=np.nan)
-    table["p_adjusted"] = holm(table["p"])
+    table["p_adjusted"] = adjust_by_holm(table["p"])
     table["verdict"] = _decide_verdicts(table, confidence)
     # The smallest p of n problems is 2 / 2^n, and Holm multiplies it by the number of pairs.
     least = int(np.ceil(np.log2(2 * len(table) / (1 - confidence))))

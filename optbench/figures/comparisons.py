@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, PercentFormatter
 
 from optbench.analysis import best_of_n as trials_table
-from optbench.analysis import chosen_runs, fixed_targets, performance_profiles, time_to_target, timing_summary
+from optbench.analysis import fixed_targets, performance_profiles, select_chosen_runs, time_to_target, timing_summary
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
@@ -176,7 +176,7 @@ def profiles(
     if optimizers is None and choose_by in (None, of.choose_by):
         runs = data.chosen_runs
     else:
-        runs = chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
+        runs = select_chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
     runs = runs[runs["problem"].isin(problems)]
     if runs.empty:
         raise OptbenchError("profiles: no run reports on a chosen setting: more seeds are needed")

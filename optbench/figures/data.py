@@ -17,14 +17,14 @@ import pandas as pd
 from optbench.analysis import (
     best_configurations,
     best_of_n,
-    chosen_runs,
     costs,
     curve_bands,
     metric_columns,
     reported_runs,
+    select_chosen_runs,
     trajectories,
 )
-from optbench.analysis.columns import comparable
+from optbench.analysis.columns import drop_lost_runs
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of
@@ -79,7 +79,7 @@ class ReportData:
     """The tables of a sweep and their analysis, for figures and pages; computed when first needed."""
 
     def __init__(self, results: Tables):
-        runs = comparable(results.runs)
+        runs = drop_lost_runs(results.runs)
         if len(runs) < len(results.runs):
             results = copy.copy(results)
             results.runs = runs  # type: ignore[misc]
@@ -112,7 +112,7 @@ class ReportData:
     @cached_property
     def chosen_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` that the verdicts compare: those of the setting that each block chose."""
-        return chosen_runs(self.results.runs, self.results.choose_by)
+        return select_chosen_runs(self.results.runs, self.results.choose_by)
 
     @cached_property
     def best_of_n(self) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from optbench.analysis import (
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.ranking import critical_difference
 from optbench.analysis.selection import staged
-from optbench.analysis.trajectories import pace
+from optbench.analysis.trajectories import step_seconds
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.contract.process_state import restored_process
@@ -188,7 +188,7 @@ class ExplorerData:
             ]
             for place, problem in zip(np.flatnonzero(kept), cells["problem"], strict=True)
         ]
-        every_run = self.results.runs[CELL[:3]].assign(pace=pace(self.results.runs, self.results.timings))
+        every_run = self.results.runs[CELL[:3]].assign(pace=step_seconds(self.results.runs, self.results.timings))
         seconds = every_run.groupby(CELL[:3], sort=False)["pace"].median()
         return {
             **self.describe_settings(cells),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.columns import lost
+from optbench.analysis.columns import find_lost_runs
 from optbench.contract.errors import OptbenchError
 from optbench.figures.data import ReportData
 from optbench.sweeps.results import Results, load
@@ -58,7 +58,7 @@ def describe_failures(runs: pd.DataFrame) -> list[str]:
     bad = runs[runs["status"] == "failed"] if "failure" in runs else runs[:0]
     if bad.empty:
         return []
-    never, texts = lost(runs)[bad.index], []
+    never, texts = find_lost_runs(runs)[bad.index], []
     for (problem, optimizer), part in bad[never].groupby(["problem", "optimizer"], sort=False):
         texts.append(
             f"{problem} with {optimizer}: every run failed ({len(part):,}), so it is left out: "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.differences import Tried, differences, tried_otherwise
+from optbench.analysis.differences import Tried, compare_tried_values, list_differences
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOG_TAIL
 from optbench.analysis.texts import join_names
@@ -92,7 +92,7 @@ def compare(
     times = (first.runs, first.timings), (second.runs, second.timings)
     # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
     alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
-    lines, tried = [] if b is None else differences(first, alike), list[Tried]()
+    lines, tried = [] if b is None else list_differences(first, alike), list[Tried]()
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
         measure = cost
@@ -102,7 +102,7 @@ def compare(
         table = compare_tables(first.runs, second.runs, pairs, by, measure, chose, fail_above, confidence)
         if without := table.attrs.pop("without_measure", []):
             lines.append(f"{join_names(without)} without {measure}, compared by {LOG_TAIL}")
-        tried = tried_otherwise(first, second)
+        tried = compare_tried_values(first, second)
         lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
     table.attrs |= {"measure": measure, "differences": lines, "time": paired_times(*times, pairs)}

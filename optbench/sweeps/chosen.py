@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from optbench.analysis import best_configurations
-from optbench.analysis.columns import comparable
+from optbench.analysis.columns import drop_lost_runs
 from optbench.contract import names
 from optbench.contract.equals import LIBRARIES
 from optbench.contract.names import number_text
@@ -52,7 +52,7 @@ class Recommended(NamedTuple):
 
 def recommend(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
     """Return the best setting of each problem and optimizer; None if nothing could run."""
-    runs = comparable(runs)
+    runs = drop_lost_runs(runs)
     if runs.empty:
         return None
     best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.choose_by)

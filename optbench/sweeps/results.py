@@ -233,7 +233,7 @@ class Results:
         Source:
             Hansen et al. 2021, Optimization Methods and Software 36(1), section 4: expected running times to targets.
         """
-        chosen = analysis.chosen_runs(self.runs, self._measure(choose_by), of)
+        chosen = analysis.select_chosen_runs(self.runs, self._measure(choose_by), of)
         targets = None if losses is None else analysis.fixed_targets(self.runs, losses, self.problems)
         return analysis.costs(self, ["problem", of], chosen, targets)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.columns import lost
+from optbench.analysis.columns import find_lost_runs
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
@@ -134,7 +134,7 @@ def execute(
         until = limit.end_of_paths(len(plan.problems)) if limit else None
         runs = write_tables(plan, store, isolation, only=counted, until=until)
         sweep.status.failed = describe_failures(runs)
-        if lost(runs).all():
+        if find_lost_runs(runs).all():
             raise OptbenchError(join_failures(sweep.status.failed))
         return sweep.status
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pandas as pd
 
 from optbench.analysis import protocol
-from optbench.analysis.columns import comparable, configuration_columns
+from optbench.analysis.columns import configuration_columns, drop_lost_runs
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, Series, plan_cohort
@@ -19,10 +19,10 @@ from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, Serie
 
 def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     """Plan the race: the best settings of each block's screen, on its race seeds. runs: those of the screen."""
-    runs = comparable(runs)
+    runs = drop_lost_runs(runs)
     if runs.empty:
         return []  # nothing ran
-    return _plan_settings(plan, runs, "race", protocol.finalists(runs, plan.spec.finalists, plan.spec.choose_by))
+    return _plan_settings(plan, runs, "race", protocol.select_finalists(runs, plan.spec.finalists, plan.spec.choose_by))
 
 
 def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -30,13 +30,13 @@ def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
     runs: those of the screen and the race.
     """
-    spec, runs = plan.spec, comparable(runs)
+    spec, runs = plan.spec, drop_lost_runs(runs)
     if runs.empty:
         return []
-    chosen = protocol.chosen(runs, spec.choose_by)
+    chosen = protocol.choose_settings(runs, spec.choose_by)
     if plan.shard:  # what all blocks recommend is known where all blocks are
         return _plan_settings(plan, runs, "holdout", chosen)
-    recommended = protocol.recommended(runs, spec.choose_by)
+    recommended = protocol.recommend_settings(runs, spec.choose_by)
     everywhere = recommended.merge(pd.DataFrame({"block": sorted(set(runs["block"]))}), how="cross")
     return _plan_settings(plan, runs, "holdout", pd.concat([chosen, everywhere]))
 

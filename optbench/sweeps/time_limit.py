@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 
 import pandas as pd
 
-from optbench.analysis.columns import comparable
+from optbench.analysis.columns import drop_lost_runs
 from optbench.contract.errors import OptbenchError
 from optbench.engine import settings
 from optbench.sweeps import stages
@@ -102,7 +102,7 @@ def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
 def _read_block_runs(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:
     """Return the runs of these blocks; None if there are none."""
     runs = store.runs()
-    runs = comparable(runs[runs["block"].isin(list(blocks))].reset_index(drop=True))
+    runs = drop_lost_runs(runs[runs["block"].isin(list(blocks))].reset_index(drop=True))
     return None if runs.empty else runs
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from optbench.analysis import reported_runs
-from optbench.analysis.columns import comparable
+from optbench.analysis.columns import drop_lost_runs
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import run
@@ -85,7 +85,7 @@ def _select_runs(
     settings: Recommended, runs: pd.DataFrame, tuning_seeds: list[int]
 ) -> Iterator[tuple[dict[str, Any], PlannedCohort]]:
     """Yield the rows of ``runs`` to repeat, each with a cohort that is evaluated after every step."""
-    reported = reported_runs(comparable(runs), settings.best, tuning_seeds)
+    reported = reported_runs(drop_lost_runs(runs), settings.best, tuning_seeds)
     first = reported.sort_values("seed", kind="stable").drop_duplicates(["problem", "optimizer"])
     by_pair = {(run["problem"], run["optimizer"]): run for run in first.to_dict("records")}
     sizes, steps_left = runs.value_counts(_COHORT_COLUMNS, dropna=False), MOST_IN_ALL

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
-from optbench.analysis.edges import edges
+from optbench.analysis.edges import find_edges
 from optbench.analysis.measures import LOG_TAIL, metric_name
 from optbench.contract import names
 from optbench.contract.eager import library_and_name
@@ -38,7 +38,7 @@ class Answer:
     """`optbench.analysis.best_configurations`: the setting that is recommended for each problem and optimizer, with its
     ``place`` and the number of ``trials``."""
     edges: pd.DataFrame
-    """`optbench.analysis.edges.edges` of them."""
+    """`optbench.analysis.edges.find_edges` of them."""
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """For a sweep with trials: by optimizer and parameter, the range that trials were drawn from."""
 
@@ -132,11 +132,11 @@ class Answer:
 def answer_of(
     runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOG_TAIL, searched: Mapping | None = None
 ) -> Answer:
-    """Return the answer of a table `runs`; choose_by: the measure of choice and comparison; searched: see `edges`."""
+    """Return the answer of a table `runs`; choose_by: the measure to choose and compare by; searched: `find_edges`."""
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
-    wider = edges(runs, best, searched, find_shipped_limits)
+    wider = find_edges(runs, best, searched, find_shipped_limits)
     # The edges of rates are those that `edges` found: trials from a range have other ends.
     keys = ["problem", "optimizer"]
     sides = wider.loc[wider["parameter"] == "lr", [*keys, "side"]].rename(columns={"side": "edge_side"})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from optbench.analysis import landmarks
+from optbench.analysis import find_reference_values
 from optbench.analysis.measures import LOG_TAIL, below_minimum
 from optbench.analysis.texts import join_names
 from optbench.contract.problems import FLOOR
@@ -16,7 +16,7 @@ from optbench.wording import labels
 
 def warn_of_limits(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
     """Yield the warnings about a table `runs` that was compared by `choose_by`, such as on rounding."""
-    floor = runs["problem"].map(landmarks(runs).set_index("problem")["floor"])
+    floor = runs["problem"].map(find_reference_values(runs).set_index("problem")["floor"])
     tail = runs[LOG_TAIL].astype(np.float64) if LOG_TAIL in runs else np.nan  # which folders of before do not have
     if choose_by == LOG_TAIL and (tail <= np.log(floor) + 1e-9).any():
         yield (

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import costs, hyperparameter_columns, reported_runs
-from optbench.analysis.columns import comparable
+from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.trajectories import Part, Tables
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
@@ -23,7 +23,7 @@ VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
 
 def find_winners(results: Tables, tuning_seeds, choose_by: str, searched=None) -> pd.DataFrame:
     """Return a row per problem and optimizer in first place; see `optbench.Results.winners`."""
-    runs = comparable(results.runs)
+    runs = drop_lost_runs(results.runs)
     if runs.empty:
         return build_winners_table(None, pd.DataFrame(), [])
     answer = answer_of(runs, tuning_seeds, choose_by, searched)
@@ -73,7 +73,7 @@ def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
 
 def notebook_html(results: Tables, tuning_seeds, choose_by: str, searched=None) -> str:
     """Return the sentences of each problem and over all, and a table of winners; every name is escaped."""
-    runs = comparable(results.runs)
+    runs = drop_lost_runs(results.runs)
     head = f"<p>{len(results.runs):,} runs</p>"
     if runs.empty:
         return head

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic import make_tables, runs_table
 
-from optbench.analysis import against_budget, best_configurations, ranking, runs_at
+from optbench.analysis import against_budget, best_configurations, cut_runs_at, ranking
 from optbench.contract.errors import OptbenchError
 
 STEPS = np.array([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])
@@ -76,7 +76,7 @@ TABLES = SimpleNamespace(**make_tables(problems=("saddle", "breast_cancer"), opt
 def test_each_budget_is_a_sweep_of_its_own():
     """At an evaluated step, the table is that of runs which really ended there, and ranks as it does."""
     step = 16
-    now = runs_at(TABLES, "steps", step)
+    now = cut_runs_at(TABLES, "steps", step)
     curves = TABLES.curves[TABLES.curves["step"] <= step]
     last = curves.drop_duplicates("run_id", keep="last").set_index("run_id").loc[now["run_id"]]
     there = (last["step"] == step).to_numpy()
@@ -98,7 +98,7 @@ def test_each_budget_is_a_sweep_of_its_own():
 
 
 def test_at_the_end_it_is_the_sweep_itself():
-    now = runs_at(TABLES, "steps", 1e9)
+    now = cut_runs_at(TABLES, "steps", 1e9)
     assert (now["status"] == TABLES.runs["status"]).all()
     bad = (now["status"] == "diverged").to_numpy()
     assert np.isinf(now["suboptimality_final"][bad]).all() and now["test_loss_final"].isna().all()
@@ -107,8 +107,8 @@ def test_at_the_end_it_is_the_sweep_itself():
 def test_a_run_is_cut_only_once_its_deadline_has_come():
     results = planted()
     results.runs.loc[0, ["status", "steps", "samples"]] = ["deadline", 8, 8]
-    assert runs_at(results, "samples", 8)["status"][0] == "ok"
-    assert runs_at(results, "samples", 9)["status"][0] == "deadline"
+    assert cut_runs_at(results, "samples", 8)["status"][0] == "ok"
+    assert cut_runs_at(results, "samples", 9)["status"][0] == "deadline"
 
 
 def test_of_a_staged_sweep_the_screening_counts():

@@ -15,7 +15,7 @@ from simulated_sweeps import archive, as_runs, clones, drawn_seeds, finer_grids,
 
 from optbench.analysis import ranking, verdicts
 from optbench.analysis.held_out import held_out, held_out_at
-from optbench.analysis.pair_statistics import holm, mean_effects, row_medians, trimmed_means
+from optbench.analysis.pair_statistics import adjust_by_holm, mean_effects, row_medians, trimmed_means
 
 DESIGNS = {name: shipped(f"{name}.toml") for name in ("default", "thorough")}
 SWEEPS = {"default": 1500, "thorough": 600}
@@ -68,7 +68,7 @@ def test_clones_are_not_told_apart(name):
     for level in LEVELS:
         rows = differences(name)[level]
         p = mean_effects(rows.reshape(-1, rows.shape[2]))["p"].reshape(len(PAIRS), -1)
-        false.append(sum(bool((holm(column) < 0.05).any()) for column in p.T))
+        false.append(sum(bool((adjust_by_holm(column) < 0.05).any()) for column in p.T))
     assert max(false) <= at_most(0.05, SWEEPS[name]), dict(zip(LEVELS, false, strict=True))
     assert sum(false) <= at_most(0.05, SWEEPS[name] * len(LEVELS)) and sum(false) > 0
 
@@ -148,7 +148,7 @@ def test_the_readme_says_what_was_measured():
     for name in DESIGNS:
         families = [rows.reshape(-1, rows.shape[2]) for rows in (differences(name)[level] for level in LEVELS)]
         p = [mean_effects(rows)["p"].reshape(len(PAIRS), -1) for rows in families]
-        false = [np.mean([(holm(column) < 0.05).any() for column in each.T]) for each in p]
+        false = [np.mean([(adjust_by_holm(column) < 0.05).any() for column in each.T]) for each in p]
         shifted = [mean_effects(rows + np.log(2)) for rows in families]
         found = [np.mean((effect["p"] < 0.05) & (effect["mean"] > 0)) for effect in shifted]
         told.append((np.mean(false), np.mean(found)))

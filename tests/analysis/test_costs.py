@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic import failure, make_tables, runs_table
 
-from optbench.analysis import costs, fixed_targets, landmarks, tail_values, targets_of, time_to_target
+from optbench.analysis import costs, find_reference_values, fixed_targets, tail_values, targets_of, time_to_target
 
 TABLES = make_tables(problems=("saddle", "rosenbrock", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(4),
                      schedules=("constant",), diverge_above=2.0)  # fmt: skip
@@ -131,7 +131,7 @@ def test_a_bound_stands_in_for_the_minimum():
 @pytest.mark.parametrize(("lowest", "minimum"), [(0.1, 0.0), (-0.1, math.nan)])
 def test_without_a_minimum_there_are_targets_for_losses_above_0(lowest, minimum):
     runs = runs_table([{"loss_initial": 1.0, "loss_final": 0.2, "loss_best": lowest, "suboptimality_final": np.nan}])
-    (row,) = landmarks(runs).itertuples()
+    (row,) = find_reference_values(runs).itertuples()
     assert row.bound and (row.minimum == minimum or math.isnan(row.minimum) and math.isnan(minimum))
     assert targets_of(runs)["loss"].isna().all() == math.isnan(minimum)
     results = SimpleNamespace(**vars(table_of([1.0, 0.2, 0.2, 0.2, 0.01])) | {"runs": runs, "problems": None})
@@ -143,7 +143,7 @@ def test_a_failure_counts_as_the_minimum_itself_where_that_is_more(minimum, fail
     """As `divergence_limit` has it: runs that stopped there have not passed a million times the first."""
     rows = [{"loss_final": minimum + 1.0, "suboptimality_final": 1.0, "loss_best": minimum + 1.0}, failure()]
     runs = runs_table([{**row, "loss_initial": minimum + 3.0} for row in rows])
-    (row,) = landmarks(runs).itertuples()
+    (row,) = find_reference_values(runs).itertuples()
     assert row.failure == pytest.approx(math.log(failure_gap))
     assert tail_values(runs) == pytest.approx([0.0, math.log(failure_gap)], abs=1e-6)
 

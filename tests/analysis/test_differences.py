@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from staged import only, plain_table
 
-from optbench.analysis.differences import differences
+from optbench.analysis.differences import list_differences
 
 
 def side(runs, problems=None, timings=None, **provenance):
@@ -19,7 +19,7 @@ def side(runs, problems=None, timings=None, **provenance):
 
 
 def test_equal_sides_have_no_differences():
-    assert differences(side(plain_table()), side(plain_table(factor=2.0))) == []
+    assert list_differences(side(plain_table()), side(plain_table(factor=2.0))) == []
 
 
 DATA = pd.DataFrame([{"problem": "p", "minimum": 0.0, "dim": 3, "examples": 10, "digest": "abc"}])
@@ -53,7 +53,7 @@ NO_BUDGET = {"status": "ok", "steps": 200}
     ],
 )  # fmt: skip
 def test_every_difference_is_named(b, lines):
-    assert differences(side(plain_table()), b) == lines
+    assert list_differences(side(plain_table()), b) == lines
 
 
 def test_a_tail_of_mini_batch_losses_is_named():
@@ -61,5 +61,5 @@ def test_a_tail_of_mini_batch_losses_is_named():
     a, b, now = (
         side(plain_table().assign(**more)) for more in ({"tail_source": "evaluations"}, {"tail_source": "batches"}, {})
     )
-    assert differences(a, now) == []
-    assert differences(b, now) == ["A is of an older optbench, which took log_tail from mini-batch losses: p, q"]
+    assert list_differences(a, now) == []
+    assert list_differences(b, now) == ["A is of an older optbench, which took log_tail from mini-batch losses: p, q"]

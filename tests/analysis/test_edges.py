@@ -4,7 +4,7 @@ import pytest
 from synthetic import runs_table
 
 from optbench.analysis import best_configurations
-from optbench.analysis.edges import edges
+from optbench.analysis.edges import find_edges
 from optbench.contract.search import parse_range
 
 
@@ -15,7 +15,7 @@ def rows_of(name, values, best, searched=None, limits=None, optimizer="o"):
         for value in values for seed in range(4)
     ]  # fmt: skip
     runs = runs_table(rows)
-    return edges(runs, best_configurations(runs, [0, 1]), searched, lambda name: limits)
+    return find_edges(runs, best_configurations(runs, [0, 1]), searched, lambda name: limits)
 
 
 def wider(*arguments, **named):

@@ -12,9 +12,9 @@ from statsmodels.stats.power import TTestPower
 
 from optbench.analysis.held_out import choice_weights
 from optbench.analysis.pair_statistics import (
+    adjust_by_holm,
     blocks_needed,
     detectable,
-    holm,
     mean_effects,
     row_medians,
     signed_ranks,
@@ -103,10 +103,10 @@ def test_the_blocks_needed_suffice(ratio):
 def test_holm_equals_statsmodels(seed):
     p = np.random.default_rng(seed).random(9) ** 3
     expected = multipletests(p, method="holm")[1]
-    assert holm(p) == pytest.approx(expected)
-    some = holm([*p[:4], np.nan, *p[4:]])
+    assert adjust_by_holm(p) == pytest.approx(expected)
+    some = adjust_by_holm([*p[:4], np.nan, *p[4:]])
     assert np.isnan(some[4]) and np.delete(some, 4) == pytest.approx(expected)
-    assert holm([]).shape == (0,)
+    assert adjust_by_holm([]).shape == (0,)
 
 
 @pytest.mark.parametrize("n", [3, 6, 7, 12, 20])

@@ -8,7 +8,14 @@ import pytest
 from staged import FAILED, naive_choices, only, shuffled, sorted_rows, staged_table
 from synthetic import failure, runs_table
 
-from optbench.analysis import chosen, chosen_runs, finalists, recommended, tail_values, verdicts
+from optbench.analysis import (
+    choose_settings,
+    recommend_settings,
+    select_chosen_runs,
+    select_finalists,
+    tail_values,
+    verdicts,
+)
 from optbench.contract.errors import OptbenchError
 
 
@@ -30,7 +37,7 @@ def test_choices_equal_a_naive_twin(ties, seed):
     raced = {(*name, rate) for name, (rates, _) in expected.items() for rate in rates}
     runs = only(runs, lambda row: row.stage != "race" or (row.problem, row.optimizer, row.block, row.lr) in raced)
     for table in (runs, shuffled(runs)):
-        first, last = finalists(table, count=4), chosen(table)
+        first, last = select_finalists(table, count=4), choose_settings(table)
         assert (first["trials"] == 12).all() and (first["left_out"] == 0).all() and (last["trials"] == 12).all()
         names = ["problem", "optimizer", "block"]
         assert {key: part["lr"].tolist() for key, part in first.groupby(names)} == {
@@ -40,7 +47,7 @@ def test_choices_equal_a_naive_twin(ties, seed):
     assert (first["n"] == 2).all() and (last["n"] == 4).all() and first["place"].tolist() == [1, 2, 3, 4] * 12
 
 
-@pytest.mark.parametrize("function", [finalists, chosen, recommended])
+@pytest.mark.parametrize("function", [select_finalists, choose_settings, recommend_settings])
 def test_the_order_of_rows_is_of_no_matter(function):
     runs = noisy(ties=True)
     a, b = (sorted_rows(function(table)) for table in (runs, shuffled(runs)))
@@ -52,8 +59,8 @@ def test_ties_go_to_fewer_failures_then_to_the_smaller_rate():
     runs = staged_table(
         lambda problem, optimizer, rate, stage, block, seed: ys[rate][seed % 3], blocks=1, screen=3, race=0, holdout=0
     )
-    assert finalists(shuffled(runs))["lr"].tolist() == [0.1, 0.3, 0.2] * 2
-    assert recommended(runs)["lr"].tolist() == [0.1, 0.1]
+    assert select_finalists(shuffled(runs))["lr"].tolist() == [0.1, 0.3, 0.2] * 2
+    assert recommend_settings(runs)["lr"].tolist() == [0.1, 0.1]
 
 
 def test_the_recommended_setting_is_the_best_of_all_blocks_on_seeds_of_its_own():
@@ -63,38 +70,38 @@ def test_the_recommended_setting_is_the_best_of_all_blocks_on_seeds_of_its_own()
         return {0.1: 3 * block, 0.2: 1, 0.3: 3 * (1 - block)}[rate] + 0.01 * seed
 
     runs = staged_table(value, holdout=3)
-    result = recommended(runs)
+    result = recommend_settings(runs)
     assert result["lr"].tolist() == [0.2, 0.2] and result["optimizer"].tolist() == ["gd", "adam"]
     pooled = runs[(runs["lr"] == 0.2) & (runs["stage"] != "holdout") & (runs["optimizer"] == "gd")]["log_tail"]
     assert result["score"][0] == pytest.approx(pooled.mean()) and result["n_tuning"][0] == 6
     assert (result[["n", "failures"]] == [6, 3]).all(axis=None) and math.isinf(result["high"][0])
-    assert result["low"][0] == pytest.approx(0.2) and chosen(runs)["lr"].tolist() == [0.1, 0.3] * 2
+    assert result["low"][0] == pytest.approx(0.2) and choose_settings(runs)["lr"].tolist() == [0.1, 0.3] * 2
 
 
 def test_a_setting_that_one_block_did_not_screen_is_not_recommended():
     runs = noisy()
-    best = recommended(runs).iloc[0]
+    best = recommend_settings(runs).iloc[0]
     less = only(runs, lambda row: (row.problem, row.optimizer, row.lr, row.block) != ("p", "gd", best["lr"], 1))
-    assert recommended(less).iloc[0]["lr"] != best["lr"]
+    assert recommend_settings(less).iloc[0]["lr"] != best["lr"]
 
 
 def test_runs_cut_by_a_deadline_enter_no_choice():
     def value(problem, optimizer, rate, stage, block, seed):
         return None if (rate, block) == (0.1, 0) else rate
 
-    first = finalists(staged_table(value))
+    first = select_finalists(staged_table(value))
     assert first[first["block"] == 0]["lr"].tolist() == [0.2, 0.3] * 2
     assert first["left_out"].tolist() == [1, 1, 0, 0, 0] * 2
-    assert chosen(staged_table(value))["lr"].tolist() == [0.2, 0.1] * 2
-    assert recommended(staged_table(value))["lr"].tolist() == [0.2, 0.2]
+    assert choose_settings(staged_table(value))["lr"].tolist() == [0.2, 0.1] * 2
+    assert recommend_settings(staged_table(value))["lr"].tolist() == [0.2, 0.2]
     every = staged_table(lambda *_: None)
-    assert finalists(every).empty and chosen(every).empty and recommended(every).empty
+    assert select_finalists(every).empty and choose_settings(every).empty and recommend_settings(every).empty
 
 
 def test_a_finalist_without_all_of_its_race_is_not_chosen():
     runs = staged_table(lambda problem, optimizer, rate, *_: rate)
     less = only(runs, lambda row: not (row.lr == 0.1 and row.stage == "race" and row.seed == 1))
-    assert chosen(less)["lr"].tolist() == [0.2, 0.1] * 2
+    assert choose_settings(less)["lr"].tolist() == [0.2, 0.1] * 2
 
 
 def test_a_plain_grid_forms_blocks_of_its_seeds():
@@ -104,9 +111,9 @@ def test_a_plain_grid_forms_blocks_of_its_seeds():
         for lr in (0.1, 0.2)
         for seed in range(10, 19)
     ]
-    result = chosen(runs_table(rows))
+    result = choose_settings(runs_table(rows))
     assert result["block"].tolist() == [0, 1, 2, 3] and result["lr"].tolist() == [0.1, 0.1, 0.2, 0.2]
-    assert recommended(runs_table(rows))["n"].tolist() == [5]
+    assert recommend_settings(runs_table(rows))["n"].tolist() == [5]
 
 
 def test_y_of_runs_and_of_failures():
@@ -139,7 +146,7 @@ def test_y_by_test_metrics():
     assert tail_values(table, "test_loss_final") == pytest.approx(expected)
     accuracy = [math.log(0.1), math.log(1e-3), 0.0, math.log(0.125)]
     assert tail_values(table, "test_accuracy") == pytest.approx(accuracy)
-    assert chosen(table.assign(lr=[1, 2, 3, 4], seed=1), "test_accuracy")["lr"].tolist() == [2, 4]
+    assert choose_settings(table.assign(lr=[1, 2, 3, 4], seed=1), "test_accuracy")["lr"].tolist() == [2, 4]
 
 
 def test_bad_input_is_one_line():
@@ -147,9 +154,9 @@ def test_bad_input_is_one_line():
     with pytest.raises(OptbenchError, match="did you mean 'test_accuracy'"):
         tail_values(table, "test_acuracy")
     with pytest.raises(OptbenchError, match="did you mean 'batch_size'"):
-        chosen(table, of="batch_sizes")
+        choose_settings(table, of="batch_sizes")
     with pytest.raises(OptbenchError, match="no runs"):
-        chosen(table.iloc[:0])
+        choose_settings(table.iloc[:0])
 
 
 def rate_of_a_block(problem, optimizer, rate, stage, block, seed):
@@ -163,16 +170,16 @@ RUNS = staged_table(rate_of_a_block, blocks=4, screen=2, race=1, holdout=3, prob
 
 @pytest.mark.parametrize("table", [RUNS, shuffled(RUNS)], ids=["in order", "shuffled"])
 def test_of_each_block_the_chosen_rate_reports(table):
-    found = chosen_runs(table)
+    found = select_chosen_runs(table)
     assert found["run_id"].tolist() == table.loc[found.index, "run_id"].tolist() and found.index.is_monotonic_increasing
     assert len(found) == 4 * 3 * 2 * 2 and (found["stage"] == "holdout").all()
     assert (np.round(10 * found["lr"]) == 1 + found["block"] % 3).all()
-    pairs = found.merge(chosen(table), on=["problem", "optimizer", "block"])
+    pairs = found.merge(choose_settings(table), on=["problem", "optimizer", "block"])
     assert (pairs["lr_x"] == pairs["lr_y"]).all()
 
 
 def test_verdicts_follow_from_these_runs():
-    found = chosen_runs(RUNS)
+    found = select_chosen_runs(RUNS)
     wide = found.pivot(index=["problem", "block", "seed"], columns="optimizer", values="log_tail")
     blocks = (wide["adam"] - wide["gd"]).groupby(["problem", "block"]).median()
     ratio = np.exp(blocks.groupby("problem").mean())
@@ -185,15 +192,17 @@ def test_the_runs_of_a_plain_table_get_its_blocks():
     """Eight seeds make four blocks of two: the second of each reports what was best on the first."""
     rows = [{"lr": lr, "seed": seed, "suboptimality_final": 10.0 ** -(seed // 2 % 2 == (lr == 0.2)), "optimizer": name}
             for name in ("gd", "adam") for lr in (0.1, 0.2) for seed in range(8)]  # fmt: skip
-    found = chosen_runs(runs_table(rows))
+    found = select_chosen_runs(runs_table(rows))
     assert found["seed"].tolist() == [1, 5, 3, 7] * 2 and found["block"].tolist() == [0, 2, 1, 3] * 2
     assert found["lr"].tolist() == [0.1, 0.1, 0.2, 0.2] * 2
-    single = chosen_runs(runs_table(row for row in rows if row["lr"] == 0.1))
+    single = select_chosen_runs(runs_table(row for row in rows if row["lr"] == 0.1))
     assert len(single) == 16 and (single["block"] == single["seed"]).all()  # nothing to tune
 
 
 def test_runs_that_a_deadline_cut_are_left_out():
     table = RUNS.copy()
-    cut = chosen_runs(RUNS).index[0]
+    cut = select_chosen_runs(RUNS).index[0]
     table.loc[cut, "status"] = "deadline"
-    assert chosen_runs(table).index.tolist() == [place for place in chosen_runs(RUNS).index if place != cut]
+    assert select_chosen_runs(table).index.tolist() == [
+        place for place in select_chosen_runs(RUNS).index if place != cut
+    ]

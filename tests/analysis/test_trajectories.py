@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic import make_tables, runs_table
 
-from optbench.analysis.trajectories import log_area, values_at
+from optbench.analysis.trajectories import interpolate_values, log_area
 
 TABLES = SimpleNamespace(**make_tables(problems=("saddle", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(3),
                                        schedules=("constant",), diverge_above=2.0))  # fmt: skip
@@ -46,15 +46,15 @@ def test_values_at_a_clock_lie_on_the_lines_between_points(clock):
         pace = TABLES.timings.set_index("cohort_id").loc[run.cohort_id, "ns_per_run_step"] * 1e-9
         unit = {"steps": 1.0, "samples": run.batch_size, "seconds": pace}[clock]
         inside = steps[steps < 0.9 * run.steps]
-        found = values_at(some, clock, inside * unit)[place]
+        found = interpolate_values(some, clock, inside * unit)[place]
         np.testing.assert_allclose(found, reference(some, run, inside), rtol=1e-6, err_msg=str(run))
 
 
 def test_a_run_keeps_its_last_value_and_a_failed_one_its_failure():
     np.testing.assert_allclose(
-        values_at(one_run([0, 1, 4], [8, 4, 2]), "steps", np.array([4.0, 99.0])), [[math.log(2)] * 2]
+        interpolate_values(one_run([0, 1, 4], [8, 4, 2]), "steps", np.array([4.0, 99.0])), [[math.log(2)] * 2]
     )
-    lost = values_at(one_run([0, 1, 4], [8, 4, 2], ended=6), "seconds", np.array([3.9, 4.0, 99.0]))
+    lost = interpolate_values(one_run([0, 1, 4], [8, 4, 2], ended=6), "seconds", np.array([3.9, 4.0, 99.0]))
     assert lost[0, 0] < math.log(4)
     np.testing.assert_allclose(lost[0, 1:], math.log(8e6))
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 import optbench
-from optbench.analysis import best_configurations, chosen_runs, ranking, verdicts
-from optbench.analysis.columns import comparable, full_batch, lost
+from optbench.analysis import best_configurations, ranking, select_chosen_runs, verdicts
+from optbench.analysis.columns import drop_lost_runs, find_lost_runs, full_batch
 from tests.staged import plain_table, staged_table
 
 PLUGIN = """
@@ -93,11 +93,11 @@ def test_in_blocks_too():
 
     runs = staged_table(y)
     tuned = broken(runs, setting(runs, "gd", 0.3) & (runs["block"] == 0) & (runs["stage"] == "screen"))
-    chosen = chosen_runs(tuned)
+    chosen = select_chosen_runs(tuned)
     rates = chosen[chosen["optimizer"] == "gd"].groupby("block")["lr"].unique()
     assert rates[0].tolist() == [0.2] and rates[1].tolist() == [0.3]
     late = broken(runs, setting(runs, "gd", 0.3) & (runs["stage"] == "holdout") & (runs["block"] == 1))
-    chosen = chosen_runs(late)
+    chosen = select_chosen_runs(late)
     assert set(chosen["lr"]) == {0.3} and (chosen["status"] == "failed").sum() == 2
     places = ranking(late).set_index("optimizer")
     assert places.at["gd", "failures"] == 0.5 and places.at["adam", "failures"] == 0.0
@@ -106,7 +106,7 @@ def test_in_blocks_too():
 def test_a_pair_of_which_nothing_ran_is_nobodys_rival():
     runs = plain_table(problems=("p", "q"))
     gone = broken(runs, (runs["optimizer"] == "gd") & (runs["problem"] == "p"))
-    assert lost(gone).sum() == 12 and len(comparable(gone)) == len(runs) - 12
+    assert find_lost_runs(gone).sum() == 12 and len(drop_lost_runs(gone)) == len(runs) - 12
     table = ranking(gone)
     assert table.loc[table["problem"] == "p", "optimizer"].tolist() == ["adam"]
     assert set(table.loc[table["problem"] == "q", "optimizer"]) == {"gd", "adam"}

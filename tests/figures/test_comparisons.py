@@ -9,7 +9,7 @@ from staged import plain_table, staged_table
 from synthetic import lines_by_label, make_tables, runs_table
 
 from optbench import figures
-from optbench.analysis import chosen_runs, time_to_target
+from optbench.analysis import select_chosen_runs, time_to_target
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.results import Results
 
@@ -34,7 +34,7 @@ def results():
 @pytest.mark.parametrize("names", [None, ["gd", "adam"]])
 def test_shares_and_bands_are_those_counted_from_expected_times(results, names):
     runs = results.runs if names is None else results.runs[results.runs["optimizer"].isin(names)]
-    times = time_to_target(results, runs=chosen_runs(runs))
+    times = time_to_target(results, runs=select_chosen_runs(runs))
     sums = times.groupby(["problem", "target", "optimizer"])[["samples", "reached"]].sum()
     ert = (sums["samples"] / sums["reached"].where(sums["reached"] > 0)).unstack()
     ratio = ert.div(ert.min(axis=1), axis=0)

@@ -7,7 +7,7 @@ import pytest
 from synthetic import make_tables
 
 from optbench import figures
-from optbench.analysis import chosen_runs, time_to_target
+from optbench.analysis import select_chosen_runs, time_to_target
 from optbench.figures.data import COUNTS, ReportData, Trajectory
 from optbench.report import explorer
 from optbench.report.explorer import explorer_data, json_text, short
@@ -119,7 +119,7 @@ def test_tuning_has_the_rows_of_best_of_n(usual):
 def test_profiles_hold_expected_running_times(usual):
     swept, data = usual
     of, table = swept.results, data["profiles"]
-    times = time_to_target(of, None, chosen_runs(of.runs, of.choose_by))
+    times = time_to_target(of, None, select_chosen_runs(of.runs, of.choose_by))
     sums = times.groupby(["problem", "target", "optimizer"])[["samples", "reached"]].sum()
     for place, (problem, target) in enumerate(rows(table, "problem", "target")):
         for optimizer, told in enumerate(table["times"]["samples"][place]):

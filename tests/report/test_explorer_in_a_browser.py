@@ -10,7 +10,7 @@ from browser import opened, scrolls_sideways
 from synthetic import make_tables, write_folder
 
 from optbench import load
-from optbench.analysis import best_of_n, chosen_runs, performance_profiles, ranking, time_to_target
+from optbench.analysis import best_of_n, performance_profiles, ranking, select_chosen_runs, time_to_target
 from optbench.figures.data import COUNTS
 from optbench.report import write_report
 
@@ -172,7 +172,7 @@ def test_best_of_n_is_that_of_analysis(chromium, usual):
 
 def test_profiles_are_those_of_analysis_for_whoever_is_left(chromium, usual):
     results = load(usual.parents[1])
-    times = time_to_target(results, None, chosen_runs(results.runs, results.choose_by))
+    times = time_to_target(results, None, select_chosen_runs(results.runs, results.choose_by))
     ratios = [1.0, 1.3, 2.0, 7.0, 100.0]
     with opened(chromium, usual, "#?view=profiles") as view:
         for left_out, clock in (([], "samples"), (["adam"], "samples"), (["adam", "rmsprop"], "seconds")):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic import make_tables, write_folder
 
-from optbench.analysis import against_budget, costs, log_area, time_to_target, values_at
+from optbench.analysis import against_budget, costs, interpolate_values, log_area, time_to_target
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.results import load
 from optbench.sweeps.store import final_tables
@@ -38,7 +38,9 @@ def test_what_is_read_by_pieces_is_what_a_whole_table_says(both):
     assert by_pieces.points is not None and whole.points is None
     np.testing.assert_array_equal(log_area(by_pieces), log_area(whole))
     budgets = np.geomspace(10, 2000, 4)
-    np.testing.assert_array_equal(values_at(by_pieces, "samples", budgets), values_at(whole, "samples", budgets))
+    np.testing.assert_array_equal(
+        interpolate_values(by_pieces, "samples", budgets), interpolate_values(whole, "samples", budgets)
+    )
     for table in (time_to_target, costs, partial(against_budget, budgets=2)):
         pd.testing.assert_frame_equal(table(by_pieces), table(whole))
     assert by_pieces.points is not None, "nothing of this reads the whole table"

@@ -6,7 +6,7 @@ from staged import staged_table
 from synthetic import failure, runs_table
 
 from optbench.analysis import best_configurations
-from optbench.analysis.edges import edges
+from optbench.analysis.edges import find_edges
 from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
 from optbench.wording.answers import (
@@ -141,7 +141,7 @@ def test_every_shipped_optimizer_takes_the_value_that_is_advised(best, catalogue
                     for place, value in enumerate(order)
                 ]
     runs = runs_table(rows)
-    advice = edges(
+    advice = find_edges(
         runs, best_configurations(runs, []), searched, lambda name: find_shipped_limits(name.removesuffix(", drawn"))
     )
     assert len(advice) > 60 and (advice["range"] != "").sum() > 20
