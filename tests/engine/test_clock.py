@@ -73,15 +73,6 @@ def test_every_run_has_the_whole_deadline(one_by_one, ticking):
     assert cohort(LOGISTIC, early, deadline=40.0, points=np.array([0, 100, 300])).parts[-1].steps == alone
 
 
-def test_a_run_beside_others_takes_its_share_of_their_time(ticking):
-    points = np.array([0, 64, 128, 512])
-    alone, four = (
-        cohort("rosenbrock", [lane("gd", 1e-4)] * count, steps=512, points=points, deadline=deadline).parts[0].steps
-        for count, deadline in ((1, 40.0), (4, 10.0))
-    )
-    assert 0 < alone == four < 512
-
-
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_request_to_stop_is_followed(after, ticking):
     asked, progress = itertools.count(), []
