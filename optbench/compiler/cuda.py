@@ -101,11 +101,13 @@ _NO_CARD = "the NVIDIA driver sees no card (is one hidden by CUDA_VISIBLE_DEVICE
 
 
 def _install(driver: str | None = None) -> str:
+    """Return the command that installs what CUDA lacks, for the CUDA version that the driver supports."""
     extra = "cuda12" if driver and float(driver) < 13 else "cuda13"
     return f"pip install 'optbench[{extra}]'"
 
 
 def _package() -> str | None:
+    """Return the installed package that serves as ``cuda``, with its version."""
     home = getattr(cuda, "__name__", "numba.cuda")
     # numba-cuda serves under numba's name.
     names = ("numba-cuda", "numba") if home == "numba.cuda" else ("numba-cuda-mlir",)
@@ -139,11 +141,13 @@ def _toolkit() -> str | None:
 
 
 def _ptxas() -> str | None:
+    """Return the path of the assembler."""
     homes = [os.path.join(os.environ[key], "bin") for key in ("CUDA_HOME", "CUDA_PATH") if key in os.environ]
     return shutil.which("ptxas", path=os.pathsep.join([*homes, os.environ.get("PATH", os.defpath)]))
 
 
 def _cards() -> tuple[dict, ...]:
+    """Return the properties of all cards; none if the driver fails."""
     try:
         return tuple(_card(device) for device in cuda.gpus)
     except Exception:
@@ -165,8 +169,9 @@ def _trial(card: dict) -> str | None:
 
 
 def _card(device) -> dict:
+    """Return a card's properties, as in Found."""
     return {
-        "name": device.name.decode() if isinstance(device.name, bytes) else device.name,
+        "name": _name(device),
         "compute_capability": "{}.{}".format(*device.compute_capability),
         "memory": cuda_inside.total_memory(cuda, device),
         "multiprocessors": device.MULTIPROCESSOR_COUNT,
@@ -204,8 +209,12 @@ def card_name() -> str:
     """Return the card's own name."""
     if SIMULATED:
         return "numba's simulator"
-    name = cuda.get_current_device().name
-    return name.decode() if isinstance(name, bytes) else name
+    return _name(cuda.get_current_device())
+
+
+def _name(device: Any) -> str:
+    """Return a card's own name."""
+    return device.name.decode() if isinstance(device.name, bytes) else device.name
 
 
 def blocks(count: int, threads: int = BLOCK) -> int:

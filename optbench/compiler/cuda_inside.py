@@ -30,6 +30,7 @@ def strided_view(simulated: bool) -> Callable:
 
 
 def _simulated_view(array, shape):
+    """Return a view of that shape of an array of the simulator."""
     whole = getattr(array, "_item", array)
     whole = np.asarray(getattr(whole, "_ary", whole))
     step = whole.strides[-1]

@@ -108,7 +108,7 @@ def NAME({names(StepsArguments)}):
         {put_back}
 """
     scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
-    return _made("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
+    return _kernel_of("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
 
 
 def _kept(shape: Shape) -> tuple[str, str]:
@@ -177,10 +177,11 @@ def NAME({names(AssessArguments)}):
             for m in range({1 + metrics}):
                 out[m, r] += _out[m] * share
 """
-    return _made("evaluate", text, function, {"_inner": inner, "ROWS": ROWS}, dtype, key)
+    return _kernel_of("evaluate", text, function, {"_inner": inner, "ROWS": ROWS}, dtype, key)
 
 
-def _made(name: str, text: str, home: Callable, scope: dict, dtype: str, key: str):
+def _kernel_of(name: str, text: str, home: Callable, scope: dict, dtype: str, key: str):
+    """Return the kernel of a text."""
     scope = {"cuda": cuda, "_real": REALS[dtype], "_double": float64, "_shaped": shaped, **scope}
     return kernel(compile_tree(text, name, home, scope, key + dtype))
 

@@ -58,6 +58,7 @@ class _Rewrite(ast.NodeTransformer):
         self.translate, self.namespace, self.scope = translate, namespace, scope
 
     def visit_Call(self, node):
+        """Return a call of the stand-in, if there is one."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Name):
             if node.func.id in _PICKED and node.func.id not in self.scope and len(node.args) == 2:
@@ -71,11 +72,13 @@ class _Rewrite(ast.NodeTransformer):
         return node
 
     def _stand_in(self, node, function) -> None:
+        """Let a call's node call this function instead."""
         label = f"_{function.__name__}"
         self.namespace[label] = self.translate(function, label)[0]
         node.func = ast.copy_location(ast.Name(label, ast.Load()), node.func)
 
     def visit_Attribute(self, node):
+        """Return the name of the stand-in for a function of a module, if there is one."""
         self.generic_visit(node)
         known = of_module(node, self.scope)
         if callable(known) and known in _REPLACED:  # np.exp(x) or math.exp(x)

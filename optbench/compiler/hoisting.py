@@ -48,6 +48,7 @@ def hoist_sum(record: Optimizer, function: Callable) -> Hoisted | None:
 
 
 def _hoist(record: Optimizer, home: Callable, tree: ast.FunctionDef, scope: dict) -> Hoisted | None:
+    """Split the syntax tree of a function of ``home``'s file; see `hoist`."""
     if not is_plain(tree):
         return None
     arguments = [argument.arg for argument in tree.args.args]
@@ -58,7 +59,7 @@ def _hoist(record: Optimizer, home: Callable, tree: ast.FunctionDef, scope: dict
     if not parts.dear:
         return None
     made = parts.exports()
-    names = tuple(name for name in arguments if name in _loads(parts.first))
+    names = tuple(name for name in arguments if name in _names(parts.first))
     result = ast.Tuple([_load(name) for name in made], ast.Load()) if len(made) > 1 else _load(made[0])
     first = _function(home, tree, "constants", names, [*parts.first, ast.Return(result)], scope)
     rest = _function(home, tree, "rest", (*arguments, *made), parts.rest, scope)
@@ -80,7 +81,7 @@ class _Parts:
 
     def take(self, statement: ast.stmt) -> None:
         """Add the next statement of the rule, an assignment or a return, to the part that it belongs to."""
-        node = _Renamed(self.version).visit(copy.deepcopy(statement))
+        node = _Renamer(self.version, True).visit(copy.deepcopy(statement))
         value = node.value
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and self.constant(value):
             target = node.targets[0].id
@@ -88,11 +89,10 @@ class _Parts:
             self.keep(self.version[target], value)
             return
         node.value = _Outside(self).visit(value)
-        for part in ast.walk(node.targets[0]) if isinstance(node, ast.Assign) else ():
-            if isinstance(part, ast.Name):
-                self.local.add(part.id)
-                self.varying.add(part.id)
-                self.version.pop(part.id, None)
+        for name in _names(node.targets, ast.Store) if isinstance(node, ast.Assign) else ():
+            self.local.add(name)
+            self.varying.add(name)
+            self.version.pop(name, None)
         self.rest.append(node)
 
     def keep(self, name: str, value: ast.expr) -> None:
@@ -103,12 +103,12 @@ class _Parts:
 
     def constant(self, value: ast.expr) -> bool:
         """Return whether an expression is the same for all parameters, and depends on the run."""
-        names = _loads([value])
+        names = _names([value])
         return not names & self.varying and bool(names & self.local)
 
     def exports(self) -> list[str]:
         """Return the names of the constants that the rest reads, in the order in which they are computed."""
-        read = _loads(self.rest)
+        read = _names(self.rest)
         made = [name.id for node in self.first for name in node.targets]  # type: ignore[attr-defined]
         return [name for name in made if name in read]
 
@@ -123,6 +123,7 @@ class _Outside(ast.NodeTransformer):
         self.parts = parts
 
     def visit(self, node):
+        """Return the node, or the name of its constant; a division by a constant becomes a product."""
         number = isinstance(node, ast.expr) and not isinstance(node, ast.Tuple)
         if number and self.parts.constant(node) and _is_dear(node):
             truth, known = isinstance(node, ast.Compare | ast.BoolOp), self.parts.known
@@ -137,15 +138,16 @@ class _Outside(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-class _Renamed(ast.NodeTransformer):
-    """A rewriter of the names that a tree reads; version: the new name by the old one."""
+class _Renamer(ast.NodeTransformer):
+    """A rewriter of names; ``names``: the new name by the old one; ``read``: True for the names that a tree reads."""
 
-    def __init__(self, version: dict[str, str]):
-        self.version = version
+    def __init__(self, names: dict[str, str], read: bool):
+        self.names, self.read = names, read
 
     def visit_Name(self, node):
-        if isinstance(node.ctx, ast.Load) and node.id in self.version:
-            node.id = self.version[node.id]
+        """Return the node under its new name."""
+        if isinstance(node.ctx, ast.Load) or not self.read:
+            node = ast.copy_location(ast.Name(self.names.get(node.id, node.id), node.ctx), node)
         return node
 
 
@@ -156,7 +158,7 @@ def _one_by_one(node: ast.stmt) -> list[ast.stmt]:
     target, value = node.targets[0], node.value
     if not (isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)) or len(target.elts) != len(value.elts):
         return [node]
-    if {name.id for name in ast.walk(target) if isinstance(name, ast.Name)} & _loads([value]):
+    if _names([target], ast.Store) & _names([value]):
         return [node]
     pairs = zip(target.elts, value.elts, strict=True)
     return [ast.copy_location(ast.Assign([each], part), node) for each, part in pairs]
@@ -170,14 +172,10 @@ def _is_dear(value: ast.expr) -> bool:
     )
 
 
-def _loads(nodes: list) -> set[str]:
-    """Return the names that some nodes of a syntax tree read."""
-    return {
-        node.id
-        for each in nodes
-        for node in ast.walk(each)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
+def _names(nodes: list, context: type = ast.Load) -> set[str]:
+    """Return the names that some nodes of a syntax tree read, or write for ``context`` ast.Store."""
+    parts = (part for node in nodes for part in ast.walk(node))
+    return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, context)}
 
 
 def _load(name: str) -> ast.Name:
@@ -187,6 +185,7 @@ def _load(name: str) -> ast.Name:
 def _function(
     home: Callable, tree: ast.FunctionDef, part: str, names: tuple[str, ...], body: list, scope: dict
 ) -> Callable:
+    """Return the function ``part`` of a rule with these arguments and statements, as if it stood in the rule's file."""
     made = ast.copy_location(ast.FunctionDef(f"{tree.name}_{part}", copy.deepcopy(tree.args), body, []), tree)
     made.args.args, made.args.defaults = [ast.arg(name) for name in names], []
     if hasattr(made, "type_params"):
@@ -213,7 +212,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
         for argument, value in zip(inner.args.args, call.value.args, strict=True)
         if not (isinstance(value, ast.Name) and value.id == names[argument.arg])
     ]
-    *body, last = (_RenamedAll(names).visit(node) for node in inner.body)
+    *body, last = (_Renamer(names, False).visit(node) for node in inner.body)
     result = ast.Assign(call.targets, last.value) if isinstance(call, ast.Assign) else last
     tree.body[at : at + 1] = [ast.copy_location(node, call) for node in (*copied, *body, result)]
     del scope["_inner"]
@@ -228,6 +227,7 @@ def is_plain(tree: ast.FunctionDef) -> bool:
 
 
 def _calls_inner(node: ast.stmt) -> bool:
+    """Return whether a statement's value is the call of a wrapped rule."""
     value = getattr(node, "value", None)
     return isinstance(value, ast.Call) and getattr(value.func, "id", "") == "_inner"
 
@@ -237,7 +237,7 @@ def _names_inside(inner: ast.FunctionDef, values: list[ast.expr]) -> dict[str, s
 
     An argument that it never assigns to is the name that it is given. Its own variables are its own.
     """
-    assigned = _used(inner, ast.Store)
+    assigned = _names([inner], ast.Store)
     names = {name: f"_inside_{name}" for name in assigned}
     for argument, value in zip(inner.args.args, values, strict=True):
         same = isinstance(value, ast.Name) and argument.arg not in assigned
@@ -248,9 +248,9 @@ def _names_inside(inner: ast.FunctionDef, values: list[ast.expr]) -> dict[str, s
 def _names_of_its_file(inner: ast.FunctionDef, inner_scope: dict, tree: ast.FunctionDef, scope: dict) -> dict[str, str]:
     """Return new names for the inner rule's globals that mean something else outside, and add them to ``scope``."""
     arguments = {argument.arg for argument in inner.args.args}
-    outside = {argument.arg for argument in tree.args.args} | _used(tree, ast.Store)
+    outside = {argument.arg for argument in tree.args.args} | _names([tree], ast.Store)
     names = {}
-    for name in _used(inner, ast.Load) - _used(inner, ast.Store) - arguments:
+    for name in _names([inner]) - _names([inner], ast.Store) - arguments:
         meant = inner_scope.get(name, getattr(builtins, name, None))
         if name in outside or scope.get(name, getattr(builtins, name, None)) is not meant:
             names[name] = f"_inside_{name}"
@@ -258,24 +258,13 @@ def _names_of_its_file(inner: ast.FunctionDef, inner_scope: dict, tree: ast.Func
     return names
 
 
-def _used(tree: ast.FunctionDef, context: type) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
-
-
 class _SpelledOut(ast.NodeTransformer):
     """Rewrites ``a += b`` as ``a = a + b``."""
 
     def visit_AugAssign(self, node):
+        """Return the assignment."""
         if not isinstance(node.target, ast.Name):
             return node
         name = node.target.id
         value = ast.copy_location(ast.BinOp(ast.Name(name, ast.Load()), node.op, node.value), node)
         return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), node)
-
-
-class _RenamedAll(ast.NodeTransformer):
-    def __init__(self, names: dict[str, str]):
-        self.names = names
-
-    def visit_Name(self, node):
-        return ast.copy_location(ast.Name(self.names.get(node.id, node.id), node.ctx), node)

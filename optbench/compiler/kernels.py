@@ -44,6 +44,7 @@ class Kernel:
         return partial(_entrance(self.signature), self.callee)
 
     def _repeat_in_python(self, count: int, *arguments: Any) -> None:
+        """Call the kernel ``count`` times."""
         for _ in range(count):
             self.compiled(*arguments)
 

@@ -83,5 +83,6 @@ def _check_arguments(function, owner, known, required) -> list[str]:
 
 
 def _build(tree, name, home, namespace, key, signature, owner, options):
+    """Return the kernel of a tree or a text; raise PluginError if it does not compile."""
     function = compile_tree(tree, name, home, namespace, key + str(signature))
     return finish(function, signature, owner, home.__name__, **options)

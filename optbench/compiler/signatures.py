@@ -76,16 +76,20 @@ def _is_tuple(hint: Any) -> bool:
 
 
 class _Flat(ast.NodeTransformer):
+    """A rewriter that puts a field's name in place of ``tuple.field``."""
+
     def __init__(self, tuples: dict[str, Any], arguments: set[str]):
         self.tuples, self.arguments = tuples, arguments
 
     def visit_Attribute(self, node):
+        """Return the name of a tuple's field; other attributes stay."""
         if not (isinstance(node.value, ast.Name) and node.value.id in self.tuples):
             return self.generic_visit(node)
         assert node.attr in self.tuples[node.value.id]._fields, f"{node.value.id} has no {node.attr}"
         return ast.copy_location(ast.Name(node.attr, node.ctx), node)
 
     def visit_Name(self, node):
+        """Return the node; raise AssertionError for a tuple as a whole, and for a variable called as a field."""
         assert node.id not in self.tuples, f"line {node.lineno}: {node.id} is there for its fields only"
         assert not (isinstance(node.ctx, ast.Store) and node.id in self.arguments), f"{node.id} is an argument, too"
         return node

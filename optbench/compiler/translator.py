@@ -213,18 +213,20 @@ class _TypeLiterals(ast.NodeTransformer):
         self.kinds, self.scope = (int, float) if whole else (float,), scope
 
     def visit_Constant(self, node):
+        """Return a call that converts the literal."""
         if type(node.value) not in self.kinds:
             return node
         return ast.copy_location(ast.Call(ast.Name("_real", ast.Load()), [node], []), node)
 
     def visit_Attribute(self, node):
+        """Return a number of a module as a literal; other attributes stay."""
         number = of_module(node, self.scope)
         if type(number) is float:  # math.pi
             return self.visit_Constant(ast.copy_location(ast.Constant(number), node))
         return self.generic_visit(node)
 
     def visit_BinOp(self, node):
-        # g ** 2 stays a product; a real exponent would be a call of pow.
+        """Leave whole exponents as they are: g ** 2 stays a product, where a real exponent would be a call of pow."""
         if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
             if type(node.right.value) is float and node.right.value.is_integer():
                 node.right = ast.copy_location(ast.Constant(int(node.right.value)), node.right)
@@ -239,6 +241,7 @@ class _TypeLiterals(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node):
+        """Leave the arguments of range, int and len as they are."""
         if isinstance(node.func, ast.Name) and node.func.id in ("range", "int", "len"):
             return node
         return self.generic_visit(node)

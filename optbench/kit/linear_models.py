@@ -54,6 +54,7 @@ def linear_model(
     dim, l2 = math.prod(shape), constants[0]
 
     def objective(w):
+        """Return the problem's value and gradient at w, in NumPy."""
         rows = np.asarray(x)  # a view of the file, where the data are mapped
         values, slopes = loss(rows @ w.reshape(shape))
         return values.mean() + 0.5 * l2 * w @ w, (rows.T @ slopes).ravel() / len(x) + l2 * w

@@ -38,6 +38,7 @@ class Autograd:
         self._one_at_a_time = threading.RLock()
 
     def value_and_gradient(self, w: np.ndarray, g: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+        """Return the loss at ``w``, and write its gradient into ``g``."""
         torch = self.torch
         with self._one_at_a_time, torch.enable_grad():
             network, weights, slopes = self._network(str(w.dtype))
@@ -49,6 +50,7 @@ class Autograd:
             return float(loss.detach())
 
     def evaluate(self, w: np.ndarray, out: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+        """Write the loss at ``w`` into ``out``, and the accuracy if it has room for it."""
         torch = self.torch
         with self._one_at_a_time, torch.no_grad():
             network, weights, _ = self._network(str(w.dtype))
@@ -97,6 +99,7 @@ class Autograd:
         return made, target
 
     def _loss(self, made: Any, target: Any) -> Any:
+        """Return the loss of the module's output."""
         functional = self.torch.nn.functional
         if self.loss == "cross_entropy":
             return functional.cross_entropy(made, target)
@@ -129,7 +132,7 @@ class Autograd:
             )
         if made.ndim == 0 or len(made) != len(x):
             raise OptbenchError(f"the module gives {tuple(made.shape)} for {len(x)} rows, and not a row each")
-        self._fits(made, target)
+        self._check_shapes(made, target)
         w = plain_weights(self.module)
         g = np.empty_like(w)
         try:
@@ -156,7 +159,8 @@ class Autograd:
                 reasons.append(in_one_line(error))
         raise OptbenchError(f"the module fails on X {(len(x), *self.shape)} of float64: {reasons[0]}")
 
-    def _fits(self, made: Any, target: Any) -> None:
+    def _check_shapes(self, made: Any, target: Any) -> None:
+        """Raise OptbenchError if output and targets have different shapes under the squared error."""
         if self.loss == "mse" and made.shape != target.shape:
             hint = ": for classes give y as whole numbers" if target.ndim == 1 else ""
             raise OptbenchError(

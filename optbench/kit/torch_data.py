@@ -91,6 +91,7 @@ def _plain(y: np.ndarray) -> np.ndarray:
 
 
 def _pair(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (x, y) for a problem: targets of several numbers go behind the features."""
     if y.ndim == 1:
         return x, y
     return np.ascontiguousarray(np.hstack([x, y.reshape(len(y), -1)])), np.zeros(len(y))

@@ -140,6 +140,7 @@ def to_torch(problem: Problem, w: Any, module: Any) -> Any:
 
 
 def _torch() -> Any:
+    """Return the module torch. Raises OptbenchError if it is not installed."""
     if importlib.util.find_spec("torch") is None:
         raise OptbenchError("networks of PyTorch need the extra 'torch': pip install 'optbench[torch]'")
     import torch
@@ -212,6 +213,7 @@ def _first(module: Any) -> str:
 
 
 def _compiled(layers: list, loss: str, data: Examples) -> dict:
+    """Return the fields of a problem on compiled kernels. Raises OptbenchError if layers and data do not match."""
     features, outputs = prod(data.shape), layers[-1][2]
     if layers[0][1] != features:
         raise OptbenchError(f"torch_problem: X has {features:,} features, and the first layer takes {layers[0][1]:,}")
@@ -239,6 +241,7 @@ def _outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> 
 
 
 def _eager(module: Any, loss: str | Callable, data: Examples) -> dict:
+    """Return the fields of a problem by autograd. Raises OptbenchError if module, loss and data do not match."""
     (x, y), _ = data.pairs()
     try:
         autograd = Autograd(module, loss, data.shape, data.targets, data.whole)

@@ -31,6 +31,7 @@ def starts(module: Any, make: Callable[[], Any] | None, weights_of: Callable[[An
     original = None if make is not None else copy.deepcopy(module)
 
     def start(rng: np.random.Generator) -> np.ndarray:
+        """Return the weights (dim,) for the seed of a generator."""
         seed = _seed_of(rng)
         if seed == 0:
             return own.copy()
@@ -52,6 +53,7 @@ def _seed_of(rng: np.random.Generator) -> int:
 
 
 def _draw_anew(module: Any) -> None:
+    """Let all layers draw new weights. Raises OptbenchError for a layer that cannot."""
     for part in module.modules():
         if not any(weights.requires_grad for weights in part.parameters(recurse=False)):
             continue
