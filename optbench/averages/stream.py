@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optbench.averages.contract import FADED, checked_beta, checked_flag, real_array
+from optbench.averages.array import FADED, checked_beta, checked_flag, real_array
 from optbench.contract.errors import OptbenchError
 
 

@@ -46,7 +46,7 @@ def ewa(
 ) -> None:  # fmt: skip
     """Exponentially weighted averages of a column of a CSV file."""
     from optbench.averages import array
-    from optbench.averages.contract import checked_beta
+    from optbench.averages.array import checked_beta
     from optbench.averages.series import read_series
     from optbench.cli.console import console, errors
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from optbench.averages import array
-from optbench.averages.contract import checked_beta, checked_flag
+from optbench.averages.array import checked_beta, checked_flag
 from optbench.catalogue import loader
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
