@@ -14,56 +14,28 @@ from numba.core import event
 from optbench.catalogue import loader
 
 ROOT = Path(__file__).parents[2]
+RULES = {
+    "by_helper": "pull(g)",
+    "by_renamed_helper": "moved(g)",
+    "by_renamed_function_of_numpy": "bent(g)",
+    "by_number": "SCALE * g",
+    "by_array": "WEIGHTS[0] * g",
+    "by_digits_of_an_array": "(DIGITS[0] - 1.0) * 1e10 * g",
+    "by_compiled_helper": "compiled_elsewhere(g)",
+    "by_attribute": "pieces.FACTOR * g",
+    "by_whole_attribute": "pieces.COUNT * g",
+    "by_array_attribute": "pieces.TABLE[0] * g",
+    "by_function_attribute": "pieces.compiled_elsewhere(g)",
+}
+"""Ways by which a rule takes its factor from another file."""
 PLUGIN = """
 import pieces
 from optbench import optimizer
 from pieces import DIGITS, SCALE, WEIGHTS, bent, compiled_elsewhere, pull
 from pieces import shift as moved
-
-@optimizer(source="a test")
-def by_helper(w, g, lr):
-    return pull(g)
-
-@optimizer(source="a test")
-def by_renamed_helper(w, g, lr):
-    return moved(g)
-
-@optimizer(source="a test")
-def by_renamed_function_of_numpy(w, g, lr):
-    return bent(g)
-
-@optimizer(source="a test")
-def by_number(w, g, lr):
-    return SCALE * g
-
-@optimizer(source="a test")
-def by_array(w, g, lr):
-    return WEIGHTS[0] * g
-
-@optimizer(source="a test")
-def by_compiled_helper(w, g, lr):
-    return compiled_elsewhere(g)
-
-@optimizer(source="a test")
-def by_attribute(w, g, lr):
-    return pieces.FACTOR * g
-
-@optimizer(source="a test")
-def by_digits_of_an_array(w, g, lr):
-    return (DIGITS[0] - 1.0) * 1e10 * g
-
-@optimizer(source="a test")
-def by_whole_attribute(w, g, lr):
-    return pieces.COUNT * g
-
-@optimizer(source="a test")
-def by_array_attribute(w, g, lr):
-    return pieces.TABLE[0] * g
-
-@optimizer(source="a test")
-def by_function_attribute(w, g, lr):
-    return pieces.compiled_elsewhere(g)
-"""
+""" + "".join(
+    f"\n@optimizer(source='a test')\ndef {name}(w, g, lr):\n    return {body}\n" for name, body in RULES.items()
+)
 PIECES = """
 import numba
 import numpy as np
@@ -92,11 +64,6 @@ def shift(x):
 def compiled_elsewhere(x):
     return {0}.0 * x
 """
-RULES = (
-    "by_helper", "by_renamed_helper", "by_number", "by_array", "by_digits_of_an_array", "by_compiled_helper",
-    "by_attribute", "by_whole_attribute", "by_array_attribute", "by_function_attribute",
-    "by_renamed_function_of_numpy",
-)  # fmt: skip
 SCRIPT = """
 import json, sys
 import numpy as np
@@ -117,7 +84,7 @@ print(json.dumps({"made": made, "compiled": len(compiled.buffer)}))
 """
 
 
-def process(folder, rules=RULES, **environment):
+def process(folder, rules=tuple(RULES), **environment):
     """Apply each rule to a gradient of 1 in a new process; return the results, and how often numba compiled there."""
     environment = (
         os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder / 'lib'}", "PYTHONDONTWRITEBYTECODE": "1"} | environment

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
-from numba import float64, int64, types, void
+from numba import float64, types, void
 from numba.core.runtime import _nrt_python, rtsys
 from ptx import ptx
 
@@ -24,14 +24,6 @@ from optbench.compiler.translator import OPTIONS, STRICT
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
 
-
-def add(a, b, n):
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            a[i, j] += n * b[i, j]
-
-
-ADD = void(TABLE, TABLE, int64)
 
 INSIDE = re.compile(
     r"^\s*(from|import) (numba\.(core|np|experimental|misc|cuda\.)|llvmlite)|\.(cudadrv|jit_addr|get_compile_result)\b",
@@ -82,23 +74,6 @@ def test_what_a_kernel_calls_is_linked_as_compiled_and_as_found_on_disk(own_kern
         inside.compile(signature)
         assert sum(inside.stats.cache_hits.values()) == found
         assert translator.jit(calling, signature)(2.0) == 5.0
-
-
-def test_a_kernel_is_called_by_its_address():
-    kernel = numba.njit(ADD)(add)
-    at = numba_inside.function_at(lambda dtype: {"float64": ADD}[dtype])
-
-    @numba.njit
-    def twice(address, a, b):
-        function = at(address, a)
-        function(a, b, 1)
-        function(a, b, 10)
-
-    place = numba_inside.address(kernel, ADD)
-    assert isinstance(place, int) and place
-    a = np.zeros((2, 3))
-    twice(place, a, np.arange(6.0).reshape(2, 3))
-    np.testing.assert_array_equal(a, 11 * np.arange(6.0).reshape(2, 3))
 
 
 SHAPES = [((12,), (3, 4)), ((12,), (3, 2, 2)), ((3, 4), (4, 3))]
@@ -323,9 +298,3 @@ def test_what_is_made_is_given_back():
         _nrt_python.memsys_disable_stats()
     assert after.alloc > before.alloc
     assert after.alloc - before.alloc == after.free - before.free
-
-
-@pytest.mark.parametrize("features", [{"avx512f": True, "avx512vbmi2": True}, {"avx512f": True}])
-def test_only_later_machines_take_all_of_512_bits(monkeypatch, features):
-    monkeypatch.setattr(numba_inside, "host_features", lambda: features)
-    assert bool(numba_inside._width.__wrapped__()) == ("avx512vbmi2" in features)
