@@ -125,9 +125,11 @@ def forks_between_compilations() -> None:
         held = threading.local()
 
         def acquire() -> None:
+            """Take the locks that are free in time."""
             held.locks = [lock for lock in locks if lock.acquire(timeout=_FORK_SECONDS)]
 
         def release() -> None:
+            """Give back the locks that were taken."""
             for lock in reversed(held.locks):
                 lock.release()
 
@@ -159,10 +161,12 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
 
     @intrinsic
     def at(context, address, array):
+        """Return the function at an address; ``array``: one of its arguments' dtype."""
         signature = signature_of(array.dtype.name)
         kind = types.FunctionType(signature)
 
         def generate(context, builder, _, arguments):
+            """Return numba's structure of a first-class function."""
             function = cgutils.create_struct_proxy(kind)(context, builder)
             function.jit_addr = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
             return function._getvalue()
@@ -221,6 +225,7 @@ class WideLibrary(JITCodeLibrary):
     _final_module: Any
 
     def _optimize_final_module(self):
+        """Change the module's text before numba optimizes it."""
         head, *functions = str(self._final_module).split("\ndefine ")
         functions = [_wide(function) for function in self._changed(functions)]
         self._final_module = llvm.parse_assembly("\ndefine ".join([head, *functions]))
@@ -245,6 +250,7 @@ class LinkedLibrary(WideLibrary):
     """
 
     def _finalize_final_module(self):
+        """Make no machine code."""
         self._finalized = True
         module = self._get_module_for_linking()
         kept = [str(variable) for variable in module.global_variables if variable.name.startswith(_ENVIRONMENT)]
@@ -259,6 +265,7 @@ class OwnLibrary(WideLibrary):
         return _uncounted(functions)
 
     def _finalize_final_module(self):
+        """Make the functions that the kernel calls its own."""
         for function in self._final_module.functions:
             if function.linkage is Linkage.linkonce_odr and not function.is_declaration:
                 function.linkage = "internal"
@@ -299,6 +306,8 @@ ENTRANCE: dict[str, Any] = {"no_cfunc_wrapper": True, "pipeline_class": OwnCode}
 
 
 class _Untouched(LinkedLibrary):
+    """The library of a part of a kernel, without optimization."""
+
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout
 
@@ -307,10 +316,13 @@ class _Untouched(LinkedLibrary):
 
 
 class _InVectors(OwnLibrary):
+    """The library of a kernel of parts, whose loops become vectors before they are unrolled."""
+
     def _optimize_functions(self, ll_module):
         _Untouched._optimize_functions(self, ll_module)
 
     def _first_passes(self):
+        """Run LLVM's passes with vectors, and without unrolling and interleaving."""
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization, options.slp_vectorization = True, False
         options.loop_unrolling, options.loop_interleaving = False, False
@@ -351,6 +363,7 @@ def alone(context: Any, array: Any) -> tuple[Any, Callable]:
     """
 
     def generate(context, builder, _, arguments):
+        """Return numba's structure of the array."""
         old = context.make_array(array)(context, builder, arguments[0])
         shape = cgutils.unpack_tuple(builder, old.shape)
         return _array(context, builder, array, old.data, [*shape[:-1], ir.Constant(_WHOLE, 1)])
@@ -383,6 +396,7 @@ def view(context: Any, array: Any, shape: Any) -> tuple[Any, Callable] | None:
     result = array.copy(ndim=len(shape), layout="C" if array.layout == "C" else "A")
 
     def generate(context, builder, signature, arguments):
+        """Return numba's structure of the view."""
         source = context.make_array(signature.args[0])(context, builder, arguments[0])
         target = context.make_array(signature.return_type)(context, builder)
         sizes = [
@@ -419,6 +433,7 @@ def _sizes(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
     """
 
     def generate(context, builder, signature, arguments):
+        """Return the sizes as a tuple."""
         zero, one = ir.Constant(_WHOLE, 0), ir.Constant(_WHOLE, 1)
         total = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
         sizes, negative, count, known = [], zero, one, one
@@ -461,6 +476,7 @@ def reshaped(array: Any, *shape: Any) -> Any:
 
 @overload(reshaped, jit_options={"forceinline": True})
 def _reshaped(array, *shape):
+    """Return the Python function that numba compiles for `reshaped`."""
     if array.layout != "C":
         return lambda array, *shape: array.reshape(shape)
     if isinstance(shape[0], types.BaseTuple):
@@ -480,6 +496,7 @@ def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | N
         return None
 
     def generate(context, builder, signature, arguments):
+        """Call BLAS."""
         item = context.get_data_type(out.dtype)
         size, byte = ir.Constant(_WHOLE, context.get_abi_sizeof(item)), ir.IntType(8)
         memory = byte.as_pointer()
@@ -518,6 +535,7 @@ _tested_at = function_at(lambda _: _TESTED)
 
 
 def _tested(a, out):
+    """Write three times the transposed reshaped ``a`` into ``out``."""
     table = reshaped(a, a.shape[1], a.shape[0])
     for i in range(a.shape[0]):
         row = out[i]
@@ -526,6 +544,7 @@ def _tested(a, out):
 
 
 def _tested_loop(address, a, out):
+    """Call the kernel at an address."""
     _tested_at(address, a)(a, out)
 
 
