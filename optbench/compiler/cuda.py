@@ -77,7 +77,7 @@ class Found:
     cards: tuple[dict, ...] = ()
     """For each card its name, compute_capability, memory (bytes) and multiprocessors."""
     missing: str | None = None
-    """The reason why no kernel can run, with what to do about it; None where kernels can run."""
+    """The reason why no kernel can run, with what to do about it; None if kernels can run."""
 
 
 def found() -> Found:

@@ -71,7 +71,7 @@ def driver_state(cuda: ModuleType) -> tuple[str | None, str]:
 
 
 def toolkit_version(cuda: ModuleType) -> str | None:
-    """Load libnvvm and libdevice and return the version of libnvvm; None where one of them is missing.
+    """Load libnvvm and libdevice and return the version of libnvvm; None if one of them is missing.
 
     When it breaks, every machine seems to lack a toolkit: see numba/cuda/cudadrv/nvvm.py.
     """
@@ -84,7 +84,7 @@ def toolkit_version(cuda: ModuleType) -> str | None:
 
 
 def total_memory(cuda: ModuleType, device: Any) -> int | None:
-    """Return a card's memory in bytes; None where the driver does not state it.
+    """Return a card's memory in bytes; None if the driver does not state it.
 
     numba would create a context for it, which takes time, and memory on every card.
     """

@@ -48,7 +48,7 @@ class Shape:
     """The sizes that a kernel is compiled for; 0 where lanes are not kept locally."""
 
     batches: bool
-    """True where mini-batches were gathered; else each step takes all data, or there are none."""
+    """True if mini-batches were gathered; else each step takes all data, or there are none."""
     noisy: bool
     dim: int = 0
     state: int = 0
@@ -70,8 +70,8 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
 def step_kernel(
     function: Callable, form: Form, optimizer: Optimizer, dtype: DtypeName, shape: Shape, owner: str
 ) -> Any:
-    """Return the kernel that makes steps of all lanes. Raises PluginError where a function has no source."""
-    rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).whole()
+    """Return the kernel that makes steps of all lanes. Raises PluginError if a function has no source."""
+    rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).write_step()
     gradient, key = translator(dtype).translate(function, owner)
     values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
     if shape.batches:

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from optbench.compiler import cuda, cuda_inside
-from optbench.compiler.translator import Translator, of_module
+from optbench.compiler.translator import Translator, module_attribute
 from optbench.contract.types import DtypeName
 
 _FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 floor".split()
@@ -63,7 +63,7 @@ class _Rewrite(ast.NodeTransformer):
         if isinstance(node.func, ast.Name):
             if node.func.id in _PICKED and node.func.id not in self.scope and len(node.args) == 2:
                 self._stand_in(node, _PICKED[node.func.id])
-        elif of_module(node.func, self.scope) in (np.dot, np.matmul):
+        elif module_attribute(node.func, self.scope) in (np.dot, np.matmul):
             self._stand_in(node, dot)
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
             self.namespace["_shaped"] = shaped
@@ -80,7 +80,7 @@ class _Rewrite(ast.NodeTransformer):
     def visit_Attribute(self, node):
         """Return the name of the stand-in for a function of a module, if there is one."""
         self.generic_visit(node)
-        known = of_module(node, self.scope)
+        known = module_attribute(node, self.scope)
         if callable(known) and known in _REPLACED:  # np.exp(x) or math.exp(x)
             label = f"_{known.__name__}"
             self.namespace[label] = _REPLACED[known]

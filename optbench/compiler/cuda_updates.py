@@ -35,7 +35,7 @@ multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of 
 
 
 def refuses(record: Optimizer) -> str | None:
-    """Return the reason why a rule cannot run on a GPU; None where it can."""
+    """Return the reason why a rule cannot run on a GPU; None if it can."""
     return "its rule transforms whole matrices" if record.matrix else None
 
 
@@ -47,89 +47,89 @@ class _Writer(Writer):
         self.namespace |= {"cuda": cuda, "_index": index}
         self.in_rows = order == "rows"
 
-    def begin(self) -> Any:
+    def write_beginning(self) -> Any:
         """Return the kernel that updates the powers, and moves the fresh values of shared slots to the current ones."""
-        self.add(1, "for r in range(cuda.grid(1), scalars.shape[1], cuda.gridsize(1)):")
+        self.add_line(1, "for r in range(cuda.grid(1), scalars.shape[1], cuda.gridsize(1)):")
         self.multiply_powers(2)
-        self.add(2, "for b in range(blocks.shape[0]):")
-        self.add(3, "pass")
+        self.add_line(2, "for b in range(blocks.shape[0]):")
+        self.add_line(3, "pass")
         for slot in self.record.shared:
             current, fresh = (shared_row(self.record, slot, new) for new in (False, True))
-            self.add(3, f"scalars[{current}, r] = scalars[{fresh}, r]")
+            self.add_line(3, f"scalars[{current}, r] = scalars[{fresh}, r]")
         return kernel(self.compile(SharedUpdateArguments))
 
-    def share(self, group: Sequence[tuple]) -> Any:
+    def write_share(self, group: Sequence[tuple]) -> Any:
         """Return the kernel in which each block of threads, or each thread, adds up its share of a group of sums."""
         numbers = range(len(group))
         if self.in_rows:
-            self.add(1, f"shares = cuda.shared.array(({len(group)}, {BLOCK}), _real)")
-        self._loop_over_runs()
+            self.add_line(1, f"shares = cuda.shared.array(({len(group)}, {BLOCK}), _real)")
+        self._add_loop_over_runs()
         for k in numbers:
-            self.add(3, f"_a{k} = _real(0)")
+            self.add_line(3, f"_a{k} = _real(0)")
         lines, constants = [], 0
         for k, (_, function) in enumerate(group):
             call, more = self.call_of_term(3, function, constants)
             lines.append(f"_a{k} += {call}")
             constants += more
-        self._loop_over_elements(lines)
+        self._add_loop_over_elements(lines)
         if not self.in_rows:
             for k in numbers:
-                self.add(3, f"partial[{k}, i0, b, r] = _a{k}")
+                self.add_line(3, f"partial[{k}, i0, b, r] = _a{k}")
             return kernel(self.compile(SharedUpdateArguments))
         for k in numbers:
-            self.add(3, f"shares[{k}, cuda.threadIdx.x] = _a{k}")
-        self.add(3, "cuda.syncthreads()")
+            self.add_line(3, f"shares[{k}, cuda.threadIdx.x] = _a{k}")
+        self.add_line(3, "cuda.syncthreads()")
         half = BLOCK // 2
         while half:
-            self.add(3, f"if cuda.threadIdx.x < {half}:")
+            self.add_line(3, f"if cuda.threadIdx.x < {half}:")
             for k in numbers:
-                self.add(4, f"shares[{k}, cuda.threadIdx.x] += shares[{k}, cuda.threadIdx.x + {half}]")
-            self.add(3, "cuda.syncthreads()")
+                self.add_line(4, f"shares[{k}, cuda.threadIdx.x] += shares[{k}, cuda.threadIdx.x + {half}]")
+            self.add_line(3, "cuda.syncthreads()")
             half //= 2
-        self.add(3, "if cuda.threadIdx.x == 0:")
+        self.add_line(3, "if cuda.threadIdx.x == 0:")
         for k in numbers:
-            self.add(4, f"partial[{k}, cuda.blockIdx.x, b, r] = shares[{k}, 0]")
-        self.add(3, "cuda.syncthreads()")
+            self.add_line(4, f"partial[{k}, cuda.blockIdx.x, b, r] = shares[{k}, 0]")
+        self.add_line(3, "cuda.syncthreads()")
         return kernel(self.compile(SharedUpdateArguments))
 
-    def apply(self) -> Any:
+    def write_rule_kernel(self) -> Any:
         """Return the kernel that applies the rule to each parameter."""
         record = self.record
-        self._loop_over_runs()
+        self._add_loop_over_runs()
         lines, once = [f"{self.results} = {self.call_of_rule(3)}", "_w[@] = _n"], []
         for k, slot in enumerate(record.slots):
             if slot in record.own:
                 lines.append(f"_s{record.own.index(slot)}[@] = _n{k}")
             else:  # the same number at each element: the block's first one keeps it
                 once.append(f"    scalars[{shared_row(record, slot, True)}, r] = _n{k}")
-        self._loop_over_elements([*lines, *(["if i == first:", *once] if once else [])])
+        self._add_loop_over_elements([*lines, *(["if i == first:", *once] if once else [])])
         return kernel(self.compile(SharedUpdateArguments))
 
-    def _loop_over_runs(self) -> None:
+    def _add_loop_over_runs(self) -> None:
         """Add the loops over parameter blocks and runs; lines inside them have indentation level 3."""
         start = "cuda.blockIdx.{0} * cuda.blockDim.{0} + cuda.threadIdx.{0}"
         step = "cuda.gridDim.{0} * cuda.blockDim.{0}"
         run, parameter = ("y", "x") if self.in_rows else ("x", "y")
-        self.add(1, "_t = _real(t)")
-        self.add(1, f"i0, step = _index({start.format(parameter)}), _index({step.format(parameter)})")
-        self.add(1, "for b in range(cuda.blockIdx.z, blocks.shape[0], cuda.gridDim.z):")
-        self.add(2, "first, last = _index(blocks[b, 0]), _index(blocks[b, 1])")
-        self.add(2, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+        self.add_line(1, "_t = _real(t)")
+        self.add_line(1, f"i0, step = _index({start.format(parameter)}), _index({step.format(parameter)})")
+        self.add_line(1, "for b in range(cuda.blockIdx.z, blocks.shape[0], cuda.gridDim.z):")
+        self.add_line(2, "first, last = _index(blocks[b, 0]), _index(blocks[b, 1])")
+        self.add_line(2, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
         bounds = [start.format(run), "scalars.shape[1]", step.format(run)]
-        self.add(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
+        self.add_line(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
         self.read_scalars(3)
         for k, name in enumerate([*self.record.total, *self.record.block]):
-            self.add(3, f"_c{self.rows.index(name)} = sums[{k}, b, r]")
+            self.add_line(3, f"_c{self.rows.index(name)} = sums[{k}, b, r]")
         for j, slot in enumerate(self.record.shared):
-            self.add(3, f"_h{j} = scalars[{shared_row(self.record, slot, False)}, r]")
+            self.add_line(3, f"_h{j} = scalars[{shared_row(self.record, slot, False)}, r]")
 
-    def _loop_over_elements(self, lines: list[str]) -> None:
+    def _add_loop_over_elements(self, lines: list[str]) -> None:
         """Add the loop over a thread's parameters with these lines, in which ``@`` is the place of an element."""
         place = "r, i" if self.in_rows else "i, r"
-        self.add(3, "for i in range(first + i0, last, step):")
+        self.add_line(3, "for i in range(first + i0, last, step):")
         for line in lines:
             line = re.sub(r"_s(\d+)\[@\]", rf"state[\1, {place}]", line)
-            self.add(4, re.sub(r"_([wg])\[@\]", rf"\1[{place}]", line))
+            self.add_line(4, re.sub(r"_([wg])\[@\]", rf"\1[{place}]", line))
 
 
 class Compiled:
@@ -142,9 +142,9 @@ class Compiled:
         self.sums = [*record.total, *record.block]
         self.shares = [(group, True) for group in group_sums(record.total)]
         self.shares += [(group, False) for group in group_sums(record.block)]
-        self.begin = _Writer(record, order, dtype).begin() if record.powers or record.shared else None
-        self.share = [_Writer(record, order, dtype).share(group) for group, _ in self.shares]
-        self.apply = _Writer(record, order, dtype).apply()
+        self.begin = _Writer(record, order, dtype).write_beginning() if record.powers or record.shared else None
+        self.share = [_Writer(record, order, dtype).write_share(group) for group, _ in self.shares]
+        self.apply = _Writer(record, order, dtype).write_rule_kernel()
 
     def signatures(self, dtype: DtypeName) -> list[tuple]:
         """Return (name, kernel, signature) of each kernel."""

@@ -7,7 +7,7 @@ from optbench.compiler import numba_compat
 from optbench.compiler.contracts import DriveArguments, Reals1, Reals2, Reals3, Whole, Wholes1
 from optbench.compiler.kernels import with_callees
 from optbench.compiler.problem_kernels import evaluate_signature, gradient_signature
-from optbench.compiler.signatures import flat, signature
+from optbench.compiler.signatures import flatten_tuples, signature
 from optbench.compiler.translator import STRICT, compile_tree, jit
 from optbench.compiler.update_kernels import update_signature
 from optbench.contract.types import DtypeName
@@ -93,7 +93,7 @@ def driver(dtype: DtypeName) -> Callable[..., int]:
     """
     types = with_callees(signature(_drive, dtype), gradient_signature(dtype), update_signature(dtype))
     # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
-    return jit(compile_tree(flat(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)
+    return jit(compile_tree(flatten_tuples(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)
 
 
 def _evaluations(
@@ -125,5 +125,5 @@ def _evaluations(
 def evaluations(dtype: DtypeName) -> Callable[..., None]:
     """Return the compiled loop `_evaluations`, which takes the same arguments."""
     types = signature(_evaluations, dtype)
-    tree = flat(_evaluations)
+    tree = flatten_tuples(_evaluations)
     return jit(compile_tree(tree, "evaluations", _evaluations, _evaluations.__globals__, str(types)), types, **STRICT)

@@ -20,7 +20,7 @@ from functools import cache
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.source_code import function_of, function_tree
 
-_DEAR = (ast.Pow, ast.Mod, ast.Div, ast.FloorDiv)
+_COSTLY = (ast.Pow, ast.Mod, ast.Div, ast.FloorDiv)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,32 +37,32 @@ class Hoisted:
 
 @cache
 def hoist(record: Optimizer) -> Hoisted | None:
-    """Split a rule into its two parts; None if no costly expression is constant, or if it is not `is_plain`."""
-    return _hoist(record, record.rule, *inlined(record.rule, f"optimizer {record.name}"))
+    """Split a rule into its two parts; None if no costly expression is constant, or if it is not `has_no_branches`."""
+    return _hoist(record, record.rule, *inline_rules(record.rule, f"optimizer {record.name}"))
 
 
 @cache
 def hoist_sum(record: Optimizer, function: Callable) -> Hoisted | None:
     """Split a function that a rule sums over parameters; ``rest`` takes the function's arguments, then constants."""
-    return _hoist(record, function, *inlined(function, f"optimizer {record.name}"))
+    return _hoist(record, function, *inline_rules(function, f"optimizer {record.name}"))
 
 
 def _hoist(record: Optimizer, home: Callable, tree: ast.FunctionDef, scope: dict) -> Hoisted | None:
     """Split the syntax tree of a function of ``home``'s file; see `hoist`."""
-    if not is_plain(tree):
+    if not has_no_branches(tree):
         return None
     arguments = [argument.arg for argument in tree.args.args]
     parts = _Parts(arguments, {"w", "g", *record.own, *record.matrix})
     for node in tree.body:
-        for each in _one_by_one(node):
-            parts.take(each)
-    if not parts.dear:
+        for each in _split_assignment(node):
+            parts.add_statement(each)
+    if not parts.is_costly:
         return None
-    made = parts.exports()
+    made = parts.find_read_constants()
     names = tuple(name for name in arguments if name in _names(parts.first))
-    result = ast.Tuple([_load(name) for name in made], ast.Load()) if len(made) > 1 else _load(made[0])
-    first = _function(home, tree, "constants", names, [*parts.first, ast.Return(result)], scope)
-    rest = _function(home, tree, "rest", (*arguments, *made), parts.rest, scope)
+    result = ast.Tuple([_name_node(name) for name in made], ast.Load()) if len(made) > 1 else _name_node(made[0])
+    first = _make_function(home, tree, "constants", names, [*parts.first, ast.Return(result)], scope)
+    rest = _make_function(home, tree, "rest", (*arguments, *made), parts.rest, scope)
     return Hoisted(first, names, rest, len(made))
 
 
@@ -77,16 +77,16 @@ class _Parts:
         """The name of each constant expression, by its text."""
         self.first: list[ast.stmt] = []
         self.rest: list[ast.stmt] = []
-        self.dear = False
+        self.is_costly = False
 
-    def take(self, statement: ast.stmt) -> None:
+    def add_statement(self, statement: ast.stmt) -> None:
         """Add the next statement of the rule, an assignment or a return, to the part that it belongs to."""
         node = _Renamer(self.version, True).visit(copy.deepcopy(statement))
         value = node.value
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and self.constant(value):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and self.is_constant(value):
             target = node.targets[0].id
             self.version[target] = f"_{target}_{len(self.first)}"
-            self.keep(self.version[target], value)
+            self.add_constant(self.version[target], value)
             return
         node.value = _Outside(self).visit(value)
         for name in _names(node.targets, ast.Store) if isinstance(node, ast.Assign) else ():
@@ -95,18 +95,18 @@ class _Parts:
             self.version.pop(name, None)
         self.rest.append(node)
 
-    def keep(self, name: str, value: ast.expr) -> None:
+    def add_constant(self, name: str, value: ast.expr) -> None:
         """Add a constant of this name and value to the first part."""
-        self.dear |= _is_dear(value)
+        self.is_costly |= _is_costly(value)
         self.local.add(name)
         self.first.append(ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), value))
 
-    def constant(self, value: ast.expr) -> bool:
+    def is_constant(self, value: ast.expr) -> bool:
         """Return whether an expression is the same for all parameters, and depends on the run."""
         names = _names([value])
         return not names & self.varying and bool(names & self.local)
 
-    def exports(self) -> list[str]:
+    def find_read_constants(self) -> list[str]:
         """Return the names of the constants that the rest reads, in the order in which they are computed."""
         read = _names(self.rest)
         made = [name.id for node in self.first for name in node.targets]  # type: ignore[attr-defined]
@@ -125,14 +125,14 @@ class _Outside(ast.NodeTransformer):
     def visit(self, node):
         """Return the node, or the name of its constant; a division by a constant becomes a product."""
         number = isinstance(node, ast.expr) and not isinstance(node, ast.Tuple)
-        if number and self.parts.constant(node) and _is_dear(node):
+        if number and self.parts.is_constant(node) and _is_costly(node):
             truth, known = isinstance(node, ast.Compare | ast.BoolOp), self.parts.known
             name = known.setdefault(ast.unparse(node), f"_constant_{len(self.parts.first)}")
             if name not in self.parts.local:
-                self.parts.keep(name, ast.IfExp(node, ast.Constant(1), ast.Constant(0)) if truth else node)
-            made = ast.Compare(_load(name), [ast.NotEq()], [ast.Constant(0)]) if truth else _load(name)
+                self.parts.add_constant(name, ast.IfExp(node, ast.Constant(1), ast.Constant(0)) if truth else node)
+            made = ast.Compare(_name_node(name), [ast.NotEq()], [ast.Constant(0)]) if truth else _name_node(name)
             return ast.copy_location(made, node)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and self.parts.constant(node.right):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and self.parts.is_constant(node.right):
             reciprocal = ast.BinOp(ast.Constant(1), ast.Div(), node.right)
             node = ast.copy_location(ast.BinOp(node.left, ast.Mult(), ast.copy_location(reciprocal, node)), node)
         return self.generic_visit(node)
@@ -151,7 +151,7 @@ class _Renamer(ast.NodeTransformer):
         return node
 
 
-def _one_by_one(node: ast.stmt) -> list[ast.stmt]:
+def _split_assignment(node: ast.stmt) -> list[ast.stmt]:
     """Return ``a, b = x, y`` as two statements where neither reads what the other writes; else the statement."""
     if not isinstance(node, ast.Assign):
         return [node]
@@ -164,10 +164,10 @@ def _one_by_one(node: ast.stmt) -> list[ast.stmt]:
     return [ast.copy_location(ast.Assign([each], part), node) for each, part in pairs]
 
 
-def _is_dear(value: ast.expr) -> bool:
+def _is_costly(value: ast.expr) -> bool:
     """Return True for an expression with a call, a power, a division or a remainder."""
     return any(
-        isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, _DEAR))
+        isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, _COSTLY))
         for node in ast.walk(value)
     )
 
@@ -178,11 +178,11 @@ def _names(nodes: list, context: type = ast.Load) -> set[str]:
     return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, context)}
 
 
-def _load(name: str) -> ast.Name:
+def _name_node(name: str) -> ast.Name:
     return ast.Name(name, ast.Load())
 
 
-def _function(
+def _make_function(
     home: Callable, tree: ast.FunctionDef, part: str, names: tuple[str, ...], body: list, scope: dict
 ) -> Callable:
     """Return the function ``part`` of a rule with these arguments and statements, as if it stood in the rule's file."""
@@ -193,16 +193,16 @@ def _function(
     return function_of(made, home, scope)
 
 
-def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
+def inline_rules(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
     """Return the syntax tree of a rule and its global names, with the inner rule of a wrapper in place of its call.
 
-    The call stays if the inner rule is not `is_plain`, for example branches. A rule may be wrapped more than once.
+    The call stays if the inner rule is not `has_no_branches`, for example branches. A rule may be wrapped more than once.
     """
     tree, scope = _SpelledOut().visit(function_tree(rule, owner)), dict(rule.__globals__)
     if "_inner" not in scope or not any(map(_calls_inner, tree.body)):
         return tree, scope
-    inner, inner_scope = inlined(scope["_inner"], owner)
-    if not is_plain(inner):
+    inner, inner_scope = inline_rules(scope["_inner"], owner)
+    if not has_no_branches(inner):
         return tree, scope
     at, call = next((i, node) for i, node in enumerate(tree.body) if _calls_inner(node))
     assert isinstance(call, ast.Assign | ast.Return) and isinstance(call.value, ast.Call)
@@ -219,7 +219,7 @@ def inlined(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
     return tree, scope
 
 
-def is_plain(tree: ast.FunctionDef) -> bool:
+def has_no_branches(tree: ast.FunctionDef) -> bool:
     """Return True for a function of assignments to one target each and a return at the end."""
     *body, last = tree.body
     plain = all(isinstance(node, ast.Assign) and len(node.targets) == 1 for node in body)

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from optbench.contract.errors import in_one_line
+
 
 class KernelCacheWarning(RuntimeWarning):
     """Compiled kernels cannot be kept or read, so that the next start takes as long as the first; or others can too."""
@@ -26,22 +28,14 @@ _SEAL = hashlib.sha256().digest_size
 
 
 def warn_once(what: str) -> None:
-    """Warn that kernels cannot be kept, once in a process.
-
-    Args:
-        what: has happened, and where.
-    """
+    """Warn that kernels cannot be kept, once in a process; ``what``: what has happened, and where."""
     if not _warned:
         _warned.append(what)
         warnings.warn(f"{what}: kernels are compiled anew, which takes seconds each", KernelCacheWarning, 2)
 
 
 def warn_if_shared(folder: str | os.PathLike) -> None:
-    """Warn, once in a process, of a folder in which somebody else can put kernels: they would run as this user's.
-
-    Args:
-        folder: where kernels are kept; one that is not there is nobody's.
-    """
+    """Warn, once in a process, if somebody else can put kernels in a folder: they would run as this user's."""
     try:
         found = os.stat(folder)
     except OSError:
@@ -57,19 +51,6 @@ def warn_if_shared(folder: str | os.PathLike) -> None:
             KernelCacheWarning,
             2,
         )
-
-
-def in_words(error: Exception) -> str:
-    """Return what an error says in one line; of the system's errors only the words.
-
-    Args:
-        error: any.
-
-    Returns:
-        The line.
-    """
-    words = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-    return " ".join(str(words).split())[:200]
 
 
 class ChecksummedFiles:
@@ -88,10 +69,11 @@ class ChecksummedFiles:
         return self.folder / f"{self.name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
 
     def _place(self, key: Any) -> bytes:
+        """Return the hash of where a signature's file belongs."""
         return hashlib.sha256(f"{self.name} {key!r} {self.stamp!r}".encode()).digest()
 
     def load(self, key: Any) -> Any:
-        """Return what was saved for a signature; None where there is nothing, or nothing that may be run."""
+        """Return what was saved for a signature; None if there is nothing, or nothing that may be run."""
         try:
             data = self.path(key).read_bytes()
         except FileNotFoundError:
@@ -127,4 +109,5 @@ class ChecksummedFiles:
         except Warning:
             raise  # where the user made errors of warnings
         except Exception as error:  # unpickling raises many kinds
-            warn_once(f"compiled kernels cannot be kept in {self.folder}: {in_words(error)}")
+            reason = getattr(error, "strerror", None) or in_one_line(error)
+            warn_once(f"compiled kernels cannot be kept in {self.folder}: {reason}")

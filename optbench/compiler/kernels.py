@@ -48,7 +48,7 @@ class Kernel:
         for _ in range(count):
             self.compiled(*arguments)
 
-    def prepared(self) -> "Kernel":
+    def prepare(self) -> "Kernel":
         """Compile the entry from Python now instead of at the first call; return the kernel itself."""
         self.repeat  # noqa: B018 - makes it
         return self
@@ -77,7 +77,7 @@ def with_callees(types: Any, *callees: Any) -> Any:
     return types.return_type(*first, *types.args[len(callees) :])
 
 
-def finish(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Kernel:
+def compile_kernel(function: FunctionType, signature: Any, owner: str, name: str, **options: Any) -> Kernel:
     """Compile a function for one signature. Raises PluginError with numba's reason, naming `owner` and `name`."""
     try:
         compiled = jit(function, signature, **numba_compat.options().kernel, **options)

@@ -4,12 +4,25 @@ In plain mode everything works and gives the same numbers to 1e-9; a step takes 
 three times as long to compile. OPTBENCH_PLAIN=1 asks for it. It is chosen, after one warning, where the self-test of
 numba_inside.py fails, as it may with a numba that nobody has tried. NUMBA_DISABLE_JIT=1 implies it.
 
-Each function below has a fast way, in numba_inside.py, where it stands what it buys; and a plain one:
+Each function below has a fast way, in numba_inside.py, and a plain one. The job is a sweep of logistic and mlp with
+Adam (16 rates, 2 seeds, 1,500 steps, one worker, numba 0.68): 19.0 s of CPU time with an empty cache, 3.6 s with a full
+one. A step is that of a kernel.
 
-* ``options``: none. Wrappers are compiled around every function, and arrays may overlap.
-* ``cached``: numba's own files, without checksums.
-* ``callee``: the kernel as a first-class function, which makes a call of a loop 30 to 60 us longer.
-* ``alone``: the array as it is. ``reshaped``: the array's own method. ``multiply``: ``np.dot`` of contiguous copies.
+=======================  ==================================================  =========================================
+inside                   what it buys                                        plain mode
+=======================  ==================================================  =========================================
+no wrappers              the job with an empty cache takes 14% longer        two wrappers for every function
+LinkedLibrary            the job with an empty cache takes 10% longer        machine code of every helper
+no counts of views       the same 9%; a step of a network 30%                numba counts every view
+noalias                  a step of 64 lanes 2 to 10%                         a check at run time
+wide vectors, Vectors    a step of 64 lanes 28%; without Vectors fivefold    LLVM's own choice
+OwnCode                  the same last bits at a first and a later start     equal to 1e-9 alone
+checksummed files        no damaged kernel runs; a warm command 0.3 of 2 s   numba's files and its loader
+``callee``               a call of the loop 30 to 60 us                      the kernel as a first-class function
+``with_one_lane``        a step of one lane of softmax 60%                   the array as it is
+``reshaped``             a fifth of the time that a gradient compiles        the array's own method
+``multiply``             half of the largest product of a network            ``np.dot`` of contiguous copies
+=======================  ==================================================  =========================================
 """
 
 import os
@@ -100,7 +113,7 @@ def cached(decorate: Callable[..., Any], function: Callable) -> Any:
         )
         return decorate()(function)
     if fast := inside():
-        fast.seal(kernel)
+        fast.use_checksummed_files(kernel)
     return kernel
 
 
@@ -135,9 +148,9 @@ def _dot(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     out[:, :] = np.dot(np.ascontiguousarray(a), np.ascontiguousarray(b))
 
 
-def alone() -> Callable:
-    """Return ``alone(array)`` for kernels: the same array, whose last axis the compiler knows to be 1."""
-    return fast.alone if (fast := inside()) else _same
+def with_one_lane() -> Callable:
+    """Return ``with_one_lane(array)`` for kernels: the same array, whose last axis the compiler knows to be 1."""
+    return fast.with_one_lane if (fast := inside()) else _same
 
 
 def multiply() -> Callable:

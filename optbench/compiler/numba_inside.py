@@ -54,7 +54,7 @@ def noalias() -> dict[str, bool]:
     return {"noalias": True}
 
 
-def seal(kernel: Any) -> None:
+def use_checksummed_files(kernel: Any) -> None:
     """Let numba keep a kernel, which is not compiled yet, in a checksummed file instead of its own two.
 
     Measured, one bit flipped at 300 places of a kernel's file: numba's own were killed by a signal 37 times, gave a
@@ -356,7 +356,7 @@ class Vectors(Part):
 
 
 @intrinsic
-def alone(context: Any, array: Any) -> tuple[Any, Callable]:
+def with_one_lane(context: Any, array: Any) -> tuple[Any, Callable]:
     """Return an array in C order with the constant 1 as its last size, so that the loops around it become vectors.
 
     A gradient of softmax, one lane, takes 10 us instead of 16. It is for arguments of a kernel, which its caller holds.
@@ -554,7 +554,7 @@ def self_test() -> None:
     kernel = numba.njit(cache=True, **options)(_tested)
     loop = numba.njit(cache=True, **ENTRANCE)(_tested_loop)
     for each, kind in ((kernel, _TESTED), (loop, types.void(types.int64, _TABLE, _TABLE))):
-        seal(each)
+        use_checksummed_files(each)
         each.compile(kind)
         each.disable_compile()
     a, out = np.arange(6.0).reshape(2, 3), np.zeros((2, 3))

@@ -12,7 +12,7 @@ import numba
 
 from optbench.compiler import numba_compat
 from optbench.compiler.contracts import EvaluateArguments, GradientArguments
-from optbench.compiler.kernels import Kernel, finish
+from optbench.compiler.kernels import Kernel, compile_kernel
 from optbench.compiler.signatures import call, names, signature
 from optbench.compiler.translator import OPTIONS, STRICT, compile_tree, translator
 from optbench.contract.errors import PluginError
@@ -42,10 +42,10 @@ def gradient_kernel(
         tree, namespace, key = translator(dtype, parts=True).prepare(function, owner, GradientArguments._fields)
         part = compile_tree(tree, "gradient", function, namespace, key)
         order: dict[str, Any] = STRICT if strict else {}
-        taken = {name: f"_alone({name})" for name in "wgf" if one}
+        taken = {name: f"_with_one_lane({name})" for name in "wgf" if one}
         namespace = {
             "_inner": numba.njit(**OPTIONS | order | numba_compat.options().part)(part),
-            "_alone": numba_compat.alone(),
+            "_with_one_lane": numba_compat.with_one_lane(),
         }
         text, key = f"{head}\n    {call(GradientArguments, '_inner', **taken)}\n", part.__name__
         key, options = f"{key}{order}", numba_compat.options().vectors | order
@@ -59,7 +59,7 @@ def gradient_kernel(
 
 @cache
 def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str) -> Kernel:
-    """Return the kernel of ``evaluate`` with the signature of all problems. Raises PluginError where it fails."""
+    """Return the kernel of ``evaluate`` with the signature of all problems. Raises PluginError if it fails."""
     own = _check_arguments(function, owner, EvaluateArguments._fields, ("w", "out"))
     tree: ast.FunctionDef | str
     tree, namespace, key = translator(dtype).prepare(function, owner, EvaluateArguments._fields)
@@ -85,4 +85,4 @@ def _check_arguments(function, owner, known, required) -> list[str]:
 def _build(tree, name, home, namespace, key, signature, owner, options):
     """Return the kernel of a tree or a text; raise PluginError if it does not compile."""
     function = compile_tree(tree, name, home, namespace, key + str(signature))
-    return finish(function, signature, owner, home.__name__, **options)
+    return compile_kernel(function, signature, owner, home.__name__, **options)

@@ -17,7 +17,7 @@ class Kind:
     """A name of numba's, or "real": the kernel's own dtype."""
     axes: int = 0
     written: bool = True
-    """True where the array must be writable, whether or not a kernel writes it."""
+    """True if the array must be writable, whether or not a kernel writes it."""
 
     def of(self, dtype: str) -> Any:
         """Return numba's type of the argument; ``dtype``: that of reals."""
@@ -58,11 +58,11 @@ def call(contract: Any, function: str, **texts: str) -> str:
     return f"{function}({', '.join(texts.get(name, name) for name in contract._fields)})"
 
 
-def flat(function: Callable) -> ast.FunctionDef:
+def flatten_tuples(function: Callable) -> ast.FunctionDef:
     """Return the tree of a function with the fields of its named tuples as arguments: ``a.w`` becomes ``w``."""
     tree = function_tree(function, function.__name__)
     tuples = {name: hint for name, hint in _hints(function).items() if _is_tuple(hint)}
-    tree = _Flat(tuples, set(kinds(function))).visit(tree)
+    tree = _TupleFlattener(tuples, set(kinds(function))).visit(tree)
     tree.args.args = [ast.arg(name) for name in kinds(function)]
     return tree
 
@@ -75,7 +75,7 @@ def _is_tuple(hint: Any) -> bool:
     return isinstance(hint, type) and hasattr(hint, "_fields")
 
 
-class _Flat(ast.NodeTransformer):
+class _TupleFlattener(ast.NodeTransformer):
     """A rewriter that puts a field's name in place of ``tuple.field``."""
 
     def __init__(self, tuples: dict[str, Any], arguments: set[str]):

@@ -111,7 +111,7 @@ class Translator:
             raise PluginError(f"{owner}: {function.__name__} must be a function of the file, not of another function")
         tree = function_tree(function, owner)
         namespace, key = {"_real": self.real}, [self.real.__name__ + self.mark]
-        for name in sorted(_names(function.__code__)):
+        for name in sorted(_global_names(function.__code__)):
             if name not in function.__globals__:
                 if not hasattr(builtins, name):
                     continue  # an attribute, or numba will say that it is unknown
@@ -126,15 +126,15 @@ class Translator:
                 value, source = self.translate(value, owner)
                 key.append(source)
             elif isinstance(value, bool | int | float | str | tuple | np.generic | np.ndarray):
-                key.append(_spelled(name, value))
+                key.append(_constant_text(name, value))
                 value = self._typed(value)
             else:  # math's, NumPy's: a file may change which of them it means by a name
                 key.append(f"{name}={getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}")
             namespace[name] = value
         key += [
-            _spelled(ast.unparse(node), value)
+            _constant_text(ast.unparse(node), value)
             for node in ast.walk(tree)
-            if isinstance(value := of_module(node, function.__globals__), int | float | np.generic | np.ndarray)
+            if isinstance(value := module_attribute(node, function.__globals__), int | float | np.generic | np.ndarray)
         ]
         tree = _TypeLiterals(self.whole_literals, function.__globals__).visit(tree)
         tree = self.rewrite(tree, namespace, function.__globals__)
@@ -167,13 +167,13 @@ def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = Fal
     return Translator(dtype)
 
 
-def _names(code) -> set[str]:
+def _global_names(code) -> set[str]:
     """Return all global names that a code object, or one inside it, refers to."""
-    inner = (_names(const) for const in code.co_consts if inspect.iscode(const))
+    inner = (_global_names(const) for const in code.co_consts if inspect.iscode(const))
     return set(code.co_names).union(*inner)
 
 
-def of_module(node: ast.AST, scope: Mapping[str, Any]) -> Any:
+def module_attribute(node: ast.AST, scope: Mapping[str, Any]) -> Any:
     """Return the value of an expression ``module.name``; None for any other."""
     if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         return None
@@ -181,7 +181,7 @@ def of_module(node: ast.AST, scope: Mapping[str, Any]) -> Any:
     return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
 
 
-def _spelled(name, value) -> str:
+def _constant_text(name, value) -> str:
     """Return a constant's name and value as a text for a key, in full."""
     return (
         f"{name}={value.dtype}{value.shape}{value.tobytes()!r}"
@@ -195,7 +195,7 @@ def _with_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
             continue
-        known = of_module(node.func, scope)
+        known = module_attribute(node.func, scope)
         if node.func.attr == "reshape" and known is None and numba_compat.reshaped() is not None:
             node.args.insert(0, node.func.value)
             node.func = ast.copy_location(ast.Name("_reshaped", ast.Load()), node.func)
@@ -220,7 +220,7 @@ class _TypeLiterals(ast.NodeTransformer):
 
     def visit_Attribute(self, node):
         """Return a number of a module as a literal; other attributes stay."""
-        number = of_module(node, self.scope)
+        number = module_attribute(node, self.scope)
         if type(number) is float:  # math.pi
             return self.visit_Constant(ast.copy_location(ast.Constant(number), node))
         return self.generic_visit(node)

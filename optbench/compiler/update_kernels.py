@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import NamedTuple
 
 from optbench.compiler.contracts import UpdateArguments
-from optbench.compiler.kernels import Kernel, finish
+from optbench.compiler.kernels import Kernel, compile_kernel
 from optbench.compiler.scalars import group_sums, scalar_rows
 from optbench.compiler.signatures import signature
 from optbench.compiler.translator import translator
@@ -28,7 +28,7 @@ _MADE: dict[tuple, Kernel] = {}
 def update_kernel(record: Optimizer, order: Order, dtype: DtypeName) -> Kernel:
     """Return the compiled kernel that steps all lanes of a cohort by a rule, from a cache of kernels.
 
-    The kernel is the same for other values of hyperparameters. Raises PluginError where it does not compile.
+    The kernel is the same for other values of hyperparameters. Raises PluginError if it does not compile.
     """
     if record.matrix and order != "rows":
         raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
@@ -36,7 +36,7 @@ def update_kernel(record: Optimizer, order: Order, dtype: DtypeName) -> Kernel:
     key = (record.rule, record.slots, record.scalars, record.shared, *record.hyperparameters, *sums, order, dtype)
     if key not in _MADE:
         writer = _writer(record, order, dtype)
-        _MADE[key] = _finish(record, writer.whole(), dtype)
+        _MADE[key] = _compile(record, writer.write_step(), dtype)
         _MADE[key].constants = writer.constants
     return _MADE[key]
 
@@ -57,11 +57,11 @@ class PartialUpdate(NamedTuple):
 
 @cache
 def partial_update(record: Optimizer, dtype: DtypeName) -> PartialUpdate:
-    """Return the kernels of a rule with sums over all parameters. Raises PluginError where one does not compile."""
+    """Return the kernels of a rule with sums over all parameters. Raises PluginError if one does not compile."""
     groups, rows = group_sums(record.total), scalar_rows(record)
-    functions = [_writer(record, "rows", dtype).sums(k) for k in range(len(groups))]
-    sums = [_finish(record, function, dtype) for function in functions]
-    apply = _finish(record, _writer(record, "rows", dtype).apply_sums(), dtype)
+    functions = [_writer(record, "rows", dtype).write_sums(k) for k in range(len(groups))]
+    sums = [_compile(record, function, dtype) for function in functions]
+    apply = _compile(record, _writer(record, "rows", dtype).write_rule(), dtype)
     return PartialUpdate([[rows.index(name) for name, _ in group] for group in groups], sums, apply)
 
 
@@ -70,6 +70,6 @@ def _writer(record: Optimizer, order: Order, dtype: DtypeName) -> Writer:
     return Writer(record, order, translator(dtype, whole_literals=True))
 
 
-def _finish(record: Optimizer, function: FunctionType, dtype: DtypeName) -> Kernel:
-    """Compile a kernel from its text. Raises PluginError where it does not compile."""
-    return finish(function, update_signature(dtype), f"optimizer {record.name}", record.rule.__name__)
+def _compile(record: Optimizer, function: FunctionType, dtype: DtypeName) -> Kernel:
+    """Compile a kernel from its text. Raises PluginError if it does not compile."""
+    return compile_kernel(function, update_signature(dtype), f"optimizer {record.name}", record.rule.__name__)

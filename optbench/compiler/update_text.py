@@ -37,7 +37,7 @@ def kernel_text(record: Optimizer) -> str:
     """Return the text of a rule's kernel for many runs, behind that of the functions that it calls."""
     scalar = translator("float64", whole_literals=True)
     writer = Writer(record, "rows" if record.matrix else "lanes", scalar)
-    writer.whole()
+    writer.write_step()
     body = "\n".join(writer.lines)
     texts = []
     for name, function in writer.called.items():
@@ -73,36 +73,36 @@ class Writer:
         self.lines: list[str] = []
         self.constants = 0
 
-    def whole(self) -> FunctionType:
+    def write_step(self) -> FunctionType:
         """Return the kernel of a whole step."""
-        at = self._begin()
+        at = self._add_beginning()
         if not self.record.by_block:
             self._read_shared(at)
-        self._sum(at, group_sums(self.record.total), *self._all)
-        return self._apply(at)
+        self._add_sums(at, group_sums(self.record.total), *self._all)
+        return self._add_rule(at)
 
-    def sums(self, k: int) -> FunctionType:
+    def write_sums(self, k: int) -> FunctionType:
         """Return the kernel of the ``k``-th group of sums over all parameters, which it leaves in ``scalars``.
 
         Those before stand there. The first one also multiplies the powers.
         """
         groups = group_sums(self.record.total)
         self.computed -= {name for group in groups[:k] for name, _ in group}
-        at = self._begin(powers=k == 0)
+        at = self._add_beginning(powers=k == 0)
         if not self.record.by_block:
             self._read_shared(at)
-        self._sum(at, groups[k : k + 1], *self._all)
+        self._add_sums(at, groups[k : k + 1], *self._all)
         for name, _ in groups[k]:
-            self.add(at, f"scalars[{self.rows.index(name)}, r] = _c{self.rows.index(name)}")
+            self.add_line(at, f"scalars[{self.rows.index(name)}, r] = _c{self.rows.index(name)}")
         return self.compile(UpdateArguments)
 
-    def apply_sums(self) -> FunctionType:
+    def write_rule(self) -> FunctionType:
         """Return the kernel of the rest of the step, which finds the powers and the sums over all parameters."""
         self.computed -= set(self.record.total)
-        at = self._begin(powers=False)
+        at = self._add_beginning(powers=False)
         if not self.record.by_block:
             self._read_shared(at)
-        return self._apply(at)
+        return self._add_rule(at)
 
     def compile(self, contract: type) -> FunctionType:
         """Return the function of the lines, still to be compiled; its arguments are the fields of ``contract``."""
@@ -115,51 +115,51 @@ class Writer:
         """The bounds of a loop over all parameters."""
         return "0", "w.shape[1]" if self.order == "rows" else "w.shape[0]"
 
-    def _begin(self, powers: bool = True) -> int:
+    def _add_beginning(self, powers: bool = True) -> int:
         """Add the lines before the first sum; ``powers``: with those that multiply powers. Return the indentation."""
-        self.add(1, "_t = _real(t)")
+        self.add_line(1, "_t = _real(t)")
         at = 1
         if self.order == "rows":
-            self.add(1, "for r in range(first, last):")
+            self.add_line(1, "for r in range(first, last):")
             at = 2
         if powers and self.power_names:
             if not self.flat:
-                self.add(1, "for r in range(w.shape[1]):")
+                self.add_line(1, "for r in range(w.shape[1]):")
             self.multiply_powers(at if self.flat else 2)
         self.read_scalars(at)
         if self.flat:
-            self._views(at, "r")
+            self._add_views(at, "r")
         return at
 
-    def _apply(self, at: int) -> FunctionType:
+    def _add_rule(self, at: int) -> FunctionType:
         """Add the sums of each block, its matrix and the rule; return the kernel."""
         record, bounds = self.record, self._all
         if record.by_block:
-            self.add(at, "for b in range(blocks.shape[0]):")
+            self.add_line(at, "for b in range(blocks.shape[0]):")
             at, bounds = at + 1, ("blocks[b, 0]", "blocks[b, 1]")
-            self.add(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+            self.add_line(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
             if self.flat:  # views of the block: an index that numba cannot see to be positive does not vectorize
-                self._views(at, "r", f"[{':'.join(bounds)}]")
+                self._add_views(at, "r", f"[{':'.join(bounds)}]")
                 bounds = "0", "_w.shape[0]"
             self._read_shared(at)
-        self._sum(at, group_sums(record.block), *bounds)
+        self._add_sums(at, group_sums(record.block), *bounds)
         if record.matrix:
-            self._matrix(at, *bounds)
+            self._add_matrix(at, *bounds)
         lines = [f"{self.results} = {self.call_of_rule(at)}", "_w[@] = _n"]
         for k, slot in enumerate(record.slots):
             own = slot in record.own
             place = f"_s{record.own.index(slot)}[@]" if own else f"_m{record.shared.index(slot)}{self.lane}"
             lines.append(f"{place} = _n{k}")
-        self._loop(at, *bounds, lines)
+        self._add_loop(at, *bounds, lines)
         kept = "scalars[{row}, r]" if self.flat else "_h{j}[r]"
         for j, slot in enumerate(record.shared):
             place = kept.format(row=shared_row(record, slot, False), j=j)
-            self._of_each_run(at, f"{place} = _m{j}{self.lane}")
+            self._add_for_each_run(at, f"{place} = _m{j}{self.lane}")
         return self.compile(ThreadUpdateArguments if self.order == "thread" else UpdateArguments)
 
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
 
-    def add(self, at: int, line: str) -> None:
+    def add_line(self, at: int, line: str) -> None:
         """Append a line of code at indentation level ``at``."""
         self.lines.append("    " * at + line)
 
@@ -170,16 +170,16 @@ class Writer:
         """
         # Below 1e-30 a power is nothing beside 1; left alone it would become a denormal number, ten times as slow.
         for i, name in enumerate(self.record.powers):
-            base = self.rows.index(name)
-            self.add(at, f"powers[{i}, r] = powers[{i}, r] * scalars[{base}, r] if powers[{i}, r] > 1e-30 else 0.0")
+            product = f"powers[{i}, r] * scalars[{self.rows.index(name)}, r]"
+            self.add_line(at, f"powers[{i}, r] = {product} if powers[{i}, r] > 1e-30 else 0.0")
 
     def read_scalars(self, at: int) -> None:
         """Add lines that name the values, or rows of values, that are the same for all parameters."""
         for i in range(len(self.power_names)):
-            self.add(at, f"_p{i} = powers[{i}{self.at_run}]")
+            self.add_line(at, f"_p{i} = powers[{i}{self.at_run}]")
         for i, name in enumerate(self.rows):
             if name in self.needed and not (self.flat and name in self.computed):
-                self.add(at, f"_c{i} = scalars[{i}{self.at_run}]")
+                self.add_line(at, f"_c{i} = scalars[{i}{self.at_run}]")
 
     @property
     def results(self) -> str:
@@ -198,7 +198,7 @@ class Writer:
         Returns the call of the function, and the number of its constants.
         """
         parts = hoisting.hoist_sum(self.record, function)
-        name = "" if parts else self.helper(function)
+        name = "" if parts else self.compile_helper(function)
         return self._call(name, arguments(function), parts, at, first, "_q"), parts.count if parts else 0
 
     def _call(self, name: str, values: list[str], parts: hoisting.Hoisted | None, at: int, first: int, k: str) -> str:
@@ -206,25 +206,25 @@ class Writer:
 
         The constants are named ``k`` with numbers from ``first`` on.
         """
-        texts = [*map(self.value, values)]
+        texts = [*map(self.argument_text, values)]
         if parts is None:
             return f"{name}({', '.join(texts)})"
         made = [f"{k}{first + j}" for j in range(parts.count)]
-        function = self.helper(parts.first)
-        call = f"{function}({', '.join(map(self.value, parts.names))})"
+        function = self.compile_helper(parts.first)
+        call = f"{function}({', '.join(map(self.argument_text, parts.names))})"
         if self.flat:  # in the kernel's dtype, also what is made of a power
-            self.add(at, f"_wide{function} = {call}")
+            self.add_line(at, f"_wide{function} = {call}")
             wide = [f"_wide{function}[{j}]" for j in range(len(made))] if len(made) > 1 else [f"_wide{function}"]
-            self.add(at, f"{', '.join(made)} = {', '.join(f'_real({each})' for each in wide)}")
+            self.add_line(at, f"{', '.join(made)} = {', '.join(f'_real({each})' for each in wide)}")
         else:
             self.constants = max(self.constants, first + len(made))
             for j, constant in enumerate(made):
-                self.add(at, f"{constant} = scalars[scalars.shape[0] - {1 + first + j}]")
+                self.add_line(at, f"{constant} = scalars[scalars.shape[0] - {1 + first + j}]")
             made = [f"{constant}[r]" for constant in made]
-            self._of_each_run(at, f"{', '.join(made)} = {call}")
-        return f"{self.helper(parts.rest)}({', '.join([*texts, *made])})"
+            self._add_for_each_run(at, f"{', '.join(made)} = {call}")
+        return f"{self.compile_helper(parts.rest)}({', '.join([*texts, *made])})"
 
-    def helper(self, function: Callable, other: Translator | None = None) -> str:
+    def compile_helper(self, function: Callable, other: Translator | None = None) -> str:
         """Compile a function that the kernel calls, and return its name in the kernel."""
         compiled, key = (other or self.scalar).translate(function, self.owner)
         label = f"_f{len(self.namespace)}"
@@ -232,7 +232,7 @@ class Writer:
         self.keys.append(key)
         return label
 
-    def value(self, name: str) -> str:
+    def argument_text(self, name: str) -> str:
         """Return the expression that stands for a rule's argument in a line of the kernel's source."""
         record = self.record
         if name in ("w", "g"):
@@ -250,64 +250,64 @@ class Writer:
         assert name in GIVEN, name
         return f"_{name}"
 
-    def _of_each_run(self, at: int, line: str) -> None:
+    def _add_for_each_run(self, at: int, line: str) -> None:
         """Add a line that is carried out for each run: in order "lanes" by a loop of its own."""
         if not self.flat:
-            self.add(at, "for r in range(w.shape[1]):")
-        self.add(at + (not self.flat), line)
+            self.add_line(at, "for r in range(w.shape[1]):")
+        self.add_line(at + (not self.flat), line)
 
-    def _loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
+    def _add_loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
         """Add a loop over the elements from ``first`` to ``last`` with these lines, in which ``@`` is the index."""
         if self.flat:
-            self.add(at, f"for i in range({first}, {last}):")
+            self.add_line(at, f"for i in range({first}, {last}):")
             place, at = "i", at + 1
         else:
-            self.add(at, f"for d in range({first}, {last}):")
-            self._views(at + 1, "d")
-            self.add(at + 1, "for r in range(w.shape[1]):")
+            self.add_line(at, f"for d in range({first}, {last}):")
+            self._add_views(at + 1, "d")
+            self.add_line(at + 1, "for r in range(w.shape[1]):")
             place, at = "r", at + 2
         for line in lines:
-            self.add(at, line.replace("@", place))
+            self.add_line(at, line.replace("@", place))
 
-    def _views(self, at: int, index: str, part: str = "") -> None:
+    def _add_views(self, at: int, index: str, part: str = "") -> None:
         """Add the lines that name the rows ``index`` of w, g and state, at indentation level ``at``.
 
         part: an index of a part of a row, such as "[first:last]"; "" for the whole row.
         """
         alone = self.order == "thread"
         for name in "wg":
-            self.add(at, f"_{name} = {name}{'' if alone else f'[{index}]'}{part}")
+            self.add_line(at, f"_{name} = {name}{'' if alone else f'[{index}]'}{part}")
         for k in range(len(self.record.own) + len(self.record.matrix)):
-            self.add(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
+            self.add_line(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
 
-    def _sum(self, at: int, groups: list[list[tuple]], first: str, last: str) -> None:
+    def _add_sums(self, at: int, groups: list[list[tuple]], first: str, last: str) -> None:
         """Add the loops that sum scalar functions over elements, one for each group of sums."""
         for group in groups:
             lines: list[str] = []
             count = 0
             for name, function in group:
                 target = f"_c{self.rows.index(name)}{self.lane}"
-                self._of_each_run(at, f"{target} = _real(0)")
+                self._add_for_each_run(at, f"{target} = _real(0)")
                 call, more = self.call_of_term(at, function, count)
                 lines.append(f"{target} += {call}")
                 count += more
-            self._loop(at, first, last, lines)
+            self._add_loop(at, first, last, lines)
 
-    def _matrix(self, at: int, first: str, last: str) -> None:
+    def _add_matrix(self, at: int, first: str, last: str) -> None:
         """Add the lines that fill the rule's matrix element by element and transform it as a whole."""
         (stage,) = self.record.matrix.values()
         k = len(self.record.own)
-        values = ", ".join(map(self.value, arguments(stage.term)))
-        self._loop(at, first, last, [f"_s{k}[@] = {self.helper(stage.term)}({values})"])
-        transform = self.helper(stage.transform, translator(self.scalar.dtype))
+        values = ", ".join(map(self.argument_text, arguments(stage.term)))
+        self._add_loop(at, first, last, [f"_s{k}[@] = {self.compile_helper(stage.term)}({values})"])
+        transform = self.compile_helper(stage.transform, translator(self.scalar.dtype))
         block = f"_s{k}.reshape(blocks[b, 2], blocks[b, 3])"
         memory = f"state[{k + 1}:].reshape(-1)[blocks[b, 4]:blocks[b, 5]]"
-        rest = [self.value(name) for name in arguments(stage.transform)[2:]]
-        self.add(at, f"{transform}({', '.join([block, memory, *rest])})")
+        rest = [self.argument_text(name) for name in arguments(stage.transform)[2:]]
+        self.add_line(at, f"{transform}({', '.join([block, memory, *rest])})")
 
     def _read_shared(self, at: int) -> None:
         """Add lines that name the values of shared slots, and the places of those of the next step."""
         for j, slot in enumerate(self.record.shared):
-            self.add(at, f"_h{j} = scalars[{shared_row(self.record, slot, False)}{self.at_run}]")
+            self.add_line(at, f"_h{j} = scalars[{shared_row(self.record, slot, False)}{self.at_run}]")
             fresh = f"scalars[{shared_row(self.record, slot, True)}]"
-            self.add(at, f"_m{j} = {f'_h{j}' if self.flat else fresh}")
+            self.add_line(at, f"_m{j} = {f'_h{j}' if self.flat else fresh}")

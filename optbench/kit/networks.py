@@ -187,12 +187,12 @@ def _composed(loss: Callable) -> Callable:
 
 
 def check_choice(problem: str, what: str, value: str, valid: Any) -> None:
-    """Raise OptbenchError where a problem's parameter, called `what`, is not one of the valid values."""
+    """Raise OptbenchError if a problem's parameter, called `what`, is not one of the valid values."""
     if value not in valid:
         raise OptbenchError(f"problem {problem}: {what}={value!r} must be one of {', '.join(valid)}")
 
 
 def check_widths(problem: str, what: str, value: tuple) -> None:
-    """Raise OptbenchError where a problem's parameter, called `what`, is not a tuple of positive whole numbers."""
+    """Raise OptbenchError if a problem's parameter, called `what`, is not a tuple of positive whole numbers."""
     if not all(isinstance(width, int) and width > 0 for width in value):
         raise OptbenchError(f"problem {problem}: {what}={value!r} must be a tuple of positive widths")

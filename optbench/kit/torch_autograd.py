@@ -108,7 +108,7 @@ class Autograd:
     def check(self, x: np.ndarray, y: np.ndarray) -> tuple[int, ...]:
         """Call module and loss once, in float64; return the shape of an example's output.
 
-        Raises OptbenchError where module or loss fail, draw random numbers, or keep state from call to call.
+        Raises OptbenchError if module or loss fail, draw random numbers, or keep state from call to call.
         """
         torch = self.torch
         x, y = x[:_TRIED], y[:_TRIED]
@@ -144,7 +144,7 @@ class Autograd:
     def _first_call(self, network: Any, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
         """Return output and targets; X is passed as reals, or as whole numbers where the module takes no reals.
 
-        Raises OptbenchError where the module fails on both.
+        Raises OptbenchError if the module fails on both.
         """
         kinds = ((False, self.whole[1]), self.whole) if self.whole[0] else (self.whole,)
         reasons = []

@@ -27,7 +27,7 @@ class Examples:
     shape: tuple[int, ...]
     """The shape of one example of X."""
     whole: tuple[bool, bool]
-    """Two flags: True where X, and where y, are whole numbers."""
+    """Two flags: True if X holds whole numbers, and True if y does."""
     split: str
     """The origin of the test examples, in words."""
 
@@ -128,6 +128,6 @@ def _numbers(name: str, value: Any) -> np.ndarray:
 
 
 def _fit(name: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise OptbenchError where x and y have different numbers of rows; name: that of x."""
+    """Raise OptbenchError if x and y have different numbers of rows; name: that of x."""
     if len(x) != len(y):
         raise OptbenchError(f"torch_problem: {name} has {len(x):,} rows, and y {len(y):,}: give as many")

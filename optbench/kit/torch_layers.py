@@ -19,7 +19,7 @@ _PASSING = ("Identity", "Flatten")
 def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
     """Return the layers of a module and ""; or [] and the reason why compiled kernels cannot run it.
 
-    ``loss``: "cross_entropy" or "mse". Raises OptbenchError where the last layer contradicts it.
+    ``loss``: "cross_entropy" or "mse". Raises OptbenchError if the last layer contradicts it.
     """
     parts = list(_parts(module))
     last = _kind(parts[-1]) if parts else ""
@@ -103,14 +103,14 @@ def _hooked(part: Any) -> bool:
 
 
 def _foreign(part: Any) -> str:
-    """Return the reason why a module may not compute what its class name says; "" where there is none."""
+    """Return the reason why a module may not compute what its class name says; "" if there is none."""
     if not _is_torch(part):
         return f"no kernel has {_kind(part)}"
     return f"{_kind(part)} has a hook" if _hooked(part) else ""
 
 
 def _passes(part: Any) -> bool:
-    """Return True where a module passes rows of numbers on unchanged."""
+    """Return True if a module passes rows of numbers on unchanged."""
     if _kind(part) == "Flatten":
         return (part.start_dim, part.end_dim) == (1, -1)
     if _kind(part) in ("Dropout", "AlphaDropout"):
@@ -119,7 +119,7 @@ def _passes(part: Any) -> bool:
 
 
 def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) -> None:
-    """Write a stack's blocks into the Linear layers of a module. Raises OptbenchError where they do not fit."""
+    """Write a stack's blocks into the Linear layers of a module. Raises OptbenchError if they do not fit."""
     layers, _ = dense_layers(module, "mse")
     theirs = [activation for *_, activation in layers]
     ours = [ACTIVATIONS[kind % BARE] for kind in layout[: len(layout) // 2]]
@@ -137,7 +137,7 @@ def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) 
 
 
 def write_plain(module: Any, blocks: list[np.ndarray]) -> None:
-    """Write blocks into the trainable parameters. Raises OptbenchError where they do not fit."""
+    """Write blocks into the trainable parameters. Raises OptbenchError if they do not fit."""
     _write([(weights, False) for weights in module.parameters() if weights.requires_grad], blocks)
 
 

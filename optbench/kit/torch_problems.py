@@ -186,7 +186,7 @@ def _module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
 
 
 def _checked_loss(loss: Any, data: Examples) -> str | Callable:
-    """Return the loss, "auto" resolved by the targets. Raises OptbenchError where it does not match them."""
+    """Return the loss, "auto" resolved by the targets. Raises OptbenchError if it does not match them."""
     if callable(loss):
         return loss
     if not isinstance(loss, str):
@@ -224,7 +224,7 @@ def _compiled(layers: list, loss: str, data: Examples) -> dict:
 
 
 def _outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> None:
-    """Raise OptbenchError where the outputs do not match the targets."""
+    """Raise OptbenchError if the outputs do not match the targets."""
     if loss == "cross_entropy":
         if outputs in ((), (1,)):
             raise OptbenchError(

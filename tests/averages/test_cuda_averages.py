@@ -60,20 +60,14 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu(monkeypatch):
     np.testing.assert_array_equal(ewa(series((2, 50)), 0.9, device="auto"), ewa(series((2, 50)), 0.9))
 
 
-def test_cuda_takes_the_kernels(monkeypatch):
-    taken = []
-    monkeypatch.setattr("optbench.averages.array.choose", lambda device: ("cuda", "a card"))
-    monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
-    ewa([[1, 2]], 0.9, True, device="cuda")
-    ((x, *rest),) = taken
-    assert x.tolist() == [[1.0, 2.0]] and x.dtype == np.float64 and rest == [0.9, True]
-
-
-def test_an_array_on_the_card_stays_there(monkeypatch):
+def test_cuda_takes_the_kernels_and_leaves_an_array_of_the_card_there(monkeypatch):
     class OnCard:
         __cuda_array_interface__, shape = {}, (2, 3)
 
     taken, x = [], OnCard()
     monkeypatch.setattr("optbench.averages.array.choose", lambda device: ("cuda", "a card"))
     monkeypatch.setattr("optbench.averages.cuda.averages", lambda *given: taken.append(given) or given[0])
-    assert ewa(x, 0.9, device="cuda") is x and taken == [(x, 0.9, False)]
+    assert ewa(x, 0.9, device="cuda") is x and taken.pop() == (x, 0.9, False)
+    ewa([[1, 2]], 0.9, True, device="cuda")
+    ((x, *rest),) = taken
+    assert x.tolist() == [[1.0, 2.0]] and x.dtype == np.float64 and rest == [0.9, True]

@@ -39,14 +39,6 @@ def test_bit_for_bit_the_array_functions_values(beta, dtype, corrected):
 
 
 @CORRECTED
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("shape", [(1,), (3,), (2, 3), (2, 1, 4), (0,), (2, 0)])
-def test_arrays_are_averaged_element_by_element(shape, dtype, corrected):
-    x = series(*shape, 11, dtype=dtype)
-    assert_same_bits(streamed(x, 0.9, corrected), ewa(x, 0.9, corrected))
-
-
-@CORRECTED
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -5e-324, -0.0])
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.98])
 def test_what_is_not_finite_or_too_large_goes_the_same_way(beta, bad, corrected):

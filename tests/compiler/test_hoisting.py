@@ -9,7 +9,7 @@ import pytest
 from harness import CATALOGUE
 
 import optbench
-from optbench.compiler.hoisting import hoist, hoist_sum, inlined
+from optbench.compiler.hoisting import hoist, hoist_sum, inline_rules
 from optbench.contract.composition import wrap
 from optbench.contract.optimizers import Optimizer, arguments
 from optbench.kit.scalars import larger
@@ -157,7 +157,7 @@ def elsewhere(function, names):
 
 
 def run(rule, values):
-    tree, scope = inlined(rule, "a test")
+    tree, scope = inline_rules(rule, "a test")
     assert not any(isinstance(node, ast.Name) and node.id == "_inner" for node in ast.walk(tree))
     exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "a test", "exec"), scope)
     return scope[tree.name](*values)
@@ -185,5 +185,5 @@ def outermost(step, w, g, lr):
 
 
 def test_a_rule_that_branches_is_called():
-    tree, scope = inlined(wrap(around(outer), made_record(branching)).rule, "a test")
+    tree, scope = inline_rules(wrap(around(outer), made_record(branching)).rule, "a test")
     assert "_inner(" in ast.unparse(tree) and "_inner" in scope

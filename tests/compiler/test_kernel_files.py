@@ -174,7 +174,7 @@ def test_an_error_made_of_the_warning_does_not_blame_the_plug_in(scaled, tmp_pat
         with pytest.raises(KernelCacheWarning):
             scaled()
     with pytest.raises(PluginError, match="a test: broken does not compile"):
-        kernels.finish(lambda a, n: a.nothing, SUM, "a test", "broken")
+        kernels.compile_kernel(lambda a, n: a.nothing, SUM, "a test", "broken")
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def refuse(a, x, row):
 
 @pytest.fixture(scope="module")
 def made():
-    return {f.__name__: kernels.finish(f, KIND, "a test", f.__name__) for f in (add, multiply, refuse)}
+    return {f.__name__: kernels.compile_kernel(f, KIND, "a test", f.__name__) for f in (add, multiply, refuse)}
 
 
 def test_kernels_of_one_signature_share_an_entrance(made):

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -96,30 +95,6 @@ def test_a_strided_view_is_a_reshape(before, after):
             assert np.shares_memory(made, array)
 
 
-def driver(**parts):
-    parts = {"is_available": True, "initialization_error": None, "get_version": lambda: (12, 8)} | parts
-    return SimpleNamespace(cudadrv=SimpleNamespace(driver=SimpleNamespace(driver=SimpleNamespace(**parts))))
-
-
-def raising(*arguments):
-    raise OSError("not there")
-
-
-@pytest.mark.parametrize(
-    ("cuda", "state"),
-    [
-        (driver(), ("12.8", "")),
-        (driver(is_available=False, initialization_error="no card"), (None, "no card")),
-        (driver(is_available=False), (None, "")),
-        (driver(get_version=raising), (None, "not there")),
-        (SimpleNamespace(), (None, "'types.SimpleNamespace' object has no attribute 'cudadrv'")),
-    ],
-    ids=lambda value: str(value) if isinstance(value, tuple) else "",
-)
-def test_the_state_of_a_driver(cuda, state):
-    assert cuda_inside.driver_state(cuda) == state
-
-
 def test_numba_is_shown_the_library_of_the_wheels(tmp_path, monkeypatch):
     nvvm = pytest.importorskip("numba.cuda.cudadrv.nvvm")
     asked = []
@@ -196,7 +171,7 @@ def squares(w, out):
 
 
 _squares = numba.njit(**_PART)(squares)
-_alone = numba_inside.alone
+_alone = numba_inside.with_one_lane
 
 
 def squares_of_one(w, out):

@@ -39,7 +39,7 @@ def test_signatures_are_read_off_annotations():
 
 
 def test_a_function_of_a_named_tuple_becomes_one_of_its_fields():
-    tree = signatures.flat(scaled)
+    tree = signatures.flatten_tuples(scaled)
     assert [argument.arg for argument in tree.args.args] == ["factor", "array", "number", "negative"]
     scope = {}
     exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<here>", "exec"), scope)

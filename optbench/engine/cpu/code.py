@@ -69,7 +69,7 @@ class ProblemCode:
         if problem.evaluate is not None:
             self.evaluate = problem_kernels.evaluate_kernel(problem.evaluate, problem.form, dtype, owner)
         if self.called_from_python:
-            self.gradient.prepared()
+            self.gradient.prepare()
         if not is_plain():
             evaluations(dtype)
 

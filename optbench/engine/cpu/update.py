@@ -25,7 +25,7 @@ class Update:
     """A rule's kernel with its arrays for some lanes, each with a dictionary of hyperparameters.
 
     The kernel's entry from Python, which the compiled loop does not use, is compiled at its first call, or by
-    ``kernel.prepared()``.
+    ``kernel.prepare()``.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class CpuChunks(ChunkedRule):
     def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Update:
         """Return the rule's kernel with new arrays, compiled for calls from Python."""
         update = Update(self.record, "rows", shapes, self.dtype, values)
-        update.kernel.prepared()
+        update.kernel.prepare()
         return update
 
     def write_inputs(self, inputs: StepInputs) -> None:

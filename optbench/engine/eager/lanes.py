@@ -129,7 +129,7 @@ class EagerLanes(CpuLanes):
         """Return the rule's kernel for calls from Python, or another library's optimizers."""
         if not isinstance(cohort.optimizer, Eager):
             update = super()._new_update(cohort, hyperparameters)
-            update.kernel.prepared()
+            update.kernel.prepare()
             return update
         lanes = cohort.problem.blocks, hyperparameters, self.by_run(self.w), self.single, self._bases, cohort.seed
         self._eager = eager_update(cohort.optimizer, *lanes)
