@@ -37,7 +37,7 @@ class Hoisted:
 
 @cache
 def hoist(record: Optimizer) -> Hoisted | None:
-    """Split a rule into its two parts; None if no costly expression is constant, or if it is not `has_no_branches`."""
+    """Split a rule into its two parts; None if no costly expression is constant, or if it branches."""
     return _hoist(record, record.rule, *inline_rules(record.rule, f"optimizer {record.name}"))
 
 
@@ -196,7 +196,7 @@ def _make_function(
 def inline_rules(rule: Callable, owner: str) -> tuple[ast.FunctionDef, dict]:
     """Return the syntax tree of a rule and its global names, with the inner rule of a wrapper in place of its call.
 
-    The call stays if the inner rule is not `has_no_branches`, for example branches. A rule may be wrapped more than once.
+    The call stays if the inner rule branches. A rule may be wrapped more than once.
     """
     tree, scope = _SpelledOut().visit(function_tree(rule, owner)), dict(rule.__globals__)
     if "_inner" not in scope or not any(map(_calls_inner, tree.body)):

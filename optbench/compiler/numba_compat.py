@@ -11,9 +11,9 @@ one. A step is that of a kernel.
 =======================  ==================================================  =========================================
 inside                   what it buys                                        plain mode
 =======================  ==================================================  =========================================
-no wrappers              the job with an empty cache takes 14% longer        two wrappers for every function
-LinkedLibrary            the job with an empty cache takes 10% longer        machine code of every helper
-no counts of views       the same 9%; a step of a network 30%                numba counts every view
+no wrappers              14% of the job with an empty cache                  two wrappers for every function
+LinkedLibrary            10% of the job with an empty cache                  machine code of every helper
+no counts of views       9% of the job with an empty cache; a step 10 to 30%  numba counts every view
 noalias                  a step of 64 lanes 2 to 10%                         a check at run time
 wide vectors, Vectors    a step of 64 lanes 28%; without Vectors fivefold    LLVM's own choice
 OwnCode                  the same last bits at a first and a later start     equal to 1e-9 alone
