@@ -32,15 +32,6 @@ def test_rosenbrock_by_hand():
         assert work.numbers == work.arrays == 5 * lanes
 
 
-def test_quadratic_by_hand():
-    """w - w*, the product (20, 20) (20, lanes), 0.5 offset g summed up; the first sum adds to 0."""
-    from benchmarks.bounds.declared import gradient_work
-
-    work = gradient_work(problem("quadratic"), 64, 8)
-    assert work.operations == Counter(product=2 * 20 * 20 * 8, add=(20 + 19) * 8, multiply=2 * 20 * 8)
-    assert work.numbers == 8 * (2 * 20 + 1) + 20 * 20 + 20
-
-
 def test_adam_by_hand():
     """m: 2 products and a sum; v: 3 and a sum; m over a number, v over a number; w - lr m / (sqrt(v + eps) + eps).
 
@@ -51,15 +42,6 @@ def test_adam_by_hand():
     work = rule_work(optbench.optimizers()["adam"], (10, 10), 2)
     assert work.operations == Counter(multiply=8 * 200, add=5 * 200, sqrt=200, divide=200)
     assert work.numbers == 200 * 7 and work.arrays == 200 * 4  # w, g, m, v; w, m and v are written, too
-
-
-def test_sums_and_matrices_of_rules():
-    from benchmarks.bounds.declared import rule_work
-
-    clipped = optbench.stepper("clip(gd)", np.ones(1), lr=0.1).optimizer
-    muon = optbench.optimizers()["muon"]
-    assert rule_work(clipped, (3, 4), 1).operations == Counter(multiply=12 * (1 + 2 + 1), add=12 * (1 + 1))
-    assert rule_work(muon, (3, 4), 1).operations["product"] == 5 * (2 * 3 * 4 * 3 + 2 * 3 * 3 * 3 + 2 * 3 * 3 * 4)
 
 
 def test_every_record_can_be_counted():

@@ -42,13 +42,6 @@ def test_a_regression_exceeds_a_tenth_and_the_noise(history, old, new, halfwidth
     assert found.verdict == verdict and found.ratio == pytest.approx(old / new if more_is_better else new / old)
 
 
-def test_without_an_interval_only_sizes_are_certain(history):
-    seconds, size = (history.Series("b", "", unit, False, {}) for unit in ("seconds", "MiB"))
-    assert seconds.change(history.Measured(1.2), history.Measured(1.0, 0.9, 1.1)).verdict == "unclear"
-    assert size.change(history.Measured(1.2), history.Measured(1.0)).verdict == "worse"
-    assert seconds.change(history.Measured(0.0), history.Measured(1.0)) is None
-
-
 def test_commits_are_in_the_order_of_their_dates_and_other_versions_are_left_out(history, folder):
     record(folder, NEW, 3000, [1.2e-3, 0.7e-3, 3e-3, None], 0.5)
     record(folder, "d" * 40, 4000, [1.0, 1.0, 1.0, 1.0], 0.5, version="another")

@@ -71,19 +71,3 @@ def test_jax_ends_where_optbench_does(name, tmp_path):
         assert row["agreement"]["share"] == 1.0 and not row["wrong"]
         assert row["optbench_seconds"] > 0 and row["ratio"] > 0
         assert measure.show(row).startswith(name)
-
-
-def test_jobs_and_cases_stand_side_by_side_in_one_file(tmp_path, monkeypatch, capsys):
-    from benchmarks import peers
-    from benchmarks.jobs import measure
-
-    row = measure._row(tiny("quadratic"), 1, "warm", "JAX", (1.0, 1.0), (4.0, 3.0), {"wrong": False}, "as it is")
-    monkeypatch.setattr(measure, "rows", lambda warm, only: iter([row]))
-    path = tmp_path / "peers.json"
-    path.write_text(json.dumps({"rows": [1]}))
-    assert peers.whole_jobs(path, 1) == 0
-    content = json.loads(path.read_text())
-    assert content["rows"] == [1] and content["jobs"]["rows"] == [row] and row["met"]
-    peers.write(path, {"rows": [2]})
-    assert json.loads(path.read_text())["jobs"] == content["jobs"]
-    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["quadratic", "1", "warm", "JAX"]
