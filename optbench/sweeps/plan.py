@@ -25,7 +25,7 @@ from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.spec import ProblemEntry, Spec
-from optbench.sweeps.trials import Fixed, Grid, Space, expand_settings, list_batch_sizes, list_chosen_settings
+from optbench.sweeps.trials import SettingList, Space, expand_settings, list_batch_sizes, list_chosen_settings
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps, for preparations, evaluations and files."""
@@ -306,7 +306,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 
 
 def _expand_pair(
-    spec: Spec, entry: ProblemEntry, problem: Problem, tried: Grid | Space | Fixed, device: Device
+    spec: Spec, entry: ProblemEntry, problem: Problem, tried: SettingList | Space, device: Device
 ) -> Iterator[Cohort]:
     """Yield a cohort for each batch size and precision of a problem and an optimizer, with the first seed."""
     by_size = tried.lanes(list_batch_sizes(spec, problem, tried.optimizer))

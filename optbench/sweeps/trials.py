@@ -33,35 +33,19 @@ _PATIENCE = 16
 
 
 @dataclass(frozen=True)
-class Grid:
-    """An optimizer with every combination of its hyperparameters, schedules and learning rates."""
+class SettingList:
+    """An optimizer with the settings that a spec lists for it."""
 
     optimizer: AnyOptimizer
-    values: Sequence[dict[str, float]]
-    schedules: Sequence[Schedule]
-    rates: Sequence[float]
-
-    @cached_property
-    def _all_lanes(self) -> tuple[Lane, ...]:
-        """Every combination as a lane."""
-        every = itertools.product(self.values, self.schedules, self.rates)
-        return tuple(Lane(lr, schedule, values) for values, schedule, lr in every)
+    by_size: Mapping[int | None, tuple[Lane, ...]]
+    """The settings by batch size; under None those that run at every size."""
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """Return the settings by batch size; they are the same at all sizes."""
-        return dict.fromkeys(sizes, self._all_lanes)
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """An optimizer with the settings that the ``chosen`` of a spec lists for a problem."""
-
-    optimizer: AnyOptimizer
-    by_size: dict[int, list[Lane]]
-
-    def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """Return the settings by batch size."""
-        return {size: tuple(lanes) for size, lanes in self.by_size.items()}
+        """Return the settings by batch size. sizes: those of the spec, for settings that run at every size."""
+        everywhere = self.by_size.get(None)
+        if everywhere is not None:
+            return dict.fromkeys(sizes, everywhere)
+        return {size: lanes for size, lanes in self.by_size.items() if size is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,12 +151,13 @@ class Space:
         return int(point[1] * sizes), Lane(float(self.rates.of(point[0])), chosen.schedule(inner), hyperparameters)
 
 
-def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[Fixed]:
+def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[SettingList]:
     """Return the settings that ``chosen`` lists for a problem, one item for each optimizer.
 
     Raises OptbenchError for an unknown name or value, and for a setting that is listed twice.
     """
-    each: dict[str, Fixed] = {}
+    optimizers: dict[str, AnyOptimizer] = {}
+    lanes: dict[str, dict[int | None, tuple[Lane, ...]]] = {}
     for entry in spec.chosen:
         if catalogue.problem(entry.problem).name != problem.name:
             continue
@@ -180,16 +165,16 @@ def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> 
         size = batch_size_of(entry.batch_size, problem)
         if isinstance(optimizer, Baseline) and size != problem.examples:
             raise OptbenchError(f"chosen: {optimizer.name} runs on the full batch")
-        lanes = each.setdefault(optimizer.name, Fixed(optimizer, {})).by_size.setdefault(size, [])
+        by_size = lanes.setdefault(optimizers.setdefault(optimizer.name, optimizer).name, {})
         lane = Lane(entry.lr, catalogue.schedule(entry.schedule), values)
-        if lane in lanes:
+        if lane in by_size.get(size, ()):
             raise OptbenchError(f"chosen has a setting of {optimizer.name} on {problem.name} twice, in other words")
-        lanes.append(lane)
-    return list(each.values())
+        by_size[size] = (*by_size.get(size, ()), lane)
+    return [SettingList(optimizer, lanes[name]) for name, optimizer in optimizers.items()]
 
 
-def expand_settings(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space]:
-    """Return for each optimizer of a spec its grid of settings, or with ``trials`` the space to draw them from.
+def expand_settings(spec: Spec, catalogue: Catalogue) -> list[SettingList] | list[Space]:
+    """Return for each optimizer of a spec all its settings, or with ``trials`` the space to draw them from.
 
     Raises OptbenchError for an unknown name or value, and for an entry that is listed twice.
     """
@@ -201,13 +186,13 @@ def expand_settings(spec: Spec, catalogue: Catalogue) -> list[Grid] | list[Space
     schedules = [catalogue.schedule(text) for text in spec.schedules]
     if len({schedule.text for schedule in schedules}) < len(schedules):
         raise OptbenchError("schedules has an entry twice")
-    constant = [catalogue.schedule("constant")]
-    return [
-        Grid(optimizer, values, constant, (1.0,))  # its line search begins at the rate 1
-        if isinstance(optimizer, Baseline)
-        else Grid(optimizer, values, schedules, spec.learning_rates)
-        for optimizer, values in optimizers
-    ]
+    search_by_line = [catalogue.schedule("constant")], [1.0]  # a line search begins at the rate 1
+    lists = []
+    for optimizer, values in optimizers:
+        axes = search_by_line if isinstance(optimizer, Baseline) else (schedules, spec.learning_rates)
+        every = itertools.product(values, *axes)
+        lists.append(SettingList(optimizer, {None: tuple(Lane(lr, schedule, each) for each, schedule, lr in every)}))
+    return lists
 
 
 def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> list[int]:

@@ -182,23 +182,23 @@ class FinalTables:
         return schemas.check_provenance(path, content)
 
     def read(self, name: str, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
-        """Return a table; with ``wanted``, only these columns, as far as it has them; options: of `read_table`."""
-        return self._read(self._tables / f"{name}.parquet", wanted, **options)
+        """Return a table; with ``wanted``, only these columns, as far as it has them; options: of `read_table`.
+
+        Raises OptbenchError if it is damaged.
+        """
+        path = self._tables / f"{name}.parquet"
+        self._check(path)
+        with _explain_read_errors(self.path / path.name):  # that of an unfinished sweep stands elsewhere
+            schema = pq.read_schema(path)
+            schemas.check_schema(name, schema)
+            names = [column for column in wanted if column in schema.names] or None
+            return schemas.to_frame(name, pq.read_table(path, columns=names, **options))
 
     def read_optional(self, name: str) -> pd.DataFrame | None:
         """Return a table that a folder may lack, such as that of an unfinished sweep; None if it does."""
         path = self.path / f"{name}.parquet"
-        there = path.is_file() if self._manifest is None else path.name in self._manifest.files
-        return self._read(path) if there else None
-
-    def _read(self, path: Path, wanted: Iterable[str] = (), **options: Any) -> pd.DataFrame:
-        """Read a table, or the wanted columns that it has; raise OptbenchError if it is damaged."""
-        self._check(path)
-        with _explain_read_errors(self.path / path.name):  # that of an unfinished sweep stands elsewhere
-            schema = pq.read_schema(path)
-            schemas.check_schema(path.stem, schema)
-            names = [column for column in wanted if column in schema.names] or None
-            return schemas.to_frame(path.stem, pq.read_table(path, columns=names, **options))
+        exists = path.is_file() if self._manifest is None else path.name in self._manifest.files
+        return self.read(name) if exists else None
 
     def points(self, run_ids: pd.Series) -> Iterator[Points]:
         """Yield all points of these runs, some runs at a time."""
