@@ -65,7 +65,7 @@ def test_columns_that_a_problem_or_an_optimizer_lacks_are_empty(swept):
 def test_a_cohort_is_put_together_from_the_runs_of_several_files(swept):
     files = CohortFiles(swept)
     names = [entry.cohort_id for entry in read_manifest(swept).cohorts if entry.optimizer == "gd"][:2]
-    first, second = (files.read_run_ids(name) for name in names)
+    first, second = (files.read_runs(name)["run_id"].to_pylist() for name in names)
     wanted = [second[4], first[0], second[1]]
     sources = [files.read(name) for name in (names[0], names[1], names[0])]
     tables = compose_tables(wanted, sources)

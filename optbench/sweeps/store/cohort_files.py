@@ -7,15 +7,17 @@ tables), and the tables as Arrow streams. It appears by renaming a finished one,
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.store import schemas
 from optbench.sweeps.store.files import read_bytes, write_bytes
+from optbench.sweeps.store.schemas import check_cohort
 
 TABLES = ("runs", "curves", "timings")
 AGAIN = "run the sweep again, and it is put right from what is there"
@@ -28,6 +30,8 @@ _SMALL = 1000
 # Rows written at a time: 5 MB of a curve, which stay in the L3 cache: two million rows at once took 1.15 s, so 0.7
 # (measured)
 _AT_ONCE = 1 << 16
+# Bytes of an Arrow stream: the length of the schema's message behind them
+_LENGTH = slice(4, 8)
 _ENDING = ".cohort"
 
 
@@ -46,20 +50,14 @@ def encode_cohort(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
     return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, *streams.values()])
 
 
-def decode_cohort(content: bytes, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
-    """Return tables of a cohort's file by name.
+def decode_cohort(content: bytes, cohort_id: str) -> dict[str, pa.Table]:
+    """Return the tables of a cohort's file by name.
 
     Raises Damaged if a bit is wrong, a table is missing, or the file is another cohort's.
     """
+    _check_sum(content)
     streams = _split_content(content, cohort_id)
-    try:
-        # A copy: the table may point into it, and would else keep the whole file in memory.
-        tables = {name: pa.ipc.open_stream(pa.py_buffer(bytes(streams[name]))).read_all() for name in names}
-        for table in tables.values():
-            table.validate(full=True)  # Arrow does not check what it is given
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise Damaged(" ".join(str(error).split())) from None
-    return tables
+    return {name: _read_stream(streams[name]) for name in TABLES}
 
 
 class CohortFiles:
@@ -92,11 +90,8 @@ class CohortFiles:
     def content(self, cohort_id: str) -> bytes:
         """Return the content of a file, checked. Raises the same errors as :meth:`verify`."""
         content = read_bytes(self.path(cohort_id))
-        for name, schema in _read_schemas(content, cohort_id).items():
-            try:
-                schemas.check_cohort(name, schema)
-            except OptbenchError as error:
-                raise Damaged(f"its table {name} is none of a sweep: {error}") from None
+        _check_sum(content)
+        _read_schemas(content, cohort_id)
         self._verified.add(cohort_id)
         return content
 
@@ -110,29 +105,31 @@ class CohortFiles:
         self.path(cohort_id).unlink()
         self._verified.discard(cohort_id)
 
-    def read(self, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
-        """Return tables of a cohort by name. Raise OptbenchError if its file is missing or damaged."""
-        try:
+    def read(self, cohort_id: str) -> dict[str, pa.Table]:
+        """Return the tables of a cohort by name. Raise OptbenchError if its file is missing or damaged."""
+        with self._name_damage(cohort_id):
             self.verify(cohort_id)
-            return decode_cohort(read_bytes(self.path(cohort_id)), cohort_id, names)
-        except (OSError, Damaged) as error:
-            raise self._name_damage(cohort_id, error) from None
+            return decode_cohort(read_bytes(self.path(cohort_id)), cohort_id)
+
+    def read_runs(self, cohort_id: str) -> pa.Table:
+        """Return the table ``runs`` of a cohort. Raises the same errors as :meth:`read`."""
+        with self._name_damage(cohort_id):
+            self.verify(cohort_id)
+            return _read_stream(_split_content(read_bytes(self.path(cohort_id)), cohort_id)["runs"])
 
     def read_schemas(self, cohort_id: str) -> dict[str, pa.Schema]:
         """Return the schemas of a cohort's tables by name. Raises the same errors as :meth:`read`."""
-        try:
+        with self._name_damage(cohort_id):
             self.verify(cohort_id)
             return _read_schemas(read_bytes(self.path(cohort_id)), cohort_id)
+
+    @contextmanager
+    def _name_damage(self, cohort_id: str) -> Iterator[None]:
+        """Turn the errors of reading a cohort's file into an OptbenchError that names it."""
+        try:
+            yield
         except (OSError, Damaged) as error:
-            raise self._name_damage(cohort_id, error) from None
-
-    def read_run_ids(self, cohort_id: str) -> list[str]:
-        """Return the ids of a cohort's runs. Raises the same errors as :meth:`read`."""
-        return self.read(cohort_id, ["runs"])["runs"]["run_id"].to_pylist()
-
-    def _name_damage(self, cohort_id: str, error: Exception) -> OptbenchError:
-        """Return the error that names a file which cannot be read."""
-        return OptbenchError(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}")
+            raise OptbenchError(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}") from None
 
 
 def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
@@ -168,12 +165,16 @@ def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Tab
     return pa.Table.from_pylist([row], schema=parts[most].schema)
 
 
-def _split_content(content: bytes, cohort_id: str) -> dict[str, memoryview]:
-    """Return the Arrow streams in a cohort's file by the names of their tables. Raise Damaged."""
+def _check_sum(content: bytes) -> None:
+    """Raise Damaged if the content of a cohort's file has another checksum than the file says."""
     if not content.startswith(_MAGIC):
         raise Damaged("it is not a file of a cohort")
     if hashlib.sha256(memoryview(content)[_START:]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
         raise Damaged("its checksum is wrong")
+
+
+def _split_content(content: bytes, cohort_id: str) -> dict[str, memoryview]:
+    """Return the Arrow streams in a cohort's file by the names of their tables. Raise Damaged."""
     at = content.find(b"\n", _START) + 1
     try:
         head = json.loads(content[_START:at])
@@ -196,12 +197,35 @@ def _split_content(content: bytes, cohort_id: str) -> dict[str, memoryview]:
 
 
 def _read_schemas(content: bytes, cohort_id: str) -> dict[str, pa.Schema]:
-    """Return the schemas of the tables in a cohort's file by name. Raise Damaged."""
-    streams = _split_content(content, cohort_id)
+    """Return the schemas of the tables in a cohort's file by name. Raise Damaged if one is none of a sweep's."""
+    schemas = {}
+    for name, stream in _split_content(content, cohort_id).items():
+        if name in TABLES:
+            length = int.from_bytes(stream[_LENGTH], "little")
+            schemas[name] = _parse_schema(name, bytes(stream[: _LENGTH.stop + length]))
+    return schemas
+
+
+@lru_cache(maxsize=1000)
+def _parse_schema(name: str, message: bytes) -> pa.Schema:
+    """Return the schema of a table from its bytes in an Arrow stream, which most cohorts of a sweep share."""
     try:
-        return {name: pa.ipc.open_stream(pa.py_buffer(streams[name])).schema for name in TABLES}
+        schema = pa.ipc.read_schema(pa.py_buffer(message))
+        check_cohort(name, schema)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Damaged(f"its table {name} is none of a sweep: {' '.join(str(error).split())}") from None
+    return schema
+
+
+def _read_stream(stream: memoryview) -> pa.Table:
+    """Return the table in an Arrow stream. Raise Damaged if it is not what Arrow writes: Arrow itself does not check."""
+    try:
+        # A copy: the table may point into it, and would else keep the whole file in memory.
+        table = pa.ipc.open_stream(pa.py_buffer(bytes(stream))).read_all()
+        table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Damaged(" ".join(str(error).split())) from None
+    return table
 
 
 def _write_stream(table: pa.Table) -> pa.Buffer:

@@ -55,7 +55,7 @@ def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
 
 def read_runs(files: CohortFiles, sources: Sources) -> pd.DataFrame:
     """Return the table ``runs`` of these cohorts, without cohort ids and last weights."""
-    parts = [_set_place(entry, files.read(cohort_id, ["runs"])["runs"]) for entry, cohort_id in sources]
+    parts = [_set_place(entry, files.read_runs(cohort_id)) for entry, cohort_id in sources]
     if not parts:
         return pd.DataFrame(columns=list(columns.RUNS))
     runs = pa.concat_tables(parts, promote_options="default")
@@ -74,7 +74,7 @@ def _set_place(entry: Entry, table: pa.Table) -> pa.Table:
 
 def _merge_schemas(name: str, parts: Iterable[pa.Schema]) -> pa.Schema:
     """Return all columns that a part has: the fixed ones, hyperparameters behind the optimizer, metrics at the end."""
-    distinct = {each.serialize().to_pybytes(): each for each in parts}
+    distinct = {id(each): each for each in parts}  # cohorts share most of them
     schema = pa.unify_schemas(list(distinct.values()), promote_options="default")
     fixed = [column.name for column in columns.TABLES[name]]
     rest = [column for column in schema.names if column not in fixed]

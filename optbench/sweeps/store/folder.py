@@ -233,7 +233,7 @@ class Store:
 
     def has_failed(self, cohort_id: str) -> bool:
         """Return True if a run of a saved cohort failed; it must have a file."""
-        return "failed" in self.files.read(cohort_id, ["runs"])["runs"]["status"].to_pylist()
+        return "failed" in self.files.read_runs(cohort_id)["status"].to_pylist()
 
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
         """Add the cohorts from index ``first`` on to the manifest, and return the cohorts to run for them.
@@ -284,7 +284,7 @@ class Store:
         holders: dict[str, str] = {}
         for cohort_id in self.files.ids():
             if cohort_id not in ids and self.has(cohort_id):
-                for run_id in self.files.read_run_ids(cohort_id):
+                for run_id in self.files.read_runs(cohort_id)["run_id"].to_pylist():
                     holders.setdefault(run_id, cohort_id)
         return holders
 
@@ -309,7 +309,7 @@ class Store:
         kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
         lost: dict[str, Counter[str]] = {}
         for entry in others:
-            if count := len(set(self.files.read_run_ids(entry.cohort_id)) - kept):
+            if count := len(set(self.files.read_runs(entry.cohort_id)["run_id"].to_pylist()) - kept):
                 reason = _explain_dropped(entry, provenance, self._provenance, self._manifest.shard)
                 lost.setdefault(reason, Counter())[entry.optimizer] += count
         if lost:
