@@ -169,7 +169,7 @@ def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_p
     out = tmp_path / "out"
     optbench.sweep(GRID, out=out, workers=1)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "run_all", stop)
+        patch.setattr(loop.SweepRun, "run", stop)
         with pytest.raises(KeyboardInterrupt):
             optbench.sweep(out=out, extend=True, learning_rates=0.01, workers=1)
     found = optbench.load(out)

@@ -218,7 +218,7 @@ def _parse_schema(name: str, message: bytes) -> pa.Schema:
 
 
 def _read_stream(stream: memoryview) -> pa.Table:
-    """Return the table in an Arrow stream. Raise Damaged if it is not what Arrow writes: Arrow itself does not check."""
+    """Return the table in an Arrow stream. Raise Damaged if it is no such stream: Arrow itself does not check."""
     try:
         # A copy: the table may point into it, and would else keep the whole file in memory.
         table = pa.ipc.open_stream(pa.py_buffer(bytes(stream))).read_all()
