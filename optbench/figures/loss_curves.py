@@ -107,6 +107,8 @@ def _draw_curves(
     log_x = len(after) > 0 and after["x"].min() > 0 and after["x"].max() >= 30 * after["x"].min()
     # The axes fit what is in color.
     front = bands[bands["optimizer"].isin(list(styles)) & np.isfinite(bands["median"])]
+    if log_x:  # the start is a level line, without its interval
+        front = front.assign(**{end: front[end].where(front["step"] > 0, front["median"]) for end in ("low", "high")})
     log_y = may_log and (positive or (front["median"] > 0).all() and len(front) > 0)
     if log_y:
         highest = HIGHEST * start if start > 0 else np.inf

@@ -71,6 +71,8 @@ def test_an_accuracy_is_drawn_upright(results, tables):
     curves = tables["curves"][tables["curves"]["run_id"].isin(runs["run_id"])]
     wanted = curves[curves["step"] > 0].groupby("step")["test_accuracy"].median()
     np.testing.assert_allclose(line_of(ax, "adam").get_ydata(), wanted, rtol=1e-9)
+    lows = curves[curves["step"] > 0].groupby("step")["test_accuracy"].min()
+    assert ax.get_ylim()[0] > min(lows.min(), curves.loc[curves["step"] == 0, "test_accuracy"].median()) - 0.1
     assert ax.get_yscale() == "linear" and "4 others" in [line.get_label() for line in ax.get_lines()]
 
 
