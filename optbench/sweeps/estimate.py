@@ -92,7 +92,7 @@ def _work_kind(series: Series) -> tuple:
 
 
 def _probe_kinds(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Seconds]:
-    """Return by kind the duration of probes over that of the model."""
+    """Time short probes of these kinds of work, and return by kind the measured over the modelled duration."""
     ratios: dict[tuple, Seconds] = {}
     begin, compiling = time.perf_counter(), 0.0
     with limited_threads():
@@ -100,7 +100,7 @@ def _probe_kinds(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Sec
             spent = time.perf_counter() - begin
             if spent - compiling > _PATIENCE or spent > _PATIENCE_TO_COMPILE:
                 break
-            cohorts = [each.cohort for each in group if _may_be_probed(each.cohort)]
+            cohorts = [each.cohort for each in group if _can_be_probed(each.cohort)]
             if not cohorts:
                 continue
             cohort = _shrink_for_probe(max(cohorts, key=step_cost))
@@ -114,8 +114,8 @@ def _probe_kinds(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Sec
     return ratios
 
 
-def _may_be_probed(cohort: Cohort) -> bool:
-    """Return whether it is harmless: a user's file may do anything, and another library takes long to load."""
+def _can_be_probed(cohort: Cohort) -> bool:
+    """Return whether a cohort is quick and safe to probe: shipped code, compiled, with steps that are short."""
     origins = cohort.problem.origins + cohort.optimizer.origins
     origins += tuple(origin for lane in cohort.lanes for origin in lane.schedule.origins)
     if isinstance(cohort.optimizer, Eager) or has_user_code(origins):
@@ -124,7 +124,7 @@ def _may_be_probed(cohort: Cohort) -> bool:
 
 
 def _shrink_for_probe(cohort: Cohort) -> Cohort:
-    """Return the cohort with the lanes of the lowest rates, the last to diverge, as many as a probe has."""
+    """Return the cohort with a few lanes, those of the lowest rates, which diverge last, and no evaluations between."""
     step = max(step_cost(cohort), 1.0) * _STEP * 1e-9
     most = max(1, min(_LANES, int(_PROBE_SECONDS / step)))
     lanes = heapq.nsmallest(most, cohort.lanes, key=lambda lane: lane.lr)
@@ -132,7 +132,10 @@ def _shrink_for_probe(cohort: Cohort) -> Cohort:
 
 
 def _probe(cohort: Cohort) -> Seconds:
-    """Run more and more steps, until they take long enough to be measured. Raises Cancelled after _LIMIT seconds."""
+    """Run a cohort for more and more steps, until they can be timed; return measured over modelled seconds.
+
+    Raises Cancelled after _LIMIT seconds.
+    """
     end = time.monotonic() + _LIMIT
     steps = max(1, min(cohort.steps, int(_PROBE_SECONDS / 4 * cohort.steps / _model_cohort(cohort).stepping)))
     while True:
@@ -147,7 +150,7 @@ def _probe(cohort: Cohort) -> Seconds:
 
 
 def _model_cohort(cohort: Cohort) -> Seconds:
-    """Return the duration of a cohort by the model."""
+    """Return the seconds that a cohort takes by the model."""
     problem, lanes = cohort.problem, len(cohort.lanes)
     parts = [part for part in (problem.data, problem.test) if part is not None]
     examples = sum(len(part[0]) for part in parts) or 1
@@ -163,7 +166,7 @@ def _model_cohort(cohort: Cohort) -> Seconds:
 
 
 def _model_series(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
-    """Return the duration of the cohorts of a series with one worker; ratio: of probes over the model."""
+    """Return the seconds that the cohorts of a series take with one worker; ratio: measured over modelled seconds."""
     stepping, evaluating = _model_cohort(series.cohort)
     seconds = stepping * ratio.stepping + evaluating * ratio.evaluating
     rows = len(series.cohort.lanes) * (10 + len(series.cohort.evaluated)) * _ROW_SECONDS

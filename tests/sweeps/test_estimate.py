@@ -105,7 +105,7 @@ def test_a_probe_of_the_engine(catalogue):
     ],
 )
 def test_an_estimate_says_how_rough_it_is(found, words):
-    assert words in dry_run._estimate_text(found, 2)
+    assert words in dry_run._describe_estimate(found, 2)
 
 
 @pytest.mark.parametrize(

@@ -163,14 +163,14 @@ class DaskExecutor:
             if is_suspect:
                 future.set_result(job.failed("the worker that ran it died, and so did the next one"))
             else:
-                self._quarantine(job, future)
+                self._rerun_separately(job, future)
         except BaseException as error:
             future.set_exception(self._translate_error(error))
         task.release()
         self._start_waiting()
 
-    def _quarantine(self, job: Job, future: "Future[Result]") -> None:
-        """Run each cohort of a job once more by itself: the job's worker died, and this shows which one kills it."""
+    def _rerun_separately(self, job: Job, future: "Future[Result]") -> None:
+        """Run each cohort of a job again by itself, to find the one that killed the job's worker."""
         parts: list[Future[Result]] = [Future() for _ in job.cohorts]
 
         def complete(ended: "Future[Result]") -> None:

@@ -96,20 +96,20 @@ def _unpack(files: Sequence[PackedFile]) -> list[Path]:
 
     The other files lie in the folder of the first one, or below it.
     """
-    if all(map(_is_there, files, (file.path for file in files))):
+    if all(map(_has_same_content, files, (file.path for file in files))):
         return [file.path for file in files]
     digest, home = _sha256("".join(file.sha256 for file in files).encode()), files[0].path.parent
     for parent in (cache_folder, _temporary_folder):  # a home may be read-only
         places = [parent() / "received" / digest[:16] / file.path.relative_to(home) for file in files]
         with contextlib.suppress(OptbenchError):
             for file, place in zip(files, places, strict=True):
-                if not _is_there(file, place):
+                if not _has_same_content(file, place):
                     write_atomically(place, partial(Path.write_bytes, data=file.content), platform.node())
             return places
     raise OptbenchError(f"{platform.node()} cannot keep a copy of {files[0].path.name} in {places[0].parent}")
 
 
-def _is_there(file: PackedFile, place: Path) -> bool:
+def _has_same_content(file: PackedFile, place: Path) -> bool:
     """Return True if the file at that path has the content of the packed one."""
     try:
         return _sha256(place.read_bytes()) == file.sha256

@@ -189,7 +189,7 @@ class _StageRun:
         self.watch(self.status)
 
     def _select_missing(self) -> list[PlannedCohort]:
-        """Count the stage in the status, and return the cohorts that are to run."""
+        """Return the cohorts that the store lacks, and count all of the stage in the status."""
         store, missing = self.store, []
         self.status.begin(self.planned)
         for each in self.planned:
