@@ -50,7 +50,7 @@ def find_edges(
         ranges = (searched or {}).get(row["optimizer"], {})
         for name, values in tried[row["problem"], row["optimizer"]].items():
             value = float(row[name])
-            drawn = _continuous(ranges.get(name))
+            drawn = _parse_continuous(ranges.get(name))
             if len(values) < 2 or drawn is None and (name in ranges or value not in (values[0], values[-1])):
                 continue
             if drawn is not None and EDGE <= drawn.share(value) <= 1 - EDGE:
@@ -58,11 +58,13 @@ def find_edges(
             side = "high" if (value > np.median(values) if drawn is not None else value == values[-1]) else "low"
             if name == "batch_size" and (row["full_batch"] if side == "high" else value == 1) or value == 0:
                 continue
-            limit = _POSITIVE if name in (RATE, "batch_size") else _limit(name, limits_of(row["optimizer"]), values)
+            limit = (
+                _POSITIVE if name in (RATE, "batch_size") else _find_limit(name, limits_of(row["optimizer"]), values)
+            )
             wider = (
-                _wider(name, values if side == "high" else values[::-1], limit)
+                _find_next_value(name, values if side == "high" else values[::-1], limit)
                 if drawn is None
-                else _wider_range(drawn, side, limit)
+                else _widen_range(drawn, side, limit)
             )
             if wider is None:
                 continue
@@ -74,16 +76,16 @@ def find_edges(
                     "range": wider.text if isinstance(wider, Range) else "",
                 }
             )  # fmt: skip
-    return _with_one_rate(pd.DataFrame(rows, columns=list(COLUMNS)), searched or {})
+    return _join_rate_ranges(pd.DataFrame(rows, columns=list(COLUMNS)), searched or {})
 
 
-def _continuous(text: str | None) -> Range | None:
+def _parse_continuous(text: str | None) -> Range | None:
     """Return the range that a text names; None for a choice, which has no ends, and for None."""
     made = parse_range(text)
     return made if made is not None and made.kind != "choice" else None
 
 
-def _limit(name: str, limits: Mapping[str, str] | None, values: np.ndarray) -> str:
+def _find_limit(name: str, limits: Mapping[str, str] | None, values: np.ndarray) -> str:
     """Return the interval of a hyperparameter; where none is stated, a likely one by its name or its values."""
     if limits is not None:
         return limits.get(name, "(-inf, inf)")
@@ -92,24 +94,25 @@ def _limit(name: str, limits: Mapping[str, str] | None, values: np.ndarray) -> s
 
 
 def _are_whole(values: np.ndarray) -> bool:
+    """Return True where all values are whole numbers."""
     return bool((values == np.round(values)).all())
 
 
-def _wider_range(made: Range, side: str, limit: str) -> Range | None:
+def _widen_range(made: Range, side: str, limit: str) -> Range | None:
     """Return the range with one more decade at a side, or twice as wide if it is uniform; None at its limit."""
     low, high = (float(value) for value in made.values)
     if made.kind == "one_minus_log_uniform":
         low, high = (float(f"{low / 10:.6g}"), high) if side == "high" else (low, min(float(f"{10 * high:.6g}"), 1.0))
     elif side == "high":
-        high = _within(2 * high - low if made.kind == "uniform" else 10 * high, high, limit)
+        high = _move_inside(2 * high - low if made.kind == "uniform" else 10 * high, high, limit)
     else:
-        low = _within(2 * low - high if made.kind == "uniform" else low / 10, low, limit)
+        low = _move_inside(2 * low - high if made.kind == "uniform" else low / 10, low, limit)
     wider = Range(made.kind, (low, high))
     end = float(wider.ends[side == "high"])
     return wider if end != made.ends[side == "high"] and is_inside(end, limit) else None
 
 
-def _within(end: float, before: float, limit: str) -> float:
+def _move_inside(end: float, before: float, limit: str) -> float:
     """Return the end of a range, moved to the limit if it lies beyond it; halfway from ``before`` if that is open."""
     bound = bounds(limit)[end > before]
     if not is_inside(end, limit):
@@ -117,27 +120,27 @@ def _within(end: float, before: float, limit: str) -> float:
     return float(f"{end:.6g}")
 
 
-def _wider(name: str, values: np.ndarray, limit: str) -> float | None:
+def _find_next_value(name: str, values: np.ndarray, limit: str) -> float | None:
     """Return the next value beyond the last one, whole for whole numbers where possible; None at the limit."""
     before, last = float(values[-2]), float(values[-1])
     if name == "batch_size":
         return float(max(1, round(last / 2)) if last < before else 2 * last)
     if re.match(r"(beta|b\d$|momentum$)", name) and last < 1 and before < 1:
-        beta = max(0.0, float(f"{1 - _rounded((1 - last) ** 2 / (1 - before)):.12g}"))
+        beta = max(0.0, float(f"{1 - _round_shortest((1 - last) ** 2 / (1 - before)):.12g}"))
         return beta if beta < 1 and is_inside(beta, limit) else None
     further = 2 * last - before if before <= 0 or last <= 0 else last**2 / before
-    candidates = [float(round(further))] * _are_whole(values) + [_rounded(further)]
+    candidates = [float(round(further))] * _are_whole(values) + [_round_shortest(further)]
     beyond = [value for value in candidates if (value - last) * (last - before) > 0 and is_inside(value, limit)]
     return beyond[0] if beyond else None
 
 
-def _rounded(value: float) -> float:
+def _round_shortest(value: float) -> float:
     """Return the value with the fewest digits that change it by at most ROUND: 100 for 99.98."""
     shorter = (float(f"{value:.{digits}g}") for digits in range(1, 7))
     return next((each for each in shorter if abs(each - value) <= ROUND * abs(value)), value)
 
 
-def _with_one_rate(table: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def _join_rate_ranges(table: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """Return the rows with one range of the rate for each side, which includes all ranges of all optimizers.
 
     A sweep has one range of the rate for all optimizers, and the wider one must not exclude what any of them searched.

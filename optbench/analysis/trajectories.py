@@ -104,10 +104,16 @@ def read_trajectories(results: Tables) -> Iterator[tuple[np.ndarray, Trajectorie
             yield places, _sort_points(len(places), *points)
         return
     curves = results.curves
-    run = ids.get_indexer(curves["run_id"])
+    run = _look_up(ids, curves["run_id"])
     known = run >= 0
     columns = (read_floats(curves, name)[known] for name in ("step", "samples", "train_loss"))
     yield np.arange(len(ids)), _sort_points(len(ids), run[known], *columns)
+
+
+def _look_up(ids: pd.Index, names: pd.Series) -> np.ndarray:
+    """Return the place of each name in `ids`, -1 for unknown ones. Equal names in a row take one look-up."""
+    run = names.ne(names.shift()).cumsum().to_numpy() - 1
+    return ids.get_indexer(names[~names.eq(names.shift())])[run] if len(run) else run
 
 
 def _sort_points(count: int, run: np.ndarray, step: np.ndarray, samples: np.ndarray, loss: np.ndarray) -> Trajectories:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from staged import naive_choices, plain_table, shuffled, staged_table
 from statsmodels.stats.multitest import multipletests
-from synthetic import failure, runs_table
+from synthetic import runs_table
 
 from optbench.analysis import ranking, verdicts
 
@@ -200,18 +200,6 @@ def test_batch_sizes_and_schedules_are_compared_with_all_else_tuned():
     staged = runs.assign(stage="screen", block=runs["seed"])
     assert verdicts(staged, of="schedule").iloc[0]["ratio"] == pytest.approx(math.exp(-0.5), rel=0.05)
     assert ranking(runs, of="batch_size")["batch_size"].tolist() == ["16", "full"]
-
-
-def test_test_metrics_decide_where_asked():
-    rows = [
-        {"optimizer": name, "seed": seed, "test_accuracy": 0.9 + 0.05 * (name == "gd") + 0.001 * seed}
-        for name in ("gd", "adam")
-        for seed in range(6)
-    ]
-    rows.append(failure(optimizer="adam", seed=6))
-    rows.append({"optimizer": "gd", "seed": 6, "test_accuracy": 0.95})
-    row = verdicts(runs_table(rows), choose_by="test_accuracy").iloc[0]
-    assert row["ratio"] > 1.9 and row["blocks"] == 7 and verdicts(runs_table(rows)).iloc[0]["verdict"] != "better"
 
 
 def test_nothing_is_decided_by_suboptimalities_from_a_minimum_that_is_too_high():
