@@ -20,7 +20,6 @@ OwnCode                  the same last bits at a first and a later start     equ
 checksummed files        no damaged kernel runs; a warm command 0.3 of 2 s   numba's files and its loader
 ``callee``               a call of the loop 30 to 60 us                      the kernel as a first-class function
 ``with_one_lane``        a step of one lane of softmax 60%                   the array as it is
-``reshaped``             a fifth of the time that a gradient compiles        the array's own method
 ``multiply``             half of the largest product of a network            ``np.dot`` of contiguous copies
 =======================  ==================================================  =========================================
 """
@@ -156,8 +155,3 @@ def with_one_lane() -> Callable:
 def multiply() -> Callable:
     """Return ``multiply(a, b, out)`` for kernels: ``np.matmul``, which numba has of whole arrays only."""
     return fast.multiply if (fast := inside()) else _dot
-
-
-def reshaped() -> Callable | None:
-    """Return ``reshaped(array, *shape)`` for kernels, which the compiler sees through; None for the array's own."""
-    return fast.reshaped if (fast := inside()) else None

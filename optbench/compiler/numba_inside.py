@@ -27,7 +27,7 @@ from numba.core.cpu import CPUTargetOptions
 from numba.core.imputils import impl_ret_borrowed
 from numba.core.options import TargetOptions
 from numba.core.serialize import dumps
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from optbench.compiler import kernel_files
 
@@ -421,69 +421,6 @@ def view(context: Any, array: Any, shape: Any) -> tuple[Any, Callable] | None:
     return result(array, shape), generate
 
 
-_view = intrinsic(view)
-
-
-@intrinsic
-def _sizes(context: Any, array: Any, shape: Any) -> tuple[Any, Callable]:
-    """Return a shape with its negative size, if any, replaced by the size that fits; the kernel raises if none does.
-
-    numba compiles two functions for that, which takes a fifth of the time of a gradient that reshapes its scratch. When
-    it breaks: ``normalize_reshape_value`` of numba/np/arrayobj.py does the same.
-    """
-
-    def generate(context, builder, signature, arguments):
-        """Return the sizes as a tuple."""
-        zero, one = ir.Constant(_WHOLE, 0), ir.Constant(_WHOLE, 1)
-        total = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
-        sizes, negative, count, known = [], zero, one, one
-        for i, kind in enumerate(signature.args[1]):
-            size = context.cast(builder, builder.extract_value(arguments[1], i), kind, types.intp)
-            below = builder.icmp_signed("<", size, zero)
-            sizes.append((size, below))
-            negative = builder.add(negative, builder.zext(below, _WHOLE))
-            count, known = builder.mul(count, size), builder.mul(known, builder.select(below, one, size))
-        fine = builder.and_(builder.icmp_signed("==", negative, zero), builder.icmp_signed("==", count, total))
-        with builder.if_else(fine, likely=True) as (then, otherwise):
-            with then:
-                straight = builder.basic_block
-            with otherwise:
-                rest = builder.sdiv(total, builder.select(builder.icmp_signed("==", known, zero), one, known))
-                fits = builder.icmp_signed("==", builder.mul(known, rest), total)
-                fits = builder.and_(fits, builder.icmp_signed("==", negative, one))
-                with builder.if_then(builder.not_(fits), likely=False):
-                    message = "total size of new array must be unchanged"
-                    context.call_conv.return_user_exc(builder, ValueError, (message,))
-                filled = [builder.select(below, rest, size) for size, below in sizes]
-                detour = builder.basic_block
-        results = []
-        for (size, _), other in zip(sizes, filled, strict=True):
-            results.append(builder.phi(_WHOLE))
-            results[-1].add_incoming(size, straight)
-            results[-1].add_incoming(other, detour)
-        return context.make_tuple(builder, signature.return_type, results)
-
-    return types.UniTuple(types.intp, len(shape))(array, shape), generate
-
-
-def reshaped(array: Any, *shape: Any) -> Any:
-    """Return ``array.reshape(*shape)``, in kernels without numba's call of the C library.
-
-    The compiler cannot see through that call and loses its knowledge of sizes there.
-    """
-    return array.reshape(*shape)
-
-
-@overload(reshaped, jit_options={"forceinline": True})
-def _reshaped(array, *shape):
-    """Return the Python function that numba compiles for `reshaped`."""
-    if array.layout != "C":
-        return lambda array, *shape: array.reshape(shape)
-    if isinstance(shape[0], types.BaseTuple):
-        return lambda array, *shape: reshaped(array, *shape[0])
-    return lambda array, *shape: _view(array, _sizes(array, shape))
-
-
 @intrinsic
 def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | None:
     """Write the product of a and b into ``out`` by BLAS; one axis of each is contiguous, of ``out`` the last one.
@@ -535,12 +472,11 @@ _tested_at = function_at(lambda _: _TESTED)
 
 
 def _tested(a, out):
-    """Write three times the transposed reshaped ``a`` into ``out``."""
-    table = reshaped(a, a.shape[1], a.shape[0])
+    """Write three times ``a`` into ``out``."""
     for i in range(a.shape[0]):
-        row = out[i]
+        row, target = a[i], out[i]
         for j in range(row.shape[0]):
-            row[j] = 3.0 * table[j, i]
+            target[j] = 3.0 * row[j]
 
 
 def _tested_loop(address, a, out):
@@ -559,5 +495,5 @@ def self_test() -> None:
         each.disable_compile()
     a, out = np.arange(6.0).reshape(2, 3), np.zeros((2, 3))
     loop(address(kernel, _TESTED), a, out)
-    if not np.array_equal(out, 3.0 * a.reshape(3, 2).T):
+    if not np.array_equal(out, 3.0 * a):
         raise RuntimeError(f"a kernel gave {out.tolist()}")

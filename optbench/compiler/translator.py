@@ -191,16 +191,9 @@ def _constant_text(name, value) -> str:
 
 
 def _with_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
-    """Return the tree with `reshaped` for ``array.reshape(...)`` and `multiply` (BLAS) for ``np.matmul(a, b, out)``."""
+    """Return the tree with `multiply` of numba_compat.py, which calls BLAS, for ``np.matmul(a, b, out)``."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.keywords:
-            continue
-        known = module_attribute(node.func, scope)
-        if node.func.attr == "reshape" and known is None and numba_compat.reshaped() is not None:
-            node.args.insert(0, node.func.value)
-            node.func = ast.copy_location(ast.Name("_reshaped", ast.Load()), node.func)
-            namespace["_reshaped"] = numba_compat.reshaped()
-        elif known is np.matmul and len(node.args) == 3:
+        if isinstance(node, ast.Call) and len(node.args) == 3 and module_attribute(node.func, scope) is np.matmul:
             node.func = ast.copy_location(ast.Name("_multiply", ast.Load()), node.func)
             namespace["_multiply"] = numba_compat.multiply()
     return tree

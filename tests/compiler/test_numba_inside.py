@@ -1,7 +1,6 @@
 """The code that uses numba beyond its documented interface still works, and kernels are vectors that count no views."""
 
 import ctypes
-import itertools
 import os
 import re
 import subprocess
@@ -193,43 +192,6 @@ def test_nobody_counts_views_of_a_kernels_arguments(kernel, runs):
     text = text[text.index("define") :].partition("\n}")[0]
     assert "NRT_incref" not in text
     assert re.search(r"fmul <\d+ x double>", text), "no vectors, of lanes or of one lane's parameters"
-
-
-def reshapes(a, rows):
-    b = numba_inside.reshaped(a, rows, 3)
-    b[0, 1] = 7.0
-    own = numba_inside.reshaped(np.zeros(6) + 1.0, 2, 3)  # nobody else holds that memory
-    return b, numba_inside.reshaped(b, (3, rows)), numba_inside.reshaped(b, -1), own
-
-
-def test_reshaped_is_a_reshape_without_a_call():
-    a = np.arange(6.0)
-    b, turned, flat, own = numba.njit(reshapes)(a, 2)
-    assert a[1] == 7.0 and np.shares_memory(a, flat)
-    for array, shape in ((b, (2, 3)), (turned, (3, 2)), (flat, (6,))):
-        np.testing.assert_array_equal(array, a.reshape(shape))
-    np.testing.assert_array_equal(own, np.ones((2, 3)))
-    with pytest.raises(ValueError, match="total size"):
-        numba.njit(reshapes)(a, 4)
-    for array in reshapes(a, 2):
-        assert array.size == 6
-
-
-@pytest.mark.parametrize("size", [0, 6])
-def test_an_open_size_is_what_numba_makes_of_it(size):
-    kernel = numba.njit(lambda a, n, m: numba_inside.reshaped(a, n, m))
-    own = numba.njit(lambda a, n, m: a.reshape(n, m))
-    a, fitting = np.arange(float(size)), 0
-    for shape in itertools.product([-1, 0, 1, 2, 3, 4, 6], repeat=2):
-        try:
-            expected = own(a, *shape)
-        except ValueError:
-            with pytest.raises(ValueError, match="total size"):
-                kernel(a, *shape)
-        else:
-            np.testing.assert_array_equal(kernel(a, *shape), expected, str(shape))
-            fitting += 1
-    assert fitting == {0: 23, 6: 12}[size]
 
 
 @numba.njit
