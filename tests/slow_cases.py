@@ -7,9 +7,6 @@ import re
 
 SLOW_CASES = {
     "analysis/test_calibration.py": r"four_times_the_trials|\[thorough",
-    "analysis/test_folders.py": r"equal_a_naive_twin\[[12]",
-    "analysis/test_pair_statistics.py": r"holm_equals_statsmodels\[1",
-    "analysis/test_verdicts.py": r"equal_a_naive_twin\[[12]",
     "averages/test_cuda_averages.py": r"",
     "benchmarks/test_benchmarks.py": r"our_side_of|[nN]etworks",
     "benchmarks/test_same_numbers.py": r"agreed_set_is_run",

@@ -41,10 +41,9 @@ def by_hand(runs, optimizer, n):
     return blocks
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_curve_equals_a_count_of_all_subsets(seed):
-    runs = grid(seed=seed)
-    table = best_of_n(shuffled(runs, seed), counts=(1, 2, 4, 10)).set_index(["optimizer", "n"])
+def test_a_curve_equals_a_count_of_all_subsets():
+    runs = grid()
+    table = best_of_n(shuffled(runs), counts=(1, 2, 4, 10)).set_index(["optimizer", "n"])
     assert sorted(table.index) == [("adam", 1), ("adam", 2), ("gd", 1), ("gd", 2), ("gd", 4), ("gd", 5)]
     assert (table["kind"] == "trials").all() and (table["blocks"] == 4).all()
     for (name, n), row in table.iterrows():

@@ -30,9 +30,8 @@ def staged(scale=0.0, factor=1.0, seed=0, blocks=8, speed=None, problems=("p",))
     return staged_table(value, ("gd", "adam"), blocks=blocks, problems=problems)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_same_settings_equal_a_naive_twin(seed):
-    a, b = plain_table(seed=seed), plain_table(factor={"adam": 3.0}, seed=seed + 10, seeds=7)
+def test_the_same_settings_equal_a_naive_twin():
+    a, b = plain_table(), plain_table(factor={"adam": 3.0}, seed=10, seeds=7)
     table = compare_tables(a, shuffled(b), above=0.05)
     assert table.attrs["by"] == "settings" and table["problem"].tolist() == ["p", "p", "q", "q", "all"]
     p, limits = [], []
