@@ -41,7 +41,7 @@ class StandIn:
     def refuses(self, problem, optimizer):
         return self.refused.get(optimizer.name)
 
-    def compiled(self, problem, optimizer, dtype, batch_size):
+    def compile_kernels(self, problem, optimizer, dtype, batch_size):
         self.compilations.append((problem.name, optimizer.name, dtype, batch_size))
         if problem.name in self.broken:
             raise self.broken[problem.name]
@@ -235,6 +235,6 @@ def test_the_command_tells_the_device_and_what_stayed_on_the_cpu(gpu, command):
 def test_the_engine_takes_what_the_stand_in_takes():
     from optbench.engine.cuda import cohorts
 
-    for name in ("refuses", "compiled", "run_cohorts"):
+    for name in ("refuses", "compile_kernels", "run_cohorts"):
         given = inspect.signature(getattr(StandIn(), name)).parameters
         inspect.signature(getattr(cohorts, name)).bind(**dict.fromkeys(given))
