@@ -44,6 +44,7 @@ __all__ = ["__version__", *_API]
 
 
 def __getattr__(name):
+    """Import a public name, or the module ``figures``, when it is first used."""
     if name in _ROOMS:
         return import_module(f"optbench.{name}")
     if name not in _API:
@@ -54,4 +55,5 @@ def __getattr__(name):
 
 
 def __dir__():
+    """Return the names of the package, those that are not imported yet included."""
     return sorted({*globals(), *_API, *_ROOMS})

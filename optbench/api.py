@@ -23,7 +23,7 @@ Points = Sequence[int] | Literal["every"] | None
 
 
 def optimizers(plugin: Plugins = ()) -> dict[str, Optimizer]:
-    """All optimizers by name, with those of the plug-ins; wrappers and SciPy's baselines are not among them.
+    """Return all optimizers by name, with those of the plug-ins; wrappers and SciPy's baselines are not among them.
 
     Args:
         plugin: a file, or several, with records of your own.
@@ -42,7 +42,7 @@ def optimizers(plugin: Plugins = ()) -> dict[str, Optimizer]:
 
 
 def problems(plugin: Plugins = ()) -> dict[str, Family]:
-    """All problems by name, with those of the plug-ins.
+    """Return all problems by name, with those of the plug-ins.
 
     Args:
         plugin: a file, or several, with records of your own.
@@ -61,7 +61,7 @@ def problems(plugin: Plugins = ()) -> dict[str, Family]:
 
 
 def schedules(plugin: Plugins = ()) -> dict[str, Schedule]:
-    """All schedules by name, with those of the plug-ins.
+    """Return all schedules by name, with those of the plug-ins.
 
     Args:
         plugin: a file, or several, with records of your own.
@@ -273,7 +273,7 @@ def sweep(
 
 
 def info() -> dict[str, Any]:
-    """The versions, the machine, where kernels are kept, and what there is of CUDA, as ``optbench info --json`` has it.
+    """Return the versions, the machine, where kernels are kept, and what is known of CUDA, as ``optbench info --json``.
 
     Returns:
         A dictionary; in that under ``cuda``, ``missing`` says why no GPU can be used, and is None where one can.
@@ -288,6 +288,7 @@ def info() -> dict[str, Any]:
 
 
 def _execute(spec, folder, options) -> "Results":
+    """Run a sweep into a folder, with its warnings, and return its results."""
     from optbench.sweeps import results, session
     from optbench.sweeps.run.interrupts import handle_signals
 
