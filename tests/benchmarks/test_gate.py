@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from optbench.cli import app
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,10 +40,15 @@ def test_a_job_that_became_worse_fails(gate, base, new, status, monkeypatch, cap
 
 
 @pytest.mark.slow
-def test_the_commands_run(gate, tmp_path):
+def test_the_commands_run(gate, tmp_path, monkeypatch):
     """Every job's flags are known to the sweep; one is run as it stands."""
+    monkeypatch.chdir(tmp_path)
     for job in [*gate.JOBS.values(), gate.MILLION]:
-        dry = gate.Job((*job.arguments, "--dry-run"))
-        assert gate.spent(sys.executable, dry, tmp_path).cpu > 0
+        monkeypatch.setattr(sys, "argv", ["optbench", *job.arguments, "--dry-run"])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        assert ended.value.code == 0
+    dry = gate.Job((*gate.JOBS["one_run_warm"].arguments, "--dry-run"))
+    assert gate.spent(sys.executable, dry, tmp_path).cpu > 0
     with pytest.raises(SystemExit, match="ended with 2"):
         gate.spent(sys.executable, gate.Job(("sweep", "--problems", "nothing")), tmp_path)

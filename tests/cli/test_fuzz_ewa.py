@@ -70,7 +70,7 @@ def empty_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", list(sys.argv))
 
 
-@cases(120)
+@cases(50)
 @given(FILES, FLAGS)
 def test_any_file(capsys, data, flags):
     code, said = call(capsys, data, flags)

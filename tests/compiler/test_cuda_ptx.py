@@ -1,7 +1,7 @@
 """Every kernel for a GPU becomes PTX for a new card, without one; update kernels keep to their registers.
 
 Some rules and problems stand for the rest in the README's test command, for an old card, too; CI does them all, and the
-steps of a rule on every problem.
+steps of a rule of every kind.
 """
 
 import re
@@ -113,7 +113,7 @@ def test_the_assembler_takes_what_is_not_a_rules(compiled, tmp_path):
 
 
 # All pairs would be two thousand kernels. In float32: every problem's functions, and steps of every form that a kernel
-# takes from a problem. In float64: steps of every rule.
+# takes from a problem. In float64: steps of a rule of every kind.
 STEPPED = sorted(name for name, problem in PROBLEMS.items() if problem.evaluate is not None)
 """Problems whose value and gradient are not what evaluates them."""
 OTHERS = sorted(PROBLEMS.keys() - STEPPED)
@@ -135,9 +135,9 @@ def test_kernels_of_a_problem(name, compiled):
 
 @pytest.mark.ptx
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "problem"), list(zip(TEXTS, OTHERS, strict=False)))
+@pytest.mark.parametrize(("name", "problem"), list(zip(sorted(WHOLE), OTHERS, strict=False)))
 def test_steps_of_a_rule(name, problem, compiled):
-    """Each of the other problems is stepped on by one rule."""
+    """A rule of every kind steps on one of the other problems."""
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
 
