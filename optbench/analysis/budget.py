@@ -113,7 +113,10 @@ def _space_budgets(
 
 
 def _rank_levels_at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    """Return the rows of one budget of each problem. budget, y: (runs,) the budget, and the `interpolate_values` it."""
+    """Return the rows of `against_budget` for one budget of each problem: one row for each problem and level of `of`.
+
+    part: the runs. budget: (runs,) the budget of each run's problem; y: (runs,) what `interpolate_values` gives there.
+    """
     ends, now = _read_ends(part.runs, part.timings, clock), cut_runs_at(part, clock, budget, y)
     ranked = ranking(now, of=of)
     ranked = ranked[ranked["problem"] != ALL].reset_index(drop=True)

@@ -126,7 +126,10 @@ def _compare_sources(a: Tables, b: Tables) -> Iterator[str]:
 
 
 def _compare_sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:
-    """Yield a line with the distinct values of both sides where they differ; `what` names them."""
+    """Yield a line with the distinct values of A and of B if these differ; none if a side has no value.
+
+    what: the name of the values, with which the line begins.
+    """
     names = [sorted(set(map(str, side))) for side in (a, b)]
     if names[0] != names[1] and all(names):
         yield f"{what}: {', '.join(names[0])} in A, {', '.join(names[1])} in B"

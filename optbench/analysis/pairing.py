@@ -226,7 +226,10 @@ def pair_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple
 
 
 def _code_sides(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> CodedRuns:
-    """Return the runs with y by the measure where they report, and by the side's `choose_by` where they tune."""
+    """Return `code_runs` of both sides: y is `measure` where a run reports, `choose_by` of its side where it tunes.
+
+    choose_by: the measures of A and B. screens: as of `code_runs`.
+    """
     coded = code_runs(runs, measure, screens=screens)
     y, side = coded.y.copy(), coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell]
     for name, by in zip(SIDES, choose_by, strict=True):

@@ -112,9 +112,10 @@ def resampled_units(times: pd.DataFrame) -> pd.Series:
 
 
 def percentile_bounds(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the measured values and the ends of their percentile intervals, widened to include them, (...) each.
+    """Return (measured, low, high), (...) each: the measured values and their bootstrap percentile intervals.
 
-    values: (1 + resamples, ...), the first row measured; they may be inf but not NaN.
+    values: (1 + resamples, ...), the first row measured; they may be inf but not NaN. The intervals are widened to
+    include the measured values.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
     """

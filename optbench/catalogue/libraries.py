@@ -242,7 +242,7 @@ def _library_file(key: str, file: Path) -> SourceFile:
 
 
 def _get_attribute(home: Any, dotted: str) -> Any:
-    """Return the attribute of a dotted name; None if there is none."""
+    """Return the attribute that a dotted name leads to from a module; None if there is none."""
     for part in dotted.split("."):
         home = getattr(home, part, None)
     return home

@@ -175,18 +175,18 @@ def make_module(path: Path, digest: str) -> ModuleType:
 
 
 class _SiblingFinder:
-    """A finder and loader of modules of some names in a folder."""
+    """A finder of modules for Python's import: the modules of a folder that have one of these top-level names."""
 
     def __init__(self, folder: Path, names: set[str]):
         self.folder, self.names = folder, names
 
-    def has(self, name: str) -> bool:
-        """Return True where the module, or its package, has one of the names."""
+    def is_sibling(self, name: str) -> bool:
+        """Return True if a module's dotted name begins with one of the finder's top-level names."""
         return name.partition(".")[0] in self.names
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
-        """Return the spec of a module, for Python's import."""
-        found = PathFinder.find_spec(name, path or [str(self.folder)]) if self.has(name) else None
+        """Return the spec of a sibling module, for Python's import; None for other modules, or if there is no file."""
+        found = PathFinder.find_spec(name, path or [str(self.folder)]) if self.is_sibling(name) else None
         if found is not None and type(found.loader) is SourceFileLoader:
             found.loader = _SourceLoader(name, str(found.origin))
         return found
@@ -199,7 +199,7 @@ def import_siblings(path: Path) -> Iterator[None]:
     They go with the end of that, so that the next plug-in gets its own, and an edited one is read again.
     """
     finder = _SiblingFinder(path.parent, {*siblings(path)})
-    before = {name: module for name, module in list(sys.modules.items()) if finder.has(name)}
+    before = {name: module for name, module in list(sys.modules.items()) if finder.is_sibling(name)}
     for name in before:
         del sys.modules[name]
     importlib.invalidate_caches()  # of folders in which a file has just been written
@@ -208,6 +208,6 @@ def import_siblings(path: Path) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        for name in [name for name in list(sys.modules) if finder.has(name)]:
+        for name in [name for name in list(sys.modules) if finder.is_sibling(name)]:
             del sys.modules[name]
         sys.modules.update(before)

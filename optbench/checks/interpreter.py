@@ -11,7 +11,7 @@ class Interpreter:
     """One run of a rule with the defaults of its hyperparameters; ``shapes`` are those of the parameter blocks."""
 
     def __init__(self, record: Optimizer, shapes: tuple[tuple[int, ...], ...]):
-        """Set every slot, and the memory of every matrix, to 0."""
+        """Begin before the first step: all slots, and the memory of a rule on matrices, are 0."""
         self.record, self.t = record, 0
         sizes = [math.prod(shape) for shape in shapes]
         ends = np.cumsum(sizes).tolist()

@@ -104,9 +104,9 @@ def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str, colors: Iter
 def interval_figure(
     tables: Mapping[str, pd.DataFrame], x: str, hue: str, title: str, *, colors: Iterable = INK[1:], ylabel: str = ""
 ) -> Figure:
-    """Return a figure with the medians and intervals of each table in a panel, on a logarithmic axis.
+    """Return a figure with a panel for each table: medians and intervals over the categories of x, log-scaled upright.
 
-    tables: as of `medians`, by the title of the panel; hue: the column that is the color.
+    tables: as of `medians`, by the title of the panel; x, hue: the columns of the categories and of the color.
     """
     names = list(dict.fromkeys(str(name) for table in tables.values() for name in table[hue]))
     wide = 5.0 / len(tables) - 0.2

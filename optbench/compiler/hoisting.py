@@ -88,7 +88,7 @@ class _Parts:
             self.version[target] = f"_{target}_{len(self.first)}"
             self.add_constant(self.version[target], value)
             return
-        node.value = _Outside(self).visit(value)
+        node.value = _ConstantExtractor(self).visit(value)
         for name in _names(node.targets, ast.Store) if isinstance(node, ast.Assign) else ():
             self.local.add(name)
             self.varying.add(name)
@@ -113,17 +113,20 @@ class _Parts:
         return [name for name in made if name in read]
 
 
-class _Outside(ast.NodeTransformer):
-    """A rewriter that puts names in place of the largest constant expressions that are costly to compute.
+class _ConstantExtractor(ast.NodeTransformer):
+    """A rewriter that moves the largest constant and costly expressions to the first part; a name takes their place.
 
-    The first part computes their values.
+    parts: both parts; the first one gets the constants.
     """
 
     def __init__(self, parts: _Parts):
         self.parts = parts
 
     def visit(self, node):
-        """Return the node, or the name of its constant; a division by a constant becomes a product."""
+        """Return the node with its constant and costly expressions moved out: for each, a name, or a name != 0.
+
+        A division by a constant becomes a product with its reciprocal.
+        """
         number = isinstance(node, ast.expr) and not isinstance(node, ast.Tuple)
         if number and self.parts.is_constant(node) and _is_costly(node):
             truth, known = isinstance(node, ast.Compare | ast.BoolOp), self.parts.known
@@ -179,6 +182,7 @@ def _names(nodes: list, context: type = ast.Load) -> set[str]:
 
 
 def _name_node(name: str) -> ast.Name:
+    """Return the syntax tree's node that reads a name."""
     return ast.Name(name, ast.Load())
 
 

@@ -153,15 +153,16 @@ def address(kernel: Any, signature: Any) -> int:
 
 
 def function_at(signature_of: Callable[[str], Any]) -> Callable:
-    """Return ``at(address, array)`` for kernels, which gives the function at that :func:`address`.
+    """Return ``at(address, array)``, which kernels call to get the function at that :func:`address`.
 
-    ``signature_of`` returns its signature by the array's dtype. ``at`` fills the only field that calls of a first-class
-    function read, ``jit_addr``. When it breaks: see the structure of numba/experimental/function_type.py.
+    ``signature_of(name)`` returns the function's signature; name: of the dtype of ``array``. ``at`` fills the only
+    field that calls of a first-class function read, ``jit_addr``. When it breaks: see the structure of
+    numba/experimental/function_type.py.
     """
 
     @intrinsic
     def at(context, address, array):
-        """Return the function at an address; ``array``: one of its arguments' dtype."""
+        """Return the type of the call and its generator; ``array``: its dtype is that of the function's arrays."""
         signature = signature_of(array.dtype.name)
         kind = types.FunctionType(signature)
 

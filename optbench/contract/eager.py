@@ -71,6 +71,7 @@ class Eager(Tunable):
     """None: the library keeps the state."""
 
     def __post_init__(self) -> None:
+        """Check all fields; raise PluginError if one makes no sense."""
         if self.library not in LIBRARIES:
             raise field_error("optimizer", "library", self.library, " or ".join(LIBRARIES))
         check_function("optimizer", "target", self.target)

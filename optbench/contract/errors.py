@@ -28,6 +28,7 @@ class OptbenchError(ValueError):
     """
 
     def __init__(self, message: object = ""):
+        """Take the message in one line, with unprintable characters escaped; a long one loses its middle."""
         super().__init__(_shorten(_escape_unprintable(str(message).replace("\n", " "))))
 
 
@@ -55,6 +56,7 @@ class _Shown(reprlib.Repr):
     """The text of a value of any type and size in a message, at low cost."""
 
     def __init__(self) -> None:
+        """Limit texts, whole numbers and other types to one length."""
         super().__init__()
         self.maxstring = self.maxother = self.maxlong = _SHOWN
 

@@ -48,6 +48,7 @@ class Matrix:
     """``memory(rows, columns)`` -> how many numbers, zero at first, are kept for a block from step to step."""
 
     def __post_init__(self) -> None:
+        """Check all fields; raise PluginError if one is no function that fits."""
         check_field(SourceFunction, "Matrix", "term", self.term)
         check_field(SourceFunction, "Matrix", "transform", self.transform)
         check_function("Matrix", "memory", self.memory, 2)
@@ -131,6 +132,7 @@ class Optimizer(Tunable):
     """Calls of ``torch``, ``optax``, ``keras`` that take the same steps, as in contract/equals.py."""
 
     def __post_init__(self) -> None:
+        """Check all fields; raise PluginError if one makes no sense."""
         for name, stage in check_field(by_name(), "optimizer", "matrix", self.matrix).items():
             if not isinstance(stage, Matrix):
                 raise field_error("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
@@ -215,6 +217,7 @@ class Wrapper(Tunable):
     """The same calls of other libraries as for an optimizer; ``inner`` stands for the call of the wrapped one."""
 
     def __post_init__(self) -> None:
+        """Check all fields; raise PluginError if one makes no sense."""
         check_rule("wrapper", self)
         equals.check_equals(f"wrapper {self.name}", self.equals, self.hyperparameters, around=True)
 
@@ -255,6 +258,7 @@ class Baseline(Tunable):
     """None: SciPy keeps the state."""
 
     def __post_init__(self) -> None:
+        """Check all fields; raise PluginError if one makes no sense."""
         check_field(Text, "optimizer", "method", self.method)
         check_function("optimizer", "options", self.options, 2)
         check_rule("optimizer", self)

@@ -154,6 +154,7 @@ class Family:
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
+        """Check all fields, and that a spec can say each default; raise PluginError for others."""
         owner = f"problem {record_name('problem', self.name)}"
         check_function(owner, "factory", self.factory)
         check_field(by_name(), owner, "parameters", self.parameters)

@@ -68,6 +68,7 @@ class Schedule(_Described):
         equals.check_equals(f"schedule {self.name}", self.equals, [*self.parameters, "total_steps", "steps_per_epoch"])
 
     def __call__(self, step: "np.ndarray", epoch: "np.ndarray", total_steps: int) -> "np.ndarray":
+        """Return the factors of the learning rate, one for each step; step: from 1, epoch: from 0."""
         before = () if self.inner is None else (self.inner,)
         return self.function(*before, step, epoch, total_steps, **self.parameters)
 

@@ -32,6 +32,7 @@ class Range:
     """The two numbers in the brackets, the lower one first; of a choice, what there is to choose from."""
 
     def __post_init__(self) -> None:
+        """Raise OptbenchError for an unknown kind, or values that are no tuple."""
         if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise unknown("range", str(self.kind)[:60], KINDS)
         if not isinstance(self.values, tuple):

@@ -37,6 +37,7 @@ class Mapped:
     last: int
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """Return the rows as an array: for float64 and float32 a view of the file, unless ``copy`` is True."""
         dtype = np.dtype(dtype or float)
         if dtype not in (np.float64, np.float32):
             return np.asarray(self).astype(dtype)

@@ -156,6 +156,7 @@ class Batches:
     """
 
     def __init__(self, problem: Problem, batch_size: int, seed: int, dtype: DtypeName, steps: int | None = None):
+        """Begin at the first step, and draw the random numbers of all steps if they are to be shared."""
         examples = problem.examples
         self.examples, self.batch_size = examples, min(batch_size, examples)
         self.per_epoch = steps_per_epoch(examples, batch_size)

@@ -36,6 +36,7 @@ class Chunk:
     """
 
     def __init__(self, update: Any, w: Any, first: int, last: int):
+        """Make the chunk of the columns from ``first`` to ``last``, before its first step."""
         self.update, self.w, self.first, self.last = update, w, first, last
         self.g: Any = None
         self.clock = 0
@@ -68,6 +69,7 @@ class ChunkedRule:
         values: Mapping[str, float],
         can_split: bool,
     ):
+        """Divide the arrays into chunks, each with a new state."""
         self.record, self.rows, self.dtype = record, rows, dtype
         self.clocks = [0] * len(rows)
         most = int(np.clip(sum(w.shape[1] for w in rows) // _CHUNKS, _SMALLEST, _LARGEST)) // _LINE * _LINE + _OFFSET

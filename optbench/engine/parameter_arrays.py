@@ -44,6 +44,7 @@ class OneArray:
     labels = ("0",)
 
     def __init__(self, w: Any, blocks: Any):
+        """View the array as rows, and check that the blocks add up to it."""
         self.w, self.rows = w, [self.row(w)]
         self.dtype: DtypeName = "float32" if w.dtype == np.float32 else "float64"
         self.shapes = [tuple(w.shape)]
@@ -104,6 +105,7 @@ class ArrayList:
     can_split = True
 
     def __init__(self, w: Any):
+        """View each array as rows, and check that all have one dtype and memory of their own."""
         self.keys = list(w) if isinstance(w, Mapping) else None
         self.given = arguments.list_items("stepper: w", w) if self.keys is None else [w[key] for key in self.keys]
         if not self.given:

@@ -70,6 +70,7 @@ class Lanes:
     numbers_per_step: int
 
     def __init__(self, problem: Problem, runs: int, dtype: DtypeName):
+        """Begin with all lanes alive, and no limit of the loss."""
         self.problem, self.runs, self.dtype = problem, runs, dtype
         self.alive, self.diverged_at = np.ones(runs, bool), np.zeros(runs, np.int64)
         self.limit = aligned(runs, dtype)

@@ -56,6 +56,7 @@ class Stepper:
         device: str = "cpu",
         threads: int | None = None,
     ):
+        """Check the arguments, and allocate the rule's state for ``w``."""
         self.w, self.steps, self.device = w, 0, arguments.one_of("stepper: device", device, ("cpu", "cuda"))
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         self.lr = settings.checked("stepper: lr", lr)

@@ -156,7 +156,7 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
 
 
 def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
-    """Draw the panel of one optimizer; scale: add the color bar, unless all cells have nearly the same value."""
+    """Draw the heat map of one optimizer; scale: True adds the color bar, unless all cells are nearly equal."""
     part = cells.table[cells.table["optimizer"] == optimizer]
     table = part.pivot(index="schedule", columns="batch_size", values="value")
     table = table.reindex(list(cells.schedules), columns=list(cells.sizes))

@@ -12,7 +12,7 @@ def product(a, b, out):
     if b.shape[1] > 1:
         np.dot(a, b, out)
     else:
-        rows_times(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
+        multiply_by_vector(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
 
 
 def product_of_transposed(a, b, out):
@@ -20,11 +20,11 @@ def product_of_transposed(a, b, out):
     if b.shape[1] > 1:
         np.dot(a.T, b, out)
     else:
-        columns_times(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
+        multiply_transposed_by_vector(a, b.reshape(b.shape[0]), out.reshape(out.shape[0]))
 
 
-def rows_times(a, column, result):
-    """Write the product of a with one column, (rows,), into result."""
+def multiply_by_vector(a, column, result):
+    """Write the product of the matrix a with one vector, (columns of a,), into result, (rows,)."""
     whole = a.shape[0] - a.shape[0] % 4
     for i in range(0, whole, 4):  # four rows at a time share what they read, and do not wait for each other's sums
         p, q, s, t = a[i], a[i + 1], a[i + 2], a[i + 3]
@@ -42,8 +42,8 @@ def rows_times(a, column, result):
         result[i] = total
 
 
-def columns_times(a, column, result):
-    """Write the product of the transposed a with one column, (columns of a,), into result."""
+def multiply_transposed_by_vector(a, column, result):
+    """Write the product of the transposed matrix a with one vector, (rows,), into result, (columns of a,)."""
     for j in range(result.shape[0]):
         result[j] = 0.0
     whole = a.shape[0] - a.shape[0] % 4

@@ -114,7 +114,7 @@ def eps_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `lengths`: the first step of Adam and RMSProp over lr, by gradient, with eps inside or outside the root.
 
     f = w^2 / (2 condition) in one dimension gives a gradient of (w - w*) / condition at the start. For RMSProp
-    beta2 = 0, so that its average is as warm as Adam's corrected one.
+    beta2 = 0: its average is then the squared gradient itself, as Adam's bias-corrected one is at the first step.
     """
     rows, rate = [], 1e-6
     for condition in 10.0 ** np.arange(11.0):
@@ -225,9 +225,11 @@ def figure_rates(tables, verdict):
 
 @cache
 def batches_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `reached`: samples and seconds of each reporting run until the target, or to the end if it is not reached.
+    """Return `reached`: the `tuned_costs` of Adam to each problem's target loss, one row for each reporting run.
 
-    Seconds are run-steps times the mean time of a run-step in the cohort, so they differ from machine to machine.
+    Columns samples and seconds count until the target, or to the run's end where `reached` is False; batch is the batch
+    size as text, "full" for all examples. Seconds are run-steps times the mean time of a run-step in the cohort, so
+    they differ from machine to machine.
     """
     parts = []
     for problem, target in list(TARGETS.items())[1 if budget.quick else 0 :]:

@@ -70,7 +70,10 @@ def _to_plain(value: Any, depth: int = 0) -> Any:
 
 
 def _to_list(value: Any) -> Any:
-    """Return a comma-separated text as a list, and a number as a list of one. Raises OptbenchError for no list."""
+    """Return the items of a comma-separated text as a list, a number as a list of one, and a list or tuple unchanged.
+
+    Raises OptbenchError for anything else.
+    """
     if isinstance(value, str):
         return split_list(value)
     if is_number(value):
@@ -81,7 +84,10 @@ def _to_list(value: Any) -> Any:
 
 
 def _read_rates(value: Any) -> Any:
-    """Return learning rates: numbers, or the text of a range. Raises OptbenchError."""
+    """Return learning rates: a tuple of numbers; of a range, such as ``log_uniform(1e-4, 1)``, its text; None of None.
+
+    value: numbers, their text, a grid such as ``1e-4:1:9``, or a range. Raises OptbenchError for anything else.
+    """
     if found := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
         for end in found.ends:
             check(Rate, end, "")
@@ -101,7 +107,10 @@ def _read_number(text: str) -> float:
 
 
 def _read_sizes(value: Any) -> list[Any]:
-    """Return batch sizes, with the numbers of a text as numbers. Raises OptbenchError."""
+    """Return batch sizes as a list; whole numbers in a text become int, other texts such as "full" stay.
+
+    Raises OptbenchError for what is no list, text or number.
+    """
     return [_read_whole(item) if isinstance(item, str) else item for item in _to_list(value)]
 
 
@@ -129,7 +138,7 @@ def _read_seeds(value: Any) -> Any:
 
 
 def _read_problems(value: Any) -> Any:
-    """Return entries of problems, with names alone as entries without a budget of their own."""
+    """Return a list of problem entries; a name alone becomes ``{"name": name}``, without a budget of its own."""
     return [{"name": item} if isinstance(item, str) else item for item in _to_list(value)]
 
 

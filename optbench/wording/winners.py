@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from html import escape
 
 import numpy as np
@@ -21,8 +22,14 @@ LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "b
 VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
 
 
-def find_winners(results: Tables, tuning_seeds, choose_by: str, searched=None) -> pd.DataFrame:
-    """Return a row per problem and optimizer in first place; see `optbench.Results.winners`."""
+def find_winners(
+    results: Tables, tuning_seeds: Iterable[int], choose_by: str, searched: Mapping | None = None
+) -> pd.DataFrame:
+    """Return a row per problem and optimizer in first place; `optbench.Results.winners` has the columns.
+
+    tuning_seeds: the seeds on which settings were chosen. choose_by: the measure to choose and compare by. searched:
+    the search ranges by optimizer and parameter; None without trials.
+    """
     runs = drop_lost_runs(results.runs)
     if runs.empty:
         return build_winners_table(None, pd.DataFrame(), [])
@@ -55,7 +62,10 @@ def build_winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparamet
 
 
 def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
-    """Compare with the nearest rival: another in first place, or else the best of the others."""
+    """Return the columns LEAD of a winner against its nearest rival: another in first place, or the best of the rest.
+
+    name: the winner, an optimizer.
+    """
     rows = answer.ranking[answer.ranking["problem"] == problem]
     others = rows[rows["optimizer"] != name]
     near = others[others["first"]] if others["first"].any() else others
@@ -71,8 +81,11 @@ def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
     return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
 
 
-def notebook_html(results: Tables, tuning_seeds, choose_by: str, searched=None) -> str:
-    """Return the sentences of each problem and over all, and a table of winners; every name is escaped."""
+def notebook_html(results: Tables, tuning_seeds: Iterable[int], choose_by: str, searched: Mapping | None = None) -> str:
+    """Return HTML: the sentences of each problem and over all, and a table of winners; every name is escaped.
+
+    The arguments are those of `find_winners`.
+    """
     runs = drop_lost_runs(results.runs)
     head = f"<p>{len(results.runs):,} runs</p>"
     if runs.empty:

@@ -23,6 +23,7 @@ class Evaluator:
     """
 
     def __init__(self, problem: Problem, code: ProblemCode, dtype: DtypeName):
+        """Take the problem's arrays in a dtype; the scratch is allocated at the first evaluation."""
         self.problem, self.code, self.dtype = problem, code, dtype
         self.arrays = arrays_of(problem, dtype)
         self.single = problem.form == "single"

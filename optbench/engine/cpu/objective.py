@@ -39,6 +39,7 @@ class Objective:
     """
 
     def __init__(self, problem: Problem, dtype: DtypeName = "float64", rows: int | slice | None = None, runs: int = 1):
+        """Check the arguments, choose the examples, and allocate the arrays of a call."""
         if not isinstance(problem, Problem):
             raise OptbenchError(f"objective: problem={shown(problem)} must be a record; optbench.objective takes names")
         dtype = settings.checked("objective: dtype", dtype)

@@ -36,6 +36,7 @@ class Update:
         dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
     ):
+        """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel."""
         runs = len(hyperparameters)
         self.blocks, dim, memory = make_block_table(record, shapes)
         if record.matrix and runs > 1:
@@ -88,6 +89,7 @@ class CpuChunks(ChunkedRule):
 
     def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
                  threads: int | None = None):  # fmt: skip
+        """Divide the arrays into chunks; threads start at the first step that is shared."""
         super().__init__(record, rows, shapes, dtype, values, can_split)
         self.threads = threads or cores()
         self._partial = partial_update(self.record, self.dtype) if self.has_global_sums else None

@@ -49,6 +49,7 @@ class Kernels:
     """The kernels of a problem and a rule at one batch size. Raises PluginError for a pair that no GPU can run."""
 
     def __init__(self, problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int):
+        """Choose the kernels for the steps and evaluations; raise PluginError for a pair that no GPU can run."""
         why = refuses(problem, optimizer)
         if why:
             raise PluginError(f"{problem.name} with {optimizer.name} cannot run on a GPU: {why}")

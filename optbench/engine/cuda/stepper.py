@@ -128,6 +128,7 @@ class Update:
         dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
     ):
+        """Allocate the state of a run for each entry of ``hyperparameters``, and choose the grids of the kernels."""
         runs = len(hyperparameters)
         table, dim, _ = make_block_table(record, shapes)
         if not record.by_block:
@@ -197,6 +198,7 @@ class CudaChunks(ChunkedRule):
     """A rule on whole arrays on a GPU, in one stream. Raises PluginError for a rule that cannot run there."""
 
     def __init__(self, record: Optimizer, rows: Sequence[Any], shapes: Any, dtype: DtypeName, values: Any):
+        """Make one chunk of each array, and put their global sums side by side."""
         super().__init__(record, rows, shapes, dtype, values, False)
         if self.has_global_sums:  # the sums of all arrays side by side, so that a kernel can add them up
             self._sums = put(np.zeros((len(self.chunks), *self.chunks[0].update.sums.shape), self.dtype))

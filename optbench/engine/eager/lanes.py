@@ -119,6 +119,7 @@ class EagerLanes(CpuLanes):
     """Lanes whose optimizer or problem is not compiled. A step is that of the compiled loop, in the same order."""
 
     def __init__(self, cohort: Cohort, lanes: Sequence[Lane], code: EagerCode, evaluator: Evaluator):
+        """Make the lanes; each call of ``advance`` makes at most one point of evaluation."""
         self._bases = np.array([lane.lr for lane in lanes])
         self._eager: EagerUpdate | None = None
         self._errors = [""] * len(lanes)  # raised by the problem

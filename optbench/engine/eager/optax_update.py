@@ -36,6 +36,7 @@ class OptaxUpdate(EagerUpdate):
         w: np.ndarray,
         rows: bool,
     ):
+        """Take the arguments of each lane; groups are formed at the first step."""
         super().__init__(record, blocks, hyperparameters, w, rows)
         self._dtype = w.dtype
         self._groups: list[_Group] | None = None
@@ -135,6 +136,7 @@ class _Group:
         rates: np.ndarray,
         numbers: dict[str, np.ndarray],
     ):
+        """Put weights and numbers on JAX's device, initialize the state, and compile by a step that is thrown away."""
         init, self._step, self._reported = functions
         self.lanes, self._rates = np.array(lanes), rates
         self._numbers = jax.device_put({"": rates.astype(w.dtype), **numbers})

@@ -33,6 +33,7 @@ class TorchUpdate(EagerUpdate):
         rates: np.ndarray | None,
         seed: int,
     ):
+        """Take the arguments of each lane; the optimizers are made at the first step."""
         super().__init__(record, blocks, hyperparameters, w, rows)
         self._rates, self._seed = rates, seed
         # In lanes form a lane is not contiguous, as PyTorch asks: each gets a row of its own.
@@ -100,6 +101,7 @@ class TorchStepper:
         rate: float,
         seed: int,
     ):
+        """Make the optimizer on views of ``w``, one for each parameter block."""
         self.rate_name, self.w, self.rate = record.rate, w, rate
         self.blocks, self.sizes = blocks, [prod(shape) for shape in blocks]
         self.views = self._split(torch.from_numpy(w))
@@ -124,7 +126,10 @@ class TorchStepper:
         return [part.view(shape) for part, shape in zip(vector.split(self.sizes), self.blocks, strict=True)]
 
     def step(self, g: np.ndarray, loss: float, rate: float) -> None:
-        """Change the weights along a gradient (dim,), which is copied: the optimizer may change or keep it."""
+        """Make a step of the optimizer, which changes the weights; g: (dim,), copied, as the optimizer may change it.
+
+        loss: at the present weights, for optimizers that call a closure; rate: the learning rate of this step.
+        """
         for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
             parameter.grad = gradient
         if rate != self.rate:  # as a scheduler does; an optimizer may change its rate itself in between
@@ -194,6 +199,7 @@ class _Generators:
     """
 
     def __init__(self, seed: int, everything: bool):
+        """Make the first states from the seed; the global generators stay as they are."""
         self.everything = everything
         self.torch = torch.Generator().manual_seed(seed).get_state()
         if everything:

@@ -25,6 +25,7 @@ class EagerUpdate:
         w: np.ndarray,
         rows: bool,
     ):
+        """Convert the hyperparameters of each lane to the optimizer's arguments."""
         self.record, self.rows, self.preparation_seconds = record, rows, 0.0
         self.blocks = tuple(tuple(shape) for shape in blocks)
         self.arguments = [record.arguments(values) for values in hyperparameters]

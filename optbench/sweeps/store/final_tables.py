@@ -170,7 +170,7 @@ class FinalTables:
         self.missing = plan.describe_missing(sources)
 
     def provenance(self) -> dict[str, Any]:
-        """Return the content of ``provenance.json``; that of an empty file if there is none."""
+        """Return the content of ``provenance.json``; {} if there is none. Raises OptbenchError for a damaged file."""
         path = self.path / "provenance.json"
         try:
             content = json.loads(read_bytes(path))
