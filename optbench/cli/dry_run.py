@@ -10,7 +10,7 @@ from optbench.cli.progress import format_duration
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
     from optbench.sweeps.estimate import Estimate
-    from optbench.sweeps.plan import Cohorts, Plan, Series
+    from optbench.sweeps.plan import Cohorts, Plan, SeedSeries
 
 _MEASURED = 600
 """Modelled seconds from which on a few seconds of probes pay: the model is off by several times."""
@@ -34,7 +34,7 @@ def print_plan(plan: Plan, workers: int) -> None:
         table.add_column(name, overflow="fold", min_width=least)
     for name in ("cohorts", "trials", "runs", "run-steps"):
         table.add_column(name, justify="right", no_wrap=True)
-    groups: dict[tuple[str, str], list[Series]] = {}
+    groups: dict[tuple[str, str], list[SeedSeries]] = {}
     for series in plan.series:
         groups.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series)
     trials = plan.trials
@@ -81,7 +81,7 @@ def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _list_series(plan: Plan, later: dict[Stage, Cohorts]) -> list[Series]:
+def _list_series(plan: Plan, later: dict[Stage, Cohorts]) -> list[SeedSeries]:
     return [*plan.series, *(each for stage in later.values() for each in stage.series)]
 
 

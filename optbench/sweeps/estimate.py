@@ -15,7 +15,7 @@ from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.lanes import computed_shares
 from optbench.engine.run import compile_for, limited_threads, run
-from optbench.sweeps.plan import COHORT_COST, Series, has_user_code, step_cost
+from optbench.sweeps.plan import COHORT_COST, SeedSeries, has_user_code, step_cost
 
 _STEP = 2.0
 """Duration of a run-step, as a multiple of the plan's weight for it."""
@@ -61,14 +61,14 @@ class Estimate:
     """The share of it that kinds of work take which were probed."""
 
 
-def model_duration(series: Iterable[Series], workers: int) -> float:
+def model_duration(series: Iterable[SeedSeries], workers: int) -> float:
     """Return the seconds that the cohorts take by the model alone, which may be off by a factor of ten."""
     return sum(map(_model_series, series)) / workers
 
 
-def estimate_duration(series: Iterable[Series], workers: int) -> Estimate:
+def estimate_duration(series: Iterable[SeedSeries], workers: int) -> Estimate:
     """Probe the kinds of work that take longest, for a few seconds, and return the corrected duration."""
-    kinds: dict[tuple, list[Series]] = {}
+    kinds: dict[tuple, list[SeedSeries]] = {}
     for each in series:
         if each.seeds:
             kinds.setdefault(_work_kind(each), []).append(each)
@@ -83,7 +83,7 @@ def estimate_duration(series: Iterable[Series], workers: int) -> Estimate:
     return Estimate(total / workers, probed / total if total else 0.0)
 
 
-def _work_kind(series: Series) -> tuple:
+def _work_kind(series: SeedSeries) -> tuple:
     """Return a key that is equal for series whose steps take about the same time."""
     cohort = series.cohort
     optimizer = cohort.optimizer
@@ -91,7 +91,7 @@ def _work_kind(series: Series) -> tuple:
     return cohort.problem.name, by, cohort.dtype, cohort.batch_size, series.stage
 
 
-def _probe_kinds(kinds: Sequence[tuple[tuple, list[Series]]]) -> dict[tuple, Seconds]:
+def _probe_kinds(kinds: Sequence[tuple[tuple, list[SeedSeries]]]) -> dict[tuple, Seconds]:
     """Time short probes of these kinds of work, and return by kind the measured over the modelled duration."""
     ratios: dict[tuple, Seconds] = {}
     begin, compiling = time.perf_counter(), 0.0
@@ -165,7 +165,7 @@ def _model_cohort(cohort: Cohort) -> Seconds:
     return Seconds(cohort.steps * step * stepping, len(cohort.evaluated) * evaluation * evaluating)
 
 
-def _model_series(series: Series, ratio: Seconds = _AS_MODELLED) -> float:
+def _model_series(series: SeedSeries, ratio: Seconds = _AS_MODELLED) -> float:
     """Return the seconds that the cohorts of a series take with one worker; ratio: measured over modelled seconds."""
     stepping, evaluating = _model_cohort(series.cohort)
     seconds = stepping * ratio.stepping + evaluating * ratio.evaluating

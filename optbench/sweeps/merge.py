@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
-from optbench.sweeps.plan import Cohorts, Plan, Series, cohort_cost
+from optbench.sweeps.plan import Cohorts, Plan, SeedSeries, cohort_cost
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import Spec, find_differences, join_specs, parse_spec, refuse_unnamed
@@ -45,7 +45,7 @@ def select_shard(plan: Plan, shard: str) -> Plan:
     return replace(plan, cohorts=Cohorts(tuple(parts)), shard=shard)
 
 
-def _list_groups(series: Series) -> list[tuple]:
+def _list_groups(series: SeedSeries) -> list[tuple]:
     """Return a key for each seed: problem, optimizer and block. A shard takes all seeds of a key or none."""
     cohort = series.cohort
     return [(cohort.problem.name, cohort.optimizer.name, series.blocks.get(seed, seed)) for seed in series.seeds]

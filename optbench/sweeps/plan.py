@@ -162,14 +162,14 @@ def plan_cohort(
 
 
 @dataclass(frozen=True)
-class Series:
+class SeedSeries:
     """Cohorts of one stage that differ only in their seed."""
 
     cohort: Cohort
     """One of them."""
     seeds: Sequence[int]
     hashes: LaneHashes = field(repr=False)
-    """Those of its lanes."""
+    """The hashes of its lanes."""
     stage: Stage = "grid"
     blocks: Mapping[int, int] = field(default_factory=dict, repr=False)
     """The block of each seed; -1 for a seed of no block."""
@@ -179,6 +179,7 @@ class Series:
         return len(self.seeds) * len(self.cohort.lanes)
 
     def __iter__(self) -> Iterator[PlannedCohort]:
+        """Yield the planned cohort of each seed, made when it is reached."""
         for seed in self.seeds:
             cohort = self.cohort if self.cohort.seed == seed else self.cohort.with_seed(seed)
             yield plan_cohort(cohort, self.stage, self.blocks.get(seed, -1), self.hashes)
@@ -186,9 +187,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Cohorts:
-    """The cohorts of some series, one after the other, each made when it is reached."""
+    """The planned cohorts of some series, one series after the other; each cohort is made when it is reached."""
 
-    series: tuple[Series, ...] = ()
+    series: tuple[SeedSeries, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -220,8 +221,8 @@ class Plan:
     """Faults of the user's records that quick checks found, a line each."""
 
     @property
-    def series(self) -> tuple[Series, ...]:
-        """The cohorts without their seeds: few, however large the plan is."""
+    def series(self) -> tuple[SeedSeries, ...]:
+        """The cohorts grouped by all but their seeds: few groups, however large the plan is."""
         return self.cohorts.series
 
     @property
@@ -300,7 +301,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort in cohorts}
     seeds = [seed for block in spec.seeds_of("screen") for seed in block] if spec.blocks else spec.seeds
     stage: Stage = "screen" if spec.blocks else "grid"
-    series = tuple(Series(cohort, seeds, hashes[id(cohort.lanes)], stage, spec.block_of) for cohort in cohorts)
+    series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, spec.block_of) for cohort in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     return Plan(spec, Cohorts(series), device, device_note, searched)
 

@@ -24,7 +24,7 @@ from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Device
 from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, Series, has_user_code, plan_cohort
+from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, has_user_code, plan_cohort
 from optbench.sweeps.spec import Spec
 
 _RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
@@ -113,7 +113,7 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
     for each in data["series"]:
         records = problems[each["problem"]], optimizers[each["optimizer"]]
         cohort = Cohort(*records, lanes[each["lanes"]], seed=each["seeds"][0], device=device, **_settings_of(each))
-        series.append(Series(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], spec.block_of))
+        series.append(SeedSeries(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], spec.block_of))
     return Plan(spec, Cohorts(tuple(series)), device, note, data["searched"])
 
 

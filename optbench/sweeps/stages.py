@@ -14,7 +14,7 @@ from optbench.analysis import protocol
 from optbench.analysis.columns import configuration_columns, drop_lost_runs
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, Series, plan_cohort
+from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, plan_cohort
 
 
 def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -63,7 +63,7 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
     return stages
 
 
-def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) -> Iterator[Series]:
+def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) -> Iterator[SeedSeries]:
     """Yield ``count`` settings, evenly spread over those of the cohorts of a pair, on all seeds of the stage."""
     seeds = [seed for block in plan.spec.seeds_of(stage) for seed in block]
     total = sum(len(cohort.lanes) for cohort in cohorts)
@@ -74,7 +74,7 @@ def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) 
         lanes = tuple(cohort.lanes[i - first] for i in places if first <= i < first + len(cohort.lanes))
         first += len(cohort.lanes)
         if lanes:
-            yield Series(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, plan.spec.block_of)
+            yield SeedSeries(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, plan.spec.block_of)
 
 
 def _plan_settings(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:

@@ -5,7 +5,7 @@ from toy_problems import bowl
 
 from optbench import torch_optimizer
 from optbench.engine.cohort import Cohort
-from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, Series
+from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, SeedSeries
 from optbench.sweeps.session import has_long_eager_runs
 from optbench.sweeps.spec import make_spec
 
@@ -17,7 +17,7 @@ class Plain:
 
 def plan(optimizer, steps):
     lanes = [lane("gd", 0.1)] * 4
-    series = Series(Cohort(bowl(), optimizer, lanes, 1024, steps), range(10), LaneHashes(lanes))
+    series = SeedSeries(Cohort(bowl(), optimizer, lanes, 1024, steps), range(10), LaneHashes(lanes))
     spec = make_spec({"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.1], "steps": steps}, {})
     return Plan(spec, Cohorts([series]))
 
