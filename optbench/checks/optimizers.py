@@ -1,4 +1,7 @@
-"""Checks of an update rule, of another library's optimizer, and of a method of SciPy."""
+"""Checks of an update rule, of another library's optimizer, and of a method of SciPy.
+
+A ``_check`` function returns nothing: it raises CheckFailed with what is wrong.
+"""
 
 import warnings
 
@@ -63,7 +66,7 @@ def _loop_orders(record: Optimizer) -> tuple[str, ...]:
     return ("rows",) if record.matrix else ("rows", "lanes")
 
 
-def _check_in_python(record: Optimizer):
+def _check_in_python(record: Optimizer) -> None:
     """Check that it returns the new w and every state slot."""
     try:
         Interpreter(record, SHAPES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
@@ -71,14 +74,14 @@ def _check_in_python(record: Optimizer):
         raise CheckFailed(str(error)) from None
 
 
-def _check_compilation(record: Optimizer):
+def _check_compilation(record: Optimizer) -> None:
     """Check that it compiles in float64 and float32, in both loop orders."""
     for dtype in ("float64", "float32"):
         for order in _loop_orders(record):
             update_kernel(record, order, dtype)
 
 
-def _check_kernel(record: Optimizer):
+def _check_kernel(record: Optimizer) -> None:
     """Check that the compiled rule computes what the Python rule computes, 200 steps."""
     gradients = _draw_gradients(record)[:, :, :1]
     w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES)
@@ -89,7 +92,7 @@ def _check_kernel(record: Optimizer):
         check_close(_run_rule(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")
 
 
-def _check_float32(record: Optimizer):
+def _check_float32(record: Optimizer) -> None:
     """Check that it computes in float32 where it is asked to, and stays near the float64 result."""
     inner, _ = Translator("float32", whole_literals=True).translate(record.rule, f"optimizer {record.name}")
     count = 2 + len(record.slots) + 1 + len(record.scalars)
@@ -101,7 +104,7 @@ def _check_float32(record: Optimizer):
     check_close(_run_rule(record, gradients, "float32"), _run_rule(record, gradients), 1e-3, "")
 
 
-def _check_steps(record: Eager):
+def _check_steps(record: Eager) -> None:
     """Check that it is made with its defaults, and steps on a matrix and a vector."""
     path = _run_rule(record, _draw_gradients(record, 3))
     if not np.isfinite(path).all():
@@ -110,7 +113,7 @@ def _check_steps(record: Eager):
         raise CheckFailed("three steps change no weight: does it write to the parameters that it is given?")
 
 
-def _check_rate(record: Eager):
+def _check_rate(record: Eager) -> None:
     """Check that it moves at the rate that it is given: not at all at a rate of next to nothing."""
     gradients = _draw_gradients(record, 3)[:, :, 0]
     near, far = (float(np.abs(_run_eager(record, gradients, lr=rate)[-1] - 1.0).max()) for rate in (1e-12, 1e-2))
@@ -118,7 +121,7 @@ def _check_rate(record: Eager):
         raise CheckFailed(f"moves by {near:.2g} at the rate 1e-12, and by {far:.2g} at 0.01: it does not use its rate")
 
 
-def _check_repeats(record: Eager):
+def _check_repeats(record: Eager) -> None:
     """Check that it does the same again, alone and beside other runs."""
     gradients = _draw_gradients(record, 30)[:, :, 0]
     first = _run_eager(record, gradients)
@@ -126,13 +129,13 @@ def _check_repeats(record: Eager):
     check_close(_run_eager(record, gradients, lanes=3), first, 1e-12, "one of three instances at a time")
 
 
-def _check_near_float64(record: Eager):
+def _check_near_float64(record: Eager) -> None:
     """Check that in float32 it stays near the float64 result."""
     gradients = _draw_gradients(record, 30)
     check_close(_run_rule(record, gradients, "float32"), _run_rule(record, gradients), 1e-3, "")
 
 
-def _check_finite(record: Optimizer | Eager):
+def _check_finite(record: Optimizer | Eager) -> None:
     """Check that it stays finite on bounded gradients, zero ones among them."""
     gradients = _draw_gradients(record, 30 if isinstance(record, Eager) else 200)
     gradients[::7] = 0.0
@@ -141,7 +144,7 @@ def _check_finite(record: Optimizer | Eager):
         raise CheckFailed("w becomes NaN or infinite although every gradient is finite (a division by zero?)")
 
 
-def _check_nan(record: Optimizer | Eager):
+def _check_nan(record: Optimizer | Eager) -> None:
     """Check that it passes a NaN gradient on to w, so that divergence is seen."""
     gradients = _draw_gradients(record, 3)
     gradients[1] = np.nan
@@ -149,7 +152,7 @@ def _check_nan(record: Optimizer | Eager):
         raise CheckFailed("w stays finite after a NaN gradient: a diverged run would go unnoticed")
 
 
-def _check_baseline(record: Baseline):
+def _check_baseline(record: Baseline) -> None:
     """Check that it finds the minimum of a small bowl, with options that SciPy knows."""
     from scipy.optimize import minimize
 
@@ -164,7 +167,7 @@ def _check_baseline(record: Baseline):
         raise CheckFailed(f"ends at {found.x.tolist()}, not at 0: {found.message}")
 
 
-def _check_space(record: AnyOptimizer):
+def _check_space(record: AnyOptimizer) -> None:
     """Check that it is tuned where its hyperparameters may lie."""
     check_space(record.name, record.space, record.hyperparameters, record.all_limits)
     if isinstance(record, Baseline) and RATE in record.search:

@@ -1,4 +1,7 @@
-"""Checks of a problem."""
+"""Checks of a problem.
+
+A ``_check`` function returns nothing: it raises CheckFailed with what is wrong, or NotApplicable.
+"""
 
 import numpy as np
 
@@ -8,7 +11,7 @@ from optbench.contract.problems import Problem
 from optbench.engine.batches import start_point
 
 
-def _check_start(problem: Problem):
+def _check_start(problem: Problem) -> None:
     """Check that it starts at a finite point that depends on nothing but the seed."""
     first = start_point(problem, 1)
     if not np.array_equal(first, start_point(problem, 1)):
@@ -17,12 +20,12 @@ def _check_start(problem: Problem):
         )
 
 
-def _check_in_python(problem: Problem):
+def _check_in_python(problem: Problem) -> None:
     """Check that it runs as plain Python on a small batch, within its arrays."""
     Guarded(problem, "float64", 2, rows=5).run_in_python()
 
 
-def _check_compilation(problem: Problem):
+def _check_compilation(problem: Problem) -> None:
     """Check that it compiles in float64 and float32."""
     if problem.eager:
         raise NotApplicable
@@ -30,7 +33,7 @@ def _check_compilation(problem: Problem):
         Guarded(problem, dtype, 1, rows=5).code  # noqa: B018
 
 
-def _check_writes(problem: Problem):
+def _check_writes(problem: Problem) -> None:
     """Check that it writes nothing but g and f, and nothing beyond their ends."""
     for rows in (7, None):
         guarded = Guarded(problem, "float64", 3, rows=rows)
@@ -40,7 +43,7 @@ def _check_writes(problem: Problem):
             raise CheckFailed(f"writes to or beyond {', '.join(wrong)}")
 
 
-def _check_gradient(problem: Problem):
+def _check_gradient(problem: Problem) -> None:
     """Check that the gradient agrees with finite differences."""
     rng = np.random.default_rng(0)
     for rows in (7, None):
@@ -62,7 +65,7 @@ def _check_gradient(problem: Problem):
                 raise CheckFailed(f"along a random direction {text}")
 
 
-def _check_minimum(problem: Problem):
+def _check_minimum(problem: Problem) -> None:
     """Check that no value lies below the stated minimum, and the minimizer attains it."""
     guarded = Guarded(problem, "float64", 1)
     slack = 1e-9 * max(1.0, abs(problem.minimum))
@@ -83,7 +86,7 @@ def _check_minimum(problem: Problem):
             raise CheckFailed(f"the gradient at the minimizer is not zero but up to {np.abs(g).max():.3g}")
 
 
-def _check_runs(problem: Problem):
+def _check_runs(problem: Problem) -> None:
     """Check that a run has the same value and gradient alone as among others."""
     several = Guarded(problem, "float64", 5, rows=7)
     w = several.start + 0.1 * np.random.default_rng(0).standard_normal((5, problem.dim))
@@ -94,7 +97,7 @@ def _check_runs(problem: Problem):
         check_close(gradients[r], g[0], 1e-10, f"gradient of run {r}")
 
 
-def _check_float32(problem: Problem):
+def _check_float32(problem: Problem) -> None:
     """Check that float32 stays near float64."""
     wide, narrow = (Guarded(problem, dtype, 1, rows=7) for dtype in ("float64", "float32"))
     (f, g), (f32, g32) = wide.value_and_gradient(), narrow.value_and_gradient()
@@ -102,7 +105,7 @@ def _check_float32(problem: Problem):
     check_close(g32, g, 1e-3, "gradient")
 
 
-def _check_nan(problem: Problem):
+def _check_nan(problem: Problem) -> None:
     """Check that a NaN weight gives a value that is not finite."""
     guarded = Guarded(problem, "float64", 1, rows=7)
     value, _ = guarded.value_and_gradient(np.full(problem.dim, np.nan))
@@ -110,7 +113,7 @@ def _check_nan(problem: Problem):
         raise CheckFailed(f"the value at NaN weights is {float(value[0])}: a diverged run would go unnoticed")
 
 
-def _check_evaluate(problem: Problem):
+def _check_evaluate(problem: Problem) -> None:
     """Check that evaluate writes the same value as value_and_gradient, and every metric."""
     if problem.evaluate is None:
         raise NotApplicable
@@ -121,7 +124,7 @@ def _check_evaluate(problem: Problem):
         raise CheckFailed("a metric is not finite at the start point")
 
 
-def _check_batches(problem: Problem):
+def _check_batches(problem: Problem) -> None:
     """Check that mini-batches average to the full gradient."""
     if problem.data is None:
         raise NotApplicable
@@ -135,7 +138,7 @@ def _check_batches(problem: Problem):
     check_close(gradient, full[1], 1e-10, "gradient")
 
 
-def _check_compiled_once(problem: Problem):
+def _check_compiled_once(problem: Problem) -> None:
     """Check that it compiles once for all batches and runs."""
     if problem.eager:
         raise NotApplicable

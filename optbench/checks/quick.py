@@ -59,7 +59,7 @@ def _check_repeats(record: Optimizer) -> None:
         raise CheckFailed("the same weights and gradients give other weights")
 
 
-def _check_factors(record: Schedule):
+def _check_factors(record: Schedule) -> None:
     """Check that it gives one finite, non-negative factor a step, the same alone as among others."""
     step = np.arange(1, 101)
     epoch = (step - 1) // 10
@@ -87,7 +87,7 @@ class _TimeOver(BaseException):
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """End the block when the time is over."""
+    """Raise _TimeOver inside the block once it has taken so many seconds."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise _TimeOver

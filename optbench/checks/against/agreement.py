@@ -146,7 +146,7 @@ def implementation(text: str | AnyOptimizer, catalogue: Catalogue) -> Implementa
 
 
 def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tolerance: float) -> Agreement:
-    """Compare two optimizers on all streams. Raises OptbenchError if none of them suits both."""
+    """Return the comparison of two optimizers on all streams. Raises OptbenchError if none of them suits both."""
     with isolated_libraries():
         given = list(given_streams())
         for shapes in (_MATRICES, _VECTORS):
@@ -173,14 +173,14 @@ def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tole
 def _explain(
     result: Agreement, a: Implementation, b: Implementation, compared: Sequence[tuple[GradientStream, Comparison]]
 ) -> Agreement:
-    """Add what explains the difference; compared: the streams that suit both."""
+    """Return the result with what explains the difference; compared: the streams that suit both, each compared."""
     tolerance = result.tolerance
     if all(each.weights <= tolerance for _, each in compared):
         return replace(result, findings=(_explain_reported_weights(a, b),))
     given = [(stream, each) for stream, each in compared if stream.is_given]
     only_problems = None
     if given and all(each.step is None for _, each in given):
-        only_problems = _differ_on_problems_only(a, b, compared, tolerance)
+        only_problems = _explain_by_problems(a, b, compared, tolerance)
         if only_problems.name == "blocks":
             return replace(result, findings=(only_problems,))
     coarse = [each.name for each in (a, b) if is_coarse(each)]
@@ -215,10 +215,14 @@ def _explain_reported_weights(a: Implementation, b: Implementation) -> Finding:
     return Finding("reported weights", text)
 
 
-def _differ_on_problems_only(
+def _explain_by_problems(
     a: Implementation, b: Implementation, compared: Sequence[tuple[GradientStream, Comparison]], tolerance: float
 ) -> Finding:
-    """Explain a difference on problems alone: by their blocks where given gradients for such blocks show it, too."""
+    """Return the finding of two optimizers that differ on problems, but not on given gradients.
+
+    Its name is "blocks" if they differ, too, on given gradients of the shapes of those problems' parameter blocks, and
+    "gradients" if not. compared: all streams that suit both, each with its comparison.
+    """
     blocks = {stream.name: tuple(map(tuple, stream.shapes)) for stream, each in compared if each.step is not None}
     on_blocks = all(
         any(compare(a, b, stream, tolerance).step is not None for stream in given_streams(shapes))
@@ -238,11 +242,14 @@ def _shape_text(shape: Sequence[int]) -> str:
 
 
 def _first_differing_steps(
-    a: Implementation, b: Implementation, stream: GradientStream, compared: Comparison
+    a: Implementation, b: Implementation, stream: GradientStream, comparison: Comparison
 ) -> tuple[tuple[int, float, float, float], ...]:
-    """Return the first steps that differ, of the weight that differs most in them."""
-    path = rollout(a, stream, compared.rate)
-    paths = [path.w, rollout(b, stream, compared.rate, path.g).w]
+    """Return the first steps that differ, each as its number, gradient, and step of a and of b, for one weight.
+
+    It is the weight that differs most in them.
+    """
+    path = rollout(a, stream, comparison.rate)
+    paths = [path.w, rollout(b, stream, comparison.rate, path.g).w]
     first = max(int(np.argmax(distance(*paths, stream.start) > 0)) - 1, 0)
     one, other = (np.diff(np.vstack([stream.start, w]), axis=0)[first : first + _SHOWN_STEPS] for w in paths)
     weight = int(np.argmax(np.nan_to_num(np.abs(one - other)).max(axis=0)))

@@ -1,4 +1,7 @@
-"""Name the conventions in which two measured optimizers differ."""
+"""Name the conventions in which two measured optimizers differ.
+
+Each ``_compare`` function returns findings on one convention: none where both agree, or where it was not measured.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
