@@ -136,6 +136,7 @@ def logistic(data="breast_cancer", l2=0.01):
     sign = 2 * d.y - 1
 
     def loss(score):
+        """Return each example's loss, and its derivative by the score; both (examples,)."""
         margin = sign * score
         return np.logaddexp(0, -margin), sign * (0.5 * np.tanh(margin / 2) - 0.5)
 

@@ -91,6 +91,7 @@ def squared_hinge(data="breast_cancer", l2=0.01):
     sign = 2 * d.y - 1
 
     def loss(score):
+        """Return each example's loss, and its derivative by the score; both (examples,)."""
         missing = np.maximum(0, 1 - sign * score)
         return missing**2, -2 * sign * missing
 

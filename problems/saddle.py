@@ -85,6 +85,7 @@ def rotated_saddle(dim=20, index=5, offset=1e-3, noise=0.01, seed=0):
 
 
 def _check_index(name, dim, index):
+    """Raise OptbenchError unless ``index``, the number of downhill directions, lies between 1 and ``dim``."""
     if not 1 <= index <= dim:
         raise OptbenchError(f"problem {name}: index={index!r} must be between 1 and dim={dim}")
 

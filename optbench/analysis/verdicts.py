@@ -90,7 +90,11 @@ def verdicts(
 
 
 def tune_levels(runs: pd.DataFrame, choose_by: str, of: str) -> TunedLevels:
-    """Return the tuned results that `verdicts` and `ranking` compare; arguments as for `verdicts`."""
+    """Choose the setting of each level in each block, and return its results on the reporting seeds.
+
+    runs, choose_by: as for `verdicts`. of: the column whose values are the levels that `verdicts` and `ranking`
+    compare: "optimizer", "batch_size" or "schedule".
+    """
     table = code_runs(runs, choose_by, of)
     staged = of == "optimizer" and "stage" in runs and (runs["stage"] == SCREEN).any()
     screens = code_runs(runs, choose_by, of, screens=True) if staged else table
@@ -98,7 +102,7 @@ def tune_levels(runs: pd.DataFrame, choose_by: str, of: str) -> TunedLevels:
 
 
 def compare_levels(levels: TunedLevels, confidence: float = 0.95) -> pd.DataFrame:
-    """Return the rows of `verdicts` for levels that are tuned."""
+    """Return the table that `verdicts` returns, for levels that are tuned."""
     problem, name = (levels.table.cells.iloc[:, column].to_numpy() for column in (0, 1))
     a, b = np.triu_indices(len(problem), 1)
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
@@ -122,7 +126,7 @@ def compare_levels(levels: TunedLevels, confidence: float = 0.95) -> pd.DataFram
 
 
 def pair_cells(levels: TunedLevels, a: np.ndarray, b: np.ndarray) -> Paired:
-    """Return the differences of the cells a and b, (pairs,) rows of `cells`.
+    """Return the differences of pairs of cells; a, b: (pairs,) their rows in `levels.table.cells`.
 
     Where the numbers of trials differ and the side with fewer is not ahead, both are compared at the smaller number.
     """

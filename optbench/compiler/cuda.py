@@ -141,7 +141,7 @@ def _toolkit() -> str | None:
 
 
 def _ptxas() -> str | None:
-    """Return the path of the assembler."""
+    """Return the path of the assembler ptxas; None if there is none."""
     homes = [os.path.join(os.environ[key], "bin") for key in ("CUDA_HOME", "CUDA_PATH") if key in os.environ]
     return shutil.which("ptxas", path=os.pathsep.join([*homes, os.environ.get("PATH", os.defpath)]))
 
@@ -169,7 +169,7 @@ def _trial(card: dict) -> str | None:
 
 
 def _card(device) -> dict:
-    """Return a card's properties, as in Found."""
+    """Return a card's properties, as in `Found.cards`."""
     return {
         "name": _name(device),
         "compute_capability": "{}.{}".format(*device.compute_capability),
@@ -206,14 +206,14 @@ def free_bytes() -> int:
 
 
 def card_name() -> str:
-    """Return the card's own name."""
+    """Return the name of the GPU in use, such as "NVIDIA H100"; "numba's simulator" where that serves."""
     if SIMULATED:
         return "numba's simulator"
     return _name(cuda.get_current_device())
 
 
 def _name(device: Any) -> str:
-    """Return a card's own name."""
+    """Return the name of a device of numba as str: some versions give bytes."""
     return device.name.decode() if isinstance(device.name, bytes) else device.name
 
 

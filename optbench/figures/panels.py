@@ -74,7 +74,7 @@ def axes(
 
 
 def join_title(words: str, problem: str) -> str:
-    """Return the title of a figure of one problem."""
+    """Return the title of a figure of one problem, "<words>: <problem>"; a long problem is shortened."""
     return f"{words}: {labels.shorten(problem, 60)}"
 
 

@@ -234,9 +234,10 @@ def assign_line_styles(best: pd.DataFrame, ranking: pd.DataFrame) -> dict[str, d
 
 
 def save(figure: Figure, path: Path, foot: str, title: str = "", caption: str = "") -> None:
-    """Write the figure as PNG, SVG or PDF, by the ending of the name, with command and version in its metadata.
+    """Write the figure as PNG, SVG or PDF, by the ending of the path; the same figure has the same bytes.
 
-    In styles with titles they stand in its footer, too. No date is written: the same figure has the same bytes.
+    foot: the version and the command, for the metadata, and for the foot of the figure in styles with titles; title,
+    caption: for the metadata alone, left out where empty.
     """
     write_foot(figure, foot)
     kind = path.suffix.lower()

@@ -321,12 +321,12 @@ def log_of_product(a, most):
     return result + log(product)
 
 
-# The losses of networks of dense layers. Where the target of an example has several numbers, they follow the features
-# in ``x``, and ``work`` begins with room for a copy of the features.
+# The losses of networks. ``x``: (rows, features); ``y``: (rows,). Where the target of an example has several numbers,
+# they follow the features in ``x``, and ``work`` begins with room for a copy of the features.
 
 
 def cross_entropy(w, g, x, y, layout, work):
-    """Return the mean softmax cross-entropy of the last layer over the rows, and write the gradient into ``g``."""
+    """Return the mean softmax cross-entropy over the rows, and write the gradient into ``g``; ``y``: true classes."""
     rows, classes = x.shape[0], layout[-1]
     place = forward(w, x, layout, work)
     end = place + classes * rows
@@ -345,7 +345,7 @@ def cross_entropy(w, g, x, y, layout, work):
 
 
 def cross_entropy_report(w, out, x, y, layout, work):
-    """Write the mean softmax cross-entropy of the last layer and the accuracy into ``out``."""
+    """Write the mean softmax cross-entropy of the last layer into ``out[0]``, and the accuracy into ``out[1]``."""
     rows, classes = x.shape[0], layout[-1]
     out[0], out[1] = 0.0, 0.0
     for first in range(0, rows, TOGETHER):
@@ -357,7 +357,10 @@ def cross_entropy_report(w, out, x, y, layout, work):
 
 
 def squared_error(w, g, x, y, layout, work):
-    """Return the mean squared error over rows and outputs, and write the gradient into ``g``."""
+    """Return the squared error, averaged over rows and outputs (no factor 1/2), and write the gradient into ``g``.
+
+    Targets: ``y`` for one output; for several, the columns of ``x`` behind the features, and ``y`` is not read.
+    """
     rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
     room, first = work, x
     if outputs > 1:
@@ -379,7 +382,7 @@ def squared_error(w, g, x, y, layout, work):
 
 
 def squared_error_report(w, out, x, y, layout, work):
-    """Write the mean squared error over rows and outputs into ``out``."""
+    """Write the mean squared error over rows and outputs into ``out[0]``; targets as in squared_error."""
     rows, outputs, inputs = x.shape[0], layout[-1], layout[layout.shape[0] // 2]
     room, first = work, x
     if outputs > 1:
@@ -399,7 +402,10 @@ def copy_features(x, out):
 
 
 def squares(made, x, y, inputs):
-    """Return the mean squared error of the outputs ``made``, (outputs, rows); its gradient by them replaces them."""
+    """Return the mean squared error of the outputs ``made``, (outputs, rows); its gradient by them replaces them.
+
+    x, y: as in squared_error; inputs: the number of features in ``x``, where its targets begin.
+    """
     outputs, rows = made.shape
     share = made.dtype.type(1.0 / (rows * outputs))
     loss = 0.0

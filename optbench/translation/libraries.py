@@ -111,6 +111,7 @@ def optax_needs_value(record: Any, arguments: dict[str, Any]) -> bool:
     import optax
 
     def step(weights: Any, **given: Any) -> Any:
+        """Return the first updates, with the weights themselves as gradients; given: what else is passed on."""
         made = optax.with_extra_args_support(record.target(**arguments))
         return made.update(weights, made.init(weights), weights, **given)[0]
 

@@ -4,11 +4,13 @@ from optbench import Baseline, choice
 
 
 def _lbfgs(hyperparameters, evaluations):
+    """Return the options of SciPy's L-BFGS-B: it ends after so many evaluations, and by no tolerance."""
     budget = {"maxiter": evaluations, "maxfun": evaluations}
     return {"maxcor": int(hyperparameters["memory"]), "ftol": 0.0, "gtol": 0.0} | budget
 
 
 def _cg(hyperparameters, evaluations):
+    """Return the options of SciPy's CG, in the same way."""
     return {"maxiter": evaluations, "gtol": 0.0}
 
 

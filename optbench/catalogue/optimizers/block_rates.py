@@ -55,6 +55,7 @@ def _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, by1, by2):
 
 
 def _step_square(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t):
+    """Return the square of AdamW's step, before the rate; beta1_t, beta2_t: the betas to the power t."""
     step = _adam_step(w, g, m, v, beta1, beta2, eps, weight_decay, 1 / (1 - beta1_t), 1 / (1 - beta2_t))
     return step * step
 

@@ -49,7 +49,10 @@ class ProblemCode:
     """True if Python calls the gradient: its entry is then compiled now, and not while a run is timed."""
 
     def __init__(self, problem: Problem, dtype: DtypeName, one_lane: bool = False):
-        """Compile. one_lane: True if a problem in lanes form gets one lane in each call of ``gradient``."""
+        """Compile the kernels of a problem.
+
+        one_lane: True if a problem in lanes form gets one lane in each call of ``gradient``.
+        """
         settings.checked("dtype", dtype)
         owner = f"problem {problem.name or '(unnamed)'}"
         self.gradient: Callable
@@ -85,7 +88,7 @@ class CohortCode(ProblemCode):
     called_from_python = False  # the loop calls the gradient by its address
 
     def __init__(self, problem: Problem, optimizer: Optimizer, runs: int, dtype: DtypeName):
-        """Compile the kernels for as many lanes a call as ``runs`` lanes are divided into."""
+        """Compile the kernels of both; runs: the lanes of the cohort, divided into calls of ``lanes_per_call``."""
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, settings.checked("dtype", dtype))
         one_lane = problem.form == "lanes" and self.lanes_per_call == 1
         super().__init__(problem, dtype, one_lane)
@@ -97,10 +100,13 @@ class CohortCode(ProblemCode):
 
 
 class EagerCode(ProblemCode):
-    """The functions of a problem and an optimizer of which one is not compiled."""
+    """The functions of a problem and an optimizer of which at least one is eager."""
 
     def __init__(self, problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName):
-        """Compile what can be compiled."""
+        """Compile the kernels of the problem, unless it is eager itself.
+
+        runs: the lanes of the cohort, from which ``lanes_per_call`` follows.
+        """
         super().__init__(problem, dtype)
         self.lanes_per_call = lanes_per_call(problem, optimizer, runs, dtype)
         self.order: Order = "rows" if problem.form == "single" else "lanes"
@@ -142,9 +148,10 @@ def is_compiled(problem: Problem, optimizer: AnyOptimizer) -> bool:
 
 
 def lanes_per_call(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> int:
-    """Return as many lanes as a core's cache holds; one if too few for SIMD are left, and for rules on matrices.
+    """Return how many of ``runs`` lanes one call takes: as many as a core's cache holds.
 
-    In lanes form they fill whole vectors: of 50 lanes the last two would run one by one, and 14 after them.
+    It is one where too few for SIMD would be left, and for rules on matrices. In lanes form they fill whole vectors: of
+    50 lanes the last two would run one by one, and 14 after them.
     """
     if isinstance(optimizer, Optimizer) and optimizer.matrix:
         return 1

@@ -34,7 +34,7 @@ Result = tuple[bytes | str, ...]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Cohorts that an executor runs in one call: one on a CPU, those that differ in their seed on a GPU."""
+    """Cohorts that an executor runs in one call: a single one on a CPU, those that differ in their seed on a GPU."""
 
     cohorts: tuple[PlannedCohort, ...]
     note: str = ""
@@ -69,7 +69,7 @@ class Job:
         return tuple(files)
 
     def failed(self, reason: str) -> Result:
-        """Return the result of a job none of whose cohorts could run."""
+        """Return the result of a job none of whose cohorts could run, for the same reason."""
         return (reason,) * len(self.cohorts)
 
 
@@ -101,7 +101,8 @@ class Executor(Protocol):
     def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
         """Start a job soon, and return the future of its result.
 
-        ``on_progress`` is called from any thread with run-steps made. An exception in the future ends the sweep.
+        ``on_progress`` is called from any thread with the run-steps made since its last call. An exception in the
+        future ends the sweep.
         """
 
     def stop(self) -> None:
@@ -167,7 +168,10 @@ class ThreadExecutor:
         return self._pool.submit(self._run_job, job, on_progress)
 
     def _run_job(self, job: Job, on_progress: Callable[[int], None]) -> Result:
-        """Return the result of a job; raise Cancelled once the executor is stopped."""
+        """Run a job and return its result, which may be the reason of a failure; raise Cancelled once stopped.
+
+        on_progress: as in `Job.run`.
+        """
         try:
             result: Result = job.run(self._reported, on_progress, self._stopping.is_set)
         except (Cancelled, KeyboardInterrupt):
