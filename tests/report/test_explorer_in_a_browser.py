@@ -243,6 +243,40 @@ def test_player(chromium, usual):
         assert view.locator("#explore-step").input_value() == "0"
 
 
+def drawn(view):
+    """Return the SVG paths of the contours, lines and marks in the chart of the paths, as text."""
+    kinds = {"contours": ".contourlayer path", "lines": ".js-line", "marks": ".points path"}
+    texts = "paths => paths.map(path => path.getAttribute('d') + (path.getAttribute('transform') || ''))"
+    return {name: view.locator(f"#explore-chart {kind}").evaluate_all(texts) for name, kind in kinds.items()}
+
+
+def test_contours_and_marks_stay_while_paths_move(chromium, usual):
+    with opened(chromium, usual, "#?view=paths&problem=rosenbrock") as view:
+        whole = drawn(view)
+        assert len(whole["contours"]) > 10 and len(whole["lines"]) == 5 and len(whole["marks"]) == 7
+        view.locator("#explore-step").fill("0")
+        first = drawn(view)
+        assert first["contours"] == whole["contours"]
+        assert (
+            first["marks"][:5] != whole["marks"][:5] and first["marks"][5:] == whole["marks"][5:]
+        )  # heads, start and minimum
+        assert "up to step 0:" in view.locator("#explore-chart").get_attribute("aria-label")
+        press(view, "Play")
+        view.wait_for_function("Number(document.getElementById('explore-step').value) > 10")
+        moved = drawn(view)
+        press(view, "Pause")
+        assert moved["contours"] == whole["contours"]
+        assert moved["lines"] != first["lines"] and moved["marks"][:5] != first["marks"][:5]
+        left, top = place_of(view, *view.evaluate(f"[...'xy'].map(axis => {CHART}.data[6][axis][0])"))
+        view.mouse.move(left - 2, top)
+        view.mouse.move(left, top)
+        told = view.locator(".hoverlayer .hovertext").first.text_content()
+        x = view.evaluate(f"{CHART}.data[6].x[0]")
+        assert f"({x:.3g}," in told  # where the head is now
+        view.locator("#explore-step").fill(view.locator("#explore-step").get_attribute("max"))
+        assert drawn(view) == whole
+
+
 def test_a_copied_address_opens_the_same_view(chromium, usual):
     with opened(chromium, usual) as view:
         for name, value in (("problem", "breast_cancer"), ("y", "test_loss"), ("x", "steps"), ("batch", "full")):
