@@ -1,6 +1,7 @@
 """Checks of an update rule, of another library's optimizer, and of a method of SciPy.
 
 A ``_check`` function returns nothing: it raises CheckFailed with what is wrong.
+Its docstring gives its title in the output.
 """
 
 import warnings

@@ -1,6 +1,7 @@
 """Checks of a problem.
 
 A ``_check`` function returns nothing: it raises CheckFailed with what is wrong, or NotApplicable.
+Its docstring gives its title in the output.
 """
 
 import numpy as np

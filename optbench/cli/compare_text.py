@@ -26,7 +26,7 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
 
     above: the share from which a regression is reported; None for no check.
     """
-    one = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
+    single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
     rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
     for line in _describe_sides(table, rows, sides):
         print_lines(filled(line, 2))
@@ -36,13 +36,13 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
         count = int(rows["runs"].sum())
         print_lines(f"all {count:,} pairs of runs are identical" if count > 1 else "the only pair of runs is identical")
     for problem, part in () if same else rows.groupby("problem", sort=False):
-        print_lines(filled(f"{problem}: {_describe_problem(part, one)}", 2))
+        print_lines(filled(f"{problem}: {_describe_problem(part, single_pair)}", 2))
     for row in () if same else over.to_dict("records"):
-        several = "" if one or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
+        several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         problems = counted(int(row["blocks"]), "problem")
-        print_lines(filled(f"over all {problems}{several}: {_describe_overall(row, one)}", 2))
-    print_lines("", *_format_table(rows if same else table, one), "")
-    for line in _describe_notes(table, rows, above, one):
+        print_lines(filled(f"over all {problems}{several}: {_describe_overall(row, single_pair)}", 2))
+    print_lines("", *_format_table(rows if same else table, single_pair), "")
+    for line in _describe_notes(table, rows, above, single_pair):
         print_lines(filled(line, 2))
 
 
@@ -77,10 +77,13 @@ def _format_range(values: pd.Series, word: str = "") -> str:
     return f"{numbers} {word}{'s' * (high != 1)}" if word else numbers
 
 
-def _describe_problem(part: pd.DataFrame, one: bool) -> str:
-    """Return the verdicts on a problem in words: each clear one, and the others together."""
+def _describe_problem(part: pd.DataFrame, single_pair: bool) -> str:
+    """Return the verdicts on a problem in words: each clear one, and the others together.
+
+    single_pair: the table compares one pair of optimizers only, here as below.
+    """
     rows = part.to_dict("records")
-    if one:
+    if single_pair:
         return _describe_pair(rows[0])
     clear = [row for row in rows if row["verdict"] in ("better", "worse")]
     words = [f"{_join_optimizers([row])} is {_format_factor(row)} in B {_format_interval(row)}" for row in clear]
@@ -105,9 +108,9 @@ def _describe_pair(row: Row) -> str:
     return f"undecided between {row['a']} and {row['b']}{_explain_undecided(row)}"
 
 
-def _describe_overall(row: Row, one: bool) -> str:
-    """Return the verdict over all problems in words; one: a single pair of optimizers is compared."""
-    if one:
+def _describe_overall(row: Row, single_pair: bool) -> str:
+    """Return the verdict over all problems in words."""
+    if single_pair:
         return _describe_pair(row)
     if row["verdict"] == "undecided":
         return f"undecided{_explain_undecided(row)}"
@@ -121,7 +124,7 @@ def _explain_undecided(row: Row) -> str:
         return f" ({row['reason']})"
     needed = row["blocks_needed"]
     more = f"; about {needed:,.0f} blocks would decide" if np.isfinite(needed) else ""
-    return f", B over A {format_number(row['ratio'])} {_format_interval(row, turned=False)}{more}"
+    return f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}{more}"
 
 
 def _join_optimizers(rows: list[Row]) -> str:
@@ -135,12 +138,15 @@ def _format_factor(row: Row) -> str:
     return f"{format_number(ratio)} times {row['verdict']}"
 
 
-def _format_interval(row: Row, turned: bool = True) -> str:
-    """Return the interval as the verdict has it, ``[1.1, 1.5]``: how many times better, or B over A."""
+def _format_interval(row: Row, as_factor: bool = True) -> str:
+    """Return the interval of the ratio B over A, ``[1.1, 1.5]``; empty if unknown.
+
+    as_factor: invert it where B is better, so that it is around the number of `_format_factor`.
+    """
     low, high = row["low"], row["high"]
     if np.isnan(low):
         return ""
-    if turned and row["verdict"] == "better":
+    if as_factor and row["verdict"] == "better":
         low, high = (1 / end if end else np.inf for end in (high, low))
     return f"[{format_number(low)}, {format_number(high)}]"
 
@@ -152,24 +158,26 @@ def format_number(value: float) -> str:
     return f"{value:.6g}" if value != 1 and f"{value:.3g}" == "1" else f"{value:.3g}"
 
 
-def _format_table(table: pd.DataFrame, one: bool) -> Iterator[str | tuple[str, str]]:
+def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tuple[str, str]]:
     """Yield the lines of the table, a row each below its problem's; a long name gets a line of its own."""
     failed = bool((table[["failures_a", "failures_b"]].max(axis=None)) > 0)
-    names = table["problem"] if one else table["b"]
+    names = table["problem"] if single_pair else table["b"]
     width = min(_NAME, max(9, *(len(name) + 2 for name in names)))
-    head = f"{'problem' if one else 'optimizer':<{width}} {'B / A':>8} {'95% interval':<20} {'verdict':<10} seeds"
+    head = (
+        f"{'problem' if single_pair else 'optimizer':<{width}} {'B / A':>8} {'95% interval':<20} {'verdict':<10} seeds"
+    )
     yield (head + "  failed A, B" * failed, "bold")
     before = None
     for row in table.to_dict("records"):
         problem = "over all" if row["problem"] == ALL else row["problem"]
-        if not one and problem != before:
+        if not single_pair and problem != before:
             yield problem
         before = problem
-        name = problem if one else f"  {_join_optimizers([row])}"
+        name = problem if single_pair else f"  {_join_optimizers([row])}"
         if len(name) > width:
             yield name
             name = ""
-        interval = _format_interval(row, turned=False)
+        interval = _format_interval(row, as_factor=False)
         cells = f"{name:<{width}} {format_number(row['ratio']):>8} {interval:<20} {row['verdict']:<10} "
         shares = f"  {_format_share(row['failures_a'])}, {_format_share(row['failures_b'])}" if failed else ""
         yield f"{cells}{row['seeds']:>5,.0f}{shares}"
@@ -180,19 +188,21 @@ def _format_share(share: float) -> str:
     return "<1%" if 0 < share < 0.01 else f"{share:.0%}" if np.isfinite(share) else "-"
 
 
-def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, one: bool) -> Iterator[str]:
+def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, single_pair: bool) -> Iterator[str]:
     """Yield the lines below the table: verdicts that their interval does not let expect, the time, the regressions."""
     tests = int(rows["p"].notna().sum())
     beyond = rows[(rows["verdict"] == "undecided") & ((rows["low"] > 1) | (rows["high"] < 1))].to_dict("records")
     if beyond:
-        words = _join_first([f"{_name_row(row, one)}, p = {format_number(row['p_adjusted'])}" for row in beyond], "; ")
+        words = _join_first(
+            [f"{_name_row(row, single_pair)}, p = {format_number(row['p_adjusted'])}" for row in beyond], "; "
+        )
         why = f"an interval is of its row alone, and p of all {tests} rows together, by Holm's correction"
         yield f"undecided though the interval leaves 1 out: {words} ({why})"
     time = table.attrs["time"]
     if time and table.attrs["by"] != SECONDS:
         names = {"step": "a step", "evaluation": "an evaluation"}
         parts = [
-            f"{names[name]} {format_number(part['ratio'])} {_format_interval(part, turned=False)}"
+            f"{names[name]} {format_number(part['ratio'])} {_format_interval(part, as_factor=False)}"
             for name, part in time.items()
         ]
         cohorts = counted(next(iter(time.values()))["cohorts"], "cohort")
@@ -203,14 +213,14 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     limit = f"{100 * above:.4g}%"
     shown, still = (table[table["regression"] == word].to_dict("records") for word in ("shown", "open"))
     words = [
-        f"{_name_row(row, one)}, {format_number(row['ratio'])} times {_format_interval(row, turned=False)}"
+        f"{_name_row(row, single_pair)}, {format_number(row['ratio'])} times {_format_interval(row, as_factor=False)}"
         for row in shown
     ]
     yield f"regression above {limit} shown: {'; '.join(words)}" if shown else f"no regression above {limit} is shown"
     still = [row for row in still if row["problem"] != ALL or not row["reason"]]
     if still:
         still = sorted(still, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
-        words = [f"{_name_row(row, one)} ({_bound_regression(row, above, tests)})" for row in still]
+        words = [f"{_name_row(row, single_pair)} ({_bound_regression(row, above, tests)})" for row in still]
         yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {_join_first(words, ', ')}"
 
 
@@ -224,14 +234,14 @@ def _bound_regression(row: Row, above: float, tests: int) -> str:
     """Return in words how much worse B may be, or why an interval within the limit is not enough."""
     if row["low"] > 1 + above or row["high"] < 1 + above:
         p = f"p = {format_number(row['p_regression'])} for {tests} rows together, by Holm's correction"
-        return f"{format_number(row['ratio'])} times {_format_interval(row, turned=False)}, but {p}"
+        return f"{format_number(row['ratio'])} times {_format_interval(row, as_factor=False)}, but {p}"
     if np.isfinite(row["high"]):
         return f"up to {format_number(row['high'])} times"
     return row["reason"] or "no limit is known"
 
 
-def _name_row(row: Row, one: bool) -> str:
+def _name_row(row: Row, single_pair: bool) -> str:
     """Return the words for the problem of a row, with the optimizers unless only one pair is compared."""
     if row["problem"] == ALL:
         return "over all problems"
-    return row["problem"] if one else f"{_join_optimizers([row])} on {row['problem']}"
+    return row["problem"] if single_pair else f"{_join_optimizers([row])} on {row['problem']}"

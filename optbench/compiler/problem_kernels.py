@@ -54,7 +54,7 @@ def gradient_kernel(
         values = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
         text = f"{head}\n    for r in range(first, last):\n        f[r] = _inner({values})\n"
         namespace, options = {"_inner": inner}, {}
-    return _build(text, "value_and_gradient", function, namespace, key, kind, owner, options)
+    return _compile_source(text, "value_and_gradient", function, namespace, key, kind, owner, options)
 
 
 @cache
@@ -68,11 +68,11 @@ def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
         call = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
         text = f"def NAME({names(EvaluateArguments)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
         tree, namespace = text, {"_inner": inner}
-    return _build(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner, {})
+    return _compile_source(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner, {})
 
 
 def _check_arguments(function, owner, known, required) -> list[str]:
-    """Return the argument names of a function. Raises PluginError for an unknown or a missing one."""
+    """Return the argument names of a function; raise PluginError for one not in known, or a missing one of required."""
     own = arguments(function)
     strange = [name for name in own if name not in known]
     missing = [name for name in required if name not in own]
@@ -82,7 +82,11 @@ def _check_arguments(function, owner, known, required) -> list[str]:
     return own
 
 
-def _build(tree, name, home, namespace, key, signature, owner, options):
-    """Return the kernel of a tree or a text; raise PluginError if it does not compile."""
-    function = compile_tree(tree, name, home, namespace, key + str(signature))
-    return compile_kernel(function, signature, owner, home.__name__, **options)
+def _compile_source(tree, name, original, namespace, key, signature, owner, options):
+    """Return the kernel of a syntax tree or a text; raise PluginError if it does not compile.
+
+    name: of the kernel; original: the problem's function, in whose file it counts as written; key: a text that tells
+    it from kernels of the same source; owner: the words for the problem in messages; options: of numba.
+    """
+    function = compile_tree(tree, name, original, namespace, key + str(signature))
+    return compile_kernel(function, signature, owner, original.__name__, **options)

@@ -174,7 +174,7 @@ def _combine_branches(outer: Equal, inner: Equal) -> Equal:
             test = None if around.condition is None else _decide(around.condition, base.call)
             if test is False:
                 continue
-            call = _Around(base.call).around(around.call)
+            call = _CallCombiner(base.call).combine(around.call)
             if call is None:
                 continue
             whole = [*conditions, *([test] if isinstance(test, ast.expr) else [])]
@@ -207,7 +207,7 @@ def _decide(condition: ast.expr, call: ast.expr) -> ast.expr | bool:
     return condition
 
 
-class _Around(ast.NodeTransformer):
+class _CallCombiner(ast.NodeTransformer):
     """Puts the wrapped rule's call into a wrapper's."""
 
     def __init__(self, base: ast.expr):
@@ -218,24 +218,24 @@ class _Around(ast.NodeTransformer):
         if isinstance(whole, ast.BinOp) and isinstance(whole.op, ast.Mult):
             self.share = whole.right
 
-    def around(self, call: ast.expr) -> ast.expr | None:
+    def combine(self, call: ast.expr) -> ast.expr | None:
         """Return the call of the wrapper with the base rule's call in it; None if both give the same keyword."""
         placed = ast.fix_missing_locations(self.visit(copy.deepcopy(call)))
         return None if self.impossible else placed
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Replace ``inner`` and ``share``."""
+        """Return the expression that ``inner`` or ``share`` stands for; other names as they are."""
         return copy.deepcopy({"inner": self.base, "share": self.share}.get(node.id, node))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """Shorten ``decay / share`` to ``decay`` if the share is 1."""
+        """Return ``decay / share`` as ``decay`` if the share is 1, like any division by 1; other nodes as they are."""
         self.generic_visit(node)
         if isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant) and node.right.value == 1:
             return node.left
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Join the keywords of ``inner(more=...)`` and ``Other(**inner)``."""
+        """Return the call of ``inner(more=...)`` or ``Other(**inner)`` with the keywords of both; others stay."""
         unpacked = [keyword for keyword in node.keywords if keyword.arg is None and is_inner(keyword.value)]
         extended = is_inner(node.func)
         if not (unpacked or extended):

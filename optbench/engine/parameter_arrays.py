@@ -64,7 +64,7 @@ class OneArray:
         return array if array.ndim == 2 else array[None]
 
     def gradients(self, g: Any) -> list[Any]:
-        """Return the gradient as rows. Raises OptbenchError."""
+        """Return the gradient as (runs, dim), in a list. Raises OptbenchError unless it has w's dtype and shape."""
         if getattr(g, "shape", None) != self.w.shape or g.dtype != self.w.dtype:
             raise OptbenchError(f"stepper: g must be {self.w.dtype} of the shape {tuple(self.w.shape)}, like w")
         if isinstance(g, np.ndarray) and not g.flags.writeable:
@@ -132,7 +132,7 @@ class ArrayList:
     # The memory of the CPU; engine/cuda/stepper.py has these of a GPU.
 
     def view(self, name: str, x: Any) -> Any:
-        """Return one of w as a writable array. Raises OptbenchError."""
+        """Return the NumPy view of x, an array of w; name: its words in messages. Raises OptbenchError if read-only."""
         view = as_numpy_view(name, x)
         if not view.flags.writeable:
             raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
@@ -140,8 +140,11 @@ class ArrayList:
             raise OptbenchError(f"{name} has elements that share memory, as after expand or broadcast_to")
         return view
 
-    def gradient(self, name: str, x: Any) -> Any:
-        """Return a gradient as an array. Raises OptbenchError."""
+    def view_gradient(self, name: str, x: Any) -> Any:
+        """Return the NumPy view of x, the user's gradient of one array; name: its words in messages.
+
+        Raises OptbenchError for what is no array of floats on the CPU; shapes are not compared.
+        """
         if type(x) is np.ndarray:
             return x
         try:  # of a tensor that is as it should be: a fifth of the time of as_numpy_view
@@ -247,7 +250,7 @@ class ArrayList:
 
         Raises OptbenchError if its dtype or shape is not that of the array.
         """
-        array = self.gradient(self._g_names[k], x)
+        array = self.view_gradient(self._g_names[k], x)
         if array.shape != self.shapes[k] or array.dtype != self.views[k].dtype:
             raise OptbenchError(
                 f"{self._g_names[k]} is {array.dtype} of the shape {tuple(array.shape)}, "

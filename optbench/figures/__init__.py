@@ -52,6 +52,7 @@ class Plot:
         self._results = results
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return the function of that name, which takes the rest of its arguments. Raises AttributeError."""
         if name.startswith("_"):
             raise AttributeError(name)
         if name not in OF_RESULTS:
@@ -60,6 +61,7 @@ class Plot:
         return wraps(function)(partial(function, self._results))
 
     def __dir__(self) -> list[str]:
+        """Return the names of the functions."""
         return sorted(OF_RESULTS)
 
 
@@ -69,6 +71,7 @@ def _load_function(name: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
+    """Return a function of this package, whose module is imported at its first use. Raises AttributeError."""
     if name not in OF_RESULTS and name not in _OTHERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = _load_function(name)
@@ -76,4 +79,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
+    """Return the names of the package, those of functions whose modules are not imported yet among them."""
     return sorted({*globals(), *OF_RESULTS, *_OTHERS})

@@ -79,6 +79,7 @@ class ReportData:
     """The tables of a sweep and their analysis, for figures and pages; computed when first needed."""
 
     def __init__(self, results: Tables):
+        """Keep the tables; nothing is computed yet."""
         runs = drop_lost_runs(results.runs)
         if len(runs) < len(results.runs):
             results = copy.copy(results)

@@ -38,7 +38,7 @@ class Examples:
 
     def pairs(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """Return (x, y) of the training and of the test examples; targets of several numbers follow the features."""
-        return _pair(self.x, self.y), _pair(self.x_test, self.y_test)
+        return _join_targets(self.x, self.y), _join_targets(self.x_test, self.y_test)
 
     @property
     def classes(self) -> int:
@@ -59,13 +59,13 @@ class Examples:
 
 def examples(X: Any, y: Any, test: Any = None) -> Examples:
     """Return the examples of :func:`torch_problem`. Raises OptbenchError for arguments that are no valid examples."""
-    x, targets = _numbers("X", X), _numbers("y", y)
-    _fit("X", x, targets)
+    x, targets = _as_numbers("X", X), _as_numbers("y", y)
+    _check_rows("X", x, targets)
     if test is not None:
         if not isinstance(test, tuple | list) or len(test) != 2:
             raise OptbenchError(f"torch_problem: test={shown(test)} must be X and y of the test rows, a pair")
-        x_test, last = _numbers("X of test", test[0]), _numbers("y of test", test[1])
-        _fit("X of test", x_test, last)
+        x_test, last = _as_numbers("X of test", test[0]), _as_numbers("y of test", test[1])
+        _check_rows("X of test", x_test, last)
         if x_test.shape[1:] != x.shape[1:]:
             raise OptbenchError(
                 f"torch_problem: X is {x.shape}, and that of test {x_test.shape}: give both the same features"
@@ -78,26 +78,26 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
         parts = (*train, *test_rows)
     whole = tuple(all(part.dtype.kind in "biu" for part in pair) for pair in (parts[::2], parts[1::2]))
     rows = [np.ascontiguousarray(part.reshape(len(part), -1), np.float64) for part in parts[::2]]
-    values = [_plain(np.asarray(part, np.float64)) for part in parts[1::2]]
+    values = [_flatten_targets(np.asarray(part, np.float64)) for part in parts[1::2]]
     if values[0].shape[1:] != values[1].shape[1:]:
         raise OptbenchError(f"torch_problem: y is {values[0].shape}, and that of test {values[1].shape}")
     shape = x.shape[1:] or (1,)
     return Examples(rows[0], values[0], rows[1], values[1], shape, (whole[0], whole[1]), drawn)
 
 
-def _plain(y: np.ndarray) -> np.ndarray:
+def _flatten_targets(y: np.ndarray) -> np.ndarray:
     """Return targets (n, 1) as (n,), others unchanged."""
     return y[:, 0] if y.shape[1:] == (1,) else y
 
 
-def _pair(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _join_targets(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (x, y) for a problem: targets of several numbers go behind the features."""
     if y.ndim == 1:
         return x, y
     return np.ascontiguousarray(np.hstack([x, y.reshape(len(y), -1)])), np.zeros(len(y))
 
 
-def _numbers(name: str, value: Any) -> np.ndarray:
+def _as_numbers(name: str, value: Any) -> np.ndarray:
     """Return an array, tensor or table as a NumPy array. Raises OptbenchError unless it holds finite numbers."""
     if type(value).__module__.startswith("torch.utils.data"):
         kind = type(value).__name__
@@ -127,7 +127,7 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     return found
 
 
-def _fit(name: str, x: np.ndarray, y: np.ndarray) -> None:
+def _check_rows(name: str, x: np.ndarray, y: np.ndarray) -> None:
     """Raise OptbenchError if x and y have different numbers of rows; name: that of x."""
     if len(x) != len(y):
         raise OptbenchError(f"torch_problem: {name} has {len(x):,} rows, and y {len(y):,}: give as many")

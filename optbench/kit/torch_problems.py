@@ -71,7 +71,7 @@ def torch_problem(
     """
     torch = _torch()
     data = examples(X, y, test)
-    module, make = _module(torch, module)
+    module, make = _resolve_module(torch, module)
     loss = _checked_loss(loss, data)
     arguments.real_number("torch_problem: minimum", minimum)
     if not isinstance(eager, bool) or not isinstance(name, str):
@@ -80,12 +80,12 @@ def torch_problem(
             f"torch_problem: {key}={shown(wrong)} must be {'a text' if key == 'name' else 'True or False'}"
         )
     layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
-    if layers and (len(data.shape) == 1 or _first(module) == "Flatten") and not eager:
-        fields = _compiled(layers, loss, data)
+    if layers and (len(data.shape) == 1 or _first_class_name(module) == "Flatten") and not eager:
+        fields = _compiled_fields(layers, loss, data)
         weights_of, kind = torch_layers.dense_weights, "compiled"
     else:
         reason = "asked for" if eager else reason or "its rows are no vectors"
-        fields = _eager(module, loss, data)
+        fields = _eager_fields(module, loss, data)
         weights_of, kind = torch_layers.plain_weights, f"eager: autograd ({reason})"
     start = starts(module, make, weights_of)
     (train, test), label = data.pairs(), name or type(module).__name__
@@ -95,7 +95,7 @@ def torch_problem(
         start=start,
         data=train,
         test=test,
-        digest=_digest([*train, *test, *_held(module)], [str(module), _told(loss), torch.__version__]),
+        digest=_digest([*train, *test, *_list_arrays(module)], [str(module), _describe_loss(loss), torch.__version__]),
         data_text=f"{data.text}; network: {type(module).__name__}, {fields['dim']:,} weights, {said}, {kind}",
         minimum=minimum,
         minimum_source="lower bound" if isinstance(loss, str) and not minimum else "as given",
@@ -150,7 +150,7 @@ def _torch() -> Any:
     return torch
 
 
-def _module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
+def _resolve_module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
     """Return the module, and the function that makes it where one was given, else None.
 
     Raises OptbenchError for a module that cannot be run, such as one on another device or without weights.
@@ -207,23 +207,23 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
     return loss
 
 
-def _first(module: Any) -> str:
+def _first_class_name(module: Any) -> str:
     """Return the class name of the module that is applied first."""
     while type(module).__name__ == "Sequential" and len(module):
         module = module[0]
     return type(module).__name__
 
 
-def _compiled(layers: list, loss: str, data: Examples) -> dict:
+def _compiled_fields(layers: list, loss: str, data: Examples) -> dict:
     """Return the fields of a problem on compiled kernels. Raises OptbenchError if layers and data do not match."""
     features, outputs = prod(data.shape), layers[-1][2]
     if layers[0][1] != features:
         raise OptbenchError(f"torch_problem: X has {features:,} features, and the first layer takes {layers[0][1]:,}")
-    _outputs(loss, (outputs,), data)
+    _check_outputs(loss, (outputs,), data)
     return stack(loss, layers)
 
 
-def _outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> None:
+def _check_outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> None:
     """Raise OptbenchError if the outputs do not match the targets."""
     if loss == "cross_entropy":
         if outputs in ((), (1,)):
@@ -242,7 +242,7 @@ def _outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> 
         )
 
 
-def _eager(module: Any, loss: str | Callable, data: Examples) -> dict:
+def _eager_fields(module: Any, loss: str | Callable, data: Examples) -> dict:
     """Return the fields of a problem by autograd. Raises OptbenchError if module, loss and data do not match."""
     (x, y), _ = data.pairs()
     try:
@@ -251,7 +251,7 @@ def _eager(module: Any, loss: str | Callable, data: Examples) -> dict:
             outputs = autograd.check(x, y)
     except OptbenchError as error:
         raise OptbenchError(f"torch_problem: {error}") from None
-    _outputs(loss, outputs, data)
+    _check_outputs(loss, outputs, data)
     scores = len(outputs) == 1 and outputs[0] > 1
     shapes = [tuple(each.shape) or (1,) for each in autograd.module.parameters() if each.requires_grad]
     return {
@@ -265,12 +265,12 @@ def _eager(module: Any, loss: str | Callable, data: Examples) -> dict:
     }
 
 
-def _held(module: Any) -> list[np.ndarray]:
+def _list_arrays(module: Any) -> list[np.ndarray]:
     """Return all arrays of a module: weights, frozen ones included, and buffers."""
     return [each.detach().cpu().numpy() for each in module.state_dict().values()]
 
 
-def _told(loss: str | Callable) -> str:
+def _describe_loss(loss: str | Callable) -> str:
     """Return a text that identifies a loss: the code of a function, the representation of another object."""
     code = getattr(loss, "__code__", None)
     return f"{code.co_code.hex()} {code.co_consts} {code.co_names}" if code is not None else str(loss)

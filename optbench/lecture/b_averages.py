@@ -162,7 +162,10 @@ def best_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
-    """Return the loss of the usual beta against the best one, by task; blocks of a quarter of a year are resampled."""
+    """Measure by what share the error of the usual beta exceeds the best one's, by task.
+
+    Its interval is bootstrapped over blocks of a quarter of a year.
+    """
     lost, best = {}, []
     for ahead, rows in tables["errors"].groupby("ahead"):
         errors = rows.pivot(index="block", columns="beta", values="squares")
@@ -180,7 +183,7 @@ def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _task_text(ahead: int) -> str:
-    """Return the words for the days whose mean is foretold."""
+    """Return the words for the days whose mean is forecast; ahead: their number."""
     return f"next {ahead} days" if ahead > 1 else "next day"
 
 
@@ -257,7 +260,7 @@ def horizon_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_horizon(tables: dict[str, pd.DataFrame]) -> Measured:
-    """Measure the distance of n eps from 1 at the usual beta and at the smallest eps, and its order."""
+    """Measure the distance of n eps from 1, at the usual beta and at the smallest eps, and its order in eps."""
     horizon = tables["horizon"].sort_values("eps")
     distance = (horizon["n_eps"] - 1).abs().to_numpy()
     order = exponent(horizon["eps"], np.maximum(distance, 1e-300))
@@ -321,7 +324,7 @@ def bias_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_start(tables: dict[str, pd.DataFrame]) -> Measured:
-    """Return the largest errors on the constant series, and the distance of the first average of noisy ones."""
+    """Measure the largest errors on the constant series, and the distance of the first average of noisy ones."""
     bias, starts = tables["bias"], tables["starts"]
     wrong = exact((bias["plain"] - bias["formula"]).abs().max())
     left = exact((bias["corrected"] - 1).abs().max())
@@ -352,7 +355,7 @@ def distance_ratio(starts: pd.DataFrame) -> tuple[float, float, float]:
 
 
 def measure_fading(tables: dict[str, pd.DataFrame]) -> Measured:
-    """Measure the bias that is left at the end, and the step from which it is small."""
+    """Measure the share of the corrected average that the plain one misses at the end, and the t of a small share."""
     bias = _add_missing_share(tables["bias"])
     end = bias[bias["t"] == bias["t"].max()].set_index("beta")["share"]
     each = ", ".join(f"{share:.1%} at beta = {beta:g}" for beta, share in end.items())
@@ -367,7 +370,7 @@ def measure_fading(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _add_missing_share(bias: pd.DataFrame) -> pd.DataFrame:
-    """Return averages with the column share: of the corrected average, what the plain one misses."""
+    """Return averages with the column `share`: the part of the corrected average that the plain one misses."""
     return bias.assign(share=(1 - bias["plain"] / bias["corrected"]).abs())
 
 
@@ -383,7 +386,7 @@ def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 
 def draw_fading(tables: dict[str, pd.DataFrame], verdict: Verdict):
-    """Draw the bias against t."""
+    """Draw the share of the corrected average that the plain one misses against t, a line for each beta."""
     share = _add_missing_share(tables["bias"]).pivot(index="t", columns="beta", values="share")
     shares = {f"β = {beta:g}": each.to_numpy() for beta, each in share.items()}
     title, label = "How the bias fades", "share of v_t that is missing"

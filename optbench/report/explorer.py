@@ -96,6 +96,7 @@ class ExplorerData:
     """The parts of the explorer's data. A batch size goes by its label: each problem's full batch is another number."""
 
     def __init__(self, data: ReportData):
+        """List the optimizers, problems, schedules and labels of batch sizes that the explorer offers."""
         self.data, self.results = data, data.results
         self.optimizers = list(data.best["optimizer"].unique())
         self.problems = list(data.best["problem"].unique())

@@ -29,6 +29,7 @@ class LoadedSweep(ReportData):
     results: Results
 
     def __init__(self, of: Path | Results):
+        """Load the folder, unless its tables are given, and describe its failed runs."""
         everything = load(of) if isinstance(of, Path) else of
         super().__init__(everything)
         self.directory = of if isinstance(of, Path) else of.directory or Path()

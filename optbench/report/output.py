@@ -37,6 +37,7 @@ class Options:
     """Formats of the tables beside the page."""
 
     def __post_init__(self) -> None:
+        """Check the names of formats and of the style."""
         for kind, names, valid in (
             ("format of pictures", self.formats, FORMATS),
             ("style of pictures", (self.style,), STYLES),

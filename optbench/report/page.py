@@ -71,6 +71,7 @@ class Page:
     """
 
     def __init__(self, sweep: LoadedSweep, pictures: Mapping[str, list[dict]], undrawn: int, interactive: bool):
+        """Compute all attributes, in the order in which the page shows them."""
         results, answer = sweep.results, sweep.answer
         runs, provenance = results.runs, results.provenance
         self.sweep, self.undrawn = sweep, undrawn

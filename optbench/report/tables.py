@@ -90,6 +90,7 @@ class SweepTables:
     """The tables of one sweep's page."""
 
     def __init__(self, sweep: LoadedSweep):
+        """Find the columns that all tables need, and the most rows that a table shows."""
         self.sweep, self.best, runs = sweep, sweep.answer.best, sweep.results.runs
         self.short = sweep.short_schedules
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)

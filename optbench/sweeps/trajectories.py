@@ -31,7 +31,7 @@ MOST_IN_ALL = 1_000_000
 _SECONDS = 10.0
 """Time limit of one path of a user's problem, or of another library's steps."""
 _EXAMPLES = 1 << 28
-"""Examples that all evaluations of a path may take, of a problem on data."""
+"""Steps times examples of the longest run that is repeated, of a problem on data."""
 _TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 """Relative difference between two losses of the same run."""
 _COHORT_COLUMNS = ["problem", "optimizer", "batch_size", "dtype", "seed", "stage", "block"]
@@ -102,7 +102,7 @@ def _select_runs(
 
 
 def _is_short(cohort: Cohort) -> bool:
-    """Return whether the problem has a landscape, and its path takes about a second at most."""
+    """Return True if the problem has a landscape, and its run few enough steps and examples to be repeated."""
     if cohort.problem.dim != 2 or cohort.problem.domain is None:
         return False
     examples = 0 if cohort.problem.data is None else cohort.problem.examples

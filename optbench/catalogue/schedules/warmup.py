@@ -10,12 +10,12 @@ from optbench import schedule, schedule_wrapper
 
 
 def _length(total_steps, fraction, steps=0.0):
-    """Return the number of steps of the warm-up, a whole number."""
+    """Return the number of steps of the warm-up, rounded: ``steps``, or the fraction of total_steps where that is 0."""
     return int((steps or fraction * total_steps) + 0.5)
 
 
 def _ramp(step, length):
-    """Return t / n up to 1; always 1 without a warm-up."""
+    """Return min(step / length, 1); always 1 for a length of 0."""
     return np.minimum(step / max(length, 1), 1.0)
 
 

@@ -36,7 +36,7 @@ class DuplicateLanes:
     """
 
     def __init__(self, lanes: Sequence[Lane]):
-        self.first_of = _find_first_equals(_settings(lanes))
+        self.first_of = _find_first_equals(_setting_keys(lanes))
 
     def divide_steps(
         self, factors: np.ndarray, schedule_of: np.ndarray, alive: np.ndarray
@@ -82,17 +82,17 @@ def computed_shares(cohort: Cohort) -> tuple[float, float]:
 
 
 def order_by_settings(lanes: Sequence[Lane]) -> np.ndarray:
-    """Return an order (lanes,) in which lanes of equal settings stand side by side, so that one call has them."""
-    return np.argsort(_find_first_equals(_settings(lanes)), kind="stable")
+    """Return indices (lanes,) that order the lanes so that those that differ in schedule only are adjacent."""
+    return np.argsort(_find_first_equals(_setting_keys(lanes)), kind="stable")
 
 
-def _settings(lanes: Sequence[Lane]) -> list[Hashable]:
-    """Return all that distinguishes lanes but their schedules."""
+def _setting_keys(lanes: Sequence[Lane]) -> list[Hashable]:
+    """Return a key for each lane, equal for lanes that differ in their schedules at most."""
     return [(lane.lr, *sorted(lane.hyperparameters.items())) for lane in lanes]
 
 
 def _find_first_equals(keys: Sequence[Hashable]) -> np.ndarray:
-    """Return for each key the place of the first equal one."""
+    """Return (keys,): for each key the index of the first key that equals it."""
     places: dict[Hashable, int] = {}
     return np.array([places.setdefault(key, place) for place, key in enumerate(keys)])
 

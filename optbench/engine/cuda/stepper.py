@@ -86,7 +86,7 @@ class GpuList(ArrayList):
         """Return True: contiguous arrays with overlapping bounds share elements."""
         return True
 
-    def gradient(self, name: str, x: Any) -> Any:
+    def view_gradient(self, name: str, x: Any) -> Any:
         return gpu_view(name, x)
 
     def copy(self, array: Any) -> Any:
@@ -162,7 +162,11 @@ class Update:
         array.copy_to_device(copy)
 
     def __call__(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """Make step ``t`` (from 1) of every run; the rows of ``scalars`` are written, and w and g are on the card."""
+        """Make step ``t`` (from 1) of every run: change ``w`` in place, by the gradients ``g``, on a CUDA stream.
+
+        Both are device arrays, (runs, dim) in the order "rows", else (dim, runs). The caller has written the learning
+        rate and the other inputs of this step to ``scalars``.
+        """
         self.begin(w, g, t, stream)
         for k in range(len(self.code.shares)):
             self.share(k, w, g, t, stream)
@@ -171,19 +175,19 @@ class Update:
     # The parts of a step: a step on several arrays takes them one by one.
 
     def begin(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """Multiply the powers, and take over the new values of shared slots."""
+        """Multiply the powers, and take over the new values of shared slots; the arguments are those of a call."""
         if self.code.begin is not None:
             self.code.begin[blocks(self.runs), BLOCK, stream](*self._arguments(w, g, t))
 
     def share(self, k: int, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """Compute the sums of group ``k``."""
+        """Compute the sums over parameters of group ``k``, an index of ``code.shares``."""
         group, whole = self.code.shares[k]
         first = sum(len(earlier) for earlier, _ in self.code.shares[:k])
         self.code.share[k][self.shared_grid, self.threads, stream](*self._arguments(w, g, t))
         total[blocks(self.runs), BLOCK, stream](self.partial[: len(group)], self.sums, first, self.used, whole)
 
     def apply(self, w: Any, g: Any, t: int, stream: Any = 0) -> None:
-        """Apply the rule."""
+        """Apply the rule to every parameter: change w and the state."""
         self.code.apply[self.grid, self.threads, stream](*self._arguments(w, g, t))
 
     def _arguments(self, w: Any, g: Any, t: int) -> SharedUpdateArguments:

@@ -65,7 +65,10 @@ class Isolation:
         return WorkerProcess(worker_limits(1, float(self.stall), self.memory))
 
     def plan_data(self, spec: Spec) -> Mapping[str, Any]:
-        """Return the sweep's plan as data, made in a worker process, and the findings about the user's files.
+        """Return the sweep's plan, made in a worker process, as data without the user's objects.
+
+        Keys: "broken", the tracebacks of files that do not load; either "error", its text, or "plan" and "files", the
+        files of its data sets; and "findings", a line for each fault of the user's records, unless the process died.
 
         Raises OptbenchError if that process dies, gives no sign of life for too long, or takes too much memory.
         """

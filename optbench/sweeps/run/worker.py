@@ -100,7 +100,7 @@ class _Worker:
     def do_plan(self, spec_text: str) -> Answer:
         """Load the user's files, build the problems and expand the sweep; announce each step before it begins.
 
-        Returns the plan as data, or its error, and the tracebacks of files that do not load.
+        Returns the keys of `Isolation.plan_data`, but "findings".
         """
         from optbench.datasets.copies import read_for
         from optbench.sweeps.plan import expand
