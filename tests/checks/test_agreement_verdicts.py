@@ -12,7 +12,7 @@ from optbench.checks.against.agreement import compare_all
 from optbench.checks.against.fixes import search_values
 from optbench.checks.against.measurements import is_coarse
 from optbench.checks.against.rollouts import given_streams
-from optbench.cli.agreement import _print
+from optbench.cli.agreement import _print_agreement
 
 
 def _by_shapes(twin, choose, name="theirs"):
@@ -61,7 +61,7 @@ def test_one_that_takes_vectors_only_is_still_asked(catalogue, capsys):
     found = compare_all(implementation(Summed()), _by_shapes(Summed(beta1=0.5), _no_matrices), catalogue, 1e-9)
     assert [each.name for each in found.findings] == ["beta1"] and found.table["refused"].ne("").sum() < 5
     assert "agree to 1" in found.remedy or not found.remedy
-    _print(found)
+    _print_agreement(found)
     out = " ".join(capsys.readouterr().out.split())
     assert "in 8 of 8 compared (2 of 10 were not)" in out and "not on" in out
 
@@ -89,7 +89,7 @@ def test_two_that_give_no_number_are_not_equal(catalogue):
 
 
 def test_steps_that_are_no_numbers_are_not_counted(catalogue, capsys):
-    _print(compare_all(_broken(7, "mine"), _broken(7, "theirs"), catalogue, 1e-9))
+    _print_agreement(compare_all(_broken(7, "mine"), _broken(7, "theirs"), catalogue, 1e-9))
     assert "over 7 steps" in capsys.readouterr().out
     found = compare_all(_broken(7, "mine"), _broken(8, "theirs"), catalogue, 1e-9)
     assert not found.equal and min(each.step for each in found.comparisons) == 8
