@@ -80,6 +80,11 @@ def test_sizes_whose_median_run_does_not_arrive_are_left_out():
     assert few.sizes == 1 and np.isnan(few.critical).all()
 
 
+def test_unpaired_seeds_are_refused():
+    with pytest.raises(OptbenchError, match="each of the same seeds"):
+        critical_batch_size(planted().iloc[1:])
+
+
 def test_each_size_takes_its_fastest_rate_on_other_seeds():
     """0.3 is quickest when it arrives, on one seed of two; on the reporting seeds it would always be quicker."""
     rows = []

@@ -96,6 +96,18 @@ def test_diverged_runs_are_counted_and_never_dropped():
     assert (row["test_accuracy"], row["test_loss"]) == (0.0, np.inf)
 
 
+def test_fewer_failures_win_among_those_that_mostly_fail():
+    rows = [failure(lr=lr, seed=seed) for lr in (0.1, 0.2) for seed in range(3)]
+    rows[5] = {"lr": 0.2, "seed": 2}
+    assert winners(runs_table(rows), [0, 1, 2])["lr"].tolist() == [0.2]
+
+
+def test_half_finished_configurations_do_not_win():
+    rows = [{"batch_size": 8, "seed": 0, "suboptimality_final": 1e-9}]
+    rows += [{"batch_size": 64, "seed": seed, "suboptimality_final": 1.0} for seed in range(4)]
+    assert winners(runs_table(rows), [0, 1, 2])["batch_size"].tolist() == [64]
+
+
 def test_without_other_seeds_it_says_so():
     runs = runs_table([{"seed": seed, "lr": lr} for seed in (0, 1) for lr in (0.1, 0.2)])
     row = winners(runs, [0, 1, 2]).iloc[0]

@@ -53,6 +53,12 @@ def test_the_winner_changes_with_the_budget():
     np.testing.assert_allclose(best["value"].iloc[0], (math.exp(-1) + 0.1) / 1.1, rtol=0.1)
 
 
+def test_equal_levels_share_first_place():
+    """Nothing differs but luck, in eight tables: most budgets have no sole winner."""
+    tables = [against_budget(planted(spread=0.5, random_seed=seed, same=True), budgets=[250.0]) for seed in range(8)]
+    assert np.mean([table["first"].all() for table in tables]) >= 7 / 8
+
+
 def test_in_seconds_the_pace_counts():
     """A step of a batch of 1 takes a hundred times as long as one of 16 examples: it never leads."""
     table = against_budget(planted(pace={1: 100.0, 4: 1.0, 16: 1.0}), clock="seconds", budgets=[10.0, 16.0])

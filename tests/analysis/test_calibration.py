@@ -61,6 +61,15 @@ def test_a_simulated_sweep_is_what_the_analysis_makes_of_its_table():
     assert [first["value"], first["low"]] == pytest.approx([np.exp(value["mean"][0]), np.exp(value["low"][0])])
 
 
+def test_a_planted_factor_of_two_is_found_among_five():
+    """From the table to the verdict: five names on one problem, one of them twice as good, which alone is first."""
+    y, design, rng = archive()["logistic.adam"][::5], DESIGNS["default"], np.random.default_rng(1)
+    size = design.screen + design.race + design.holdout
+    seeds = {name: drawn_seeds(design.blocks, size, y.shape[1], rng) for name in "abcde"}
+    table = ranking(as_runs({name: (y - np.log(2) * (name == "c"), part) for name, part in seeds.items()}, design))
+    assert table.loc[table["first"], "optimizer"].tolist() == ["c"] and (table["beats"][table["first"]] == 4).all()
+
+
 @pytest.mark.parametrize("name", DESIGNS)
 def test_clones_are_not_told_apart(name):
     """At most 5% of problems with five clones have a false verdict "better"."""

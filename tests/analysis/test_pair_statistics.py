@@ -98,6 +98,17 @@ def test_the_blocks_needed_suffice(ratio):
     assert 0.74 < TTestPower().power(ratio, count, 0.05) < 0.95 and TTestPower().power(ratio, count / 2, 0.05) < 0.6
 
 
+def test_variance_that_blocks_share_does_not_go_away_with_more_of_them():
+    """By simulation of the planned number of blocks, and of the detectable effect."""
+    rng, sd, common, effect = np.random.default_rng(3), 0.5, 0.01, 0.4
+    n = int(blocks_needed(sd, effect, common=common))
+    assert n > blocks_needed(sd, effect) and np.isinf(blocks_needed(sd, effect, common=0.03))
+    for count, size in ((n, effect), (8, float(detectable(sd, 8, common=common)))):
+        shared = np.sqrt(common) * rng.standard_normal((4000, 1))
+        found = mean_effects(size + shared + sd * rng.standard_normal((4000, count)), common=common)
+        assert np.mean((found["p"] < 0.05) & (found["mean"] > 0)) == pytest.approx(0.8, abs=0.05)
+
+
 def test_holm_equals_statsmodels():
     p = np.random.default_rng(0).random(9) ** 3
     expected = multipletests(p, method="holm")[1]

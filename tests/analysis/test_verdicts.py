@@ -123,6 +123,19 @@ def test_equivalent_and_far_apart():
     assert equal["verdict"] == "equivalent" and equal["ratio"] == 1 and equal["p"] == 1 and equal["probability"] == 0.5
 
 
+def test_failures_lose_and_stay_finite():
+    """An optimizer that always fails is worse, and so is one that fails in more blocks than the other."""
+    always = staged_table(lambda p, optimizer, *_: math.inf if optimizer == "gd" else 0.1)
+    row = verdicts(always).iloc[0]
+    assert row["verdict"] == "worse" and row["ratio"] == pytest.approx(math.exp(0.1) / 1e6)
+    assert ranking(always)["failures"].tolist() == [1.0, 0.0]
+    often = staged_table(
+        lambda p, optimizer, rate, stage, block, seed: math.inf if block < (7 if optimizer == "gd" else 1) else 0.1,
+        blocks=8,
+    )
+    assert verdicts(often).iloc[0]["verdict"] == "worse" and ranking(often)["failures"].tolist() == [7 / 8, 1 / 8]
+
+
 def test_what_cannot_be_decided_says_why():
     row = verdicts(
         runs_table(

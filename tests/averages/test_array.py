@@ -121,3 +121,8 @@ def test_other_betas_are_refused(beta):
 def test_what_is_no_real_number_is_refused(x):
     with pytest.raises(OptbenchError, match="ewa: x must hold real numbers, not"):
         ewa(x, 0.9)
+
+
+def test_a_scalar_is_refused():
+    with pytest.raises(OptbenchError, match="at least one axis"):
+        ewa(3.0, 0.9)

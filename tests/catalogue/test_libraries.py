@@ -169,6 +169,13 @@ def test_what_equals_a_rule_is_tuned_as_that_rule(text, rule, names, mine, monke
     assert source.startswith(f"as {rule}, which takes the same steps" if rule else "")
 
 
+def test_a_space_that_is_stated_stays(torch):
+    """It goes before that of the rule that the class equals."""
+    stated = optbench.torch_optimizer(torch.optim.SGD, "torch:SGD", search={"lr": optbench.log_uniform(1, 2)})
+    found, _ = libraries.find_search_space(stated, {}, loader.load().optimizers.values())
+    assert found == {"lr": optbench.log_uniform(1, 2)}
+
+
 def test_a_name_of_the_users_that_is_no_optimizer_hides_none(torch, tmp_path):
     file = tmp_path / "names.py"
     file.write_text("import torch\n\nAdam = 0.3\n\ndef AdamW(w, g):\n    return w\n")

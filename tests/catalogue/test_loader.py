@@ -142,6 +142,11 @@ def test_a_file_that_cannot_be_read_is_broken(tmp_path, monkeypatch):
     assert "Permission denied" in loader.load([path]).broken[path]
 
 
+def test_a_file_that_is_not_python_is_broken(tmp_path):
+    path = write(tmp_path, "notes.txt", "hello")
+    assert "notes.txt is not a Python file" in loader.load([path]).broken[path]
+
+
 def test_a_file_that_goes_later_is_listed_all_the_same(tmp_path):
     path = write(tmp_path, "mine.py", RULE.format(name="mine"))
     catalogue = loader.load([path])

@@ -53,3 +53,14 @@ def test_info(run, no_gpu):
     assert Path(facts["kernels"]) == Path(os.environ["NUMBA_CACHE_DIR"])
     assert facts["cuda"] == {"usable": False, "package": "numba 1.0", "driver": None, "toolkit": None,
                              "ptxas": "/bin/ptxas", "cards": [], "missing": no_gpu}  # fmt: skip
+
+
+def test_info_names_the_cards(run, monkeypatch):
+    from optbench.compiler import cuda
+
+    card = {"name": "a card", "compute_capability": "9.0", "memory": 80 << 30, "multiprocessors": 132}
+    monkeypatch.setattr(cuda, "found", lambda: cuda.Found("numba 1.0", "13.0", "/libnvvm.so", None, (card,)))
+    code, out, err = run("info")
+    assert code == 0 and not err and "CUDA can be used" in out and "driver 13.0" in out
+    assert out.endswith("card a card, compute capability 9.0, 80.0 GiB, 132 multiprocessors")
+    assert json.loads(run("info", "--json")[1])["cuda"]["cards"] == [card]

@@ -171,6 +171,17 @@ def test_two_optimizers_of_a_folder(run):
     assert code == 0 and "all 24 pairs of runs are identical" in other
 
 
+def test_an_optimizer_of_each_folder(run):
+    code, out, err = run("old", "new", "gd", "momentum")
+    assert code == 0 and not err and out.startswith("A: gd of old") and "B: momentum of new" in out
+    assert "rosenbrock: momentum is " in out and "only A" not in out
+
+
+def test_problems_may_be_named_by_their_family(folders):
+    table = optbench.compare(folders / "old", folders / "new", problems="quadratic", optimizers=["momentum"])
+    assert table[["problem", "a", "b"]].values.tolist() == [["quadratic(dim=4)", "momentum", "momentum"]]
+
+
 def test_json_holds_the_numbers_of_the_table(run):
     code, out, err = run("old", "new", "--fail-above", "5%", "--json")
     assert code == 1 and not err

@@ -154,6 +154,14 @@ def test_a_real_bash_completes_and_nothing_heavy_is_imported(tmp_path):
     assert not {"numpy", "numba", "pandas", "pyarrow", "scipy"} & imported
 
 
+def test_nothing_is_printed_where_completion_breaks(bash, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("never shown")
+
+    monkeypatch.setattr(sources, "registered_names", broken)
+    assert bash("show", "ad") == []
+
+
 def test_every_option_with_a_name_as_its_value_is_completed():
     completed = {
         f"{name} {each.opts[0]}"

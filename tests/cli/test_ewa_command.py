@@ -1,5 +1,6 @@
 """The ewa command: any CSV, several ways to type betas, one line for a mistake."""
 
+import gzip
 import sys
 from pathlib import Path
 
@@ -115,6 +116,23 @@ def test_numbers_may_turn_real_and_dates_may_end_behind_the_first_block(run):
     Path("days.csv").write_text(f"date,temp\n{many}soon,40.5\n")
     table = written(run)
     assert list(table) == ["row", "temp", "temp_ewa_0.9"] and table["temp"].iloc[-1] == 40.5
+
+
+def test_a_written_file_can_be_averaged_again(run):
+    assert run("days.csv", "--out", "averages.csv")[0] == 0
+    again = written(run, "--column", "temp_ewa_0.9", file="averages.csv")
+    assert list(again) == ["row", "date", "temp_ewa_0.9", "temp_ewa_0.9_ewa_0.9"]
+
+
+def test_a_compressed_file(run):
+    Path("days.csv.gz").write_bytes(gzip.compress(DAYS.encode()))
+    assert written(run, file="days.csv.gz")["temp"].tolist() == VALUES.tolist()
+
+
+def test_without_dates_there_are_rows(run):
+    Path("days.csv").write_text("temp\n40\n49\n45\n")
+    assert list(written(run)) == ["row", "temp", "temp_ewa_0.9"]
+    assert run("days.csv", "--png", "averages.png")[0] == 0
 
 
 @pytest.mark.parametrize("gap", ["", "NA", "nan", "NULL", "inf", "-inf"])

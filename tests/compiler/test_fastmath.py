@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from optbench.compiler.fastmath import REPLACED
+from optbench.compiler.fastmath import FASTMATH, REPLACED
 
 # The largest and smallest arguments whose result is a normal number; nearer than 1 to them, 0 and inf are allowed, too.
 LIMITS = {"float64": (-708.396, 709.782), "float32": (-87.336, 88.722)}
@@ -89,3 +89,8 @@ def test_functions_within_three_units_in_the_last_place(function, dtype):
     assert ulps(made, np.array([function(float(each)) for each in x]), np.dtype(dtype)).max() <= most
     edges = EDGES[function] | {math.nan: math.nan}
     np.testing.assert_array_equal(apply(np.array(list(edges), dtype)), list(edges.values()))
+
+
+def test_no_liberty_hides_what_is_not_finite():
+    """A run that diverges is found by its NaN and inf."""
+    assert not FASTMATH & {"nnan", "ninf", "fast"}

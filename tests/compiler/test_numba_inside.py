@@ -191,6 +191,7 @@ def test_nobody_counts_views_of_a_kernels_arguments(kernel, runs):
     text = compiled.inspect_llvm((TABLE, TABLE))
     text = text[text.index("define") :].partition("\n}")[0]
     assert "NRT_incref" not in text
+    assert text.partition("{")[0].count("noalias") == 2 + 6, "numba passes noalias on to no pointer of the two arrays"
     assert re.search(r"fmul <\d+ x double>", text), "no vectors, of lanes or of one lane's parameters"
 
 

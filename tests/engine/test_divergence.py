@@ -87,6 +87,14 @@ def test_the_curve_ends_at_the_last_good_point(problem, count):
         assert np.isfinite(made[name][1:, ..., :-1]).all(), name
 
 
+@pytest.mark.parametrize(("problem", "count"), [("rosenbrock", 17), ("rosenbrock", 2), (MLP, 2)])
+def test_the_last_weights_of_a_diverged_run_are_not_the_start(problem, count):
+    """It must not look like a run that never moved."""
+    made = run(problem, "gd", [lane("gd", 1e-4)] * (count - 1) + [lane("gd", 1e200)])
+    assert made["diverged_at"][-1] > 0
+    assert not np.array_equal(made["w"][-1], start_point(problem_of(problem), 3))
+
+
 @pytest.mark.parametrize("count", [16, 2], ids=["lanes", "one by one"])
 def test_weights_that_are_not_finite_are_found_where_the_loss_is_blind(count):
     lanes = [lane("gd", 1.0)] * (count - 1) + [lane("gd", 0.01)]

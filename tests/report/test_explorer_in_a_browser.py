@@ -138,6 +138,22 @@ def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
         assert colored(view) == list(OPTIMIZERS)
 
 
+def test_pointer_shows_one_curve_over_the_others(chromium, usual):
+    with opened(chromium, usual) as view:
+        field = traces(view)[0]
+        place = next(at for at, y in enumerate(field["y"]) if y is not None and (field["x"][at] or 0) > 1)
+        left, top = place_of(view, field["x"][place], field["y"][place])
+        assert view.locator(".explore-over").count() == 0
+        view.mouse.move(left - 3, top)
+        view.mouse.move(left, top)
+        view.locator(".explore-over").wait_for(state="attached")
+        told = view.locator(".hoverlayer .hovertext").text_content()
+        for word in ("batch ", "rate ", "suboptimality", "epochs", "held-out seeds", "["):
+            assert word in told
+        view.mouse.move(2, 2)
+        view.wait_for_function("!document.querySelector('.explore-over')")
+
+
 def test_rates(chromium, usual):
     with opened(chromium, usual, "#?view=rates&problem=breast_cancer") as view:
         assert axis(view, "x")["type"] == "log" and axis(view, "x")["title"]["text"] == "learning rate"
@@ -423,6 +439,12 @@ def test_names_are_literal(chromium, tmp_path):
         assert view.locator("#explore-table tbody tr").count() == 3
         view.reload()
         assert view.locator("#explore-table tbody tr").count() == 3
+        left, top = place_of(view, *(view.evaluate(f"{CHART}.data[1].{name}[0]") for name in "xy"))
+        view.mouse.move(left - 2, top)
+        view.mouse.move(left, top)
+        view.locator(".hoverlayer .hovertext").first.wait_for(state="attached")
+        told = view.locator(".hoverlayer .hovertext").first.text_content()
+        assert any(name[:38] in told for name in HOSTILE["optimizers"]), told
         assert not dialogs
 
 
@@ -431,9 +453,10 @@ def test_names_are_literal(chromium, tmp_path):
     [
         {"problems": ("rosenbrock",), "optimizers": ("gd",), "batch_sizes": (16,), "rates": (0.01,),
          "schedules": ("constant",), "seeds": (0,)},
+        {"diverge_above": 0},
         {"optimizers": ("gd", "lbfgs")},
     ],
-    ids=["one run", "a baseline without rates"],
+    ids=["one run", "all diverged", "a baseline without rates"],
 )  # fmt: skip
 def test_odd_sweeps(chromium, tmp_path, changes):
     page = write_report(write_folder(tmp_path, make_tables(**{**SMALL, **changes})))

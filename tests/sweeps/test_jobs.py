@@ -163,6 +163,21 @@ def test_an_interruption_stops_the_groups_and_keeps_what_was_finished(gpu, tmp_p
     assert [call[0] for call in gpu.calls] == ["saddle"], "what was finished is not run again"
 
 
+def test_one_group_that_fails_leaves_the_others(gpu, monkeypatch):
+    run = gpu.run_cohorts
+
+    def fail(cohorts, *rest):
+        if cohorts[0].problem.name == "saddle":
+            raise MemoryError("the card\nis full")
+        return run(cohorts, *rest)
+
+    monkeypatch.setattr(gpu, "run_cohorts", fail)
+    with pytest.warns(UserWarning, match="could not run saddle with (gd|momentum): MemoryError: the card is full"):
+        found = optbench.sweep(SMALL, device="cuda")
+    ends = found.runs.groupby("problem")["status"].agg(set)
+    assert ends["saddle"] == {"failed"} and "failed" not in ends["rosenbrock"] and len(found.timings) == 12
+
+
 def test_only_the_seeds_that_are_left_run(gpu, tmp_path):
     plans, store = prepared(tmp_path, problems="rosenbrock", optimizers="gd", batch_sizes="full")
     run_stage(plans[1:2], store)
@@ -230,6 +245,12 @@ def test_the_command_tells_the_device_and_what_stayed_on_the_cpu(gpu, command):
     )
     out, err = command("--device", "cuda", "--no-report", "--out", "other", "--optimizers", "gd")
     assert err == "on the GPU: a card" and "on the CPU" not in out
+
+
+def test_a_dry_run_on_a_gpu_runs_nothing_there(gpu, command):
+    out, err = command("--device", "cuda", "--dry-run")
+    assert err == "on the GPU: a card" and "12 cohorts, 12 runs" in out and "no estimate" in out
+    assert gpu.calls == gpu.compilations == []
 
 
 def test_the_engine_takes_what_the_stand_in_takes():

@@ -124,6 +124,21 @@ def test_sweeps_of_other_rates_and_seeds_become_one(tmp_path):
     assert len(optbench.sweep(out=tmp_path / "abc", extend=True, workers=1).runs) == 8
 
 
+@pytest.mark.slow
+def test_runs_of_another_rule_are_counted(tmp_path):
+    file, rule = tmp_path / "rule.py", "from optbench import optimizer\n@optimizer(source='a test')\n"
+    rule += "def mine(w, g, lr):\n    return w - {} * g\n"
+    file.write_text(rule.format("lr"))
+    spec = {**GRID, "optimizers": ["gd", "mine"], "plugins": [str(file)]}
+    optbench.sweep(spec, out=tmp_path / "a", workers=1)
+    optbench.sweep(spec, out=tmp_path / "b", workers=1, optimizers=["adam"])
+    file.write_text(rule.format("2 * lr"))
+    lacking, told = joined([tmp_path / "a", tmp_path / "b"], tmp_path / "all", [file])
+    assert lacking == 2
+    assert told == [f"{tmp_path / 'a'}: 2 of 4 runs are kept; 2 of mine are not: optimizer mine has changed"]
+    assert set(optbench.load(tmp_path / "all").runs["optimizer"]) == {"gd", "adam"}
+
+
 def test_what_is_not_of_a_kind_is_refused(tmp_path):
     optbench.sweep(GRID, out=tmp_path / "a", workers=1)
     optbench.sweep(GRID, out=tmp_path / "b", workers=1, steps=11)
