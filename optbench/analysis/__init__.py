@@ -8,8 +8,8 @@ from optbench.analysis.best_of_n import best_of_n
 from optbench.analysis.budget import against_budget, cut_runs_at
 from optbench.analysis.columns import (
     configuration_columns,
-    failed,
-    full_batch,
+    find_failed_runs,
+    find_full_batch_runs,
     hyperparameter_columns,
     metric_columns,
     varied_hyperparameters,
@@ -20,7 +20,7 @@ from optbench.analysis.measures import find_reference_values, tail_values
 from optbench.analysis.profiles import performance_profiles
 from optbench.analysis.protocol import choose_settings, recommend_settings, select_chosen_runs, select_finalists
 from optbench.analysis.ranking import ranking
-from optbench.analysis.selection import best_configurations, every_setting, reported_runs
+from optbench.analysis.selection import best_configurations, reported_runs, select_screening_runs
 from optbench.analysis.statistics import grouped_intervals, interval_ranks
 from optbench.analysis.trajectories import interpolate_values, log_area
 from optbench.analysis.verdicts import verdicts
@@ -37,11 +37,10 @@ __all__ = [
     "critical_batch_size",
     "curve_bands",
     "cut_runs_at",
-    "every_setting",
-    "failed",
+    "find_failed_runs",
+    "find_full_batch_runs",
     "find_reference_values",
     "fixed_targets",
-    "full_batch",
     "grouped_intervals",
     "hyperparameter_columns",
     "interpolate_values",
@@ -54,6 +53,7 @@ __all__ = [
     "reported_runs",
     "select_chosen_runs",
     "select_finalists",
+    "select_screening_runs",
     "tail_values",
     "targets_of",
     "time_to_target",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from optbench.analysis.columns import configuration_columns
 from optbench.analysis.costs import time_to_target
-from optbench.analysis.selection import every_setting, staged
+from optbench.analysis.selection import is_staged, select_screening_runs
 from optbench.analysis.statistics import Interval, percentile_interval, resample_counts
 from optbench.analysis.trajectories import Tables
 from optbench.contract.errors import OptbenchError
@@ -72,11 +72,11 @@ def batch_times(
 
     Returns rows of `time_to_target`: `tuned_times` by problem, optimizer, target and batch size.
     """
-    runs = every_setting(runs)
+    runs = select_screening_runs(runs)
     times = time_to_target(results, targets, runs)
     seeds = np.unique(times["seed"])
     tuning = np.intersect1d(seeds, list(tuning_seeds))
-    if staged(runs) or len(tuning) in (0, len(seeds)):
+    if is_staged(runs) or len(tuning) in (0, len(seeds)):
         tuning = seeds[: max(1, len(seeds) // 2)]
     return tuned_times(times, tuning, ("problem", "optimizer", "target", "batch_size"), clock)
 
@@ -118,7 +118,9 @@ def _resample_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def _fit_scaling(size: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Return B_crit, S_min and their product, (resamples, 3), by least squares; NaN for fewer than two sizes.
+    """Return the fitted (B_crit, S_min, B_crit S_min) of each resample, (resamples, 3); NaN for fewer than two sizes.
+
+    size: (sizes,) batch sizes; steps: (resamples, sizes) median steps, those that are not finite left out.
 
     S = a + b / B with weights 1 / S^2 is linear in a and b: two normal equations. Where one would be negative, it is 0
     and the other is fitted alone.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed, find_unfinished_runs
+from optbench.analysis.columns import configuration_columns, find_failed_runs, find_unfinished_runs
 from optbench.analysis.held_out import held_out_at
 from optbench.analysis.measures import LOG_TAIL, tail_values
 from optbench.analysis.pair_statistics import mean_effects, row_medians
@@ -59,7 +59,10 @@ def best_of_n(
 def _measure_trials(
     table: CodedRuns, n: np.ndarray | int, most: np.ndarray, keep: np.ndarray, confidence: float
 ) -> pd.DataFrame:
-    """Return the rows of one number n of trials, for the cells to keep; n may be an array with one number per cell."""
+    """Return the rows of `best_of_n` for the best of n trials, one for each cell (pair of problem and level) to keep.
+
+    n: one number, or (cells,). most: (cells,) the trials that each cell has. keep: (cells,) bool.
+    """
     values = held_out_at(table, n)
     effect = mean_effects(row_medians(values.y), confidence)
     with np.errstate(over="ignore"):
@@ -71,7 +74,11 @@ def _measure_trials(
 def _measure_defaults(
     runs: pd.DataFrame, table: CodedRuns, defaults: pd.DataFrame, choose_by: str, confidence: float
 ) -> pd.DataFrame:
-    """Return the rows of the defaults, from all of their runs; each seed is a block, since nothing is tuned."""
+    """Return the rows of `best_of_n` for the defaults, one for each problem and optimizer, from all of their runs.
+
+    Each seed counts as a block, since nothing is tuned. table: the coded `runs`, for the numbers of its cells.
+    defaults: as for `best_of_n`. Raises OptbenchError for an unknown name, or several settings of an optimizer.
+    """
     if not isinstance(defaults, pd.DataFrame) or "optimizer" not in defaults or "optimizer" not in table.cells:
         raise OptbenchError('defaults need a column "optimizer", and a comparison of optimizers')
     known = ["problem", *configuration_columns(runs)]
@@ -81,7 +88,7 @@ def _measure_defaults(
     for name in defaults["optimizer"]:
         if name not in set(runs["optimizer"]):
             raise unknown("optimizer among defaults", name, runs["optimizer"].unique())
-    measured = runs.assign(y=tail_values(runs, choose_by), bad=failed(runs))[~find_unfinished_runs(runs)]
+    measured = runs.assign(y=tail_values(runs, choose_by), bad=find_failed_runs(runs))[~find_unfinished_runs(runs)]
     mine = measured.merge(defaults.drop_duplicates(), on=list(defaults.columns), how="inner")
     settings = mine[known].drop_duplicates().groupby(["problem", "optimizer"]).size()
     for (problem, optimizer), count in settings[settings > 1].items():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import failed, metric_columns, read_floats
+from optbench.analysis.columns import find_failed_runs, metric_columns, read_floats
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.measures import find_reference_values
 from optbench.analysis.protocol import LEVELS, levels_of
@@ -35,7 +35,7 @@ def cut_runs_at(results: Tables, clock: str, budget: float | np.ndarray, y: np.n
         y = interpolate_values(results, clock, np.array([budget], dtype=np.float64).T)[:, 0]
     runs = results.runs
     facts = find_reference_values(runs, results.problems).set_index("problem").loc[runs["problem"]]
-    lost = failed(runs) & (y >= facts["failure"].to_numpy())
+    lost = find_failed_runs(runs) & (y >= facts["failure"].to_numpy())
     cut = (runs["status"] == "deadline").to_numpy() & (_read_ends(runs, results.timings, clock) < budget)
     gap = np.where(lost, np.inf, np.exp(y))
     loss = facts["minimum"].to_numpy() + gap
@@ -115,7 +115,7 @@ def _space_budgets(
 def _rank_levels_at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     """Return the rows of `against_budget` for one budget of each problem: one row for each problem and level of `of`.
 
-    part: the runs. budget: (runs,) the budget of each run's problem; y: (runs,) what `interpolate_values` gives there.
+    part: the runs. budget: (runs,) the budget of each run's problem; y: (runs,) ln of the suboptimality at that time.
     """
     ends, now = _read_ends(part.runs, part.timings, clock), cut_runs_at(part, clock, budget, y)
     ranked = ranking(now, of=of)

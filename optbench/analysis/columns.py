@@ -27,7 +27,7 @@ def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:
-    """Return the names of the problems' extra metrics (accuracy, ...), without the coordinates of 2-D problems."""
+    """Return the names of a `runs` table's columns of extra metrics (accuracy, ...); coordinates w_1, w_2 are none."""
     return [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
 
 
@@ -52,7 +52,7 @@ def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
     Where a problem's minimum is not known, the final loss takes its place, which ranks runs the same way.
     """
     gap, loss = read_floats(runs, "suboptimality_final"), read_floats(runs, "loss_final")
-    return np.where(failed(runs), np.inf, np.where(np.isnan(gap), loss, gap))
+    return np.where(find_failed_runs(runs), np.inf, np.where(np.isnan(gap), loss, gap))
 
 
 def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
@@ -72,13 +72,13 @@ def drop_lost_runs(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[~gone].reset_index(drop=True) if gone.any() else runs
 
 
-def failed(runs: pd.DataFrame) -> np.ndarray:
+def find_failed_runs(runs: pd.DataFrame) -> np.ndarray:
     """Return (runs,) bool, True where the run diverged or has no finite final loss; a deadline is no failure."""
     loss, gap = read_floats(runs, "loss_final"), read_floats(runs, "suboptimality_final")
     return (runs["status"] == "diverged").to_numpy(dtype=bool) | ~np.isfinite(loss) | np.isinf(gap)
 
 
-def full_batch(runs: pd.DataFrame) -> np.ndarray:
+def find_full_batch_runs(runs: pd.DataFrame) -> np.ndarray:
     """Return (runs,) bool, True where the batch is the whole data set, so that one step is one epoch.
 
     It is decided for each problem and batch size by all of its runs, not by a single run that may have ended early.
@@ -100,12 +100,12 @@ def number_groups(table: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, p
 
 
 def metric_medians(runs: pd.DataFrame, group: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Return by name the medians over each group of test_loss and of the problems' metrics, (count,) each.
+    """Return the medians over each group of test_loss and of the problems' metrics, (count,) each, by name.
 
     A failed run counts as the worst: accuracy 0, else inf. NaN for a group without the quantity.
-    group: (runs,) int in [0, count).
+    group: (runs,) int in [0, count), the group of each run; count: the number of groups.
     """
-    bad, medians = failed(runs), {}
+    bad, medians = find_failed_runs(runs), {}
     for name, column in [("test_loss", "test_loss_final"), *((name, name) for name in metric_columns(runs))]:
         values = pd.Series(read_floats(runs, column))
         has = values.notna().groupby(group).transform("any")

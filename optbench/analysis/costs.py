@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed, metric_medians, number_groups, read_floats
+from optbench.analysis.columns import (
+    configuration_columns,
+    find_failed_runs,
+    metric_medians,
+    number_groups,
+    read_floats,
+)
 from optbench.analysis.measures import find_reference_values
 from optbench.analysis.trajectories import (
     Part,
@@ -97,7 +103,7 @@ def time_to_target(
     number = pd.Series(run).groupby(run).cumcount().to_numpy()
     row_of = np.full((len(runs), int(number.max(initial=-1)) + 1), -1)  # the table's row of each run and target
     row_of[run, number] = np.arange(len(table))
-    planned, alive = _plan_costs(results), ~failed(runs)
+    planned, alive = _find_censored_costs(results), ~find_failed_runs(runs)
     reached = np.zeros(len(table), dtype=bool)
     clocks = {name: values[run] for name, values in planned.items()}
     for places, points in read_trajectories(results):
@@ -118,8 +124,13 @@ def time_to_target(
 def _find_arrivals(
     points: Trajectories, level: np.ndarray, minimum: np.ndarray, floor: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return three arrays (runs,): the first point from which on the loss is at most `level` (`end` if there is none),
-    the point before it to interpolate from, and the share of the way between the two."""
+    """Return the point from which on each run's loss is at most its level, the one before it, and the place between.
+
+    points: the evaluations of all runs; level, minimum, floor: (runs,) the loss to reach, f* and the rounding limit.
+
+    Returns three arrays (runs,): the index of the first such point in `points` (`points.end` if there is none), that of
+    the point before it, and the share of the way between the two at which the level is crossed, 0 to 1.
+    """
     above = np.flatnonzero(~(points.loss <= level[points.run]))
     last = points.start - 1
     last[points.run[above]] = above  # the last one that is written stays
@@ -136,14 +147,14 @@ def _find_arrivals(
     return here, np.where(here > points.start, last, here), share
 
 
-def _plan_costs(results: Tables) -> dict[str, np.ndarray]:
-    """Return the steps and samples, (runs,) each, that runs spend which do not reach a target.
+def _find_censored_costs(results: Tables) -> dict[str, np.ndarray]:
+    """Return "steps" and "samples", (runs,) each: what each run counts for a target that it does not reach.
 
-    Those of a failed run are the whole budget: samples by the number of examples, if it is known.
+    For a failed run these are the steps of its whole budget and their samples, else those that it made.
     """
     runs, problems = results.runs, results.problems
     made, samples = read_floats(runs, "steps"), read_floats(runs, "samples")
-    bad = failed(runs)
+    bad = find_failed_runs(runs)
     steps = np.where(bad, planned_steps(runs, results.timings), made)
     with np.errstate(invalid="ignore", divide="ignore"):
         size = np.where(made > 0, samples / made, runs["batch_size"])
@@ -182,7 +193,7 @@ def costs(
     chosen = np.ones(len(every), dtype=bool) if runs is None else every["run_id"].isin(runs["run_id"]).to_numpy()
     mine = every[chosen].reset_index(drop=True)
     group, table = number_groups(mine, by)
-    bad = pd.Series(failed(mine))
+    bad = pd.Series(find_failed_runs(mine))
     table = table.assign(
         runs=mine.groupby(group).size(),
         seeds=mine["seed"].groupby(group).nunique(),

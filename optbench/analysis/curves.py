@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import failed
+from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.statistics import grouped_intervals
 
 # Share of a run, its end: where losses are read, too: the way down is over
@@ -46,7 +46,7 @@ def curve_bands(
     start = np.cumsum(size) - size
     values = np.full((len(runs), int(size.max(initial=0))), np.nan)
     values[run, mark - start[group[run]]] = rows[column].to_numpy(dtype=np.float64)
-    values = _fill_ends(values, failed(runs))
+    values = _fill_ends(values, find_failed_runs(runs))
 
     # A run without a single usable point is still one of the seeds.
     there = np.arange(values.shape[1]) < size[group][:, None]

@@ -64,7 +64,7 @@ class Tried(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The line for `list_differences`."""
+        """The difference as a line, such as "adam: beta1 0.9 in A, 0.8 in B"."""
         return f"{self.optimizer}: {self.parameter} {self.values[0]} in A, {self.values[1]} in B"
 
 
@@ -91,7 +91,10 @@ def compare_tried_values(a: Tables, b: Tables) -> list[Tried]:
 
 
 def _describe_values(values: list, searched: str | None) -> str:
-    """Return values in words: ``0.9``, ``0.8 and 0.9``, ``7 values from 0.001 to 1``, or the range of the search."""
+    """Return values in words: ``0.9``, ``0.8 and 0.9``, ``7 values from 0.001 to 1``.
+
+    searched: the range that trials were drawn from, which is returned in place of its values; None without one.
+    """
     if searched is not None:
         return searched
     texts = [number_text(value) if isinstance(value, float) else str(value) for value in values]
@@ -101,14 +104,14 @@ def _describe_values(values: list, searched: str | None) -> str:
 
 
 def _compare_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each version or machine that differs."""
+    """Yield a line for each version or machine that differs. a, b: the provenance of the two sides."""
     for name in VERSIONS:
         if a.get(name) != b.get(name):
             yield f"{name}: {a.get(name, 'not recorded')} in A, {b.get(name, 'not recorded')} in B"
 
 
 def _compare_choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line where the two sweeps chose settings by different measures."""
+    """Yield a line where the two sweeps chose settings by different measures. a, b: their provenance."""
     chosen_by = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
     if chosen_by[0] != chosen_by[1]:
         yield f"chosen by: {chosen_by[0]} in A, {chosen_by[1]} in B"

@@ -80,13 +80,16 @@ def find_edges(
 
 
 def _parse_continuous(text: str | None) -> Range | None:
-    """Return the range that a text names; None for a choice, which has no ends, and for None."""
+    """Return the range that a text such as "log_uniform(1e-4, 1)" names; None for a choice of values, and for None."""
     made = parse_range(text)
     return made if made is not None and made.kind != "choice" else None
 
 
 def _find_limit(name: str, limits: Mapping[str, str] | None, values: np.ndarray) -> str:
-    """Return the interval of a hyperparameter; where none is stated, a likely one by its name or its values."""
+    """Return the interval in which a hyperparameter may lie, such as "[0, 1)".
+
+    limits: the stated ones by name; where they are None, a likely one is derived from the name and the tried values.
+    """
     if limits is not None:
         return limits.get(name, "(-inf, inf)")
     whole = _COUNT if _are_whole(values) else _POSITIVE if values[0] > 0 else "(-inf, inf)"

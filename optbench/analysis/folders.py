@@ -157,7 +157,10 @@ def _find_pairs(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None)
 
 
 def _describe_nothing_shared(kind: str, a: list[str], b: list[str]) -> str:
-    """Return the message that A and B have no name of a kind in common, with the two nearest names."""
+    """Return the message that A and B have no name of a kind in common, with the two most similar names.
+
+    kind: the plural, such as "problems"; a, b: the names of each side.
+    """
     alike = {(x, y): difflib.SequenceMatcher(None, x, y).ratio() for x in a for y in b}
     nearest = max(alike, key=lambda names: alike[names], default=("", ""))
     if alike.get(nearest, 0.0) > ALIKE:
@@ -166,7 +169,11 @@ def _describe_nothing_shared(kind: str, a: list[str], b: list[str]) -> str:
 
 
 def _judge_rows(effects: Effects, by: str, above: float | None, confidence: float) -> pd.DataFrame:
-    """Return the rows with verdicts, adjusted over all rows as one family, and the row over all problems."""
+    """Return the table of `compare_tables`: the rows of `effects` with verdicts and, at the end, the row "all".
+
+    by: the kind of comparison, for `attrs`. above: the limit of a regression; None: none is tested. All rows are one
+    family for Holm's correction.
+    """
     rows, common = effects.rows, effects.common
     values = np.where(np.abs(effects.differences) < ROUNDING, 0.0, effects.differences)
     judged = judge_pairs(values, confidence, common)
@@ -190,9 +197,10 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
 def _test_regressions(
     values: np.ndarray, common: np.ndarray | float, confidence: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return "shown", "ruled out" or "open" for each row, and the adjusted p.
+    """Return "shown", "ruled out" or "open" for each row, and its adjusted p, both (rows,).
 
-    values: the differences minus the limit; a regression is shown where their mean is above 0, ruled out where below.
+    values: (rows, blocks), the differences minus the limit; a regression is shown where their mean is above 0, ruled
+    out where it is below. common: the variance that all blocks of a row share, as in `mean_effects`.
     """
     effect = mean_effects(values, confidence, common)
     # all alike, and at the limit at most: not above it
@@ -203,7 +211,10 @@ def _test_regressions(
 
 
 def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
-    """Return the row of problem "all" with the verdict about B; an empty table where there is only one problem."""
+    """Return one row, problem "all", with the verdict about B; an empty table where there is only one problem.
+
+    table: the judged rows, of which each problem's mean log ratio is ranked.
+    """
     if table["problem"].nunique() < 2:
         return table.iloc[:0]
     logs = np.log(table["ratio"]).replace([np.inf, -np.inf], np.nan)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.pair_statistics import row_medians
-from optbench.analysis.protocol import CodedRuns, add_untuned, choose_coded_settings, rank_settings
+from optbench.analysis.protocol import CodedRuns, add_only_settings, choose_coded_settings, rank_settings
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,19 @@ class HeldOut:
             return np.where(there, self.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
 
     def differences(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the median of y_b - y_a over the shared seeds of a block, (pairs, blocks), and the number of shared
-        seeds in all blocks, (pairs,). a, b: (pairs,) rows of cells."""
+        """Return the median of y_b - y_a over the shared seeds of each block, and the number of those seeds.
+
+        a, b: (pairs,) the two cells of each pair, as rows of `y`. Returns (pairs, blocks) and, over all blocks,
+        (pairs,).
+        """
         each = self.y[b] - self.y[a]
         return row_medians(each), np.sum(~np.isnan(each), axis=(1, 2))
 
     def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return the share of the shared seeds on which a has the lower y, (pairs,); ties count as halves."""
+        """Return the share of the shared seeds on which a has the lower y, (pairs,); ties count as halves.
+
+        a, b: (pairs,) the two cells of each pair, as rows of `y`.
+        """
         each = self.y[b] - self.y[a]
         with np.errstate(invalid="ignore"):
             count = np.sum(~np.isnan(each), axis=(1, 2))
@@ -84,7 +90,7 @@ def held_out_at(table: CodedRuns, count: np.ndarray | int) -> HeldOut:
 
     All settings must have run on the reporting seeds: a plain grid, or the screening seeds in blocks formed anew.
     """
-    ranked = add_untuned(table, rank_settings(table, len(table.settings)), table.block)
+    ranked = add_only_settings(table, rank_settings(table, len(table.settings)), table.block)
     size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
     drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
     weights = ranked[["setting", "block"]].assign(weight=choice_weights(size, drawn, ranked["place"].to_numpy()))
@@ -109,9 +115,9 @@ def _draw_variance(table: CodedRuns, count: np.ndarray | int) -> np.ndarray:
 
 
 def _average_reports(table: CodedRuns, weights: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weighted means over settings of y and of failures, (cells, blocks, seeds) each.
+    """Return y and the share of failures on each reporting seed, (cells, blocks, seeds): weighted means over settings.
 
-    weights: a table of setting, block and weight.
+    weights: columns setting, block and weight, the probability that the block chooses the setting.
     """
     if weights.empty:
         nothing = np.full((len(table.cells), 1, 1), np.nan)

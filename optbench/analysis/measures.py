@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import failed, metric_columns, read_floats
+from optbench.analysis.columns import find_failed_runs, metric_columns, read_floats
 from optbench.analysis.texts import describe_depth
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
@@ -33,7 +33,7 @@ def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
     examples count as errors.
     """
     tail, worst = _measure_tails(runs)
-    column, bad = metric_name(runs, choose_by), failed(runs)
+    column, bad = metric_name(runs, choose_by), find_failed_runs(runs)
     tail = np.where(bad, worst, tail)
     if column == LOG_TAIL:
         return tail
@@ -62,7 +62,7 @@ def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
 
 
 def below_minimum(runs: pd.DataFrame) -> pd.Series:
-    """Return, by problem, the most by which a loss lies below the stated minimum, where that exceeds rounding."""
+    """Return the largest distance of a loss below the stated minimum, by problem; only where it exceeds rounding."""
     final, best, gap = (read_floats(runs, name) for name in ("loss_final", "loss_best", "suboptimality_final"))
     with np.errstate(invalid="ignore"):
         depth = final - best - gap  # the minimum is final - gap
@@ -102,6 +102,7 @@ def _find_minima(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.nd
     """Return f* of each run's problem, (runs,): loss minus suboptimality, of the run with the smallest suboptimality.
 
     That run gives it most exactly. Where no run has a suboptimality, f* is 0, or the lowest loss if that is negative.
+    problem, gap, loss: (runs,) name of the problem, final suboptimality (NaN where unknown) and final loss.
     """
     table = pd.DataFrame({"problem": problem.to_numpy(dtype=object), "gap": gap, "loss": loss})
     names, table = table["problem"], table[np.isfinite(loss)]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import texts
-from optbench.analysis.columns import failed, find_unfinished_runs, hyperparameter_columns
+from optbench.analysis.columns import find_failed_runs, find_unfinished_runs, hyperparameter_columns
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, metric_name, tail_values
 from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, code_runs
@@ -69,7 +69,10 @@ def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.D
 
 
 def _clear_new_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return both sides of one optimizer, with NaN for hyperparameters that only one side has and never varies."""
+    """Return the runs of A and of B of one optimizer, with NaN for hyperparameters that are new.
+
+    Those are the ones that only one side has, with a single value.
+    """
     names = {name for runs in (a, b) for name in hyperparameter_columns(runs)}
     counts = [{name: runs[name].nunique() if name in runs else 0 for name in names} for runs in (a, b)]
     new = [name for name in names if {counts[0][name], counts[1][name]} == {0, 1}]
@@ -77,7 +80,7 @@ def _clear_new_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def find_problems_without(table: pd.DataFrame, measure: str) -> tuple[list[str], list[str]]:
-    """Return the problems on which neither side has the measure, and those on which only one side has it."""
+    """Return the names of the problems on which neither side has the measure, and of those on which only one has it."""
     column = metric_name(table.drop(columns=["pair", "side"]), measure)
     if column == LOG_TAIL:
         return [], []
@@ -119,7 +122,12 @@ def pair_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
     Runs that fail on both sides are left out of the mean.
     """
     y = tail_values(table.drop(columns=["pair", "side"]), measure)
-    values = {"y": y, "bad": failed(table), "cut": find_unfinished_runs(table), "outcome": number_outcomes(table)}
+    values = {
+        "y": y,
+        "bad": find_failed_runs(table),
+        "cut": find_unfinished_runs(table),
+        "outcome": number_outcomes(table),
+    }
     runs = join_settings(table, pd.DataFrame(values, index=table.index))
     whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
     whole = whole.assign(same=whole["outcome_a"] == whole["outcome_b"])
@@ -158,9 +166,10 @@ def _list_cells(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summarize_cells(runs: pd.DataFrame, cells: pd.DataFrame, pairs: Pairs, **aggregates: Any) -> pd.DataFrame:
-    """Return for each cell its problem and optimizers, and from its rows of `runs` their number and some aggregates.
+    """Return a row for each cell (problem and pair of optimizers): their names, runs, probability and the aggregates.
 
-    probability is that B is lower, ties counting as halves; aggregates: as for `DataFrameGroupBy.agg`.
+    runs: pairs of runs with `difference`, y_B - y_A; probability: that B is lower, ties counting as halves. aggregates:
+    further columns, as for `DataFrameGroupBy.agg`.
     """
     lower = np.select([runs["difference"] < 0, runs["difference"] == 0], [1.0, 0.5], 0.0)
     aggregates = {"runs": ("lower", "size"), "probability": ("lower", "mean"), **aggregates}
@@ -228,7 +237,7 @@ def pair_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple
 def _code_sides(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> CodedRuns:
     """Return `code_runs` of both sides: y is `measure` where a run reports, `choose_by` of its side where it tunes.
 
-    choose_by: the measures of A and B. screens: as of `code_runs`.
+    choose_by: the measures of A and B. screens: True to form new blocks of the screening's seeds, as in `code_runs`.
     """
     coded = code_runs(runs, measure, screens=screens)
     y, side = coded.y.copy(), coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell]

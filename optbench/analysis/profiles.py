@@ -80,7 +80,10 @@ def _read_names(times: pd.DataFrame, by: str) -> pd.Index:
 
 
 def _sum_cells(part: pd.DataFrame, names: pd.Index, by: str, column: str) -> np.ndarray:
-    """Return the sums of a column over the runs of one problem, (names, targets, units of the bootstrap)."""
+    """Return the sums of a column over the runs of one problem, (names, targets, units).
+
+    part: the problem's rows, with `_unit`, what the bootstrap draws as a whole. names: the values of the column `by`.
+    """
     axes = [names, pd.Index(part["target"].unique()), pd.Index(np.sort(part["_unit"].unique()))]
     cell = [axis.get_indexer(part[name]) for axis, name in zip(axes, (by, "target", "_unit"), strict=True)]
     sums = np.zeros([len(axis) for axis in axes])
@@ -89,5 +92,8 @@ def _sum_cells(part: pd.DataFrame, names: pd.Index, by: str, column: str) -> np.
 
 
 def _draw_counts(n: int, resampled: bool, seed: int) -> np.ndarray:
-    """Return the weights of a bootstrap, (1 + RESAMPLES, n), or without resampling a single row of ones, (1, n)."""
+    """Return how often each of n units counts in each resample, (1 + RESAMPLES, n), as `resample_counts` does.
+
+    resampled: False: nothing is drawn, and the result is a single row of ones, (1, n).
+    """
     return resample_counts(n, seed) if resampled else np.ones((1, n))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, failed, find_lost_runs, full_batch
+from optbench.analysis.columns import configuration_columns, find_failed_runs, find_full_batch_runs, find_lost_runs
 from optbench.analysis.measures import LOG_TAIL, tail_values
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
@@ -77,7 +77,7 @@ def code_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimize
         raise OptbenchError("every run failed: there is nothing to choose from")
     place = np.flatnonzero(~gone)
     runs = runs.iloc[place] if gone.any() else runs
-    y, bad, level = tail_values(runs, choose_by), failed(runs), levels_of(runs, of)
+    y, bad, level = tail_values(runs, choose_by), find_failed_runs(runs), levels_of(runs, of)
     keys = ["problem", *configuration_columns(runs)]
     keys = ["problem", "optimizer", "lr", *[key for key in keys if key not in ("problem", "optimizer", "lr")]]
     setting = runs.groupby(keys, sort=True, dropna=False, observed=True).ngroup().to_numpy()
@@ -94,13 +94,16 @@ def code_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimize
 
 
 def levels_of(runs: pd.DataFrame, of: str) -> np.ndarray:
-    """Return the level of each run as a text; a full batch is the same level, "full", on every problem."""
+    """Return the level of each run, its text in the column `of`, (runs,); "full" for every full batch."""
     text = runs[of].astype(str).to_numpy(dtype=object)
-    return np.where(full_batch(runs), "full", text) if of == "batch_size" else text
+    return np.where(find_full_batch_runs(runs), "full", text) if of == "batch_size" else text
 
 
 def _number_cells(problem: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
-    """Number the pairs of problem and level in order of appearance, problem by problem."""
+    """Return the number of each run's cell, (runs,), and the cells: a table of problem and level, problem by problem.
+
+    problem, level: (runs,) names; problems, and levels within each, are numbered in order of appearance.
+    """
     of_problem, problems = pd.factorize(problem)
     of_level, levels = pd.factorize(level)
     pairs, cell = np.unique(of_problem * len(levels) + of_level, return_inverse=True)
@@ -108,8 +111,14 @@ def _number_cells(problem: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, p
     return cell, pd.DataFrame(names)
 
 
-def _divide_runs(runs: pd.DataFrame, setting, cell, screens: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the stage and the block of each run, and True for the runs that take part, each (runs,)."""
+def _divide_runs(
+    runs: pd.DataFrame, setting: np.ndarray, cell: np.ndarray, screens: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the stage and the block of each run, and True for the runs that take part, each (runs,).
+
+    Stages are 0 screen, 1 race, 2 holdout. setting, cell: (runs,) the numbers of each run's setting and cell. screens:
+    True to take the screening alone, and to form new blocks of its seeds.
+    """
     name = runs["stage"].to_numpy(dtype=object) if "stage" in runs else np.full(len(runs), "grid", dtype=object)
     stage = np.select([name == SCREEN, name == RACE, name == HOLDOUT], [0, 1, 2], -1)
     block = runs["block"].to_numpy(dtype=np.int64).copy() if "block" in runs else np.full(len(runs), -1)
@@ -127,10 +136,10 @@ def _divide_runs(runs: pd.DataFrame, setting, cell, screens: bool) -> tuple[np.n
 
 
 def _form_blocks(seed: np.ndarray, tuned: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the stage and block of each run, from its seed, where every setting ran on every seed.
+    """Return the stage (0 tunes, 2 reports) and the block of each run, (runs,) each, from its seed.
 
-    Blocks are consecutive seeds, at least two each and MOST_BLOCKS at most; the first half of a block tunes. Where
-    there is nothing to tune, each seed is a block that reports.
+    Every setting ran on every seed. Blocks are consecutive seeds, at least two each and MOST_BLOCKS at most; the first
+    half of a block tunes. tuned: False where there is nothing to tune: then each seed is a block that reports.
     """
     seeds, place = np.unique(seed, return_inverse=True)
     if not tuned:
@@ -186,11 +195,14 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = 
 
 
 def choose_coded_settings(table: CodedRuns) -> pd.DataFrame:
-    """Return the rows of `choose_settings` with numbers in place of names: cell, block, setting, score and counts."""
+    """Return the rows of `choose_settings` with numbers in place of names.
+
+    Returns columns cell, block, setting, score, failures, n, place, trials and left_out.
+    """
     # A setting that has not raced has fewer runs than the others, and so is not considered.
     best = rank_settings(table, 1, table.stage <= 1).drop(columns=["trials", "left_out"])
     totals = rank_settings(table, 1)[["cell", "block", "trials", "left_out"]]
-    return add_untuned(table, best.merge(totals, on=["cell", "block"]), table.block)
+    return add_only_settings(table, best.merge(totals, on=["cell", "block"]), table.block)
 
 
 def recommend_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
@@ -208,7 +220,7 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence
     seen = rows.groupby("setting")["block"].nunique().reindex(range(len(table.settings)), fill_value=0).to_numpy()
     every = seen == blocks.reindex(table.settings["cell"], fill_value=0).to_numpy()
     best = rank_settings(table, 1, (table.stage <= 1) & every[table.setting], pooled=True)
-    best = add_untuned(table, best, np.zeros_like(table.block))
+    best = add_only_settings(table, best, np.zeros_like(table.block))
     result = _name_rows(table, best, "optimizer").drop(columns=["block", "place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
     place = np.full(len(table.settings), -1)
@@ -223,9 +235,11 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence
 
 
 def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
-    """Return the `count` best settings of each cell and block, with place, score and counts.
+    """Return the `count` best settings of each cell and block, a row each, in order of their place.
 
-    used: (runs,) bool, the runs to rank by; by default those of the screening. pooled: all blocks count as one.
+    used: (runs,) bool, the runs to rank by; by default those of the screening. pooled: all blocks count as one, 0.
+
+    Returns columns cell, block, setting (numbers), score (mean y), failures, n, trials, left_out, place (from 1).
     """
     used = table.stage == 0 if used is None else used
     runs = pd.DataFrame(
@@ -250,8 +264,11 @@ def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, 
     return rows[rows["place"] <= count].reset_index(drop=True)
 
 
-def add_untuned(table: CodedRuns, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
-    """Return `best` with the settings of cells that have only one, which need no tuning seed."""
+def add_only_settings(table: CodedRuns, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
+    """Return `best` with a row more for each cell and block without one whose cell has a single setting.
+
+    Such a cell needs no tuning seed. best: from `rank_settings`; block: (runs,) the block that each run counts in.
+    """
     settings = np.bincount(table.settings["cell"], minlength=len(table.cells))
     rows = pd.DataFrame({"cell": table.cell, "block": block, "setting": table.setting})
     rows = rows[(settings[table.cell] == 1) & (table.stage == 2)].drop_duplicates()
@@ -264,7 +281,10 @@ def add_untuned(table: CodedRuns, best: pd.DataFrame, block: np.ndarray) -> pd.D
 
 
 def _name_rows(table: CodedRuns, best: pd.DataFrame, of: str) -> pd.DataFrame:
-    """Return `best` with the names of problems, levels and settings in place of their numbers."""
+    """Return `best` with the names of problems, levels and settings in place of their numbers.
+
+    best: rows of `choose_coded_settings` or `rank_settings`; of: the column of the levels.
+    """
     cells = table.cells.iloc[best["cell"]].reset_index(drop=True)
     names = table.settings.iloc[best["setting"]].reset_index(drop=True)
     rest = names.drop(columns=[name for name in ("problem", "optimizer") if name in cells] + ["cell"])

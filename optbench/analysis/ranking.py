@@ -33,7 +33,11 @@ def ranking(
 
 
 def measure_levels(levels: TunedLevels, confidence: float = 0.95) -> pd.DataFrame:
-    """Return one row for each cell, a problem with a level: its value after tuning, with the t interval over blocks."""
+    """Return one row for each cell, a pair of problem and level: its usual y after tuning, over blocks.
+
+    Returns columns problem, the level's, value, low, high (exp of the trimmed mean of y with its t interval), blocks,
+    trials and failures.
+    """
     effect = trimmed_means(row_medians(levels.full.y), confidence)
     with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
@@ -55,7 +59,10 @@ def critical_difference(levels: int, problems: int, confidence: float = 0.95) ->
 
 
 def _rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: float) -> pd.DataFrame:
-    """Return the ranking that follows from the verdicts of pairs and the values of cells (`measure_levels`)."""
+    """Return the table of `ranking` from the verdicts of pairs and the values of cells.
+
+    pairs: from `verdicts`; values: from `measure_levels`; of: the column of the levels.
+    """
     names = ["problem", of]
     both = pd.concat([pairs, exchange_sides(pairs)], ignore_index=True).rename(columns={"a": of})
     ahead = np.sign(np.nan_to_num(np.log(both["ratio"]))) / 2 + 0.5
@@ -78,9 +85,10 @@ def _rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence:
 
 
 def _rank_over_problems(both: pd.DataFrame, sums: pd.DataFrame, levels: np.ndarray, confidence: float) -> pd.DataFrame:
-    """Return the rows of problem "all": mean ranks over the problems that all levels have.
+    """Return the rows of problem "all", one for each level: mean ranks over the problems that all levels have.
 
-    both: pairs in both directions; sums: what follows for each problem and level, by both.
+    both: the verdicts with each pair in both directions, `ahead` 1 where the level is ahead, 0.5 for a tie; sums: by
+    problem and level, the numbers of verdicts for and against it; levels: their names.
     """
     each = both[both["problem"] != ALL]
     of = sums.index.names[1]

@@ -14,9 +14,9 @@ import pandas as pd
 from optbench.analysis.columns import (
     configuration_columns,
     drop_lost_runs,
-    failed,
     final_suboptimality,
-    full_batch,
+    find_failed_runs,
+    find_full_batch_runs,
     metric_medians,
     number_groups,
 )
@@ -68,7 +68,7 @@ def best_configurations(
     keys = by + [name for name in configuration_columns(runs) if name not in by]
     code, table = number_groups(runs, keys)
     group = number_groups(table, by)[0]
-    value, bad = final_suboptimality(runs), failed(runs)
+    value, bad = final_suboptimality(runs), find_failed_runs(runs)
     if choose_by is not None:
         value = np.where(bad, np.inf, np.exp(np.minimum(tail_values(runs, choose_by), _LARGEST)))
 
@@ -76,7 +76,7 @@ def best_configurations(
     has_tuning = np.bincount(group[code], weights=tuning) > 0
     tuning = tuning | ~has_tuning[group[code]]
     offered, late = tuning, (runs["status"] == "deadline").to_numpy() & ~bad
-    if staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
+    if is_staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
         wanted = _find_recommended(runs, choose_by, table)[code] & tuning
         offered = wanted | tuning & ~(np.bincount(group[code], weights=wanted) > 0)[group[code]]
     cut = late | (runs["status"] == "failed").to_numpy()
@@ -94,7 +94,7 @@ def best_configurations(
     failures, unfinished = (
         np.bincount(at, weights=each[used], minlength=len(rows)).astype(int) for each in (bad, late)
     )
-    batches = runs[["problem", "batch_size"]].assign(full_batch=full_batch(runs)).drop_duplicates()
+    batches = runs[["problem", "batch_size"]].assign(full_batch=find_full_batch_runs(runs)).drop_duplicates()
     best.insert(len(keys), "full_batch", best[["problem", "batch_size"]].merge(batches, how="left")["full_batch"])
     side = _find_edges(runs, best)
     return best.assign(
@@ -103,26 +103,26 @@ def best_configurations(
     )  # fmt: skip
 
 
-def staged(runs: pd.DataFrame) -> bool:
-    """Return True where the sweep was run in stages, on blocks of seeds."""
+def is_staged(runs: pd.DataFrame) -> bool:
+    """Return True if any run is of a screening, so that the sweep was run in stages, on blocks of seeds."""
     return "stage" in runs and bool((runs["stage"] == SCREEN).any())
 
 
-def every_setting(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs of stages in which every setting ran: of a staged sweep the screening, else all runs."""
-    return runs[runs["stage"] == SCREEN] if staged(runs) else runs
+def select_screening_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `runs` from the stage in which every setting ran: the screening, or all without stages."""
+    return runs[runs["stage"] == SCREEN] if is_staged(runs) else runs
 
 
 def _split_runs(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return two arrays (runs,) bool: True for the runs to choose on, and for the runs to report."""
-    if staged(runs):
+    if is_staged(runs):
         return (runs["stage"] == SCREEN).to_numpy(), (runs["stage"] == HOLDOUT).to_numpy()
     tuning = runs["seed"].isin(list(tuning_seeds)).to_numpy()
     return tuning, ~tuning
 
 
 def _find_recommended(runs: pd.DataFrame, choose_by: str, table: pd.DataFrame) -> np.ndarray:
-    """Return (configurations,) bool, True for those of `table` that all blocks recommend."""
+    """Return (configurations,) bool, True for those that `recommend_settings` names. table: the configurations."""
     keys = list(table)
     wanted = table.merge(recommend_settings(runs, choose_by)[keys].assign(wanted=True), on=keys, how="left")["wanted"]
     return wanted.notna().to_numpy()
@@ -134,14 +134,15 @@ def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable
     tuning, reporting = _split_runs(runs, tuning_seeds)
     marked = runs.assign(_tuning=tuning, _reporting=reporting)
     mine = marked.merge(best[[*keys, "held_out"]], on=keys, how="inner")
-    used = np.where(mine["held_out"], mine["_reporting"], mine["_tuning"] | (not staged(runs)))
+    used = np.where(mine["held_out"], mine["_reporting"], mine["_tuning"] | (not is_staged(runs)))
     return mine[used.astype(bool)].drop(columns=["held_out", "_tuning", "_reporting"])
 
 
 def _choose_configurations(table: pd.DataFrame, group: np.ndarray, runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per group: its best configuration on the given runs, with `code`, its row in `table`.
 
-    table: the configurations; group: (configurations,); runs: code, value, bad and cut of each run.
+    table: the configurations; group: (configurations,) the number of each one's group; runs: the tuning runs, with code
+    (their row in `table`), value (lower is better), bad (failed) and cut (by a deadline).
     """
     each = runs.groupby("code")
     worst, least = each["value"].max(), each["value"].min()

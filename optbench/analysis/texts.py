@@ -24,7 +24,7 @@ def describe_few_problems(least: int) -> str:
 
 
 def describe_lost_blocks(blocks: int, of: int) -> str:
-    """Return the reason why only some blocks are compared."""
+    """Return the reason why only some blocks are compared: `blocks` of all, whose number is `of`."""
     return f"{blocks} of {of} blocks: elsewhere what was chosen did not run on shared reporting seeds"
 
 
@@ -34,7 +34,7 @@ def describe_depth(depth: float) -> str:
 
 
 def interval_text(interval: Interval) -> str:
-    """Return an effect and its interval as a text, to two digits: "12 [8.1, 15]"."""
+    """Return an effect and its interval, (effect, low, high), as a text to two digits: "12 [8.1, 15]"."""
     return "{} [{}, {}]".format(*(two_digits(value) for value in interval))
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import failed, read_floats
+from optbench.analysis.columns import find_failed_runs, read_floats
 from optbench.analysis.measures import LOG_TAIL, find_reference_values, log_gap
 from optbench.contract.errors import OptbenchError
 
@@ -51,18 +51,22 @@ class Part:
 
     @property
     def curves(self) -> pd.DataFrame:
+        """The rows of `curves` of the whole sweep."""
         return self.whole.curves
 
     @property
     def timings(self) -> pd.DataFrame:
+        """The rows of `timings` of the whole sweep."""
         return self.whole.timings
 
     @property
     def problems(self) -> pd.DataFrame:
+        """The rows of `problems` of the whole sweep."""
         return self.whole.problems
 
     @property
     def points(self) -> Callable[[pd.Series], Iterable[Sequence[np.ndarray]]] | None:
+        """The sweep's function from run ids to portions of their points (`read_trajectories`); None without one."""
         return getattr(self.whole, "points", None)
 
 
@@ -111,7 +115,7 @@ def read_trajectories(results: Tables) -> Iterator[tuple[np.ndarray, Trajectorie
 
 
 def _look_up(ids: pd.Index, names: pd.Series) -> np.ndarray:
-    """Return the place of each name in `ids`, -1 for unknown ones. Equal names in a row take one look-up."""
+    """Return the index of each name in `ids`, (names,); -1 for unknown ones. Equal names in a row take one look-up."""
     run = names.ne(names.shift()).cumsum().to_numpy() - 1
     return ids.get_indexer(names[~names.eq(names.shift())])[run] if len(run) else run
 
@@ -132,12 +136,12 @@ class Facts(NamedTuple):
     failure: np.ndarray
 
     def take(self, rows: np.ndarray) -> Facts:
-        """Return the values of these rows."""
+        """Return the values of the runs with these indices."""
         return Facts(*(column[rows] for column in self))
 
 
 def _read_facts(results: Tables) -> Facts:
-    """Return the reference values of each run's problem."""
+    """Return the reference values of each run's problem, (runs,) each, in the order of `results.runs`."""
     table = find_reference_values(results.runs, results.problems)
     place = pd.Index(table["problem"]).get_indexer(results.runs["problem"])
     return Facts(*(table[name].to_numpy()[place] for name in Facts._fields))
@@ -169,7 +173,7 @@ def interpolate_values(results: Tables, clock: str, budgets: np.ndarray) -> np.n
     seconds = {"steps": np.ones(len(runs)), "seconds": step_seconds(runs, results.timings)}.get(clock)
     budgets = np.broadcast_to(budgets, (len(runs), np.shape(budgets)[-1]))
     out = np.repeat(facts.failure[:, None], budgets.shape[1], axis=1)
-    bad = failed(runs)
+    bad = find_failed_runs(runs)
     for rows, points in read_trajectories(results):
         time = points.samples if seconds is None else points.step * seconds[rows][points.run]
         value = _measure_points(points, facts.take(rows))
@@ -196,14 +200,17 @@ def log_area(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
     return; by default all.
     """
     runs, facts, results = _select_runs(results, chosen)
-    out, bad, planned = np.full(len(runs), np.nan), failed(runs), planned_steps(runs, results.timings)
+    out, bad, planned = np.full(len(runs), np.nan), find_failed_runs(runs), planned_steps(runs, results.timings)
     for rows, points in read_trajectories(results):
         out[rows] = _integrate_points(points, facts.take(rows), bad[rows], planned[rows])
     return out
 
 
 def _integrate_points(points: Trajectories, facts: Facts, bad: np.ndarray, planned: np.ndarray) -> np.ndarray:
-    """Return `log_area` for the runs of some points, (runs,). planned: (runs,) the steps of each run's budget."""
+    """Return `log_area` for the runs of some points, (runs,).
+
+    facts: the reference values of each run; bad: (runs,) True where it failed; planned: (runs,) the budget's steps.
+    """
     value, failure, last = _measure_points(points, facts), facts.failure, points.last
     same = np.diff(points.run) == 0
     s0, s1, y0, y1 = points.step[:-1][same], points.step[1:][same], value[:-1][same], value[1:][same]
@@ -236,7 +243,7 @@ def log_tail(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:
             late = points.step >= (1 - TAIL) * points.last[points.run]
             values = pd.Series(_measure_points(points, facts.take(rows))[late])
             tail[rows] = values.groupby(points.run[late]).mean().reindex(range(len(rows)))
-    return np.where(failed(runs) | np.isposinf(tail), facts.failure, tail)
+    return np.where(find_failed_runs(runs) | np.isposinf(tail), facts.failure, tail)
 
 
 def _select_runs(results: Tables, chosen: np.ndarray | None) -> tuple[pd.DataFrame, Facts, Tables]:

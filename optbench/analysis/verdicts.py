@@ -156,10 +156,12 @@ def judge_pairs(
     common: np.ndarray | float = 0.0,
     family: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Return the verdict on each pair, with the numbers behind it, from its differences y_b - y_a, (pairs, blocks).
+    """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
     common: the variance that all blocks of a pair share (`mean_effects`). family: (pairs,) the family of each, within
     which p-values are adjusted; None: all pairs are one.
+
+    Returns columns ratio, low, high, p, blocks, p_adjusted, reason, verdict, detectable and blocks_needed (`verdicts`).
     """
     effect = mean_effects(differences, confidence, common)
     p, n = effect["p"], effect["n"]
@@ -177,7 +179,7 @@ def judge_pairs(
 
 
 def judge_over_problems(logs: Sequence[np.ndarray], confidence: float = 0.95) -> pd.DataFrame:
-    """Return the verdict over all problems on each pair, with the numbers behind it, by signed ranks.
+    """Return one row for each pair with the verdict on a over all problems, by signed ranks; columns of `judge_pairs`.
 
     logs: for each pair the logarithms of the ratios on its problems. All pairs are one family.
     """
@@ -193,7 +195,10 @@ def judge_over_problems(logs: Sequence[np.ndarray], confidence: float = 0.95) ->
 
 
 def _decide_verdicts(table: pd.DataFrame, confidence: float) -> np.ndarray:
-    """Return the verdict of each row, (rows,); ratio, low and high are still logarithms here."""
+    """Return "better", "worse", "equivalent" or "undecided" for each row, (rows,), from p_adjusted and the interval.
+
+    ratio, low and high are still logarithms here.
+    """
     shown = table["p_adjusted"] < 1 - confidence
     near = (table["low"] >= -np.log(EQUIVALENT)) & (table["high"] <= np.log(EQUIVALENT))
     cases = [shown & (table["ratio"] > 0), shown & (table["ratio"] < 0), near]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -106,14 +107,14 @@ def _print_values(found: Agreement) -> None:
 
 
 def _format_row(problem: str, gradients: str, difference: str, step: str, own: str) -> str:
-    """Return a line of the table of comparisons."""
+    """Return a line of the table of comparisons; own: the text of `Comparison.own_gradients`."""
     return f"  {problem:<28} {gradients:<18} {difference:>10} {step:>5} {own:>11}".rstrip()
 
 
 def _to_json(found: Agreement) -> dict:
     """Return what ``--json`` prints; a number that is not finite is null."""
 
-    def finite_or_none(value):
+    def finite_or_none(value: Any) -> Any:
         """Return the value; None for a number that is not finite."""
         return value if not isinstance(value, float) or abs(value) < float("inf") else None
 

@@ -128,8 +128,12 @@ def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
     return {"folder": str(results.directory), "optimizer": optimizer, "optbench": version, "runs": len(results.runs)}
 
 
-def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> dict[str, Any]:
-    """Return the content of ``--json``; above: the share of --fail-above, failed: True if a regression was shown."""
+def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, failed: bool) -> dict[str, Any]:
+    """Return the content of ``--json``.
+
+    table: from `optbench.compare`; sides: A and B, from `_describe_side`; above: the share of --fail-above; failed:
+    True if a regression was shown.
+    """
     from optbench.analysis.verdicts import ALL
 
     rows = [{key: _to_json_value(value) for key, value in row.items()} for row in table.to_dict("records")]
@@ -152,7 +156,7 @@ def _as_json(table: pd.DataFrame, sides, above: float | None, failed: bool) -> d
 
 
 def _to_json_value(value: Any) -> Any:
-    """Convert a value for JSON: numbers that are not finite become null, whole ones integers."""
+    """Return a value as JSON has it: None for a number that is not finite, whole numbers of NumPy as int."""
     if value is None or isinstance(value, str):
         return value
     number = float(value)

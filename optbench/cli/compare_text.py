@@ -47,7 +47,10 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
 
 
 def _describe_sides(table: pd.DataFrame, rows: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
-    """Yield the lines above the table: both sides, the measure, unequal trials and other differences."""
+    """Yield the lines above the table: both sides, the measure, unequal trials and other differences.
+
+    rows: those of `table` about single problems; sides: folder, optimizer, version and runs of A and of B.
+    """
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {counted(side['runs'], 'run')})"
@@ -80,7 +83,7 @@ def _format_range(values: pd.Series, word: str = "") -> str:
 def _describe_problem(part: pd.DataFrame, single_pair: bool) -> str:
     """Return the verdicts on a problem in words: each clear one, and the others together.
 
-    single_pair: the table compares one pair of optimizers only, here as below.
+    part: the problem's rows. single_pair: the table compares one pair of optimizers only, here as below.
     """
     rows = part.to_dict("records")
     if single_pair:
@@ -189,7 +192,10 @@ def _format_share(share: float) -> str:
 
 
 def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, single_pair: bool) -> Iterator[str]:
-    """Yield the lines below the table: verdicts that their interval does not let expect, the time, the regressions."""
+    """Yield the lines below the table: verdicts that their interval does not let expect, the time, the regressions.
+
+    rows: those of `table` about single problems; above: the share from which a regression is reported, None for none.
+    """
     tests = int(rows["p"].notna().sum())
     beyond = rows[(rows["verdict"] == "undecided") & ((rows["low"] > 1) | (rows["high"] < 1))].to_dict("records")
     if beyond:
@@ -225,13 +231,16 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
 
 
 def _join_first(words: list[str], separator: str) -> str:
-    """Return the first words with a separator between them, and the number of the others."""
+    """Return the first _OPEN texts with a separator between them, and the number of the others."""
     more = f" and {len(words) - _OPEN} more" if len(words) > _OPEN else ""
     return separator.join(words[:_OPEN]) + more
 
 
 def _bound_regression(row: Row, above: float, tests: int) -> str:
-    """Return in words how much worse B may be, or why an interval within the limit is not enough."""
+    """Return in words how much worse B may be, or why an interval within the limit is not enough.
+
+    above: the limit; tests: the number of rows that Holm's correction counts.
+    """
     if row["low"] > 1 + above or row["high"] < 1 + above:
         p = f"p = {format_number(row['p_regression'])} for {tests} rows together, by Holm's correction"
         return f"{format_number(row['ratio'])} times {_format_interval(row, as_factor=False)}, but {p}"

@@ -37,24 +37,27 @@ def quiet() -> Iterator[None]:
 
 
 def words(*choices: str) -> Callable[[str], list[str]]:
-    """Complete one of the words."""
+    """Return a completer of one of these words: a function from what was typed to the words that begin so."""
     return lambda incomplete: [word for word in choices if word.startswith(incomplete)]
 
 
 def word_list(*choices: str) -> Callable[[str], list[str]]:
-    """Complete the last word of a list."""
+    """Return a completer of the last word of a list with commas: a function from what was typed to completed lists."""
     return lambda incomplete: _complete_last(incomplete, choices)
 
 
 def _complete_last(text: str, names: Iterable[str]) -> list[str]:
-    """Complete the last name of a list, also inside brackets: ``gd, clip(ad`` -> ``gd, clip(adam``."""
+    """Return the typed list with its last name completed, also inside brackets, once for each match.
+
+    For example ``gd, clip(ad`` becomes ``gd, clip(adam``.
+    """
     match = re.search(r"[^,(\s]*$", text)
     assert match is not None  # it matches at the end of any text
     return [text[: match.start()] + name for name in names if name.startswith(match[0])]
 
 
 def _read_names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
-    """Return the names of these registries, with those of the plug-ins in the command line."""
+    """Return the names of these registries ("optimizers", ...), with those of the plug-ins in the command line."""
     from optbench.catalogue.sources import registered_names, shipped_files
 
     plugins = [Path(path).expanduser() for path in ctx.params.get("plugin") or ()]
@@ -88,7 +91,7 @@ def file_or_spec(incomplete: str) -> list[str]:
 
 
 def kinds(incomplete: str) -> list[str]:
-    """Complete a kind of names that can be listed."""
+    """Complete a kind of names for ``list``, such as "optimizers"."""
     from optbench.catalogue.sources import REGISTRIES
 
     return words(*REGISTRIES, "eager", "datasets")(incomplete)

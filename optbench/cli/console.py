@@ -5,7 +5,9 @@ Imported when a command runs, because rich and the catalogue take a while to imp
 
 import json
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -21,8 +23,8 @@ errors = Console(stderr=True, highlight=False, markup=False)
 _WIDEST = 120
 
 
-def load_catalogue(files) -> loader.Catalogue:
-    """Load the catalogue with the user's files; print the traceback of a broken one and load the others."""
+def load_catalogue(files: Iterable[Path]) -> loader.Catalogue:
+    """Return the catalogue with the plug-in files; print the traceback of a file that does not load, and go on."""
     catalogue = loader.load(tuple(files))
     for path, trace in catalogue.broken.items():
         show_broken(path, trace)
@@ -47,7 +49,7 @@ def warn(text: str) -> None:
     errors.print(f"{WARNING} {text}", style="yellow", soft_wrap=True)
 
 
-def print_json(data) -> None:
+def print_json(data: Any) -> None:
     """Print ``data`` as JSON; it must hold None in the place of numbers that are not finite."""
     print(json.dumps(data, indent=2, allow_nan=False))
 
@@ -75,16 +77,19 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'s' * (number != 1)}"
 
 
-def print_entry(label, indent, text, remark="") -> None:
-    """Print a label and its text; the remark goes below in a terminal, and on the same line elsewhere."""
+def print_entry(label: str, indent: int, text: str, remark: str = "") -> None:
+    """Print a label, padded to `indent` columns, and its text.
+
+    The remark goes below in a terminal, and on the same line elsewhere.
+    """
     beside = bool(text and remark)
     between = f"\n{' ' * indent}" * beside if console.is_terminal else "   " * beside
     label = f"{label} ".ljust(indent) if text or remark else label
     print_lines(Text.assemble((label, "bold"), filled(text, indent), between, (filled(remark, indent), "dim")))
 
 
-def filled(text, indent=0) -> str:
-    """Wrap a text to the terminal, the lines after the first one indented; elsewhere return one line."""
+def filled(text: str, indent: int = 0) -> str:
+    """Return a text wrapped to the terminal's width, the lines after the first one indented; elsewhere one line."""
     text = text.replace("\n", " ")
     if not console.is_terminal:
         return text
@@ -94,6 +99,6 @@ def filled(text, indent=0) -> str:
 
 
 def print_lines(*lines: str | tuple[str, str] | Text) -> None:
-    """Print each line without cutting it; a pair is a text and its style."""
+    """Print each line without cutting it; a pair is a text and its style, such as "bold"."""
     for line in lines:
         console.print(Text.assemble(line), soft_wrap=True)

@@ -82,6 +82,7 @@ def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
 
 
 def _list_series(plan: Plan, later: dict[Stage, Cohorts]) -> list[SeedSeries]:
+    """Return the series of the plan and those of the later stages, at their largest possible size."""
     return [*plan.series, *(each for stage in later.values() for each in stage.series)]
 
 
@@ -101,7 +102,7 @@ def _describe_estimate(found: Estimate, workers: int) -> str:
 
 
 def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
-    """Describe the stages of a sweep in blocks."""
+    """Return a text on the stages of a sweep in blocks; "" without blocks. later: from `plan_largest_stages`."""
     spec = plan.spec
     if not spec.blocks:
         return ""
@@ -117,4 +118,5 @@ def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
 
 
 def _count_seeds(count: int, word: str = "") -> str:
+    """Return a number of seeds in words: "1 seed", with a word before the noun "3 fresh seeds" (word: "fresh ")."""
     return f"{count} {word}seed{'s' if count > 1 else ''}"

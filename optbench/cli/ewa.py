@@ -76,7 +76,7 @@ def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> N
 
 
 def _make_table(series: Series, averages: dict) -> Table:
-    """Return a table of the last values of the series and of its averages, a row each.
+    """Return a table of the last values of the series and of its averages, a row each. averages: arrays by beta.
 
     window: 1 / (1 - beta) values (lecture B2). lag: beta / (1 - beta), the mean age of what is averaged.
     """

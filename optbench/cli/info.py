@@ -25,7 +25,7 @@ def info(json: Json = False) -> None:
 
 
 def read_facts() -> dict[str, Any]:
-    """Return the facts as JSON prints them."""
+    """Return the facts that ``info`` prints, by name: versions, platform, cpu, cores, kernels (a folder) and cuda."""
     import platform
 
     from optbench.compiler import cuda
@@ -47,7 +47,7 @@ def read_facts() -> dict[str, Any]:
 
 
 def _format_facts(known: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Iterate over the lines to print, as pairs of a label and its text."""
+    """Yield pairs of a label and its text, a line each. known: from `read_facts`."""
     gpu = known["cuda"]
     for label, value in known.items():
         if label != "cuda":

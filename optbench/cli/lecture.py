@@ -18,7 +18,7 @@ from optbench.contract.errors import OptbenchError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from optbench.claims.record import Outcome
+    from optbench.claims.record import Claim, Outcome
 
 _SHOWN = 90  # letters of what a verdict depends on
 _COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow", "undecided": "blue"}
@@ -79,8 +79,8 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
     chosen = select(ids)
     with errors.status("starting") as spinner:
 
-        def show_claim(claim, done):
-            """Show the claim that is tried, and its place among the others."""
+        def show_claim(claim: Claim, done: int) -> None:
+            """Show the claim that is tried; done: the number of claims before it."""
             spinner.update(Text(f"{claim.id} ({done + 1} of {len(chosen)}): {claim.sentence}"))
 
         budget = Budget(quick, checked_workers(workers))

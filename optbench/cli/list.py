@@ -69,6 +69,8 @@ def _print_families(rows: Sequence[dict[str, Any]]) -> None:
             print_entry(f"  {row['name']}", indent, row["formula"], values_text(row["defaults"]))
 
 
-def _group_rows(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]):
-    """Return pairs of a key and the rows that have it, in the order of each key's first row."""
+def _group_rows(
+    rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return pairs of a key's value and the rows that have it, in the order of each value's first row."""
     return [(value, [row for row in rows if key(row) == value]) for value in dict.fromkeys(map(key, rows))]

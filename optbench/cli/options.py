@@ -1,6 +1,6 @@
 """Options that several commands share, and options that take several numbers, as in ``--beta 0.5 0.9``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +31,7 @@ Report = Annotated[
 
 
 def option(name: str, metavar: str, help: str, group: str, complete: Callable | None = None) -> Any:
-    """Return the option ``--name`` that takes a value, under the heading ``group``."""
+    """Return the option ``--name`` that takes a value, under the heading ``group``. complete: completes its value."""
     return typer.Option(f"--{name}", metavar=metavar, help=help, rich_help_panel=group, autocompletion=complete)
 
 
@@ -52,7 +52,7 @@ class TakesNumbers(groups.Command):
     ``--beta 0.5 0.9`` as well as ``--beta 0.5 --beta 0.9`` and ``--beta 0.5,0.9``.
     """
 
-    def parse_args(self, ctx, args):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option's name before each further number, so that click takes them all, then parse as usual."""
         repeatable = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
         spelled, option = [], None
@@ -67,8 +67,11 @@ class TakesNumbers(groups.Command):
         return super().parse_args(ctx, spelled)
 
 
-def numbers(name: str, texts) -> list[float]:
-    """Return the numbers of an option from its texts, each a list with commas, without duplicates; or OptbenchError."""
+def numbers(name: str, texts: Iterable[str]) -> list[float]:
+    """Return the distinct numbers of an option from its texts, each a number or several with commas.
+
+    name: of the option, for the message. Raises OptbenchError for a text that is no number.
+    """
     parts = [part.strip() for text in texts for part in text.split(",")]
     for part in parts:
         if not _are_numbers(part):

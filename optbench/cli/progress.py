@@ -19,7 +19,7 @@ _LINE_SHARE = 0.1
 
 
 def make_progress() -> Bar | Lines:
-    """Return a context that shows the status of a sweep on standard error each time it is called with it."""
+    """Return a bar on a terminal, lines elsewhere: a context manager to be called with each new status of a sweep."""
     from optbench.cli.console import errors
 
     return Bar() if errors.is_interactive else Lines()
@@ -63,7 +63,7 @@ class Bar:
 
     @property
     def task(self) -> Task:
-        """The task of rich, which knows how far it is and how fast."""
+        """The task of the bar in rich, which knows how far it is and how fast."""
         return self.bar.tasks[0]
 
 

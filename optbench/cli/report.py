@@ -61,7 +61,10 @@ def report(
 def draw(
     of: Path | LoadedSweep | Sequence[Path], warn: Callable[[str], None] = lambda text: None, **options: Any
 ) -> None:
-    """Write the report and print its path. ``warn`` is called with what an unfinished sweep lacks."""
+    """Write the report of a results folder or loaded sweep, or of several side by side, and print its path.
+
+    warn: called with what an unfinished sweep lacks. options: those of `write_report`. Raises OptbenchError.
+    """
     from rich.text import Text
 
     from optbench.cli.console import console, errors
@@ -71,6 +74,7 @@ def draw(
         with errors.status("drawing the report") as spinner:
 
             def progress(text: str) -> None:
+                """Show what is drawn beside the spinner."""
                 spinner.update(Text(f"drawing the report: {text}"))
 
             if isinstance(of, Sequence):

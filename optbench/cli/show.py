@@ -119,7 +119,10 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _shorten_equal(library: str, text: str) -> str:
-    """Return its equals in other libraries, without what a training loop must add."""
+    """Return the call of another library that an optimizer equals, without what a training loop must add.
+
+    library: its name, such as "torch"; text: the stated equal.
+    """
     from optbench.contract.equals import Branch, Equal, called_name, equal_text, parse_equal
     from optbench.translation.libraries import LOOPS
 
@@ -206,10 +209,12 @@ _FACTS = {
 
 
 def _format_shape(block: Sequence[int]) -> str:
+    """Return a shape as text: "28 x 28"."""
     return " x ".join(f"{side:,}" for side in block)
 
 
 def _format_point(coordinates: Sequence[float]) -> str:
+    """Return the coordinates of a point as text: "(1, 1)"."""
     return f"({', '.join(f'{each:.6g}' for each in coordinates)})"
 
 
@@ -274,4 +279,5 @@ def _resolve_spelling(catalogue: Any, name: str) -> str:
 
 
 def _parse_batch_size(text: str) -> int | str:
+    """Return the batch size as int where the text is a whole number; other texts, such as "full", unchanged."""
     return int(text) if text.strip().isdecimal() else text

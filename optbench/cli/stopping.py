@@ -7,7 +7,8 @@ import os
 import shlex
 import signal
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by SIGTERM", "SIGHUP": "ended by SIGHUP"}
 _RESUMABLE = ("sweep", "lecture")
@@ -38,8 +39,8 @@ def raise_on_signals() -> None:
     _replace_handlers(lambda handler: handler == _end_process, _raise_stopped)
 
 
-def _replace_handlers(applies, handler) -> None:
-    """Set ``handler`` for each ending signal whose current handler fulfills ``applies``."""
+def _replace_handlers(applies: Callable[[Any], bool], handler: Callable[[int, Any], None]) -> None:
+    """Set ``handler`` for each ending signal whose current handler fulfills the predicate ``applies``."""
     for name in _WORDS:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and applies(signal.getsignal(number)):
@@ -65,7 +66,7 @@ def print_exit_text(number: int) -> None:
 
 
 def exit_with_signal(error: BaseException | None) -> NoReturn:
-    """End a command that was stopped by ``error``."""
+    """Print the last line of a command and end it with the signal's exit code. error: the `Stopped` that ended it."""
     number = getattr(error, "signum", signal.SIGINT)
     print_exit_text(number)
     sys.exit(128 + number)
@@ -76,7 +77,7 @@ def received_signal() -> Stopped | None:
     return Stopped(_received[0]) if _received else None
 
 
-def _raise_stopped(number, frame) -> None:
+def _raise_stopped(number: int, frame: object) -> None:
     """Handle the first signal by raising Stopped, and a second one by ending the process."""
     if _received:
         _end_process(number, frame)
@@ -84,7 +85,7 @@ def _raise_stopped(number, frame) -> None:
     raise Stopped(number)
 
 
-def _end_process(number, frame) -> NoReturn:
+def _end_process(number: int, frame: object) -> NoReturn:
     """Print why the command ends, and end the process at once."""
     try:
         show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar hides it
@@ -94,8 +95,11 @@ def _end_process(number, frame) -> NoReturn:
     os._exit(128 + number)
 
 
-def _end_after_signal(about) -> None:
-    """End the command if a signal came during clean-up, in which Python would drop the exception."""
+def _end_after_signal(about: "sys.UnraisableHookArgs") -> None:
+    """End the command if a signal came during clean-up, where Python drops exceptions.
+
+    about: as for `sys.unraisablehook`.
+    """
     if isinstance(about.exc_value, KeyboardInterrupt):
         _end_process(getattr(about.exc_value, "signum", signal.SIGINT), None)
     sys.__unraisablehook__(about)

@@ -221,7 +221,7 @@ def print_summary(finished: LoadedSweep) -> None:
 
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
-    """Count the cohorts that a GPU could not run, by reason."""
+    """Return the number of cohorts that ran on the CPU instead of a GPU, with reasons, as text; "" for none."""
     notes = timings.get("device_note")  # older folders have none
     late = timings[(timings["device"] == "cpu") & notes.ne("")] if notes is not None else timings[:0]
     if late.empty:

@@ -166,7 +166,11 @@ def kernels(dtype: DtypeName) -> list[tuple]:
 
 @kernel
 def total(partial: Reals4, sums: Reals3, first: Whole, used: Whole, whole: Flag) -> None:
-    """Write the sum of partial[k, :used] into sums[first + k], for every parameter block or (``whole``) for all."""
+    """Add up partial sums, run by run: sums[first + k] becomes the sum of partial[k, :used] over its second axis.
+
+    partial: (sums, parts, blocks, runs), of which the first `used` parts count; sums: (all sums, blocks, runs).
+    whole: True to write the sum over all blocks of parameters into each block, else each block has its own.
+    """
     for r in range(cuda.grid(1), partial.shape[3], cuda.gridsize(1)):
         for k in range(partial.shape[0]):
             total = 0.0

@@ -164,7 +164,11 @@ def _check_code(owner: str, key: str, record: Any) -> None:
 
 
 def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
-    """Return how many scratch numbers a problem's ``work`` asks for; raise OptbenchError for failures."""
+    """Return the numbers of scratch memory that a problem's function ``work(rows, runs)`` asks for, all runs together.
+
+    owner: the problem, for messages. rows: examples of a batch. Raises OptbenchError if ``work`` fails, gives no whole
+    number, or asks for more than there is.
+    """
     check_function(owner, "work", work, 2)
     try:
         size = work(rows, runs)

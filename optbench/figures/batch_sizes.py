@@ -12,10 +12,10 @@ from optbench.analysis import (
     batch_times,
     cost_noise,
     critical_batch_size,
-    every_setting,
+    find_full_batch_runs,
     fixed_targets,
-    full_batch,
     grouped_intervals,
+    select_screening_runs,
     targets_of,
 )
 from optbench.analysis.batch_scaling import Scaling
@@ -225,8 +225,8 @@ def _measure_noise(
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Return the runs on mini-batches with their `noise`, and each optimizer's rate. Raises as `noise` does."""
     of = data.results
-    runs = every_setting(of.runs[of.runs["problem"] == problem])
-    runs = runs[~full_batch(runs) & runs["optimizer"].isin(optimizers)]
+    runs = select_screening_runs(of.runs[of.runs["problem"] == problem])
+    runs = runs[~find_full_batch_runs(runs) & runs["optimizer"].isin(optimizers)]
     if runs.empty:
         raise OptbenchError(f"noise: {problem} ran with no mini-batches of these optimizers")
     schedules = list(runs["schedule"].unique())

@@ -102,7 +102,7 @@ def _draw_curves(
     positive: True for suboptimalities, which have a floor; may_log: True where the y axis may be logarithmic.
     """
     start = bands.loc[bands["step"] == 0, "median"].median()
-    floor = labels.floor(start) if positive else 0.0
+    floor = labels.plot_floor(start) if positive else 0.0
     after = bands[bands["step"] > 0]
     log_x = len(after) > 0 and after["x"].min() > 0 and after["x"].max() >= 30 * after["x"].min()
     # The axes fit what is in color.
@@ -186,7 +186,7 @@ def _draw_rates(ax: Axes, by_rate: pd.DataFrame, start: float, styles: Mapping[s
     table = by_rate.assign(diverged=~(np.isfinite(by_rate["median"]) & (by_rate["median"] <= highest)))
     log = known or bool((table.loc[~table["diverged"], "median"] > 0).all())
     if log:
-        table = table.assign(**{name: np.maximum(table[name], labels.floor(start)) for name in ENDS})
+        table = table.assign(**{name: np.maximum(table[name], labels.plot_floor(start)) for name in ENDS})
     front = table[table["optimizer"].isin(list(styles))]
     bottom, top = panels.find_limits(front[~front["diverged"]], "median", log)
     upper, middle = top, top

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from optbench.analysis import every_setting, failed, full_batch, hyperparameter_columns
+from optbench.analysis import find_failed_runs, find_full_batch_runs, hyperparameter_columns, select_screening_runs
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
@@ -139,7 +139,7 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
     start = data.start(problem)
     known = bool(np.isfinite(start))
     log = known or bool((rows["median"] > 0).all())
-    value = np.log10(np.maximum(rows["median"], labels.floor(start))) if log else rows["median"]
+    value = np.log10(np.maximum(rows["median"], labels.plot_floor(start))) if log else rows["median"]
     pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
     finite = value[np.isfinite(value)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
@@ -246,7 +246,7 @@ def divergence(
     mine = runs[(runs["problem"] == problem) & (runs["optimizer"] == names[0])]
     if mine.empty:
         raise OptbenchError(f"{names[0]} has no runs on {problem}")
-    shares = _count_shares(every_setting(mine), by)
+    shares = _count_shares(select_screening_runs(mine), by)
     title = f"Share of runs that diverged: {data.short_names[names[0]]} on {labels.shorten(problem, 40)}"
     left = max(text_width(value, current().tick) for value in shares.index) / current().scale + 0.5
     with panels.axes(ax, title, height=min(1.5, 0.25 + 0.12 * len(shares)), left=left, right=0.9) as ax:
@@ -258,7 +258,7 @@ def divergence(
 def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
     """Draw the share of runs that diverged, rate x batch size, a panel for each optimizer in color."""
     now = current()
-    runs = every_setting(data.results.runs[data.results.runs["problem"] == problem])
+    runs = select_screening_runs(data.results.runs[data.results.runs["problem"] == problem])
     shares = {
         name: _count_shares(runs[runs["optimizer"] == name], "batch_size")
         for name in data.line_styles[problem] if (runs["optimizer"] == name).any()
@@ -276,7 +276,7 @@ def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
 def _count_shares(runs: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return the share of runs that failed, a row for each value of `by` and a column for each rate."""
     (row, values), (column, rates) = _group_values(runs, by), _group_values(runs, "lr")
-    table = pd.crosstab(row, column, np.asarray(failed(runs), dtype=float), aggfunc="mean")
+    table = pd.crosstab(row, column, np.asarray(find_failed_runs(runs), dtype=float), aggfunc="mean")
     return table.reindex(range(len(values)), columns=range(len(rates))).set_axis(values).set_axis(rates, axis=1)
 
 
@@ -288,7 +288,7 @@ def _group_values(runs: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]
         short = shorten_schedules(texts)
         return code, [short[text] for text in texts]
     if name == "batch_size":
-        full = dict(zip(column, full_batch(runs), strict=True))
+        full = dict(zip(column, find_full_batch_runs(runs), strict=True))
         sizes, code = np.unique(column, return_inverse=True)
         return code, [labels.batch_label(size, full[size]) for size in sizes]
     column = column.to_numpy(dtype=np.float64)

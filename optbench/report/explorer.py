@@ -26,7 +26,7 @@ from optbench.analysis import (
 )
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.ranking import critical_difference
-from optbench.analysis.selection import staged
+from optbench.analysis.selection import is_staged
 from optbench.analysis.trajectories import step_seconds
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
@@ -77,7 +77,7 @@ def explorer_data(data: ReportData) -> dict[str, Any]:
         "batches": parts.batches,
         "measures": parts.measures,
         "value": name_measure(results.choose_by),
-        "staged": staged(results.runs),
+        "staged": is_staged(results.runs),
         **parts.line_styles(),
         **{name: getattr(parts, name)() for name in ("curves", "rates", "tuning", "profiles", "ranks", "paths")},
     }
@@ -109,7 +109,7 @@ class ExplorerData:
         start = self.data.start(name)
         return {
             "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.data.minimum(name),
-            "start": exact(start), "floor": labels.floor(start),
+            "start": exact(start), "floor": labels.plot_floor(start),
         }  # fmt: skip
 
     @cached_property

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns, varied_hyperparameters
-from optbench.analysis.selection import staged
+from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
@@ -111,7 +111,7 @@ class Page:
         self.eager = describe_eager(runs, results.timings)
 
         # How it was done
-        self.staged, self.held_out = staged(runs), bool(answer.best["held_out"].all())
+        self.staged, self.held_out = is_staged(runs), bool(answer.best["held_out"].all())
         self.tuning_seeds = ", ".join(map(str, results.tuning_seeds)) or "none"
         self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
         self.schedules = [(short, full) for full, short in sweep.short_schedules.items() if short != full]
@@ -151,7 +151,7 @@ class Page:
             "name": labels.optimizer_label(row, self.varied),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),
-            "notes": "; ".join(labels.notes(row)),
+            "notes": "; ".join(labels.list_warnings(row)),
             "codes": find_code(self.sweep.results.snippets, row, self.hyperparameters),
         }
 

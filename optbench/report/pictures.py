@@ -12,8 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from optbench import figures
-from optbench.analysis import every_setting, failed, full_batch
-from optbench.analysis.selection import staged
+from optbench.analysis import find_failed_runs, find_full_batch_runs, select_screening_runs
+from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import unknown
 from optbench.figures import batch_sizes, comparisons, maps, rank_diagram, style, trajectories
@@ -114,7 +114,7 @@ def _describe_seeds(data: ReportData, shown: pd.DataFrame) -> str:
         return "held-out seeds"
     return (
         "tuning seeds (only chosen settings ran on others)"
-        if staged(data.results.runs)
+        if is_staged(data.results.runs)
         else ("same seeds (there are no others)")
     )
 
@@ -122,7 +122,7 @@ def _describe_seeds(data: ReportData, shown: pd.DataFrame) -> str:
 def _select_tuning_runs(data: ReportData, problem: str) -> pd.DataFrame:
     """Return the runs on a problem that every setting had."""
     runs = data.results.runs
-    return every_setting(runs[runs["problem"] == problem])
+    return select_screening_runs(runs[runs["problem"] == problem])
 
 
 def _has_trials(data: ReportData, problem: str) -> bool:
@@ -134,7 +134,7 @@ def _has_trials(data: ReportData, problem: str) -> bool:
 def _has_divergence(data: ReportData, problem: str) -> bool:
     """Return True if some runs diverged, at one of several rates."""
     runs = _select_tuning_runs(data, problem)
-    return runs["lr"].nunique() > 1 and bool(failed(runs).any())
+    return runs["lr"].nunique() > 1 and bool(find_failed_runs(runs).any())
 
 
 def _has_sizes(data: ReportData, problem: str) -> bool:
@@ -145,7 +145,7 @@ def _has_sizes(data: ReportData, problem: str) -> bool:
 def _has_mini_batches(data: ReportData, problem: str) -> bool:
     """Return True if enough mini-batch sizes were evaluated often enough to measure their noise."""
     runs = _select_tuning_runs(data, problem)
-    sizes = runs.loc[~full_batch(runs), "batch_size"].nunique()
+    sizes = runs.loc[~find_full_batch_runs(runs), "batch_size"].nunique()
     return sizes >= MIN_SIZES and batch_sizes.has_noise(data, problem)
 
 

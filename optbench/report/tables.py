@@ -147,7 +147,7 @@ class SweepTables:
             text_cell(
                 labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()
             ),
-            text_cell("; ".join(labels.notes(row)), marks=("bad",)),
+            text_cell("; ".join(labels.list_warnings(row)), marks=("bad",)),
             *(number_cell(row[name]) for name in metrics),
         )
 

@@ -110,9 +110,9 @@ def compare(
 
 
 def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
-    """Add to optimizers' names the values that one side alone has tried.
+    """Add to optimizers' names in the columns a and b the values that one side alone has tried; return the table.
 
-    So two settings never share a name. ``attrs["names"]`` has the name in the tables of each.
+    So two settings never share a name. ``attrs["names"]`` has the earlier name by the new one.
     """
     table.attrs["names"] = {}
     for place, side in enumerate(("a", "b")):
@@ -133,8 +133,17 @@ def _check_pair(pair: object) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _select_sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
-    """Return the results of both folders, with the runs of the problems and optimizers that are compared."""
+def _select_sides(
+    a: str | Path | Results,
+    b: str | Path | Results | None,
+    pair: tuple[str, str] | None,
+    problems: str | Iterable[str] | None,
+    optimizers: str | Iterable[str] | None,
+) -> tuple[Results, Results]:
+    """Return the results of A and B, loaded where needed, with the runs that are compared.
+
+    The arguments are those of `compare`. Raises OptbenchError for an unknown name, or names that conflict.
+    """
     first = a if isinstance(a, Results) else load(path_of("a", a))
     second = first if b is None else b if isinstance(b, Results) else load(path_of("b", b))
     if pair and optimizers is not None:
@@ -158,7 +167,10 @@ def _select_sides(a, b, pair, problems, optimizers) -> tuple[Results, Results]:
 
 
 def _select_names(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
-    """Return the known names that a user gives in full or without their parameters; all for None."""
+    """Return the known names that a user gives in full or without their parameters; all for None.
+
+    kind: "problem" or "optimizer", for messages. Raises OptbenchError for an unknown name.
+    """
     if names is None:
         return known
     found: set[str] = set()
@@ -173,5 +185,5 @@ def _select_names(kind: str, names: str | Iterable[str] | None, known: set[str])
 
 
 def _select_runs(results: Results, runs: pd.DataFrame) -> Results:
-    """Return the results with these runs alone."""
+    """Return results with these rows of `runs` in place of all, without curves."""
     return Results(runs, None, results.timings, results.problems, None, results.provenance)

@@ -51,7 +51,7 @@ class Recommended(NamedTuple):
 
 
 def recommend(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
-    """Return the best setting of each problem and optimizer; None if nothing could run."""
+    """Return the best setting of each problem and optimizer; None if nothing could run. runs: of the whole sweep."""
     runs = drop_lost_runs(runs)
     if runs.empty:
         return None
@@ -85,7 +85,10 @@ def _write_entry(cohort: Cohort, lane: Lane) -> dict:
 
 
 def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf) -> pa.Table:
-    """Return the table of the settings that a sweep recommends."""
+    """Return the table ``snippets``: a row for each recommended setting and library that can express it.
+
+    code_of: returns the code of a setting, as `write_code` does.
+    """
     rows = []
     for cohort, lane in settings.places:
         for library, equal, code in code_of(cohort, lane, *_count_epochs(cohort, runs)):
@@ -94,7 +97,7 @@ def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf) ->
 
 
 def identify_setting(cohort: Cohort, lane: Lane) -> dict[str, Any]:
-    """Return the columns that identify a setting in the table, with their values."""
+    """Return the columns of ``snippets`` that identify a setting, with their values."""
     return {
         "problem": cohort.problem.name, "optimizer": cohort.optimizer.name, "schedule": lane.schedule.text,
         "hyperparameters": format_hyperparameters(lane.hyperparameters), "batch_size": cohort.batch_size, "lr": lane.lr,
@@ -102,12 +105,15 @@ def identify_setting(cohort: Cohort, lane: Lane) -> dict[str, Any]:
 
 
 def format_hyperparameters(values: Mapping[str, float]) -> str:
-    """Return the values of hyperparameters as the table has them."""
+    """Return the values of hyperparameters as ``snippets`` has them, JSON sorted by name."""
     return json.dumps({name: float(value) for name, value in values.items()}, sort_keys=True)
 
 
 def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
-    """Return the code of a setting for each library that can express it."""
+    """Return (library, True if it takes the same steps, code) for each library that can express a setting.
+
+    epochs: those of the code's training loop; remark: a comment on them, or "".
+    """
     size: int | Literal["full"] = "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size
     setting = Setting(cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark)
     found = []
@@ -121,7 +127,7 @@ def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
 
 
 def _count_epochs(cohort: Cohort, runs: pd.DataFrame) -> tuple[int, str]:
-    """Return the passes over the data of the setting's runs, the last one as a whole, and a remark if it was none."""
+    """Return the epochs of the setting's runs, rounded up, and a remark for the code if they were no whole number."""
     same = (runs["problem"] == cohort.problem.name) & (runs["optimizer"] == cohort.optimizer.name)
     epochs = float(runs.loc[same & (runs["batch_size"] == cohort.batch_size), "epochs"].max())
     if not math.isfinite(epochs):

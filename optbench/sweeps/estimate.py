@@ -84,7 +84,10 @@ def estimate_duration(series: Iterable[SeedSeries], workers: int) -> Estimate:
 
 
 def _work_kind(series: SeedSeries) -> tuple:
-    """Return a key that is equal for series whose steps take about the same time."""
+    """Return a key that is equal for series whose steps take about the same time.
+
+    It is (problem, library of the steps or "", dtype, batch size, stage).
+    """
     cohort = series.cohort
     optimizer = cohort.optimizer
     by = "SciPy" if isinstance(optimizer, Baseline) else optimizer.library if isinstance(optimizer, Eager) else ""
@@ -92,7 +95,10 @@ def _work_kind(series: SeedSeries) -> tuple:
 
 
 def _probe_kinds(kinds: Sequence[tuple[tuple, list[SeedSeries]]]) -> dict[tuple, Seconds]:
-    """Time short probes of these kinds of work, and return by kind the measured over the modelled duration."""
+    """Time short probes of these kinds of work, and return by kind the measured over the modelled duration.
+
+    kinds: pairs of a kind from `_work_kind` and the series of this kind.
+    """
     ratios: dict[tuple, Seconds] = {}
     begin, compiling = time.perf_counter(), 0.0
     with limited_threads():
@@ -174,7 +180,10 @@ def _model_series(series: SeedSeries, ratio: Seconds = _AS_MODELLED) -> float:
 
 
 def _nearest_ratio(kind: tuple, ratios: dict[tuple, Seconds]) -> Seconds:
-    """Return the mean ratio of the kinds that share most with one that was not probed."""
+    """Return measured over modelled seconds for a kind that was not probed: the mean of the most similar kinds.
+
+    kind: from `_work_kind`; ratios: of the kinds that were probed.
+    """
     for shared in range(len(kind) - 1, -1, -1):
         alike = [ratio for other, ratio in ratios.items() if other[:shared] == kind[:shared]]
         if alike:

@@ -46,7 +46,10 @@ def select_shard(plan: Plan, shard: str) -> Plan:
 
 
 def _list_groups(series: SeedSeries) -> list[tuple]:
-    """Return a key for each seed: problem, optimizer and block. A shard takes all seeds of a key or none."""
+    """Return the key of each seed of a series, in order: (problem, optimizer, block, or the seed if in none).
+
+    A shard takes all seeds of a key or none.
+    """
     cohort = series.cohort
     return [(cohort.problem.name, cohort.optimizer.name, series.blocks.get(seed, seed)) for seed in series.seeds]
 

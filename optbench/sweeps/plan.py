@@ -70,6 +70,7 @@ class LaneHashes:
     """The parts of run ids that lanes contribute, computed when they are first needed."""
 
     def __init__(self, lanes: Sequence[Lane]):
+        """Take the lanes of a cohort; nothing is computed yet."""
         self.lanes = lanes
 
     @cached_property
@@ -116,6 +117,7 @@ class PlannedCohort:
 
     @property
     def runs(self) -> int:
+        """The number of runs, one a lane."""
         return len(self.cohort.lanes)
 
     @property
@@ -132,7 +134,7 @@ class PlannedCohort:
         """Return the same cohort, with the same ids, for the CPU: there runs what a GPU cannot run."""
         return replace(self, cohort=replace(self.cohort, device="cpu"))
 
-    def _hash_shared(self):
+    def _hash_shared(self) -> "hashlib._Hash":
         """Return the hash object of the settings that all lanes share; each lane's text is still to be added."""
         cohort = self.cohort
         shared = {
@@ -176,6 +178,7 @@ class SeedSeries:
 
     @property
     def runs(self) -> int:
+        """The number of runs of all its cohorts."""
         return len(self.seeds) * len(self.cohort.lanes)
 
     def __iter__(self) -> Iterator[PlannedCohort]:
@@ -193,12 +196,15 @@ class Cohorts:
 
     @property
     def runs(self) -> int:
+        """The number of runs of all cohorts."""
         return sum(each.runs for each in self.series)
 
     def __len__(self) -> int:
+        """Return the number of cohorts."""
         return sum(len(each.seeds) for each in self.series)
 
     def __iter__(self) -> Iterator[PlannedCohort]:
+        """Yield the cohorts, series by series."""
         return itertools.chain.from_iterable(self.series)
 
 
@@ -227,6 +233,7 @@ class Plan:
 
     @property
     def runs(self) -> int:
+        """The number of runs of all cohorts."""
         return self.cohorts.runs
 
     @cached_property
@@ -259,7 +266,7 @@ class Plan:
 
     @property
     def unequal(self) -> str:
-        """A problem on which optimizers try unequal numbers of settings, as text; empty if there is none."""
+        """A sentence on optimizers that try unequal numbers of settings on a problem; "" if there is none."""
         numbers: dict[str, dict[str, int]] = {}
         for (problem, optimizer), number in self.trials.items():
             numbers.setdefault(problem, {})[optimizer] = number
@@ -309,7 +316,10 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
 def _expand_pair(
     spec: Spec, entry: ProblemEntry, problem: Problem, tried: SettingList | Space, device: Device
 ) -> Iterator[Cohort]:
-    """Yield a cohort for each batch size and precision of a problem and an optimizer, with the first seed."""
+    """Yield a cohort for each batch size and precision of a problem and an optimizer, with the first seed.
+
+    entry: the problem as the spec names it, perhaps with a budget of its own; tried: the optimizer and its settings.
+    """
     by_size = tried.lanes(list_batch_sizes(spec, problem, tried.optimizer))
     budget = spec if entry.epochs is None and entry.steps is None else entry
     for size, dtype in itertools.product(by_size, spec.dtypes):
@@ -329,7 +339,7 @@ def _check_measure(column: str, problems: list[Problem]) -> None:
 
 
 def _cut_points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None:
-    """Return the spec's points, without those after the end of a shorter run."""
+    """Return the steps at which runs are evaluated, the spec's up to their last one; "every" and None unchanged."""
     if not isinstance(spec.points, tuple):
         return spec.points
     return tuple(point for point in spec.points if point <= steps) or (steps,)

@@ -66,6 +66,7 @@ class Results:
         self._curves, self._source = curves, source
 
     def __repr__(self) -> str:
+        """Return the number of runs and the folder as text."""
         return f"Results({len(self.runs):,} runs, directory={str(self.directory) if self.directory else None!r})"
 
     @property
@@ -297,7 +298,7 @@ class Results:
         return notebook_html(self, self.tuning_seeds, self.choose_by, self.searched)
 
     def _measure(self, choose_by: str | None) -> str:
-        """Return the measure that is given, or the one that the sweep chose by."""
+        """Return the measure to compare by: `choose_by`, or if it is None the one that the sweep chose by."""
         return self.choose_by if choose_by is None else choose_by
 
 

@@ -141,7 +141,7 @@ def execute(
 
 @contextlib.contextmanager
 def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[ExecutionOptions]:
-    """Yield the options of running a plan, among them the executor of what threads of this process do not run.
+    """Yield the options of running a plan, with the executor of the cohorts that threads of this process must not run.
 
     Raises OptbenchError if that cannot be had.
     """

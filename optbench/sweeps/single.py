@@ -167,7 +167,11 @@ def _make_lane(
     rate: float,
     setting: Mapping[str, Any],
 ) -> Lane:
-    """Return the lane of a setting; given: hyperparameters of all settings, which it may override."""
+    """Return the lane of a setting.
+
+    given: hyperparameters of all settings, which it may override; rate: its learning rate; setting: schedule and
+    hyperparameters by name.
+    """
     schedule = catalogue.schedule(setting.get("schedule", "constant"))
     own = {key: value for key, value in setting.items() if key not in ("lr", "schedule")}
     return Lane(rate, schedule, record.with_values({**given, **own}))

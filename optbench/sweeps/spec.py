@@ -222,8 +222,8 @@ class Spec(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _add_block_seeds(cls, raw):
-        """Fill in the seeds of all blocks."""
+    def _add_block_seeds(cls, raw: Any) -> Any:
+        """Return the raw keys with the number of seeds that the blocks take; raise ValueError if keys conflict."""
         blocks = raw.get("blocks", 0)
         idle = next((key for key in BLOCK_KEYS if key in raw and key != "blocks"), None)
         if not blocks and idle:
@@ -241,8 +241,8 @@ class Spec(BaseModel):
         return {**raw, "seeds": count, "tuning_seeds": 0}
 
     @model_validator(mode="after")
-    def _check_together(self):
-        """Check what concerns several keys: no empty list, no entry twice, budgets, tuning seeds and the size."""
+    def _check_together(self) -> "Spec":
+        """Return the spec; raise ValueError for keys that conflict, empty lists, and entries that stand twice."""
         for key in ("problems", *(("chosen",) if self.chosen else LISTS), "seeds", "dtypes"):
             items = getattr(self, key)
             if key == "learning_rates" and (items is None or isinstance(items, str)):
@@ -318,7 +318,7 @@ class Spec(BaseModel):
         return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds) if self.blocks}
 
     def split_seeds(self) -> tuple[list[int], list[int]]:
-        """Return the seeds that choose and the seeds that report; with too few of them, the same ones do both."""
+        """Return the seeds that choose settings, and those that report; all seeds and [] if one of the two lacks."""
         if self.blocks:
             tuning, racing, reporting = ([s for block in self.seeds_of(key) for s in block] for key in STAGE_SEEDS)
             return sorted(tuning + racing), reporting

@@ -18,7 +18,10 @@ from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedS
 
 
 def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """Plan the race: the best settings of each block's screen, on its race seeds. runs: those of the screen."""
+    """Return the cohorts of the race: the best settings of each block's screen, on its race seeds.
+
+    runs: those of the screen.
+    """
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []  # nothing ran
@@ -26,7 +29,7 @@ def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
 
 
 def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """Plan the holdout: the choice of each block, and the recommendation of all, on the block's holdout seeds.
+    """Return the cohorts of the holdout: what each block chose and all recommend, on the block's holdout seeds.
 
     runs: those of the screen and the race.
     """
@@ -64,7 +67,10 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
 
 
 def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) -> Iterator[SeedSeries]:
-    """Yield ``count`` settings, evenly spread over those of the cohorts of a pair, on all seeds of the stage."""
+    """Yield series of ``count`` settings, evenly spread over the lanes of the cohorts, on all seeds of the stage.
+
+    cohorts: those of one problem and optimizer.
+    """
     seeds = [seed for block in plan.spec.seeds_of(stage) for seed in block]
     total = sum(len(cohort.lanes) for cohort in cohorts)
     count = min(count, total)
@@ -94,9 +100,10 @@ def _plan_settings(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.Da
 def find_in_plan(
     plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
-    """Find the plan's lanes of some settings; return the settings, each once a block, and (cohort, lane) of each.
+    """Return the settings, each once a block, and for each its (cohort, lane) of the plan.
 
-    settings: rows with the columns that make a setting, such as ``problem`` and ``lr``.
+    settings: rows with the columns that make a setting, such as ``problem`` and ``lr``. The cohort has the seed of the
+    setting's first run in ``runs``.
     """
     keys = ["problem", *configuration_columns(runs)]
     first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)

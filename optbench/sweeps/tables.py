@@ -161,7 +161,10 @@ def _name_metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
 def _count_samples(
     cohort: Cohort, steps: np.ndarray, step: str = "steps", epoch: str = "epochs"
 ) -> dict[str, np.ndarray]:
-    """Return columns of step numbers, with the epochs and examples until then; an epoch's last batch may be smaller."""
+    """Return three columns by name: step numbers, and the epochs and samples until then.
+
+    An epoch's last batch may be smaller. step, epoch: the names of the first two columns.
+    """
     per_epoch = cohort.per_epoch
     samples = steps // per_epoch * cohort.problem.examples + steps % per_epoch * cohort.batch_size
     return {step: steps, epoch: steps / per_epoch, "samples": samples}
@@ -213,7 +216,7 @@ def shorten_reason(reason: str) -> str:
 
 
 def describe_failures(runs: pd.DataFrame) -> dict[str, str]:
-    """Return the failures by problem and optimizer: the first reason, and the number of runs if not all failed."""
+    """Return by "problem with optimizer" why runs failed: the first reason, and their number if not all did."""
     texts: dict[str, str] = {}
     if not (runs["status"] == "failed").any():
         return texts
@@ -234,7 +237,7 @@ def join_failures(texts: Mapping[str, str]) -> str:
 
 
 def summarize_reasons(lost: pd.DataFrame) -> str:
-    """Return the first reason of runs that failed, and the number of other reasons."""
+    """Return the first reason of failed runs, and the number of other reasons. lost: their rows of ``runs``."""
     reasons = lost["failure"].unique()
     more = len(reasons) - 1
     return reasons[0] + (f" (and {more:,} other reason{'s' * (more > 1)})" if more else "")

@@ -40,7 +40,7 @@ class TimeLimit:
 
     @classmethod
     def of(cls, value: float | str | None) -> "TimeLimit | None":
-        """Return the limit of a number of seconds, or a text such as "10m"; None for None."""
+        """Return the limit, which begins now, for a number of seconds or a text such as "10m"; None for None."""
         return None if value is None else cls(settings.checked("time_limit", value))
 
     def end_of_runs(self, problems: int) -> float:

@@ -84,7 +84,7 @@ def run_trajectory(planned: PlannedCohort) -> pa.Table:
 def _select_runs(
     settings: Recommended, runs: pd.DataFrame, tuning_seeds: list[int]
 ) -> Iterator[tuple[dict[str, Any], PlannedCohort]]:
-    """Yield the rows of ``runs`` to repeat, each with a cohort that is evaluated after every step."""
+    """Yield (row of ``runs``, cohort) for each run to repeat; the cohort is evaluated after every step."""
     reported = reported_runs(drop_lost_runs(runs), settings.best, tuning_seeds)
     first = reported.sort_values("seed", kind="stable").drop_duplicates(["problem", "optimizer"])
     by_pair = {(run["problem"], run["optimizer"]): run for run in first.to_dict("records")}
@@ -122,7 +122,10 @@ def _repeat_cohort(cohort: Cohort, lane: Lane, seed: int, size: int) -> Cohort:
 
 
 def _make_path(row: dict[str, Any], table: pa.Table | None) -> pa.Table:
-    """Return the path of a run as a table; empty if the repeated run has other losses than the recorded one."""
+    """Return the rows of ``paths`` of a run; none if the repeated run has other losses than the recorded one.
+
+    row: of ``runs``; table: from `run_trajectory`, None if that failed.
+    """
     if table is None or not len(table):
         return SCHEMA.empty_table()
     if row["status"] == "diverged":

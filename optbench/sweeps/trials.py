@@ -41,7 +41,7 @@ class SettingList:
     """The settings by batch size; under None those that run at every size."""
 
     def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """Return the settings by batch size. sizes: those of the spec, for settings that run at every size."""
+        """Return the settings by batch size. sizes: the batch sizes of settings that run at every size."""
         everywhere = self.by_size.get(None)
         if everywhere is not None:
             return dict.fromkeys(sizes, everywhere)
@@ -106,7 +106,7 @@ class Space:
         return found
 
     def _draw(self, sizes: int) -> list[tuple[int, Lane]]:
-        """Return up to ``count`` different settings, each with the index of its batch size among ``sizes``."""
+        """Return up to ``count`` different settings, each with the index of its batch size. sizes: their number."""
         # What all optimizers share comes first, so that it reads the same coordinates for each of them.
         shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
         inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use
@@ -143,7 +143,11 @@ class Space:
             yield from map(list, itertools.product(*([(i + 0.5) / width for i in range(width)] for width in widths)))
 
     def _read_point(self, point: Sequence[float], sizes: int, own: int) -> tuple[int, Lane]:
-        """Return the index of the batch size and the lane at a point; ``own``: the first axis of a hyperparameter."""
+        """Return the index of the batch size and the lane at a point.
+
+        point: coordinates from `_lay_points`; sizes: the number of batch sizes; own: the index of the first coordinate
+        that belongs to a hyperparameter.
+        """
         chosen = self.schedules[int(point[2] * len(self.schedules))]
         inner = [made.of(u) for made, u in zip(chosen.ranges, point[3:own], strict=False)]
         values = {key: made.of(u) for (key, made), u in zip(self.ranges.items(), point[own:], strict=True)}
@@ -289,7 +293,7 @@ def _read_schedule(text: str, catalogue: Catalogue) -> ScheduleSpace:
 
 
 def _first_ends(space: ScheduleSpace) -> list[object]:
-    """Return the first end of each range."""
+    """Return the first end of each range of a schedule, in order."""
     return [made.ends[0] for made in space.ranges]
 
 
@@ -313,7 +317,7 @@ def _without_numbers(text: str) -> str:
 
 
 def _is_single(owner: str, key: str, value: object) -> bool:
-    """Return True for a single value, neither a list nor a range such as "0.1:1:5"."""
+    """Return True for a single value, neither a list nor a range. owner, key: of the value, for messages."""
     several = isinstance(value, list | tuple) or (isinstance(value, str) and ":" in value)
     return not several and _parse_range(owner, key, value) is None
 
@@ -326,7 +330,10 @@ def _hyperparameters_in(text: str) -> dict:
 
 
 def _find_ranges(text: str, kind: str) -> Iterator[Range]:
-    """Yield the ranges in the text of an optimizer or schedule, those of a wrapped one included, in order."""
+    """Yield the ranges in the text of an optimizer or schedule, those of a wrapped one included, in order.
+
+    kind: "optimizer" or "schedule", for messages.
+    """
     name, given = names.parse(text)
     for key, value in given.items():
         if key == names.INNER:
@@ -344,7 +351,7 @@ def _parse_range(owner: str, key: str, value: object) -> Range | None:
 
 
 def _fill_ranges(text: str, values: Iterator) -> str:
-    """Return the text with the next values in place of its ranges."""
+    """Return the text of a schedule with the next of the values in place of each of its ranges."""
     name, given = names.parse(text)
     for key, value in given.items():
         if key == names.INNER:

@@ -48,11 +48,11 @@ class Answer:
         return {(row["problem"], frozenset((row["a"], row["b"]))): row for row in self.verdicts.to_dict("records")}
 
     def pair(self, problem: str, a: str, b: str) -> dict:
-        """Return the row of ``verdicts`` with both optimizers, in either order."""
+        """Return the row of ``verdicts`` that compares both optimizers, as a dictionary; its a may be b here."""
         return self.pairs[problem, frozenset((a, b))]
 
     def compare(self, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
-        """Return (ratio, low, high, verdict) of a pair from the side of a."""
+        """Return (ratio, low, high, verdict) of a pair as seen from a: a ratio above 1 or "better" is in favor of a."""
         row = self.pair(problem, a, b)
         if row["a"] == a:
             return row["ratio"], row["low"], row["high"], row["verdict"]
@@ -117,7 +117,10 @@ class Answer:
         return f"{f'all {total} ({names})' if len(firsts) == total > 2 else names} share first place{note}"
 
     def _describe_tie(self, problem: str, firsts: Sequence[str]) -> str:
-        """Say whether those in first place are equivalent, or how many blocks would decide."""
+        """Return " (equivalent: within 10%)" or how many blocks would decide; "" if neither applies.
+
+        firsts: the optimizers that share first place.
+        """
         pairs = [self.pair(problem, firsts[0], name) for name in firsts[1:]]
         if pairs and all(row["verdict"] == "equivalent" for row in pairs):
             return " (equivalent: within 10%)"
@@ -132,7 +135,11 @@ class Answer:
 def answer_of(
     runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOG_TAIL, searched: Mapping | None = None
 ) -> Answer:
-    """Return the answer of a table `runs`; choose_by: the measure to choose and compare by; searched: `find_edges`."""
+    """Return the answer of a table `runs`.
+
+    tuning_seeds: the seeds on which settings were chosen. choose_by: the measure to choose and compare by. searched: by
+    optimizer and parameter, the ranges that trials were drawn from; None without trials.
+    """
     places = ranking(runs, choose_by)
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
     best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
@@ -159,7 +166,7 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
 
 
 def describe_measure(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
-    """Describe the measure of comparison, the tuning, and whether numbers of trials were equal."""
+    """Return sentences on the measure of comparison, the tuning, unequal numbers of trials, and caveats."""
     blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
     how = f"was tuned separately in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
     fresh = bool(answer.best["held_out"].all())
@@ -187,7 +194,10 @@ def describe_measure(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
 
 
 def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a text per data set with the problems that learn from it. problems: pairs of name and text of the data."""
+    """Return a text per data set with the problems that learn from it.
+
+    problems: pairs of a problem's name and the text of its data, "" without data.
+    """
     learners: dict[str, dict[str, None]] = {}
     for name, text in problems:
         if isinstance(text, str) and text:
@@ -203,7 +213,7 @@ def name_measure(choose_by: str) -> str:
 
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Describe the recommended setting of each (problem, optimizer): batch size, schedule, rate, and its result."""
+    """Return by (problem, optimizer) the recommended setting as a text: batch size, schedule, rate, and its result."""
     varied, short = varied_hyperparameters(runs), labels.shorten_schedules(runs["schedule"].unique())
     texts = {}
     for row in answer.best.to_dict("records"):
@@ -218,7 +228,7 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
             text += f", {int(row['failures'])} failed"
         if "test_accuracy" in row and pd.notna(row["test_accuracy"]):
             text += f", test accuracy {row['test_accuracy']:.3f}"
-        notes = labels.notes({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
+        notes = labels.list_warnings({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
         texts[row["problem"], row["optimizer"]] = text + (f" ({'; '.join(notes)})" if notes else "")
     return texts
 
@@ -228,7 +238,8 @@ def advise_wider_search(
 ) -> list[str]:
     """Return a text per parameter and side: the choices at the edge of the search, and the command that searches wider.
 
-    directory: that of the results; None: the option only. plugins: the user's files that the sweep used.
+    table: `Answer.edges`. directory: that of the results; None: the option only. plugins: the user's files that the
+    sweep used; None: not known.
     """
     texts = []
     command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
@@ -243,7 +254,10 @@ def advise_wider_search(
 
 
 def _option(name: str, part: pd.DataFrame) -> str:
-    """Return the option for ``--extend``: the next value, or the wider range."""
+    """Return the option of a command that searches wider: the next value, or the wider range.
+
+    name: the parameter; part: the rows of `Answer.edges` that share it.
+    """
     first = part.iloc[0]
     if name == "lr":
         return f"--lr {shlex.quote(first['range'] or labels.number(first['wider'], 4))}"

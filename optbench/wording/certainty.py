@@ -14,9 +14,10 @@ FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = "better", "equivalent", "undecided
 
 
 def find_state(answer: Answer, problem: str) -> str:
-    """Return the state of first place: one is better than the rest, several are equivalent, or it is undecided.
+    """Return the verdict of first place on a problem, one of the constants above.
 
-    "alone" if there is nothing to compare with, "failed" if every run failed.
+    ALONE: there is nothing to compare with; FAILED: every run failed; FIRST: one is better than the rest; else several
+    share it, EQUIVALENT or UNDECIDED.
     """
     rows = answer.ranking[answer.ranking["problem"] == problem]
     firsts = answer.firsts(problem)
@@ -31,7 +32,7 @@ def find_state(answer: Answer, problem: str) -> str:
 
 
 def state_certainty(answer: Answer, problem: str, seeds: int) -> str:
-    """Describe how sure first place is, or what would decide it; seeds: the number in a block."""
+    """Return in words how sure first place is, or what would decide it. seeds: the number of seeds in a block."""
     state, firsts = find_state(answer, problem), answer.firsts(problem)
     if state == FIRST:
         return _state_lead(answer, problem, firsts[0])
@@ -60,10 +61,10 @@ def count_more_seeds(blocks: float, seeds: int) -> str:
 
 
 def state_cost(costs: dict) -> str:
-    """Describe the average cost of an easy target and of the hardest one reached, from a row of the table of costs.
+    """Return in words the average cost of an easy target and of the hardest one reached; "" if there is none.
 
-    A target that not all runs reach costs more than a run is given, so the text says how many arrived. Empty if no
-    target is known or none is reached.
+    costs: a row of `optbench.analysis.costs`. A target that not all runs reach costs more than a run is given, so the
+    text says how many arrived.
     """
     spent = {share: costs.get(f"samples_to_{share:g}", math.nan) for share in SHARES}
     reached = [share for share, cost in spent.items() if cost is not None and math.isfinite(cost)]
@@ -84,7 +85,7 @@ def format_samples(cost: float) -> str:
 
 
 def state_length(runs: pd.DataFrame) -> str:
-    """Return the length of these runs: "6 epochs, 6,144 samples a run"."""
+    """Return the length of the runs of a table: "6 epochs, 6,144 samples a run"."""
     done = runs[runs["status"] == "ok"]
     rows = done if len(done) else runs
     epochs, samples = float(rows["epochs"].median()), float(rows["samples"].median())

@@ -13,7 +13,10 @@ SHOWN = 4
 
 
 def describe_comparison(table: pd.DataFrame, problem: str, a: str = "A", b: str = "B") -> str:
-    """Describe one problem of `optbench.compare`, or all together: which optimizers are better or worse in b."""
+    """Return a sentence on one problem of `optbench.compare`, or on all: which optimizers are better or worse in b.
+
+    table: what `optbench.compare` returns. a, b: the names of the two sides in the text.
+    """
     rows = table[table["problem"] == problem].to_dict("records")
     if not rows:
         return ""

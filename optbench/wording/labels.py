@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import INNER, canonical, parse
 
+Row = Mapping[str, Any] | pd.Series
+"""A row of a table, by column."""
 LONG = 30
 """Length up to which a schedule's text is its label."""
 LONGEST = 48
 """Maximum length of a label: about the width of a table's column."""
 
 
-def number(value, digits: int = 3) -> str:
+def number(value: Any, digits: int = 3) -> str:
     """Return the text of a number with that many significant digits: "1.2e-5", "inf"; "–" if it is missing."""
     if value is None or pd.isna(value):
         return "–"
@@ -32,8 +35,11 @@ def batch_label(batch_size: int, full: bool) -> str:
     return "full" if full else str(int(batch_size))
 
 
-def optimizer_label(row, varied: dict[str, list[str]]) -> str:
-    """Return the optimizer's name with the hyperparameters that the sweep varied: "clip(adam, norm=2)"."""
+def optimizer_label(row: Row, varied: dict[str, list[str]]) -> str:
+    """Return the optimizer's name with the hyperparameters that the sweep varied: "clip(adam, norm=2)".
+
+    row: of `runs` or of a table of settings. varied: from `varied_hyperparameters`.
+    """
     values = [f"{name}={number(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
     return with_values(str(row["optimizer"]), values)
 
@@ -44,23 +50,26 @@ def with_values(name: str, values: list[str]) -> str:
     return f"{opened}{', '.join(values)})" if values else name
 
 
-def hyperparameter_text(row, columns: list[str]) -> str:
+def hyperparameter_text(row: Row, columns: list[str]) -> str:
     """Return all hyperparameters of a row: "beta1=0.9, eps=1e-8"; columns: `hyperparameter_columns` of its table."""
     return ", ".join(f"{name}={number(row[name])}" for name in columns if not pd.isna(row[name]))
 
 
-def interval_text(row) -> str:
-    """Return "[low, high]"; empty for one seed, which gives no interval."""
+def interval_text(row: Row) -> str:
+    """Return "[low, high]" of a row of `best_configurations`; empty for one seed, which gives no interval."""
     return f"[{number(row['low'])}, {number(row['high'])}]" if row["n"] > 1 else ""
 
 
-def failure_text(row) -> str:
-    """Return the failed seeds of all seeds: "2/6"."""
+def failure_text(row: Row) -> str:
+    """Return the failed seeds of all seeds of a row of `best_configurations`: "2/6"."""
     return f"{int(row['failures'])}/{int(row['n'])}"
 
 
-def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
-    """Return warnings about a row; none for most. edge: also if its rate lies at the edge of the search."""
+def list_warnings(row: Row, confidence: float = 0.95, edge: bool = True) -> list[str]:
+    """Return warnings about a row of `best_configurations`, such as "one seed: no interval"; empty for most.
+
+    confidence: what the interval should cover. edge: also warn if its rate lies at the edge of the search.
+    """
     out = []
     if row["failures"] == row["n"]:
         out.append("every seed failed")
@@ -78,8 +87,8 @@ def notes(row, confidence: float = 0.95, edge: bool = True) -> list[str]:
     return out
 
 
-def file_names(problems) -> dict[str, str]:
-    """Return a different name for each problem that is safe in any file system and in a link."""
+def file_names(problems: Iterable[str]) -> dict[str, str]:
+    """Return, by problem, a different name for each that is safe in any file system and in a link."""
     out: dict[str, str] = {}
     for problem in problems:
         plain = re.sub(r"[^a-z0-9._]+", "-", str(problem).lower()).strip("-.")
@@ -94,13 +103,13 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: max(length - 1, 1)].rstrip() + "…"
 
 
-def floor(start: float) -> float:
-    """Return the height at which smaller suboptimalities are drawn: about float64's resolution at a loss of `start`."""
+def plot_floor(start: float) -> float:
+    """Return the suboptimality at which smaller ones are drawn: about float64's resolution at a loss of `start`."""
     return 1e-16 * start if math.isfinite(start) and start > 0 else 1e-16
 
 
 def shorten_schedules(texts: Iterable[str]) -> dict[str, str]:
-    """Return a different label for each text of a schedule.
+    """Return a different label for each text of a schedule, by text.
 
     A text of at most LONG characters stands as it is. A longer one is left with the parameters that distinguish it from
     others of its form: "warmup(cosine(final=0.0), fraction=0.1, ...)" is "warmup(cosine)" if it is the only one, and
@@ -113,7 +122,7 @@ def shorten_schedules(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _split_levels(text: str) -> list[tuple[str, dict]]:
-    """Return (name, parameters) of the schedule and of those that it wraps, from outside in."""
+    """Return (name, parameters) of the schedule in a text and of those that it wraps, from outside in."""
     levels = []
     try:
         while text:
@@ -126,7 +135,10 @@ def _split_levels(text: str) -> list[tuple[str, dict]]:
 
 
 def _keep_differences(levels: dict[str, list], text: str) -> str:
-    """Return the text without the parameters that are equal in all texts of its form."""
+    """Return a schedule's text without the parameters that are equal in all texts of its form.
+
+    levels: `_split_levels` of all texts, by text.
+    """
     form = [name for name, _ in levels[text]]
     same_form = [other for other in levels.values() if [name for name, _ in other] == form]
     short = ""

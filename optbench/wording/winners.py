@@ -40,7 +40,10 @@ def find_winners(
 
 
 def build_winners_table(answer: Answer | None, spent: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFrame:
-    """Return the table of an answer. spent: `optbench.analysis.costs` of the settings that it recommends."""
+    """Return the table of winners: a row per problem and optimizer in first place; empty without an answer.
+
+    spent: `optbench.analysis.costs` of the recommended settings. hyperparameters: the names of their columns.
+    """
     setting = ["batch_size", "schedule", "lr", *hyperparameters]
     targets = [name for name in spent.columns if name.startswith(("reached_", "samples_to_", "seconds_to_"))]
     columns = ["problem", "optimizer", *setting, *VALUE, *LEAD, *targets]
@@ -108,7 +111,7 @@ def notebook_html(results: Tables, tuning_seeds: Iterable[int], choose_by: str, 
 
 
 def _list_cells(row: dict) -> list[str]:
-    """Return the cells of a row of the table of winners."""
+    """Return the texts of a row of the table of winners: names, setting, value and verdict."""
     value = f"{labels.number(row['value'])} [{labels.number(row['low'])}, {labels.number(row['high'])}]"
     numbers = [f"{row['batch_size']}", str(row["schedule"]), labels.number(row["lr"])]
     verdict = f"{row['verdict']}: {join_names([row['rival']])}" if row["rival"] else row["verdict"]

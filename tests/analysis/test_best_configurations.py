@@ -12,7 +12,7 @@ from synthetic import failure, runs_table
 
 from optbench.analysis import (
     best_configurations,
-    full_batch,
+    find_full_batch_runs,
     hyperparameter_columns,
     interval_ranks,
     metric_columns,
@@ -163,7 +163,7 @@ def test_columns_are_told_apart_in_any_order():
 def test_full_batch_is_decided_by_all_runs():
     full = {"batch_size": 100, "steps": 10, "epochs": 10.0}
     runs = runs_table([{}, full, {"steps": 0, "epochs": 0.0}, {"steps": 1, "epochs": 1.0}])
-    assert full_batch(runs).tolist() == [False, True, False, False]
+    assert find_full_batch_runs(runs).tolist() == [False, True, False, False]
 
 
 def test_selection_refuses_what_it_cannot_answer():

@@ -5,7 +5,7 @@ import pytest
 
 import optbench
 from optbench.analysis import best_configurations, ranking, select_chosen_runs, verdicts
-from optbench.analysis.columns import drop_lost_runs, find_lost_runs, full_batch
+from optbench.analysis.columns import drop_lost_runs, find_full_batch_runs, find_lost_runs
 from tests.staged import plain_table, staged_table
 
 PLUGIN = """
@@ -84,7 +84,7 @@ def test_a_setting_that_failed_while_tuning_is_not_chosen_and_one_that_fails_lat
     best = best_configurations(late, [0, 1, 2], choose_by="log_tail").set_index("optimizer")
     assert best.at["gd", "lr"] == 0.2 and best.at["gd", "failures"] == 1
     whole = best_configurations(runs, [0, 1, 2], choose_by="log_tail").set_index("optimizer")
-    assert whole.at["gd", "failures"] == 0 and (full_batch(late) == full_batch(runs)).all()
+    assert whole.at["gd", "failures"] == 0 and (find_full_batch_runs(late) == find_full_batch_runs(runs)).all()
 
 
 def test_in_blocks_too():

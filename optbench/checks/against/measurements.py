@@ -167,7 +167,10 @@ def steps(
 
 
 def measure(optimizer: Implementation) -> Measurement:
-    """Measure an optimizer. Raises OptbenchError if it takes no block of this shape."""
+    """Return the measurements of an optimizer: its steps on chosen gradients, and what follows from them.
+
+    Raises OptbenchError if it takes no block of parameters of the shape `optimizer.probe_shapes`.
+    """
     gradients = np.full(STEPS, LARGE)
     base = steps(optimizer, gradients)
     degree = _measure_degree(optimizer, LARGE)

@@ -59,6 +59,10 @@ class DaskExecutor:
     cohorts_per_job = _COHORTS_PER_JOB
 
     def __init__(self, address: str | None, workers: int, bundle: FileBundle):
+        """Connect to the workers, or start them, and send them the files. Raises OptbenchError if that fails.
+
+        address: of a scheduler that somebody else has started; None: `workers` processes of this machine are started.
+        """
         try:
             import distributed  # noqa: F401
         except ImportError:
@@ -115,6 +119,7 @@ class DaskExecutor:
 
     @property
     def capacity(self) -> int:
+        """The number of jobs to hold at once: those that run, and a few that wait."""
         return _TASKS_PER_THREAD * self._thread_count()
 
     def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":

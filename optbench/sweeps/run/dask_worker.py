@@ -26,12 +26,15 @@ class FilesPlugin(WorkerPlugin):
     """Brings the files of a sweep to every worker, those that join later among them."""
 
     def __init__(self, key: str, bundle: FileBundle):
+        """Take the files of a sweep; key: any text that no other sweep of the cluster has."""
         self.key, self.bundle = key, bundle
 
     def setup(self, worker: Any) -> None:
+        """Make the files known to a worker; dask calls this when the worker starts."""
         _CONTEXTS[self.key] = _Context(self.bundle)
 
     def teardown(self, worker: Any) -> None:
+        """Forget the files; dask calls this when the worker ends."""
         _CONTEXTS.pop(self.key, None)
 
 
@@ -111,6 +114,7 @@ def _make_stop_check() -> Callable[[], bool]:
     key = worker.get_current_task()
 
     def should_stop() -> bool:
+        """Return True once the task is cancelled or the worker closes."""
         task = worker.state.tasks.get(key)
         return task is None or task.state == "cancelled" or worker.status not in (Status.running, Status.paused)
 

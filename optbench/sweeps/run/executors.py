@@ -117,6 +117,7 @@ class DaemonPool:
     """
 
     def __init__(self, threads: int):
+        """Take the largest number of threads, each started when it is needed."""
         self._count, self._threads = threads, list[threading.Thread]()
         self._calls: queue.SimpleQueue[tuple[Future, Callable[..., Any], tuple] | None] = queue.SimpleQueue()
 
@@ -165,6 +166,7 @@ class ThreadExecutor:
         self._pool, self._stopping = DaemonPool(threads), threading.Event()
 
     def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
+        """Start a job as soon as a thread is idle, and return the future of its result."""
         return self._pool.submit(self._run_job, job, on_progress)
 
     def _run_job(self, job: Job, on_progress: Callable[[int], None]) -> Result:

@@ -22,6 +22,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal asked to end."""
 
     def __init__(self, signum: int):
+        """Keep the number of the signal."""
         super().__init__()
         self.signum = signum
 
@@ -30,6 +31,7 @@ class _State:
     """The signals of one command or call."""
 
     def __init__(self, on_kill: Callable[[int], None] | None):
+        """Begin without a signal. on_kill: called with the signal before the process is killed; None: it never is."""
         self.signum, self.deferred, self.on_kill = 0, 0, on_kill
         self.ended = threading.Event()
 

@@ -38,6 +38,7 @@ class Isolation:
     """Bytes that a worker may take; by default a share of the machine's."""
 
     def __post_init__(self) -> None:
+        """Check the mode, and read the time without progress. Raises OptbenchError."""
         arguments.one_of("isolate", self.mode, MODES)
         object.__setattr__(self, "stall", settings.checked("worker_timeout", self.stall))
 
@@ -94,6 +95,7 @@ class UserCode:
     """
 
     def __init__(self, isolation: Isolation, plugins: Sequence[str]):
+        """Take what runs isolated, and the paths of the plug-ins; no process starts before the first request."""
         self._isolation, self._plugins, self._crashes = isolation, list(plugins), 0
         self._worker: WorkerProcess | None = None
 

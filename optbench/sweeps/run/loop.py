@@ -93,7 +93,7 @@ class Status:
         self.compiled = self.to_compile = 0
 
     def add(self, cohorts: Sequence[PlannedCohort], counted: float = 0.0) -> None:
-        """Count finished cohorts, of whose cost so much has been counted while they ran."""
+        """Count finished cohorts. counted: the part of their cost that was counted while they ran."""
         self.cost += sum(each.cost for each in cohorts) - counted
         self.runs += sum(each.runs for each in cohorts)
         self.cohorts += len(cohorts)
@@ -110,7 +110,10 @@ class SweepRun:
         watch: Callable[[Status], None] = lambda status: None,
         options: ExecutionOptions | None = None,
     ):
-        """Take the number of threads; watch: called with the status about ten times a second, in this thread."""
+        """Take what to run, and where to save it.
+
+        workers: the number of threads. watch: called with the status about ten times a second, in this thread.
+        """
         self.plan, self.store, self.status = plan, store, Status()
         self.workers, self.watch, self.options = workers, watch, options or ExecutionOptions()
         self.planned: list[PlannedCohort] = []
@@ -149,6 +152,7 @@ class _StageRun:
     """One stage of a sweep that runs: its queues of jobs, and the threads that compile and save."""
 
     def __init__(self, sweep: SweepRun, planned: Sequence[PlannedCohort], options: ExecutionOptions):
+        """Take the cohorts of the stage, the store and status of the sweep, and the options of this stage."""
         self.planned, self.options, self.workers = planned, options, sweep.workers
         self.store, self.status, self.watch, self.lock = sweep.store, sweep.status, sweep.watch, threading.Lock()
         self.position = {each.cohort_id: position for position, each in enumerate(planned)}
@@ -201,7 +205,10 @@ class _StageRun:
         return missing
 
     def _plan_jobs(self, missing: Sequence[PlannedCohort]) -> list[list[Job]]:
-        """Queue the jobs of the external executor and of a GPU; return those of threads, in groups to compile."""
+        """Queue the jobs of the external executor and of a GPU; return the others in groups that share kernels.
+
+        Those run in threads once their group is compiled.
+        """
         external = {each.cohort_id for each in missing if self.external and self.options.is_external(each)}
         if self.external:
             for job in self._make_batches([each for each in missing if each.cohort_id in external]):
@@ -250,6 +257,7 @@ class _StageRun:
         """
 
         def has_kernels(group: list[Job]) -> bool:
+            """Return True if the group's steps are compiled, not taken by another library."""
             cohort = group[0].cohorts[0].cohort
             return is_compiled(cohort.problem, cohort.optimizer)
 
@@ -353,7 +361,7 @@ class _StageRun:
 
 
 def _group(cohorts: Iterable[PlannedCohort], key: Callable[[PlannedCohort], object]) -> list[list[PlannedCohort]]:
-    """Group cohorts by problem, optimizer, dtype and ``key``, in the order of the first of each group."""
+    """Return lists of the cohorts with equal problem, optimizer, dtype and ``key``, in order of appearance."""
     groups: dict[tuple, list[PlannedCohort]] = {}
     for each in cohorts:
         cohort = each.cohort

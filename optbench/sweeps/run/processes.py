@@ -65,7 +65,10 @@ class Limits:
 
 
 def worker_limits(processes: int, stall: float, memory: float | None) -> Limits:
-    """Return the limits of each of so many workers; memory: bytes, by default a share of the machine's."""
+    """Return the limits of each of so many workers.
+
+    stall: seconds without a sign of progress; memory: bytes, None: a share of the machine's.
+    """
     share = max(resources.available_memory() * _MEMORY_SHARE / processes, _LEAST_MEMORY)
     return Limits(stall, share if memory is None else memory)
 
@@ -237,6 +240,11 @@ class ProcessExecutor:
     def __init__(
         self, processes: int, plugins: Sequence[str], stall: float = Limits.stall, memory: float | None = None
     ):
+        """Take the number of processes; none starts before there is work.
+
+        plugins: paths of the user's files. stall: the seconds without a sign of progress after which a worker is
+        killed. memory: the bytes that a worker may take; None: a share of the machine's.
+        """
         self.limits = worker_limits(processes, stall, memory)
         self.capacity, self._processes, self._plugins = 2 * processes, processes, list(plugins)
         self._lock = threading.Lock()
@@ -254,6 +262,7 @@ class ProcessExecutor:
         """Those of the workers that run nothing."""
 
     def submit(self, job: Job, on_progress: Callable[[int], None]) -> "Future[Result]":
+        """Start a job as soon as a worker is free, and return the future of its result."""
         return self._pool.submit(self._run_job, job, on_progress, self._stopping)
 
     def _run_job(self, job: Job, on_progress: Callable[[int], None], stopping: threading.Event) -> Result:

@@ -83,10 +83,12 @@ class _Worker:
     """The requests that a worker process answers: a method ``do_<kind>`` each, which returns the answer and files."""
 
     def __init__(self, answers: BinaryIO):
+        """Take the stream to which answers are written."""
         self.answers, self.loaded = answers, dict[tuple[str, ...], loader.Catalogue]()
         self.plan: Plan | None = None
 
     def _send_state(self, state: str) -> None:
+        """Send what the worker does from now on, such as "compiling"."""
         send(self.answers, ("state", state))
 
     def _load_catalogue(self, plugins: Iterable[str]) -> loader.Catalogue:
@@ -163,10 +165,14 @@ class _Worker:
         return replace(planned, cohort=replace(planned.cohort, lanes=lanes))
 
     def _trace_schedule(self, schedule: Schedule, skipped: Mapping[str, str]) -> Schedule:
-        """Return the schedule; if it is a user's, with a function that sends when it begins and ends."""
+        """Return the schedule; if it is a user's, with a function that sends its text while it runs.
+
+        skipped: by text, why schedules are not called: their function raises PluginError with this reason.
+        """
         from optbench.sweeps.plan import has_user_code
 
         def skip(*arguments: Any, **parameters: Any) -> NoReturn:
+            """Raise PluginError with the reason why the schedule is not called."""
             raise PluginError(skipped[schedule.text])
 
         def trace(*arguments: Any, **parameters: Any) -> Any:
@@ -231,6 +237,7 @@ class _Worker:
         made, last = 0, time.monotonic()
 
         def progress(run_steps: int) -> None:
+            """Add to the run-steps made so far."""
             nonlocal made
             made += run_steps
 

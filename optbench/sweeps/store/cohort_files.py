@@ -64,6 +64,7 @@ class CohortFiles:
     """The cohort files of a results folder."""
 
     def __init__(self, folder: Path):
+        """Take the results folder; its files of cohorts lie in the folder "cohorts" below it."""
         self.folder = folder / "cohorts"
         self._verified: set[str] = set()
 
@@ -133,7 +134,10 @@ class CohortFiles:
 
 
 def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
-    """Return the tables of a cohort of these runs, in their order, from the tables of the files that hold them."""
+    """Return the tables of a cohort of these runs, in their order, by name.
+
+    files: the tables of the files that hold them; a run in several is taken from the first.
+    """
     left = {run_id: place for place, run_id in enumerate(run_ids)}
     # A run that two files hold is taken from the first.
     mine = [{each: left.pop(each) for each in tables["runs"]["run_id"].to_pylist() if each in left} for tables in files]
@@ -153,7 +157,10 @@ def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table
 
 
 def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Table:
-    """Return one row with the seconds of all files, each in the share of its runs that is used."""
+    """Return one row of ``timings`` with the seconds of all files, each in the share of its runs that is used.
+
+    parts: ``timings`` of each file; counts: the runs that are used of each. Empty if a file has no row.
+    """
     rows = [(part.to_pylist() or [{}])[0] for part in parts]  # of runs that failed there may be none
     if not all(rows):
         return parts[0].slice(0, 0)

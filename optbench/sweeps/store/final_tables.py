@@ -73,7 +73,10 @@ def _set_place(entry: Entry, table: pa.Table) -> pa.Table:
 
 
 def _merge_schemas(name: str, parts: Iterable[pa.Schema]) -> pa.Schema:
-    """Return all columns that a part has: the fixed ones, hyperparameters behind the optimizer, metrics at the end."""
+    """Return the schema with all columns of the parts of a table.
+
+    The fixed ones come first, with hyperparameters behind the optimizer, and metrics at the end. name: of the table.
+    """
     distinct = {id(each): each for each in parts}  # cohorts share most of them
     schema = pa.unify_schemas(list(distinct.values()), promote_options="default")
     fixed = [column.name for column in columns.TABLES[name]]
@@ -137,6 +140,7 @@ class FinalTables:
     """
 
     def __init__(self, path: str | Path):
+        """Take a results folder and read its manifest. Raises OptbenchError if that fails."""
         self.path = self._tables = Path(path)
         if not is_folder(self.path):
             raise OptbenchError(
@@ -230,7 +234,7 @@ def read_points(path: Path, run_ids: pd.Series) -> Iterator[Points]:
 
 
 def _cut_at_runs(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the rows of the batches, cut where a run ends; (4, rows) each, with the run's number first."""
+    """Yield the rows of the batches, cut where a run ends; (4, rows) each, the first row being the run's number."""
     rest = np.empty((1 + len(_POINT_COLUMNS), 0))
     for batch in batches:
         rows = np.concatenate([rest, batch], axis=1)

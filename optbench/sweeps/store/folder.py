@@ -191,6 +191,10 @@ class Store:
         shard: str = "",
         extend: bool = False,
     ):
+        """Prepare the folder and write its spec and provenance. The arguments are those of `open_store`.
+
+        Raises OptbenchError if it holds another sweep, or cannot be written.
+        """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._damaged: dict[str, str] = {}
         self._provenance = provenance
@@ -302,7 +306,11 @@ class Store:
     def warn_of_dropped(
         self, planned: Sequence[PlannedCohort], before: Sequence[Entry], provenance: Mapping, prefix: str = ""
     ) -> None:
-        """Warn of how many runs of a folder with these cohorts and this provenance the plan does not keep, and why."""
+        """Warn of how many runs that are in the folder the plan does not keep, and why.
+
+        planned: the cohorts of the plan. before, provenance: the cohorts and provenance that the folder had. prefix:
+        the beginning of the warning.
+        """
         stages, ids = {each.stage for each in planned}, {each.cohort_id for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         others = [entry for entry in there if entry.cohort_id not in ids]
@@ -378,7 +386,10 @@ def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCo
 
 
 def _explain_dropped(entry: Entry, before: Mapping, now: Mapping, shard: str) -> str:
-    """Return why a plan does not have the runs of a cohort. before, now: the provenance of both sweeps."""
+    """Return why a plan does not have the runs of a cohort.
+
+    before, now: the provenance of both sweeps. shard: the part of the sweep that runs now, such as "2/8", or "".
+    """
     if before.get("optbench") != now.get("optbench"):
         return f"they are of optbench {before.get('optbench')}, and this is {now.get('optbench')}"
     if before.get("device") != now.get("device"):

@@ -150,7 +150,7 @@ def _seal(body: bytes) -> bytes:
 
 
 def _name_pairs(entries: Sequence[Entry]) -> str:
-    """Return the problems of these cohorts with their optimizers, as text."""
+    """Return the problems of these cohorts with their optimizers as text: "mlp: gd, adam; rosenbrock: gd"."""
     found: dict[str, dict[str, None]] = {}
     for entry in entries:
         found.setdefault(entry.problem, {})[entry.optimizer] = None
