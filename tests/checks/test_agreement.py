@@ -113,3 +113,5 @@ def test_the_difference_is_relative_to_the_way_and_knows_rounding():
     gaps = distance(a, b, start)
     assert np.isinf(gaps[5]) and np.isinf(gaps[7]) and np.isfinite(gaps[6])
     assert distance(a, np.where(np.isfinite(a), a, np.nan), start).max() == 0
+    a[:, 0] = b[:, 0] = np.nan  # a weight that is no number hides no other
+    assert distance(a, b + 0.5, start).min() > 0.5

@@ -166,6 +166,23 @@ def test_a_disk_that_takes_nothing_stops_nothing(error, scaled, tmp_path, monkey
     assert len(told) == 1 and not kept(tmp_path)
 
 
+def test_a_kernel_that_cannot_be_read_is_compiled(scaled, tmp_path):
+    scaled()
+    (path,) = kept(tmp_path)
+    path.unlink()
+    path.mkdir()
+    with pytest.warns(KernelCacheWarning, match="Is a directory"):
+        assert scaled() == 0
+
+
+def test_a_folder_that_vanishes_is_made_anew(scaled, tmp_path):
+    scaled()
+    for path in kept(tmp_path):
+        path.unlink()
+        path.parent.rmdir()
+    assert (scaled(), scaled()) == (0, 1)
+
+
 def test_an_error_made_of_the_warning_does_not_blame_the_plug_in(scaled, tmp_path):
     scaled()
     kept(tmp_path)[0].write_bytes(b"")

@@ -64,6 +64,14 @@ def test_transformations_are_the_same_as_in_their_own_loop(kind):
     np.testing.assert_allclose(ours(text), by_hand(factory, given), rtol=1e-10, atol=1e-13)
 
 
+def test_a_schedule():
+    import optax
+
+    expected = by_hand(optax.adamw, {}, lambda t: 0.5 ** ((t - 1) // 4))
+    found = ours("optax:adamw", schedule="staircase(factor=0.5, steps=4)")
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13)
+
+
 def test_a_schedule_free_one_is_evaluated_at_its_other_point():
     import optax
 

@@ -89,6 +89,17 @@ def execute(tmp_path, **changes):
     return status, optbench.load(tmp_path / "out")
 
 
+def test_both_dtypes(tmp_path):
+    _, found = execute(tmp_path, dtypes="float64,float32", optimizers="adam", learning_rates=[0.01])
+    wide, narrow = (found.runs[found.runs["dtype"] == dtype].reset_index() for dtype in ("float64", "float32"))
+    assert len(wide) == len(narrow) == 2
+    np.testing.assert_allclose(wide["loss_final"], narrow["loss_final"], rtol=1e-3)
+    assert (wide["loss_final"] != narrow["loss_final"]).all()
+    coordinate = narrow["w_1"].to_numpy()
+    assert (coordinate == coordinate.astype(np.float32)).all(), "it was computed in float32"
+    assert (wide["lr"] == narrow["lr"]).all() and (narrow["lr"] == 0.01).all(), "the rate is the one asked for"
+
+
 def test_a_deadline_ends_runs_where_they_are(tmp_path):
     status, found = execute(tmp_path, run_timeout=1e-9, steps=1000)
     runs, curves = found.runs, found.curves
