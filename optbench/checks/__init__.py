@@ -26,12 +26,18 @@ class CheckResult:
     """The result of one check."""
 
     name: str
+    """The title of the check."""
     ok: bool
+    """True if the record passed."""
     message: str = ""
+    """What is wrong, in words; "" if it passed."""
 
 
 def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckResult]:
-    """Run the checks of the record of a kind and a name, and yield their results. Raises OptbenchError if unknown."""
+    """Run the checks of the record of a kind, such as "problem", and a name, and yield a result for each that applies.
+
+    Raises OptbenchError for an unknown name.
+    """
     if kind in _WRAPPED:
         kind, inner = _WRAPPED[kind]
         name = f"{name}({inner})"

@@ -17,7 +17,7 @@ class NotApplicable(Exception):
 
 
 def check_close(found, expected, tolerance: float, what: str) -> None:
-    """Raise CheckFailed, its text after ``what``, if two arrays differ by more than ``tolerance`` of their size."""
+    """Raise CheckFailed, its text behind ``what``, if two arrays differ by more than ``tolerance`` of their size."""
     found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
     scale = float(np.max(np.abs(expected), initial=0.0)) + 1e-300
     worst = float(np.max(np.abs(found - expected), initial=0.0)) / scale

@@ -16,7 +16,7 @@ _MARK = 1.25e7
 
 
 class Guarded:
-    """Guarded arrays for ``runs`` copies of a start point and some rows of the data (a count, a slice, or all)."""
+    """A problem's arrays between guards: ``runs`` copies of a start point, and rows of data (count, slice, all)."""
 
     def __init__(self, problem: Problem, dtype: str, runs: int, rows: int | slice | None = None):
         """Allocate the arrays, with guards on both sides, at the start point of seed 0."""
@@ -53,16 +53,16 @@ class Guarded:
         """The compiled functions of the problem."""
         return ProblemCode(self.problem, self.dtype)
 
-    def _set_weights(self, w):
+    def _set_weights(self, w: np.ndarray) -> None:
         """Set the weights of all runs, and note them as the input that must not change; w: (dim,) or (runs, dim)."""
         self.view["w"][...] = w if self.single else np.broadcast_to(w, (self.runs, self.problem.dim)).T
         self.inputs["w"] = self.view["w"].copy()
 
-    def _common_arguments(self):
+    def _common_arguments(self) -> list[np.ndarray]:
         """Return the arguments that `value_and_gradient` and `evaluate` have in common, behind their outputs."""
         return [self.view[name] for name in ("x", "y", "constants", "layout", "work")]
 
-    def value_and_gradient(self, w=None):
+    def value_and_gradient(self, w: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return values (runs,) and gradients (runs, dim) at ``w``, (dim,) or (runs, dim); by default at the start."""
         if w is not None:
             self._set_weights(w)
@@ -89,7 +89,7 @@ class Guarded:
             raise TypeError("value_and_gradient must write the values to f and return nothing")
 
     def out_of_bounds_writes(self) -> list[str]:
-        """Return the arrays that were written to although they are inputs, or beyond their ends."""
+        """Return the names of inputs that were written to, and "the ends of w" for an array written beyond its ends."""
         wrong = []
         for name, guarded in self.guarded.items():
             mark = np.asarray(_MARK).astype(guarded.dtype)

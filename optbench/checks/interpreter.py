@@ -1,6 +1,7 @@
 """Run an update rule in plain Python, element by element, as its contract says: the reference for kernels."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -30,18 +31,18 @@ class Interpreter:
         ]
 
     def step(self, w: np.ndarray, g: np.ndarray, lr: float) -> np.ndarray:
-        """Return the new weights, (dim,), after a step at the rate ``lr``."""
+        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at the rate ``lr``."""
         record = self.record
         self.t += 1
         known = {"lr": lr, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
-        def names_at(i, b):
-            """Return the values of all names at parameter i of block b."""
+        def names_at(i: int, b: int) -> dict[str, float]:
+            """Return the values, by name, that a rule may read at parameter i of block b."""
             own = {slot: values[i] for slot, values in self.own.items()}
             return own | self.shared[b] | known | {"w": float(w[i]), "g": float(g[i])}
 
-        def call(i, b, function):
+        def call(i: int, b: int, function: Callable) -> float:
             """Return the value of a function of a rule at parameter i of block b."""
             values = names_at(i, b)
             return function(**{name: values[name] for name in arguments(function)})

@@ -49,7 +49,7 @@ def _run_rule(
 def _run_eager(
     record: Eager, gradients: np.ndarray, dtype: str = "float64", lr: float = 0.01, lanes: int = 1
 ) -> np.ndarray:
-    """Return the weights of the last of several lanes after every step, (steps, dim)."""
+    """Return the weights of the last of several lanes after every step on gradients, both (steps, dim)."""
     w, alive = np.ones((lanes, _DIM), dtype), np.ones(lanes, bool)
     update, path = eager_update(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
     for t, g in enumerate(gradients, start=1):

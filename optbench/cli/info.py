@@ -33,7 +33,7 @@ def read_facts() -> dict[str, Any]:
     from optbench.contract.version import __version__
     from optbench.sweeps.provenance import find_cpu_name, list_versions
 
-    gpu = asdict(cuda.found())
+    gpu = asdict(cuda.find_parts())
     return {
         "optbench": __version__,
         "python": platform.python_version(),

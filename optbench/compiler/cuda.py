@@ -80,27 +80,29 @@ class Found:
     """The reason why no kernel can run, with what to do about it; None if kernels can run."""
 
 
-def found() -> Found:
-    """Return the parts of CUDA that are there. It never raises."""
+def find_parts() -> Found:
+    """Return the parts of CUDA that are installed here, or why no kernel can run. It never raises."""
     package, ptxas = _package(), _ptxas()
     if cuda is None:
-        return Found(package, ptxas=ptxas, missing=f"{package} does not load ({_broken}): {_install()}")
+        return Found(package, ptxas=ptxas, missing=f"{package} does not load ({_broken}): {_install_command()}")
     if SIMULATED:
         return Found(package, ptxas=ptxas, cards=({"name": "numba's simulator"},))
     (driver, no_driver), toolkit = _driver(), _toolkit()
     cards = () if no_driver else _cards()
     missing = [no_driver] if no_driver else [] if cards else [_NO_CARD]
     if toolkit is None:
-        missing.append(f"there is no CUDA toolkit (libnvvm with libdevice): {_install(driver)}, or set CUDA_HOME")
-    if not missing and (error := _trial(cards[0])):
-        missing.append(f"{package} cannot compile for {cards[0]['name']} ({error}): {_install(driver)}")
+        missing.append(
+            f"there is no CUDA toolkit (libnvvm with libdevice): {_install_command(driver)}, or set CUDA_HOME"
+        )
+    if not missing and (error := _compile_trial(cards[0])):
+        missing.append(f"{package} cannot compile for {cards[0]['name']} ({error}): {_install_command(driver)}")
     return Found(package, driver, toolkit, ptxas, cards, "; ".join(missing) or None)
 
 
 _NO_CARD = "the NVIDIA driver sees no card (is one hidden by CUDA_VISIBLE_DEVICES?)"
 
 
-def _install(driver: str | None = None) -> str:
+def _install_command(driver: str | None = None) -> str:
     """Return the command that installs what CUDA lacks, for the CUDA version that the driver supports."""
     extra = "cuda12" if driver and float(driver) < 13 else "cuda13"
     return f"pip install 'optbench[{extra}]'"
@@ -154,15 +156,15 @@ def _cards() -> tuple[dict, ...]:
         return ()
 
 
-def _first(x):
+def _write_zero(x: Any) -> None:
     x[0] = 0.0
 
 
-def _trial(card: dict) -> str | None:
+def _compile_trial(card: dict) -> str | None:
     """Return why a first kernel cannot be compiled: numpy too new for numba-cuda, a card too new for the toolkit."""
     try:
         major, minor = map(int, card["compute_capability"].split("."))
-        cuda.compile_ptx(_first, numba.void(numba.float64[:]), cc=(major, minor))
+        cuda.compile_ptx(_write_zero, numba.void(numba.float64[:]), cc=(major, minor))
     except Exception as error:
         return in_one_line(error)[:100]
     return None

@@ -45,20 +45,27 @@ ROWS = 32
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that a kernel is compiled for; 0 where lanes are not kept locally."""
+    """The sizes of a lane's arrays that a step kernel is compiled for; 0 where lanes are not kept in local arrays."""
 
     batches: bool
     """True if mini-batches were gathered; else each step takes all data, or there are none."""
     noisy: bool
+    """True if steps take drawn gradient noise."""
     dim: int = 0
     state: int = 0
+    """Slots of one number a parameter."""
     scalars: int = 0
+    """Rows of ``scalars``; likewise of ``powers``."""
     powers: int = 0
     work: int = 0
+    """Numbers of scratch."""
 
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
-    """Return the sizes of a step kernel; ``work``: the numbers of scratch that the gradient takes for a lane."""
+    """Return the sizes of a step kernel.
+
+    batches, noisy: as in Shape; work: the numbers of scratch that the gradient takes for a lane.
+    """
     rows = scalar_count(optimizer, len(problem.blocks))
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
@@ -70,7 +77,10 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
 def step_kernel(
     function: Callable, form: Form, optimizer: Optimizer, dtype: DtypeName, shape: Shape, owner: str
 ) -> Any:
-    """Return the kernel that makes steps of all lanes. Raises PluginError if a function has no source."""
+    """Return the kernel that makes steps of all lanes. Raises PluginError if a function has no source.
+
+    function: the problem's value_and_gradient; owner: the words for the problem in messages.
+    """
     rule = Writer(optimizer, "thread", translator(dtype, whole_literals=True)).write_step()
     gradient, key = translator(dtype).translate(function, owner)
     values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
@@ -80,7 +90,7 @@ def step_kernel(
     value = f"_gradient({', '.join(values[name] for name in arguments(function))})"
     own = {name: f"_{name}" for name in ("w", "g", "state", "scalars", "powers")}
     update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
-    keep, put_back = _kept(shape)
+    keep, put_back = _local_copies(shape)
     noise = "for d in range(_w.shape[0]): _g[d] = noise[c, s, _w.shape[0]] * _g[d] + noise[c, s, d]"
     text = f"""
 def NAME({names(StepsArguments)}):
@@ -108,11 +118,11 @@ def NAME({names(StepsArguments)}):
         {put_back}
 """
     scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
-    return _kernel_of("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
+    return _compile_text("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
 
 
-def _kept(shape: Shape) -> tuple[str, str]:
-    """Return the lines that load a lane's arrays into local ones, and the lines that write these back."""
+def _local_copies(shape: Shape) -> tuple[str, str]:
+    """Return code that loads a lane's arrays into local ones, and code that writes these back; "" if it is not kept."""
     if not shape.dim:
         return (
             "k, _w, _g, _work = r, w[:, r], g[:, r], work[:, r]; _state, _scalars, _powers = state, scalars, powers",
@@ -148,7 +158,8 @@ def _kept(shape: Shape) -> tuple[str, str]:
 def evaluate_kernel(function: Callable, form: Form, evaluates: bool, metrics: int, dtype: DtypeName, owner: str) -> Any:
     """Return the kernel of loss and metrics of all lanes, (1 + metrics, runs).
 
-    function: the problem's evaluate where ``evaluates``, else its value_and_gradient.
+    function: the problem's evaluate where ``evaluates``, else its value_and_gradient; metrics: their number; owner: the
+    words for the problem in messages.
     """
     inner, key = translator(dtype).translate(function, owner)
     values = {"x": "x[first:first + ROWS]", "y": "y[first:first + ROWS]", "work": "work[:, r]"}
@@ -177,11 +188,11 @@ def NAME({names(AssessArguments)}):
             for m in range({1 + metrics}):
                 out[m, r] += _out[m] * share
 """
-    return _kernel_of("evaluate", text, function, {"_inner": inner, "ROWS": ROWS}, dtype, key)
+    return _compile_text("evaluate", text, function, {"_inner": inner, "ROWS": ROWS}, dtype, key)
 
 
-def _kernel_of(name: str, text: str, home: Callable, scope: dict, dtype: str, key: str):
-    """Return the kernel of a text."""
+def _compile_text(name: str, text: str, home: Callable, scope: dict, dtype: str, key: str) -> Any:
+    """Return the CUDA kernel of a generated text; arguments as for `compile_tree`."""
     scope = {"cuda": cuda, "_real": REALS[dtype], "_double": float64, "_shaped": shaped, **scope}
     return kernel(compile_tree(text, name, home, scope, key + dtype))
 

@@ -7,7 +7,9 @@ coalesce.
 
 import ast
 import math
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,7 @@ _FUNCTIONS = "sqrt exp expm1 log log1p sin cos tan tanh sinh cosh atan atan2 flo
 
 
 def _replaced() -> dict:
-    """Return the stand-ins of functions: math's for NumPy's, which kernels lack.
+    """Return the stand-ins by the function: math's for NumPy's, which kernels lack.
 
     In the simulator it is the other way round, since math's functions raise where a GPU gives inf or NaN.
     """
@@ -54,31 +56,31 @@ shaped = cuda_inside.strided_view(cuda.SIMULATED)
 class _Rewrite(ast.NodeTransformer):
     """A rewriter of calls that the GPU lacks: puts stand-ins in their place and adds these to the function's names."""
 
-    def __init__(self, translate, namespace, scope):
+    def __init__(self, translate: Callable, namespace: dict[str, Any], scope: Mapping[str, Any]):
         self.translate, self.namespace, self.scope = translate, namespace, scope
 
-    def visit_Call(self, node):
-        """Return a call of the stand-in, if there is one."""
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Return a call of the function's stand-in; the call itself if there is none."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Name):
             if node.func.id in _PICKED and node.func.id not in self.scope and len(node.args) == 2:
-                self._stand_in(node, _PICKED[node.func.id])
+                self._replace_callee(node, _PICKED[node.func.id])
         elif module_attribute(node.func, self.scope) in (np.dot, np.matmul):
-            self._stand_in(node, dot)
+            self._replace_callee(node, dot)
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
             self.namespace["_shaped"] = shaped
             shape = ast.Tuple(node.args, ast.Load())
             node = ast.copy_location(ast.Call(ast.Name("_shaped", ast.Load()), [node.func.value, shape], []), node)
         return node
 
-    def _stand_in(self, node, function) -> None:
-        """Let a call's node call this function instead."""
+    def _replace_callee(self, node: ast.Call, function: Callable) -> None:
+        """Let a call's node call this function instead, under a name that the namespace gets."""
         label = f"_{function.__name__}"
         self.namespace[label] = self.translate(function, label)[0]
         node.func = ast.copy_location(ast.Name(label, ast.Load()), node.func)
 
-    def visit_Attribute(self, node):
-        """Return the name of the stand-in for a function of a module, if there is one."""
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """Return the name of the stand-in for a function of a module, such as ``np.exp``; other nodes as they are."""
         self.generic_visit(node)
         known = module_attribute(node, self.scope)
         if callable(known) and known in _REPLACED:  # np.exp(x) or math.exp(x)

@@ -34,7 +34,7 @@ DOWN = 1024
 multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of them; more would only wait."""
 
 
-def refuses(record: Optimizer) -> str | None:
+def refusal_reason(record: Optimizer) -> str | None:
     """Return the reason why a rule cannot run on a GPU; None if it can."""
     return "its rule transforms whole matrices" if record.matrix else None
 
@@ -43,6 +43,7 @@ class _Writer(Writer):
     """A writer of one kernel. Names as in update_text.py; ``i``: a parameter, ``r``: a run, ``b``: a block."""
 
     def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
+        """Begin without lines; order, dtype: of the arrays."""
         super().__init__(record, "rows", translator(dtype, whole_literals=True))
         self.namespace |= {"cuda": cuda, "_index": index}
         self.in_rows = order == "rows"
@@ -59,7 +60,10 @@ class _Writer(Writer):
         return kernel(self.compile(SharedUpdateArguments))
 
     def write_share(self, group: Sequence[tuple]) -> Any:
-        """Return the kernel in which each block of threads, or each thread, adds up its share of a group of sums."""
+        """Return the kernel in which each block of threads, or each thread, adds up its share of a group of sums.
+
+        group: (name of the sum, function) of each.
+        """
         numbers = range(len(group))
         if self.in_rows:
             self.add_line(1, f"shares = cuda.shared.array(({len(group)}, {BLOCK}), _real)")
@@ -133,10 +137,11 @@ class _Writer(Writer):
 
 
 class Compiled:
-    """The kernels of a rule in one order and dtype; ``shares``: its groups of sums, each True if over all blocks."""
+    """The kernels of a rule in one order and dtype; ``shares``: (group of sums, True if over all blocks)."""
 
     def __init__(self, record: Optimizer, order: Order, dtype: DtypeName):
-        why = refuses(record)
+        """Compile the kernels. Raises PluginError for a rule that no GPU can run."""
+        why = refusal_reason(record)
         if why:
             raise PluginError(f"optimizer {record.name} cannot run on a GPU: {why}")
         self.sums = [*record.total, *record.block]
@@ -154,8 +159,8 @@ class Compiled:
 
 
 @cache
-def compiled(record: Optimizer, order: Order, dtype: DtypeName) -> Compiled:
-    """Return the kernels of a rule. Raises PluginError for a rule that no GPU can run."""
+def compile_rule(record: Optimizer, order: Order, dtype: DtypeName) -> Compiled:
+    """Return the kernels of a rule, cached. Raises PluginError for a rule that no GPU can run."""
     return Compiled(record, order, dtype)
 
 

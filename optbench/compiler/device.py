@@ -25,7 +25,7 @@ def choose(device: str) -> tuple[Device, str]:
         return "cpu", ""
     from optbench.compiler import cuda
 
-    found = cuda.found()
+    found = cuda.find_parts()
     if found.missing is None:
         return "cuda", found.cards[0]["name"]
     if device == "auto":

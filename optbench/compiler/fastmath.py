@@ -124,13 +124,13 @@ def wave64(x: float, quarter: int) -> float:
 
 @_careful
 def sin64(x: float) -> float:
-    """Return the sine, with the limits of `wave64`."""
+    """Return the sine; NaN for infinity, NaN and |x| >= 2^50."""
     return wave64(x, 0)
 
 
 @_careful
 def cos64(x: float) -> float:
-    """Return the cosine, with the limits of `wave64`."""
+    """Return the cosine; NaN for infinity, NaN and |x| >= 2^50."""
     return wave64(x, 1)
 
 

@@ -30,25 +30,30 @@ class Hoisted:
     first: Callable
     """Takes ``names``, arguments of the rule, and returns the constants: a tuple, or a number where there is one."""
     names: tuple[str, ...]
+    """The arguments of ``first``."""
     rest: Callable
+    """The rule without what ``first`` computes."""
     count: int
     """The number of constants."""
 
 
 @cache
 def hoist(record: Optimizer) -> Hoisted | None:
-    """Split a rule into its two parts; None if no costly expression is constant, or if it branches."""
+    """Split a rule into what is equal for all parameters and the rest; None if that saves nothing or it branches."""
     return _hoist(record, record.rule, *inline_rules(record.rule, f"optimizer {record.name}"))
 
 
 @cache
 def hoist_sum(record: Optimizer, function: Callable) -> Hoisted | None:
-    """Split a function that a rule sums over parameters; ``rest`` takes the function's arguments, then constants."""
+    """Split a function that a rule sums over parameters, as `hoist` splits the rule; None as there.
+
+    ``rest`` takes the function's arguments, then the constants.
+    """
     return _hoist(record, function, *inline_rules(function, f"optimizer {record.name}"))
 
 
 def _hoist(record: Optimizer, home: Callable, tree: ast.FunctionDef, scope: dict) -> Hoisted | None:
-    """Split the syntax tree of a function of ``home``'s file; see `hoist`."""
+    """Split the syntax tree of a function of ``home``'s file, with the global names ``scope``; None as in `hoist`."""
     if not has_no_branches(tree):
         return None
     arguments = [argument.arg for argument in tree.args.args]
@@ -70,6 +75,7 @@ class _Parts:
     """The statements of both parts, to which the statements of a rule are added in order."""
 
     def __init__(self, arguments: list[str], varying: set[str]):
+        """Begin without statements; ``varying``: the names whose values differ between parameters."""
         self.local, self.varying = set(arguments), set(varying)
         self.version: dict[str, str] = {}
         """The new name of each constant by its old one, which the rule may assign again."""
@@ -237,9 +243,9 @@ def _calls_inner(node: ast.stmt) -> bool:
 
 
 def _names_inside(inner: ast.FunctionDef, values: list[ast.expr]) -> dict[str, str]:
-    """Return the names outside of the inner rule's arguments and variables.
+    """Return the inner rule's arguments and variables as names of the outer function; values: what is passed to it.
 
-    An argument that it never assigns to is the name that it is given. Its own variables are its own.
+    An argument that it never assigns to becomes the name that is passed; everything else gets a name of its own.
     """
     assigned = _names([inner], ast.Store)
     names = {name: f"_inside_{name}" for name in assigned}
@@ -250,7 +256,7 @@ def _names_inside(inner: ast.FunctionDef, values: list[ast.expr]) -> dict[str, s
 
 
 def _names_of_its_file(inner: ast.FunctionDef, inner_scope: dict, tree: ast.FunctionDef, scope: dict) -> dict[str, str]:
-    """Return new names for the inner rule's globals that mean something else outside, and add them to ``scope``."""
+    """Return new names, by the old ones, of the inner rule's globals with another meaning outside; extend ``scope``."""
     arguments = {argument.arg for argument in inner.args.args}
     outside = {argument.arg for argument in tree.args.args} | _names([tree], ast.Store)
     names = {}
@@ -266,7 +272,7 @@ class _SpelledOut(ast.NodeTransformer):
     """Rewrites ``a += b`` as ``a = a + b``."""
 
     def visit_AugAssign(self, node):
-        """Return the assignment."""
+        """Return the assignment ``a = a + b`` for ``a += b``; other targets than names stay."""
         if not isinstance(node.target, ast.Name):
             return node
         name = node.target.id

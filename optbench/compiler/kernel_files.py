@@ -61,19 +61,19 @@ class ChecksummedFiles:
     """
 
     def __init__(self, folder: str | os.PathLike, name: str, stamp: Any, dump: Callable[[Any], bytes]):
-        """Store in ``folder`` under ``name``; ``stamp``: of source and numba, marks old files; ``dump``: pickles."""
+        """Keep files ``name.*.nbc`` in ``folder``; ``stamp``: of the source and of numba; ``dump`` pickles data."""
         self.folder, self.name, self.stamp, self.dump = Path(folder), name, stamp, dump
 
     def path(self, key: Any) -> Path:
-        """Return the file of a signature."""
+        """Return the path of a file; ``key``: what numba's cache knows it by, the signature and the machine."""
         return self.folder / f"{self.name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
 
-    def _place(self, key: Any) -> bytes:
-        """Return the hash of where a signature's file belongs."""
+    def _origin_hash(self, key: Any) -> bytes:
+        """Return the sha256 of name, key and stamp: a file that holds another one is of other code, and is not used."""
         return hashlib.sha256(f"{self.name} {key!r} {self.stamp!r}".encode()).digest()
 
     def load(self, key: Any) -> Any:
-        """Return what was saved for a signature; None if there is nothing, or nothing that may be run."""
+        """Return the data that was saved under a key; None if there is none, or if it is damaged or of other code."""
         try:
             data = self.path(key).read_bytes()
         except FileNotFoundError:
@@ -82,14 +82,14 @@ class ChecksummedFiles:
         if hashlib.sha256(rest).digest() != seal:
             warn_once(f"the compiled kernel {self.path(key)} is damaged")
             return None
-        return pickle.loads(rest) if place == self._place(key) else None
+        return pickle.loads(rest) if place == self._origin_hash(key) else None
 
     def save(self, key: Any, data: Any) -> None:
-        """Write the data for a signature under a temporary name and rename it, so that no process reads half a file."""
+        """Write the data of a key under a temporary name and rename it, so that no process reads half a file."""
         rest = self.dump(data)
         part = self.path(key).with_suffix(f".{uuid.uuid4().hex[:16]}.part")
         try:
-            part.write_bytes(self._place(key) + hashlib.sha256(rest).digest() + rest)
+            part.write_bytes(self._origin_hash(key) + hashlib.sha256(rest).digest() + rest)
             part.replace(self.path(key))
         except BaseException:
             with suppress(OSError):
@@ -103,7 +103,7 @@ class ChecksummedFiles:
 
     @contextmanager
     def tolerate_errors(self) -> Iterator[None]:
-        """Warn of what fails within, once, and go on: for reading and writing."""
+        """Return a context for reading and writing that turns errors within into one warning a process."""
         try:
             yield
         except Warning:

@@ -72,7 +72,10 @@ def _entrance(signature: Any) -> Callable[..., None]:
 
 
 def with_callees(types: Any, *callees: Any) -> Any:
-    """Return the signature of a compiled loop whose first arguments are kernels of these signatures."""
+    """Return the signature of a compiled loop whose first arguments are kernels of these signatures.
+
+    types: the loop's signature with a place for each of them.
+    """
     first = map(numba_compat.callee_type, callees)
     return types.return_type(*first, *types.args[len(callees) :])
 

@@ -66,7 +66,10 @@ def use_checksummed_files(kernel: Any) -> None:
             kernel_files.warn_if_shared(folder)
         stamp = cache._impl.locator.get_source_stamp(), numba.__version__
         files = kernel_files.ChecksummedFiles(cache.cache_path, cache._impl.filename_base, stamp, dumps)
-        cache.load_overload, cache.save_overload = partial(_loaded, cache), partial(_saved, cache)
+        cache.load_overload, cache.save_overload = (
+            partial(_load_without_refresh, cache),
+            partial(_save_without_annotation, cache),
+        )
         cache._cache_file, cache._guard_against_spurious_io_errors = files, files.tolerate_errors
 
 
@@ -79,12 +82,13 @@ def _foreign_places(folder: str) -> list[str]:
     return [folder] if temporary in Path(folder).resolve().parents else []
 
 
-def _loaded(cache: Any, signature: Any, context: Any) -> Any:
-    """Do what Cache.load_overload does, but for a refresh of the context, which imports all that numba can compile.
+def _load_without_refresh(cache: Any, signature: Any, context: Any) -> Any:
+    """Return the saved kernel of a signature, or None, as Cache.load_overload does, but without refreshing the context.
 
-    A kernel that was compiled before needs none of it but the symbols that code refers to: those of the runtime and of
-    hashing. It takes 0.3 of the 2 seconds of a warm command. A compilation refreshes the context by itself. When it
-    breaks: see load_overload of numba/core/caching.py, and who calls add_symbol.
+    A refresh imports all that numba can compile, which takes 0.3 of the 2 seconds of a warm command. A kernel that was
+    compiled before needs none of it but the symbols that code refers to: those of the runtime and of hashing. A
+    compilation refreshes the context by itself. When it breaks: see load_overload of numba/core/caching.py,
+    and who calls add_symbol.
     """
     from numba.core.runtime import rtsys
     from numba.cpython import hashing  # noqa: F401
@@ -95,8 +99,8 @@ def _loaded(cache: Any, signature: Any, context: Any) -> Any:
     return None
 
 
-def _saved(cache: Any, signature: Any, result: Any) -> None:
-    """Do what Cache.save_overload does, but for the annotation: the type of each line of the supposed source.
+def _save_without_annotation(cache: Any, signature: Any, result: Any) -> None:
+    """Save what was compiled as Cache.save_overload does, without the annotation: the types of the supposed source.
 
     A generated kernel stands in its rule's file without being there. Where its line lies within a text, Python 3.13
     cannot read the file from there on, and the kernel was not kept. When it breaks: see _reduce of CompileResult.
@@ -191,12 +195,13 @@ _FROM_PYTHON = "@_ZN7cpython"
 _ENVIRONMENT = "_ZN08NumbaEnv"
 
 
-def _uncounted(functions: list[str]) -> list[str]:
-    """Return a kernel's functions without reference counts of arrays, if it allocates none: its caller holds them.
+def _remove_reference_counts(functions: list[str]) -> list[str]:
+    """Return the LLVM texts of a kernel's functions without reference counts of arrays; as given if it allocates any.
 
-    numba counts every view, even a row, by an atomic operation: without it, a step of the network 64-32-10 on 16
-    examples takes 4.2 us instead of 5.6, on 64 examples 12.7 instead of 14.1. numba's wrapper for calls from Python
-    still holds the arguments. When it breaks: numba/core/runtime/nrtdynmod.py has the names.
+    The kernel's caller holds its arrays. numba counts every view, even a row, by an atomic operation: without it, a
+    step of the network 64-32-10 on 16 examples takes 4.2 us instead of 5.6, on 64 examples 12.7 instead of 14.1. The
+    wrapper that numba makes for calls from Python still holds the arguments. When it breaks:
+    numba/core/runtime/nrtdynmod.py has the names.
     """
     if any(_ALLOCATION.search(function) for function in functions):
         return functions
@@ -204,7 +209,7 @@ def _uncounted(functions: list[str]) -> list[str]:
 
 
 @cache
-def _width() -> str:
+def _vector_attribute() -> str:
     """Return the function attribute that makes LLVM use 512-bit vectors; "" for processors without fast ones.
 
     By default LLVM uses 256 bits, as the first processors with AVX-512 lowered their clock for it. Later ones (Ice
@@ -214,10 +219,10 @@ def _width() -> str:
     return ' "prefer-vector-width"="512"' if host_features().get("avx512vbmi2") else ""
 
 
-def _wide(function: str) -> str:
-    """Return the LLVM text of a function with the attribute of `_width`."""
+def _use_wide_vectors(function: str) -> str:
+    """Return the LLVM text of a function with the attribute of `_vector_attribute`."""
     head, line, body = function.partition(" {\n")
-    return head + _width() + line + body
+    return head + _vector_attribute() + line + body
 
 
 class WideLibrary(JITCodeLibrary):
@@ -228,12 +233,12 @@ class WideLibrary(JITCodeLibrary):
     def _optimize_final_module(self):
         """Change the module's text before numba optimizes it."""
         head, *functions = str(self._final_module).split("\ndefine ")
-        functions = [_wide(function) for function in self._changed(functions)]
+        functions = [_use_wide_vectors(function) for function in self._change_functions(functions)]
         self._final_module = llvm.parse_assembly("\ndefine ".join([head, *functions]))
         self._first_passes()
         super()._optimize_final_module()
 
-    def _changed(self, functions: list[str]) -> list[str]:
+    def _change_functions(self, functions: list[str]) -> list[str]:
         """Return the LLVM texts of the functions with the changes of a subclass; here with none."""
         return functions
 
@@ -262,8 +267,8 @@ class LinkedLibrary(WideLibrary):
 class OwnLibrary(WideLibrary):
     """The library of a kernel."""
 
-    def _changed(self, functions: list[str]) -> list[str]:
-        return _uncounted(functions)
+    def _change_functions(self, functions: list[str]) -> list[str]:
+        return _remove_reference_counts(functions)
 
     def _finalize_final_module(self):
         """Make the functions that the kernel calls its own."""
@@ -373,7 +378,7 @@ def with_one_lane(context: Any, array: Any) -> tuple[Any, Callable]:
 
 
 def _array(context, builder, kind, memory, shape):
-    """Return numba's structure of an array in C order without a reference count."""
+    """Return numba's structure of an array of type ``kind`` at address ``memory``, in C order, not counted."""
     item = context.get_data_type(kind.dtype)
     size = ir.Constant(_WHOLE, context.get_abi_sizeof(item))
     strides = [size]
@@ -468,33 +473,33 @@ def multiply(context: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable] | N
 
 
 _TABLE = types.Array(types.float64, 2, "C")
-_TESTED = types.void(_TABLE, _TABLE)
-_tested_at = function_at(lambda _: _TESTED)
+_TRIPLE = types.void(_TABLE, _TABLE)
+_triple_at = function_at(lambda _: _TRIPLE)
 
 
-def _tested(a, out):
-    """Write three times ``a`` into ``out``."""
+def _triple(a, out):
+    """Write three times ``a`` into ``out``: the kernel of the self-test."""
     for i in range(a.shape[0]):
         row, target = a[i], out[i]
         for j in range(row.shape[0]):
             target[j] = 3.0 * row[j]
 
 
-def _tested_loop(address, a, out):
-    """Call the kernel at an address."""
-    _tested_at(address, a)(a, out)
+def _call_triple(address, a, out):
+    """Call the kernel `_triple` at an address, as the engine's loops call kernels."""
+    _triple_at(address, a)(a, out)
 
 
 def self_test() -> None:
     """Compile a kernel and a loop that calls it by its address, as the engine does. Raises where anything fails."""
     options = {"pipeline_class": Vectors} | CALLED_INSIDE | noalias()
-    kernel = numba.njit(cache=True, **options)(_tested)
-    loop = numba.njit(cache=True, **ENTRANCE)(_tested_loop)
-    for each, kind in ((kernel, _TESTED), (loop, types.void(types.int64, _TABLE, _TABLE))):
+    kernel = numba.njit(cache=True, **options)(_triple)
+    loop = numba.njit(cache=True, **ENTRANCE)(_call_triple)
+    for each, kind in ((kernel, _TRIPLE), (loop, types.void(types.int64, _TABLE, _TABLE))):
         use_checksummed_files(each)
         each.compile(kind)
         each.disable_compile()
     a, out = np.arange(6.0).reshape(2, 3), np.zeros((2, 3))
-    loop(address(kernel, _TESTED), a, out)
+    loop(address(kernel, _TRIPLE), a, out)
     if not np.array_equal(out, 3.0 * a):
         raise RuntimeError(f"a kernel gave {out.tolist()}")

@@ -20,7 +20,7 @@ class Kind:
     """True if the array must be writable, whether or not a kernel writes it."""
 
     def of(self, dtype: str) -> Any:
-        """Return numba's type of the argument; ``dtype``: that of reals."""
+        """Return numba's type of the argument; ``dtype``: that of real numbers, "float64" or "float32"."""
         from numba import types
 
         number = getattr(types, dtype if self.number == "real" else self.number)
@@ -47,12 +47,12 @@ def signature(contract: Any, dtype: str) -> Any:
 
 
 def names(contract: Any) -> str:
-    """Return the text of a generated kernel's argument list."""
+    """Return the text of a generated kernel's argument list, "w, g, state": the fields of a tuple of contracts.py."""
     return ", ".join(contract._fields)
 
 
 def call(contract: Any, function: str, **texts: str) -> str:
-    """Return the text of a call; the text of each argument is that in ``texts``, or its own name."""
+    """Return the code of a call of ``function``; the code of each argument is that in ``texts``, or its own name."""
     strange = texts.keys() - set(contract._fields)
     assert not strange, f"{contract.__name__} has no {min(strange)}"
     return f"{function}({', '.join(texts.get(name, name) for name in contract._fields)})"

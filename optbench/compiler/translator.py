@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -53,7 +53,7 @@ def jit(function: Callable, signature: Any = None, **options: Any) -> Any:
 def compile_tree(tree: ast.FunctionDef | str, name: str, home: Callable, namespace: dict, key: str) -> FunctionType:
     """Return the function of a tree or text, as if it stood in ``home``'s file.
 
-    It is called ``name`` with a hash of its source and ``key``.
+    It is called ``name`` with a hash of its source and ``key``. ``namespace``: the values of its global names.
     """
     if isinstance(tree, str):
         (definition,) = parse_source(tree).body
@@ -85,9 +85,10 @@ class Translator:
         rewrite: Callable[..., ast.FunctionDef] | None = None,
         mark: str = "",
     ):
+        """Begin with no function compiled."""
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
-        self.compile, self.rewrite, self.mark = compile, rewrite or _with_blas, mark
+        self.compile, self.rewrite, self.mark = compile, rewrite or _use_blas, mark
         self.replaced = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
@@ -127,7 +128,7 @@ class Translator:
                 key.append(source)
             elif isinstance(value, bool | int | float | str | tuple | np.generic | np.ndarray):
                 key.append(_constant_text(name, value))
-                value = self._typed(value)
+                value = self._convert_constant(value)
             else:  # math's, NumPy's: a file may change which of them it means by a name
                 key.append(f"{name}={getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}")
             namespace[name] = value
@@ -143,10 +144,10 @@ class Translator:
             tree.args.args = [ast.arg(name if name in own else f"_no_{name}") for name in arguments]
         return tree, namespace, "".join(key)
 
-    def _typed(self, value):
-        """Return a global constant in the kernel's dtype; integers stay, as indices, unless ``whole_literals``."""
+    def _convert_constant(self, value: Any) -> Any:
+        """Return a global name's value in the kernel's dtype; integers stay, as indices, unless ``whole_literals``."""
         if isinstance(value, tuple):
-            return tuple(self._typed(item) for item in value)
+            return tuple(self._convert_constant(item) for item in value)
         kind = np.asarray(value).dtype.kind
         if kind == "f" or (kind in "iu" and self.whole_literals):
             return value.astype(self.real) if isinstance(value, np.ndarray) else self.real(value)
@@ -167,21 +168,21 @@ def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = Fal
     return Translator(dtype)
 
 
-def _global_names(code) -> set[str]:
+def _global_names(code: CodeType) -> set[str]:
     """Return all global names that a code object, or one inside it, refers to."""
     inner = (_global_names(const) for const in code.co_consts if inspect.iscode(const))
     return set(code.co_names).union(*inner)
 
 
 def module_attribute(node: ast.AST, scope: Mapping[str, Any]) -> Any:
-    """Return the value of an expression ``module.name``; None for any other."""
+    """Return the value of an expression ``module.name``; None for any other; scope: the values of global names."""
     if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
         return None
     module = scope.get(node.value.id)
     return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
 
 
-def _constant_text(name, value) -> str:
+def _constant_text(name: str, value: Any) -> str:
     """Return a constant's name and value as a text for a key, in full."""
     return (
         f"{name}={value.dtype}{value.shape}{value.tobytes()!r}"
@@ -190,8 +191,11 @@ def _constant_text(name, value) -> str:
     )
 
 
-def _with_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
-    """Return the tree with `multiply` of numba_compat.py, which calls BLAS, for ``np.matmul(a, b, out)``."""
+def _use_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str, Any]) -> ast.FunctionDef:
+    """Return the tree with `multiply` of numba_compat.py, which calls BLAS, for ``np.matmul(a, b, out)``.
+
+    namespace: gets that function; scope: the values of the function's global names.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and len(node.args) == 3 and module_attribute(node.func, scope) is np.matmul:
             node.func = ast.copy_location(ast.Name("_multiply", ast.Load()), node.func)
@@ -200,7 +204,7 @@ def _with_blas(tree: ast.FunctionDef, namespace: dict[str, Any], scope: dict[str
 
 
 class _TypeLiterals(ast.NodeTransformer):
-    """Turns literals such as ``2.0`` into numbers of the kernel's dtype; else numba would use float64 everywhere."""
+    """A rewriter of literals such as ``2.0`` as numbers of the kernel's dtype; numba would use float64 everywhere."""
 
     def __init__(self, whole: bool, scope: dict):
         self.kinds, self.scope = (int, float) if whole else (float,), scope

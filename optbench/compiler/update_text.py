@@ -60,11 +60,12 @@ class Writer:
     """
 
     def __init__(self, record: Optimizer, order: Order, scalar: Translator):
+        """Translate the rule; no line of the kernel is written yet."""
         self.record, self.order, self.scalar = record, order, scalar
         self.owner, self.rows = f"optimizer {record.name}", scalar_rows(record)
         self.power_names = [f"{power}_t" for power in record.powers]
         self.computed = {*record.total, *record.block}
-        self.needed = {"lr", *record.asked()}
+        self.needed = {"lr", *record.scalar_arguments()}
         self.flat = order != "lanes"
         self.lane, self.at_run = ("", ", r") if self.flat else ("[r]", "")
         inner, key = scalar.translate(record.rule, self.owner)
@@ -74,7 +75,7 @@ class Writer:
         self.constants = 0
 
     def write_step(self) -> FunctionType:
-        """Return the kernel of a whole step."""
+        """Return the kernel of a whole step, a Python function that is still to be compiled."""
         at = self._add_beginning()
         if not self.record.by_block:
             self._read_shared(at)
@@ -82,9 +83,9 @@ class Writer:
         return self._add_rule(at)
 
     def write_sums(self, k: int) -> FunctionType:
-        """Return the kernel of the ``k``-th group of sums over all parameters, which it leaves in ``scalars``.
+        """Return the kernel, to be compiled, that writes the ``k``-th group of sums over all parameters to ``scalars``.
 
-        Those before stand there. The first one also multiplies the powers.
+        It finds the groups before it there. With k = 0 it also multiplies the powers.
         """
         groups = group_sums(self.record.total)
         self.computed -= {name for group in groups[:k] for name, _ in group}
@@ -97,7 +98,10 @@ class Writer:
         return self.compile(UpdateArguments)
 
     def write_rule(self) -> FunctionType:
-        """Return the kernel of the rest of the step, which finds the powers and the sums over all parameters."""
+        """Return the kernel, to be compiled, that makes the step after the kernels of `write_sums`.
+
+        It reads the powers and the sums over all parameters that these have written, and applies the rule.
+        """
         self.computed -= set(self.record.total)
         at = self._add_beginning(powers=False)
         if not self.record.by_block:
@@ -105,14 +109,14 @@ class Writer:
         return self._add_rule(at)
 
     def compile(self, contract: type) -> FunctionType:
-        """Return the function of the lines, still to be compiled; its arguments are the fields of ``contract``."""
+        """Return ``lines`` as a Python function, still to be compiled; its arguments are the fields of ``contract``."""
         text = "\n".join([f"def NAME({names(contract)}):", *self.lines])
         key = "".join([*self.keys, self.scalar.dtype])
         return compile_tree(text, "update", self.record.rule, self.namespace, key)
 
     @property
     def _all(self) -> tuple[str, str]:
-        """The bounds of a loop over all parameters."""
+        """The code of the bounds of a loop over all parameters: the first index, and the one behind the last."""
         return "0", "w.shape[1]" if self.order == "rows" else "w.shape[0]"
 
     def _add_beginning(self, powers: bool = True) -> int:
@@ -132,7 +136,7 @@ class Writer:
         return at
 
     def _add_rule(self, at: int) -> FunctionType:
-        """Add the sums of each block, its matrix and the rule; return the kernel."""
+        """Add the sums of each block, its matrix and the rule, at indentation level ``at``; return the kernel."""
         record, bounds = self.record, self._all
         if record.by_block:
             self.add_line(at, "for b in range(blocks.shape[0]):")
@@ -174,7 +178,7 @@ class Writer:
             self.add_line(at, f"powers[{i}, r] = {product} if powers[{i}, r] > 1e-30 else 0.0")
 
     def read_scalars(self, at: int) -> None:
-        """Add lines that name the values, or rows of values, that are the same for all parameters."""
+        """Add lines, at indentation level ``at``, that name the values, or rows of values, equal for all parameters."""
         for i in range(len(self.power_names)):
             self.add_line(at, f"_p{i} = powers[{i}{self.at_run}]")
         for i, name in enumerate(self.rows):
@@ -183,19 +187,20 @@ class Writer:
 
     @property
     def results(self) -> str:
-        """The text of the rule's results."""
+        """The names of the rule's results, the new weight and slots, as code: "_n, _n0, _n1"."""
         return ", ".join(["_n", *(f"_n{k}" for k in range(len(self.record.slots)))])
 
     def call_of_rule(self, at: int) -> str:
-        """Add lines that compute costly values which are the same for all parameters, and return the rule's call."""
+        """Add lines, at level ``at``, that compute costly values equal for all parameters; return the call's code."""
         record, parts = self.record, hoisting.hoist(self.record)
         values = ["w", "g", *record.slots, "lr", *record.scalars]
         return self._call("_rule", values, parts, at, 0, "_k")
 
     def call_of_term(self, at: int, function: Callable, first: int) -> tuple[str, int]:
-        """Add lines that compute the costly constants of a summed function; first: the number of those kept before.
+        """Add lines, at indentation level ``at``, that compute the costly constants of a function that is summed.
 
-        Returns the call of the function, and the number of its constants.
+        first: the number of constants of the functions before it. Returns the code of the function's call, and the
+        number of its own constants.
         """
         parts = hoisting.hoist_sum(self.record, function)
         name = "" if parts else self.compile_helper(function)
@@ -204,7 +209,8 @@ class Writer:
     def _call(self, name: str, values: list[str], parts: hoisting.Hoisted | None, at: int, first: int, k: str) -> str:
         """Return the call of a function, or of the rest of its ``parts`` behind lines that compute its constants.
 
-        The constants are named ``k`` with numbers from ``first`` on.
+        values: the names of its arguments; at: the level of indentation. The names of constants begin with ``k``,
+        numbered from ``first`` on.
         """
         texts = [*map(self.argument_text, values)]
         if parts is None:
@@ -225,7 +231,7 @@ class Writer:
         return f"{self.compile_helper(parts.rest)}({', '.join([*texts, *made])})"
 
     def compile_helper(self, function: Callable, other: Translator | None = None) -> str:
-        """Compile a function that the kernel calls, and return its name in the kernel."""
+        """Compile a function that the kernel calls, by ``other`` or else ``scalar``; return its name in the code."""
         compiled, key = (other or self.scalar).translate(function, self.owner)
         label = f"_f{len(self.namespace)}"
         self.namespace[label], self.called[label] = compiled, function
@@ -257,7 +263,7 @@ class Writer:
         self.add_line(at + (not self.flat), line)
 
     def _add_loop(self, at: int, first: str, last: str, lines: list[str]) -> None:
-        """Add a loop over the elements from ``first`` to ``last`` with these lines, in which ``@`` is the index."""
+        """Add a loop over the elements from ``first`` to ``last``, texts of code; ``@`` in its lines is the index."""
         if self.flat:
             self.add_line(at, f"for i in range({first}, {last}):")
             place, at = "i", at + 1
@@ -281,7 +287,10 @@ class Writer:
             self.add_line(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
 
     def _add_sums(self, at: int, groups: list[list[tuple]], first: str, last: str) -> None:
-        """Add the loops that sum scalar functions over elements, one for each group of sums."""
+        """Add the loops that sum scalar functions over elements, one for each group of sums.
+
+        groups: lists of (name of the sum, function); first, last: as for `_add_loop`.
+        """
         for group in groups:
             lines: list[str] = []
             count = 0
@@ -294,7 +303,10 @@ class Writer:
             self._add_loop(at, first, last, lines)
 
     def _add_matrix(self, at: int, first: str, last: str) -> None:
-        """Add the lines that fill the rule's matrix element by element and transform it as a whole."""
+        """Add the lines that fill the rule's matrix element by element and transform it as a whole.
+
+        first, last: as for `_add_loop`.
+        """
         (stage,) = self.record.matrix.values()
         k = len(self.record.own)
         values = ", ".join(map(self.argument_text, arguments(stage.term)))

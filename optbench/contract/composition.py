@@ -2,7 +2,7 @@
 
 import ast
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -48,7 +48,7 @@ class _Composition:
         self.at = calls[0]
 
     def optimizer(self) -> Optimizer:
-        """Return the combined optimizer."""
+        """Return the record of the combined optimizer."""
         wrapper, base = self.wrapper, self.base
         slots = (*wrapper.slots, *self._renamed_names(base.slots))
         scalars = tuple(unique([*wrapper.scalars, *self._renamed_names(base.scalars)]))
@@ -84,12 +84,12 @@ class _Composition:
             origins=wrapper.origins + base.origins,
         )
 
-    def _renamed_names(self, of) -> tuple[str, ...]:
-        """Return the names of the base rule as they are in the combination: slots and sums with their prefix."""
-        return tuple(self.renamed.get(name, name) for name in of)
+    def _renamed_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return names of the base rule as they are in the combination: slots and sums with their prefix."""
+        return tuple(self.renamed.get(name, name) for name in names)
 
-    def _combined_rule(self, slots, scalars) -> Callable:
-        """Return the wrapper's function with a call of the wrapped rule in place of ``step``."""
+    def _combined_rule(self, slots: tuple[str, ...], scalars: tuple[str, ...]) -> Callable:
+        """Return the wrapper's function of these slots and scalars, with a call of the wrapped rule for ``step``."""
         tree, inner = copy.deepcopy(self.tree), self._renamed_names(self.base.slots)
         call = tree.body[self.at]
         call.value = _call_tree(
@@ -112,8 +112,8 @@ class _Composition:
         known += self._renamed_names(unique([*self.base.scalars, *arguments(stage)]))
         return self._compile_tree(tree, unique([name for name in known if name in used]), {"_inner": stage})
 
-    def _compile_tree(self, tree, names, scope) -> Callable:
-        """Return the function of a tree with these arguments, in the module of the wrapper."""
+    def _compile_tree(self, tree: ast.FunctionDef, names: Iterable[str], scope: dict[str, Callable]) -> Callable:
+        """Return the function of a tree with the arguments ``names``, in the wrapper's module; scope: more globals."""
         tree.args.args = [ast.arg(name) for name in names]
         return function_of(tree, self.wrapper.function, {**self.wrapper.function.__globals__, **scope})
 
@@ -126,36 +126,36 @@ def _is_step(node: ast.stmt) -> bool:
     return False
 
 
-def _name_tree(name):
+def _name_tree(name: str) -> ast.Name:
     """Return the syntax tree of reading a name."""
     return ast.Name(name, ast.Load())
 
 
-def _call_tree(name, values):
+def _call_tree(name: str, values: list[ast.expr]) -> ast.Call:
     """Return the syntax tree of a call of a function by its name; values: the arguments as trees."""
     return ast.Call(_name_tree(name), values, [])
 
 
 class _Locals(ast.NodeTransformer):
-    """Renames a wrapper's own variables, so that they differ from the names of the wrapped rule."""
+    """A rewriter that renames a wrapper's own variables, so that they differ from the names of the wrapped rule."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable):
         self.own = set(function.__code__.co_varnames) - set(arguments(function))
 
-    def visit_Name(self, node):
-        """Put a prefix before the wrapper's own variables."""
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Return the name, with a prefix if it is a variable of the wrapper's own."""
         node.id = f"_own_{node.id}" if node.id in self.own else node.id
         return node
 
 
 class _Returns(ast.NodeTransformer):
-    """Adds the wrapped rule's slots to the values that ``return w, slots`` returns."""
+    """A rewriter that adds the wrapped rule's slots to the values that ``return w, slots`` returns."""
 
-    def __init__(self, slots):
+    def __init__(self, slots: Iterable[str]):
         self.slots = slots
 
-    def visit_Return(self, node):
-        """Append the slots to what is returned."""
+    def visit_Return(self, node: ast.Return) -> ast.Return:
+        """Return the statement with the slots behind what it returns."""
         own = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
         values = [*own, *map(_name_tree, self.slots)]
         node.value = ast.Tuple(values, ast.Load()) if len(values) > 1 else values[0]

@@ -165,7 +165,7 @@ def combine_equals(wrapper: Mapping[str, str], base: Mapping[str, str]) -> dict[
 
 
 def _combine_branches(outer: Equal, inner: Equal) -> Equal:
-    """Return a branch for every pair of calls that go together."""
+    """Return the text of a wrapper around a rule: a branch for every two calls that go together."""
     branches: list[Branch] = []
     failed: list[ast.expr] = []  # conditions of the inner rule's branches before this one, which did not hold
     for base in inner.branches:
@@ -189,7 +189,7 @@ def _combine_branches(outer: Equal, inner: Equal) -> Equal:
 
 
 def _decide(condition: ast.expr, call: ast.expr) -> ast.expr | bool:
-    """Decide a condition on what the wrapped call is or holds; return any other as it is."""
+    """Return whether a condition on what the wrapped call is or holds is true of it; what cannot be decided stays."""
     match condition:
         case ast.Compare(left=ast.Name(id="inner"), ops=[asked], comparators=[other]):
             named = [ast.unparse(each) for each in (other.elts if isinstance(other, ast.Tuple) else [other])]
@@ -208,7 +208,7 @@ def _decide(condition: ast.expr, call: ast.expr) -> ast.expr | bool:
 
 
 class _CallCombiner(ast.NodeTransformer):
-    """Puts the wrapped rule's call into a wrapper's."""
+    """A rewriter that puts the wrapped rule's call into a wrapper's."""
 
     def __init__(self, base: ast.expr):
         """Find the share of the rate that the wrapped call takes; base: that call."""

@@ -89,7 +89,7 @@ def in_one_line(error: BaseException) -> str:
 
 
 def near(name: str, valid: Iterable[str]) -> str:
-    """Return the hint behind a name that is not among ``valid``."""
+    """Return the hint behind a name that is not among ``valid``, ": did you mean 'adam'?"; "" if none is near."""
     found = _nearest(name, list(valid))
     return f": did you mean {found!r}?" if found else ""
 

@@ -142,7 +142,7 @@ class Optimizer(Tunable):
     @property
     def powers(self) -> tuple[str, ...]:
         """The hyperparameters whose running product beta^t is asked for."""
-        return tuple(dict.fromkeys(s[:-2] for s in self.asked() if self._is_power(s)))
+        return tuple(dict.fromkeys(s[:-2] for s in self.scalar_arguments() if self._is_power(s)))
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ class Optimizer(Tunable):
     @property
     def by_block(self) -> bool:
         """True if the rule sees the parameter blocks."""
-        return bool(self.block or self.matrix or {"rows", "columns"} & set(self.asked()))
+        return bool(self.block or self.matrix or {"rows", "columns"} & set(self.scalar_arguments()))
 
     @property
     def elementwise(self) -> bool:
@@ -168,11 +168,11 @@ class Optimizer(Tunable):
         """Return True for ``beta_t`` where ``beta`` is a hyperparameter."""
         return scalar.endswith("_t") and scalar[:-2] in self.hyperparameters and scalar not in self.hyperparameters
 
-    def asked(self) -> list[str]:
-        """Return the arguments of the rule and its sums behind lr.
+    def scalar_arguments(self) -> list[str]:
+        """Return what the rule, its sums and its matrix take besides w, g, slots and lr.
 
         Returns:
-            Names, some of them more than once.
+            Names of hyperparameters, powers and sums, some of them more than once.
         """
         known = {"w", "g", "lr", *self.slots}
         stages = [*self.total.values(), *self.block.values(), *(stage.term for stage in self.matrix.values())]
@@ -282,7 +282,7 @@ def arguments(function: Callable) -> list[str]:
 def _signature_parts(
     owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]
 ) -> dict:
-    """Return slots, scalars and hyperparameters of a rule's signature. Raises PluginError for a wrong signature.
+    """Return a record's fields ``slots``, ``scalars`` and ``hyperparameters``; raise PluginError for a wrong signature.
 
     head: the first arguments that it must have; given: the defaults; stages: the names of sums and of the matrix.
     """
@@ -306,7 +306,10 @@ def _signature_parts(
 
 
 def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
-    """Raise PluginError if a stage uses a name that is not known before it, or if a default is never used."""
+    """Raise PluginError if a sum or the matrix uses a name that is not known before it, or if a default is never used.
+
+    owner: the words for the record, with which the message begins.
+    """
     names_ = {"w", "g", "lr", *record.slots, *record.hyperparameters, *GIVEN}
     names_ |= {f"{key}_t" for key in record.hyperparameters}
     matrix = getattr(record, "matrix", {})

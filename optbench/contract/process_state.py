@@ -48,7 +48,7 @@ class _SharedContext:
 
     @contextmanager
     def apply(self) -> Iterator[None]:
-        """Have the setting inside ``with``."""
+        """Return a context in which the process has the setting."""
         context = object()
         with self._lock:
             if not self._open:

@@ -76,7 +76,7 @@ _PROBLEM = {
 
 
 def _check_fields(owner: str, record: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a record, of these types."""
+    """Return the fields of a record, converted to their types; kinds: the type by the name of a field."""
     held = {key: kind for key, kind in kinds.items() if hasattr(record, key)}
     return {key: check_field(kind, owner, key, getattr(record, key)) for key, kind in held.items()}
 
@@ -111,7 +111,10 @@ def check_schedule(kind: str, record: Any) -> None:
 
 
 def _check_limits(owner: str, stated: Mapping, within: Mapping, defaults: Mapping) -> None:
-    """Refuse limits of unknown parameters, and defaults outside the limits."""
+    """Raise PluginError for limits of unknown parameters, and for defaults outside the limits.
+
+    stated: the limits that a record gives; within: those, and the ones that names such as "beta1" have anyway.
+    """
     strange = next((key for key in stated if key not in defaults), None)
     if strange is not None:
         raise PluginError(f"{owner}: limits name {strange!r}, which is none of {', '.join(defaults) or 'its values'}")
@@ -183,7 +186,7 @@ def scratch(owner: str, work: Any, rows: int, runs: int) -> int:
 
 
 def vector(key: str, value: Any, dim: int, more: str = "") -> np.ndarray:
-    """Return one finite number a parameter, or raise PluginError. ``more``: further demands, in words."""
+    """Return finite numbers (dim,), or raise PluginError. ``key``: the field; ``more``: further demands, in words."""
     found = _real_array(value)
     if found is None or found.shape != (dim,) or not np.isfinite(found).all():
         shape = "" if found is None or found.shape == (dim,) else f" of the shape {found.shape}"
@@ -203,7 +206,7 @@ def _real_array(value: Any) -> np.ndarray | None:
 
 
 def _data_fields(record: Any) -> dict[str, Any]:
-    """Return the fields that depend on the data: the number of examples, and the data in words."""
+    """Return a problem's fields ``examples`` and ``data_text``, {} without data; raise PluginError for unfit data."""
     if record.data is None:
         if record.test is not None:
             raise PluginError("problem: test examples are for problems with data: give data=(x, y), too")
@@ -223,7 +226,7 @@ def _data_fields(record: Any) -> dict[str, Any]:
 
 
 def _check_pair(key: str, value: Any) -> tuple[int, int]:
-    """Return the numbers of rows and features of (x, y)."""
+    """Return the numbers of rows and features of data (x, y); raise PluginError, with the field ``key``, if unfit."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise PluginError(f"problem: {key} must be a pair of arrays, x (n, features) and y (n,)")
     x, y = (_real_array(part) for part in value)

@@ -91,19 +91,19 @@ def free_disk(folder: Path) -> float:
 
 
 def need_memory(what: str, size: float) -> None:
-    """Raise OptbenchError for work that does not fit into memory."""
+    """Raise OptbenchError if work, ``what`` in words, takes more bytes (``size``) than there is memory."""
     if size > (there := available_memory()):
         raise OptbenchError(f"{what} needs {size_text(size)} of memory, and this machine has {size_text(there)}")
 
 
 def need_disk(what: str, folder: Path, size: float) -> None:
-    """Raise OptbenchError for work that does not fit on a disk."""
+    """Raise OptbenchError if a folder's disk has fewer free bytes than ``size``; ``what`` takes them, in words."""
     if size > (free := free_disk(folder)):
         raise OptbenchError(f"{what} needs {size_text(size)} on disk, and {size_text(free)} are free in {folder}")
 
 
 def size_text(size: float) -> str:
-    """Write bytes in the largest unit that fits."""
+    """Return a number of bytes as a text, in the largest unit that fits."""
     unit = min(max((int(size).bit_length() - 1) // 10, 0), len(_UNITS) - 1)
     return f"{size / 1024**unit:.3g} {_UNITS[unit]}"
 

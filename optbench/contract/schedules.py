@@ -130,7 +130,7 @@ class ScheduleWrapper(_Described):
         return Schedule(**fields).with_values(given or {})
 
 
-def _to_floats(value):
+def _to_floats(value: Any) -> Any:
     """Return numbers, also in a tuple, as floats; a word unchanged."""
     if isinstance(value, tuple):
         return tuple(float(number) for number in value)
@@ -198,8 +198,15 @@ def schedule_wrapper(
     )
 
 
-def _schedule_decorator(make, first, parameters, source, limits, check) -> Callable:
-    """Return the decorator that makes a record of a function, whose arguments must be ``first`` and the parameters."""
+def _schedule_decorator(
+    make: Callable[..., Any],
+    first: list[str],
+    parameters: Mapping[str, Any],
+    source: str,
+    limits: Mapping | None,
+    check: Callable | None,
+) -> Callable:
+    """Return the decorator that makes a record by ``make`` of a function with arguments ``first`` and parameters."""
 
     def decorate(function: Callable) -> Schedule | ScheduleWrapper:
         """Return the record of a function; raise PluginError if its arguments are others."""

@@ -4,6 +4,7 @@ import ast
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from optbench.contract.arguments import is_real
 from optbench.contract.errors import OptbenchError, shown, unknown
@@ -244,7 +245,7 @@ def _make_range(kind: str, low: float, high: float) -> Range:
     return made
 
 
-def _parse_literal(node):
+def _parse_literal(node: ast.expr) -> Any:
     """Return the value of an argument in the brackets; a bare word is a text, as in a spec."""
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 

@@ -78,7 +78,7 @@ class Rates:
         for place, schedule in enumerate(self.schedules):
             if not self.failures[place]:
                 try:
-                    table[place] = _checked(schedule, step, schedule(step, epoch, self.steps))[:size]
+                    table[place] = _check_factors(schedule, step, schedule(step, epoch, self.steps))[:size]
                 except (Exception, SystemExit) as error:  # a plug-in may raise anything; the other lanes go on
                     self.failures[place] = in_one_line(_with_name(schedule, error))
         return table
@@ -110,8 +110,8 @@ def _identity(schedule: Schedule) -> int:
     return id(_constant() if schedule.function is _constant() else schedule)
 
 
-def _checked(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
-    """Return a schedule's factors. Raises PluginError unless there is a finite one for each step, not below 0."""
+def _check_factors(schedule: Schedule, step: np.ndarray, value: object) -> np.ndarray:
+    """Return ``value``, a schedule's factors at each ``step``, as an array; raise PluginError if one is not valid."""
     factor = np.asarray(value)
     if factor.dtype.kind not in "fiub":
         raise PluginError(f"schedule {schedule.text}: factors must be real numbers, got {factor.dtype.name}")

@@ -60,7 +60,7 @@ def refusal(cohort: Cohort) -> str | None:
     """Compile the cohort's kernels for a GPU; return the reason why it cannot run there, or None."""
     from optbench.engine.cuda import cohorts as gpu
 
-    reason = gpu.refuses(cohort.problem, cohort.optimizer)
+    reason = gpu.refusal_reason(cohort.problem, cohort.optimizer)
     if reason is None:
         try:
             gpu.compile_kernels(cohort.problem, cohort.rule, cohort.dtype, cohort.batch_size)

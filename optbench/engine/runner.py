@@ -157,7 +157,10 @@ class Runner:
         return self._outcome(done)
 
     def _evaluate(self, points: np.ndarray, before: int) -> None:
-        """Evaluate at these points, none before step ``before``, keep the results, and stop lanes that diverged."""
+        """Evaluate at these points (p,), keep the results, and stop lanes that diverged.
+
+        before: the step from which on the points lie; lanes that had diverged by then are left out.
+        """
         begin, lanes = time.perf_counter(), self.lanes
         going, alive = self._find_lanes_at(points, before), np.count_nonzero(lanes.alive)
         evaluation = lanes.evaluate(bool(points[0] > 0))
@@ -182,7 +185,7 @@ class Runner:
         self._evaluation_seconds += time.perf_counter() - begin
 
     def _find_lanes_at(self, points: np.ndarray, before: int) -> np.ndarray:
-        """Return which lanes have reached these points, (p, runs), by the losses of their steps."""
+        """Return which lanes have reached these points, (p, runs) bool: none that had diverged by step ``before``."""
         died = self.lanes.diverged_at
         return (self.lanes.alive | (died > before)) & ((died == 0) | (points[:, None] < died))
 
@@ -198,8 +201,8 @@ class Runner:
         diverged_at, points = self.lanes.diverged_at, np.concatenate(self._points)
         gone = (diverged_at > 0) & (points[:, None] >= diverged_at)
 
-        def joined(parts: list[np.ndarray]) -> np.ndarray:
-            """Return arrays of the evaluations as one array of all points."""
+        def join_points(parts: list[np.ndarray]) -> np.ndarray:
+            """Return arrays (points, ...) of the evaluations as one array of all points, NaN where a lane is gone."""
             rows = [part[: len(steps)] for part, steps in zip(parts, self._points, strict=True)]
             array = np.concatenate(rows).astype(float, copy=False)
             if gone.any():
@@ -211,10 +214,12 @@ class Runner:
         return Outcome(
             steps=done,
             points=points,
-            measures={name: joined([each.measures[name] for each in evaluations]) for name in evaluations[0].measures},
-            train=joined([each.train for each in evaluations]),
-            test=joined([each.test for each in evaluations]),
-            positions=joined([each.positions for each in evaluations]),
+            measures={
+                name: join_points([each.measures[name] for each in evaluations]) for name in evaluations[0].measures
+            },
+            train=join_points([each.train for each in evaluations]),
+            test=join_points([each.test for each in evaluations]),
+            positions=join_points([each.positions for each in evaluations]),
             w=self.lanes.weights(),
             diverged_at=diverged_at,
             evaluation_seconds=self._evaluation_seconds,

@@ -162,7 +162,7 @@ def _prepare_rule(
     if device == "cuda":
         from optbench.compiler import cuda
 
-        if missing := cuda.found().missing:
+        if missing := cuda.find_parts().missing:
             raise OptbenchError(f"stepper: device='cuda' cannot run here: {missing}")
         from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
 

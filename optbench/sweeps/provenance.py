@@ -84,7 +84,7 @@ def _gpu(device: str, card: str) -> dict[str, str | None]:
         return {}
     from optbench.compiler import cuda
 
-    gpu = cuda.found()
+    gpu = cuda.find_parts()
     return {"card": card, "cuda": gpu.package, "cuda_driver": gpu.driver, "cuda_toolkit": gpu.toolkit}
 
 

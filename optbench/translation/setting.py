@@ -90,9 +90,10 @@ def find_equal(setting: Setting, library: str) -> Choice:
 
 
 def choose_call(owner: str, stated: Mapping[str, str], library: str, values: Mapping[str, object]) -> Choice:
-    """Return the call that ``equals`` of a record states for a library and these values, or why there is none.
+    """Return the call of a library that takes the same steps with these values, or why there is none.
 
-    Raises OptbenchError if a condition in it cannot be decided.
+    owner: the words for the record in messages, "optimizer adam"; stated: its ``equals``, a text by library.
+    Raises OptbenchError if a condition in that text cannot be decided.
     """
     equal = parse_equal(owner, library, stated.get(library, "#"))
     for branch in equal.branches:

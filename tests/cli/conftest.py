@@ -36,6 +36,6 @@ def no_gpu(monkeypatch):
     from optbench.compiler import cuda
 
     monkeypatch.setattr(
-        cuda, "found", lambda: cuda.Found("numba 1.0", ptxas="/bin/ptxas", missing="there is no driver")
+        cuda, "find_parts", lambda: cuda.Found("numba 1.0", ptxas="/bin/ptxas", missing="there is no driver")
     )
     return "there is no driver"

@@ -34,7 +34,7 @@ WHOLE = {*ONE_OF_EACH_KIND, "clip(adam, norm=0.5)"}
 def found():
     from optbench.compiler import cuda
 
-    return cuda.found()
+    return cuda.find_parts()
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def update_kernels(text):
     every = [
         (f"{kind} in {order}, {dtype}", kernel, signature)
         for order, dtype in ways
-        for kind, kernel, signature in cuda_updates.compiled(record_of(text), order, dtype).signatures(dtype)
+        for kind, kernel, signature in cuda_updates.compile_rule(record_of(text), order, dtype).signatures(dtype)
     ]
     return list(
         {(kernel.py_func.__name__, signature): (name, kernel, signature) for name, kernel, signature in every}.values()

@@ -45,13 +45,13 @@ def machine(monkeypatch):
         )  # fmt: skip
         monkeypatch.setattr(cuda, "cuda", fake)
         monkeypatch.setattr(cuda, "SIMULATED", False)
-        return cuda.found()
+        return cuda.find_parts()
 
     return make
 
 
 def test_the_cpu_needs_nothing(monkeypatch):
-    monkeypatch.setattr(cuda, "found", raising)
+    monkeypatch.setattr(cuda, "find_parts", raising)
     assert device.choose("cpu") == ("cpu", "")
 
 
@@ -66,7 +66,7 @@ def test_another_word_is_refused_with_the_nearest(word, hint):
 
 
 def test_on_this_machine():
-    found = cuda.found()
+    found = cuda.find_parts()
     assert found.package.startswith("numba")
     if found.missing is None:
         assert device.choose("auto") == device.choose("cuda") == ("cuda", found.cards[0]["name"])
@@ -117,7 +117,7 @@ def test_what_is_missing_has_words_of_its_own(machine, parts, words, others):
 def test_a_package_that_does_not_load_is_told(monkeypatch):
     monkeypatch.setattr(cuda, "cuda", None)
     monkeypatch.setattr(cuda, "_broken", "AttributeError: module 'numpy' has no attribute 'row_stack'")
-    found = cuda.found()
+    found = cuda.find_parts()
     assert found.missing.endswith("has no attribute 'row_stack'): pip install 'optbench[cuda13]'")
     assert (found.driver, found.toolkit, found.cards) == (None, None, ())
 

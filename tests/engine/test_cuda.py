@@ -62,7 +62,7 @@ def test_a_rule_on_matrices_is_refused_in_words(catalogue):
     from optbench.compiler import cuda_updates
     from optbench.engine.cuda import stepper
 
-    refused = [name for name, record in catalogue.optimizers.items() if cuda_updates.refuses(record)]
+    refused = [name for name, record in catalogue.optimizers.items() if cuda_updates.refusal_reason(record)]
     assert sorted([*refused, *RULES]) == sorted(catalogue.optimizers)
     assert "muon" in refused
     with pytest.raises(PluginError, match="muon cannot run on a GPU: its rule transforms whole matrices"):

@@ -21,7 +21,7 @@ ROUNDINGS = 1e4  # a card takes other roots and exponentials, and adds in anothe
 def missing():
     from optbench.compiler import cuda
 
-    return "numba's simulator" if cuda.SIMULATED else cuda.found().missing
+    return "numba's simulator" if cuda.SIMULATED else cuda.find_parts().missing
 
 
 @pytest.fixture(autouse=True)

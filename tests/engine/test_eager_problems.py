@@ -84,7 +84,7 @@ def test_evaluate_and_metrics():
 
 def test_a_gpu_is_not_for_it():
     from optbench.catalogue import loader
-    from optbench.engine.cuda.cohorts import refuses
+    from optbench.engine.cuda.cohorts import refusal_reason
 
     rule = loader.load().optimizer("gd")[0]
-    assert refuses(replace(bowl(), eager=True), rule) == "what is not compiled runs on the CPU"
+    assert refusal_reason(replace(bowl(), eager=True), rule) == "what is not compiled runs on the CPU"

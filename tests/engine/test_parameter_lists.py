@@ -186,7 +186,7 @@ def test_a_mapping_wants_its_own_names():
 def test_a_card_that_is_not_there_is_told_first(monkeypatch):
     from optbench.compiler import cuda
 
-    monkeypatch.setattr(cuda, "found", lambda: cuda.Found("numba", missing="there is no NVIDIA driver"))
+    monkeypatch.setattr(cuda, "find_parts", lambda: cuda.Found("numba", missing="there is no NVIDIA driver"))
     with pytest.raises(OptbenchError, match="stepper: device='cuda' cannot run here: there is no NVIDIA driver"):
         stepper("gd", [np.ones(3)], lr=0.1, device="cuda")
 

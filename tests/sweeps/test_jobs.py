@@ -38,7 +38,7 @@ class StandIn:
         self.compilations, self.calls = [], []
         self.lock = threading.Lock()
 
-    def refuses(self, problem, optimizer):
+    def refusal_reason(self, problem, optimizer):
         return self.refused.get(optimizer.name)
 
     def compile_kernels(self, problem, optimizer, dtype, batch_size):
@@ -60,7 +60,7 @@ class StandIn:
 def gpu(monkeypatch):
     """A machine with a GPU, and the stand-in for its engine."""
     found = cuda.Found("numba 1.0", "13.0", "/toolkit/libnvvm.so", cards=({"name": "a card"},))
-    monkeypatch.setattr(cuda, "found", lambda: found)
+    monkeypatch.setattr(cuda, "find_parts", lambda: found)
     made = StandIn()
     monkeypatch.setattr(engine, "cohorts", made, raising=False)
     return made
@@ -256,6 +256,6 @@ def test_a_dry_run_on_a_gpu_runs_nothing_there(gpu, command):
 def test_the_engine_takes_what_the_stand_in_takes():
     from optbench.engine.cuda import cohorts
 
-    for name in ("refuses", "compile_kernels", "run_cohorts"):
+    for name in ("refusal_reason", "compile_kernels", "run_cohorts"):
         given = inspect.signature(getattr(StandIn(), name)).parameters
         inspect.signature(getattr(cohorts, name)).bind(**dict.fromkeys(given))

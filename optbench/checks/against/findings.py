@@ -32,7 +32,7 @@ class Finding:
 
 
 def find_differences(a: Measurement, b: Measurement) -> list[Finding]:
-    """Return the conventions in which two optimizers differ; empty if none was found."""
+    """Return the conventions in which two optimizers differ, [] if none was found; fixes are those of ``b``."""
     found = _compare_signs(a, b)
     if found:
         b = replace(b, weights=-b.weights)
@@ -43,14 +43,14 @@ def find_differences(a: Measurement, b: Measurement) -> list[Finding]:
     elif a.linear and b.linear:
         found += _compare_unusual_steps(a, b)
     found += _compare_squares(a, b)
-    if _same(a.drift, b.drift, atol=1e-8):
+    if _agree(a.drift, b.drift, atol=1e-8):
         found += _compare_eps(a, b)
     else:
         moves, rests = (a, b) if abs(a.drift) > abs(b.drift) else (b, a)
         text = f"{moves.name} moves where weight and gradient are 0, {moves.drift:.4g} times the rate: "
         found.append(Finding("initial state", f"{text}its state begins elsewhere than that of {rests.name}"))
     found += _compare_decay(a, b)
-    found += _only_one(
+    found += _compare_feature(
         "rate in the state", a, b, lambda each: each.rate_in_state,
         "{has} keeps the rate inside its state, where earlier rates count on; {lacks} multiplies at the end",
     )  # fmt: skip
@@ -60,16 +60,19 @@ def find_differences(a: Measurement, b: Measurement) -> list[Finding]:
     return found
 
 
-def _same(x: Any, y: Any, rtol: float = CLOSE, atol: float = 0.0) -> bool:
+def _agree(x: Any, y: Any, rtol: float = CLOSE, atol: float = 0.0) -> bool:
     """Return True if two measured numbers, or all pairs of two arrays, agree within the tolerance."""
     return bool(np.allclose(x, y, rtol=rtol, atol=atol))
 
 
-def _only_one(
+def _compare_feature(
     name: str, a: Measurement, b: Measurement, has: Callable[[Measurement], Any], text: str,
     fix: dict[str, float] | None = None,
 ) -> list[Finding]:  # fmt: skip
-    """Return a finding if exactly one has a feature; the text names the optimizers as {has} and {lacks}."""
+    """Return a finding if ``has`` is true of exactly one of two measurements, else [].
+
+    name, text, fix: of the finding; the text names the optimizers as {has} and {lacks}.
+    """
     if bool(has(a)) == bool(has(b)):
         return []
     one, other = (a, b) if has(a) else (b, a)
@@ -77,7 +80,7 @@ def _only_one(
 
 
 def _compare_signs(a: Measurement, b: Measurement) -> list[Finding]:
-    """Return a finding if one optimizer ascends and the other descends."""
+    """Return a finding if one optimizer ascends and the other descends, else []."""
     with np.errstate(all="ignore"):
         up = [float(np.sign(np.nan_to_num(each.weights[-1].sum()))) for each in (a, b)]
     if up[0] * up[1] >= 0:
@@ -87,7 +90,7 @@ def _compare_signs(a: Measurement, b: Measurement) -> list[Finding]:
 
 
 def _compare_kinds(a: Measurement, b: Measurement) -> list[Finding]:
-    """Return a finding if the steps of one grow with the gradient, and those of the other less or not at all."""
+    """Return a finding if the steps of one grow with the gradient by another power than those of the other, else []."""
     if round(a.degree) == round(b.degree):
         if round(a.first_degree) == round(b.first_degree):
             return []
@@ -108,21 +111,21 @@ def _compare_momentum(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare momentum: its factor, the weight of the first gradient, and Nesterov's look-ahead."""
     one, other = a.form, b.form
     text = f"{{has}} has momentum ({max(one.beta1, other.beta1):.6g}), {{lacks}} has none"
-    if found := _only_one("momentum", a, b, lambda each: each.form.beta1, text, {"beta1": one.beta1}):
+    if found := _compare_feature("momentum", a, b, lambda each: each.form.beta1, text, {"beta1": one.beta1}):
         return found
-    if not _same(1 - one.beta1, 1 - other.beta1):
+    if not _agree(1 - one.beta1, 1 - other.beta1):
         text = f"beta1 is {one.beta1:.6g} in {a.name} and {other.beta1:.6g} in {b.name}"
         found = [Finding("beta1", text, {"beta1": one.beta1})]
-    if not _same(one.first, other.first):
+    if not _agree(one.first, other.first):
         (full, first), (_, second) = sorted([(one.first, a.name), (other.first, b.name)], reverse=True)
         text = (
             f"at the first step {first} takes the gradient as it is (m = g), {second} as at all others "
             f"({1 / full:.4g} of it): dampening {1 - 1 / full:.4g} from the second step on"
         )
         found += [Finding("first step", text)]
-    if ahead := _only_one("Nesterov", a, b, lambda each: each.form.looks_ahead, _LOOKS_AHEAD):
+    if ahead := _compare_feature("Nesterov", a, b, lambda each: each.form.looks_ahead, _LOOKS_AHEAD):
         return [*found, *ahead]
-    if not found and not _same(one.ahead, other.ahead, atol=1e-8):
+    if not found and not _agree(one.ahead, other.ahead, atol=1e-8):
         return [Finding("Nesterov", "both look ahead, by other amounts")]
     return found
 
@@ -136,7 +139,7 @@ def _compare_corrections(a: Measurement, b: Measurement) -> list[Finding]:
     ):
         if None not in (getattr(a.form, attribute), getattr(b.form, attribute)):
             text = f"{{lacks}} does not divide {average} by 1 - {beta}^t, {{has}} does"
-            found += _only_one("bias correction", a, b, lambda each, of=attribute: getattr(each.form, of), text)
+            found += _compare_feature("bias correction", a, b, lambda each, of=attribute: getattr(each.form, of), text)
     later = b.form.offset - a.form.offset
     if not found and later:
         text = f"their corrections count steps from another number: t is {abs(later)} "
@@ -149,18 +152,18 @@ def _compare_rates(a: Measurement, b: Measurement) -> list[Finding]:
     factor = b.form.gain / a.form.gain
     if (found := _explain_by_decay(factor, a, b)) is not None:
         return found
-    if _same(factor, 1) or _same(a.form.scale, b.form.scale):
+    if _agree(factor, 1) or _agree(a.form.scale, b.form.scale):
         return []
     beta1 = a.form.beta1
     formulas = {"1 / (1 - beta1)": 1 / (1 - beta1), "1 - beta1": 1 - beta1} if beta1 else {}
     if a.beta2 is not None and 0 < a.beta2 < 1:
         root = float(np.sqrt(1 - a.beta2))
         formulas |= {"1 / sqrt(1 - beta2)": 1 / root, "sqrt(1 - beta2)": root}
-    formula = next((f", which is {text}" for text, value in formulas.items() if _same(value, factor)), "")
-    return [_longer_steps(factor, formula, b)]
+    formula = next((f", which is {text}" for text, value in formulas.items() if _agree(value, factor)), "")
+    return [_describe_longer_steps(factor, formula, b)]
 
 
-def _longer_steps(factor: float, formula: str, b: Measurement) -> Finding:
+def _describe_longer_steps(factor: float, formula: str, b: Measurement) -> Finding:
     """Return the finding that the steps of b are ``factor`` times as long; formula: its words, or ""."""
     text = f"the steps of {b.name} are {factor:.6g} times as long{formula}: give it {1 / factor:.6g} times the rate"
     return Finding("rate", text, {"rate": 1 / factor})
@@ -190,16 +193,16 @@ def _compare_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
         return []
     ratio = np.where(np.tri(len(one)) > 0, other / np.where(one == 0, 1.0, one), 0.0)
     ahead = (np.diag(ratio) / ratio[:, 0])[2:]
-    earlier_alike = all(_same(ratio[t, :t] / ratio[t, 0], 1, atol=1e-8) for t in range(2, len(one)))
+    earlier_alike = all(_agree(ratio[t, :t] / ratio[t, 0], 1, atol=1e-8) for t in range(2, len(one)))
     if earlier_alike and (np.all(ahead > 1.01) or np.all(ahead < 0.99)):
-        return _only_one("Nesterov", a, b, lambda each: (each is b) == (ahead[0] > 1), _LOOKS_AHEAD)
+        return _compare_feature("Nesterov", a, b, lambda each: (each is b) == (ahead[0] > 1), _LOOKS_AHEAD)
     factor = float(ratio[0, 0])
-    if _same(ratio[lower], factor, atol=1e-8):
+    if _agree(ratio[lower], factor, atol=1e-8):
         found = _explain_by_decay(factor, a, b)
-        if found is not None or _same(ratio[lower], 1, atol=1e-8):
+        if found is not None or _agree(ratio[lower], 1, atol=1e-8):
             return found or []
-        return [_longer_steps(factor, "", b)]
-    if _same(ratio[lower], (ratio[:, :1] * np.tri(len(one)))[lower], atol=1e-8):
+        return [_describe_longer_steps(factor, "", b)]
+    if _agree(ratio[lower], (ratio[:, :1] * np.tri(len(one)))[lower], atol=1e-8):
         factors = ", ".join(f"{value:.4g}" for value in ratio[:4, 0])
         text = f"the steps of {b.name} are {factors}, ... times as long: a factor that depends on the step alone"
         return [Finding("bias correction", text)]
@@ -211,15 +214,15 @@ def _compare_squares(a: Measurement, b: Measurement) -> list[Finding]:
     if a.beta2 is None or b.beta2 is None:
         return []
     if a.keeps_largest_square and b.keeps_largest_square:
-        if not _same(a.beta2_after_small, b.beta2_after_small, 1e-4, 1e-8):
+        if not _agree(a.beta2_after_small, b.beta2_after_small, 1e-4, 1e-8):
             text = "both keep the largest mean square so far (AMSGrad), one before and one after its bias correction"
             return [Finding("largest square", text)]
-    elif found := _only_one(
+    elif found := _compare_feature(
         "largest square", a, b, lambda each: each.keeps_largest_square,
         "{has} keeps the largest mean square so far (AMSGrad), {lacks} the last one",
     ):  # fmt: skip
         return found
-    if _same(1 - a.beta2, 1 - b.beta2, 1e-4, 1e-8):
+    if _agree(1 - a.beta2, 1 - b.beta2, 1e-4, 1e-8):
         return []
     one, other = (f"{beta:.6g}" if beta < 1 - 1e-9 else "1 (a sum)" for beta in (a.beta2, b.beta2))
     return [Finding("beta2", f"beta2 is {one} in {a.name} and {other} in {b.name}", {"beta2": a.beta2})]
@@ -228,7 +231,7 @@ def _compare_squares(a: Measurement, b: Measurement) -> list[Finding]:
 def _compare_eps(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the value of eps and its place in the formula."""
     same_place = a.eps_place == b.eps_place
-    if round(a.degree) != 0 or not (a.linear and b.linear) or (_same(a.eps, b.eps) and same_place):
+    if round(a.degree) != 0 or not (a.linear and b.linear) or (_agree(a.eps, b.eps) and same_place):
         return []
     if not a.eps[0] or not b.eps[0]:
         has, lacks = (a, b) if a.eps[0] else (b, a)
@@ -239,14 +242,14 @@ def _compare_eps(a: Measurement, b: Measurement) -> list[Finding]:
         text += f"{b.eps_value:.4g}; steps differ where gradients are of the size {max(a.eps[0], b.eps[0]):.2g} or less"
         return [Finding("eps", text)]
     ratio = b.eps_written / a.eps_written
-    if _same(ratio, 1, atol=1e-8):
+    if _agree(ratio, 1, atol=1e-8):
         return []
-    if _same(ratio, ratio[-1], atol=1e-8):
+    if _agree(ratio, ratio[-1], atol=1e-8):
         text = f"eps is {a.eps_value:.4g} in {a.name} and {b.eps_value:.4g} in {b.name}, {a.eps_place} both"
         return [Finding("eps", text, {"eps": a.eps_value})]
     root = np.sqrt(correction(a.beta2 or 0.0, np.array(EPS_STEPS)))
     for scaled, factor in ((b, 1 / root), (a, root)):
-        if _same(ratio / factor, (ratio / factor)[-1], atol=1e-8):
+        if _agree(ratio / factor, (ratio / factor)[-1], atol=1e-8):
             text = f"{scaled.name} adds eps before the squares are corrected, so that it counts 1 / sqrt(1 - beta2^t) "
             return [Finding("eps scaled", f"{text}times")]
     return [Finding("eps", "the eps of the two change with the step in different ways")]
@@ -259,7 +262,7 @@ def _compare_decay(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the weight decay: coupled or decoupled, multiplied by the rate or not, and its value."""
     one, other = a.decay, b.decay
     kinds = {one.kind, other.kind}
-    if found := _only_one(
+    if found := _compare_feature(
         "trust ratio", a, b, lambda each: each.decay.kind == "scale",
         "the step of {has} depends on the size of the weights, that of {lacks} does not",
     ):  # fmt: skip
@@ -269,18 +272,18 @@ def _compare_decay(a: Measurement, b: Measurement) -> list[Finding]:
     if "none" in kinds:
         has = one if other.kind == "none" else other
         text = f"{{has}} has a weight decay of {has.value:.6g} ({_DECAYS[has.kind]}), {{lacks}} has none"
-        return _only_one("weight decay", a, b, lambda each: each.decay is has, text, {"weight_decay": one.value})
+        return _compare_feature("weight decay", a, b, lambda each: each.decay is has, text, {"weight_decay": one.value})
     if len(kinds) == 2 and "either" not in kinds:
-        return _only_one(
+        return _compare_feature(
             "weight decay", a, b, lambda each: each.decay.kind == "coupled",
             "weight decay is coupled in {has} (in the gradient, which the state sees), decoupled in {lacks}",
         )  # fmt: skip
-    if found := _only_one(
+    if found := _compare_feature(
         "weight decay", a, b, lambda each: each.decay.with_rate,
         "weight decay is multiplied by the rate in {has}, not in {lacks}",
     ):  # fmt: skip
         return found
-    if _same(one.value, other.value) or ("coupled" not in kinds and _same(one.shrinks, other.shrinks)):
+    if _agree(one.value, other.value) or ("coupled" not in kinds and _agree(one.shrinks, other.shrinks)):
         return []
     text = f"the weight decay is {one.value:.6g} in {a.name} and {other.value:.6g} in {b.name}"
     return [Finding("weight decay", text, {"weight_decay": one.value})]

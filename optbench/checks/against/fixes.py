@@ -30,7 +30,7 @@ _TRIES = 300
 
 
 def find_hyperparameter(meaning: str, hyperparameters: Mapping[str, float]) -> str | None:
-    """Return the hyperparameter of that meaning; None if there is none."""
+    """Return the name of the hyperparameter with a meaning such as "beta1"; None if there is none."""
     for name in _ALIASES.get(meaning, (meaning,)):
         is_memory = hyperparameters.get(name, 0.0) >= _LEAST_MEMORY
         if name in hyperparameters and (name != "decay" or is_memory == (meaning == "beta2")):
@@ -39,7 +39,7 @@ def find_hyperparameter(meaning: str, hyperparameters: Mapping[str, float]) -> s
 
 
 def match_names(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, str]:
-    """Map names in ``a`` to the names in ``b`` that mean the same; those of neither are left out."""
+    """Return the hyperparameters of ``b`` by those of ``a`` that mean the same, {"beta1": "b1"}; without others."""
     pairs = {name: name for name in a if name in b}
     for meaning in _ALIASES:
         one, other = find_hyperparameter(meaning, a), find_hyperparameter(meaning, b)
@@ -51,7 +51,10 @@ def match_names(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, str
 def try_fixes(
     a: Implementation, b: Implementation, found: Sequence[Finding], streams: Sequence[GradientStream], tolerance: float
 ) -> str:
-    """Apply the fixes of all findings to ``b`` and say whether it then equals ``a``; "" if a finding has none."""
+    """Return a sentence on whether ``b`` with the fixes of all findings equals ``a``; "" if these cannot be applied.
+
+    That is so if there are no findings, if one has no fix, or if ``b`` lacks its hyperparameter.
+    """
     if not found or not all(each.fix for each in found):
         return ""
     fixes = {meaning: value for each in found for meaning, value in each.fix.items()}
@@ -70,7 +73,10 @@ def try_fixes(
 def search_values(
     a: Implementation, b: Implementation, streams: Sequence[GradientStream], tolerance: float
 ) -> tuple[list[Finding], str] | None:
-    """Try usual values of one hyperparameter after the other, and return those that make the two equal."""
+    """Try usual values of one hyperparameter after the other, of either optimizer, until the two are equal.
+
+    Returns a finding for each changed value, and a sentence on the agreement with them; None if nothing helps.
+    """
     pairs = match_names(a.hyperparameters, b.hyperparameters)
     stream = streams[-1]
     first_steps = {id(each): _try_first_steps(each, stream) for each in (a, b)}
@@ -105,7 +111,10 @@ def _try_first_steps(optimizer: Implementation, stream: GradientStream) -> np.nd
 def _candidates(
     a: Implementation, b: Implementation, pairs: Mapping[str, str]
 ) -> Iterator[tuple[Implementation, dict[str, float]]]:
-    """Yield what is tried: all differing values of ``b``, then usual values of one hyperparameter at a time."""
+    """Yield what is tried, an optimizer and its new values: first those of ``a`` in ``b``, then usual ones, one by one.
+
+    pairs: names of ``b`` by those of ``a``, from `match_names`.
+    """
     one, two = a.hyperparameters, b.hyperparameters
     differing = {other: one[name] for name, other in pairs.items() if one[name] != two[other]}
     if differing:
@@ -119,7 +128,7 @@ def _candidates(
 def _largest_difference(
     a: Implementation, b: Implementation, streams: Sequence[GradientStream], tolerance: float
 ) -> float:
-    """Return the largest difference, or the first that exceeds the tolerance."""
+    """Return the largest difference on the streams, or the first beyond the tolerance; inf if one cannot be run."""
     largest = 0.0
     for stream in streams:
         compared = compare(a, b, stream, tolerance)
@@ -130,7 +139,10 @@ def _largest_difference(
 
 
 def _describe_result(name: str, values: Mapping[str, float], factor: float, difference: float, tolerance: float) -> str:
-    """Return the words for a tried fix: the changed values, and to how many digits both agree with them."""
+    """Return the sentence on a tried fix: the changed values, and to how many digits both agree with them.
+
+    name: of the changed optimizer; factor: of its rate.
+    """
     changes = [f"{key}={value:.9g}" for key, value in values.items()]
     changes += [f"{factor:.6g} times the rate"] * (factor != 1)
     start = f"with {' and '.join(changes)} in {name} they"

@@ -204,7 +204,10 @@ def _measure_degree(optimizer: Implementation, size: float, count: int = STEPS) 
 
 
 def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[float | None, float | None]:
-    """Return beta2 measured with a larger and with a tiny second gradient; None if squares are not averaged."""
+    """Return beta2 measured with a larger and with a tiny second gradient; None if squares are not averaged.
+
+    factors: how much each gradient counts in each step, `Measurement.weights`.
+    """
 
     def beta2(ratio: float) -> float:
         """Return beta2 as two gradients of that ratio show it."""
@@ -221,7 +224,10 @@ def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[floa
 
 
 def _measure_eps(optimizer: Implementation, base: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return ``eps``, the gradient below which a step is proportional to it, at EPS_STEPS, and ``eps_curve``."""
+    """Return ``eps``, the gradient below which a step is proportional to it, at EPS_STEPS, and ``eps_curve``.
+
+    base: the optimizer's steps on equal large gradients, (STEPS,).
+    """
     at = np.array(EPS_STEPS) - 1
     tiny = np.abs(steps(optimizer, np.full(STEPS, TINY)))[at]
     with np.errstate(all="ignore"):
@@ -271,7 +277,7 @@ def _measure_decay(optimizer: Implementation, degree: float) -> Decay:
 
 @np.errstate(all="ignore")
 def _measure_dependence(optimizer: Implementation) -> str:
-    """Return "block" or "all" where the gradient of another weight changes a weight's step."""
+    """Return "block" or "all": where another weight's gradient changes a weight's step; "" if nowhere, or unknown."""
     for name, shapes in (("all", ((1,), (1,))), ("block", ((2,),))):
         try:
             one, other = (
@@ -315,14 +321,17 @@ def _fit_update_form(measured: Measurement) -> UpdateForm | None:
 
 
 def correction(beta: float, t: np.ndarray) -> np.ndarray:
-    """Return 1 - beta^t, and t for a sum."""
+    """Return 1 - beta^t, which corrects an average from 0 after t steps; t for a sum (beta = 1)."""
     return t.astype(float) if beta > 1 - 1e-9 else 1 - beta**t
 
 
-def _find_corrections(rows: np.ndarray, beta1: float, beta2: float | None):
+def _find_corrections(
+    rows: np.ndarray, beta1: float, beta2: float | None
+) -> tuple[bool | None, bool | None, int, float] | None:
     """Find the simplest bias corrections that leave the same number in all rows, which are those of steps 3 to STEPS.
 
-    Returns (of gradients, of squares, offset of the step count, number), or None.
+    Returns whether averages of gradients are corrected, and of squares (None for a rule without them), the offset of
+    the step count, and that number; None if no corrections fit. rows: factors of gradients.
     """
     t = np.arange(3, STEPS + 1)
     has_squares = beta2 is not None and 0 < beta2 < 1 + 1e-9

@@ -64,7 +64,7 @@ class Implementation:
     """The factor of every rate."""
 
     def start(self, shapes: Shapes) -> Any:
-        """Return a stepper in its initial state."""
+        """Return a stepper in its initial state, for parameter blocks of these shapes; see ``begin``."""
         return self.begin(shapes, self.hyperparameters)
 
     def with_values(self, **values: float) -> "Implementation":
@@ -113,7 +113,9 @@ class GradientStream:
     kind: str
     """"full batch", "mini-batches of 64" or "given gradients"."""
     shapes: Shapes
+    """Of the parameter blocks."""
     start: np.ndarray
+    """The first weights, (dim,)."""
     gradient: Callable[[np.ndarray, int], np.ndarray]
 
     @property
@@ -123,7 +125,7 @@ class GradientStream:
 
 
 def problem_streams(catalogue: Catalogue) -> Iterator[GradientStream]:
-    """Yield the gradients of the problems, in float64."""
+    """Yield a stream of the gradients of each of PROBLEMS, in float64."""
     for text, batch in PROBLEMS:
         problem = catalogue.problem(text)
         starts = range(0, problem.examples, batch) if batch else [0]
@@ -137,7 +139,7 @@ def problem_streams(catalogue: Catalogue) -> Iterator[GradientStream]:
 
 
 def given_streams(shapes: Shapes = ((3, 2), (4,))) -> Iterator[GradientStream]:
-    """Yield sequences of gradients that both optimizers get whatever their weights."""
+    """Yield streams of made-up gradients that both optimizers get whatever their weights; shapes: of the blocks."""
     dim = sum(map(prod, shapes))
     rng = np.random.default_rng(14)
     signs = rng.choice([-1.0, 1.0], (STEPS, dim))
@@ -164,9 +166,10 @@ def rollout(
     optimizer: Implementation, stream: GradientStream, rate: float, gradients: np.ndarray | None = None,
     steps: int = STEPS,
 ) -> Rollout:  # fmt: skip
-    """Run an optimizer with gradients at its own weights, or with ``gradients`` (steps, dim).
+    """Return the steps of an optimizer on the gradients at its own weights, or on ``gradients`` (steps, dim).
 
-    The rate warms up and then follows half a cosine, so that a rate inside a state is seen.
+    The learning rate warms up to ``rate`` and then follows half a cosine: this tells a rule whose state holds the rate
+    from one whose state does not.
     """
     stepper = optimizer.start(stream.shapes)
     w = stream.start.astype(float)
@@ -231,7 +234,12 @@ class Comparison:
 
 
 def compare(a: Implementation, b: Implementation, stream: GradientStream, tolerance: float) -> Comparison:
-    """Compare two optimizers on a stream: with the same gradients, and with gradients at their own weights."""
+    """Compare two optimizers on a stream: with the same gradients, and with gradients at their own weights.
+
+    The same gradients are those at the weights of ``a``. tolerance: the largest difference that counts as equal, as a
+    part of the way that the weights have come; the result names the first step beyond it. A comparison that is not
+    possible is no error: the result says why, in ``refused``.
+    """
     try:
         rate, first = RATE, rollout(a, stream, RATE)
         while not stream.is_given and rate > 1e-6 and not np.abs(first.w).max() < _DIVERGED:

@@ -41,7 +41,7 @@ class Evaluator:
         return self._distinct_means(points, *self.arrays.test)
 
     def _distinct_means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the means; in single form equal weights of several runs are computed once, with the same bits."""
+        """Return `_means`; in single form equal weights of several runs are computed once, with the same bits."""
         if not self.single or points.shape[1] < 2:
             return self._means(points, x, y)
         values = []
@@ -52,7 +52,7 @@ class Evaluator:
         return np.array(values)
 
     def _means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the means over these examples, (p, 1 + metrics, runs), _ROWS of them at a time."""
+        """Return loss and metrics, (p, 1 + metrics, runs), as means over the examples x, y, _ROWS of them at a time."""
         count, runs = max(len(x), 1), points.shape[1 if self.single else 2]
         (g, work), (f, out) = self._scratch(runs), self._results(len(points), runs)
         points, total = np.ascontiguousarray(points), np.zeros((len(points), 1 + len(self.problem.metrics), runs))
@@ -64,7 +64,10 @@ class Evaluator:
         return total
 
     def _evaluate(self, points: np.ndarray, g: np.ndarray, f: np.ndarray, out: np.ndarray, *rest: np.ndarray) -> None:
-        """Fill f or out, by the compiled loop over points if there is one."""
+        """Write loss and metrics at the points to ``out``, or for a problem without ``evaluate`` the losses to ``f``.
+
+        rest: x, y, constants, layout and work, as in EvaluateArguments.
+        """
         gradient, evaluate = self.code.gradient, self.code.evaluate
         if isinstance(gradient, Kernel) and not is_plain() and isinstance(evaluate, Kernel | None):
             callees = gradient.callee, evaluate.callee if evaluate is not None else 0
@@ -99,7 +102,7 @@ class Evaluator:
 
 
 def _distinct(w: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Return the first place of each distinct row, and for each row which of these it equals.
+    """Return the first index of each distinct row, and for each row the position in that array of the one it equals.
 
     Runs of one start point and one rate are equal until their schedules differ, for example in the first epoch.
     """

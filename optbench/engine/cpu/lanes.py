@@ -237,7 +237,7 @@ class CpuLanes(Lanes):
                 self.freeze()
 
     def _copy_lanes(self, followers: np.ndarray, leaders: np.ndarray, steps: Steps) -> None:
-        """Copy all that these steps have changed from lanes that made them to their duplicates."""
+        """Copy all that these steps have changed from lanes that made them to their duplicates, both given by index."""
         self.reused_steps += len(followers) * steps.size
         update, snapshots = self.update, self._snapshots
         for array in (self.w, self.g, self.f, self.alive, self.diverged_at):
@@ -293,7 +293,9 @@ class CpuLanes(Lanes):
         )
 
     def _means(self, means: _Means, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
-        """Return loss and metrics at these steps, (p, 1 + metrics, runs); ``means`` is a method of the evaluator.
+        """Return loss and metrics at these steps, (p, 1 + metrics, runs).
+
+        means: a method of the evaluator; shown: the weights to evaluate, of p points in the problem's form.
 
         In single form each lane is computed by itself, and lanes that have diverged are passed over.
         """

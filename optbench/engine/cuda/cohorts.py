@@ -36,13 +36,13 @@ _BATCH_BYTES = 1 << 26
 _LAUNCHES = threading.Lock() if device.SIMULATED else nullcontext()
 
 
-def refuses(problem: Problem, optimizer: AnyOptimizer) -> str | None:
+def refusal_reason(problem: Problem, optimizer: AnyOptimizer) -> str | None:
     """Return why the pair cannot run on a GPU, as far as that is known without compiling; None if it can."""
     if isinstance(optimizer, Baseline):
         return "SciPy's methods run on the CPU"
     if problem.eager or not isinstance(optimizer, Optimizer):
         return "what is not compiled runs on the CPU"
-    return cuda_updates.refuses(optimizer)
+    return cuda_updates.refusal_reason(optimizer)
 
 
 class Kernels:
@@ -50,7 +50,7 @@ class Kernels:
 
     def __init__(self, problem: Problem, optimizer: Optimizer, dtype: DtypeName, batch_size: int):
         """Choose the kernels for the steps and evaluations; raise PluginError for a pair that no GPU can run."""
-        why = refuses(problem, optimizer)
+        why = refusal_reason(problem, optimizer)
         if why:
             raise PluginError(f"{problem.name} with {optimizer.name} cannot run on a GPU: {why}")
         mini, noisy = batches.needed_draws(problem, batch_size)
@@ -179,7 +179,7 @@ class GpuLanes(Lanes):
     def _zeros(self, *shape):
         return self._put(np.zeros(shape, self.dtype))
 
-    def _get(self, array) -> np.ndarray:
+    def _get(self, array: Any) -> np.ndarray:
         return array.copy_to_host(stream=self.stream)
 
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
@@ -241,8 +241,8 @@ class GpuLanes(Lanes):
         measures = {"batch_loss": f, "gradient_norm": norm}
         return Evaluation(measures, train[None], test[None], positions[None], finite[None])
 
-    def _mean(self, x, y):
-        """Return loss and metrics on all examples, (1 + metrics, runs), and which lanes are finite."""
+    def _mean(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return loss and metrics on examples x, y, (1 + metrics, runs), and which lanes are finite, (runs,) bool."""
         out = self._put(np.zeros((1 + len(self.problem.metrics), self.runs)))
         good = self._put(np.zeros(self.runs, bool))
         arguments = AssessArguments(

@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.compiler.contracts import SharedUpdateArguments
 from optbench.compiler.cuda import BLOCK, GRID, blocks, cuda, put
-from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, across, compiled, total
+from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, across, compile_rule, total
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.optimizers import STEP_INPUTS, Optimizer
 from optbench.contract.types import DtypeName, Order
@@ -133,7 +133,7 @@ class Update:
         table, dim, _ = make_block_table(record, shapes)
         if not record.by_block:
             table = np.array([[0, dim, dim, 1, 0, 0]])
-        self.code = compiled(record, order, dtype)
+        self.code = compile_rule(record, order, dtype)
         shape = (runs, dim) if order == "rows" else (dim, runs)
         self.state = put(np.zeros((len(record.own), *shape), dtype))
         self.scalars, self.table = put(make_initial_scalars(record, len(table), dtype, hyperparameters)), put(table)

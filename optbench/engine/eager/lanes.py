@@ -24,7 +24,7 @@ from optbench.engine.rates import Rates
 
 
 def is_eager(cohort: Cohort) -> bool:
-    """Return True if Python takes the cohort's steps or computes its gradients, those of SciPy's methods, too."""
+    """Return True if another library takes the cohort's steps, or plain Python computes its gradients."""
     return isinstance(cohort.optimizer, Eager) or cohort.problem.eager
 
 

@@ -213,9 +213,9 @@ def _functions(
     def reported(w: Any, state: Any) -> Any:
         return join(optax.contrib.schedule_free_eval_params(state, split(w)))
 
-    return _compiled(init), _compiled(step), _compiled(reported)
+    return _compile_for_lanes(init), _compile_for_lanes(step), _compile_for_lanes(reported)
 
 
-def _compiled(function: Callable) -> Callable:
-    """Compile a function for all lanes, on one thread: several would round otherwise in a worker process."""
+def _compile_for_lanes(function: Callable) -> Callable:
+    """Return a function of one lane, compiled for all; on one thread: several round otherwise in a worker process."""
     return jax.jit(jax.vmap(function), compiler_options={"xla_cpu_multi_thread_eigen": False})

@@ -25,7 +25,7 @@ class EagerUpdate:
         w: np.ndarray,
         rows: bool,
     ):
-        """Convert the hyperparameters of each lane to the optimizer's arguments."""
+        """Convert the hyperparameters of each lane to the optimizer's arguments; the rest as for `eager_update`."""
         self.record, self.rows, self.preparation_seconds = record, rows, 0.0
         self.blocks = tuple(tuple(shape) for shape in blocks)
         self.arguments = [record.arguments(values) for values in hyperparameters]
