@@ -38,8 +38,11 @@ def tuned_times(
 ) -> pd.DataFrame:
     """Return the rows of each group's fastest configuration, on the seeds that were not used to choose it.
 
-    times: from `time_to_target`. The fastest has the lowest expected running time on `tuning_seeds`; on ties, or where
-    none reaches the target, it is the one with the smallest rate. Where all seeds tune, their own rows are returned.
+    times: from `time_to_target`. tuning_seeds: those to choose on; where they are all, their own rows are returned. by:
+    the columns that name a group. clock: "steps", "samples" or "seconds", by which the fastest is found.
+
+    The fastest has the lowest expected running time on the tuning seeds; on ties, or where none reaches the target, it
+    is the one with the smallest rate.
 
     Source: Shallue et al. 2019, JMLR 20, section 4: the rate is tuned for each batch size by itself.
     """
@@ -68,7 +71,7 @@ def batch_times(
 
     runs: the rows of `results.runs` to use; of a staged sweep only those on which every setting ran. tuning_seeds: the
     seeds to choose on, the others report; where they are none or all of the seeds, or the sweep is staged, the first
-    half of the seeds takes their place. clock: the cost to tune by, as in `running_times`.
+    half of the seeds takes their place. clock: the cost to tune by, "steps", "samples" or "seconds".
 
     Returns rows of `time_to_target`: `tuned_times` by problem, optimizer, target and batch size.
     """

@@ -102,7 +102,10 @@ def against_budget(
 def _space_budgets(
     runs: pd.DataFrame, timings: pd.DataFrame, of: str, clock: str, budgets: int | Sequence[float]
 ) -> np.ndarray:
-    """Return the budgets of one problem, in the unit of the clock; none where no run made a step."""
+    """Return the budgets of one problem, in the unit of the clock; none where no run made a step.
+
+    runs: those of the problem; of: the column of the levels. budgets: their number, for log-spaced ones, or themselves.
+    """
     if not isinstance(budgets, int):
         return np.asarray(budgets, dtype=np.float64)
     ends = _read_ends(runs, timings, clock)
@@ -132,7 +135,7 @@ def _rank_levels_at(part: Part, of: str, clock: str, budget: np.ndarray, y: np.n
 
 
 def _read_ends(runs: pd.DataFrame, timings: pd.DataFrame, clock: str) -> np.ndarray:
-    """Return the clock's value at the end of each run, (runs,)."""
+    """Return the clock's value at the end of each run, (runs,). clock: "steps", "samples" or "seconds"."""
     if clock == "seconds":
         steps = read_floats(runs, "steps")
         return np.where(steps > 0, steps * step_seconds(runs, timings), 0.0)  # what made no step has no time

@@ -58,7 +58,10 @@ def curve_bands(
 
 
 def _fill_ends(values: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """Return the values, (runs, steps), with NaN replaced by inf in a failed run, else by the run's last value."""
+    """Return the values, (runs, steps), with NaN replaced by inf in a failed run, else by the run's last value.
+
+    bad: (runs,) True where the run failed.
+    """
     there = ~np.isnan(values)
     filled = pd.DataFrame(values).ffill(axis=1).to_numpy(copy=True)
     filled[~there & bad[:, None] | np.isnan(filled)] = np.inf

@@ -152,7 +152,10 @@ def _compare_names(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[str]:
 
 
 def _compare_problems(a: pd.DataFrame, b: pd.DataFrame, shared: set[str]) -> Iterator[str]:
-    """Yield lines with the problems of the same name whose minimum, size or data differ."""
+    """Yield lines with the problems whose minimum, size or data differ.
+
+    a, b: the ``problems`` tables of both sides; shared: the names of the problems to compare.
+    """
     facts = {"minimum": "the minimum", "dim": "parameters", "examples": "examples", "digest": "the content of the data"}
     both = a.merge(b, on="problem", suffixes=("_a", "_b"))
     both = both[both["problem"].isin(shared)]

@@ -102,7 +102,10 @@ def _are_whole(values: np.ndarray) -> bool:
 
 
 def _widen_range(made: Range, side: str, limit: str) -> Range | None:
-    """Return the range with one more decade at a side, or twice as wide if it is uniform; None at its limit."""
+    """Return a range with one more decade at a side, or twice as wide if it is uniform; None if it is at its limit.
+
+    made: the range that was searched; side: "low" or "high"; limit: the interval of allowed values, such as "[0, 1)".
+    """
     low, high = (float(value) for value in made.values)
     if made.kind == "one_minus_log_uniform":
         low, high = (float(f"{low / 10:.6g}"), high) if side == "high" else (low, min(float(f"{10 * high:.6g}"), 1.0))
@@ -144,9 +147,10 @@ def _round_shortest(value: float) -> float:
 
 
 def _join_rate_ranges(table: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Return the rows with one range of the rate for each side, which includes all ranges of all optimizers.
+    """Return `table` with one range of the rate for each side, which includes all ranges of all optimizers.
 
-    A sweep has one range of the rate for all optimizers, and the wider one must not exclude what any of them searched.
+    table: rows of `find_edges`. A sweep has one range of the rate for all optimizers, and the wider one must not
+    exclude what any of them searched.
     """
     drawn = (table["parameter"] == RATE) & (table["range"] != "")
     before = [parse_range(ranges[RATE]) for ranges in searched.values() if RATE in ranges]

@@ -140,7 +140,10 @@ def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict
 
 
 def _find_pairs(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None) -> Pairs:
-    """Return the pairs of optimizers that have a problem in common. Raises OptbenchError where there is none."""
+    """Return the pairs of optimizers, one of A and one of B, that have a problem in common.
+
+    pairs: those to consider; None: every name that both have, with itself. Raises OptbenchError where none is left.
+    """
     a, b = (list(dict.fromkeys(runs["optimizer"])) for runs in (runs_a, runs_b))
     pairs = [(name, name) for name in a if name in b] if pairs is None else list(pairs)
     if not pairs:

@@ -104,14 +104,20 @@ def join_settings(table: pd.DataFrame, values: pd.DataFrame | None = None) -> pd
 
 
 def _list_setting_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that identify a setting; the dtype is among them only where the sides share one."""
+    """Return the columns of a table from `join_sides` that identify a setting.
+
+    The dtype is among them only where the sides share one.
+    """
     dtypes = [set(table.loc[table["side"] == side, "dtype"]) for side in SIDES]
     shared = ["dtype"] if dtypes[0] & dtypes[1] else []
     return [*hyperparameter_columns(table.drop(columns=["pair", "side"])), *shared, "batch_size", "schedule", "lr"]
 
 
 def have_shared_reports(table: pd.DataFrame) -> bool:
-    """Return True where both sides are staged and report on a common seed in the same block."""
+    """Return True if some problem's holdout runs have a block and seed in common on both sides.
+
+    table: runs of both sides, from `join_sides`.
+    """
     runs = table.loc[table["stage"] == HOLDOUT, [*_CELL, "block", "seed", "side"]].drop_duplicates()
     return bool(runs.duplicated([*_CELL, "block", "seed"]).any())
 
@@ -119,7 +125,8 @@ def have_shared_reports(table: pd.DataFrame) -> bool:
 def pair_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
     """Return the differences of the same settings on both sides: the mean over settings of y_B - y_A, seed by seed.
 
-    Runs that fail on both sides are left out of the mean.
+    table: from `join_sides`; pairs: the optimizers of A and B; measure: what y is (`tail_values`). Runs that fail on
+    both sides are left out of the mean.
     """
     y = tail_values(table.drop(columns=["pair", "side"]), measure)
     values = {

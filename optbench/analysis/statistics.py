@@ -169,13 +169,16 @@ def expected_times(costs: np.ndarray, reached: np.ndarray, counts: np.ndarray) -
 
 
 def ert_interval(costs: ArrayLike, reached: ArrayLike, seed: int = 0) -> Interval:
-    """Return `ert` with its bootstrap interval over runs."""
+    """Return `ert` with its bootstrap interval over runs. costs, reached: as for `ert`, (runs,) each."""
     pairs = np.column_stack([np.asarray(costs, dtype=np.float64), np.asarray(reached, dtype=np.float64)])
     return bootstrap_interval(pairs, lambda rows: ert(rows[:, 0], rows[:, 1] > 0), seed)
 
 
 def fastest_rate(times: pd.DataFrame, clock: str = "samples") -> float:
-    """Return the rate with the lowest expected running time; on ties, or if none reaches the target, the smallest."""
+    """Return the rate with the lowest expected running time; on ties, or if none reaches the target, the smallest.
+
+    times: rows of `time_to_target` for one target; clock: the column of the cost, "steps", "samples" or "seconds".
+    """
     each = {rate: ert(part[clock], part["reached"]) for rate, part in times.groupby("lr")}
     return min(each, key=lambda rate: (each[rate], rate))
 
@@ -183,7 +186,8 @@ def fastest_rate(times: pd.DataFrame, clock: str = "samples") -> float:
 def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -> Interval:
     """Return the expected running time of `slow` over that of `fast`, with its bootstrap interval over paired seeds.
 
-    inf where `slow` never reaches the target, 0 where `fast` never does, and 1 where neither does.
+    slow, fast: rows of `time_to_target` for one target; clock: the column of the cost. inf where `slow` never reaches
+    the target, 0 where `fast` never does, and 1 where neither does.
     """
     pair = [table.sort_values("seed") for table in (slow, fast)]
     if not np.array_equal(pair[0]["seed"], pair[1]["seed"]):

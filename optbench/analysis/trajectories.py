@@ -256,7 +256,10 @@ def _select_runs(results: Tables, chosen: np.ndarray | None) -> tuple[pd.DataFra
 
 
 def _measure_points(points: Trajectories, facts: Facts) -> np.ndarray:
-    """Return ln of the suboptimality, (points,); a loss that is not finite counts as a failure."""
+    """Return ln of the suboptimality of each point, (points,); a loss that is not finite counts as a failure.
+
+    facts: the reference values of the runs that the points belong to.
+    """
     minimum, floor, failure = (column[points.run] for column in facts)
     value = log_gap(points.loss, minimum, floor)
     return np.where(np.isfinite(value), value, failure)

@@ -91,7 +91,7 @@ class EWA:
 
     @property
     def value(self) -> Any:
-        """v_t; before the first theta v_0 = 0, and NaN where that is to be corrected."""
+        """The average v_t, a number or an array like theta; before the first theta 0, or NaN with bias correction."""
         if self.steps == 0:
             return math.nan if self.bias_correction else 0.0
         with np.errstate(all="ignore"):

@@ -104,7 +104,10 @@ def _parse_share(text: str) -> float:
 
 
 def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[str, str] | None]:
-    """Return the results of A and of B (None: those of A) and the pair of optimizers. Raises OptbenchError."""
+    """Return the results of A and of B (None: those of A), and the two optimizers; None for all that both have.
+
+    targets: the arguments as typed, folders and optimizers. Raises OptbenchError for other combinations.
+    """
     from optbench.sweeps.results import load
 
     if not 2 <= len(targets) <= 4:

@@ -32,7 +32,7 @@ def load_catalogue(files: Iterable[Path]) -> loader.Catalogue:
 
 
 def show_broken(path: Path, trace: str) -> None:
-    """Print why a plug-in file does not load."""
+    """Print why a plug-in file does not load. trace: its traceback."""
     text = trace.rstrip("\n")
     gap = "\n" if "\n" in text else " "
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
@@ -73,7 +73,7 @@ def command(text: str) -> None:
 
 
 def counted(number: int, word: str) -> str:
-    """Return a number with its noun: ``3 numbers``, ``1 number``."""
+    """Return a number with a noun, which gets an s unless it is 1: ``3 numbers``, ``1 number``."""
     return f"{number:,} {word}{'s' * (number != 1)}"
 
 

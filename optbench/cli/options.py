@@ -31,12 +31,16 @@ Report = Annotated[
 
 
 def option(name: str, metavar: str, help: str, group: str, complete: Callable | None = None) -> Any:
-    """Return the option ``--name`` that takes a value, under the heading ``group``. complete: completes its value."""
+    """Return the option ``--name`` that takes a value.
+
+    metavar, help: the value's name and the text on the help page; group: the heading there. complete: a function from
+    what was typed to what may follow.
+    """
     return typer.Option(f"--{name}", metavar=metavar, help=help, rich_help_panel=group, autocompletion=complete)
 
 
 def flag(name: str, help: str, group: str) -> Any:
-    """Return the option ``--name`` that takes no value."""
+    """Return the option ``--name`` that takes no value. help: its text on the page, under the heading ``group``."""
     return typer.Option(f"--{name}", help=help, rich_help_panel=group)
 
 

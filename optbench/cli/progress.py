@@ -82,7 +82,7 @@ class Lines(Bar):
             self._print_end()
 
     def __call__(self, status: Status) -> None:
-        """Print a line if it is time for one."""
+        """Print a line about the status if it is time for one."""
         if status.stage != self.stage:
             self._print_end()
             self.stage = status.stage
@@ -109,7 +109,7 @@ class Lines(Bar):
 
 
 def _describe_speed(task: Task, runs: int) -> str:
-    """Return the runs per second of a stage and the time left; empty while too little is known."""
+    """Return the runs per second of a stage and the time left; "" while too little is known. runs: made so far."""
     if not runs or not task.elapsed or task.time_remaining is None:
         return ""
     return f"{runs / task.elapsed:,.0f} runs/s, {format_duration(task.time_remaining)} left"

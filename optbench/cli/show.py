@@ -98,7 +98,10 @@ def _describe_limits(parameter: dict[str, Any]) -> str:
 
 
 def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
-    """Return the facts about an optimizer, text by label: memory, sums, reported iterate, equals, search."""
+    """Return facts about an optimizer, text by label: memory, sums, reported iterate, equals, search.
+
+    record: as ``show --json`` prints it, here as below.
+    """
     from optbench.cli.console import counted
 
     state, sums = record["state"], record["sums"]
@@ -146,7 +149,7 @@ def _describe_eager(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _describe_search(record: dict[str, Any]) -> dict[str, str]:
-    """Return the line "search": the ranges of ``sweep --trials`` as they are typed in a spec."""
+    """Return {"search": text} with the ranges of ``sweep --trials`` as they are typed in a spec."""
     ranges = ", ".join(f"{key}={text}" for key, text in record["search"].items())
     return {"search": ranges}
 

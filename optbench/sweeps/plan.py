@@ -45,7 +45,7 @@ def _shipped_files() -> frozenset[Path]:
 
 @cache
 def has_user_code(origins: tuple[SourceFile, ...]) -> bool:
-    """Return whether one of the files is not part of this package."""
+    """Return True if one of a record's source files is not part of this package."""
     return any(origin.file.resolve() not in _shipped_files() for origin in origins)
 
 
@@ -290,9 +290,10 @@ class Plan:
 
 
 def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note: str = "") -> Plan:
-    """Expand ``spec`` for a device that was chosen, "cpu" or "cuda".
+    """Return the plan of ``spec`` for a device that was chosen, "cpu" or "cuda".
 
-    Raises OptbenchError for a name, parameter or size that does not exist.
+    device_note: the name of the GPU, or the reason for the CPU. Raises OptbenchError for a name, parameter or size that
+    does not exist.
     """
     tried = [] if spec.chosen else expand_settings(spec, catalogue)
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
@@ -331,7 +332,7 @@ def _expand_pair(
 
 
 def _check_measure(column: str, problems: list[Problem]) -> None:
-    """Raise OptbenchError unless ``choose_by`` is log_tail, test_loss or a loss or accuracy of some problem."""
+    """Raise OptbenchError unless a measure to choose by is log_tail, test_loss or a loss or accuracy of a problem."""
     metrics = {f"{part}_{name}" for problem in problems for name in problem.metrics for part in ("train", "test")}
     known = ["log_tail", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
     if column not in known:

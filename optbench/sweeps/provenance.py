@@ -48,7 +48,10 @@ def describe_budget(spec: Spec) -> str:
 
 
 def describe_environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
-    """Return the part that does not depend on the sweep: command, versions, machine, constants of the engine."""
+    """Return the part of provenance.json that does not depend on the sweep: command, versions, machine, constants.
+
+    device: "cpu" or "cuda"; card: the name of the GPU, "" on the CPU.
+    """
     return {
         "command": command,
         "optbench": __version__,
@@ -59,7 +62,7 @@ def describe_environment(command: str, device: str = "cpu", card: str = "") -> d
         "cpu": find_cpu_name(),
         "cores": cores(),
         "device": device,
-        **_gpu(device, card),
+        **_describe_gpu(device, card),
         "fastmath": sorted(FASTMATH),
         "divergence_factor": DIVERGENCE_FACTOR,
     }
@@ -78,8 +81,11 @@ def list_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("numpy", "numba", "scipy", "pandas", "scikit-learn")}
 
 
-def _gpu(device: str, card: str) -> dict[str, str | None]:
-    """Return the GPU, its driver and CUDA for provenance.json; empty if the sweep runs on the CPU."""
+def _describe_gpu(device: str, card: str) -> dict[str, str | None]:
+    """Return the GPU, its driver and CUDA for provenance.json, by key; empty if the device is "cpu".
+
+    card: the name of the GPU that was chosen.
+    """
     if device == "cpu":
         return {}
     from optbench.compiler import cuda

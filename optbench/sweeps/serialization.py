@@ -35,7 +35,7 @@ _SHAPE_ALONE = ("data", "test", "constants")
 
 
 def cohort_to_json(planned: PlannedCohort) -> dict[str, Any]:
-    """Return a cohort as JSON can hold it."""
+    """Return a planned cohort as a dictionary that JSON can hold; :func:`cohort_from_json` reads it."""
     return {
         **_names_of(planned.cohort), **_settings_of(planned.cohort), "lanes": _lanes_to_json(planned.cohort.lanes),
         "seed": planned.cohort.seed, "device": planned.cohort.device, "stage": planned.stage, "block": planned.block,

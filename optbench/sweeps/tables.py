@@ -66,9 +66,10 @@ def make_tables(
 
 
 def make_failed_tables(cohort: Cohort, cohort_id: str, run_ids: Sequence[str], reason: str) -> dict[str, pa.Table]:
-    """Return the tables of a cohort that could not run: a failed row a run, no curves, no timings.
+    """Return runs, curves and timings of a cohort that could not run: a failed row a run, the others empty.
 
-    Failed runs are results like all others: they are kept, count as failures, and run again only if that is asked.
+    run_ids: an id for each lane; reason: that of the failure. Failed runs are results like all others: they are kept,
+    count as failures, and run again only if that is asked.
     """
     count = len(cohort.lanes)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)

@@ -75,7 +75,10 @@ def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
 
 
 def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
-    """Run the screening and the race block by block, then the holdout of all blocks that were completed in time."""
+    """Run the screening and the race block by block, then the holdout of all blocks that were completed in time.
+
+    end: the time.monotonic() at which runs must end.
+    """
     plan, store, status, done = sweep.plan, sweep.store, sweep.status, list[int]()
     screens = sweep.add(plan.cohorts)
     begin, reserve = time.monotonic(), _HOLDOUT * (end - time.monotonic())

@@ -110,7 +110,10 @@ def _is_short(cohort: Cohort) -> bool:
 
 
 def _repeat_cohort(cohort: Cohort, lane: Lane, seed: int, size: int) -> Cohort:
-    """Return the cohort of one run, repeated in several lanes if it ran in vectors of lanes."""
+    """Return the cohort of one run, evaluated at every step; seed, size: its seed and the lanes of its first cohort.
+
+    It has several equal lanes if the run was made in vectors of lanes, which can round in another way.
+    """
     compiled = is_compiled(cohort.problem, cohort.optimizer)
     lanes = (lane,) * (min(size, _VECTOR_LANES) if compiled and cohort.problem.form == "lanes" else 1)
     # Only a time limit asks for a call of the kernel at every step: 85 us a step in the place of 3.

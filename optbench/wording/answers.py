@@ -206,7 +206,7 @@ def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def name_measure(choose_by: str) -> str:
-    """Return the name of the measure that is printed beside a setting."""
+    """Return the measure `choose_by` in words, such as "share of errors on test data", to stand beside a setting."""
     if choose_by == LOG_TAIL:
         return "suboptimality in the last fifth of a run"
     return "share of errors on test data" if "accuracy" in choose_by else choose_by.replace("_", " ")

@@ -30,7 +30,10 @@ class _Provenance(BaseModel):
 
 
 def check_schema(table: str, schema: pa.Schema) -> None:
-    """Raise OptbenchError if a schema lacks a column of that table, has one twice, or has one of a wrong type."""
+    """Raise OptbenchError if a schema lacks a column of a table, has one twice, or has one of a wrong type.
+
+    table: its name, such as "runs".
+    """
     needed = {column.name for column in TABLES[table] if not column.optional}
     if missing := sorted(needed - set(schema.names)):
         raise OptbenchError(f"the column {missing[0]!r} is missing")
@@ -54,7 +57,10 @@ def check_schema(table: str, schema: pa.Schema) -> None:
 
 
 def check_cohort(table: str, schema: pa.Schema) -> None:
-    """Raise OptbenchError if a cohort's table cannot be joined with the others: it must have all columns and types."""
+    """Raise OptbenchError unless a cohort's table has all columns, each once and of its exact type.
+
+    Otherwise it could not be joined with the others. table: its name, such as "runs".
+    """
     fixed = {column.name: ARROW_TYPES[column.kind] for column in TABLES[table]}
     if missing := [name for name in fixed if name not in schema.names]:
         raise OptbenchError(f"the column {missing[0]!r} is missing")
@@ -66,9 +72,10 @@ def check_cohort(table: str, schema: pa.Schema) -> None:
 
 
 def to_frame(table: str, rows: pa.Table) -> pd.DataFrame:
-    """Return a table whose schema was checked. Raise OptbenchError, and name the column, if a value is impossible.
+    """Return rows whose schema was checked as a pandas table. Raise OptbenchError for a value that is impossible.
 
-    What pandas may have left beside the schema is ignored: it can name columns that are not there.
+    table: its name, such as "runs". What pandas may have left beside the schema is ignored: it can name columns that
+    are not there.
     """
     frame = rows.to_pandas(ignore_metadata=True)
     for name in rows.column_names:
