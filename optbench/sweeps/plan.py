@@ -292,8 +292,8 @@ class Plan:
 def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note: str = "") -> Plan:
     """Return the plan of ``spec`` for a device that was chosen, "cpu" or "cuda".
 
-    device_note: the name of the GPU, or the reason for the CPU. Raises OptbenchError for a name, parameter or size that
-    does not exist.
+    device_note: the GPU's name, or why "auto" found none. Raises OptbenchError for a name, parameter or size that does
+    not exist.
     """
     tried = [] if spec.chosen else expand_settings(spec, catalogue)
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]

@@ -50,7 +50,7 @@ def describe_budget(spec: Spec) -> str:
 def describe_environment(command: str, device: str = "cpu", card: str = "") -> dict[str, Any]:
     """Return the part of provenance.json that does not depend on the sweep: command, versions, machine, constants.
 
-    device: "cpu" or "cuda"; card: the name of the GPU, "" on the CPU.
+    device: "cpu" or "cuda"; card: the name of the GPU, ignored on the CPU.
     """
     return {
         "command": command,
@@ -84,7 +84,7 @@ def list_versions() -> dict[str, str]:
 def _describe_gpu(device: str, card: str) -> dict[str, str | None]:
     """Return the GPU, its driver and CUDA for provenance.json, by key; empty if the device is "cpu".
 
-    card: the name of the GPU that was chosen.
+    card: the name of the GPU.
     """
     if device == "cpu":
         return {}

@@ -141,7 +141,7 @@ class DaskExecutor:
                 self._send(*self._waiting.popleft(), is_suspect=False)
 
     def _send(self, job: Job, future: "Future[Result]", is_suspect: bool) -> None:
-        """Submit a job to dask; is_suspect: it may have killed a worker, and runs alone."""
+        """Submit a job to dask. future: gets the result; is_suspect: it may have killed a worker, and runs alone."""
         from optbench.sweeps.run.dask_worker import run_cohorts
 
         cohorts = json.dumps([cohort_to_json(each) for each in job.cohorts])  # as text: dask looks into containers
@@ -156,7 +156,10 @@ class DaskExecutor:
         task.add_done_callback(partial(self._receive, job, future, is_suspect))
 
     def _receive(self, job: Job, future: "Future[Result]", is_suspect: bool, task: Any) -> None:
-        """Set the future of a job from its finished task; dask calls this in a thread of the client."""
+        """Set the future of a job from its finished task; dask calls this in a thread of the client.
+
+        is_suspect: as for `_send`. A job whose worker died runs again, cohort by cohort; a suspect has failed.
+        """
         from distributed import KilledWorker
 
         with self._lock:
@@ -228,7 +231,10 @@ class DaskExecutor:
 
 
 def _connect(address: str, direct: bool) -> Any:
-    """Return a client; without ``direct``, results come by way of the scheduler: workers may be out of reach."""
+    """Return a dask client. Raises OptbenchError if no scheduler answers.
+
+    direct: fetch results from the workers; False: by way of the scheduler, as workers may be out of reach.
+    """
     from distributed import Client
 
     try:

@@ -148,7 +148,8 @@ class _Worker:
     ) -> "PlannedCohort":
         """Return a cohort with compiled kernels, whose users' schedules send their text when they are called.
 
-        skipped: by their texts, why schedules are not called: their lanes fail for that reason.
+        plugins: paths of the user's files; data: the cohort, from `cohort_to_json`. skipped: by text, why schedules are
+        not called: their lanes fail for that reason.
         """
         from optbench.engine.run import compile_for
         from optbench.sweeps.serialization import cohort_from_json
@@ -188,7 +189,10 @@ class _Worker:
         return replace(schedule, function=trace) if has_user_code(schedule.origins) else schedule
 
     def do_run(self, plugins: Sequence[str], cohort: dict[str, Any], threads: int, skipped: dict[str, str]) -> Answer:
-        """Run a cohort and return its file. skipped: the schedules not to call, by text, with the reason."""
+        """Run a cohort; the answer is its file. skipped: the schedules not to call, by text, with the reason.
+
+        plugins: paths of the user's files; cohort: from `cohort_to_json`, here as below; threads: for ``timings``.
+        """
         from optbench.engine.run import limited_threads
         from optbench.sweeps.run.executors import Job
 
@@ -215,7 +219,7 @@ class _Worker:
             return run_trajectory(planned).to_pydict(), ()
 
     def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str) -> Answer:
-        """Return the code of the setting of a cohort's first lane, library by library."""
+        """Return the code of the setting of a cohort's first lane, library by library (see `write_code`)."""
         from optbench.sweeps.chosen import write_code
         from optbench.sweeps.serialization import cohort_from_json
 

@@ -40,7 +40,8 @@ Sources = Sequence[tuple[Entry, str]]
 def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
     """Write ``runs``, ``curves`` and ``timings`` of these cohorts into a folder.
 
-    Raises OptbenchError for a file that is damaged, OSError if writing fails.
+    sources: the cohorts in order, each with the id of a file that holds runs of it. target: the folder. Raises
+    OptbenchError for a file that is damaged, OSError if writing fails.
     """
     parts = [files.read_schemas(cohort_id) for _, cohort_id in sources]
     with ExitStack() as stack:

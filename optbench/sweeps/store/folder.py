@@ -293,7 +293,10 @@ class Store:
         return holders
 
     def _compose(self, each: PlannedCohort, holders: Mapping[str, str]) -> None:
-        """Write the file of a cohort whose runs are in other files; delete those that hold no further run."""
+        """Write the file of a cohort whose runs are in other files; delete those that hold no further run.
+
+        holders: by run id, the id of the file that holds it.
+        """
         if self.has(each.cohort_id):
             return
         sources = {name: self.files.read(name) for name in sorted({holders[run_id] for run_id in each.run_ids})}
