@@ -230,7 +230,7 @@ class WideLibrary(JITCodeLibrary):
 
     _final_module: Any
 
-    def _optimize_final_module(self):
+    def _optimize_final_module(self) -> None:
         """Change the module's text before numba optimizes it."""
         head, *functions = str(self._final_module).split("\ndefine ")
         functions = [_use_wide_vectors(function) for function in self._change_functions(functions)]
@@ -255,7 +255,7 @@ class LinkedLibrary(WideLibrary):
     numba/core/codegen.py, which looks for the one variable that is left.
     """
 
-    def _finalize_final_module(self):
+    def _finalize_final_module(self) -> None:
         """Make no machine code."""
         self._finalized = True
         module = self._get_module_for_linking()
@@ -477,7 +477,7 @@ _TRIPLE = types.void(_TABLE, _TABLE)
 _triple_at = function_at(lambda _: _TRIPLE)
 
 
-def _triple(a, out):
+def _triple(a: np.ndarray, out: np.ndarray) -> None:
     """Write three times ``a`` into ``out``: the kernel of the self-test."""
     for i in range(a.shape[0]):
         row, target = a[i], out[i]
@@ -485,7 +485,7 @@ def _triple(a, out):
             target[j] = 3.0 * row[j]
 
 
-def _call_triple(address, a, out):
+def _call_triple(address: int, a: np.ndarray, out: np.ndarray) -> None:
     """Call the kernel `_triple` at an address, as the engine's loops call kernels."""
     _triple_at(address, a)(a, out)
 

@@ -133,7 +133,10 @@ def write_hyperparameters(
 
 
 def make_block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:
-    """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that they need."""
+    """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that all blocks need.
+
+    ``blocks``, (blocks, 6): first parameter, the one behind the last, rows, columns, and both ends of its memory.
+    """
     need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
     table, at, memory = [], 0, 0
     for shape in shapes:

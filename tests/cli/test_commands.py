@@ -59,7 +59,7 @@ def test_info_names_the_cards(run, monkeypatch):
     from optbench.compiler import cuda
 
     card = {"name": "a card", "compute_capability": "9.0", "memory": 80 << 30, "multiprocessors": 132}
-    monkeypatch.setattr(cuda, "found", lambda: cuda.Found("numba 1.0", "13.0", "/libnvvm.so", None, (card,)))
+    monkeypatch.setattr(cuda, "find_parts", lambda: cuda.Found("numba 1.0", "13.0", "/libnvvm.so", None, (card,)))
     code, out, err = run("info")
     assert code == 0 and not err and "CUDA can be used" in out and "driver 13.0" in out
     assert out.endswith("card a card, compute capability 9.0, 80.0 GiB, 132 multiprocessors")

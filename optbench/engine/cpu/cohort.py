@@ -52,7 +52,7 @@ def run_cohort(
 def _run_lanes(
     cohort: Cohort, code: CohortCode | EagerCode, clock: Clock, new_lanes: Callable[..., CpuLanes]
 ) -> list[Outcome]:
-    """Return the outcomes of the calls, or one of all of them if they took the lanes in another order."""
+    """Return the outcome of each call, in the order of lanes; one of all calls if these took lanes in another order."""
     evaluator = Evaluator(cohort.problem, code, cohort.dtype)
     count, width = len(cohort.lanes), code.lanes_per_call
     # A deadline may end a call early: then its lanes would have other points than their neighbors.

@@ -173,10 +173,10 @@ class GpuLanes(Lanes):
         numbers = max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
         self.numbers_per_step = len(members) * numbers
 
-    def _put(self, array: np.ndarray):
+    def _put(self, array: np.ndarray) -> Any:
         return put(array, self.stream)
 
-    def _zeros(self, *shape):
+    def _zeros(self, *shape: int) -> Any:
         return self._put(np.zeros(shape, self.dtype))
 
     def _get(self, array: Any) -> np.ndarray:
@@ -212,8 +212,8 @@ class GpuLanes(Lanes):
             self.unmoved = self.diverged_at == 1
         self.done = done + size
 
-    def _gather_batches(self, orders: list[np.ndarray]):
-        """Return every member's next mini-batches, (members, steps, B, features) and (members, steps, B)."""
+    def _gather_batches(self, orders: list[np.ndarray]) -> tuple[Any, Any]:
+        """Return the mini-batches of each member's order, (members, steps, B, features) and (members, steps, B)."""
         if not self.code.shape.batches:
             return self._zeros(0, 0, 0, 0), self._zeros(0, 0, 0)
         order = np.array(orders)
@@ -226,8 +226,8 @@ class GpuLanes(Lanes):
     def freeze(self, fell: np.ndarray | None = None) -> None:
         """Do nothing: the thread of a lane that has diverged neither reads nor writes its arrays."""
 
-    def _reported(self):
-        """Return the weights that are evaluated, on the GPU."""
+    def _reported(self) -> Any:
+        """Return the weights that are evaluated, an array (dim, runs) on the GPU."""
         record = self.optimizer
         return self.w if record.report is None or self.done == 0 else self.state[record.own.index(record.report)]
 

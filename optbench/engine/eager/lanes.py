@@ -197,7 +197,7 @@ class EagerLanes(CpuLanes):
         return out
 
     def _means(self, means: Callable, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
-        """Return loss and metrics, lane by lane for a problem in plain Python, whose errors concern one lane."""
+        """Return what CpuLanes does, lane by lane for a problem in plain Python; NaN for a lane whose problem fails."""
         if not (self.problem.eager and self.done):  # an error at the common start point concerns all lanes
             return super()._means(means, steps, shown)
         values = np.full((1, 1 + len(self.problem.metrics), self.runs), np.nan)

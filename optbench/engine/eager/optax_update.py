@@ -107,7 +107,7 @@ class OptaxUpdate(EagerUpdate):
         return groups
 
     def _group_lanes(self, lanes: Sequence[int], traced: bool) -> "dict[_Fixed, list[int]]":
-        """Return the lanes by the arguments that are not traced."""
+        """Return lists of lanes with equal arguments, by those; arguments that are traced may differ."""
         alike: dict[_Fixed, list[int]] = {}
         for r in lanes:
             fixed = {k: v for k, v in self.arguments[r].items() if not (traced and isinstance(v, float))}
@@ -185,9 +185,10 @@ def _cpu() -> Any:
 def _functions(
     target: Callable, rate: str, fixed: _Fixed, blocks: tuple[tuple[int, ...], ...]
 ) -> tuple[Callable, Callable, Callable]:
-    """Return ``init(w, numbers)``, ``step(w, state, g, f, numbers)`` and ``reported(w, state)`` of lanes.
+    """Return compiled ``init(w, numbers)``, ``step(w, state, g, f, numbers)`` and ``reported(w, state)`` of lanes.
 
-    numbers: the traced arguments by name; the learning rate's name is "".
+    They return state; weights and state; weights to evaluate. rate: the name of the learning rate's argument; numbers:
+    the traced arguments by name, the learning rate under "".
     """
     ends = np.cumsum([prod(shape) for shape in blocks])[:-1].tolist()
 
