@@ -3,7 +3,7 @@
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, TOGETHER, backward, forward
 from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, layer_rows, stack, start_of
-from optbench.kit.products import turn
+from optbench.kit.products import transpose
 
 SIGMOID = ACTIVATIONS.index("sigmoid")
 
@@ -49,7 +49,7 @@ def output_and_target(x, place, work):
     rows, features = x.shape
     end = place + features * rows
     target = work[end : end + features * rows].reshape(features, rows)
-    turn(x, target)
+    transpose(x, target)
     return work[place:end].reshape(features, rows), target
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
-from optbench.kit.products import turn
+from optbench.kit.products import transpose
 
 # ``layout``: the sizes of the layers, inputs first. ``work`` holds the products W_1, W_2 W_1, ..., W_L ... W_1, one
 # behind the other, then room for the error in front of two layers.
@@ -38,7 +38,7 @@ def value_and_gradient(w, g, constants, layout, work):
         first = room if layer % 2 == 0 else work.shape[0] - size
         # Small matrices times a transposed one take BLAS twice as long as times a copy of it.
         turned = work[first : first + size].reshape(inputs, layout[layer])
-        turn(work[place - size : place].reshape(layout[layer], inputs), turned)
+        transpose(work[place - size : place].reshape(layout[layer], inputs), turned)
         np.matmul(error, turned, slope)
         behind = work[first : first + size].reshape(layout[layer], inputs)
         np.matmul(w[at:end].reshape(layout[layer + 1], layout[layer]).T, error, behind)

@@ -64,11 +64,12 @@ def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: Device
 
 
 def _scan(x: Given2, beta: Double, correct: Flag, out: Reals2) -> None:
-    """Average each row in one pass, computed in float64 for both dtypes, so that stored values are rounded once.
+    """Write the averages of each row of x into out, in one pass; correct: with bias correction.
 
-    The plain recurrence waits for the last value at every step. Here s starts anew every four values and
-    v_{t+j} = beta^j v_t + s_j, so that only one step in four waits: 2 times as fast. optbench.EWA does the same
-    operations in the same order, in a last block that is not full, too.
+    Computed in float64 for both dtypes, so that stored values are rounded once. The plain recurrence waits for the last
+    value at every step. Here s starts anew every four values and v_{t+j} = beta^j v_t + s_j, so that only one step in
+    four waits: 2 times as fast. optbench.EWA does the same operations in the same order, in a last block that is not
+    full, too.
     """
     gain, square = 1.0 - beta, beta * beta
     cube, fourth = square * beta, square * beta * beta

@@ -28,7 +28,10 @@ least = jit(smaller)
 
 @kernel
 def chunk_ends(x: Reals1, n: Whole, chunk: Whole, beta: Double, ends: Doubles2) -> None:
-    """Set ends (series, chunks) to the average at the end of every chunk, from 0 at its start."""
+    """Set ends (series, chunks) to the average at the end of every chunk, from 0 at its start.
+
+    x: (series * n,); chunk: the values of one.
+    """
     gain, chunks = 1.0 - beta, ends.shape[1]
     for item in range(cuda.grid(1), ends.size, cuda.gridsize(1)):
         series, place = item // chunks, item % chunks
@@ -40,7 +43,10 @@ def chunk_ends(x: Reals1, n: Whole, chunk: Whole, beta: Double, ends: Doubles2) 
 
 @kernel
 def carry(ends: Doubles2, power: Double) -> None:
-    """Turn the ends of chunks into the averages from which they start; power: beta to the length of a chunk."""
+    """Turn the ends of chunks, (series, chunks), into the averages from which they start, in place.
+
+    power: beta to the length of a chunk.
+    """
     for series in range(cuda.grid(1), ends.shape[0], cuda.gridsize(1)):
         v = 0.0
         for place in range(ends.shape[1]):
@@ -53,7 +59,11 @@ def carry(ends: Doubles2, power: Double) -> None:
 def average(
     x: Reals1, n: Whole, chunk: Whole, beta: Double, log_beta: Double, starts: Doubles2, out: Reals1
 ) -> None:  # fmt: skip
-    """Average every chunk from its start; log_beta: log(beta), or -inf for averages that are not corrected."""
+    """Write the averages of every chunk of x, (series * n,), into out.
+
+    starts: (series, chunks), the average before each chunk; log_beta: log(beta), or -inf for averages that are not
+    corrected.
+    """
     gain, chunks = 1.0 - beta, starts.shape[1]
     for item in range(cuda.grid(1), starts.size, cuda.gridsize(1)):
         series, place = item // chunks, item % chunks

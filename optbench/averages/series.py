@@ -70,14 +70,17 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
 
 
 def _dialect(path: Path) -> dict[str, Any]:
-    """Return the options of `pandas.read_csv`: the separator that is most frequent in the first line, the encoding."""
+    """Return the options of `pandas.read_csv`: encoding, and the separator most frequent in the first line."""
     first = pd.read_csv(path, sep="\0", header=None, nrows=1, dtype=str, encoding="utf-8-sig", engine="c").iloc[0, 0]
     separator = max(_DELIMITERS, key=first.count)
     return {"sep": separator, "encoding": "utf-8-sig", "low_memory": False}
 
 
 def _read(path: Path, column: str | None, **options: Any) -> pd.DataFrame:
-    """Read a text file as a table; decimal commas are tried if no column, or not ``column``, is numeric without."""
+    """Return a text file as a table; decimal commas are tried if no column, or not ``column``, is numeric without.
+
+    options: of `pandas.read_csv`.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows with more fields than the header
         frame = pd.read_csv(path, index_col=False, **options)
@@ -87,11 +90,15 @@ def _read(path: Path, column: str | None, **options: Any) -> pd.DataFrame:
 
 
 def _is_number(values: pd.Series) -> bool:
+    """Return True for a column of numbers, no truth values."""
     return is_numeric_dtype(values) and not is_bool_dtype(values) and bool(values.notna().any())
 
 
 def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | None, options: dict[str, Any]) -> str:
-    """Return the name of the column to read: ``column``, or the only numeric one; raise OptbenchError if unclear."""
+    """Return the name of the column to read: ``column``, or the only numeric one; raise OptbenchError if unclear.
+
+    path: the file, to be read whole; file: its name in messages; first: its first rows; options: as of `_read`.
+    """
     if column is not None:
         names = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **options).iloc[0].tolist()
         if column not in names:
@@ -107,7 +114,7 @@ def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | Non
 
 
 def _as_numbers(values: pd.Series, file: str | Path) -> np.ndarray:
-    """Return a column as float64, NaN for missing values; raise OptbenchError, with the row, for a text."""
+    """Return a column as float64, NaN for missing values; raise OptbenchError, with row and file, for a text."""
     if is_numeric_dtype(values) and not is_bool_dtype(values):
         return values.to_numpy(np.float64)
     numbers = pd.to_numeric(values.astype(object).astype(str), errors="coerce")

@@ -87,6 +87,7 @@ class EWA:
         return self.value
 
     def _average(self):
+        """Return v_t in float64, without bias correction."""
         return self._power * self._start + self._block
 
     @property

@@ -92,7 +92,7 @@ _NONE = {
 
 
 def _split_words(table: Mapping) -> dict:
-    """Return a table with a key for each word of its keys."""
+    """Return a table whose keys are single words: an entry for each word of each key."""
     return {word: value for words, value in table.items() for word in words.split()}
 
 
@@ -124,7 +124,10 @@ def resolve_alias(text: str, known: Iterable[str]) -> dict[str, str]:
 
 
 def write_sentence(leads: Mapping[str, str]) -> str:
-    """Write aliases in a sentence: ``gd (PyTorch's SGD), or heavy_ball (...)``."""
+    """Return aliases as a sentence: ``gd (PyTorch's SGD), or heavy_ball (...)``.
+
+    leads: name -> remark, as `resolve_alias` returns it.
+    """
     return ", or ".join(f"{name} ({remark})" if remark else name for name, remark in leads.items())
 
 

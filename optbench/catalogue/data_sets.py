@@ -28,7 +28,7 @@ def list_data_sets() -> list[dict]:
 
 
 def _describe_row(name, entry) -> dict:
-    """Return the row of one data set in a listing."""
+    """Return the row of one data set in `list_data_sets`; entry: its `Entry`."""
     module = sys.modules[entry.make.__module__]
     size = f"{entry.rows:,} rows, {entry.features:,} features, " if entry.rows else ""
     family = " ".join((module.__doc__ or "").split("\n\n")[0].split()).removesuffix(".").replace("``", "`")
@@ -101,7 +101,10 @@ def _as_list(value):
 
 
 def _find_learners(catalogue, text, data) -> list[str]:
-    """Return the problems that learn from such targets."""
+    """Return the names of the problems that can learn from a data set.
+
+    text: its name, for the problems' parameter ``data``; data: the loaded set.
+    """
     fitting = []
     for name, family in catalogue.problems.items():
         if "data" not in family.parameters:

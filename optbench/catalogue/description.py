@@ -75,7 +75,7 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
     word, bracket, inside = text.strip().partition("(")
     if bracket:
         names.parse(text)
-    known = everything(catalogue)
+    known = list_all_names(catalogue)
     leads = {} if word in known or library_and_name(word) else resolve_alias(text, known)
     if not leads:
         return describe(catalogue, text), ""
@@ -90,13 +90,13 @@ def describe_word(catalogue: Catalogue, text: str) -> tuple[list[dict], str]:
     return descriptions, write_sentence(leads) + remark
 
 
-def everything(catalogue: Catalogue) -> list[str]:
-    """Return the names of every kind."""
+def list_all_names(catalogue: Catalogue) -> list[str]:
+    """Return the names of every kind: optimizers, schedules, problems and the others."""
     return unique(name for kind in KINDS for name in _list_names(catalogue, kind))
 
 
 def _list_names(catalogue, kind) -> list[str]:
-    """Return the names of one of KINDS."""
+    """Return the names of one kind of KINDS."""
     if kind == data_sets.WORD:
         return list(datasets.NAMES)
     return [name for registry in KINDS[kind] for name in getattr(catalogue, registry)]
@@ -104,7 +104,7 @@ def _list_names(catalogue, kind) -> list[str]:
 
 def _check_name(catalogue, text) -> str:
     """Return the outer name of ``text``. Raises OptbenchError, with the nearest name, for one not in the catalogue."""
-    known = everything(catalogue)
+    known = list_all_names(catalogue)
     try:
         name, wrong = names.parse(text)[0], None
         if name in known or library_and_name(name):
@@ -121,7 +121,7 @@ def _check_name(catalogue, text) -> str:
 
 
 def _describe_optimizer(catalogue, text) -> dict:
-    """Describe a rule, a wrapper or a baseline of the catalogue."""
+    """Return the record that `describe` has of a rule, a wrapper or a baseline; text: its name, with parameters."""
     name, given = names.parse(text)
     bare = name in catalogue.wrappers and names.INNER not in given
     if bare:  # gd has neither state nor hyperparameters: around it, a wrapper shows what is its own
@@ -152,7 +152,7 @@ def _describe_optimizer(catalogue, text) -> dict:
 
 
 def _describe_eager(catalogue, text) -> dict:
-    """Describe an optimizer of another library."""
+    """Return the record that `describe` has of an optimizer of another library; text: such as ``torch:AdamW``."""
     record, values = catalogue.optimizer(text)
     facts = _describe_record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
@@ -163,18 +163,21 @@ def _describe_eager(catalogue, text) -> dict:
 
 
 def _describe_search(space, source) -> dict:
-    """Describe a search space and its source."""
+    """Return {"search": parameter -> range as a spec has it, "search_source": where the ranges come from}.
+
+    space: parameter -> Range; source: as stated, "" if it is not.
+    """
     source = source or ("the rates of every optimizer that states none" if RATE in space else "")
     return {"search": {key: range_.text for key, range_ in space.items()}, "search_source": source}
 
 
-def _unwrapped_names(of) -> list[str]:
-    """Return a name without the prefix of a wrapped rule."""
-    return [re.sub("^(_inner_)+", "", name) for name in of]
+def _unwrapped_names(prefixed) -> list[str]:
+    """Return the names without the prefix that a wrapped rule's have."""
+    return [re.sub("^(_inner_)+", "", name) for name in prefixed]
 
 
 def _describe_schedule(catalogue, text) -> dict:
-    """Describe a schedule or a wrapper of schedules, with the inner schedule."""
+    """Return the record that `describe` has of a schedule or a wrapper of schedules, with the inner schedule."""
     name, given = names.parse(text)
     bare = name in catalogue.schedule_wrappers and names.INNER not in given
     if bare:
@@ -191,7 +194,7 @@ def _describe_schedule(catalogue, text) -> dict:
 
 
 def _example_factors(schedule: Callable) -> dict:
-    """Return a schedule's factors at the first step of every epoch and at the last step, with the length of the run."""
+    """Return steps and epochs of an example run; step and factor: of each epoch's first, and of the last step."""
     length = STEPS // EPOCHS
     step = np.append(np.arange(0, STEPS, length) + 1, STEPS)
     factor = np.asarray(schedule(step, (step - 1) // length, STEPS), float)
@@ -199,7 +202,7 @@ def _example_factors(schedule: Callable) -> dict:
 
 
 def _describe_problem(catalogue, text) -> dict:
-    """Describe a problem, which is built for this."""
+    """Return the record that `describe` has of a problem, which is built for this."""
     name, given = names.parse(text)
     family, problem = catalogue.problems[name], catalogue.problem(text)
     values = names.fill_defaults("problem", name, given, family.parameters)
@@ -220,7 +223,10 @@ _DESCRIBERS = {
 
 
 def _describe_record(catalogue, kind, text, record, values, defaults, limits) -> dict:
-    """Describe what records of all kinds have: name, formula, parameters, source and files."""
+    """Return what `describe` has of names of all kinds: kind, name, formula, parameters, source, files, ...
+
+    record: the optimizer, schedule or problem; values, defaults, limits: of its parameters, by name.
+    """
     name, given = names.parse(text)
     doc = inspect.cleandoc(record.doc)
     alone = kind in ("wrapper", "schedule_wrapper")  # it stands around another one here only to be described

@@ -56,11 +56,11 @@ def make_torch_records(module: ModuleType) -> Iterator[Eager | PluginError]:
 def find_optimizer(
     library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any], only: str = ""
 ) -> Eager:
-    """Find the optimizer of that name in a user's files, in the library, or in a package that the name begins with.
+    """Return the optimizer of that name in a user's files, in the library, or in a package that the name begins with.
 
-    only: the name of the one file to search, or "" for all places. Values in ``given`` for arguments without a default
-    become a part of the optimizer's name. Raises OptbenchError, with the nearest name, if there is none, and if the
-    library is not installed.
+    modules: the user's files, loaded; given: values by argument, of which those without a default become a part of the
+    optimizer's name; only: the name of the one file to search, or "" for all places. Raises OptbenchError, with the
+    nearest name, if there is none, and if the library is not installed.
     """
     home = import_library(library)
     own = [vars(module)[name] for module in modules if name in vars(module)]
@@ -96,7 +96,10 @@ def find_optimizer(
 
 
 def apply_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
-    """Return the optimizer with the given options, which become part of its name, and all its numeric values."""
+    """Return the optimizer with its options set, which become part of its name, and all its numeric values by name.
+
+    given: options and numeric values, by argument. Raises OptbenchError for an argument that it does not have.
+    """
     name, fixed = names.parse(record.name)
     numbers = {key: value for key, value in given.items() if key in record.hyperparameters}
     rest = {key: value for key, value in given.items() if key not in record.hyperparameters and key not in fixed}
@@ -124,7 +127,7 @@ def apply_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[
 def find_search_space(
     record: Eager, values: Mapping[str, float], rules: Iterable[Optimizer]
 ) -> tuple[dict[str, Range], str]:
-    """Return the search ranges of an eager optimizer, and their source.
+    """Return (search ranges by name, their source) of an eager optimizer; values: its numeric values.
 
     If its record states none, and a rule takes the same steps (by its ``equals``), these are the ranges of that rule,
     so that both are tuned alike. Of several such rules, the one with the defaults most like the values is used.
@@ -190,7 +193,7 @@ def add_origins(record: Eager) -> Eager:
 
 
 def _find_own_file(record: Eager) -> tuple[SourceFile, ...]:
-    """Return the file that defines the optimizer; none for code typed in a notebook or after ``python -c``."""
+    """Return (the file that defines the optimizer,); () for code typed in a notebook or after ``python -c``."""
     target = getattr(record.target, "func", record.target)  # optax has functions with some arguments filled in
     try:
         file = Path(inspect.getsourcefile(target) or "")
@@ -237,19 +240,19 @@ def _describe_place(target: Any, module: ModuleType | None, home: Any) -> str:
 
 
 def _library_file(key: str, file: Path) -> SourceFile:
-    """Return a file of a library with its hash."""
+    """Return a file of a library as a SourceFile of that key, with its hash."""
     return SourceFile(key, file, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def _get_attribute(home: Any, dotted: str) -> Any:
-    """Return the attribute that a dotted name leads to from a module; None if there is none."""
+    """Return the attribute of the module ``home`` that a dotted name leads to; None if there is none."""
     for part in dotted.split("."):
         home = getattr(home, part, None)
     return home
 
 
 def _import_attribute(dotted: str) -> Any:
-    """Return the object of another package under that name: ``schedulefree.AdamWScheduleFree``."""
+    """Return the object of another package, ``schedulefree.AdamWScheduleFree``; None if there is none."""
     package, _, rest = dotted.partition(".")
     if not rest:
         return None

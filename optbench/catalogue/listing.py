@@ -111,7 +111,7 @@ def value_text(value) -> str:
 
 
 def values_text(values: Mapping) -> str:
-    """Write parameters as in the brackets of a spec: ``beta1=0.9, eps=1e-8``."""
+    """Return parameters as they stand in the brackets of a spec: ``beta1=0.9, eps=1e-8``."""
     return ", ".join(f"{key}={value_text(value)}" for key, value in values.items())
 
 
@@ -133,7 +133,7 @@ def write_markdown(catalogue: Catalogue) -> str:
 
 
 def _write_row(row) -> str:
-    """Return the line of a name in a Markdown table."""
+    """Return a row of `list_names` as a line of a Markdown table."""
     cells = [row["name"], row["formula"].replace("`", ""), values_text(row["defaults"])]
     if row["kind"] in ("optimizer", "wrapper", "baseline", "eager"):
         cells.append(", ".join(f"{key}={text}" for key, text in row["search"].items()))

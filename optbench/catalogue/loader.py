@@ -141,7 +141,11 @@ class Catalogue:
         return record.build(given)
 
     def _find_record(self, kind: str, text: str, plain: dict, wrappers: dict):
-        """Return the record that ``text`` names, the text that it is wrapped around (or None), and its parameters."""
+        """Return (record, inner, values): what ``text`` names, the text that it is around or None, what is given.
+
+        kind: "optimizer", "schedule" or "problem", for messages; plain, wrappers: records by name. Raises OptbenchError
+        for an unknown name, and for a wrapper without or a record with an inner text.
+        """
         try:
             name, given = names.parse(text)
         except OptbenchError as error:
@@ -174,7 +178,7 @@ def load(files: tuple[str | Path, ...] = ()) -> Catalogue:
 
 
 def cached_catalogue(plugins: Iterable[str | Path]) -> Catalogue:
-    """Return the catalogue with these files, which builds every problem once."""
+    """Return the catalogue with these files, cached: every problem is built once."""
     catalogue = load(tuple(plugins))
     build = catalogue.problem
     cached = cache(build)
@@ -184,8 +188,10 @@ def cached_catalogue(plugins: Iterable[str | Path]) -> Catalogue:
 
 @cache
 def _load_shipped(files: tuple[tuple[Path, int, int], ...]) -> Catalogue:
-    """Return the catalogue of the shipped files, cached by their times and sizes: reading them takes as long as a short
-    run."""
+    """Return the catalogue of the shipped files, cached, for reading them takes as long as a short run.
+
+    files: (path, time, size) of each, so that a changed file is read again.
+    """
     catalogue = Catalogue()
     for path, *_ in files:
         _add_file(catalogue, path)
@@ -234,7 +240,7 @@ def refuse_broken(path: Path, trace: str) -> NoReturn:
 
 
 def _list_files(files: Any) -> tuple:
-    """Return the items of an iterable. Raises OptbenchError for too many, and for anything else."""
+    """Return an iterable as a tuple; raise OptbenchError for too many items, and for what is no iterable."""
     try:
         found = tuple(itertools.islice(files, MOST_FILES + 1))
     except TypeError:
@@ -300,7 +306,7 @@ def _advise_name(target: Any) -> str:
 
 @cache
 def _run_file(path: Path, digest: str) -> tuple[ModuleType, list]:
-    """Run a file as a module of a private name, once per content; return it with its records."""
+    """Run a file as a module of a private name, once per content; return (module, its records)."""
     module = make_module(path, digest)
     try:
         with restored_process(), import_siblings(path):

@@ -53,7 +53,10 @@ class _Bounds:
         )
 
     def judge(self, cells: Mapping[str, Interval]) -> tuple[str, str]:
-        """Return the verdict over the numbers of all settings, and what it depends on, or what is undecided."""
+        """Return (verdict, text) over the numbers of all settings; cells: setting -> (effect, low, high).
+
+        text: what the verdict depends on, or what is undecided; "" if all settings agree.
+        """
         by_verdict = {HOLDS: [], FAILS: [], UNDECIDED: []}
         for name, interval in cells.items():
             by_verdict[self._judge_one(*interval)].append(name)
@@ -74,11 +77,11 @@ class _Bounds:
         return "lies" if self.chance else "is"
 
     def _threshold_text(self, threshold: float) -> str:
-        """Return a threshold as the sentence has it."""
+        """Return a threshold as the sentence has it: in percent if `percent` is True."""
         return f"{100 * threshold:.3g}%" if self.percent else f"{threshold:.3g}"
 
     def _interval_text(self, interval: Interval) -> str:
-        """Return the text of an effect with its interval, without it if it is exact."""
+        """Return the text of an effect with its interval, or alone if it is exact."""
         if self.percent:
             effect, low, high = (two_digits(100 * value) for value in interval)
             return f"{effect}%" if low == effect == high else f"{effect}% [{low}, {high}]"
@@ -221,7 +224,10 @@ class Parts:
         return f"{_COUNTS[len(self.parts)]} parts. {each}{needed}"
 
     def judge(self, cells: Mapping[str, Mapping[str, Interval]]) -> tuple[str, str]:
-        """Return the verdict over all parts, and the parts that it depends on, or that are undecided."""
+        """Return (verdict, text) over all parts; cells: part -> setting -> (effect, low, high).
+
+        text: the parts that the verdict depends on, or that are undecided; "" if all agree.
+        """
         if list(cells) != list(self.parts):
             raise ValueError(f"cells of the parts {list(cells)} where the criterion's are {list(self.parts)}")
         judged = {name: part.judge(cells[name]) for name, part in self.parts.items()}
@@ -237,7 +243,7 @@ class Parts:
 
 
 def _combine_verdicts(verdicts: list[str]) -> str:
-    """Return one verdict over settings or parts: theirs where all agree, DEPENDS where some hold and some fail."""
+    """Return one verdict of several: theirs if all agree, DEPENDS if some hold and some fail, else UNDECIDED."""
     kinds = set(verdicts)
     if len(kinds) == 1:
         return kinds.pop()

@@ -32,7 +32,7 @@ INK = (BLACK, *(line_style(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
 
 
 def medians(table: pd.DataFrame, groups: list[str], column: str) -> pd.DataFrame:
-    """Return the median of a column with its interval for each group: the groups, and median, low and high."""
+    """Return a row for each group: its values of the columns `groups`, and median, low and high of the column."""
     rows = [(*key, *median_interval(part[column])) for key, part in table.groupby(groups, sort=False)]
     return pd.DataFrame(rows, columns=[*groups, "median", "low", "high"])
 
@@ -147,7 +147,7 @@ def draw_ratios(ax: Axes, table: pd.DataFrame, row: str, hue: str, xlabel: str) 
 
 
 def log_axes(ax: Axes, plain: bool = False) -> None:
-    """Label the logarithmic axes of a panel; plain: 0.001 and not 10⁻³."""
+    """Make clear labels on the logarithmic axes of a panel; plain: 0.001 and not 10⁻³."""
     for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         if axis.get_scale() == "log":
             log_ticks(axis, *sorted(limits), plain=plain)

@@ -21,7 +21,7 @@ NO_VERDICT = "no verdict"
 
 
 def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, folder: Path) -> Path:
-    """Write index.html into `folder`, which has the figures already."""
+    """Write index.html into `folder`, which has the figures already, and return its path."""
     pictures = {item.claim.id: _picture(folder / f"{item.figure}.png") for item in outcomes if item.verdict}
     path = folder / "index.html"
     write_text(path, render(outcomes, paper, environment, pictures))
@@ -54,7 +54,7 @@ def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pict
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Count the claims and their verdicts: "12 claims: 8 hold, 1 does not hold, 3 depend"."""
+    """Return the numbers of claims and verdicts in words: "12 claims: 8 hold, 1 does not hold, 3 depend"."""
     count = Counter(item.verdict.verdict if item.verdict else NO_VERDICT for item in outcomes)
     plural = dict(zip(VERDICTS, ("hold", "do not hold", "depend", "are undecided"), strict=True))
     plural[NO_VERDICT] = "without a verdict"
@@ -67,7 +67,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 
 def effect(verdict: Verdict) -> str:
-    """Return the number with its interval, without its unit.
+    """Return the text of a verdict's number with its interval, without its unit.
 
     "0.5 [0.48, 0.53]"; without chance "1 (exact)"; of an identity "exact: largest difference 2e-16".
     """
@@ -78,13 +78,13 @@ def effect(verdict: Verdict) -> str:
 
 
 def badge(outcome: Outcome) -> dict:
-    """Return the words of a verdict, a symbol for those who see no colors, and its CSS class."""
+    """Return a verdict as the page marks it: its words, a symbol for those who see no colors, and its CSS class."""
     words = outcome.verdict.verdict if outcome.verdict else NO_VERDICT
     return {"words": words, "symbol": SYMBOLS.get(words, "?"), "kind": words.replace(" ", "-")}
 
 
 def _picture(path: Path) -> dict:
-    """Return the picture of a PNG file for the page: its data as a URL, width and height in pixels."""
+    """Return {source, width, height} of a PNG file for the page: its data as a URL, and its size in pixels."""
     data = path.read_bytes()
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))  # of the PNG's header
     return {"source": "data:image/png;base64," + base64.b64encode(data).decode(), "width": width, "height": height}

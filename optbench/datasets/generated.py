@@ -14,12 +14,15 @@ def require(name: str, condition: bool, what: str) -> None:
 
 
 def require_memory(name: str, examples: int, columns: int) -> None:
-    """Raise OptbenchError if so many numbers do not fit into memory: as they are drawn, and as they are scaled."""
+    """Raise OptbenchError if (examples, columns) numbers do not fit into memory, drawn and scaled at once.
+
+    name: of the data set, for the message.
+    """
     size = 2 * resources.REAL * examples * columns
     resources.need_memory(f"data set {name}: {examples:,} examples of {columns:,} numbers", size)
 
 
-def _gaussian(examples, features, classes, seed):
+def _gaussian(examples, features, classes, seed) -> Raw:
     """Normal features, a linear teacher with noise."""
     require_memory("gaussian", examples, features + max(classes, 1))
     rng = np.random.default_rng(seed)
@@ -31,7 +34,7 @@ def _gaussian(examples, features, classes, seed):
     )
 
 
-def _teacher(examples, features, hidden, classes, noise, seed):
+def _teacher(examples, features, hidden, classes, noise, seed) -> Raw:
     """Normal features x; a random teacher with ``hidden`` tanh units says y = argmax_c (V' tanh(U'x))_c, the class of
     the largest softmax probability. ``noise``: standard deviation added to its outputs, in units of theirs.
     ``classes=0``: its one output itself.
@@ -47,7 +50,7 @@ def _teacher(examples, features, hidden, classes, noise, seed):
     return _raw_with_targets("teacher", x, scores, classes, source)
 
 
-def _spirals(examples, arms, turns, noise, seed):
+def _spirals(examples, arms, turns, noise, seed) -> Raw:
     """Arm c of a spiral: (r cos a, r sin a) with a = 2 pi (turns r + c / arms) and r even in [0.1, 1]; ``noise`` is the
     standard deviation added to each coordinate.
     """
@@ -63,8 +66,11 @@ def _spirals(examples, arms, turns, noise, seed):
     return Raw(x, y, arms, source, target="target: the arm")
 
 
-def _raw_with_targets(name, x, scores, classes, source):
-    """Return a data set whose targets are the classes with the largest scores; the first score if classes is 0."""
+def _raw_with_targets(name, x, scores, classes, source) -> Raw:
+    """Return examples whose targets are the class of the largest score, or the first score if classes is 0.
+
+    name, source: of the data set; scores: (n, outputs).
+    """
     require(name, classes == 0 or classes >= 2, "classes must be 0, for real targets, or at least 2")
     y = scores.argmax(axis=1) if classes else scores[:, 0]
     return Raw(x, y, classes, source, name=name, target="target: what the teacher says")

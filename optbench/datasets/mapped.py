@@ -45,13 +45,16 @@ class Mapped:
         return view.copy() if copy else view
 
     def __len__(self):
+        """Return the number of rows."""
         return self.last - self.first
 
     def __getitem__(self, index):
+        """Return rows or elements of the float64 array, as NumPy indexes it."""
         return np.asarray(self)[index]
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """(rows, features + 1): the last column is ones."""
         return np.asarray(self).shape
 
     dtype = np.dtype(float)
@@ -78,7 +81,10 @@ class Files:
 
     @lru_cache(maxsize=8)  # noqa: B019  # maps, which cost nothing to keep
     def array(self, name: str, dtype: str) -> np.memmap:
-        """Return the array of a file, which is written if it is not there. Raises OptbenchError if that fails."""
+        """Return the array "x" or "y" of the set from its file, which is written if it is not there.
+
+        Raises OptbenchError if that fails.
+        """
         folder = self.folder / dtype
         if not folder.is_dir():
             size = np.dtype(dtype).itemsize * self.rows * (self.features + 2)
@@ -92,7 +98,7 @@ class Files:
             raise OptbenchError(f"data set mapped: {folder} holds another array; delete the folder")
         return array
 
-    def _write(self, place, dtype):
+    def _write(self, place, dtype) -> None:
         """Write the arrays x and y piece by piece into the folder ``place``; y for float64 only."""
         # Into files, not into maps of them: on a full disk that is an error, where a map would kill the process.
         place.mkdir()
@@ -106,7 +112,7 @@ class Files:
                 for name, file in files.items():
                     file.write(piece[name].astype(dtype, copy=False).data)
 
-    def _shape(self, name):
+    def _shape(self, name) -> tuple[int, ...]:
         """Return the shape of the array x or y."""
         return (self.rows, self.features + 1) if name == "x" else (self.rows,)
 
@@ -124,16 +130,16 @@ class Files:
 
 
 def with_intercept(data: Dataset) -> tuple:
-    """Return x and x_test with ones as the last column; a mapped set has them already, and is not copied."""
+    """Return (x, x_test) with ones as the last column; a mapped set has them already, and is not copied."""
     if isinstance(data.x, Mapped):
         return data.x, data.x_test
     return tuple(np.column_stack([part, np.ones(len(part))]) for part in (data.x, data.x_test))
 
 
 def load_or_compute(data: Dataset, key: str, compute: Callable, valid: Callable) -> np.ndarray:
-    """Return ``compute()``; for a mapped set, store the result beside its files and read it from there next time.
+    """Return ``compute()``, an array; for a mapped set, keep it beside its files, and read it from there next time.
 
-    ``key``: the name of the file. ``valid``: tells whether a stored result can be used.
+    ``key``: the name of the file. ``valid``: array -> whether a stored one can be used.
     """
     if not isinstance(data.x, Mapped):
         return compute()
@@ -147,7 +153,7 @@ def load_or_compute(data: Dataset, key: str, compute: Callable, valid: Callable)
     return value
 
 
-def _mapped(examples, features, seed):
+def _mapped(examples, features, seed) -> Dataset:
     """Logistic regression on normal features; a fifth as many test examples, at most 100,000.
 
     Features come with a last column of ones for the intercept, and unscaled (they are normal by construction), so that

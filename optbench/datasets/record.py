@@ -167,14 +167,20 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
 
 
 def _unseen_warning(y, labels) -> str:
-    """Warn of classes that no training row has."""
+    """Return a warning of a class that no training row has; "" if there is none.
+
+    y: targets of the training rows; labels: the names of the classes, none for real targets.
+    """
     there = np.bincount(y.astype(int), minlength=len(labels)) if labels else ()
     unseen = [label for label, count in zip(labels, there, strict=True) if not count]
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
-def _fill_gaps(raw, x, x_test):
-    """Fill the gaps of both parts with the mean of the training rows."""
+def _fill_gaps(raw, x, x_test) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and x_test, their gaps (NaN) filled with the means of the training rows, x.
+
+    raw: for messages. Raises OptbenchError for a feature without any value.
+    """
     gaps = np.isnan(x)
     empty = np.flatnonzero(gaps.all(axis=0))
     if len(empty):
@@ -186,8 +192,11 @@ def _fill_gaps(raw, x, x_test):
     return np.where(gaps, mean, x), np.where(np.isnan(x_test), mean, x_test)
 
 
-def _standardize(raw, x, x_test):
-    """Standardize both parts by the training rows; a feature that is constant there becomes 0."""
+def _standardize(raw, x, x_test) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and x_test, standardized by the training rows, x; a feature that is constant there becomes 0.
+
+    raw: for messages. Raises OptbenchError for values too large for that.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = x.mean(axis=0), x.std(axis=0)
     large = np.flatnonzero(~np.isfinite(mean + scale))
@@ -201,13 +210,13 @@ def _standardize(raw, x, x_test):
     return (x - mean) / scale, (x_test - mean) / scale
 
 
-def _feature_words(raw, place):
+def _feature_words(raw, place) -> str:
     """Return the words that name a feature in an error: by its column's name, or by its index."""
     return f"feature {raw.columns[place]!r}" if raw.columns else f"feature {place} (from 0)"
 
 
 def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...]) -> str:
-    """Describe y (n,), classes or raw real targets; of the user's own data with the rows of each class."""
+    """Return a description of y (n,), classes or real targets; of the user's own data with the rows of a class."""
     if not classes:
         return f"{raw.target}, real, from {y.min():.4g} to {y.max():.4g}"
     if not labels:
@@ -225,7 +234,7 @@ def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...])
 
 
 def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return (x, y) of the training and of the test examples."""
+    """Return ((x, y), (x_test, y_test)): a fifth of the rows, drawn with seed 0, are for testing."""
     order = np.random.default_rng(0).permutation(len(x))
     cut = round(len(x) * (1 - TEST_SHARE))
     train, test = order[:cut], order[cut:]
@@ -233,7 +242,10 @@ def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], 
 
 
 def decode_texts(owner: str, y: np.ndarray) -> np.ndarray:
-    """Decode texts that are stored as bytes; return anything else unchanged. Raises OptbenchError."""
+    """Return texts that are stored as bytes decoded, anything else unchanged.
+
+    owner: begins the message of the OptbenchError if they cannot be decoded.
+    """
     several = y.dtype.kind == "O" and y.size and all(isinstance(each, bytes) for each in y.flat)
     if y.dtype.kind != "S" and not several:
         return y
@@ -244,9 +256,10 @@ def decode_texts(owner: str, y: np.ndarray) -> np.ndarray:
 
 
 def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the targets as numbers, with the names of the classes: sorted values become 0, 1, ...; none for real ones.
+    """Return the targets as numbers, with the names of the classes: sorted values become 0, 1, ...; () for real ones.
 
-    Texts and truth values are classes, and whole numbers can be. Raises OptbenchError if they are not as wanted.
+    name: of the data set, for messages; classes: the wanted kind, as of ``datasets.load``. Texts and truth values are
+    classes, and whole numbers can be. Raises OptbenchError if they are not as wanted.
     """
     text = y.dtype.kind not in "biuf"
     if classes is False and text:

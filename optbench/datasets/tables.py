@@ -46,9 +46,10 @@ _DATE_ADVICE = "turn it into numbers (a year, a month, days since the first)"
 
 
 def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame:
-    """Read a text file whose first line names the columns.
+    """Return the table of a text file whose first line names the columns.
 
-    ``given``: the parameters of the set ``file``. Raises OptbenchError if the file has another format.
+    ``place``: the file; ``ending``: that of its name, which names the format; ``given``: the parameters of the set
+    ``file``. Raises OptbenchError if the file has another format.
     """
     path, decimal = given["path"], given["decimal"]
     if decimal not in ("", ".", ","):
@@ -90,7 +91,7 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
 
 
 def read_parquet(path: str, place: Path) -> pd.DataFrame:
-    """Read a .parquet file. Raises OptbenchError if it does not fit into memory."""
+    """Return the table of a .parquet file; path: for messages. Raises OptbenchError if it does not fit into memory."""
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(place) as file:
@@ -124,8 +125,11 @@ def _check_encoding(path: str, text: str) -> str:
     return text or "utf-8"
 
 
-def _refuse_other_separator(given, names):
-    """Raise OptbenchError if the user named no separator, and the first line contains another one."""
+def _refuse_other_separator(given, names) -> None:
+    """Raise OptbenchError if the user named no separator, and the first line contains another one.
+
+    given: the parameters of the set ``file``; names: of the columns, as read.
+    """
     sign = next((sign for sign in ";\t|" if any(sign in name for name in names)), None)
     if sign and not given["sep"]:
         word = "tab" if sign == "\t" else sign
@@ -172,7 +176,10 @@ def convert_column(given: Mapping[str, Any], name: str, values: pd.Series, targe
 
 
 def _finite_column(who: str, way: str, numbers: np.ndarray) -> pd.Series:
-    """Return numbers as a column; raise OptbenchError if some are infinite. way: how to leave the column out."""
+    """Return numbers as a column; raise OptbenchError if some are infinite.
+
+    who: begins the message; way: its end, how to leave the column out.
+    """
     if count := int(np.isinf(numbers).sum()):
         raise OptbenchError(f"{who} has {count:,} values that are not finite: mend them, or {way}")
     return pd.Series(numbers)
@@ -201,7 +208,11 @@ def _to_features(column: pd.Series) -> np.ndarray:
 
 
 def _refuse_dates_and_numbers(given, who, way, levels: Mapping[str, float | None]) -> None:
-    """Refuse texts that are dates, or numbers that pandas did not read as such."""
+    """Raise OptbenchError if a column's texts are dates, or numbers that pandas did not read as such.
+
+    given: the parameters of the set ``file``; who, way: as of `_finite_column`; levels: each text, and the number that
+    it is or None.
+    """
     first = list(levels)[:_SAMPLE]
     dates = [each for each in first if levels[each] is None and _is_date(each)]
     if 10 * len(dates) >= 9 * len(first) > 0:
@@ -236,7 +247,10 @@ def _is_text_file(path: str) -> bool:
 
 
 def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
-    """Return the examples of a table. ``given``: the parameters of the set ``file``. Raises OptbenchError."""
+    """Return the examples of a table, one column of which is the target.
+
+    ``given``: the parameters of the set ``file``. Raises OptbenchError for columns that cannot be learned from.
+    """
     path, names = given["path"], list(table.columns)
     if not len(table):
         raise OptbenchError(f"data set {path}: the file holds no examples")
@@ -275,7 +289,11 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
 
 
 def _feature_columns(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> dict[str, pd.Series]:
-    """Return the converted features by name; raise OptbenchError for the first that cannot be one, naming all such."""
+    """Return feature -> its converted column: see `convert_column`.
+
+    given: the parameters of the set ``file``. Raises the OptbenchError of the first that cannot be a feature, with the
+    names of all such.
+    """
     columns, refused = {}, {}
     for name in features:
         try:
@@ -289,8 +307,11 @@ def _feature_columns(given: Mapping[str, Any], table: pd.DataFrame, features: li
     raise OptbenchError(f"{text}; so with {list_some(map(repr, others))}" if others else text)
 
 
-def _target_and_dropped(names, given):
-    """Return the target, by default the last column, and the columns that are left out."""
+def _target_and_dropped(names, given) -> tuple[str, list[str]]:
+    """Return (target, columns that are left out), by name; the target is by default the last column.
+
+    names: of all columns; given: the parameters of the set ``file``. Raises OptbenchError for one that is not there.
+    """
     path, left_out = given["path"], split_columns(given["drop"], names)
     target = given["target"] or next((name for name in reversed(names) if name not in left_out), "")
     for name in (*left_out, target):
@@ -302,7 +323,11 @@ def _target_and_dropped(names, given):
 
 
 def _rows_to_learn(given: Mapping[str, Any], columns: Mapping[str, pd.Series], target: str) -> tuple[np.ndarray, dict]:
-    """Return the rows to learn from, and by feature the number of missing values that are to be filled in."""
+    """Return (rows, counts): indices of the rows to learn from, and by feature the missing values to be filled in.
+
+    given: the parameters of the set ``file``; columns: converted, by name. Raises OptbenchError for missing values
+    unless ``missing`` says what to do.
+    """
     path, missing = given["path"], given["missing"]
     gaps = pd.DataFrame({name: each.isna() for name, each in columns.items()})
     counts = {name: int(count) for name, count in gaps.sum().items() if count}
@@ -335,7 +360,10 @@ def _rows_to_learn(given: Mapping[str, Any], columns: Mapping[str, pd.Series], t
 
 
 def _target_values(aim: pd.Series, table_column: pd.Series) -> np.ndarray:
-    """Return the values of a converted target as texts, truth values, whole numbers or reals, as the table has them."""
+    """Return a converted target as the table has it: texts, truth values, whole numbers or reals, (rows,).
+
+    aim: the converted column; table_column: the column of the table.
+    """
     if _text_levels(aim):
         return aim.to_numpy(object)
     y, held = aim.to_numpy(), pd.api.types.infer_dtype(table_column, skipna=True)

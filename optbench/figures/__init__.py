@@ -49,6 +49,7 @@ class Plot:
     """The functions of `optbench.figures` that take results, with these as the first argument."""
 
     def __init__(self, results: Tables):
+        """Keep the results, which every function then gets as its first argument."""
         self._results = results
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

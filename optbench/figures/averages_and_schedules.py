@@ -109,7 +109,10 @@ def draw_averages(
     window: str = "",
     corrected: Mapping[float, np.ndarray] | None = None,
 ) -> Axes:
-    """Draw a series (n,) and its averages, beta -> (n,), and those corrected; the rest is as of `ewa`."""
+    """Draw a series (n,) and its averages, and return the axes, those given or those of a new figure.
+
+    averages, corrected: beta -> (n,), without and with bias correction; the other arguments are as of `ewa`.
+    """
     texts = {f"{beta}": _describe_beta(beta, window) for beta in averages}
     title = cut_to_width(title, current().title, 6.2 * current().scale)
     with panels.axes(ax, title, ["values", *texts.values(), CORRECTED if corrected else ""], height=0.85) as ax:
@@ -142,7 +145,7 @@ def draw_averages(
 
 
 def _join_lines(x: np.ndarray, lines: Iterable[tuple[str, np.ndarray]]) -> pd.DataFrame:
-    """Return the table (optimizer, x, y) of several lines along the same x, thinned out, for `draw_lines`."""
+    """Return several lines (name, y) along the same x, thinned out, as one table: optimizer (the name), x, y."""
     parts = [(name, *thin_out(x, y)) for name, y in lines]
     return pd.concat([pd.DataFrame({"optimizer": name, "x": at, "y": y}) for name, at, y in parts])
 
@@ -192,7 +195,10 @@ def ewa_weights(
 
 
 def draw_weights(ax: Axes | None, weights: Mapping[float, np.ndarray], title: str, unit: str) -> Axes:
-    """Draw a line of weights against the age for each beta; weights: beta -> its weights by age, from 0."""
+    """Draw a line of weights against the age for each beta, and return the axes.
+
+    weights: beta -> its weights by age, from 0; unit: what ages are counted in.
+    """
     texts = {f"{beta}": f"β = {beta:.6g}" for beta in weights}
     styles = {text: line_style(place) | {"dashes": ""} for place, text in enumerate(texts)}
     most = max(map(len, weights.values())) - 1
@@ -272,9 +278,10 @@ def draw_factors(
     ax: Axes | None, x: np.ndarray, factors: Mapping[str, np.ndarray], title: str, along: str, label: str,
     log: bool = False, level: float | None = None,
 ) -> Axes:  # fmt: skip
-    """Draw a line for each text of the legend, along the same x.
+    """Draw the factors of schedules along the same x, and return the axes.
 
-    along, label: of the axes; level: a height that a dotted line marks.
+    factors: text of the legend -> factors (n,); along, label: the labels of the x and the y axis; log: a logarithmic y
+    axis; level: a height that a dotted line marks, None for no such line.
     """
     styles = {text: line_style(place) for place, text in enumerate(factors)}
     table = _join_lines(x, factors.items())
@@ -298,9 +305,9 @@ def draw_factors(
 
 
 def thin_out(x: ArrayLike, y: ArrayLike, bins: int = _BINS) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest of every len(y) / bins neighbors, in order, for the same plot.
+    """Return fewer points (x, y) that look the same as a line: of each bin the smallest and the largest y, in order.
 
-    x, y: (n,). Returns both as they are up to 2 * bins points.
+    x, y: (n,), divided into `bins` of equal length. Returns both as they are up to 2 * bins points.
     """
     x, y = np.asarray(x), np.asarray(y)
     if len(y) <= 2 * bins:
@@ -319,7 +326,10 @@ def _describe_beta(beta: float, window: str) -> str:
 
 
 def _find_schedules(names: Any, catalogue: loader.Catalogue) -> list[tuple[Schedule, str]]:
-    """Return each schedule with its text in the legend."""
+    """Return (schedule, its text in the legend) for each of the names, which are as of `schedules`.
+
+    Raises OptbenchError if there is none, or for an unknown one.
+    """
     if isinstance(names, Mapping):
         return [(catalogue.schedule(name), str(text)) for name, text in names.items()]
     several = [names] if isinstance(names, str | Schedule) else arguments.list_items("names", names)

@@ -116,7 +116,7 @@ def batch_scaling(
 
 
 def _find_medians(table: pd.DataFrame, values: pd.Series, by: list[str]) -> pd.DataFrame:
-    """Return `median`, `low` and `high` of the values in each group of rows of the table, as a row with its keys."""
+    """Return a row for each group of the table's rows: its keys, and `median`, `low` and `high` of the values in it."""
     groups = table.groupby(by, sort=True)
     keys = groups.size().reset_index()[by]
     found = grouped_intervals(values.to_numpy(dtype=np.float64), groups.ngroup().to_numpy(), len(keys))
@@ -133,7 +133,10 @@ def _fit_critical_size(times: pd.DataFrame) -> Scaling | None:
 
 
 def _describe_critical_size(fit: Scaling | None, least: int, most: int) -> str:
-    """Return the critical size for a legend: outside of the sizes that ran only its side is known."""
+    """Return the critical size in brackets, for a legend; "" without a fit.
+
+    least, most: the range of the batch sizes that ran; for a critical size outside of it only the side is told.
+    """
     if fit is None:
         return ""
     if not least <= fit.critical[0] <= most:
@@ -145,7 +148,8 @@ def _describe_critical_size(fit: Scaling | None, least: int, most: int) -> str:
 def draw_scaling(ax: Axes, points: pd.DataFrame, fits: dict, styles: dict, texts: dict, perfect: str = "") -> None:
     """Draw steps to a target against the batch size, with the fitted curves.
 
-    points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`; perfect: the name of a line of 1/B.
+    points: optimizer, batch_size, median, low, high; fits: optimizer -> `Scaling`; styles, texts: optimizer -> line
+    style, text of the legend; perfect: the legend's text for a guide proportional to 1/B, "" for no guide.
     """
     lines = current().lines
     arrived = points[np.isfinite(points["median"])]
@@ -223,7 +227,10 @@ def noise(
 def _measure_noise(
     data: ReportData, problem: str, optimizers: Sequence[str], lr: float | None, schedule: str | None
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Return the runs on mini-batches with their `noise`, and each optimizer's rate. Raises as `noise` does."""
+    """Return the runs on mini-batches at one rate each, with the column `noise`, and the rate by optimizer.
+
+    lr, schedule: as of `noise`, None for the default; raises as that does.
+    """
     of = data.results
     runs = select_screening_runs(of.runs[of.runs["problem"] == problem])
     runs = runs[~find_full_batch_runs(runs) & runs["optimizer"].isin(optimizers)]
@@ -256,7 +263,10 @@ def has_noise(data: ReportData, problem: str) -> bool:
 
 
 def _select_rate(runs: pd.DataFrame, lr: float | None) -> float | None:
-    """Return the rate that is asked for, or that of the lowest median final loss; None where there is none such."""
+    """Return the rate in `runs` that is nearly `lr`; without `lr`, that with the lowest median final loss.
+
+    runs: of one optimizer. Returns None if no run has that rate, or at every rate half of the runs failed.
+    """
     if lr is not None:
         near = runs["lr"][np.isclose(runs["lr"], arguments.real_number("lr", lr), rtol=1e-3)]
         return float(near.iloc[0]) if len(near) else None
@@ -267,7 +277,7 @@ def _select_rate(runs: pd.DataFrame, lr: float | None) -> float | None:
 def draw_noise(ax: Axes, noises: pd.DataFrame, styles: dict, texts: dict) -> None:
     """Draw the noise of the mini-batch cost against the batch size.
 
-    noises: optimizer, batch_size and noise of each run; styles, texts: in the order of the legend.
+    noises: optimizer, batch_size and noise, a row a run; styles, texts: optimizer -> line style, text of the legend.
     """
     shown = noises[(noises["noise"] > 0) & noises["optimizer"].isin(list(styles))]
     if shown.empty:

@@ -102,7 +102,7 @@ def best_of_n(
 def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
     """Draw the value against the number of trials, with bands, and that of the defaults left of all trials.
 
-    table: of `analysis.best_of_n`.
+    table: of `analysis.best_of_n`; styles, texts: optimizer -> line style, text of the legend.
     """
     trials, marks = table[table["kind"] == TRIALS], table[table["kind"] == DEFAULTS]
     marks = marks[marks["optimizer"].isin(list(styles))]
@@ -263,7 +263,7 @@ def time_per_step(
 def _draw_times(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
     """Draw the time of a step against the dimension, a line for each optimizer, and a guide of linear growth.
 
-    table: optimizer, dim, ns_per_run_step; texts: the optimizers' names in the legend.
+    table: optimizer, dim, ns_per_run_step; styles, texts: optimizer -> line style, text of the legend.
     """
     panels.draw_lines(ax, table, "dim", "ns_per_run_step", styles, texts)
     ax.set(xscale="log", yscale="log")

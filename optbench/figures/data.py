@@ -38,25 +38,42 @@ class Tables(trajectories.Tables, Protocol):
     """The tables and methods that a figure needs of a sweep's results: `optbench.Results` has them."""
 
     @property
-    def landscapes(self) -> pd.DataFrame: ...
-    @property
-    def paths(self) -> pd.DataFrame: ...
-    @property
-    def provenance(self) -> Mapping[str, Any]: ...
-    @property
-    def directory(self) -> Path | None: ...
-    @property
-    def tuning_seeds(self) -> list[int]: ...
-    @property
-    def choose_by(self) -> str: ...
-    @property
-    def searched(self) -> Mapping[str, Mapping[str, str]]: ...
-    @property
-    def foot(self) -> str: ...
-    def problem(self, name: str) -> dict[str, Any]:
-        """Return the facts about a problem of the sweep, by name."""
+    def landscapes(self) -> pd.DataFrame:
+        """The losses of problems of two parameters: a row for each point of their grids."""
 
-    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame: ...
+    @property
+    def paths(self) -> pd.DataFrame:
+        """Every step of the recommended runs on problems of two parameters: a row a step."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """The command, the versions and the machine of the sweep."""
+
+    @property
+    def directory(self) -> Path | None:
+        """The results folder; None if nothing was written."""
+
+    @property
+    def tuning_seeds(self) -> list[int]:
+        """The seeds on which settings are chosen; reported values come from the other seeds."""
+
+    @property
+    def choose_by(self) -> str:
+        """The measure that settings were chosen by."""
+
+    @property
+    def searched(self) -> Mapping[str, Mapping[str, str]]:
+        """Optimizer -> parameter -> search range, of a sweep with trials; empty without."""
+
+    @property
+    def foot(self) -> str:
+        """The version and the command, for the foot of a figure."""
+
+    def problem(self, name: str) -> dict[str, Any]:
+        """Return the row of the table of problems of that name, as a dictionary."""
+
+    def curves_of(self, run_ids: Iterable[str], more: Iterable[str] = ()) -> pd.DataFrame:
+        """Return the rows of ``curves`` of these runs; more: further columns to read."""
 
 
 @dataclass(frozen=True)
@@ -91,23 +108,23 @@ class ReportData:
 
     @cached_property
     def answer(self) -> Answer:
-        """The verdicts, and the settings behind them."""
+        """The verdicts of the sweep, and the settings behind them."""
         of = self.results
         return answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
 
     @property
     def best(self) -> pd.DataFrame:
-        """The recommended setting of each problem and optimizer."""
+        """The recommended settings: a row for each problem and optimizer."""
         return self.answer.best
 
     @cached_property
     def by_rate(self) -> pd.DataFrame:
-        """The best setting of each problem, optimizer and rate."""
+        """The best settings: a row for each problem, optimizer and rate."""
         return self._best_by("problem", "optimizer", "lr")
 
     @cached_property
     def by_cell(self) -> pd.DataFrame:
-        """The best setting of each problem, optimizer, batch size and schedule."""
+        """The best settings: a row for each problem, optimizer, batch size and schedule."""
         return self._best_by("problem", "optimizer", "batch_size", "schedule")
 
     @cached_property
@@ -122,7 +139,7 @@ class ReportData:
 
     @cached_property
     def reported_runs(self) -> pd.DataFrame:
-        """The rows of ``runs`` that report on `best`."""
+        """The rows of ``runs`` of the settings in `best` on the seeds that report."""
         return reported_runs(self.results.runs, self.best, self.results.tuning_seeds)
 
     @cached_property
@@ -131,9 +148,9 @@ class ReportData:
         return self.results.curves_of(self.reported_runs["run_id"])
 
     def bands_of(self, column: str) -> pd.DataFrame:
-        """Return the median and interval over `reported_runs` of a column of ``curves``, at every step.
+        """Return the median and interval over `reported_runs` of a column of ``curves``: see `analysis.curve_bands`.
 
-        Failed runs count as the worst, of an accuracy too.
+        Failed runs count as the worst, of an accuracy too. A row is a problem, an optimizer and a step.
         """
         if column not in self._bands:
             curves = self.curves
@@ -143,7 +160,7 @@ class ReportData:
         return self._bands[column]
 
     def best_of(self, problem: str) -> pd.DataFrame:
-        """Return the rows of `best` of one problem."""
+        """Return the rows of `best` of one problem: its recommended settings."""
         return self.best[self.best["problem"] == problem]
 
     def minimum(self, problem: str) -> float | None:
@@ -152,7 +169,7 @@ class ReportData:
         return None if minimum is None or pd.isna(minimum) else float(minimum)
 
     def minimizer(self, problem: str) -> tuple[float, float] | None:
-        """Return where a problem of two parameters has its minimum; None where it is not known."""
+        """Return (w_1, w_2) of the minimum of a problem of two parameters; None where it is not known."""
         facts = self.results.problem(problem)
         place = facts.get("w_1"), facts.get("w_2")
         return None if any(pd.isna(w) for w in place) else (float(place[0]), float(place[1]))
@@ -164,13 +181,13 @@ class ReportData:
         return math.nan if minimum is None else float((first - minimum).median())
 
     def measured(self, problem: str) -> list[str]:
-        """Return the columns of ``curves`` that the problem has beside its training loss."""
+        """Return the names of the columns of ``curves`` that the problem has beside its training loss."""
         runs = self.results.runs[self.results.runs["problem"] == problem]
         there = [name for name in metric_columns(runs) if runs[name].notna().any()]
         return ["test_loss", *there] if runs["test_loss_final"].notna().any() else there
 
     def landscape(self, problem: str) -> pd.DataFrame:
-        """Return the rows of ``landscapes`` of one problem."""
+        """Return the rows of ``landscapes`` of one problem; none if it has no two parameters."""
         return self.results.landscapes[self.results.landscapes["problem"] == problem]
 
     def surface(self, problem: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -220,23 +237,23 @@ class ReportData:
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:
-        """The optimizers in color on each problem, and on ALL, each with its line style."""
+        """Problem, or ALL -> optimizers in color -> line style: see `style.assign_line_styles`."""
         from optbench.figures.style import assign_line_styles  # a sweep that is only summed up needs no matplotlib
 
         return assign_line_styles(self.best, self.answer.ranking)
 
     @cached_property
     def short_names(self) -> dict[str, str]:
-        """The name of each optimizer in legends, shortened to 40 characters."""
+        """Optimizer -> its name in legends, shortened to 40 characters."""
         return {name: labels.shorten(str(name), 40) for name in self.results.runs["optimizer"].unique()}
 
     @cached_property
     def short_schedules(self) -> dict[str, str]:
-        """The short name of each schedule in labels."""
+        """Schedule -> its short name in labels."""
         return shorten_schedules(self.results.runs["schedule"].unique())
 
     def _best_by(self, *columns: str) -> pd.DataFrame:
-        """Return the best setting of each group of runs with equal values in these columns."""
+        """Return a row with the best setting for each group of runs with equal values in these columns."""
         of = self.results
         return best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by)
 
@@ -244,7 +261,10 @@ class ReportData:
 def mirrored_bands(
     curves: pd.DataFrame, runs: pd.DataFrame, column: str, by: Sequence[str] = ("problem", "optimizer")
 ) -> pd.DataFrame:
-    """Return `analysis.curve_bands` of a column; of an accuracy, too, a failed run counts as the worst."""
+    """Return `analysis.curve_bands` of a column; of an accuracy, too, a failed run counts as the worst.
+
+    by: the columns that identify a curve.
+    """
     if "accuracy" not in column:
         return curve_bands(curves, runs, column, by=by)
     bands = curve_bands(curves.assign(**{column: -curves[column]}), runs, column, by=by)
@@ -255,7 +275,7 @@ _analyzed: WeakKeyDictionary[Any, tuple[pd.DataFrame, ReportData]] = WeakKeyDict
 
 
 def report_data(results: Tables | ReportData) -> ReportData:
-    """Return the analysis of the results, kept as long as they are: several figures share the computing."""
+    """Return the ReportData of the results, cached as long as these live: several figures share the computing."""
     if isinstance(results, ReportData):
         return results
     if not hasattr(results, "runs"):

@@ -26,7 +26,7 @@ _HINTED = 1.025
 
 @cache
 def families() -> tuple[str, ...]:
-    """Return FONT and the fewest further fonts of this system that together draw SCRIPTS, as far as it has any."""
+    """Return the names of FONT and of the fewest further fonts of this system that draw SCRIPTS, if it has any."""
     missing, names = set(SCRIPTS), [FONT]
     for path in sorted(findSystemFonts(), key=_search_order):
         if not missing:
@@ -38,7 +38,7 @@ def families() -> tuple[str, ...]:
 
 
 def is_drawable(text: str) -> bool:
-    """Return True if `families` have every letter of the text."""
+    """Return True if `families` together have every letter of the text."""
     fonts = [get_font(file) for file in _font_files()]
     return all(any(font.get_char_index(ord(letter)) for font in fonts) for letter in text)
 
@@ -85,5 +85,5 @@ def _register(path: str) -> str:
 
 @cache
 def _font_files() -> list[str]:
-    """Return the files of `families`."""
+    """Return the paths of the font files of `families`."""
     return [findfont(FontProperties(family=name)) for name in families()]

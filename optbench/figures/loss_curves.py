@@ -97,9 +97,10 @@ def curves(
 def _draw_curves(
     ax: Axes, bands: pd.DataFrame, styles: Mapping[str, dict], texts: dict, positive: bool, may_log: bool
 ) -> None:
-    """Draw medians with their bands against the column x.
+    """Draw medians with their bands against the column x, and set scales, limits and ticks of the axes.
 
-    positive: True for suboptimalities, which have a floor; may_log: True where the y axis may be logarithmic.
+    bands: optimizer, step, x, median, low, high; positive: True for suboptimalities, which have a floor; may_log: True
+    where the y axis may be logarithmic; styles, texts: optimizer -> line style, text of the legend.
     """
     start = bands.loc[bands["step"] == 0, "median"].median()
     floor = labels.plot_floor(start) if positive else 0.0
@@ -234,6 +235,6 @@ def _draw_rates(ax: Axes, by_rate: pd.DataFrame, start: float, styles: Mapping[s
 
 
 def without_rates(by_rate: pd.DataFrame) -> pd.Series:
-    """Return for each row whether its optimizer was given a single rate where others were given several: a baseline."""
+    """Return for each row whether its optimizer ran at a single rate where others ran at several: a baseline."""
     count = by_rate.groupby(["problem", "optimizer"], sort=False)["lr"].transform("nunique")
     return (count == 1) & (count.groupby(by_rate["problem"]).transform("max") > 1)

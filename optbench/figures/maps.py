@@ -122,18 +122,18 @@ class _Cells:
 
     @property
     def inches(self) -> tuple[float, float]:
-        """Width and height of a panel."""
+        """The width and the height of a panel in inches."""
         scale = current().small / SCREEN.small
         return max(CELL[0] * len(self.sizes), 0.7) * scale, max(CELL[1] * len(self.schedules), 0.7) * scale
 
     @property
     def label_inches(self) -> float:
-        """Width of the schedules' labels, with the distance from the panel."""
+        """The inches that the schedules' labels take, with their distance from the panel."""
         return max(text_width(label, current().small) for label in self.schedules.values()) + 0.12
 
 
 def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
-    """Return the cells of these optimizers on a problem; the range of colors is that of all of them."""
+    """Return the cells of these optimizers on a problem; the range of colors is the same for all of them."""
     rows = data.by_cell
     rows = rows[(rows["problem"] == problem) & rows["optimizer"].isin(optimizers)]
     start = data.start(problem)
@@ -274,14 +274,17 @@ def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
 
 
 def _count_shares(runs: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return the share of runs that failed, a row for each value of `by` and a column for each rate."""
+    """Return the share of runs that failed: a row for each value of the column `by`, a column for each rate."""
     (row, values), (column, rates) = _group_values(runs, by), _group_values(runs, "lr")
     table = pd.crosstab(row, column, np.asarray(find_failed_runs(runs), dtype=float), aggfunc="mean")
     return table.reindex(range(len(values)), columns=range(len(rates))).set_axis(values).set_axis(rates, axis=1)
 
 
 def _group_values(runs: pd.DataFrame, name: str) -> tuple[np.ndarray, list[str]]:
-    """Return the place of each run among the values of a column, or among groups of many values, and their texts."""
+    """Return (code, texts): for each run the index of its value, or group of values, and the text of each of these.
+
+    name: the column; many different values are grouped as `divergence` says.
+    """
     column = runs[name]
     if name == "schedule":
         code, texts = pd.factorize(column)

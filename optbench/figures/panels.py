@@ -141,7 +141,7 @@ def draw_panels(
 
 
 def panel_title(ax: Axes, text: str, room: float) -> None:
-    """Set the title of a panel that has `room` inches for it: smaller where it must be, then cut."""
+    """Set the title of a panel: in smaller letters if it is wider than `room` inches, then cut."""
     usual = current().panel
     points = max(min(usual, usual * room / text_width(text, usual)), _SMALLEST_TITLE * usual)
     ax.set_title(cut_to_width(text, points, room * 1.001), fontsize=points, pad=4)
@@ -198,7 +198,7 @@ def draw_lines(
 
 
 def draw_line(ax: Axes, x: Any, y: Any, style: dict, label: str, **keywords: Any) -> Line2D:
-    """Draw one line in a line style, as `draw_lines` does."""
+    """Draw one line as `draw_lines` does, and return it; style: its line style; keywords: those of `Line2D.set`."""
     table = pd.DataFrame({"x": np.asarray(x), "y": np.asarray(y), "optimizer": label})
     draw_lines(ax, table, "x", "y", {label: style}, {label: label})
     ax.lines[-1].set(**keywords)
@@ -206,22 +206,22 @@ def draw_line(ax: Axes, x: Any, y: Any, style: dict, label: str, **keywords: Any
 
 
 def draw_level(ax: Axes, height: float, label: str) -> None:
-    """Draw a dotted gray line at a height that others are read against."""
+    """Draw a dotted gray line at a height, for comparison; label: its text in the legend."""
     ax.axhline(height, color=GRAY, label=label, zorder=1, linewidth=0.9 * current().lines, linestyle=(0, (1, 2)))
 
 
 def draw_guide(ax: Axes, x: Any, y: Any, label: str) -> None:
-    """Draw a dashed gray line of a law that others are read against."""
+    """Draw a dashed gray line through x and y, for comparison: that of a law; label: its text in the legend."""
     ax.plot(x, y, color=GRAY, linewidth=current().lines, linestyle=(0, (4, 3)), label=label, zorder=1)
 
 
 def draw_note(ax: Axes, text: str) -> None:
-    """Say in axes why they have nothing to show."""
+    """Write a text into axes that have nothing to show: the reason."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=GRAY)
 
 
 def count_others(count: int) -> str:
-    """Return the legend's text for optimizers in gray; empty for none."""
+    """Return the legend's text for so many optimizers in gray; "" for none."""
     return f"{count} other{'' if count == 1 else 's'}" if count else ""
 
 
@@ -231,7 +231,7 @@ def set_ylabel(ax: Axes, text: str) -> None:
 
 
 def find_limits(table: pd.DataFrame, y: str, log: bool, reach: float = 100.0) -> tuple[float, float]:
-    """Return limits of an axis that shows all finite values, and their intervals unless those flatten the values.
+    """Return (low, high) for an axis that shows all finite values, and their intervals unless those flatten the values.
 
     table: the columns y, low and high. On a logarithmic axis intervals are cut at `reach` times the values' own ends,
     on a linear one at twice their span beyond these; (0.1, 10) if there is no value.
@@ -263,7 +263,7 @@ def set_legend(figure: Figure, ax: Axes, title: str | None = None, below: bool =
 
 
 def legend_width(texts: Iterable[str]) -> float:
-    """Return the inches that a legend with these texts takes, its distance from the panel included."""
+    """Return the inches that a legend with these texts takes beside a panel, its distance from it included."""
     points = current().legend
     return max(text_width(text, points) for text in texts) + 0.47 * points / LEGEND_SIZE + 0.25
 

@@ -111,7 +111,8 @@ def critical_difference(
 def _draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about: str, note: str) -> Axes:
     """Draw the optimizers on a line by mean rank, and bars that join those without a verdict between them.
 
-    rows: of `ranking`, the best first, with `text` and `color`; pairs: of `verdicts`; about: the label of the ranks.
+    rows: of `ranking`, the best first, with `text` and `color`; pairs: of `verdicts`; about: the label of the ranks;
+    note: a line below, "" for none. Returns the axes.
     """
     bars = group_undistinguished(find_distinguished(pairs, rows["optimizer"].tolist()))
     gap, half = float(rows["critical_difference"].iloc[0]), math.ceil(len(rows) / 2)
@@ -174,7 +175,7 @@ def _draw_ranks(ax: Axes | None, rows: pd.DataFrame, pairs: pd.DataFrame, about:
 
 @contextmanager
 def _open_axes(ax: Axes | None, total: float) -> Iterator[Axes]:
-    """Yield the axes that are given, or those that fill a new figure, in which text has its usual size."""
+    """Yield the axes that are given, or those of a new figure of `total` inches in height, which they fill."""
     if ax is not None:
         with panels.axes(ax) as given:
             yield given
@@ -188,7 +189,7 @@ def _open_axes(ax: Axes | None, total: float) -> Iterator[Axes]:
 
 
 def find_distinguished(verdicts: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """Return (n, n) bool: True if a verdict of the pair says better or worse.
+    """Return (n, n) bool, by the order of names: True if the verdict on the pair is better or worse.
 
     verdicts: the rows of one problem, or of "all". A pair without a row was never compared, so it is not distinguished.
     """
@@ -200,11 +201,11 @@ def find_distinguished(verdicts: pd.DataFrame, names: Sequence[str]) -> np.ndarr
 
 
 def group_undistinguished(different: np.ndarray) -> list[list[int]]:
-    """Return groups of two and more, no two of which differ, and which hold every pair that does not.
+    """Return groups, lists of indices, of two and more that do not differ; every such pair is in some group.
 
-    different: (n, n), symmetric, in the order of mean ranks. Of the pairs without a group the one furthest apart in
-    rank begins one, and all that fit join it, nearest in rank first. So no group could take one more in; and they are
-    the bars of Demsar's figures if those are defined.
+    different: (n, n) bool, symmetric, in the order of mean ranks. Of the pairs without a group the one furthest apart
+    in rank begins one, and all that fit join it, nearest in rank first. So no group could take one more in; and they
+    are the bars of Demsar's figures if those are defined.
     """
     joined = ~different & ~np.eye(len(different), dtype=bool)
     missing = np.triu(joined)

@@ -17,9 +17,9 @@ from optbench.figures.style import line_style
 
 
 def select_problem(data: ReportData, problem: str | None) -> str:
-    """Return the name in the tables of the problem: by default the only one; its parameters may be left out.
+    """Return the full name of a problem of the sweep: of the only one for None; its parameters may be left out.
 
-    Raises OptbenchError that names the problems.
+    Raises OptbenchError, which names the problems, if it is unknown, or for None among several.
     """
     names = list(data.results.runs["problem"].unique())
     if problem is None:
@@ -35,14 +35,14 @@ def select_problem(data: ReportData, problem: str | None) -> str:
 
 
 def select_problems(data: ReportData, problem: str | None) -> list[str]:
-    """Return the one problem that is named, or by default all."""
+    """Return a list: of the one problem that is named, or of all for None."""
     return list(data.results.runs["problem"].unique()) if problem is None else [select_problem(data, problem)]
 
 
 def select_optimizers(data: ReportData, optimizers: Iterable[str] | None) -> list[str]:
-    """Return the optimizers that are named, or by default all, in the order of the sweep.
+    """Return the names of the optimizers to show, in the order of the sweep; all for None.
 
-    Raises OptbenchError for one that there is not.
+    Raises OptbenchError for one that did not run.
     """
     known = list(data.results.runs["optimizer"].unique())
     wanted = known if optimizers is None else _check_names(optimizers, known)
@@ -66,7 +66,10 @@ def select_styles(data: ReportData, problem: str, optimizers: Iterable[str] | No
 
 
 def describe_selection(shown: Iterable, best: pd.DataFrame) -> str:
-    """Return the words of a caption that say which optimizers are in color; "" if all are."""
+    """Return the words of a caption that say which optimizers are in color; "" if all are.
+
+    shown: the optimizers in color; best: the recommended settings, a row for each optimizer.
+    """
     count, total = len(list(shown)), len(best)
     if count >= total:
         return ""
@@ -74,7 +77,7 @@ def describe_selection(shown: Iterable, best: pd.DataFrame) -> str:
 
 
 def _check_names(optimizers: Iterable[str], known: list[str]) -> list[str]:
-    """Return the names of optimizers as a list; raise OptbenchError if there is none, or one that is not known."""
+    """Return optimizers as a list; raise OptbenchError if it is empty, or one is not in `known`."""
     wanted = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
     for name in wanted:
         if name not in known:

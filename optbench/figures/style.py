@@ -137,7 +137,7 @@ def styled(name: str = "screen", columns: int = 1) -> Iterator[Style]:
 
 
 def axes_style() -> AbstractContextManager[Style]:
-    """Return the style of the context for axes that are given, or else one with the sizes in matplotlib's settings."""
+    """Return a context with the active style; where none is, one with the sizes in matplotlib's settings."""
     if now := _active.get():
         return nullcontext(now)
     rc = mpl.rcParams
@@ -152,13 +152,13 @@ def axes_style() -> AbstractContextManager[Style]:
 
 
 def figure_style() -> AbstractContextManager[Style]:
-    """Return the style of the context for a new figure, or else that of screens."""
+    """Return a context with the active style, for a new figure; where none is, with that of screens."""
     now = _active.get()
     return nullcontext(now) if now else styled()
 
 
 def current() -> Style:
-    """Return the style of the context, or else that of screens."""
+    """Return the active style; where none is, that of screens."""
     return _active.get() or SCREEN
 
 
@@ -182,7 +182,10 @@ def open_figure(width: float, height: float) -> Figure:
 
 
 def line_style(place: int, among_gray: bool = False) -> dict:
-    """Return color, marker and dashes of the optimizer at this place, from 0; `among_gray`: without the gray."""
+    """Return `color`, `marker` and `dashes` of the optimizer at this place, counted from 0.
+
+    among_gray: True where others are gray, so that no color is.
+    """
     color, cycle = place % COLORS, place // COLORS
     # The second ten repeat the colors, not the dashes and markers.
     other = (color + 3 * cycle) % len(DASHES)
@@ -191,7 +194,7 @@ def line_style(place: int, among_gray: bool = False) -> dict:
 
 
 def sort_by_place(best: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows of `best` of an answer as its table does: by place, reported median (inf for a failure), failures."""
+    """Sort recommended settings as their table does: by place, reported median (inf for a failure), failures."""
     return best.sort_values(["place", "median", "failures", "tuning_median"], kind="stable")
 
 
@@ -301,7 +304,7 @@ def _settings(style: Style) -> dict:
 
 @contextmanager
 def _use_settings(settings: list, style: Style) -> Iterator[Style]:
-    """Draw with these settings, as `matplotlib.style.use` takes them, until the context ends."""
+    """Yield the style, with matplotlib set to these settings, as `matplotlib.style.use` takes them, in the context."""
     with _drawing, mpl.style.context(settings), warnings.catch_warnings():
         # A name in a script that no font of the system has is drawn as boxes; the page has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

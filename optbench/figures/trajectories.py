@@ -173,7 +173,7 @@ def animate_paths(
 
 
 def space_steps(paths: Iterable[Trajectory], frames: int) -> list[int]:
-    """Return steps spaced evenly in their logarithm, from the start to the longest path's end."""
+    """Return at most `frames` steps, spaced evenly in their logarithm, from the start to the longest path's end."""
     last = max(int(path.step[-1]) for path in paths)
     return [0, *np.unique(np.geomspace(1, max(last, 1), frames - 1).round().astype(int)).tolist()]
 
@@ -193,12 +193,12 @@ class Scene:
     along: tuple[float, float]
 
     def clip(self, w: np.ndarray) -> np.ndarray:
-        """Return the points (n, 2), none further away than matplotlib can draw."""
+        """Return the points (n, 2), moved nearer where they are further away than matplotlib can draw."""
         low, high = np.array([self.across, self.along], dtype=np.float64).T
         return np.clip(w, low - _BEYOND * (high - low), high + _BEYOND * (high - low))
 
     def describe_end(self, path: Trajectory) -> str:
-        """Return what follows the name of a path that does not end in the picture; "" for others."""
+        """Return the text behind a path's name: " (diverged)", " (leaves the picture)", or "" for others."""
         if path.failed:
             return " (diverged)"
         low, high = np.array([self.across, self.along]).T
@@ -206,7 +206,7 @@ class Scene:
 
 
 def _find_scene(data: ReportData, problem: str, optimizers: Iterable[str]) -> Scene:
-    """Return the contours of a problem and the paths on them. Raises OptbenchError if it has none."""
+    """Return the contours of a problem and these optimizers' paths on them. Raises OptbenchError if it has none."""
     known = data.trajectories(problem)
     paths = {name: known[name] for name in optimizers if name in known}
     if data.landscape(problem).empty or not paths:
@@ -219,7 +219,7 @@ def _find_scene(data: ReportData, problem: str, optimizers: Iterable[str]) -> Sc
 
 
 def _find_range(axis: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
-    """Return the range of one side of a landscape, made wider if a start lies outside it."""
+    """Return (low, high) of one axis of a landscape, made wider if a start lies outside it."""
     far = _BEYOND * (axis[-1] - axis[0])
     low, high = np.clip([min(axis[0], *starts), max(axis[-1], *starts)], axis[0] - far, axis[-1] + far)
     room = 0.05 * (high - low)
@@ -228,7 +228,7 @@ def _find_range(axis: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
 
 @contextmanager
 def _draw_scene(data: ReportData, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
-    """Yield axes with the contours, the start and the minimum, to draw paths on."""
+    """Yield axes with the contours, to draw paths on; then draw the start and the minimum."""
     texts = [data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()]
     title = f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})"
     with panels.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
@@ -241,7 +241,11 @@ def _draw_scene(data: ReportData, problem: str, scene: Scene, ax: Axes | None) -
 
 
 def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
-    """Draw the loss, gray; bowl: contours spaced evenly in its square root, which are even on a quadratic."""
+    """Draw the contours of the loss, gray.
+
+    bowl: True spaces them evenly in the square root of the loss, which are even distances on a quadratic; else in its
+    logarithm.
+    """
     height = scene.height
     positive = height[np.isfinite(height) & (height > 0)]
     if not len(positive):
@@ -260,7 +264,10 @@ def draw_contours(ax: Axes, scene: Scene, bowl: bool = False) -> None:
 
 
 def draw_path(ax: Axes, path: Trajectory, style: dict, scene: Scene, label: str = "", every: bool = False) -> None:
-    """Draw a path and its end; every: with a dot at each step, for paths of a hundred or so."""
+    """Draw a path and the marker at its end.
+
+    style: its line style; label: its text in the legend; every: True draws a dot at each step, for paths of a hundred.
+    """
     lines = current().lines
     w = scene.clip(path.w)
     ax.plot(*w.T, color=style["color"], linewidth=1.3 * lines, label=label or None, zorder=3)
@@ -272,14 +279,14 @@ def draw_path(ax: Axes, path: Trajectory, style: dict, scene: Scene, label: str 
 
 
 def _end_style(style: dict, failed: bool) -> dict:
-    """Return the marker at the end of a path."""
+    """Return the marker at the end of a path, as keywords of `Axes.plot`: a cross if it failed, else a square."""
     end = {"marker": "X", "color": "#b2182b"} if failed else {"marker": "s", "color": style["color"]}
     lines = current().lines
     return {"markersize": 5 * lines, **end, **_mark_style()}
 
 
 def draw_marks(ax: Axes, scene: Scene) -> list[Line2D]:
-    """Draw the start and the minimum; return them for a legend, with the end of a path."""
+    """Draw the start and the minimum; return their entries for a legend, with that of a path's end."""
     lines = current().lines
     start = next(iter(scene.paths.values())).w[:1]
     marks = ax.plot(*start.T, marker="o", color="black", markersize=6 * lines, label="start", zorder=5, **_mark_style())
@@ -293,5 +300,5 @@ def draw_marks(ax: Axes, scene: Scene) -> list[Line2D]:
 
 
 def _mark_style() -> dict:
-    """Return what all marks have in common: a white edge, and no line."""
+    """Return what all markers have in common, as keywords of `Axes.plot`: a white edge, and no line."""
     return {"markeredgecolor": "white", "markeredgewidth": 0.8 * current().lines, "linestyle": "none"}

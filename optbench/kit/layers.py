@@ -13,7 +13,7 @@ These are plain functions that the engine compiles together with the kernel that
 
 from math import exp, log, sqrt
 
-from optbench.kit.products import product, product_turned
+from optbench.kit.products import product, product_with_transposed
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 BARE = len(ACTIVATIONS)
@@ -35,7 +35,10 @@ TOGETHER = 128
 
 
 def forward(w, x, layout, work):
-    """Write the activations of all layers into ``work``; return the index in it where those of the last layer begin."""
+    """Write the activations of all layers into ``work``; return the index in it where those of the last layer begin.
+
+    w: (dim,) weights; x: (rows, features); layout: the code of each layer, then the sizes from the input's on.
+    """
     rows, layers = x.shape[0], layout.shape[0] // 2
     offset, place, before = 0, 0, x.T
     for layer in range(layers):
@@ -68,10 +71,10 @@ def forward(w, x, layout, work):
 
 
 def backward(w, g, x, place, layout, work):
-    """Write the gradient into ``g``, after ``forward``.
+    """Write the gradient (dim,) into ``g``, after ``forward`` with the same arguments.
 
-    The last layer's error, the gradient of the loss by the inputs of its activation, must be in ``work`` at ``place``
-    in place of the activations.
+    The last layer's error, the gradient of the loss by the inputs of its activation, must be in ``work`` at ``place``,
+    the index that ``forward`` returned, in place of the activations.
     """
     rows, count, layers = x.shape[0], layout[-1], layout.shape[0] // 2
     error = work[place : place + count * rows].reshape(count, rows)
@@ -93,7 +96,7 @@ def backward(w, g, x, place, layout, work):
             behind = room[: inputs * rows].reshape(inputs, rows)
             if kind < NORM:
                 slope = g[offset : offset + inputs * outputs].reshape(inputs, outputs)
-                product_turned(a.reshape(inputs, rows), error, slope, room)
+                product_with_transposed(a.reshape(inputs, rows), error, slope, room)
                 product(w[offset : offset + inputs * outputs].reshape(inputs, outputs), error, behind)
             if COMPOSED:
                 if kind == NORM:
@@ -120,7 +123,7 @@ def scratch(rows, sizes):
 
 
 def widest(layout):
-    """Return the size of the largest layer after the input."""
+    """Return the number of units of the largest layer after the input; layout: as of forward."""
     first = layout.shape[0] // 2 + 1
     size = layout[first]
     for layer in range(first + 1, layout.shape[0]):
@@ -146,7 +149,7 @@ def add_bias_relu(a, bias):
 
 
 def sum_rows(a, total):
-    """Write the sum of each row of ``a`` into ``total``."""
+    """Write the sum of each row of ``a``, (units, rows), into ``total``, (units,)."""
     for j in range(total.shape[0]):
         row, own = a[j], 0.0
         for i in range(row.shape[0]):
@@ -182,7 +185,7 @@ def back_through(error, a, kind):
 
 
 def place_of(layer, layout, rows):
-    """Return the index in ``work`` where the activations of a layer, counted from 0, begin."""
+    """Return the index in ``work`` where the activations of a layer, counted from 0, begin; rows: of the batch."""
     place, first = 0, layout.shape[0] // 2 + 1
     for before in range(layer):
         place += layout[first + before] * rows
@@ -326,7 +329,10 @@ def log_of_product(a, most):
 
 
 def cross_entropy(w, g, x, y, layout, work):
-    """Return the mean softmax cross-entropy over the rows, and write the gradient into ``g``; ``y``: true classes."""
+    """Return the mean softmax cross-entropy over the rows, and write the gradient into ``g``.
+
+    ``y``: true classes; ``layout``: as of forward; ``work``: scratch for activations and errors.
+    """
     rows, classes = x.shape[0], layout[-1]
     place = forward(w, x, layout, work)
     end = place + classes * rows

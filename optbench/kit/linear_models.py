@@ -15,21 +15,27 @@ from optbench.kit.lane_products import product
 
 
 def scores(x, w, f, score):
-    """Write the scores x w, (rows, runs), in one matrix product for all runs, and set the sums ``f`` to 0."""
+    """Write the scores x w, (rows, runs), into ``score``, and set the sums of losses ``f`` to 0.
+
+    x: (rows, features); w: (features, runs).
+    """
     product(x, w, score)
     for r in range(w.shape[1]):
         f[r] = 0.0
 
 
 def penalize(w, f, strength):
-    """Add strength/2 |w|^2 to the ``f`` of each run."""
+    """Add strength/2 |w|^2 to the sum ``f`` of each run; w: (features, runs)."""
     for i in range(w.shape[0]):
         for r in range(w.shape[1]):
             f[r] += 0.5 * strength * w[i, r] * w[i, r]
 
 
 def finish(w, g, f, rows, strength):
-    """Divide the sums in ``f`` and ``g`` by the number of rows, and add strength/2 |w|^2 and its gradient."""
+    """Divide the sums in ``f`` and ``g`` by the number of rows, and add strength/2 |w|^2 and its gradient.
+
+    f: (runs,) losses; g: (features, runs) gradients.
+    """
     share = w.dtype.type(1.0 / rows)
     for r in range(w.shape[1]):
         f[r] *= share

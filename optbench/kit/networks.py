@@ -39,12 +39,12 @@ Row = tuple[int, int, int, str]
 
 
 def dense(units: int, bias: bool = True) -> tuple:
-    """Return a layer w'x + b with so many outputs, or w'x without ``bias``."""
+    """Return a layer for `network`: w'x + b with so many outputs, or w'x without ``bias``."""
     return "dense", units, bias
 
 
 def residual(*layers: Any) -> tuple:
-    """Return layers whose input is added to their output (He et al. 2016); both must have as many units."""
+    """Return layers for `network` whose input is added to their output (He et al. 2016), of as many units."""
     return "residual", layers
 
 
@@ -98,7 +98,10 @@ def network(
 
 
 def layer_rows(problem: str, layers: Sequence, units: int) -> list[Row]:
-    """Return the rows of layers behind ``units`` inputs. Raises OptbenchError for layers that do not fit together."""
+    """Return a Row for each layer, (kind, inputs, outputs, activation).
+
+    units: the number of inputs of the first one. Raises OptbenchError for layers that do not fit together.
+    """
     rows: list[Row] = []
     for layer in layers:
         if layer in HIDDEN:
@@ -145,7 +148,7 @@ def start_of(problem: str, rows: Sequence[Row], initialization: str) -> Callable
 
 
 def parameter_blocks(rows: Sequence[Row]) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of all parameters of layers, in order."""
+    """Return the shapes of all parameters of layers, in order: weights (in, out), bias (out,)."""
     blocks: list[tuple[int, ...]] = []
     for kind, inputs, outputs, _ in rows:
         if kind < NORM:
@@ -156,7 +159,7 @@ def parameter_blocks(rows: Sequence[Row]) -> tuple[tuple[int, ...], ...]:
 
 
 def stack(loss: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the fields of a problem's record that follow from a network's layers and its loss."""
+    """Return, by name, the fields of a Problem that follow from the layers of a network and its loss."""
     sizes, blocks = (rows[0][1], *(outputs for _, _, outputs, _ in rows)), parameter_blocks(rows)
     kernel, report = kernels.KERNELS[loss]
     if any(kind >= NORM for kind, *_ in rows):
@@ -176,7 +179,10 @@ def stack(loss: str, rows: Sequence[Row]) -> dict[str, Any]:
 
 @cache
 def _composed(loss: Callable) -> Callable:
-    """Return a loss of layers.py, or its report, for networks that are not of dense layers alone."""
+    """Return a loss of layers.py, or its report, compiled for networks that are not of dense layers alone.
+
+    loss: a function of layers.py; it gets other versions of `forward` and `backward`.
+    """
 
     def replaced(function: Callable, names: dict[str, Any]) -> Callable:
         """Return the function as if its file had other values for these names."""

@@ -35,17 +35,17 @@ def product(a, b, out):
             np.matmul(a[top:bottom], b[:, first:last], out[top:bottom, first:last])
 
 
-def product_turned(a, b, out, room):
+def product_with_transposed(a, b, out, room):
     """Write the product of a with the transposed b into ``out``. ``room``: scratch, as large as b."""
     if a.shape[0] * b.shape[0] <= SMALL:
         product(a, b.T, out)
         return
     turned = room[: b.shape[0] * b.shape[1]].reshape(b.shape[1], b.shape[0])
-    turn(b, turned)
+    transpose(b, turned)
     product(a, turned, out)
 
 
-def turn(a, out):
+def transpose(a, out):
     """Write the transposed a into ``out``, eight rows at a time: more rows, a power of 2 apart, share cache lines."""
     rows, columns = a.shape
     whole = rows - rows % EIGHT

@@ -26,6 +26,12 @@ class Autograd:
     def __init__(
         self, module: Any, loss: str | Callable, shape: tuple[int, ...], targets: tuple[int, ...], whole: tuple
     ):
+        """Copy the module, so that the user's stays as it is.
+
+        loss: "cross_entropy", "mse" or a function of output and target; shape, targets: of an example's input and
+        target; whole: whether input and target are whole numbers. Raises OptbenchError for a module that cannot be
+        copied.
+        """
         import torch
 
         self.torch, self.loss = torch, loss
@@ -38,7 +44,10 @@ class Autograd:
         self._one_at_a_time = threading.RLock()
 
     def value_and_gradient(self, w: np.ndarray, g: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
-        """Return the loss at ``w``, and write its gradient into ``g``."""
+        """Return the loss at ``w``, (dim,), and write its gradient into ``g``.
+
+        x: (rows, features); y: (rows,), as a problem's kernel gets them.
+        """
         torch = self.torch
         with self._one_at_a_time, torch.enable_grad():
             network, weights, slopes = self._network(str(w.dtype))
@@ -99,7 +108,7 @@ class Autograd:
         return made, target
 
     def _loss(self, made: Any, target: Any) -> Any:
-        """Return the loss of the module's output."""
+        """Return the loss of the module's output ``made``, a tensor of one number; target: as `_call` returns it."""
         functional = self.torch.nn.functional
         if self.loss == "cross_entropy":
             return functional.cross_entropy(made, target)
@@ -117,14 +126,14 @@ class Autograd:
         made, target = self._first_call(network, x, y)
         with torch.no_grad():
             again, _ = self._call(network, x, y)
-        changed = [name for name, each in network.named_buffers() if not _same(torch, before.get(name), each)]
+        changed = [name for name, each in network.named_buffers() if not _equal_tensors(torch, before.get(name), each)]
         if changed:
             owner = network.get_submodule(changed[0].rpartition(".")[0])
             raise OptbenchError(
                 f"the module changes its buffer {changed[0]!r} at each call ({type(owner).__name__} in training mode), "
                 "and runs would hear of each other: call .eval() on it, which freezes it, or use a norm without state"
             )
-        if not _same(torch, made, again):
+        if not _equal_tensors(torch, made, again):
             drop = next((type(part).__name__ for part in network.modules() if "Dropout" in type(part).__name__), "")
             raise OptbenchError(
                 f"the module draws random numbers{f' ({drop})' * bool(drop)}, and no two runs would see the same: "
@@ -168,5 +177,6 @@ class Autograd:
             )
 
 
-def _same(torch: Any, one: Any, other: Any) -> bool:
+def _equal_tensors(torch: Any, one: Any, other: Any) -> bool:
+    """Return True if two tensors have the same shape and numbers; NaN equals NaN. one may be None: False."""
     return one is not None and one.shape == other.shape and torch.allclose(one, other, 0, 0, equal_nan=True)

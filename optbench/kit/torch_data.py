@@ -37,7 +37,7 @@ class Examples:
         return self.y.shape[1:]
 
     def pairs(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """Return (x, y) of the training and of the test examples; targets of several numbers follow the features."""
+        """Return ((x, y), (x_test, y_test)); targets of several numbers follow the features in x."""
         return _join_targets(self.x, self.y), _join_targets(self.x_test, self.y_test)
 
     @property
@@ -58,7 +58,10 @@ class Examples:
 
 
 def examples(X: Any, y: Any, test: Any = None) -> Examples:
-    """Return the examples of :func:`torch_problem`. Raises OptbenchError for arguments that are no valid examples."""
+    """Return the checked and split examples; X, y, test: as of :func:`torch_problem`.
+
+    Raises OptbenchError for arguments that are no valid examples.
+    """
     x, targets = _as_numbers("X", X), _as_numbers("y", y)
     _check_rows("X", x, targets)
     if test is not None:

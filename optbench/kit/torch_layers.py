@@ -17,12 +17,12 @@ _PASSING = ("Identity", "Flatten")
 
 
 def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
-    """Return the layers of a module and ""; or [] and the reason why compiled kernels cannot run it.
+    """Return (rows, ""), a Row for each layer of a module; or ([], the reason why compiled kernels cannot run it).
 
     ``loss``: "cross_entropy" or "mse". Raises OptbenchError if the last layer contradicts it.
     """
-    parts = list(_parts(module))
-    last = _kind(parts[-1]) if parts else ""
+    parts = list(_leaf_modules(module))
+    last = _class_name(parts[-1]) if parts else ""
     if loss == "cross_entropy" and last == "Softmax":
         raise OptbenchError(
             "torch_problem: the module ends with Softmax, and cross-entropy takes scores: leave it out, or give loss="
@@ -31,7 +31,7 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
         parts = parts[:-1]  # the softmax of its outputs is that of its inputs
     layers: list[Row] = []
     for part in parts:
-        kind, reason = _kind(part), _foreign(part)
+        kind, reason = _class_name(part), _reason_against(part)
         if reason:
             return [], reason
         if kind == "Linear":
@@ -40,7 +40,7 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
             if not layers or layers[-1][3] != "linear":
                 return [], f"{kind} stands behind no Linear"
             layers[-1] = (*layers[-1][:3], _ACTIVATIONS[kind])
-        elif not _passes(part):
+        elif not _is_identity(part):
             return [], f"no kernel has {kind}"
     for before, after in zip(layers[:-1], layers[1:], strict=True):
         if before[2] != after[1]:
@@ -59,7 +59,7 @@ def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
 
 def linears(module: Any) -> list[Any]:
     """Return the Linear layers of a module, in the order in which they are applied."""
-    return [part for part in _parts(module) if _kind(part) == "Linear"]
+    return [part for part in _leaf_modules(module) if _class_name(part) == "Linear"]
 
 
 def dense_weights(module: Any) -> np.ndarray:
@@ -68,58 +68,64 @@ def dense_weights(module: Any) -> np.ndarray:
     for layer in linears(module):
         blocks.append(layer.weight.detach().double().numpy().T)
         blocks += [] if layer.bias is None else [layer.bias.detach().double().numpy()]
-    return flat(blocks)
+    return flatten(blocks)
 
 
 def plain_weights(module: Any) -> np.ndarray:
     """Return the trainable parameters in the module's order and layout, (dim,) float64."""
-    return flat([weights.detach().double().numpy() for weights in module.parameters() if weights.requires_grad])
+    return flatten([weights.detach().double().numpy() for weights in module.parameters() if weights.requires_grad])
 
 
-def flat(blocks: list[np.ndarray]) -> np.ndarray:
-    """Return all blocks as one vector, (dim,) float64."""
+def flatten(blocks: list[np.ndarray]) -> np.ndarray:
+    """Return all blocks, one after the other, as one vector, (dim,) float64."""
     return np.concatenate([np.asarray(block, np.float64).reshape(-1) for block in blocks])
 
 
-def _parts(module: Any) -> Any:
+def _leaf_modules(module: Any) -> Any:
     """Yield the modules inside nested Sequentials, in order; of another module, only itself."""
-    if _is_torch(module) and type(module).__name__ == "Sequential" and not _hooked(module):
+    if _is_torch(module) and type(module).__name__ == "Sequential" and not _has_hooks(module):
         for part in module:
-            yield from _parts(part)
+            yield from _leaf_modules(part)
     else:
         yield module
 
 
-def _kind(part: Any) -> str:
+def _class_name(part: Any) -> str:
+    """Return the name of a module's class, "Linear"."""
     return type(part).__name__
 
 
 def _is_torch(part: Any) -> bool:
+    """Return True if a module's class is PyTorch's own, not a subclass or a user's."""
     return type(part).__module__.startswith("torch.nn.modules.")
 
 
-def _hooked(part: Any) -> bool:
+def _has_hooks(part: Any) -> bool:
+    """Return True if something was registered to run before or after the module."""
     return bool(part._forward_hooks or part._forward_pre_hooks or part._backward_hooks)
 
 
-def _foreign(part: Any) -> str:
+def _reason_against(part: Any) -> str:
     """Return the reason why a module may not compute what its class name says; "" if there is none."""
     if not _is_torch(part):
-        return f"no kernel has {_kind(part)}"
-    return f"{_kind(part)} has a hook" if _hooked(part) else ""
+        return f"no kernel has {_class_name(part)}"
+    return f"{_class_name(part)} has a hook" if _has_hooks(part) else ""
 
 
-def _passes(part: Any) -> bool:
-    """Return True if a module passes rows of numbers on unchanged."""
-    if _kind(part) == "Flatten":
+def _is_identity(part: Any) -> bool:
+    """Return True if a module passes rows of numbers on unchanged: Flatten of rows, Dropout in evaluation."""
+    if _class_name(part) == "Flatten":
         return (part.start_dim, part.end_dim) == (1, -1)
-    if _kind(part) in ("Dropout", "AlphaDropout"):
+    if _class_name(part) in ("Dropout", "AlphaDropout"):
         return part.p == 0 or not part.training
-    return _kind(part) in _PASSING
+    return _class_name(part) in _PASSING
 
 
 def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) -> None:
-    """Write a stack's blocks into the Linear layers of a module. Raises OptbenchError if they do not fit."""
+    """Write weights into the Linear layers of a module. Raises OptbenchError if they do not fit.
+
+    blocks: the arrays of a problem's parameters; layout: that of the problem, as `stack` makes it.
+    """
     layers, _ = dense_layers(module, "mse")
     theirs = [activation for *_, activation in layers]
     ours = [ACTIVATIONS[kind % BARE] for kind in layout[: len(layout) // 2]]
@@ -137,12 +143,18 @@ def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) 
 
 
 def write_plain(module: Any, blocks: list[np.ndarray]) -> None:
-    """Write blocks into the trainable parameters. Raises OptbenchError if they do not fit."""
+    """Write weights into the trainable parameters of a module. Raises OptbenchError if they do not fit.
+
+    blocks: an array for each, in their order and shape.
+    """
     _write([(weights, False) for weights in module.parameters() if weights.requires_grad], blocks)
 
 
 def _write(targets: list[tuple[Any, bool]], blocks: list[np.ndarray]) -> None:
-    """Write each block into its parameter, transposed where the flag says so. Raises OptbenchError for other shapes."""
+    """Write each block into its parameter. Raises OptbenchError for other shapes.
+
+    targets: (parameter, True if it gets the transposed block), one for each block.
+    """
     import torch
 
     shapes = [tuple(weights.shape)[::-1] if turned else tuple(weights.shape) or (1,) for weights, turned in targets]

@@ -186,7 +186,7 @@ def _resolve_module(torch: Any, given: Any) -> tuple[Any, Callable | None]:
 
 
 def _checked_loss(loss: Any, data: Examples) -> str | Callable:
-    """Return the loss, "auto" resolved by the targets. Raises OptbenchError if it does not match them."""
+    """Return the loss, "auto" replaced by what the targets imply. Raises OptbenchError if it does not match them."""
     if callable(loss):
         return loss
     if not isinstance(loss, str):
@@ -215,7 +215,10 @@ def _first_class_name(module: Any) -> str:
 
 
 def _compiled_fields(layers: list, loss: str, data: Examples) -> dict:
-    """Return the fields of a problem on compiled kernels. Raises OptbenchError if layers and data do not match."""
+    """Return, by name, the fields of a Problem on compiled kernels: see `networks.stack`.
+
+    layers: of `dense_layers`. Raises OptbenchError if layers and data do not match.
+    """
     features, outputs = prod(data.shape), layers[-1][2]
     if layers[0][1] != features:
         raise OptbenchError(f"torch_problem: X has {features:,} features, and the first layer takes {layers[0][1]:,}")
@@ -224,7 +227,10 @@ def _compiled_fields(layers: list, loss: str, data: Examples) -> dict:
 
 
 def _check_outputs(loss: str | Callable, outputs: tuple[int, ...], data: Examples) -> None:
-    """Raise OptbenchError if the outputs do not match the targets."""
+    """Raise OptbenchError if the outputs of a module do not match the loss and the targets.
+
+    outputs: the shape of an example's output.
+    """
     if loss == "cross_entropy":
         if outputs in ((), (1,)):
             raise OptbenchError(
@@ -243,7 +249,10 @@ def _check_outputs(loss: str | Callable, outputs: tuple[int, ...], data: Example
 
 
 def _eager_fields(module: Any, loss: str | Callable, data: Examples) -> dict:
-    """Return the fields of a problem by autograd. Raises OptbenchError if module, loss and data do not match."""
+    """Return, by name, the fields of a Problem by autograd: its functions, blocks and metrics.
+
+    Raises OptbenchError if module, loss and data do not match.
+    """
     (x, y), _ = data.pairs()
     try:
         autograd = Autograd(module, loss, data.shape, data.targets, data.whole)
@@ -277,7 +286,7 @@ def _describe_loss(loss: str | Callable) -> str:
 
 
 def _digest(arrays: Iterable[np.ndarray], words: Iterable[str]) -> str:
-    """Return the sha256 of all that the results depend on."""
+    """Return the sha256 of arrays and words: all that the results depend on."""
     found = hashlib.sha256()
     for each in arrays:
         found.update(f"{each.shape}".encode())

@@ -31,7 +31,7 @@ PAPER = Paper(
 def claims() -> tuple[Claim, ...]:
     """Return all claims, in the order of the lecture."""
     modules = [import_module(module.name) for module in pkgutil.iter_modules(__path__, f"{__name__}.")]
-    return record.ordered(claim for module in modules for claim in getattr(module, "CLAIMS", ()))
+    return record.sort_claims(claim for module in modules for claim in getattr(module, "CLAIMS", ()))
 
 
 def select(ids: Iterable[str] = ()) -> tuple[Claim, ...]:

@@ -32,13 +32,13 @@ def _build_network() -> optbench.Problem:
 
 
 def _weights_before(batch: int, seed: int = 0) -> np.ndarray:
-    """Return the weights of a run of gradient descent before that mini-batch."""
+    """Return the weights (dim,) of a run of gradient descent before the mini-batch of that number, from 1."""
     run = {"lr": RATE, "batch_size": BATCH_SIZE, "seed": seed}
     return optbench.minimize(_build_network(), "gd", steps=batch - 1, **run).w if batch > 1 else None
 
 
 def _trace_layers() -> pd.DataFrame:
-    """Return the activations of each layer for the named example, a row for each unit."""
+    """Return the activations of the named example in every layer: layer, unit, activation, a row a unit."""
     w, parts = _weights_before(BATCH), []
     for layer in range(5):
         a = optbench.trace(
@@ -49,7 +49,7 @@ def _trace_layers() -> pd.DataFrame:
 
 
 def _trace_losses(seeds) -> pd.DataFrame:
-    """Return the cost of some mini-batches, from a run and from traced activations, a row for each seed and batch."""
+    """Return the cost of some mini-batches: seed, batch, and the cost of a `run` and from `traced` activations."""
     costs = []
     for seed in seeds:
         for batch in (1, BATCH, 30):  # the last of these lies in the second epoch

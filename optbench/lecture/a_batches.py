@@ -34,9 +34,10 @@ def _spec(examples: int, size: int | str) -> dict:
 
 @cache
 def large_set_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `curves`, the share of the first suboptimality that is left, and `targets`, the cost of reaching each.
+    """Run gradient descent with the full batch and with mini-batches on a large set, at rates tuned on a smaller one.
 
-    Both count passes over the data and seconds.
+    Returns `curves`: an evaluation a row, with the share of the first suboptimality that is `left` after so many
+    `passes` and `seconds`; `targets`: the passes and seconds to each target, as of `times_to_targets`.
     """
     examples, curves = QUICK if budget.quick else FULL, []
     for size in ("full", BATCH_SIZE):
@@ -67,7 +68,7 @@ def times_to_targets(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def cost_factors(tables: dict[str, pd.DataFrame], clock: str) -> dict[float, tuple[float, float, float]]:
-    """Return by target the cost of the full batch over that of mini-batches, with its interval.
+    """Return target -> (factor, low, high): the cost of the full batch over that of mini-batches.
 
     clock: "passes" or "seconds".
     """
@@ -141,8 +142,8 @@ FALL, NOISE = "the fall", "the noise"
 def fall_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Count the steps of full-batch gradient descent that raise the cost.
 
-    Returns `runs`: the number of such steps in each run, at the rate that is best on other seeds; `cost`: the cost of
-    every step at rates on both sides of 2/L (L: the largest curvature); `shares`: the share of steps that lower it.
+    Returns `runs`: problem, rate, seed and `rises`, the number of such steps, at the rate that is best on other seeds;
+    `cost` and `shares`: of `_around_two_over_l`.
     """
     tuning, reporting = split_seeds(3, QUICK_RUNS if budget.quick else RUNS, SECOND_SEED)
     rows = []
@@ -157,7 +158,11 @@ def fall_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def _around_two_over_l(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Run gradient descent at learning rates on both sides of 2/L; return the tables `cost` and `shares`."""
+    """Run gradient descent at rates on both sides of 2/L (L: the largest curvature).
+
+    Returns `cost`: problem, rate (as a multiple of 2/L), seed, step, train_loss; `shares`: problem, rate, seed, and
+    `share`, that of the steps that do not raise the cost.
+    """
     parts = []
     for name, largest in (("quadratic", 1.0), ("logistic", _largest_curvature())):
         rates = [2 / largest * factor for factor in (*BELOW, *ABOVE)]
@@ -171,7 +176,7 @@ def _around_two_over_l(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def _count_falling(cost: pd.Series) -> int:
-    """Count the steps that do not raise the cost; steps after a divergence do not count."""
+    """Return the number of steps of a run that do not raise the cost; steps after a divergence do not count."""
     return int(np.sum(np.diff(cost) <= _ROUNDING * np.abs(cost.to_numpy()[:-1])))
 
 
@@ -182,7 +187,10 @@ def _largest_curvature() -> float:
 
 
 def rise_shares(runs: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
-    """Return, by problem, the share of the runs in which some step raises the cost, with its interval."""
+    """Return problem -> (share, low, high): that of the runs in which some step raises the cost.
+
+    runs: the table of `fall_experiment`.
+    """
     groups = runs.groupby("problem", sort=False)["rises"]
     return {name: share_interval(int((rises > 0).sum()), len(rises)) for name, rises in groups}
 
@@ -247,7 +255,10 @@ def _tuned_rate(batch_size: int) -> float:
 
 @cache
 def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `cost`: at each step and for each batch size, the mini-batch's cost and that of all examples there."""
+    """Run gradient descent at one rate with several batch sizes.
+
+    Returns `cost`: batch_size, seed, rate, step, `cost` of the step's mini-batch, `full_cost` of all examples there.
+    """
     seeds = list(REPORTING)[: 6 if budget.quick else None]
     rate, parts = _tuned_rate(ONE_BATCH), []
     for size in (*NOISE_SIZES, "full"):
@@ -329,7 +340,11 @@ RATES = [float(rate) for rate in np.geomspace(2.0**-9, 8.0, 17).round(6)]
 
 
 def reach_target(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
-    """Return the cost of the target, a row a run; inf if it was not reached, or not kept to the end."""
+    """Return what each run of GD takes to the target, a row a run: batch_size, lr, seed, a column for each of AXES.
+
+    examples: the size of the set; sizes, rates, seeds: those to run. inf if the target was not reached, or not kept to
+    the end.
+    """
     spec = {"problems": [f"logistic(data=gaussian(examples={examples}))"], "optimizers": ["gd"], "epochs": EPOCHS}
     spec |= {"batch_sizes": sizes, "learning_rates": rates, "seeds": seeds, "tuning_seeds": 0}
     results = optbench.sweep(spec, workers=budget.workers)
@@ -360,9 +375,10 @@ def size_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def compare_sizes(costs: pd.DataFrame, name: str, axis: str) -> dict:
-    """Compare the best advised batch size with the best other one, by the median of one of AXES.
+    """Compare the best advised batch size with the best other one, by the median cost.
 
-    Returns both sizes, and the ratio of their costs over the seeds with its interval.
+    costs: of `size_experiment`; name: the set; axis: one of AXES, the kind of cost. Returns `advised` and `other`, both
+    sizes, and `ratio`, (ratio, low, high) of their costs over the seeds.
     """
     table = costs[costs["set"] == name].pivot(index="seed", columns="batch", values=axis)
     order = table.median().sort_values(kind="stable").index
@@ -387,7 +403,7 @@ def measure_sizes(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _critical_text(costs: pd.DataFrame) -> str:
-    """Describe the batch size up to which larger batches save steps."""
+    """Return the sentence on the critical batch size, up to which larger batches save steps, of each set."""
     parts = []
     for name, examples in SETS.items():
         size = critical_batch_size(costs[costs["set"] == name]).critical
@@ -397,7 +413,7 @@ def _critical_text(costs: pd.DataFrame) -> str:
 
 
 def _case_text(name, axis, case) -> str:
-    """Return the name of a case: the set, the axis and both batch sizes."""
+    """Return the name of a case: the set, the axis and both batch sizes; case: of `compare_sizes`."""
     return (
         f"{_training_size(SETS[name]):,} examples in {AXES[axis].split()[0]}, {case['advised']} against {case['other']}"
     )

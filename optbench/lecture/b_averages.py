@@ -29,9 +29,11 @@ value of the series, 800 bytes."""
 
 @cache
 def memory_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return the pickled sizes of a streaming average and of the last 1 / (1 - beta) values, in bytes an element.
+    """Measure the memory of averages while values come in.
 
-    `differ` counts the values that are not bit for bit those of the array function `ewa`.
+    Returns `memory`: beta, window, step, ewa_bytes and window_bytes (pickled, an element), of a streaming average and
+    of the last 1 / (1 - beta) values; differ. `differ` counts the values that are not bit for bit those of the array
+    function `ewa`.
     """
     steps = 200 if budget.quick else 1000
     thetas = np.random.default_rng(SECOND_SEED).standard_normal((steps, _ELEMENTS))
@@ -147,7 +149,11 @@ def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict):
 
 @cache
 def best_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `errors`: squared errors of v_t as a forecast of the mean of the next days, by quarter of a year."""
+    """Forecast Seattle's temperatures by v_t, and return `errors`: ahead, beta, block, squares.
+
+    squares: the sum of the squared errors in a quarter of a year, `block`, of v_t as a forecast of the mean of the next
+    `ahead` days.
+    """
     values = temperature.read_seattle()["temp_max"].to_numpy()
     sums = np.concatenate([[0.0], np.cumsum(values)])
     days = np.arange(_SETTLED, len(values) - max(AHEAD))
@@ -183,12 +189,15 @@ def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _task_text(ahead: int) -> str:
-    """Return the words for the days whose mean is forecast; ahead: their number."""
+    """Return the name of a task, "next 7 days": those whose mean is forecast; ahead: their number."""
     return f"next {ahead} days" if ahead > 1 else "next day"
 
 
 def _excess_error(squares, usual: int) -> float:
-    """Return by what share the error with the beta at index ``usual`` exceeds the least; squares: errors by beta."""
+    """Return by what share the root mean square error at one beta exceeds the least one.
+
+    squares: sums of squared errors by beta; usual: the index of that beta.
+    """
     return float(np.sqrt(squares[usual] / squares.min()) - 1)
 
 
@@ -208,7 +217,10 @@ LAST = 100
 
 @cache
 def weights_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Measure the weight of each day in v_100, by a series that is 1 on that day and 0 on all others."""
+    """Measure the weight of each day in v_100, by a series that is 1 on that day and 0 on all others.
+
+    Returns `weights`: beta, age (days before the last), the `weight`, and that of the `formula`.
+    """
     days = np.eye(LAST)[::-1]  # row `age` has its 1 that many days before the last
     rows = [
         (beta, age, weight, (1 - beta) * beta**age)
@@ -370,7 +382,7 @@ def measure_fading(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _add_missing_share(bias: pd.DataFrame) -> pd.DataFrame:
-    """Return averages with the column `share`: the part of the corrected average that the plain one misses."""
+    """Return `bias` with the column `share`: the part of the corrected average that the plain one misses."""
     return bias.assign(share=(1 - bias["plain"] / bias["corrected"]).abs())
 
 
@@ -428,7 +440,7 @@ def _shifted_courses(days: int) -> np.ndarray:
 
 
 def find_lags(series) -> np.ndarray:
-    """Return the lag of each of the series (series, days): the days by which the year's smooth course fits best."""
+    """Return (series,) lags: the days by which the year's smooth course fits best; series: (series, days)."""
     return _LAGS[(_shifted_courses(series.shape[1]) @ series.T).argmax(0)]
 
 
@@ -456,7 +468,10 @@ def measure_shape(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def _shares(each: pd.Series) -> dict[str, tuple[float, float, float]]:
-    """Return the share of the series for which ``each`` is True: for Seattle's alone, 0 or 1, and for the others."""
+    """Return the share of the series for which ``each`` is True, with its interval.
+
+    each: bool by seed. Keys: "Seattle", for its series alone (0 or 1), and "series like it", for the others.
+    """
     others = each.drop(_REAL)
     return {"Seattle": exact(each[_REAL]), "series like it": share_interval(int(others.sum()), len(others))}
 

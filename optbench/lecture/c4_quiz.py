@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from optbench.analysis.statistics import share_interval
 from optbench.claims import drawing
@@ -19,7 +20,7 @@ RATES = {"GD swings": (1.2, 1.9), "GD does not": (0.2, 0.9)}
 
 
 def path_features(w: np.ndarray) -> tuple[float, float, float]:
-    """Return features of the shape of a path w, (steps + 1, 2), without the rate, the loss or the minimum.
+    """Return (turning, reversals, growth): the shape of a path w, (steps + 1, 2), whatever its rate, loss or minimum.
 
     turning: cosine between one step and the next, the mean weighted by their lengths, as long steps meet the eye.
     reversals: share of the steps that turn by more than a right angle. growth: logarithm of the longest step over the
@@ -59,7 +60,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def classify(paths: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with `guess`, by logistic regression on features and their products fitted to training rows."""
+    """Return paths with the column `guess`: logistic regression on features and products, fitted to training rows."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -87,11 +88,11 @@ def measure(tables) -> Measured:
 
 
 def _wrong_share(hit: pd.Series) -> tuple:
-    """Return the share of wrong guesses with its interval."""
+    """Return (share, low, high) of the wrong guesses; hit: True for each right one."""
     return share_interval(int((~hit).sum()), len(hit))
 
 
-def figure(tables, verdict):
+def figure(tables, verdict) -> Figure:
     """Draw paths of the three kinds on one bowl, a row for each range of rates."""
     shown, places = tables["shown"], list(RATES)
     title = "Quiz 8: which of them is gradient descent?"

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis.statistics import ert_interval, median_interval, speedup
@@ -55,7 +56,10 @@ def adam_limits() -> list[Limit]:
 
 
 def final_weights(optimizer: str, gradients: np.ndarray, rates: np.ndarray) -> np.ndarray:
-    """Return the weights after steps from 0 with these gradients, (steps, dim), and rates, (steps,)."""
+    """Return the weights (dim,) of an optimizer after steps from 0.
+
+    gradients: (steps, dim), whatever the weights are; rates: (steps,).
+    """
     w = np.zeros(gradients.shape[1])
     stepper = optbench.stepper(optimizer, w, lr=float(rates[0]))
     for gradient, rate in zip(gradients, rates, strict=False):
@@ -92,7 +96,7 @@ def measure_limits(tables) -> Measured:
     )
 
 
-def figure_limits(tables, verdict):
+def figure_limits(tables, verdict) -> Figure:
     """Draw the largest difference in each limit."""
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     left = 0.4 + max(drawing.text_width(name, 8) for name in worst.index)
@@ -130,7 +134,10 @@ def eps_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def shrunk_shares(tables) -> dict[str, tuple]:
-    """Return the part of the first step that eps inside the root takes off, at the gradients nearest to 1, 1e-2, ..."""
+    """Return "OPTIMIZER, gradient SIZE" -> the part of the first step that eps inside the root takes off.
+
+    The gradients are those nearest to 1, 1e-2, ...
+    """
     lengths = tables["lengths"].pivot_table(index="gradient", columns=["optimizer", "eps"], values="length")
     cells = {}
     for size in (1.0, 1e-2, 1e-4, 1e-6, 1e-8):
@@ -154,7 +161,7 @@ def measure_eps(tables) -> Measured:
     )
 
 
-def figure_eps(tables, verdict):
+def figure_eps(tables, verdict) -> Figure:
     """Draw the length of the first step against the gradient, with eps inside and outside the root."""
     rows = tables["lengths"][tables["lengths"]["optimizer"] == "adam"].rename(columns={"exact": "the formula"})
     table = rows.melt(["gradient", "eps"], ["length", "the formula"], "kind", "step")
@@ -193,7 +200,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def _weights_after(problem, optimizer: str, rate: float, steps: int, seed: int) -> np.ndarray:
-    """Return the weights after ``steps`` full-batch steps; after 0, the start, by a step with a negligible rate."""
+    """Return the weights (dim,) after ``steps`` full-batch steps; after 0 by a step with a negligible rate."""
     return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
 
 
@@ -212,7 +219,7 @@ def measure_rates(tables) -> Measured:
     )
 
 
-def figure_rates(tables, verdict):
+def figure_rates(tables, verdict) -> Figure:
     """Draw the quantiles of the effective rates of gradient descent and Adam, by step."""
     table = tables["spread"].groupby(["step", "optimizer"], sort=False)[["middle", "low", "high"]].median()
     table = table.reset_index().sort_values("step", kind="stable").rename(columns={"middle": "median"})
@@ -261,7 +268,7 @@ def measure_batches(tables) -> Measured:
     )
 
 
-def figure_batches(tables, verdict):
+def figure_batches(tables, verdict) -> Figure:
     """Draw the expected running time to the target against the batch size, in samples and seconds."""
     panels = {}
     for axis in ("samples", "seconds"):

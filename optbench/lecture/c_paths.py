@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis import best_configurations, reported_runs
@@ -71,7 +72,10 @@ def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_momentum(column: str, what: str, unit: str):
-    """Return the function that measures a column for each beta over gradient descent with the same start and noise."""
+    """Return (tables) -> Measured: a column of momentum for each beta over that of GD with the same start and noise.
+
+    column: of the table `measured`; what: its name in words; unit: that of the number.
+    """
 
     def measured_against_gd(tables) -> Measured:
         """Measure the ratio to gradient descent by beta and rate."""
@@ -89,7 +93,7 @@ def measure_momentum(column: str, what: str, unit: str):
     return measured_against_gd
 
 
-def figure_momentum(tables, verdict):
+def figure_momentum(tables, verdict) -> Figure:
     """Draw paths of gradient descent and momentum through the bowl."""
     paths, rates = tables["paths"], tables["tuned"].set_index("beta1")["lr"]
     shown = [(0.0, OWN), (0.9, SAME), (0.98, SAME), (0.5, OWN), (0.9, OWN), (0.98, OWN)]
@@ -103,7 +107,10 @@ def figure_momentum(tables, verdict):
 
 
 def figure_betas(column: str, title: str, unit: str):
-    """Return the function that draws a column against beta at both rates: median and interval over seeds."""
+    """Return (tables, verdict) -> Figure: a column against beta at both rates, median and interval over seeds.
+
+    column: of the table `measured`; unit: the label of the y axis.
+    """
 
     def draw(tables, verdict):
         """Draw the medians with their intervals, and gradient descent beside them."""
@@ -130,7 +137,7 @@ _CAPTION = "Median over seeds with its 95% interval; rates were chosen on other 
 
 
 def correction_schedule(beta: float, steps: int) -> str:
-    """Return the schedule with which `momentum` in effect divides its average by 1 - beta^t."""
+    """Return the text of the schedule with which `momentum` in effect divides its average by 1 - beta^t."""
     return f"table(factors={tuple(1 / (1 - beta**t) for t in range(1, steps + 1))})"
 
 
@@ -168,7 +175,7 @@ def measure_warm_up(tables) -> Measured:
     )
 
 
-def figure_warm_up(tables, verdict):
+def figure_warm_up(tables, verdict) -> Figure:
     """Draw the length of momentum's steps over that of corrected ones, a line for each beta."""
     return drawing.line_figure(
         tables["steps"], "step", "measured", "beta1", "How far momentum's average has warmed up: by beta1",
@@ -179,7 +186,10 @@ def figure_warm_up(tables, verdict):
 
 @cache
 def cost_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `final`: the suboptimality on the reporting seeds with and without the correction, at its best rate."""
+    """Run momentum with and without the correction, each at its best rate.
+
+    Returns `final`: a reporting run a row: beta1, seed, lr, steps, `average` ("plain" or "corrected"), `suboptimality`.
+    """
     split = split_sweep_seeds(budget, 36)
     tuning, parts = split["seeds"][: split["tuning_seeds"]], []
     for steps in HORIZONS:
@@ -199,7 +209,10 @@ def cost_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def loss_ratios(tables) -> dict[str, tuple]:
-    """Return the loss without the correction over that with it, by setting: median and interval over seeds."""
+    """Return setting -> (ratio, low, high): the final loss without the correction over that with it, median over seeds.
+
+    tables: of `cost_experiment`; a setting is beta1 and the number of steps, in words.
+    """
     cells = {}
     for (beta, steps), part in tables["final"].groupby(["beta1", "steps"], sort=True):
         values = group_by_label(part.rename(columns={"average": "label"}), "suboptimality")
@@ -218,7 +231,7 @@ def measure_cost(tables) -> Measured:
     )
 
 
-def figure_cost(tables, verdict):
+def figure_cost(tables, verdict) -> Figure:
     """Draw the final loss with and without the correction, a panel for each number of steps."""
     final = tables["final"].replace({"average": {"plain": "without", "corrected": "with correction"}})
     panels = {
@@ -235,8 +248,11 @@ NAMES = {"gd": ("GD", drawing.INK[0]), "rmsprop": ("RMSProp", drawing.INK[1])}
 
 
 @cache
-def find_turned_bowl(angle: int, condition: float, noise: float = 0.02) -> str:
-    """Return the first bowl whose steep axis is `angle` degrees off the nearest coordinate axis, up to 0.5 degrees."""
+def find_rotated_bowl(angle: int, condition: float, noise: float = 0.02) -> str:
+    """Return the name of a bowl whose steep axis is `angle` degrees off the nearest coordinate axis, up to 0.5 degrees.
+
+    It is a random quadratic with the first such seed; condition: its condition number; noise: that of its gradients.
+    """
     family = optbench.problems()["quadratic"]
     for seed in range(10_000):
         problem = family.build({"dim": 2, "condition": condition, "noise": noise, "seed": seed})
@@ -256,7 +272,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     for condition in CONDITIONS:
         methods = [Method("rmsprop", "rmsprop", 0.02, {"beta2": 0.9})]
         paths = run_paths(
-            find_turned_bowl(0, condition, 0.0), methods, fresh_seeds(6 if budget.quick else 20), 15, 1024
+            find_rotated_bowl(0, condition, 0.0), methods, fresh_seeds(6 if budget.quick else 20), 15, 1024
         )
         for seed, path in paths.groupby("seed"):
             gradient = path[["gradient_1", "gradient_2"]].to_numpy()[:-1]
@@ -279,7 +295,7 @@ def measure_rates(tables) -> Measured:
     )
 
 
-def figure_rates(tables, verdict):
+def figure_rates(tables, verdict) -> Figure:
     """Draw the ratio of the effective rates against that of the gradients."""
     ratios = tables["ratios"]
     names = [f"condition {condition:g}" for condition in CONDITIONS]
@@ -295,14 +311,14 @@ def figure_rates(tables, verdict):
 
 
 @cache
-def turned_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
+def rotated_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Run gradient descent and RMSProp on bowls of each angle and condition, at their best rates.
 
     Returns `tuned`: these rates; `measured`: a row for each path; `paths`: the paths of one seed.
     """
     split = split_sweep_seeds(budget, 24)
     tuning = split["seeds"][: split["tuning_seeds"]]
-    problems = {find_turned_bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
+    problems = {find_rotated_bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
     results = optbench.sweep(
         {"problems": list(problems), "optimizers": ["gd", "rmsprop"], "batch_sizes": [BATCH], "steps": STEPS}
         | {"learning_rates": "0.003:2:20", **split},
@@ -326,14 +342,17 @@ def turned_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def group_by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each condition and angle by its name, in ascending order."""
+    """Return name of the setting, "45°, condition 100" -> its rows of the table, in ascending order."""
     return {
         f"{angle}°, condition {condition:g}": part for (condition, angle), part in table.groupby(["condition", "angle"])
     }
 
 
 def measure_rmsprop(column: str, what: str, unit: str):
-    """Return the function that measures a column of RMSProp over gradient descent with the same start and noise."""
+    """Return (tables) -> Measured: a column of RMSProp over that of GD with the same start and noise.
+
+    column: of the table `measured`; what: its name in words; unit: that of the number.
+    """
 
     def measured_against_gd(tables) -> Measured:
         """Measure the ratio to gradient descent by angle and condition number."""
@@ -349,7 +368,7 @@ def measure_rmsprop(column: str, what: str, unit: str):
     return measured_against_gd
 
 
-def figure_rmsprop(tables, verdict):
+def figure_rmsprop(tables, verdict) -> Figure:
     """Draw paths of gradient descent and RMSProp through a bowl at three angles."""
     paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
     title = "GD and RMSProp at their best rates, the bowl (condition 100) turned"
@@ -363,7 +382,7 @@ def figure_rmsprop(tables, verdict):
     return figure
 
 
-def figure_settings(tables, verdict):
+def figure_settings(tables, verdict) -> Figure:
     """Draw the length of the path and the steps to halve the distance, by angle and condition number."""
     measured = tables["measured"].replace({"label": {key: words for key, (words, _) in NAMES.items()}})
     measured = measured.sort_values(["condition", "angle"], kind="stable").assign(
@@ -465,7 +484,7 @@ CLAIMS = (
     Claim(
         id="C2.2",
         sentence="RMSProp damps the oscillation along the steep axis.",
-        experiment=turned_experiment,
+        experiment=rotated_experiment,
         criterion=_rmsprop_criterion(f"the way along the steep axis in {STEPS} steps"),
         measure=measure_rmsprop("way", "way along the steep axis", "way"),
         figure=figure_rmsprop,
@@ -475,7 +494,7 @@ CLAIMS = (
     Claim(
         id="C2.3",
         sentence="RMSProp speeds up along the flat axis.",
-        experiment=turned_experiment,
+        experiment=rotated_experiment,
         criterion=_rmsprop_criterion(
             f"the steps that halve the distance along the flat axis (infinite if not within {STEPS})"
         ),

@@ -30,9 +30,10 @@ FIXED = 0.125
 
 @cache
 def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Run gradient descent with each batch size and schedule, and return the final suboptimality.
+    """Run gradient descent with each batch size and schedule.
 
-    Returns `tuned`, with the learning rate tuned for each, and `fixed`, at one constant rate for all batch sizes.
+    Returns `tuned`, runs at the learning rate tuned for each, and `fixed`, runs at one constant rate for all batch
+    sizes: batch_size, schedule, lr, seed, status, suboptimality_final.
     """
     seeds = [*TUNING, *REPORTING[: 6 if budget.quick else None]]
     spec = {"problems": [DATA], "optimizers": ["gd"], "schedules": list(SCHEDULES), "batch_sizes": list(SIZES)}
@@ -64,7 +65,10 @@ def measure_floor(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def decay_gains(tuned: pd.DataFrame, size: int) -> dict[str, tuple[float, float, float]]:
-    """Return, by decay, the final suboptimality with a constant rate over that with the decay, at a batch size."""
+    """Return decay -> (factor, low, high): the final suboptimality with a constant rate over that with the decay.
+
+    tuned: of `noise_experiment`; size: the batch size.
+    """
     wide = tuned[tuned["batch_size"] == size].pivot(index="seed", columns="schedule", values="suboptimality_final")
     return {name: ratio_interval(wide["constant"], wide[name]) for name in DECAYS}
 
@@ -124,7 +128,7 @@ FORMULAS = {
 
 @cache
 def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `rates`: the learning rate of each step of a run, and that of the lecture's formula.
+    """Return `rates`, a step a row: schedule, step, passes, the `rate` of a run, and that of the `lecture`'s formula.
 
     In the formula t counts from 1, and epoch is the number of completed passes; 1 / sqrt(epoch) is NaN in epoch 0.
     """

@@ -66,7 +66,7 @@ def critical_points(problem: optbench.Problem, starts: np.ndarray) -> pd.DataFra
 
 
 def find_points(problem: optbench.Problem, count: int, seed: int) -> pd.DataFrame:
-    """Return the critical points found from ``count`` random starts; seed: of the starts."""
+    """Return the critical points found from ``count`` random starts, as `critical_points`; seed: of the starts."""
     starts = [problem.start(np.random.default_rng([seed, k])) for k in range(count)]
     return critical_points(problem, np.array(starts)).assign(seed=seed)
 
@@ -269,7 +269,10 @@ def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def growth_text(parts: dict, distances: list) -> str:
-    """Describe the growth of the steps with the distance where all runs arrive; theory: exp(2) = 7.4 a unit."""
+    """Return a sentence on the growth of the steps with the distance; "" for fewer than two distances.
+
+    parts: distance -> rows of `escapes`; distances: those from which all runs arrive; theory: exp(2) = 7.4 a unit.
+    """
     if len(distances) < 2:
         return ""
     steps = np.log(np.column_stack([parts[d].sort_values("seed")["steps"] for d in distances]))
@@ -288,7 +291,10 @@ def _gd_from_saddles(table: pd.DataFrame) -> str:
 
 
 def escape_factors(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the expected steps of gradient descent over those of each method, with intervals, for each situation."""
+    """Return how much longer GD takes than each method: problem, label, optimizer, factor, low, high.
+
+    table: `escapes`; a row for each situation (problem) and method.
+    """
     rows = []
     for problem in [name for name in COMPARED if name in set(table["problem"])]:
         runs = table[table["problem"] == problem]
@@ -388,9 +394,9 @@ def width_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def stuck_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Return, by width, the best loss, the share of runs more than POOR above it or diverged, and the spread.
+    """Return a row a width: the best loss, the share of runs more than POOR above it or diverged, the spread.
 
-    spread: the 90% minus the 10% quantile of the final losses, in nats, with its bootstrap interval.
+    table: `finals`; spread: the 90% minus the 10% quantile of the final losses, in nats, with its bootstrap interval.
     """
     rows = []
     for width, part in table.groupby("width"):

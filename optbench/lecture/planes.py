@@ -75,13 +75,19 @@ def find_curvature(problem: optbench.Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def path_length(path: pd.DataFrame, column: str = "steep") -> float:
-    """Return the length of the way along an axis, divided by the distance at the start; 1: straight to the minimum."""
+    """Return the length of a path along one axis, divided by the distance at the start; 1: straight to the minimum.
+
+    column: "steep" or "flat", the axis.
+    """
     way = path[column].to_numpy()
     return float(np.abs(np.diff(way)).sum() / abs(way[0])) if np.isfinite(way).all() else np.inf
 
 
 def share_of_reversals(path: pd.DataFrame, column: str = "steep") -> float:
-    """Return the share of the steps that turn back along an axis, against the step before; 1 for a diverged path."""
+    """Return the share of the steps that turn back along an axis, against the step before; 1 for a diverged path.
+
+    column: "steep" or "flat", the axis.
+    """
     way = path[column].to_numpy()
     if not np.isfinite(way).all():
         return 1.0
@@ -97,7 +103,10 @@ def steps_to_halve(path: pd.DataFrame, column: str = "flat") -> float:
 
 
 def measure_paths(paths: pd.DataFrame, **measures) -> pd.DataFrame:
-    """Return a row for each path: its label, its seed, and the number that each of the measures gives for it."""
+    """Return a row for each path: its label, its seed, and a column for each measure.
+
+    measures: name -> function of a path, such as `path_length`.
+    """
     rows = [
         {"label": label, "seed": seed, **{name: measure(path) for name, measure in measures.items()}}
         for (label, seed), path in paths.groupby(["label", "seed"], sort=False)
@@ -106,13 +115,13 @@ def measure_paths(paths: pd.DataFrame, **measures) -> pd.DataFrame:
 
 
 def select_farthest_path(paths: pd.DataFrame) -> pd.DataFrame:
-    """Return the paths to draw: those of the seed that starts farthest from both axes."""
+    """Return the rows of all paths of one seed, for a figure: that which starts farthest from both axes."""
     start = paths[paths["step"] == 0].set_index("seed")[["steep", "flat"]].abs().min(axis=1)
     return paths[paths["seed"] == start.idxmax()].drop(columns=["gradient_1", "gradient_2"]).reset_index(drop=True)
 
 
 def split_sweep_seeds(budget: Budget, count: int) -> dict:
-    """Return a sweep's `seeds` and `tuning_seeds`: `count` seeds, a third of them to tune on.
+    """Return {"seeds": `count` seeds, "tuning_seeds": how many of these tune, a third}, for a sweep.
 
     A quick run takes a third of that number, and at least nine.
     """
@@ -121,7 +130,7 @@ def split_sweep_seeds(budget: Budget, count: int) -> dict:
 
 
 def group_by_label(table: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
-    """Return the values of a column by label, ordered by seed, so that labels are paired."""
+    """Return label -> the values of a column (seeds,), ordered by seed, so that labels are paired."""
     ordered = table.sort_values("seed", kind="stable")
     return {label: part[column].to_numpy() for label, part in ordered.groupby("label", sort=False)}
 

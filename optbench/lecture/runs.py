@@ -36,22 +36,29 @@ def run_every_step(
 
 
 def find_best_rate(spec: Mapping, tuning: Iterable[int], **settings) -> float:
-    """Return the rate of a sweep over one problem and optimizer that is best on the tuning seeds."""
+    """Return the learning rate that is best on the tuning seeds.
+
+    spec: the keys of a sweep over one problem and optimizer; tuning: the seeds; settings: further keys.
+    """
     trials = optbench.sweep(spec, seeds=list(tuning), tuning_seeds=0, **settings).runs
     return float(best_configurations(trials, tuning)["lr"].iloc[0])
 
 
 def costs_to_loss(results: optbench.Results, loss: float) -> pd.DataFrame:
-    """Return the cost of each run until its loss stays at or below `loss`; that of all steps if it never does."""
+    """Return `time_to_target` of a sweep: what each run takes until its loss stays at or below `loss`, a row a run.
+
+    Where the column `reached` is False, that of all steps of the run.
+    """
     return time_to_target(results, fixed_targets(results.runs, loss, results.problems))
 
 
 def tuned_costs(
     spec: Mapping, target: float, rates: Sequence[float], tuning: int, seeds: int, budget: Budget
 ) -> pd.DataFrame:
-    """Return the `costs` of a sweep over one problem, each optimizer and batch size at its fastest rate.
+    """Return `costs_to_loss` at the fastest rate of each optimizer and batch size, a row a reporting run.
 
-    The first `tuning` seeds choose the rates, the next `seeds` report. `spec`: the sweep's keys, but for these two.
+    spec: the keys of a sweep over one problem, without rates and seeds; target: the loss to reach; rates: those to
+    choose from; tuning, seeds: how many seeds choose the rates, and how many others report.
     """
     (first, rest), groups = split_seeds(tuning, seeds), ["optimizer", "batch_size"]
     trials = costs_to_loss(

@@ -60,7 +60,7 @@ OUTSIDE = 4
 
 
 def explorer(data: ReportData) -> dict[str, Any]:
-    """Return the values of the template `explorer.html`: `data`, the JSON, and `plotly`, the script of that library."""
+    """Return the values for the template `explorer.html`: `data`, the JSON, and `plotly`, that library's script."""
     with restored_process():  # importing plotly leaves a filter of warnings
         from plotly.offline import get_plotlyjs
 
@@ -68,7 +68,7 @@ def explorer(data: ReportData) -> dict[str, Any]:
 
 
 def explorer_data(data: ReportData) -> dict[str, Any]:
-    """Return the data that the scripts of the explorer draw, for JSON; see the methods of ExplorerData."""
+    """Return all that the scripts of the explorer draw, as plain data for JSON; see the methods of ExplorerData."""
     parts, results = ExplorerData(data), data.results
     return {
         "optimizers": [{"name": str(name), "short": data.short_names[name]} for name in parts.optimizers],
@@ -105,7 +105,11 @@ class ExplorerData:
         self.batches = list(dict.fromkeys(_label_batches(sizes.sort_values(["full_batch", "batch_size"]))))
 
     def problem(self, name: str) -> dict[str, Any]:
-        """Return the minimum of a problem, if known, its first suboptimality, and the height of smaller ones."""
+        """Return the facts about a problem: `name`, `short`, its `minimum` (None if unknown), `start` and `floor`.
+
+        start: the median suboptimality at the start, None if unknown; floor: the height at which smaller values are
+        drawn.
+        """
         start = self.data.start(name)
         return {
             "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.data.minimum(name),
@@ -114,7 +118,7 @@ class ExplorerData:
 
     @cached_property
     def measures(self) -> list[dict[str, Any]]:
-        """The measures of curves: the training loss, the test loss and the metrics that any run has."""
+        """The measures that curves show, a dictionary each: training loss, test loss, the metrics of some run."""
         runs = self.results.runs
         has = {"test_loss": runs["test_loss_final"], **{name: runs[name] for name in metric_columns(runs)}}
         names = ["train_loss", *(name for name, values in has.items() if values.notna().any())]
@@ -140,7 +144,11 @@ class ExplorerData:
         return {"looks": styles, "look": places.tolist(), "everywhere": everywhere}
 
     def describe_settings(self, table: pd.DataFrame) -> dict[str, list]:
-        """Return the columns that identify the settings of a table. `text`: varied hyperparameters."""
+        """Return the columns that identify a table's settings, as lists by name, an entry a row.
+
+        `problem`, `optimizer`, `batch` and `schedule` are indices into the lists of the page; `text`: varied
+        hyperparameters; `rate`; `n`: seeds; `failures`; `held`: 1 if the seeds are held out.
+        """
         varied = varied_hyperparameters(self.results.runs)
         texts = [
             ", ".join(f"{key}={labels.number(row[key])}" for key in varied[row["optimizer"]] if pd.notna(row[key]))
@@ -169,7 +177,7 @@ class ExplorerData:
         table = pd.concat([self.data.best.assign(recommended=True),
                            self.data.by_cell.assign(recommended=False)], ignore_index=True)  # fmt: skip
         every = _sort_by_preference(table[~table.duplicated(CELL)], ["problem", "optimizer"])
-        cells = every[_order_of_entry(every) < MAX_CURVES].reset_index(drop=True)
+        cells = every[_rank_of_entry(every) < MAX_CURVES].reset_index(drop=True)
         columns = [measure["key"] for measure in self.measures]
         runs = reported_runs(self.results.runs, cells, self.results.tuning_seeds)
         rows = self.results.curves_of(runs["run_id"], [name for name in columns if name != "train_loss"])
@@ -217,7 +225,10 @@ class ExplorerData:
         }  # fmt: skip
 
     def tuning(self) -> dict[str, Any]:
-        """Return a row for each problem, optimizer and number n of trials: the expected value of the best of n."""
+        """Return the expected value of the best of n trials, as lists by name, an entry a problem, optimizer and n.
+
+        `problem` and `optimizer` are indices; `value`, `low`, `high`, `blocks`: as of `analysis.best_of_n`.
+        """
         try:
             table = self.data.best_of_n
         except OptbenchError:  # no seed measures a choice
@@ -298,7 +309,7 @@ class ExplorerData:
         return [self._draw_paths(problem, paths) for problem, paths in found.items() if paths]
 
     def _draw_paths(self, problem: str, paths: dict[str, Trajectory]) -> dict[str, Any]:
-        """Return the contours and the paths on a two-parameter problem as JSON data; paths: by optimizer."""
+        """Return an entry of the method `paths`, for a problem of two parameters; paths: by optimizer."""
         x, y, height = self.data.surface(problem)
         fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, GRID_SIDE).astype(int)) for axis in (x, y))
         above = height[np.ix_(fewer_y, fewer_x)]
@@ -326,12 +337,12 @@ class ExplorerData:
 
 
 def _label_batches(table: pd.DataFrame) -> list[str]:
-    """Return the label of each row's batch size."""
+    """Return the label of each row's batch size, such as "32" or "full"."""
     return [labels.batch_label(*pair) for pair in zip(table["batch_size"], table["full_batch"], strict=True)]
 
 
 def _sort_by_preference(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """Sort the rows, those of a group together, and within it as `best_configurations` prefers them."""
+    """Sort the rows: those with equal values in the columns `groups` together, and there the best first."""
     code = table.groupby(list(groups), sort=False).ngroup()
     first = ~table["recommended"] if "recommended" in table else False
     order = table.assign(_group=code, _later=first, _cut=table["tuning_unfinished"] > 0)
@@ -339,16 +350,22 @@ def _sort_by_preference(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFr
     return order.drop(columns=["_group", "_later", "_cut"]).reset_index(drop=True)
 
 
-def _order_of_entry(cells: pd.DataFrame) -> np.ndarray:
-    """Return (cells,) the order in which cells enter the page: the first of every optimizer, then the second ones."""
+def _rank_of_entry(cells: pd.DataFrame) -> np.ndarray:
+    """Return (cells,) int: each cell's place, from 0, in the order in which cells enter the page.
+
+    First come the first cells of every optimizer, then the second ones, and so on; cells: a row each.
+    """
     turn = cells.groupby(["problem", "optimizer"], sort=False).cumcount().to_numpy()
     return np.argsort(np.argsort(turn, kind="stable"), kind="stable")
 
 
 def _select_cells(cells: pd.DataFrame, bands: dict[str, list[Band]]) -> np.ndarray:
-    """Return (cells,) bool: True for the first cells in their order of entry that fit into the page, at least one."""
+    """Return (cells,) bool: True for the cells that fit into the page, by their rank of entry; at least one.
+
+    bands: by measure, the curve of each cell.
+    """
     numbers = np.array([sum(3 * len(parts[place].step) for parts in bands.values()) for place in range(len(cells))])
-    order = np.argsort(_order_of_entry(cells), kind="stable")
+    order = np.argsort(_rank_of_entry(cells), kind="stable")
     kept = np.zeros(len(cells), dtype=bool)
     kept[order] = np.cumsum(numbers[order]) <= MAX_NUMBERS
     kept[order[:1]] = True
@@ -356,7 +373,7 @@ def _select_cells(cells: pd.DataFrame, bands: dict[str, list[Band]]) -> np.ndarr
 
 
 def _split_by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
-    """Split a table of bands into one for each cell."""
+    """Return the Band of each row of `cells`, from a table of bands of all of them; empty for one without rows."""
     place = pd.MultiIndex.from_frame(cells[CELL]).get_indexer(pd.MultiIndex.from_frame(table[CELL]))
     order = np.argsort(place, kind="stable")
     clocks = [table[name].to_numpy()[order] for name in ("step", "epoch", "samples")]
@@ -367,9 +384,10 @@ def _split_by_cell(table: pd.DataFrame, cells: pd.DataFrame) -> list[Band]:
 
 
 def _share_axes(cells: pd.DataFrame, bands: list[Band]) -> tuple[list[dict], list[int]]:
-    """Return the different axes, and for each curve the place of its axis, which begins with the steps of the curve.
+    """Return (axes, places): the different axes, and for each curve the index of its axis.
 
-    An axis has lists of steps, epochs and samples; curves of a problem and batch size share it if they can.
+    An axis has lists of steps, epochs and samples, and begins with the steps of the curve; curves of a problem and
+    batch size share it if they can.
     """
     axes: list[dict[str, list]] = []
     mine: dict[tuple, list[int]] = {}
@@ -405,7 +423,7 @@ def _list_values(band: Band, axis: Band, minimum: float | None) -> list[list]:
 
 
 def _encode_path(path: Trajectory, across: tuple[float, float], along: tuple[float, float]) -> dict[str, list[int]]:
-    """Return a path as whole numbers `step`, `x` and `y`, each as the difference from the point before, for JSON.
+    """Return a path for JSON: lists of whole numbers `step`, `x` and `y`, each the difference from the point before.
 
     across, along: the limits of w_1 and w_2 in the picture. The path ends where it first gets far outside of them, and
     long ones are thinned.
@@ -422,7 +440,10 @@ def _encode_path(path: Trajectory, across: tuple[float, float], along: tuple[flo
 
 
 def _thin_out(points: np.ndarray) -> np.ndarray:
-    """Return the points to keep, the first and the last among them, at equal lengths of the path and of log steps."""
+    """Return the indices of the points to keep, in order: at most MAX_POINTS, the first and the last among them.
+
+    points: (2, count). They have equal distances, half of them along the path, half in the logarithm of the step.
+    """
     count = points.shape[1]
     if count <= MAX_POINTS:
         return np.arange(count)

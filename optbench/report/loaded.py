@@ -23,31 +23,31 @@ _SHOWN = 5
 class LoadedSweep(ReportData):
     """A results folder and what follows from its tables, computed when it is first needed.
 
-    of: the folder, or its tables. Raises OptbenchError, in one line, if the folder cannot be read.
+    source: the folder, or its tables. Raises OptbenchError, in one line, if the folder cannot be read.
     """
 
     results: Results
 
-    def __init__(self, of: Path | Results):
+    def __init__(self, source: Path | Results):
         """Load the folder, unless its tables are given, and describe its failed runs."""
-        everything = load(of) if isinstance(of, Path) else of
+        everything = load(source) if isinstance(source, Path) else source
         super().__init__(everything)
-        self.directory = of if isinstance(of, Path) else of.directory or Path()
+        self.directory = source if isinstance(source, Path) else source.directory or Path()
         self.failures = describe_failures(everything.runs)
         """Texts about runs that failed."""
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """Each problem's name in file names and anchors."""
+        """Problem -> its name in file names and anchors."""
         return labels.file_names(self.results.runs["problem"].unique())
 
     @cached_property
     def eager(self) -> Collection[str]:
-        """Optimizers that another library steps."""
+        """The names of the optimizers that another library steps."""
         return find_eager_optimizers(self.results.runs, self.results.timings)
 
     def check(self) -> None:
-        """Raise OptbenchError if no run is left to report on."""
+        """Raise OptbenchError if the sweep has no run left to report on."""
         if self.results.runs.empty:
             raise OptbenchError(
                 f"{str(self.directory)!r}: every run failed: there is nothing to report; {self.failures[0]}"
@@ -55,7 +55,10 @@ class LoadedSweep(ReportData):
 
 
 def describe_failures(runs: pd.DataFrame) -> list[str]:
-    """Describe failed runs: pairs of problem and optimizer that never ran, and other failures by their reasons."""
+    """Return sentences about failed runs; none if no run failed.
+
+    First the pairs of problem and optimizer that never ran, then the most frequent other reasons.
+    """
     bad = runs[runs["status"] == "failed"] if "failure" in runs else runs[:0]
     if bad.empty:
         return []

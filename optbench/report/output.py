@@ -37,7 +37,7 @@ class Options:
     """Formats of the tables beside the page."""
 
     def __post_init__(self) -> None:
-        """Check the names of formats and of the style."""
+        """Raise OptbenchError for an unknown format or style."""
         for kind, names, valid in (
             ("format of pictures", self.formats, FORMATS),
             ("style of pictures", (self.style,), STYLES),
@@ -48,7 +48,10 @@ class Options:
                     raise unknown(kind, name, valid)
 
     def page(self, default: Path, name: str = "index.html") -> Path:
-        """Return the file of the page; it lies in the folder ``default`` unless ``out`` names another place."""
+        """Return the path of the page: `name` in the folder ``default``, unless ``out`` names another folder or file.
+
+        Raises OptbenchError if ``out`` is a file that is no page.
+        """
         if self.out is None:
             return default / name
         if self.out.suffix.lower() in (".html", ".htm") and not self.out.is_dir():
@@ -59,20 +62,22 @@ class Options:
 
 
 def fill(template: str, **values) -> str:
-    """Return the HTML of a template in `templates/`, filled with values, which are escaped."""
+    """Return the HTML of a template in `templates/`; values: what it reads, by name, escaped."""
     return _environment().get_template(template).render(**values)
 
 
 def without_link(path: Path) -> Path:
-    """Return the path, and remove a link in its place: in a folder from another user it may lead to a file of the
-    user's, which would be overwritten. Raise OSError."""
+    """Return the path, after removing a link in its place. Raises OSError.
+
+    In a folder from another user a link may lead to a file of the user's, which would be overwritten.
+    """
     if path.is_symlink():
         path.unlink()
     return path
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a text and replace the file in one go: a reader never sees half of it."""
+    """Write a text to the path, whose folder is made, and replace an old file at once: no reader sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = without_link(path.with_name(f"{path.name}.tmp"))
     draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # JSON may hold lone surrogates
@@ -81,7 +86,7 @@ def write_file(path: Path, text: str) -> None:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    """Return the environment of the templates: it escapes values, and an unknown name is an error."""
+    """Return the Jinja environment of the templates: it escapes values, and an unknown name is an error."""
     environment = Environment(
         loader=FunctionLoader(lambda name: (files(__package__) / "templates" / name).read_text(encoding="utf-8")),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,

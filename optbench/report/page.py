@@ -41,11 +41,14 @@ MAX_SENTENCE = 300
 
 
 def write_page(
-    of: Path | LoadedSweep, options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
+    source: Path | LoadedSweep, options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
 ) -> Path:
-    """Write the page of a folder, which may have been loaded already; see `optbench.report.write_report`."""
+    """Write the page of a sweep, and the picture and table files that the options ask for; return the page's path.
+
+    source: a results folder, or one that is loaded already; progress, warn: as of `optbench.report.write_report`.
+    """
     progress("tables")
-    sweep = LoadedSweep(of) if isinstance(of, Path) else of
+    sweep = LoadedSweep(source) if isinstance(source, Path) else source
     if sweep.results.missing:
         warn(sweep.results.missing)
     sweep.check()
@@ -144,7 +147,10 @@ class Page:
         }  # fmt: skip
 
     def describe_setting(self, row: dict) -> dict:
-        """Return the texts of a recommended setting on a card, and its code for each library."""
+        """Return the texts of a recommended setting on a card: `name`, `setting`, `more`, `notes`; and `codes`.
+
+        row: of `LoadedSweep.best`; more: hyperparameters that do not vary; codes: of `find_code`.
+        """
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
         parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
         return {
@@ -157,7 +163,10 @@ class Page:
 
 
 def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
-    """Return the code of a setting for each library, as the sweep has written it; none for another setting."""
+    """Return the code of a recommended setting for each library: name, equal (takes the same steps), code.
+
+    snippets: the sweep's table of code; row: the setting. An empty list if the sweep has no code for it.
+    """
     values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
     same = {key: row[key] for key in ("problem", "optimizer", "schedule", "batch_size")}
     same |= {"hyperparameters": format_hyperparameters(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
@@ -166,7 +175,7 @@ def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[st
 
 
 def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
-    """Return the rows of a table that have these values, by column."""
+    """Return the rows of a table that have all of these values; values: column -> value."""
     same = pd.Series(True, table.index)
     for name, value in values.items():
         same &= table[name] == value
@@ -174,7 +183,7 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
 
 
 def seeds_of_a_block(runs: pd.DataFrame) -> int:
-    """Return how many seeds one more block takes."""
+    """Return how many seeds one more block would take: as many as the largest has; 2 if there are no blocks."""
     if "block" in runs and (runs["block"] >= 0).any():
         return int(runs[runs["block"] >= 0].groupby("block")["seed"].nunique().max())
     return 2  # without blocks: one seed to tune on and one held out
@@ -206,7 +215,7 @@ def count_runs(results: Tables) -> str:
 
 
 def describe_problem(facts: dict) -> str:
-    """Describe a problem by its row of the table of problems; "" if there is none."""
+    """Return a problem in words, "" if nothing is known; facts: its row of the table of problems."""
     if not facts:
         return ""
     parts = []
@@ -225,7 +234,7 @@ def describe_problem(facts: dict) -> str:
 
 
 def list_provenance(provenance: dict) -> list[tuple[str, str]]:
-    """Return (key, text) of all that is recorded, each part of a group in a row of its own."""
+    """Return rows (key, text) of all that was recorded; of a group, such as versions, a row for each of its parts."""
     rows: list[tuple[str, object]] = []
     for key, value in provenance.items():
         if isinstance(value, dict):

@@ -98,18 +98,24 @@ def _join(*parts: str) -> str:
 
 
 def _describe_rule(data: ReportData, problem: str) -> str:
-    """Return the words that say which optimizers are in color; "" if all are."""
+    """Return the words of `describe_selection` for a figure of one problem; "" if all optimizers are in color."""
     return describe_selection(data.line_styles[problem], data.best_of(problem))
 
 
 def _describe_colors(data: ReportData, problem: str, gray: str) -> str:
-    """Return the sentences to add to a caption if only some optimizers are in color; "" if all are."""
+    """Return the sentences of a caption about colors; "" if all optimizers are in color.
+
+    gray: a further sentence, about the optimizers in gray.
+    """
     rule = _describe_rule(data, problem)
     return f"In color: {rule}; the legend has them in this order, and the axes fit them. {gray}" if rule else ""
 
 
 def _describe_seeds(data: ReportData, shown: pd.DataFrame) -> str:
-    """Return the words for the seeds that the numbers of a figure come from."""
+    """Return the words for the seeds that a figure's numbers come from, such as "held-out seeds".
+
+    shown: the settings that it shows, with the column held_out.
+    """
     if shown["held_out"].all():
         return "held-out seeds"
     return (
@@ -120,7 +126,7 @@ def _describe_seeds(data: ReportData, shown: pd.DataFrame) -> str:
 
 
 def _select_tuning_runs(data: ReportData, problem: str) -> pd.DataFrame:
-    """Return the runs on a problem that every setting had."""
+    """Return the rows of ``runs`` on a problem at the seeds that every setting ran on."""
     runs = data.results.runs
     return select_screening_runs(runs[runs["problem"] == problem])
 
@@ -132,7 +138,7 @@ def _has_trials(data: ReportData, problem: str) -> bool:
 
 
 def _has_divergence(data: ReportData, problem: str) -> bool:
-    """Return True if some runs diverged, at one of several rates."""
+    """Return True if the settings have several rates, and some of their runs failed."""
     runs = _select_tuning_runs(data, problem)
     return runs["lr"].nunique() > 1 and bool(find_failed_runs(runs).any())
 
@@ -162,7 +168,7 @@ def _has_all_pairs(data: ReportData, problem: str) -> bool:
 
 
 def _find_family(data: ReportData) -> str:
-    """Return the family of problems with the most dimensions; empty if none has two."""
+    """Return the family of problems that ran in the most dimensions, "quadratic"; "" if none ran in two."""
     problems = data.results.problems
     if "dim" not in problems or problems.empty:
         return ""
@@ -189,7 +195,7 @@ class Kind:
 
 
 def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:
-    """Return a function that draws with the one of `optbench.figures` of that name, as `Kind.draw` needs it."""
+    """Return a function for `Kind.draw`, which calls the function of that name in `optbench.figures`."""
     return lambda data, problem: getattr(figures, name)(data, problem or None).figure
 
 
@@ -277,10 +283,11 @@ def draw_page_pictures(
     kinds: Collection[str] = tuple(KINDS),
     most_bytes: int = 1_200_000,
 ) -> tuple[dict[str, list[dict]], int]:
-    """Draw the pictures of a page: by problem, those of all problems under OVERALL; and count those left out.
+    """Draw the pictures of a page; return (pictures by problem, the number of those left out).
 
-    Each is {source, width, height, caption, alt, kind, problem}: a PNG of few colors as a data URI. An SVG of a path
-    is ten times as large, and one of a heatmap twice. most_bytes: the size of all together.
+    Those of all problems stand under OVERALL. Each is {source, width, height, caption, alt, kind, problem}: a PNG of
+    few colors as a data URI. An SVG of a path is ten times as large, and one of a heatmap twice. kinds: names in KINDS;
+    most_bytes: the size of all together.
     """
     pictures: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in _name_files(data)}}
     left_out = 0
@@ -297,14 +304,14 @@ def draw_page_pictures(
 
 
 def _name_files(data: ReportData) -> dict[str, str]:
-    """Return each problem's name in file names."""
+    """Return problem -> its name in file names."""
     return labels.file_names(data.results.runs["problem"].unique())
 
 
 def _list_figures(
     data: ReportData, progress: Callable[[str], None], kinds: Collection[str] = tuple(KINDS)
 ) -> Iterator[tuple[str, str, dict]]:
-    """Iterate over (kind, problem, its texts) of all figures: of all problems together, then of each problem."""
+    """Yield (kind, problem, {caption, alt, kind, problem}) of all figures: of all problems, then of each."""
     for problem in (OVERALL, *_name_files(data)):
         wanted = {name: KINDS[name] for name in KINDS if name in kinds and KINDS[name].overall == (problem == OVERALL)}
         if wanted:

@@ -40,7 +40,7 @@ class Side:
 def write_page(
     directories: Sequence[Path], options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
 ) -> Path:
-    """Read the folders and write the page; see `optbench.report.write_side_by_side`."""
+    """Write the page of several results folders and return its path; see `optbench.report.write_side_by_side`."""
     if options.formats or options.tables:
         raise OptbenchError("--format and --tables take one result folder: give the folders one by one")
     if len(directories) > MAX_FOLDERS:
@@ -56,7 +56,7 @@ def write_page(
 
 
 def render(sides: Sequence[Side]) -> str:
-    """Return the page as text; every value from the tables is escaped."""
+    """Return the HTML of the page; every value from the tables is escaped."""
     problems = list(dict.fromkeys(name for side in sides for name in side.sweep.files))
     files = labels.file_names(problems)
     return fill(
@@ -81,7 +81,7 @@ def render(sides: Sequence[Side]) -> str:
 
 
 def _describe_side(side: Side, first: Side) -> dict:
-    """Return the texts of one folder, and of its comparison with the first."""
+    """Return the texts of one folder, and of its comparison with the first, for the template."""
     sweep, results, table = side.sweep, side.sweep.results, side.against
     how = ""
     if table is not None:
@@ -110,7 +110,10 @@ def _answer_sentence(side: Side, problem: str) -> str:
 
 
 def _load_side(directory: Path, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
-    """Load a results folder and compare it with the first one, if it is not the first; letter: its name on the page."""
+    """Load a results folder, and compare it with the first one, if it is not the first.
+
+    letter: its name on the page; first: None for the first; warn: called with a sentence about what the folder lacks.
+    """
     sweep = LoadedSweep(directory)
     if sweep.results.missing:
         warn(f"{directory}: {sweep.results.missing}")
@@ -124,14 +127,17 @@ def _load_side(directory: Path, letter: str, first: Side | None, warn: Callable[
 
 
 def _list_facts(sides: Sequence[Side]) -> list[tuple[str, list[str], bool]]:
-    """Return (key, a text a side, whether they differ) of versions and machines."""
+    """Return (key, the text of each folder, True if these differ) for the versions and machines."""
     found = [side.sweep.results.provenance for side in sides]
     rows = [(key, [str(each.get(key, "–")) for each in found]) for key in FACTS]
     return [(key, texts, len(set(texts)) > 1) for key, texts in rows if set(texts) != {"–"}]
 
 
 def _build_table(problem: str, file: str, sides: Sequence[Side]) -> Table:
-    """Return the optimizers' values in each folder, and their ratios to the first if seeds are shared."""
+    """Return a problem's table: the optimizers' values in each folder, ratios to the first if seeds are shared.
+
+    file: the problem's name in file names.
+    """
     headings, numbers, columns = ["optimizer"], [], []
     for side in sides:
         values = _select_problem(side.sweep.answer.ranking, problem).set_index("optimizer")
@@ -154,7 +160,10 @@ def _select_problem(table: pd.DataFrame, problem: str) -> pd.DataFrame:
 
 
 def _value_cells(table: pd.DataFrame, name: str) -> list[Cell]:
-    """Return the cell with an optimizer's value and its interval; "–" if the folder lacks it."""
+    """Return a list of one cell: an optimizer's value and its interval; "–" if the folder lacks it.
+
+    table: of `ranking`, by optimizer.
+    """
     if name not in table.index:
         return [Cell("–")]
     row = table.loc[name]
@@ -162,7 +171,10 @@ def _value_cells(table: pd.DataFrame, name: str) -> list[Cell]:
 
 
 def _ratio_cells(pairs: pd.DataFrame, name: str) -> list[Cell]:
-    """Return the cells with an optimizer's ratio to the first folder, and the verdict; "–" if there is none."""
+    """Return two cells: an optimizer's ratio to the first folder, and the verdict; "–" if there is none.
+
+    pairs: of `optbench.compare`, by optimizer.
+    """
     if name not in pairs.index:
         return [Cell("–"), Cell("–")]
     row = pairs.loc[name]
@@ -172,5 +184,5 @@ def _ratio_cells(pairs: pd.DataFrame, name: str) -> list[Cell]:
 
 
 def _format_interval(row: pd.Series) -> str:
-    """Return the interval of a row; "" if it has none."""
+    """Return "[low, high]" of a row; "" if it has none."""
     return "" if math.isnan(row["low"]) else f"[{labels.number(row['low'])}, {labels.number(row['high'])}]"

@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def sorted_by(self) -> str:
-        """The value for ``data-value``; empty if the text is the value."""
+        """The text of the attribute ``data-value``, by which the page sorts; "" if that is the shown text."""
         if isinstance(self.value, float | int):
             return "" if math.isnan(self.value) else repr(float(self.value)).removesuffix(".0")
         return self.value or ""
@@ -70,17 +70,17 @@ class Table:
 
 
 def text_cell(text: object, **more) -> Cell:
-    """Return a cell with a text."""
+    """Return a cell with a text; more: further fields of `Cell`."""
     return Cell(str(text), **more)
 
 
 def number_cell(value: float | None, digits: int = 3, **more) -> Cell:
-    """Return a cell that shows a number to so many digits, and sorts and exports it in full."""
+    """Return a cell that shows a number to so many digits, and sorts and exports it in full; more: fields of `Cell`."""
     return Cell(labels.number(value, digits), None if value is None else float(value), **more)
 
 
 def interval_cell(low: float, high: float, under: str = "") -> Cell:
-    """Return a cell with an interval, sorted by its lower end."""
+    """Return a cell with "[low, high]", sorted by low; under: the small print."""
     if math.isnan(low) or math.isnan(high):
         return Cell("–")
     return Cell(f"[{labels.number(low)}, {labels.number(high)}]", f"[{low:.6g}, {high:.6g}]", under)
@@ -108,7 +108,7 @@ class SweepTables:
         return Table(name, caption, *self._arrange_columns(cells, metrics), len(rows) - len(cells))
 
     def all_settings(self, links: Mapping[str, str]) -> Table:
-        """Return the recommended settings of all problems; links: the anchor of each problem."""
+        """Return the table of the recommended settings of all problems; links: the anchor of each problem."""
         metrics = [name for name in self.metrics if self.best[name].notna().any()]
         rows = []
         for problem, link in links.items():
@@ -120,7 +120,10 @@ class SweepTables:
         return Table("settings", caption, *columns, max(len(rows) - MAX_ROWS, 0))
 
     def _arrange_columns(self, rows: list, metrics: list[str], before: Sequence[str] = ()) -> tuple:
-        """Return headings, rows and the headings of numbers; the note, if it is empty everywhere, is left out."""
+        """Return (headings, rows, headings of number columns); the column note is left out if it is empty everywhere.
+
+        rows: of `_setting_cells`; metrics: their last columns; before: headings of columns in front.
+        """
         names = [name.replace("_", " ") for name in metrics]
         numbers = ["place", "rate", "median", "failed", *names]
         headings = [*before, "optimizer", "place", "batch", "schedule", "rate", "median", "interval", "failed"]
@@ -130,7 +133,10 @@ class SweepTables:
         return [*headings, *names], [(*row[:note], *row[note + 1 :]) for row in rows], numbers
 
     def _setting_cells(self, row: dict, metrics: list[str], undecided: bool) -> tuple[Cell, ...]:
-        """Return the cells of an optimizer's row; undecided: first place is shared without a decision."""
+        """Return the cells of a recommended setting.
+
+        row: of `best`; metrics: its columns to show; undecided: True if the first place is shared without a decision.
+        """
         place, schedule, several = int(row["place"]), row["schedule"], row["n"] > 1
         marks = () if place > 1 else (BEST, OPEN) if undecided else (BEST,)
         under = [labels.hyperparameter_text(row, self.hyperparameters), row["dtype"] if self.several_dtypes else ""]
@@ -153,7 +159,7 @@ class SweepTables:
 
     @cached_property
     def costs(self) -> dict[str, Table]:
-        """By problem, the expected running time to each target in samples; no table if no target was reached."""
+        """Problem -> table of the samples to each target, a row an optimizer; none if no target was reached."""
         heads, tables = share_texts(), {}
         for problem, part in self.sweep.costs.groupby("problem", sort=False):
             rows = part.head(self.most).to_dict("records")
@@ -166,7 +172,10 @@ class SweepTables:
 
     @cached_property
     def budgets(self) -> dict[str, Table]:
-        """By problem with several batch sizes, those that none beats at log-spaced numbers of samples."""
+        """Problem -> table of the best batch sizes at log-spaced numbers of samples, a row for each number.
+
+        Problems with a single batch size have none.
+        """
         sizes = self.sweep.results.runs.groupby("problem")["batch_size"].nunique()
         if (sizes < 2).all():
             return {}
@@ -185,7 +194,7 @@ class SweepTables:
         }  # fmt: skip
 
     def pairs(self) -> Table | None:
-        """Return the verdict on every pair of optimizers, a against b; None if there is only one."""
+        """Return the table of verdicts, a row for each pair of optimizers, a against b; None if there is only one."""
         verdicts = self.sweep.answer.verdicts
         if verdicts.empty:
             return None
@@ -205,7 +214,7 @@ class SweepTables:
         return Table("verdicts", caption, headings, rows, numbers, len(verdicts) - len(rows))
 
     def times(self) -> list[Table]:
-        """Return the total time of each problem, and the time of a step by problem and optimizer."""
+        """Return two tables: the total time of each problem, and the time of a step by problem and optimizer."""
         results, heads = self.sweep.results, ["problem", "run-steps", "seconds", "of it evaluation", "compile seconds"]
         rows = [
             (
@@ -231,7 +240,10 @@ def share_texts() -> list[str]:
 
 
 def _cost_cell(row: dict, share: float) -> Cell:
-    """Return the cell with the samples to reach a target; share: the target, as a share of the first suboptimality."""
+    """Return the cell with the samples to a target, with the count of runs if not all reached it; "–" if unknown.
+
+    row: of `costs`; share: the target, as a share of the first suboptimality.
+    """
     reached, cost = row.get(f"reached_{share:g}"), row.get(f"samples_to_{share:g}")
     if reached is None or pd.isna(reached) or cost is None:
         return Cell("–")
@@ -280,7 +292,10 @@ _POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
-    """Write winners, settings, verdicts, ranking and costs into `folder` in these formats: "csv", "tex"."""
+    """Write the tables winners, settings, verdicts, ranking and costs into `folder`.
+
+    formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex.
+    """
     answer, costs = sweep.answer, sweep.costs
     places = answer.ranking
     tables = {

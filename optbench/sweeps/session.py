@@ -82,7 +82,7 @@ def load_and_plan(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, s
         expanded = plan_from_json(data["plan"], spec, catalogue, device, note)
         for digest, sets in data["files"].items():
             for name, files in sets.items():
-                copies.remember(digest, name, list(map(Path, files)))
+                copies.record_files(digest, name, list(map(Path, files)))
     return replace(expanded, findings=tuple(data.get("findings", ())))
 
 

@@ -156,7 +156,7 @@ class Space:
 
 
 def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> list[SettingList]:
-    """Return the settings that ``chosen`` lists for a problem, one item for each optimizer.
+    """Return the settings that ``chosen`` of a spec lists for a problem: a `SettingList` for each optimizer among them.
 
     Raises OptbenchError for an unknown name or value, and for a setting that is listed twice.
     """

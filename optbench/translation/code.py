@@ -129,7 +129,7 @@ def _load_template(library: str) -> Any:
 
 
 def _stepper_fields(setting: Setting) -> dict[str, Any]:
-    """Return what a template needs for optbench's kernel."""
+    """Return the values, by name, for a template whose loop steps by optbench's kernel."""
     values = {"lr": setting.lr, **setting.values}
     files = [str(path) for path in setting.plugins]
     if files:
@@ -142,7 +142,10 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
 
 
 def _torch_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
-    """Return what the template needs for an optimizer of torch.optim, and for the wrappers around it."""
+    """Return the values, by name, for the template of an optimizer of torch.optim, and of the wrappers around it.
+
+    call: the optimizer's call, ``lr`` left as a name.
+    """
     lr, wrappers = repr(setting.lr), []
     matrices_only = "Muon(" in ast.unparse(call)
     while called_name(call) in LOOPS["torch"]:
@@ -166,7 +169,10 @@ def _torch_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
 
 
 def _optax_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
-    """Return what the template needs for an optimizer of optax, whose rate is a number or a function of the step."""
+    """Return the values, by name, for the template of an optimizer of optax, whose rate is a number or a function.
+
+    call: the optimizer's call, ``lr`` left as a name.
+    """
     average = ""
     if called_name(call) == "averaged":
         assert isinstance(call, ast.Call)
@@ -200,7 +206,10 @@ def _optax_code(node: ast.expr, lr: str) -> str:
 
 
 def _find_reporting_state(call: ast.expr) -> list[int] | None:
-    """Return the place, in the states of chains, of an optimizer that evaluates other weights; None without one."""
+    """Return the indices that lead to the state of an optimizer that evaluates other weights; None without one.
+
+    call: the optimizer's call; an index for each ``chain`` that is around it.
+    """
     if called_name(call) in _REPORTING:
         return []
     if isinstance(call, ast.Call) and called_name(call) == "chain":
@@ -211,7 +220,7 @@ def _find_reporting_state(call: ast.expr) -> list[int] | None:
 
 
 def _keras_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
-    """Return what the template needs for an optimizer of Keras."""
+    """Return the values, by name, for the template of an optimizer of Keras; call: its call, ``lr`` left as a name."""
     share, lr = find_rate(call), repr(setting.lr)
     code = rate_code(share, lr) if share is not None else lr
     schedule = schedule_call(setting.schedule, "keras", code)

@@ -28,7 +28,7 @@ _REFUSED = {
 
 
 def bare_name(record: Any) -> str:
-    """Return the name of the class or function of an eager optimizer in its file.
+    """Return the name of the class or function that an eager optimizer's record is of, as its file has it.
 
     A function with some arguments filled in, as optax has them, does not know it.
     """
@@ -37,7 +37,7 @@ def bare_name(record: Any) -> str:
 
 
 def dotted_name(record: Any) -> str:
-    """Return the name of an eager optimizer in its library, such as ``contrib.adopt``, or behind OWN."""
+    """Return the name of an eager optimizer in its library, such as ``contrib.adopt``, or behind OWN for a user's."""
     home, name = MODULES[record.library], bare_name(record)
     for module in (home, f"{home}.contrib"):
         if getattr(sys.modules.get(module), name, None) is record.target:
@@ -46,12 +46,18 @@ def dotted_name(record: Any) -> str:
 
 
 def owner(record: Any, library: str) -> str:
-    """Return the subject of "takes the same steps": the library's module, or a user's class itself."""
+    """Return the subject of "takes the same steps": the library's module, or a user's class itself.
+
+    record: of an optimizer; library: of LIBRARIES.
+    """
     return f"{bare_name(record)} itself" if _is_users_own(record) else MODULES[library]
 
 
 def import_code(record: Any, files: tuple[Path, ...]) -> str:
-    """Return the lines that import an optimizer defined in ``files``; "" for what the library has."""
+    """Return the lines of Python that import a user's optimizer; "" for what the library has.
+
+    record: of an eager optimizer; files: those that define it.
+    """
     if not _is_users_own(record):
         return ""
     name = bare_name(record)
@@ -85,9 +91,9 @@ def _is_installed(module: str) -> bool:
 
 
 def torch_needs(record: Any) -> tuple[bool, bool]:
-    """Return whether the step of a PyTorch class needs a closure, and whether it has modes for training and evaluation.
+    """Return (closure, modes): whether a PyTorch optimizer's step needs a closure; whether it has train and eval.
 
-    Raises OptbenchError where it takes no steps of a run here.
+    record: of the optimizer. Raises OptbenchError if it cannot take steps of a run here.
     """
     target = getattr(record, "target", None)
     if target is None:
@@ -101,9 +107,10 @@ def torch_needs(record: Any) -> tuple[bool, bool]:
 
 
 def optax_needs_value(record: Any, arguments: dict[str, Any]) -> bool:
-    """Return whether the updates of a transformation need the loss besides the gradient; a step is traced to see it.
+    """Return whether updates of an optax transformation need the loss, too; a step is traced to see it.
 
-    Raises OptbenchError where it asks for more than a run here has.
+    record: of an eager optimizer, False for others; arguments: those to make the transformation with. Raises
+    OptbenchError if it needs more than gradient and loss.
     """
     if not hasattr(record, "target"):
         return False

@@ -8,7 +8,7 @@ import pytest
 
 from optbench import OptbenchError
 from optbench.catalogue.aliases import LEADS, NONE, resolve_alias
-from optbench.catalogue.description import describe, describe_word, everything
+from optbench.catalogue.description import describe, describe_word, list_all_names
 from optbench.cli import app
 
 TORCH = (
@@ -23,19 +23,19 @@ KERAS = (
 
 
 def leads_somewhere(catalogue, word):
-    known = everything(catalogue)
+    known = list_all_names(catalogue)
     return bool(resolve_alias(word, known)) or word.lower() in NONE
 
 
 def test_every_word_leads_to_names_that_there_are(catalogue):
     for word, leads in LEADS.items():
-        assert leads and resolve_alias(word.replace(")", "=1)"), everything(catalogue)) == leads, word
+        assert leads and resolve_alias(word.replace(")", "=1)"), list_all_names(catalogue)) == leads, word
         for name in leads:
             assert describe(catalogue, name)
     assert not LEADS.keys() & NONE.keys()
     for word, (kind, reason) in NONE.items():
         assert kind in ("optimizer", "schedule") and reason
-        assert word == "plateau" or not resolve_alias(word, everything(catalogue))
+        assert word == "plateau" or not resolve_alias(word, list_all_names(catalogue))
 
 
 def test_what_pytorch_and_keras_have_leads_somewhere(catalogue):

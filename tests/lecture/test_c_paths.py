@@ -114,7 +114,7 @@ def test_rmsprop_is_judged_angle_by_angle(name, column, at_0, at_45, expected):
 
 @pytest.mark.parametrize("angle", c_paths.ANGLES)
 def test_the_bowl_is_turned_as_its_name_says(angle):
-    hessian, (flat, steep) = planes.find_curvature(problem_of(c_paths.find_turned_bowl(angle, 100.0)))
+    hessian, (flat, steep) = planes.find_curvature(problem_of(c_paths.find_rotated_bowl(angle, 100.0)))
     np.testing.assert_allclose(hessian @ steep, steep, atol=1e-12)
     np.testing.assert_allclose(hessian @ flat, flat / 100, atol=1e-12)
     turned = np.degrees(np.arccos(np.abs(steep).max()))

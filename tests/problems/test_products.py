@@ -28,8 +28,8 @@ def test_products_in_pieces_are_the_products(shape, unpacked, small, dtype, monk
     forth, back, slope, across = (np.full(part.shape, np.nan, dtype) for part in (error, a, weights, a.T))
     products.product(weights.T, a, forth)
     products.product(weights, error, back)
-    products.product_turned(a, error, slope, room)
-    products.turn(a, across)
+    products.product_with_transposed(a, error, slope, room)
+    products.transpose(a, across)
     exact = [part.astype(float) for part in (a, weights, error)]
     tolerance = {"float64": 1e-13, "float32": 1e-5}[dtype] * (rows + inputs + outputs)
     np.testing.assert_allclose(forth, exact[1].T @ exact[0], atol=tolerance)

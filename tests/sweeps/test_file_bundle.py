@@ -10,7 +10,7 @@ import pytest
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.copies import copies
+from optbench.datasets.copies import use_copies
 from optbench.sweeps.run import file_bundle
 
 
@@ -48,7 +48,7 @@ def test_sets_are_read_from_copies_under_their_names(sent, cache):
     home = Path(next(iter(digests))).parent
     files, places = bundle.unpack()
     assert [file.read_text() for file in files] == ["# nothing\n"] and cache in files[0].parents
-    with copies(places):
+    with use_copies(places):
         for name, digest in digests.items():
             again = datasets.load(name)
             asked = str(home / "measured.csv") if name.startswith("file(") else name

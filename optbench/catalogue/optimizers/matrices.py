@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 
 from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
-from optbench.kit.products import turn
+from optbench.kit.products import transpose
 from optbench.kit.scalars import larger
 
 # The quintic p(x) = a x + b x^3 + c x^5, applied to all singular values at once: its slope at 0 is as large as it can
@@ -25,7 +25,10 @@ def _ahead(g, m, beta1, beta_adam, beta1_t, beta_adam_t, columns):
 
 
 def _orthogonal(block, memory, eps, ns_steps):
-    """Move the singular values to about 1, by Newton-Schulz iteration on the wide side; leave vectors as they are."""
+    """Replace a block (rows, columns) by a nearly orthogonal one; leave vectors as they are.
+
+    Newton-Schulz steps on the wide side move the singular values to about 1. ``memory`` is not used.
+    """
     rows, columns = block.shape
     if columns == 1:
         return
@@ -43,7 +46,7 @@ def _orthogonal(block, memory, eps, ns_steps):
     flat_wide, flat_moved = wide.reshape(rows * columns), moved.reshape(rows * columns)
     flat_gram, flat_square = gram.reshape(gram.size), square.reshape(gram.size)
     for _ in range(int(ns_steps)):
-        turn(wide, turned)  # small matrices times a transposed one take BLAS twice as long
+        transpose(wide, turned)  # small matrices times a transposed one take BLAS twice as long
         np.matmul(wide, turned, gram)
         np.matmul(gram, gram, square)
         for k in range(flat_gram.shape[0]):
@@ -101,7 +104,7 @@ def _gradient(g):
 
 
 def _shampoo_memory(rows, columns):
-    """Return the room for L and R, and for their inverse fourth roots."""
+    """Return how many numbers hold L and R, and their inverse fourth roots, of a block of that shape."""
     return 2 * (rows * rows + columns * columns) if columns > 1 else rows
 
 
@@ -117,7 +120,7 @@ def _fourth_root(matrix, eps, out):
 
 
 def _add(product, total, first, eps):
-    """Add product to total, at the first step also eps I; return True if all is finite."""
+    """Add product to total, both (n, n), at the first step also eps I; return True if all is finite."""
     trace = product[0, 0]
     for i in range(len(total)):
         for j in range(len(total)):
@@ -127,7 +130,10 @@ def _add(product, total, first, eps):
 
 
 def _preconditioned(block, memory, eps, every, t):
-    """Replace G by L^(-1/4) G R^(-1/4), and a vector by itself over the root of its sum of squares."""
+    """Replace the gradient G of a block by L^(-1/4) G R^(-1/4); a vector by itself over the root of its sum of squares.
+
+    memory: as many numbers as `_shampoo_memory` says, which the next steps use; every: the steps from root to root.
+    """
     rows, columns = block.shape
     if columns == 1:
         for i in range(rows):
@@ -178,12 +184,15 @@ def _w_square(w):
 
 
 def _adafactor_memory(rows, columns):
-    """Return the room for the averages of g^2 along the rows and along the columns."""
+    """Return how many numbers hold the averages of g^2 along the rows and along the columns of a block."""
     return rows + columns
 
 
 def _scaled(block, memory, beta2_decay, eps1, threshold, t):
-    """Divide the gradient by the root of its second moment, and then clip its root mean square."""
+    """Divide the gradient of a block by the root of its second moment, and then clip its root mean square.
+
+    memory: the averages by row and by column, updated here; threshold: the largest root mean square.
+    """
     rows, columns = block.shape
     by_row, by_column = memory[:rows], memory[rows:]
     fresh = t**-beta2_decay

@@ -7,7 +7,7 @@ from optbench.kit.scalars import larger
 
 
 def _factor(d, lr, d0, beta1_t, beta2_t, t):
-    """Return the rate of this step: the estimate, the schedule, and Adam's two corrections."""
+    """Return the factor of this step: the estimated rate times the schedule's and Adam's two corrections."""
     return lr * (d0 if t == 1 else d) * sqrt(1 - beta2_t) / (1 - beta1_t)
 
 

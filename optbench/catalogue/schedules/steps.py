@@ -101,5 +101,5 @@ def table(step, epoch, total_steps, factors, at):
 
 
 def _passed(step, total_steps, fractions):
-    """Return how many of the ascending ``fractions`` of the run are behind each step."""
+    """Return, for each step, how many of the ascending ``fractions`` of the run it is beyond."""
     return np.searchsorted(np.array(fractions) * total_steps, step - 1 + _SLACK, side="right")

@@ -87,6 +87,7 @@ class GpuList(ArrayList):
         return True
 
     def view_gradient(self, name: str, x: Any) -> Any:
+        """Return `gpu_view` of a gradient, which may be read-only."""
         return gpu_view(name, x)
 
     def copy(self, array: Any) -> Any:

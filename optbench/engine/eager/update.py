@@ -42,7 +42,7 @@ class EagerUpdate:
         raise NotImplementedError
 
     def points(self) -> dict[int, np.ndarray]:
-        """Return the weights (dim,) to evaluate, by lane, if they differ from those that the optimizer changes."""
+        """Return lane -> weights (dim,) to evaluate, where these are others than the optimizer changes; else empty."""
         raise NotImplementedError
 
     def reported(self, w: np.ndarray, t: int) -> np.ndarray:

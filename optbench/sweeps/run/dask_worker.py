@@ -13,7 +13,7 @@ from distributed import Status, WorkerPlugin, get_worker
 from optbench.catalogue import loader
 from optbench.catalogue.loader import cached_catalogue
 from optbench.contract.errors import OptbenchError, in_one_line
-from optbench.datasets.copies import copies
+from optbench.datasets.copies import use_copies
 from optbench.engine.run import compile_for, limited_threads
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
@@ -56,7 +56,7 @@ class _Context:
                 plugins, files = self.bundle.unpack()
                 self.loaded = cached_catalogue(plugins), files
             catalogue, files = self.loaded
-            with copies(files):
+            with use_copies(files):
                 planned = cohort_from_json(data, catalogue)
             cohort = planned.cohort
             if (kernels := (cohort.pair, cohort.dtype, planned.runs)) not in self.compiled:

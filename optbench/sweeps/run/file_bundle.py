@@ -17,7 +17,7 @@ from optbench.catalogue.sources import files_of
 from optbench.contract.errors import OptbenchError
 from optbench.contract.version import __version__
 from optbench.datasets.cache import cache_folder, write_atomically
-from optbench.datasets.copies import read_for
+from optbench.datasets.copies import recorded_files
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def pack(plugins: Iterable[str], digests: Iterable[str]) -> FileBundle:
     data = {
         name: files
         for digest in digests
-        for name, files in (read_for(digest).items() if digest else ())
+        for name, files in (recorded_files(digest).items() if digest else ())
         if all(file.is_file() for file in files)
     }
     return FileBundle(

@@ -104,7 +104,7 @@ class _Worker:
 
         Returns the keys of `Isolation.plan_data`, but "findings".
         """
-        from optbench.datasets.copies import read_for
+        from optbench.datasets.copies import recorded_files
         from optbench.sweeps.plan import expand
         from optbench.sweeps.serialization import plan_to_json
         from optbench.sweeps.spec import parse_spec
@@ -127,7 +127,9 @@ class _Worker:
         except OptbenchError as error:
             return {**answer, "error": str(error)}, ()
         digests = [problem.digest for problem in plan.problems if problem.digest]
-        files = {digest: {name: list(map(str, each)) for name, each in read_for(digest).items()} for digest in digests}
+        files = {
+            digest: {name: list(map(str, each)) for name, each in recorded_files(digest).items()} for digest in digests
+        }
         return {**answer, "plan": plan_to_json(plan), "files": files}, ()
 
     def do_findings(self) -> Answer:
