@@ -5,22 +5,25 @@ three times as long to compile. OPTBENCH_PLAIN=1 asks for it. It is chosen, afte
 numba_inside.py fails, as it may with a numba that nobody has tried. NUMBA_DISABLE_JIT=1 implies it.
 
 Each function below has a fast way, in numba_inside.py, and a plain one. The job is a sweep of logistic and mlp with
-Adam (16 rates, 2 seeds, 1,500 steps, one worker, numba 0.68): 19.0 s of CPU time with an empty cache, 3.6 s with a full
-one. A step is that of a kernel.
+Adam (16 rates, 2 seeds, 1,500 steps, one worker, numba 0.68): 18.9 s of CPU time with an empty cache, 3.6 s with a full
+one. Each way was taken out once, on a machine with other work: less than 15% of the job may be noise. A step is that of
+a kernel measured alone, before.
 
 =======================  ==================================================  =========================================
 inside                   what it buys                                        plain mode
 =======================  ==================================================  =========================================
-no wrappers              14% of the job with an empty cache                  two wrappers for every function
-LinkedLibrary            10% of the job with an empty cache                  machine code of every helper
-no counts of views       9% of the job with an empty cache; a step 10 to 30%  numba counts every view
-noalias                  a step of 64 lanes 2 to 10%                         a check at run time
-wide vectors, Vectors    a step of 64 lanes 28%; without Vectors fivefold    LLVM's own choice
+``multiply``             70% of the job with an empty cache, 20% of the       ``np.dot`` of contiguous copies
+                         other: half of the largest product of a network
+no wrappers              15 to 19% of the job with an empty cache            two wrappers for every function
+noalias                  13% of the job with either; a step of 64 lanes 2%+  a check at run time
+LinkedLibrary            11% of the job with an empty cache                  machine code of every helper
+no counts of views       10% of the job with an empty cache; a step 10%+     numba counts every view
+wide vectors, Vectors    nothing of this job; a step of 64 lanes 28%, and    LLVM's own choice
+                         the small functions of one kernel fivefold
 OwnCode                  the same last bits at a first and a later start     equal to 1e-9 alone
 checksummed files        no damaged kernel runs; a warm command 0.3 of 2 s   numba's files and its loader
 ``callee``               a call of the loop 30 to 60 us                      the kernel as a first-class function
 ``with_one_lane``        a step of one lane of softmax 60%                   the array as it is
-``multiply``             half of the largest product of a network            ``np.dot`` of contiguous copies
 =======================  ==================================================  =========================================
 """
 
