@@ -3,6 +3,7 @@
 import inspect
 import math
 import sys
+from typing import Any
 
 from optbench import datasets
 from optbench.catalogue.loader import Catalogue
@@ -27,7 +28,7 @@ def list_data_sets() -> list[dict]:
     return [_describe_row(name, entry) for name, entry in datasets.ENTRIES.items()]
 
 
-def _describe_row(name, entry) -> dict:
+def _describe_row(name: str, entry: Any) -> dict:
     """Return the row of one data set in `list_data_sets`; entry: its `Entry`."""
     module = sys.modules[entry.make.__module__]
     size = f"{entry.rows:,} rows, {entry.features:,} features, " if entry.rows else ""
@@ -100,7 +101,7 @@ def _as_list(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def _find_learners(catalogue, text, data) -> list[str]:
+def _find_learners(catalogue: Catalogue, text: str, data: datasets.Dataset) -> list[str]:
     """Return the names of the problems that can learn from a data set.
 
     text: its name, for the problems' parameter ``data``; data: the loaded set.

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -95,14 +95,14 @@ def list_all_names(catalogue: Catalogue) -> list[str]:
     return unique(name for kind in KINDS for name in _list_names(catalogue, kind))
 
 
-def _list_names(catalogue, kind) -> list[str]:
+def _list_names(catalogue: Catalogue, kind: str) -> list[str]:
     """Return the names of one kind of KINDS."""
     if kind == data_sets.WORD:
         return list(datasets.NAMES)
     return [name for registry in KINDS[kind] for name in getattr(catalogue, registry)]
 
 
-def _check_name(catalogue, text) -> str:
+def _check_name(catalogue: Catalogue, text: str) -> str:
     """Return the outer name of ``text``. Raises OptbenchError, with the nearest name, for one not in the catalogue."""
     known = list_all_names(catalogue)
     try:
@@ -120,7 +120,7 @@ def _check_name(catalogue, text) -> str:
     raise unknown_name("name", name, known)
 
 
-def _describe_optimizer(catalogue, text) -> dict:
+def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of a rule, a wrapper or a baseline; text: its name, with parameters."""
     name, given = names.parse(text)
     bare = name in catalogue.wrappers and names.INNER not in given
@@ -151,7 +151,7 @@ def _describe_optimizer(catalogue, text) -> dict:
     return facts | _describe_search(record.search if bare else record.space, record.search_source)
 
 
-def _describe_eager(catalogue, text) -> dict:
+def _describe_eager(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of an optimizer of another library; text: such as ``torch:AdamW``."""
     record, values = catalogue.optimizer(text)
     facts = _describe_record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
@@ -171,12 +171,12 @@ def _describe_search(space, source) -> dict:
     return {"search": {key: range_.text for key, range_ in space.items()}, "search_source": source}
 
 
-def _unwrapped_names(prefixed) -> list[str]:
+def _unwrapped_names(prefixed: Iterable[str]) -> list[str]:
     """Return the names without the prefix that a wrapped rule's have."""
     return [re.sub("^(_inner_)+", "", name) for name in prefixed]
 
 
-def _describe_schedule(catalogue, text) -> dict:
+def _describe_schedule(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of a schedule or a wrapper of schedules, with the inner schedule."""
     name, given = names.parse(text)
     bare = name in catalogue.schedule_wrappers and names.INNER not in given
@@ -201,7 +201,7 @@ def _example_factors(schedule: Callable) -> dict:
     return {"steps": STEPS, "epochs": EPOCHS, "step": plain(step), "factor": plain(factor)}
 
 
-def _describe_problem(catalogue, text) -> dict:
+def _describe_problem(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of a problem, which is built for this."""
     name, given = names.parse(text)
     family, problem = catalogue.problems[name], catalogue.problem(text)

@@ -1,5 +1,6 @@
 """A2: the activation that a^[3]{8}(7) names, and that a run has the same one."""
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -48,7 +49,7 @@ def _trace_layers() -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _trace_losses(seeds) -> pd.DataFrame:
+def _trace_losses(seeds: Iterable[int]) -> pd.DataFrame:
     """Return the cost of some mini-batches: seed, batch, and the cost of a `run` and from `traced` activations."""
     costs = []
     for seed in seeds:

@@ -412,7 +412,7 @@ def _critical_text(costs: pd.DataFrame) -> str:
     return f"Critical batch size, from steps = least steps (1 + critical / batch size): {' and '.join(parts)}."
 
 
-def _case_text(name, axis, case) -> str:
+def _case_text(name: str, axis: str, case: dict) -> str:
     """Return the name of a case: the set, the axis and both batch sizes; case: of `compare_sizes`."""
     return (
         f"{_training_size(SETS[name]):,} examples in {AXES[axis].split()[0]}, {case['advised']} against {case['other']}"

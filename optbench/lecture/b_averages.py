@@ -137,7 +137,7 @@ def measure_window(tables: dict[str, pd.DataFrame]) -> Measured:
     )
 
 
-def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw_window(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the lecture's figure: the temperatures, and their averages for several beta."""
     days = tables["seattle"]
     averages = {beta: days[f"ewa_{beta:g}"].to_numpy() for beta in BETAS}
@@ -193,7 +193,7 @@ def _task_text(ahead: int) -> str:
     return f"next {ahead} days" if ahead > 1 else "next day"
 
 
-def _excess_error(squares, usual: int) -> float:
+def _excess_error(squares: np.ndarray, usual: int) -> float:
     """Return by what share the root mean square error at one beta exceeds the least one.
 
     squares: sums of squared errors by beta; usual: the index of that beta.
@@ -244,7 +244,7 @@ def measure_weights(tables: dict[str, pd.DataFrame]) -> Measured:
     )
 
 
-def draw_weights(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw_weights(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the weights against their age."""
     weights = tables["weights"]
     young = weights[weights["age"] <= 60].sort_values("age")
@@ -386,7 +386,7 @@ def _add_missing_share(bias: pd.DataFrame) -> pd.DataFrame:
     return bias.assign(share=(1 - bias["plain"] / bias["corrected"]).abs())
 
 
-def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the averages of a constant series, with and without correction."""
     plain, corrected = (tables["bias"].pivot(index="t", columns="beta", values=name) for name in ("plain", "corrected"))
     ax = drawing.draw_averages(
@@ -397,7 +397,7 @@ def draw_start(tables: dict[str, pd.DataFrame], verdict: Verdict):
     return ax.figure
 
 
-def draw_fading(tables: dict[str, pd.DataFrame], verdict: Verdict):
+def draw_fading(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the share of the corrected average that the plain one misses against t, a line for each beta."""
     share = _add_missing_share(tables["bias"]).pivot(index="t", columns="beta", values="share")
     shares = {f"β = {beta:g}": each.to_numpy() for beta, each in share.items()}
@@ -439,7 +439,7 @@ def _shifted_courses(days: int) -> np.ndarray:
     return course / np.linalg.norm(course, axis=1, keepdims=True)
 
 
-def find_lags(series) -> np.ndarray:
+def find_lags(series: np.ndarray) -> np.ndarray:
     """Return (series,) lags: the days by which the year's smooth course fits best; series: (series, days)."""
     return _LAGS[(_shifted_courses(series.shape[1]) @ series.T).argmax(0)]
 

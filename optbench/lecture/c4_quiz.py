@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from optbench.analysis.statistics import share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured
+from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured, Verdict
 from optbench.lecture.planes import Method, draw_bowl, new_bowl_panels, run_paths
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}
@@ -71,7 +71,7 @@ def classify(paths: pd.DataFrame) -> pd.DataFrame:
     return paths.assign(guess=model.predict(paths[list(FEATURES)].to_numpy()))
 
 
-def measure(tables) -> Measured:
+def measure(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the share of paths on unseen bowls that are classified wrongly, by range of rates."""
     test = tables["paths"][tables["paths"]["use"] == "test"]
     hit = test["kind"] == test["guess"]
@@ -92,7 +92,7 @@ def _wrong_share(hit: pd.Series) -> tuple:
     return share_interval(int((~hit).sum()), len(hit))
 
 
-def figure(tables, verdict) -> Figure:
+def figure(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw paths of the three kinds on one bowl, a row for each range of rates."""
     shown, places = tables["shown"], list(RATES)
     title = "Quiz 8: which of them is gradient descent?"

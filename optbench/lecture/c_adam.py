@@ -11,7 +11,7 @@ import optbench
 from optbench.analysis.statistics import ert_interval, median_interval, speedup
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Identity
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, exact, fresh_seeds
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds
 from optbench.lecture.runs import tuned_costs
 
 DIM, STEPS, RATE, STARTS = 8, 60, 0.03, 3
@@ -84,7 +84,7 @@ def limits_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"differences": pd.DataFrame(rows, columns=["limit", "adam", "other", "seed", "difference"])}
 
 
-def measure_limits(tables) -> Measured:
+def measure_limits(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the largest difference of the weights in each limit, relative to their change."""
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     return Measured(
@@ -96,7 +96,7 @@ def measure_limits(tables) -> Measured:
     )
 
 
-def figure_limits(tables, verdict) -> Figure:
+def figure_limits(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the largest difference in each limit."""
     worst = tables["differences"].groupby("limit", sort=False)["difference"].max()
     left = 0.4 + max(drawing.text_width(name, 8) for name in worst.index)
@@ -133,7 +133,7 @@ def eps_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"lengths": pd.DataFrame(rows, columns=["optimizer", "eps", "gradient", "length", "exact"])}
 
 
-def shrunk_shares(tables) -> dict[str, tuple]:
+def shrunk_shares(tables: dict[str, pd.DataFrame]) -> dict[str, tuple]:
     """Return "OPTIMIZER, gradient SIZE" -> the part of the first step that eps inside the root takes off.
 
     The gradients are those nearest to 1, 1e-2, ...
@@ -148,7 +148,7 @@ def shrunk_shares(tables) -> dict[str, tuple]:
     return cells
 
 
-def measure_eps(tables) -> Measured:
+def measure_eps(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure by how much eps inside the root shortens the first step, compared with eps outside."""
     cells = shrunk_shares(tables)
     first = next(iter(cells))
@@ -161,7 +161,7 @@ def measure_eps(tables) -> Measured:
     )
 
 
-def figure_eps(tables, verdict) -> Figure:
+def figure_eps(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the length of the first step against the gradient, with eps inside and outside the root."""
     rows = tables["lengths"][tables["lengths"]["optimizer"] == "adam"].rename(columns={"exact": "the formula"})
     table = rows.melt(["gradient", "eps"], ["length", "the formula"], "kind", "step")
@@ -204,7 +204,7 @@ def _weights_after(problem, optimizer: str, rate: float, steps: int, seed: int) 
     return optbench.minimize(problem, optimizer, lr=rate if steps else 1e-300, steps=max(steps, 1), seed=seed).w
 
 
-def measure_rates(tables) -> Measured:
+def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the spread of Adam's effective rates: their 10% quantile over their 90% quantile, by step."""
     table = tables["spread"][tables["spread"]["optimizer"] != "gd"]
     # GD's is 1: the inverse is small where rates differ.
@@ -219,7 +219,7 @@ def measure_rates(tables) -> Measured:
     )
 
 
-def figure_rates(tables, verdict) -> Figure:
+def figure_rates(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the quantiles of the effective rates of gradient descent and Adam, by step."""
     table = tables["spread"].groupby(["step", "optimizer"], sort=False)[["middle", "low", "high"]].median()
     table = table.reset_index().sort_values("step", kind="stable").rename(columns={"middle": "median"})
@@ -248,7 +248,7 @@ def batches_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"reached": pd.concat(parts, ignore_index=True)}
 
 
-def measure_batches(tables) -> Measured:
+def measure_batches(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the speedup of each batch size over the full batch, in samples and seconds."""
     table = tables["reached"]
     cells = {
@@ -268,7 +268,7 @@ def measure_batches(tables) -> Measured:
     )
 
 
-def figure_batches(tables, verdict) -> Figure:
+def figure_batches(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the expected running time to the target against the batch size, in samples and seconds."""
     panels = {}
     for axis in ("samples", "seconds"):

@@ -1,5 +1,6 @@
 """C1 and C2: paths through narrow bowls, of momentum and of RMSProp, and what momentum's cold start costs."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,7 @@ from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import bootstrap_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Within
-from optbench.claims.record import Budget, Claim, Measured, exact, fresh_seeds
+from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
 from optbench.lecture.planes import (
     Method,
     draw_bowl,
@@ -71,13 +72,13 @@ def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     }
 
 
-def measure_momentum(column: str, what: str, unit: str):
+def measure_momentum(column: str, what: str, unit: str) -> Callable[[dict[str, pd.DataFrame]], Measured]:
     """Return (tables) -> Measured: a column of momentum for each beta over that of GD with the same start and noise.
 
     column: of the table `measured`; what: its name in words; unit: that of the number.
     """
 
-    def measured_against_gd(tables) -> Measured:
+    def measured_against_gd(tables: dict[str, pd.DataFrame]) -> Measured:
         """Measure the ratio to gradient descent by beta and rate."""
         values = group_by_label(tables["measured"], column)
         plain = values.pop(path_label(0.0))
@@ -93,7 +94,7 @@ def measure_momentum(column: str, what: str, unit: str):
     return measured_against_gd
 
 
-def figure_momentum(tables, verdict) -> Figure:
+def figure_momentum(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw paths of gradient descent and momentum through the bowl."""
     paths, rates = tables["paths"], tables["tuned"].set_index("beta1")["lr"]
     shown = [(0.0, OWN), (0.9, SAME), (0.98, SAME), (0.5, OWN), (0.9, OWN), (0.98, OWN)]
@@ -106,7 +107,7 @@ def figure_momentum(tables, verdict) -> Figure:
     return figure
 
 
-def figure_betas(column: str, title: str, unit: str):
+def figure_betas(column: str, title: str, unit: str) -> Callable[[dict[str, pd.DataFrame], Verdict], Figure]:
     """Return (tables, verdict) -> Figure: a column against beta at both rates, median and interval over seeds.
 
     column: of the table `measured`; unit: the label of the y axis.
@@ -159,7 +160,7 @@ def warm_up_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"steps": pd.DataFrame(rows, columns=["beta1", "step", "exact", "measured"])}
 
 
-def measure_warm_up(tables) -> Measured:
+def measure_warm_up(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the share of a corrected step that momentum's tenth step lacks, by beta."""
     tenth = tables["steps"][tables["steps"]["step"] == WARM].set_index("beta1")["measured"]
     cells = {f"beta1 {beta:g}": exact(1 - length) for beta, length in tenth.items()}
@@ -175,7 +176,7 @@ def measure_warm_up(tables) -> Measured:
     )
 
 
-def figure_warm_up(tables, verdict) -> Figure:
+def figure_warm_up(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the length of momentum's steps over that of corrected ones, a line for each beta."""
     return drawing.line_figure(
         tables["steps"], "step", "measured", "beta1", "How far momentum's average has warmed up: by beta1",
@@ -208,7 +209,7 @@ def cost_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"final": pd.concat(parts, ignore_index=True)}
 
 
-def loss_ratios(tables) -> dict[str, tuple]:
+def loss_ratios(tables: dict[str, pd.DataFrame]) -> dict[str, tuple]:
     """Return setting -> (ratio, low, high): the final loss without the correction over that with it, median over seeds.
 
     tables: of `cost_experiment`; a setting is beta1 and the number of steps, in words.
@@ -220,7 +221,7 @@ def loss_ratios(tables) -> dict[str, tuple]:
     return cells
 
 
-def measure_cost(tables) -> Measured:
+def measure_cost(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the final loss without the correction over that with it, by beta and number of steps."""
     cells = loss_ratios(tables)
     return Measured(
@@ -231,7 +232,7 @@ def measure_cost(tables) -> Measured:
     )
 
 
-def figure_cost(tables, verdict) -> Figure:
+def figure_cost(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the final loss with and without the correction, a panel for each number of steps."""
     final = tables["final"].replace({"average": {"plain": "without", "corrected": "with correction"}})
     panels = {
@@ -282,7 +283,7 @@ def rates_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     return {"ratios": pd.DataFrame(rows, columns=["condition", "seed", "gradient_ratio", "rate_ratio"])}
 
 
-def measure_rates(tables) -> Measured:
+def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the exponent of the effective rate as a power of the gradient."""
     table = np.log(tables["ratios"].pivot(index="seed", columns="condition", values=["gradient_ratio", "rate_ratio"]))
     pairs = np.stack([table["gradient_ratio"], table["rate_ratio"]], axis=2)
@@ -295,7 +296,7 @@ def measure_rates(tables) -> Measured:
     )
 
 
-def figure_rates(tables, verdict) -> Figure:
+def figure_rates(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the ratio of the effective rates against that of the gradients."""
     ratios = tables["ratios"]
     names = [f"condition {condition:g}" for condition in CONDITIONS]
@@ -348,13 +349,13 @@ def group_by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def measure_rmsprop(column: str, what: str, unit: str):
+def measure_rmsprop(column: str, what: str, unit: str) -> Callable[[dict[str, pd.DataFrame]], Measured]:
     """Return (tables) -> Measured: a column of RMSProp over that of GD with the same start and noise.
 
     column: of the table `measured`; what: its name in words; unit: that of the number.
     """
 
-    def measured_against_gd(tables) -> Measured:
+    def measured_against_gd(tables: dict[str, pd.DataFrame]) -> Measured:
         """Measure the ratio to gradient descent by angle and condition number."""
         values = {name: group_by_label(part, column) for name, part in group_by_setting(tables["measured"]).items()}
         cells = {name: ratio_interval(numbers["rmsprop"], numbers["gd"]) for name, numbers in values.items()}
@@ -368,7 +369,7 @@ def measure_rmsprop(column: str, what: str, unit: str):
     return measured_against_gd
 
 
-def figure_rmsprop(tables, verdict) -> Figure:
+def figure_rmsprop(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw paths of gradient descent and RMSProp through a bowl at three angles."""
     paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
     title = "GD and RMSProp at their best rates, the bowl (condition 100) turned"
@@ -382,7 +383,7 @@ def figure_rmsprop(tables, verdict) -> Figure:
     return figure
 
 
-def figure_settings(tables, verdict) -> Figure:
+def figure_settings(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the length of the path and the steps to halve the distance, by angle and condition number."""
     measured = tables["measured"].replace({"label": {key: words for key, (words, _) in NAMES.items()}})
     measured = measured.sort_values(["condition", "angle"], kind="stable").assign(
