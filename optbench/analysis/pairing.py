@@ -276,10 +276,13 @@ def _describe_seeds(seeds: pd.Series, side: str) -> str:
 
 
 def pair_timings(a: Side, b: Side, pairs: Pairs, column: str = "seconds") -> Effects:
-    """Return the differences in time: ln of B's seconds over A's per lane, cohort by cohort, averaged over each seed.
+    """Return the differences in time, ln of B's over A's: a row for each problem and pair, a column for each seed.
 
-    column: "seconds", "evaluation_seconds" or "ns_per_run_step". Cohorts are paired that have the same problem, batch
-    size, seed, lanes and steps, and dtype where the sides share one.
+    A difference is the mean over the cohorts of a seed. Cohorts are paired that have the same problem, stage, batch
+    size, seed, lanes and steps, and dtype where the sides share one; those without a positive time are left out.
+
+    a, b: the tables `runs` and `timings` of each side. pairs: (optimizer of A, optimizer of B). column: a column of
+    `timings`: "seconds" and "evaluation_seconds" are compared per lane, "ns_per_run_step" as it is.
     """
     dtypes = set(a[0]["dtype"]) & set(b[0]["dtype"])
     keys = [*_CELL, "batch_size", *(["dtype"] if dtypes else []), "seed", "stage", "lanes", "steps"]

@@ -158,10 +158,12 @@ def judge_pairs(
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
+    y: natural logarithms, lower is better, so a positive difference speaks for a; NaN where a pair lacks a block.
     common: the variance that all blocks of a pair share (`mean_effects`). family: (pairs,) the family of each, within
     which p-values are adjusted; None: all pairs are one.
 
-    Returns columns ratio, low, high, p, blocks, p_adjusted, reason, verdict, detectable and blocks_needed (`verdicts`).
+    Returns columns ratio, low, high, p, blocks, p_adjusted, reason, verdict, detectable and blocks_needed (`verdicts`);
+    ratio, low and high are exp of the mean difference and of its interval.
     """
     effect = mean_effects(differences, confidence, common)
     p, n = effect["p"], effect["n"]

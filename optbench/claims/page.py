@@ -21,7 +21,11 @@ NO_VERDICT = "no verdict"
 
 
 def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, folder: Path) -> Path:
-    """Write index.html into `folder`, which has the figures already, and return its path."""
+    """Write index.html into `folder` and return its path.
+
+    paper: the words around the claims. environment: what provenance.json says, by name. The figure of every outcome
+    with a verdict is in `folder` already, as ``<figure>.png``.
+    """
     pictures = {item.claim.id: _picture(folder / f"{item.figure}.png") for item in outcomes if item.verdict}
     path = folder / "index.html"
     write_text(path, render(outcomes, paper, environment, pictures))

@@ -159,7 +159,10 @@ def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | No
 
 
 def _to_json_value(value: Any) -> Any:
-    """Return a value as JSON has it: None for a number that is not finite, whole numbers of NumPy as int."""
+    """Return one field of a table for JSON: None and texts as they are, None for a number that is not finite.
+
+    Floats stay floats; whole numbers of NumPy become int, and a bool 0 or 1.
+    """
     if value is None or isinstance(value, str):
         return value
     number = float(value)

@@ -103,7 +103,7 @@ def _describe_problem(part: pd.DataFrame, single_pair: bool) -> str:
 
 
 def _describe_pair(row: Row) -> str:
-    """Return the verdict on a pair of optimizers in words."""
+    """Return the verdict on B against A in words, without the problem: ``adam is 3 times better than gd [2, 4]``."""
     if row["verdict"] in ("better", "worse"):
         return f"{row['b']} is {_format_factor(row)} than {row['a']} {_format_interval(row)}"
     if row["verdict"] == "equivalent":

@@ -103,7 +103,10 @@ class ChecksummedFiles:
 
     @contextmanager
     def tolerate_errors(self) -> Iterator[None]:
-        """Return a context for reading and writing that turns errors within into one warning a process."""
+        """Return a context for reading and writing in which any Exception ends the block with one warning a process.
+
+        A Warning, where the user made errors of warnings, is raised.
+        """
         try:
             yield
         except Warning:

@@ -315,10 +315,11 @@ class _Untouched(LinkedLibrary):
     """The library of a part of a kernel, without optimization."""
 
     def _optimize_functions(self, ll_module):
+        """Set the data layout only, where numba would optimize each function."""
         ll_module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self):
-        pass
+        """Leave the module as it is, where numba would optimize it."""
 
 
 class _InVectors(OwnLibrary):

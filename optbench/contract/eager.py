@@ -254,7 +254,11 @@ def _make_record(
 
 
 def _argument_defaults(owner: str, library: Library, target: Any) -> dict[str, Any]:
-    """Return the arguments of an optimizer with their defaults, without a class's first one, the parameters."""
+    """Return the default of each named argument of `target`, ``inspect.Parameter.empty`` where it has none.
+
+    A class of PyTorch goes without its first argument, the parameters. owner: begins the message of the PluginError
+    for a target of the wrong kind or without a signature.
+    """
     if library == "optax" and hasattr(target, "update") and not callable(target):
         raise PluginError(
             f"{owner}: target is a transformation whose rate is fixed; it must be a function of learning_rate that "

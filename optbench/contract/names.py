@@ -224,7 +224,10 @@ def fill_defaults(kind: str, name: str, given: Mapping, defaults: Mapping) -> di
 
 
 def convert(owner: str, key: str, value: Any, default: Any) -> Any:
-    """Return a value converted to the type of its default, 1e4 to an int or 3 to a float; or raise OptbenchError."""
+    """Return a value converted to the type of its default: 1e4 to an int, 3 to a float, a list or one int to a tuple.
+
+    owner, key: whose value it is, for the message. Raises OptbenchError if it cannot be converted.
+    """
     kind = type(default)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     number = number and abs(value) < 1e308

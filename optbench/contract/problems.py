@@ -216,7 +216,10 @@ class Family:
 
 
 def _add_name(message: str, name: Any) -> str:
-    """Return a message with the problem's name, which its record mostly gets after its family has built it."""
+    """Return a message that begins with ``problem: `` with the name in it: ``problem mlp: ...``; others as they are.
+
+    name: as in the record, which mostly gets it after its family has built it; without a name the message stays, too.
+    """
     known = isinstance(name, str) and name and message.startswith("problem: ")
     return message.replace("problem: ", f"problem {name}: ", 1) if known else message
 

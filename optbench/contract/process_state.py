@@ -62,7 +62,7 @@ class _SharedContext:
                     self._restore.close()
 
     def _after_fork(self) -> None:
-        """Close the contexts of other threads, which a child process does not have."""
+        """In a forked child, forget the contexts of other threads; restore the setting if no context is left."""
         self._lock = threading.RLock()
         here = threading.get_ident()
         self._open = {context: thread for context, thread in self._open.items() if thread == here}

@@ -102,7 +102,11 @@ def read_parquet(path: str, place: Path) -> pd.DataFrame:
 
 
 def _parse_separator(path: str, text: str, ending: str) -> str:
-    """Return the separator for pandas, one character or a pattern; text: as the user gave it, "" for the default."""
+    """Return the separator for pandas, one character or a pattern. Raises OptbenchError for another text.
+
+    text: what the user gave, a sign or a word such as ``tab``; "" for the default, a tab if `ending` is ``.tsv``, else
+    a comma. path: for messages.
+    """
     if not text:
         return "\t" if ending == ".tsv" else ","
     found = _SEPARATORS.get(text, "\t" if text == r"\t" else text)
@@ -214,7 +218,7 @@ def _refuse_dates_and_numbers(given, who, way, levels: Mapping[str, float | None
     it is or None.
     """
     first = list(levels)[:_SAMPLE]
-    dates = [each for each in first if levels[each] is None and _is_date(each)]
+    dates = [each for each in first if levels[each] is None and _is_date_or_time(each)]
     if 10 * len(dates) >= 9 * len(first) > 0:
         raise OptbenchError(f"{who} holds dates or times, such as {shown(dates[0])}: {_DATE_ADVICE}, or {way}")
     others = [each for each, number in levels.items() if number is None]
@@ -234,8 +238,8 @@ def _refuse_dates_and_numbers(given, who, way, levels: Mapping[str, float | None
     raise OptbenchError(f"{who} holds numbers{written}{besides}: {', '.join([*advice, f'or {way}'])}")
 
 
-def _is_date(text: str) -> bool:
-    """Return True for a text that looks like a date, such as 2024-03-01."""
+def _is_date_or_time(text: str) -> bool:
+    """Return True for a text that looks like a date or a time of day, such as 2024-03-01 or 12:30."""
     if _DATE.fullmatch(text):
         return True
     return bool(_YEAR.search(text)) and not pd.isna(pd.to_datetime(text, errors="coerce", utc=True))

@@ -161,7 +161,7 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarr
 
 
 def first_tail_step(steps: int) -> int:
-    """Return the first step of the last fifth of a run of so many steps."""
+    """Return the first step, counted from 1, of the last fifth of a run: of its last steps // 5 steps, at least one."""
     return max(1, steps - max(1, steps // 5) + 1)
 
 

@@ -78,7 +78,7 @@ class OneArray:
         """Do nothing: the row is the array."""
 
     def reported(self, rows: Sequence[Any]) -> Any:
-        """Return the rows in w's shape."""
+        """Return the array of ``rows``, a list of one (runs, dim), in w's shape: w itself if it is w's own row."""
         return self.w if rows[0] is self.rows[0] else rows[0].reshape(self.w.shape)
 
 
@@ -303,7 +303,7 @@ def check_list(w: Any, blocks: Any) -> None:
 
 
 def is_one_array(x: Any) -> bool:
-    """Return True if x is one array of some library."""
+    """Return True if x itself is an array or a tensor of some library, on a CPU or a GPU; False for a list of them."""
     return hasattr(x, "__dlpack__") or hasattr(x, "__cuda_array_interface__") or hasattr(x, "__cuda_ndarray__")
 
 

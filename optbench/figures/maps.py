@@ -83,7 +83,11 @@ def heatmap(
 
 
 def draw_heatmaps(data: ReportData, problem: str) -> Figure:
-    """Draw batch size x schedule of all optimizers in color, a panel each, in one scale of colors."""
+    """Draw batch size by schedule on a problem, a panel for each optimizer, all in one scale of colors.
+
+    A cell's color shows the median suboptimality, or loss, of the rate and hyperparameters that were best in it, in the
+    measure that settings are chosen by; hatched cells failed in half of the runs or more.
+    """
     now, optimizers = current(), list(data.line_styles[problem])
     cells = _select_cells(data, problem, optimizers)
     size = cells.inches

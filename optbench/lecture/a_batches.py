@@ -270,7 +270,10 @@ def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
 
 def measure_noisy(tables: dict[str, pd.DataFrame]) -> Measured:
-    """Measure the share of steps at which the mini-batch's cost rises, and how far it falls over a run."""
+    """Measure the share of steps at which the mini-batch's cost rises, and how far it falls over a run.
+
+    tables: of `noise_experiment`, of which the runs with ONE_BATCH examples a step count; the effect is the share.
+    """
     cost = tables["cost"]
     runs = cost[cost["batch_size"] == str(ONE_BATCH)].sort_values("step").groupby("seed")["cost"]
     rising = median_interval(runs.agg(lambda f: np.mean(np.diff(f) > 0)))

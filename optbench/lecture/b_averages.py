@@ -259,7 +259,11 @@ NEAR, LIMIT, ORDER = f"at beta = {1 - USUAL_EPS:g}", f"at eps = {EPS[-1]:g}", "o
 
 @cache
 def horizon_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `horizon`: the age n at which a weight falls to 1/e of the newest, from ewa's response to a single 1."""
+    """Measure the age n at which a weight falls to 1/e of the newest, from ewa's response to a single 1.
+
+    Returns `horizon`, a row for each eps: eps, beta = 1 - eps, n (interpolated between two days), n_eps = n eps, power
+    = (1-eps)^(1/eps), and n by `formula`. budget: unused, nothing is random.
+    """
     rows = []
     for eps in EPS:
         weights = ewa(np.eye(1, round(3 / eps) + 4)[0], 1 - eps)

@@ -113,9 +113,10 @@ def execute(
     watch: Callable[[Status], None] = lambda status: None,
     tell: Callable[[str], None] = warnings.warn,
 ) -> Status:
-    """Run ``plan`` into ``directory``, or what is missing there, and write the tables. Raises OptbenchError.
+    """Run ``plan`` into ``directory``, or what is missing there, and write the tables; return the final progress.
 
-    ``watch`` is called with the progress, ``tell`` with what the user should know, a line each.
+    ``command`` is what provenance.json records as such. ``watch`` is called with the progress, ``tell`` with what the
+    user should know, a line each. Raises OptbenchError, also if no optimizer could run on any problem.
     """
     options = options or Options()
     if options.scheduler is not None and options.workers is not None:

@@ -120,7 +120,11 @@ def _read_whole(text: str) -> int | str:
 
 
 def _read_seeds(value: Any) -> Any:
-    """Return the seeds 0, 1, ... for a count of them, or the list of seeds itself. Raises OptbenchError."""
+    """Return seeds as a tuple: 0, 1, ... for a count of them, or those of a list; either may be text, "9" or "0,1,2".
+
+    Items of a text must be whole numbers, those of another list are not checked here. Raises OptbenchError for anything
+    else, and for a count out of range.
+    """
     if isinstance(value, str):
         parts = [_read_whole(part.strip()) for part in value.split(",")]
         if not all(is_whole(part) for part in parts):
@@ -615,7 +619,10 @@ def join_specs(old: Spec, new: Spec) -> Spec:
 
 
 def _join_optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    """Return the old texts, and of the new ones the settings that are not among theirs."""
+    """Return the old texts, then the new ones without the settings that an earlier text stands for.
+
+    A new text stays whole if none of its settings is known; else each setting that is missing becomes a text.
+    """
     known = {each for text in old for each in _list_alternatives(text)}
     texts = list(old)
     for text in new:

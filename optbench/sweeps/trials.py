@@ -106,7 +106,10 @@ class Space:
         return found
 
     def _draw(self, sizes: int) -> list[tuple[int, Lane]]:
-        """Return up to ``count`` different settings, each with the index of its batch size. sizes: their number."""
+        """Return ``count`` different settings, or all of a smaller space, each with the index of its batch size.
+
+        sizes: the number of batch sizes. Raises OptbenchError if ranges are too narrow, as in `lanes`.
+        """
         # What all optimizers share comes first, so that it reads the same coordinates for each of them.
         shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
         inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use

@@ -122,7 +122,10 @@ def shorten_schedules(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _split_levels(text: str) -> list[tuple[str, dict]]:
-    """Return (name, parameters) of the schedule in a text and of those that it wraps, from outside in."""
+    """Return (name, parameters) of the schedule in a text and of those that it wraps, from outside in.
+
+    If one of them cannot be parsed, its text is the only level, [(text, {})].
+    """
     levels = []
     try:
         while text:

@@ -186,7 +186,12 @@ def _explain_by_decay(factor: float, a: Measurement, b: Measurement) -> list[Fin
 
 
 def _compare_unusual_steps(a: Measurement, b: Measurement) -> list[Finding]:
-    """Compare the lengths of steps that have no usual form: one may be a multiple of the other."""
+    """Compare linear steps that have no usual form by ``weights``, the factors of the gradients in each step.
+
+    Returns at most one finding: one looks ahead (Nesterov), one decays the weights after the step, the steps of b are a
+    multiple of a's, or they differ by a factor that depends on the step alone; none if the factors are equal, fit none
+    of these, or are not all finite and other than 0.
+    """
     one, other = a.weights, b.weights
     lower = np.tril_indices(len(one))
     if not all(np.isfinite(each).all() and each[lower].all() for each in (one, other)):

@@ -107,7 +107,7 @@ class OptaxUpdate(EagerUpdate):
         return groups
 
     def _group_lanes(self, lanes: Sequence[int], traced: bool) -> "dict[_Fixed, list[int]]":
-        """Return lists of lanes with equal arguments, by those; arguments that are traced may differ."""
+        """Return {arguments: the lanes that have them}; if ``traced``, without floats, in which lanes may differ."""
         alike: dict[_Fixed, list[int]] = {}
         for r in lanes:
             fixed = {k: v for k, v in self.arguments[r].items() if not (traced and isinstance(v, float))}
@@ -204,6 +204,7 @@ def _functions(
         return optax.with_extra_args_support(target(**{rate: numbers[""]}, **rest, **fixed))
 
     def init(w: Any, numbers: Mapping[str, Any]) -> Any:
+        """Return the state of one lane before its first step; w: its weights, flat; numbers: as in `_functions`."""
         return transformation(numbers).init(split(w))
 
     def step(w: Any, state: Any, g: Any, f: Any, numbers: Mapping[str, Any]) -> Any:

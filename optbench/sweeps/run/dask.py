@@ -182,7 +182,7 @@ class DaskExecutor:
         parts: list[Future[Result]] = [Future() for _ in job.cohorts]
 
         def complete(ended: "Future[Result]") -> None:
-            """Set the job's future once all parts are done."""
+            """Once all parts are done, set the job's future to their results in order, or to the first one's error."""
             if all(part.done() for part in parts) and not future.done():
                 errors = [error for part in parts if (error := part.exception())]
                 if errors:

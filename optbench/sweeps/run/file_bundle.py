@@ -49,7 +49,11 @@ class FileBundle:
 
 
 def pack(plugins: Iterable[str], digests: Iterable[str]) -> FileBundle:
-    """Return the files of a sweep; plugins: their paths, digests: those of its problems' data, "" for no data."""
+    """Read the files of a sweep, with their content; raise OptbenchError if one cannot be read.
+
+    plugins: their paths. digests: those of its problems' data, "" for no data; a file or folder of data of which a part
+    has gone since is left out.
+    """
     # A set of the same content that was read before, and whose files have gone since, is not the one that is asked for.
     data = {
         name: files

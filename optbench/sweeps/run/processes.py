@@ -308,7 +308,10 @@ class ProcessExecutor:
         worker.close()
 
     def stop(self) -> None:
-        """Kill all workers; new ones are started for the next job."""
+        """Kill all workers and end all jobs; a later job starts new workers.
+
+        The futures of jobs that waited are never done; do not wait for them.
+        """
         with self._lock:
             self._stopping.set()
             workers = list(self._workers)

@@ -240,10 +240,11 @@ class Store:
         return "failed" in self.files.read_runs(cohort_id)["status"].to_pylist()
 
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
-        """Add the cohorts from index ``first`` on to the manifest, and return the cohorts to run for them.
+        """Add the cohorts ``planned[first:]`` to the manifest, and return them, those that have a file included.
 
-        If other files hold some runs of a cohort, these are composed into one file, which the tables use until the
-        cohort is complete, and the returned cohort has the other runs only.
+        If other files hold some runs of a cohort without a file, these are composed into one file, which the tables use
+        until the cohort is complete, and in its place a cohort of the other runs is returned; one of the holdout stays
+        whole. The caller skips what :meth:`has` finds.
         """
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
@@ -389,7 +390,7 @@ def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCo
 
 
 def _explain_dropped(entry: Entry, before: Mapping, now: Mapping, shard: str) -> str:
-    """Return why a plan does not have the runs of a cohort.
+    """Return why a plan does not have the runs of a cohort: a clause to stand after a colon, "they ran on cuda".
 
     before, now: the provenance of both sweeps. shard: the part of the sweep that runs now, such as "2/8", or "".
     """
