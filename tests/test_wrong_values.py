@@ -79,7 +79,7 @@ def test_wrong_values_are_refused(name, every_call, tmp_path, monkeypatch):
             "the spec stands for 700,000,000 runs, more than 100,000,000: shorten i",
         ),
         ({"trials": 10_001}, "trials: 10001 must be at most 10,000"),
-        ({"blocks": 10**9, "trials": 5}, "blocks=1000000000 takes 7,000,000,000 seeds, more than 100,000"),
+        ({"blocks": 10**9, "trials": 5}, "blocks=1000000000 takes more than 100,000 seeds"),
         ({"points": range(10**9)}, "points: 1,000,000,000 entries are more than 100,000"),
         ({"steps": 10**30}, "steps: a budget of 1000000000000000000000000000000 must be positive, and finite"),
         (

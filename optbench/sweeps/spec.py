@@ -239,7 +239,7 @@ class Spec(BaseModel):
             raise ValueError("blocks: 1 must be at least 2")
         count = blocks * sum(parts)
         if count > MOST_SEEDS:
-            raise ValueError(f"blocks={blocks} takes {count:,} seeds, more than {MOST_SEEDS:,}")
+            raise ValueError(f"blocks={shown(blocks)} takes more than {MOST_SEEDS:,} seeds")
         if "seeds" in raw:
             raise ValueError(f"seeds and blocks: give one; {blocks} blocks take {count} seeds")
         return {**raw, "seeds": count, "tuning_seeds": 0}

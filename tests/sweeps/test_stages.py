@@ -130,7 +130,7 @@ def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, mon
         ({"blocks": 3, "seeds": 5}, "seeds and blocks: give one; 3 blocks take 18 seeds"),
         ({"choose_by": "test_los"}, "did you mean 'test_loss'"),
         ({"finalists": 0}, "finalists: 0 must be at least 1"),
-        ({"blocks": 10**9}, "blocks=1000000000 takes 6,000,000,000 seeds, more than 100,000"),
+        ({"blocks": 10**9}, "blocks=1000000000 takes more than 100,000 seeds"),
         ({"blocks": 0}, "screen is for seeds in blocks"),
         ({"search_seed": 3}, "search_seed is for trials"),
     ],
