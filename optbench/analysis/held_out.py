@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.pair_statistics import row_medians
-from optbench.analysis.protocol import CodedRuns, add_only_settings, choose_coded_settings, rank_settings
+from optbench.analysis.protocol import CodedRuns, choose_coded_settings
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def held_out_at(table: CodedRuns, count: np.ndarray | int) -> HeldOut:
 
     All settings must have run on the reporting seeds: a plain grid, or the screening seeds in blocks formed anew.
     """
-    ranked = add_only_settings(table, rank_settings(table, len(table.settings)), table.block)
+    ranked = table.ranked
     size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
     drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
     weights = ranked[["setting", "block"]].assign(weight=choice_weights(size, drawn, ranked["place"].to_numpy()))

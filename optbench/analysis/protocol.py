@@ -11,6 +11,7 @@ killed sweep resumes to the same bytes. No choice depends on the order of rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,14 @@ class CodedRuns:
     def cell(self) -> np.ndarray:
         """The row in `cells` of each run."""
         return self.settings["cell"].to_numpy()[self.setting]
+
+    @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """All settings of each cell and block by the screening, as `rank_settings` returns them.
+
+        Where a cell has a single setting, it is there for each block that reports (`add_only_settings`).
+        """
+        return add_only_settings(self, rank_settings(self, len(self.settings)), self.block)
 
 
 def code_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", screens: bool = False) -> CodedRuns:
