@@ -17,7 +17,8 @@ from optbench.analysis import texts
 from optbench.analysis.held_out import HeldOut, held_out, held_out_at
 from optbench.analysis.measures import LOG_TAIL, explain_unmeasured
 from optbench.analysis.pair_statistics import adjust_by_holm, blocks_needed, detectable, mean_effects, signed_ranks
-from optbench.analysis.protocol import SCREEN, CodedRuns, code_runs
+from optbench.analysis.protocol import CodedRuns, code_runs
+from optbench.analysis.selection import is_staged
 
 ALL = "all"
 # Ratio: losses within a tenth of each other are equal for every use that we know of; a choice
@@ -96,7 +97,7 @@ def tune_levels(runs: pd.DataFrame, choose_by: str, of: str) -> TunedLevels:
     compare: "optimizer", "batch_size" or "schedule".
     """
     table = code_runs(runs, choose_by, of)
-    staged = of == "optimizer" and "stage" in runs and (runs["stage"] == SCREEN).any()
+    staged = of == "optimizer" and is_staged(runs)
     screens = code_runs(runs, choose_by, of, screens=True) if staged else table
     return TunedLevels(table, held_out(table), screens, explain_unmeasured(runs, choose_by))
 
