@@ -32,8 +32,8 @@ def best_of_n(
     """Return the expected result of the best of n trials on fresh seeds: one row for each problem, level and n.
 
     With N trials in the order of their tuning score the i-th is chosen with probability C(N - i, n - 1) / C(N, n)
-    (`choice_weights`). Tuning and reporting seeds are those of the blocks that `blocks` forms of the seeds on which all
-    settings ran. counts: the n, those below the level's number of trials; that number itself is always the last.
+    (`choice_weights`). Tuning and reporting seeds are those of the blocks that `protocol` forms of the seeds on which
+    all settings ran. counts: the n, those below the level's number of trials; that number itself is always the last.
 
     defaults: the settings to show beside it, one row for each optimizer (or optimizer and problem): any columns that
     together name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. All runs of that

@@ -162,7 +162,7 @@ def _find_pairs(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs | None)
 def _describe_nothing_shared(kind: str, a: list[str], b: list[str]) -> str:
     """Return the message that A and B have no name of a kind in common, with the two most similar names.
 
-    kind: the plural, such as "problems"; a, b: the names of each side.
+    kind: in the singular, such as "problem"; a, b: the names of each side.
     """
     alike = {(x, y): difflib.SequenceMatcher(None, x, y).ratio() for x in a for y in b}
     nearest = max(alike, key=lambda names: alike[names], default=("", ""))

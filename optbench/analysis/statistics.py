@@ -1,6 +1,7 @@
 """Intervals over seeds: order statistics, bootstrap, Wilson's; expected running times and fitted exponents.
 
-A run that diverged or never reached its target has an infinite cost: pass `inf`, do not leave it out.
+A run that diverged or never reached its target has an infinite cost: pass `inf`, do not leave it out. Only the expected
+running times take what it cost instead, and whether it reached its target.
 """
 
 from __future__ import annotations
