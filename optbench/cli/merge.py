@@ -21,7 +21,7 @@ def merge(
     report: Report = True,
 ) -> None:
     """Merge results folders: copy their cohorts, combine their specs, and name the runs that are missing."""
-    from optbench.cli.console import paragraph, show_broken, warn
+    from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.merge import merge_folders
     from optbench.sweeps.provenance import typed_command
@@ -33,6 +33,6 @@ def merge(
     if missing:
         spec, folder = shlex.quote(str(Path(out) / "spec.toml")), shlex.quote(out)
         paragraph("this command runs what is missing:")
-        print(f"    optbench sweep {spec} --out {folder}")
+        command(f"optbench sweep {spec} --out {folder}")
     if report:
         report_command.draw(sweep)
