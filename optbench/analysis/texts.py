@@ -46,9 +46,9 @@ def two_digits(value: float) -> str:
     return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.2g}"
 
 
-def join_names(names: Sequence[str], most: int = 4) -> str:
-    """Return the names separated by commas; of more than `most`, the first ones and the number of the others."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def join_names(names: Sequence[str], most: int = 4, separator: str = ", ") -> str:
+    """Return the names with a separator between them; of more than `most`, the first and the number of the others."""
+    return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def join_with_and(words: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS
-from optbench.analysis.texts import join_with_and
+from optbench.analysis.texts import join_names, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.cli.console import counted, filled, print_lines
 
@@ -199,8 +199,8 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     tests = int(rows["p"].notna().sum())
     beyond = rows[(rows["verdict"] == "undecided") & ((rows["low"] > 1) | (rows["high"] < 1))].to_dict("records")
     if beyond:
-        words = _join_first(
-            [f"{_name_row(row, single_pair)}, p = {format_number(row['p_adjusted'])}" for row in beyond], "; "
+        words = join_names(
+            [f"{_name_row(row, single_pair)}, p = {format_number(row['p_adjusted'])}" for row in beyond], _OPEN, "; "
         )
         why = f"an interval is of its row alone, and p of all {tests} rows together, by Holm's correction"
         yield f"undecided though the interval leaves 1 out: {words} ({why})"
@@ -227,13 +227,7 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     if still:
         still = sorted(still, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
         words = [f"{_name_row(row, single_pair)} ({_bound_regression(row, above, tests)})" for row in still]
-        yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {_join_first(words, ', ')}"
-
-
-def _join_first(words: list[str], separator: str) -> str:
-    """Return the first _OPEN texts with a separator between them, and the number of the others."""
-    more = f" and {len(words) - _OPEN} more" if len(words) > _OPEN else ""
-    return separator.join(words[:_OPEN]) + more
+        yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {join_names(words, _OPEN)}"
 
 
 def _bound_regression(row: Row, above: float, tests: int) -> str:

@@ -222,6 +222,8 @@ def print_summary(finished: LoadedSweep) -> None:
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     """Return the number of cohorts that ran on the CPU instead of a GPU, with reasons, as text; "" for none."""
+    from optbench.analysis.texts import join_names
+
     notes = timings.get("device_note")  # older folders have none
     late = timings[(timings["device"] == "cpu") & notes.ne("")] if notes is not None else timings[:0]
     if late.empty:
@@ -230,6 +232,5 @@ def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     reasons = []
     for note, group in pairs.groupby("device_note", sort=False):
         names = list(dict.fromkeys(group["problem"] + " with " + group["optimizer"]))
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        reasons.append(f"{', '.join(names[:3])}{more} ({note})")
+        reasons.append(f"{join_names(names, 3)} ({note})")
     return f"{len(late):,} of {len(timings):,} cohorts ran on the CPU: {'; '.join(reasons)}"

@@ -17,6 +17,7 @@ import pandas as pd
 from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
 from optbench.analysis.edges import find_edges
 from optbench.analysis.measures import LOG_TAIL, metric_name
+from optbench.analysis.texts import join_with_and
 from optbench.contract import names
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
@@ -75,7 +76,7 @@ class Answer:
         rows = self.ranking[self.ranking["problem"] == "all"].sort_values("mean_rank", kind="stable")
         if rows.empty:
             return ""
-        ranks = join_names([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
+        ranks = join_with_and([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
         count, reasons = int(rows["blocks"].max()), self.reasons("all")
         note = f" ({reasons[0]} to tell more)" if reasons else ""
         return f"over {count} problems: {self._name_firsts('all', note)}; mean ranks: {ranks}"
@@ -89,7 +90,7 @@ class Answer:
             return f"{problem}: {rows.iloc[0]['optimizer']} alone, so there is nothing to compare"
         reasons, firsts = self.reasons(problem), self.firsts(problem)
         if reasons and len(firsts) == len(rows):
-            return f"{problem}: undecided ({reasons[0]}); lowest first: {join_names(firsts)}"
+            return f"{problem}: undecided ({reasons[0]}); lowest first: {join_with_and(firsts)}"
         names, parts, verb = [*firsts, *rows.loc[~rows["first"], "optimizer"]], [], " is"
         for rival in rows[~rows["first"]].sort_values("value", kind="stable").itertuples():
             name = rival.optimizer
@@ -113,7 +114,7 @@ class Answer:
         total = int((self.ranking["problem"] == problem).sum())
         if len(firsts) == 1:
             return f"{firsts[0]} is first"
-        names = join_names(firsts)
+        names = join_with_and(firsts)
         return f"{f'all {total} ({names})' if len(firsts) == total > 2 else names} share first place{note}"
 
     def _describe_tie(self, problem: str, firsts: Sequence[str]) -> str:
@@ -178,10 +179,10 @@ def describe_measure(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
     if choose_by != LOG_TAIL:
         has = runs[metric_name(runs, choose_by)].notna().groupby(runs["problem"], sort=False).any()
         if not has.all():
-            without = join_names(has.index[~has].tolist())
+            without = join_with_and(has.index[~has].tolist())
             text += f" There is none on {without}, where suboptimality in the last fifth of a run stands in."
     if trials.nunique() > 1:
-        numbers = join_names([f"{name} {count:,}" for name, count in trials.items()])
+        numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
         pairs = answer.verdicts
         fewer = pairs[(pairs["trials"] > 0) & (pairs["trials_a"] != pairs["trials_b"])]
         blocks = sorted({int(count) for count in fewer["blocks"] if count > 1})
@@ -202,7 +203,7 @@ def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     for name, text in problems:
         if isinstance(text, str) and text:
             learners.setdefault(text, {})[name.partition("(")[0]] = None
-    return [f"{join_names(list(names))} on {text}" for text, names in learners.items()]
+    return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 
 def name_measure(choose_by: str) -> str:
@@ -276,8 +277,3 @@ def format_ratio(ratio: float) -> str:
     if abs(ratio - 1) < 0.1:
         return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
-
-
-def join_names(names: Sequence[str]) -> str:
-    """Return the names as a list in words: "a", "a and b", "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
-from optbench.wording.answers import format_ratio, join_names
+from optbench.wording.answers import format_ratio
 
 SHOWN = 4
 """Optimizers of a sentence that are named with their ratio."""
@@ -34,7 +35,7 @@ def describe_comparison(table: pd.DataFrame, problem: str, a: str = "A", b: str 
     for kind, group in groups.items():
         names = [_name_optimizers(row) for row in group]
         if names:
-            text = join_names(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
+            text = join_with_and(names) if len(names) <= SHOWN + 2 else f"{len(names)} optimizers"
             words.append(f"{text} {'is' if len(names) == 1 else 'are'} {kind}")
     return "; ".join(words)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from optbench.analysis.texts import join_names
 from optbench.contract.eager import LIBRARIES
 from optbench.wording import labels
 
@@ -27,8 +28,7 @@ def describe_eager(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
             continue
         is_library = library in LIBRARIES.values()
         names = list(dict.fromkeys(group["optimizer" if is_library else "problem"].astype(str)))
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        parts.append(f"{', '.join(names[:3])}{more} ({library if is_library else 'plain Python'}, {time} a step)")
+        parts.append(f"{join_names(names, 3)} ({library if is_library else 'plain Python'}, {time} a step)")
     if not parts:
         return ""
     return (
