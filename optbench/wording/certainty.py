@@ -80,7 +80,7 @@ def state_cost(costs: dict) -> str:
 
 
 def format_samples(cost: float) -> str:
-    """Return a number to two digits with commas: "5,700", "1.2e6"."""
+    """Return a number to three digits, below a million with commas: "5,680", "1.23e6"."""
     return f"{float(f'{cost:.3g}'):,.0f}" if cost < 1e6 else labels.number(cost)
 
 

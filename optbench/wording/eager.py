@@ -22,7 +22,7 @@ def describe_eager(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     table = table[table["ns_per_run_step"] > 0]  # of what has failed there is no time
     parts, beside = [], ""
     for library, group in table.groupby("eager", sort=False):
-        time = _format_time(group["ns_per_run_step"].median())  # for the first cohort of a process is slow
+        time = _format_time(group["ns_per_run_step"].median())  # not the mean: a process's first cohort is slow
         if library == "":
             beside = f"; compiled steps took {time}"
             continue
