@@ -6,18 +6,16 @@ an array's columns without a copy.
 
 import numpy as np
 
-# Up to here OpenBLAS multiplies without packing the matrices first, where it knows AVX-512: 1.2 to 1.6 times as fast.
-# Multiplications of a matrix product: up to here OpenBLAS multiplies without packing the matrices first, where it
-# knows AVX-512. Measured, 64 x 784 x 64 as one product, and 16 columns at a time: 44 and 87 GFLOP/s in float64, 94
-# and 173 in float32
+# Multiplications of a matrix product up to which OpenBLAS does not pack the matrices first, where it knows AVX-512.
+# Measured, 64 x 784 x 64 as one product, and 16 columns at a time: 44 and 87 GFLOP/s in float64, 94 and 173 in float32.
 UNPACKED = 1_000_000
 # Rows or columns of a piece: as many float64 as an AVX-512 register holds, so that pieces leave no rest. Measured, 64
 # x 32 slopes over 1,438 examples, whole, 16 and 8 columns at a time: 36, 26, 86 GFLOP/s in float64, 77, 53, 174 in
 # float32.
 EIGHT = 8
-# Numbers of a product a b' up to which it is left to OpenBLAS, which is half as fast there: beyond, b is copied.
-# Numbers of a product a b': beyond, copied first. Measured over 64 examples, GFLOP/s of a b' and of a b: 32 x 10: 50,
-# 50; 32 x 32: 49, 80; 32 x 64: 42, 78; 128 x 128: 56, 84 (float64)
+# Numbers of a product a b' up to which it is left to OpenBLAS; beyond, b is transposed by a copy first. Measured over
+# 64 examples, GFLOP/s of a b' and of a b in float64: 32 x 10: 50, 50; 32 x 32: 49, 80; 32 x 64: 42, 78; 128 x 128: 56,
+# 84.
 SMALL = 1_024
 
 

@@ -12,8 +12,6 @@ from optbench.kit.layers import ACTIVATIONS, BARE, NORM
 from optbench.kit.networks import Row
 
 _ACTIVATIONS = {"ReLU": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
-_PASSING = ("Identity", "Flatten")
-"""Names of module classes that pass rows of numbers on unchanged."""
 
 
 def dense_layers(module: Any, loss: str) -> tuple[list[Row], str]:
@@ -113,12 +111,12 @@ def _reason_against(part: Any) -> str:
 
 
 def _is_identity(part: Any) -> bool:
-    """Return True if a module passes rows of numbers on unchanged: Flatten of rows, Dropout in evaluation."""
+    """Return True if a module passes rows of numbers on unchanged: Identity, Flatten of rows, Dropout in evaluation."""
     if _class_name(part) == "Flatten":
         return (part.start_dim, part.end_dim) == (1, -1)
     if _class_name(part) in ("Dropout", "AlphaDropout"):
         return part.p == 0 or not part.training
-    return _class_name(part) in _PASSING
+    return _class_name(part) == "Identity"
 
 
 def write_dense(module: Any, blocks: list[np.ndarray], layout: tuple[int, ...]) -> None:

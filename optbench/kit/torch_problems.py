@@ -74,11 +74,10 @@ def torch_problem(
     module, make = _resolve_module(torch, module)
     loss = _checked_loss(loss, data)
     arguments.real_number("torch_problem: minimum", minimum)
-    if not isinstance(eager, bool) or not isinstance(name, str):
-        key, wrong = ("name", name) if isinstance(eager, bool) else ("eager", eager)
-        raise OptbenchError(
-            f"torch_problem: {key}={shown(wrong)} must be {'a text' if key == 'name' else 'True or False'}"
-        )
+    if not isinstance(eager, bool):
+        raise OptbenchError(f"torch_problem: eager={shown(eager)} must be True or False")
+    if not isinstance(name, str):
+        raise OptbenchError(f"torch_problem: name={shown(name)} must be a text")
     layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
     if layers and (len(data.shape) == 1 or _first_class_name(module) == "Flatten") and not eager:
         fields = _compiled_fields(layers, loss, data)
@@ -198,7 +197,7 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
     if loss == "cross_entropy":
         if not data.whole[1]:
             raise OptbenchError("torch_problem: cross_entropy needs classes: give y as whole numbers, 0, 1, ...")
-        if data.targets and data.y.ndim == 2 and (data.y.sum(axis=1) == 1).all():
+        if data.y.ndim == 2 and (data.y.sum(axis=1) == 1).all():
             raise OptbenchError(
                 "torch_problem: cross_entropy takes a class a row, and y has one column each: give y.argmax(axis=1)"
             )
