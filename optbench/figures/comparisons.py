@@ -143,7 +143,7 @@ def profiles(
     """Draw performance profiles of the tuned optimizers over pairs of problem and target, with bootstrap bands.
 
     A line is the share of pairs whose target the optimizer is expected to reach within r times the least expected cost
-    of all, which is that of the best one of those shown. It is right of all ratios a share of what it reaches at all.
+    of all, which is that of the best one of those shown. Far to the right it is the share that it reaches at all.
 
     Args:
         results: of a sweep.

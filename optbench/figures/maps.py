@@ -31,9 +31,10 @@ DIVERGENCE_CAPTION = (
 )
 # Inches of a cell on a screen: by eye
 CELL, SHARE_CELL = (0.37, 0.29), (0.29, 0.27)
-# MOST_ROWS, Different values on one side: more cells than that have no room for their text
-# BINS, Groups of drawn values: some 30 runs in each of a sweep of 200 trials
-MOST_ROWS, BINS = 24, 6
+# Different values on one side: more cells than that have no room for their text
+MOST_ROWS = 24
+# Groups of drawn values: some 30 runs in each of a sweep of 200 trials
+BINS = 6
 
 
 def heatmap(
@@ -74,7 +75,7 @@ def heatmap(
     now = current()
     wide, tall = cells.inches
     left = cells.label_inches / now.scale + 0.1
-    title = f"{data.short_names[optimizer]}: {labels.shorten(problem, 60)}"
+    title = panels.join_title(data.short_names[optimizer], problem)
     width = wide + (left + 0.9) * now.scale
     with panels.axes(ax, title, height=tall / now.height, left=left, right=0.9, width=width) as ax:
         _draw_cells(ax, cells, optimizer, scale=True)

@@ -11,7 +11,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from optbench.contract.errors import OptbenchError
@@ -23,7 +22,7 @@ from optbench.wording import labels
 _HANDLE = 3.2
 # Inches: the foot has room for the version and the start of the command
 _LEAST_WIDTH = 5.2
-# Points: the smallest title of a panel, beside one of usual size
+# Share of the usual size of a panel's title: the smallest
 _SMALLEST_TITLE = 5.5 / 8.5
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -195,14 +194,6 @@ def draw_lines(
         thin = {"color": PALE, "linewidth": 0.7 * lines, "zorder": 1.5, "drawstyle": keywords.get("drawstyle")}
         sns.lineplot(gray, units="optimizer", **unaggregated, **thin)
         ax.lines[-1].set_label(count_others(gray["optimizer"].nunique()))
-
-
-def draw_line(ax: Axes, x: Any, y: Any, style: dict, label: str, **keywords: Any) -> Line2D:
-    """Draw one line as `draw_lines` does, and return it; style: its line style; keywords: those of `Line2D.set`."""
-    table = pd.DataFrame({"x": np.asarray(x), "y": np.asarray(y), "optimizer": label})
-    draw_lines(ax, table, "x", "y", {label: style}, {label: label})
-    ax.lines[-1].set(**keywords)
-    return ax.lines[-1]
 
 
 def draw_level(ax: Axes, height: float, label: str) -> None:

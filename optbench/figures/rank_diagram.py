@@ -26,11 +26,11 @@ CAPTION = (
 # Inches at text of _POINTS points, by eye: Nemenyi's ruler and its text; the scale's numbers and its name; from the
 # scale to the first bar, and from the last to the names; a bar; a name; the line at the foot
 RULER, NUMBERS, BELOW, BAR, ROW, NOTE = 0.32, 0.42, 0.24, 0.1, 0.2, 0.2
-# _POINTS, Points: text that its inches are for
-# _LEAST, Points: smaller text is none
-# _WIDE, Inches: by eye: in narrower axes text gets smaller
-_POINTS, _LEAST, _WIDE = 8.5, 3.0, 3.3
-# Share of the width: by eye: names at either side leave room for the ranks
+# Points of the text that these inches are for; smaller text than _LEAST cannot be read
+_POINTS, _LEAST = 8.5, 3.0
+# Inches, by eye: in narrower axes text gets smaller
+_WIDE = 3.3
+# Share of the width of names at either side, by eye: the ranks have room between them
 _NAMES = 0.36
 
 

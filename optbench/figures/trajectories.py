@@ -22,16 +22,14 @@ from optbench.figures.data import ReportData, Tables, Trajectory, report_data
 from optbench.figures.selection import select_problem, select_styles
 from optbench.figures.style import FOOT_INCHES, GRAY, current
 
-# Widths of the picture: points further away are drawn there: matplotlib cannot clip numbers of any size
+# Widths of the picture: points further away are drawn there, for matplotlib cannot clip numbers of any size
 _BEYOND = 20.0
-# Contours: by eye
+# By eye: contours; inches of a panel among others, and between panels
 LEVELS = 11
-# SIDE, Inches: of a panel among others: by eye
-# GAP, Inches: by eye
 SIDE, GAP = 2.0, 0.24
 # Pictures of a film: five seconds at 12 a second, which moves, and keeps the file small
 FRAMES, PER_SECOND = 60, 12
-# Milliseconds: by eye: the end stays
+# Milliseconds that the end stays, by eye
 PAUSE = 2000
 # Dots an inch: about those of a screen
 DOTS = 100
