@@ -243,6 +243,11 @@ class ReportData:
         return assign_line_styles(self.best, self.answer.ranking)
 
     @cached_property
+    def files(self) -> dict[str, str]:
+        """Problem -> its name in file names and anchors."""
+        return labels.file_names(self.results.runs["problem"].unique())
+
+    @cached_property
     def short_names(self) -> dict[str, str]:
         """Optimizer -> its name in legends, shortened to 40 characters."""
         return {name: labels.shorten(str(name), 40) for name in self.results.runs["optimizer"].unique()}

@@ -168,10 +168,10 @@ class ExplorerData:
         """Return a row for each cell of optimizer, batch size and schedule at its best rate, the recommended one first.
 
         `axis` points into `axes`, the steps, epochs and samples that curves share (a curve may end before its axis);
-        `values` has for each measure medians, lower and upper ends, or null. Losses are given as suboptimality where
-        the minimum is known: their difference to it might have no digit left. `pace` is the seconds of a step, the
-        median over all runs of the problem, optimizer and batch size: the only run of a cohort shares no work
-        and would look slow. `left_out` counts the cells beyond the limit.
+        `values` has for each measure medians, lower and upper ends; [] without them. Losses are given as suboptimality
+        where the minimum is known: their difference to it might have no digit left. `pace` is the seconds of a step,
+        the median over all runs of the problem, optimizer and batch size: the only run of a cohort shares no work and
+        would look slow. `left_out` counts the cells beyond the limit.
         """
         # The recommended setting stands for its cell: it ran on the held-out seeds.
         table = pd.concat([self.data.best.assign(recommended=True),
@@ -306,9 +306,9 @@ class ExplorerData:
         """
         has_landscape = [problem for problem in self.problems if len(self.data.landscape(problem))]
         found = {problem: self.data.trajectories(problem) for problem in has_landscape}
-        return [self._draw_paths(problem, paths) for problem, paths in found.items() if paths]
+        return [self._describe_paths(problem, paths) for problem, paths in found.items() if paths]
 
-    def _draw_paths(self, problem: str, paths: dict[str, Trajectory]) -> dict[str, Any]:
+    def _describe_paths(self, problem: str, paths: dict[str, Trajectory]) -> dict[str, Any]:
         """Return an entry of the method `paths`, for a problem of two parameters; paths: by optimizer."""
         x, y, height = self.data.surface(problem)
         fewer_x, fewer_y = (np.unique(np.linspace(0, len(axis) - 1, GRID_SIDE).astype(int)) for axis in (x, y))

@@ -13,7 +13,6 @@ from optbench.contract.errors import OptbenchError
 from optbench.figures.data import ReportData
 from optbench.sweeps.results import Results, load
 from optbench.sweeps.tables import summarize_reasons
-from optbench.wording import labels
 from optbench.wording.eager import find_eager_optimizers
 
 _SHOWN = 5
@@ -35,11 +34,6 @@ class LoadedSweep(ReportData):
         self.directory = source if isinstance(source, Path) else source.directory or Path()
         self.failures = describe_failures(everything.runs)
         """Texts about runs that failed."""
-
-    @cached_property
-    def files(self) -> dict[str, str]:
-        """Problem -> its name in file names and anchors."""
-        return labels.file_names(self.results.runs["problem"].unique())
 
     @cached_property
     def eager(self) -> Collection[str]:

@@ -21,7 +21,6 @@ from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
 from optbench.report.output import FORMATS, without_link, write_file
-from optbench.wording import labels
 from optbench.wording.answers import name_measure
 
 OVERALL = ""
@@ -258,10 +257,10 @@ def write_pictures(
             raise unknown("format", name, FORMATS)
     still = [name for name in formats if name != "gif"]
     folder.mkdir(parents=True, exist_ok=True)
-    names, written, foot = _name_files(data), [], data.results.foot
+    written, foot = [], data.results.foot
     with style.detached(), style.styled(style_name):
         for kind, problem, about in _list_figures(data, progress):
-            stem = kind if problem == OVERALL else f"{kind}-{names[problem]}"
+            stem = kind if problem == OVERALL else f"{kind}-{data.files[problem]}"
             files = [f"{stem}.{ending}" for ending in still]
             if still:
                 figure = KINDS[kind].draw(data, problem)
@@ -289,7 +288,7 @@ def draw_page_pictures(
     few colors as a data URI. An SVG of a path is ten times as large, and one of a heatmap twice. kinds: names in KINDS;
     most_bytes: the size of all together.
     """
-    pictures: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in _name_files(data)}}
+    pictures: dict[str, list[dict]] = {OVERALL: [], **{problem: [] for problem in data.files}}
     left_out = 0
     with style.detached(), style.styled():
         for kind, problem, about in _list_figures(data, progress, kinds):
@@ -303,16 +302,11 @@ def draw_page_pictures(
     return pictures, left_out
 
 
-def _name_files(data: ReportData) -> dict[str, str]:
-    """Return problem -> its name in file names."""
-    return labels.file_names(data.results.runs["problem"].unique())
-
-
 def _list_figures(
     data: ReportData, progress: Callable[[str], None], kinds: Collection[str] = tuple(KINDS)
 ) -> Iterator[tuple[str, str, dict]]:
     """Yield (kind, problem, {caption, alt, kind, problem}) of all figures: of all problems, then of each."""
-    for problem in (OVERALL, *_name_files(data)):
+    for problem in (OVERALL, *data.files):
         wanted = {name: KINDS[name] for name in KINDS if name in kinds and KINDS[name].overall == (problem == OVERALL)}
         if wanted:
             progress(f"figures of {problem or 'all problems'}")

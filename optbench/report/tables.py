@@ -100,7 +100,7 @@ class SweepTables:
 
     def settings(self, problem: str) -> Table:
         """Return the page's table of recommended settings on one problem: one row for each optimizer, by place."""
-        rows = sort_by_place(self.best[self.best["problem"] == problem])
+        rows = sort_by_place(self.sweep.best_of(problem))
         metrics = [name for name in self.metrics if rows[name].notna().any()]
         undecided = find_state(self.sweep.answer, problem) == UNDECIDED
         cells = [self._setting_cells(row, metrics, undecided) for row in rows.head(self.most).to_dict("records")]
@@ -113,7 +113,7 @@ class SweepTables:
         rows = []
         for problem, link in links.items():
             undecided = find_state(self.sweep.answer, problem) == UNDECIDED
-            for row in sort_by_place(self.best[self.best["problem"] == problem]).to_dict("records"):
+            for row in sort_by_place(self.sweep.best_of(problem)).to_dict("records"):
                 rows.append((text_cell(problem, link=link), *self._setting_cells(row, metrics, undecided)))
         caption = "The recommended setting of each optimizer on each problem"
         columns = self._arrange_columns(rows[:MAX_ROWS], metrics, ["problem"])
@@ -287,7 +287,6 @@ _SPECIAL = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "–": "--", "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\n": " ", "\r": " ",
 }  # fmt: skip
-_LATEX_NOTE = "% needs the package booktabs; bold: first place or better; dagger: undecided"
 _POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 
