@@ -79,12 +79,17 @@ def digest(path: Path) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
+def _parse_file(path: Path) -> ast.Module:
+    """Return the syntax tree of a file; that of an empty one for a file that cannot be read."""
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
+        return ast.Module([], [])
+
+
 def _imported_modules(path: Path) -> set[str]:
     """Return the top-level names of the modules that a file imports; none for a file that cannot be read."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
-        return set()
+    tree = _parse_file(path)
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     names += [str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
     return {name.partition(".")[0] for name in names}
@@ -97,11 +102,7 @@ def registered_names(files: list[Path]) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {registry: [] for registry in REGISTRIES}
     for file in files:
-        try:
-            tree = ast.parse(file.read_bytes())
-        except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
-            continue
-        for registry, name in _find_registered(tree):
+        for registry, name in _find_registered(_parse_file(file)):
             found[registry].append(name)
     return found
 
