@@ -132,11 +132,11 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     else:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
-        facts = _describe_record(catalogue, "baseline", text, record, values, record.hyperparameters, record.limits)
+        facts = _describe_record("baseline", text, record, values, record.hyperparameters, record.limits)
         facts |= {"state": None, "reported": None, "sums": None}
         return facts | _describe_search(record.space, record.search_source)
     kind = "wrapper" if bare else "optimizer"
-    facts = _describe_record(catalogue, kind, text, record, values, record.hyperparameters, record.all_limits)
+    facts = _describe_record(kind, text, record, values, record.hyperparameters, record.all_limits)
     memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
     state = {
         "by_parameter": _unwrapped_names(record.own),
@@ -154,7 +154,7 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
 def _describe_eager(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of an optimizer of another library; text: such as ``torch:AdamW``."""
     record, values = catalogue.optimizer(text)
-    facts = _describe_record(catalogue, "optimizer", text, record, values, record.hyperparameters, record.limits)
+    facts = _describe_record("optimizer", text, record, values, record.hyperparameters, record.limits)
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
     facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}
     facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in other_arguments(record).items()}}
@@ -186,7 +186,7 @@ def _describe_schedule(catalogue: Catalogue, text: str) -> dict:
         schedule = catalogue.schedule(text)
     registered = (catalogue.schedules | catalogue.schedule_wrappers)[name].parameters
     kind = "schedule_wrapper" if bare else "schedule"
-    facts = _describe_record(catalogue, kind, text, schedule, schedule.parameters, registered, schedule.limits)
+    facts = _describe_record(kind, text, schedule, schedule.parameters, registered, schedule.limits)
     if bare:
         return facts | {"around": None, "factors": None}
     around = _describe_schedule(catalogue, given[names.INNER]) if schedule.inner else None
@@ -207,7 +207,7 @@ def _describe_problem(catalogue: Catalogue, text: str) -> dict:
     family, problem = catalogue.problems[name], catalogue.problem(text)
     values = names.fill_defaults("problem", name, given, family.parameters)
     limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
-    facts = _describe_record(catalogue, "problem", text, family, values, family.parameters, limits)
+    facts = _describe_record("problem", text, family, values, family.parameters, limits)
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
     facts |= {"data": problem.data is not None, "data_text": problem.data_text, "data_warning": problem.data_warning}
     facts |= {"test_examples": len(problem.test[0]) if problem.test else 0}
@@ -222,7 +222,7 @@ _DESCRIBERS = {
 }
 
 
-def _describe_record(catalogue, kind, text, record, values, defaults, limits) -> dict:
+def _describe_record(kind, text, record, values, defaults, limits) -> dict:
     """Return what `describe` has of names of all kinds: kind, name, formula, parameters, source, files, ...
 
     record: the optimizer, schedule or problem; values, defaults, limits: of its parameters, by name.

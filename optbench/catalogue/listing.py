@@ -47,8 +47,8 @@ def find_registries(kind: str) -> tuple[str, ...]:
 def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
     """Return one row for each name of ``kind``: kind, name, formula, defaults, search, source, family, file.
 
-    ``kind`` is one of KINDS or PARTS, as ``registries`` reads it. ``search`` has the ranges that an optimizer is tuned
-    in, as a spec has them, by name; ``family`` is what the file says about itself. No problem is built. Raises
+    ``kind`` is one of KINDS or PARTS, as `find_registries` reads it. ``search`` has the ranges that an optimizer is
+    tuned in, as a spec has them, by name; ``family`` is what the file says about itself. No problem is built. Raises
     OptbenchError for another kind.
     """
     named = any(kind in getattr(catalogue, registry) for each in KINDS.values() for registry in each)

@@ -74,9 +74,9 @@ def with_data(
     learners = [key for key, family in catalogue.problems.items() if "data" in family.parameters]
     if name in catalogue.problems and name not in learners:
         raise OptbenchError(f"{_OWNER}: {name} learns from no data; these do: {', '.join(learners)}")
-    if name not in catalogue.problems or "data" in given or "data" in parameters:
-        if "data" in given or "data" in parameters:
-            raise OptbenchError(f"{_OWNER}: {shown(problem)} names its data; here X and y are the data")
+    if "data" in given or "data" in parameters:
+        raise OptbenchError(f"{_OWNER}: {shown(problem)} names its data; here X and y are the data")
+    if name not in catalogue.problems:
         catalogue.problem(name)  # which says what is near
     family = catalogue.problems[name]
     several = [drop] if isinstance(drop, str) else arguments.list_items(f"{_OWNER}: drop", drop)
