@@ -60,7 +60,7 @@ class _Bounds:
         by_verdict = {HOLDS: [], FAILS: [], UNDECIDED: []}
         for name, interval in cells.items():
             by_verdict[self._judge_one(*interval)].append(name)
-        verdict = _combine_verdicts([verdict_of for verdict_of, names in by_verdict.items() for _ in names])
+        verdict = _combine_verdicts([verdict_of for verdict_of, names in by_verdict.items() if names])
         if verdict in (HOLDS, FAILS) or len(cells) < 2:
             return verdict, ""
         words = {HOLDS: "it holds at", FAILS: "not at", UNDECIDED: "undecided at"}

@@ -14,17 +14,16 @@ from optbench.figures.averages_and_schedules import draw_averages, draw_factors,
 from optbench.figures.batch_sizes import draw_noise, draw_scaling
 from optbench.figures.data import Trajectory
 from optbench.figures.fonts import text_width
-from optbench.figures.loss_curves import draw_bands
 from optbench.figures.panels import axes, draw_guide, draw_level, log_ticks, new_figure, panel_title, set_legend
-from optbench.figures.style import BLACK, GRAY, LEGEND_SIZE, PALE, PANEL_TITLE, TITLE_SIZE, line_style, styled
+from optbench.figures.style import BLACK, GRAY, LEGEND_SIZE, PALE, PANEL_TITLE, line_style
 from optbench.figures.trajectories import Scene, draw_contours, draw_marks, draw_path
 
 __all__ = [
-    "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "TITLE_SIZE", "Scene", "Trajectory", "axes",
-    "draw_averages", "draw_bands", "draw_contours", "draw_factors", "draw_guide", "draw_interval", "draw_intervals",
+    "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "Scene", "Trajectory", "axes",
+    "draw_averages", "draw_contours", "draw_factors", "draw_guide", "draw_interval", "draw_intervals",
     "draw_level", "draw_lines", "draw_marks", "draw_noise", "draw_path", "draw_ratios", "draw_scaling", "draw_weights",
     "interval_figure", "line_figure", "line_style", "log_axes", "log_ticks", "medians", "new_figure", "panel_title",
-    "set_legend", "styled", "text_width",
+    "set_legend", "text_width",
 ]  # fmt: skip
 
 INK = (BLACK, *(line_style(place)["color"] for place in (0, 1, 2, 3, 4, 6)))

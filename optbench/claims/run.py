@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import matplotlib as mpl
 import pandas as pd
 from pydantic import TypeAdapter
 
@@ -117,8 +118,6 @@ def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Out
 
 def _save_figure(figure, path: Path, claim: Claim) -> None:
     """Save the figure of a claim as PNG and SVG; path: without the ending."""
-    import matplotlib as mpl
-
     about = f"{claim.id}: {claim.sentence}"
     common = {"facecolor": "white", "dpi": DPI}
     figure.savefig(f"{path}.png", **common, metadata={"Description": about, "Software": "optbench"})
