@@ -32,8 +32,8 @@ def _build_network() -> optbench.Problem:
     return optbench.problems()["mlp"].build({"data": "digits", "hidden": (16, 12, 8)})
 
 
-def _weights_before(batch: int, seed: int = 0) -> np.ndarray:
-    """Return the weights (dim,) of a run of gradient descent before the mini-batch of that number, from 1."""
+def _weights_before(batch: int, seed: int = 0) -> np.ndarray | None:
+    """Return the weights (dim,) of a run of gradient descent before a mini-batch; None, the start, for number 1."""
     run = {"lr": RATE, "batch_size": BATCH_SIZE, "seed": seed}
     return optbench.minimize(_build_network(), "gd", steps=batch - 1, **run).w if batch > 1 else None
 

@@ -12,13 +12,13 @@ from optbench.analysis.statistics import crossing, exponent_interval, median_int
 from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Parts, Within
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, fresh_seeds, split_seeds
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, split_seeds
 from optbench.lecture.runs import find_best_rate, run_every_step
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000
 BATCH_SIZE, PASSES = 1000, 4
 # Six seeds are the fewest that give a 95% interval.
-LARGE_TUNING, LARGE_REPORTING = fresh_seeds(9)[:3], fresh_seeds(9)[3:]
+LARGE_TUNING, LARGE_REPORTING = split_seeds(3, 6)
 LARGE_RATES = [1.0, 2.0, 4.0, 8.0, 16.0]
 TARGETS = (0.1, 0.01, 0.001)
 SHOWN = 0.01
@@ -42,7 +42,7 @@ def large_set_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     examples, curves = QUICK if budget.quick else FULL, []
     for size in ("full", BATCH_SIZE):
         rate = find_best_rate(_spec(TUNED_ON, size), LARGE_TUNING, learning_rates=LARGE_RATES, workers=budget.workers)
-        spec = _spec(examples, size) | {"learning_rates": [rate], "seeds": list(LARGE_REPORTING), "tuning_seeds": 0}
+        spec = _spec(examples, size) | {"learning_rates": [rate], "seeds": LARGE_REPORTING, "tuning_seeds": 0}
         results = optbench.sweep(spec, workers=budget.workers)
         runs = results.runs.merge(results.timings[["cohort_id", "ns_per_run_step"]], on="cohort_id")
         runs["minimum"] = runs["loss_final"] - runs["suboptimality_final"]
@@ -96,7 +96,7 @@ def measure_large_set(tables: dict[str, pd.DataFrame]) -> Measured:
 
 
 def draw_large_set(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
-    """Draw the curves of `experiment`, by passes on the left and by seconds on the right."""
+    """Draw the curves of `large_set_experiment`, by passes on the left and by seconds on the right."""
     curves = tables["curves"]
     curves = curves[curves["step"] > 0].assign(
         batch=curves["batch"].map({"full": "full batch", str(BATCH_SIZE): f"mini-batches of {BATCH_SIZE:,}"})
@@ -131,7 +131,7 @@ RUNS, QUICK_RUNS = 40, 36  # without a single rise the 95% interval ends at 8.8%
 RARE = 0.1
 BELOW, ABOVE = (0.25, 0.5, 0.75, 0.95), (1.05, 1.25, 1.5, 2.0)  # rates in units of 2/L
 _ROUNDING = 1e-12
-TUNING, REPORTING = fresh_seeds(12)[:3], fresh_seeds(12)[3:]
+TUNING, REPORTING = split_seeds(3, 9)
 DATA = "logistic(data=gaussian(examples=25000))"
 ONE_BATCH = 64
 NOISE_SIZES = (8, 16, 32, 64, 128, 256, 512)
@@ -166,7 +166,7 @@ def _around_two_over_l(budget: Budget) -> dict[str, pd.DataFrame]:
     parts = []
     for name, largest in (("quadratic", 1.0), ("logistic", _largest_curvature())):
         rates = [2 / largest * factor for factor in (*BELOW, *ABOVE)]
-        seeds = fresh_seeds(12)[3 : 7 if budget.quick else None]
+        seeds = REPORTING[: 4 if budget.quick else None]
         curve = run_every_step(PROBLEMS[name], "gd", rates, seeds=seeds, steps=STEPS)
         parts.append(curve.assign(problem=name, rate=(curve["lr0"] * largest / 2).round(6)))
     cost = pd.concat(parts)[["problem", "rate", "seed", "step", "train_loss"]]
@@ -259,7 +259,7 @@ def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 
     Returns `cost`: batch_size, seed, rate, step, `cost` of the step's mini-batch, `full_cost` of all examples there.
     """
-    seeds = list(REPORTING)[: 6 if budget.quick else None]
+    seeds = REPORTING[: 6 if budget.quick else None]
     rate, parts = _tuned_rate(ONE_BATCH), []
     for size in (*NOISE_SIZES, "full"):
         curve = run_every_step(DATA, "gd", [rate], seeds=seeds, steps=40 if budget.quick else 60, batch_size=size)
@@ -363,12 +363,12 @@ def size_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     for name, examples in SETS.items():
         train = _training_size(examples)
         sizes = [size for size in SIZES if size == "full" or size < train]
-        trials = reach_target(examples, sizes, RATES, list(TUNING)[: 2 if budget.quick else None], budget)
+        trials = reach_target(examples, sizes, RATES, TUNING[: 2 if budget.quick else None], budget)
         middle = trials.groupby(["batch_size", "lr"])["steps"].median().reset_index()
         best = middle.sort_values(["steps", "lr"]).groupby("batch_size")["lr"].first()
         for rate, group in best.groupby(best):
             chosen = [int(size) if size < train else "full" for size in group.index]
-            reported = reach_target(examples, chosen, [rate], list(REPORTING)[: 6 if budget.quick else None], budget)
+            reported = reach_target(examples, chosen, [rate], REPORTING[: 6 if budget.quick else None], budget)
             parts.append(reported.assign(set=name, examples=train))
     costs = pd.concat(parts, ignore_index=True)
     full = costs["batch_size"] >= costs["examples"]

@@ -128,8 +128,8 @@ def eps_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         for name, place in (("adam", ""), ("rmsprop", ", beta2=0")):
             for where, eps in (("inside", f"eps=0, eps_root={EPS}"), ("outside", f"eps={EPS}, eps_root=0")):
                 w = optbench.minimize(problem, f"{name}({eps}{place})", lr=rate, steps=1).w[0]
-                exact = gradient / (np.sqrt(gradient**2 + EPS) if where == "inside" else gradient + EPS)
-                rows.append((name, where, gradient, abs(w - start) / rate, exact))
+                formula = gradient / (np.sqrt(gradient**2 + EPS) if where == "inside" else gradient + EPS)
+                rows.append((name, where, gradient, abs(w - start) / rate, formula))
     return {"lengths": pd.DataFrame(rows, columns=["optimizer", "eps", "gradient", "length", "exact"])}
 
 

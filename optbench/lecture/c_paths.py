@@ -386,9 +386,8 @@ def figure_rmsprop(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 def figure_settings(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the length of the path and the steps to halve the distance, by angle and condition number."""
     measured = tables["measured"].replace({"label": {key: words for key, (words, _) in NAMES.items()}})
-    measured = measured.sort_values(["condition", "angle"], kind="stable").assign(
-        bowl=[f"{row.angle}°\n×{row.condition:g}" for row in measured.sort_values(["condition", "angle"]).itertuples()]
-    )
+    measured = measured.sort_values(["condition", "angle"], kind="stable")
+    measured["bowl"] = [f"{row.angle}°\n×{row.condition:g}" for row in measured.itertuples()]
     texts = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
     panels = {text: drawing.medians(measured, ["bowl", "label"], column) for column, text in texts.items()}
     for table in panels.values():

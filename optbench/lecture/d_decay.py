@@ -11,7 +11,7 @@ from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import exponent_interval, median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Identity
-from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
+from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, split_seeds
 from optbench.lecture.runs import run_every_step
 
 DECAYS = {
@@ -23,7 +23,7 @@ DECAYS = {
 SCHEDULES = {"constant": "constant", **DECAYS}
 SIZES = (1, 4, 16, 64, 256, "full")
 DATA = "logistic(data=gaussian(examples=2500))"
-TUNING, REPORTING = fresh_seeds(12)[:3], fresh_seeds(12)[3:]
+TUNING, REPORTING = split_seeds(3, 9)
 EPOCHS = 30
 FIXED = 0.125
 

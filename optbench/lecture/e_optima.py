@@ -271,7 +271,8 @@ def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
 def growth_text(parts: dict, distances: list) -> str:
     """Return a sentence on the growth of the steps with the distance; "" for fewer than two distances.
 
-    parts: distance -> rows of `escapes`; distances: those from which all runs arrive; theory: exp(2) = 7.4 a unit.
+    parts: distance -> rows of `escapes`; distances: those from which all runs arrive. In theory a unit of distance
+    costs a factor of exp(2) = 7.4.
     """
     if len(distances) < 2:
         return ""
