@@ -10,7 +10,6 @@ import pandas as pd
 
 from optbench.analysis import costs, hyperparameter_columns, reported_runs
 from optbench.analysis.columns import drop_lost_runs
-from optbench.analysis.texts import join_with_and
 from optbench.analysis.trajectories import Part, Tables
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
@@ -115,5 +114,5 @@ def _list_cells(row: dict) -> list[str]:
     """Return the texts of a row of the table of winners: names, setting, value and verdict."""
     value = f"{labels.number(row['value'])} [{labels.number(row['low'])}, {labels.number(row['high'])}]"
     numbers = [f"{row['batch_size']}", str(row["schedule"]), labels.number(row["lr"])]
-    verdict = f"{row['verdict']}: {join_with_and([row['rival']])}" if row["rival"] else row["verdict"]
+    verdict = f"{row['verdict']}: {row['rival']}" if row["rival"] else row["verdict"]
     return [str(row["problem"]), str(row["optimizer"]), *numbers, value, verdict]
