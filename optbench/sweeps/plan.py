@@ -309,7 +309,8 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort in cohorts}
     seeds = [seed for block in spec.seeds_of("screen") for seed in block] if spec.blocks else spec.seeds
     stage: Stage = "screen" if spec.blocks else "grid"
-    series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, spec.block_of) for cohort in cohorts)
+    blocks = spec.block_of
+    series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     return Plan(spec, Cohorts(series), device, device_note, searched)
 

@@ -109,11 +109,11 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
         for kind, find in finders.items()
     )
     lanes = [tuple(Lane(lr, schedules[text], values) for lr, text, values in each) for each in data["lanes"]]
-    hashes, series = [LaneHashes(each) for each in lanes], []
+    hashes, blocks, series = [LaneHashes(each) for each in lanes], spec.block_of, []
     for each in data["series"]:
         records = problems[each["problem"]], optimizers[each["optimizer"]]
         cohort = Cohort(*records, lanes[each["lanes"]], seed=each["seeds"][0], device=device, **_settings_of(each))
-        series.append(SeedSeries(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], spec.block_of))
+        series.append(SeedSeries(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], blocks))
     return Plan(spec, Cohorts(tuple(series)), device, note, data["searched"])
 
 

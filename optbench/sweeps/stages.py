@@ -71,7 +71,7 @@ def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) 
 
     cohorts: those of one problem and optimizer.
     """
-    seeds = [seed for block in plan.spec.seeds_of(stage) for seed in block]
+    seeds, blocks = [seed for block in plan.spec.seeds_of(stage) for seed in block], plan.spec.block_of
     total = sum(len(cohort.lanes) for cohort in cohorts)
     count = min(count, total)
     places = [i * total // count for i in range(count)]
@@ -80,7 +80,7 @@ def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) 
         lanes = tuple(cohort.lanes[i - first] for i in places if first <= i < first + len(cohort.lanes))
         first += len(cohort.lanes)
         if lanes:
-            yield SeedSeries(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, plan.spec.block_of)
+            yield SeedSeries(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, blocks)
 
 
 def _plan_settings(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
