@@ -323,7 +323,7 @@ def _expand_pair(
     entry: the problem as the spec names it, perhaps with a budget of its own; tried: the optimizer and its settings.
     """
     by_size = tried.lanes(list_batch_sizes(spec, problem, tried.optimizer))
-    budget = spec if entry.epochs is None and entry.steps is None else entry
+    budget = spec.budget_of(entry)
     for size, dtype in itertools.product(by_size, spec.dtypes):
         steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
         yield Cohort(

@@ -39,7 +39,7 @@ def describe_budget(spec: Spec) -> str:
     """Return the length of the runs of most problems, then of the others: "60 epochs (mlp: 6 epochs)"."""
     problems: dict[str, list[str]] = {}
     for entry in spec.problems:
-        given = spec if entry.epochs is None and entry.steps is None else entry
+        given = spec.budget_of(entry)
         text = f"{given.steps} steps" if given.epochs is None else f"{given.epochs:g} epochs"
         problems.setdefault(text, []).append(entry.name)
     most = max(problems, key=lambda text: len(problems[text]))

@@ -309,6 +309,10 @@ class Spec(BaseModel):
                 f"the spec stands for {runs:,} runs, more than {MOST_RUNS:,}: shorten its lists, or seeds"
             )
 
+    def budget_of(self, entry: ProblemEntry) -> "Spec | ProblemEntry":
+        """Return the record whose ``epochs`` and ``steps`` count for a problem: its own entry, or else this spec."""
+        return self if entry.epochs is None and entry.steps is None else entry
+
     def seeds_of(self, stage: Stage) -> list[list[int]]:
         """Return the seeds of a stage, "screen", "race" or "holdout", block by block."""
         parts = [getattr(self, key) for key in STAGE_SEEDS]
