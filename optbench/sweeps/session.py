@@ -75,8 +75,10 @@ def load_and_plan(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, s
         on_broken(path, trace)
     if "error" in data:
         raise _name_broken_files(broken, OptbenchError(data["error"]))
+    if not isolated:
+        return plan(spec, catalogue)
     device, note = devices.choose(spec.device)
-    if not isolated or device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
+    if device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
         expanded = plan(spec, loader.load(spec.plugins))
     else:
         expanded = plan_from_json(data["plan"], spec, catalogue, device, note)
