@@ -254,7 +254,7 @@ def refuse_ranges(spec: Spec) -> None:
 def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], catalogue: Catalogue) -> Space:
     """Return the search space of the optimizer that a text names, perhaps with ranges."""
     assert spec.trials is not None
-    bare = _without_numbers(text)
+    bare = _without_hyperparameters(text)
     optimizer, _ = catalogue.optimizer(bare)
     said = names.parse(bare)[1] if isinstance(optimizer, Eager) else {}
     given: dict[str, Range] = {}
@@ -289,9 +289,10 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
 def _read_schedule(text: str, catalogue: Catalogue) -> ScheduleSpace:
     """Return the space of a schedule's text; raise OptbenchError if a range has an end that the schedule refuses."""
     space = ScheduleSpace(text, tuple(_find_ranges(text, "schedule")), catalogue)
+    firsts = _first_ends(space)
     for i, made in enumerate(space.ranges):
         for end in made.ends:
-            space.schedule([*_first_ends(space)[:i], end, *_first_ends(space)[i + 1 :]])
+            space.schedule([*firsts[:i], end, *firsts[i + 1 :]])
     return space
 
 
@@ -311,12 +312,14 @@ def _sobol_points(seed: int) -> Iterator[np.ndarray]:
         size = sequence.num_generated
 
 
-def _without_numbers(text: str) -> str:
+def _without_hyperparameters(text: str) -> str:
     """Return a text without hyperparameters; of another library's optimizer, those with a single value stay."""
     name, given = names.parse(text)
     if library_and_name(name):
         return names.canonical(name, {key: v for key, v in given.items() if _is_single(name, key, v)})
-    return names.canonical(name, {names.INNER: _without_numbers(given[names.INNER])} if names.INNER in given else {})
+    return names.canonical(
+        name, {names.INNER: _without_hyperparameters(given[names.INNER])} if names.INNER in given else {}
+    )
 
 
 def _is_single(owner: str, key: str, value: object) -> bool:
