@@ -106,7 +106,7 @@ class Executor(Protocol):
         """
 
     def stop(self) -> None:
-        """Cancel all jobs and return when none runs any more: their futures have no result."""
+        """Cancel all jobs, and wait at most a moment for those that run: their futures have no result."""
 
 
 class DaemonPool:

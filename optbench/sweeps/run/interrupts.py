@@ -18,6 +18,11 @@ _KILL_SECONDS = 1.0
 """Seconds after which a command is killed that a signal has not ended."""
 
 
+def _signal_numbers(names: Sequence[str]) -> list[int]:
+    """Return the numbers of the signals of these names that the system has."""
+    return [int(getattr(signal, name)) for name in names if hasattr(signal, name)]
+
+
 class Interrupted(KeyboardInterrupt):
     """A signal asked to end."""
 
@@ -46,7 +51,7 @@ class _State:
 
         Python runs handlers between two steps of the main thread, which may be in a kernel that loops for ever.
         """
-        ending = {int(getattr(signal, name)) for name in ENDING if hasattr(signal, name)}
+        ending = _signal_numbers(ENDING)
         with receiver:
             while (data := receiver.recv(1)) and data[0] not in ending:
                 pass
@@ -80,7 +85,7 @@ def handle_signals(names: Sequence[str] = ENDING, on_kill: Callable[[int], None]
     state = _current = _State(on_kill)
     with ExitStack() as undo:
         undo.callback(_forget_state)
-        for signum in (int(getattr(signal, name)) for name in names if hasattr(signal, name)):
+        for signum in _signal_numbers(names):
             before = signal.getsignal(signum)
             # A program's own handler stays, and what nohup and job control have switched off stays so.
             if before is signal.default_int_handler or (on_kill and before != signal.SIG_IGN):

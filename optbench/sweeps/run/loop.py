@@ -194,10 +194,9 @@ class _StageRun:
 
     def _select_missing(self) -> list[PlannedCohort]:
         """Return the cohorts that the store lacks, and count all of the stage in the status."""
-        store, missing = self.store, []
+        store, missing, again = self.store, [], self.options.retry_failed
         self.status.begin(self.planned)
         for each in self.planned:
-            again = self.options.retry_failed
             if store.has(each.cohort_id) and not (again and store.has_failed(each.cohort_id)):
                 self.status.add((each,))
             else:
