@@ -139,7 +139,6 @@ def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table
     files: the tables of the files that hold them; a run in several is taken from the first.
     """
     left = {run_id: place for place, run_id in enumerate(run_ids)}
-    # A run that two files hold is taken from the first.
     mine = [{each: left.pop(each) for each in tables["runs"]["run_id"].to_pylist() if each in left} for tables in files]
     assert not left, f"no file holds {next(iter(left))}"
     made = {}
