@@ -276,5 +276,5 @@ class _SpelledOut(ast.NodeTransformer):
         if not isinstance(node.target, ast.Name):
             return node
         name = node.target.id
-        value = ast.copy_location(ast.BinOp(ast.Name(name, ast.Load()), node.op, node.value), node)
+        value = ast.copy_location(ast.BinOp(_name_node(name), node.op, node.value), node)
         return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), node)

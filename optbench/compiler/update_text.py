@@ -77,8 +77,6 @@ class Writer:
     def write_step(self) -> FunctionType:
         """Return the kernel of a whole step, a Python function that is still to be compiled."""
         at = self._add_beginning()
-        if not self.record.by_block:
-            self._read_shared(at)
         self._add_sums(at, group_sums(self.record.total), *self._all)
         return self._add_rule(at)
 
@@ -90,8 +88,6 @@ class Writer:
         groups = group_sums(self.record.total)
         self.computed -= {name for group in groups[:k] for name, _ in group}
         at = self._add_beginning(powers=k == 0)
-        if not self.record.by_block:
-            self._read_shared(at)
         self._add_sums(at, groups[k : k + 1], *self._all)
         for name, _ in groups[k]:
             self.add_line(at, f"scalars[{self.rows.index(name)}, r] = _c{self.rows.index(name)}")
@@ -104,8 +100,6 @@ class Writer:
         """
         self.computed -= set(self.record.total)
         at = self._add_beginning(powers=False)
-        if not self.record.by_block:
-            self._read_shared(at)
         return self._add_rule(at)
 
     def compile(self, contract: type) -> FunctionType:
@@ -133,6 +127,8 @@ class Writer:
         self.read_scalars(at)
         if self.flat:
             self._add_views(at, "r")
+        if not self.record.by_block:
+            self._read_shared(at)
         return at
 
     def _add_rule(self, at: int) -> FunctionType:
