@@ -64,9 +64,7 @@ def exp32(x: np.float32) -> np.float32:
     p = p * r + np.float32(0.5)
     p = p * r * r + r + np.float32(1.0)
     # numba adds int32 as int64
-    e = np.int32(np.float32(p).view(np.int32) + (np.float32(t).view(np.int32) << 23)).view(
-        np.float32
-    )  # numba adds int32 as int64
+    e = np.int32(np.float32(p).view(np.int32) + (np.float32(t).view(np.int32) << 23)).view(np.float32)
     e = e if x > np.float32(-87.0) else np.float32(0.0)
     e = e if x < np.float32(88.0) else np.float32(np.inf)
     return e if x == x else x

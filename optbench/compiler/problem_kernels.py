@@ -62,12 +62,13 @@ def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
     """Return the kernel of ``evaluate`` with the signature of all problems. Raises PluginError if it fails."""
     own = _check_arguments(function, owner, EvaluateArguments._fields, ("w", "out"))
     tree: ast.FunctionDef | str
-    tree, namespace, key = translator(dtype).prepare(function, owner, EvaluateArguments._fields)
     if form == "single":
         inner, key = translator(dtype).translate(function, owner)
-        call = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
-        text = f"def NAME({names(EvaluateArguments)}):\n    for r in range(w.shape[0]):\n        _inner({call})\n"
-        tree, namespace = text, {"_inner": inner}
+        values = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
+        tree = f"def NAME({names(EvaluateArguments)}):\n    for r in range(w.shape[0]):\n        _inner({values})\n"
+        namespace: dict[str, Any] = {"_inner": inner}
+    else:
+        tree, namespace, key = translator(dtype).prepare(function, owner, EvaluateArguments._fields)
     return _compile_source(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner, {})
 
 
