@@ -74,6 +74,11 @@ def convert_examples(data: tuple | None, dtype: DtypeName) -> tuple[np.ndarray, 
     return x, y.reshape(-1)
 
 
+def owner_of(problem: Problem) -> str:
+    """Return the words for a problem with which messages about its functions begin."""
+    return f"problem {problem.name or '(unnamed)'}"
+
+
 def scratch_size(problem: Problem, rows: int, runs: int) -> int:
     """Return the numbers of scratch for a call on so many rows and runs; in single form the runs share it."""
     if problem.work is None:
@@ -81,8 +86,7 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
     runs = 1 if problem.form == "single" else runs
     key = "scratch", rows, runs
     if key not in problem.kept:
-        owner = f"problem {problem.name or '(unnamed)'}"
-        problem.kept[key] = scratch(owner, problem.work, max(rows, 1), runs)
+        problem.kept[key] = scratch(owner_of(problem), problem.work, max(rows, 1), runs)
     return problem.kept[key]
 
 

@@ -21,6 +21,7 @@ from optbench.contract.errors import OptbenchError, PluginError, in_one_line, sh
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
+from optbench.engine.arrays import owner_of
 
 _START, _ORDER, _NOISE = range(3)
 MOST_BATCHES = 1_000_000
@@ -46,7 +47,7 @@ def _generator(*key: int) -> np.random.Generator:
 
 def start_point(problem: Problem, seed: int) -> np.ndarray:
     """Return the start point of a seed, (dim,) float64. Raises PluginError."""
-    owner = f"problem {problem.name or '(unnamed)'}"
+    owner = owner_of(problem)
     try:
         w = np.asarray(problem.start(_generator(seed, _START)))
     except (Exception, SystemExit) as error:  # a plug-in may raise anything

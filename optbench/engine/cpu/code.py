@@ -18,7 +18,7 @@ from optbench.contract.optimizers import Optimizer, arguments
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName, Order
 from optbench.engine import settings
-from optbench.engine.arrays import scratch_size
+from optbench.engine.arrays import owner_of, scratch_size
 
 # Bytes of w, g and state in one call: half of a core's L2 cache. Measured, Adam, at 1/8, 1/2, 1, 2, 8 MiB:
 # quadratic(dim=100) 256 lanes 1.06, 1.10, 1.00, 0.99, 1.00; rosenbrock(dim=100) 1.15, 1.05, 1.00, 0.99, 0.99; MLP 64
@@ -54,7 +54,7 @@ class ProblemCode:
         one_lane: True if a problem in lanes form gets one lane in each call of ``gradient``.
         """
         settings.checked("dtype", dtype)
-        owner = f"problem {problem.name or '(unnamed)'}"
+        owner = owner_of(problem)
         self.gradient: Callable
         self.evaluate: Callable | None = None
         if problem.eager:

@@ -20,7 +20,7 @@ from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import batches
-from optbench.engine.arrays import arrays_of, make_block_table, make_initial_scalars, scratch_size
+from optbench.engine.arrays import arrays_of, make_block_table, make_initial_scalars, owner_of, scratch_size
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import CohortOutcome, Evaluation, Outcome
 from optbench.engine.rates import Rates
@@ -58,7 +58,7 @@ class Kernels:
             finite_sums.means(dtype)
         work, self.scratch = scratch(problem, batch_size if mini else 0)
         self.shape = kernels.shape_of(problem, optimizer, dtype, mini, noisy, work)
-        self.owner, evaluate = f"problem {problem.name or '(unnamed)'}", problem.evaluate or problem.value_and_gradient
+        self.owner, evaluate = owner_of(problem), problem.evaluate or problem.value_and_gradient
         self.gather = kernels.gather
         self.steps = kernels.step_kernel(
             problem.value_and_gradient, problem.form, optimizer, dtype, self.shape, self.owner

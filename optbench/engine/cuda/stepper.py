@@ -42,6 +42,13 @@ def _is_on_gpu(x: Any) -> bool:
     return hasattr(x, "__cuda_ndarray__") or hasattr(x, "__cuda_array_interface__")
 
 
+def _copy_on_card(array: Any) -> Any:
+    """Return another array of the same numbers, on the card."""
+    copy = cuda.device_array(tuple(array.shape), array.dtype)
+    copy.copy_to_device(array)
+    return copy
+
+
 class GpuArray(OneArray):
     """One array on a GPU, (dim,) or (runs, dim)."""
 
@@ -92,9 +99,7 @@ class GpuList(ArrayList):
 
     def copy(self, array: Any) -> Any:
         """Return another array of the same numbers, on the card."""
-        copy = cuda.device_array(tuple(array.shape), array.dtype)
-        copy.copy_to_device(array)
-        return copy
+        return _copy_on_card(array)
 
     def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
         """Return a row as a new array of x's kind: a tensor if it is one."""
@@ -256,6 +261,4 @@ class CudaChunks(ChunkedRule):
     def concatenate(self, parts: list[Any]) -> Any:
         """Return a copy of the only part: arrays are whole on a GPU."""
         (part,) = parts
-        copy = cuda.device_array(tuple(part.shape), self.dtype)
-        copy.copy_to_device(part)
-        return copy
+        return _copy_on_card(part)
