@@ -52,11 +52,10 @@ def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: Device
     beta, bias_correction = checked_beta(beta, "ewa"), checked_flag(bias_correction, "ewa")
     if not values.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
-    if device != "cpu":
-        if choose(device)[0] == "cuda":
-            from optbench.averages.cuda import averages
+    if device != "cpu" and choose(device)[0] == "cuda":
+        from optbench.averages.cuda import averages
 
-            return averages(values, beta, bias_correction)
+        return averages(values, beta, bias_correction)
     rows = np.ascontiguousarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
     out = np.empty_like(rows)
     _kernel(values.dtype.name)(rows, beta, bias_correction, out)
