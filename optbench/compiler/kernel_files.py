@@ -19,7 +19,7 @@ from optbench.contract.errors import in_one_line
 
 
 class KernelCacheWarning(RuntimeWarning):
-    """Compiled kernels cannot be kept or read, so that the next start takes as long as the first; or others can too."""
+    """Compiled kernels cannot be kept or read, and the next start is as slow as the first; or others can write them."""
 
 
 _warned: list[str] = []

@@ -355,7 +355,7 @@ class Vectors(Part):
     """Compiles a kernel with its parts; sizes may be constants, such as the eight lanes of a vector.
 
     LLVM unrolls loops of eight before it vectorizes, into eight times scalar code (numba leaves SLP off): it is run
-    once without unrolling, then as numba does. 64 lanes of Rosenbrock with gd, take 24 ns a step instead of 130.
+    once without unrolling, then as numba does. 64 lanes of Rosenbrock with gd take 24 ns a step instead of 130.
     Nor does it interleave vectors: of the 20 parameters of a lane, four would be left for a loop of scalars.
     """
 

@@ -45,7 +45,7 @@ class Rates:
         self._changes = np.zeros(0, np.int64)  # by each step of the table, how often any factor has changed
 
     def prepare(self, done: int) -> tuple[int, bool]:
-        """Call the schedules for the table of the next step; return its last step, and True if a further one fails.
+        """Call the schedules for the table of the next step; return its last step, and True if another schedule fails.
 
         Tables begin at fixed steps: where a schedule fails does not depend on the clock.
         """

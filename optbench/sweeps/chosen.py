@@ -26,7 +26,7 @@ from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
 from optbench.translation.setting import Setting, find_equal
 
-# Seeds: of the spec that runs the chosen settings again: an interval of the median of 96% needs six, t over twelve is
+# Seeds of the spec that runs the chosen settings again. A 96% interval of the median needs six, and t over twelve is
 # within a tenth of the normal; a choice
 SEEDS = 12
 SNIPPETS = make_schema("snippets")

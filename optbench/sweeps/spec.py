@@ -326,7 +326,7 @@ class Spec(BaseModel):
         return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds) if self.blocks}
 
     def split_seeds(self) -> tuple[list[int], list[int]]:
-        """Return the seeds that choose settings, and those that report; all seeds and [] if one of the two lacks."""
+        """Return the seeds that choose settings, and those that report; all seeds and [] if one of the two is empty."""
         if self.blocks:
             tuning, racing, reporting = ([s for block in self.seeds_of(key) for s in block] for key in STAGE_SEEDS)
             return sorted(tuning + racing), reporting

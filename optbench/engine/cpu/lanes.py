@@ -17,8 +17,8 @@ from optbench.engine.rates import Rates
 from optbench.engine.runner import Lanes
 
 _Means = Callable[[np.ndarray], np.ndarray]
-# Bytes of the snapshots of one call: an eighth of a core's L2 cache: 16 points of 50 runs of 20 parameters. Measured:
-# evaluated at every step, Rosenbrock of 16 lanes takes 3.1 us a step, and 96 with a call for each point
+# Bytes of the snapshots of one call: an eighth of a core's L2 cache, or 16 points of 50 runs of 20 parameters.
+# Measured: evaluated at every step, Rosenbrock of 16 lanes takes 3.1 us a step, and 96 with a call for each point
 _SNAPSHOT_BYTES = 1 << 18
 _LOOKED_AT = 1 << 12
 """Steps whose rates an estimate looks at; lanes that are equal in them count as equal to the end."""
