@@ -1,6 +1,6 @@
 """The cost of runs: steps, samples and seconds to a target, all costs of a setting in one row, and the time of a sweep.
 
-A target is reached once the suboptimality stays below a share of the first one.
+A target is reached once the suboptimality stays below a share of the run's first one.
 """
 
 from __future__ import annotations
@@ -35,36 +35,41 @@ from optbench.contract.errors import OptbenchError
 # two, as few runs with noise end between them; nobody has measured it
 SHARES = (1e-1, 1e-2, 1e-3, 1e-5)
 CLOCKS = ("steps", "samples", "seconds")
-_TARGET_COLUMNS = ["problem", "target", "loss", "minimum", "floor", "bound"]
+_TARGET_COLUMNS = ["problem", "target", "share", "loss", "minimum", "floor", "bound"]
 
 
 def targets_of(
     runs: pd.DataFrame, problems: pd.DataFrame | None = None, shares: Sequence[float] = SHARES
 ) -> pd.DataFrame:
-    """Return the targets of each problem: f - f* at most a share of the first suboptimality.
+    """Return the targets of each problem: f - f* at most a share of the run's first suboptimality.
 
-    The first one is the median over seeds, so that all optimizers and all runs of a problem have the same targets.
-    Where f* is only a bound (mlp: 0), the bound takes its place: with 0 the targets are shares of the first loss. A
-    target that is below the true minimum for that reason is reached by no run of any optimizer.
+    A seed's start point, and so its targets, are the same for all optimizers. Where f* is only a bound (mlp: 0), the
+    bound takes its place: with 0 the targets are shares of the first loss. A target that is below the true minimum for
+    that reason is reached by no run of any optimizer.
 
-    Returns one row for each (problem, target): problem, target (the share), loss (to be reached), minimum (f* or the
-    bound), floor, bound. Where no minimum is known and losses are negative, there is no target: its loss is NaN.
+    Returns one row for each (problem, target): problem, target and share (the same), loss (to be reached from the
+    median first suboptimality, to be shown), minimum (f* or the bound), floor, bound. Where no minimum is known and
+    losses are negative, there is no target: its loss is NaN.
     """
     table = find_reference_values(runs, problems).merge(pd.DataFrame({"target": shares}), how="cross")
-    return table.assign(loss=table["minimum"] + table["target"] * table["first"])[_TARGET_COLUMNS]
+    loss = table["minimum"] + table["target"] * table["first"]
+    return table.assign(share=table["target"], loss=loss)[_TARGET_COLUMNS]
 
 
 def fixed_targets(
     runs: pd.DataFrame, losses: float | Mapping[str, float], problems: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return targets that are losses: one for all problems, or one for each by name. Columns as in `targets_of`."""
+    """Return targets that are losses: one for all problems, or one for each by name.
+
+    Columns as in `targets_of`, without a share (NaN).
+    """
     facts = find_reference_values(runs, problems)
     for loss in losses.values() if isinstance(losses, Mapping) else [losses]:
         arguments.real_number("losses", loss)
     for name in losses if isinstance(losses, Mapping) else ():
         arguments.one_of("problem of losses", name, facts["problem"])
     each = facts["problem"].map(losses) if isinstance(losses, Mapping) else losses
-    return facts.assign(target=each, loss=each)[_TARGET_COLUMNS]
+    return facts.assign(target=each, share=np.nan, loss=each)[_TARGET_COLUMNS]
 
 
 def time_to_target(
@@ -81,9 +86,9 @@ def time_to_target(
     there at once; here no run is restarted, and early failures would seem cheap. A run that a deadline stopped is
     censored at its own end; targets that it had reached by then count.
 
-    results: `runs`, `curves`, `timings`, `problems` of a sweep. targets: rows of problem, target, loss, minimum,
-    floor; by default `targets_of` all runs. runs: the rows of `results.runs` to use, such as `select_chosen_runs`,
-    whose blocks are then those of the result; by default all.
+    results: `runs`, `curves`, `timings`, `problems` of a sweep. targets: rows of problem, target, share, loss, minimum,
+    floor, whose loss counts where the share is NaN; by default `targets_of` all runs. runs: the rows of `results.runs`
+    to use, such as `select_chosen_runs`, whose blocks are then those of the result; by default all.
 
     Returns one row for each (run, target), runs in their order: run_id, problem, the configuration, seed (and stage,
     block where there are any), target, reached, steps, samples, seconds (of the steps, without evaluations).
@@ -99,7 +104,9 @@ def time_to_target(
     table = runs[[name for name in names if name in runs]].assign(_run=np.arange(len(runs)))
     table = table.merge(targets[["problem"]].assign(_target=np.arange(len(targets))), on="problem")
     run, target = table.pop("_run").to_numpy(), table.pop("_target").to_numpy()
-    limits = [read_floats(targets, name)[target] for name in ("loss", "minimum", "floor")]
+    loss, minimum, floor, part = (read_floats(targets, name)[target] for name in ("loss", "minimum", "floor", "share"))
+    own = minimum + part * np.maximum(read_floats(runs, "loss_initial")[run] - minimum, floor)
+    limits = [np.where(np.isnan(part), loss, own), minimum, floor]
     number = pd.Series(run).groupby(run).cumcount().to_numpy()
     row_of = np.full((len(runs), int(number.max(initial=-1)) + 1), -1)  # the table's row of each run and target
     row_of[run, number] = np.arange(len(table))

@@ -20,6 +20,16 @@ class Column(NamedTuple):
     """True for a column of ``curves`` that comes from ``measures`` of the engine's outcome, empty at step 0."""
 
 
+TARGETS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
+"""Shares of the first suboptimality that a run has a column each for: close together where runs with noise end, far
+apart below; nobody has measured it."""
+
+
+def target_column(share: float) -> str:
+    """Return the column of ``runs`` with the samples until a share of the first suboptimality: "samples_to_0.01"."""
+    return f"samples_to_{share:g}"
+
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "runs": (
         Column("run_id", "text"),
@@ -45,6 +55,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("suboptimality_final"),
         Column("test_loss_final"),
         Column("log_tail", optional=True),
+        *(Column(target_column(share), optional=True) for share in TARGETS),
     ),
     "curves": (
         Column("run_id", "text"),

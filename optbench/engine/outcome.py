@@ -1,4 +1,4 @@
-"""The results of a cohort's lanes, as arrays, and the score by which runs are compared."""
+"""The results of a cohort's lanes, as arrays, and the two values by which runs are compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optbench.contract.columns import PER_STEP
+from optbench.contract.columns import PER_STEP, TARGETS
 from optbench.contract.problems import FLOOR
 from optbench.engine.cohort import Cohort, first_tail_step
 
@@ -137,3 +137,42 @@ def log_tail(cohort: Cohort, part: Outcome) -> np.ndarray:
         late = part.points >= min(first_tail_step(cohort.steps), part.points[-1])
         value = np.log(np.fmax(part.train[late, 0] - minimum, FLOOR * max(1.0, abs(minimum)))).mean(axis=0)
     return np.where(part.diverged_at > 0, np.inf, value)
+
+
+def samples_to_targets(cohort: Cohort, part: Outcome, samples: np.ndarray) -> np.ndarray:
+    """Return the samples until each run's f - f* is at most a share of its own first one, and stays there to the end.
+
+    f as in `log_tail`. Between the last evaluation above a target and the first one below, samples are interpolated,
+    linear in ln max(f - f*, floor), except within the first step. An unknown f* is taken as 0 for a run without a
+    negative loss.
+
+    samples: (p,) those until each evaluation.
+
+    Returns:
+        (targets, runs) float64, in the order of TARGETS: inf for a target that is not reached, or by a run that
+        diverged; NaN where a deadline came first, or without f*.
+    """
+    loss = part.train[:, 0]
+    known = float(cohort.problem.minimum)
+    if np.isnan(known):
+        minimum = np.where(np.fmin.reduce(loss, axis=0) < 0, np.nan, 0.0)
+    else:
+        minimum = np.full(loss.shape[1], known)
+    floor = FLOOR * np.fmax(1.0, np.abs(minimum))
+    aim = np.array(TARGETS)[:, None] * np.maximum(loss[0] - minimum, floor)
+    worst = np.maximum.accumulate(loss[::-1], axis=0)[::-1]  # from here to the end; NaN stays
+    here = np.count_nonzero(~(worst[:, None] <= minimum + aim), axis=0)
+    reached = (here < len(loss)) & np.isfinite(loss[-1]) & (part.diverged_at == 0)
+    at = np.minimum(here, len(loss) - 1)
+    before = np.maximum(at - 1, 0)
+    lanes = np.arange(loss.shape[1])
+    gaps = np.maximum(loss - minimum, floor)
+    high, low = gaps[before, lanes], gaps[at, lanes]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        way = np.log(high / np.maximum(aim, floor)) / np.log(high / low)
+    within = reached & (part.points[at] > 1) & np.isfinite(high) & (high > low)
+    way = np.where(within, np.clip(way, 0.0, 1.0), 1.0)
+    value = samples[before] + way * (samples[at] - samples[before])
+    late = part.steps < cohort.steps
+    never = np.where(part.diverged_at > 0, np.inf, np.where(late | np.isnan(minimum), np.nan, np.inf))
+    return np.where(reached, value, never)

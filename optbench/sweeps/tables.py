@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from optbench.contract.columns import CURVES, RUNS, TABLES
+from optbench.contract.columns import CURVES, RUNS, TABLES, TARGETS, target_column
 from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
-from optbench.engine.outcome import CohortOutcome, Outcome, log_tail
+from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, samples_to_targets
 
 GRID = 121
 """Points along each axis of a landscape."""
@@ -93,6 +93,8 @@ def _make_runs(
     loss = np.where(failed, np.nan, part.train[:, 0])
     final, test = np.where(diverged, np.inf, loss[-1]), part.test[-1, 0]  # a diverged run is a failure
     texts = {id(lane.schedule): lane.schedule.text for lane in lanes}
+    samples = _count_samples(cohort, part.points)["samples"]
+    times = np.where(failed, np.nan, samples_to_targets(cohort, part, samples))
     late = "deadline" if part.steps < cohort.steps else "ok"
     shared = {
         "cohort_id": cohort_id, "stage": "grid", "block": -1, "problem": cohort.problem.name,
@@ -113,6 +115,7 @@ def _make_runs(
         "suboptimality_final": final - cohort.problem.minimum,
         "test_loss_final": np.where(failed, np.nan, np.where(diverged & bool(cohort.problem.test), np.inf, test)),
         "log_tail": np.where(failed, np.nan, log_tail(cohort, part)),
+        **{target_column(share): values for share, values in zip(TARGETS, times, strict=True)},
     }
     columns = {name: columns[name] for name in RUNS}
     for name in cohort.optimizer.hyperparameters:

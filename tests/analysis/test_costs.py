@@ -75,8 +75,8 @@ def twin(results, targets):
     for run in results.runs.itertuples():
         points = list(curves[run.run_id][["step", "samples", "train_loss"]].itertuples(index=False, name=None))
         for target in targets[targets["problem"] == run.problem].itertuples():
-            k = len(points)
-            while k and points[k - 1][2] <= target.loss:
+            k, level = len(points), target.minimum + target.target * (run.loss_initial - target.minimum)
+            while k and points[k - 1][2] <= level:
                 k -= 1
             if run.status == "diverged" or k == len(points):
                 rows[run.run_id, target.target] = (False, None, None)
@@ -84,7 +84,7 @@ def twin(results, targets):
             step, samples, loss = points[k]
             if k and step > 1:
                 before = points[k - 1]
-                high, low, aim = (max(f - target.minimum, target.floor) for f in (before[2], loss, target.loss))
+                high, low, aim = (max(f - target.minimum, target.floor) for f in (before[2], loss, level))
                 share = (math.log(high) - math.log(aim)) / (math.log(high) - math.log(low))
                 step, samples = (a + share * (b - a) for a, b in zip(before, (step, samples), strict=False))
             rows[run.run_id, target.target] = (True, step, samples)
@@ -108,11 +108,27 @@ def test_many_runs_agree_with_a_loop_over_them(order):
             assert (row.steps, row.samples) == pytest.approx((steps, samples), rel=1e-9)
 
 
-def test_targets_are_shares_of_the_median_over_seeds():
+def test_targets_are_shares_of_the_start_of_each_run():
+    """Two seeds begin 10 and 1000 above the minimum of 2: at 10% of these, 3 and 102; at 1%, 2.1 and 12."""
+    rows = [{"seed": seed, "loss_initial": 2.0 + start, "optimizer": name, "suboptimality_final": 0.5,
+             "loss_final": 2.5} for name in ("gd", "adam") for seed, start in enumerate((10, 1000))]  # fmt: skip
+    runs = runs_table(rows)
+    points = [{"run_id": run.run_id, "step": step, "samples": 16 * step, "train_loss": loss}
+              for run in runs.itertuples() for step, loss in enumerate((run.loss_initial, 200, 50, 2.5))]  # fmt: skip
+    timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 1e9, "steps": 100}])
+    results = SimpleNamespace(runs=runs, curves=pd.DataFrame(points), timings=timings, problems=None)
+    times = time_to_target(results, targets_of(runs, shares=(0.5, 0.1, 0.01)))  # the minimum from the runs themselves
+    between = [2 + math.log(48 / aim) / math.log(48 / 0.5) for aim in (5, 1)]
+    late = 1 + math.log(198 / 100) / math.log(198 / 48), 2 + math.log(48 / 10) / math.log(48 / 0.5)
+    np.testing.assert_allclose(times["steps"], [*between, 100, 1, *late] * 2)
+    assert times["reached"].tolist() == [True, True, False, True, True, True] * 2
+
+
+def test_the_loss_of_a_target_to_show_is_from_the_median_start():
     rows = [{"seed": seed, "loss_initial": 2.0 + start, "optimizer": name, "suboptimality_final": 0.5,
              "loss_final": 2.5} for name in ("gd", "adam") for seed, start in enumerate((1, 10, 100))]  # fmt: skip
     runs = runs_table(rows)
-    targets = targets_of(runs)  # the minimum from the runs themselves: 2.5 - 0.5
+    targets = targets_of(runs)
     np.testing.assert_allclose(targets["loss"], [2 + 10 * share for share in (0.1, 0.01, 0.001, 1e-5)])
     assert targets_of(runs[runs["optimizer"] == "gd"]).equals(targets)
     more = pd.concat([runs, runs[runs["seed"] == 2]])  # a seed counts once, however many runs it has

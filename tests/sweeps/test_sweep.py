@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 
 import optbench
+from optbench.analysis import select_chosen_runs, targets_of, time_to_target
 from optbench.analysis.columns import hyperparameter_columns, metric_columns
+from optbench.contract.columns import TARGETS, target_column
 
 # Hyperparameters stand behind the optimizer, metrics behind everything.
 RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr", "batch_size", "seed", "dtype",
         "stage", "block", "steps", "epochs", "samples", "status", "failure", "diverged_at", "loss_initial",
-        "loss_final", "loss_best", "suboptimality_final", "test_loss_final", "log_tail"]  # fmt: skip
+        "loss_final", "loss_best", "suboptimality_final", "test_loss_final", "log_tail", "samples_to_0.5",
+        "samples_to_0.2", "samples_to_0.1", "samples_to_0.05", "samples_to_0.02", "samples_to_0.01", "samples_to_0.001",
+        "samples_to_0.0001", "samples_to_1e-05", "samples_to_1e-06", "samples_to_1e-08"]  # fmt: skip
 CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"]
 TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
            "threads", "device", "device_note", "eager"]  # fmt: skip
@@ -35,6 +39,22 @@ def swept(tmp_path_factory):
     return SimpleNamespace(
         runs=found.runs, curves=found.curves, timings=found.timings, joined=joined, folder=folder, **more
     )
+
+
+def test_samples_to_targets_are_those_of_the_cost_table(swept):
+    """From the curves, one run after the other in the analysis; in the table, as the cohort's runs ended."""
+    found = optbench.load(swept.folder)
+    times = time_to_target(found, targets_of(found.runs, found.problems, TARGETS))
+    own = times["samples"].where(times["reached"], np.inf).to_numpy().reshape(-1, len(TARGETS))
+    table = found.runs[[target_column(share) for share in TARGETS]].to_numpy()
+    np.testing.assert_allclose(table, own, rtol=1e-9)
+    assert 0.04 < np.isfinite(table).mean() < 0.9
+    costs = found.costs().set_index(["problem", "optimizer"])
+    chosen = select_chosen_runs(found.runs)
+    for name, runs in chosen.groupby(["problem", "optimizer"]):
+        reached = runs["samples_to_0.1"] < np.inf
+        spent = runs["samples_to_0.1"].where(reached, runs["samples"]).sum()
+        assert costs.loc[name, "samples_to_0.1"] == pytest.approx(spent / reached.sum() if reached.any() else np.inf)
 
 
 def rosenbrock(x, y):
