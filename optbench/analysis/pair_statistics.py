@@ -1,4 +1,4 @@
-"""The statistics of pairs behind a verdict: means of blocks with t intervals, signed ranks over problems, Holm's p.
+"""The statistics of pairs behind a verdict: means of blocks with t intervals, alone and for a family at once.
 
 All work on rows: (pairs, blocks) in, (pairs,) out, NaN where a block is missing. scipy.special, which takes a while to
 import, is imported when it is needed.
@@ -17,6 +17,10 @@ POWER = 0.8
 # interval of what a tuned optimizer gives covers it in 93 to 95% of sweeps; that of the plain mean in 84 to 95%,
 # least where one choice in twelve is a bad one
 TRIMMED = 8
+
+# Share of alpha that the first look at a sweep spends, so that one that nobody extends loses little: with eight blocks
+# its intervals are 4% wider than at the whole alpha
+FIRST_LOOK = 0.8
 
 
 def row_medians(values: ArrayLike) -> np.ndarray:
@@ -49,6 +53,64 @@ def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: Array
         p = np.where(n > 1, 2 * stdtr(np.maximum(n - 1, 1), -t), np.nan)
     sd = np.where(n > 1, sd, np.nan)
     return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half, "p": p, "n": n}
+
+
+def critical_values(
+    n: ArrayLike, levels: ArrayLike | None = None, rows: ArrayLike | None = None, alpha: ArrayLike = 0.05
+) -> np.ndarray:
+    """Return the c by which all intervals mean +- c sd / sqrt(n) of a family hold at once, with probability 1 - alpha.
+
+    n: the blocks of each pair. levels: the number of levels, all pairs of which are compared, or else rows: the number
+    of comparisons. All broadcast. NaN where n is below 2.
+
+    It is Sidak's t quantile. That of the studentized range (Tukey) needs one standard deviation for all pairs; with
+    that of each pair it is too small: measured on equal normal levels with eight blocks, some interval excludes 0 in
+    7.5% of families of five and in 12% of families of ten; with Sidak's in 4.5% of both.
+
+    Source: Sidak 1967, Journal of the American Statistical Association 62.
+    """
+    from scipy.special import stdtrit
+
+    n = np.asarray(n)
+    alone = -np.expm1(np.log1p(-np.asarray(alpha, dtype=np.float64)) / count_comparisons(levels, rows))
+    return np.where(n > 1, -stdtrit(np.maximum(n - 1, 1), alone / 2), np.nan)
+
+
+def adjusted_p(
+    t: ArrayLike, n: ArrayLike, levels: ArrayLike | None = None, rows: ArrayLike | None = None
+) -> np.ndarray:
+    """Return the two-sided p of t = mean sqrt(n) / sd, adjusted for all comparisons of its family.
+
+    It is below alpha exactly where |t| exceeds `critical_values`. Arguments as there.
+    """
+    from scipy.special import stdtr
+
+    n = np.asarray(n)
+    p = np.where(n > 1, 2 * stdtr(np.maximum(n - 1, 1), -np.abs(np.asarray(t, dtype=np.float64))), np.nan)
+    return adjust_by_sidak(p, count_comparisons(levels, rows))
+
+
+def adjust_by_sidak(p: ArrayLike, rows: ArrayLike) -> np.ndarray:
+    """Return p-values adjusted for families of `rows` comparisons, 1 - (1 - p)^rows, to full precision."""
+    with np.errstate(divide="ignore"):
+        return -np.expm1(np.asarray(rows) * np.log1p(-np.minimum(p, 1.0)))
+
+
+def count_comparisons(levels: ArrayLike | None, rows: ArrayLike | None) -> np.ndarray:
+    """Return the number of comparisons in a family, at least 1: all pairs of `levels`, or else `rows`."""
+    if levels is not None:
+        levels = np.asarray(levels)
+        return np.maximum(levels * (levels - 1) // 2, 1)
+    return np.maximum(1 if rows is None else rows, 1)
+
+
+def spent_alpha(look: int, alpha: float = 0.05) -> float:
+    """Return the share of alpha for the verdicts of a look, from 1: 0.04 of 0.05, then 0.005, 0.0025, ...
+
+    Each further look spends half of what is left, so however often a growing sweep is looked at, the chance of a false
+    verdict at any look stays within alpha.
+    """
+    return FIRST_LOOK * alpha if look == 1 else (1 - FIRST_LOOK) * alpha / 2 ** (look - 1)
 
 
 def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.ndarray]:

@@ -13,11 +13,14 @@ from statsmodels.stats.power import TTestPower
 from optbench.analysis.held_out import choice_weights
 from optbench.analysis.pair_statistics import (
     adjust_by_holm,
+    adjusted_p,
     blocks_needed,
+    critical_values,
     detectable,
     mean_effects,
     row_medians,
     signed_ranks,
+    spent_alpha,
     trimmed_means,
 )
 from optbench.analysis.ranking import critical_difference
@@ -42,6 +45,37 @@ def test_a_variance_that_blocks_share_is_added_to_that_of_the_mean():
     error = np.sqrt(rows.var(axis=1, ddof=1) / 8 + np.array([0.0, 1.0, 4.0]))
     assert effect["high"] == pytest.approx(rows.mean(axis=1) + stats.t.ppf(0.975, 7) * error)
     assert effect["p"] == pytest.approx(2 * stats.t.sf(np.abs(rows.mean(axis=1)) / error, 7))
+
+
+def test_critical_values_are_sidaks():
+    n = np.array([2, 5, 8, 100])
+    np.testing.assert_allclose(critical_values(n, levels=2), stats.t.ppf(0.975, n - 1), rtol=1e-10)
+    np.testing.assert_allclose(critical_values(n), stats.t.ppf(0.975, n - 1), rtol=1e-10)
+    ten = stats.t.ppf((1 + 0.96**0.1) / 2, n - 1)
+    np.testing.assert_allclose(critical_values(n, levels=5, alpha=0.04), ten, rtol=1e-10)
+    np.testing.assert_allclose(critical_values(n[:, None], rows=[3, 10], alpha=0.04)[:, 1], ten, rtol=1e-10)
+    assert np.isnan(critical_values([0, 1], levels=3)).all()
+
+
+def test_adjusted_p_equals_statsmodels():
+    t = np.array([0.1, -1.5, 2.5, 6.0, 40.0, np.nan])
+    expected = multipletests(2 * stats.t.sf(np.abs(t[:5]), 7), method="sidak")[1]
+    np.testing.assert_allclose(adjusted_p(t, 8, rows=5)[:5], expected, rtol=1e-9)
+    assert np.isnan(adjusted_p(t, 8, rows=5)[5]) and np.isnan(adjusted_p(2.0, 1, levels=4))
+
+
+@pytest.mark.parametrize("family", [{"levels": 5}, {"rows": 7}])
+def test_p_is_below_alpha_where_t_exceeds_its_critical_value(family):
+    for n, alpha in ((2, 0.05), (8, 0.04), (8, 0.005), (40, 0.0025)):
+        c = critical_values(n, **family, alpha=alpha)
+        p = adjusted_p(c * np.array([1 - 1e-6, 1 + 1e-6]), n, **family)
+        assert p[0] > alpha > p[1] and p.mean() == pytest.approx(alpha, rel=1e-4)
+
+
+def test_looks_spend_no_more_than_alpha():
+    spent = [spent_alpha(look) for look in range(1, 40)]
+    assert spent[:4] == pytest.approx([0.04, 0.005, 0.0025, 0.00125])
+    assert sum(spent) == pytest.approx(0.05) and spent_alpha(1, 0.1) == pytest.approx(0.08)
 
 
 def test_few_blocks_and_blocks_that_agree():

@@ -1,0 +1,160 @@
+"""The verdict on a pair of levels from the differences of its blocks: wins, loses, tie or open, and what is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from optbench.analysis.pair_statistics import (
+    adjust_by_sidak,
+    adjusted_p,
+    count_comparisons,
+    critical_values,
+    mean_effects,
+)
+
+# Ratios: within a tenth two levels are equal for every use that we know of; a win is beyond a twentieth. Choices
+TIE = 1.1
+MARGIN = 1.05
+# Ratios within which two levels are said to lie, and the one beyond which, on both sides, nothing is known
+BOUNDS = {1.1: "within 10% of each other", 1.2: "within 20% of each other", 1.3: "within 30% of each other",
+          1.5: "within 50% of each other", 2.0: "within a factor of 2 of each other"}  # fmt: skip
+WIDEST = max(BOUNDS)
+OPPOSITE = {"wins": "loses", "loses": "wins"}
+FAILURES = ("failures_a", "failures_a_low", "failures_a_high", "failures_b", "failures_b_low", "failures_b_high")
+# Differences that agree: their spread in shares of their mean, and the logarithm by which runs that took the same
+# steps may differ, for a sum in another order
+AGREEMENT = 1e-9
+ROUNDING = 1e-12
+
+
+def judge(
+    differences: ArrayLike,
+    family: ArrayLike | None = None,
+    levels: ArrayLike | None = None,
+    alpha: ArrayLike = 0.05,
+    failures: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
+
+    y: natural logarithms, lower is better, so a positive difference speaks for a; NaN where a pair lacks a block.
+    family: (pairs,) the family of each, whose comparisons hold at once with probability 1 - alpha; None: all are one.
+    levels: (pairs,) or one number, of the levels whose pairs make a family; None: a family is any comparisons, counted
+    where they have two blocks. alpha: of the family, or (pairs,). failures: (pairs,) rows of `compare_failures`.
+
+    Returns columns mean, sd, n; low, high: the simultaneous interval (`critical_values`; logarithms, as mean is);
+    p, and p_adjusted, which is below alpha exactly where the interval excludes 0; verdict; known.
+
+    verdict, by the first that holds: "tie": the interval lies within [1/1.1, 1.1], however small p is; "wins" or
+    "loses": it lies beyond 1.05; "open". A side that fails more often (`failures`, column more) neither wins nor ties;
+    it may lose. known: what an open pair's interval still says (`describe_known`).
+
+    Blocks that agree to the last digit say nothing about their spread: p is that of n equal signs, 2^(1 - n), adjusted
+    by Sidak, and the interval is without bounds unless that is below alpha. Where all differences are 0, both sides
+    took the same steps: a tie.
+    """
+    rows = np.asarray(differences, dtype=np.float64)
+    effect = mean_effects(rows)
+    mean, sd, n, p = (effect[name] for name in ("mean", "sd", "n", "p"))
+    groups = np.zeros(len(n), dtype=np.int64) if family is None else pd.factorize(np.asarray(family))[0]
+    counted = np.bincount(groups, weights=n > 1, minlength=1)[groups].astype(np.int64)
+    rows_at_once = np.broadcast_to(count_comparisons(levels, counted), n.shape)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        t = np.where(mean == 0, 0.0, mean * np.sqrt(n) / sd)
+        p_adjusted = adjusted_p(t, n, rows=rows_at_once)
+        half = critical_values(n, rows=rows_at_once, alpha=alpha) * sd / np.sqrt(n)
+    same, agreeing = _find_agreement(mean, sd, n)
+    signs = 2.0 ** np.minimum(1 - n, 0)
+    p = np.select([same, agreeing], [1.0, signs], p)
+    p_adjusted = np.select([same, agreeing], [1.0, adjust_by_sidak(signs, rows_at_once)], p_adjusted)
+    half = np.select([same, agreeing], [0.0, np.where(p_adjusted < alpha, 0.0, np.inf)], half)
+    table = pd.DataFrame({"mean": mean, "sd": sd, "n": n, "low": mean - half, "high": mean + half, "p": p})
+    table["p_adjusted"] = p_adjusted
+    table["verdict"] = _decide(table["low"].to_numpy(), table["high"].to_numpy())
+    if failures is not None:
+        table = table.assign(**{name: failures[name].to_numpy() for name in (*FAILURES, "more")})
+        table["verdict"] = _hold_back(table)
+    return table.assign(known=describe_known(table))
+
+
+def exchange_judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `judge` with a and b exchanged: opposite means, intervals and verdicts, and what is known of b."""
+    turned = table.assign(
+        mean=-table["mean"], low=-table["high"], high=-table["low"], verdict=table["verdict"].replace(OPPOSITE)
+    )
+    if "more" in table:
+        mirror = dict(zip(FAILURES, FAILURES[3:] + FAILURES[:3], strict=True))
+        turned = turned.assign(**{name: table[other] for name, other in mirror.items()})
+        turned["more"] = table["more"].replace({"a": "b", "b": "a"})
+    return turned.assign(known=describe_known(turned))
+
+
+def describe_known(table: pd.DataFrame) -> np.ndarray:
+    """Return what is known of a beside b where that is not a win or a loss, (pairs,); "" where it is, or nothing is.
+
+    table: columns verdict, low, high (logarithms), and, where failures count, those of `compare_failures`. The share of
+    failures comes first, if it is what a verdict was held back for.
+    """
+    told = table["verdict"].isin(["wins", "loses"]).to_numpy()
+    texts = [
+        "" if done else _describe_interval(*ends) for done, *ends in zip(told, table["low"], table["high"], strict=True)
+    ]
+    if "more" in table:
+        for place in np.flatnonzero(~told & (table["more"] != "").to_numpy()):
+            texts[place] = _describe_failures(table.iloc[place])
+    return np.array(texts, dtype=object)
+
+
+def _find_agreement(mean: np.ndarray, sd: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which pairs differ by 0 in all blocks, and which by one number up to rounding, (pairs,) each."""
+    agreeing = (n > 1) & (sd <= AGREEMENT * np.abs(mean) + ROUNDING)
+    return agreeing & (np.abs(mean) <= ROUNDING), agreeing
+
+
+def _decide(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return the verdict of each interval of logarithms, (pairs,)."""
+    margin = np.log(MARGIN)
+    cases = [(low >= -np.log(TIE)) & (high <= np.log(TIE)), low > margin, high < -margin]
+    return np.select(cases, ["tie", "wins", "loses"], "open").astype(object)
+
+
+def _hold_back(table: pd.DataFrame) -> np.ndarray:
+    """Return the verdicts, (pairs,), without the wins and ties of a side that fails more often than the other."""
+    verdict, more = table["verdict"].to_numpy(), table["more"].to_numpy()
+    unearned = {"a": ["wins", "tie"], "b": ["loses", "tie"]}
+    cases = [(more == side) & np.isin(verdict, words) for side, words in unearned.items()]
+    return np.select(cases, ["open", "open"], verdict)
+
+
+def _describe_interval(low: float, high: float) -> str:
+    """Return what an interval of the logarithm of a ratio says, in words about the side that leads above 0."""
+    if np.isnan(low):
+        return ""
+    if np.isinf(low) and np.isinf(high):
+        return "too few blocks to tell"
+    widest = max(-low, high)
+    if widest <= np.log(TIE):
+        return BOUNDS[TIE]
+    if low > 0 or high < 0:
+        return f"{'ahead' if low > 0 else 'behind'}, perhaps by less than {MARGIN - 1:.0%}"
+    if low < -np.log(WIDEST) and high > np.log(WIDEST):
+        return "too noisy to place"
+    for ratio, text in BOUNDS.items():
+        if widest <= np.log(ratio):
+            return text
+    better = high <= np.log(WIDEST)
+    return f"at most {_round_up(np.exp(high if better else -low))} times {'better' if better else 'worse'}"
+
+
+def _describe_failures(row: pd.Series) -> str:
+    """Return which side fails more often, and how often, from a row with the columns of `compare_failures`."""
+    share, low, high = (100 * row[name] for name in (FAILURES[:3] if row["more"] == "a" else FAILURES[3:]))
+    who = "" if row["more"] == "a" else "the other "
+    return f"{who}fails in {share:.0f}% [{low:.0f}, {high:.0f}] of runs"
+
+
+def _round_up(ratio: float) -> str:
+    """Return a ratio with two digits, rounded up, as a bound is."""
+    digits = 10.0 ** (np.floor(np.log10(ratio)) - 1)
+    return f"{np.ceil(np.round(ratio / digits, 9)) * digits:.2g}"
