@@ -112,7 +112,8 @@ def _compare_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[st
 
 def _compare_choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line where the two sweeps chose settings by different measures. a, b: their provenance."""
-    chosen_by = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
+    listed = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
+    chosen_by = [each if isinstance(each, str) else ", ".join(each) for each in listed]
     if chosen_by[0] != chosen_by[1]:
         yield f"chosen by: {chosen_by[0]} in A, {chosen_by[1]} in B"
 

@@ -52,8 +52,12 @@ def sweep(
     )] = None,
     search_seed: Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)] = None,
     choose_by: Annotated[str | None, option(
-        "choose-by", "MEASURE", "log_tail (training loss, the default), or a test metric such as test_accuracy.",
-        HOW, completion.words("log_tail", "test_loss", "test_accuracy"),
+        "choose-by", "LIST", "Measures that settings are tuned for: time,loss, or a metric such as test_accuracy.",
+        HOW, completion.word_list("time", "loss", "test_loss", "test_accuracy"),
+    )] = None,
+    judge_by: Annotated[str | None, option(
+        "judge-by", "MEASURE", "The one of them that verdicts are about; by default the first.", HOW,
+        completion.words("time", "loss", "test_loss", "test_accuracy"),
     )] = None,
     seeds: Annotated[str | None, option("seeds", "LIST", "How many seeds, or a list: 0,1,2.", SEEDS)] = None,
     tuning_seeds: Annotated[int | None, option(
@@ -62,6 +66,9 @@ def sweep(
     blocks: Annotated[int | None, option(
         "blocks", "N", "Blocks of seeds, each of which tunes and confirms its choice by itself; replaces --seeds.",
         SEEDS,
+    )] = None,
+    widen: Annotated[int | None, option(
+        "widen", "N", "Rounds at most by which a block's search goes on at an edge; 0 for none. By default 4.", SEEDS,
     )] = None,
     epochs: Annotated[float | None, option("epochs", "NUMBER", "Length of a run: passes over the data.", TIME)] = None,
     steps: Annotated[int | None, option("steps", "N", "Length of a run: updates, instead of epochs.", TIME)] = None,
@@ -119,7 +126,8 @@ def sweep(
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
-        "tuning_seeds": tuning_seeds, "blocks": blocks, "choose_by": choose_by, "epochs": epochs, "steps": steps,
+        "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "choose_by": choose_by, "judge_by": judge_by,
+        "epochs": epochs, "steps": steps,
         "dtypes": dtype, "run_timeout": run_timeout, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
     }  # fmt: skip

@@ -12,7 +12,7 @@ Device = Literal["cpu", "cuda"]
 """The device that a cohort has run on."""
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 """The device that the user asks for; "auto" takes a GPU if one can be used."""
-Stage = Literal["grid", "screen", "race", "holdout"]
-"""The stage of a run: of a full grid, or of a sweep with blocks of seeds."""
+Stage = Literal["grid", "screen", "widen", "race", "holdout", "final", "report"]
+"""The stage of a run: of a full grid; or of a sweep with blocks of seeds, the last two on seeds that blocks share."""
 Status = Literal["ok", "diverged", "deadline", "failed"]
 """The end of a run."""

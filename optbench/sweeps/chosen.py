@@ -19,7 +19,7 @@ from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Plan
-from optbench.sweeps.spec import Spec, make_spec
+from optbench.sweeps.spec import Spec, column_of_measure, make_spec
 from optbench.sweeps.stages import find_in_plan
 from optbench.sweeps.tables import make_schema
 from optbench.translation.code import render
@@ -55,7 +55,7 @@ def recommend(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return None
-    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.choose_by)
+    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=column_of_measure(plan.spec.judge_by))
     return Recommended(best, *find_in_plan(plan, runs, best))
 
 
@@ -65,7 +65,7 @@ def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
     if not entries:
         return None
-    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "choose_by"}
+    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "choose_by", "judge_by"}
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
     canonical = dict.fromkeys(each.cohort.problem.name for each in plan.cohorts)
     raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], canonical, strict=True)]

@@ -299,7 +299,8 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
     if len({problem.name for problem, _ in problems}) < len(problems):
         raise OptbenchError("problems has an entry twice")
-    _check_measure(spec.choose_by, [problem for problem, _ in problems])
+    for measure in spec.choose_by:
+        _check_measure(measure, [problem for problem, _ in problems])
     cohorts = [
         cohort
         for problem, entry in problems
@@ -332,12 +333,12 @@ def _expand_pair(
         )  # fmt: skip
 
 
-def _check_measure(column: str, problems: list[Problem]) -> None:
-    """Raise OptbenchError unless a measure to choose by is log_tail, test_loss or a loss or accuracy of a problem."""
+def _check_measure(measure: str, problems: list[Problem]) -> None:
+    """Raise OptbenchError unless a measure to choose by is time, loss, test_loss or a loss or accuracy of a problem."""
     metrics = {f"{part}_{name}" for problem in problems for name in problem.metrics for part in ("train", "test")}
-    known = ["log_tail", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
-    if column not in known:
-        raise unknown("measure to choose by", column, known)
+    known = ["time", "loss", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
+    if measure not in known:
+        raise unknown("measure to choose by", measure, known)
 
 
 def _cut_points(spec: Spec, steps: int) -> Literal["every"] | tuple[int, ...] | None:

@@ -29,14 +29,23 @@ SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, if ``chosen`` names no whole settings."""
 STAGE_SEEDS: tuple[Stage, ...] = ("screen", "race", "holdout")
-BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists")
+"""The stages that have seeds of their own in each block, in order."""
+COMMON_STAGES: tuple[Stage, ...] = ("final", "report")
+"""The stages whose seeds all blocks share, in order."""
+COMMON_SEED = 1_000_000
+"""The first seed of the first common stage, above those of any number of blocks: more blocks change none of them."""
+MOST_COMMON = 1_000
+"""Seeds of a common stage: the next one's begin behind them."""
+BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists", "widen", *COMMON_STAGES)
 """Keys that mean nothing without blocks."""
-COUNTS = ("blocks", "trials", "tuning_seeds", "finalists")
+COUNTS = ("blocks", "trials", "tuning_seeds", "finalists", "widen")
 """Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""
 MOST_TRIALS = 10_000
 """Trials of an optimizer: more are a typing error."""
 MOST_SEEDS = 100_000
 """Seeds: more are a typing error."""
+MOST_ROUNDS = 100
+"""Rounds by which a screen goes on: more are a typing error."""
 MOST_LANES = 1_000_000
 """Settings of an optimizer: a cohort of so many takes gigabytes of state."""
 MOST_RUNS = 100_000_000
@@ -154,6 +163,7 @@ def _read_plugins(value: Any) -> Any:
 
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_to_list)]
 _Count = Annotated[Whole, Ge(1)]
+_CommonCount = Annotated[Whole, Ge(1), Le(MOST_COMMON)]
 
 
 class ProblemEntry(BaseModel):
@@ -207,8 +217,17 @@ class Spec(BaseModel):
     holdout: _Count = 4
     """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
     finalists: _Count = 5
-    choose_by: str = "log_tail"
-    """The column that the choice is made by: log_tail (training loss), or a metric such as test_accuracy."""
+    widen: Annotated[Whole, Ge(0), Le(MOST_ROUNDS)] = 4
+    """Rounds at most by which a block's screen goes on where its best setting lies at an end of an axis; 0: none."""
+    final: _CommonCount = 3
+    """Seeds in common on which what the blocks have chosen races, for the setting that is recommended."""
+    report: _CommonCount = 8
+    """Seeds in common on which the recommended setting reports."""
+    choose_by: _Texts = ("time", "loss")
+    """The measures that settings are tuned for, each by itself: time (samples to a target), loss (at the end), or a
+    metric such as test_accuracy."""
+    judge_by: str = ""
+    """The measure that verdicts are about, one of ``choose_by``; by default the first. It is no part of what runs."""
     epochs: Real | None = None
     steps: Whole | None = None
     dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(_to_list)] = ("float64",)
@@ -223,6 +242,20 @@ class Spec(BaseModel):
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
     """The seed of the draw."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_measures(cls, raw: Any) -> Any:
+        """Return the raw keys with the measures that follow from each other; a list that is none stays as it is.
+
+        The measure to judge by is the first to choose by, if none is named; one that is named alone is chosen by.
+        """
+        judge_by, usual = raw.get("judge_by"), cls.model_fields["choose_by"].default
+        if "choose_by" not in raw and isinstance(judge_by, str) and judge_by not in usual:
+            return {**raw, "choose_by": (judge_by,)}
+        if judge_by is None and (measures := _list_measures(raw.get("choose_by", usual))):
+            return {**raw, "judge_by": measures[0]}
+        return raw
 
     @model_validator(mode="before")
     @classmethod
@@ -247,7 +280,7 @@ class Spec(BaseModel):
     @model_validator(mode="after")
     def _check_together(self) -> "Spec":
         """Return the spec; raise ValueError for keys that conflict, empty lists, and entries that stand twice."""
-        for key in ("problems", *(("chosen",) if self.chosen else LISTS), "seeds", "dtypes"):
+        for key in ("problems", *(("chosen",) if self.chosen else LISTS), "choose_by", "seeds", "dtypes"):
             items = getattr(self, key)
             if key == "learning_rates" and (items is None or isinstance(items, str)):
                 continue
@@ -259,6 +292,11 @@ class Spec(BaseModel):
             self._check_chosen()
         elif self.trials is None:
             self._check_grid()
+        if self.judge_by not in self.choose_by:
+            raise ValueError(
+                f"judge_by: {shown(self.judge_by)} is not among choose_by, {', '.join(self.choose_by)}: settings are "
+                "judged by what they are tuned for"
+            )
         settings.check_budget(self.epochs, self.steps)
         for entry in self.problems:
             if (entry.epochs, entry.steps) != (None, None):
@@ -314,7 +352,15 @@ class Spec(BaseModel):
         return self if entry.epochs is None and entry.steps is None else entry
 
     def seeds_of(self, stage: Stage) -> list[list[int]]:
-        """Return the seeds of a stage, "screen", "race" or "holdout", block by block."""
+        """Return the seeds of a stage, block by block; of "final" and "report" one list, for they are in common.
+
+        A screen is widened on its own seeds.
+        """
+        if stage in COMMON_STAGES:
+            begin = COMMON_SEED + MOST_COMMON * COMMON_STAGES.index(stage)
+            return [list(range(begin, begin + getattr(self, stage)))]
+        if stage == "widen":
+            stage = "screen"
         parts = [getattr(self, key) for key in STAGE_SEEDS]
         first = sum(parts[: STAGE_SEEDS.index(stage)])
         starts = [block * sum(parts) + first for block in range(self.blocks)]
@@ -357,6 +403,20 @@ def _to_toml(value: Any) -> str:
             return "[\n" + "".join(f"    {_to_toml(item)},\n" for item in value) + "]"
         return f"[{', '.join(map(_to_toml, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _list_measures(value: Any) -> list[str]:
+    """Return the measures that a list, or a text with commas, names; [] for what is neither."""
+    try:
+        measures = _to_list(value)
+    except OptbenchError:
+        return []
+    return list(measures) if all(isinstance(each, str) for each in measures) else []
+
+
+def column_of_measure(measure: str) -> str:
+    """Return the column that the analysis knows for a measure: log_tail for time and loss, any other name unchanged."""
+    return "log_tail" if measure in ("time", "loss") else measure
 
 
 def advise_trials(text: str) -> str:
@@ -431,6 +491,11 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         if "tuning_seeds" in changes:
             raise OptbenchError("tuning_seeds and blocks: give one")
         raw.pop("seeds", None)
+    if "judge_by" in changes and "choose_by" not in changes:
+        if changes["judge_by"] not in _list_measures(raw.get("choose_by", ())):
+            raw.pop("choose_by", None)
+    elif "choose_by" in changes and raw.get("judge_by") not in _list_measures(changes["choose_by"]):
+        raw.pop("judge_by", None)
     raw.update(changes)
     if raw.get("blocks"):
         raw.pop("tuning_seeds", None)
@@ -532,7 +597,7 @@ def find_differences(old: Spec, new: Spec) -> list[str]:
 
 def _to_comparable(spec: Spec) -> dict[str, Any]:
     """Return the spec without the order of its lists, and with names in one form."""
-    raw = spec.model_dump()
+    raw = spec.model_dump(exclude={"judge_by"})
     for key in ("optimizers", "schedules"):
         raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
     raw["problems"] = [(_to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
@@ -549,6 +614,7 @@ def _to_comparable(spec: Spec) -> dict[str, Any]:
         "dtypes",
         "plugins",
         "points",
+        "choose_by",
     )
     return {
         key: frozenset(value) if key in unordered and isinstance(value, list | tuple) else value
@@ -582,6 +648,7 @@ _IDENTITY: dict[str, Callable[[Any], Any]] = {
     "batch_sizes": lambda size: size,
     "dtypes": lambda dtype: dtype,
     "plugins": lambda path: path,
+    "choose_by": lambda measure: measure,
 }
 """Lists that are joined entry by entry, and the identity of an entry."""
 
@@ -595,7 +662,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
         raise OptbenchError("one has its seeds in blocks, and the other has not")
     if bool(old.chosen) != bool(new.chosen):
         raise OptbenchError("one names whole settings, and the other lists")
-    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds")
+    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by")
     changed = [key for key in Spec.model_fields if key not in joined and getattr(old, key) != getattr(new, key)]
     if (old.trials is None) != (new.trials is None):
         changed.append("trials")
@@ -612,6 +679,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
             if key == "problems" and {**kept, "name": ""} != {**each, "name": ""}:
                 raise OptbenchError(f"{each['name']} has two budgets")
         raw[key] = list(known.values())
+    raw["judge_by"] = new.judge_by
     raw["learning_rates"] = _join_rates(old.learning_rates, new.learning_rates)
     for key in COUNTS:
         raw[key] = max((value for value in (raw[key], other[key]) if value is not None), default=None)

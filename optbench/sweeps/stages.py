@@ -15,6 +15,7 @@ from optbench.analysis.columns import configuration_columns, drop_lost_runs
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, plan_cohort
+from optbench.sweeps.spec import column_of_measure
 
 
 def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -25,7 +26,9 @@ def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []  # nothing ran
-    return _plan_settings(plan, runs, "race", protocol.select_finalists(runs, plan.spec.finalists, plan.spec.choose_by))
+    return _plan_settings(
+        plan, runs, "race", protocol.select_finalists(runs, plan.spec.finalists, column_of_measure(plan.spec.judge_by))
+    )
 
 
 def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -36,10 +39,10 @@ def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     spec, runs = plan.spec, drop_lost_runs(runs)
     if runs.empty:
         return []
-    chosen = protocol.choose_settings(runs, spec.choose_by)
+    chosen = protocol.choose_settings(runs, column_of_measure(spec.judge_by))
     if plan.shard:  # what all blocks recommend is known where all blocks are
         return _plan_settings(plan, runs, "holdout", chosen)
-    recommended = protocol.recommend_settings(runs, spec.choose_by)
+    recommended = protocol.recommend_settings(runs, column_of_measure(spec.judge_by))
     everywhere = recommended.merge(pd.DataFrame({"block": sorted(set(runs["block"]))}), how="cross")
     return _plan_settings(plan, runs, "holdout", pd.concat([chosen, everywhere]))
 

@@ -235,7 +235,7 @@ def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
             "blocks": 2, "screen": 1, "race": 1, "holdout": 2}  # fmt: skip
     spec.pop("seeds")
     results = optbench.sweep(spec, workers=1)
-    assert results.provenance["choose_by"] == "log_tail"
+    assert results.provenance["choose_by"] == ["time", "loss"]
     table = optbench.compare(results, results, measure="test_loss")
     assert (table["blocks"] == 2).all() and (table["reason"][:4] == "").all()
     assert table.attrs["measure"] == "test_loss" and optbench.compare(results, results).attrs["measure"] == "log_tail"

@@ -121,12 +121,28 @@ def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
 def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
     code, out, err = run(*BLOCKS, "--choose-by", "test_accuracy", "--out", "mine")
     assert code == 0 and not err and "Compared by the share of errors on test data." in out
-    assert 'choose_by = "test_accuracy"' in Path("mine/spec.toml").read_text()
-    assert 'choose_by = "test_accuracy"' in Path("mine/chosen.toml").read_text()
+    assert 'choose_by = ["test_accuracy"]\njudge_by = "test_accuracy"\n' in Path("mine/spec.toml").read_text()
+    assert 'choose_by = ["test_accuracy"]\njudge_by = "test_accuracy"\n' in Path("mine/chosen.toml").read_text()
     code, out, err = run("sweep", "mine/chosen.toml", "--seeds", "4", "--no-report")
     assert code == 0 and "Compared by the share of errors on test data." in out
     code, out, err = run(*BLOCKS, "--choose-by", "test_acuracy")
     assert code == 2 and line(err) == "unknown measure to choose by 'test_acuracy': did you mean 'test_accuracy'?"
+
+
+def test_the_measure_to_judge_by_is_kept_and_what_is_tuned_for_may_grow(run):
+    assert run(*BLOCKS, "--judge-by", "loss", "--widen", "0", "--out", "mine")[0] == 0
+    provenance = json.loads(Path("mine/provenance.json").read_text())
+    assert (provenance["choose_by"], provenance["judge_by"]) == (["time", "loss"], "loss")
+    first = pd.read_parquet("mine/runs.parquet")
+    code, _, err = run(*BLOCKS, "--judge-by", "time", "--widen", "0", "--out", "mine")
+    assert code == 0 and not err and 'judge_by = "time"' in Path("mine/spec.toml").read_text()
+    assert pd.read_parquet("mine/runs.parquet").equals(first)
+    code, _, err = run(*BLOCKS, "--judge-by", "test_accuracy", "--widen", "0", "--out", "mine")
+    assert code == 2 and "(different: choose_by); choose another --out, add --extend" in line(err)
+    code, _, err = run("sweep", "--extend", "--judge-by", "test_accuracy", "--no-report", "--out", "mine")
+    assert code == 0, err
+    kept = Path("mine/spec.toml").read_text()
+    assert 'choose_by = ["time", "loss", "test_accuracy"]' in kept and 'judge_by = "test_accuracy"' in kept
 
 
 def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, monkeypatch, capsys):

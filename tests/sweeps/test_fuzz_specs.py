@@ -52,7 +52,8 @@ USUAL = {
     "learning_rates": st.one_of(st.lists(st.floats(), max_size=3), VALUES),
     "dtypes": st.lists(st.sampled_from(["float32", "float64", "float16", 3]), max_size=2),
     "points": st.one_of(st.just("every"), st.lists(st.integers(-1, 5), max_size=3)),
-    "choose_by": st.sampled_from(["log_tail", "test_loss", "test_accuracy", "x"]),
+    "choose_by": st.sampled_from(["log_tail", "test_loss", "time, loss", ["loss", "test_accuracy"], "x", ",", []]),
+    "judge_by": st.sampled_from(["time", "loss", "test_accuracy", "x", ""]),
     "device": st.sampled_from(["cpu", "gpu", "auto", ""]),
     "epochs": st.one_of(st.floats(-1, 3), st.integers(-1, 3)),
     "run_timeout": st.floats(),
@@ -131,8 +132,9 @@ def test_toml(text, more, broken):
 
 FLAGS = {
     "problems": PROBLEMS, "optimizers": RULES, "schedules": SCHEDULES, "run_timeout": st.floats(),
-    "epochs": st.floats(0, 2), **dict.fromkeys(("trials", "blocks", "steps", "tuning_seeds", "search_seed"), COUNTS),
-    **dict.fromkeys(("batch_sizes", "learning_rates", "seeds", "dtypes", "choose_by", "device"), VALUES),
+    "epochs": st.floats(0, 2),
+    **dict.fromkeys(("trials", "blocks", "widen", "steps", "tuning_seeds", "search_seed"), COUNTS),
+    **dict.fromkeys(("batch_sizes", "learning_rates", "seeds", "dtypes", "choose_by", "judge_by", "device"), VALUES),
 }  # fmt: skip
 
 

@@ -44,6 +44,8 @@ BAD = [
     *(("optimizers", value) for value in ("", [], 1, True, [1], [None], {"a": 1}, ["gd", "gd"], "gd,gd")),
     *(("schedules", value) for value in ("", [], 1, True, [1], [None], ["constant", "constant"])),
     *(("plugins", value) for value in (1, [1], True, {"a": 1})),
+    *(("choose_by", value) for value in (1, [1], True, {"a": 1}, "", [], ",", "loss,loss", [["loss"]])),
+    *(("judge_by", value) for value in (1, True, ["loss"], {"a": 1})),
 ]  # fmt: skip
 
 
@@ -139,6 +141,8 @@ SPECS = [
     BASE | {"seeds": [9, 3, 0], "tuning_seeds": 0, "batch_sizes": ["full", 7, 10**9]},
     BASE | {"device": "cuda"},
     BASE | {"device": "auto"},
+    BASE | {"choose_by": "test_accuracy, loss", "judge_by": "loss"},
+    BASE | {"blocks": 3, "widen": 0, "final": 5, "report": 1},
 ]
 
 
@@ -223,6 +227,45 @@ def test_plugins_of_a_file_are_relative_to_it(tmp_path, monkeypatch):
         assert Path(mine).resolve() == folder / "mine.py" and absolute == "/x/y.py"
 
 
+@pytest.mark.parametrize(
+    ("raw", "changes", "choose_by", "judge_by"),
+    [
+        ({}, {}, ("time", "loss"), "time"),
+        ({"choose_by": "loss, test_loss"}, {}, ("loss", "test_loss"), "loss"),
+        ({"judge_by": "loss"}, {}, ("time", "loss"), "loss"),
+        ({"judge_by": "test_accuracy"}, {}, ("test_accuracy",), "test_accuracy"),
+        ({}, {"judge_by": "test_accuracy"}, ("test_accuracy",), "test_accuracy"),
+        ({"choose_by": ["test_loss"]}, {"judge_by": "test_accuracy"}, ("test_accuracy",), "test_accuracy"),
+        ({"choose_by": ["test_loss"]}, {"judge_by": "loss"}, ("time", "loss"), "loss"),
+        ({"choose_by": ["test_loss", "loss"]}, {"judge_by": "loss"}, ("test_loss", "loss"), "loss"),
+        ({"judge_by": "loss"}, {"choose_by": "time"}, ("time",), "time"),
+        ({"judge_by": "loss"}, {"choose_by": "time,loss"}, ("time", "loss"), "loss"),
+        ({"judge_by": "loss"}, {"choose_by": "time,loss", "judge_by": "time"}, ("time", "loss"), "time"),
+    ],
+)
+def test_the_measure_to_judge_by_is_one_that_is_tuned_for(raw, changes, choose_by, judge_by):
+    spec = make_spec(BASE | raw, changes)
+    assert (spec.choose_by, spec.judge_by) == (choose_by, judge_by)
+    assert make_spec(tomllib.loads(spec.to_toml())) == spec
+
+
+def test_what_is_not_tuned_for_is_not_judged_by():
+    message = refused(lambda: make_spec(BASE, {"choose_by": "time,loss", "judge_by": "test_loss"}))
+    assert message.startswith("judge_by: 'test_loss' is not among choose_by, time, loss")
+
+
+def test_common_seeds_stay_the_same_whatever_the_blocks():
+    """And no block has one of them, not even of the most seeds that there may be."""
+    few, many = (make_spec(BASE | {"blocks": blocks, "final": 4}) for blocks in (2, 100_000 // 7))
+    common = [few.seeds_of(stage) for stage in ("final", "report")]
+    assert common == [[[1_000_000, 1_000_001, 1_000_002, 1_000_003]], [list(range(1_001_000, 1_001_008))]]
+    assert [many.seeds_of(stage) for stage in ("final", "report")] == common
+    assert max(many.seeds) < 1_000_000 and make_spec(BASE | {"blocks": 2, "final": 1000}).seeds_of("final")[0][-1] < (
+        1_001_000
+    )
+    assert few.seeds_of("widen") == few.seeds_of("screen") == [[0], [7]] and few.seeds_of("race") == [[1, 2], [8, 9]]
+
+
 WIDE = {"problems": ["rosenbrock", "quadratic(dim=3, condition=10)"], "optimizers": ["gd", "clip(adam, norm=1)"],
         "learning_rates": [0.1, 0.2], "batch_sizes": [16, "full"], "seeds": 4, "tuning_seeds": 2,
         "steps": 5}  # fmt: skip
@@ -266,6 +309,22 @@ def test_what_differs_is_named(changes, keys):
         assert set(keys) <= set(find_differences(wide(), make_spec(base, changes)))
     else:
         assert find_differences(wide(), wide(**changes)) == keys
+
+
+def test_measures_are_joined_and_the_new_one_judges():
+    old, new = wide(choose_by="loss,time"), wide(choose_by="test_loss,loss", judge_by="loss")
+    both = join_specs(old, new)
+    assert (both.choose_by, both.judge_by) == (("loss", "time", "test_loss"), "loss")
+    assert find_differences(old, new) == ["choose_by"]
+    assert find_differences(wide(choose_by="loss,time"), wide(choose_by="time,loss")) == []
+
+
+def test_of_rounds_the_larger_number_is_taken():
+    base = {key: value for key, value in WIDE.items() if key not in ("seeds", "tuning_seeds")} | {"blocks": 2}
+    few, more = (make_spec(base | {"widen": rounds}) for rounds in (0, 3))
+    assert join_specs(few, more).widen == join_specs(more, few).widen == 3
+    with pytest.raises(OptbenchError, match="they differ in final"):
+        join_specs(few, make_spec(base | {"final": 4}))
 
 
 def test_lists_are_joined_in_order_and_entries_stand_once():

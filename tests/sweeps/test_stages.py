@@ -132,6 +132,11 @@ def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, mon
         ({"finalists": 0}, "finalists: 0 must be at least 1"),
         ({"blocks": 10**9}, "blocks=1000000000 takes more than 100,000 seeds"),
         ({"blocks": 0}, "screen is for seeds in blocks"),
+        ({"widen": -1}, "widen: -1 must be at least 0"),
+        ({"final": 0}, "final: 0 must be at least 1"),
+        ({"report": 1001}, "report: 1001 must be at most 1,000"),
+        ({"choose_by": "log_tail"}, "unknown measure to choose by 'log_tail'"),
+        ({"choose_by": "time, time"}, "choose_by has an entry twice"),
         ({"search_seed": 3}, "search_seed is for trials"),
     ],
 )

@@ -22,7 +22,8 @@ class _Provenance(BaseModel):
 
     command: str = ""
     optbench: str = ""
-    choose_by: str = ""
+    choose_by: list[str] | str = ""
+    judge_by: str = ""
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None
