@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from optbench.analysis.failures import SHARES
 from optbench.analysis.pair_statistics import (
     adjust_by_sidak,
     adjusted_p,
@@ -22,7 +23,6 @@ BOUNDS = {1.1: "within 10% of each other", 1.2: "within 20% of each other", 1.3:
           1.5: "within 50% of each other", 2.0: "within a factor of 2 of each other"}  # fmt: skip
 WIDEST = max(BOUNDS)
 OPPOSITE = {"wins": "loses", "loses": "wins"}
-FAILURES = ("failures_a", "failures_a_low", "failures_a_high", "failures_b", "failures_b_low", "failures_b_high")
 # Differences that agree: their spread in shares of their mean, and the logarithm by which runs that took the same
 # steps may differ, for a sum in another order
 AGREEMENT = 1e-9
@@ -73,7 +73,7 @@ def judge(
     table["p_adjusted"] = p_adjusted
     table["verdict"] = _decide(table["low"].to_numpy(), table["high"].to_numpy())
     if failures is not None:
-        table = table.assign(**{name: failures[name].to_numpy() for name in (*FAILURES, "more")})
+        table = table.assign(**{name: failures[name].to_numpy() for name in (*SHARES, "more")})
         table["verdict"] = _hold_back(table)
     return table.assign(known=describe_known(table))
 
@@ -84,7 +84,7 @@ def exchange_judged(table: pd.DataFrame) -> pd.DataFrame:
         mean=-table["mean"], low=-table["high"], high=-table["low"], verdict=table["verdict"].replace(OPPOSITE)
     )
     if "more" in table:
-        mirror = dict(zip(FAILURES, FAILURES[3:] + FAILURES[:3], strict=True))
+        mirror = dict(zip(SHARES, SHARES[3:] + SHARES[:3], strict=True))
         turned = turned.assign(**{name: table[other] for name, other in mirror.items()})
         turned["more"] = table["more"].replace({"a": "b", "b": "a"})
     return turned.assign(known=describe_known(turned))
@@ -149,7 +149,7 @@ def _describe_interval(low: float, high: float) -> str:
 
 def _describe_failures(row: pd.Series) -> str:
     """Return which side fails more often, and how often, from a row with the columns of `compare_failures`."""
-    share, low, high = (100 * row[name] for name in (FAILURES[:3] if row["more"] == "a" else FAILURES[3:]))
+    share, low, high = (100 * row[name] for name in (SHARES[:3] if row["more"] == "a" else SHARES[3:]))
     who = "" if row["more"] == "a" else "the other "
     return f"{who}fails in {share:.0f}% [{low:.0f}, {high:.0f}] of runs"
 

@@ -137,7 +137,6 @@ def test_intervals_of_clones_hold_zero_at_once(kind, least):
     rows, family = differences_of(clones(kind, n=8))
     table = judge(rows, family, levels=5)
     false = (table["p_adjusted"] < 0.05).groupby(family).any().mean()
-    print(kind, false)
     assert least < false <= 0.055
     assert ((table["low"] > 0) | (table["high"] < 0)).equals(table["p_adjusted"] < 0.05)
 
@@ -150,7 +149,6 @@ def test_looking_again_and_again_tells_few_clones_apart(kind):
         rows, family = differences_of(y[..., :n])
         verdict = judge(rows, family, levels=5, alpha=spent_alpha(look))["verdict"]
         wrong |= verdict.isin(["wins", "loses"]).groupby(family).any().to_numpy()
-    print(kind, wrong.mean())
     assert wrong.mean() <= 0.05
 
 
