@@ -195,15 +195,16 @@ def noise(
         problem: one of its problems; by default the only one.
         optimizers: those to show; by default all.
         ax: where to draw; by default a new figure.
-        lr: the rate; by default of each optimizer the one with the lowest median final loss over all sizes.
+        lr: the rate; by default of each optimizer the one with the lowest median final loss over all sizes, among
+            those that ran at the most sizes.
         schedule: by default "constant", or the first where that is not there.
 
     Returns:
         The axes, whose x is the batch size and whose y is the standard deviation.
 
     Raises:
-        OptbenchError: a problem, an optimizer, a rate or a schedule does not exist, there are no mini-batches, or runs
-            were evaluated too seldom.
+        OptbenchError: a problem, an optimizer, a rate or a schedule does not exist, there are no mini-batches, runs
+            were evaluated too seldom, or no rate ran at several sizes.
 
     Example:
         >>> sizes = {"problems": ["logistic"], "optimizers": ["gd"], "learning_rates": [0.1], "batch_sizes": [8, 32]}
@@ -239,6 +240,13 @@ def _measure_noise(
     schedules = list(runs["schedule"].unique())
     schedule = schedule or ("constant" if "constant" in schedules else schedules[0])
     runs = runs[runs["schedule"] == arguments.one_of("schedule", schedule, schedules)]
+    sizes = runs.groupby(["optimizer", "lr"])["batch_size"].transform("nunique")
+    if sizes.max() == 1 < runs["batch_size"].nunique():
+        raise OptbenchError(
+            "noise: no rate ran at several batch sizes, as blocks draw their own: run a list of rates, or a plain grid"
+        )
+    if lr is None:
+        runs = runs[sizes == sizes.groupby(runs["optimizer"]).transform("max")]
     found = {name: _select_rate(runs[runs["optimizer"] == name], lr) for name in optimizers}
     rates = {name: rate for name, rate in found.items() if rate is not None}
     if lr is not None and not rates:

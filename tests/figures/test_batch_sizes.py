@@ -100,3 +100,15 @@ def test_noise_where_there_is_none_to_see():
         figures.noise(few)
     with pytest.raises(OptbenchError, match="0.1"):
         figures.noise(results, lr=0.3)
+
+
+def test_noise_needs_a_rate_that_several_sizes_have():
+    """Blocks draw their rates anew for each size; a rate of one size more is passed over."""
+    results = results_of(lambda *_: 100, steps=1000, seeds=8, noise=0.5)
+    own = Results(results.runs.assign(lr=0.1 * results.runs["batch_size"]), results.curves, results.timings)
+    with pytest.raises(OptbenchError, match="run a list of rates, or a plain grid"):
+        figures.noise(own)
+    better = (results.runs["batch_size"] == 4) & (results.runs["seed"] < 4)
+    lonely = results.runs.assign(lr=np.where(better, 0.7, 0.1), suboptimality_final=np.where(better, 1e-9, 1e-3))
+    ax = figures.noise(Results(lonely, results.curves, results.timings))
+    assert line(ax, "gd (rate 0.1)")[:, 0].tolist() == list(SIZES)
