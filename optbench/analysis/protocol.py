@@ -224,10 +224,10 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence
     and failures.
     """
     table = code_runs(runs, choose_by)
-    blocks = pd.Series(table.block).groupby(table.cell).nunique()
     rows = pd.DataFrame({"setting": table.setting, "block": table.block})[(table.stage == 0)]
     seen = rows.groupby("setting")["block"].nunique().reindex(range(len(table.settings)), fill_value=0).to_numpy()
-    every = seen == blocks.reindex(table.settings["cell"], fill_value=0).to_numpy()
+    most = pd.Series(seen).groupby(table.settings["cell"].to_numpy()).transform("max").to_numpy()
+    every = seen == most  # all blocks, or one where settings are drawn anew in each
     best = rank_settings(table, 1, (table.stage <= 1) & every[table.setting], pooled=True)
     best = add_only_settings(table, best, np.zeros_like(table.block))
     result = _name_rows(table, best, "optimizer").drop(columns=["block", "place", "left_out"])

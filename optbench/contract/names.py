@@ -184,15 +184,24 @@ def expand_values(value: Any) -> list:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def grid(text: str) -> list[float]:
+def grid(text: str, offset: float = 0.0) -> list[float]:
     """Return the numbers of ``from:to:count``, evenly spaced on a logarithmic axis and rounded to four digits.
 
-    Raises OptbenchError: it is not of that form, or does not rise from above 0.
+    offset: moves all of them, in steps of the grid; the number of a grid of one stays. Raises OptbenchError: the text
+    is not of that form, or does not rise from above 0.
 
     Example:
-        >>> grid("1e-2:1:3")
-        [0.01, 0.1, 1.0]
+        >>> grid("1e-2:1:3"), grid("1e-2:1:3", 0.5)
+        ([0.01, 0.1, 1.0], [0.03162, 0.3162, 3.162])
     """
+    low, high, count = read_grid(text)
+    first, last = math.log10(low), math.log10(high)
+    steps = [(i + offset) / max(count - 1, 1) for i in range(count)]
+    return [float(f"{10 ** (first + (last - first) * step):.4g}") for step in steps]
+
+
+def read_grid(text: str) -> tuple[float, float, int]:
+    """Return the three numbers of ``from:to:count``. Raises OptbenchError as `grid` does."""
     try:
         ends = text.split(":")
         if len(ends) != 3:
@@ -204,8 +213,7 @@ def grid(text: str) -> list[float]:
         raise OptbenchError(f"{shown(text)} must be from:to:count with 0 < from < to, such as 1e-4:1:9") from None
     if count > MOST_VALUES:
         raise OptbenchError(f"{shown(text)}: a grid has at most {MOST_VALUES:,} values")
-    first, last = math.log10(low), math.log10(high)
-    return [float(f"{10 ** (first + (last - first) * i / max(count - 1, 1)):.4g}") for i in range(count)]
+    return low, high, count
 
 
 def fill_defaults(kind: str, name: str, given: Mapping, defaults: Mapping) -> dict:

@@ -108,6 +108,12 @@ class Cohort:
         object.__setattr__(other, "seed", settings.checked("seed", seed))
         return other
 
+    def with_lanes(self, lanes: tuple[Lane, ...], seed: int) -> "Cohort":
+        """Return the same cohort with other lanes and another seed, without checking the rest again."""
+        other = self.with_seed(seed)
+        object.__setattr__(other, "lanes", lanes)
+        return other
+
     @property
     def rule(self) -> Optimizer:
         """The optimizer, which must be an update rule (asserted)."""

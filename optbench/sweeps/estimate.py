@@ -63,13 +63,13 @@ class Estimate:
 
 def model_duration(series: Iterable[SeedSeries], workers: int) -> float:
     """Return the seconds that the cohorts take by the model alone, which may be off by a factor of ten."""
-    return sum(map(_model_series, series)) / workers
+    return sum(map(_model_series, _join_blocks(series))) / workers
 
 
 def estimate_duration(series: Iterable[SeedSeries], workers: int) -> Estimate:
     """Probe the kinds of work that take longest, for a few seconds, and return the corrected duration."""
     kinds: dict[tuple, list[SeedSeries]] = {}
-    for each in series:
+    for each in _join_blocks(series):
         if each.seeds:
             kinds.setdefault(_work_kind(each), []).append(each)
     order = sorted(kinds, key=lambda kind: -sum(map(_model_series, kinds[kind])))
@@ -81,6 +81,17 @@ def estimate_duration(series: Iterable[SeedSeries], workers: int) -> Estimate:
         total += seconds
         probed += seconds * (kind in ratios)
     return Estimate(total / workers, probed / total if total else 0.0)
+
+
+def _join_blocks(series: Iterable[SeedSeries]) -> list[SeedSeries]:
+    """Return the series with one in the place of those that differ only in seeds and in what their settings are."""
+    joined: dict[tuple, list[SeedSeries]] = {}
+    for each in series:
+        cohort = each.cohort
+        records = id(cohort.problem), id(cohort.optimizer)
+        key = (*records, cohort.batch_size, cohort.dtype, cohort.steps, len(cohort.lanes), each.stage)
+        joined.setdefault(key, []).append(each)
+    return [replace(same[0], seeds=[seed for each in same for seed in each.seeds]) for same in joined.values()]
 
 
 def _work_kind(series: SeedSeries) -> tuple:

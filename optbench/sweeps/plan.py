@@ -25,7 +25,14 @@ from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.spec import ProblemEntry, Spec
-from optbench.sweeps.trials import SettingList, Space, expand_settings, list_batch_sizes, list_chosen_settings
+from optbench.sweeps.trials import (
+    MovingGrid,
+    SettingList,
+    Space,
+    expand_settings,
+    list_batch_sizes,
+    list_chosen_settings,
+)
 
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps, for preparations, evaluations and files."""
@@ -181,6 +188,11 @@ class SeedSeries:
         """The number of runs of all its cohorts."""
         return len(self.seeds) * len(self.cohort.lanes)
 
+    @property
+    def block(self) -> int:
+        """The block of its first seed; -1 for one of no block."""
+        return self.blocks.get(self.seeds[0], -1)
+
     def __iter__(self) -> Iterator[PlannedCohort]:
         """Yield the planned cohort of each seed, made when it is reached."""
         for seed in self.seeds:
@@ -238,12 +250,13 @@ class Plan:
 
     @cached_property
     def trials(self) -> dict[tuple[str, str], int]:
-        """The number of settings, batch sizes included, that each pair of a problem and an optimizer tries."""
-        trials: dict[tuple[str, str], dict[int, int]] = {}
-        for cohort in (each.cohort for each in self.series):
-            by_size = trials.setdefault((cohort.problem.name, cohort.optimizer.name), {})
-            by_size[cohort.batch_size] = len(cohort.lanes)  # the same for every dtype; no setting stands there twice
-        return {pair: sum(by_size.values()) for pair, by_size in trials.items()}
+        """The number of settings, batch sizes included, that a block tries of each pair of problem and optimizer."""
+        trials: dict[tuple[str, str], dict[int, dict[int, int]]] = {}
+        for each in self.series:
+            by_block = trials.setdefault((each.cohort.problem.name, each.cohort.optimizer.name), {})
+            # The same for every dtype; no setting stands there twice.
+            by_block.setdefault(each.block, {})[each.cohort.batch_size] = len(each.cohort.lanes)
+        return {pair: max(sum(by_size.values()) for by_size in by_block.values()) for pair, by_block in trials.items()}
 
     @property
     def problems(self) -> list[Problem]:
@@ -302,35 +315,43 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     for measure in spec.choose_by:
         _check_measure(measure, [problem for problem, _ in problems])
     cohorts = [
-        cohort
+        found
         for problem, entry in problems
         for setting in (list_chosen_settings(spec, problem, catalogue) if spec.chosen else tried)
-        for cohort in _expand_pair(spec, entry, problem, setting, device)
+        for found in _expand_pair(spec, entry, problem, setting, device)
     ]
-    hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort in cohorts}
-    seeds = [seed for block in spec.seeds_of("screen") for seed in block] if spec.blocks else spec.seeds
+    hashes = {id(cohort.lanes): LaneHashes(cohort.lanes) for cohort, _ in cohorts}
     stage: Stage = "screen" if spec.blocks else "grid"
     blocks = spec.block_of
-    series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort in cohorts)
+    series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort, seeds in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     return Plan(spec, Cohorts(series), device, device_note, searched)
 
 
 def _expand_pair(
-    spec: Spec, entry: ProblemEntry, problem: Problem, tried: SettingList | Space, device: Device
-) -> Iterator[Cohort]:
-    """Yield a cohort for each batch size and precision of a problem and an optimizer, with the first seed.
+    spec: Spec, entry: ProblemEntry, problem: Problem, tried: SettingList | MovingGrid | Space, device: Device
+) -> Iterator[tuple[Cohort, Sequence[int]]]:
+    """Yield the cohort of the first seed, and the seeds, for each batch size, precision and block of a pair.
 
     entry: the problem as the spec names it, perhaps with a budget of its own; tried: the optimizer and its settings.
     """
-    by_size = tried.lanes(list_batch_sizes(spec, problem, tried.optimizer))
+    sizes = list_batch_sizes(spec, problem, tried.optimizer)
+    numbers: Sequence[int | None] = range(spec.blocks) or (None,)
+    by_block = [tried.lanes(sizes, block) for block in numbers]
+    seeds: Sequence[Sequence[int]] = spec.seeds_of("screen") if spec.blocks else [spec.seeds]
     budget = spec.budget_of(entry)
-    for size, dtype in itertools.product(by_size, spec.dtypes):
+    for size, dtype in itertools.product({size: "" for each in by_block for size in each}, spec.dtypes):
         steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
-        yield Cohort(
-            problem=problem, optimizer=tried.optimizer, lanes=by_size[size], batch_size=size, steps=steps,
-            seed=spec.seeds[0], dtype=dtype, points=_cut_points(spec, steps), deadline=spec.run_timeout, device=device,
-        )  # fmt: skip
+        first = None
+        for lanes, own in zip((each.get(size) for each in by_block), seeds, strict=True):
+            if lanes and first:
+                yield first.with_lanes(lanes, own[0]), own
+            elif lanes:
+                first = Cohort(
+                    problem=problem, optimizer=tried.optimizer, lanes=lanes, batch_size=size, steps=steps, seed=own[0],
+                    dtype=dtype, points=_cut_points(spec, steps), deadline=spec.run_timeout, device=device,
+                )  # fmt: skip
+                yield first, own
 
 
 def _check_measure(measure: str, problems: list[Problem]) -> None:

@@ -109,10 +109,16 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
         for kind, find in finders.items()
     )
     lanes = [tuple(Lane(lr, schedules[text], values) for lr, text, values in each) for each in data["lanes"]]
-    hashes, blocks, series = [LaneHashes(each) for each in lanes], spec.block_of, []
+    hashes, blocks, series = [LaneHashes(each) for each in lanes], spec.block_of, list[SeedSeries]()
+    shared: dict[str, Any] = {}
     for each in data["series"]:
-        records = problems[each["problem"]], optimizers[each["optimizer"]]
-        cohort = Cohort(*records, lanes[each["lanes"]], seed=each["seeds"][0], device=device, **_settings_of(each))
+        own, seed, before = lanes[each["lanes"]], each["seeds"][0], shared
+        shared = {key: each[key] for key in ("problem", "optimizer", *_SETTINGS)}
+        if shared == before:  # the next block's
+            cohort = series[-1].cohort.with_lanes(own, seed)
+        else:
+            records = problems[each["problem"]], optimizers[each["optimizer"]]
+            cohort = Cohort(*records, own, seed=seed, device=device, **_settings_of(each))
         series.append(SeedSeries(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], blocks))
     return Plan(spec, Cohorts(tuple(series)), device, note, data["searched"])
 

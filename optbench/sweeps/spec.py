@@ -4,6 +4,7 @@ A file that an optimizer names, ``torch:Mine(file=mine.py)``, becomes a plug-in 
 """
 
 import json
+import math
 import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -54,6 +55,8 @@ _DEEPEST = 5
 """Depth of lists and mappings; a spec has three."""
 # Relative difference: rates of a grid have four digits; below it two are one that was computed twice
 _SAME_RATE = 1e-9
+# Ratio of neighbours in a grid: above it they differ in four digits, wherever the grid is moved to
+_LEAST_RATIO = 1.001
 _FILE = "file"
 """The parameter of another library's optimizer that names its file."""
 
@@ -93,9 +96,10 @@ def _to_list(value: Any) -> Any:
 
 
 def _read_rates(value: Any) -> Any:
-    """Return learning rates: a tuple of numbers; of a range, such as ``log_uniform(1e-4, 1)``, its text; None of None.
+    """Return learning rates: a tuple of numbers; of a grid, ``1e-4:1:9``, and of a range, its text; None of None.
 
-    value: numbers, their text, a grid such as ``1e-4:1:9``, or a range. Raises OptbenchError for anything else.
+    value: numbers, their text, a grid, or a range such as ``log_uniform(1e-4, 1)``. Raises OptbenchError for anything
+    else, and for a grid that is too fine or too wide for its rates to be moved by half a step.
     """
     if found := parse_range(value[0] if isinstance(value, list | tuple) and len(value) == 1 else value):
         for end in found.ends:
@@ -103,8 +107,28 @@ def _read_rates(value: Any) -> Any:
         return found.text
     if value is None:
         return None
-    numbers = names.grid(value) if isinstance(value, str) and ":" in value else _to_list(value)
-    return tuple(check(Rate, _read_number(item) if isinstance(item, str) else item, "") for item in numbers)
+    if isinstance(value, str) and ":" in value:
+        return _read_grid(value)
+    return tuple(check(Rate, _read_number(item) if isinstance(item, str) else item, "") for item in _to_list(value))
+
+
+def _read_grid(text: str) -> str:
+    """Return the text of a grid with its numbers in one form. Raises OptbenchError as `_read_rates` does."""
+    low, high, count = names.read_grid(text)
+    if count > 1 and math.log(high) - math.log(low) < (count - 1) * math.log(_LEAST_RATIO):
+        raise OptbenchError(f"{shown(text)} has rates that do not differ in four digits")
+    try:
+        ends = names.grid(text, -0.5)[0], names.grid(text, 0.5)[-1]
+    except OverflowError:
+        ends = 0.0, math.inf
+    if not 0 < ends[0] <= ends[1] < math.inf:
+        raise OptbenchError(f"{shown(text)} reaches beyond all numbers when it is moved by half a step")
+    return f"{names.number_text(low)}:{names.number_text(high)}:{count}"
+
+
+def _is_grid(text: str) -> bool:
+    """Return True for the text of a grid, ``1e-4:1:9``, and False for numbers and ranges."""
+    return ":" in text and "(" not in text
 
 
 def _read_number(text: str) -> float:
@@ -202,7 +226,8 @@ class Spec(BaseModel):
     batch_sizes: Annotated[tuple[BatchSize, ...], BeforeValidator(_read_sizes)] = ("full",)
     schedules: _Texts = ("constant",)
     learning_rates: Annotated[tuple[float, ...] | str | None, BeforeValidator(_read_rates)] = None
-    """Rates, or a range that trials are drawn from; trials need none, for each optimizer has its own range."""
+    """Rates; a grid, whose offset is drawn anew in each block; or a range that trials are drawn from, which need none,
+    for each optimizer has its own."""
     chosen: tuple[SettingEntry, ...] = ()
     """In the place of optimizers, batch sizes, schedules and rates: what runs on each problem, one by one."""
     seeds: Annotated[tuple[Seed, ...], BeforeValidator(_read_seeds)] = tuple(range(9))
@@ -241,7 +266,7 @@ class Spec(BaseModel):
     trials: Annotated[_Count, Le(MOST_TRIALS)] | None = None
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
-    """The seed of the draw."""
+    """The seed of what is drawn: of trials, and of the offsets of a grid of rates in blocks."""
 
     @model_validator(mode="before")
     @classmethod
@@ -256,6 +281,18 @@ class Spec(BaseModel):
         if judge_by is None and (measures := _list_measures(raw.get("choose_by", usual))):
             return {**raw, "judge_by": measures[0]}
         return raw
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_grid(cls, raw: Any) -> Any:
+        """Return the raw keys with the numbers of a grid of rates where no block moves it; raise ValueError."""
+        text = raw.get("learning_rates")
+        if not isinstance(text, str) or not _is_grid(text) or (raw.get("blocks") and raw.get("trials") is None):
+            return raw
+        try:
+            return {**raw, "learning_rates": names.grid(text)}
+        except OptbenchError as error:
+            raise ValueError(f"learning_rates: {error}") from None
 
     @model_validator(mode="before")
     @classmethod
@@ -320,18 +357,21 @@ class Spec(BaseModel):
 
     def _check_grid(self) -> None:
         """Raise ValueError if keys for trials are given without a number of them, or no rates."""
-        if self.search_seed:
-            raise ValueError("search_seed is for trials: say how many, trials = 20, or leave it out")
+        if self.search_seed and self.rate_grid is None:
+            raise ValueError(
+                "search_seed is for trials, or a grid of rates in blocks: say how many, trials = 20, or leave it out"
+            )
         if self.learning_rates is None:
             raise ValueError("learning_rates: is missing")
-        if isinstance(self.learning_rates, str):
+        if isinstance(self.learning_rates, str) and self.rate_grid is None:
             raise ValueError(f"learning_rates: {advise_trials(self.learning_rates)}")
 
     def _check_size(self) -> None:
         """Raise OptbenchError for too many settings or runs, without expanding the lists."""
         for text in self.schedules:
             _count_settings("schedules", text)
-        rates = 1 if self.trials else len(self.learning_rates or ())
+        grid = self.rate_grid
+        rates = 1 if self.trials else names.read_grid(grid)[2] if grid else len(self.learning_rates or ())
         total = len(self.chosen)
         for text in self.optimizers:
             lanes = _count_settings("optimizers", text) * len(self.schedules) * rates
@@ -365,6 +405,11 @@ class Spec(BaseModel):
         first = sum(parts[: STAGE_SEEDS.index(stage)])
         starts = [block * sum(parts) + first for block in range(self.blocks)]
         return [list(self.seeds[start : start + getattr(self, stage)]) for start in starts]
+
+    @property
+    def rate_grid(self) -> str | None:
+        """The grid of rates whose offset is drawn anew in each block, as text; None if rates are exact, or trials'."""
+        return self.learning_rates if isinstance(self.learning_rates, str) and _is_grid(self.learning_rates) else None
 
     @property
     def block_of(self) -> dict[int, int]:
@@ -728,7 +773,12 @@ def _without_numbers(text: str) -> str:
 
 
 def _join_rates(old: Any, new: Any) -> Any:
-    """Return rates, each once; a range replaces the old one."""
+    """Return rates, each once; a range replaces the old one. Raises OptbenchError for a grid beside other rates."""
+    if any(isinstance(each, str) and _is_grid(each) for each in (old, new)) and old != new:
+        texts = [each if isinstance(each, str) else ", ".join(map(names.number_text, each)) for each in (old, new)]
+        raise OptbenchError(
+            f"learning_rates: {shown(texts[0])} and {shown(texts[1])} have no grid in common that a block could move"
+        )
     if old is None or new is None or isinstance(old, str) or isinstance(new, str):
         return new if new is not None else old
     return [*old, *(rate for rate in new if not any(abs(rate - each) <= _SAME_RATE * each for each in old))]

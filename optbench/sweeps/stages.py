@@ -59,12 +59,14 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
     spec = plan.spec
     # A block's holdout runs what it has chosen, and what all of them recommend.
     most: dict[Stage, int] = {"race": spec.finalists, "holdout": 2}
-    pairs: dict[tuple[str, str], list[Cohort]] = {}
-    for cohort in (series.cohort for series in plan.series if spec.blocks):
-        pairs.setdefault((cohort.problem.name, cohort.optimizer.name), []).append(cohort)
+    pairs: dict[tuple[str, str], dict[int, list[Cohort]]] = {}
+    for each in plan.series if spec.blocks else ():
+        by_block = pairs.setdefault((each.cohort.problem.name, each.cohort.optimizer.name), {})
+        by_block.setdefault(each.block, []).append(each.cohort)
+    firsts = [next(iter(by_block.values())) for by_block in pairs.values()]  # one block stands for all
     stages = {}
     for stage, count in most.items():
-        series = [each for cohorts in pairs.values() for each in _select_evenly(plan, stage, count, cohorts)]
+        series = [each for cohorts in firsts for each in _select_evenly(plan, stage, count, cohorts)]
         stages[stage] = Cohorts(tuple(series))
     return stages
 

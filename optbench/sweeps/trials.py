@@ -1,10 +1,16 @@
 """The settings of each optimizer in a sweep: all combinations of the spec's lists, or trials from a search space.
 
-All optimizers see the same points of one scrambled Sobol sequence, which the spec's ``search_seed`` gives and nothing
-else: two optimizers with the same range for their rate get the same rates, and the first n of N trials are those of n.
+In blocks of seeds, a grid of rates and trials are drawn anew for each optimizer in each block, so that the luck of the
+draw is part of what blocks differ by. A draw is a hash of what it belongs to, the spec's ``search_seed`` included: it
+depends on nothing else in the spec, and stays what it was when the sweep grows. Lists of rates stay as they are.
+
+Without blocks all optimizers see the same points of one scrambled Sobol sequence: two with the same range for their
+rate get the same rates. With blocks or without, the first n of N trials are those of n.
 """
 
+import hashlib
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +36,8 @@ _POINTS = 1 << 16
 """The most points that are looked at for settings that differ."""
 _PATIENCE = 16
 """The points that are looked at for each setting of a space that holds a finite number of them."""
+_BITS = 53
+"""Bits of a number that is drawn: those of a float's digits."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +48,53 @@ class SettingList:
     by_size: Mapping[int | None, tuple[Lane, ...]]
     """The settings by batch size; under None those that run at every size."""
 
-    def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
-        """Return the settings by batch size. sizes: the batch sizes of settings that run at every size."""
+    def lanes(self, sizes: Mapping[int, str], block: int | None = None) -> dict[int, tuple[Lane, ...]]:
+        """Return the settings by batch size, the same ones in every block.
+
+        sizes: the batch sizes of settings that run at every size.
+        """
         everywhere = self.by_size.get(None)
         if everywhere is not None:
             return dict.fromkeys(sizes, everywhere)
         return {size: lanes for size, lanes in self.by_size.items() if size is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class MovingGrid:
+    """An optimizer with a grid of rates whose offset is drawn anew for each block, schedule and batch size."""
+
+    optimizer: AnyOptimizer
+    hyperparameters: Sequence[Mapping[str, float]]
+    """Its settings, each of which runs at all rates."""
+    schedules: Sequence[Schedule]
+    rates: str
+    """The grid as text."""
+    seed: int
+    """The spec's ``search_seed``."""
+    _drawn: dict[tuple[str, int], tuple[Lane, ...]] = field(default_factory=dict, repr=False)
+    """The settings by batch size, as a text, and block: problems share them."""
+
+    def lanes(self, sizes: Mapping[int, str], block: int | None = None) -> dict[int, tuple[Lane, ...]]:
+        """Return the settings of a block, which must be one, by batch size.
+
+        sizes: the text of each batch size, as the spec has it: the draw of "full" is the same for all problems.
+        """
+        assert block is not None
+        return {size: self._lay_lanes(text, block) for size, text in sizes.items()}
+
+    def _lay_lanes(self, size: str, block: int) -> tuple[Lane, ...]:
+        """Return the settings at a batch size, a text, in a block."""
+        if (size, block) not in self._drawn:
+            moved = [(each, names.grid(self.rates, self._draw_offset(size, block, each))) for each in self.schedules]
+            self._drawn[size, block] = tuple(
+                Lane(lr, schedule, values)
+                for values in self.hyperparameters for schedule, rates in moved for lr in rates
+            )  # fmt: skip
+        return self._drawn[size, block]
+
+    def _draw_offset(self, size: str, block: int, schedule: Schedule) -> float:
+        """Return the offset of the grid in steps, in [-1/2, 1/2)."""
+        return _draw(self.seed, block, self.optimizer.name, schedule.text, size) * 2.0**-_BITS - 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +130,23 @@ class Space:
     count: int
     """The number of trials."""
     seed: int
-    _drawn: dict[int, list[tuple[Lane, ...]]] = field(default_factory=dict, repr=False)
-    """The settings of each batch size by its index, by the number of batch sizes."""
+    """The spec's ``search_seed``."""
+    _drawn: dict[tuple[int, int | None], list[tuple[Lane, ...]]] = field(default_factory=dict, repr=False)
+    """The settings of each batch size by its index, by the number of batch sizes and the block."""
 
-    def lanes(self, sizes: Sequence[int]) -> dict[int, tuple[Lane, ...]]:
+    def lanes(self, sizes: Mapping[int, str], block: int | None = None) -> dict[int, tuple[Lane, ...]]:
         """Return ``count`` different settings by batch size, or all if the space has fewer.
 
-        Raises OptbenchError if ranges are too narrow for settings of four digits to differ.
+        block: whose settings are drawn for this optimizer alone; None: those that all optimizers share. Raises
+        OptbenchError if ranges are too narrow for settings of four digits to differ.
         """
-        if len(sizes) not in self._drawn:
+        key = len(sizes), block
+        if key not in self._drawn:
             by_place: list[list[Lane]] = [[] for _ in sizes]
-            for place, lane in self._draw(len(sizes)):
+            for place, lane in self._draw(len(sizes), block):
                 by_place[place].append(lane)
-            self._drawn[len(sizes)] = [tuple(lanes) for lanes in by_place]
-        return {size: lanes for size, lanes in zip(sizes, self._drawn[len(sizes)], strict=True) if lanes}
+            self._drawn[key] = [tuple(lanes) for lanes in by_place]
+        return {size: lanes for size, lanes in zip(sizes, self._drawn[key], strict=True) if lanes}
 
     @property
     def searched(self) -> dict[str, str]:
@@ -105,18 +157,19 @@ class Space:
             found["schedule"] = ", ".join(each.text for each in self.schedules)
         return found
 
-    def _draw(self, sizes: int) -> list[tuple[int, Lane]]:
+    def _draw(self, sizes: int, block: int | None) -> list[tuple[int, Lane]]:
         """Return ``count`` different settings, or all of a smaller space, each with the index of its batch size.
 
         sizes: the number of batch sizes. Raises OptbenchError if ranges are too narrow, as in `lanes`.
         """
+        seed = self.seed if block is None else _draw(self.seed, block, self.optimizer.name)
         # What all optimizers share comes first, so that it reads the same coordinates for each of them.
         shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
         inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use
         axes = [*shared, *(tuple(filter(None, each)) for each in inner), *((each,) for each in self.ranges.values())]
         widths = [math.lcm(*(each.count for each in axis)) for axis in axes]
         found: dict[tuple, tuple[int, Lane]] = {}
-        for point in self._lay_points(widths):
+        for point in self._lay_points(widths, seed):
             place, lane = self._read_point(point, sizes, len(axes) - len(self.ranges))
             found.setdefault((place, lane.lr, lane.schedule.text, *lane.hyperparameters.values()), (place, lane))
             if len(found) == self.count:
@@ -128,16 +181,17 @@ class Space:
             )
         return list(found.values())
 
-    def _lay_points(self, widths: Sequence[int]) -> Iterator[list[float]]:
+    def _lay_points(self, widths: Sequence[int], seed: int) -> Iterator[list[float]]:
         """Yield points with a coordinate in [0, 1) for each axis: quasi-random ones, then a finite space's full grid.
 
-        widths: the number of values on each axis, 0 for an interval. An axis of one value has the coordinate 0.
+        widths: the number of values on each axis, 0 for an interval. An axis of one value has the coordinate 0. seed:
+        of the quasi-random points.
         """
         columns = [i for i, width in enumerate(widths) if width != 1]
         if len(columns) > COLUMNS:
             raise OptbenchError(f"optimizer {self.optimizer.name}: no more than {COLUMNS} ranges can be searched")
         held = math.prod(widths)
-        for point in itertools.islice(_sobol_points(self.seed), min(_PATIENCE * held, _POINTS) if held else _POINTS):
+        for point in itertools.islice(_sobol_points(seed), min(_PATIENCE * held, _POINTS) if held else _POINTS):
             row = [0.0] * len(widths)
             for column, u in zip(columns, point, strict=False):
                 row[column] = float(u)
@@ -180,33 +234,38 @@ def list_chosen_settings(spec: Spec, problem: Problem, catalogue: Catalogue) -> 
     return [SettingList(optimizer, lanes[name]) for name, optimizer in optimizers.items()]
 
 
-def expand_settings(spec: Spec, catalogue: Catalogue) -> list[SettingList] | list[Space]:
-    """Return for each optimizer of a spec all its settings, or with ``trials`` the space to draw them from.
+def expand_settings(spec: Spec, catalogue: Catalogue) -> list[SettingList | MovingGrid | Space]:
+    """Return for each optimizer of a spec all its settings, or what they are drawn from: a grid, or a search space.
 
     Raises OptbenchError for an unknown name or value, and for an entry that is listed twice.
     """
     if spec.trials is not None:
-        return read_spaces(spec, catalogue)
+        return [*read_spaces(spec, catalogue)]
     refuse_ranges(spec)
-    assert isinstance(spec.learning_rates, tuple)
+    grid = spec.rate_grid
     optimizers = _read_optimizers(spec, catalogue)
     schedules = [catalogue.schedule(text) for text in spec.schedules]
     if len({schedule.text for schedule in schedules}) < len(schedules):
         raise OptbenchError("schedules has an entry twice")
-    search_by_line = [catalogue.schedule("constant")], [1.0]  # a line search begins at the rate 1
-    lists = []
+    search_by_line = [catalogue.schedule("constant")], (1.0,)  # a line search begins at the rate 1
+    rates = spec.learning_rates if isinstance(spec.learning_rates, tuple) else ()
+    found: list[SettingList | MovingGrid | Space] = []
     for optimizer, values in optimizers:
-        axes = search_by_line if isinstance(optimizer, Baseline) else (schedules, spec.learning_rates)
+        if grid and not isinstance(optimizer, Baseline):
+            found.append(MovingGrid(optimizer, values, schedules, grid, spec.search_seed))
+            continue
+        axes = search_by_line if isinstance(optimizer, Baseline) else (schedules, rates)
         every = itertools.product(values, *axes)
-        lists.append(SettingList(optimizer, {None: tuple(Lane(lr, schedule, each) for each, schedule, lr in every)}))
-    return lists
+        found.append(SettingList(optimizer, {None: tuple(Lane(lr, schedule, each) for each, schedule, lr in every)}))
+    return found
 
 
-def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> list[int]:
-    """Return the batch sizes on a problem, each once; SciPy's methods take the full batch alone."""
+def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> dict[int, str]:
+    """Return the batch sizes on a problem, each with its text in a spec; SciPy's methods take the full batch alone."""
     if isinstance(optimizer, Baseline):
-        return [problem.examples]
-    return list(dict.fromkeys(batch_size_of(size, problem) for size in spec.batch_sizes))
+        return {problem.examples: "full"}
+    sizes = [batch_size_of(size, problem) for size in spec.batch_sizes]
+    return {size: "full" if size == problem.examples else str(size) for size in sizes}
 
 
 def _read_optimizers(spec: Spec, catalogue: Catalogue) -> list[tuple[AnyOptimizer, list[dict[str, float]]]]:
@@ -299,6 +358,12 @@ def _read_schedule(text: str, catalogue: Catalogue) -> ScheduleSpace:
 def _first_ends(space: ScheduleSpace) -> list[object]:
     """Return the first end of each range of a schedule, in order."""
     return [made.ends[0] for made in space.ranges]
+
+
+def _draw(*key: int | str) -> int:
+    """Return a whole number in [0, 2^53) that is drawn for a key: the first bits of its hash."""
+    digest = hashlib.sha256(json.dumps(key).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> (64 - _BITS)
 
 
 def _sobol_points(seed: int) -> Iterator[np.ndarray]:

@@ -52,9 +52,10 @@ def test_an_estimate_is_what_the_work_takes(slow):
 def test_every_stage_counts(slow):
     """25 settings on one seed, the best five on two, two more on four, in each of three blocks."""
     changes = {"learning_rates": "1e-5:1e-3:25", "steps": 1000, "blocks": 3}
-    (screen, race, report) = series_of(**changes, seeds=None)
-    whole = estimate.estimate_duration([screen, race, report], 1)
-    evaluations = len(screen.cohort.evaluated)
+    series = series_of(**changes, seeds=None)
+    assert [(each.stage, each.block) for each in series[:3]] == [("screen", block) for block in range(3)]
+    whole = estimate.estimate_duration(series, 1)
+    evaluations = len(series[0].cohort.evaluated)
     assert whole.seconds == pytest.approx(3 * (25 + 5 * 2 + 2 * 4) * (0.1 + 0.01 * evaluations), rel=0.1)
     assert whole.share == 1.0
 

@@ -18,6 +18,7 @@ GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_ra
         "tuning_seeds": 1, "steps": 10}  # fmt: skip
 BLOCKS = {"problems": ["rosenbrock"], "optimizers": ["gd", "momentum"], "learning_rates": "1e-4:1e-2:3", "blocks": 2,
           "screen": 1, "race": 1, "holdout": 2, "finalists": 2, "steps": 20}  # fmt: skip
+LISTED = {**BLOCKS, "learning_rates": [1e-4, 1e-3, 1e-2]}
 RULE = """
 from optbench import optimizer
 
@@ -62,7 +63,7 @@ def same_tables(folder, other):
         (GRID, {"learning_rates": "0.01, 1e-4"}, {"learning_rates": [1e-4, 1e-3, 0.01]}, 6),
         (GRID, {"seeds": 5}, {"seeds": 5}, 8),
         (GRID, {"optimizers": ["gd", "adam(beta1=[0.8, 0.9])"]}, {"optimizers": "gd, adam(beta1=[0.8, 0.9])"}, 24),
-        (BLOCKS, {"learning_rates": 0.1}, {"learning_rates": [1e-4, 1e-3, 1e-2, 0.1]}, None),
+        (LISTED, {"learning_rates": 0.1}, {"learning_rates": [1e-4, 1e-3, 1e-2, 0.1]}, None),
         (BLOCKS, {"blocks": 3}, {"blocks": 3}, None),
     ],
 )

@@ -71,6 +71,7 @@ def average():
 SPECS = [
     {"learning_rates": [0.01, 0.1], "seeds": 3, "optimizers": "gd, mine(beta=[0.1,0.2]), around(mine), lbfgs"},
     {"trials": 4, "blocks": 2, "learning_rates": None, "optimizers": "gd, mine, around(mine)"},
+    {"learning_rates": "1e-3:1:3", "blocks": 3, "optimizers": "gd, mine, lbfgs", "points": [1, 4]},
 ]
 COMMON = {"problems": ["rosenbrock", "bowl", "bowl(shift=1.0)", "average"], "batch_sizes": [4, "full"], "steps": 9,
           "schedules": "constant, sawtooth, warmup(sawtooth), capped(cosine)"}  # fmt: skip
@@ -83,7 +84,7 @@ def file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=["grid", "trials in blocks"])
+@pytest.mark.parametrize("spec", SPECS, ids=["grid", "trials in blocks", "a grid in blocks"])
 def test_all_that_planning_uses_is_there(spec, file):
     spec = make_spec({**COMMON, **{k: v for k, v in spec.items() if v is not None}, "plugins": [str(file)]}, {})
     plan = session.plan(spec, loader.load_all(file))

@@ -127,6 +127,45 @@ def test_a_grid_of_rates(text, rates):
     assert make_spec(BASE | {"learning_rates": text}).learning_rates == tuple(rates)
 
 
+def test_a_grid_of_rates_in_blocks_stays_a_grid():
+    """Each block moves it; without blocks, and beside trials, it is its numbers."""
+    blocks = make_spec(BASE, {"learning_rates": " 1e-3: 1.0 :4", "blocks": 2})
+    assert blocks.learning_rates == blocks.rate_grid == "0.001:1:4"
+    listed = make_spec(BASE, {"learning_rates": "0.1,1", "blocks": 2})
+    assert listed.learning_rates == (0.1, 1.0) and listed.rate_grid is None
+    drawn = make_spec(BASE, {"learning_rates": "1e-3:1:4", "blocks": 2, "trials": 3})
+    plain = make_spec(BASE, {"learning_rates": "1e-3:1:4"})
+    assert drawn.learning_rates == plain.learning_rates == (0.001, 0.01, 0.1, 1.0)
+    assert drawn.rate_grid is plain.rate_grid is None
+    assert find_differences(blocks, make_spec(BASE, {"learning_rates": "0.001:1:4", "blocks": 2})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1:1.5:500", "'1:1.5:500' has rates that do not differ in four digits"),
+        ("1:1:2", "do not differ in four digits"),
+        ("1e-300:1e300:3", "reaches beyond all numbers when it is moved by half a step"),
+        ("1e-320:1:2", "reaches beyond all numbers"),
+        ("1:0.1:3", "must be from:to:count"),
+    ],
+)
+def test_a_grid_that_no_block_can_move_is_refused(text, words):
+    message = refused(lambda: make_spec(BASE, {"learning_rates": text, "blocks": 2}))
+    assert message.startswith("learning_rates: ") and words in message
+    assert make_spec(BASE, {"learning_rates": "1:1.5:400", "blocks": 2}).rate_grid
+
+
+@pytest.mark.parametrize("other", ["1e-3:1:5", [0.001, 0.01, 0.1, 1.0]])
+def test_a_grid_in_blocks_is_joined_with_itself_alone(other):
+    grid, more = (make_spec(BASE, {"learning_rates": "1e-3:1:4", "blocks": blocks}) for blocks in (2, 3))
+    assert join_specs(grid, more) == join_specs(more, grid) == more
+    rest = make_spec(BASE, {"learning_rates": other, "blocks": 2})
+    for pair in ((grid, rest), (rest, grid)):
+        assert "have no grid in common" in refused(lambda pair=pair: join_specs(*pair))
+    assert find_differences(grid, rest) == ["learning_rates"]
+
+
 SPECS = [
     BASE,
     BASE
@@ -143,6 +182,7 @@ SPECS = [
     BASE | {"device": "auto"},
     BASE | {"choose_by": "test_accuracy, loss", "judge_by": "loss"},
     BASE | {"blocks": 3, "widen": 0, "final": 5, "report": 1},
+    BASE | {"blocks": 3, "learning_rates": "1e-3:31.6228:10", "search_seed": 4},
 ]
 
 

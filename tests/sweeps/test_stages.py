@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pandas as pd
 import pytest
 from harness import plan_of
@@ -49,8 +50,11 @@ def test_every_seed_belongs_to_one_stage_of_one_block(runs):
 
 def test_all_settings_are_screened(runs):
     screen = runs[runs["stage"] == "screen"]
-    counts = screen.groupby("optimizer")["setting"].nunique()
-    assert counts["gd"] == 2 * 20 and counts["momentum"] == 2 * 40 and counts["lbfgs"] == 2
+    for _, part in screen.groupby("block"):  # each with rates of its own
+        counts = part.groupby("optimizer")["setting"].nunique()
+        assert counts["gd"] == 2 * 20 and counts["momentum"] == 2 * 40 and counts["lbfgs"] == 2
+    rates = screen[screen["optimizer"] != "lbfgs"].groupby(["optimizer", "block"])["lr"].unique()
+    assert len(set(np.concatenate(rates.to_list()))) == 2 * 3 * 2 * 2 * 5, "by optimizer, block, size and schedule"
     assert (screen.groupby(["setting", "seed"]).size() == 1).all() and screen["seed"].nunique() == 6
 
 
@@ -137,7 +141,7 @@ def test_the_same_bytes_from_any_number_of_workers_and_after_a_cut(tmp_path, mon
         ({"report": 1001}, "report: 1001 must be at most 1,000"),
         ({"choose_by": "log_tail"}, "unknown measure to choose by 'log_tail'"),
         ({"choose_by": "time, time"}, "choose_by has an entry twice"),
-        ({"search_seed": 3}, "search_seed is for trials"),
+        ({"search_seed": 3, "learning_rates": [0.1]}, "search_seed is for trials"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes, message):
