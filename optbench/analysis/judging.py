@@ -64,14 +64,15 @@ def judge(
         t = np.where(mean == 0, 0.0, mean * np.sqrt(n) / sd)
         p_adjusted = adjusted_p(t, n, rows=rows_at_once)
         half = critical_values(n, rows=rows_at_once, alpha=alpha) * sd / np.sqrt(n)
-    same, agreeing = _find_agreement(mean, sd, n)
+    same, agreeing = find_agreement(mean, sd, n)
     signs = 2.0 ** np.minimum(1 - n, 0)
     p = np.select([same, agreeing], [1.0, signs], p)
     p_adjusted = np.select([same, agreeing], [1.0, adjust_by_sidak(signs, rows_at_once)], p_adjusted)
     half = np.select([same, agreeing], [0.0, np.where(p_adjusted < alpha, 0.0, np.inf)], half)
     table = pd.DataFrame({"mean": mean, "sd": sd, "n": n, "low": mean - half, "high": mean + half, "p": p})
     table["p_adjusted"] = p_adjusted
-    table["verdict"] = _decide(table["low"].to_numpy(), table["high"].to_numpy())
+    decided = find_decided(mean - half, mean + half)
+    table["verdict"] = np.select([*decided], ["tie", "wins", "loses"], "open")
     if failures is not None:
         table = table.assign(**{name: failures[name].to_numpy() for name in (*SHARES, "more")})
         table["verdict"] = _hold_back(table)
@@ -106,17 +107,16 @@ def describe_known(table: pd.DataFrame) -> np.ndarray:
     return np.array(texts, dtype=object)
 
 
-def _find_agreement(mean: np.ndarray, sd: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_agreement(mean: np.ndarray, sd: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which pairs differ by 0 in all blocks, and which by one number up to rounding, (pairs,) each."""
     agreeing = (n > 1) & (sd <= AGREEMENT * np.abs(mean) + ROUNDING)
     return agreeing & (np.abs(mean) <= ROUNDING), agreeing
 
 
-def _decide(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the verdict of each interval of logarithms, (pairs,)."""
-    margin = np.log(MARGIN)
-    cases = [(low >= -np.log(TIE)) & (high <= np.log(TIE)), low > margin, high < -margin]
-    return np.select(cases, ["tie", "wins", "loses"], "open").astype(object)
+def find_decided(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which intervals of logarithms are a tie, a win and a loss, each of their shape; a tie comes first."""
+    tie, margin = (low >= -np.log(TIE)) & (high <= np.log(TIE)), np.log(MARGIN)
+    return tie, ~tie & (low > margin), ~tie & (high < -margin)
 
 
 def _hold_back(table: pd.DataFrame) -> np.ndarray:
