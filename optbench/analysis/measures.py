@@ -1,64 +1,143 @@
-"""The measure y that runs are chosen and compared by, and the reference values of a problem's losses behind it.
+"""The measures that runs are chosen and judged by, and the reference values of a problem's losses behind them.
 
-y is lower for better runs, on a log scale, and finite for failures. Reference values (minimum, first suboptimality,
-floor, the value of a failed run) belong to the problem, so that leaving an optimizer out changes no other's numbers.
+A measure gives every run a number y: a natural logarithm, lower for better runs. "time" is the samples until a target
+is reached, "loss" the loss at the end of the run, any other the value of a metric on test data.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import find_failed_runs, metric_columns, read_floats
 from optbench.analysis.texts import describe_depth
+from optbench.contract.columns import TARGETS, target_column
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
 
-# Share of errors: none of 360 test examples (digits) is then a third of one error, so that the logarithm stays finite
-LEAST_ERROR = 1e-3
+TIME, LOSS, TEST_LOSS = "time", "loss", "test_loss"
 LOG_TAIL = "log_tail"
+"""The column of `runs` with y of the measure "loss"."""
+# Share of the first suboptimality below which two runs count as equal, "solved": the hardest target
+SOLVED = min(TARGETS)
 ROUNDING_OF_LOSSES = {"float64": 1e-9, "float32": 1e-4}
 """The most by which rounding may put a loss below a minimum, relative to its size or to 1 if that is larger."""
+# Shares of examples: far above the rounding of float32, and less than one of a million examples makes
+ROUNDING_OF_ACCURACIES = 5e-7
 
 
-def tail_values(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> np.ndarray:
+class Times(NamedTuple):
+    """The costs of runs up to the targets of their problems."""
+
+    samples: np.ndarray
+    """(runs,) the samples until the target was reached, or else all that the run was given."""
+    reached: np.ndarray
+    """(runs,) bool, True where the target was reached and kept."""
+
+
+def tail_values(runs: pd.DataFrame, measure: str = LOSS, targets: np.ndarray | None = None) -> np.ndarray:
     """Return y of each run, (runs,) float64: lower is better, and all are finite.
 
-    log_tail: the mean of ln max(f - f*, floor) over the tail of the run, floor = 1e-14 max(1, |f*|), from the table;
-    without that column, the logarithm of the final suboptimality. A loss on test data: its logarithm. An accuracy: the
-    logarithm of the share of errors, at least 0.001. exp of a difference is thus a ratio of suboptimalities, losses or
-    errors. A problem that does not have the metric is measured by log_tail.
+    loss: the mean of ln max(f - f*, floor) over the tail of the run, floor = 1e-14 max(1, |f*|), from the table;
+    without that column, the logarithm of the final suboptimality. time: ln of the samples until the target is reached;
+    of a run that does not reach it, ln of twice the samples that it was given, and more the further its loss is from
+    the target. A loss on test data: its logarithm. An accuracy: the logarithm of the share of errors, at least half an
+    example. exp of a difference is thus a ratio of losses, samples or errors. A problem without the metric, or without
+    a target, is measured by loss.
 
-    A failed run's y is ln(1e6 * first suboptimality), the limit at which runs are stopped; for an accuracy, all of its
-    examples count as errors.
+    A failed run's loss is 1e6 times the first suboptimality, the limit at which runs are stopped; for an accuracy, all
+    of its examples count as errors.
+
+    targets: (runs,), the target of "time" of each run, a share of the first suboptimality (`protocol.find_targets`);
+    where it is NaN, loss takes the place of time.
     """
     tail, worst = _measure_tails(runs)
-    column, bad = metric_name(runs, choose_by), find_failed_runs(runs)
+    column, bad = metric_name(runs, measure), find_failed_runs(runs)
     tail = np.where(bad, worst, tail)
+    if column == TIME:
+        targets = np.full(len(runs), np.nan) if targets is None else targets
+        times = read_times(runs, targets)
+        missed = np.log(2 * times.samples) + np.maximum(tail - np.log(targets * first_gaps(runs)), 0.0)
+        with np.errstate(divide="ignore"):
+            y = np.where(times.reached, np.log(np.maximum(times.samples, 1.0)), missed)
+        return np.where(np.isfinite(y), y, tail)
     if column == LOG_TAIL:
         return tail
-    values = read_floats(runs, column)
-    has = pd.Series(~np.isnan(values) & ~bad).groupby(runs["problem"].to_numpy()).transform("any").to_numpy(dtype=bool)
+    values, lost = read_floats(runs, column), np.where("accuracy" in column, 0.0, worst)
+    has = _problems_with(runs, column)
     if "accuracy" in column:
-        y, lost = np.log(np.maximum(1.0 - values, LEAST_ERROR)), np.zeros(len(runs))
+        y = np.log(np.maximum(1.0 - values, _least_errors(runs["problem"], values)))
     else:
-        y, lost = np.log(np.maximum(values, FLOOR)), worst
+        y = np.log(np.maximum(values, FLOOR))
     return np.where(has, np.where(bad | ~np.isfinite(y), lost, y), tail)
 
 
-def metric_name(runs: pd.DataFrame, choose_by: str) -> str:
-    """Return the column that `choose_by` names: log_tail, test_loss_final, or a loss or accuracy of `runs`.
+def read_times(runs: pd.DataFrame, targets: np.ndarray) -> Times:
+    """Return the samples that each run took to its target, and whether it reached it.
 
-    "test_loss" stands for test_loss_final. Raises OptbenchError for any other name.
+    targets: (runs,), the share of the first suboptimality; NaN is reached by no run. A run that does not reach its
+    target counts with all samples that runs of its problem and batch size were given.
     """
-    if not isinstance(choose_by, str):
-        raise OptbenchError(f"choose_by={shown(choose_by)} must be a text")
-    if choose_by in (LOG_TAIL, "test_loss", "test_loss_final"):
-        return LOG_TAIL if choose_by == LOG_TAIL else "test_loss_final"
+    spent, given = np.full(len(runs), np.inf), find_budgets(runs)
+    for target in np.unique(targets[~np.isnan(targets)]):
+        if target_column(target) in runs:
+            here = targets == target
+            spent[here] = read_floats(runs, target_column(target))[here]
+    reached = np.isfinite(spent) & ~find_failed_runs(runs)
+    return Times(np.where(reached, spent, given), reached)
+
+
+def find_budgets(runs: pd.DataFrame) -> np.ndarray:
+    """Return the samples that each run was given, (runs,): the most that a run of its problem and batch size made."""
+    groups = runs["samples"].groupby([runs["problem"], runs["batch_size"]], sort=False)
+    return np.maximum(groups.transform("max").to_numpy(dtype=np.float64), 1.0)
+
+
+def metric_name(runs: pd.DataFrame, measure: str) -> str:
+    """Return the column behind a measure: "time" itself, log_tail, test_loss_final, or a loss or accuracy of `runs`.
+
+    Raises OptbenchError for any other name.
+    """
+    if not isinstance(measure, str):
+        raise OptbenchError(f"measure {shown(measure)} must be a text")
+    columns = {TIME: TIME, LOSS: LOG_TAIL, TEST_LOSS: "test_loss_final"}
     metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
-    if choose_by not in metrics:
-        raise unknown("measure to choose by", choose_by, [LOG_TAIL, "test_loss", *metrics])
-    return choose_by
+    if measure not in (*columns, *metrics):
+        raise unknown("measure", measure, [*columns, *metrics])
+    return columns.get(measure, measure)
+
+
+def clip_solved(runs: pd.DataFrame, y: np.ndarray) -> np.ndarray:
+    """Return y of "loss" with every run below 1e-8 of its first suboptimality at that value: those are "solved"."""
+    return np.maximum(y, np.log(SOLVED * first_gaps(runs)))
+
+
+def _problems_with(runs: pd.DataFrame, column: str) -> np.ndarray:
+    """Return (runs,) bool, True where some finished run of the same problem has a value in the column."""
+    has = pd.Series(~np.isnan(read_floats(runs, column)) & ~find_failed_runs(runs))
+    return has.groupby(runs["problem"].to_numpy()).transform("any").to_numpy(dtype=bool)
+
+
+def _least_errors(problem: pd.Series, accuracy: np.ndarray) -> np.ndarray:
+    """Return for each run half the smallest difference between two accuracies of its problem, 0 and 1 among them.
+
+    That is half a test example, or more where only few accuracies were seen.
+    """
+    least = {}
+    for name, values in pd.Series(accuracy).groupby(problem.to_numpy()):
+        steps = np.diff(np.unique([0.0, *values.dropna(), 1.0]))
+        least[name] = steps[steps > ROUNDING_OF_ACCURACIES].min() / 2
+    return problem.map(least).to_numpy(dtype=np.float64)
+
+
+def first_gaps(runs: pd.DataFrame) -> np.ndarray:
+    """Return the first suboptimality of each run, (runs,), at least the floor below which differences are rounding."""
+    gap, loss, first = (read_floats(runs, name) for name in ("suboptimality_final", "loss_final", "loss_initial"))
+    minimum = _find_minima(runs["problem"], gap, loss)
+    start = np.where(np.isfinite(first), first - minimum, 1.0)
+    return np.maximum(start, FLOOR * np.maximum(1.0, np.abs(minimum)))
 
 
 def below_minimum(runs: pd.DataFrame) -> pd.Series:
@@ -73,10 +152,10 @@ def below_minimum(runs: pd.DataFrame) -> pd.Series:
     return pd.Series(depth[below]).groupby(runs["problem"].to_numpy()[below], sort=False).max()
 
 
-def explain_unmeasured(runs: pd.DataFrame, choose_by: str = LOG_TAIL) -> dict[str, str]:
+def explain_unmeasured(runs: pd.DataFrame, measure: str = LOSS) -> dict[str, str]:
     """Return the problems whose runs y cannot compare, with the reason: losses lie below the stated minimum."""
-    column = metric_name(runs, choose_by)
-    if column != LOG_TAIL:
+    column = metric_name(runs, measure)
+    if column not in (TIME, LOG_TAIL):
         has = runs[column].notna().groupby(runs["problem"]).transform("any")
         runs = runs[~has]
     return {name: describe_depth(depth) for name, depth in below_minimum(runs).items()}

@@ -1,8 +1,8 @@
 """The protocol: the stages and blocks of a table's runs, and the settings that race, are chosen and recommended.
 
-A block is a set of seeds that tunes and reports by itself; no two blocks share a seed. Their results are therefore
-independent, and the spread between blocks includes the chance in tuning as well as that of the seeds. Where the sweep
-has no blocks, they are formed here.
+A block is a set of seeds that draws its settings, tunes and reports by itself; no two blocks share a seed. Their
+results are therefore independent, and the spread between blocks includes the luck of the draw and of tuning as well as
+that of the seeds. Where the sweep has no blocks, they are formed here of its seeds; all of them then share settings.
 
 A sweep plans its next stage by these functions, and an analysis uses the same ones, so that the two cannot differ and a
 killed sweep resumes to the same bytes. No choice depends on the order of rows.
@@ -12,14 +12,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import configuration_columns, find_failed_runs, find_full_batch_runs, find_lost_runs
-from optbench.analysis.measures import LOG_TAIL, tail_values
+from optbench.analysis.measures import (
+    LOSS,
+    TIME,
+    Times,
+    clip_solved,
+    first_gaps,
+    metric_name,
+    read_times,
+    tail_values,
+)
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
+from optbench.contract.columns import TARGETS, target_column
 from optbench.contract.errors import OptbenchError
 
 # Blocks formed of a plain grid's seeds: the quantile of t at 7 degrees of freedom is 2.4; more blocks would leave
@@ -28,8 +39,32 @@ MOST_BLOCKS = 8
 # Settings that race: measured: such a race brings the 90th percentile of the chosen setting's loss over the best
 # one's from 1.2 to 4.0 down to 1.0 to 1.4, for a fifth more runs
 FINALISTS = 10
-SCREEN, RACE, HOLDOUT = "screen", "race", "holdout"
+SCREEN, WIDEN, RACE, HOLDOUT, FINAL, REPORT = "screen", "widen", "race", "holdout", "final", "report"
+TUNES, RACES, HOLDS_OUT, IN_COMMON, REPORTS = range(5)
+_NUMBERS = {SCREEN: TUNES, WIDEN: TUNES, RACE: RACES, HOLDOUT: HOLDS_OUT, FINAL: IN_COMMON, REPORT: REPORTS}
+# Settings of an optimizer that must reach a target in every block: of the best of many settings on few seeds one may
+# do so by luck. Measured on the default sweep: with one, the leader misses its target in up to a fifth of fresh runs
+REACHING = 3
+_LATER = [stage for stage in _NUMBERS if stage != SCREEN]
 LEVELS = ("optimizer", "batch_size", "schedule")
+
+
+class Targets(NamedTuple):
+    """The targets of the measure "time", shares of the first suboptimality; NaN where there is none."""
+
+    shared: pd.Series
+    """By problem: the target that levels are judged by."""
+    by_block: pd.Series
+    """By problem and block: the target that the block tunes for."""
+
+    def of_runs(self, problem: pd.Series, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the shared target of each run, and the one that it tunes for, (runs,) each.
+
+        problem, block: those of the runs. Runs of no block, in the last race, tune for the shared target.
+        """
+        shared = problem.map(self.shared).to_numpy(dtype=np.float64)
+        own = self.by_block.reindex(pd.MultiIndex.from_arrays([problem, block])).to_numpy(dtype=np.float64)
+        return shared, np.where(block < 0, shared, own)
 
 
 @dataclass(frozen=True)
@@ -37,30 +72,69 @@ class CodedRuns:
     """A `runs` table as arrays: one entry for each run that takes part, with numbers in place of names."""
 
     y: np.ndarray
-    """The value to compare, lower is better; failures have large values."""
+    """The value that settings are chosen by, lower is better; failures have large values."""
+    judged: np.ndarray
+    """The value that levels are judged by; NaN for a run that failed, whose failure is counted by itself."""
     bad: np.ndarray
     """True where the run failed."""
     cut: np.ndarray
     """True where a deadline cut the run, or a tuning run could not run."""
     stage: np.ndarray
-    """0 screen, 1 race, 2 holdout."""
+    """TUNES for a screen, widened or not; RACES, HOLDS_OUT; IN_COMMON for the last race of the blocks' choices, REPORTS
+    for the runs of the one that it recommends."""
     block: np.ndarray
-    """The block, from 0."""
+    """The block, from 0; -1 for the last two stages."""
     seed: np.ndarray
     """The seed."""
     row: np.ndarray
     """The row in the table."""
     setting: np.ndarray
     """The row in `settings`."""
+    widened: np.ndarray
+    """True where the setting was added beyond an edge of the screen."""
+    start: np.ndarray
+    """ln of the first suboptimality."""
+    times: Times
+    """The samples to the target, and whether it was reached."""
     settings: pd.DataFrame
     """The distinct settings of each problem, sorted as ties are broken, with `cell`, their row in `cells`."""
     cells: pd.DataFrame
     """The pairs of problem and level, in order of appearance."""
+    targets: Targets
+    """The targets of the measure "time"; NaN where there is none, and "loss" takes its place, and where no measure is
+    "time"."""
+    judge_by: str = LOSS
+    """The measure of `judged`."""
 
     @property
     def cell(self) -> np.ndarray:
         """The row in `cells` of each run."""
         return self.settings["cell"].to_numpy()[self.setting]
+
+    @property
+    def timed(self) -> np.ndarray:
+        """(cells,) bool, True where levels are judged by the samples to a target."""
+        has = self.cells["problem"].map(self.targets.shared).notna().to_numpy(dtype=bool)
+        return has if self.judge_by == TIME else np.zeros(len(self.cells), dtype=bool)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """(settings,) uint64, a random order of the settings, which depends on nothing but their values."""
+        total = np.zeros(len(self.settings), dtype=np.uint64)
+        for name, values in self.settings.drop(columns="cell").items():
+            each = values.to_numpy(dtype=np.float64 if pd.api.types.is_numeric_dtype(values) else object)
+            own = pd.util.hash_array(each) * pd.util.hash_array(np.array([name], dtype=object))
+            total += np.where(values.isna(), np.uint64(0), own)  # a column that other optimizers have adds nothing
+        return total
+
+    @cached_property
+    def trials(self) -> np.ndarray:
+        """(cells,) the most settings that a block screened, those beyond its edges not counted."""
+        screened = (self.stage == TUNES) & ~self.widened
+        rows = pd.DataFrame({"cell": self.cell, "block": self.block, "setting": self.setting})[screened]
+        counts = rows.groupby(["cell", "block"])["setting"].nunique().groupby("cell").max()
+        only = np.bincount(self.settings["cell"], minlength=len(self.cells)) == 1  # needs no tuning
+        return np.maximum(counts.reindex(range(len(self.cells)), fill_value=0).to_numpy(), only)
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
@@ -68,38 +142,112 @@ class CodedRuns:
 
         Where a cell has a single setting, it is there for each block that reports (`add_only_settings`).
         """
-        return add_only_settings(self, rank_settings(self, len(self.settings)), self.block)
+        return add_only_settings(self, rank_settings(self, len(self.settings)))
 
 
-def code_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", screens: bool = False) -> CodedRuns:
+def code_runs(
+    runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer", judge_by: str | None = None
+) -> CodedRuns:
     """Return the table's runs with their stages and blocks. Raises OptbenchError where every run failed.
 
-    of: the column whose levels are compared; all else is tuned. screens: take only the runs of the screening, in which
-    every setting ran, and form new blocks of their seeds. This is always done where `of` is not the optimizer: a race
-    is held among the settings of an optimizer, and can drop the best setting of a batch size or schedule.
+    choose_by, judge_by: the measures that settings are chosen and levels are judged by (`tail_values`); the second is
+    by default the first. of: the column whose levels are compared; all else is tuned.
     """
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
     arguments.one_of("column to compare", of, LEVELS)
+    judge_by = choose_by if judge_by is None else judge_by
+    for measure in (choose_by, judge_by):
+        metric_name(runs, measure)
     gone = find_lost_runs(runs) | find_lost_runs(runs, ["problem", of])
     if gone.all():
         raise OptbenchError("every run failed: there is nothing to choose from")
+    if of != "optimizer" and "stage" in runs:  # a batch size beyond the edge of a screen was tried in few settings
+        screened = ~runs["stage"].isin(_LATER)
+        gone |= ~screened.groupby([runs["problem"], levels_of(runs, of)], sort=False).transform("any").to_numpy()
     place = np.flatnonzero(~gone)
-    runs = runs.iloc[place] if gone.any() else runs
-    y, bad, level = tail_values(runs, choose_by), find_failed_runs(runs), levels_of(runs, of)
+    timed = TIME in (choose_by, judge_by)
+    targets = (
+        code_runs(runs, TIME).targets if timed and of != "optimizer" else None
+    )  # of all runs, whatever is compared
+    runs = (runs.iloc[place] if gone.any() else runs).reset_index(drop=True)
+    bad, level = find_failed_runs(runs), levels_of(runs, of)
     keys = ["problem", *configuration_columns(runs)]
     keys = ["problem", "optimizer", "lr", *[key for key in keys if key not in ("problem", "optimizer", "lr")]]
     setting = runs.groupby(keys, sort=True, dropna=False, observed=True).ngroup().to_numpy()
     first = np.unique(setting, return_index=True)[1]
     cell, cells = _number_cells(runs["problem"].to_numpy(), level)
     settings = runs.iloc[first][keys].reset_index(drop=True).assign(cell=cell[first])
-    stage, block, used = _divide_runs(runs, setting, cell, screens or of != "optimizer")
+    stage, block, used = _divide_runs(runs, setting, cell)
+    widened = (runs["stage"] == WIDEN).to_numpy() if "stage" in runs else np.zeros(len(runs), dtype=bool)
     # One that could not run is not chosen; where it reports, it is a failure like others.
-    cut = ((runs["status"] == "failed").to_numpy() & (stage <= 1)) | (runs["status"] == "deadline").to_numpy()
-    y, bad, cut, stage, block, seed, row, setting = (
-        each[used] for each in (y, bad, cut, stage, block, runs["seed"].to_numpy(), place, setting)
-    )
-    return CodedRuns(y, bad, cut, stage, block, seed, row, setting, settings, cells.rename(columns={"level": of}))
+    cut = ((runs["status"] == "failed").to_numpy() & (stage <= RACES)) | (runs["status"] == "deadline").to_numpy()
+    if targets is None and timed:
+        targets = _find_targets(runs, setting, stage, block, used & ~cut)
+    targets = targets or Targets(pd.Series(np.nan, index=runs["problem"].unique()), pd.Series(dtype=np.float64))
+    shared, own = targets.of_runs(runs["problem"], block)
+    y = tail_values(runs, choose_by, own)
+    judged = y if judge_by == choose_by else tail_values(runs, judge_by, shared)
+    if judge_by in (TIME, LOSS):
+        judged = clip_solved(runs, judged if judge_by == LOSS else tail_values(runs, LOSS))
+    entries = {
+        "y": y, "judged": np.where(bad, np.nan, judged), "bad": bad, "cut": cut, "stage": stage, "block": block,
+        "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
+        "start": np.log(first_gaps(runs)),
+    }  # fmt: skip
+    spent = Times(*(each[used] for each in read_times(runs, shared)))
+    return CodedRuns(
+        **{name: values[used] for name, values in entries.items()}, times=spent, settings=settings,
+        cells=cells.rename(columns={"level": of}), targets=targets, judge_by=judge_by,
+    )  # fmt: skip
+
+
+def find_targets(runs: pd.DataFrame) -> pd.Series:
+    """Return by problem the target of the measure "time", a share of the first suboptimality; NaN where there is none.
+
+    It is the hardest that at least one optimizer reaches in all blocks: with three settings, on all seeds that these
+    have tuned on. It follows from tuning runs alone. A block tunes for the hardest that an optimizer reaches in it, so
+    that its choices do not depend on other blocks.
+    """
+    return code_runs(runs, TIME).targets.shared
+
+
+def _find_targets(
+    runs: pd.DataFrame, setting: np.ndarray, stage: np.ndarray, block: np.ndarray, used: np.ndarray
+) -> Targets:
+    """Return the targets of all problems (`find_targets`).
+
+    used: (runs,) bool, the runs that count; the other arrays are their numbers, (runs,).
+    """
+    names = [target_column(share) for share in TARGETS if target_column(share) in runs]
+    shares = [share for share in TARGETS if target_column(share) in runs]
+    problem, problems = pd.factorize(runs["problem"])
+    tunes = used & (stage <= RACES)
+    tunes |= used & (stage == HOLDS_OUT) & (np.bincount(problem, weights=tunes, minlength=len(problems)) == 0)[problem]
+    reached = np.isfinite(runs.loc[tunes, names].to_numpy(dtype=np.float64)) & ~find_failed_runs(runs)[tunes, None]
+    optimizer = pd.factorize(runs["optimizer"])[0]
+    keys = {"problem": problem, "optimizer": optimizer, "block": block, "setting": setting}
+    table = pd.DataFrame({key: values[tunes] for key, values in keys.items()})
+    groups = pd.DataFrame(reached, columns=shares).groupby([table[key] for key in keys])
+    every, count = groups.all(), groups.size()
+    every = every[count == count.groupby(["problem", "optimizer", "block"]).transform("max")]  # those that have raced
+    by_block = every.groupby(["problem", "optimizer", "block"])
+    by_block = by_block.sum().ge(by_block.size().clip(upper=REACHING), axis=0)
+    total = by_block.reset_index().groupby("problem")["block"].nunique()
+    in_all = by_block.groupby(["problem", "optimizer"]).sum()
+    in_all = in_all.eq(total.reindex(in_all.index.get_level_values("problem")).to_numpy(), axis=0)
+    solved = in_all.groupby("problem").any()
+    targets = pd.Series(_find_hardest(solved).reindex(range(len(problems))).to_numpy(), index=problems)
+    own = _find_hardest(by_block.groupby(["problem", "block"]).any())
+    own.index = pd.MultiIndex.from_arrays([problems[own.index.get_level_values(0)], own.index.get_level_values(1)])
+    return Targets(targets, own)
+
+
+def _find_hardest(reached: pd.DataFrame) -> pd.Series:
+    """Return the smallest share of each row that is reached, NaN for none; reached: bool, a column for each share."""
+    shares = reached.columns.to_numpy(dtype=np.float64)
+    least = np.where(reached.to_numpy(dtype=bool), shares, np.inf).min(axis=1, initial=np.inf)
+    return pd.Series(np.where(np.isfinite(least), least, np.nan), index=reached.index)
 
 
 def levels_of(runs: pd.DataFrame, of: str) -> np.ndarray:
@@ -121,23 +269,19 @@ def _number_cells(problem: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, p
 
 
 def _divide_runs(
-    runs: pd.DataFrame, setting: np.ndarray, cell: np.ndarray, screens: bool
+    runs: pd.DataFrame, setting: np.ndarray, cell: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the stage and the block of each run, and True for the runs that take part, each (runs,).
 
-    Stages are 0 screen, 1 race, 2 holdout. setting, cell: (runs,) the numbers of each run's setting and cell. screens:
-    True to take the screening alone, and to form new blocks of its seeds.
+    setting, cell: (runs,) the numbers of each run's setting and cell.
     """
-    name = runs["stage"].to_numpy(dtype=object) if "stage" in runs else np.full(len(runs), "grid", dtype=object)
-    stage = np.select([name == SCREEN, name == RACE, name == HOLDOUT], [0, 1, 2], -1)
+    name = runs["stage"] if "stage" in runs else pd.Series("grid", index=runs.index)
+    stage = name.map(_NUMBERS).fillna(-1).to_numpy(dtype=np.int64)
     block = runs["block"].to_numpy(dtype=np.int64).copy() if "block" in runs else np.full(len(runs), -1)
     problem = pd.factorize(runs["problem"])[0]
     staged = np.bincount(problem, weights=stage >= 0) > 0
-    used = (stage >= 0) == staged[problem]
-    if screens:
-        used &= stage <= 0
-    seed = runs["seed"].to_numpy()
-    for each in np.unique(problem) if screens else np.flatnonzero(~staged):
+    used, seed = (stage >= 0) == staged[problem], runs["seed"].to_numpy()
+    for each in np.flatnonzero(~staged):
         here = np.flatnonzero((problem == each) & used)
         tuned = len(np.unique(setting[here])) > len(np.unique(cell[here]))
         stage[here], block[here] = _form_blocks(seed[here], tuned)
@@ -160,34 +304,47 @@ def _form_blocks(seed: np.ndarray, tuned: bool) -> tuple[np.ndarray, np.ndarray]
 
 
 def select_finalists(
-    runs: pd.DataFrame, count: int = FINALISTS, choose_by: str = LOG_TAIL, of: str = "optimizer"
+    runs: pd.DataFrame, count: int = FINALISTS, choose_by: str = LOSS, of: str = "optimizer"
 ) -> pd.DataFrame:
-    """Return the settings that race: the `count` best of each problem, optimizer and block.
+    """Return the settings that race: the `count` best of each problem, level and block.
 
-    The best have the lowest mean of y (`tail_values`) over the seeds on which the block screened all settings; the mean
+    The best have the lowest mean of y (`tail_values`) over the seeds on which the block screened its settings; the mean
     and not the median, so that a setting which sometimes fails does not win (y of a failure is finite). Ties go to
     fewer failures, then to the smaller rate, then to the order of the remaining columns. A setting that a deadline cut
     on one of these seeds, or that has not run on all of them, is not considered.
 
-    Returns one row for each (problem, optimizer, block, place): place from 1, the setting, score (the mean), failures,
+    Where the levels of a problem have unequal numbers of trials, those that race for a choice among fewer are there,
+    too (`choose_coded_settings`).
+
+    Returns one row for each (problem, level, block, setting): place from 1, the setting, score (the mean), failures,
     n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
     consider has no row.
     """
     table = code_runs(runs, choose_by, of)
-    return _name_rows(table, rank_settings(table, count), of)
+    parts = [rank_settings(table, count, most=most) for most in list_trials(table)]
+    best = pd.concat(parts).drop_duplicates(["cell", "block", "setting"])
+    return _name_rows(table, best.sort_values(["cell", "block", "place"], kind="stable"), of)
 
 
-def choose_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
+def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
     """Return the setting that each block chose: of those that raced, the best by mean y over all its tuning seeds.
 
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
-    chosen. Ties, cuts and columns: `select_finalists`.
+    chosen. Ties, cuts and columns: `select_finalists`; `most`: the number of trials that were chosen among, so a level
+    with more trials than another has a row for each number.
     """
     table = code_runs(runs, choose_by, of)
-    return _name_rows(table, choose_coded_settings(table), of).drop(columns="place")
+    parts = [choose_coded_settings(table, most).assign(most=most) for most in list_trials(table)]
+    best = pd.concat(parts, ignore_index=True).drop_duplicates(["cell", "block", "setting"])
+    return _name_rows(table, best, of).drop(columns="place").assign(most=best["most"].to_numpy())
 
 
-def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer") -> pd.DataFrame:
+def list_trials(table: CodedRuns) -> list[int]:
+    """Return the numbers of trials at which levels are compared, the largest first."""
+    return sorted({int(count) for count in table.trials if count}, reverse=True) or [1]
+
+
+def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
     """Return the rows of `runs` that `verdicts` compares: each block's chosen setting on the block's reporting seeds.
 
     Costs and profiles of these rows are thus those of the whole procedure, tuning included, on seeds that were not used
@@ -199,43 +356,53 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = 
     """
     table = code_runs(runs, choose_by, of)
     best = pd.MultiIndex.from_frame(choose_coded_settings(table)[["setting", "block"]])
-    used = pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == 2) & ~table.cut
+    used = pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == HOLDS_OUT) & ~table.cut
     return runs.iloc[table.row[used]].assign(stage=HOLDOUT, block=table.block[used])
 
 
-def choose_coded_settings(table: CodedRuns) -> pd.DataFrame:
-    """Return the rows of `choose_settings` with numbers in place of names.
+def choose_coded_settings(table: CodedRuns, most: int | None = None) -> pd.DataFrame:
+    """Return the setting that each cell and block chose, with numbers in place of names.
+
+    most: the number of trials to choose among. A block that has screened more takes a random part of them, which
+    depends on the block and on the settings alone. Settings beyond an edge of the screen always take part. None: all.
 
     Returns columns cell, block, setting, score, failures, n, place, trials and left_out.
     """
     # A setting that has not raced has fewer runs than the others, and so is not considered.
-    best = rank_settings(table, 1, table.stage <= 1).drop(columns=["trials", "left_out"])
-    totals = rank_settings(table, 1)[["cell", "block", "trials", "left_out"]]
-    return add_only_settings(table, best.merge(totals, on=["cell", "block"]), table.block)
+    best = rank_settings(table, 1, table.stage <= RACES, most=most).drop(columns=["trials", "left_out"])
+    totals = rank_settings(table, 1, most=most)[["cell", "block", "trials", "left_out"]]
+    return add_only_settings(table, best.merge(totals, on=["cell", "block"]))
 
 
-def recommend_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence: float = 0.95) -> pd.DataFrame:
-    """Return one setting for each problem and optimizer: the best by mean y over the tuning seeds of all blocks.
+def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95) -> pd.DataFrame:
+    """Return one setting for each problem and optimizer: the best of the blocks' choices in their last race.
 
-    Settings that some block has not screened, or that a deadline cut, are not considered; ties: `select_finalists`.
+    In a sweep with blocks the race is held on seeds that the choices have in common, and which no block has tuned on.
+    Where it has not been run (a shard, or a time limit), and in a plain table, the choice with the lowest mean y over
+    the tuning seeds is taken. Ties: `select_finalists`.
 
-    Returns one row for each (problem, optimizer): the setting, score, failures_tuning, n_tuning; and from the reporting
-    seeds of all blocks, which are not used for the choice, median, low, high, coverage (exp of y, failures as inf), n
-    and failures.
+    Returns one row for each (problem, optimizer): the setting; block, the one that drew it (-1 in a plain table);
+    score, failures_tuning, n_tuning of the race or the tuning seeds; trials; and from fresh seeds, which are not used
+    for the choice, median, low, high, coverage (exp of y, failures as inf), n and failures.
     """
     table = code_runs(runs, choose_by)
-    rows = pd.DataFrame({"setting": table.setting, "block": table.block})[(table.stage == 0)]
-    seen = rows.groupby("setting")["block"].nunique().reindex(range(len(table.settings)), fill_value=0).to_numpy()
-    most = pd.Series(seen).groupby(table.settings["cell"].to_numpy()).transform("max").to_numpy()
-    every = seen == most  # all blocks, or one where settings are drawn anew in each
-    best = rank_settings(table, 1, (table.stage <= 1) & every[table.setting], pooled=True)
-    best = add_only_settings(table, best, np.zeros_like(table.block))
-    result = _name_rows(table, best, "optimizer").drop(columns=["block", "place", "left_out"])
+    choices = choose_coded_settings(table)
+    ours = np.isin(table.setting, choices["setting"])  # others raced for another measure
+    raced = rank_settings(table, 1, (table.stage == IN_COMMON) & ours, pooled=True)
+    best = choices.sort_values(["cell", "score", "failures", "setting"]).drop_duplicates("cell")
+    best = pd.concat([raced, best[~best["cell"].isin(raced["cell"])]]).sort_values("cell", ignore_index=True)
+    owner = choices.drop_duplicates(["cell", "setting"]).set_index(["cell", "setting"])
+    place = pd.MultiIndex.from_frame(best[["cell", "setting"]])
+    best = best.assign(block=owner["block"].reindex(place).fillna(-1).to_numpy(), trials=table.trials[best["cell"]])
+    result = _name_rows(table, best, "optimizer").drop(columns=["place", "left_out"])
     result = result.rename(columns={"failures": "failures_tuning", "n": "n_tuning"})
-    place = np.full(len(table.settings), -1)
-    place[best["setting"]] = np.arange(len(best))
-    used = (table.stage == 2) & (place[table.setting] >= 0) & ~table.cut
-    y, at = np.where(table.bad, np.inf, table.y)[used], place[table.setting[used]]
+    at = np.full(len(table.settings), -1)
+    at[best["setting"]] = np.arange(len(best))
+    mine = (at[table.setting] >= 0) & ~table.cut
+    reports = np.bincount(at[table.setting[mine & (table.stage == REPORTS)]], minlength=len(best)) > 0
+    fresh = np.isin(at[table.setting], np.flatnonzero(reports))
+    used = mine & np.where(fresh, table.stage == REPORTS, table.stage == HOLDS_OUT)
+    y, at = np.where(table.bad, np.inf, table.y)[used], at[table.setting[used]]
     median, low, high, coverage, n = grouped_intervals(y, at, len(best), confidence)
     failures = np.bincount(at, weights=table.bad[used], minlength=len(best)).astype(np.int64)
     with np.errstate(over="ignore"):
@@ -243,14 +410,19 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOG_TAIL, confidence
     return result.assign(**values, coverage=coverage, n=n, failures=failures)
 
 
-def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
+def rank_settings(
+    table: CodedRuns, count: int, used: np.ndarray | None = None, pooled: bool = False, most: int | None = None
+) -> pd.DataFrame:
     """Return the `count` best settings of each cell and block, a row each, in order of their place.
 
     used: (runs,) bool, the runs to rank by; by default those of the screening. pooled: all blocks count as one, 0.
+    most: the number of trials to choose among (`choose_coded_settings`).
 
     Returns columns cell, block, setting (numbers), score (mean y), failures, n, trials, left_out, place (from 1).
     """
-    used = table.stage == 0 if used is None else used
+    used = table.stage == TUNES if used is None else used
+    if most is not None and most < table.trials.max(initial=0):
+        used = used & _draw_trials(table, most)
     runs = pd.DataFrame(
         {
             "cell": table.cell[used],
@@ -265,7 +437,7 @@ def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, 
     rows = groups.agg(score=("y", "mean"), failures=("failures", "sum"), n=("y", "size"), cut=("cut", "any"))
     rows = rows.reset_index()
     groups = rows.groupby(["cell", "block"])
-    out = rows["cut"] if pooled else rows["cut"] | (rows["n"] < groups["n"].transform("max"))
+    out = rows["cut"] | (rows["n"] < groups["n"].transform("max"))
     rows = rows.assign(trials=groups["n"].transform("size"), out=out)
     rows["left_out"] = rows.groupby(["cell", "block"])["out"].transform("sum").astype(np.int64)
     rows = rows[~out].drop(columns=["cut", "out"]).sort_values(["cell", "block", "score", "failures", "setting"])
@@ -273,14 +445,29 @@ def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, 
     return rows[rows["place"] <= count].reset_index(drop=True)
 
 
-def add_only_settings(table: CodedRuns, best: pd.DataFrame, block: np.ndarray) -> pd.DataFrame:
+def _draw_trials(table: CodedRuns, most: int) -> np.ndarray:
+    """Return (runs,) bool, True for runs of the `most` settings that each cell and block draws of those it screened.
+
+    Settings beyond an edge of the screen, and runs of no block, are all True.
+    """
+    screened = (table.stage == TUNES) & ~table.widened
+    rows = pd.DataFrame({"cell": table.cell, "block": table.block, "setting": table.setting})[screened]
+    rows = rows.drop_duplicates()
+    order = pd.util.hash_array(table.order[rows["setting"]] + rows["block"].to_numpy().astype(np.uint64))
+    rows = rows.assign(order=order).sort_values(["cell", "block", "order"])
+    late = rows.groupby(["cell", "block"]).cumcount() >= most
+    left_out = pd.MultiIndex.from_frame(rows.loc[late, ["setting", "block"]])
+    return ~pd.MultiIndex.from_arrays([table.setting, table.block]).isin(left_out)
+
+
+def add_only_settings(table: CodedRuns, best: pd.DataFrame) -> pd.DataFrame:
     """Return `best` with a row more for each cell and block without one whose cell has a single setting.
 
-    Such a cell needs no tuning seed. best: from `rank_settings`; block: (runs,) the block that each run counts in.
+    Such a cell needs no tuning seed. best: from `rank_settings`.
     """
     settings = np.bincount(table.settings["cell"], minlength=len(table.cells))
-    rows = pd.DataFrame({"cell": table.cell, "block": block, "setting": table.setting})
-    rows = rows[(settings[table.cell] == 1) & (table.stage == 2)].drop_duplicates()
+    rows = pd.DataFrame({"cell": table.cell, "block": table.block, "setting": table.setting})
+    rows = rows[(settings[table.cell] == 1) & (table.stage == HOLDS_OUT)].drop_duplicates()
     there = pd.MultiIndex.from_frame(best[["cell", "block"]])
     rows = rows[~pd.MultiIndex.from_frame(rows[["cell", "block"]]).isin(there)]
     if rows.empty:
@@ -292,11 +479,10 @@ def add_only_settings(table: CodedRuns, best: pd.DataFrame, block: np.ndarray) -
 def _name_rows(table: CodedRuns, best: pd.DataFrame, of: str) -> pd.DataFrame:
     """Return `best` with the names of problems, levels and settings in place of their numbers.
 
-    best: rows of `choose_coded_settings` or `rank_settings`; of: the column of the levels.
+    best: rows of `choose_coded_settings` or `rank_settings`; of: the column of the levels, whose texts are in `level`
+    unless they are the optimizers.
     """
-    cells = table.cells.iloc[best["cell"]].reset_index(drop=True)
-    names = table.settings.iloc[best["setting"]].reset_index(drop=True)
-    rest = names.drop(columns=[name for name in ("problem", "optimizer") if name in cells] + ["cell"])
-    rest = rest.drop(columns=[of], errors="ignore")
-    numbers = best[["score", "failures", "n", "trials", "left_out"]].reset_index(drop=True)
-    return pd.concat([cells, best[["block", "place"]].reset_index(drop=True), rest, numbers], axis=1)
+    names = table.settings.iloc[best["setting"]].reset_index(drop=True).drop(columns="cell")
+    level = {} if of == "optimizer" else {"level": table.cells[of].to_numpy()[best["cell"]]}
+    numbers = best[["block", "place", "score", "failures", "n", "trials", "left_out"]].reset_index(drop=True)
+    return pd.concat([names.assign(**level), numbers], axis=1)
