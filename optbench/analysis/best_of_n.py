@@ -1,4 +1,4 @@
-"""The value of tuning: the expected result on fresh seeds after n trials, beside the result of the defaults."""
+"""The value of tuning: the expected result after n trials, beside the result of the defaults."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import configuration_columns, find_failed_runs, find_unfinished_runs
-from optbench.analysis.held_out import held_out_at
-from optbench.analysis.measures import LOG_TAIL, tail_values
-from optbench.analysis.pair_statistics import mean_effects, row_medians
+from optbench.analysis.held_out import best_of
+from optbench.analysis.measures import LOSS, tail_values
+from optbench.analysis.pair_statistics import mean_effects
 from optbench.analysis.protocol import CodedRuns, code_runs
 from optbench.contract import arguments
 from optbench.contract.arguments import is_real
@@ -24,16 +24,17 @@ TRIALS, DEFAULTS = "trials", "defaults"
 def best_of_n(
     runs: pd.DataFrame,
     counts: Sequence[int] = COUNTS,
-    choose_by: str = LOG_TAIL,
+    choose_by: str = LOSS,
     of: str = "optimizer",
     confidence: float = 0.95,
     defaults: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return the expected result of the best of n trials on fresh seeds: one row for each problem, level and n.
+    """Return the expected result of the best of n trials: one row for each problem, level and n.
 
     With N trials in the order of their tuning score the i-th is chosen with probability C(N - i, n - 1) / C(N, n)
-    (`choice_weights`). Tuning and reporting seeds are those of the blocks that `protocol` forms of the seeds on which
-    all settings ran. counts: the n, those below the level's number of trials; that number itself is always the last.
+    (`choice_weights`). Where all settings ran on a block's reporting seeds, as in a plain grid, results are from these;
+    else they are the scores on the seed that the block tuned on (Dodge et al. 2019), which are a little too good.
+    counts: the n, those below the level's number of trials; that number itself is always the last.
 
     defaults: the settings to show beside it, one row for each optimizer (or optimizer and problem): any columns that
     together name one setting, such as optimizer, lr and schedule; only where `of` is the optimizer. All runs of that
@@ -45,8 +46,8 @@ def best_of_n(
     counts = arguments.list_items("counts", counts)
     if wrong := [n for n in counts if not is_real(n) or n < 1 or n % 1]:
         raise OptbenchError(f"counts: numbers of trials begin at 1, got {shown(wrong[0])}")
-    table = code_runs(runs, choose_by, of, screens=True)
-    most = held_out_at(table, len(table.settings)).trials
+    table = code_runs(runs, choose_by, of)
+    most = table.trials
     fewer = [int(n) for n in sorted(set(counts)) if (n < most).any()]
     parts = [_measure_trials(table, n, most, n < most, confidence) for n in fewer]
     result = pd.concat([*parts, _measure_trials(table, most, most, most > 0, confidence)]).assign(kind=TRIALS)
@@ -63,12 +64,12 @@ def _measure_trials(
 
     n: one number, or (cells,). most: (cells,) the trials that each cell has. keep: (cells,) bool.
     """
-    values = held_out_at(table, n)
-    effect = mean_effects(row_medians(values.y), confidence)
+    values, failures = best_of(table, n)
+    effect = mean_effects(values, confidence)
     with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
     rows = table.cells.assign(cell=range(len(table.cells)), n=n, trials=most, **numbers, blocks=effect["n"])
-    return rows.assign(failures=values.failures)[keep]
+    return rows.assign(failures=failures)[keep]
 
 
 def _measure_defaults(
@@ -88,7 +89,10 @@ def _measure_defaults(
     for name in defaults["optimizer"]:
         if name not in set(runs["optimizer"]):
             raise unknown("optimizer among defaults", name, runs["optimizer"].unique())
-    measured = runs.assign(y=tail_values(runs, choose_by), bad=find_failed_runs(runs))[~find_unfinished_runs(runs)]
+    measured = runs.assign(
+        y=tail_values(runs, choose_by, runs["problem"].map(table.targets.shared).to_numpy(dtype=np.float64)),
+        bad=find_failed_runs(runs),
+    )[~find_unfinished_runs(runs)]
     mine = measured.merge(defaults.drop_duplicates(), on=list(defaults.columns), how="inner")
     settings = mine[known].drop_duplicates().groupby(["problem", "optimizer"]).size()
     for (problem, optimizer), count in settings[settings > 1].items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,19 @@ from optbench.analysis.columns import hyperparameter_columns
 from optbench.contract.limits import bounds, is_inside, limits_by_name
 from optbench.contract.search import RATE, Range, parse_range
 
-COLUMNS = ("problem", "optimizer", "parameter", "side", "value", "lowest", "highest", "tried", "wider", "range")
+COLUMNS = (
+    "problem",
+    "optimizer",
+    "block",
+    "parameter",
+    "side",
+    "value",
+    "lowest",
+    "highest",
+    "tried",
+    "wider",
+    "range",
+)
 # Share of a range: a choice so near to an end of it may have wanted to lie beyond; 20 trials put one there
 EDGE = 0.05
 ROUND = 1e-3
@@ -29,54 +42,101 @@ def find_edges(
 ) -> pd.DataFrame:
     """Return one row for each chosen value that lies at an end of the values tried for its problem and optimizer.
 
-    runs: the `runs` table; best: a table from `best_configurations` by problem and optimizer; searched: for a sweep
-    with trials, the ranges that each optimizer's trials were drawn from, by parameter, as in `provenance`. The outer
-    twentieths of such a range count as its ends. limits_of: returns the intervals in which an optimizer's
-    hyperparameters may lie, by name; None where they are not known.
+    runs: the `runs` table; best: chosen settings, a row each, with `full_batch`, and with `block` where a block of
+    seeds drew its own: then the values that this block tried count. searched: for a sweep with trials, the ranges that
+    each optimizer's trials were drawn from, by parameter, as in `provenance`. The outer twentieths of such a range
+    count as its ends. limits_of: returns the intervals in which an optimizer's hyperparameters may lie, by name; None
+    where they are not known.
 
-    The rate, every hyperparameter and the batch size are examined where more than one value was tried. Nothing lies
-    beyond a full batch, a batch of one example, or a hyperparameter at zero or at a limit. parameter: the column;
-    side: "low" or "high"; lowest, highest, tried: the range and the number of the values tried; wider: the next value
-    on that side, at the ratio of the last two (for a beta, the ratio of 1 - beta), NaN where trials were drawn; range:
-    the wider range to draw from. That of the rate includes the ranges of all optimizers, as a sweep has only one.
+    The rate, every hyperparameter and the batch size are examined where more than one value was tried; of rates in a
+    block, those that were tried with the same batch size and schedule. Nothing lies beyond a full batch, a batch of one
+    example, or a hyperparameter at zero or at a limit. parameter: the column; side: "low" or "high"; lowest, highest,
+    tried: the range and the number of the values tried; wider: the next value on that side, at the ratio of the last
+    two (for a beta, the ratio of 1 - beta), or a tenth of a range beyond its end; NaN where there is none; range: the
+    wider range to draw from. That of the rate includes the ranges of all optimizers, as a sweep has only one.
     """
     rows = []
     names = [RATE, *hyperparameter_columns(runs), "batch_size"]
-    tried = {
-        key: {name: np.unique(part[name].dropna().to_numpy(dtype=float)) for name in names}
-        for key, part in runs[runs["optimizer"].isin(best["optimizer"])].groupby(["problem", "optimizer"], sort=False)
-    }
+    blocks = "block" in best and bool((best["block"] >= 0).any())
+    keys = ["problem", "optimizer", *(["block"] if blocks else [])]
+    if blocks:
+        runs = runs[runs["stage"].isin(["screen", "widen"])]
+    settings = runs[[*keys, "schedule", *names]].drop_duplicates()
+    parts = dict(iter(settings[settings["optimizer"].isin(best["optimizer"])].groupby(keys, sort=False)))
     for row in best.to_dict("records"):
-        ranges = (searched or {}).get(row["optimizer"], {})
-        for name, values in tried[row["problem"], row["optimizer"]].items():
-            value = float(row[name])
-            drawn = _parse_continuous(ranges.get(name))
-            if len(values) < 2 or drawn is None and (name in ranges or value not in (values[0], values[-1])):
-                continue
-            if drawn is not None and EDGE <= drawn.share(value) <= 1 - EDGE:
-                continue
-            side = "high" if (value > np.median(values) if drawn is not None else value == values[-1]) else "low"
-            if name == "batch_size" and (row["full_batch"] if side == "high" else value == 1) or value == 0:
-                continue
-            limit = (
-                _POSITIVE if name in (RATE, "batch_size") else _find_limit(name, limits_of(row["optimizer"]), values)
-            )
-            wider = (
-                _find_next_value(name, values if side == "high" else values[::-1], limit)
-                if drawn is None
-                else _widen_range(drawn, side, limit)
-            )
-            if wider is None:
-                continue
-            rows.append(
-                {
-                    "problem": row["problem"], "optimizer": row["optimizer"], "parameter": name, "side": side,
-                    "value": value, "lowest": values[0], "highest": values[-1], "tried": len(values),
-                    "wider": np.nan if isinstance(wider, Range) else wider,
-                    "range": wider.text if isinstance(wider, Range) else "",
-                }
-            )  # fmt: skip
+        ranges, part = (searched or {}).get(row["optimizer"], {}), parts.get(tuple(row[key] for key in keys))
+        if part is None:
+            continue
+        for name in names:
+            drawn, like = _parse_continuous(ranges.get(name)), part
+            if blocks and name == RATE and drawn is None:
+                like = part[(part["batch_size"] == row["batch_size"]) & (part["schedule"] == row["schedule"])]
+            values = np.unique(like[name].dropna().to_numpy(dtype=float))
+            if len(values) > 1 and not (drawn is None and name in ranges):  # of a choice nothing lies beyond
+                side = _find_side(float(row[name]), values, drawn)
+                rows += _describe_edge(row, name, side, values, drawn, limits_of) if side else []
     return _join_rate_ranges(pd.DataFrame(rows, columns=list(COLUMNS)), searched or {})
+
+
+def _find_side(value: float, values: np.ndarray, drawn: Range | None) -> str:
+    """Return the side, "low" or "high", at whose end a value lies; "" inside, or if the value is NaN.
+
+    values: those that were tried, sorted; drawn: the range that they were drawn from, None for a list.
+    """
+    if drawn is None:
+        return "high" if value == values[-1] else "low" if value == values[0] else ""
+    low, high = map(float, (drawn.ends[0], drawn.ends[-1]))
+    if low <= value <= high:
+        near = not EDGE <= drawn.share(value) <= 1 - EDGE and not np.isnan(value)
+    else:
+        near = value in (values[0], values[-1])  # beyond the range, which was widened
+    return ("high" if value > np.median(values) else "low") if near else ""
+
+
+def _describe_edge(
+    row: Mapping[str, Any],
+    name: str,
+    side: str,
+    values: np.ndarray,
+    drawn: Range | None,
+    limits_of: Callable[[str], Mapping[str, str] | None],
+) -> list[dict[str, Any]]:
+    """Return the row of `find_edges` for a value at an end, in a list; an empty list where nothing lies beyond it.
+
+    row: the chosen setting; name: the parameter; values: those that were tried, sorted; drawn: the range that they were
+    drawn from, None for a list.
+    """
+    value = float(row[name])
+    if name == "batch_size" and (row["full_batch"] if side == "high" else value == 1) or value == 0:
+        return []
+    limit = _POSITIVE if name in (RATE, "batch_size") else _find_limit(name, limits_of(row["optimizer"]), values)
+    made = None if drawn is None else _widen_range(drawn, side, limit)
+    if drawn is None:
+        wider = _find_next_value(name, values if side == "high" else values[::-1], limit)
+    else:
+        wider = None if made is None else _step_beyond(drawn, value, side, limit)
+    if wider is None:
+        return []
+    return [
+        {
+            "problem": row["problem"], "optimizer": row["optimizer"], "block": row.get("block", -1), "parameter": name,
+            "side": side, "value": value, "lowest": values[0], "highest": values[-1], "tried": len(values),
+            "wider": wider, "range": "" if made is None else made.text,
+        }
+    ]  # fmt: skip
+
+
+def _step_beyond(drawn: Range, value: float, side: str, limit: str) -> float | None:
+    """Return the value a tenth of the range further than `value`, or beyond the range's end; None outside the limit."""
+    low, high = (float(each) for each in drawn.values)
+    forward = (side == "high") != (drawn.kind == "one_minus_log_uniform")
+    x = 1 - value if drawn.kind == "one_minus_log_uniform" else value
+    if drawn.kind == "uniform":
+        x = (max(x, high) if forward else min(x, low)) + (high - low) * (0.1 if forward else -0.1)
+    else:
+        x = (max(x, high) if forward else min(x, low)) * (high / low) ** (0.1 if forward else -0.1)
+    beyond = float(f"{1 - float(f'{x:.4g}'):.12g}") if drawn.kind == "one_minus_log_uniform" else float(f"{x:.4g}")
+    return beyond if is_inside(beyond, limit) else None
 
 
 def _parse_continuous(text: str | None) -> Range | None:
@@ -128,9 +188,11 @@ def _move_inside(end: float, before: float, limit: str) -> float:
 
 def _find_next_value(name: str, values: np.ndarray, limit: str) -> float | None:
     """Return the next value beyond the last one, whole for whole numbers where possible; None at the limit."""
+    if len(values) < 2:
+        return None
     before, last = float(values[-2]), float(values[-1])
     if name == "batch_size":
-        return float(max(1, round(last / 2)) if last < before else 2 * last)
+        return float(max(1, round(last**2 / before)) if last < before else round(last**2 / before))
     if re.match(r"(beta|b\d$|momentum$)", name) and last < 1 and before < 1:
         beta = max(0.0, float(f"{1 - _round_shortest((1 - last) ** 2 / (1 - before)):.12g}"))
         return beta if beta < 1 and is_inside(beta, limit) else None

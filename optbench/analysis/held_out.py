@@ -1,54 +1,89 @@
-"""The results of tuned levels on seeds not used for tuning, block by block, at any number of trials."""
+"""The results of tuned levels on seeds that were not used for tuning, block by block, at any number of trials."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.pair_statistics import row_medians
-from optbench.analysis.protocol import CodedRuns, choose_coded_settings
+from optbench.analysis.protocol import HOLDS_OUT, CodedRuns, choose_coded_settings
+
+# Half a run: an expected running time without a success is then at least twice the samples that were spent
+LEAST_HITS = 0.5
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The values y of each tuned cell on the reporting seeds of each block."""
+    """The results of each tuned cell on the reporting seeds of each block."""
 
     y: np.ndarray
-    """(cells, blocks, seeds), NaN where there is no run; a block's seeds are the same for all cells of a problem."""
+    """(cells, blocks, seeds), the judged value; NaN where there is no run, or it failed. A block's seeds are the same
+    for all cells of a problem."""
     bad: np.ndarray
-    """(cells, blocks, seeds), the probability of a failure."""
+    """(cells, blocks, seeds), 1 for a failure, 0 for a run that finished, NaN where there is none."""
+    spent: np.ndarray
+    """(cells, blocks, seeds), the samples until the target was reached, or all that the run was given."""
+    reached: np.ndarray
+    """(cells, blocks, seeds), 1 where the target was reached, else 0; NaN where there is no run."""
+    timed: np.ndarray
+    """(cells,) bool, True where results are expected running times."""
     trials: np.ndarray
     """(cells,), the most trials that a block could choose from."""
-    draw: np.ndarray
-    """(cells,), the variance of y due to the choice of trials; 0 where a cell has all of its trials."""
 
     @property
     def failures(self) -> np.ndarray:
         """The share of reporting runs that failed, (cells,); NaN for a cell without any."""
-        there = ~np.isnan(self.y)
-        with np.errstate(invalid="ignore"):
-            return np.where(there, self.bad, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
+        return _mean_known(self.bad.reshape(len(self.bad), -1))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The numbers of failed and of all reporting runs of each block, (cells, blocks, 2)."""
+        return np.stack([np.nansum(self.bad, axis=2), (~np.isnan(self.bad)).sum(axis=2)], axis=2)
+
+    @property
+    def reached_share(self) -> np.ndarray:
+        """The share of reporting runs that reached the target, (cells,)."""
+        return _mean_known(self.reached.reshape(len(self.reached), -1))
+
+    @property
+    def values(self) -> np.ndarray:
+        """The result of each block, (cells, blocks).
+
+        It is ln of the expected running time (samples spent by all runs over the number that reached the target) where
+        cells are judged by time, else the mean over the runs that finished.
+        """
+        there = ~np.isnan(self.reached)
+        hits = np.where(there, self.reached, 0.0).sum(axis=2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            times = np.log(np.where(there, self.spent, 0.0).sum(axis=2) / np.maximum(hits, LEAST_HITS))
+        times = np.where(there.any(axis=2), times, np.nan)
+        return np.where(self.timed[:, None], times, _mean_known(self.y))
 
     def differences(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the median of y_b - y_a over the shared seeds of each block, and the number of those seeds.
+        """Return the difference of b and a in each block, (pairs, blocks), and the number of shared seeds, (pairs,).
 
-        a, b: (pairs,) the two cells of each pair, as rows of `y`. Returns (pairs, blocks) and, over all blocks,
-        (pairs,).
+        a, b: (pairs,) the two cells of each pair, as rows of `y`. Of results that are no times, the mean over the seeds
+        on which both finished.
         """
-        each = self.y[b] - self.y[a]
-        return row_medians(each), np.sum(~np.isnan(each), axis=(1, 2))
+        each, values = self.y[b] - self.y[a], self.values
+        differences = np.where(self.timed[a][:, None], values[b] - values[a], _mean_known(each))
+        shared = ~np.isnan(self.bad[a] + self.bad[b])
+        return differences, shared.sum(axis=(1, 2))
 
     def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return the share of the shared seeds on which a has the lower y, (pairs,); ties count as halves.
+        """Return the share of the shared seeds on which a has the better run, (pairs,); ties count as halves.
 
-        a, b: (pairs,) the two cells of each pair, as rows of `y`.
+        A run that failed is worse than one that did not. a, b: (pairs,) the two cells of each pair, as rows of `y`.
         """
-        each = self.y[b] - self.y[a]
+        timed = self.timed[:, None, None]
+        worth = np.where(timed, np.where(self.reached == 1, self.spent, 2 * self.spent), self.y)
+        worth = np.where(self.bad == 1, np.inf, worth)
+        there = ~np.isnan(self.bad[a] + self.bad[b])
+        first, second = worth[a], worth[b]
         with np.errstate(invalid="ignore"):
-            count = np.sum(~np.isnan(each), axis=(1, 2))
-            return (np.sum(each > 0, axis=(1, 2)) + 0.5 * np.sum(each == 0, axis=(1, 2))) / count
+            won = np.where(first < second, 1.0, np.where(first == second, 0.5, 0.0))
+            return np.where(there, won, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
 
 
 def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.ndarray | int) -> np.ndarray:
@@ -73,64 +108,60 @@ def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.nda
     return np.where(inside, np.exp(value) * drawn / total, 0.0)
 
 
-def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
+def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | None = None) -> HeldOut:
     """Return the results of the setting that each cell and block chose, on the block's reporting seeds.
 
-    values: (runs,) numbers to return in place of y; settings are chosen by y in any case.
+    most: the number of trials to choose among (`choose_coded_settings`). values: (runs,) numbers to return in place of
+    the judged ones.
     """
-    best = choose_coded_settings(table)
-    weights = best[["setting", "block"]].assign(weight=1.0)
-    trials = best.groupby("cell")["trials"].max().reindex(range(len(table.cells)), fill_value=0)
-    reported = table if values is None else replace(table, y=values)
-    return HeldOut(*_average_reports(reported, weights), trials.to_numpy(), np.zeros(len(table.cells)))
-
-
-def held_out_at(table: CodedRuns, count: np.ndarray | int) -> HeldOut:
-    """Return the expected y of the best of `count` trials drawn from those of a block; count: one number, or (cells,).
-
-    All settings must have run on the reporting seeds: a plain grid, or the screening seeds in blocks formed anew.
-    """
-    ranked = table.ranked
-    size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
-    drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
-    weights = ranked[["setting", "block"]].assign(weight=choice_weights(size, drawn, ranked["place"].to_numpy()))
-    trials = pd.Series(size).groupby(ranked["cell"].to_numpy()).max().reindex(range(len(table.cells)), fill_value=0)
-    y, bad = _average_reports(table, weights[weights["weight"] > 0])
-    return HeldOut(y, bad, np.minimum(trials.to_numpy(), count), _draw_variance(table, count))
-
-
-def _draw_variance(table: CodedRuns, count: np.ndarray | int) -> np.ndarray:
-    """Return the variance of y, (cells,), due to the random choice of `count` trials, over all blocks together."""
-    runs = pd.DataFrame({"setting": table.setting, "y": table.y})[~table.cut]
-    stage = table.stage[~table.cut]
-    score, y = (runs[stage == used].groupby("setting")["y"].mean() for used in (0, 2))
-    rows = pd.DataFrame({"cell": table.settings["cell"], "score": score, "y": y}).dropna()
-    rows = rows.sort_values(["cell", "score"], kind="stable")
-    groups = rows.groupby("cell")
-    drawn = np.broadcast_to(count, len(table.cells))[rows["cell"]]
-    weight = choice_weights(groups["y"].transform("size").to_numpy(), drawn, groups.cumcount().to_numpy() + 1)
-    cell, y = rows["cell"].to_numpy(), rows["y"].to_numpy()
-    mean = np.bincount(cell, weights=weight * y, minlength=len(table.cells))
-    return np.bincount(cell, weights=weight * (y - mean[cell]) ** 2, minlength=len(table.cells))
-
-
-def _average_reports(table: CodedRuns, weights: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return y and the share of failures on each reporting seed, (cells, blocks, seeds): weighted means over settings.
-
-    weights: columns setting, block and weight, the probability that the block chooses the setting.
-    """
-    if weights.empty:
-        nothing = np.full((len(table.cells), 1, 1), np.nan)
-        return nothing, nothing
-    columns = {name: getattr(table, name) for name in ("cell", "block", "seed", "setting", "y", "bad")}
-    runs = pd.DataFrame(columns)[(table.stage == 2) & ~table.cut].merge(weights, on=["setting", "block"])
+    best = choose_coded_settings(table, most)
+    names = ("cell", "block", "seed", "setting", "judged", "bad")
+    columns = {name: getattr(table, name) for name in names} | table.times._asdict()
+    if values is not None:
+        columns["judged"] = values
+    runs = pd.DataFrame(columns)[(table.stage == HOLDS_OUT) & ~table.cut]
+    runs = runs.merge(best[["setting", "block"]], on=["setting", "block"])
     # The seeds of a block, numbered within it; a seed is the same one for all cells of a problem.
     problem = table.cells["problem"].to_numpy()[runs["cell"]]
     slot = runs.groupby([problem, "block"])["seed"].rank(method="dense").astype(np.int64) - 1
     place = (runs["cell"], runs["block"], slot)
     shape = (len(table.cells), *(int(each.to_numpy().max(initial=0)) + 1 for each in (runs["block"], slot)))
-    total, y, bad = (np.zeros(shape) for _ in range(3))
-    for array, values in ((total, 1.0), (y, runs["y"]), (bad, runs["bad"])):
-        np.add.at(array, place, runs["weight"] * values)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return y / total, bad / total
+    arrays = {name: np.full(shape, np.nan) for name in ("judged", "bad", "samples", "reached")}
+    for name, array in arrays.items():
+        array[place] = runs[name].to_numpy(dtype=np.float64)
+    y, bad, spent, reached = arrays.values()
+    return HeldOut(y, bad, spent, reached, table.timed, table.trials)
+
+
+def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the expected result of the best of `count` trials drawn from those of a block, and the failures.
+
+    Results are those on the block's reporting seeds where all of its settings ran there, as in a plain grid; else the
+    mean y on its tuning seeds, which is a little too good. count: one number, or (cells,).
+
+    Returns the result, (cells, blocks), and the expected share of failures, (cells,).
+    """
+    ranked = table.ranked
+    size = ranked.groupby(["cell", "block"])["setting"].transform("size").to_numpy()
+    drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
+    weight = choice_weights(size, drawn, ranked["place"].to_numpy())
+    value, failed = ranked["score"].to_numpy(), (ranked["failures"] / ranked["n"].clip(lower=1)).to_numpy()
+    runs = pd.DataFrame({"block": table.block, "setting": table.setting, "y": table.y, "bad": table.bad})
+    runs = runs[(table.stage == HOLDS_OUT) & ~table.cut].groupby(["block", "setting"])[["y", "bad"]].mean()
+    fresh = runs.reindex(pd.MultiIndex.from_frame(ranked[["block", "setting"]]))
+    if fresh["y"].notna().all():
+        value, failed = fresh["y"].to_numpy(), fresh["bad"].to_numpy(dtype=np.float64)
+    place = ranked["cell"].to_numpy(), ranked["block"].to_numpy()
+    shape = (len(table.cells), int(ranked["block"].max()) + 1)
+    sums, failures, total = (np.zeros(shape) for _ in range(3))
+    for array, each in ((sums, value), (failures, failed), (total, np.ones(len(ranked)))):
+        np.add.at(array, place, weight * each)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums / total, failures.sum(axis=1) / total.sum(axis=1)
+
+
+def _mean_known(values: np.ndarray) -> np.ndarray:
+    """Return the mean of the last axis without NaN; NaN where a row has nothing else."""
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(there, values, 0.0).sum(axis=-1) / np.where(there.any(axis=-1), there.sum(axis=-1), np.nan)

@@ -20,8 +20,8 @@ from optbench.analysis.columns import (
     metric_medians,
     number_groups,
 )
-from optbench.analysis.measures import tail_values
-from optbench.analysis.protocol import HOLDOUT, SCREEN, recommend_settings
+from optbench.analysis.measures import TIME, tail_values
+from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
 from optbench.analysis.statistics import grouped_intervals
 
 _LARGEST = 700.0  # exp of more is inf, which stands for a failure
@@ -40,8 +40,9 @@ def best_configurations(
     different problems cannot be compared. choose_by: the measure to choose by and to report, as in `tail_values`, here
     as exp(y); None: suboptimality_final.
 
-    In a sweep with blocks of seeds, the choice is made on the seeds of the screening, where every setting ran; for an
-    optimizer it is the setting that all blocks recommend. It is measured on the reporting seeds.
+    In a sweep with blocks of seeds, for each problem and optimizer it is the setting that the last race of the blocks'
+    choices recommends, measured on fresh seeds, with `block`, the one that drew it. Of other groups the best is that of
+    the screens, each setting on the seed of its own block, and so a little too good (held_out is False).
 
     The best has the lowest median of suboptimality_final over the tuning seeds, a failed run counting as inf. Ties go
     to fewer failures, then to the smaller range over the tuning seeds, then to the smaller rate, and last to the
@@ -70,15 +71,22 @@ def best_configurations(
     group = number_groups(table, by)[0]
     value, bad = final_suboptimality(runs), find_failed_runs(runs)
     if choose_by is not None:
-        value = np.where(bad, np.inf, np.exp(np.minimum(tail_values(runs, choose_by), _LARGEST)))
+        targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if choose_by == TIME else None
+        y = tail_values(runs, choose_by, targets)
+        value = np.where(bad, np.inf, np.exp(np.minimum(y, _LARGEST)))
 
     tuning, reporting = _split_runs(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
     tuning = tuning | ~has_tuning[group[code]]
     offered, late = tuning, (runs["status"] == "deadline").to_numpy() & ~bad
+    owner = None
     if is_staged(runs) and choose_by is not None and by == ["problem", "optimizer"]:
-        wanted = _find_recommended(runs, choose_by, table)[code] & tuning
+        owner = _find_recommended(runs, choose_by, table)
+        wanted = owner.notna().to_numpy()[code] & tuning
         offered = wanted | tuning & ~(np.bincount(group[code], weights=wanted) > 0)[group[code]]
+        reports, held = ((runs["stage"] == stage).to_numpy() for stage in (REPORT, HOLDOUT))
+        fresh = np.bincount(code, weights=reports, minlength=len(table)) > 0
+        reporting = reports | held & ~fresh[code]
     cut = late | (runs["status"] == "failed").to_numpy()
     tried = pd.DataFrame({"code": code, "value": value, "bad": bad, "cut": cut})[offered]
     best = _choose_configurations(table, group, tried)
@@ -97,6 +105,8 @@ def best_configurations(
     batches = runs[["problem", "batch_size"]].assign(full_batch=find_full_batch_runs(runs)).drop_duplicates()
     best.insert(len(keys), "full_batch", best[["problem", "batch_size"]].merge(batches, how="left")["full_batch"])
     side = _find_edges(runs, best)
+    if owner is not None:
+        best = best.assign(block=owner.iloc[rows].to_numpy(dtype=np.int64, na_value=-1))
     return best.assign(
         median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
         held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
@@ -110,31 +120,37 @@ def is_staged(runs: pd.DataFrame) -> bool:
 
 def select_screening_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `runs` from the stage in which every setting ran: the screening, or all without stages."""
-    return runs[runs["stage"] == SCREEN] if is_staged(runs) else runs
+    return runs[runs["stage"].isin([SCREEN, WIDEN])] if is_staged(runs) else runs
 
 
 def _split_runs(runs: pd.DataFrame, tuning_seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return two arrays (runs,) bool: True for the runs to choose on, and for the runs to report."""
     if is_staged(runs):
-        return (runs["stage"] == SCREEN).to_numpy(), (runs["stage"] == HOLDOUT).to_numpy()
+        return runs["stage"].isin([SCREEN, WIDEN]).to_numpy(), np.zeros(len(runs), dtype=bool)
     tuning = runs["seed"].isin(list(tuning_seeds)).to_numpy()
     return tuning, ~tuning
 
 
-def _find_recommended(runs: pd.DataFrame, choose_by: str, table: pd.DataFrame) -> np.ndarray:
-    """Return (configurations,) bool, True for those that `recommend_settings` names. table: the configurations."""
+def _find_recommended(runs: pd.DataFrame, choose_by: str, table: pd.DataFrame) -> pd.Series:
+    """Return for each configuration of `table` the block that drew it, if `recommend_settings` names it; else NA."""
     keys = list(table)
-    wanted = table.merge(recommend_settings(runs, choose_by)[keys].assign(wanted=True), on=keys, how="left")["wanted"]
-    return wanted.notna().to_numpy()
+    return table.merge(recommend_settings(runs, choose_by)[[*keys, "block"]], on=keys, how="left")["block"].astype(
+        "Int64"
+    )
 
 
 def reported_runs(runs: pd.DataFrame, best: pd.DataFrame, tuning_seeds: Iterable[int]) -> pd.DataFrame:
     """Return the rows of `runs` behind the reported numbers of `best` (a table from `best_configurations`)."""
     keys = ["problem", *configuration_columns(runs)]
     tuning, reporting = _split_runs(runs, tuning_seeds)
+    if staged := is_staged(runs):
+        reporting = runs["stage"].isin([REPORT, HOLDOUT]).to_numpy()
     marked = runs.assign(_tuning=tuning, _reporting=reporting)
     mine = marked.merge(best[[*keys, "held_out"]], on=keys, how="inner")
-    used = np.where(mine["held_out"], mine["_reporting"], mine["_tuning"] | (not is_staged(runs)))
+    if staged:  # where the last race was run, the holdout of the block that drew the setting does not count
+        fresh = (mine["stage"] == REPORT).groupby([mine[key] for key in keys], dropna=False).transform("any")
+        mine["_reporting"] &= (mine["stage"] == REPORT) | ~fresh
+    used = np.where(mine["held_out"], mine["_reporting"], mine["_tuning"] | (not staged))
     return mine[used.astype(bool)].drop(columns=["held_out", "_tuning", "_reporting"])
 
 
