@@ -22,7 +22,7 @@ from optbench.analysis.pairing import (
     pair_tuned,
 )
 from optbench.analysis.texts import join_names
-from optbench.analysis.verdicts import ALL, judge_over_problems, judge_pairs
+from optbench.analysis.verdicts import ALL, judge_differences, judge_problems
 from optbench.contract.errors import OptbenchError
 
 # Of the logarithm of a loss: a sum in another order moves a loss by less; 10,000 times below what any verdict is about
@@ -30,11 +30,11 @@ ROUNDING = 1e-6
 # Of SequenceMatcher: half of the letters are the same, as for names in messages (difflib's own default is 0.6)
 ALIKE = 0.5
 SETTINGS, TUNED, SECONDS = "settings", "tuned", "seconds"
-_ABOUT_B = {"better": "worse", "worse": "better"}
+_ABOUT_B = {"wins": "loses", "loses": "wins"}
 """The verdict about B from that about A."""
 COLUMNS = (
     "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression",
-    "detectable", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability", "failures_a", "failures_b",
+    "known", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability", "failures_a", "failures_b",
     "trials", "trials_a", "trials_b", "reason",
 )  # fmt: skip
 
@@ -95,7 +95,7 @@ def compare_tables(
     spoiled = effects.rows["problem"].map(explain_unmeasured(table, measure))
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
-    table = _judge_rows(Effects(rows, differences, effects.common), by, above, confidence)
+    table = _judge_rows(Effects(rows, differences, effects.failed), by, above, confidence)
     table.attrs["without_measure"] = without
     return table
 
@@ -177,19 +177,19 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     by: the kind of comparison, for `attrs`. above: the limit of a regression; None: none is tested. All rows are one
     family for Holm's correction.
     """
-    rows, common = effects.rows, effects.common
+    rows, family = effects.rows, np.zeros(len(effects.rows), dtype=np.int64)
     values = np.where(np.abs(effects.differences) < ROUNDING, 0.0, effects.differences)
-    judged = judge_pairs(values, confidence, common)
+    judged = judge_differences(values, family, None, effects.failed, confidence)
     reason = rows["reason"].where(rows["reason"] != "", judged["reason"])
     table = pd.concat([rows, judged.drop(columns="reason")], axis=1).assign(reason=reason)
     over = _judge_over_all(table, above, confidence)
     table["verdict"] = table["verdict"].replace(_ABOUT_B)
     if above is not None:
-        word, table["p_regression"] = _test_regressions(values - np.log1p(above), common, confidence)
+        word, table["p_regression"] = _test_regressions(values - np.log1p(above), confidence)
         # what lies above the limit is worse, and what is better lies below it
-        table["regression"] = np.where(table["verdict"] == "better", "ruled out", word)
+        table["regression"] = np.where(table["verdict"] == "wins", "ruled out", word)
         shown = table["regression"] == "shown"
-        table.loc[shown, ["verdict", "detectable", "blocks_needed"]] = ["worse", np.nan, np.nan]
+        table.loc[shown, ["verdict", "blocks_needed"]] = ["loses", np.nan]
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
     table = table.reindex(columns=list(COLUMNS))
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)
@@ -197,17 +197,15 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     return table
 
 
-def _test_regressions(
-    values: np.ndarray, common: np.ndarray | float, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _test_regressions(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     """Return "shown", "ruled out" or "open" for each row, and its adjusted p, both (rows,).
 
     values: (rows, blocks), the differences minus the limit; a regression is shown where their mean is above 0, ruled
-    out where it is below. common: the variance that all blocks of a row share, as in `mean_effects`.
+    out where it is below.
     """
-    effect = mean_effects(values, confidence, common)
+    effect = mean_effects(values, confidence)
     # all alike, and at the limit at most: not above it
-    equal = (effect["sd"] == 0) & (np.asarray(common) == 0) & (effect["mean"] <= 0)
+    equal = (effect["sd"] == 0) & (effect["mean"] <= 0)
     p = adjust_by_holm(np.where(equal, 0.0, effect["p"]))
     shown = p < 1 - confidence
     return np.select([shown & (effect["mean"] > 0), shown], ["shown", "ruled out"], "open"), p
@@ -231,5 +229,5 @@ def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float)
         against = signed_ranks(each - np.log1p(above), confidence)
         word = "shown" if against["estimate"] > 0 else "ruled out"
         row |= {"regression": word if against["p"] < 1 - confidence else "open", "p_regression": against["p"]}
-    over = judge_over_problems([each], confidence).assign(**row)
+    over = judge_problems(each[None], None, confidence).assign(**row)
     return over.assign(verdict=over["verdict"].replace(_ABOUT_B))

@@ -17,9 +17,9 @@ import pandas as pd
 from optbench.analysis import texts
 from optbench.analysis.columns import find_failed_runs, find_unfinished_runs, hyperparameter_columns
 from optbench.analysis.held_out import held_out
-from optbench.analysis.measures import LOG_TAIL, metric_name, tail_values
-from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, code_runs
-from optbench.analysis.verdicts import TunedLevels, pair_cells
+from optbench.analysis.measures import LOG_TAIL, TIME, metric_name, tail_values
+from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, code_runs, find_targets
+from optbench.analysis.verdicts import pair_cells
 from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
 
@@ -42,8 +42,9 @@ class Effects(NamedTuple):
     """problem, a and b (the optimizers), and the other columns of the result, without the verdict."""
     differences: np.ndarray
     """(rows, blocks or seeds) of y_B - y_A, NaN where a side has no run."""
-    common: np.ndarray | float = 0.0
-    """(rows,) the variance that all blocks of a row share (`mean_effects`), due to unequal numbers of trials."""
+    failed: np.ndarray | None = None
+    """(rows, blocks, 2, 2), of A and of B the numbers of failed and of all reporting runs; None where failures are not
+    compared."""
 
 
 def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
@@ -82,7 +83,7 @@ def _clear_new_columns(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
 def find_problems_without(table: pd.DataFrame, measure: str) -> tuple[list[str], list[str]]:
     """Return the names of the problems on which neither side has the measure, and of those on which only one has it."""
     column = metric_name(table.drop(columns=["pair", "side"]), measure)
-    if column == LOG_TAIL:
+    if column in (TIME, LOG_TAIL):
         return [], []
     has = table.assign(has=table[column].notna()).groupby(["problem", "side"], sort=False)["has"].any().unstack()
     return list(has.index[~has["A"] & ~has["B"]]), list(has.index[has["A"] != has["B"]])
@@ -128,7 +129,9 @@ def pair_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
     table: from `join_sides`; pairs: the optimizers of A and B; measure: what y is (`tail_values`). Runs that fail on
     both sides are left out of the mean.
     """
-    y = tail_values(table.drop(columns=["pair", "side"]), measure)
+    runs = table.drop(columns=["pair", "side"])
+    targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if measure == TIME else None
+    y = tail_values(runs, measure, targets)
     values = {
         "y": y,
         "bad": find_failed_runs(table),
@@ -208,7 +211,6 @@ def pair_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple
     label = table["pair"].astype(str) + " " + table["side"]  # each side of a pair is a level of its own
     runs = table.assign(optimizer=label).drop(columns=["pair", "side"])
     coded = _code_sides(runs, measure, choose_by)
-    full = held_out(coded)
     place = {cell: number for number, cell in enumerate(coded.cells.itertuples(index=False, name=None))}
     found = [
         (problem, pair, place[problem, f"{pair} A"], place[problem, f"{pair} B"])
@@ -218,40 +220,36 @@ def pair_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple
     ]
     cells = pd.DataFrame(found, columns=[*_CELL, *SIDES])
     a, b = (cells.pop(side).to_numpy(dtype=np.int64) for side in SIDES)
-    trials = full.trials
-    unequal = (trials[a] != trials[b]).any() and (runs["stage"] == SCREEN).any()
-    screens = _code_sides(runs, measure, choose_by, screens=True) if unequal else coded
-    pair = pair_cells(TunedLevels(coded, full, screens), a, b)
-    there = ~np.isnan(full.y[b] - full.y[a])
+    trials, pair = coded.trials, pair_cells(coded, a, b)
+    ends = held_out(coded, values=number_outcomes(table)[coded.row].astype(np.float64)).y
+    there = ~np.isnan(ends[a] + ends[b])
     with np.errstate(invalid="ignore"):
-        count = np.sum(there, axis=(1, 2))
-        bad = [np.sum(np.where(there, full.bad[side], 0.0), axis=(1, 2)) / count for side in (a, b)]
-        ends = held_out(coded, number_outcomes(table)[coded.row].astype(np.float64)).y
-        same = np.sum(ends[a] == ends[b], axis=(1, 2)) / count
+        same = np.sum((ends[a] == ends[b]) & there, axis=(1, 2)) / there.sum(axis=(1, 2))
     rows = _name_cells(cells, pairs).assign(
-        seeds=pair.seeds, runs=count, identical=same, probability=1 - pair.probability, failures_a=bad[0],
-        failures_b=bad[1], trials=pair.trials, trials_a=trials[a], trials_b=trials[b],
+        seeds=pair.seeds, runs=there.sum(axis=(1, 2)), identical=same, probability=1 - pair.probability,
+        failures_a=pair.failures_a, failures_b=pair.failures_b, trials=pair.trials, trials_a=trials[a],
+        trials_b=trials[b],
     )  # fmt: skip
     blocks, most = np.sum(~np.isnan(pair.differences), axis=1), int(coded.block.max(initial=0)) + 1
     none = (trials[a] == 0) | (trials[b] == 0)
     missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == HOLDOUT).any())
+    missing &= (pair.failures_a < 1) & (pair.failures_b < 1)
     lost = np.array([texts.describe_lost_blocks(each, most) for each in blocks], dtype=object)
     return Effects(
-        rows.assign(reason=np.select([none, missing], [texts.NO_SETTING, lost], "")), pair.differences, pair.common
+        rows.assign(reason=np.select([none, missing], [texts.NO_SETTING, lost], "")), pair.differences, pair.failed
     )
 
 
-def _code_sides(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str], screens: bool = False) -> CodedRuns:
-    """Return `code_runs` of both sides: y is `measure` where a run reports, `choose_by` of its side where it tunes.
+def _code_sides(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str]) -> CodedRuns:
+    """Return `code_runs` of both sides, judged by `measure`; each side chooses by its own measure.
 
-    choose_by: the measures of A and B. screens: True to form new blocks of the screening's seeds, as in `code_runs`.
+    choose_by: the measures of A and B.
     """
-    coded = code_runs(runs, measure, screens=screens)
-    y, side = coded.y.copy(), coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell]
-    for name, by in zip(SIDES, choose_by, strict=True):
-        if by != measure:
-            tuning = (coded.stage <= 1) & (side == name)
-            y[tuning] = code_runs(runs, by, screens=screens).y[tuning]
+    coded = code_runs(runs, choose_by[0], judge_by=measure)
+    if choose_by[1] == choose_by[0]:
+        return coded
+    side, y = coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell], coded.y.copy()
+    y[side == "B"] = code_runs(runs, choose_by[1], judge_by=measure).y[side == "B"]
     return replace(coded, y=y)
 
 

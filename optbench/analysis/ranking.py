@@ -1,99 +1,153 @@
-"""Rank optimizers, batch sizes or schedules by paired verdicts: places, mean ranks, the chance of being better."""
+"""Rank optimizers, batch sizes or schedules by paired verdicts: who leads, who ties with it, who is not told apart."""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.measures import LOG_TAIL
-from optbench.analysis.pair_statistics import row_medians, trimmed_means
-from optbench.analysis.verdicts import ALL, TunedLevels, compare_levels, exchange_sides, tune_levels
+from optbench.analysis.held_out import held_out
+from optbench.analysis.measures import TIME
+from optbench.analysis.over_problems import mean_ranks
+from optbench.analysis.pair_statistics import trimmed_means
+from optbench.analysis.protocol import CodedRuns
+from optbench.analysis.verdicts import (
+    ALL,
+    LOSES,
+    OPEN,
+    TIE,
+    WINS,
+    compare_levels,
+    exchange_sides,
+    find_limits,
+    tune_levels,
+)
+
+FIRST, BEHIND, FAILED = "first", "behind", "failed"
+"""States of a level, besides TIE and OPEN, which are towards the one that is first."""
 
 
 def ranking(
-    runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
+    runs: pd.DataFrame,
+    judge_by: str = TIME,
+    of: str = "optimizer",
+    confidence: float = 0.95,
+    choose_by: str | None = None,
+    look: int = 1,
+    edges: pd.DataFrame | None = None,
+    weigh_by: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return one row for each problem and level; with several problems, also the rows of problem "all".
 
-    Arguments as for `verdicts`. place: 1 for every level that is worse than no other, which is first place, shared or
-    not (`first`); for others, 1 plus the number of levels that beat them; last for a level that a deadline left without
-    a setting. beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1;
-    probability: that of a lower y than a rival on a seed, mean over the rivals. value, low, high: the usual result of
-    tuning and running the level, exp of the trimmed mean of y over blocks with its interval (`trimmed_means`), so a
-    loss; blocks, trials; failures: the share of runs that failed.
+    Arguments as for `verdicts`. weigh_by: the family of each problem, by name; each family weighs as one.
 
-    In the rows "all", mean_rank is the mean over problems of the rank by ratio, ties sharing theirs; by the test of
-    Nemenyi, two of them differ where they lie further apart than critical_difference (Demsar 2006). Places follow from
-    the verdicts over all problems.
+    state: "first" for the level with the best value, if no other wins against it and it wins against one or ties with
+    all; "tie" for those that tie with it, "open" for those that are not told apart from it, "behind" for those that
+    some level wins against; "failed" where every reporting run failed. Where none is first, all that nobody wins
+    against are "open". alone: it is first, wins against all others and does not end at a limit of the search. place: 1
+    plus the number of levels that win against it; last for a level that a deadline left without a setting.
+
+    beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1; probability:
+    that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning and running the
+    level, exp of the trimmed mean over blocks with its interval (`trimmed_means`): samples, a loss or a share of
+    errors; blocks, trials; failures: the share of runs that failed; reached: that of runs that reached the target;
+    limit: True where the recommended setting lies at a limit of the search.
+
+    In the rows "all", mean_rank is the mean over problems of the rank by value, with its bootstrap interval over
+    problems (value is empty, low and high are its ends); worst_rank; stays_first: whether the best mean rank stays the
+    best without any one problem.
     """
-    levels = tune_levels(runs, choose_by, of)
-    return _rank_levels(compare_levels(levels, confidence), measure_levels(levels, confidence), of, confidence)
+    table = tune_levels(runs, judge_by, of, choose_by)
+    pairs = compare_levels(table, confidence, look, edges)
+    return rank_levels(pairs, measure_levels(table, confidence, edges), of, weigh_by)
 
 
-def measure_levels(levels: TunedLevels, confidence: float = 0.95) -> pd.DataFrame:
-    """Return one row for each cell, a pair of problem and level: its usual y after tuning, over blocks.
+def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return one row for each cell, a pair of problem and level: its usual result after tuning, over blocks.
 
-    Returns columns problem, the level's, value, low, high (exp of the trimmed mean of y with its t interval), blocks,
-    trials and failures.
+    Returns columns problem, the level's, value, low, high (exp of the trimmed mean with its t interval), blocks,
+    trials, failures, reached and limit.
     """
-    effect = trimmed_means(row_medians(levels.full.y), confidence)
+    full = held_out(table)
+    effect = trimmed_means(full.values, confidence)
     with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
-    more = {"blocks": effect["n"], "trials": levels.full.trials, "failures": levels.full.failures}
-    return levels.table.cells.assign(**numbers, **more)
+    there = (~np.isnan(full.bad)).any(axis=2).sum(axis=1)
+    reached = np.where(table.timed, full.reached_share, np.nan)
+    more = {"blocks": there, "trials": full.trials, "failures": full.failures, "reached": reached}
+    return table.cells.assign(**numbers, **more, limit=find_limits(table, edges))
 
 
-@lru_cache(maxsize=64)
-def critical_difference(levels: int, problems: int, confidence: float = 0.95) -> float:
-    """Return the least significant difference of mean ranks in the test of Nemenyi: q sqrt(k (k + 1) / (6 N)).
-
-    Source: Demsar 2006, JMLR 7, section 3.2.2.
-    """
-    from scipy.stats import studentized_range  # half a second to import
-
-    with np.errstate(all="ignore"):  # SciPy's integral underflows on its way, which a caller may have made an error
-        q = studentized_range.ppf(confidence, levels, np.inf) / np.sqrt(2)
-    return float(q * np.sqrt(levels * (levels + 1) / (6 * problems)))
-
-
-def _rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, confidence: float) -> pd.DataFrame:
+def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd.Series | None = None) -> pd.DataFrame:
     """Return the table of `ranking` from the verdicts of pairs and the values of cells.
 
     pairs: from `verdicts`; values: from `measure_levels`; of: the column of the levels.
     """
     names = ["problem", of]
     both = pd.concat([pairs, exchange_sides(pairs)], ignore_index=True).rename(columns={"a": of})
-    ahead = np.sign(np.nan_to_num(np.log(both["ratio"]))) / 2 + 0.5
-    both = both.assign(beats=both["verdict"] == "better", beaten_by=both["verdict"] == "worse", ahead=ahead)
+    both = both.assign(beats=both["verdict"] == WINS, beaten_by=both["verdict"] == LOSES)
     groups = both.groupby(names, sort=False)
     sums = groups[["beats", "beaten_by"]].sum()
     ranks = 1 + (1 - both["probability"]).groupby([both["problem"], both[of]], sort=False).sum(min_count=1)
     sums = sums.assign(mean_rank=ranks, probability=groups["probability"].mean())
     table = values.merge(sums.reset_index(), on=names, how="left")
     if ALL in set(pairs["problem"]):
-        over = _rank_over_problems(both, sums, values[of].unique(), confidence)
+        over = _rank_over_problems(table, sums, of, weigh_by)
         table = pd.concat([table, over], ignore_index=True)
     table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in ("beats", "beaten_by", "blocks")})
-    # Nobody can beat what has no setting left: it stands behind those that have.
+    # Nobody can win against what has no setting left: it stands behind those that have.
     usable = (table["trials"] != 0).groupby(table["problem"], sort=False).transform("sum")
     table["place"] = np.where((table["trials"] == 0) & (usable > 0), 1 + usable, 1 + table["beaten_by"])
-    table["first"] = table["place"] == 1
-    order = [*names, "place", "first", "value", "low", "high", "mean_rank", "critical_difference", "probability"]
-    return table.reindex(columns=[*order, "beats", "beaten_by", "blocks", "trials", "failures"])
+    states = {problem: _find_states(part, both, of) for problem, part in table.groupby("problem", sort=False)}
+    table["state"] = [states[problem][level] for problem, level in zip(table["problem"], table[of], strict=True)]
+    rivals = table.groupby("problem", sort=False)[of].transform("size") - 1
+    limit = table["limit"].astype("boolean").fillna(False).astype(bool)
+    table["alone"] = (table["state"] == FIRST) & (table["beats"] == rivals) & (rivals > 0) & ~limit
+    order = [*names, "place", "state", "alone", "value", "low", "high", "mean_rank", "worst_rank", "stays_first"]
+    more = ["probability", "beats", "beaten_by", "blocks", "trials", "failures", "reached", "limit"]
+    return table.assign(limit=limit).reindex(columns=[*order, *more])
 
 
-def _rank_over_problems(both: pd.DataFrame, sums: pd.DataFrame, levels: np.ndarray, confidence: float) -> pd.DataFrame:
+def _find_states(part: pd.DataFrame, both: pd.DataFrame, of: str) -> dict[str, str]:
+    """Return the state of each level of a problem.
+
+    part: the problem's rows of the table; both: the verdicts with each pair in both directions.
+    """
+    names, states = list(part[of]), dict.fromkeys(part[of], OPEN)
+    problem = part["problem"].iloc[0]
+    pairs = both[both["problem"] == problem]
+    verdict = {(row.a, row.b): row.verdict for row in pairs.rename(columns={of: "a"}).itertuples()}
+    unbeaten = part[(part["beaten_by"] == 0) & (part["trials"] != 0) & (part["failures"] != 1)]
+    by = "mean_rank" if problem == ALL else "value"
+    leader = unbeaten.sort_values([by, "mean_rank"], kind="stable")[of].iloc[0] if len(unbeaten) else None
+    grades = {name: verdict.get((leader, name), OPEN) for name in names if name != leader}
+    leads = WINS in grades.values() or (bool(grades) and set(grades.values()) == {TIE})
+    for name, beaten, failed, trials in zip(names, part["beaten_by"], part["failures"], part["trials"], strict=True):
+        if failed == 1:
+            states[name] = FAILED
+        elif beaten or trials == 0:
+            states[name] = BEHIND
+        elif name == leader and leads:
+            states[name] = FIRST
+        elif leads and grades.get(name) == TIE:
+            states[name] = TIE
+    return states
+
+
+def _rank_over_problems(table: pd.DataFrame, sums: pd.DataFrame, of: str, weigh_by: pd.Series | None) -> pd.DataFrame:
     """Return the rows of problem "all", one for each level: mean ranks over the problems that all levels have.
 
-    both: the verdicts with each pair in both directions, `ahead` 1 where the level is ahead, 0.5 for a tie; sums: by
-    problem and level, the numbers of verdicts for and against it; levels: their names.
+    table: the rows of the problems; sums: by problem and level, the numbers of verdicts for and against it.
     """
-    each = both[both["problem"] != ALL]
-    of = sums.index.names[1]
-    rank = 1 + (1 - each["ahead"]).groupby([each["problem"], each[of]]).sum()
-    grid = rank.unstack().reindex(columns=levels).dropna()
-    rows = sums.loc[ALL].reindex(levels).assign(mean_rank=grid.mean() if len(grid) else np.nan, blocks=len(grid))
-    rows["critical_difference"] = critical_difference(len(levels), len(grid), confidence) if len(grid) > 1 else np.nan
+    levels = table[of].unique()
+    value = table["value"].where(table["failures"] != 1, np.inf)
+    rank = value.groupby(table["problem"], sort=False).rank()
+    grid = rank.groupby([table["problem"], table[of]]).first().unstack().reindex(columns=levels).dropna()
+    rows = sums.loc[ALL].reindex(levels).assign(blocks=len(grid), trials=1, failures=0.0)
+    if len(grid):
+        families = None if weigh_by is None else weigh_by.reindex(grid.index).to_numpy()
+        ranks = mean_ranks(grid, families)
+        rows = rows.assign(
+            mean_rank=ranks.mean, low=ranks.low, high=ranks.high, worst_rank=ranks.worst,
+            stays_first=ranks.leads & (not ranks.without),
+        )  # fmt: skip
     return rows.rename_axis(of).reset_index().assign(problem=ALL)

@@ -15,7 +15,13 @@ ONE_SEED = "a single seed: 2 are needed"
 NO_SETTING = "no setting without a stopped or failed run"
 ALL_CUT = "every run was cut by a deadline, or could not run"
 ALL_FAILED = "every run failed on both sides"
+NEITHER_REACHES = "neither reaches the target"
+ALL_DIVERGED = "every reporting run failed on both sides"
 """Reasons why a pair is undecided."""
+
+SOLVED = "both solve it: below 1e-8 of the first suboptimality"
+BOTH_SMALL = "more than 100 times, both below 1e-5 of the first suboptimality"
+"""What is known of a pair of losses that are both small."""
 
 
 def describe_few_problems(least: int) -> str:

@@ -1,45 +1,38 @@
-"""Verdicts: which of two optimizers, batch sizes or schedules is better on a problem, by how much, and how sure.
+"""Verdicts: which of two optimizers, batch sizes or schedules wins on a problem, by how much, and how sure.
 
-What is compared is the whole procedure: tune on some seeds, run on others. Each block of seeds does that once, so the
-spread between blocks holds the luck of tuning, which more reporting seeds of one tuned setting would never show.
+What is compared is the whole procedure: draw settings, tune on some seeds, run on others. Each block of seeds does that
+once, so the spread between blocks holds the luck of the draw and of tuning, which more reporting seeds of one tuned
+setting would never show. In a plain grid all blocks share the settings, and verdicts are given these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis import texts
-from optbench.analysis.held_out import HeldOut, held_out, held_out_at
-from optbench.analysis.measures import LOG_TAIL, explain_unmeasured
-from optbench.analysis.pair_statistics import adjust_by_holm, blocks_needed, detectable, mean_effects, signed_ranks
+from optbench.analysis.failures import compare_failures
+from optbench.analysis.held_out import held_out
+from optbench.analysis.judging import judge
+from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_unmeasured
+from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems
+from optbench.analysis.pair_statistics import spent_alpha
+from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import CodedRuns, code_runs
-from optbench.analysis.selection import is_staged
 
 ALL = "all"
-# Ratio: losses within a tenth of each other are equal for every use that we know of; a choice
-EQUIVALENT = 1.1
+WINS, LOSES, TIE, OPEN = "wins", "loses", "tie", "open"
+# Share of the first suboptimality: below it losses differ by no use that we know of, and ratios are capped; a choice
+SMALL = 1e-5
+# Ratio: the largest that is stated of two losses that are both small
+LARGEST = 100.0
 COLUMNS = (
-    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "detectable", "blocks_needed", "blocks",
-    "seeds", "probability", "trials", "trials_a", "trials_b", "reason",
+    "problem", "a", "b", "verdict", "bound", "ratio", "low", "high", "p", "p_adjusted", "known", "blocks_needed",
+    "blocks", "seeds", "probability", "trials", "trials_a", "trials_b", "failures_a", "failures_b", "reason",
 )  # fmt: skip
-
-
-class TunedLevels(NamedTuple):
-    """The results of all levels as they were tuned, and the runs for comparisons at fewer trials."""
-
-    table: CodedRuns
-    """The runs with their stages and blocks."""
-    full: HeldOut
-    """The results with all trials that each level was given."""
-    screens: CodedRuns
-    """The runs on which all settings ran, for comparisons at fewer trials."""
-    unmeasured: Mapping[str, str] = MappingProxyType({})
-    """The problems on which nothing can be compared, with the reason (`measures.explain_unmeasured`)."""
+AT_LEAST, AT_MOST, ABOUT = "at least", "at most", "about"
 
 
 class Paired(NamedTuple):
@@ -50,184 +43,229 @@ class Paired(NamedTuple):
     seeds: np.ndarray
     """(pairs,) the number of reporting seeds that both have."""
     probability: np.ndarray
-    """(pairs,) the probability that a has the lower y on a seed."""
+    """(pairs,) the probability that a has the better run on a seed."""
     trials: np.ndarray
-    """(pairs,) the trials at which both are compared; 0 where their numbers differ and the side with fewer is ahead."""
-    common: np.ndarray
-    """(pairs,) the variance that all blocks share (`mean_effects`)."""
+    """(pairs,) the trials at which both are compared."""
+    failed: np.ndarray
+    """(pairs, blocks, 2, 2), of a and of b the numbers of failed and of all reporting runs of a block."""
+    failures_a: np.ndarray
+    """(pairs,) the share of the reporting runs of a that failed."""
+    failures_b: np.ndarray
+    """(pairs,) the same of b."""
+    missed: np.ndarray
+    """(pairs, 2) bool, True where no run of a, or of b, reached the target by which both are judged."""
 
 
 def verdicts(
-    runs: pd.DataFrame, choose_by: str = LOG_TAIL, of: str = "optimizer", confidence: float = 0.95
+    runs: pd.DataFrame,
+    judge_by: str = TIME,
+    of: str = "optimizer",
+    confidence: float = 0.95,
+    choose_by: str | None = None,
+    look: int = 1,
+    edges: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row for each problem and pair of levels; with several problems, also the rows of problem "all".
 
-    runs: the `runs` table of a sweep, staged or plain (`protocol` divides a plain one). choose_by: the measure that
-    settings are chosen and compared by (`tail_values`). of: the column whose levels are compared, "optimizer",
-    "batch_size" (the full batch is one level on every problem) or "schedule"; all else is tuned. Every pair has one
-    row, a before b in order of appearance; verdict and ratio are about a.
+    runs: the `runs` table of a sweep, staged or plain (`protocol` divides a plain one). judge_by: the measure that
+    levels are compared by, "time", "loss" or a metric (`tail_values`); choose_by: the one that settings are chosen by,
+    by default the same. of: the column whose levels are compared, "optimizer", "batch_size" (the full batch is one
+    level on every problem) or "schedule"; all else is tuned. look: how often these blocks, or fewer of them, have been
+    looked at (`spent_alpha`). edges: the recommended settings that lie at a limit of the search (`find_edges`).
 
-    D_k is the median over the reporting seeds of block k of y_b - y_a, paired by seed, and ratio = exp(mean D): above 1
-    a is better, for y is the logarithm of a loss. low, high: the t interval over blocks. p: two-sided; p_adjusted: Holm
-    over all pairs of the problem. verdict: "better" or "worse" where p_adjusted < 1 - confidence, else "equivalent"
-    where the interval lies within [1/1.1, 1.1], else "undecided" with the detectable ratio (80% power) and
-    blocks_needed, the blocks that would show the ratio, or 1.1 where it is nearer to 1. probability: that a has the
-    lower y on a seed. reason: why nothing could be decided, such as losses below a stated minimum that is too high,
-    which makes ratios of suboptimalities wrong.
+    Every pair has one row, a before b in order of appearance; verdict and ratio are about a. D_k is the difference
+    y_b - y_a in block k (`HeldOut.differences`), and ratio = exp(mean D): above 1 a is better, for y is the logarithm
+    of samples, of a loss or of a share of errors. low, high: its interval, simultaneous for all pairs of a problem, and
+    p_adjusted the p-value that belongs to it; p is that of the pair alone.
 
-    trials_a, trials_b: the number of trials that each side could choose from. Where they differ and the side with
-    fewer is ahead, that result stands, since more trials would not make it worse (trials is 0 then). Otherwise both are
-    compared at the smaller number, `trials`, by the expected y of the best of so many (`choice_weights`), on the runs
-    on which all settings ran. The choice of trials is random, too, so its variance (of the best of so many, drawn from
-    those of the larger side) is added to that of the pair.
+    verdict: "tie" where the interval lies within [1/1.1, 1.1]; else "wins" or "loses" where it lies beyond 1.05; else
+    "open", and `known` says what is known. An optimizer that fails more often neither wins nor ties.
+    blocks_needed: how many blocks would decide, in four of five sweeps, what is open. bound: "at least" or "at most"
+    where the ratio is a bound, as a side ends at a limit of the search or never reaches the target; "about" where both
+    do. trials: the number of trials at which both are compared, the smaller of trials_a and trials_b. failures_a,
+    failures_b: the shares of runs that failed. reason: why nothing could be decided, such as losses below a stated
+    minimum that is too high.
 
-    In rows "all" problems take the place of blocks, by rank: the ratio is the Hodges-Lehmann estimate of the problems'
-    log ratios, interval and p are those of the signed-rank test (Demsar 2006), blocks counts problems. An interval of
-    95% takes six. These rows are estimates for further problems like these.
+    In rows "all" problems take the place of blocks: signed-rank tests over problems, from 20 of them on (Demsar 2006).
 
     Source: Demsar 2006, JMLR 7; Bouthillier et al. 2021, MLSys, for tuning as a source of variance.
     """
-    return compare_levels(tune_levels(runs, choose_by, of), confidence)
+    return compare_levels(tune_levels(runs, judge_by, of, choose_by), confidence, look, edges)
 
 
-def tune_levels(runs: pd.DataFrame, choose_by: str, of: str) -> TunedLevels:
-    """Choose the setting of each level in each block, and return its results on the reporting seeds.
+def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | None = None) -> CodedRuns:
+    """Return the runs with their stages and blocks, those of unmeasurable problems without values.
 
-    runs, choose_by: as for `verdicts`. of: the column whose values are the levels that `verdicts` and `ranking`
-    compare: "optimizer", "batch_size" or "schedule".
+    Arguments as for `verdicts`.
     """
-    table = code_runs(runs, choose_by, of)
-    staged = of == "optimizer" and is_staged(runs)
-    screens = code_runs(runs, choose_by, of, screens=True) if staged else table
-    return TunedLevels(table, held_out(table), screens, explain_unmeasured(runs, choose_by))
+    table = code_runs(runs, choose_by or judge_by, of, judge_by)
+    if unmeasured := explain_unmeasured(runs, judge_by):
+        spoiled = table.cells["problem"].isin(list(unmeasured)).to_numpy()[table.cell]
+        table.judged[spoiled] = np.nan
+        table.times.samples[spoiled] = np.nan
+    return table
 
 
-def compare_levels(levels: TunedLevels, confidence: float = 0.95) -> pd.DataFrame:
+def compare_levels(
+    table: CodedRuns, confidence: float = 0.95, look: int = 1, edges: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return the table that `verdicts` returns, for levels that are tuned."""
-    problem, name = (levels.table.cells.iloc[:, column].to_numpy() for column in (0, 1))
+    problem, name = (table.cells.iloc[:, column].to_numpy() for column in (0, 1))
     a, b = np.triu_indices(len(problem), 1)
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
-    pair, trials = pair_cells(levels, a, b), levels.full.trials
-    spoiled = np.isin(problem[a], list(levels.unmeasured))
-    differences = np.where(spoiled[:, None], np.nan, pair.differences)
-    table = judge_pairs(differences, confidence, pair.common, family=problem[a])
-    few = (pair.trials > 0) & (pair.trials < np.maximum(trials[a], trials[b]))  # only the screening's seeds can tell
-    reasons = {
-        texts.NO_SETTING: (trials[a] == 0) | (trials[b] == 0),
-        texts.ONE_BLOCK_AT_EQUAL_TRIALS: few & (table["reason"] == texts.ONE_BLOCK),
-    }
-    reason = np.select([*reasons.values()], [*reasons], table["reason"])
-    table = table.assign(
-        problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability,
-        trials=pair.trials, trials_a=trials[a], trials_b=trials[b],
-        reason=[levels.unmeasured.get(*each) for each in zip(problem[a], reason, strict=True)],
-    )[list(COLUMNS)]  # fmt: skip
-    over = _compare_over_problems(table, confidence)
-    return pd.concat([table, over], ignore_index=True) if len(over) else table
+    pair, trials = pair_cells(table, a, b), table.trials
+    levels = pd.Series(problem).groupby(problem).size().reindex(problem[a]).to_numpy()
+    rows = judge_differences(pair.differences, problem[a], levels, pair.failed, confidence, look)
+    rows = rows.assign(
+        problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability, trials=pair.trials,
+        trials_a=trials[a], trials_b=trials[b], failures_a=pair.failures_a, failures_b=pair.failures_b,
+    )  # fmt: skip
+    none = (trials[a] == 0) | (trials[b] == 0)
+    lost = (pair.failures_a == 1) & (pair.failures_b == 1)
+    cases = [none, lost, pair.missed.all(axis=1)]
+    rows["reason"] = np.select(cases, [texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES], rows["reason"])
+    rows.loc[pair.missed.any(axis=1) & (rows["verdict"] == TIE), "verdict"] = OPEN  # a bound is no tie
+    rows = _cap_ratios(table, rows, a, b)
+    rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
+    rows = rows[list(COLUMNS)]
+    over = _compare_over_problems(rows, confidence)
+    return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
 
 
-def pair_cells(levels: TunedLevels, a: np.ndarray, b: np.ndarray) -> Paired:
-    """Return the differences of pairs of cells; a, b: (pairs,) their rows in `levels.table.cells`.
-
-    Where the numbers of trials differ and the side with fewer is not ahead, both are compared at the smaller number.
-    """
-    differences, seeds = levels.full.differences(a, b)
-    probability, common = levels.full.probability(a, b), np.zeros(len(a))
-    trials_a, trials_b = levels.full.trials[a], levels.full.trials[b]
-    ahead = mean_effects(differences)["mean"]
-    # The side with fewer trials that is ahead for all that needs no allowance: more would not set it back.
-    allowed = (trials_a != trials_b) & ~np.where(trials_a < trials_b, ahead > 0, ahead < 0)
-    trials = np.where((trials_a != trials_b) & ~allowed, 0, np.minimum(trials_a, trials_b))
-    for count in np.unique(trials[allowed]):
-        rows = np.flatnonzero(allowed & (trials == count))
-        fewer = held_out_at(levels.screens, int(count))
-        each, seeds[rows] = fewer.differences(a[rows], b[rows])
-        wide = max(differences.shape[1], each.shape[1])
-        differences = np.pad(differences, ((0, 0), (0, wide - differences.shape[1])), constant_values=np.nan)
-        differences[rows] = np.nan
-        differences[rows, : each.shape[1]] = each
-        probability[rows] = fewer.probability(a[rows], b[rows])
-        common[rows] = fewer.draw[a[rows]] + fewer.draw[b[rows]]
-    return Paired(differences, seeds, probability, trials, common)
-
-
-def judge_pairs(
+def judge_differences(
     differences: np.ndarray,
+    family: np.ndarray,
+    levels: np.ndarray | None,
+    failed: np.ndarray | None,
     confidence: float = 0.95,
-    common: np.ndarray | float = 0.0,
-    family: np.ndarray | None = None,
+    look: int = 1,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
-    y: natural logarithms, lower is better, so a positive difference speaks for a; NaN where a pair lacks a block.
-    common: the variance that all blocks of a pair share (`mean_effects`). family: (pairs,) the family of each, within
-    which p-values are adjusted; None: all pairs are one.
+    family, levels: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and of all runs;
+    None where failures do not count. look: as for `verdicts`.
 
-    Returns columns ratio, low, high, p, blocks, p_adjusted, reason, verdict, detectable and blocks_needed (`verdicts`);
-    ratio, low and high are exp of the mean difference and of its interval.
+    Returns columns ratio, low, high (exp of the mean difference and of its simultaneous interval), p, p_adjusted,
+    blocks, verdict, known, blocks_needed and reason.
     """
-    effect = mean_effects(differences, confidence, common)
-    p, n = effect["p"], effect["n"]
-    table = pd.DataFrame({"ratio": effect["mean"], "low": effect["low"], "high": effect["high"], "p": p, "blocks": n})
-    families = np.zeros(len(p)) if family is None else pd.factorize(family)[0]
-    table["p_adjusted"] = table["p"].groupby(families).transform(adjust_by_holm)
-    table["reason"] = np.select([n == 0, n == 1], [texts.NO_SEEDS, texts.ONE_BLOCK], "")
-    table["verdict"] = _decide_verdicts(table, confidence)
-    open_ = (table["verdict"] == "undecided").to_numpy()
-    goal = np.maximum(np.abs(effect["mean"]), np.log(EQUIVALENT))
+    alpha = spent_alpha(look, 1 - confidence)
+    failures = None
+    if failed is not None:
+        (failed_a, runs_a), (failed_b, runs_b) = (np.moveaxis(failed[:, :, side], 2, 0) for side in (0, 1))
+        failures = compare_failures(failed_a, runs_a, failed_b, runs_b, alpha)
+    rows = judge(differences, family, levels, alpha, failures)
+    open_, count = (rows["verdict"] == OPEN).to_numpy(), rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
+    sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
+    needed = np.full(len(rows), np.nan)
+    if open_.any():
+        mean, sd, n = (rows.loc[open_, name] for name in ("mean", "sd", "n"))
+        needed[open_] = blocks_needed(mean, sd, n, **sizes, alpha=spent_alpha(look + 1, 1 - confidence))
     with np.errstate(over="ignore"):
-        table["detectable"] = np.where(open_, np.exp(detectable(effect["sd"], n, confidence, common)), np.nan)
-    table["blocks_needed"] = np.where(open_ & (n > 0), blocks_needed(effect["sd"], goal, confidence, common), np.nan)
-    return _as_ratios(table)
+        ends = {to: np.exp(rows[name]) for to, name in (("ratio", "mean"), ("low", "low"), ("high", "high"))}
+    if failures is not None:  # a side whose every run fails has no results to compare
+        always = [(failures["more"] == side) & (failures[f"failures_{side}"] == 1) for side in ("b", "a")]
+        rows["verdict"] = np.select(always, [WINS, LOSES], rows["verdict"])
+        needed = np.where(always[0] | always[1], np.nan, needed)
+    few = rows["verdict"] == OPEN
+    reason = np.select([few & (rows["n"] == 0), few & (rows["n"] == 1)], [texts.NO_SEEDS, texts.ONE_BLOCK], "")
+    return rows.assign(**ends, blocks=rows["n"], blocks_needed=needed, reason=reason)
 
 
-def judge_over_problems(logs: Sequence[np.ndarray], confidence: float = 0.95) -> pd.DataFrame:
-    """Return one row for each pair with the verdict on a over all problems, by signed ranks; columns of `judge_pairs`.
+def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
+    """Return the differences of pairs of cells; a, b: (pairs,) their rows in `table.cells`.
 
-    logs: for each pair the logarithms of the ratios on its problems. All pairs are one family.
+    Where the numbers of trials differ, both choose among the smaller number (`choose_coded_settings`).
     """
-    table = pd.DataFrame([signed_ranks(each, confidence) for each in logs]).rename(columns={"estimate": "ratio"})
-    table = table.assign(blocks=[len(each) for each in logs], detectable=np.nan, blocks_needed=np.nan)
-    table["p_adjusted"] = adjust_by_holm(table["p"])
-    table["verdict"] = _decide_verdicts(table, confidence)
-    # The smallest p of n problems is 2 / 2^n, and Holm multiplies it by the number of pairs.
-    least = int(np.ceil(np.log2(2 * len(table) / (1 - confidence))))
-    few = (table["blocks"] < least) & (table["verdict"] == "undecided")
-    table["reason"] = np.where(few, texts.describe_few_problems(least), "")
-    return _as_ratios(table)
+    trials = np.minimum(table.trials[a], table.trials[b])
+    parts = {int(count): held_out(table, int(count)) for count in np.unique(trials)} or {0: held_out(table)}
+    wide = max(part.y.shape[1] for part in parts.values())
+    differences, failed = np.full((len(a), wide), np.nan), np.zeros((len(a), wide, 2, 2))
+    seeds, probability = np.zeros(len(a), dtype=np.int64), np.full(len(a), np.nan)
+    shares, missed = np.full((2, len(a)), np.nan), np.zeros((len(a), 2), dtype=bool)
+    for count, part in parts.items():
+        rows = np.flatnonzero(trials == count)
+        each, seeds[rows] = part.differences(a[rows], b[rows])
+        blocks = each.shape[1]
+        differences[rows, :blocks] = each
+        probability[rows] = part.probability(a[rows], b[rows])
+        for side, cells in enumerate((a[rows], b[rows])):
+            failed[rows, :blocks, side] = part.counts[cells]
+            shares[side, rows] = part.failures[cells]
+            missed[rows, side] = part.timed[cells] & (part.reached_share[cells] == 0)
+    differences[missed.all(axis=1)] = np.nan  # two budgets, and no results
+    return Paired(differences, seeds, probability, trials, failed, shares[0], shares[1], missed)
 
 
-def _decide_verdicts(table: pd.DataFrame, confidence: float) -> np.ndarray:
-    """Return "better", "worse", "equivalent" or "undecided" for each row, (rows,), from p_adjusted and the interval.
+def _cap_ratios(table: CodedRuns, rows: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+    """Return the rows with the ratios of losses capped where both are small, and with `known` for what is solved.
 
-    ratio, low and high are still logarithms here.
+    Two losses below 1e-5 of the first suboptimality are compared up to a ratio of 100; below 1e-8 both are solved.
     """
-    shown = table["p_adjusted"] < 1 - confidence
-    near = (table["low"] >= -np.log(EQUIVALENT)) & (table["high"] <= np.log(EQUIVALENT))
-    cases = [shown & (table["ratio"] > 0), shown & (table["ratio"] < 0), near]
-    return np.select(cases, ["better", "worse", "equivalent"], "undecided")
+    if table.judge_by not in (TIME, LOSS):
+        return rows
+    depth = held_out(table, values=table.judged - table.start).y.reshape(len(table.cells), -1)
+    with np.errstate(invalid="ignore"):
+        worst = np.where(
+            np.isnan(depth).all(axis=1), np.nan, np.nanmax(np.where(np.isnan(depth), -np.inf, depth), axis=1)
+        )
+        middle = np.nansum(depth, axis=1) / (~np.isnan(depth)).sum(axis=1)
+    lossy = ~table.timed[a]
+    solved = lossy & (np.maximum(worst[a], worst[b]) <= np.log(SOLVED) + 1e-6)
+    small = lossy & (np.maximum(middle[a], middle[b]) <= np.log(SMALL))
+    rows = rows.assign(known=np.where(solved, texts.SOLVED, rows["known"]))
+    for name in ("ratio", "low", "high"):
+        rows[name] = np.where(small, rows[name].clip(1 / LARGEST, LARGEST), rows[name])
+    capped = small & ~rows["ratio"].between(1 / LARGEST, LARGEST, inclusive="neither")
+    return rows.assign(known=np.where(capped, texts.BOTH_SMALL, rows["known"]))
 
 
-def _as_ratios(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with exp of ratio, low and high."""
+def _find_bounds(missed: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Return for each pair why its ratio is a bound: "at least", "at most", "about", or "" where it is none.
+
+    missed: (pairs, 2) True for a side that never reaches the target; limit: (2, pairs) True for one at a limit.
+    """
+    higher, lower = limit[0] | missed[:, 1], limit[1] | missed[:, 0]
+    return np.select([higher & lower, higher, lower], [ABOUT, AT_LEAST, AT_MOST], "")
+
+
+def find_limits(table: CodedRuns, edges: pd.DataFrame | None) -> np.ndarray:
+    """Return (cells,) bool, True where the recommended setting of a cell lies at a limit of the search."""
+    if edges is None or edges.empty or "optimizer" not in table.cells:
+        return np.zeros(len(table.cells), dtype=bool)
+    there = pd.MultiIndex.from_frame(edges[["problem", "optimizer"]])
+    return pd.MultiIndex.from_frame(table.cells[["problem", "optimizer"]]).isin(there)
+
+
+def judge_problems(logs: np.ndarray, levels: int | None = None, confidence: float = 0.95) -> pd.DataFrame:
+    """Return the rows of `judge_over_problems` with the columns that `judge_differences` returns.
+
+    logs: (pairs, problems) the logarithms of the ratios; levels: the number of levels all pairs of which are compared.
+    """
+    judged = judge_over_problems(logs, levels, 1 - confidence)
     with np.errstate(over="ignore"):
-        return table.assign(**{name: np.exp(table[name]) for name in ("ratio", "low", "high")})
+        ends = {to: np.exp(judged[name]) for to, name in (("ratio", "mean"), ("low", "low"), ("high", "high"))}
+    few = judged["n"] < LEAST_PROBLEMS
+    reason = np.where(few, texts.describe_few_problems(LEAST_PROBLEMS), "")
+    known = judged["known"].mask(few, "")
+    return judged.assign(**ends, blocks=judged["n"], blocks_needed=np.nan, known=known, reason=reason)
 
 
-def _compare_over_problems(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
+def _compare_over_problems(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Return the rows of problem "all", for the pairs that at least two problems compare."""
     with np.errstate(divide="ignore"):
-        pairs = _orient_pairs(table).assign(log=lambda rows: np.log(rows["ratio"]).replace([-np.inf, np.inf], np.nan))
+        pairs = _orient_pairs(rows).assign(log=lambda each: np.log(each["ratio"]).replace([-np.inf, np.inf], np.nan))
     several = pairs.groupby(["a", "b"])["log"].transform("count") > 1
     groups = pairs[several].groupby(["a", "b"], sort=False)
     if not groups.ngroups:
-        return table.iloc[:0]
-    rows = groups.agg(
-        seeds=("seeds", "sum"), probability=("probability", "mean"),
-        trials=("trials", "min"), trials_a=("trials_a", "min"), trials_b=("trials_b", "min"),
-    ).reset_index()  # fmt: skip
-    verdict = judge_over_problems([logs.dropna().to_numpy() for _, logs in groups["log"]], confidence)
-    return pd.concat([rows, verdict], axis=1).assign(problem=ALL)[list(COLUMNS)]
+        return rows.iloc[:0]
+    means = groups[["probability", "failures_a", "failures_b"]].mean()
+    sums = groups.agg(seeds=("seeds", "sum"), trials=("trials", "min"), trials_a=("trials_a", "min"),
+                      trials_b=("trials_b", "min"))  # fmt: skip
+    logs = pairs[several].pivot_table("log", ["a", "b"], "problem", sort=False, dropna=False)
+    levels = len(pd.unique(pairs[["a", "b"]].to_numpy().ravel()))
+    judged = judge_problems(logs.reindex(sums.index).to_numpy(), levels, confidence)
+    table = pd.concat([sums.join(means).reset_index(), judged], axis=1)
+    return table.assign(problem=ALL, bound="")[list(COLUMNS)]
 
 
 def _orient_pairs(table: pd.DataFrame) -> pd.DataFrame:
@@ -241,7 +279,9 @@ def _orient_pairs(table: pd.DataFrame) -> pd.DataFrame:
 def exchange_sides(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs with a and b exchanged: inverse ratios, complementary probabilities, opposite verdicts."""
     return pairs.assign(
-        a=pairs["b"], b=pairs["a"], ratio=1 / pairs["ratio"], probability=1 - pairs["probability"],
-        trials_a=pairs["trials_b"], trials_b=pairs["trials_a"],
-        verdict=pairs["verdict"].replace({"better": "worse", "worse": "better"}),
+        a=pairs["b"], b=pairs["a"], ratio=1 / pairs["ratio"], low=1 / pairs["high"], high=1 / pairs["low"],
+        probability=1 - pairs["probability"], trials_a=pairs["trials_b"], trials_b=pairs["trials_a"],
+        failures_a=pairs["failures_b"], failures_b=pairs["failures_a"],
+        verdict=pairs["verdict"].replace({WINS: LOSES, LOSES: WINS}),
+        bound=pairs["bound"].replace({AT_LEAST: AT_MOST, AT_MOST: AT_LEAST}),
     )  # fmt: skip
