@@ -19,8 +19,8 @@ from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Plan
-from optbench.sweeps.spec import Spec, column_of_measure, make_spec
-from optbench.sweeps.stages import find_in_plan
+from optbench.sweeps.spec import Spec, make_spec
+from optbench.sweeps.stages import find_places
 from optbench.sweeps.tables import make_schema
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
@@ -55,8 +55,8 @@ def recommend(plan: Plan, runs: pd.DataFrame) -> Recommended | None:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return None
-    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=column_of_measure(plan.spec.judge_by))
-    return Recommended(best, *find_in_plan(plan, runs, best))
+    best = best_configurations(runs, plan.spec.split_seeds()[0], choose_by=plan.spec.judge_by)
+    return Recommended(best, *find_places(plan, best))
 
 
 def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
@@ -65,7 +65,7 @@ def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
     if not entries:
         return None
-    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "choose_by", "judge_by"}
+    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "choose_by"}
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
     canonical = dict.fromkeys(each.cohort.problem.name for each in plan.cohorts)
     raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], canonical, strict=True)]

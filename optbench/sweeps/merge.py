@@ -19,8 +19,8 @@ from optbench.sweeps.store.manifest import Manifest
 def select_shard(plan: Plan, shard: str) -> Plan:
     """Return the part of the plan that ``shard`` names, such as "2/8": the second of eight.
 
-    A problem, an optimizer and a block (a seed, if there are no blocks) stay together: what runs in a block is
-    chosen from what ran in it. Groups are dealt by their cost, the dearest first, to the part that has least.
+    A problem and a block (a seed, if there are no blocks) stay together: what runs in a block is chosen from what ran
+    in it. Groups are dealt by their cost, the dearest first, to the part that has least.
 
     Raises OptbenchError for a text that names no part, or one with nothing in it.
     """
@@ -46,12 +46,11 @@ def select_shard(plan: Plan, shard: str) -> Plan:
 
 
 def _list_groups(series: SeedSeries) -> list[tuple]:
-    """Return the key of each seed of a series, in order: (problem, optimizer, block, or the seed if in none).
+    """Return the key of each seed of a series, in order: (problem, block, or the seed if in none).
 
     A shard takes all seeds of a key or none.
     """
-    cohort = series.cohort
-    return [(cohort.problem.name, cohort.optimizer.name, series.blocks.get(seed, seed)) for seed in series.seeds]
+    return [(series.cohort.problem.name, series.blocks.get(seed, seed)) for seed in series.seeds]
 
 
 def _parse_shard(shard: str) -> tuple[int, int]:
@@ -105,7 +104,7 @@ def merge_folders(
                 store.warn_of_dropped(planned, before.cohorts, read_provenance(folder), f"{folder}: ")
         rest = store.begin(planned)
         missing = sum(not store.has(each.cohort_id) for each in rest)
-        for plan_stage in stages.STAGES.values() if spec.blocks else ():
+        for plan_stage in stages.list_stages(plan):
             if not missing:
                 first = len(planned)
                 planned += plan_stage(plan, store.runs())

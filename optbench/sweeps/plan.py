@@ -19,7 +19,7 @@ from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, RATES
 from optbench.contract.source_code import SourceFile, files_digest
-from optbench.contract.types import Device, Stage
+from optbench.contract.types import Device, DtypeName, Stage
 from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
@@ -288,6 +288,28 @@ class Plan:
                 counts = ", ".join(f"{optimizer} {number:,}" for optimizer, number in each.items())
                 return f"unequal numbers of trials, and the best of more is better: {counts}"
         return ""
+
+    @property
+    def optimizers(self) -> list[AnyOptimizer]:
+        """Each optimizer once."""
+        return list({each.cohort.optimizer.name: each.cohort.optimizer for each in self.series}.values())
+
+    def problem(self, name: str) -> Problem:
+        """Return the problem of this name."""
+        return next(each.cohort.problem for each in self.series if each.cohort.problem.name == name)
+
+    def make_cohort(
+        self, problem: str, optimizer: AnyOptimizer, lanes: tuple[Lane, ...], batch_size: int, dtype: DtypeName
+    ) -> Cohort:
+        """Return a cohort of settings of an optimizer on a problem of the plan, with the plan's first seed."""
+        like = next(each.cohort for each in self.series if each.cohort.problem.name == problem)
+        place = [each.name for each in self.problems].index(problem)
+        budget = self.spec.budget_of(self.spec.problems[place])
+        steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(like.problem.examples, batch_size))
+        points = _cut_points(self.spec, steps)
+        return replace(
+            like, optimizer=optimizer, lanes=lanes, batch_size=batch_size, dtype=dtype, steps=steps, points=points
+        )
 
     def records(self) -> list[Problem | AnyOptimizer | Schedule]:
         """Return the problems, optimizers and schedules of the sweep, each once."""

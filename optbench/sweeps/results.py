@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.measures import LOSS
 from optbench.contract import arguments
 from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.paths import path_of
-from optbench.sweeps.spec import column_of_measure
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.wording.winners import find_winners, notebook_html
 
@@ -153,7 +152,7 @@ class Results:
     @property
     def choose_by(self) -> str:
         """The measure that settings were chosen by."""
-        return column_of_measure(str(self.provenance.get("judge_by") or self.provenance.get("choose_by") or LOG_TAIL))
+        return str(self.provenance.get("judge_by") or LOSS)
 
     @property
     def searched(self) -> dict[str, dict[str, str]]:

@@ -223,5 +223,6 @@ def has_long_eager_runs(plan: Plan) -> bool:
 def run_stages(sweep: SweepRun) -> None:
     """Run all stages to their end, each planned from the tables of those before it."""
     sweep.run(sweep.add(sweep.plan.cohorts))
-    for plan_stage in stages.STAGES.values() if sweep.plan.spec.blocks else ():
-        sweep.run(sweep.add(plan_stage(sweep.plan, sweep.store.runs())))
+    for plan_stage in stages.list_stages(sweep.plan):
+        if planned := plan_stage(sweep.plan, sweep.store.runs()):
+            sweep.run(sweep.add(planned))

@@ -459,11 +459,6 @@ def _list_measures(value: Any) -> list[str]:
     return list(measures) if all(isinstance(each, str) for each in measures) else []
 
 
-def column_of_measure(measure: str) -> str:
-    """Return the column that the analysis knows for a measure: log_tail for time and loss, any other name unchanged."""
-    return "log_tail" if measure in ("time", "loss") else measure
-
-
 def advise_trials(text: str) -> str:
     """Return the message for a range in a spec without a number of trials."""
     return f"{text} is a range: say how many settings are drawn, trials = 20 (--trials 20), or write a list"

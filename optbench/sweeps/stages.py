@@ -1,21 +1,93 @@
-"""The stages race and holdout of a sweep in blocks, planned from the tables of the earlier stages.
+"""The stages of a sweep in blocks after its screen, each planned from the tables of those before it.
 
-In each block of seeds every optimizer is tuned and tested by itself, so that the luck of tuning is part of what is
-compared. All settings run on the first seeds of a block (``screen``), its best on some more (``race``); the one that
-is chosen then runs on seeds that no choice has seen (``holdout``), beside the one setting that all blocks recommend.
+In each block of seeds every optimizer draws its settings, is tuned and tested by itself, so that the luck of the draw
+and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``). Where the best
+of them lies at an end of what was tried, the next values run, too (``widen``, several rounds). The best run on some
+more seeds (``race``), and the one that is chosen on seeds that no choice has seen (``holdout``). The choices of all
+blocks meet on seeds that they have in common (``final``); the best is recommended, and runs on fresh ones (``report``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from optbench.analysis import protocol
-from optbench.analysis.columns import configuration_columns, drop_lost_runs
+from optbench.analysis.columns import configuration_columns, drop_lost_runs, find_full_batch_runs
+from optbench.analysis.edges import find_edges
+from optbench.contract.search import RATE
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, plan_cohort
-from optbench.sweeps.spec import column_of_measure
+
+PlanStage = Callable[[Plan, pd.DataFrame], list[PlannedCohort]]
+"""Returns the cohorts of a stage, planned from the runs of those before it."""
+# Best settings of a block beyond which the screen goes on: with one, a choice of the race that was second lies at an
+# edge in four of 35 recommendations of the default sweep
+_WIDENED = 2
+_KEYS = ("problem", "optimizer", "batch_size", "dtype", "block")
+
+
+def list_stages(plan: Plan) -> list[PlanStage]:
+    """Return the functions that plan the stages after the screen, in order; none for a sweep without blocks.
+
+    A shard ends with its holdout: the choices of all blocks are known where all blocks are.
+    """
+    if not plan.spec.blocks:
+        return []
+    in_blocks: list[PlanStage] = [*[plan_widening] * plan.spec.widen, plan_race, plan_holdout]
+    return in_blocks if plan.shard else [*in_blocks, plan_final, plan_report]
+
+
+def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """Return the cohorts of one more round of the screen, beyond the ends at which the best settings lie.
+
+    runs: those of the screen, and of the rounds before.
+    """
+    runs = drop_lost_runs(runs)
+    if runs.empty:
+        return []  # nothing ran
+    best = [protocol.select_finalists(runs, _WIDENED, measure) for measure in plan.spec.choose_by]
+    keys = ["problem", *configuration_columns(runs), "block"]
+    rows = pd.concat(best)[keys].drop_duplicates(ignore_index=True)
+    full = runs[["problem", "batch_size"]].assign(full_batch=find_full_batch_runs(runs)).drop_duplicates()
+    rows = rows.merge(full, on=["problem", "batch_size"], how="left")
+    limits = {each.name: each.all_limits for each in plan.optimizers}
+    edges = find_edges(runs, rows, plan.searched, limits.get)
+    edges = edges.merge(rows.assign(row=rows.index), on=["problem", "optimizer", "block"])
+    edges = edges[[row["value"] == row[row["parameter"]] for row in edges.to_dict("records")]]
+    beyond = [each for edge in edges.to_dict("records") for each in _step_over(plan, runs, edge)]
+    if not beyond:
+        return []
+    tried = runs[runs["stage"].isin([protocol.SCREEN, protocol.WIDEN])][keys]
+    found = pd.DataFrame(beyond)[keys].drop_duplicates()
+    found = found.merge(tried.assign(tried=True), on=keys, how="left")
+    return _plan_settings(plan, "widen", found[found["tried"].isna()].drop(columns="tried"))
+
+
+def _step_over(plan: Plan, runs: pd.DataFrame, edge: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the settings beyond an edge, the chosen one with its next value; with a batch size two rates come along.
+
+    edge: a row of `find_edges` with the columns of the chosen setting.
+    """
+    setting = {key: edge[key] for key in edge if key in runs}
+    name, wider = edge["parameter"], edge["wider"]
+    if name != "batch_size":
+        yield {**setting, name: wider}
+        return
+    examples = plan.problem(edge["problem"]).examples
+    size = min(int(wider), examples)
+    rates = runs.loc[
+        (runs["problem"] == edge["problem"]) & (runs["optimizer"] == edge["optimizer"])
+        & (runs["block"] == edge["block"]) & (runs["batch_size"] == edge["batch_size"])
+        & (runs["schedule"] == edge["schedule"]), RATE
+    ].unique()  # fmt: skip
+    lower = [rate for rate in rates if rate < setting[RATE]]
+    higher = [rate for rate in rates if rate > setting[RATE]]
+    near = [setting[RATE], *([max(lower)] if lower else []), *([min(higher)] if higher else [])]
+    for rate in near:
+        yield {**setting, "batch_size": size, RATE: rate}
 
 
 def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -26,49 +98,79 @@ def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []  # nothing ran
-    return _plan_settings(
-        plan, runs, "race", protocol.select_finalists(runs, plan.spec.finalists, column_of_measure(plan.spec.judge_by))
-    )
+    count = plan.spec.finalists
+    finalists = [protocol.select_finalists(runs, count, measure, of) for measure, of in _list_choices(plan)]
+    return _plan_settings(plan, "race", pd.concat(finalists))
 
 
 def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """Return the cohorts of the holdout: what each block chose and all recommend, on the block's holdout seeds.
+    """Return the cohorts of the holdout: what each block chose, on the block's holdout seeds.
 
     runs: those of the screen and the race.
     """
-    spec, runs = plan.spec, drop_lost_runs(runs)
+    runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    chosen = protocol.choose_settings(runs, column_of_measure(spec.judge_by))
-    if plan.shard:  # what all blocks recommend is known where all blocks are
-        return _plan_settings(plan, runs, "holdout", chosen)
-    recommended = protocol.recommend_settings(runs, column_of_measure(spec.judge_by))
-    everywhere = recommended.merge(pd.DataFrame({"block": sorted(set(runs["block"]))}), how="cross")
-    return _plan_settings(plan, runs, "holdout", pd.concat([chosen, everywhere]))
+    chosen = [protocol.choose_settings(runs, measure, of) for measure, of in _list_choices(plan)]
+    return _plan_settings(plan, "holdout", pd.concat(chosen))
 
 
-STAGES = {"race": plan_race, "holdout": plan_holdout}
-"""The stages after the screen, in order."""
+def plan_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """Return the cohorts of the last race: of each optimizer what its blocks chose, on seeds in common.
+
+    runs: those of the screen and the race.
+    """
+    runs = drop_lost_runs(runs)
+    if runs.empty:
+        return []
+    chosen = pd.concat([protocol.choose_settings(runs, measure) for measure in plan.spec.choose_by])
+    whole = chosen["most"] == chosen.groupby(["problem", "optimizer"])["most"].transform("max")
+    return _plan_settings(plan, "final", chosen[whole].assign(block=-1))
+
+
+def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """Return the cohorts of the recommended settings, on fresh seeds. runs: those of all stages before."""
+    runs = drop_lost_runs(runs)
+    if runs.empty:
+        return []
+    best = pd.concat([protocol.recommend_settings(runs, measure) for measure in plan.spec.choose_by])
+    return _plan_settings(plan, "report", best.assign(block=-1))
+
+
+def _list_choices(plan: Plan) -> list[tuple[str, str]]:
+    """Return the choices that race and report: measures to choose by, each with the column of the levels that choose.
+
+    Optimizers choose by every measure; batch sizes and schedules, where there are several, by the one that verdicts are
+    about.
+    """
+    sizes = {each.cohort.batch_size for each in plan.series}
+    schedules = {lane.schedule.text for each in plan.series for lane in each.cohort.lanes}
+    levels = [("batch_size", len(sizes)), ("schedule", len(schedules))]
+    choices = [(measure, "optimizer") for measure in plan.spec.choose_by]
+    return choices + [(plan.spec.judge_by, name) for name, count in levels if count > 1]
 
 
 def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
-    """Return the later stages at their largest possible size, before anything has run.
+    """Return the later stages at about their largest size, before anything has run.
 
     Their settings are not known yet: an even selection from those of the screen stands for them.
     """
     spec = plan.spec
-    # A block's holdout runs what it has chosen, and what all of them recommend.
-    most: dict[Stage, int] = {"race": spec.finalists, "holdout": 2}
-    pairs: dict[tuple[str, str], dict[int, list[Cohort]]] = {}
-    for each in plan.series if spec.blocks else ():
-        by_block = pairs.setdefault((each.cohort.problem.name, each.cohort.optimizer.name), {})
-        by_block.setdefault(each.block, []).append(each.cohort)
-    firsts = [next(iter(by_block.values())) for by_block in pairs.values()]  # one block stands for all
-    stages = {}
-    for stage, count in most.items():
-        series = [each for cohorts in firsts for each in _select_evenly(plan, stage, count, cohorts)]
-        stages[stage] = Cohorts(tuple(series))
-    return stages
+    if not spec.blocks:
+        return {}
+    each = len(_list_choices(plan))
+    most: dict[Stage, int] = {"race": spec.finalists * each, "holdout": each}
+    if not plan.shard:
+        most |= {"final": len(spec.choose_by) * spec.blocks, "report": len(spec.choose_by)}
+    pairs: dict[tuple[str, str], list[Cohort]] = {}
+    first = plan.series[0].block  # one block stands for all
+    for series in plan.series:
+        if series.block == first:
+            pairs.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series.cohort)
+    return {
+        stage: Cohorts(tuple(one for cohorts in pairs.values() for one in _select_evenly(plan, stage, count, cohorts)))
+        for stage, count in most.items()
+    }
 
 
 def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) -> Iterator[SeedSeries]:
@@ -88,42 +190,59 @@ def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) 
             yield SeedSeries(replace(cohort, lanes=lanes), seeds, LaneHashes(lanes), stage, blocks)
 
 
-def _plan_settings(plan: Plan, runs: pd.DataFrame, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
-    """Return the cohorts of distinct settings (problem, block, configuration) on the stage's seeds of their block."""
-    rows, places = find_in_plan(plan, runs, settings)
+def _plan_settings(plan: Plan, stage: Stage, settings: pd.DataFrame) -> list[PlannedCohort]:
+    """Return the cohorts of distinct settings (problem, block, configuration) on the stage's seeds of their block.
+
+    Settings of block -1 run on seeds that all blocks have in common.
+    """
+    seeds = plan.spec.seeds_of(stage)
+    rows, places = find_places(plan, settings)
     groups: dict[tuple, tuple[Cohort, list[Lane]]] = {}
-    for block, (cohort, lane) in zip(rows["block"], places, strict=True):
-        key = (cohort.problem.name, cohort.optimizer.name, cohort.batch_size, cohort.dtype, int(block))
-        groups.setdefault(key, (cohort, []))[1].append(lane)
-    seeds, planned = plan.spec.seeds_of(stage), []
+    for row, (cohort, lane) in zip(rows.to_dict("records"), places, strict=True):
+        groups.setdefault(tuple(row[key] for key in _KEYS), (cohort, []))[1].append(lane)
+    planned = []
     for (*_, block), (cohort, lanes) in groups.items():
         first = replace(cohort, lanes=tuple(lanes))
-        planned += [plan_cohort(first.with_seed(seed), stage, block) for seed in seeds[block]]
+        planned += [plan_cohort(first.with_seed(seed), stage, int(block)) for seed in seeds[max(block, 0)]]
     return planned
 
 
-def find_in_plan(
-    plan: Plan, runs: pd.DataFrame, settings: pd.DataFrame
-) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
-    """Return the settings, each once a block, and for each its (cohort, lane) of the plan.
+def find_places(plan: Plan, settings: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[Cohort, Lane]]]:
+    """Return the settings, each once a block, and for each its (cohort, lane).
 
-    settings: rows with the columns that make a setting, such as ``problem`` and ``lr``. The cohort has the seed of the
-    setting's first run in ``runs``.
+    settings: rows with problem, the columns that make a configuration, and perhaps block. The cohort has the first seed
+    of the sweep, and some lane.
     """
-    keys = ["problem", *configuration_columns(runs)]
-    first = runs[runs["stage"].isin(["screen", "grid"])].drop_duplicates(keys)
-    rows = settings.merge(first[[*keys, "run_id"]], on=keys).drop_duplicates(
-        ["run_id", "block"] if "block" in settings else "run_id"
-    )
-    wanted = set(rows["run_id"])
-    # The ids of a run are a hash: those of all cohorts would take longer than what is done with a few of them.
-    of_them = first[first["run_id"].isin(wanted)]
-    cohorts = set(of_them[["problem", "optimizer", "batch_size", "seed"]].itertuples(index=False, name=None))
-    known = {
-        run_id: (each.cohort, lane)
-        for each in plan.cohorts
-        if (each.cohort.problem.name, each.cohort.optimizer.name, each.cohort.batch_size, each.cohort.seed) in cohorts
-        for run_id, lane in zip(each.run_ids, each.cohort.lanes, strict=True)
-        if run_id in wanted
-    }
-    return rows, [known[run_id] for run_id in rows["run_id"]]
+    names = [name for each in plan.optimizers for name in each.hyperparameters]
+    keys = ["problem", "optimizer", "batch_size", "dtype", "schedule", "lr", *dict.fromkeys(names), "block"]
+    keys = [key for key in keys if key in settings]
+    rows = settings.drop_duplicates(keys).reset_index(drop=True)
+    optimizers = {each.name: each for each in plan.optimizers}
+    schedules = {lane.schedule.text: lane.schedule for each in plan.series for lane in each.cohort.lanes}
+    records = rows.to_dict("records")
+    wanted = [
+        (
+            row["optimizer"],
+            row["schedule"],
+            row["lr"],
+            *(row[name] for name in optimizers[row["optimizer"]].hyperparameters),
+        )
+        for row in records
+    ]
+    lanes, every = dict[tuple, Lane](), set(wanted)
+    for cohort in {id(each.cohort.lanes): each.cohort for each in plan.series}.values():
+        for lane in cohort.lanes:
+            key = (cohort.optimizer.name, lane.schedule.text, lane.lr, *lane.hyperparameters.values())
+            if key in every:
+                lanes[key] = lane
+    cohorts, places = dict[tuple, Cohort](), list[tuple[Cohort, Lane]]()
+    for row, key in zip(records, wanted, strict=True):
+        optimizer = optimizers[row["optimizer"]]
+        if key not in lanes:  # beyond an edge of the screen
+            values = {name: float(row[name]) for name in optimizer.hyperparameters}
+            lanes[key] = Lane(float(row["lr"]), schedules[row["schedule"]], values)
+        kind = row["problem"], optimizer.name, int(row["batch_size"]), row["dtype"]
+        if kind not in cohorts:
+            cohorts[kind] = plan.make_cohort(row["problem"], optimizer, (lanes[key],), kind[2], row["dtype"])
+        places.append((cohorts[kind], lanes[key]))
+    return rows, places

@@ -89,7 +89,11 @@ def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
             break
         if (runs := _read_block_runs(store, [block])) is None:
             continue
-        sweep.run(sweep.add(stages.plan_race(plan, runs)), until=until)
+        for plan_stage in [*[stages.plan_widening] * plan.spec.widen, stages.plan_race]:
+            planned = plan_stage(plan, _read_block_runs(store, [block]))
+            sweep.run(sweep.add(planned), until=until)
+            if status.out_of_time:
+                break
         if status.out_of_time:
             break
         done.append(block)
@@ -98,7 +102,12 @@ def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
         reserve = _MARGIN * cost * (time.monotonic() - begin) / max(status.cost, 1.0)
     if done:
         late, status.out_of_time = status.out_of_time, False
-        sweep.run(sweep.add(_plan_holdout(plan, store, done)), until=end + _OVERTIME * limit.seconds)
+        last = end + _OVERTIME * limit.seconds
+        sweep.run(sweep.add(_plan_holdout(plan, store, done)), until=last)
+        for plan_stage in (stages.plan_final, stages.plan_report) if not plan.shard else ():
+            if not status.out_of_time:
+                runs = _read_block_runs(store, [*done, -1])
+                sweep.run(sweep.add(plan_stage(plan, runs)), until=last)
         status.out_of_time |= late
 
 
@@ -122,7 +131,6 @@ def _find_complete_cohorts(planned: Sequence[PlannedCohort], store: Store, block
         unit = each.block if blocks else each.cohort.seed
         units.setdefault((each.cohort.problem.name, unit), []).append(each)
     complete = [unit for unit in units.values() if all(store.has(each.cohort_id) for each in unit)]
-    if blocks:  # a block without race or holdout is as good as not begun
-        last = planned[-1].stage if planned else "screen"
-        complete = [unit for unit in complete if any(each.stage == last == "holdout" for each in unit)]
+    if blocks:  # a block without race or holdout is as good as not begun; the last stages stand in none
+        complete = [unit for unit in complete if any(each.stage == "holdout" or each.block < 0 for each in unit)]
     return frozenset(each.cohort_id for unit in complete for each in unit)
