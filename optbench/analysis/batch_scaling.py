@@ -10,7 +10,9 @@ import pandas as pd
 
 from optbench.analysis.columns import configuration_columns
 from optbench.analysis.costs import time_to_target
-from optbench.analysis.selection import is_staged, select_screening_runs
+from optbench.analysis.measures import TIME
+from optbench.analysis.protocol import HOLDOUT, select_chosen_runs
+from optbench.analysis.selection import is_staged
 from optbench.analysis.statistics import Interval, percentile_interval, resample_counts
 from optbench.analysis.trajectories import Tables
 from optbench.contract.errors import OptbenchError
@@ -66,22 +68,57 @@ def batch_times(
     tuning_seeds: Iterable[int] = (),
     targets: pd.DataFrame | None = None,
     clock: str = "steps",
+    choose_by: str = TIME,
 ) -> pd.DataFrame:
-    """Return the cost of reaching each target, by optimizer and batch size, with all else tuned for size and target.
+    """Return the cost of reaching each target, by optimizer and batch size, with all else tuned.
 
-    runs: the rows of `results.runs` to use; of a staged sweep only those on which every setting ran. tuning_seeds: the
-    seeds to choose on, the others report; where they are none or all of the seeds, or the sweep is staged, the first
-    half of the seeds takes their place. clock: the cost to tune by, "steps", "samples" or "seconds".
+    Of a plain grid, every size is tuned for each target by itself. tuning_seeds: the seeds to choose on, the others
+    report; where they are none or all of the seeds, the first half of the seeds takes their place. clock: the cost to
+    tune by, "steps", "samples" or "seconds". Of a sweep with blocks, the runs are those of `select_batch_runs`, whose
+    settings the blocks have chosen by `choose_by`.
+
+    runs: the rows of `results.runs` to use; of a sweep with blocks only their problems and optimizers count.
 
     Returns rows of `time_to_target`: `tuned_times` by problem, optimizer, target and batch size.
     """
-    runs = select_screening_runs(runs)
+    if is_staged(runs):
+        mine = results.runs[results.runs["problem"].isin(runs["problem"].unique())]
+        return time_to_target(results, targets, select_batch_runs(mine, runs["optimizer"].unique(), choose_by))
     times = time_to_target(results, targets, runs)
     seeds = np.unique(times["seed"])
     tuning = np.intersect1d(seeds, list(tuning_seeds))
-    if is_staged(runs) or len(tuning) in (0, len(seeds)):
+    if len(tuning) in (0, len(seeds)):
         tuning = seeds[: max(1, len(seeds) // 2)]
     return tuned_times(times, tuning, ("problem", "optimizer", "target", "batch_size"), clock)
+
+
+def select_batch_runs(
+    runs: pd.DataFrame, optimizers: Iterable[str] | None = None, choose_by: str = TIME
+) -> pd.DataFrame:
+    """Return the runs of a sweep with blocks that measure an optimizer at several batch sizes, on fresh seeds.
+
+    A setting of the screen has a single seed, on which it was chosen, too. Fresh seeds has the best of each batch size
+    and block alone, of whatever optimizer it is. So there is a size of an optimizer where it was the best in all blocks
+    with a holdout, as it is in a sweep of one optimizer.
+
+    runs: all runs of some problems. optimizers: those that count; by default all. choose_by: the measure that the
+    settings were chosen by.
+
+    Raises OptbenchError if no optimizer has two sizes.
+    """
+    chosen = select_chosen_runs(runs, choose_by, "batch_size")
+    if optimizers is not None:
+        chosen = chosen[chosen["optimizer"].isin(list(optimizers))]
+    total = runs[runs["stage"] == HOLDOUT].groupby("problem")["block"].nunique()
+    blocks = chosen.groupby(["problem", "optimizer", "batch_size"])["block"].transform("nunique")
+    chosen = chosen[blocks == chosen["problem"].map(total)]
+    sizes = chosen.groupby(["problem", "optimizer"])["batch_size"].transform("nunique")
+    if not (sizes > 1).any():
+        raise OptbenchError(
+            "no optimizer has reporting runs at two batch sizes in all blocks: "
+            "sweep one optimizer at a time, or a plain grid, with seeds instead of blocks"
+        )
+    return chosen[sizes > 1]
 
 
 def critical_batch_size(times: pd.DataFrame, confidence: float = 0.95) -> Scaling:

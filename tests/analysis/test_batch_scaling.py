@@ -1,13 +1,17 @@
 """The critical batch size: SciPy's curve_fit, planted laws, and how often the interval holds what was planted."""
 
+import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import curve_fit
+from synthetic import runs_table
 
-from optbench.analysis import critical_batch_size, statistics, tuned_times
+from optbench.analysis import batch_times, critical_batch_size, statistics, targets_of, tuned_times
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 
 SIZES = np.array([1, 4, 16, 64, 256, 1024])
@@ -101,3 +105,49 @@ def test_each_size_takes_its_fastest_rate_on_other_seeds():
     assert set(tuned_times(times, range(5))["seed"]) == set(range(5))
     with pytest.raises(OptbenchError, match="none of the tuning seeds"):
         tuned_times(times, [9])
+
+
+def in_blocks(optimizers=("gd",), blocks=4, sizes=(8, 64), best=lambda block, size: "gd"):
+    """A sweep in blocks, each of which drew a good and a bad rate a size, and holds out the good one of the best.
+
+    The good rate of block b arrives after 800 / size + b steps, the bad one and those of other optimizers never.
+    """
+    rows, curves = [], []
+    for block, size, name, bad in itertools.product(range(blocks), sizes, optimizers, (False, True)):
+        leads = best(block, size) == name and not bad
+        arrival = 800 // size + block
+        for stage, seed in (("screen", 10 * block), ("holdout", 10 * block + 1), ("holdout", 10 * block + 2)):
+            if stage == "screen" or leads:
+                end = 1e-3 if leads else 0.5
+                curves += [{"run_id": f"r{len(rows)}", "step": step, "samples": size * step, "train_loss": loss}
+                           for step, loss in ((0, 1.0), (arrival - 1, 1.0), (arrival, end), (200, end))]  # fmt: skip
+                rows.append({"optimizer": name, "lr": 0.1 + block + 0.5 * bad, "batch_size": size, "seed": seed,
+                             "stage": stage, "block": block, "steps": 200, "samples": 200 * size, "epochs": 0.2 * size,
+                             "suboptimality_final": end,
+                             **{f"samples_to_{share:g}": size * arrival if leads and share >= 1e-3 else np.inf
+                                for share in TARGETS}})  # fmt: skip
+    timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 1e9, "steps": 200}])
+    problems = pd.DataFrame([{"problem": "p", "minimum": 0.0, "minimum_source": "closed form", "examples": 1000}])
+    return SimpleNamespace(runs=runs_table(rows), curves=pd.DataFrame(curves), timings=timings, problems=problems)
+
+
+def test_of_a_sweep_with_blocks_fresh_seeds_of_their_choices_count():
+    results = in_blocks()
+    times = batch_times(results, results.runs, targets=targets_of(results.runs, results.problems, [0.01]))
+    assert times.groupby(["batch_size", "block"])["seed"].apply(list).to_dict() == {
+        (size, block): [10 * block + 1, 10 * block + 2] for size in (8, 64) for block in range(4)
+    }
+    assert times["reached"].all() and (times["lr"] == 0.1 + times["block"]).all()
+    np.testing.assert_allclose(times["steps"], 800 / times["batch_size"] + times["block"], atol=1)
+    assert critical_batch_size(times).sizes == 2
+
+
+def test_sizes_at_which_another_optimizer_was_chosen_are_left_out():
+    """adam is the best of block 2 at size 64: of gd there are three blocks of that size, and all of two others."""
+    results = in_blocks(
+        ("gd", "adam"), sizes=(8, 16, 64), best=lambda block, size: "adam" if (block, size) == (2, 64) else "gd"
+    )
+    times = batch_times(results, results.runs, targets=targets_of(results.runs, results.problems, [0.01]))
+    assert set(times["batch_size"]) == {8, 16} and set(times["optimizer"]) == {"gd"}
+    with pytest.raises(OptbenchError, match="sweep one optimizer at a time, or a plain grid"):
+        batch_times(results, results.runs[results.runs["optimizer"] == "adam"])

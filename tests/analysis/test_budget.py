@@ -117,13 +117,78 @@ def test_a_run_is_cut_only_once_its_deadline_has_come():
     assert cut_runs_at(results, "samples", 9)["status"][0] == "deadline"
 
 
-def test_of_a_staged_sweep_the_screening_counts():
-    results = planted(seeds=8)
-    stage = np.where(results.runs["seed"] < 4, "screen", "holdout")
-    staged = SimpleNamespace(**vars(results) | {"runs": results.runs.assign(stage=stage, block=0)})
-    few = results.runs[results.runs["seed"] < 4]
-    plain = SimpleNamespace(**vars(results) | {"runs": few})
-    assert against_budget(staged, budgets=3).equals(against_budget(plain, budgets=3))
+def drawn(blocks=6, sizes=SIZES, hidden=()):
+    """A sweep in blocks, each of which drew four rates a batch size, screened them on a seed and reports one on two.
+
+    Losses fall by exp(-rate samples / (20 sqrt(B))) to a floor of 0.1 / B^2; rate 9 fails after half of its samples.
+    hidden: pairs of block and size without a holdout.
+    """
+    rng = np.random.default_rng(5)
+    rows, curves = [], []
+    for block in range(blocks):
+        for size in sizes:
+            rates = [*np.exp(rng.uniform(0, 1, 3)).round(4), 9.0]
+            ends = {}
+            for stage, seeds in (("screen", [10 * block]), ("holdout", [10 * block + 1, 10 * block + 2])):
+                chosen = rates if stage == "screen" else [] if (block, size) in hidden else [min(ends, key=ends.get)]
+                for rate in chosen:
+                    for seed in seeds:
+                        bad, last = rate == 9, 256 // size
+                        steps = STEPS[last // 2 >= STEPS] if bad else STEPS[last >= STEPS]
+                        value = np.exp(-rate * steps * size / (20 * math.sqrt(size))) + 0.1 / size**2
+                        value = value / value[0] * np.where(steps > 0, rng.lognormal(0, 0.1), 1.0)
+                        curves.append(pd.DataFrame({"run_id": f"r{len(rows)}", "step": steps, "samples": steps * size,
+                                                    "train_loss": value}))  # fmt: skip
+                        made = steps[-1] + 1 if bad else last
+                        rows.append({"optimizer": "gd", "batch_size": size, "lr": rate, "seed": seed, "steps": made,
+                                     "samples": made * size, "epochs": made * size / 256, "stage": stage,
+                                     "block": block, "suboptimality_final": np.inf if bad else value[-1],
+                                     "status": "diverged" if bad else "ok"})  # fmt: skip
+                        ends[rate] = rows[-1]["suboptimality_final"]
+    timings = pd.DataFrame([{"cohort_id": "c", "ns_per_run_step": 1e9, "steps": 256}])
+    problems = pd.DataFrame([{"problem": "p", "minimum": 0.0, "minimum_source": "closed form", "examples": 256}])
+    return SimpleNamespace(runs=runs_table(rows), curves=pd.concat(curves), timings=timings, problems=problems)
+
+
+@pytest.mark.parametrize("of", ["batch_size", "optimizer"])
+def test_of_a_sweep_with_blocks_the_holdout_counts(of):
+    """Each block has settings of its own: those that it reports are ranked as they stand at the budget."""
+    results = drawn() if of == "batch_size" else drawn(sizes=(4,))
+    if of == "optimizer":  # two optimizers, whose curves are equal but for a factor
+        more = results.runs.assign(optimizer="adam", run_id="a" + results.runs["run_id"])
+        more["suboptimality_final"] = more["loss_final"] = more["suboptimality_final"] * 0.5
+        results.runs = pd.concat([results.runs, more], ignore_index=True)
+        half = results.curves.assign(run_id="a" + results.curves["run_id"])
+        half["train_loss"] *= np.where(half["step"] > 0, 0.5, 1.0)
+        results.curves = pd.concat([results.curves, half])
+    table = against_budget(results, of)
+    assert table["budget"].unique().tolist() == [64, 128, 256] and (table["blocks"] == 6).all()
+    assert (table["trials"] == 4).all() and (table["failures"] == 0).all()
+    curves = {name: part.set_index("samples")["train_loss"] for name, part in results.curves.groupby("run_id")}
+    holdout = results.runs[results.runs["stage"] == "holdout"]
+    for row in table.to_dict("records"):
+        mine = holdout[holdout[of].astype(str) == row[of]]
+        logs = [math.log(curves[run][row["budget"]]) for run in mine["run_id"]]
+        assert len(logs) == 12 and row["ended"] == float(row["budget"] == 256)
+        means = pd.Series(logs).groupby(mine["block"].to_numpy()).mean()
+        np.testing.assert_allclose(math.log(row["value"]), means.mean(), atol=0.1)
+        assert means.min() <= math.log(row["value"]) <= means.max()
+    best = table[table["best"]].set_index("budget")[of]
+    assert best[256] == ("16" if of == "batch_size" else "adam")
+    if of == "batch_size":
+        assert best[64] != "16"
+
+
+def test_without_a_holdout_nothing_is_ranked():
+    hidden = [(block, size) for block in range(6) for size in SIZES]
+    assert against_budget(drawn(hidden=hidden)).empty
+
+
+def test_budgets_up_to_1_are_shares_of_the_longest_run():
+    results = planted()
+    some, same = against_budget(results, budgets=[0.25, 1, 100]), against_budget(results, budgets=[64.0, 256.0, 100.0])
+    assert some["budget"].unique().tolist() == [64, 100, 256]
+    pd.testing.assert_frame_equal(some, same)
 
 
 def test_bad_questions_are_told():
