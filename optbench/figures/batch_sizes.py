@@ -53,8 +53,9 @@ def batch_scaling(
 ) -> Axes:
     """Draw steps to a target against the batch size, on two logarithmic axes, with the critical size of each line.
 
-    All but the batch size is tuned for each size and target, on seeds that do not report (``batch_times``). A size
-    whose median run does not arrive has no point. The legend has a fitted critical size where it lies among the sizes.
+    All but the batch size is tuned for each size, on seeds that do not report; in a plain grid for each target, too
+    (``batch_times``). A size whose median run does not arrive has no point. The legend has a fitted critical size where
+    it lies among the sizes.
 
     Args:
         results: of a sweep over several batch sizes.
@@ -70,7 +71,8 @@ def batch_scaling(
         The axes, whose x is the batch size and whose y is the clock.
 
     Raises:
-        OptbenchError: a problem, an optimizer or a clock does not exist, or there are both a target and a loss.
+        OptbenchError: a problem, an optimizer or a clock does not exist, there are both a target and a loss, or a
+            sweep with blocks has no optimizer with reporting runs at two sizes.
 
     Example:
         >>> sizes = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "batch_sizes": [8, 64]}
@@ -94,7 +96,7 @@ def batch_scaling(
     else:
         targets = targets_of(of.runs, of.problems)
     runs = of.runs[(of.runs["problem"] == problem) & of.runs["optimizer"].isin(list(styles))]
-    times = batch_times(of, runs, of.tuning_seeds, targets[targets["problem"] == problem], clock)
+    times = batch_times(of, runs, of.tuning_seeds, targets[targets["problem"] == problem], clock, of.choose_by)
     cost = times[clock].where(times["reached"], np.inf)  # a run that does not arrive
     points = _find_medians(times, cost, ["optimizer", "target", "batch_size"])
     arrived = points["median"].map(np.isfinite).groupby(points["target"]).sum()

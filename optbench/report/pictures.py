@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from optbench import figures
 from optbench.analysis import find_failed_runs, find_full_batch_runs, select_screening_runs
+from optbench.analysis.batch_scaling import select_batch_runs
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
-from optbench.contract.errors import unknown
+from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import batch_sizes, comparisons, maps, rank_diagram, style, trajectories
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
@@ -143,8 +144,14 @@ def _has_divergence(data: ReportData, problem: str) -> bool:
 
 
 def _has_sizes(data: ReportData, problem: str) -> bool:
-    """Return True if there are enough batch sizes for a figure against them."""
-    return _select_tuning_runs(data, problem)["batch_size"].nunique() >= MIN_SIZES
+    """Return True if some optimizer has enough batch sizes, measured on fresh seeds, for a figure against them."""
+    runs = data.results.runs[data.results.runs["problem"] == problem]
+    if is_staged(runs):
+        try:
+            runs = select_batch_runs(runs, list(data.line_styles[problem]), data.results.choose_by)
+        except OptbenchError:
+            return False
+    return bool(runs.groupby("optimizer")["batch_size"].nunique().max() >= MIN_SIZES)
 
 
 def _has_mini_batches(data: ReportData, problem: str) -> bool:

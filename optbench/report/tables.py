@@ -32,8 +32,8 @@ MAX_ROWS = 500
 """Maximum rows of one table: about half a megabyte."""
 ROWS_OF_PROBLEMS, MIN_ROWS = 900, 5
 """Rows of the tables of all problems together, and of each problem at least."""
-BUDGETS = 4
-"""Run lengths at which batch sizes are compared: a table that fits the page; 0.7 s on the default sweep."""
+BUDGETS = (0.25, 0.5, 1.0)
+"""Run lengths at which batch sizes are compared, as shares of the longest: a choice; 0.7 s on the default sweep."""
 
 
 @dataclass(frozen=True)
@@ -172,14 +172,15 @@ class SweepTables:
 
     @cached_property
     def budgets(self) -> dict[str, Table]:
-        """Problem -> table of the best batch sizes at log-spaced numbers of samples, a row for each number.
+        """Problem -> table of the best batch sizes at several numbers of samples, a row for each number.
 
         Problems with a single batch size have none.
         """
         sizes = self.sweep.results.runs.groupby("problem")["batch_size"].nunique()
         if (sizes < 2).all():
             return {}
-        table = against_budget(self.sweep.results, "batch_size", "samples", BUDGETS)
+        results = self.sweep.results
+        table = against_budget(results, "batch_size", "samples", BUDGETS, results.choose_by)
         table = table[table["problem"].map(sizes) > 1]
         rows: dict[str, list] = {}
         for (problem, budget), part in table.groupby(["problem", "budget"], sort=False):
