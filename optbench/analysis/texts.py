@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,9 +35,24 @@ def describe_lost_blocks(blocks: int, of: int) -> str:
     return f"{blocks} of {of} blocks: elsewhere what was chosen did not run on shared reporting seeds"
 
 
+def describe_left_blocks(blocks: int, of: int) -> str:
+    """Return the reason why only some blocks are compared by a measure that the sweep did not choose by."""
+    return f"only {blocks} of {of} blocks are left: in the others no reported run was chosen by that measure"
+
+
 def describe_depth(depth: float) -> str:
     """Return the reason why suboptimalities mean nothing: losses lie below the minimum by up to `depth`."""
     return f"losses lie up to {depth:.3g} below the stated minimum"
+
+
+def turn_known(text: str) -> str:
+    """Return what is known of a pair, in words about a beside b, in words about b beside a."""
+    if text.startswith("the other "):
+        return text.removeprefix("the other ")
+    if text.startswith("fails in"):
+        return f"the other {text}"
+    turned = {"ahead": "behind", "behind": "ahead", "better": "worse", "worse": "better"}
+    return re.sub(r"\b(ahead|behind|better|worse)\b", lambda match: turned[match[0]], text)
 
 
 def interval_text(interval: Interval) -> str:

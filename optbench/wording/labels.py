@@ -30,6 +30,31 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{mantissa}e{int(exponent)}" if mark else text
 
 
+def count_word(count: int) -> str:
+    """Return a small number as a word, "five"; a larger one in digits."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    return words[count] if 0 <= count < len(words) else f"{count:,}"
+
+
+def ordinal(place: int) -> str:
+    """Return a place as a word, "third"; a later one as "13th"."""
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+    if 1 <= place <= len(words):
+        return words[place - 1]
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
+
+
+def share_text(share: float) -> str:
+    """Return a target, a share of the first suboptimality: "0.1%"; "1e-8" instead of the smallest percentages."""
+    return f"{100 * share:.6g}%" if share > 2e-6 else number(share)
+
+
+def samples_text(count: float) -> str:
+    """Return a number of samples to three digits, below a million with commas: "5,680", "1.23e6"."""
+    return f"{float(f'{count:.3g}'):,.0f}" if abs(count) < 1e6 else number(count)
+
+
 def batch_label(batch_size: int, full: bool) -> str:
     """Return the batch size, or "full"."""
     return "full" if full else str(int(batch_size))

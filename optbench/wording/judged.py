@@ -1,0 +1,325 @@
+"""Verdicts on the levels of one column by one measure, in sentences: who is first, who ties, and what is not known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.ranking import FAILED, FIRST
+from optbench.analysis.texts import BOTH_SMALL, SOLVED, join_with_and, turn_known
+from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, exchange_sides
+from optbench.wording import labels
+
+MOST_BLOCKS = 1000
+"""Beyond this number of blocks a difference is too small to matter."""
+FEW_PROBLEMS = 20
+"""Below this number of problems nothing is said about others (Demsar 2006)."""
+SAMPLES, ERRORS, PLAIN_LOSS = "samples", "errors", "loss"
+"""Units: what the ratios of a problem are ratios of, besides losses on test data."""
+_VERBS = {SAMPLES: ("needs", "need"), ERRORS: ("makes", "make")}
+_LEAST = {SAMPLES: "the fewest samples", ERRORS: "the fewest errors"}
+_SHORT = 2
+"""Levels that a short sentence names with their ratio."""
+
+
+class Beside(NamedTuple):
+    """A pair of levels, as seen from the first one."""
+
+    verdict: str
+    ratio: float
+    low: float
+    high: float
+    bound: str
+    known: str
+    more: float
+    """Blocks that would decide, beyond those that have run; NaN where nothing is open or nothing is known."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdicts of a sweep on optimizers, batch sizes or schedules by one measure."""
+
+    ranking: pd.DataFrame
+    """`optbench.analysis.ranking`."""
+    verdicts: pd.DataFrame
+    """`optbench.analysis.verdicts`."""
+    of: str = "optimizer"
+    """The column that is compared."""
+    judge_by: str = TIME
+    """The measure."""
+    targets: Mapping[str, float] = field(default_factory=dict)
+    """By problem, the target of "time"; NaN where loss stands in."""
+    without: frozenset[str] = frozenset()
+    """The problems without the metric, where loss stands in."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """How levels are called where that is not their text."""
+    seeds: int = 0
+    """The seeds of a sweep without blocks; 0 with blocks."""
+
+    @cached_property
+    def pairs(self) -> dict[tuple[str, str, str], Beside]:
+        """The pairs by problem and both levels, in either order."""
+        back = exchange_sides(self.verdicts).assign(known=[turn_known(text) for text in self.verdicts["known"]])
+        found = {}
+        for row in pd.concat([self.verdicts, back]).itertuples():
+            more = row.blocks_needed if np.isinf(row.blocks_needed) else row.blocks_needed - row.blocks
+            known = row.known if isinstance(row.known, str) else ""
+            numbers = row.verdict, row.ratio, row.low, row.high, row.bound, known, more, row.reason or ""
+            found[row.problem, row.a, row.b] = Beside(*numbers)
+        return found
+
+    def rows(self, problem: str) -> pd.DataFrame:
+        """Return the ranking of one problem, the lowest value first; of problem "all", the best mean rank first."""
+        rows = self.ranking[self.ranking["problem"] == problem]
+        return rows.sort_values("mean_rank" if problem == ALL else ["value", "mean_rank"], kind="stable")
+
+    def firsts(self, problem: str) -> list[str]:
+        """Return the level that is first and those that tie with it; where none is, all that nobody wins against."""
+        rows = self.rows(problem)
+        first, ties = (rows.loc[rows["state"] == state, self.of].tolist() for state in (FIRST, TIE))
+        return [*first, *ties] if first else rows.loc[rows["state"] == OPEN, self.of].tolist()
+
+    def first(self, problem: str) -> str:
+        """Return the level that is first on a problem; "" where none is."""
+        rows = self.rows(problem)
+        return next(iter(rows.loc[rows["state"] == FIRST, self.of]), "")
+
+    def reasons(self, problem: str) -> list[str]:
+        """Return the reasons why pairs stay open whatever their runs, such as too few blocks."""
+        rows = self.verdicts[(self.verdicts["problem"] == problem) & (self.verdicts["verdict"] == OPEN)]
+        return [reason for reason in rows["reason"].unique() if reason]
+
+    def unit(self, problem: str) -> str:
+        """Return what ratios of a problem are of: "samples", "loss", "errors", or the name of a loss on test data."""
+        if self.judge_by == TIME:
+            return SAMPLES if math.isfinite(self.targets.get(problem, math.nan)) else PLAIN_LOSS
+        if self.judge_by == LOSS or problem in self.without:
+            return PLAIN_LOSS
+        return ERRORS if "accuracy" in self.judge_by else name_metric(self.judge_by)
+
+    def name(self, level: str) -> str:
+        """Return what a level is called in a sentence."""
+        return self.names.get(level, level)
+
+    def sentence(self, problem: str, short: bool = False) -> str:
+        """Return a sentence on one problem: who is first, who ties with it, how much worse others are, what is open.
+
+        short: name a few of the others only.
+        """
+        head = problem if self.of == "optimizer" else f"{self.of.replace('_', ' ')} on {problem}"
+        return f"{head}: {self.describe(problem, short)}"
+
+    def describe(self, problem: str, short: bool = False) -> str:
+        """Return the sentence of a problem without its name."""
+        rows = self.rows(problem)
+        left = rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+        if len(rows) == 1:
+            return f"{self.name(rows[self.of].iloc[0])} alone, so there is nothing to compare"
+        if (rows["state"] == FAILED).all():
+            return "every run diverged, so there is nothing to compare"
+        names = left[self.of].tolist()
+        if len(names) < 2:
+            parts = [f"{self.name(name)} alone has a result" for name in names]
+            return "; ".join([*parts, *self._describe_lost(rows)])
+        parts = self._describe_equals(problem, names) or self._describe_lead(problem, left, short)
+        return "; ".join([*parts, *self._describe_lost(rows)])
+
+    def _describe_equals(self, problem: str, names: Sequence[str]) -> list[str]:
+        """Return that all levels solve a problem, or all tie, in a list; an empty list where they do not."""
+        pairs = [self.pairs[problem, a, b] for place, a in enumerate(names) for b in names[:place]]
+        if not pairs or any(pair.verdict != TIE for pair in pairs):
+            return []
+        who = f"all {labels.count_word(len(names))}" if len(names) > 2 else join_with_and([*map(self.name, names)])
+        if all(pair.known == SOLVED for pair in pairs):
+            return [f"{who} solve it (loss below 1e-8 of the start)"]
+        return [f"{who} tie (within 10%)"]
+
+    def _describe_lead(self, problem: str, left: pd.DataFrame, short: bool) -> list[str]:
+        """Return the clauses on who leads and on the others.
+
+        left: the rows of levels with a run that finished, the lowest value first.
+        """
+        names, states = left[self.of].tolist(), dict(zip(left[self.of], left["state"], strict=True))
+        unbeaten = [name for name in names if states[name] in (FIRST, TIE, OPEN)]
+        first = self.first(problem)
+        leader = first or next(iter(unbeaten), names[0])
+        beside = {name: self.pairs[problem, leader, name] for name in names if name != leader}
+        ties = [name for name in beside if states[name] in (TIE, OPEN) and beside[name].verdict == TIE]
+        open_ = [name for name in beside if states[name] == OPEN and name not in ties]
+        behind = [name for name in beside if name not in ties and name not in open_]
+        if open_ and not first and not ties and not behind and all(beside[name].reason for name in open_):
+            listed = join_with_and([*map(self.name, names)])
+            return [f"undecided ({beside[open_[0]].reason}); lowest first: {listed}"]
+        limit = bool(left.loc[left[self.of] == leader, "limit"].fillna(False).any())
+        failing = _describe_failures(left[left[self.of] == leader])
+        note = f" ({failing})" if failing else ""
+        if not first:
+            least = f"{_verb(self.unit(problem))} {self._name_least(problem)}"
+            parts = [f"undecided: {self.name(leader)} {least} so far{note}"]
+        elif limit:
+            parts = [f"{self.name(leader)} leads{' so far' * bool(open_)}, at the limit of the search{note}"]
+        else:
+            parts = [f"{self.name(leader)} {'leads so far' if open_ else 'is first'}{note}"]
+        if ties:
+            solved = all(beside[name].known == SOLVED for name in ties)
+            how = "both solve it: loss below 1e-8 of the start" if solved and len(ties) == 1 else "within 10%"
+            how = "all solve it: loss below 1e-8 of the start" if solved and len(ties) > 1 else how
+            verb = "ties" if len(ties) == 1 else "tie"
+            parts.append(f"{join_with_and([*map(self.name, ties)])} {verb} with it ({how})")
+        parts += self._describe_behind(problem, leader, left[left[self.of].isin(behind)], names, short)
+        if open_:
+            parts.append(f"not told apart from it: {self._list_open(problem, leader, open_, short)}")
+        return parts
+
+    def _name_least(self, problem: str) -> str:
+        """Return what the leader of an undecided problem has, such as "the fewest samples"."""
+        unit = self.unit(problem)
+        return _LEAST.get(unit, f"the lowest {unit}")
+
+    def _list_open(self, problem: str, leader: str, names: Sequence[str], short: bool) -> str:
+        """Return the levels that are not told apart from the leader, each with what is known and what would tell."""
+        texts = []
+        for name in names:
+            pair = self.pairs[problem, name, leader]
+            known = pair.known.replace(" of each other", " of it").replace("the other", self.name(leader))
+            notes = [known or pair.reason, self.describe_more(pair)]
+            notes = [] if short else [note for note in notes if note]
+            texts.append(f"{self.name(name)} ({'; '.join(notes)})" if notes else self.name(name))
+        return (
+            f"{', '.join(texts[:_SHORT])} and {len(texts) - _SHORT} more"
+            if short and len(texts) > 3
+            else (", ".join(texts))
+        )
+
+    def describe_more(self, pair: Beside) -> str:
+        """Return how many more blocks, or seeds, would probably decide a pair; "" where that is not known."""
+        if math.isnan(pair.more) or "fails in" in pair.known:
+            return ""
+        if pair.more > MOST_BLOCKS:
+            return f"it would take more than {MOST_BLOCKS:,} blocks"
+        count = self.count_more(pair)
+        unit = "block" if not self.seeds else "seed"
+        return f"{count:,} more {unit}{'s' * (count > 1)} would probably tell"
+
+    def count_more(self, pair: Beside) -> int:
+        """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
+        if not self.seeds:
+            return max(1, math.ceil(pair.more))
+        blocks = self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max()
+        return max(1, math.ceil(self.seeds * pair.more / max(blocks, 1)))
+
+    def _describe_behind(
+        self, problem: str, leader: str, rows: pd.DataFrame, names: Sequence[str], short: bool
+    ) -> list[str]:
+        """Return the clauses on levels that some other wins against: their ratios, and who never reaches the target.
+
+        rows: those of these levels; names: all levels with a run that finished, the lowest value first.
+        """
+        unit, parts, never, small = self.unit(problem), [], [], False
+        for row in rows.to_dict("records"):
+            name = row[self.of]
+            if unit == SAMPLES and row["reached"] == 0:
+                never.append(self.name(name))
+                continue
+            rivals = [leader, *(other for other in names if other not in (leader, name))]
+            than = next((each for each in rivals if self.pairs[problem, each, name].verdict == WINS), leader)
+            pair = self.pairs[problem, than, name]
+            times = "" if parts else f" times the {unit}"
+            that = "those " if unit in (SAMPLES, ERRORS) else "that "
+            beside = "" if than == leader else f" {that * bool(parts)}of {self.name(than)}"
+            capped = pair.known == BOTH_SMALL
+            small |= capped
+            number = "more than 100" if capped else f"{pair.bound} {format_ratio(pair.ratio)}".strip()
+            ends = "" if capped else f" [{format_ratio(pair.low)}, {format_ratio(pair.high)}]"
+            failing = f" and {text}" if (text := _describe_failures(rows[rows[self.of] == name])) else ""
+            word = "" if parts else f" {_verb(unit)}"
+            parts.append(f"{self.name(name)}{word} {number}{times}{beside}{ends}{failing}")
+        if short and len(parts) > _SHORT + 1:
+            parts = [*parts[:_SHORT], f"{len(parts) - _SHORT} more are behind"]
+        text = [", ".join(parts) + (" (both losses below 1e-5 of the start)" if small else "")] if parts else []
+        if never:
+            which = labels.share_text(self.targets[problem])
+            text.append(f"{join_with_and(never)} never reach{'es' * (len(never) == 1)} {which}")
+        return text
+
+    def _describe_lost(self, rows: pd.DataFrame) -> list[str]:
+        """Return the clauses on levels that have no result: every run diverged, or a deadline cut every setting."""
+        failed = [*map(self.name, rows.loc[rows["state"] == FAILED, self.of])]
+        cut = [
+            *map(
+                self.name,
+                rows.loc[((rows["trials"] == 0) | (rows["blocks"] == 0)) & (rows["state"] != FAILED), self.of],
+            )
+        ]
+        texts = [f"{join_with_and(failed)} diverge{'s' * (len(failed) == 1)} in every run"] if failed else []
+        verb = "has" if len(cut) == 1 else "have"
+        return texts + ([f"{join_with_and(cut)} {verb} no setting without a stopped or failed run"] if cut else [])
+
+    def overall(self) -> str:
+        """Return the sentence over all problems: mean ranks, and whom they speak for; "" with a single problem."""
+        rows = self.rows(ALL)
+        rows = rows[rows["mean_rank"].notna()]
+        if rows.empty:
+            return ""
+        count, top = int(rows["blocks"].max()), rows.iloc[0]
+        best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
+        text = f"over {count} problems: best mean rank {top['mean_rank']:.1f} of {len(rows)}"
+        if math.isfinite(top["low"]):
+            text += f" [{top['low']:.1f}, {top['high']:.1f}]"
+        text += f" ({join_with_and([*map(self.name, best)])})"
+        if math.isfinite(top["worst_rank"]) and len(best) == 1:
+            worst = math.ceil(top["worst_rank"])
+            text += ", always first" if worst == 1 else f", never below {labels.ordinal(worst)}"
+        if pd.notna(top["stays_first"]) and len(best) == 1:
+            text += ", also without any one problem" if top["stays_first"] else ", though not without each of them"
+        after = rows.iloc[len(best) :].to_dict("records")
+        rest = [f"{self.name(row[self.of])} {row['mean_rank']:.1f}" for row in after]
+        text += f"; then {join_with_and(rest)}" if rest else ""
+        if count < FEW_PROBLEMS:
+            return f"{text}; {labels.count_word(count)} problems cannot say that for others"
+        beaten = [row[self.of] for row in rows.iloc[1:].to_dict("records")
+                  if self.pairs[ALL, top[self.of], row[self.of]].verdict == WINS]  # fmt: skip
+        if not beaten:
+            return f"{text}; for other problems that is open"
+        whom = "each of the others" if len(beaten) == len(rows) - 1 else join_with_and([*map(self.name, beaten)])
+        return f"{text}; on problems like these {self.name(top[self.of])} wins against {whom}"
+
+
+def name_metric(measure: str) -> str:
+    """Return a measure on test data in words: "test loss" for "test_loss_final"."""
+    return measure.removesuffix("_final").replace("_", " ")
+
+
+def format_ratio(ratio: float) -> str:
+    """Return the text of a ratio with two digits, or more if it is near 1; "140" instead of "1.4e2"."""
+    if abs(ratio - 1) < 0.1:
+        return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
+    return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
+
+
+def describe_share(share: float, low: float, high: float) -> str:
+    """Return a share of failed runs with its interval in percent: "25% of runs [12, 43]"; without one where NaN."""
+    ends = f" [{100 * low:.0f}, {100 * high:.0f}]" if math.isfinite(low) and math.isfinite(high) else ""
+    return f"{'<1' if 0 < share < 0.005 else f'{100 * share:.0f}'}% of runs{ends}"
+
+
+def _describe_failures(rows: pd.DataFrame) -> str:
+    """Return "fails in 25% of runs [12, 43]" of a row of the ranking, in a table; "" where no run failed."""
+    row = rows.iloc[0]
+    if not row["failures"] > 0:
+        return ""
+    ends = (row.get(f"failures_{end}", math.nan) for end in ("low", "high"))
+    return f"fails in {describe_share(row['failures'], *ends)}"
+
+
+def _verb(unit: str, several: bool = False) -> str:
+    """Return the verb that stands before a ratio of a unit: an optimizer "needs" samples."""
+    return _VERBS.get(unit, ("has", "have"))[several]
