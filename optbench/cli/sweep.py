@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -180,16 +181,17 @@ def print_notes(plan: Plan) -> None:
 
 
 def print_summary(finished: LoadedSweep) -> None:
-    """Print the verdict on each problem with its settings, where to search wider, and the cost."""
+    """Print the verdicts with their settings, what would tell more, where to search wider, and the cost."""
     from optbench.cli.console import command, counted, paragraph
     from optbench.wording import answers
+    from optbench.wording.certainty import plan_more_runs
     from optbench.wording.eager import describe_eager
 
     for text in finished.failures:
         paragraph(text, hang=2)
         paragraph("")
     results, answer, directory = finished.results, finished.answer, finished.directory
-    runs, timings = results.runs, results.timings
+    runs, timings, provenance = results.runs, results.timings, results.provenance
     settings = answers.describe_settings(answer, runs)
     facts = results.problems
     if "data" in facts and facts["data"].any():
@@ -199,17 +201,32 @@ def print_summary(finished: LoadedSweep) -> None:
     if results.missing:
         paragraph(results.missing, hang=2)
         paragraph("")
-    paragraph(answers.describe_measure(answer, results.choose_by, runs))
+    paragraph(answers.describe_measure(answer))
     for problem in answer.best["problem"].unique():
         paragraph("")
         paragraph(answer.sentence(problem), hang=2)
         for optimizer in answer.firsts(problem):
             paragraph(settings[problem, optimizer], indent=2, hang=4)
+        for text in answer.describe_others(problem):
+            paragraph(text, indent=2, hang=4)
+    levels = [text for problem in answer.best["problem"].unique() for text in answer.describe_levels(problem)]
+    for place, text in enumerate(levels):
+        if place == 0:
+            paragraph("")
+        paragraph(text, hang=2)
     if overall := answer.overall():
         paragraph("")
         paragraph(overall, hang=2)
     paragraph("")
-    for text in answers.advise_wider_search(answer.edges, directory, results.provenance.get("plugin_files")):
+    add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
+    add += "".join(f" --plugin {shlex.quote(file)}" for file in provenance.get("plugin_files") or ())
+    if more := plan_more_runs(answer, timings, provenance.get("cores") or 1):
+        paragraph(more.text + (":" if more.option else ""), hang=2)
+        if more.option:
+            command(f"{add} {more.option}")
+    for text in answers.advise_wider_search(
+        answer.edges, directory, provenance.get("plugin_files"), provenance.get("widen")
+    ):
         reason, _, wider = text.partition("wider: ")
         paragraph(f"{reason}wider:", hang=2)
         command(wider)

@@ -96,7 +96,7 @@ def batch_scaling(
     else:
         targets = targets_of(of.runs, of.problems)
     runs = of.runs[(of.runs["problem"] == problem) & of.runs["optimizer"].isin(list(styles))]
-    times = batch_times(of, runs, of.tuning_seeds, targets[targets["problem"] == problem], clock, of.choose_by)
+    times = batch_times(of, runs, of.tuning_seeds, targets[targets["problem"] == problem], clock, data.choose_by)
     cost = times[clock].where(times["reached"], np.inf)  # a run that does not arrive
     points = _find_medians(times, cost, ["optimizer", "target", "batch_size"])
     arrived = points["median"].map(np.isfinite).groupby(points["target"]).sum()

@@ -79,9 +79,9 @@ def best_of_n(
     data = report_data(results)
     problem = select_problem(data, problem)
     styles = select_styles(data, problem, optimizers)
-    of, by = data.results, choose_by or data.results.choose_by
+    of, by = data.results, choose_by or data.choose_by
     counts = tuple(arguments.list_items("counts", counts))
-    if defaults is None and (by, counts, confidence) == (of.choose_by, COUNTS, 0.95):
+    if defaults is None and (by, counts, confidence) == (data.choose_by, COUNTS, 0.95):
         table = data.best_of_n[data.best_of_n["problem"] == problem]
     else:
         runs = of.runs[of.runs["problem"] == problem]
@@ -173,10 +173,10 @@ def profiles(
     data = report_data(results)
     names, problems = select_optimizers(data, optimizers), select_problems(data, problem)
     of = data.results
-    if optimizers is None and choose_by in (None, of.choose_by):
+    if optimizers is None and choose_by in (None, data.choose_by):
         runs = data.chosen_runs
     else:
-        runs = select_chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or of.choose_by)
+        runs = select_chosen_runs(of.runs[of.runs["optimizer"].isin(names)], choose_by or data.choose_by)
     runs = runs[runs["problem"].isin(problems)]
     if runs.empty:
         raise OptbenchError("profiles: no run reports on a chosen setting: more seeds are needed")

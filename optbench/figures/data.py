@@ -27,7 +27,7 @@ from optbench.analysis import (
 from optbench.analysis.columns import drop_lost_runs
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
-from optbench.wording.answers import Answer, answer_of
+from optbench.wording.answers import Answer, answer_of, chosen_for
 from optbench.wording.labels import shorten_schedules
 
 COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
@@ -58,8 +58,16 @@ class Tables(trajectories.Tables, Protocol):
         """The seeds on which settings are chosen; reported values come from the other seeds."""
 
     @property
-    def choose_by(self) -> str:
-        """The measure that settings were chosen by."""
+    def choose_by(self) -> Sequence[str]:
+        """The measures that settings were chosen by."""
+
+    @property
+    def judge_by(self) -> str:
+        """The measure of the verdicts."""
+
+    @property
+    def look(self) -> int:
+        """How often the sweep has been looked at, as it grew."""
 
     @property
     def searched(self) -> Mapping[str, Mapping[str, str]]:
@@ -110,7 +118,12 @@ class ReportData:
     def answer(self) -> Answer:
         """The verdicts of the sweep, and the settings behind them."""
         of = self.results
-        return answer_of(of.runs, of.tuning_seeds, of.choose_by, of.searched)
+        return answer_of(of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look)
+
+    @property
+    def choose_by(self) -> str:
+        """The measure that the recommended settings were chosen by."""
+        return chosen_for(self.results.judge_by, self.results.choose_by)
 
     @property
     def best(self) -> pd.DataFrame:
@@ -130,12 +143,12 @@ class ReportData:
     @cached_property
     def chosen_runs(self) -> pd.DataFrame:
         """The rows of ``runs`` that the verdicts compare: those of the setting that each block chose."""
-        return select_chosen_runs(self.results.runs, self.results.choose_by)
+        return select_chosen_runs(self.results.runs, self.choose_by)
 
     @cached_property
     def best_of_n(self) -> pd.DataFrame:
         """`analysis.best_of_n` at COUNTS, of all problems."""
-        return best_of_n(self.results.runs, COUNTS, self.results.choose_by)
+        return best_of_n(self.results.runs, COUNTS, self.choose_by)
 
     @cached_property
     def reported_runs(self) -> pd.DataFrame:
@@ -260,7 +273,7 @@ class ReportData:
     def _best_by(self, *columns: str) -> pd.DataFrame:
         """Return a row with the best setting for each group of runs with equal values in these columns."""
         of = self.results
-        return best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by)
+        return best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=self.choose_by)
 
 
 def mirrored_bands(

@@ -46,11 +46,11 @@ def critical_difference(
 ) -> Axes:
     """Draw mean ranks of the optimizers on a line, and bars that join those that no verdict distinguishes.
 
-    Over several problems these are the mean ranks over problems, and two share a bar unless ``verdicts`` says better
+    Over several problems these are the mean ranks over problems, and two share a bar unless ``verdicts`` says wins
     or worse of them in its rows "all": the signed-rank test of the problems' log ratios, its p-values adjusted by
     Holm's method over all pairs. So a bar may be longer or shorter than Nemenyi's critical difference, which is drawn
     as a ruler to compare with. Of one problem these are the mean ranks over its reporting seeds, and bars follow the
-    verdicts on that problem. "equivalent" and "undecided" join, "better" and "worse" part.
+    verdicts on that problem. "tie" and "open" join, "wins" and "loses" part.
 
     Args:
         results: of a sweep.
@@ -79,12 +79,12 @@ def critical_difference(
     """
     data = report_data(results)
     names, problems = select_optimizers(data, optimizers), select_problems(data, problem)
-    of, choose_by = data.results, choose_by or data.results.choose_by
-    if choose_by == of.choose_by and confidence == 0.95 and len(names) == of.runs["optimizer"].nunique():
+    of, judge_by = data.results, choose_by or data.results.judge_by
+    if judge_by == of.judge_by and confidence == 0.95 and len(names) == of.runs["optimizer"].nunique():
         places, pairs = data.answer.ranking, data.answer.verdicts
     else:
         runs = of.runs[of.runs["optimizer"].isin(names)]
-        places, pairs = (analyze(runs, choose_by, confidence=confidence) for analyze in (ranking, verdicts))
+        places, pairs = (analyze(runs, judge_by, confidence=confidence) for analyze in (ranking, verdicts))
     subject = problems[0] if len(problems) == 1 or ALL not in set(places["problem"]) else ALL
     rows = places[places["problem"] == subject].sort_values("mean_rank", kind="stable")
     if len(rows) == 1:
@@ -92,7 +92,7 @@ def critical_difference(
     if rows["mean_rank"].isna().all():
         raise OptbenchError("mean ranks need seeds, or problems, on which all of the optimizers report")
     rows = rows[rows["mean_rank"].notna()]
-    if not ruler:
+    if not ruler or "critical_difference" not in rows:
         rows = rows.assign(critical_difference=math.nan)
     styles = select_styles(data, subject, optimizers)
     colors = [styles[name]["color"] if name in styles else GRAY for name in rows["optimizer"]]
@@ -189,11 +189,11 @@ def _open_axes(ax: Axes | None, total: float) -> Iterator[Axes]:
 
 
 def find_distinguished(verdicts: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """Return (n, n) bool, by the order of names: True if the verdict on the pair is better or worse.
+    """Return (n, n) bool, by the order of names: True if the verdict on the pair is "wins" or "loses".
 
     verdicts: the rows of one problem, or of "all". A pair without a row was never compared, so it is not distinguished.
     """
-    clear = verdicts[verdicts["verdict"].isin(["better", "worse"]) & verdicts[["a", "b"]].isin(names).all(axis=1)]
+    clear = verdicts[verdicts["verdict"].isin(["wins", "loses"]) & verdicts[["a", "b"]].isin(names).all(axis=1)]
     a, b = (pd.Index(names).get_indexer(clear[side]) for side in ("a", "b"))
     different = np.zeros((len(names), len(names)), dtype=bool)
     different[a, b] = different[b, a] = True

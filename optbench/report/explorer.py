@@ -25,7 +25,6 @@ from optbench.analysis import (
     varied_hyperparameters,
 )
 from optbench.analysis.costs import CLOCKS
-from optbench.analysis.ranking import critical_difference
 from optbench.analysis.selection import is_staged
 from optbench.analysis.trajectories import step_seconds
 from optbench.analysis.verdicts import ALL
@@ -76,7 +75,7 @@ def explorer_data(data: ReportData) -> dict[str, Any]:
         "schedules": [{"name": str(name), "short": data.short_schedules[name]} for name in parts.schedules],
         "batches": parts.batches,
         "measures": parts.measures,
-        "value": name_measure(results.choose_by),
+        "value": name_measure(data.choose_by),
         "staged": is_staged(results.runs),
         **parts.line_styles(),
         **{name: getattr(parts, name)() for name in ("curves", "rates", "tuning", "profiles", "ranks", "paths")},
@@ -215,7 +214,9 @@ class ExplorerData:
         of, best, keys = self.results, self.data.by_rate, ["problem", "optimizer", "lr"]
         columns = [*keys, "batch_size", "schedule"]
         whole = len(of.runs.drop_duplicates(columns)) <= MAX_SETTINGS
-        table = best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=of.choose_by) if whole else best
+        table = (
+            best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=self.data.choose_by) if whole else best
+        )
         level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
         table = _sort_by_preference(table, keys)
         pairs = zip(table["problem"], table["optimizer"], strict=True)
@@ -294,7 +295,7 @@ class ExplorerData:
         return {
             "ahead": [[list(map(exact, line)) for line in matrix] for matrix in ahead],
             "value": list(map(exact, value.reindex(grid))),
-            "critical": [0.0, 0.0, *(critical_difference(k, 1) for k in range(2, count + 1))],
+            "critical": [0.0] * (count + 1),
         }
 
     def paths(self) -> list[dict[str, Any]]:

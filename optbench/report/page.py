@@ -33,7 +33,7 @@ from optbench.wording.eager import describe_eager
 
 PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
-CHIPS = {FIRST: "decided", EQUIVALENT: "equivalent", UNDECIDED: "undecided", ALONE: "alone", FAILED: "failed"}
+CHIPS = {FIRST: "decided", EQUIVALENT: "tie", UNDECIDED: "open", ALONE: "alone", FAILED: "failed"}
 MAX_SETTINGS = 3
 """Settings on a card; the table of the problem has them all."""
 MAX_SENTENCE = 300
@@ -83,13 +83,13 @@ class Page:
 
         # The answer
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer, results.choose_by, runs)
-        self.value = answers.name_measure(results.choose_by)
+        self.measure = answers.describe_measure(answer)
+        self.value = answers.name_measure(sweep.choose_by)
         self.overall = answer.overall()
         is_sure = len(sweep.files) > 1 and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""
         # The page is read anywhere, so its commands are to be run where the results are.
-        advice = answers.advise_wider_search(answer.edges, ".", provenance.get("plugin_files"))
+        advice = answers.advise_wider_search(answer.edges, ".", provenance.get("plugin_files"), provenance.get("widen"))
         self.wider = [text.split("; wider: ") for text in advice]
 
         # Each problem

@@ -66,7 +66,7 @@ def _caption_heatmaps(data: ReportData, problem: str) -> str:
     every = shown["batch_size"].nunique() * shown["schedule"].nunique() * len(optimizers)
     rule = _describe_rule(data, problem)
     return _join(
-        f"log₁₀ of the median {name_measure(data.results.choose_by)} over the {_describe_seeds(data, table)}, each "
+        f"log₁₀ of the median {name_measure(data.choose_by)} over the {_describe_seeds(data, table)}, each "
         "cell at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. One "
         "color scale for all panels. Hatched: half of the runs or more failed. Framed: what is recommended for each "
         "optimizer in first place.",
@@ -148,7 +148,7 @@ def _has_sizes(data: ReportData, problem: str) -> bool:
     runs = data.results.runs[data.results.runs["problem"] == problem]
     if is_staged(runs):
         try:
-            runs = select_batch_runs(runs, list(data.line_styles[problem]), data.results.choose_by)
+            runs = select_batch_runs(runs, list(data.line_styles[problem]), data.choose_by)
         except OptbenchError:
             return False
     return bool(runs.groupby("optimizer")["batch_size"].nunique().max() >= MIN_SIZES)

@@ -98,7 +98,7 @@ def _describe_side(side: Side, first: Side) -> dict:
         "against": "" if table is None else describe_comparison(table, ALL, first.letter, side.letter),
         "how": how,
         "differences": [] if table is None else table.attrs["differences"],
-        "measure": answers.describe_measure(sweep.answer, results.choose_by, results.runs),
+        "measure": answers.describe_measure(sweep.answer),
     }
 
 
@@ -167,7 +167,7 @@ def _value_cells(table: pd.DataFrame, name: str) -> list[Cell]:
     if name not in table.index:
         return [Cell("–")]
     row = table.loc[name]
-    return [number_cell(row["value"], under=_format_interval(row), marks=(BEST,) if row["first"] else ())]
+    return [number_cell(row["value"], under=_format_interval(row), marks=(BEST,) if row["state"] == "first" else ())]
 
 
 def _ratio_cells(pairs: pd.DataFrame, name: str) -> list[Cell]:
@@ -178,7 +178,7 @@ def _ratio_cells(pairs: pd.DataFrame, name: str) -> list[Cell]:
     if name not in pairs.index:
         return [Cell("–"), Cell("–")]
     row = pairs.loc[name]
-    marks = {"undecided": (OPEN,), "better": (BEST,), "worse": ("bad",)}.get(row["verdict"], ())
+    marks = {"open": (OPEN,), "wins": (BEST,), "loses": ("bad",)}.get(row["verdict"], ())
     word = "identical" if row["identical"] == 1 else row["verdict"]
     return [number_cell(row["ratio"], under=_format_interval(row)), text_cell(word, marks=marks, title=row["reason"])]
 

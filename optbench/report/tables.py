@@ -23,7 +23,7 @@ from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import write_file
 from optbench.wording import labels
-from optbench.wording.certainty import UNDECIDED, find_state, format_samples
+from optbench.wording.certainty import UNDECIDED, find_state
 from optbench.wording.winners import build_winners_table
 
 BEST, OPEN = "best", "open"
@@ -180,7 +180,7 @@ class SweepTables:
         if (sizes < 2).all():
             return {}
         results = self.sweep.results
-        table = against_budget(results, "batch_size", "samples", BUDGETS, results.choose_by)
+        table = against_budget(results, "batch_size", "samples", BUDGETS, self.sweep.choose_by)
         table = table[table["problem"].map(sizes) > 1]
         rows: dict[str, list] = {}
         for (problem, budget), part in table.groupby(["problem", "budget"], sort=False):
@@ -199,7 +199,7 @@ class SweepTables:
         verdicts = self.sweep.answer.verdicts
         if verdicts.empty:
             return None
-        marks = {"better": (BEST,), "undecided": (OPEN,)}
+        marks = {"wins": (BEST,), "open": (OPEN,)}
         rows = [
             (
                 *map(text_cell, ("all problems" if row["problem"] == ALL else row["problem"], row["a"], row["b"])),
@@ -251,7 +251,7 @@ def _cost_cell(row: dict, share: float) -> Cell:
     count = f"{round(reached * row['runs'])}/{row['runs']}"
     if not math.isfinite(cost):
         return Cell(f"never ({count})", math.inf)
-    return Cell(format_samples(cost) if reached == 1 else f"{format_samples(cost)} ({count})", float(cost))
+    return Cell(labels.samples_text(cost) if reached == 1 else f"{labels.samples_text(cost)} ({count})", float(cost))
 
 
 def _percent_cell(share: float) -> Cell:
@@ -307,10 +307,10 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> No
     }
     undecided = [name for name in places["problem"].unique() if find_state(answer, name) == UNDECIDED]
     keys = ["problem", "optimizer"]
-    firsts = pd.MultiIndex.from_frame(places.loc[places["first"], keys])
+    firsts = pd.MultiIndex.from_frame(places.loc[places["state"].isin(["first", "tie"]), keys])
     for name, table in tables.items():
         if name == "verdicts":
-            bold, dagger = table["verdict"].isin(["better", "worse"]), table["verdict"] == "undecided"
+            bold, dagger = table["verdict"].isin(["wins", "loses"]), table["verdict"] == "open"
         else:
             bold = pd.Series(pd.MultiIndex.from_frame(table[keys]).isin(firsts), table.index)
             dagger = bold & table["problem"].isin(undecided)
@@ -350,9 +350,7 @@ def latex_text(
         for text, is_bold, is_open in zip(cells[marked], bold, dagger, strict=True)
     ]
     texts = pd.DataFrame(cells, dtype=object).set_axis([latex_escaped(columns[name]) for name in there], axis=1)
-    head = (
-        f"% {' '.join(comment.split())}\n% needs the package booktabs; bold: first place or better; dagger: undecided\n"
-    )
+    head = f"% {' '.join(comment.split())}\n% needs the package booktabs; bold: first place or a win; dagger: open\n"
     layout = "".join("r" if is_number else "l" for is_number in numeric)
     return head + texts.to_latex(index=False, escape=False, column_format=layout)
 

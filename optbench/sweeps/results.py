@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.measures import LOSS
+from optbench.analysis.columns import drop_lost_runs
+from optbench.analysis.measures import LOG_TAIL, LOSS
+from optbench.analysis.selection import is_staged
+from optbench.analysis.texts import describe_left_blocks, join_with_and
+from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.paths import path_of
 from optbench.sweeps.store.final_tables import FinalTables, Points
+from optbench.wording.answers import CHOOSE_BY, chosen_for, find_recommended
 from optbench.wording.winners import find_winners, notebook_html
 
 if TYPE_CHECKING:
@@ -150,57 +155,84 @@ class Results:
         return [int(seed) for seed in self.provenance.get("tuning_seeds", [])]
 
     @property
-    def choose_by(self) -> str:
-        """The measure that settings were chosen by."""
-        return str(self.provenance.get("judge_by") or LOSS)
+    def choose_by(self) -> tuple[str, ...]:
+        """The measures that settings were chosen by."""
+        named = self.provenance.get("choose_by") or CHOOSE_BY
+        texts = [named] if isinstance(named, str) else list(named)
+        return tuple(LOSS if text == LOG_TAIL else str(text) for text in texts)  # the name of before 0.15
+
+    @property
+    def judge_by(self) -> str:
+        """The measure of the verdicts: "time" (samples to a target), "loss" (at the end), or a metric on test data."""
+        return str(self.provenance.get("judge_by") or self.choose_by[0])
+
+    @property
+    def look(self) -> int:
+        """How often the sweep has been looked at: 1, and 1 more each time that ``--extend`` has finished."""
+        return max(1, len(self.provenance.get("looks") or ()))
 
     @property
     def searched(self) -> dict[str, dict[str, str]]:
         """The search ranges by optimizer and parameter, from which a sweep with trials drew them; empty without."""
         return dict(self.provenance.get("searched") or {})
 
-    def verdicts(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
-        """Compare each pair of optimizers on each problem: the better one, by how much, and how certain that is.
+    def verdicts(
+        self, judge_by: str | None = None, of: str = "optimizer", choose_by: str | None = None
+    ) -> pd.DataFrame:
+        """Compare each pair of optimizers on each problem: which one wins, by how much, and how certain that is.
 
         Args:
-            choose_by: the measure: "log_tail", "test_loss" or a metric such as "test_accuracy"; by default the one that
-                the sweep chose by.
+            judge_by: the measure of the verdicts: "time" (expected samples to a target), "loss" (at the end),
+                "test_loss" or a metric such as "test_accuracy"; by default the one of the sweep.
             of: what is compared: "optimizer", "batch_size" or "schedule"; all else is tuned.
+            choose_by: the measure that settings are chosen by; by default ``judge_by`` if the sweep chose by it, else
+                the first that it chose by.
 
         Returns:
-            A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` (better, worse,
-            equivalent or undecided), ratio with its interval, adjusted p, detectable ratio, blocks that would decide.
+            A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` ("wins", "loses", "tie"
+            within 10%, "open"), ratio with its simultaneous interval (above 1 ``a`` is better), whether it is a bound,
+            adjusted p, what is known of an open pair, and the blocks that would decide it.
 
         Raises:
-            OptbenchError: the measure or the column does not exist.
+            OptbenchError: the measure or the column does not exist, or no reported run was chosen by ``choose_by``.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-            >>> sweep(two, seeds=8).verdicts()[["a", "b", "verdict"]].values.tolist()
-            [['gd', 'adam', 'better']]
+            >>> sweep(two, seeds=8).verdicts("loss")[["a", "b", "verdict"]].values.tolist()
+            [['gd', 'adam', 'wins']]
         """
-        return analysis.verdicts(self.runs, self._measure(choose_by), of)
+        measures = self._measures(judge_by, choose_by)
+        table = analysis.verdicts(
+            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
+        )
+        return self._explain_left_blocks(table, *measures)
 
-    def ranking(self, choose_by: str | None = None, of: str = "optimizer") -> pd.DataFrame:
-        """Rank the optimizers on each problem and over all problems; several may share a place.
+    def ranking(self, judge_by: str | None = None, of: str = "optimizer", choose_by: str | None = None) -> pd.DataFrame:
+        """Rank the optimizers on each problem and over all problems: who is first, who ties, who is not told apart.
 
         Args:
-            choose_by: as in ``verdicts``.
+            judge_by: as in ``verdicts``.
             of: as in ``verdicts``.
+            choose_by: as in ``verdicts``.
 
         Returns:
-            A row a problem and optimizer, and rows "all": place, first (nobody beats it), value with its interval,
-            mean rank, the probability of being better than a rival.
+            A row a problem and optimizer, and rows "all": place, state ("first", "tie" with it, "open": not told apart
+            from it, "behind", "failed"), alone (it wins against all others), value with its interval, mean rank, the
+            probability of being better than a rival, the shares of runs that failed and that reached the target.
 
         Raises:
-            OptbenchError: the measure or the column does not exist.
+            OptbenchError: the measure or the column does not exist, or no reported run was chosen by ``choose_by``.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-            >>> sweep(two, seeds=8).ranking()[["optimizer", "place"]].values.tolist()
-            [['gd', 1], ['adam', 2]]
+            >>> sweep(two, seeds=8).ranking("loss")[["optimizer", "place", "state"]].values.tolist()
+            [['gd', 1, 'first'], ['adam', 2, 'behind']]
         """
-        return analysis.ranking(self.runs, self._measure(choose_by), of)
+        measures = self._measures(judge_by, choose_by)
+        self._explain_left_blocks(analysis.verdicts(self.runs, measures[0], of, choose_by=measures[1]), *measures)
+        return analysis.ranking(
+            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
+        )
 
     def costs(
         self,
@@ -213,7 +245,7 @@ class Results:
         These are the runs that ``verdicts`` compares: of every block the setting it has chosen, on its fresh seeds.
 
         Args:
-            choose_by: as in ``verdicts``.
+            choose_by: the measure that settings are chosen by; by default that of the verdicts.
             of: as in ``verdicts``.
             losses: a training loss to be reached, or one for each problem by name; by default a tenth, a hundredth, a
                 thousandth and 1e-5 of the first suboptimality.
@@ -234,7 +266,7 @@ class Results:
         Source:
             Hansen et al. 2021, Optimization Methods and Software 36(1), section 4: expected running times to targets.
         """
-        chosen = analysis.select_chosen_runs(self.runs, self._measure(choose_by), of)
+        chosen = analysis.select_chosen_runs(self.runs, self._measures(None, choose_by)[1], of)
         targets = None if losses is None else analysis.fixed_targets(self.runs, losses, self.problems)
         return analysis.costs(self, ["problem", of], chosen, targets)
 
@@ -248,7 +280,7 @@ class Results:
         """Return the gain from tuning: the expected value, on fresh seeds, of the best of n trials.
 
         Args:
-            choose_by: as in ``verdicts``.
+            choose_by: the measure that settings are chosen by; by default that of the verdicts.
             of: as in ``verdicts``.
             counts: the numbers n of trials; all the trials that were made come last.
             defaults: a row or a mapping for each optimizer, which names the setting to show beside them: the column
@@ -269,37 +301,62 @@ class Results:
             [['defaults', 0, 9.5], ['trials', 1, 5.3], ['trials', 3, 4.0]]
         """
         settings = None if defaults is None else _to_settings(defaults)
-        return analysis.best_of_n(self.runs, counts, self._measure(choose_by), of, defaults=settings)
+        return analysis.best_of_n(self.runs, counts, self._measures(None, choose_by)[1], of, defaults=settings)
 
-    def winners(self, choose_by: str | None = None) -> pd.DataFrame:
+    def winners(self, judge_by: str | None = None) -> pd.DataFrame:
         """Return the optimizers in first place, on each problem and over all: setting, lead, certainty and costs.
 
         Args:
-            choose_by: as in ``verdicts``.
+            judge_by: as in ``verdicts``.
 
         Returns:
-            A row a problem and optimizer in first place, and rows "all" if there are several problems: its setting;
-            value with its interval; verdict of first place (better, equivalent, undecided, alone or failed); the
-            nearest rival, with its ratio over this one, the interval, adjusted p and the blocks that would decide;
-            and the costs of the targets, as ``costs`` names them.
+            A row a problem and optimizer that is first or ties with it (or, where none is first, that nobody wins
+            against), and rows "all" if there are several problems: its setting; value with its interval; verdict of
+            first place ("wins", "tie", "open", "alone" or "failed"); the nearest rival, with its ratio over this one,
+            the interval, adjusted p and the blocks that would decide; and the costs of the targets, as ``costs`` names
+            them.
 
         Raises:
             OptbenchError: the measure does not exist.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
-            >>> sweep(two, seeds=8).winners()[["optimizer", "lr", "verdict", "rival"]].values.tolist()
-            [['gd', 0.001, 'better', 'adam']]
+            >>> sweep(two, seeds=8).winners("loss")[["optimizer", "lr", "verdict", "rival"]].values.tolist()
+            [['gd', 0.001, 'wins', 'adam']]
         """
-        return find_winners(self, self.tuning_seeds, self._measure(choose_by), self.searched)
+        measure = self.judge_by if judge_by is None else judge_by
+        return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look)
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the sentences of the answer, and the table of the winners."""
-        return notebook_html(self, self.tuning_seeds, self.choose_by, self.searched)
+        return notebook_html(self, self.tuning_seeds, self.judge_by, self.searched, self.choose_by, self.look)
 
-    def _measure(self, choose_by: str | None) -> str:
-        """Return the measure to compare by: `choose_by`, or if it is None the one that the sweep chose by."""
-        return self.choose_by if choose_by is None else choose_by
+    def _measures(self, judge_by: str | None, choose_by: str | None) -> tuple[str, str]:
+        """Return the measures to judge and to choose by; None: those of the sweep."""
+        judge_by = self.judge_by if judge_by is None else judge_by
+        return judge_by, chosen_for(judge_by, self.choose_by) if choose_by is None else choose_by
+
+    def _edges(self, choose_by: str) -> pd.DataFrame:
+        """Return the recommended settings that lie at a limit of the search."""
+        runs = drop_lost_runs(self.runs)
+        return find_recommended(runs, self.tuning_seeds, choose_by, self.searched)[1] if len(runs) else runs
+
+    def _explain_left_blocks(self, table: pd.DataFrame, judge_by: str, choose_by: str) -> pd.DataFrame:
+        """Return verdicts that say where only some blocks reported runs that were chosen by `choose_by`.
+
+        Raises OptbenchError where fewer than two blocks did: no more than chance has run what the measure chooses.
+        """
+        if choose_by in self.choose_by or not is_staged(self.runs):
+            return table
+        blocks, rows = self.runs.loc[self.runs["block"] >= 0, "block"].nunique(), table["problem"] != ALL
+        if not (table.loc[rows, "blocks"] > 1).any():
+            raise OptbenchError(
+                f"no reported run was chosen by {choose_by}, as this sweep chose by {join_with_and(self.choose_by)}: "
+                f"judge_by={judge_by!r} alone judges those"
+            )
+        few = rows & (table["blocks"] < blocks)
+        left = [describe_left_blocks(int(count), blocks) for count in table.loc[few, "blocks"]]
+        return table.assign(reason=table["reason"].mask(few, pd.Series(left, index=table.index[few], dtype=object)))
 
 
 def load(path: str | Path) -> Results:

@@ -1,4 +1,4 @@
-"""Answers of a sweep in sentences: the best optimizers of each problem, how much worse the others are, and how sure.
+"""Answers of a sweep in sentences: who is first on each problem, by how much, with which setting, and how sure.
 
 The terminal and the page take their winners from here, and so from `optbench.analysis.ranking` and `verdicts`.
 """
@@ -12,145 +12,247 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from optbench.analysis import best_configurations, ranking, varied_hyperparameters, verdicts
+from optbench.analysis import best_configurations, varied_hyperparameters
 from optbench.analysis.edges import find_edges
-from optbench.analysis.measures import LOG_TAIL, metric_name
+from optbench.analysis.failures import failure_shares
+from optbench.analysis.held_out import held_out
+from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, metric_name
+from optbench.analysis.pair_statistics import spent_alpha
+from optbench.analysis.protocol import SCREEN, WIDEN
+from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
+from optbench.analysis.verdicts import compare_levels, tune_levels
 from optbench.contract import names
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
+from optbench.wording.judged import ERRORS, PLAIN_LOSS, Judged, format_ratio, name_metric
 
-MOST_BLOCKS = 1000
-"""Beyond this number of blocks a difference is too small to matter."""
+__all__ = ["Answer", "answer_of", "format_ratio"]
+TEST_ACCURACY = "test_accuracy"
+CHOOSE_BY = (TIME, LOSS)
+"""The measures that a sweep chooses by unless it is told otherwise."""
+WIDEN_BY = 4
+"""Rounds by which a screen is advised to go on further: as many as the default of ``--widen``."""
 
 
 @dataclass(frozen=True)
 class Answer:
     """The verdicts on a sweep, and the settings behind them."""
 
-    ranking: pd.DataFrame
-    """`optbench.analysis.ranking` of the optimizers."""
-    verdicts: pd.DataFrame
-    """`optbench.analysis.verdicts` of the optimizers."""
+    judged: Judged
+    """The verdicts on the optimizers, by the measure of the sweep."""
     best: pd.DataFrame
     """`optbench.analysis.best_configurations`: the setting that is recommended for each problem and optimizer, with its
     ``place`` and the number of ``trials``."""
     edges: pd.DataFrame
     """`optbench.analysis.edges.find_edges` of them."""
+    runs: pd.DataFrame = field(repr=False)
+    """The runs behind it."""
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """For a sweep with trials: by optimizer and parameter, the range that trials were drawn from."""
+    choose_by: tuple[str, ...] = CHOOSE_BY
+    """The measures that the sweep chose settings by."""
+    look: int = 1
+    """How often the sweep has been looked at, as it grew."""
+
+    @property
+    def judge_by(self) -> str:
+        """The measure of the verdicts."""
+        return self.judged.judge_by
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """`optbench.analysis.ranking` of the optimizers."""
+        return self.judged.ranking
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """`optbench.analysis.verdicts` of the optimizers."""
+        return self.judged.verdicts
 
     @cached_property
-    def pairs(self) -> dict[tuple[str, frozenset], dict]:
-        """The rows of `verdicts` by problem and the two that are compared."""
-        return {(row["problem"], frozenset((row["a"], row["b"]))): row for row in self.verdicts.to_dict("records")}
+    def blocks(self) -> int:
+        """The number of blocks that have run; 0 of a sweep without blocks."""
+        return self.runs.loc[self.runs["block"] >= 0, "block"].nunique() if "block" in self.runs else 0
 
-    def pair(self, problem: str, a: str, b: str) -> dict:
-        """Return the row of ``verdicts`` that compares both optimizers, as a dictionary; its a may be b here."""
-        return self.pairs[problem, frozenset((a, b))]
+    @cached_property
+    def drawn_anew(self) -> bool:
+        """True if each block has drawn settings of its own."""
+        if not self.blocks:
+            return False
+        screened = self.runs[self.runs["stage"] == SCREEN]
+        rates = screened.groupby(["optimizer", "block"])["lr"].nunique().groupby("optimizer").max()
+        return bool((screened.groupby("optimizer")["lr"].nunique() > rates).any())
 
-    def compare(self, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
-        """Return (ratio, low, high, verdict) of a pair as seen from a: a ratio above 1 or "better" is in favor of a."""
-        row = self.pair(problem, a, b)
-        if row["a"] == a:
-            return row["ratio"], row["low"], row["high"], row["verdict"]
-        turned = {"better": "worse", "worse": "better"}
-        ratio, low, high = (1 / row[name] if row[name] else math.inf for name in ("ratio", "high", "low"))
-        return ratio, low, high, turned.get(row["verdict"], row["verdict"])
+    @cached_property
+    def others(self) -> dict[str, Judged]:
+        """The verdicts by the other measures of the sweep: the loss at the end, and a metric on test data."""
+        return {name: self.judge(name) for name in list_other_measures(self.runs, self.judge_by)}
+
+    @cached_property
+    def levels(self) -> dict[str, Judged]:
+        """The verdicts on batch sizes and schedules, where there are several."""
+        several = [name for name in ("batch_size", "schedule") if self._count_levels(name).max() > 1]
+        return {name: self.judge(self.judge_by, name) for name in several}
+
+    def _count_levels(self, of: str) -> pd.Series:
+        """Return by problem the number of levels of a column that were screened, those beyond its edges not counted."""
+        runs = self.runs[self.runs["stage"] != WIDEN] if "stage" in self.runs else self.runs
+        return runs.groupby("problem", sort=False)[of].nunique()
+
+    def judge(self, measure: str, of: str = "optimizer") -> Judged:
+        """Return the verdicts by another measure, or on the levels of another column."""
+        return judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges)
 
     def firsts(self, problem: str) -> list[str]:
-        """Return the optimizers that share first place, the lowest value first."""
-        rows = self.ranking[(self.ranking["problem"] == problem) & self.ranking["first"]]
-        return rows.sort_values(["value", "mean_rank"], kind="stable")["optimizer"].tolist()
+        """Return the optimizer that is first and those that tie with it; where none is, all that may be."""
+        return self.judged.firsts(problem)
 
-    def reasons(self, problem: str) -> list[str]:
-        """Return the reasons why pairs stay undecided whatever their runs, such as too few blocks."""
-        reasons = self.verdicts.loc[self.verdicts["problem"] == problem, "reason"]
-        return [reason for reason in reasons.unique() if reason]
+    def compare(self, problem: str, a: str, b: str) -> tuple[float, float, float, str]:
+        """Return (ratio, low, high, verdict) of a pair as seen from a: a ratio above 1 or "wins" is in favor of a."""
+        pair = self.judged.pairs[problem, a, b]
+        return pair.ratio, pair.low, pair.high, pair.verdict
 
     def overall(self) -> str:
         """Return the sentence over all problems; "" if there is only one problem."""
-        rows = self.ranking[self.ranking["problem"] == "all"].sort_values("mean_rank", kind="stable")
-        if rows.empty:
-            return ""
-        ranks = join_with_and([f"{row.optimizer} {row.mean_rank:.1f}" for row in rows.itertuples()])
-        count, reasons = int(rows["blocks"].max()), self.reasons("all")
-        note = f" ({reasons[0]} to tell more)" if reasons else ""
-        return f"over {count} problems: {self._name_firsts('all', note)}; mean ranks: {ranks}"
+        return self.judged.overall()
 
     def sentence(self, problem: str) -> str:
-        """Return a sentence: which optimizers are first on a problem, and how many times worse the others are."""
-        rows = self.ranking[self.ranking["problem"] == problem]
-        if (rows["failures"] == 1).all() and len(rows) > 1:
-            return f"{problem}: every run failed, so there is nothing to compare"
-        if len(rows) == 1:
-            return f"{problem}: {rows.iloc[0]['optimizer']} alone, so there is nothing to compare"
-        reasons, firsts = self.reasons(problem), self.firsts(problem)
-        if reasons and len(firsts) == len(rows):
-            return f"{problem}: undecided ({reasons[0]}); lowest first: {join_with_and(firsts)}"
-        names, parts, verb = [*firsts, *rows.loc[~rows["first"], "optimizer"]], [], " is"
-        for rival in rows[~rows["first"]].sort_values("value", kind="stable").itertuples():
-            name = rival.optimizer
-            if rival.failures == 1:  # a ratio would only show how a failure is counted
-                parts.append(f"{name} failed on every seed")
-            elif rival.trials == 0:
-                parts.append(f"{name} has no setting without a stopped or failed run")
-            else:  # beside the leader, if that beats the rival
-                others = (other for other in names if other != name)
-                than = next((other for other in others if self.compare(problem, other, name)[3] == "better"), firsts[0])
-                ratio, low, high, _ = self.compare(problem, than, name)
-                worse = (" times worse" if verb else "") + (f" than {than}" if than != firsts[0] else "")
-                parts.append(f"{name}{verb} {format_ratio(ratio)}{worse} [{format_ratio(low)}, {format_ratio(high)}]")
-                verb = ""
-        first = self._name_firsts(problem, self._describe_tie(problem, firsts))
-        return f"{problem}: " + "; ".join([first, ", ".join(parts)] if parts else [first])
+        """Return a sentence: who is first on a problem, and by how much the others are behind."""
+        return self.judged.sentence(problem)
 
-    def _name_firsts(self, problem: str, note: str) -> str:
-        """Return the words for the optimizers in first place; note: added if several share it."""
-        firsts = self.firsts(problem)
-        total = int((self.ranking["problem"] == problem).sum())
-        if len(firsts) == 1:
-            return f"{firsts[0]} is first"
-        names = join_with_and(firsts)
-        return f"{f'all {total} ({names})' if len(firsts) == total > 2 else names} share first place{note}"
+    def describe_others(self, problem: str) -> list[str]:
+        """Return a short text for each other measure that says something else on a problem than the first one."""
+        texts = []
+        for measure, judged in self.others.items():
+            if problem in judged.without or (measure == LOSS and self.judged.unit(problem) == PLAIN_LOSS):
+                continue
+            same = [judged.first(problem), *judged.firsts(problem)] == [
+                self.judged.first(problem), *self.judged.firsts(problem),
+            ]  # fmt: skip
+            if judged.unit(problem) == ERRORS:
+                texts.append(f"test accuracy: {_describe_accuracy(judged, problem)}")
+            elif not (same and judged.first(problem)):
+                name = "loss at the end" if measure == LOSS else name_metric(measure)
+                texts.append(f"{name}: {judged.describe(problem, short=True)}")
+        return texts
 
-    def _describe_tie(self, problem: str, firsts: Sequence[str]) -> str:
-        """Return " (equivalent: within 10%)" or how many blocks would decide; "" if neither applies.
+    def describe_levels(self, problem: str) -> list[str]:
+        """Return a sentence on the batch sizes, and one on the schedules, of a problem that has several."""
+        return [
+            judged.sentence(problem, short=True)
+            for of, judged in self.levels.items()
+            if self._count_levels(of)[problem] > 1
+        ]
 
-        firsts: the optimizers that share first place.
-        """
-        pairs = [self.pair(problem, firsts[0], name) for name in firsts[1:]]
-        if pairs and all(row["verdict"] == "equivalent" for row in pairs):
-            return " (equivalent: within 10%)"
-        undecided = [row["blocks_needed"] for row in pairs if row["verdict"] == "undecided"]
-        needed = max((count for count in undecided if pd.notna(count)), default=None)
-        if needed is None:
-            return ""
-        text = f"{needed:,.0f}" if needed <= MOST_BLOCKS else f"over {MOST_BLOCKS:,}"
-        return f" (undecided: {text} blocks of seeds would tell)"
+
+def _describe_accuracy(judged: Judged, problem: str) -> str:
+    """Return who is first by the test accuracy, with the accuracies and their interval."""
+    rows = judged.rows(problem)
+    rows = rows[rows["value"].notna()]
+    if rows.empty:
+        return judged.describe(problem, short=True)
+    best = rows.iloc[0]
+    top = f"{1 - best['value']:.3f} [{1 - best['high']:.3f}, {1 - best['low']:.3f}]"
+    if judged.first(problem):
+        return f"{top} with {best[judged.of]}; {judged.describe(problem, short=True)}"
+    lowest = 1 - rows["value"].max()
+    if len(rows) == 1:
+        return top
+    behind = rows.loc[~rows["state"].isin(["open", "tie"]), judged.of].tolist()
+    if not behind:
+        return f"{lowest:.3f} to {1 - best['value']:.3f}, none told apart"
+    return f"{top} with {best[judged.of]}, {judged.describe(problem, short=True)}"
+
+
+def list_other_measures(runs: pd.DataFrame, judge_by: str) -> list[str]:
+    """Return the measures that an answer has beside `judge_by`: the loss at the end, and one on test data if any."""
+    metrics = [TEST_ACCURACY] * (TEST_ACCURACY in runs and bool(runs[TEST_ACCURACY].notna().any()))
+    if not metrics and runs["test_loss_final"].notna().any():
+        metrics = [TEST_LOSS]
+    return [name for name in (LOSS, *metrics) if name != judge_by]
+
+
+def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
+    """Return the measure that settings are chosen by for verdicts by `judge_by`.
+
+    It is that measure if the sweep chose by it, else the first that it chose by. choose_by: those of the sweep.
+    """
+    return judge_by if judge_by in choose_by else choose_by[0]
+
+
+def judge_runs(
+    runs: pd.DataFrame,
+    judge_by: str,
+    of: str = "optimizer",
+    choose_by: Sequence[str] = CHOOSE_BY,
+    look: int = 1,
+    edges: pd.DataFrame | None = None,
+) -> Judged:
+    """Return the verdicts on the levels of a column by a measure.
+
+    choose_by: the measures that the sweep chose by; look, edges: as for `optbench.analysis.verdicts`.
+    """
+    table = tune_levels(runs, judge_by, of, chosen_for(judge_by, choose_by))
+    pairs = compare_levels(table, look=look, edges=edges)
+    values = measure_levels(table, edges=edges)
+    bad = held_out(table).bad
+    shares = failure_shares(np.nansum(bad, axis=2), (~np.isnan(bad)).sum(axis=2))
+    places = rank_levels(pairs, values, of)
+    ends = values[["problem", of]].assign(failures_low=shares.low, failures_high=shares.high)
+    places = places.merge(ends, on=["problem", of], how="left")
+    column = metric_name(runs, judge_by)
+    without: frozenset[str] = frozenset()
+    if judge_by not in (TIME, LOSS):
+        has = runs[column].notna().groupby(runs["problem"], sort=False).any()
+        without = frozenset(has.index[~has])
+    labels_of = labels.shorten_schedules(runs["schedule"].unique()) if of == "schedule" else {"full": "the full batch"}
+    plain = "block" not in runs or bool((runs["block"] < 0).all())
+    return Judged(
+        places, pairs, of, judge_by, table.targets.shared.to_dict(), without, labels_of if of != "optimizer" else {},
+        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0,
+    )  # fmt: skip
+
+
+def find_recommended(
+    runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str, searched: Mapping | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the recommended settings, and those of them that lie at an edge of what was tried.
+
+    Returns the tables of `optbench.analysis.best_configurations` and of `find_edges`; arguments as for `answer_of`.
+    """
+    best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
+    return best, find_edges(runs, best, searched, find_shipped_limits)
 
 
 def answer_of(
-    runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOG_TAIL, searched: Mapping | None = None
+    runs: pd.DataFrame,
+    tuning_seeds: Iterable[int],
+    judge_by: str = TIME,
+    searched: Mapping | None = None,
+    choose_by: Sequence[str] = CHOOSE_BY,
+    look: int = 1,
 ) -> Answer:
     """Return the answer of a table `runs`.
 
-    tuning_seeds: the seeds on which settings were chosen. choose_by: the measure to choose and compare by. searched: by
-    optimizer and parameter, the ranges that trials were drawn from; None without trials.
+    tuning_seeds: the seeds on which settings were chosen. judge_by: the measure of the verdicts. searched: by optimizer
+    and parameter, the ranges that trials were drawn from; None without trials. choose_by: the measures that the sweep
+    chose by. look: how often it has been looked at (`optbench.analysis.verdicts`).
     """
-    places = ranking(runs, choose_by)
-    best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
-    best = best.merge(places[["problem", "optimizer", "place", "trials"]], on=["problem", "optimizer"], how="left")
-    wider = find_edges(runs, best, searched, find_shipped_limits)
-    # The edges of rates are those that `edges` found: trials from a range have other ends.
+    best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
+    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider)
     keys = ["problem", "optimizer"]
-    sides = wider.loc[wider["parameter"] == "lr", [*keys, "side"]].rename(columns={"side": "edge_side"})
+    best = best.merge(judged.ranking[[*keys, "place", "trials"]], on=keys, how="left")
+    # The edges of rates are those that `wider` has: trials from a range have other ends.
+    sides = wider.loc[wider["parameter"] == "lr", [*keys, "side"]].drop_duplicates(keys)
+    sides = sides.rename(columns={"side": "edge_side"})
     best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
     best = best.assign(edge=best["edge_side"] != "")
-    return Answer(places, verdicts(runs, choose_by), best, wider, searched or {})
+    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look)
 
 
 @cache
@@ -166,32 +268,70 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
         return None
 
 
-def describe_measure(answer: Answer, choose_by: str, runs: pd.DataFrame) -> str:
-    """Return sentences on the measure of comparison, the tuning, unequal numbers of trials, and caveats."""
-    blocks = runs.loc[runs["block"] >= 0, "block"].nunique() if "block" in runs else 0
-    how = f"was tuned separately in each of {blocks} blocks of seeds" if blocks else "was tuned on some of the seeds"
-    fresh = bool(answer.best["held_out"].all())
-    how += " and reported on fresh ones" if fresh else " and, where there are no others, reported on the same"
-    trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].astype(int)
-    if (trials <= 1).all():
-        how = "has one setting, and nothing was tuned"
-    text = f"Compared by the {name_measure(choose_by)}. Every optimizer {how}; intervals are of 95%."
-    if choose_by != LOG_TAIL:
-        has = runs[metric_name(runs, choose_by)].notna().groupby(runs["problem"], sort=False).any()
-        if not has.all():
-            without = join_with_and(has.index[~has].tolist())
-            text += f" There is none on {without}, where suboptimality in the last fifth of a run stands in."
+def describe_measure(answer: Answer) -> str:
+    """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats."""
+    runs, judged = answer.runs, answer.judged
+    parts = [f"Compared by {name_measure(answer.judge_by)}."]
+    if answer.judge_by == TIME:
+        parts += describe_targets(judged.targets)
+    elif judged.without:
+        parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
+    parts += [_describe_tuning(answer), _describe_intervals(answer)]
+    trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
     if trials.nunique() > 1:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
-        pairs = answer.verdicts
-        fewer = pairs[(pairs["trials"] > 0) & (pairs["trials_a"] != pairs["trials_b"])]
-        blocks = sorted({int(count) for count in fewer["blocks"] if count > 1})
-        where = f" ({' or '.join(map(str, blocks))} blocks)" if blocks else ""
-        text += (
-            f" Trials were unequal ({numbers}): pairs are compared at the smaller number, and only by the seeds on "
-            f"which all settings ran{where}."
+        parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
+    unequal = caveats.warn_of_unequal_ranges(answer.searched)
+    return " ".join([*parts, *unequal, *caveats.warn_of_limits(runs, answer.judge_by)])
+
+
+def describe_targets(targets: Mapping[str, float]) -> list[str]:
+    """Return sentences on the targets of the measure "time", problem by problem, and on those that have none."""
+    by_share: dict[float, list[str]] = {}
+    for problem, share in targets.items():
+        if math.isfinite(share):
+            by_share.setdefault(share, []).append(problem.partition("(")[0])
+    texts = []
+    if by_share:
+        each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
+        texts = [
+            "A target is the share of the first suboptimality (the loss at the start, above the minimum) that is left, "
+            f"for good: {', '.join(each)}; each is the hardest that at least one optimizer reaches in every block."
+        ]
+    none = [problem.partition("(")[0] for problem, share in targets.items() if not math.isfinite(share)]
+    if none:
+        texts.append(f"On {join_with_and(none)} no target is reached in every block: the loss at the end stands in.")
+    return texts
+
+
+def _describe_tuning(answer: Answer) -> str:
+    """Return the sentence on how settings were found, and so on what the verdicts depend."""
+    trials = answer.best["trials"]
+    if (trials <= 1).all():
+        return "Every optimizer has one setting, and nothing was tuned."
+    chosen = chosen_for(answer.judge_by, answer.choose_by)
+    by = "" if chosen == answer.judge_by else f", by {name_measure(chosen)}"
+    if answer.drawn_anew:
+        return (
+            f"Settings were drawn anew in each of {answer.blocks} blocks of seeds, which tune{by} and report on fresh "
+            "seeds by themselves, so that the luck of the draw and of tuning is in every interval."
         )
-    return " ".join([text, *caveats.warn_of_unequal_ranges(answer.searched), *caveats.warn_of_limits(runs, choose_by)])
+    if answer.blocks:
+        where = f"separately in each of {answer.blocks} blocks of seeds"
+    else:
+        where = "on some of the seeds"
+    fresh = bool(answer.best["held_out"].all())
+    how = "reported on fresh ones" if fresh else "where there are no others, reported on the same"
+    return f"Every optimizer was tuned {where}{by} and {how}; verdicts are given the settings that were tried."
+
+
+def _describe_intervals(answer: Answer) -> str:
+    """Return the sentence on the level of the intervals, which depends on how often a sweep was looked at."""
+    level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
+    if answer.look == 1:
+        return f"Intervals are of {level}, for all pairs of a problem at once."
+    look = labels.ordinal(answer.look).capitalize()
+    return f"{look} look at this growing sweep: intervals are of {level}, for all pairs of a problem at once."
 
 
 def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
@@ -206,45 +346,94 @@ def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 
-def name_measure(choose_by: str) -> str:
-    """Return the measure `choose_by` in words, such as "share of errors on test data", to stand beside a setting."""
-    if choose_by == LOG_TAIL:
-        return "suboptimality in the last fifth of a run"
-    return "share of errors on test data" if "accuracy" in choose_by else choose_by.replace("_", " ")
+def name_measure(measure: str) -> str:
+    """Return a measure in words, such as "share of errors on test data"."""
+    if measure == TIME:
+        return "expected samples to a target"
+    if measure == LOSS:
+        return "the loss at the end of a run, above the minimum"
+    return "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
 
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return by (problem, optimizer) the recommended setting as a text: batch size, schedule, rate, and its result."""
     varied, short = varied_hyperparameters(runs), labels.shorten_schedules(runs["schedule"].unique())
+    budget = runs.groupby(["problem", "batch_size"])["samples"].max()
     texts = {}
     for row in answer.best.to_dict("records"):
+        problem, optimizer = row["problem"], row["optimizer"]
         name = labels.optimizer_label(row, varied)
         batch = labels.batch_label(row["batch_size"], row["full_batch"])
-        value = f"{labels.number(row['median'])} {labels.interval_text(row)}".strip()
         seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
-        text = (
-            f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'], 4)}; {value} on {seeds}"
-        )
+        value = _describe_value(answer, row, budget[problem, row["batch_size"]])
+        setting = f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'], 4)}"
+        text = f"{setting}; {value} on {seeds}"
         if 0 < row["failures"] < row["n"]:
             text += f", {int(row['failures'])} failed"
-        if "test_accuracy" in row and pd.notna(row["test_accuracy"]):
+        if pd.notna(row.get("test_accuracy")):
             text += f", test accuracy {row['test_accuracy']:.3f}"
         notes = labels.list_warnings({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
-        texts[row["problem"], row["optimizer"]] = text + (f" ({'; '.join(notes)})" if notes else "")
+        text += f" ({'; '.join(notes)})" if notes else ""
+        limits = describe_limits(answer.edges, problem, optimizer)
+        texts[problem, optimizer] = text + (f"; {limits}" if limits else "")
     return texts
 
 
+def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
+    """Return the result of a recommended setting with its interval: "1,240 samples [1,100, 1,400] to 0.1%".
+
+    row: of `Answer.best`; budget: the samples that its runs were given. A number beyond is no number of samples.
+    """
+    chosen = chosen_for(answer.judge_by, answer.choose_by)
+    target = answer.judged.targets.get(row["problem"], math.nan)
+    if chosen != TIME or not math.isfinite(target):
+        name = "loss " if chosen in (TIME, LOSS) else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
+        return f"{name}{labels.number(row['median'])} {labels.interval_text(row)}".strip()
+    which = labels.share_text(target)
+    if not row["median"] <= budget:
+        return f"{which} is not reached"
+    low, high = (labels.samples_text(row[end]) if row[end] <= budget else "never" for end in ("low", "high"))
+    ends = f" [{low}, {high}]" if row["n"] > 1 else ""
+    return f"{labels.samples_text(row['median'])} samples{ends} to {which}"
+
+
+def describe_limits(edges: pd.DataFrame, problem: str, optimizer: str) -> str:
+    """Return the values of a recommended setting at which the search ended: "at the limit of the search: batch 4"."""
+    rows = edges[(edges["problem"] == problem) & (edges["optimizer"] == optimizer)]
+    return f"at the limit of the search: {_join_limits(rows)}" if len(rows) else ""
+
+
+def _join_limits(rows: pd.DataFrame) -> str:
+    """Return the parameters of some edges with their values: "batch 4 and rate 30"."""
+    words = {"lr": "rate", "batch_size": "batch"}
+    rows = rows.drop_duplicates("parameter")
+    return join_with_and(
+        [f"{words.get(row.parameter, row.parameter)} {labels.number(row.value, 4)}" for row in rows.itertuples()]
+    )
+
+
 def advise_wider_search(
-    table: pd.DataFrame, directory: str | Path | None = None, plugins: Sequence[str] | None = ()
+    table: pd.DataFrame,
+    directory: str | Path | None = None,
+    plugins: Sequence[str] | None = (),
+    widen: int | None = None,
 ) -> list[str]:
-    """Return a text per parameter and side: the choices at the edge of the search, and the command that searches wider.
+    """Return a text per parameter and side: the choices at a limit of the search, and the command that searches wider.
 
     table: `Answer.edges`. directory: that of the results; None: the option only. plugins: the user's files that the
-    sweep used; None: not known.
+    sweep used; None: not known. widen: the rounds by which the screens of a sweep with blocks might go on; None: not
+    known. Such a sweep goes on further by itself, so one command is enough for all.
     """
     texts = []
     command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
     command += "".join(f"--plugin {shlex.quote(file)} " for file in plugins or ())
+    if "block" in table and (table["block"] >= 0).any() and (table["range"] == "").all():
+        where = []
+        for problem, rows in table.groupby("problem", sort=False):
+            each = [f"{name}: {_join_limits(part)}" for name, part in rows.groupby("optimizer", sort=False)]
+            where.append(f"{problem} ({'; '.join(each)})")
+        further = f"--widen {(WIDEN_BY if widen is None else widen) + WIDEN_BY}"
+        return [f"at the limit of the search: {', '.join(where)}; wider: {command}{further}"]
     for (name, side), part in table.groupby(["parameter", "side"], sort=False):
         word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
         where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
@@ -270,10 +459,3 @@ def _option(name: str, part: pd.DataFrame) -> str:
     else:
         text = labels.optimizer_label({"optimizer": optimizer, name: first["wider"]}, {optimizer: [name]})
     return f"--optimizers {shlex.quote(text)}"
-
-
-def format_ratio(ratio: float) -> str:
-    """Return the text of a ratio with two digits, or more if it is near 1; "140" instead of "1.4e2"."""
-    if abs(ratio - 1) < 0.1:
-        return labels.number(ratio, 3 if abs(ratio - 1) >= 0.01 else 4)
-    return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import find_reference_values
-from optbench.analysis.measures import LOG_TAIL, below_minimum
+from optbench.analysis.measures import LOG_TAIL, LOSS, below_minimum
 from optbench.analysis.texts import join_names
 from optbench.contract.problems import FLOOR
 from optbench.wording import labels
 
 
-def warn_of_limits(runs: pd.DataFrame, choose_by: str) -> Iterator[str]:
-    """Yield the warnings about a table `runs` that was compared by `choose_by`, such as on rounding."""
+def warn_of_limits(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
+    """Yield the warnings about a table `runs` that was compared by `judge_by`, such as on rounding."""
     floor = runs["problem"].map(find_reference_values(runs).set_index("problem")["floor"])
     tail = runs[LOG_TAIL].astype(np.float64) if LOG_TAIL in runs else np.nan  # which folders of before do not have
-    if choose_by == LOG_TAIL and (tail <= np.log(floor) + 1e-9).any():
+    if judge_by == LOSS and (tail <= np.log(floor) + 1e-9).any():
         yield (
             f"Below {labels.number(FLOOR)} (times the minimum, if that is more than 1) rounding decides: a run there "
             "counts as having that, and is better than another by at least the ratio."

@@ -1,55 +1,65 @@
-"""The certainty of an answer, its cost, and the seeds that would decide it, in words."""
+"""The certainty of an answer, its cost, and the blocks that would decide what is open, in words."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from optbench.analysis.costs import SHARES
+from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS
 from optbench.wording import labels
-from optbench.wording.answers import MOST_BLOCKS, Answer, format_ratio
+from optbench.wording.answers import Answer, format_ratio
+from optbench.wording.judged import MOST_BLOCKS, Judged
 
-FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = "better", "equivalent", "undecided", "alone", "failed"
+FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = WINS, TIE, OPEN, "alone", "failed"
 
 
 def find_state(answer: Answer, problem: str) -> str:
-    """Return the verdict of first place on a problem, one of the constants above.
+    """Return the state of first place on a problem: FIRST, EQUIVALENT, UNDECIDED, ALONE or FAILED.
 
-    ALONE: there is nothing to compare with; FAILED: every run failed; FIRST: one is better than the rest; else several
-    share it, EQUIVALENT or UNDECIDED.
+    ALONE: there is nothing to compare with; FAILED: every run failed; FIRST: one wins against all that do not tie with
+    it; EQUIVALENT: all tie, or several do in first place; UNDECIDED: somebody may be as good as the leader, or better.
     """
-    rows = answer.ranking[answer.ranking["problem"] == problem]
-    firsts = answer.firsts(problem)
+    judged = answer.judged
+    rows = judged.rows(problem)
     if len(rows) == 1:
         return ALONE
     if (rows["failures"] == 1).all():
         return FAILED
-    if len(firsts) == 1:
-        return FIRST
-    verdicts = {answer.pair(problem, firsts[0], name)["verdict"] for name in firsts[1:]}
-    return EQUIVALENT if verdicts == {"equivalent"} else UNDECIDED
+    first = judged.first(problem)
+    if not first or (rows["state"] == OPEN).any():
+        return UNDECIDED
+    return EQUIVALENT if (rows["state"] == TIE).any() else FIRST
 
 
 def state_certainty(answer: Answer, problem: str, seeds: int) -> str:
     """Return in words how sure first place is, or what would decide it. seeds: the number of seeds in a block."""
-    state, firsts = find_state(answer, problem), answer.firsts(problem)
-    if state == FIRST:
-        return _state_lead(answer, problem, firsts[0])
-    if state == EQUIVALENT:
-        return ", ".join(_format_interval(answer, problem, firsts[0], name) for name in firsts[1:])
-    if state != UNDECIDED:
+    state, judged = find_state(answer, problem), answer.judged
+    if state in (ALONE, FAILED):
         return ""
-    rows = {name: answer.pair(problem, firsts[0], name) for name in firsts[1:]}
-    needed = {
-        name: row["blocks_needed"] for name, row in rows.items()
-        if row["verdict"] == "undecided" and pd.notna(row["blocks_needed"])
-    }  # fmt: skip
+    firsts = judged.firsts(problem)
+    if state == FIRST:
+        return _state_lead(judged, problem, firsts[0])
+    if state == EQUIVALENT:
+        return ", ".join(_format_interval(judged, problem, firsts[0], name) for name in firsts[1:])
+    pairs = {name: judged.pairs[problem, firsts[0], name] for name in _list_open(judged, problem)}
+    needed = {name: pair.more for name, pair in pairs.items() if not math.isnan(pair.more)}
     if not needed:
-        return next(iter(answer.reasons(problem)), "")
+        return next(iter(judged.reasons(problem)), "")
     name = max(needed, key=needed.__getitem__)
-    more = count_more_seeds(needed[name] - rows[name]["blocks"], seeds)
-    return f"{_format_interval(answer, problem, firsts[0], name)}; {more} would tell"
+    more = count_more_seeds(needed[name], seeds)
+    return f"{_format_interval(judged, problem, firsts[0], name)}; {more} would probably tell"
+
+
+def _list_open(judged: Judged, problem: str) -> list[str]:
+    """Return the optimizers that are not told apart from the one that leads a problem, the best first."""
+    rows = judged.rows(problem)
+    leader = next(iter(judged.firsts(problem)), "")
+    names = rows.loc[rows["state"] == OPEN, judged.of].tolist()
+    return [name for name in names if name != leader and judged.pairs[problem, leader, name].verdict == OPEN]
 
 
 def count_more_seeds(blocks: float, seeds: int) -> str:
@@ -58,6 +68,63 @@ def count_more_seeds(blocks: float, seeds: int) -> str:
         return f"over {MOST_BLOCKS:,} more blocks of seeds"
     count = max(math.ceil(blocks), 1)
     return f"{count:,} more block{'s' if count > 1 else ''} ({count * seeds:,} more seeds)"
+
+
+class MoreRuns(NamedTuple):
+    """What a sweep needs to tell more."""
+
+    text: str
+    option: str
+    """The option of ``sweep --extend`` that runs it: "--blocks 22"; "" where no number of runs is advised."""
+
+
+def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> MoreRuns | None:
+    """Return how many more blocks, or seeds, would probably decide what is open; None where nothing is.
+
+    It counts the optimizers that are not told apart from a problem's leader. The advised number decides half of those
+    that at most MOST_BLOCKS can decide, each with the probability of four in five that `blocks_needed` has. timings:
+    the table of the sweep; cores: those of its machine, for an estimate of the time.
+    """
+    judged = answer.judged
+    pairs = [
+        judged.pairs[problem, judged.firsts(problem)[0], name]
+        for problem in judged.ranking["problem"].unique()
+        if problem != ALL and judged.firsts(problem)
+        for name in _list_open(judged, problem)
+    ]
+    known = [pair for pair in pairs if not math.isnan(pair.more) and "fails in" not in pair.known]
+    if not known:
+        return None
+    unit = "seed" if judged.seeds else "block"
+    counts = sorted(judged.count_more(pair) for pair in known if pair.more <= MOST_BLOCKS)
+    total = f"{len(known):,} pair{'s' * (len(known) > 1)} with a leader {'are' if len(known) > 1 else 'is'} open"
+    if not counts:
+        return MoreRuns(f"{total}: more than {MOST_BLOCKS:,} blocks would be needed to tell", "")
+    more = counts[(len(counts) - 1) // 2]
+    settled = int(np.sum(np.array(counts) <= more))
+    there = judged.seeds or answer.blocks
+    minutes = _state_minutes(answer, timings, cores, more / max(there, 1))
+    text = f"{total}: {more:,} more {unit}{'s' * (more > 1)}{minutes} would probably settle "
+    text += "it" if len(known) == 1 else "all" if settled == len(known) else f"{settled:,} of them"
+    if settled < len(counts):
+        text += f", and {counts[-1]:,} more {'all' if len(counts) == len(known) else f'{len(counts):,}'}"
+    if len(counts) < len(known):
+        text += f"; {len(known) - len(counts):,} would take more than {MOST_BLOCKS:,}"
+    return MoreRuns(text, f"--{unit}s {there + more}")
+
+
+def _state_minutes(answer: Answer, timings: pd.DataFrame, cores: int, times: float) -> str:
+    """Return " (about 3 minutes here)", the time that the sweep's blocks or seeds take once more, `times` as many.
+
+    "" where no time was measured.
+    """
+    used = timings[timings["cohort_id"].isin(answer.runs["cohort_id"])] if "seconds" in timings else timings[:0]
+    seconds = float(used["seconds"].sum()) * times / max(cores, 1) if len(used) else 0.0
+    if not seconds > 0:
+        return ""
+    if seconds < 90:
+        return f" (about {max(1, round(seconds))} s here)"
+    return f" (about {seconds / 60:,.0f} minutes here)" if seconds < 5400 else f" (about {seconds / 3600:,.1f} h here)"
 
 
 def state_cost(costs: dict) -> str:
@@ -75,13 +142,8 @@ def state_cost(costs: dict) -> str:
     for share in shown:
         arrived = round(costs[f"reached_{share:g}"] * runs)
         some = "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
-        texts.append(f"{format_samples(spent[share])} samples{some} to {100 * share:g}%")
+        texts.append(f"{labels.samples_text(spent[share])} samples{some} to {100 * share:g}%")
     return f"{', '.join(texts)} of the first suboptimality"
-
-
-def format_samples(cost: float) -> str:
-    """Return a number to three digits, below a million with commas: "5,680", "1.23e6"."""
-    return f"{float(f'{cost:.3g}'):,.0f}" if cost < 1e6 else labels.number(cost)
 
 
 def state_length(runs: pd.DataFrame) -> str:
@@ -92,23 +154,24 @@ def state_length(runs: pd.DataFrame) -> str:
     return f"{labels.number(epochs)} epoch{'' if epochs == 1 else 's'}, {samples:,.0f} samples a run"
 
 
-def _state_lead(answer: Answer, problem: str, first: str) -> str:
-    """Return how certain first place is if it is not shared: the rivals it beats, adjusted p, blocks; or ""."""
-    names = answer.ranking.loc[answer.ranking["problem"] == problem, "optimizer"]
+def _state_lead(judged: Judged, problem: str, first: str) -> str:
+    """Return how certain first place is if it is not shared: the rivals it wins against, adjusted p, blocks; or ""."""
+    names = judged.ranking.loc[judged.ranking["problem"] == problem, judged.of]
     rivals = [name for name in names if name != first]
-    beaten = [name for name in rivals if answer.compare(problem, first, name)[3] == FIRST]
+    beaten = [name for name in rivals if judged.pairs[problem, first, name].verdict == WINS]
     if not beaten:
         return ""
     rest = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) else f"{len(beaten)} of {len(rivals)}"
-    text = f"better than {rivals[0] if len(rivals) == 1 else rest}"
-    rows = [answer.pair(problem, first, name) for name in beaten]
-    p, blocks = max(row["p_adjusted"] for row in rows), int(rows[0]["blocks"])
+    text = f"wins against {rivals[0] if len(rivals) == 1 else rest}"
+    rows = judged.verdicts[judged.verdicts["problem"] == problem]
+    rows = rows[(rows["a"].eq(first) & rows["b"].isin(beaten)) | (rows["b"].eq(first) & rows["a"].isin(beaten))]
+    p, blocks = rows["p_adjusted"].max(), int(rows["blocks"].max())
     if pd.notna(p):
         text += f", adjusted p {'< 0.001' if p < 0.001 else f'≤ {labels.number(p, 2)}'}"
-    return text + (f", {blocks} {'problems' if problem == 'all' else 'blocks of seeds'}" if blocks else "")
+    return text + (f", {blocks} {'problems' if problem == ALL else 'blocks of seeds'}" if blocks else "")
 
 
-def _format_interval(answer: Answer, problem: str, first: str, name: str) -> str:
+def _format_interval(judged: Judged, problem: str, first: str, name: str) -> str:
     """Return the ratio of an optimizer over the first one with its interval: "adam over gd 1.2 [1.1, 1.3]"."""
-    ratio, low, high, _ = answer.compare(problem, first, name)
-    return f"{name} over {first} {format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"
+    pair = judged.pairs[problem, first, name]
+    return f"{name} over {first} {format_ratio(pair.ratio)} [{format_ratio(pair.low)}, {format_ratio(pair.high)}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -10,12 +10,14 @@ import pandas as pd
 
 from optbench.analysis import costs, hyperparameter_columns, reported_runs
 from optbench.analysis.columns import drop_lost_runs
+from optbench.analysis.measures import TIME
+from optbench.analysis.ranking import FAILED
 from optbench.analysis.trajectories import Part, Tables
-from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
-from optbench.wording.answers import Answer, answer_of
+from optbench.wording.answers import CHOOSE_BY, Answer, answer_of
 from optbench.wording.certainty import find_state
+from optbench.wording.judged import SAMPLES
 
 HEADINGS = ("problem", "first", "batch size", "schedule", "rate", "value", "verdict")
 LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "blocks_needed")
@@ -23,17 +25,21 @@ VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
 
 
 def find_winners(
-    results: Tables, tuning_seeds: Iterable[int], choose_by: str, searched: Mapping | None = None
+    results: Tables,
+    tuning_seeds: Iterable[int],
+    judge_by: str = TIME,
+    searched: Mapping | None = None,
+    choose_by: Sequence[str] = CHOOSE_BY,
+    look: int = 1,
 ) -> pd.DataFrame:
     """Return a row per problem and optimizer in first place; `optbench.Results.winners` has the columns.
 
-    tuning_seeds: the seeds on which settings were chosen. choose_by: the measure to choose and compare by. searched:
-    the search ranges by optimizer and parameter; None without trials.
+    results: the tables of a sweep; the other arguments are those of `answer_of`.
     """
     runs = drop_lost_runs(results.runs)
     if runs.empty:
         return build_winners_table(None, pd.DataFrame(), [])
-    answer = answer_of(runs, tuning_seeds, choose_by, searched)
+    answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look)
     reported = reported_runs(runs, answer.best, tuning_seeds)
     spent = costs(Part(runs, results), ("problem", "optimizer"), runs=reported)
     return build_winners_table(answer, spent, hyperparameter_columns(runs))
@@ -69,22 +75,30 @@ def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
 
     name: the winner, an optimizer.
     """
-    rows = answer.ranking[answer.ranking["problem"] == problem]
-    others = rows[rows["optimizer"] != name]
-    near = others[others["first"]] if others["first"].any() else others
+    judged = answer.judged
+    rows = judged.rows(problem)
+    others = rows.loc[(rows["optimizer"] != name) & (rows["state"] != FAILED) & (rows["trials"] != 0), "optimizer"]
+    near = [other for other in judged.firsts(problem) if other != name]
     lead = {"verdict": find_state(answer, problem), "rival": ""}
     lead |= dict.fromkeys(("ratio", "ratio_low", "ratio_high"), np.nan)
-    if near.empty:
+    if others.empty:
         return lead
-    by = "mean_rank" if problem == ALL else "value"
-    rival = near.sort_values(by, kind="stable")["optimizer"].iloc[0]
-    ratio, low, high, _ = answer.compare(problem, name, rival)
-    row = answer.pair(problem, name, rival)
-    against_rival = {"rival": rival, "ratio": ratio, "ratio_low": low, "ratio_high": high}
+    rival = near[0] if near else others.iloc[0]
+    pair = judged.pairs[problem, name, rival]
+    against_rival = {"rival": rival, "ratio": pair.ratio, "ratio_low": pair.low, "ratio_high": pair.high}
+    both = judged.verdicts[(judged.verdicts["problem"] == problem)]
+    (row,) = both[both["a"].isin([name, rival]) & both["b"].isin([name, rival])].to_dict("records")
     return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
 
 
-def notebook_html(results: Tables, tuning_seeds: Iterable[int], choose_by: str, searched: Mapping | None = None) -> str:
+def notebook_html(
+    results: Tables,
+    tuning_seeds: Iterable[int],
+    judge_by: str = TIME,
+    searched: Mapping | None = None,
+    choose_by: Sequence[str] = CHOOSE_BY,
+    look: int = 1,
+) -> str:
     """Return HTML: the sentences of each problem and over all, and a table of winners; every name is escaped.
 
     The arguments are those of `find_winners`.
@@ -94,7 +108,7 @@ def notebook_html(results: Tables, tuning_seeds: Iterable[int], choose_by: str, 
     if runs.empty:
         return head
     try:
-        answer = answer_of(runs, tuning_seeds, choose_by, searched)
+        answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look)
     except OptbenchError as error:  # a measure that these tables lack
         return f"{head}<p>{escape(str(error))}</p>"
     problems = list(runs["problem"].unique())
@@ -102,17 +116,16 @@ def notebook_html(results: Tables, tuning_seeds: Iterable[int], choose_by: str, 
     lines += caveats.warn_of_high_minima(runs)
     items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
     rows = build_winners_table(answer, answer.best[:0], []).query("problem in @problems")
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in _list_cells(row))}</tr>"
-        for row in rows.to_dict("records")
-    )
+    cells = [_list_cells(row, answer.judged.unit(row["problem"])) for row in rows.to_dict("records")]
+    body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in cells)
     names = "".join(f"<th>{name}</th>" for name in HEADINGS)
     return f"{head}<ul>{items}</ul><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _list_cells(row: dict) -> list[str]:
-    """Return the texts of a row of the table of winners: names, setting, value and verdict."""
-    value = f"{labels.number(row['value'])} [{labels.number(row['low'])}, {labels.number(row['high'])}]"
+def _list_cells(row: dict, unit: str) -> list[str]:
+    """Return the texts of a row of the table of winners: names, setting, value and verdict. unit: of its value."""
+    number = labels.samples_text if unit == SAMPLES else labels.number
+    value = f"{number(row['value'])} [{number(row['low'])}, {number(row['high'])}]"
     numbers = [f"{row['batch_size']}", str(row["schedule"]), labels.number(row["lr"])]
     verdict = f"{row['verdict']}: {row['rival']}" if row["rival"] else row["verdict"]
     return [str(row["problem"]), str(row["optimizer"]), *numbers, value, verdict]

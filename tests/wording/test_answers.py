@@ -1,12 +1,14 @@
 """A sweep's answer in sentences, on tables with planted winners."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from staged import staged_table
 from synthetic import failure, runs_table
 
 from optbench.analysis import best_configurations
 from optbench.analysis.edges import find_edges
+from optbench.contract.columns import target_column
 from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
 from optbench.wording.answers import (
@@ -33,22 +35,46 @@ def planted(optimizers, spread=0.05, blocks=8, problems=("p", "q"), failing=()):
     return staged_table(value, optimizers, blocks=blocks, problems=problems, holdout=3)
 
 
+def with_costs(runs, target=0.1):
+    """Return the table with the samples to a target: e^y thousands, the target being reached by every run."""
+    samples = np.where(np.isinf(runs["log_tail"]), np.inf, 1e4 * np.exp(runs["log_tail"]))
+    return runs.assign(samples=10**9, **{target_column(target): samples})
+
+
 def test_who_is_first_and_by_how_much():
     answer = answer_of(planted(["gd", "adam", "slow"]), [])
     text = answer.sentence("p")
-    assert text.startswith("p: adam is first; gd is ") and answer.firsts("p") == ["adam"]
-    ratio = float(text.split("gd is ")[1].split(" times worse [")[0])
+    assert text.startswith("p: adam is first; gd has ") and answer.firsts("p") == ["adam"]
+    ratio = float(text.split("gd has ")[1].split(" times the loss [")[0])
     assert ratio == pytest.approx(3, rel=0.05)
-    assert "times worse" in text and text.count("times worse") == 1 and ", slow 4" in text
-    low, high = map(float, text.split("worse [")[1].split("]")[0].split(", "))
+    assert text.count("times the loss") == 1 and ", slow 4" in text
+    low, high = map(float, text.split("the loss [")[1].split("]")[0].split(", "))
     assert low <= 3 <= high
+    ratio, low, high, verdict = answer.compare("p", "adam", "gd")
+    assert verdict == "wins" and low < ratio < high and answer.compare("p", "gd", "adam")[3] == "loses"
 
 
-def test_equals_share_first_place():
+def test_samples_to_the_target_come_first():
+    runs = with_costs(planted(["gd", "adam"]))
+    answer = answer_of(runs, [])
+    assert answer.judged.targets == {"p": 0.1, "q": 0.1}
+    assert answer.sentence("p").startswith("p: adam is first; gd needs ")
+    text = describe_settings(answer, runs)["p", "adam"]
+    assert text.startswith("adam: batch 16, constant, rate 0.2; 1") and " samples [" in text
+    assert text.endswith(" to 10% on 24 fresh seeds")
+    text = describe_measure(answer)
+    assert "10% on p and q" in text and "reaches in every block" in text
+    missed = runs.assign(**{target_column(0.1): runs[target_column(0.1)].where(runs["optimizer"] == "adam", np.inf)})
+    answer = answer_of(missed, [])
+    assert answer.sentence("p") == "p: adam is first; gd never reaches 10%"
+    assert "; 10% is not reached on " in describe_settings(answer, missed)["p", "gd"]
+
+
+def test_equals_tie_and_what_is_noisy_is_open():
     near = answer_of(planted(["adam", "lion"], spread=0.001), [])
-    assert near.sentence("p").endswith("share first place (equivalent: within 10%)")
+    assert near.sentence("p") == "p: adam and lion tie (within 10%)"
     far = answer_of(planted(["adam", "lion"], spread=1.0), [])
-    assert " share first place (undecided: " in far.sentence("p") and "blocks of seeds would tell)" in far.sentence("p")
+    assert far.sentence("q").startswith("q: undecided: ") and "not told apart from it: " in far.sentence("q")
     assert sorted(near.firsts("p")) == sorted(far.firsts("q")) == ["adam", "lion"]
 
 
@@ -56,15 +82,15 @@ def test_an_optimizer_whose_every_setting_was_cut_is_told_with_the_rest():
     rng = np.random.default_rng(0)
     runs = staged_table(lambda p, optimizer, *_: None if optimizer == "adam" else rng.standard_normal(), blocks=4)
     answer = answer_of(runs, [])
-    assert answer.firsts("p") == ["gd"]
-    assert answer.sentence("p") == "p: gd is first; adam has no setting without a stopped or failed run"
+    assert answer.sentence("p") == "p: gd alone has a result; adam has no setting without a stopped or failed run"
     texts = describe_settings(answer, runs)
     assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by --run-timeout" in texts["p", "adam"]
 
 
 def test_over_all_problems():
     text = answer_of(planted(["gd", "adam", "slow"], problems=tuple("pqrstuvwxyz")), []).overall()
-    assert text == "over 11 problems: adam is first; mean ranks: adam 1.0, gd 2.0 and slow 3.0"
+    assert text.startswith("over 11 problems: best mean rank 1.0 of 3") and "(adam), always first" in text
+    assert text.endswith("; then gd 2.0 and slow 3.0; eleven problems cannot say that for others")
     assert answer_of(planted(["gd", "adam"], problems=("p",)), []).overall() == ""
 
 
@@ -72,22 +98,73 @@ def test_what_cannot_be_compared_is_said():
     alone = answer_of(planted(["gd"]), [])
     assert alone.sentence("p") == "p: gd alone, so there is nothing to compare"
     rows = [{"optimizer": name, "lr": lr, "seed": seed} for name in ("gd", "adam") for lr in (1, 2) for seed in (0, 1)]
-    assert "undecided (a single block of seeds: more are needed); lowest first: " in answer_of(
-        runs_table(rows), [0]
-    ).sentence("p")
+    text = answer_of(runs_table(rows), [0]).sentence("p")
+    assert "undecided (a single block of seeds: more are needed); lowest first: " in text
 
 
 def test_settings_in_words():
     runs = planted(["gd", "adam"])
     answer = answer_of(runs, [])
     text = describe_settings(answer, runs)["p", "adam"]
-    assert text.startswith("adam: batch 16, constant, rate 0.2; 0.001") and text.endswith(" on 24 fresh seeds")
+    assert text.startswith("adam: batch 16, constant, rate 0.2; loss 0.001") and text.endswith(" on 24 fresh seeds")
     rows = [failure(seed=seed) if seed == 4 else {"seed": seed} for seed in range(9)]
     rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
     runs = runs_table(rows)
     texts = describe_settings(answer_of(runs, [0, 1, 2]), runs)
-    assert texts["p", "gd"].endswith("; 0.5 [0.5, inf] on 6 fresh seeds, 1 failed")
+    assert texts["p", "gd"].endswith("; loss 0.5 [0.5, inf] on 6 fresh seeds, 1 failed")
     assert texts["z", "gd"].endswith("(6/6 stopped by --run-timeout)")
+
+
+def test_a_setting_at_the_limit_of_the_search_is_marked():
+    runs = staged_table(lambda p, o, rate, *_: -10 * rate + 0.01 * np.sin(7 * rate), ["gd", "adam"], blocks=4)
+    answer = answer_of(runs, [])
+    assert describe_settings(answer, runs)["p", "gd"].endswith("; at the limit of the search: rate 0.3")
+    (text,) = advise_wider_search(answer.edges, "here", widen=4)
+    assert text == (
+        "at the limit of the search: p (gd: rate 0.3; adam: rate 0.3); wider: "
+        "optbench sweep --extend --out here --widen 8"
+    )
+    assert answer.ranking["limit"].all() and not answer.ranking["alone"].any()
+
+
+def test_other_measures_speak_where_they_say_something_else():
+    def errors(runs, worse):
+        factor = runs["optimizer"].map(worse)
+        return runs.assign(test_accuracy=1 - 0.04 * factor * np.exp(0.01 * np.sin(17 * runs["seed"])))
+
+    runs = errors(planted(["gd", "adam"]), {"gd": 1.0, "adam": 2.0})
+    answer = answer_of(runs, [])
+    (text,) = answer.describe_others("p")
+    assert text.startswith("test accuracy: 0.96") and " with gd; gd is first; adam makes " in text
+    assert "times the errors" in text
+    (text,) = answer_of(errors(runs, {"gd": 1.0, "adam": 1.0}), []).describe_others("p")
+    assert text.startswith("test accuracy: ")
+    swapped = with_costs(planted(["gd", "adam"])).assign(
+        log_tail=lambda each: each["log_tail"] + 5 * (each["optimizer"] == "adam")
+    )
+    (text,) = answer_of(swapped, []).describe_others("p")
+    assert text.startswith("loss at the end: gd is first; adam has ")
+    assert answer_of(with_costs(planted(["gd", "adam"])), []).describe_others("p") == []
+
+
+def test_batch_sizes_and_schedules_have_a_sentence_each():
+    runs = planted(["gd", "adam"])
+    larger = runs.assign(batch_size=64, log_tail=runs["log_tail"] + 1.0)
+    both = pd.concat([runs, larger], ignore_index=True)
+    both["run_id"] = [f"r{place}" for place in range(len(both))]
+    (text,) = answer_of(both, []).describe_levels("p")
+    assert text.startswith("batch size on p: 16 is first; 64 has 2.")
+    assert answer_of(runs, []).describe_levels("p") == []
+
+
+def test_what_the_verdicts_depend_on_is_said():
+    runs = planted(["gd", "adam"])
+    assert "verdicts are given the settings that were tried" in describe_measure(answer_of(runs, []))
+    assert "Intervals are of 96%" in describe_measure(answer_of(runs, []))
+    drawn = runs.assign(lr=runs["lr"] * (1 + 0.001 * runs["block"]))
+    answer = answer_of(drawn, [], look=2)
+    assert answer.drawn_anew and "Settings were drawn anew in each of 8 blocks" in describe_measure(answer)
+    assert "Second look at this growing sweep: intervals are of 99.5%" in describe_measure(answer)
 
 
 def test_the_next_rate_of_a_grid_is_a_round_number():
@@ -112,7 +189,7 @@ def test_edges_come_with_the_option_that_searches_wider():
         and text.startswith("beta1 at the high")
         for text in texts
     )
-    assert any(text.endswith("wider: --batch-sizes 8") for text in texts)
+    assert any(text.endswith("wider: --batch-sizes 4") for text in texts)
     inside = runs_table(
         [{"lr": lr, "seed": s, "suboptimality_final": abs(lr - 2)} for lr in (1, 2, 3) for s in range(4)]
     )
@@ -166,7 +243,7 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
     ]
     answer = answer_of(runs_table(rows), [0, 1], searched={"gd": {"lr": text}})
     texts = advise_wider_search(answer.edges)
-    assert "same ranges" not in describe_measure(answer, "log_tail", runs_table(rows))
+    assert "same ranges" not in describe_measure(answer)
     assert answer.best["edge"].tolist() == [option is not None], "the note in a table says the same"
     assert [each.split("wider: ")[1] for each in texts] == ([option] if option else [])
 
@@ -174,22 +251,18 @@ def test_the_ends_of_a_range_are_those_it_was_drawn_from(text, values, best, opt
 def test_failures_have_no_ratio():
     lost = [(name, stage) for name in ("gd", "adam") for stage in ("screen", "race", "holdout")]
     assert answer_of(planted(["gd", "adam"], failing=lost), []).sentence("p") == (
-        "p: every run failed, so there is nothing to compare"
+        "p: every run diverged, so there is nothing to compare"
     )
-    text = answer_of(planted(["gd", "adam"], failing=lost[:3]), []).sentence("p")
-    assert text == "p: adam is first; gd failed on every seed"
-
-
-def test_a_ratio_near_one_is_told_from_one():
-    WORSE["near"] = 1.004
-    text = answer_of(planted(["near", "adam"], spread=1e-5), []).sentence("p")
-    assert text == "p: adam is first; near is 1.004 times worse [1.004, 1.004]"
+    text = answer_of(planted(["gd", "adam", "slow"], failing=lost[:3]), []).sentence("p")
+    assert text.startswith("p: adam is first; slow has 4") and text.endswith("; gd diverges in every run")
 
 
 def test_what_is_compared_is_said_as_it_was():
     rows = [{"optimizer": name, "lr": lr, "problem": problem, "test_loss_final": 0.5 if problem == "p" else np.nan}
             for name in ("gd", "adam") for lr in (1, 2) for problem in "pq"]  # fmt: skip
     runs = runs_table(rows)
-    text = describe_measure(answer_of(runs, [0], "test_loss"), "test_loss", runs)
+    text = describe_measure(answer_of(runs, [0], "test_loss", choose_by=("test_loss",)))
     assert "Compared by the test loss." in text and "where there are no others, reported on the same" in text
-    assert "There is none on q, where suboptimality in the last fifth of a run stands in." in text
+    assert "There is none on q, where the loss at the end stands in." in text
+    text = describe_measure(answer_of(runs, [0], "test_loss"))
+    assert "by expected samples to a target" in text  # what settings were chosen by

@@ -9,8 +9,8 @@ from optbench.wording.caveats import warn_of_limits, warn_of_unequal_ranges
 FLOOR = float(np.log(1e-14))
 
 
-def said(rows, choose_by="log_tail"):
-    return list(warn_of_limits(runs_table(rows), choose_by))
+def said(rows, judge_by="loss"):
+    return list(warn_of_limits(runs_table(rows), judge_by))
 
 
 def row(gap, minimum=0.0, **more):

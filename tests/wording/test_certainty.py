@@ -1,6 +1,7 @@
 """Sentences on certainty and costs, and the table of winners: on tables with planted winners and costs by hand."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -25,10 +26,10 @@ def table(factors, spread=0.02):
 
 @pytest.mark.parametrize(
     ("factors", "spread", "known", "words"),
-    [({"gd": 1.0, "adam": 3.0}, 0.02, "better", "better than adam, adjusted p < 0.001, 8 blocks of seeds"),
-     ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "better", "better than each of the 2 others, adjusted p < 0.001"),
-     ({"gd": 1.0, "adam": 1.001}, 0.02, "equivalent", " over "),
-     ({"gd": 1.0, "adam": 1.05}, 2.0, "undecided", " more seeds) would tell"),
+    [({"gd": 1.0, "adam": 3.0}, 0.02, "wins", "wins against adam, adjusted p < 0.001, 8 blocks of seeds"),
+     ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "wins", "wins against each of the 2 others, adjusted p < 0.001"),
+     ({"gd": 1.0, "adam": 1.001}, 0.02, "tie", " over "),
+     ({"gd": 1.0, "adam": 1.05}, 2.0, "open", ""),
      ({"gd": 1.0}, 0.02, "alone", "")],
 )  # fmt: skip
 def test_how_sure_first_place_is(factors, spread, known, words):
@@ -41,6 +42,37 @@ def test_more_seeds_in_words():
     assert certainty.count_more_seeds(34.0, 7) == "34 more blocks (238 more seeds)"
     assert certainty.count_more_seeds(0.2, 2) == "1 more block (2 more seeds)"
     assert certainty.count_more_seeds(5000, 7) == "over 1,000 more blocks of seeds"
+
+
+def open_pairs(needed, seconds=400.0, **more):
+    """Return an answer in which gd leads and others are open, each of which needs so many blocks, and its timings."""
+    names = ["gd", *(f"rival{place}" for place in range(len(needed)))]
+    answer = answer_of(table(dict.fromkeys(names, 1.0), 0.0), [])
+    ranking = answer.ranking.assign(state="open", value=range(len(names)))
+    rows = [
+        {"verdict": "open", "known": "too noisy to place", "reason": "", "blocks": 8,
+         "blocks_needed": needed[names.index(row["b"]) - 1] if row["a"] == "gd" else math.nan}
+        for row in answer.verdicts.to_dict("records")
+    ]  # fmt: skip
+    judged = replace(answer.judged, ranking=ranking, verdicts=answer.verdicts.assign(**pd.DataFrame(rows)), **more)
+    return replace(answer, judged=judged), pd.DataFrame({"cohort_id": ["c"], "seconds": [seconds]})
+
+
+def test_more_blocks_come_with_their_time_and_their_option():
+    plan = certainty.plan_more_runs(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
+    assert plan.option == "--blocks 16"
+    assert plan.text == (
+        "4 pairs with a leader are open: 8 more blocks (about 3 minutes here) would probably settle 2 of them, and 32 "
+        "more 3; 1 would take more than 1,000"
+    )
+    assert certainty.plan_more_runs(*open_pairs([9.0], 40.0)).text == (
+        "1 pair with a leader is open: 1 more block (about 5 s here) would probably settle it"
+    )
+    none = certainty.plan_more_runs(*open_pairs([math.inf]))
+    assert none.option == "" and none.text.endswith("more than 1,000 blocks would be needed to tell")
+    assert certainty.plan_more_runs(*open_pairs([math.nan])) is None
+    seeds = certainty.plan_more_runs(*open_pairs([16.0], seeds=24))
+    assert seeds.option == "--seeds 48" and "24 more seeds" in seeds.text
 
 
 def costs(runs=32, **targets):
@@ -71,7 +103,7 @@ def test_winners_have_setting_lead_and_verdict():
     curves = pd.DataFrame({name: [] for name in ("run_id", "step", "samples", "epoch", "train_loss")})
     results = Results(table({"gd": 1.0, "adam": 3.0, "lion": 9.0}), curves, TIMINGS)
     (row,) = results.winners().to_dict("records")
-    assert (row["problem"], row["optimizer"], row["verdict"], row["rival"]) == ("p", "gd", "better", "adam")
+    assert (row["problem"], row["optimizer"], row["verdict"], row["rival"]) == ("p", "gd", "wins", "adam")
     assert row["ratio"] == pytest.approx(3, rel=0.05) and row["ratio_low"] < row["ratio"] < row["ratio_high"]
     assert row["batch_size"] == 16 and row["schedule"] == "constant" and row["p_adjusted"] < 0.001
 
@@ -85,5 +117,5 @@ def test_winners_of_what_never_ran_are_none():
 def test_a_notebook_shows_sentences_with_names_as_they_are():
     factors = {"gd": 1.0, "<b>&": 3.0}
     text = Results(table(factors), pd.DataFrame(), TIMINGS)._repr_html_()
-    assert "p: gd is first; &lt;b&gt;&amp; is 3" in text and "<b>" not in text
-    assert text.count("<tr>") == 2 and "<td>better: &lt;b&gt;&amp;</td>" in text
+    assert "p: gd leads, at the limit of the search; &lt;b&gt;&amp; has about 3" in text and "<b>" not in text
+    assert text.count("<tr>") == 2 and "<td>wins: &lt;b&gt;&amp;</td>" in text
