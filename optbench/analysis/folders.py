@@ -7,8 +7,10 @@ import difflib
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.measures import LOG_TAIL, explain_unmeasured
-from optbench.analysis.pair_statistics import adjust_by_holm, mean_effects, signed_ranks
+from optbench.analysis.judging import judge
+from optbench.analysis.measures import LOSS, explain_unmeasured
+from optbench.analysis.over_problems import LEAST_PROBLEMS
+from optbench.analysis.pair_statistics import mean_effects, signed_ranks, spent_alpha
 from optbench.analysis.pairing import (
     Effects,
     Pairs,
@@ -21,8 +23,9 @@ from optbench.analysis.pairing import (
     pair_timings,
     pair_tuned,
 )
-from optbench.analysis.texts import join_names
-from optbench.analysis.verdicts import ALL, judge_differences, judge_problems
+from optbench.analysis.protocol import Targets
+from optbench.analysis.texts import join_names, turn_known
+from optbench.analysis.verdicts import ALL, LOSES, WINS, judge_differences, judge_problems
 from optbench.contract.errors import OptbenchError
 
 # Of the logarithm of a loss: a sum in another order moves a loss by less; 10,000 times below what any verdict is about
@@ -30,12 +33,12 @@ ROUNDING = 1e-6
 # Of SequenceMatcher: half of the letters are the same, as for names in messages (difflib's own default is 0.6)
 ALIKE = 0.5
 SETTINGS, TUNED, SECONDS = "settings", "tuned", "seconds"
-_ABOUT_B = {"wins": "loses", "loses": "wins"}
+_ABOUT_B = {WINS: LOSES, LOSES: WINS}
 """The verdict about B from that about A."""
 COLUMNS = (
-    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression",
-    "known", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability", "failures_a", "failures_b",
-    "trials", "trials_a", "trials_b", "reason",
+    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression", "known",
+    "blocks_needed", "blocks", "seeds", "runs", "identical", "probability", "failures_a", "failures_b", "trials",
+    "trials_a", "trials_b", "reason",
 )  # fmt: skip
 
 
@@ -44,28 +47,32 @@ def compare_tables(
     runs_b: pd.DataFrame,
     pairs: Pairs | None = None,
     by: str | None = None,
-    measure: str = LOG_TAIL,
+    judge_by: str = LOSS,
     choose_by: tuple[str, str] | None = None,
     above: float | None = None,
     confidence: float = 0.95,
+    look: int = 1,
+    targets: tuple[Targets, Targets] | None = None,
 ) -> pd.DataFrame:
     """Return one row for each problem and pair of optimizers; with several problems, a row "all" at the end.
 
     runs_a, runs_b: the `runs` tables of the baseline A and the candidate B. pairs: the optimizers to compare; by
-    default every name that both have, with itself. measure: the quantity to compare (`tail_values`). choose_by: the
-    quantities by which A and B chose their settings, for "tuned"; by default the measure. by: the kind of comparison,
+    default every name that both have, with itself. judge_by: the measure to compare by (`tail_values`). choose_by: the
+    measures by which A and B chose their settings, for "tuned"; by default the same. look: how often the blocks were
+    looked at (`verdicts`). targets: those of "time" in all of A and of B (`code_runs`), if the tables hold a part;
+    None: those that follow from the tables. by: the kind of comparison,
       "tuned": the settings that the blocks of each side chose, on seeds not used for the choice, as in `verdicts`;
       "settings": the same settings on both sides, to find out whether the code that runs them has changed;
       None: "tuned" where both are staged and report on the same seeds, or share no setting; else "settings".
     The table's `attrs["by"]` holds the kind; `attrs["without_measure"]` the problems that lack the measure and are
-    compared by log_tail.
+    compared by loss.
 
     ratio: the measure of B over that of A, above 1 where B is worse; its logarithm is the mean of y_B - y_A, paired by
-    seed, over blocks ("tuned") or over seeds ("settings", after the mean over settings), with the t interval.
-    Differences below a millionth are rounding and count as 0. verdict: about B, with p_adjusted by Holm over all rows.
-    regression, where `above` is given: "shown" where the ratio lies above 1 + above, "ruled out" where it lies below,
-    both by the two-sided t test against that limit with p_regression by Holm over the rows, else "open". The two
-    columns agree: a row with a regression shown is worse, and a better row has it ruled out, whatever its other p.
+    seed, over blocks ("tuned") or over seeds ("settings", after the mean over settings). low, high: its interval, which
+    holds for all rows at once. Differences below a millionth are rounding and count as 0. verdict: about B, "wins",
+    "loses", "tie" or "open", and what is known of it, as in `verdicts`. regression, where `above` is given: "shown"
+    where the whole interval lies above 1 + above, "ruled out" where it lies below or ends there, else "open"; so a tie
+    may well be a regression above 0. p_regression: of the test against that limit, adjusted for all rows.
 
     seeds: those that both have; runs: pairs of runs; identical: the share of pairs whose records are equal to the last
     bit; probability: that B is lower on a seed; failures_a, failures_b: shares of failed runs. The other columns are
@@ -74,28 +81,28 @@ def compare_tables(
     The row "all" takes each problem's mean over its rows and ranks problems as `verdicts` does; its p-values are not
     adjusted, since it is a single test.
 
-    Source: Holm 1979; Shaffer 1980, Annals of Statistics 8, for directions after Holm.
+    Source: Sidak 1967, JASA 62, for intervals that hold at once.
     """
     pairs = _find_pairs(runs_a, runs_b, pairs)
     table = join_sides(runs_a, runs_b, pairs)
-    without, lacking = find_problems_without(table, measure)
+    without, lacking = find_problems_without(table, judge_by)
     if lacking:
-        raise OptbenchError(f"only one side has {measure} of {join_names(lacking)}")
+        raise OptbenchError(f"only one side has {judge_by} of {join_names(lacking)}")
     alike = all(a == b for a, b in pairs)
     if by == SETTINGS and not alike:
         raise OptbenchError("two optimizers have no settings in common: compare them as they are tuned")
     if by is None:
         by = TUNED if not alike or have_shared_reports(table) or join_settings(table).empty else SETTINGS
     if by == TUNED:
-        effects = pair_tuned(table, pairs, measure, choose_by or (measure, measure))
+        effects = pair_tuned(table, pairs, judge_by, choose_by or (judge_by, judge_by), targets)
     else:
-        effects = pair_settings(table, pairs, measure)
+        effects = pair_settings(table, pairs, judge_by, targets)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
-    spoiled = effects.rows["problem"].map(explain_unmeasured(table, measure))
+    spoiled = effects.rows["problem"].map(explain_unmeasured(table, judge_by))
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
-    table = _judge_rows(Effects(rows, differences, effects.failed), by, above, confidence)
+    table = _judge_rows(Effects(rows, differences, effects.failed), by, above, confidence, look)
     table.attrs["without_measure"] = without
     return table
 
@@ -171,44 +178,32 @@ def _describe_nothing_shared(kind: str, a: list[str], b: list[str]) -> str:
     return f"A and B have no {kind} in common: {join_names(a) or 'none'} in A, {join_names(b) or 'none'} in B"
 
 
-def _judge_rows(effects: Effects, by: str, above: float | None, confidence: float) -> pd.DataFrame:
+def _judge_rows(effects: Effects, by: str, above: float | None, confidence: float, look: int = 1) -> pd.DataFrame:
     """Return the table of `compare_tables`: the rows of `effects` with verdicts and, at the end, the row "all".
 
     by: the kind of comparison, for `attrs`. above: the limit of a regression; None: none is tested. All rows are one
-    family for Holm's correction.
+    family, whose intervals hold at once.
     """
     rows, family = effects.rows, np.zeros(len(effects.rows), dtype=np.int64)
     values = np.where(np.abs(effects.differences) < ROUNDING, 0.0, effects.differences)
-    judged = judge_differences(values, family, None, effects.failed, confidence)
+    judged = judge_differences(values, family, None, effects.failed, confidence, look)
     reason = rows["reason"].where(rows["reason"] != "", judged["reason"])
-    table = pd.concat([rows, judged.drop(columns="reason")], axis=1).assign(reason=reason)
+    new = [name for name in judged if name in COLUMNS and name not in rows]
+    table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
+    table["known"] = [turn_known(text) for text in table["known"]]
     over = _judge_over_all(table, above, confidence)
     table["verdict"] = table["verdict"].replace(_ABOUT_B)
     if above is not None:
-        word, table["p_regression"] = _test_regressions(values - np.log1p(above), confidence)
-        # what lies above the limit is worse, and what is better lies below it
-        table["regression"] = np.where(table["verdict"] == "wins", "ruled out", word)
-        shown = table["regression"] == "shown"
-        table.loc[shown, ["verdict", "blocks_needed"]] = ["loses", np.nan]
+        against = judge(values - np.log1p(above), family, None, spent_alpha(look, 1 - confidence))
+        low, high = (judged[name].to_numpy() for name in ("low", "high"))
+        table["regression"] = np.select([low > 1 + above, high <= 1 + above], ["shown", "ruled out"], "open")
+        # runs that are equal in both are within any limit
+        table["p_regression"] = np.where((low == 1) & (high == 1), 0.0, against["p_adjusted"])
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
     table = table.reindex(columns=list(COLUMNS))
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)
-    table.attrs["by"] = by
+    table.attrs |= {"by": by, "level": 1 - spent_alpha(look, 1 - confidence)}
     return table
-
-
-def _test_regressions(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return "shown", "ruled out" or "open" for each row, and its adjusted p, both (rows,).
-
-    values: (rows, blocks), the differences minus the limit; a regression is shown where their mean is above 0, ruled
-    out where it is below.
-    """
-    effect = mean_effects(values, confidence)
-    # all alike, and at the limit at most: not above it
-    equal = (effect["sd"] == 0) & (effect["mean"] <= 0)
-    p = adjust_by_holm(np.where(equal, 0.0, effect["p"]))
-    shown = p < 1 - confidence
-    return np.select([shown & (effect["mean"] > 0), shown], ["shown", "ruled out"], "open"), p
 
 
 def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
@@ -228,6 +223,8 @@ def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float)
     if above is not None:
         against = signed_ranks(each - np.log1p(above), confidence)
         word = "shown" if against["estimate"] > 0 else "ruled out"
-        row |= {"regression": word if against["p"] < 1 - confidence else "open", "p_regression": against["p"]}
+        enough = against["p"] < 1 - confidence and len(each) >= LEAST_PROBLEMS
+        row |= {"regression": word if enough else "open", "p_regression": against["p"]}
     over = judge_problems(each[None], None, confidence).assign(**row)
-    return over.assign(verdict=over["verdict"].replace(_ABOUT_B))
+    known = [turn_known(text) for text in over["known"]]
+    return over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)

@@ -18,7 +18,7 @@ from optbench.analysis import texts
 from optbench.analysis.columns import find_failed_runs, find_unfinished_runs, hyperparameter_columns
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, TIME, metric_name, tail_values
-from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, code_runs, find_targets
+from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
 from optbench.analysis.verdicts import pair_cells
 from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
@@ -123,15 +123,20 @@ def have_shared_reports(table: pd.DataFrame) -> bool:
     return bool(runs.duplicated([*_CELL, "block", "seed"]).any())
 
 
-def pair_settings(table: pd.DataFrame, pairs: Pairs, measure: str) -> Effects:
+def pair_settings(
+    table: pd.DataFrame, pairs: Pairs, measure: str, targets: tuple[Targets, Targets] | None = None
+) -> Effects:
     """Return the differences of the same settings on both sides: the mean over settings of y_B - y_A, seed by seed.
 
-    table: from `join_sides`; pairs: the optimizers of A and B; measure: what y is (`tail_values`). Runs that fail on
-    both sides are left out of the mean.
+    table: from `join_sides`; pairs: the optimizers of A and B; measure: what y is (`tail_values`); targets: as for
+    `pair_tuned`. Runs that fail on both sides are left out of the mean.
     """
     runs = table.drop(columns=["pair", "side"])
-    targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if measure == TIME else None
-    y = tail_values(runs, measure, targets)
+    common = None
+    if measure == TIME:
+        shared = find_targets(runs) if targets is None else join_targets(*targets).shared
+        common = runs["problem"].map(shared).to_numpy(dtype=np.float64)
+    y = tail_values(runs, measure, common)
     values = {
         "y": y,
         "bad": find_failed_runs(table),
@@ -200,17 +205,33 @@ def _name_cells(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
     return pd.DataFrame({"problem": cells["problem"], "a": [a for a, _ in names], "b": [b for _, b in names]})
 
 
-def pair_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple[str, str]) -> Effects:
+def join_targets(first: Targets, second: Targets) -> Targets:
+    """Return the targets that two sweeps are compared by, the easier of theirs, and that the first one tunes for.
+
+    There is none where one of them has none.
+    """
+    return Targets(pd.concat([first.shared, second.shared], axis=1).max(axis=1, skipna=False), first.by_block)
+
+
+def pair_tuned(
+    table: pd.DataFrame,
+    pairs: Pairs,
+    measure: str,
+    choose_by: tuple[str, str],
+    targets: tuple[Targets, Targets] | None = None,
+) -> Effects:
     """Return the differences y_B - y_A of the settings that both sides chose, block by block, as in `verdicts`.
 
     Where the two do not report on the same seeds, or only one is staged, blocks are formed of the seeds that both have
     and on which all their settings ran. choose_by: the measures by which A and B choose; measure: the one to compare.
+    targets: those of "time" in A and in B, each found from all of its runs, as those of one optimizer alone may be
+    others; None: both have those that follow from the table. Values are compared at the easier one.
     """
     if not have_shared_reports(table):
         table = _keep_shared_seeds(table)
     label = table["pair"].astype(str) + " " + table["side"]  # each side of a pair is a level of its own
     runs = table.assign(optimizer=label).drop(columns=["pair", "side"])
-    coded = _code_sides(runs, measure, choose_by)
+    coded = _code_sides(runs, measure, choose_by, targets)
     place = {cell: number for number, cell in enumerate(coded.cells.itertuples(index=False, name=None))}
     found = [
         (problem, pair, place[problem, f"{pair} A"], place[problem, f"{pair} B"])
@@ -233,23 +254,32 @@ def pair_tuned(table: pd.DataFrame, pairs: Pairs, measure: str, choose_by: tuple
     blocks, most = np.sum(~np.isnan(pair.differences), axis=1), int(coded.block.max(initial=0)) + 1
     none = (trials[a] == 0) | (trials[b] == 0)
     missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == HOLDOUT).any())
-    missing &= (pair.failures_a < 1) & (pair.failures_b < 1)
+    missing &= (pair.failures_a != 1) & (pair.failures_b != 1)
+    cases = [none, pair.missed.all(axis=1), missing]
     lost = np.array([texts.describe_lost_blocks(each, most) for each in blocks], dtype=object)
     return Effects(
-        rows.assign(reason=np.select([none, missing], [texts.NO_SETTING, lost], "")), pair.differences, pair.failed
+        rows.assign(reason=np.select(cases, [texts.NO_SETTING, texts.NEITHER_REACHES, lost], "")),
+        pair.differences,
+        pair.failed,
     )
 
 
-def _code_sides(runs: pd.DataFrame, measure: str, choose_by: tuple[str, str]) -> CodedRuns:
-    """Return `code_runs` of both sides, judged by `measure`; each side chooses by its own measure.
+def _code_sides(
+    runs: pd.DataFrame,
+    measure: str,
+    choose_by: tuple[str, str],
+    targets: tuple[Targets, Targets] | None,
+) -> CodedRuns:
+    """Return `code_runs` of both sides, judged by `measure`; each side chooses by its own measure and targets.
 
-    choose_by: the measures of A and B.
+    choose_by, targets: those of A and B.
     """
-    coded = code_runs(runs, choose_by[0], judge_by=measure)
-    if choose_by[1] == choose_by[0]:
+    own = (None, None) if targets is None else (join_targets(*targets), join_targets(*targets[::-1]))
+    coded = code_runs(runs, choose_by[0], judge_by=measure, targets=own[0])
+    if targets is None and choose_by[0] == choose_by[1]:
         return coded
-    side, y = coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell], coded.y.copy()
-    y[side == "B"] = code_runs(runs, choose_by[1], judge_by=measure).y[side == "B"]
+    mine, y = coded.cells["optimizer"].str[-1].eq(SIDES[1]).to_numpy()[coded.cell], coded.y.copy()
+    y[mine] = code_runs(runs, choose_by[1], judge_by=measure, targets=own[1]).y[mine]
     return replace(coded, y=y)
 
 

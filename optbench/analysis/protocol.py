@@ -10,7 +10,8 @@ killed sweep resumes to the same bytes. No choice depends on the order of rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -105,6 +106,8 @@ class CodedRuns:
     "time"."""
     judge_by: str = LOSS
     """The measure of `judged`."""
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
+    """By problem, the reason why its values mean nothing (`explain_unmeasured`)."""
 
     @property
     def cell(self) -> np.ndarray:
@@ -121,7 +124,9 @@ class CodedRuns:
     def order(self) -> np.ndarray:
         """(settings,) uint64, a random order of the settings, which depends on nothing but their values."""
         total = np.zeros(len(self.settings), dtype=np.uint64)
-        for name, values in self.settings.drop(columns="cell").items():
+        # An optimizer has another name where two of them are compared, and shall draw the same settings there.
+        names = ["cell", *(["optimizer"] if "optimizer" in self.cells else [])]
+        for name, values in self.settings.drop(columns=names).items():
             each = values.to_numpy(dtype=np.float64 if pd.api.types.is_numeric_dtype(values) else object)
             own = pd.util.hash_array(each) * pd.util.hash_array(np.array([name], dtype=object))
             total += np.where(values.isna(), np.uint64(0), own)  # a column that other optimizers have adds nothing
@@ -146,12 +151,17 @@ class CodedRuns:
 
 
 def code_runs(
-    runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer", judge_by: str | None = None
+    runs: pd.DataFrame,
+    choose_by: str = LOSS,
+    of: str = "optimizer",
+    judge_by: str | None = None,
+    targets: Targets | None = None,
 ) -> CodedRuns:
     """Return the table's runs with their stages and blocks. Raises OptbenchError where every run failed.
 
     choose_by, judge_by: the measures that settings are chosen and levels are judged by (`tail_values`); the second is
-    by default the first. of: the column whose levels are compared; all else is tuned.
+    by default the first. of: the column whose levels are compared; all else is tuned. targets: those of all runs, for
+    a table that holds a part of a sweep; None: those that follow from the table.
     """
     if runs.empty:
         raise OptbenchError("there are no runs to choose from")
@@ -167,9 +177,8 @@ def code_runs(
         gone |= ~screened.groupby([runs["problem"], levels_of(runs, of)], sort=False).transform("any").to_numpy()
     place = np.flatnonzero(~gone)
     timed = TIME in (choose_by, judge_by)
-    targets = (
-        code_runs(runs, TIME).targets if timed and of != "optimizer" else None
-    )  # of all runs, whatever is compared
+    if targets is None and timed and of != "optimizer":
+        targets = code_runs(runs, TIME).targets  # of all runs, whatever is compared
     runs = (runs.iloc[place] if gone.any() else runs).reset_index(drop=True)
     bad, level = find_failed_runs(runs), levels_of(runs, of)
     keys = ["problem", *configuration_columns(runs)]

@@ -7,6 +7,7 @@ setting would never show. In a plain grid all blocks share the settings, and ver
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -103,6 +104,7 @@ def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | Non
         spoiled = table.cells["problem"].isin(list(unmeasured)).to_numpy()[table.cell]
         table.judged[spoiled] = np.nan
         table.times.samples[spoiled] = np.nan
+        return replace(table, unmeasured=unmeasured)
     return table
 
 
@@ -122,8 +124,10 @@ def compare_levels(
     )  # fmt: skip
     none = (trials[a] == 0) | (trials[b] == 0)
     lost = (pair.failures_a == 1) & (pair.failures_b == 1)
-    cases = [none, lost, pair.missed.all(axis=1)]
-    rows["reason"] = np.select(cases, [texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES], rows["reason"])
+    spoiled = rows["problem"].map(table.unmeasured)
+    cases = [spoiled.notna(), none, lost, pair.missed.all(axis=1)]
+    reasons = [spoiled, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES]
+    rows["reason"] = np.select(cases, reasons, rows["reason"])
     rows.loc[pair.missed.any(axis=1) & (rows["verdict"] == TIE), "verdict"] = OPEN  # a bound is no tie
     rows = _cap_ratios(table, rows, a, b)
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])

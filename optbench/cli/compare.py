@@ -22,7 +22,7 @@ _HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
 
 
-_MEASURES = completion.words("log_tail", "test_loss", "test_accuracy")
+_MEASURES = completion.words("time", "loss", "test_loss", "test_accuracy")
 
 
 def compare(
@@ -35,12 +35,13 @@ def compare(
         "by", "WAY", "tuned: what each side has chosen; settings: the same settings in both. By default tuned for "
         "sweeps with blocks and for two optimizers, else settings.", _HOW, completion.words("tuned", "settings"),
     )] = None,
-    measure: Annotated[str | None, option(
-        "measure", "NAME", "log_tail (training loss), or a test metric such as test_accuracy. By default what both "
-        "chose by.", _HOW, _MEASURES,
+    judge_by: Annotated[str | None, option(
+        "judge-by", "NAME", "The measure: time (expected samples to a target), loss (at the end), or a metric on test "
+        "data such as test_accuracy. By default that of both sweeps.", _HOW, _MEASURES,
     )] = None,
     choose_by: Annotated[str | None, option(
-        "choose-by", "NAME", "What settings are chosen by. By default what each sweep chose by.", _HOW, _MEASURES,
+        "choose-by", "NAME", "What settings are chosen by. By default --judge-by if the sweep chose by it, else the "
+        "first measure that it chose by.", _HOW, _MEASURES,
     )] = None,
     cost: Annotated[str, option(
         "cost", "COST", "loss, or seconds: those of a run, on a machine that was quiet.", _HOW,
@@ -57,16 +58,16 @@ def compare(
     )] = None,
     json: Annotated[bool, flag("json", "Print JSON with the keys below.", OUTPUT)] = False,
 ) -> None:  # fmt: skip
-    """Compare a candidate B with its baseline A: better, worse, equivalent or undecided, on each problem and over all.
+    """Compare a candidate B with its baseline A: wins, loses, tie (within 10%) or open, on each problem and over all.
 
-    Runs are paired by seed. Exit code 1 if --fail-above is given and a regression is shown, after Holm's correction
-    over all rows; 2 for bad input; else 0.
+    Runs are paired by seed, and the intervals of all rows hold at once. Exit code 1 if --fail-above is given and a
+    regression is shown (the whole interval lies beyond it); 2 for bad input; else 0.
 
-    JSON: "a" and "b" (folder, optimizer, optbench, runs), "by", "measure", "confidence", "fail_above", "failed",
+    JSON: "a" and "b" (folder, optimizer, optbench, runs), "by", "judge_by", "level", "fail_above", "failed",
     "differences" (sentences), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or
     null), each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown",
-    "ruled out", "open"), p_regression, detectable, blocks_needed, blocks, seeds, runs, identical, probability,
-    failures_a, failures_b, trials, trials_a, trials_b, reason. A number that is not finite is null.
+    "ruled out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a,
+    failures_b, trials, trials_a, trials_b, reason. A number that is not finite is null.
     """
     from optbench.cli import compare_text
     from optbench.cli.console import print_json, warn
@@ -78,7 +79,7 @@ def compare(
         if each.missing:
             warn(f"{each.directory}: {each.missing}")
     table = candidates.compare(
-        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, measure=measure, choose_by=choose_by,
+        a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, judge_by=judge_by, choose_by=choose_by,
         cost=cost, fail_above=above,
     )  # fmt: skip
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
@@ -147,8 +148,8 @@ def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | No
         "a": sides[0],
         "b": sides[1],
         "by": table.attrs["by"],
-        "measure": table.attrs["measure"],
-        "confidence": 0.95,
+        "judge_by": table.attrs["judge_by"],
+        "level": table.attrs["level"],
         "fail_above": above,
         "failed": failed,
         "differences": table.attrs["differences"],

@@ -10,8 +10,10 @@ import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS
 from optbench.analysis.texts import join_names, join_with_and
-from optbench.analysis.verdicts import ALL
+from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import counted, filled, print_lines
+from optbench.wording.answers import name_measure
+from optbench.wording.judged import MOST_BLOCKS
 
 Row = dict[str, Any]
 """A row of the table of `optbench.compare`, by column."""
@@ -54,7 +56,8 @@ def _describe_sides(table: pd.DataFrame, rows: pd.DataFrame, sides: list[Row]) -
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {counted(side['runs'], 'run')})"
-    by, measure, seeds = table.attrs["by"], table.attrs["measure"], _format_range(rows["seeds"], "seed")
+    by, seeds = table.attrs["by"], _format_range(rows["seeds"], "seed")
+    measure = name_measure(table.attrs["judge_by"])
     if by == SECONDS:
         cohorts = counted(int(rows["runs"].sum()), "cohort")
         yield f"compared: seconds of a run, by {cohorts} in common; what else the machine had to do is in them"
@@ -64,6 +67,7 @@ def _describe_sides(table: pd.DataFrame, rows: pd.DataFrame, sides: list[Row]) -
     else:
         blocks = _format_range(rows["blocks"], "block")
         yield f"compared: each side as it was tuned, by {measure}, in {blocks}, on {seeds} in common that chose nothing"
+    yield f"intervals of {100 * table.attrs['level']:.4g}%, {'for all rows at once' if len(rows) > 1 else 'of one row'}"
     unequal = rows[rows["trials_a"] != rows["trials_b"]]
     if len(unequal) and by != SETTINGS:
         row = unequal.iloc[0]
@@ -88,46 +92,54 @@ def _describe_problem(part: pd.DataFrame, single_pair: bool) -> str:
     rows = part.to_dict("records")
     if single_pair:
         return _describe_pair(rows[0])
-    clear = [row for row in rows if row["verdict"] in ("better", "worse")]
-    words = [f"{_join_optimizers([row])} is {_format_factor(row)} in B {_format_interval(row)}" for row in clear]
+    clear = [row for row in rows if row["verdict"] in (WINS, LOSES)]
+    words = [f"{_join_optimizers([row])} {_format_factor(row)} in B {_format_interval(row)}" for row in clear]
     same = [row for row in rows if row["identical"] == 1.0]
-    near = [row for row in rows if row["verdict"] == "equivalent" and row not in same]
-    rest = [row for row in rows if row["verdict"] == "undecided" and row not in same]
-    reasons = {row["reason"] for row in rest}
-    why = f" ({reasons.pop()})" if len(reasons) == 1 and "" not in reasons else ""
-    groups = [(same, "identical in both"), (near, "equivalent"), (rest, f"undecided{why}")]
-    words += [
-        f"{_join_optimizers(group)} {'is' if len(group) == 1 else 'are'} {what}" for group, what in groups if group
-    ]
+    near = [row for row in rows if row["verdict"] == TIE and row not in same]
+    rest = [row for row in rows if row["verdict"] == OPEN and row not in same]
+    groups = [(same, "is identical in both", "are identical in both"), (near, "ties", "tie")]
+    words += [f"{_join_optimizers(group)} {one if len(group) == 1 else more}" for group, one, more in groups if group]
+    by_why: dict[str, list[Row]] = {}
+    for row in rest:
+        by_why.setdefault(row["reason"] or row["known"], []).append(row)
+    for why, group in by_why.items():
+        verb = "is" if len(group) == 1 else "are"
+        words.append(f"{_join_optimizers(group)} {verb} open{f' ({why})' if why else ''}")
     return "; ".join(words)
 
 
 def _describe_pair(row: Row) -> str:
-    """Return the verdict on B against A in words, without the problem: ``adam is 3 times better than gd [2, 4]``."""
-    if row["verdict"] in ("better", "worse"):
-        return f"{row['b']} is {_format_factor(row)} than {row['a']} {_format_interval(row)}"
-    if row["verdict"] == "equivalent":
-        return f"{row['a']} and {row['b']} are equivalent {_format_interval(row)}"
-    return f"undecided between {row['a']} and {row['b']}{_explain_undecided(row)}"
+    """Return the verdict on B against A in words, without the problem: ``adam wins against gd by a factor of 3``."""
+    if row["verdict"] in (WINS, LOSES):
+        verb = "wins against" if row["verdict"] == WINS else "loses to"
+        return f"{row['b']} {verb} {row['a']} by a factor of {format_number(_find_factor(row))} {_format_interval(row)}"
+    if row["verdict"] == TIE:
+        return f"{row['a']} and {row['b']} tie (within 10%) {_format_interval(row)}".rstrip()
+    return f"open between {row['a']} and {row['b']}{_explain_open(row)}"
 
 
 def _describe_overall(row: Row, single_pair: bool) -> str:
     """Return the verdict over all problems in words."""
     if single_pair:
         return _describe_pair(row)
-    if row["verdict"] == "undecided":
-        return f"undecided{_explain_undecided(row)}"
-    words = "A and B are equivalent" if row["verdict"] == "equivalent" else f"B is {_format_factor(row)}"
+    if row["verdict"] == OPEN:
+        return f"open{_explain_open(row)}"
+    words = "A and B tie" if row["verdict"] == TIE else f"B {_format_factor(row)}"
     return f"{words} {_format_interval(row)}"
 
 
-def _explain_undecided(row: Row) -> str:
-    """Return the words behind "undecided": the reason, or else the ratio and the blocks that would decide."""
+def _explain_open(row: Row) -> str:
+    """Return the words behind "open": the reason, or the ratio, what is known, and the blocks that would decide."""
     if row["reason"]:
         return f" ({row['reason']})"
-    needed = row["blocks_needed"]
-    more = f"; about {needed:,.0f} blocks would decide" if np.isfinite(needed) else ""
-    return f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}{more}"
+    more = row["blocks_needed"] - row["blocks"] if np.isfinite(row["blocks_needed"]) else row["blocks_needed"]
+    texts = [f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}".rstrip()]
+    texts += [row["known"]] if row["known"] else []
+    if more > MOST_BLOCKS:
+        texts.append(f"more than {MOST_BLOCKS:,} blocks would be needed")
+    elif more > 0:
+        texts.append(f"{np.ceil(more):,.0f} more blocks would probably decide")
+    return "; ".join(texts)
 
 
 def _join_optimizers(rows: list[Row]) -> str:
@@ -135,21 +147,25 @@ def _join_optimizers(rows: list[Row]) -> str:
     return join_with_and([row["b"] if row["a"] == row["b"] else f"{row['b']} for {row['a']}" for row in rows])
 
 
+def _find_factor(row: Row) -> float:
+    """Return the factor by which B wins or loses, above 1."""
+    return row["ratio"] if row["verdict"] == LOSES else 1 / row["ratio"] if row["ratio"] else np.inf
+
+
 def _format_factor(row: Row) -> str:
-    """Return how many times better or worse B is, such as ``2 times worse``."""
-    ratio = row["ratio"] if row["verdict"] == "worse" else 1 / row["ratio"] if row["ratio"] else np.inf
-    return f"{format_number(ratio)} times {row['verdict']}"
+    """Return the verdict with the factor by which B wins or loses: ``loses by a factor of 2``."""
+    return f"{row['verdict']} by a factor of {format_number(_find_factor(row))}"
 
 
 def _format_interval(row: Row, as_factor: bool = True) -> str:
     """Return the interval of the ratio B over A, ``[1.1, 1.5]``; empty if unknown.
 
-    as_factor: invert it where B is better, so that it is around the number of `_format_factor`.
+    as_factor: invert it where B wins, so that it is around the number of `_format_factor`.
     """
     low, high = row["low"], row["high"]
     if np.isnan(low):
         return ""
-    if as_factor and row["verdict"] == "better":
+    if as_factor and row["verdict"] == WINS:
         low, high = (1 / end if end else np.inf for end in (high, low))
     return f"[{format_number(low)}, {format_number(high)}]"
 
@@ -166,9 +182,7 @@ def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tupl
     failed = bool((table[["failures_a", "failures_b"]].max(axis=None)) > 0)
     names = table["problem"] if single_pair else table["b"]
     width = min(_NAME, max(9, *(len(name) + 2 for name in names)))
-    head = (
-        f"{'problem' if single_pair else 'optimizer':<{width}} {'B / A':>8} {'95% interval':<20} {'verdict':<10} seeds"
-    )
+    head = f"{'problem' if single_pair else 'optimizer':<{width}} {'B / A':>8} {'interval':<20} {'verdict':<10} seeds"
     yield (head + "  failed A, B" * failed, "bold")
     before = None
     for row in table.to_dict("records"):
@@ -192,18 +206,10 @@ def _format_share(share: float) -> str:
 
 
 def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None, single_pair: bool) -> Iterator[str]:
-    """Yield the lines below the table: verdicts that their interval does not let expect, the time, the regressions.
+    """Yield the lines below the table: the time and the regressions.
 
     rows: those of `table` about single problems; above: the share from which a regression is reported, None for none.
     """
-    tests = int(rows["p"].notna().sum())
-    beyond = rows[(rows["verdict"] == "undecided") & ((rows["low"] > 1) | (rows["high"] < 1))].to_dict("records")
-    if beyond:
-        words = join_names(
-            [f"{_name_row(row, single_pair)}, p = {format_number(row['p_adjusted'])}" for row in beyond], _OPEN, "; "
-        )
-        why = f"an interval is of its row alone, and p of all {tests} rows together, by Holm's correction"
-        yield f"undecided though the interval leaves 1 out: {words} ({why})"
     time = table.attrs["time"]
     if time and table.attrs["by"] != SECONDS:
         names = {"step": "a step", "evaluation": "an evaluation"}
@@ -226,21 +232,15 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     still = [row for row in still if row["problem"] != ALL or not row["reason"]]
     if still:
         still = sorted(still, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
-        words = [f"{_name_row(row, single_pair)} ({_bound_regression(row, above, tests)})" for row in still]
+        words = [f"{_name_row(row, single_pair)} ({_bound_regression(row)})" for row in still]
         yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {join_names(words, _OPEN)}"
 
 
-def _bound_regression(row: Row, above: float, tests: int) -> str:
-    """Return in words how much worse B may be, or why an interval within the limit is not enough.
-
-    above: the limit; tests: the number of rows that Holm's correction counts.
-    """
-    if row["low"] > 1 + above or row["high"] < 1 + above:
-        p = f"p = {format_number(row['p_regression'])} for {tests} rows together, by Holm's correction"
-        return f"{format_number(row['ratio'])} times {_format_interval(row, as_factor=False)}, but {p}"
+def _bound_regression(row: Row) -> str:
+    """Return in words how much worse B may be, or why that is not known."""
     if np.isfinite(row["high"]):
         return f"up to {format_number(row['high'])} times"
-    return row["reason"] or "no limit is known"
+    return row["reason"] or row["known"] or "no limit is known"
 
 
 def _name_row(row: Row, single_pair: bool) -> str:

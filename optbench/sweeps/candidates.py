@@ -7,7 +7,8 @@ import pandas as pd
 
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
-from optbench.analysis.measures import LOG_TAIL
+from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.protocol import code_runs
 from optbench.analysis.texts import join_names
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
@@ -15,6 +16,7 @@ from optbench.contract.names import split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load
 from optbench.wording import labels
+from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
 
 COSTS = ("loss", "seconds")
@@ -28,7 +30,7 @@ def compare(
     problems: str | Iterable[str] | None = None,
     optimizers: str | Iterable[str] | None = None,
     by: str | None = None,
-    measure: str | None = None,
+    judge_by: str | None = None,
     choose_by: str | None = None,
     cost: str = "loss",
     fail_above: float | None = None,
@@ -45,9 +47,10 @@ def compare(
         by: what is compared. "tuned": what each side has chosen in its blocks, on seeds that no choice has seen;
             "settings": the same settings in both, which tells whether a changed rule or engine does the same. None:
             "tuned" for sweeps whose seeds stand in blocks and for two optimizers, "settings" if both have any.
-        measure: "log_tail" (training loss), or a test metric such as "test_accuracy"; None: what both sweeps chose by,
-            log_tail if they differ.
-        choose_by: the same for what settings are chosen by; None: what each sweep chose by.
+        judge_by: the measure of the verdicts: "time" (expected samples to a target), "loss" (at the end), or a metric
+            on test data such as "test_accuracy"; None: that of both sweeps, "loss" if they differ.
+        choose_by: the same for what settings are chosen by; None: for each sweep ``judge_by`` if it chose by that,
+            else the first measure that it chose by.
         cost: "loss", by that measure; "seconds", those of a run, cohort by cohort, for a machine that did nothing else.
         fail_above: a share such as 0.05: whether B is shown to be worse by more than it, row by row.
         confidence: of the intervals and the verdicts.
@@ -55,13 +58,14 @@ def compare(
     Returns:
         A row a problem and pair of optimizers, and a row "all" if there are several problems: problem, a, b (the
         optimizers; ``adam(beta1=0.5)`` where a side tried that value alone, and the other did not), verdict of B
-        ("better", "worse", "equivalent" within a tenth, "undecided"), ratio of B over A with low and high (above 1 B is
-        worse), p, p_adjusted (Holm), regression ("shown", "ruled out", "open"; None without ``fail_above``),
-        p_regression, detectable, blocks_needed, blocks, seeds, runs, identical (the share of pairs of runs that are
-        equal in all that was recorded), probability (that B is lower), failures_a, failures_b, trials, trials_a,
-        trials_b and reason. What is shown to lie above ``fail_above`` is "worse", too. ``attrs`` of the table has "by",
-        "measure", "names" (of a and b, those of the tables), "differences" (what else is not the same in A and B, a
-        sentence each) and "time" (the ratios of a "step" and of "evaluation", without a test).
+        ("wins", "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the
+        intervals of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open";
+        None without ``fail_above``), p_regression, known (of what is open), blocks_needed, blocks, seeds, runs,
+        identical (the share of pairs of runs that are equal in all that was recorded), probability (that B is lower),
+        failures_a, failures_b, trials, trials_a, trials_b and reason. ``attrs`` of the table has "by", "judge_by",
+        "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables), "differences"
+        (what else is not the same in A and B, a sentence each) and "time" (the ratios of a "step" and of "evaluation",
+        without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -70,7 +74,7 @@ def compare(
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
         >>> results = sweep(small, seeds=3)
         >>> compare(results, results)[["a", "verdict", "ratio", "identical"]].values.tolist()
-        [['gd', 'equivalent', 1.0, 1.0], ['adam', 'equivalent', 1.0, 1.0]]
+        [['gd', 'tie', 1.0, 1.0], ['adam', 'tie', 1.0, 1.0]]
         >>> compare(results, pair=("gd", "adam")).attrs["by"]
         'tuned'
     """
@@ -79,7 +83,7 @@ def compare(
     if by is not None:
         arguments.one_of("way to compare, by,", by, (TUNED, SETTINGS))
     arguments.one_of("cost", cost, COSTS)
-    for key, measured in (("measure", measure), ("choose_by", choose_by)):
+    for key, measured in (("judge_by", judge_by), ("choose_by", choose_by)):
         if not isinstance(measured, str | None):
             raise OptbenchError(f"{key}={shown(measured)} must be a text")
     if fail_above is not None and (fail_above := arguments.real_number("fail_above", fail_above)) < 0:
@@ -87,7 +91,8 @@ def compare(
     if not 0 < arguments.real_number("confidence", confidence) < 1:
         raise OptbenchError(f"confidence={shown(confidence)} must lie between 0 and 1")
     pair = None if pair is None else _check_pair(pair)
-    first, second = _select_sides(a, b, pair, problems, optimizers)
+    whole = _load_sides(a, b)
+    first, second = _select_sides(whole, b is None, pair, problems, optimizers)
     pairs = [pair] if pair else None
     times = (first.runs, first.timings), (second.runs, second.timings)
     # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
@@ -95,17 +100,26 @@ def compare(
     lines, tried = [] if b is None else list_differences(first, alike), list[Tried]()
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
-        measure = cost
+        judge_by = cost
     else:
-        chose = choose_by or first.choose_by, choose_by or second.choose_by
-        measure = measure or (chose[0] if chose[0] == chose[1] else LOG_TAIL)
-        table = compare_tables(first.runs, second.runs, pairs, by, measure, chose, fail_above, confidence)
+        if judge_by is None:
+            judge_by = first.judge_by if first.judge_by == second.judge_by else LOSS
+        chose = (
+            choose_by or chosen_for(judge_by, first.choose_by), choose_by or chosen_for(judge_by, second.choose_by)
+        )  # fmt: skip
+        look = max(first.look, second.look)
+        targets = None
+        if TIME in (judge_by, *chose):  # those of the whole sweeps, by which they chose
+            targets = code_runs(whole[0].runs, TIME).targets, code_runs(whole[1].runs, TIME).targets
+        table = compare_tables(
+            first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets
+        )  # fmt: skip
         if without := table.attrs.pop("without_measure", []):
-            lines.append(f"{join_names(without)} without {measure}, compared by {LOG_TAIL}")
+            lines.append(f"{join_names(without)} without {judge_by}, compared by {LOSS}")
         tried = compare_tried_values(first, second)
         lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
-    table.attrs |= {"measure": measure, "differences": lines, "time": paired_times(*times, pairs)}
+    table.attrs |= {"judge_by": judge_by, "differences": lines, "time": paired_times(*times, pairs)}
     return _name_tried_values(table, tried if table.attrs["by"] == TUNED else [])
 
 
@@ -133,22 +147,28 @@ def _check_pair(pair: object) -> tuple[str, str]:
     return names[0], names[1]
 
 
+def _load_sides(a: str | Path | Results, b: str | Path | Results | None) -> tuple[Results, Results]:
+    """Return the results of A and of B, loaded where needed. b: None where both are of A."""
+    first = a if isinstance(a, Results) else load(path_of("a", a))
+    return first, first if b is None else b if isinstance(b, Results) else load(path_of("b", b))
+
+
 def _select_sides(
-    a: str | Path | Results,
-    b: str | Path | Results | None,
+    sides: tuple[Results, Results],
+    within_one: bool,
     pair: tuple[str, str] | None,
     problems: str | Iterable[str] | None,
     optimizers: str | Iterable[str] | None,
 ) -> tuple[Results, Results]:
-    """Return the results of A and B, loaded where needed, with the runs that are compared.
+    """Return the results of A and B with the runs that are compared.
 
-    The arguments are those of `compare`. Raises OptbenchError for an unknown name, or names that conflict.
+    sides: all of A and of B; within_one: True if these are the same. The others are those of `compare`. Raises
+    OptbenchError for an unknown name, or names that conflict.
     """
-    first = a if isinstance(a, Results) else load(path_of("a", a))
-    second = first if b is None else b if isinstance(b, Results) else load(path_of("b", b))
+    first, second = sides
     if pair and optimizers is not None:
         raise OptbenchError("optimizers and a pair of them: give one")
-    if pair and b is None and pair[0] == pair[1]:
+    if pair and within_one and pair[0] == pair[1]:
         raise OptbenchError(f"{pair[0]!r} stands twice: name two optimizers")
     for results, name in zip((first, second), pair or (), strict=False):
         there = set(results.runs["optimizer"])
