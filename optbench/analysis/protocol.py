@@ -56,16 +56,16 @@ class Targets(NamedTuple):
     shared: pd.Series
     """By problem: the target that levels are judged by."""
     by_block: pd.Series
-    """By problem and block: the target that the block tunes for."""
+    """By problem and block: the target that settings race for."""
 
     def of_runs(self, problem: pd.Series, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the shared target of each run, and the one that it tunes for, (runs,) each.
+        """Return the shared target of each run, and that of its block, (runs,) each.
 
-        problem, block: those of the runs. Runs of no block, in the last race, tune for the shared target.
+        problem, block: those of the runs.
         """
         shared = problem.map(self.shared).to_numpy(dtype=np.float64)
         own = self.by_block.reindex(pd.MultiIndex.from_arrays([problem, block])).to_numpy(dtype=np.float64)
-        return shared, np.where(block < 0, shared, own)
+        return shared, own
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class CodedRuns:
 
     y: np.ndarray
     """The value that settings are chosen by, lower is better; failures have large values."""
+    screened: np.ndarray
+    """The same for the choice of what races: "time" is then that to the target of the block."""
     judged: np.ndarray
     """The value that levels are judged by; NaN for a run that failed, whose failure is counted by itself."""
     bad: np.ndarray
@@ -147,7 +149,7 @@ class CodedRuns:
 
         Where a cell has a single setting, it is there for each block that reports (`add_only_settings`).
         """
-        return add_only_settings(self, rank_settings(self, len(self.settings)))
+        return add_only_settings(self, rank_settings(self, len(self.settings), self.stage == TUNES))
 
 
 def code_runs(
@@ -195,12 +197,13 @@ def code_runs(
         targets = _find_targets(runs, setting, stage, block, used & ~cut)
     targets = targets or Targets(pd.Series(np.nan, index=runs["problem"].unique()), pd.Series(dtype=np.float64))
     shared, own = targets.of_runs(runs["problem"], block)
-    y = tail_values(runs, choose_by, own)
+    y, screened = (tail_values(runs, choose_by, each) for each in (shared, own))
     judged = y if judge_by == choose_by else tail_values(runs, judge_by, shared)
     if judge_by in (TIME, LOSS):
         judged = clip_solved(runs, judged if judge_by == LOSS else tail_values(runs, LOSS))
     entries = {
-        "y": y, "judged": np.where(bad, np.nan, judged), "bad": bad, "cut": cut, "stage": stage, "block": block,
+        "y": y, "screened": screened, "judged": np.where(bad, np.nan, judged), "bad": bad, "cut": cut, "stage": stage,
+        "block": block,
         "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
         "start": np.log(first_gaps(runs)),
     }  # fmt: skip
@@ -215,8 +218,8 @@ def find_targets(runs: pd.DataFrame) -> pd.Series:
     """Return by problem the target of the measure "time", a share of the first suboptimality; NaN where there is none.
 
     It is the hardest that at least one optimizer reaches in all blocks: with three settings, on all seeds that these
-    have tuned on. It follows from tuning runs alone. A block tunes for the hardest that an optimizer reaches in it, so
-    that its choices do not depend on other blocks.
+    have tuned on. It follows from tuning runs alone. What races in a block is chosen for the hardest target that an
+    optimizer reaches in it, so that a block can screen and race by itself.
     """
     return code_runs(runs, TIME).targets.shared
 
@@ -424,11 +427,12 @@ def rank_settings(
 ) -> pd.DataFrame:
     """Return the `count` best settings of each cell and block, a row each, in order of their place.
 
-    used: (runs,) bool, the runs to rank by; by default those of the screening. pooled: all blocks count as one, 0.
+    used: (runs,) bool, the runs to rank by; by default those of the screening, for the choice of what races. pooled: all blocks count as one, 0.
     most: the number of trials to choose among (`choose_coded_settings`).
 
     Returns columns cell, block, setting (numbers), score (mean y), failures, n, trials, left_out, place (from 1).
     """
+    screens = used is None
     used = table.stage == TUNES if used is None else used
     if most is not None and most < table.trials.max(initial=0):
         used = used & _draw_trials(table, most)
@@ -437,7 +441,7 @@ def rank_settings(
             "cell": table.cell[used],
             "block": 0 if pooled else table.block[used],
             "setting": table.setting[used],
-            "y": table.y[used],
+            "y": (table.screened if screens else table.y)[used],
             "failures": table.bad[used].astype(np.int64),
             "cut": table.cut[used],
         }
