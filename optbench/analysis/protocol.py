@@ -427,8 +427,8 @@ def rank_settings(
 ) -> pd.DataFrame:
     """Return the `count` best settings of each cell and block, a row each, in order of their place.
 
-    used: (runs,) bool, the runs to rank by; by default those of the screening, for the choice of what races. pooled: all blocks count as one, 0.
-    most: the number of trials to choose among (`choose_coded_settings`).
+    used: (runs,) bool, the runs to rank by; by default those of the screening, for the choice of what races. pooled:
+    all blocks count as one, 0. most: the number of trials to choose among (`choose_coded_settings`).
 
     Returns columns cell, block, setting (numbers), score (mean y), failures, n, trials, left_out, place (from 1).
     """
