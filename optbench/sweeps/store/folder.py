@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
+from optbench.contract.types import Stage
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import (
     COUNTS,
@@ -197,16 +198,18 @@ class Store:
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._damaged: dict[str, str] = {}
-        self._provenance = provenance
+        self._units: dict[tuple[str, int], list[tuple[str, Stage]]] = {}
+        """The cohorts, with their stage, of each problem and block, or seed where there are no blocks."""
         with _explain_write_errors(directory):
             self._before = check_resumable(directory, spec, warn, extend, shard)
             self._provenance_before = read_provenance(directory)
+            self._provenance = {**provenance, "looks": self._provenance_before.get("looks", [])}
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
                     leftover.unlink()
         self.write_text("spec.toml", spec.to_toml())
-        self.write_text("provenance.json", json.dumps(provenance, indent=1) + "\n")
+        self._write_provenance()
         stages = tuple(stage for stage in STAGE_SEEDS if getattr(spec, stage)) if spec.blocks else ("grid",)
         self._manifest = Manifest(spec.to_toml(), (), stages, shard=shard)
 
@@ -267,6 +270,9 @@ class Store:
                     if each.stage != "holdout" and others is not None:
                         rest = others
             to_run.append(rest)
+            if each.block >= 0 or each.stage == "grid":
+                unit = each.cohort.problem.name, each.block if each.block >= 0 else each.cohort.seed
+                self._units.setdefault(unit, []).append((each.cohort_id, each.stage))
             names = each.cohort.problem.name, each.cohort.optimizer.name
             entries.append(Entry(each.cohort_id, each.stage, each.block, *names, each.runs, parts))
         self._warn_of_damage()
@@ -363,9 +369,31 @@ class Store:
             for name, table in extra.items():
                 with final_tables.parquet_writer(self.directory / f"{name}.parquet", table.schema) as add:
                     add(table)
+            self._record_look({entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id})
             missing = self._manifest.describe_missing(sources, begun)
             self._write_manifest(replace(self._manifest, finished=True, missing=missing), (*TABLES, *extra))
             flush_to_disk(self.directory)
+
+    def _record_look(self, there: set[str]) -> None:
+        """Add the number of complete blocks, or seeds, to the looks of provenance.json, if the last look had another.
+
+        It is that of the problem that has most. A block is complete when it has reported: verdicts on these tables are
+        a look at that many. there: the ids of the cohorts that the tables have.
+        """
+        complete = Counter(
+            problem
+            for (problem, _), cohorts in self._units.items()
+            if all(cohort_id in there for cohort_id, _ in cohorts)
+            and any(stage in ("grid", "holdout") for _, stage in cohorts)
+        )
+        number, looks = max(complete.values(), default=0), self._provenance["looks"]
+        if number and looks[-1:] != [number]:
+            self._provenance["looks"] = [*looks, number]
+            self._write_provenance()
+
+    def _write_provenance(self) -> None:
+        """Write provenance.json."""
+        self.write_text("provenance.json", json.dumps(self._provenance, indent=1) + "\n")
 
     def _write_manifest(self, manifest: Manifest, tables: Sequence[str] = ()) -> None:
         """Write the manifest with the checksums of the spec, the provenance and these tables."""

@@ -1,0 +1,85 @@
+"""The looks at a folder that grows: the numbers of complete blocks, or seeds, at which its tables were finished."""
+
+import itertools
+import json
+
+import pytest
+
+import optbench
+from optbench.engine import runner
+from optbench.sweeps import session
+from optbench.sweeps.merge import merge_folders, select_shard
+from optbench.sweeps.run.loop import ExecutionOptions
+from optbench.sweeps.spec import make_spec
+
+BLOCKS = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "blocks": 2,
+          "race": 1, "holdout": 1, "finalists": 1, "widen": 0, "final": 1, "report": 1, "steps": 5}  # fmt: skip
+GRID = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3, "steps": 5}
+
+
+def looks(folder):
+    kept = json.loads((folder / "provenance.json").read_text())["looks"]
+    assert optbench.load(folder).provenance["looks"] == kept
+    return kept
+
+
+@pytest.mark.parametrize(("spec", "key", "first"), [(BLOCKS, "blocks", 2), (GRID, "seeds", 3)])
+def test_each_number_at_which_tables_are_finished_is_a_look(spec, key, first, tmp_path):
+    results = optbench.sweep(spec, out=tmp_path, workers=1)
+    assert looks(tmp_path) == results.provenance["looks"] == [first]
+    optbench.sweep(spec, out=tmp_path, workers=1)
+    optbench.sweep(spec, out=tmp_path, workers=1, judge_by="loss")
+    assert looks(tmp_path) == [first], "the same tables once more"
+    optbench.sweep(out=tmp_path, extend=True, workers=1, optimizers="momentum")
+    assert looks(tmp_path) == [first], "others at the same number"
+    for number in (first + 1, first + 3):
+        optbench.sweep(out=tmp_path, extend=True, workers=1, **{key: number})
+    assert looks(tmp_path) == [first, first + 1, first + 3]
+    assert optbench.sweep(out=tmp_path, extend=True, workers=1).provenance["looks"] == looks(tmp_path)
+
+
+def test_an_extension_that_is_killed_is_no_look_and_loses_none(tmp_path, monkeypatch):
+    optbench.sweep(BLOCKS, out=tmp_path, workers=1)
+    asked = itertools.count()
+
+    def stop(*given):
+        if next(asked) == 2:
+            raise KeyboardInterrupt
+        return original(*given)
+
+    original = runner.Runner.run
+    with monkeypatch.context() as patch:
+        patch.setattr(runner.Runner, "run", stop)
+        with pytest.raises(KeyboardInterrupt):
+            optbench.sweep(out=tmp_path, extend=True, workers=1, blocks=3)
+    assert looks(tmp_path) == [2]
+    optbench.sweep(out=tmp_path, extend=True, workers=1)
+    assert looks(tmp_path) == [2, 3]
+
+
+def test_what_a_time_limit_leaves_complete_is_a_look(tmp_path, monkeypatch):
+    """The problem counts that has most: its verdict is the one that was looked at so late."""
+    monkeypatch.setattr(
+        ExecutionOptions, "is_late", lambda ways: ways.until is not None and len(list(tmp_path.rglob("*.cohort"))) >= 2
+    )
+    spec = GRID | {"problems": ["rosenbrock", "saddle"], "seeds": 6}
+    optbench.sweep(spec, out=tmp_path, workers=1, time_limit="1h")
+    runs = optbench.load(tmp_path).runs
+    most = int(runs.groupby("problem")["seed"].nunique().max())
+    assert looks(tmp_path) == [most] and 1 <= most < 6
+    monkeypatch.undo()
+    optbench.sweep(spec, out=tmp_path, workers=1)
+    assert looks(tmp_path) == [most, 6]
+
+
+def test_parts_are_a_look_at_the_whole_when_all_of_them_are_merged(tmp_path):
+    spec = make_spec({**BLOCKS, "problems": ["rosenbrock"], "optimizers": ["gd", "momentum"]})
+    plan = session.load_and_plan(spec, session.Options().isolation, lambda *_: None)
+    parts = [tmp_path / f"part-{number}" for number in range(1, 5)]
+    for number, folder in enumerate(parts, start=1):
+        session.execute(select_shard(plan, f"{number}/4"), folder, session.Options(workers=1))
+    for some, out, wanted in ((parts[:1], "one", []), (parts, "all", [2])):
+        merge_folders(some, tmp_path / out, (), "a test", lambda text: None, lambda *_: None)
+        if wanted:  # what all blocks recommend is run by none of the parts
+            optbench.sweep(spec.to_dict(), out=tmp_path / out, workers=1)
+        assert looks(tmp_path / out) == wanted, "each part is one optimizer in one block"
