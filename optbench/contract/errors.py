@@ -8,7 +8,7 @@ _HEAD, _TAIL, _GAP = 600, 250, " ... "
 """Characters kept of a message that is too long: its start names the key, its end says how to mend it."""
 _SHOWN = 60
 """Characters of a value in a message."""
-RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout", "report": "holdout"}
+RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout"}
 """Keywords and keys of a spec that had another name before 0.14, and their names since."""
 
 

@@ -50,13 +50,15 @@ def test_an_estimate_is_what_the_work_takes(slow):
 
 
 def test_every_stage_counts(slow):
-    """25 settings on one seed, the best five on two, two more on four, in each of three blocks."""
+    """In each of three blocks 25 settings on one seed, and for each of two measures the best five on two and the best
+    on four; then the choices of all blocks on three seeds, and the best of them on eight."""
     changes = {"learning_rates": "1e-5:1e-3:25", "steps": 1000, "blocks": 3}
     series = series_of(**changes, seeds=None)
     assert [(each.stage, each.block) for each in series[:3]] == [("screen", block) for block in range(3)]
     whole = estimate.estimate_duration(series, 1)
     evaluations = len(series[0].cohort.evaluated)
-    assert whole.seconds == pytest.approx(3 * (25 + 5 * 2 + 2 * 4) * (0.1 + 0.01 * evaluations), rel=0.1)
+    runs = 3 * (25 + 2 * 5 * 2 + 2 * 4) + 2 * 3 * 3 + 2 * 8
+    assert whole.seconds == pytest.approx(runs * (0.1 + 0.01 * evaluations), rel=0.1)
     assert whole.share == 1.0
 
 
