@@ -4,8 +4,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from optbench.contract.columns import TARGETS
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.store import schemas
+from optbench.sweeps.tables import make_schema
 
 FULL, EMPTY, OTHER = "right", "has empty rows", "must hold texts"
 
@@ -55,3 +57,15 @@ def test_whole_numbers(values, right):
     else:
         with pytest.raises(OptbenchError, match="'step' must hold whole numbers from 0"):
             schemas.to_frame("curves", table)
+
+
+def test_runs_without_the_columns_of_targets_are_read():
+    """Folders of 0.14 lack them; a cohort file, which is joined with others, must not."""
+    whole = make_schema("runs")
+    older = pa.schema([field for field in whole if not field.name.startswith("samples_to_")])
+    assert len(whole) - len(older) == len(TARGETS)
+    schemas.check_schema("runs", older)
+    row = {field.name: "a" if pa.types.is_string(field.type) else 1 for field in older} | {"status": "ok"}
+    assert list(schemas.to_frame("runs", pa.Table.from_pylist([row], older))) == older.names
+    with pytest.raises(OptbenchError, match="'samples_to_0.5' is missing"):
+        schemas.check_cohort("runs", older)
