@@ -106,15 +106,17 @@ def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
     spec = plan.spec
     if not spec.blocks:
         return ""
-    race, holdout = (f"up to {later[stage].runs:,} runs" for stage in ("race", "holdout"))
-    text = f" screen all settings on {_count_seeds(spec.screen)} in each of {spec.blocks} blocks; then "
+    counts = {stage: f"(up to {cohorts.runs:,} runs)" for stage, cohorts in later.items()}
+    text = f" screen all settings on {_count_seeds(spec.screen)} in each of {spec.blocks} blocks"
+    text += f", and up to {spec.widen} times more at an edge; then " if spec.widen else "; then "
     if spec.race:
-        racing = f"the best {spec.finalists} of each problem, optimizer and block race"
-        text += f"{racing} on {_count_seeds(spec.race, 'more ')} ({race}); "
-    return text + (
-        "what each block has chosen, and what all of them recommend, runs on "
-        f"{_count_seeds(spec.holdout, 'fresh ')} a block ({holdout})"
-    )
+        racing = f"the best {spec.finalists} of each choice of a block race"
+        text += f"{racing} on {_count_seeds(spec.race, 'more ')} {counts['race']}; "
+    text += f"what each block has chosen runs on {_count_seeds(spec.holdout, 'fresh ')} {counts['holdout']}"
+    if "final" in later:
+        text += f"; the blocks' choices race on {_count_seeds(spec.final)} in common {counts['final']}, and the best "
+        text += f"of them, which is recommended, reports on {spec.report} {counts['report']}"
+    return text
 
 
 def _count_seeds(count: int, word: str = "") -> str:

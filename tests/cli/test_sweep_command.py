@@ -60,16 +60,21 @@ def test_a_dry_run_says_what_follows_the_screen(run):
     flags = ["--problems", "rosenbrock, saddle", "--lr", "1e-3:1:12", "--blocks", "4", "--steps", "5", "--dry-run"]
     code, out, err = run("sweep", "--schedules", "constant", "--optimizers", "gd, lbfgs", *flags)
     assert code == 0 and not err
-    # gd: 12 rates x 3 batch sizes; 5 of them on 2 seeds of 4 blocks, 2 of them on 4, on each of 2 problems.
+    # gd: 12 rates x 3 batch sizes on each of 2 problems. In each of 4 blocks 3 choices, by two measures for optimizers
+    # and by one for batch sizes, race with 5 settings on 2 seeds, and run on 4; lbfgs has a single setting. Then the
+    # choices of 4 blocks by each of two measures run on 3 seeds, and one of each measure on 8.
     assert "rosenbrock gd 16, 64, full 12 36 144 720" in out and "rosenbrock lbfgs full 4 1 4 20" in out
-    assert "32 cohorts, 296 runs screen all settings on 1 seed in each of 4 blocks; then the best 5 of each " in out
-    assert "race on 2 more seeds (up to 96 runs); what each block has chosen, and what all of them recommend, " in out
-    assert "runs on 4 fresh seeds a block (up to 96 runs)" in out
+    assert "32 cohorts, 296 runs screen all settings on 1 seed in each of 4 blocks, and up to 4 times " in out
+    assert f"race on 2 more seeds (up to {2 * 4 * 2 * (15 + 1)} runs); what each block has chosen runs on 4 " in out
+    assert f"fresh seeds (up to {2 * 4 * 4 * (3 + 1)} runs); the blocks' choices race on 3 seeds in common " in out
+    assert f"(up to {2 * 3 * (8 + 1)} runs), and the best of them, which is recommended, reports on 8 " in out
+    assert f"(up to {2 * 8 * (2 + 1)} runs)" in out
     Path("no-race.toml").write_text(
         'problems = ["saddle"]\noptimizers = ["gd"]\nlearning_rates = [0.1, 1]\nsteps = 3\nblocks = 2\nrace = 0\n'
+        "widen = 0\n"
     )
     code, out, err = run("sweep", "no-race.toml", "--dry-run")
-    assert "in each of 2 blocks; then what each block has chosen, and what all of them" in out and "(up to 16 ru" in out
+    assert "in each of 2 blocks; then what each block has chosen runs on 4 fresh seeds (up to 16 runs)" in out
 
 
 @pytest.mark.parametrize("width", [80, 40])
@@ -85,8 +90,8 @@ def test_nothing_of_a_dry_run_is_cut(run, monkeypatch, width):
     assert (
         "problem optimizer" in out
         and "48 900 7,200 568,800" in out
-        and "(up to 80 runs)" in out
-        and "(up to 64 runs)" in out
+        and f"(up to {8 * 2 * 4 * 5} runs)" in out  # 4 choices: by two measures, of batch sizes, and of schedules
+        and f"(up to {8 * 4 * 4} runs)" in out
     )
 
 
