@@ -205,7 +205,7 @@ def print_summary(finished: LoadedSweep) -> None:
     for problem in answer.best["problem"].unique():
         paragraph("")
         paragraph(answer.sentence(problem), hang=2)
-        for optimizer in answer.firsts(problem):
+        for optimizer in answer.firsts(problem)[: None if answer.judged.first(problem) else 1]:
             paragraph(settings[problem, optimizer], indent=2, hang=4)
         for text in answer.describe_others(problem):
             paragraph(text, indent=2, hang=4)

@@ -96,13 +96,15 @@ class Answer:
     @cached_property
     def levels(self) -> dict[str, Judged]:
         """The verdicts on batch sizes and schedules, where there are several."""
-        several = [name for name in ("batch_size", "schedule") if self._count_levels(name).max() > 1]
+        several = [name for name, counts in self._level_counts.items() if counts.max() > 1]
         return {name: self.judge(self.judge_by, name) for name in several}
 
-    def _count_levels(self, of: str) -> pd.Series:
-        """Return by problem the number of levels of a column that were screened, those beyond its edges not counted."""
+    @cached_property
+    def _level_counts(self) -> dict[str, pd.Series]:
+        """By column and problem, the number of levels that were screened, those beyond its edges not counted."""
         runs = self.runs[self.runs["stage"] != WIDEN] if "stage" in self.runs else self.runs
-        return runs.groupby("problem", sort=False)[of].nunique()
+        groups = runs.groupby("problem", sort=False)
+        return {name: groups[name].nunique() for name in ("batch_size", "schedule")}
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
@@ -146,7 +148,7 @@ class Answer:
         return [
             judged.sentence(problem, short=True)
             for of, judged in self.levels.items()
-            if self._count_levels(of)[problem] > 1
+            if self._level_counts[of][problem] > 1
         ]
 
 
@@ -158,6 +160,8 @@ def _describe_accuracy(judged: Judged, problem: str) -> str:
         return judged.describe(problem, short=True)
     best = rows.iloc[0]
     top = f"{1 - best['value']:.3f} [{1 - best['high']:.3f}, {1 - best['low']:.3f}]"
+    if len(judged.firsts(problem)) == len(rows) and judged.first(problem):
+        return f"{top}; {judged.describe(problem)}"
     if judged.first(problem):
         return f"{top} with {best[judged.of]}; {judged.describe(problem, short=True)}"
     lowest = 1 - rows["value"].max()
@@ -210,7 +214,7 @@ def judge_runs(
     if judge_by not in (TIME, LOSS):
         has = runs[column].notna().groupby(runs["problem"], sort=False).any()
         without = frozenset(has.index[~has])
-    labels_of = labels.shorten_schedules(runs["schedule"].unique()) if of == "schedule" else {"full": "the full batch"}
+    labels_of = {"full": "the full batch"} if of == "batch_size" else labels.name_schedules(runs["schedule"].unique())
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, labels_of if of != "optimizer" else {},

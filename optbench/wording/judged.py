@@ -186,11 +186,13 @@ class Judged:
 
     def _list_open(self, problem: str, leader: str, names: Sequence[str], short: bool) -> str:
         """Return the levels that are not told apart from the leader, each with what is known and what would tell."""
-        texts = []
+        texts, told = [], False
         for name in names:
             pair = self.pairs[problem, name, leader]
             known = pair.known.replace(" of each other", " of it").replace("the other", self.name(leader))
-            notes = [known or pair.reason, self.describe_more(pair)]
+            more = self.describe_more(pair, brief=told)
+            told |= more.endswith("tell")
+            notes = [known or pair.reason, more]
             notes = [] if short else [note for note in notes if note]
             texts.append(f"{self.name(name)} ({'; '.join(notes)})" if notes else self.name(name))
         return (
@@ -199,13 +201,18 @@ class Judged:
             else (", ".join(texts))
         )
 
-    def describe_more(self, pair: Beside) -> str:
-        """Return how many more blocks, or seeds, would probably decide a pair; "" where that is not known."""
+    def describe_more(self, pair: Beside, brief: bool = False) -> str:
+        """Return how many more blocks, or seeds, would probably decide a pair; "" where that is not known.
+
+        brief: the number alone, beside one that was told in full.
+        """
         if math.isnan(pair.more) or "fails in" in pair.known:
             return ""
         if pair.more > MOST_BLOCKS:
-            return f"it would take more than {MOST_BLOCKS:,} blocks"
+            return f"{'' if brief else 'it would take '}over {MOST_BLOCKS:,}{'' if brief else ' blocks'}"
         count = self.count_more(pair)
+        if brief:
+            return f"{count:,} more"
         unit = "block" if not self.seeds else "seed"
         return f"{count:,} more {unit}{'s' * (count > 1)} would probably tell"
 
@@ -233,8 +240,8 @@ class Judged:
             than = next((each for each in rivals if self.pairs[problem, each, name].verdict == WINS), leader)
             pair = self.pairs[problem, than, name]
             times = "" if parts else f" times the {unit}"
-            that = "those " if unit in (SAMPLES, ERRORS) else "that "
-            beside = "" if than == leader else f" {that * bool(parts)}of {self.name(than)}"
+            that = "those" if unit in (SAMPLES, ERRORS) else "that"
+            beside = "" if than == leader else f" {f'times {that} ' * bool(parts)}of {self.name(than)}"
             capped = pair.known == BOTH_SMALL
             small |= capped
             number = "more than 100" if capped else f"{pair.bound} {format_ratio(pair.ratio)}".strip()
@@ -279,7 +286,7 @@ class Judged:
             worst = math.ceil(top["worst_rank"])
             text += ", always first" if worst == 1 else f", never below {labels.ordinal(worst)}"
         if pd.notna(top["stays_first"]) and len(best) == 1:
-            text += ", also without any one problem" if top["stays_first"] else ", though not without each of them"
+            text += ", also without any one problem" if top["stays_first"] else ", though another leads without one"
         after = rows.iloc[len(best) :].to_dict("records")
         rest = [f"{self.name(row[self.of])} {row['mean_rank']:.1f}" for row in after]
         text += f"; then {join_with_and(rest)}" if rest else ""

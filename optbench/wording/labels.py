@@ -146,6 +146,13 @@ def shorten_schedules(texts: Iterable[str]) -> dict[str, str]:
     return {text: name if names.count(name) == 1 else text for text, name in short.items()}
 
 
+def name_schedules(texts: Iterable[str]) -> dict[str, str]:
+    """Return a name for each text of a schedule, for sentences: without parameters where no other has that name."""
+    short = shorten_schedules(texts)
+    plain = [text.partition("(")[0] for text in short]
+    return {text: name if plain.count(name) == 1 else short[text] for text, name in zip(short, plain, strict=True)}
+
+
 def _split_levels(text: str) -> list[tuple[str, dict]]:
     """Return (name, parameters) of the schedule in a text and of those that it wraps, from outside in.
 

@@ -97,7 +97,7 @@ def test_nobody_is_first_where_nobody_leads():
     }
     assert judged(states, pairs).describe("quadratic") == (
         "undecided: a needs the fewest samples so far; c needs 1.3 times the samples of b [1.2, 1.4]; not told apart "
-        "from it: b (behind, perhaps by less than 5%; it would take more than 1,000 blocks)"
+        "from it: b (behind, perhaps by less than 5%; it would take over 1,000 blocks)"
     )
     few = {("a", "b"): {"verdict": "open", "reason": "a single block of seeds: more are needed"}}
     text = judged({"a": "open", "b": "open"}, few).describe("quadratic")
@@ -171,7 +171,7 @@ def test_over_all_problems():
         "over 7 problems: best mean rank 1.9 of 2 [1.3, 2.6] (nesterov), never below third, also without any one "
         "problem; then momentum 2.4; seven problems cannot say that for others"
     )
-    assert ", though not without each of them" in over(7, stays=False).overall()
+    assert ", though another leads without one" in over(7, stays=False).overall()
     assert (
         over(30, verdict="wins").overall().endswith("; on problems like these nesterov wins against each of the others")
     )

@@ -47,3 +47,8 @@ def test_varied_hyperparameters_stand_inside_a_wrapper():
     row = {"optimizer": "clip(adam)", "norm": 2.0, "beta1": 0.9}
     assert labels.optimizer_label(row, {"clip(adam)": ["norm", "beta1"]}) == "clip(adam, norm=2, beta1=0.9)"
     assert labels.optimizer_label(row, {"clip(adam)": []}) == "clip(adam)"
+
+
+def test_schedules_in_sentences_have_parameters_only_where_they_differ():
+    texts = ["constant", "inverse(decay_rate=1.0)", "inverse(decay_rate=0.1)", "exponential(base=0.95)"]
+    assert list(labels.name_schedules(texts).values()) == [*texts[:3], "exponential"]
