@@ -26,6 +26,8 @@ class HeldOut:
     """(cells, blocks, seeds), the samples until the target was reached, or all that the run was given."""
     reached: np.ndarray
     """(cells, blocks, seeds), 1 where the target was reached, else 0; NaN where there is no run."""
+    start: np.ndarray
+    """(cells, blocks, seeds), ln of the first suboptimality."""
     timed: np.ndarray
     """(cells,) bool, True where results are expected running times."""
     trials: np.ndarray
@@ -45,6 +47,15 @@ class HeldOut:
     def reached_share(self) -> np.ndarray:
         """The share of reporting runs that reached the target, (cells,)."""
         return _mean_known(self.reached.reshape(len(self.reached), -1))
+
+    @property
+    def depths(self) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and the largest of y - start over the reporting runs that finished, (cells,) each; NaN without any.
+
+        Where y is the logarithm of a loss, these are logarithms of the share of the first suboptimality that is left.
+        """
+        each = (self.y - self.start).reshape(len(self.y), -1)
+        return _mean_known(each), np.fmax.reduce(each, axis=1, initial=np.nan)
 
     @property
     def values(self) -> np.ndarray:
@@ -79,8 +90,8 @@ class HeldOut:
         timed = self.timed[:, None, None]
         worth = np.where(timed, np.where(self.reached == 1, self.spent, 2 * self.spent), self.y)
         worth = np.where(self.bad == 1, np.inf, worth)
-        there = ~np.isnan(self.bad[a] + self.bad[b])
         first, second = worth[a], worth[b]
+        there = ~np.isnan(first + second)  # of a problem that cannot be measured no run has a value
         with np.errstate(invalid="ignore"):
             won = np.where(first < second, 1.0, np.where(first == second, 0.5, 0.0))
             return np.where(there, won, 0.0).sum(axis=(1, 2)) / there.sum(axis=(1, 2))
@@ -115,7 +126,7 @@ def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | Non
     the judged ones.
     """
     best = choose_coded_settings(table, most)
-    names = ("cell", "block", "seed", "setting", "judged", "bad")
+    names = ("cell", "block", "seed", "setting", "judged", "bad", "start")
     columns = {name: getattr(table, name) for name in names} | table.times._asdict()
     if values is not None:
         columns["judged"] = values
@@ -126,11 +137,10 @@ def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | Non
     slot = runs.groupby([problem, "block"])["seed"].rank(method="dense").astype(np.int64) - 1
     place = (runs["cell"], runs["block"], slot)
     shape = (len(table.cells), *(int(each.to_numpy().max(initial=0)) + 1 for each in (runs["block"], slot)))
-    arrays = {name: np.full(shape, np.nan) for name in ("judged", "bad", "samples", "reached")}
+    arrays = {name: np.full(shape, np.nan) for name in ("judged", "bad", "samples", "reached", "start")}
     for name, array in arrays.items():
         array[place] = runs[name].to_numpy(dtype=np.float64)
-    y, bad, spent, reached = arrays.values()
-    return HeldOut(y, bad, spent, reached, table.timed, table.trials)
+    return HeldOut(*arrays.values(), timed=table.timed, trials=table.trials)
 
 
 def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:

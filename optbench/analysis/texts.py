@@ -18,6 +18,7 @@ ALL_CUT = "every run was cut by a deadline, or could not run"
 ALL_FAILED = "every run failed on both sides"
 NEITHER_REACHES = "neither reaches the target"
 ALL_DIVERGED = "every reporting run failed on both sides"
+ONE_DIVERGED = "every reporting run of one side failed"
 """Reasons why a pair is undecided."""
 
 SOLVED = "both solve it: below 1e-8 of the first suboptimality"

@@ -55,6 +55,10 @@ class Paired(NamedTuple):
     """(pairs,) the same of b."""
     missed: np.ndarray
     """(pairs, 2) bool, True where no run of a, or of b, reached the target by which both are judged."""
+    depth: np.ndarray
+    """(pairs,), the larger of the mean depths of a and b (`HeldOut.depths`)."""
+    deepest: np.ndarray
+    """(pairs,), the largest depth of a run of both."""
 
 
 def verdicts(
@@ -124,12 +128,14 @@ def compare_levels(
     )  # fmt: skip
     none = (trials[a] == 0) | (trials[b] == 0)
     lost = (pair.failures_a == 1) & (pair.failures_b == 1)
+    alone = (rows["verdict"] == OPEN) & ((pair.failures_a == 1) | (pair.failures_b == 1))
     spoiled = rows["problem"].map(table.unmeasured)
-    cases = [spoiled.notna(), none, lost, pair.missed.all(axis=1)]
-    reasons = [spoiled, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES]
+    cases = [spoiled.notna(), none, lost, pair.missed.all(axis=1), alone]
+    reasons = [spoiled, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES, texts.ONE_DIVERGED]
     rows["reason"] = np.select(cases, reasons, rows["reason"])
     rows.loc[pair.missed.any(axis=1) & (rows["verdict"] == TIE), "verdict"] = OPEN  # a bound is no tie
-    rows = _cap_ratios(table, rows, a, b)
+    if table.judge_by in (TIME, LOSS):
+        rows = _cap_ratios(rows, pair, ~table.timed[a])
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
     over = _compare_over_problems(rows, confidence)
@@ -186,36 +192,31 @@ def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
     differences, failed = np.full((len(a), wide), np.nan), np.zeros((len(a), wide, 2, 2))
     seeds, probability = np.zeros(len(a), dtype=np.int64), np.full(len(a), np.nan)
     shares, missed = np.full((2, len(a)), np.nan), np.zeros((len(a), 2), dtype=bool)
+    depth, deepest = np.full(len(a), np.nan), np.full(len(a), np.nan)
     for count, part in parts.items():
         rows = np.flatnonzero(trials == count)
         each, seeds[rows] = part.differences(a[rows], b[rows])
         blocks = each.shape[1]
         differences[rows, :blocks] = each
         probability[rows] = part.probability(a[rows], b[rows])
+        mean, most = part.depths
+        depth[rows], deepest[rows] = np.maximum(mean[a], mean[b])[rows], np.maximum(most[a], most[b])[rows]
         for side, cells in enumerate((a[rows], b[rows])):
             failed[rows, :blocks, side] = part.counts[cells]
             shares[side, rows] = part.failures[cells]
             missed[rows, side] = part.timed[cells] & (part.reached_share[cells] == 0)
     differences[missed.all(axis=1)] = np.nan  # two budgets, and no results
-    return Paired(differences, seeds, probability, trials, failed, shares[0], shares[1], missed)
+    return Paired(differences, seeds, probability, trials, failed, shares[0], shares[1], missed, depth, deepest)
 
 
-def _cap_ratios(table: CodedRuns, rows: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray) -> pd.DataFrame:
     """Return the rows with the ratios of losses capped where both are small, and with `known` for what is solved.
 
     Two losses below 1e-5 of the first suboptimality are compared up to a ratio of 100; below 1e-8 both are solved.
+    lossy: (pairs,) bool, True for those that are judged by loss.
     """
-    if table.judge_by not in (TIME, LOSS):
-        return rows
-    depth = held_out(table, values=table.judged - table.start).y.reshape(len(table.cells), -1)
-    with np.errstate(invalid="ignore"):
-        worst = np.where(
-            np.isnan(depth).all(axis=1), np.nan, np.nanmax(np.where(np.isnan(depth), -np.inf, depth), axis=1)
-        )
-        middle = np.nansum(depth, axis=1) / (~np.isnan(depth)).sum(axis=1)
-    lossy = ~table.timed[a]
-    solved = lossy & (np.maximum(worst[a], worst[b]) <= np.log(SOLVED) + 1e-6)
-    small = lossy & (np.maximum(middle[a], middle[b]) <= np.log(SMALL))
+    solved = lossy & (pair.deepest <= np.log(SOLVED) + 1e-6)
+    small = lossy & (pair.depth <= np.log(SMALL)) & rows["ratio"].notna().to_numpy()
     rows = rows.assign(known=np.where(solved, texts.SOLVED, rows["known"]))
     for name in ("ratio", "low", "high"):
         rows[name] = np.where(small, rows[name].clip(1 / LARGEST, LARGEST), rows[name])
