@@ -109,9 +109,12 @@ def metric_name(runs: pd.DataFrame, measure: str) -> str:
     return columns.get(measure, measure)
 
 
-def clip_solved(runs: pd.DataFrame, y: np.ndarray) -> np.ndarray:
-    """Return y of "loss" with every run below 1e-8 of its first suboptimality at that value: those are "solved"."""
-    return np.maximum(y, np.log(SOLVED * first_gaps(runs)))
+def clip_solved(y: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return y of "loss" with every run below 1e-8 of its first suboptimality at that value: those are "solved".
+
+    start: (runs,) ln of the first suboptimality.
+    """
+    return np.maximum(y, np.log(SOLVED) + start)
 
 
 def _problems_with(runs: pd.DataFrame, column: str) -> np.ndarray:
@@ -183,12 +186,16 @@ def _find_minima(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.nd
     That run gives it most exactly. Where no run has a suboptimality, f* is 0, or the lowest loss if that is negative.
     problem, gap, loss: (runs,) name of the problem, final suboptimality (NaN where unknown) and final loss.
     """
-    table = pd.DataFrame({"problem": problem.to_numpy(dtype=object), "gap": gap, "loss": loss})
-    names, table = table["problem"], table[np.isfinite(loss)]
-    lowest = table.groupby("problem")["loss"].min().clip(upper=0.0)
-    best = table[np.isfinite(table["gap"])].sort_values(["gap", "loss"]).drop_duplicates("problem").set_index("problem")
-    minimum = (best["loss"] - best["gap"]).reindex(lowest.index).fillna(lowest)
-    return names.map(minimum).fillna(0.0).to_numpy(dtype=np.float64)
+    code, names = pd.factorize(problem)
+    lowest, least, loss_of_least = np.zeros(len(names)), *np.full((2, len(names)), np.inf)
+    finite = np.isfinite(loss)
+    np.minimum.at(lowest, code[finite], loss[finite])
+    known = finite & np.isfinite(gap)
+    np.minimum.at(least, code[known], gap[known])
+    best = known & (gap == least[code])
+    np.minimum.at(loss_of_least, code[best], loss[best])
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(least), loss_of_least - least, lowest)[code]
 
 
 def find_reference_values(runs: pd.DataFrame, problems: pd.DataFrame | None = None) -> pd.DataFrame:

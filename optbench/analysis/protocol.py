@@ -197,15 +197,16 @@ def code_runs(
         targets = _find_targets(runs, setting, stage, block, used & ~cut)
     targets = targets or Targets(pd.Series(np.nan, index=runs["problem"].unique()), pd.Series(dtype=np.float64))
     shared, own = targets.of_runs(runs["problem"], block)
-    y, screened = (tail_values(runs, choose_by, each) for each in (shared, own))
+    y = tail_values(runs, choose_by, shared)
+    screened = tail_values(runs, choose_by, own) if choose_by == TIME else y
     judged = y if judge_by == choose_by else tail_values(runs, judge_by, shared)
+    start = np.log(first_gaps(runs))
     if judge_by in (TIME, LOSS):
-        judged = clip_solved(runs, judged if judge_by == LOSS else tail_values(runs, LOSS))
+        judged = clip_solved(judged if judge_by == LOSS else tail_values(runs, LOSS), start)
     entries = {
         "y": y, "screened": screened, "judged": np.where(bad, np.nan, judged), "bad": bad, "cut": cut, "stage": stage,
-        "block": block,
-        "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
-        "start": np.log(first_gaps(runs)),
+        "block": block, "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
+        "start": start,
     }  # fmt: skip
     spent = Times(*(each[used] for each in read_times(runs, shared)))
     return CodedRuns(
