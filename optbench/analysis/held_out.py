@@ -140,7 +140,8 @@ def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | Non
     arrays = {name: np.full(shape, np.nan) for name in ("judged", "bad", "samples", "reached", "start")}
     for name, array in arrays.items():
         array[place] = runs[name].to_numpy(dtype=np.float64)
-    return HeldOut(*arrays.values(), timed=table.timed, trials=table.trials)
+    y, bad, spent, reached, start = arrays.values()
+    return HeldOut(y, bad, spent, reached, start, table.timed, table.trials)
 
 
 def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:

@@ -44,7 +44,8 @@ def ranking(
     all; "tie" for those that tie with it, "open" for those that are not told apart from it, "behind" for those that
     some level wins against; "failed" where every reporting run failed. Where none is first, all that nobody wins
     against are "open". alone: it is first, wins against all others and does not end at a limit of the search. place: 1
-    plus the number of levels that win against it; last for a level that a deadline left without a setting.
+    plus the number of levels that win against it; last for a level that a deadline left without a setting, or whose
+    every run failed.
 
     beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1; probability:
     that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning and running the
@@ -94,9 +95,10 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd
         over = _rank_over_problems(table, sums, of, weigh_by)
         table = pd.concat([table, over], ignore_index=True)
     table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in ("beats", "beaten_by", "blocks")})
-    # Nobody can win against what has no setting left: it stands behind those that have.
-    usable = (table["trials"] != 0).groupby(table["problem"], sort=False).transform("sum")
-    table["place"] = np.where((table["trials"] == 0) & (usable > 0), 1 + usable, 1 + table["beaten_by"])
+    # Few can win against what has no results: it stands behind those that have.
+    out = (table["trials"] == 0) | (table["failures"] == 1)
+    usable = (~out).groupby(table["problem"], sort=False).transform("sum")
+    table["place"] = np.where(out & (usable > 0), 1 + usable, 1 + table["beaten_by"])
     states = {problem: _find_states(part, both, of) for problem, part in table.groupby("problem", sort=False)}
     table["state"] = [states[problem][level] for problem, level in zip(table["problem"], table[of], strict=True)]
     rivals = table.groupby("problem", sort=False)[of].transform("size") - 1
