@@ -27,7 +27,7 @@ PlanStage = Callable[[Plan, pd.DataFrame], list[PlannedCohort]]
 # Best settings of a block around which the screen goes on. The luck of where a grid's rates lie is the largest of all:
 # simulated on recorded runs, a factor of 2 was found in 53% of sweeps by a grid of two rates a decade, in 72% if two
 # rounds halve the steps around the best setting, and in 86% around the best three
-_WIDENED = 3
+_WIDENED = 2
 # Ratio of two rates between which no other is tried: two halvings of a grid of one and a half rates a decade
 _FINEST = 1.6
 _AXIS = ["problem", "optimizer", "block", "batch_size", "schedule"]
@@ -182,9 +182,9 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
     if not plan.shard:
         most |= {"final": len(spec.choose_by) * spec.blocks, "report": len(spec.choose_by)}
     pairs: dict[tuple[str, str], list[Cohort]] = {}
-    first = plan.series[0].block  # one block stands for all
+    first: dict[str, int] = {}  # one block of a problem stands for all
     for series in plan.series:
-        if series.block == first:
+        if series.block == first.setdefault(series.cohort.problem.name, series.block):
             pairs.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series.cohort)
     return {
         stage: Cohorts(tuple(one for cohorts in pairs.values() for one in _select_evenly(plan, stage, count, cohorts)))
