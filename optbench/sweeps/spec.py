@@ -252,7 +252,8 @@ class Spec(BaseModel):
     """The measures that settings are tuned for, each by itself: time (samples to a target), loss (at the end), or a
     metric such as test_accuracy."""
     judge_by: str = ""
-    """The measure that verdicts are about, one of ``choose_by``; by default the first. Batch sizes and schedules race for it."""
+    """The measure that verdicts are about, one of ``choose_by``; by default the first. Batch sizes and schedules race
+    for it."""
     epochs: Real | None = None
     steps: Whole | None = None
     dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(_to_list)] = ("float64",)
