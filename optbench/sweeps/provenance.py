@@ -25,6 +25,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "seeds": list(spec.seeds),
         "reporting_seeds": reporting,
         "blocks": spec.blocks,
+        **({"widen": spec.widen} if spec.blocks else {}),
         "choose_by": list(spec.choose_by),
         "judge_by": spec.judge_by,
         "budget": describe_budget(spec),
