@@ -108,6 +108,8 @@ class CodedRuns:
     "time"."""
     judge_by: str = LOSS
     """The measure of `judged`."""
+    choices: dict[int | None, pd.DataFrame] = field(init=False, default_factory=dict, repr=False)
+    """What `choose_coded_settings` returned, by the number of trials: an answer asks for it five times."""
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     """By problem, the reason why its values mean nothing (`explain_unmeasured`)."""
 
@@ -381,10 +383,15 @@ def choose_coded_settings(table: CodedRuns, most: int | None = None) -> pd.DataF
 
     Returns columns cell, block, setting, score, failures, n, place, trials and left_out.
     """
+    if most is not None and most >= table.trials.max(initial=0):
+        most = None
+    if most in table.choices:
+        return table.choices[most]
     # A setting that has not raced has fewer runs than the others, and so is not considered.
     best = rank_settings(table, 1, table.stage <= RACES, most=most).drop(columns=["trials", "left_out"])
     totals = rank_settings(table, 1, most=most)[["cell", "block", "trials", "left_out"]]
-    return add_only_settings(table, best.merge(totals, on=["cell", "block"]))
+    table.choices[most] = add_only_settings(table, best.merge(totals, on=["cell", "block"]))
+    return table.choices[most]
 
 
 def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95) -> pd.DataFrame:
