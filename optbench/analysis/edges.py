@@ -62,16 +62,17 @@ def find_edges(
     if blocks:
         runs = runs[runs["stage"].isin(["screen", "widen"])]
     settings = runs[[*keys, "schedule", *names]].drop_duplicates()
-    parts = dict(iter(settings[settings["optimizer"].isin(best["optimizer"])].groupby(keys, sort=False)))
+    settings = settings[settings["optimizer"].isin(best["optimizer"])]
+    values_of = {name: settings[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names}
+    schedule, places = settings["schedule"].to_numpy(dtype=object), settings.groupby(keys, sort=False).indices
     for row in best.to_dict("records"):
-        ranges, part = (searched or {}).get(row["optimizer"], {}), parts.get(tuple(row[key] for key in keys))
-        if part is None:
-            continue
-        for name in names:
-            drawn, like = _parse_continuous(ranges.get(name)), part
+        ranges, place = (searched or {}).get(row["optimizer"], {}), places.get(tuple(row[key] for key in keys))
+        for name in names if place is not None else ():
+            drawn, tried = _parse_continuous(ranges.get(name)), values_of[name][place]
             if blocks and name == RATE and drawn is None:
-                like = part[(part["batch_size"] == row["batch_size"]) & (part["schedule"] == row["schedule"])]
-            values = np.unique(like[name].dropna().to_numpy(dtype=float))
+                like = (values_of["batch_size"][place] == row["batch_size"]) & (schedule[place] == row["schedule"])
+                tried = tried[like]
+            values = np.unique(tried[~np.isnan(tried)])
             if len(values) > 1 and not (drawn is None and name in ranges):  # of a choice nothing lies beyond
                 side = _find_side(float(row[name]), values, drawn)
                 rows += _describe_edge(row, name, side, values, drawn, limits_of) if side else []

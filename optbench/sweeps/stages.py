@@ -63,7 +63,8 @@ def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     limits = {each.name: each.all_limits for each in plan.optimizers}
     edges = find_edges(runs, rows, plan.searched, limits.get)
     edges = edges.merge(rows, on=["problem", "optimizer", "block"])
-    rates = {key: np.unique(part[RATE]) for key, part in runs.groupby(_AXIS, sort=False)}
+    axes = runs[[*_AXIS, RATE]].drop_duplicates().merge(rows[_AXIS].drop_duplicates(), on=_AXIS)
+    rates = {key: np.sort(part) for key, part in axes.groupby(_AXIS, sort=False)[RATE].agg(list).items()}
     near = [
         each
         for edge in edges.to_dict("records") if edge["value"] == edge[edge["parameter"]]
