@@ -177,8 +177,9 @@ def code_runs(
     if gone.all():
         raise OptbenchError("every run failed: there is nothing to choose from")
     if of != "optimizer" and "stage" in runs:  # a batch size beyond the edge of a screen was tried in few settings
-        screened = ~runs["stage"].isin(_LATER)
-        gone |= ~screened.groupby([runs["problem"], levels_of(runs, of)], sort=False).transform("any").to_numpy()
+        screened, keys = ~runs["stage"].isin(_LATER), [runs["problem"], levels_of(runs, of)]
+        keys += [runs["block"]] if "block" in runs else []
+        gone |= ~screened.groupby(keys, sort=False).transform("any").to_numpy()
     place = np.flatnonzero(~gone)
     timed = TIME in (choose_by, judge_by)
     if targets is None and timed and of != "optimizer":
@@ -336,7 +337,7 @@ def select_finalists(
     consider has no row.
     """
     table = code_runs(runs, choose_by, of)
-    parts = [rank_settings(table, count, most=most) for most in list_trials(table)]
+    parts = [_select_trials(table, rank_settings(table, count, most=most), most) for most in list_trials(table)]
     best = pd.concat(parts).drop_duplicates(["cell", "block", "setting"])
     return _name_rows(table, best.sort_values(["cell", "block", "place"], kind="stable"), of)
 
@@ -349,7 +350,9 @@ def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimi
     with more trials than another has a row for each number.
     """
     table = code_runs(runs, choose_by, of)
-    parts = [choose_coded_settings(table, most).assign(most=most) for most in list_trials(table)]
+    parts = [
+        _select_trials(table, choose_coded_settings(table, most), most).assign(most=most) for most in list_trials(table)
+    ]
     best = pd.concat(parts, ignore_index=True).drop_duplicates(["cell", "block", "setting"])
     return _name_rows(table, best, of).drop(columns="place").assign(most=best["most"].to_numpy())
 
@@ -357,6 +360,12 @@ def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimi
 def list_trials(table: CodedRuns) -> list[int]:
     """Return the numbers of trials at which levels are compared, the largest first."""
     return sorted({int(count) for count in table.trials if count}, reverse=True) or [1]
+
+
+def _select_trials(table: CodedRuns, best: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the rows of `best` on the problems of which a level has this number of trials."""
+    has, problem = table.trials == most, table.cells["problem"]
+    return best[problem.isin(problem[has]).to_numpy()[best["cell"]]] if has.any() else best
 
 
 def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
@@ -469,8 +478,11 @@ def rank_settings(
 def _draw_trials(table: CodedRuns, most: int) -> np.ndarray:
     """Return (runs,) bool, True for runs of the `most` settings that each cell and block draws of those it screened.
 
-    Settings beyond an edge of the screen, and runs of no block, are all True.
+    Settings beyond an edge of the screen, and runs of no block, are all True. So are those of batch sizes and
+    schedules: how many trials draw one of them varies by chance, from block to block, and favours none.
     """
+    if "optimizer" not in table.cells:
+        return np.ones(len(table.y), dtype=bool)
     screened = (table.stage == TUNES) & ~table.widened
     rows = pd.DataFrame({"cell": table.cell, "block": table.block, "setting": table.setting})[screened]
     rows = rows.drop_duplicates()
