@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from optbench.catalogue.loader import Catalogue, shipped_files
 from optbench.contract.eager import AnyOptimizer, Eager
@@ -170,6 +170,28 @@ def plan_cohort(
     return PlannedCohort(cohort, stage, block, hashes or LaneHashes(cohort.lanes), cohort.device)
 
 
+def sort_for_tables(planned: Sequence[PlannedCohort]) -> list[PlannedCohort]:
+    """Return cohorts in the order of the tables, in whatever order their stages were planned, block by block or not.
+
+    planned: those of the first stage come first, and stay as they are; of the others the rounds of a pair in a block
+    must stand in order.
+    """
+    problems = {name: place for place, name in enumerate(dict.fromkeys(each.cohort.problem.name for each in planned))}
+    names = dict.fromkeys(each.cohort.optimizer.name for each in planned)
+    optimizers = {name: place for place, name in enumerate(names)}
+    stages = get_args(Stage)
+
+    def key(each: PlannedCohort) -> tuple:
+        """Return what a cohort is sorted by."""
+        if each.stage in ("grid", "screen"):
+            return (-1,)
+        cohort = each.cohort
+        place = problems[cohort.problem.name], optimizers[cohort.optimizer.name]
+        return (stages.index(each.stage), *place, cohort.batch_size, cohort.dtype, each.block)
+
+    return sorted(planned, key=key)
+
+
 @dataclass(frozen=True)
 class SeedSeries:
     """Cohorts of one stage that differ only in their seed."""
@@ -237,6 +259,8 @@ class Plan:
     """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     findings: tuple[str, ...] = ()
     """Faults of the user's records that quick checks found, a line each."""
+    names: tuple[str, ...] = ()
+    """The problems of the spec by name, in its order; a part of the plan has them all."""
 
     @property
     def series(self) -> tuple[SeedSeries, ...]:
@@ -303,8 +327,7 @@ class Plan:
     ) -> Cohort:
         """Return a cohort of settings of an optimizer on a problem of the plan, with the plan's first seed."""
         like = next(each.cohort for each in self.series if each.cohort.problem.name == problem)
-        place = [each.name for each in self.problems].index(problem)
-        budget = self.spec.budget_of(self.spec.problems[place])
+        budget = self.spec.budget_of(self.spec.problems[self.names.index(problem)])
         steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(like.problem.examples, batch_size))
         points = _cut_points(self.spec, steps)
         return replace(
@@ -347,7 +370,8 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     blocks = spec.block_of
     series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort, seeds in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
-    return Plan(spec, Cohorts(series), device, device_note, searched)
+    names = tuple(problem.name for problem, _ in problems)
+    return Plan(spec, Cohorts(series), device, device_note, searched, names=names)
 
 
 def _expand_pair(
