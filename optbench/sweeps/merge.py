@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
-from optbench.sweeps.plan import Cohorts, Plan, SeedSeries, cohort_cost
+from optbench.sweeps.plan import Cohorts, Plan, SeedSeries, cohort_cost, sort_for_tables
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import Spec, find_differences, join_specs, parse_spec, refuse_unnamed
@@ -113,6 +113,7 @@ def merge_folders(
             raise OptbenchError(
                 "none of these folders has a finished cohort of this version: there is nothing to merge"
             )
+        store.arrange(sort_for_tables(planned))
         session.write_tables(plan, store, isolation, begun=not missing)
     return missing
 

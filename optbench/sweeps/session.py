@@ -19,7 +19,7 @@ from optbench.contract.resources import cores
 from optbench.datasets import copies
 from optbench.sweeps import stages, trajectories
 from optbench.sweeps.chosen import SNIPPETS, make_chosen_spec, make_snippets, recommend
-from optbench.sweeps.plan import Plan, cohort_cost, expand
+from optbench.sweeps.plan import Plan, cohort_cost, expand, sort_for_tables
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation, UserCode
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
@@ -134,6 +134,7 @@ def execute(
             counted = run_within(limit, sweep)
         else:
             run_stages(sweep)
+        store.arrange(sort_for_tables(sweep.planned))
         until = limit.end_of_paths(len(plan.problems)) if limit else None
         runs = write_tables(plan, store, isolation, only=counted, until=until)
         sweep.status.failed = describe_failures(runs)

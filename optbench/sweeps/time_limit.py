@@ -24,11 +24,11 @@ from optbench.sweeps.store.folder import Store
 _TABLES, _PER_PROBLEM, _PATHS_PER_PROBLEM = 2.0, 2.5, 0.5
 _MOST = 0.4
 _HOLDOUT = 0.35
-"""Share of the time for runs that is kept for the holdout until a first block has shown how long it takes."""
+"""Share of the time for runs that is kept for what follows the race until a first block has shown how long it takes."""
 _MARGIN = 1.3
-"""The time for the holdout, in terms of its estimate."""
+"""The time for what follows the race, in terms of its estimate."""
 _OVERTIME = 0.08
-"""Share of the limit by which the holdout may exceed the time for runs."""
+"""Share of the limit by which the stages after the race may exceed the time for runs."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,23 @@ def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
 
 
 def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
-    """Run the screening and the race block by block, then the holdout of all blocks that were completed in time.
+    """Run the screening and the race block by block, then the other stages of all blocks that were completed in time.
 
     end: the time.monotonic() at which runs must end.
     """
     plan, store, status, done = sweep.plan, sweep.store, sweep.status, list[int]()
-    screens = sweep.add(plan.cohorts)
+    screens, every = sweep.add(plan.cohorts), stages.list_stages(plan)
+    first = every.index(stages.plan_holdout)
+    before, after = every[:first], every[first:]
     begin, reserve = time.monotonic(), _HOLDOUT * (end - time.monotonic())
     for block in range(plan.spec.blocks):
         until = end - reserve
         sweep.run([each for each in screens if each.block == block], until=until)
         if status.out_of_time:
             break
-        if (runs := _read_block_runs(store, [block])) is None:
+        if _read_block_runs(store, [block]).empty:
             continue
-        for plan_stage in [*[stages.plan_widening] * plan.spec.widen, stages.plan_race]:
+        for plan_stage in before:
             planned = plan_stage(plan, _read_block_runs(store, [block]))
             sweep.run(sweep.add(planned), until=until)
             if status.out_of_time:
@@ -97,31 +99,31 @@ def _run_blocks(limit: TimeLimit, end: float, sweep: SweepRun) -> None:
         if status.out_of_time:
             break
         done.append(block)
-        # The next block adds to the holdout, too.
-        cost = sum(each.cost for each in _plan_holdout(plan, store, done)) * (len(done) + 1) / len(done)
+        cost = _estimate_rest(plan, after, _read_block_runs(store, done), len(done))
         reserve = _MARGIN * cost * (time.monotonic() - begin) / max(status.cost, 1.0)
     if done:
         late, status.out_of_time = status.out_of_time, False
         last = end + _OVERTIME * limit.seconds
-        sweep.run(sweep.add(_plan_holdout(plan, store, done)), until=last)
-        for plan_stage in (stages.plan_final, stages.plan_report) if not plan.shard else ():
+        for plan_stage in after:
             if not status.out_of_time:
-                runs = _read_block_runs(store, [*done, -1])
-                sweep.run(sweep.add(plan_stage(plan, runs)), until=last)
+                sweep.run(sweep.add(plan_stage(plan, _read_block_runs(store, [*done, -1]))), until=last)
         status.out_of_time |= late
 
 
-def _read_block_runs(store: Store, blocks: Iterable[int]) -> pd.DataFrame | None:
-    """Return the runs of these blocks; None if there are none."""
+def _estimate_rest(plan: Plan, rest: Sequence[stages.PlanStage], runs: pd.DataFrame, blocks: int) -> float:
+    """Return the cost of the stages after the race, the rest, with one block more than those that the runs are of."""
+    total = 0.0
+    for plan_stage in rest:
+        cost = sum(each.cost for each in plan_stage(plan, runs))
+        # The next block adds its choices to each stage but the last.
+        total += cost if plan_stage is stages.plan_report else cost * (blocks + 1) / blocks
+    return total
+
+
+def _read_block_runs(store: Store, blocks: Iterable[int]) -> pd.DataFrame:
+    """Return the runs of these blocks, without pairs of problem and optimizer none of whose runs could run."""
     runs = store.runs()
-    runs = drop_lost_runs(runs[runs["block"].isin(list(blocks))].reset_index(drop=True))
-    return None if runs.empty else runs
-
-
-def _plan_holdout(plan: Plan, store: Store, blocks: Sequence[int]) -> list[PlannedCohort]:
-    """Plan the holdout of these blocks from their runs."""
-    runs = _read_block_runs(store, blocks)
-    return [] if runs is None else stages.plan_holdout(plan, runs)
+    return drop_lost_runs(runs[runs["block"].isin(list(blocks))].reset_index(drop=True))
 
 
 def _find_complete_cohorts(planned: Sequence[PlannedCohort], store: Store, blocks: bool) -> frozenset[str]:

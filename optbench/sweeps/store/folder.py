@@ -21,6 +21,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import (
+    COMMON_STAGES,
     COUNTS,
     STAGE_SEEDS,
     Spec,
@@ -211,6 +212,8 @@ class Store:
         self.write_text("spec.toml", spec.to_toml())
         self._write_provenance()
         stages = tuple(stage for stage in STAGE_SEEDS if getattr(spec, stage)) if spec.blocks else ("grid",)
+        if spec.blocks and not shard:
+            stages += COMMON_STAGES
         self._manifest = Manifest(spec.to_toml(), (), stages, shard=shard)
 
     def has(self, cohort_id: str) -> bool:
@@ -246,8 +249,8 @@ class Store:
         """Add the cohorts ``planned[first:]`` to the manifest, and return them, those that have a file included.
 
         If other files hold some runs of a cohort without a file, these are composed into one file, which the tables use
-        until the cohort is complete, and in its place a cohort of the other runs is returned; one of the holdout stays
-        whole. The caller skips what :meth:`has` finds.
+        until the cohort is complete, and in its place a cohort of the other runs is returned; one of the holdout or
+        a later stage stays whole. The caller skips what :meth:`has` finds.
         """
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
@@ -264,10 +267,10 @@ class Store:
                     self._compose(there, holders)
                     parts = (there.cohort_id,)
                     others = _select_lanes(each, [run_id not in holders for run_id in each.run_ids])
-                    # In the holdout a shard lacks the settings that all blocks recommend. To end with the bytes of the
-                    # whole sweep, such a cohort runs as a whole: the last bits of a run may depend on the number of
-                    # runs in its cohort, for vectors have a width.
-                    if each.stage != "holdout" and others is not None:
+                    # A part of a sweep, or one that a time limit has cut, lacks choices of other blocks. To end with
+                    # the bytes of the whole sweep, such a cohort runs as a whole: the last bits of a run may depend on
+                    # the number of runs in its cohort, for vectors have a width.
+                    if each.stage not in ("holdout", *COMMON_STAGES) and others is not None:
                         rest = others
             to_run.append(rest)
             if each.block >= 0 or each.stage == "grid":
@@ -279,6 +282,12 @@ class Store:
         cohorts = (*self._manifest.cohorts, *entries)
         self._write_manifest(replace(self._manifest, cohorts=cohorts, finished=False, missing=""))
         return to_run
+
+    def arrange(self, planned: Sequence[PlannedCohort]) -> None:
+        """Put the cohorts of the manifest, and so of the tables, into this order."""
+        places = {each.cohort_id: place for place, each in enumerate(planned)}
+        cohorts = sorted(self._manifest.cohorts, key=lambda entry: places[entry.cohort_id])
+        self._manifest = replace(self._manifest, cohorts=tuple(cohorts))
 
     def complete(self, planned: Sequence[PlannedCohort]) -> None:
         """Write the files of the cohorts whose runs are all in files of other cohorts."""
