@@ -8,6 +8,7 @@ blocks meet on seeds that they have in common (``final``); the best is recommend
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,15 @@ import pandas as pd
 from optbench.analysis import protocol
 from optbench.analysis.columns import configuration_columns, drop_lost_runs, find_full_batch_runs
 from optbench.analysis.edges import find_edges
+from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Baseline
+from optbench.contract.problems import Problem
 from optbench.contract.search import RATE
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, plan_cohort
+from optbench.sweeps.spec import COMMON_STAGES
+from optbench.sweeps.trials import draws_schedules, list_batch_sizes
 
 PlanStage = Callable[[Plan, pd.DataFrame], list[PlannedCohort]]
 """Returns the cohorts of a stage, planned from the runs of those before it."""
@@ -89,7 +95,11 @@ def _step_over(
     """
     name, wider = edge["parameter"], edge["wider"]
     if name != "batch_size":
-        yield {**setting, name: wider}
+        optimizer = next(each for each in plan.optimizers if each.name == edge["optimizer"])
+        with suppress(OptbenchError):  # a whole number that has none beyond it
+            if name != RATE:
+                optimizer.with_values({name: wider})
+            yield {**setting, name: wider}
         return
     size = min(int(wider), plan.problem(setting["problem"]).examples)
     tried, rate = rates[tuple(setting[key] for key in _AXIS)], setting[RATE]
@@ -119,7 +129,7 @@ def plan_race(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     if runs.empty:
         return []  # nothing ran
     count = plan.spec.finalists
-    finalists = [protocol.select_finalists(runs, count, measure, of) for measure, of in _list_choices(plan)]
+    finalists = [protocol.select_finalists(part, count, measure, of) for part, measure, of in _divide(plan, runs)]
     return _plan_settings(plan, "race", pd.concat(finalists))
 
 
@@ -131,7 +141,7 @@ def plan_holdout(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     runs = drop_lost_runs(runs)
     if runs.empty:
         return []
-    chosen = [protocol.choose_settings(runs, measure, of) for measure, of in _list_choices(plan)]
+    chosen = [protocol.choose_settings(part, measure, of) for part, measure, of in _divide(plan, runs)]
     return _plan_settings(plan, "holdout", pd.concat(chosen))
 
 
@@ -157,17 +167,33 @@ def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     return _plan_settings(plan, "report", best.assign(block=-1))
 
 
-def _list_choices(plan: Plan) -> list[tuple[str, str]]:
-    """Return the choices that race and report: measures to choose by, each with the column of the levels that choose.
+def _divide(plan: Plan, runs: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
+    """Yield the choices that race and report: the runs, the measure to choose by, and the column of the levels.
 
-    Optimizers choose by every measure; batch sizes and schedules, where there are several, by the one that verdicts are
-    about.
+    Optimizers choose by every measure; batch sizes and schedules, on the problems that have several, by the one that
+    verdicts are about.
     """
-    sizes = {each.cohort.batch_size for each in plan.series}
-    schedules = {lane.schedule.text for each in plan.series for lane in each.cohort.lanes}
-    levels = [("batch_size", len(sizes)), ("schedule", len(schedules))]
-    choices = [(measure, "optimizer") for measure in plan.spec.choose_by]
-    return choices + [(plan.spec.judge_by, name) for name, count in levels if count > 1]
+    for measure in plan.spec.choose_by:
+        yield runs, measure, "optimizer"
+    levels = runs["problem"].map({problem.name: _list_levels(plan, problem) for problem in plan.problems})
+    for name in ("batch_size", "schedule"):
+        there = levels.map(lambda found, name=name: name in found).to_numpy(dtype=bool)
+        if there.any():
+            yield runs[there].reset_index(drop=True), plan.spec.judge_by, name
+
+
+def _list_levels(plan: Plan, problem: Problem) -> list[str]:
+    """Return "batch_size" and "schedule" where the sweep tries several on a problem.
+
+    SciPy's methods, which take the full batch and no schedule, do not count, nor does a schedule that trials draw: it
+    is another one in each of them.
+    """
+    free = next((each for each in plan.optimizers if not isinstance(each, Baseline)), None)
+    if free is None:
+        return []
+    several = len(plan.spec.schedules) > 1 and not draws_schedules(plan.spec)
+    sizes = list_batch_sizes(plan.spec, problem, free)
+    return ["batch_size"] * (len(sizes) > 1) + ["schedule"] * several
 
 
 def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
@@ -178,27 +204,34 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
     spec = plan.spec
     if not spec.blocks:
         return {}
-    each = len(_list_choices(plan))
-    most: dict[Stage, int] = {"race": spec.finalists * each, "holdout": each}
-    if not plan.shard:
-        most |= {"final": len(spec.choose_by) * spec.blocks, "report": len(spec.choose_by)}
-    pairs: dict[tuple[str, str], list[Cohort]] = {}
-    first: dict[str, int] = {}  # one block of a problem stands for all
+    pairs: dict[tuple[str, str], dict[int, list[Cohort]]] = {}
     for series in plan.series:
-        if series.block == first.setdefault(series.cohort.problem.name, series.block):
-            pairs.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series.cohort)
-    return {
-        stage: Cohorts(tuple(one for cohorts in pairs.values() for one in _select_evenly(plan, stage, count, cohorts)))
-        for stage, count in most.items()
-    }
+        pair = series.cohort.problem.name, series.cohort.optimizer.name
+        pairs.setdefault(pair, {}).setdefault(series.block, []).append(series.cohort)
+    found: dict[Stage, list[SeedSeries]] = {}
+    for by_block in pairs.values():
+        cohorts = next(iter(by_block.values()))  # one block stands for all
+        each = len(spec.choose_by) + len(_list_levels(plan, cohorts[0].problem))
+        most: dict[Stage, int] = {"race": spec.finalists * each, "holdout": each}
+        if not plan.shard:
+            most |= {"final": len(spec.choose_by) * spec.blocks, "report": len(spec.choose_by)}
+        for stage, count in most.items():
+            parts = spec.seeds_of(stage)
+            parts = parts if stage in COMMON_STAGES else [parts[block] for block in by_block]
+            seeds = [seed for part in parts for seed in part]
+            if seeds:
+                found.setdefault(stage, []).extend(_select_evenly(plan, stage, count, cohorts, seeds))
+    return {stage: Cohorts(tuple(series)) for stage, series in found.items()}
 
 
-def _select_evenly(plan: Plan, stage: Stage, count: int, cohorts: list[Cohort]) -> Iterator[SeedSeries]:
-    """Yield series of ``count`` settings, evenly spread over the lanes of the cohorts, on all seeds of the stage.
+def _select_evenly(
+    plan: Plan, stage: Stage, count: int, cohorts: list[Cohort], seeds: list[int]
+) -> Iterator[SeedSeries]:
+    """Yield series of ``count`` settings, evenly spread over the lanes of the cohorts, on these seeds.
 
     cohorts: those of one problem and optimizer.
     """
-    seeds, blocks = [seed for block in plan.spec.seeds_of(stage) for seed in block], plan.spec.block_of
+    blocks = plan.spec.block_of
     total = sum(len(cohort.lanes) for cohort in cohorts)
     count = min(count, total)
     places = [i * total // count for i in range(count)]
@@ -259,7 +292,7 @@ def find_places(plan: Plan, settings: pd.DataFrame) -> tuple[pd.DataFrame, list[
     for row, key in zip(records, wanted, strict=True):
         optimizer = optimizers[row["optimizer"]]
         if key not in lanes:  # beyond an edge of the screen
-            values = {name: float(row[name]) for name in optimizer.hyperparameters}
+            values = optimizer.with_values({name: float(row[name]) for name in optimizer.hyperparameters})
             lanes[key] = Lane(float(row["lr"]), schedules[row["schedule"]], values)
         kind = row["problem"], optimizer.name, int(row["batch_size"]), row["dtype"]
         if kind not in cohorts:

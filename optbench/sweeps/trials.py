@@ -302,6 +302,11 @@ def read_spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
     return list(found.values())
 
 
+def draws_schedules(spec: Spec) -> bool:
+    """Return True if trials draw parameters of a schedule, so that nearly every trial has a schedule of its own."""
+    return spec.trials is not None and any(True for text in spec.schedules for _ in _find_ranges(text, "schedule"))
+
+
 def refuse_ranges(spec: Spec) -> None:
     """Raise OptbenchError if a spec without trials has a range."""
     for key in ("optimizers", "schedules"):
