@@ -163,7 +163,7 @@ def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.n
     if fresh["y"].notna().all():
         value, failed = fresh["y"].to_numpy(), fresh["bad"].to_numpy(dtype=np.float64)
     place = ranked["cell"].to_numpy(), ranked["block"].to_numpy()
-    shape = (len(table.cells), int(ranked["block"].max()) + 1)
+    shape = (len(table.cells), int(ranked["block"].to_numpy().max(initial=-1)) + 1)
     sums, failures, total = (np.zeros(shape) for _ in range(3))
     for array, each in ((sums, value), (failures, failed), (total, np.ones(len(ranked)))):
         np.add.at(array, place, weight * each)
