@@ -76,9 +76,9 @@ def against_budget(
     blocks chose what is ranked.
 
     Returns one row for each (problem, budget, level): problem, clock, budget, `of`, best (the lowest value among those
-    in first place), first (worse than no other: all of these share first place), place, value (suboptimality,
-    geometric mean over blocks), low, high, failures (share), ended, blocks, trials. Verdicts are adjusted within a
-    budget, not over all budgets. There is no row for a problem where nothing reports.
+    that are first), first (no other wins against it), place, value (suboptimality, geometric mean over blocks), low,
+    high, failures (share), ended, blocks, trials. Verdicts hold for all pairs of a budget at once, not for all budgets.
+    There is no row for a problem where nothing reports.
     """
     arguments.one_of("clock", clock, CLOCKS)
     arguments.one_of("column to compare", of, LEVELS)

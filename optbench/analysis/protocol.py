@@ -94,7 +94,7 @@ class CodedRuns:
     setting: np.ndarray
     """The row in `settings`."""
     widened: np.ndarray
-    """True where the setting was added beyond an edge of the screen."""
+    """True where the setting was added to the screen, beyond an end of it or between its rates."""
     start: np.ndarray
     """ln of the first suboptimality."""
     times: Times

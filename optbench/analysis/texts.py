@@ -1,4 +1,4 @@
-"""The texts of verdicts: why one is undecided, intervals and lists of names as words."""
+"""The texts of verdicts: why one is open, intervals and lists of names as words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL_FAILED = "every run failed on both sides"
 NEITHER_REACHES = "neither reaches the target"
 ALL_DIVERGED = "every reporting run failed on both sides"
 ONE_DIVERGED = "every reporting run of one side failed"
-"""Reasons why a pair is undecided."""
+"""Reasons why a pair is open."""
 
 SOLVED = "both solve it: below 1e-8 of the first suboptimality"
 BOTH_SMALL = "more than 100 times, both below 1e-5 of the first suboptimality"

@@ -108,7 +108,7 @@ def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
         return ""
     counts = {stage: f"(up to {cohorts.runs:,} runs)" for stage, cohorts in later.items()}
     text = f" screen all settings on {_count_seeds(spec.screen)} in each of {spec.blocks} blocks"
-    text += f", and up to {spec.widen} times more at an edge; then " if spec.widen else "; then "
+    text += f", and up to {spec.widen} times more around the best; then " if spec.widen else "; then "
     if spec.race:
         racing = f"the best {spec.finalists} of each choice of a block race"
         text += f"{racing} on {_count_seeds(spec.race, 'more ')} {counts['race']}; "

@@ -10,8 +10,8 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "sweep": (
-        "Two optimizers on one problem, each tuned over ten rates, three batch sizes and five schedules; the verdict "
-        "is printed, and first/report/index.html has it with what it rests on:",
+        "Two optimizers on one problem, each tuned over five rates and those around the best of them, three batch "
+        "sizes and five schedules; the verdict is printed, and first/report/index.html has it with what it rests on:",
         ('optbench sweep --problems quadratic --optimizers "gd, adam" --out first',),
     ),
     "merge": (

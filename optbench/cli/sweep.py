@@ -69,7 +69,7 @@ def sweep(
         SEEDS,
     )] = None,
     widen: Annotated[int | None, option(
-        "widen", "N", "Rounds at most by which a block's search goes on at an edge; 0 for none. By default 4.", SEEDS,
+        "widen", "N", "Rounds by which a block's search may go on around the best; 0 for none. By default 4.", SEEDS,
     )] = None,
     epochs: Annotated[float | None, option("epochs", "NUMBER", "Length of a run: passes over the data.", TIME)] = None,
     steps: Annotated[int | None, option("steps", "N", "Length of a run: updates, instead of epochs.", TIME)] = None,

@@ -243,7 +243,8 @@ class Spec(BaseModel):
     """Seeds of a block on which the setting that it has chosen runs, and which no choice has seen."""
     finalists: _Count = 5
     widen: Annotated[Whole, Ge(0), Le(MOST_ROUNDS)] = 4
-    """Rounds at most by which a block's screen goes on where its best setting lies at an end of an axis; 0: none."""
+    """Rounds at most by which a block's screen goes on around its best settings, beyond an end of what was tried and
+    between the rates of a grid; 0: none."""
     final: _CommonCount = 3
     """Seeds in common on which what the blocks have chosen races, for the setting that is recommended."""
     report: _CommonCount = 8

@@ -1,10 +1,11 @@
 """The stages of a sweep in blocks after its screen, each planned from the tables of those before it.
 
 In each block of seeds every optimizer draws its settings, is tuned and tested by itself, so that the luck of the draw
-and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``). Where the best
-of them lies at an end of what was tried, the next values run, too (``widen``, several rounds). The best run on some
-more seeds (``race``), and the one that is chosen on seeds that no choice has seen (``holdout``). The choices of all
-blocks meet on seeds that they have in common (``final``); the best is recommended, and runs on fresh ones (``report``).
+and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``). Then others
+run around the best of them (``widen``, several rounds): beyond an end of what was tried, and between the rates of a
+grid. The best run on some more seeds (``race``), and the one that is chosen on seeds that no choice has seen
+(``holdout``). The choices of all blocks meet on seeds that they have in common (``final``); the best is recommended,
+and runs on fresh ones (``report``).
 """
 
 from collections.abc import Callable, Iterator
