@@ -138,10 +138,15 @@ class CodedRuns:
 
     @cached_property
     def trials(self) -> np.ndarray:
-        """(cells,) the most settings that a block screened, those beyond its edges not counted."""
+        """(cells,) the most settings that a block screened, those beyond its edges not counted.
+
+        0 where a deadline cut every one of them, so that there is no choice.
+        """
         screened = (self.stage == TUNES) & ~self.widened
-        rows = pd.DataFrame({"cell": self.cell, "block": self.block, "setting": self.setting})[screened]
-        counts = rows.groupby(["cell", "block"])["setting"].nunique().groupby("cell").max()
+        rows = {"cell": self.cell, "block": self.block, "setting": self.setting, "cut": self.cut}
+        rows = pd.DataFrame(rows)[screened].groupby(["cell", "block", "setting"])["cut"].any().reset_index("setting")
+        counts = rows.groupby(["cell", "block"]).agg(tried=("setting", "size"), none=("cut", "all"))
+        counts = counts["tried"].where(~counts["none"].groupby("cell").transform("all"), 0).groupby("cell").max()
         only = np.bincount(self.settings["cell"], minlength=len(self.cells)) == 1  # needs no tuning
         return np.maximum(counts.reindex(range(len(self.cells)), fill_value=0).to_numpy(), only)
 
