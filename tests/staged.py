@@ -7,27 +7,46 @@ import numpy as np
 import pandas as pd
 from synthetic import runs_table
 
+from optbench.contract.columns import TARGETS, target_column
+
 FAILED = math.log(1e6 * 1.0)  # runs_table: the first loss is 1, the minimum 0
+SAMPLES = 1600  # of a run of runs_table
 
 
 def staged_table(
-    value, optimizers=("gd", "adam"), rates=(0.1, 0.2, 0.3), blocks=2, screen=1, race=2, holdout=2, problems=("p",)
-):
+    value, optimizers=("gd", "adam"), rates=(0.1, 0.2, 0.3), blocks=2, screen=1, race=2, holdout=2, problems=("p",),
+    final=0, report=0,
+):  # fmt: skip
     """All settings on all seeds of all stages. value: (problem, optimizer, rate, stage, block, seed) -> y, inf for a
-    failure, None for a run cut by a deadline."""
+    failure, None for a run cut by a deadline. rates: numbers, or {optimizer: numbers}"""
     rows, seed = [], 0
-    for block in range(blocks):
-        for stage, count in (("screen", screen), ("race", race), ("holdout", holdout)):
-            for _ in range(count):
-                for problem, optimizer, rate in itertools.product(problems, optimizers, rates):
+    stages = [(stage, block, count) for block in range(blocks)
+              for stage, count in (("screen", screen), ("race", race), ("holdout", holdout))]  # fmt: skip
+    for stage, block, count in [*stages, ("final", -1, final), ("report", -1, report)]:
+        for _ in range(count):
+            for problem, optimizer in itertools.product(problems, optimizers):
+                for rate in rates[optimizer] if isinstance(rates, dict) else rates:
                     y = value(problem, optimizer, rate, stage, block, seed)
                     row = {"problem": problem, "optimizer": optimizer, "lr": rate, "seed": seed}
                     row |= {"stage": stage, "block": block, "log_tail": -1.0 if y is None else y}
                     row["status"] = "deadline" if y is None else "diverged" if np.isinf(y) else "ok"
                     row["suboptimality_final"] = np.inf if row["status"] == "diverged" else 0.5
                     rows.append(row)
-                seed += 1
+            seed += 1
     return runs_table(rows)
+
+
+def add_times(runs, fold):
+    """Return the runs with their samples to each target: a loss falls by e in fold(row) samples, and ends above what
+    it does not reach in time. A failed run reaches none that it would reach in the second half."""
+    columns, tails = {target_column(share): [] for share in TARGETS}, []
+    for row in runs.itertuples():
+        end = SAMPLES / 2 if row.status == "diverged" else SAMPLES
+        for share in TARGETS:
+            samples = fold(row) * math.log(1 / share)
+            columns[target_column(share)].append(samples if samples <= end else math.inf)
+        tails.append(row.log_tail if row.status == "diverged" else -SAMPLES / fold(row))
+    return runs.assign(**columns, log_tail=tails)
 
 
 def plain_table(
@@ -75,21 +94,70 @@ def only(runs, keep) -> pd.DataFrame:
     return runs[[bool(keep(row)) for row in runs.itertuples()]].reset_index(drop=True)
 
 
-def naive_choices(runs, count):
-    """Choose by the protocol: {(problem, optimizer, block): ([rates of the finalists], chosen rate)}"""
-    cells = {}
-    for row in runs.itertuples():
-        y = FAILED if math.isinf(row.log_tail) else row.log_tail
-        cell = cells.setdefault((row.problem, row.optimizer, row.block), {})
-        cell.setdefault(row.lr, {"screen": [], "race": [], "holdout": []})[row.stage].append(
-            (y, math.isinf(row.log_tail))
-        )
+def loss_of(row):
+    """Return y of a record of runs_table by its loss."""
+    return FAILED if row["status"] == "diverged" else row["log_tail"]
 
-    def key(rate, runs):
-        return sum(sorted(y for y, _ in runs)) / len(runs), sum(bad for _, bad in runs), rate
+
+def time_of(row, target):
+    """Return y of a record of `add_times` by the samples to a target; by its loss where there is none."""
+    if target is None:
+        return loss_of(row)
+    samples = row[target_column(target)]
+    if math.isfinite(samples) and row["status"] != "diverged":
+        return math.log(samples)
+    return math.log(2 * SAMPLES) + max(loss_of(row) - math.log(target), 0.0)
+
+
+def naive_choices(runs, count, y=loss_of, screened=None):
+    """Choose by the protocol: {(problem, optimizer, block): ([rates of the finalists], chosen rate)}
+
+    y: of a record; screened: the same for the choice of the finalists.
+    """
+    cells, screened = {}, screened or y
+    for row in runs.to_dict("records"):
+        if row["block"] >= 0:
+            cell = cells.setdefault((row["problem"], row["optimizer"], row["block"]), {})
+            cell.setdefault(row["lr"], {"screen": [], "race": [], "holdout": []})[row["stage"]].append(row)
+
+    def key(rate, rows, y):
+        bad = sum(row["status"] == "diverged" for row in rows)
+        return sum(sorted(y(row) for row in rows)) / len(rows), bad, rate
 
     result = {}
     for name, cell in cells.items():
-        first = sorted(cell, key=lambda rate: key(rate, cell[rate]["screen"]))[:count]
-        result[name] = first, min(first, key=lambda rate: key(rate, cell[rate]["screen"] + cell[rate]["race"]))
+        first = sorted(cell, key=lambda rate: key(rate, cell[rate]["screen"], screened))[:count]
+        result[name] = first, min(first, key=lambda rate: key(rate, cell[rate]["screen"] + cell[rate]["race"], y))
     return result
+
+
+def naive_targets(runs, least=3):
+    """Return the hardest target of each problem, and of each of its blocks: {problem: share}, {(problem, block): share}
+
+    Some optimizer reaches it with `least` settings, on all seeds that these have tuned on; in all blocks for the first.
+    """
+    cells = {}
+    for row in runs.to_dict("records"):
+        if row["stage"] in ("screen", "race"):
+            settings = cells.setdefault((row["problem"], row["block"]), {}).setdefault(row["optimizer"], {})
+            settings.setdefault(row["lr"], []).append(row)
+
+    def reaches(settings, share):
+        most = max(map(len, settings.values()))
+        whole = [rows for rows in settings.values() if len(rows) == most]
+        good = [all(row["status"] != "diverged" and math.isfinite(row[target_column(share)]) for row in rows)
+                for rows in whole]  # fmt: skip
+        return sum(good) >= min(least, len(whole))
+
+    in_block = {
+        place: min((share for share in TARGETS if any(reaches(each, share) for each in cell.values())), default=None)
+        for place, cell in cells.items()
+    }
+    shared = {}
+    for problem in {problem for problem, _ in cells}:
+        blocks = [cell for (name, _), cell in cells.items() if name == problem]
+        names = {name for cell in blocks for name in cell}
+        each = [share for share in TARGETS for name in names
+                if all(name in cell and reaches(cell[name], share) for cell in blocks)]  # fmt: skip
+        shared[problem] = min(each, default=None)
+    return shared, in_block
