@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from staged import only, staged_table
 from synthetic import failure, runs_table
 
 from optbench.analysis import (
@@ -16,6 +17,7 @@ from optbench.analysis import (
     hyperparameter_columns,
     interval_ranks,
     metric_columns,
+    recommend_settings,
     reported_runs,
     varied_hyperparameters,
 )
@@ -164,6 +166,42 @@ def test_full_batch_is_decided_by_all_runs():
     full = {"batch_size": 100, "steps": 10, "epochs": 10.0}
     runs = runs_table([{}, full, {"steps": 0, "epochs": 0.0}, {"steps": 1, "epochs": 1.0}])
     assert find_full_batch_runs(runs).tolist() == [False, True, False, False]
+
+
+def last_race(problem, optimizer, rate, stage, block, seed):
+    """The first block chooses 0.1, the second 0.3, which the last race recommends; 0.2 is the best of no stage."""
+    if stage in ("final", "report"):
+        return 1.0 / rate + 0.1 * seed
+    return {0.1: 3.0 * block, 0.2: 9.0, 0.3: 3.0 * (1 - block) + 0.5}[rate] + 0.01 * seed
+
+
+@pytest.mark.parametrize("raced", [True, False])
+def test_of_blocks_the_recommended_setting_is_reported(raced):
+    """On the fresh seeds of the last stage, or without it on the holdout of the block that drew the setting."""
+    runs, chosen = staged_table(last_race, holdout=3, final=3, report=4), {0: 0.1, 1: 0.3}
+    runs = only(runs, lambda row: row.stage != "holdout" or row.lr == chosen[row.block])
+    runs = only(runs, lambda row: row.stage != "report" or row.lr == 0.3)
+    runs = runs if raced else only(runs, lambda row: row.block >= 0)
+    best = best_configurations(runs, [], choose_by="loss")
+    rate, block, stage, count = (0.3, 1, "report", 4) if raced else (0.1, 0, "holdout", 3)
+    assert best[["optimizer", "lr", "block", "n"]].values.tolist() == [
+        [name, rate, block, count] for name in ("gd", "adam")
+    ]
+    assert best["held_out"].all()
+    values = runs[(runs["optimizer"] == "gd") & (runs["stage"] == stage) & (runs["lr"] == rate)]
+    assert best["median"][0] == pytest.approx(statistics.median(np.exp(values["log_tail"])), rel=0.01)
+    found = reported_runs(runs, best, [])
+    assert set(found["stage"]) == {stage} and (found["lr"] == rate).all() and len(found) == 2 * count
+    lists = [recommend_settings(runs)[["lr", "block", "n"]].values.tolist(), best[["lr", "block", "n"]].values.tolist()]
+    assert lists[0] == lists[1]
+
+
+def test_of_other_groups_the_best_of_the_screens_is_shown():
+    runs = staged_table(last_race, final=1, report=1)
+    best = winners(runs, [], choose_by="loss").iloc[0]
+    assert not best["held_out"] and "block" not in best
+    found = reported_runs(runs, winners(runs, [], choose_by="loss"), [])
+    assert set(found["stage"]) == {"screen"} and set(found["lr"]) == {best["lr"]}
 
 
 def test_selection_refuses_what_it_cannot_answer():

@@ -37,7 +37,7 @@ def by_hand(runs, optimizer, n):
         for draw in itertools.combinations(y.index, n):
             best = y.loc[list(draw), seeds[0]].idxmin()
             each.append(y.loc[best, seeds[1:]].to_numpy())
-        blocks.append(np.median(np.mean(each, axis=0)))
+        blocks.append(np.mean(each))
     return blocks
 
 
@@ -54,14 +54,34 @@ def test_a_curve_equals_a_count_of_all_subsets():
         assert row["trials"] == {"gd": 5, "adam": 2}[name]
 
 
-def test_the_screens_of_a_staged_sweep_serve_as_a_grid():
-    """Its race and report ran on the best settings only, and stay out."""
+def test_of_a_staged_sweep_each_block_has_its_screen():
+    """Its race and report ran on the best settings only, and stay out: results are the scores of the screen."""
     runs = grid(seeds=8)
     staged = runs.assign(stage="screen", block=runs["seed"])
     other = staged[staged["lr"] == 0.3].assign(
         stage="holdout", seed=lambda rows: rows["seed"] + 100, suboptimality_final=9
     )
-    pd.testing.assert_frame_equal(best_of_n(pd.concat([staged, other])), best_of_n(runs))
+    table = best_of_n(pd.concat([staged, other]), counts=(1, 2, 5)).set_index(["optimizer", "n"])
+    y = np.log(runs.pivot(index=["optimizer", "seed"], columns="lr", values="suboptimality_final"))
+    for (name, n), row in table.iterrows():
+        each = y.loc[name].dropna(axis=1).to_numpy()
+        blocks = [np.mean([min(draw) for draw in itertools.combinations(block, n)]) for block in each]
+        interval = stats.ttest_1samp(blocks, 0.0).confidence_interval(0.95)
+        expected = np.exp([np.mean(blocks), *interval])
+        assert row[["value", "low", "high"]].to_numpy(dtype=float) == pytest.approx(expected)
+        assert (row["trials"], row["blocks"]) == ({"gd": 5, "adam": 2}[name], 8)
+
+
+def test_times_are_measured_by_the_target_of_the_sweep():
+    """The defaults, too: both optimizers reach a tenth, at all rates."""
+    runs = grid()
+    runs["samples_to_0.1"] = 100.0 * (1 + runs["seed"] % 2) * runs["lr"]
+    defaults = pd.DataFrame({"optimizer": ["gd"], "lr": [0.2]})
+    table = best_of_n(runs, (1,), "time", defaults=defaults).set_index(["optimizer", "kind", "n"])
+    spent = 10 * (1 + np.arange(9) % 2)  # at the rate 0.1, which every block chooses
+    blocks = [np.log(spent[[1, 2]]).mean(), *np.log(spent[[4, 6, 8]])]
+    assert table.loc[("gd", "trials", 5), "value"] == pytest.approx(math.exp(np.mean(blocks)))
+    assert table.loc[("gd", "defaults", 0), "value"] == pytest.approx(2 * math.exp(np.log(spent).mean()))
 
 
 def test_failures_are_expected_too():

@@ -1,5 +1,7 @@
 """Choices at an end of what was tried, and the next value or the wider range beyond it."""
 
+import itertools
+
 import pytest
 from synthetic import runs_table
 
@@ -99,3 +101,70 @@ def test_a_wider_range_of_rates_holds_those_of_all_optimizers():
 )
 def test_what_has_nothing_beyond_it_is_no_edge(name, values, best):
     assert rows_of(name, values, best).empty
+
+
+def in_block(tried, name, chosen, searched=None, **more):
+    """Return (side, wider) of the edges where block 0 chose one of the values that it tried; None inside.
+
+    tried: {stage: values}. Another block tried a hundred times these values.
+    """
+    rows = [
+        {"optimizer": "o", "block": block, "stage": stage, name: value * 100**block, **more}
+        for stage, values in tried.items() for value in values for block in (0, 1)
+    ]  # fmt: skip
+    best = runs_table([{"optimizer": "o", "block": 0, name: chosen, **more}]).assign(full_batch=False)
+    table = find_edges(runs_table(rows), best, searched and {"o": {name: searched}})
+    assert len(table) <= 1 and (table["block"] == 0).all()
+    return (table["side"][0], table["wider"][0]) if len(table) else None
+
+
+@pytest.mark.parametrize(
+    ("name", "tried", "chosen", "expected"),
+    [
+        ("lr", {"screen": (0.1, 0.2, 0.4)}, 0.4, ("high", 0.8)),
+        ("lr", {"screen": (0.1, 0.2, 0.4)}, 0.1, ("low", 0.05)),
+        ("lr", {"screen": (0.1, 0.2, 0.4)}, 0.2, None),
+        ("lr", {"screen": (0.1, 0.2, 0.4), "widen": (0.8,)}, 0.4, None),
+        ("lr", {"screen": (0.1, 0.2, 0.4), "widen": (0.8,)}, 0.8, ("high", 1.6)),
+        ("lr", {"screen": (0.1, 0.2, 0.4), "race": (0.8,), "holdout": (0.8,)}, 0.4, ("high", 0.8)),
+        ("batch_size", {"screen": (16, 64)}, 16, ("low", 4)),
+        ("batch_size", {"screen": (16, 64), "widen": (4,)}, 4, ("low", 1)),
+        ("batch_size", {"screen": (16, 64), "widen": (4, 1)}, 1, None),
+        ("batch_size", {"screen": (16, 64)}, 64, ("high", 256)),
+        ("beta1", {"screen": (0.8, 0.9)}, 0.9, ("high", 0.95)),
+    ],
+)
+def test_an_edge_is_that_of_what_the_block_tried(name, tried, chosen, expected):
+    assert in_block(tried, name, chosen) == expected
+
+
+def test_rates_are_compared_at_the_same_batch_size_and_schedule():
+    """A full batch of 4 and the schedule were tried at other rates than a batch of 1."""
+    factors = {(1, "constant"): 1, (4, "constant"): 4, (4, "inverse"): 16}
+    same = {"optimizer": "o", "block": 0, "stage": "screen"}
+    runs = runs_table(
+        {**same, "lr": rate * factor, "batch_size": size, "schedule": schedule}
+        for rate, ((size, schedule), factor) in itertools.product((0.1, 0.2, 0.4), factors.items())
+    )
+
+    def edges(**chosen):
+        best = runs_table([{**same, **chosen}]).assign(full_batch=chosen["batch_size"] == 4)
+        return find_edges(runs, best)[["parameter", "side", "wider"]].values.tolist()
+
+    assert edges(lr=0.4, batch_size=1) == [["lr", "high", 0.8]]
+    assert edges(lr=0.4, batch_size=4) == [["lr", "low", 0.2]] and edges(lr=0.8, batch_size=4) == []
+    assert edges(lr=1.6, batch_size=4, schedule="inverse") == [["lr", "low", 0.8]]
+
+
+@pytest.mark.parametrize(
+    ("tried", "chosen", "expected"),
+    [
+        ({"screen": (0.0012, 0.1, 0.9)}, 0.9, ("high", 1.995)),  # a tenth of three decades beyond 1
+        ({"screen": (0.0012, 0.1, 0.9)}, 0.0012, ("low", 0.0005012)),
+        ({"screen": (0.01, 0.1, 0.5)}, 0.5, None),  # of what was drawn no end
+        ({"screen": (0.0012, 0.1, 0.9), "widen": (1.995,)}, 1.995, ("high", 3.981)),
+        ({"screen": (0.0012, 0.1, 0.9), "widen": (1.995, 3.981)}, 1.995, None),
+    ],
+)
+def test_a_range_is_left_by_a_tenth_of_it(tried, chosen, expected):
+    assert in_block(tried, "lr", chosen, "log_uniform(0.001, 1)") == expected

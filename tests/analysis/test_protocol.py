@@ -5,7 +5,18 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from staged import FAILED, naive_choices, only, shuffled, sorted_rows, staged_table
+from staged import (
+    FAILED,
+    SAMPLES,
+    add_times,
+    naive_choices,
+    naive_targets,
+    only,
+    shuffled,
+    sorted_rows,
+    staged_table,
+    time_of,
+)
 from synthetic import failure, runs_table
 
 from optbench.analysis import (
@@ -16,6 +27,8 @@ from optbench.analysis import (
     tail_values,
     verdicts,
 )
+from optbench.analysis.protocol import find_targets
+from optbench.contract.columns import TARGETS, target_column
 from optbench.contract.errors import OptbenchError
 
 
@@ -62,26 +75,40 @@ def test_ties_go_to_fewer_failures_then_to_the_smaller_rate():
     assert recommend_settings(runs)["lr"].tolist() == [0.1, 0.1]
 
 
-def test_the_recommended_setting_is_the_best_of_all_blocks_on_seeds_of_its_own():
-    def value(problem, optimizer, rate, stage, block, seed):
-        if stage == "holdout":
-            return math.inf if (rate, block) == (0.2, 0) else math.log(rate)
-        return {0.1: 3 * block, 0.2: 1, 0.3: 3 * (1 - block)}[rate] + 0.01 * seed
+def choices_of_blocks(problem, optimizer, rate, stage, block, seed):
+    """The first block chooses 0.1, the second 0.3, which is the worse one there and the better one in the last race;
+    0.2, which runs there for another measure, would win it. Of the recommended, one reporting run of four fails."""
+    if stage == "final":
+        return {0.1: 2.0, 0.2: 0.0, 0.3: 1.0}[rate] + 0.01 * seed
+    if stage == "report":
+        return math.inf if seed % 4 == 0 else math.log(rate) + 0.01 * seed
+    if stage == "holdout":
+        return 5.0 + block
+    return {0.1: 3 * block, 0.2: 2, 0.3: 3 * (1 - block) + 0.5}[rate] + 0.01 * seed
 
-    runs = staged_table(value, holdout=3)
+
+def test_the_recommended_setting_is_the_best_choice_of_a_block_in_the_last_race():
+    runs = staged_table(choices_of_blocks, holdout=3, final=3, report=4)
+    assert choose_settings(runs)["lr"].tolist() == [0.1, 0.3] * 2
+    result = recommend_settings(shuffled(runs)).sort_values("optimizer", ascending=False, ignore_index=True)
+    assert result["optimizer"].tolist() == ["gd", "adam"] and result["lr"].tolist() == [0.3, 0.3]
+    assert result["block"].tolist() == [1, 1] and result["trials"].tolist() == [3, 3]
+    mine = runs[(runs["lr"] == 0.3) & (runs["optimizer"] == "gd")]
+    raced = mine.loc[mine["stage"] == "final", "log_tail"]
+    assert result["score"][0] == pytest.approx(raced.mean()) and result["n_tuning"][0] == 3
+    reports = sorted(np.exp(mine.loc[mine["stage"] == "report", "log_tail"]))
+    assert (result[["n", "failures"]] == [4, 1]).all(axis=None)
+    assert result["median"][0] == pytest.approx(math.sqrt(reports[1] * reports[2])) and math.isinf(result["high"][0])
+
+
+def test_without_the_last_race_the_best_choice_on_its_own_seeds_is_recommended():
+    runs = staged_table(choices_of_blocks, holdout=3, final=3, report=4)
+    chosen = {0: 0.1, 1: 0.3}
+    runs = only(runs, lambda row: row.block >= 0 and (row.stage != "holdout" or row.lr == chosen[row.block]))
     result = recommend_settings(runs)
-    assert result["lr"].tolist() == [0.2, 0.2] and result["optimizer"].tolist() == ["gd", "adam"]
-    pooled = runs[(runs["lr"] == 0.2) & (runs["stage"] != "holdout") & (runs["optimizer"] == "gd")]["log_tail"]
-    assert result["score"][0] == pytest.approx(pooled.mean()) and result["n_tuning"][0] == 6
-    assert (result[["n", "failures"]] == [6, 3]).all(axis=None) and math.isinf(result["high"][0])
-    assert result["low"][0] == pytest.approx(0.2) and choose_settings(runs)["lr"].tolist() == [0.1, 0.3] * 2
-
-
-def test_a_setting_that_one_block_did_not_screen_is_not_recommended():
-    runs = noisy()
-    best = recommend_settings(runs).iloc[0]
-    less = only(runs, lambda row: (row.problem, row.optimizer, row.lr, row.block) != ("p", "gd", best["lr"], 1))
-    assert recommend_settings(less).iloc[0]["lr"] != best["lr"]
+    assert result["lr"].tolist() == [0.1, 0.1] and result["block"].tolist() == [0, 0]
+    assert (result[["n", "failures", "n_tuning"]] == [3, 0, 3]).all(axis=None)
+    assert result["median"].to_numpy() == pytest.approx(math.exp(5.0))
 
 
 def test_runs_cut_by_a_deadline_enter_no_choice():
@@ -92,7 +119,7 @@ def test_runs_cut_by_a_deadline_enter_no_choice():
     assert first[first["block"] == 0]["lr"].tolist() == [0.2, 0.3] * 2
     assert first["left_out"].tolist() == [1, 1, 0, 0, 0] * 2
     assert choose_settings(staged_table(value))["lr"].tolist() == [0.2, 0.1] * 2
-    assert recommend_settings(staged_table(value))["lr"].tolist() == [0.2, 0.2]
+    assert recommend_settings(staged_table(value))[["lr", "block"]].values.tolist() == [[0.1, 1]] * 2
     every = staged_table(lambda *_: None)
     assert select_finalists(every).empty and choose_settings(every).empty and recommend_settings(every).empty
 
@@ -136,20 +163,121 @@ def test_y_by_test_metrics():
         [
             {"test_loss_final": 0.25, "test_accuracy": 0.9},
             {"test_loss_final": 0.5, "test_accuracy": 1.0},
-            failure(test_loss_final=math.inf, test_accuracy=0.99),
+            failure(test_loss_final=math.inf, test_accuracy=0.98),
             {"problem": "without test data", "suboptimality_final": 0.125},
         ]
     )
     expected = [math.log(0.25), math.log(0.5), FAILED, math.log(0.125)]
     assert tail_values(table, "test_loss") == pytest.approx(expected)
-    assert tail_values(table, "test_loss_final") == pytest.approx(expected)
-    accuracy = [math.log(0.1), math.log(1e-3), 0.0, math.log(0.125)]
+    accuracy = [math.log(0.1), math.log(0.01), 0.0, math.log(0.125)]  # the least step is 0.02
     assert tail_values(table, "test_accuracy") == pytest.approx(accuracy)
     assert choose_settings(table.assign(lr=[1, 2, 3, 4], seed=1), "test_accuracy")["lr"].tolist() == [2, 4]
 
 
+def test_an_accuracy_without_errors_counts_as_half_an_example():
+    """36 examples: one error more is a factor of 2, not of 28 or of infinity; what errs is not changed."""
+    right = (36, 35, 33, 18)
+    table = runs_table({"seed": seed, "test_accuracy": each / 36} for seed, each in enumerate(right))
+    errors = np.exp(tail_values(table, "test_accuracy"))
+    assert errors == pytest.approx([1 / 72, 1 / 36, 3 / 36, 18 / 36])
+    single = runs_table([{"test_accuracy": 0.9}, {"seed": 1, "test_accuracy": 0.9}])
+    assert np.exp(tail_values(single, "test_accuracy")) == pytest.approx([0.1, 0.1])
+    rounded = runs_table(
+        {"seed": seed, "test_accuracy": float(np.float32(each / 36))} for seed, each in enumerate(right)
+    )
+    rounded.loc[3, "test_accuracy"] = 18 / 36 + 1e-8
+    assert np.exp(tail_values(rounded, "test_accuracy")) == pytest.approx(errors, rel=1e-5)
+
+
+def timed(seed=0, fails=0.02, blocks=3, rates=8):
+    """Times of random runs, by which the blocks have other targets than all of them together."""
+    rng = np.random.default_rng(seed)
+    luck = {("p", 0): 60, ("p", 1): 100, ("p", 2): 180, ("q", 0): 500, ("q", 1): 800, ("q", 2): 9000}
+    runs = staged_table(
+        lambda *_: math.inf if rng.random() < fails else 0.0, rates=tuple(np.arange(1, rates + 1) / 10), blocks=blocks,
+        screen=2, problems=("p", "q"),
+    )  # fmt: skip
+    return add_times(runs, lambda row: luck[row.problem, row.block] * rng.lognormal(0.0, 0.3))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_targets_equal_a_naive_twin(seed):
+    runs = timed(seed, fails=0.02)
+    shared, in_block = naive_targets(runs)
+    assert shared["p"] is not None and len({in_block["p", block] for block in range(3)}) > 1
+    for table in (runs, shuffled(runs), only(runs, lambda row: row.stage in ("screen", "race"))):
+        found = find_targets(table)
+        assert {name: None if math.isnan(each) else each for name, each in found.items()} == shared
+
+
+def test_a_target_is_the_hardest_that_one_optimizer_reaches_in_all_blocks():
+    """gd reaches 1e-3 in one block and 0.1 in the other, adam 0.01 in both: 0.01, as gd and adam take no turns."""
+    depth = {("gd", 0): 1e-3, ("gd", 1): 0.1, ("adam", 0): 0.01, ("adam", 1): 0.01}
+
+    def table(**change):
+        runs = staged_table(lambda *_: 0.0, screen=2, race=0)
+        for share in TARGETS:
+            deep = [depth[row.optimizer, row.block] <= share for row in runs.itertuples()]
+            runs[target_column(share)] = np.where(deep, 100.0, math.inf)
+        return runs
+
+    runs = table()
+    assert find_targets(runs).to_dict() == {"p": 0.01}
+    missed = (runs["optimizer"] == "adam") & (runs["stage"] == "screen") & (runs["block"] == 1) & (runs["lr"] == 0.2)
+    runs.loc[missed & (runs["seed"] == runs["seed"][missed].min()), "samples_to_0.01"] = math.inf
+    assert find_targets(runs).to_dict() == {"p": 0.02}  # three settings must, on all seeds
+    runs = table()
+    runs.loc[runs["stage"] == "holdout", [target_column(share) for share in TARGETS]] = math.inf
+    assert find_targets(runs).to_dict() == {"p": 0.01}  # what reports has no say
+    assert np.isnan(find_targets(staged_table(lambda *_: 0.0))["p"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_choices_by_time_equal_a_naive_twin(seed):
+    """Finalists race for the target of their block, and the choice is for that of all blocks; by loss without any."""
+    runs = timed(seed)
+    shared, in_block = naive_targets(runs)
+    assert shared["q"] is None
+    expected = naive_choices(
+        runs, 4,
+        lambda row: time_of(row, shared[row["problem"]]),
+        lambda row: time_of(row, in_block[row["problem"], row["block"]]),
+    )  # fmt: skip
+    names = ["problem", "optimizer", "block"]
+    first = select_finalists(shuffled(runs), 4, "time")
+    assert {key: part["lr"].tolist() for key, part in first.groupby(names)} == {k: v[0] for k, v in expected.items()}
+    raced = {(*name, rate) for name, (rates, _) in expected.items() for rate in rates}
+    runs = only(runs, lambda row: row.stage != "race" or (row.problem, row.optimizer, row.block, row.lr) in raced)
+    shared, in_block = naive_targets(runs)  # of those that have raced
+    expected = naive_choices(
+        runs.assign(stage=runs["stage"]), 4, lambda row: time_of(row, shared[row["problem"]]),
+        lambda row: 0.0 if (row["problem"], row["optimizer"], row["block"], row["lr"]) in raced else 1.0,
+    )  # fmt: skip
+    last = choose_settings(runs, "time")
+    assert last.set_index(names)["lr"].to_dict() == {key: pair[1] for key, pair in expected.items()}
+
+
+def test_y_of_times():
+    table = runs_table(
+        [
+            {"samples_to_0.1": 400.0, "log_tail": -9.0},
+            {"samples_to_0.1": math.inf, "log_tail": math.log(0.2)},
+            {"samples_to_0.1": math.inf, "log_tail": math.log(0.05)},  # below it at the end, in the mean
+            failure(**{"samples_to_0.1": 20.0}),
+            {"problem": "without a target", "suboptimality_final": 0.125},
+        ]
+    )
+    never = math.log(2 * SAMPLES)
+    expected = [math.log(400), never + math.log(2), never, never + math.log(1e7)]
+    y = tail_values(table, "time", np.array([0.1, 0.1, 0.1, 0.1, math.nan]))
+    assert y[:4] == pytest.approx(expected) and y[4] == tail_values(table)[4]
+    np.testing.assert_array_equal(tail_values(table, "time"), tail_values(table))
+
+
 def test_bad_input_is_one_line():
     table = runs_table([{}])
+    with pytest.raises(OptbenchError, match="measure 'log_tail'"):
+        tail_values(table, "log_tail")
     with pytest.raises(OptbenchError, match="did you mean 'test_accuracy'"):
         tail_values(table, "test_acuracy")
     with pytest.raises(OptbenchError, match="did you mean 'batch_size'"):
@@ -180,9 +308,9 @@ def test_of_each_block_the_chosen_rate_reports(table):
 def test_verdicts_follow_from_these_runs():
     found = select_chosen_runs(RUNS)
     wide = found.pivot(index=["problem", "block", "seed"], columns="optimizer", values="log_tail")
-    blocks = (wide["adam"] - wide["gd"]).groupby(["problem", "block"]).median()
+    blocks = (wide["adam"] - wide["gd"]).groupby(["problem", "block"]).mean()
     ratio = np.exp(blocks.groupby("problem").mean())
-    rows = verdicts(RUNS).set_index("problem").loc[["p", "q"]]
+    rows = verdicts(RUNS, "loss").set_index("problem").loc[["p", "q"]]
     assert rows["a"].tolist() == ["gd", "gd"]
     np.testing.assert_allclose(rows["ratio"], ratio)
 
