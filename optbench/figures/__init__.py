@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from optbench.figures.data import Tables
 
 __all__ = [
-    "Plot", "animate_paths", "batch_scaling", "best_of_n", "critical_difference", "curves", "divergence", "ewa",
-    "ewa_weights", "heatmap", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
+    "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "heatmap",
+    "mean_ranks", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
 ]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
@@ -31,7 +31,7 @@ OF_RESULTS = {
     "best_of_n": "comparisons",
     "profiles": "comparisons",
     "time_per_step": "comparisons",
-    "critical_difference": "rank_diagram",
+    "mean_ranks": "rank_diagram",
     "batch_scaling": "batch_sizes",
     "noise": "batch_sizes",
 }
@@ -43,6 +43,9 @@ _OTHERS = {
     "animate_paths": "trajectories",
     "styled": "style",
 }
+
+_FORMER = {"critical_difference": "mean_ranks"}
+"""Functions by the name that they had in 0.14 -> their name."""
 
 
 class Plot:
@@ -57,13 +60,18 @@ class Plot:
         if name.startswith("_"):
             raise AttributeError(name)
         if name not in OF_RESULTS:
-            raise AttributeError(str(unknown("figure", name, OF_RESULTS)))
+            raise AttributeError(_describe_former(name) or str(unknown("figure", name, OF_RESULTS)))
         function = _load_function(name)
         return wraps(function)(partial(function, self._results))
 
     def __dir__(self) -> list[str]:
         """Return the names of the functions."""
         return sorted(OF_RESULTS)
+
+
+def _describe_former(name: str) -> str:
+    """Return the message about a name that a function had before; "" for any other."""
+    return f"the figure {name} is called {_FORMER[name]} now" if name in _FORMER else ""
 
 
 def _load_function(name: str) -> Any:
@@ -74,7 +82,7 @@ def _load_function(name: str) -> Any:
 def __getattr__(name: str) -> Any:
     """Return a function of this package, whose module is imported at its first use. Raises AttributeError."""
     if name not in OF_RESULTS and name not in _OTHERS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(_describe_former(name) or f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = _load_function(name)
     return globals()[name]
 

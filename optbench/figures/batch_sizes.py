@@ -263,13 +263,16 @@ def _measure_noise(
     return runs, rates
 
 
-def has_noise(data: ReportData, problem: str) -> bool:
-    """Return True if `noise` can be drawn: if runs on mini-batches were evaluated often enough, and not all failed."""
+def has_noise(data: ReportData, problem: str, least: int = 1) -> bool:
+    """Return True if `noise` can be drawn: if runs on mini-batches were evaluated often enough, and not all failed.
+
+    least: the batch sizes that some optimizer must have at its rate.
+    """
     try:
-        _measure_noise(data, problem, list(data.line_styles[problem]), None, None)
+        runs = _measure_noise(data, problem, list(data.line_styles[problem]), None, None)[0]
     except OptbenchError:
         return False
-    return True
+    return bool(runs.groupby("optimizer")["batch_size"].nunique().max() >= least)
 
 
 def _select_rate(runs: pd.DataFrame, lr: float | None) -> float | None:

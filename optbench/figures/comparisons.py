@@ -13,6 +13,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 from optbench.analysis import best_of_n as trials_table
 from optbench.analysis import fixed_targets, performance_profiles, select_chosen_runs, time_to_target, timing_summary
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
+from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
@@ -22,10 +23,6 @@ from optbench.figures.selection import select_optimizers, select_problem, select
 from optbench.figures.style import GRAY, current
 from optbench.wording.answers import name_measure
 
-BEST_OF_N_CAPTION = (
-    "What the best of so many trials is expected to give on fresh seeds, with its 95% interval over blocks of seeds: "
-    "low at the left is what is easy to tune, low at the right what is good where it is tuned."
-)
 PROFILES_CAPTION = (
     "The share of pairs of problem and target that an optimizer solves within a multiple of the least expected cost "
     "among all; at 1 it is the share that it solves at the least cost. Bands are 95% of bootstrap samples, of problems "
@@ -51,9 +48,11 @@ def best_of_n(
     choose_by: str | None = None,
     confidence: float = 0.95,
 ) -> Axes:
-    """Draw the expected value on fresh seeds of the best of n trials, a line for each optimizer, and of defaults.
+    """Draw the expected value of the best of n trials, a line for each optimizer, and of defaults.
 
-    With few trials an optimizer that is easy to tune lies low, with many one that is good where it is tuned.
+    With few trials an optimizer that is easy to tune lies low, with many one that is good where it is tuned. In a plain
+    grid values are of fresh seeds; in a sweep with blocks of the seeds that tune, which alone have all trials, and so a
+    little too good.
 
     Args:
         results: of a sweep.
@@ -62,7 +61,8 @@ def best_of_n(
         ax: where to draw; by default a new figure.
         counts: the numbers n of trials; all the trials that were made come last.
         defaults: settings to mark, as for ``results.best_of_n``: a row or mapping an optimizer.
-        choose_by: the measure, as for ``results.verdicts``.
+        choose_by: the measure that settings are chosen by, whose values are drawn; by default that of the sweep, and
+            "loss" in place of "time": most trials do not reach the target.
         confidence: of the intervals.
 
     Returns:
@@ -79,9 +79,9 @@ def best_of_n(
     data = report_data(results)
     problem = select_problem(data, problem)
     styles = select_styles(data, problem, optimizers)
-    of, by = data.results, choose_by or data.choose_by
+    of, by = data.results, choose_by or data.shown_measure
     counts = tuple(arguments.list_items("counts", counts))
-    if defaults is None and (by, counts, confidence) == (data.choose_by, COUNTS, 0.95):
+    if defaults is None and (by, counts, confidence) == (data.shown_measure, COUNTS, 0.95):
         table = data.best_of_n[data.best_of_n["problem"] == problem]
     else:
         runs = of.runs[of.runs["problem"] == problem]
@@ -97,6 +97,16 @@ def best_of_n(
         ax.set(xlabel="n, trials that the best is chosen from")
         panels.set_ylabel(ax, name_measure(by))
     return ax
+
+
+def describe_best_of_n(data: ReportData, problem: str) -> str:
+    """Return the caption of `best_of_n`."""
+    staged = is_staged(data.results.runs)
+    where = "on the seed of its block that it was tuned on, a little too good," if staged else "on fresh seeds,"
+    return (
+        f"What the best of so many trials is expected to give {where} with its 95% interval over blocks of seeds: low "
+        "at the left is what is easy to tune, low at the right what is good where it is tuned."
+    )
 
 
 def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict) -> None:
@@ -152,7 +162,7 @@ def profiles(
         ax: where to draw; by default a new figure.
         clock: the cost, "samples", "steps" or "seconds".
         losses: targets as for ``results.costs``; by default shares of the first suboptimality.
-        choose_by: what settings are chosen by, as for ``results.verdicts``.
+        choose_by: the measure that settings are chosen by; by default that of the sweep.
         confidence: of the bands, at each ratio by itself.
 
     Returns:

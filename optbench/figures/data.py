@@ -17,21 +17,28 @@ import pandas as pd
 from optbench.analysis import (
     best_configurations,
     best_of_n,
+    configuration_columns,
     costs,
     curve_bands,
     metric_columns,
     reported_runs,
     select_chosen_runs,
+    select_screening_runs,
     trajectories,
 )
 from optbench.analysis.columns import drop_lost_runs
+from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.selection import is_staged
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of, chosen_for
+from optbench.wording.judged import ERRORS, PLAIN_LOSS, name_metric
 from optbench.wording.labels import shorten_schedules
 
 COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
 """Numbers of trials at which the value of the best is computed."""
+HALF_DECADE = math.log(10) / 2
+"""Step between the middles of the bins of rates that were drawn from a range: by eye."""
 
 
 class Tables(trajectories.Tables, Protocol):
@@ -130,15 +137,69 @@ class ReportData:
         """The recommended settings: a row for each problem and optimizer."""
         return self.answer.best
 
+    @property
+    def shown_measure(self) -> str:
+        """The measure of figures of rates, cells and trials: loss where settings are chosen by "time".
+
+        Most of these settings never reach the target, and so have no number of samples.
+        """
+        return LOSS if self.choose_by == TIME else self.choose_by
+
+    @cached_property
+    def rate_step(self) -> float:
+        """The step, a difference of logarithms, between rates that figures tell apart; 0: all rates are told apart."""
+        return find_rate_step(self.results.runs, bool(self.results.searched))
+
+    @cached_property
+    def binned_runs(self) -> pd.DataFrame:
+        """The rows of ``runs``; where each block drew its rates, the screens alone, with rates rounded (`round_rates`).
+
+        A setting then has a run in each block, as in a sweep whose blocks share their rates.
+        """
+        runs = self.results.runs
+        return round_rates(select_screening_runs(runs), self.rate_step) if self.rate_step else runs
+
     @cached_property
     def by_rate(self) -> pd.DataFrame:
-        """The best settings: a row for each problem, optimizer and rate."""
+        """The best settings by `shown_measure`: a row for each problem, optimizer and rate, as `binned_runs` has it."""
         return self._best_by("problem", "optimizer", "lr")
 
     @cached_property
     def by_cell(self) -> pd.DataFrame:
-        """The best settings: a row for each problem, optimizer, batch size and schedule."""
+        """The best settings by `shown_measure`: a row for each problem, optimizer, batch size and schedule."""
         return self._best_by("problem", "optimizer", "batch_size", "schedule")
+
+    def runs_of_cells(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of ``runs`` behind rows of `best` and of `by_cell`, whose rate may be rounded.
+
+        cells: has the column recommended, True for rows of `best`.
+        """
+        seeds = self.results.tuning_seeds
+        if not self.rate_step:
+            return reported_runs(self.results.runs, cells, seeds)
+        sources = ((self.results.runs, cells["recommended"]), (self.binned_runs, ~cells["recommended"]))
+        return pd.concat([reported_runs(runs, cells[rows], seeds) for runs, rows in sources], ignore_index=True)
+
+    def target(self, problem: str) -> float:
+        """Return the target, a share of the first suboptimality, that settings were chosen by; NaN where there is none.
+
+        It is NaN, too, on every problem of a sweep that chose by another measure than "time".
+        """
+        return self.answer.judged.targets.get(problem, math.nan) if self.choose_by == TIME else math.nan
+
+    def name_value(self, problem: str) -> str:
+        """Return what the numbers of a recommended setting are on a problem: "samples to 0.1%", "loss", "errors"."""
+        target = self.target(problem)
+        if math.isfinite(target):
+            return f"samples to {labels.share_text(target)}"
+        if self.shown_measure == LOSS:
+            return PLAIN_LOSS
+        return ERRORS if "accuracy" in self.shown_measure else name_metric(self.shown_measure)
+
+    def budget(self, problem: str) -> float:
+        """Return the most samples of a run on a problem."""
+        runs = self.results.runs
+        return float(runs.loc[runs["problem"] == problem, "samples"].max())
 
     @cached_property
     def chosen_runs(self) -> pd.DataFrame:
@@ -147,8 +208,8 @@ class ReportData:
 
     @cached_property
     def best_of_n(self) -> pd.DataFrame:
-        """`analysis.best_of_n` at COUNTS, of all problems."""
-        return best_of_n(self.results.runs, COUNTS, self.choose_by)
+        """`analysis.best_of_n` at COUNTS by `shown_measure`, of all problems."""
+        return best_of_n(self.results.runs, COUNTS, self.shown_measure)
 
     @cached_property
     def reported_runs(self) -> pd.DataFrame:
@@ -272,8 +333,41 @@ class ReportData:
 
     def _best_by(self, *columns: str) -> pd.DataFrame:
         """Return a row with the best setting for each group of runs with equal values in these columns."""
-        of = self.results
-        return best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=self.choose_by)
+        seeds = self.results.tuning_seeds
+        return best_configurations(self.binned_runs, seeds, by=columns, choose_by=self.shown_measure)
+
+
+def find_rate_step(runs: pd.DataFrame, drawn: bool = False) -> float:
+    """Return the step between the rates of a sweep whose blocks drew their own, a difference of logarithms; else 0.
+
+    It is that of the grid that each block has moved, or HALF_DECADE of rates from a range. runs: the table; drawn: True
+    for trials from ranges.
+    """
+    if not is_staged(runs) or runs["block"].nunique() < 2:
+        return 0.0
+    screen = runs[runs["stage"] == "screen"]
+    keys = ["problem", "optimizer", "batch_size", "schedule"]
+    in_block = screen.groupby([*keys, "block"])["lr"].nunique().groupby(keys).max()
+    if not (screen.groupby(keys)["lr"].nunique() > in_block).any():
+        return 0.0
+    if drawn:
+        return HALF_DECADE
+    rates = screen[[*keys, "block", "lr"]].drop_duplicates().sort_values("lr", kind="stable")
+    steps = np.log(rates["lr"]).groupby([rates[key] for key in (*keys, "block")]).diff()
+    return float(steps.median()) if steps.notna().any() else HALF_DECADE
+
+
+def round_rates(runs: pd.DataFrame, step: float) -> pd.DataFrame:
+    """Return runs with each rate rounded to the nearest of a grid; of runs that are alike then, the first alone.
+
+    Of a grid that a block has moved by a part of its step, one rate falls in each bin. The grid has a rate of 1, as
+    most have; an optimizer with a single rate keeps it. step: the grid's, a difference of logarithms.
+    """
+    single = runs.groupby(["problem", "optimizer"])["lr"].transform("nunique") == 1
+    middles = np.exp(step * np.floor(np.log(runs["lr"]) / step + 0.5))
+    distinct = {value: float(f"{value:.3g}") for value in middles.unique()}
+    runs = runs.assign(lr=runs["lr"].where(single, middles.map(distinct)))
+    return runs.drop_duplicates(["problem", *configuration_columns(runs), "block", "seed"])
 
 
 def mirrored_bands(

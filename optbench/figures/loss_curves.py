@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from optbench.analysis.measures import LOSS
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
@@ -15,6 +16,7 @@ from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.selection import select_problem, select_styles
 from optbench.figures.style import current
 from optbench.wording import labels
+from optbench.wording.answers import name_measure
 
 START, DIVERGED = "at the start", "diverged"
 ENDS = ["median", "low", "high"]
@@ -146,8 +148,10 @@ def rates(
 ) -> Axes:
     """Draw the final suboptimality of each optimizer at each rate, with the batch size and schedule best at that rate.
 
-    Points are medians over the seeds that report, bars their intervals, hollow where some runs failed; in the strip at
-    the top half of the runs or more diverged, or ended above 1000 times the first suboptimality.
+    Points are medians over the seeds that report, in a sweep with blocks over those that tune; bars are their
+    intervals, hollow where some runs failed; in the strip at the top half of the runs or more diverged, or ended above
+    1000 times the first suboptimality. Where each block draws its own rates, those within half a step of the grid are
+    one point. Of a sweep that is tuned for a metric on test data, that metric is drawn.
 
     Args:
         results: those of a sweep.
@@ -174,6 +178,8 @@ def rates(
     legend = [DIVERGED, *(names[name] for name in styles), START, panels.count_others(gray)]
     with panels.axes(ax, panels.join_title("Final loss against learning rate", problem), legend) as ax:
         _draw_rates(ax, by_rate, data.start(problem), styles, names)
+        if data.shown_measure != LOSS:
+            panels.set_ylabel(ax, name_measure(data.shown_measure))
     return ax
 
 

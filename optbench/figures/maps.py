@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from optbench.analysis import find_failed_runs, find_full_batch_runs, hyperparameter_columns, select_screening_runs
+from optbench.analysis.measures import LOSS
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
@@ -23,6 +24,7 @@ from optbench.figures.fonts import text_width
 from optbench.figures.selection import select_optimizers, select_problem, select_styles
 from optbench.figures.style import SCREEN, current, sort_by_place
 from optbench.wording import labels
+from optbench.wording.answers import name_measure
 from optbench.wording.labels import shorten_schedules
 
 DIVERGENCE_CAPTION = (
@@ -46,8 +48,9 @@ def heatmap(
 ) -> Axes:
     """Draw batch size by schedule, of one optimizer: the median at the end, each cell at its best rate.
 
-    A cell is hatched where half of its runs or more failed, and gray where nothing ran. A frame is around what is
-    recommended, where the optimizer is in first place.
+    In a sweep with blocks it is that of the seeds that tune, for only chosen settings ran on others. A cell is hatched
+    where half of its runs or more failed, and gray where nothing ran. A frame is around what is recommended, where no
+    optimizer beats this one.
 
     Args:
         results: those of a sweep.
@@ -86,8 +89,8 @@ def heatmap(
 def draw_heatmaps(data: ReportData, problem: str) -> Figure:
     """Draw batch size by schedule on a problem, a panel for each optimizer, all in one scale of colors.
 
-    A cell's color shows the median suboptimality, or loss, of the rate and hyperparameters that were best in it, in the
-    measure that settings are chosen by; hatched cells failed in half of the runs or more.
+    A cell's color shows the median suboptimality, or loss, of the rate and hyperparameters that were best in it (of a
+    sweep that is tuned for a metric on test data, that metric); hatched cells failed in half of the runs or more.
     """
     now, optimizers = current(), list(data.line_styles[problem])
     cells = _select_cells(data, problem, optimizers)
@@ -143,6 +146,9 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
     rows = rows[(rows["problem"] == problem) & rows["optimizer"].isin(optimizers)]
     start = data.start(problem)
     known = bool(np.isfinite(start))
+    quantity = "suboptimality" if known else "loss"
+    if data.shown_measure != LOSS:
+        quantity = name_measure(data.shown_measure)
     log = known or bool((rows["median"] > 0).all())
     value = np.log10(np.maximum(rows["median"], labels.plot_floor(start))) if log else rows["median"]
     pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
@@ -155,7 +161,7 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
         {name: data.short_schedules[name] for name in rows["schedule"].unique()},
         low - 0.05,
         high + 0.05,
-        ("log₁₀ " if log else "") + ("suboptimality" if known else "loss"),
+        ("log₁₀ " if log else "") + quantity,
         best[(best["place"] == 1) & bool(len(finite))].set_index("optimizer"),
     )
 
@@ -220,7 +226,8 @@ def divergence(
     """Draw the share of runs that diverged, a cell for each rate and batch size, schedule or hyperparameter.
 
     All runs of a cell count alike, whatever else their settings are; of a sweep in stages those count that every
-    setting had, for later stages leave out what diverged. More than 24 different values, as trials that are drawn
+    setting had, for later stages leave out what diverged. Where each block draws its own rates, those within half a
+    step of the grid are one column. More than 24 different values, as trials that are drawn
     have, stand in groups: rates in half decades, others in six of equal numbers of runs.
 
     Args:
@@ -246,7 +253,7 @@ def divergence(
     names = select_optimizers(data, optimizers)
     if len(names) > 1:
         raise OptbenchError(f"optimizers: one map is of one optimizer, name it: {', '.join(names)}")
-    runs = data.results.runs
+    runs = data.binned_runs
     arguments.one_of("by", by, ["batch_size", "schedule", *hyperparameter_columns(runs)])
     mine = runs[(runs["problem"] == problem) & (runs["optimizer"] == names[0])]
     if mine.empty:
@@ -263,7 +270,7 @@ def divergence(
 def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
     """Draw the share of runs that diverged, rate x batch size, a panel for each optimizer in color."""
     now = current()
-    runs = select_screening_runs(data.results.runs[data.results.runs["problem"] == problem])
+    runs = select_screening_runs(data.binned_runs[data.binned_runs["problem"] == problem])
     shares = {
         name: _count_shares(runs[runs["optimizer"] == name], "batch_size")
         for name in data.line_styles[problem] if (runs["optimizer"] == name).any()

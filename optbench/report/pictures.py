@@ -35,7 +35,7 @@ MIN_SIZES = 4
 def _caption_curves(data: ReportData, problem: str) -> str:
     """Return the caption of `figures.curves`."""
     return _join(
-        "The best configuration of each optimizer (chosen on the tuning seeds). Line: median over the "
+        f"The recommended setting of each optimizer. Line: median over the "
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
         "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
         "distinguish the lines.",
@@ -49,10 +49,10 @@ def _caption_rates(data: ReportData, problem: str) -> str:
     level = "A level line: an optimizer that takes no learning rate (it was given a single one)."
     return _join(
         "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "
-        f"seeds. Point: median over the {_describe_seeds(data, table)}; bar: its interval; hollow: some runs failed, "
-        "but fewer than half. Points and bars are moved a little sideways so that they do not hide each other. In the "
-        "strip at the top, if there is one: rates at which half of the runs or more diverged, or ended above 1000 "
-        "times the suboptimality at the start.",
+        f"seeds. {_describe_bins(data)}Point: median over the {_describe_seeds(data, table)}; bar: its interval; "
+        "hollow: some runs failed, but fewer than half. Points and bars are moved a little sideways, so that they do "
+        "not hide each other. In the strip at the top, if there is one: rates at which half of the runs or more "
+        "diverged, or ended above 1000 times the suboptimality at the start.",
         level if without_rates(table).any() else "",
         _describe_colors(data, problem, "Gray: the medians of the others, where they did not diverge."),
     )
@@ -66,10 +66,11 @@ def _caption_heatmaps(data: ReportData, problem: str) -> str:
     every = shown["batch_size"].nunique() * shown["schedule"].nunique() * len(optimizers)
     rule = _describe_rule(data, problem)
     return _join(
-        f"log₁₀ of the median {name_measure(data.choose_by)} over the {_describe_seeds(data, table)}, each "
-        "cell at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. One "
-        "color scale for all panels. Hatched: half of the runs or more failed. Framed: what is recommended for each "
-        "optimizer in first place.",
+        f"log₁₀ of the median of {name_measure(data.shown_measure)}, over the {_describe_seeds(data, table)}, each "
+        "cell at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. "
+        f"{_describe_bins(data)}One color scale for all panels. Hatched: half of the runs or more failed. Framed: what "
+        "is recommended for each optimizer that none beats.",
+        _describe_widened(data, problem),
         "Light gray: not run." if len(shown) < every else "",
         f"Shown: {rule}; color scale and frame refer to these only." if rule else "",
     )
@@ -85,7 +86,7 @@ def _caption_paths(data: ReportData, problem: str) -> str:
     if len(whole) > 1:
         drawn = f"{every} Of long runs that is not so: {few[0].lower()}{few[1:]}"
     return _join(
-        f"The best configuration of each optimizer, one run of seed {min(path.seed for path in paths)} each, from the "
+        f"The recommended setting of each optimizer, one run of seed {min(path.seed for path in paths)} each, from the "
         f"same start point. {drawn} Contours are spaced evenly in the logarithm of the loss above the minimum; darker "
         "is higher.",
         f"Shown: {rule}." if rule else "",
@@ -111,6 +112,22 @@ def _describe_colors(data: ReportData, problem: str, gray: str) -> str:
     return f"In color: {rule}; the legend has them in this order, and the axes fit them. {gray}" if rule else ""
 
 
+def _describe_bins(data: ReportData) -> str:
+    """Return the sentence, with a space behind, on rates that blocks drew for themselves; "" if they share theirs."""
+    if not data.rate_step:
+        return ""
+    if data.results.searched:
+        return "Each block drew its own trials: those within a quarter of a decade of a rate count as having it. "
+    return "Each block moved the grid of rates: those within half a step of a rate count as having it. "
+
+
+def _describe_widened(data: ReportData, problem: str) -> str:
+    """Return the sentence on cells that only some blocks ran, as their search went on there; "" if there are none."""
+    runs = data.results.runs
+    widened = "stage" in runs and bool(((runs["problem"] == problem) & (runs["stage"] == "widen")).any())
+    return "A cell beyond the sizes of the sweep comes from those blocks alone whose search went on." if widened else ""
+
+
 def _describe_seeds(data: ReportData, shown: pd.DataFrame) -> str:
     """Return the words for the seeds that a figure's numbers come from, such as "held-out seeds".
 
@@ -118,11 +135,9 @@ def _describe_seeds(data: ReportData, shown: pd.DataFrame) -> str:
     """
     if shown["held_out"].all():
         return "held-out seeds"
-    return (
-        "tuning seeds (only chosen settings ran on others)"
-        if is_staged(data.results.runs)
-        else ("same seeds (there are no others)")
-    )
+    if is_staged(data.results.runs):
+        return "seeds that tune, one in each block (only chosen settings ran on others)"
+    return "same seeds (there are no others)"
 
 
 def _select_tuning_runs(data: ReportData, problem: str) -> pd.DataFrame:
@@ -158,7 +173,7 @@ def _has_mini_batches(data: ReportData, problem: str) -> bool:
     """Return True if enough mini-batch sizes were evaluated often enough to measure their noise."""
     runs = _select_tuning_runs(data, problem)
     sizes = runs.loc[~find_full_batch_runs(runs), "batch_size"].nunique()
-    return sizes >= MIN_SIZES and batch_sizes.has_noise(data, problem)
+    return sizes >= MIN_SIZES and batch_sizes.has_noise(data, problem, MIN_SIZES)
 
 
 def _has_mean_ranks(data: ReportData, problem: str) -> bool:
@@ -217,7 +232,7 @@ KINDS = {
         lambda data, problem: len(data.landscape(problem)) > 0 and bool(data.trajectories(problem)),
     ),
     "best_of_n": Kind(
-        "value of the best of n trials", _draw_by("best_of_n"), comparisons.BEST_OF_N_CAPTION, _has_trials
+        "value of the best of n trials", _draw_by("best_of_n"), comparisons.describe_best_of_n, _has_trials
     ),
     "divergence": Kind(
         "share of runs that diverged, by learning rate and batch size", maps.draw_divergence_maps,
@@ -230,9 +245,8 @@ KINDS = {
         "noise of the mini-batch cost against batch size", _draw_by("noise"), batch_sizes.NOISE_CAPTION,
         _has_mini_batches,
     ),
-    "critical_difference": Kind(
-        "mean ranks over all problems, and which are not different", _draw_by("critical_difference"),
-        rank_diagram.CAPTION, _has_mean_ranks, overall=True,
+    "mean_ranks": Kind(
+        "mean ranks over all problems", _draw_by("mean_ranks"), rank_diagram.CAPTION, _has_mean_ranks, overall=True,
     ),
     "profiles": Kind(
         "performance profiles over all problems", _draw_by("profiles"), comparisons.PROFILES_CAPTION, _has_all_pairs,

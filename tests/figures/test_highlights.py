@@ -139,7 +139,7 @@ def test_a_baseline_is_a_level_line(tmp_path):
     # It was given the rate 1, which is none: the axis has the other optimizers' rates alone.
     assert 0.001 < ax.get_xlim()[0] < 0.01 and 0.1 < ax.get_xlim()[1] < 1
     (marker,) = [line for line in ax.get_lines() if line.get_label() == "lbfgs"]
-    best = best_configurations(tables["runs"], [0, 1, 2], choose_by="log_tail")
+    best = best_configurations(tables["runs"], [0, 1, 2], choose_by="loss")
     median = best.set_index("optimizer").at["lbfgs", "median"]
     assert marker.get_ydata() == pytest.approx([median])
     level = [line for line in ax.get_lines() if line.get_color() == marker.get_color() and len(line.get_xdata()) == 2]
