@@ -20,14 +20,12 @@ from matplotlib.colors import to_hex
 from optbench.analysis import (
     best_configurations,
     metric_columns,
-    reported_runs,
     time_to_target,
     varied_hyperparameters,
 )
 from optbench.analysis.costs import CLOCKS
 from optbench.analysis.selection import is_staged
 from optbench.analysis.trajectories import step_seconds
-from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.contract.process_state import restored_process
 from optbench.figures.data import ReportData, Trajectory, mirrored_bands
@@ -75,8 +73,9 @@ def explorer_data(data: ReportData) -> dict[str, Any]:
         "schedules": [{"name": str(name), "short": data.short_schedules[name]} for name in parts.schedules],
         "batches": parts.batches,
         "measures": parts.measures,
-        "value": name_measure(data.choose_by),
+        "value": name_measure(data.shown_measure),
         "staged": is_staged(results.runs),
+        "drawn": bool(data.rate_step),
         **parts.line_styles(),
         **{name: getattr(parts, name)() for name in ("curves", "rates", "tuning", "profiles", "ranks", "paths")},
     }
@@ -107,12 +106,12 @@ class ExplorerData:
         """Return the facts about a problem: `name`, `short`, its `minimum` (None if unknown), `start` and `floor`.
 
         start: the median suboptimality at the start, None if unknown; floor: the height at which smaller values are
-        drawn.
+        drawn. `unit`: what the ratios of verdicts are of.
         """
         start = self.data.start(name)
         return {
             "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.data.minimum(name),
-            "start": exact(start), "floor": labels.plot_floor(start),
+            "start": exact(start), "floor": labels.plot_floor(start), "unit": self.data.answer.judged.unit(name),
         }  # fmt: skip
 
     @cached_property
@@ -178,7 +177,7 @@ class ExplorerData:
         every = _sort_by_preference(table[~table.duplicated(CELL)], ["problem", "optimizer"])
         cells = every[_rank_of_entry(every) < MAX_CURVES].reset_index(drop=True)
         columns = [measure["key"] for measure in self.measures]
-        runs = reported_runs(self.results.runs, cells, self.results.tuning_seeds)
+        runs = self.data.runs_of_cells(cells)
         rows = self.results.curves_of(runs["run_id"], [name for name in columns if name != "train_loss"])
         bands = {
             name: _split_by_cell(mirrored_bands(rows, runs, name, CELL), cells) for name in columns if name in rows
@@ -211,12 +210,12 @@ class ExplorerData:
         `whole`: every batch size and schedule is there; beyond the limit, only the best of each rate is. `level`: the
         optimizer was given a single rate where others were given several.
         """
-        of, best, keys = self.results, self.data.by_rate, ["problem", "optimizer", "lr"]
-        columns = [*keys, "batch_size", "schedule"]
-        whole = len(of.runs.drop_duplicates(columns)) <= MAX_SETTINGS
-        table = (
-            best_configurations(of.runs, of.tuning_seeds, by=columns, choose_by=self.data.choose_by) if whole else best
-        )
+        best, keys = self.data.by_rate, ["problem", "optimizer", "lr"]
+        columns, runs = [*keys, "batch_size", "schedule"], self.data.binned_runs
+        whole, table = len(runs.drop_duplicates(columns)) <= MAX_SETTINGS, best
+        if whole:
+            seeds, measure = self.results.tuning_seeds, self.data.shown_measure
+            table = best_configurations(runs, seeds, by=columns, choose_by=measure)
         level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
         table = _sort_by_preference(table, keys)
         pairs = zip(table["problem"], table["optimizer"], strict=True)
@@ -278,24 +277,18 @@ class ExplorerData:
 
         `ahead`: for each problem a matrix, 1 where the row's optimizer has the lower value, 0.5 for a tie, else 0;
         null: not compared. A rank is 1 + the sum of what others are ahead, as in `optbench.analysis.ranking`.
-        `critical`: for k = 0, 1, 2, ... optimizers the critical difference of mean ranks on one problem (on N problems
-        smaller by the root of N). `value`: for each problem and optimizer what tuning and then running gives.
+        `value`: for each problem and optimizer what tuning and then running gives; null, too, where every run failed.
         """
-        table = self.data.answer.verdicts
-        table = table[table["problem"] != ALL]
-        count = len(self.optimizers)
-        ahead = np.full((len(self.problems), count, count), np.nan)
-        row = pd.Index(self.problems).get_indexer(table["problem"])
-        a, b = (pd.Index(self.optimizers).get_indexer(table[side]) for side in ("a", "b"))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ahead[row, a, b] = np.sign(np.nan_to_num(np.log(table["ratio"].to_numpy(dtype=np.float64)))) / 2 + 0.5
-        ahead[row, b, a] = 1 - ahead[row, a, b]
-        value = self.data.answer.ranking.set_index(["problem", "optimizer"])["value"]
-        grid = pd.MultiIndex.from_product([self.problems, self.optimizers])
+        table = self.data.answer.ranking.set_index(["problem", "optimizer"])
+        table = table.reindex(pd.MultiIndex.from_product([self.problems, self.optimizers]))
+        value = table["value"].where(table["failures"] != 1, np.inf)
+        grid = value.to_numpy(dtype=np.float64).reshape(len(self.problems), len(self.optimizers))
+        mine, other = grid[:, :, None], grid[:, None, :]
+        ahead = np.where(mine == other, 0.5, np.where(np.isnan(mine + other), np.nan, mine < other))
+        ahead[:, *np.diag_indices(len(self.optimizers))] = np.nan
         return {
             "ahead": [[list(map(exact, line)) for line in matrix] for matrix in ahead],
-            "value": list(map(exact, value.reindex(grid))),
-            "critical": [0.0] * (count + 1),
+            "value": list(map(exact, value)),
         }
 
     def paths(self) -> list[dict[str, Any]]:

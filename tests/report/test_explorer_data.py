@@ -108,7 +108,7 @@ def test_first_row_of_each_rate_is_what_tuning_prefers(usual):
 def test_tuning_has_the_rows_of_best_of_n(usual):
     swept, data = usual
     of = swept.results
-    wanted = of.best_of_n(counts=COUNTS)
+    wanted = of.best_of_n("loss", counts=COUNTS)
     table = data["tuning"]
     names = [(data["problems"][row]["name"], data["optimizers"][name]["name"], n)
              for row, name, n in rows(table, "problem", "optimizer", "n")]  # fmt: skip
@@ -119,7 +119,7 @@ def test_tuning_has_the_rows_of_best_of_n(usual):
 def test_profiles_hold_expected_running_times(usual):
     swept, data = usual
     of, table = swept.results, data["profiles"]
-    times = time_to_target(of, None, select_chosen_runs(of.runs, of.choose_by))
+    times = time_to_target(of, None, select_chosen_runs(of.runs, of.judge_by))
     sums = times.groupby(["problem", "target", "optimizer"])[["samples", "reached"]].sum()
     for place, (problem, target) in enumerate(rows(table, "problem", "target")):
         for optimizer, told in enumerate(table["times"]["samples"][place]):
@@ -129,16 +129,17 @@ def test_profiles_hold_expected_running_times(usual):
     assert len(table["problem"]) == 8 and table["missing"] == []
 
 
-def test_ranks_follow_the_signs_of_the_ratios(usual):
+def test_ranks_are_those_of_the_ranking(usual):
     swept, data = usual
-    table = swept.answer.verdicts
-    for row in table[table["problem"] != "all"].itertuples():
-        matrix = data["ranks"]["ahead"][SMALL["problems"].index(row.problem)]
-        a, b = SMALL["optimizers"].index(row.a), SMALL["optimizers"].index(row.b)
-        assert (matrix[a][b], matrix[b][a]) == ((1, 0) if row.ratio > 1 else (0, 1))
-    assert data["ranks"]["ahead"][0][0][0] is None
-    # q of Demsar 2006, table 5, times the root of k (k + 1) / 6
-    assert data["ranks"]["critical"][2:] == pytest.approx([1.96, 2.343 * np.sqrt(2)], rel=1e-3)
+    table = swept.answer.ranking.set_index(["problem", "optimizer"])
+    means = []
+    for place, problem in enumerate(SMALL["problems"]):
+        matrix = np.array(data["ranks"]["ahead"][place], dtype=float)
+        assert np.isnan(np.diag(matrix)).all()
+        means.append(1 + np.nansum(1 - matrix, axis=1))
+        values = [table.loc[(problem, name), "value"] for name in SMALL["optimizers"]]
+        assert means[-1].tolist() == [1 + sum(other < value for other in values) for value in values]
+    assert np.mean(means, axis=0).tolist() == [table.loc[("all", name), "mean_rank"] for name in SMALL["optimizers"]]
 
 
 def test_paths_are_told_to_a_part_of_a_pixel(usual):

@@ -173,7 +173,7 @@ def test_rates(chromium, usual):
 
 def test_best_of_n_is_that_of_analysis(chromium, usual):
     results = load(usual.parents[1])
-    table = best_of_n(results.runs, COUNTS, results.choose_by)
+    table = best_of_n(results.runs, COUNTS, "loss")
     with opened(chromium, usual, "#?view=tuning") as view:
         problem = view.locator("select[name=problem]").input_value()
         mine = table[table["problem"] == problem]
@@ -188,7 +188,7 @@ def test_best_of_n_is_that_of_analysis(chromium, usual):
 
 def test_profiles_are_those_of_analysis_for_whoever_is_left(chromium, usual):
     results = load(usual.parents[1])
-    times = time_to_target(results, None, select_chosen_runs(results.runs, results.choose_by))
+    times = time_to_target(results, None, select_chosen_runs(results.runs, results.judge_by))
     ratios = [1.0, 1.3, 2.0, 7.0, 100.0]
     with opened(chromium, usual, "#?view=profiles") as view:
         for left_out, clock in (([], "samples"), (["adam"], "samples"), (["adam", "rmsprop"], "seconds")):
@@ -210,7 +210,7 @@ def test_ranks_are_those_of_analysis_for_whoever_is_left(chromium, usual):
     results = load(usual.parents[1])
     with opened(chromium, usual, "#?view=ranks") as view:
         for left_out in ("", *OPTIMIZERS):
-            table = ranking(results.runs[results.runs["optimizer"] != left_out], results.choose_by)
+            table = ranking(results.runs[results.runs["optimizer"] != left_out], results.judge_by)
             if left_out:
                 legend(view, left_out).click()
             wanted = table[table["problem"] == "all"].set_index("optimizer")
@@ -219,9 +219,6 @@ def test_ranks_are_those_of_analysis_for_whoever_is_left(chromium, usual):
             rows = view.locator("#explore-table tbody tr").all_inner_texts()
             order = [re.split(r"\s", row)[0] for row in rows]
             assert sorted(order) == sorted(told) and [told[name] for name in order] == sorted(told.values())
-            bar = view.evaluate(f"{CHART}.layout.shapes")
-            difference = wanted["critical_difference"].iloc[0]
-            assert (not bar and difference > len(told)) or bar[0]["x1"] - bar[0]["x0"] == pytest.approx(difference)
             if left_out:
                 press(view, "Show all")
 

@@ -56,7 +56,7 @@ optbench.data = (() => {
   const words = (row) => {
     const { number, shorten } = optbench.text;
     const schedule = shorten(raw.schedules[row.schedule].short, 40);
-    return [row.text, `batch ${raw.batches[row.batch]}`, schedule, `rate ${number(row.rate)}`].filter(Boolean).join(" · ");
+    return [row.text, `batch ${raw.batches[row.batch]}`, schedule, `${raw.drawn && !row.held ? "rate near" : "rate"} ${number(row.rate)}`].filter(Boolean).join(" · ");
   };
 
   // Which seeds its numbers come from, and how many of them failed.

@@ -5,6 +5,7 @@ optbench.views.ranks = (() => {
   const { make } = optbench.controls;
   const ROOM = 30; // pixels for an optimizer
   const EDGES = 110; // pixels above and below
+  const FEW = 20; // problems from which on others may be spoken of
 
   const controls = (data, choose) => [choose.over()];
 
@@ -17,13 +18,12 @@ optbench.views.ranks = (() => {
       const mine = each.map(([problem, row]) => [problem, row[place]]);
       return { optimizer, ranks: mine, mean: mine.reduce((sum, [, rank]) => sum + rank, 0) / mine.length };
     });
-    const critical = each.length > 1 && shown.length > 1 ? data.ranks.critical[shown.length] / Math.sqrt(each.length) : null;
-    return { rows: rows.sort((a, b) => a.mean - b.mean), problems: each.map(([problem]) => problem), critical };
+    return { rows: rows.sort((a, b) => a.mean - b.mean), problems: each.map(([problem]) => problem) };
   };
 
   const draw = (data, choose) => {
     const shown = choose.shown();
-    const { rows, problems, critical } = ranks(data, choose.problemsOver(), shown);
+    const { rows, problems } = ranks(data, choose.problemsOver(), shown);
     const { ink, soft, line } = optbench.theme.colors();
     const value = (problem, optimizer) => data.ranks.value[problem * data.optimizers.length + optimizer];
     const spots = rows.flatMap((row, place) => row.ranks.map(([problem, rank]) => ({ row, place, problem, rank })));
@@ -37,7 +37,7 @@ optbench.views.ranks = (() => {
         hovertext: spots.map(({ row, problem, rank }) => [
           `<b>${plain(data.short(row.optimizer))}</b>`,
           `${plain(data.problems[problem].short)}: rank ${number(rank)}`,
-          `${plain(data.value)}: ${number(value(problem, row.optimizer))}`,
+          `${number(value(problem, row.optimizer))} ${plain(data.problems[problem].unit)}`,
         ].join("<br>")),
         marker: { size: 8, color: optbench.theme.gray(), opacity: 0.75 },
       },
@@ -47,32 +47,22 @@ optbench.views.ranks = (() => {
         marker: { size: 14, color: rows.map(color), line: { color: optbench.theme.colors().paper, width: 1.5 } },
       },
     ];
-    // The bar stands above the dots: two means further apart than it differ.
-    const barred = critical !== null && critical <= shown.length;
-    const bar = !barred ? {} : {
-      shapes: [{ type: "line", x0: 1, x1: 1 + critical, y0: -0.8, y1: -0.8, line: { color: ink, width: 2 } }],
-      annotations: [{
-        x: 1, xanchor: "left", y: -0.8, yanchor: "bottom", text: `critical difference ${number(critical)}`,
-        showarrow: false, font: { color: soft, size: 11.5 },
-      }],
-    };
     return {
       traces, table: problems.length ? table(data, rows, problems) : null, means: () => rows.map((row) => [row.optimizer, row.mean]),
       layout: {
         height: EDGES + ROOM * Math.max(rows.length, 2),
         xaxis: {
-          type: "linear", range: [0.8, Math.max(shown.length, 2, barred ? 1 + critical : 0) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)",
+          type: "linear", range: [0.8, Math.max(shown.length, 2) + 0.2], dtick: shown.length > 12 ? 5 : 1, text: "rank (1 is best)",
         },
         yaxis: {
-          type: "linear", range: [rows.length - 0.4, -1.3], tickfont: { color: ink, size: 12.5 }, gridcolor: line,
+          type: "linear", range: [rows.length - 0.4, -0.7], tickfont: { color: ink, size: 12.5 }, gridcolor: line,
           tickvals: rows.map((_, place) => place),
           ticktext: rows.map((row) => plain(optbench.text.shorten(data.short(row.optimizer), 24))),
         },
-        ...bar,
       },
       note: [
-        `Ranks by the ${data.value}: large dots are means over ${count(problems.length, "problem")}, small ones single problems.`,
-        critical !== null && "Two means that lie further apart than the critical difference differ (Nemenyi's test).",
+        `Ranks by what each gives once tuned: large dots are means over ${count(problems.length, "problem")}, small ones single problems.`,
+        problems.length < FEW && "So few problems cannot say that for others.",
         "A rank depends on who takes part: hide an optimizer, and the others are ranked anew. The verdicts of the page stay.",
       ].filter(Boolean).join(" "),
       heading: `Mean ranks over ${choose.overWords()}`,

@@ -134,7 +134,8 @@ optbench.views.rates = (() => {
       "Each optimizer at each rate, with the batch size and schedule that tuning prefers there.",
       "Point: median over seeds; bar: its interval; hollow: some runs failed.",
     ];
-    if (data.staged) parts.push("These are the tuning seeds: only recommended settings were run on others.");
+    if (data.staged) parts.push("These are the seeds that tune, one in each block: only chosen settings were run on others.");
+    if (data.drawn) parts.push("Each block drew its own rates: those near a rate count as having it.");
     if (rows.some((row) => row.lost)) parts.push("In the strip at the top: half of the runs or more diverged, or the end lies above 1000 times the start.");
     if (rows.some((row) => row.level)) parts.push("A level line: an optimizer that takes no learning rate.");
     if (!data.rates.whole) parts.push("The sweep has too many settings for this page: only the best of each rate is here.");

@@ -46,8 +46,8 @@ optbench.views.tuning = (() => {
         xaxis: { type: "log", range: [-0.04, Math.log10(most) + 0.04], text: "n, trials that the best is chosen from" },
         yaxis: { type: values.ly, range: [low - room, high + room], text: data.value },
       },
-      note: "What the best of so many trials is expected to give on fresh seeds; bars: intervals of 95% over blocks of seeds. "
-        + "Low at the left is what is easy to tune, low at the right what is good where it is tuned.",
+      note: `What the best of so many trials is expected to give ${data.staged ? "on the seed of its block that it was tuned on, a little too good" : "on fresh seeds"}; `
+        + "bars: intervals of 95% over blocks of seeds. Low at the left is what is easy to tune, low at the right what is good where it is tuned.",
       heading: `${problem.short}: what the best of n trials gives`,
       label: `Chart of ${problem.name}: ${data.value} of the best of n trials, ${count(rows.length, "point")}. ${ends(rows, data)}.`,
     };
