@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns, varied_hyperparameters
+from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.figures.data import Tables
@@ -33,7 +35,10 @@ from optbench.wording.eager import describe_eager
 
 PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
-CHIPS = {FIRST: "decided", EQUIVALENT: "tie", UNDECIDED: "open", ALONE: "alone", FAILED: "failed"}
+AT_LIMIT = "limit"
+"""The state of a problem whose first one leads at a limit of the search."""
+CHIPS = {FIRST: "decided", EQUIVALENT: "tie", UNDECIDED: "open", ALONE: "alone", FAILED: "failed",
+         AT_LIMIT: "at a limit"}  # fmt: skip
 MAX_SETTINGS = 3
 """Settings on a card; the table of the problem has them all."""
 MAX_SENTENCE = 300
@@ -84,7 +89,6 @@ class Page:
         # The answer
         self.counts = count_runs(results)
         self.measure = answers.describe_measure(answer)
-        self.value = answers.name_measure(sweep.choose_by)
         self.overall = answer.overall()
         is_sure = len(sweep.files) > 1 and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""
@@ -98,6 +102,7 @@ class Page:
         self.problems = [
             {
                 "card": self.build_card(problem, anchor),
+                "more": [*answer.describe_others(problem), *answer.describe_levels(problem)],
                 "facts": describe_problem(results.problem(problem)),
                 "settings": tables.settings(problem),
                 "costs": tables.costs.get(problem),
@@ -115,6 +120,8 @@ class Page:
 
         # How it was done
         self.staged, self.held_out = is_staged(runs), bool(answer.best["held_out"].all())
+        self.blocks, self.drawn_anew, self.searched = answer.blocks, answer.drawn_anew, bool(results.searched)
+        self.widened = self.staged and bool((runs["stage"] == WIDEN).any())
         self.tuning_seeds = ", ".join(map(str, results.tuning_seeds)) or "none"
         self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
         self.schedules = [(short, full) for full, short in sweep.short_schedules.items() if short != full]
@@ -130,6 +137,9 @@ class Page:
         sweep, answer = self.sweep, self.sweep.answer
         firsts, state = answer.firsts(problem), find_state(answer, problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
+        rows = answer.ranking[answer.ranking["problem"] == problem]
+        if state in (FIRST, EQUIVALENT) and rows.loc[rows["optimizer"] == firsts[0], "limit"].any():
+            state = AT_LIMIT
         card = {"cost": "", "length": ""}
         if firsts:
             same = {"problem": problem, "optimizer": firsts[0]}
@@ -141,6 +151,7 @@ class Page:
             "name": problem, "anchor": anchor, "kind": state, "chip": CHIPS[state],
             "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
+            "rest": "that none beats" if state == UNDECIDED else "in first place",
             "sentence": sentence, "brief": shorten_sentence(sentence),
             "sure": state_certainty(answer, problem, seeds_of_a_block(self.sweep.results.runs)),
             "leader": firsts[0] if len(firsts) > 1 else "",
@@ -190,16 +201,15 @@ def seeds_of_a_block(runs: pd.DataFrame) -> int:
 
 
 def shorten_sentence(sentence: str) -> str:
-    """Return the sentence, or the first parts of a long one."""
+    """Return the sentence, or the first parts of a long one; no part is cut within brackets."""
     if len(sentence) <= MAX_SENTENCE:
         return sentence
-    parts, text = sentence.split(", "), ""
-    for place, part in enumerate(parts):
-        longer = f"{text}, {part}" if text else part
-        if len(longer) > MAX_SENTENCE and text.count("[") == text.count("]") and text:
-            return f"{text}, and {len(parts) - place} more"
-        text = longer
-    return text
+    ends = [match.start() for match in re.finditer("[,;] ", sentence)]
+    whole = [
+        end for end in ends if all(sentence.count(a, 0, end) == sentence.count(b, 0, end) for a, b in ("()", "[]"))
+    ]
+    fitting = [end for end in whole if end <= MAX_SENTENCE] or whole[:1]
+    return f"{sentence[: fitting[-1]]}; the rest is below" if fitting else sentence
 
 
 def count_runs(results: Tables) -> str:

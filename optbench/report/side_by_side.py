@@ -10,12 +10,13 @@ from string import ascii_uppercase
 
 import pandas as pd
 
-from optbench.analysis.verdicts import ALL
+from optbench.analysis.verdicts import ALL, LOSES, WINS
+from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.errors import OptbenchError
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
 from optbench.report.page import count_runs
-from optbench.report.tables import BEST, OPEN, Cell, Table, number_cell, text_cell
+from optbench.report.tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.sweeps.candidates import compare
 from optbench.wording import answers, labels
 from optbench.wording.comparisons import describe_comparison
@@ -160,14 +161,18 @@ def _select_problem(table: pd.DataFrame, problem: str) -> pd.DataFrame:
 
 
 def _value_cells(table: pd.DataFrame, name: str) -> list[Cell]:
-    """Return a list of one cell: an optimizer's value and its interval; "–" if the folder lacks it.
+    """Return a list of one cell: an optimizer's value and its interval; "never" where no run reached the target.
+
+    "–" if the folder lacks the optimizer.
 
     table: of `ranking`, by optimizer.
     """
     if name not in table.index:
         return [Cell("–")]
     row = table.loc[name]
-    return [number_cell(row["value"], under=_format_interval(row), marks=(BEST,) if row["state"] == "first" else ())]
+    if row["reached"] == 0:
+        return [Cell("never", math.inf)]
+    return [number_cell(row["value"], under=_format_interval(row), marks=MARKS.get(row["state"], ()))]
 
 
 def _ratio_cells(pairs: pd.DataFrame, name: str) -> list[Cell]:
@@ -178,7 +183,7 @@ def _ratio_cells(pairs: pd.DataFrame, name: str) -> list[Cell]:
     if name not in pairs.index:
         return [Cell("–"), Cell("–")]
     row = pairs.loc[name]
-    marks = {"open": (OPEN,), "wins": (BEST,), "loses": ("bad",)}.get(row["verdict"], ())
+    marks = {OPEN_VERDICT: (OPEN,), WINS: (BEST,), LOSES: ("bad",)}.get(row["verdict"], ())
     word = "identical" if row["identical"] == 1 else row["verdict"]
     return [number_cell(row["ratio"], under=_format_interval(row)), text_cell(word, marks=marks, title=row["reason"])]
 

@@ -17,17 +17,20 @@ import pandas as pd
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
 from optbench.analysis.budget import against_budget
 from optbench.analysis.costs import SHARES
-from optbench.analysis.verdicts import ALL
+from optbench.analysis.ranking import FIRST
+from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS
+from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.columns import spreadsheet_text
 from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import write_file
 from optbench.wording import labels
-from optbench.wording.certainty import UNDECIDED, find_state
 from optbench.wording.winners import build_winners_table
 
 BEST, OPEN = "best", "open"
-"""Marks: in first place (bold), and undecided (a dagger in LaTeX)."""
+"""Marks: in first place (bold), and not told apart from it (a dagger in LaTeX)."""
+MARKS = {FIRST: (BEST,), TIE: (BEST,), OPEN_VERDICT: (OPEN,)}
+"""By the state of an optimizer, its marks."""
 MAX_ROWS = 500
 """Maximum rows of one table: about half a megabyte."""
 ROWS_OF_PROBLEMS, MIN_ROWS = 900, 5
@@ -91,7 +94,8 @@ class SweepTables:
 
     def __init__(self, sweep: LoadedSweep):
         """Find the columns that all tables need, and the most rows that a table shows."""
-        self.sweep, self.best, runs = sweep, sweep.answer.best, sweep.results.runs
+        self.sweep, self.best, runs = sweep, measure_settings(sweep), sweep.results.runs
+        self.states = sweep.answer.ranking.set_index(["problem", "optimizer"])["state"].to_dict()
         self.short = sweep.short_schedules
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
@@ -100,10 +104,9 @@ class SweepTables:
 
     def settings(self, problem: str) -> Table:
         """Return the page's table of recommended settings on one problem: one row for each optimizer, by place."""
-        rows = sort_by_place(self.sweep.best_of(problem))
+        rows = sort_by_place(self.best[self.best["problem"] == problem])
         metrics = [name for name in self.metrics if rows[name].notna().any()]
-        undecided = find_state(self.sweep.answer, problem) == UNDECIDED
-        cells = [self._setting_cells(row, metrics, undecided) for row in rows.head(self.most).to_dict("records")]
+        cells = [self._setting_cells(row, metrics) for row in rows.head(self.most).to_dict("records")]
         name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
         return Table(name, caption, *self._arrange_columns(cells, metrics), len(rows) - len(cells))
 
@@ -112,9 +115,8 @@ class SweepTables:
         metrics = [name for name in self.metrics if self.best[name].notna().any()]
         rows = []
         for problem, link in links.items():
-            undecided = find_state(self.sweep.answer, problem) == UNDECIDED
-            for row in sort_by_place(self.sweep.best_of(problem)).to_dict("records"):
-                rows.append((text_cell(problem, link=link), *self._setting_cells(row, metrics, undecided)))
+            for row in sort_by_place(self.best[self.best["problem"] == problem]).to_dict("records"):
+                rows.append((text_cell(problem, link=link), *self._setting_cells(row, metrics)))
         caption = "The recommended setting of each optimizer on each problem"
         columns = self._arrange_columns(rows[:MAX_ROWS], metrics, ["problem"])
         return Table("settings", caption, *columns, max(len(rows) - MAX_ROWS, 0))
@@ -132,13 +134,10 @@ class SweepTables:
             return [*headings, "note", *names], rows, numbers
         return [*headings, *names], [(*row[:note], *row[note + 1 :]) for row in rows], numbers
 
-    def _setting_cells(self, row: dict, metrics: list[str], undecided: bool) -> tuple[Cell, ...]:
-        """Return the cells of a recommended setting.
-
-        row: of `best`; metrics: its columns to show; undecided: True if the first place is shared without a decision.
-        """
+    def _setting_cells(self, row: dict, metrics: list[str]) -> tuple[Cell, ...]:
+        """Return the cells of a recommended setting. row: of `best`; metrics: its columns to show."""
         place, schedule, several = int(row["place"]), row["schedule"], row["n"] > 1
-        marks = () if place > 1 else (BEST, OPEN) if undecided else (BEST,)
+        marks = MARKS.get(self.states.get((row["problem"], row["optimizer"]), ""), ())
         under = [labels.hyperparameter_text(row, self.hyperparameters), row["dtype"] if self.several_dtypes else ""]
         under += ["(eager)"] * (row["optimizer"] in self.sweep.eager)
         covers = f"covers {labels.number(100 * row['coverage'])}%" if several else ""
@@ -148,8 +147,8 @@ class SweepTables:
             text_cell(labels.batch_label(row["batch_size"], row["full_batch"])),
             text_cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
             number_cell(row["lr"], 4),
-            number_cell(row["median"], marks=marks[:1]),
-            interval_cell(row["low"], row["high"], covers) if several and pd.notna(row["low"]) else text_cell("–"),
+            _value_cell(row, marks),
+            _ends_cell(row, covers) if several and pd.notna(row["low"]) else text_cell("–"),
             text_cell(
                 labels.failure_text(row), value=float(row["failures"]), marks=("bad",) if row["failures"] else ()
             ),
@@ -199,18 +198,24 @@ class SweepTables:
         verdicts = self.sweep.answer.verdicts
         if verdicts.empty:
             return None
-        marks = {"wins": (BEST,), "open": (OPEN,)}
+        marks = {WINS: (BEST,), OPEN_VERDICT: (OPEN,)}
         rows = [
             (
                 *map(text_cell, ("all problems" if row["problem"] == ALL else row["problem"], row["a"], row["b"])),
-                text_cell(row["verdict"], marks=marks.get(row["verdict"], ()), title=row["reason"]),
-                number_cell(row["ratio"]), interval_cell(row["low"], row["high"]), number_cell(row["p_adjusted"], 2),
+                text_cell(row["verdict"], marks=marks.get(row["verdict"], ())),
+                number_cell(row["ratio"], under=row["bound"]), interval_cell(row["low"], row["high"]),
+                text_cell(row["known"] or row["reason"]), number_cell(row["p_adjusted"], 2),
                 number_cell(row["blocks"]), number_cell(row["blocks_needed"]),
             )
             for row in verdicts.head(MAX_ROWS).to_dict("records")
         ]  # fmt: skip
-        headings = ("problem", "a", "b", "verdict", "ratio", "interval", "adjusted p", "blocks", "blocks needed")
-        caption = "Verdicts of every pair: a against b, the ratio being b over a, so above 1 where a is better"
+        headings = (
+            "problem", "a", "b", "verdict", "ratio", "interval", "known", "adjusted p", "blocks", "blocks needed",
+        )  # fmt: skip
+        caption = (
+            "Verdicts of every pair: a against b, the ratio being b over a, so above 1 where a is better; intervals "
+            "hold for all pairs of a problem at once"
+        )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
         return Table("verdicts", caption, headings, rows, numbers, len(verdicts) - len(rows))
 
@@ -233,6 +238,38 @@ class SweepTables:
         steps = [(text_cell(row[0]), *map(number_cell, row[1:])) for row in grid.itertuples()]
         table = Table("time-of-a-step", "Nanoseconds for a step of a run", heads, steps, heads[1:])
         return [totals, table] if steps else [totals]
+
+
+def measure_settings(sweep: LoadedSweep) -> pd.DataFrame:
+    """Return the recommended settings with `unit`, what their median, low and high are: "samples to 0.1%", "loss".
+
+    Samples beyond the longest run are inf, as the target is not reached.
+    """
+    best = sweep.answer.best
+    names = list(best["problem"].unique())
+    limits = {name: sweep.budget(name) if math.isfinite(sweep.target(name)) else math.inf for name in names}
+    limit = best["problem"].map(limits)
+    ends = {end: best[end].mask(best[end] > limit, math.inf) for end in ("median", "low", "high")}
+    return best.assign(**ends, unit=best["problem"].map({name: sweep.name_value(name) for name in names}))
+
+
+def _value_cell(row: dict, marks: tuple[str, ...]) -> Cell:
+    """Return the cell with the median of a recommended setting, its unit below. row: of `measure_settings`."""
+    return Cell(_value_text(row, "median"), float(row["median"]), under=row["unit"], marks=marks[:1])
+
+
+def _ends_cell(row: dict, covers: str) -> Cell:
+    """Return the cell with the interval of a recommended setting, `covers` below. row: of `measure_settings`."""
+    shown = f"[{_value_text(row, 'low')}, {_value_text(row, 'high')}]"
+    return Cell(shown, f"[{row['low']:.6g}, {row['high']:.6g}]", covers)
+
+
+def _value_text(row: dict, name: str) -> str:
+    """Return a value of a recommended setting as text: samples with commas, or "never"; other numbers to 3 digits."""
+    value = float(row[name])
+    if not row["unit"].startswith("samples to"):
+        return labels.number(value)
+    return labels.samples_text(value) if math.isfinite(value) else "never"
 
 
 def share_texts() -> list[str]:
@@ -267,15 +304,16 @@ LATEX = {
     },
     "settings": {
         "problem": "problem", "optimizer": "optimizer", "place": "place", "batch_size": "batch size",
-        "schedule": "schedule", "lr": "rate", "median": "median", "low": "low", "high": "high", "failures": "failed",
+        "schedule": "schedule", "lr": "rate", "median": "median", "low": "low", "high": "high", "unit": "unit",
+        "failures": "failed",
     },
     "verdicts": {
-        "problem": "problem", "a": "a", "b": "b", "verdict": "verdict", "ratio": "ratio", "low": "low", "high": "high",
-        "p_adjusted": "adjusted p", "blocks_needed": "blocks needed",
+        "problem": "problem", "a": "a", "b": "b", "verdict": "verdict", "bound": "bound", "ratio": "ratio",
+        "low": "low", "high": "high", "p_adjusted": "adjusted p", "known": "known", "blocks_needed": "blocks needed",
     },
     "ranking": {
-        "problem": "problem", "optimizer": "optimizer", "place": "place", "value": "value", "low": "low",
-        "high": "high", "mean_rank": "mean rank", "probability": "probability", "failures": "failures",
+        "problem": "problem", "optimizer": "optimizer", "place": "place", "state": "state", "value": "value",
+        "low": "low", "high": "high", "mean_rank": "mean rank", "reached": "reached", "failures": "failures",
     },
     "costs": {
         "problem": "problem", "optimizer": "optimizer", "samples_to_0.1": "10%", "samples_to_0.01": "1%",
@@ -300,20 +338,22 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> No
     places = answer.ranking
     tables = {
         "winners": build_winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),
-        "settings": answer.best,
+        "settings": measure_settings(sweep),
         "verdicts": answer.verdicts,
         "ranking": places,
         "costs": costs,
     }
-    undecided = [name for name in places["problem"].unique() if find_state(answer, name) == UNDECIDED]
     keys = ["problem", "optimizer"]
-    firsts = pd.MultiIndex.from_frame(places.loc[places["state"].isin(["first", "tie"]), keys])
+    marked_rows = {
+        mark: pd.MultiIndex.from_frame(places.loc[[mark in MARKS.get(state, ()) for state in places["state"]], keys])
+        for mark in (BEST, OPEN)
+    }
     for name, table in tables.items():
         if name == "verdicts":
-            bold, dagger = table["verdict"].isin(["wins", "loses"]), table["verdict"] == "open"
+            bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT
         else:
-            bold = pd.Series(pd.MultiIndex.from_frame(table[keys]).isin(firsts), table.index)
-            dagger = bold & table["problem"].isin(undecided)
+            place = pd.MultiIndex.from_frame(table[keys])
+            bold, dagger = (pd.Series(place.isin(rows), table.index) for rows in marked_rows.values())
         if "csv" in formats:
             write_file(folder / f"{name}.csv", csv_text(table))
         if "tex" in formats:
@@ -350,7 +390,8 @@ def latex_text(
         for text, is_bold, is_open in zip(cells[marked], bold, dagger, strict=True)
     ]
     texts = pd.DataFrame(cells, dtype=object).set_axis([latex_escaped(columns[name]) for name in there], axis=1)
-    head = f"% {' '.join(comment.split())}\n% needs the package booktabs; bold: first place or a win; dagger: open\n"
+    marks = "bold: first, tied with it, or decided; dagger: open"
+    head = f"% {' '.join(comment.split())}\n% needs the package booktabs; {marks}\n"
     layout = "".join("r" if is_number else "l" for is_number in numeric)
     return head + texts.to_latex(index=False, escape=False, column_format=layout)
 

@@ -14,6 +14,7 @@ from synthetic import make_tables, runs_table, write_folder
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
+from optbench.report.page import MAX_SENTENCE, shorten_sentence
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of, describe_settings
@@ -91,14 +92,21 @@ def test_page_reports_the_held_out_numbers(usual):
     answer = answer_of(runs, [0, 1, 2])
     best = answer.best.set_index(["problem", "optimizer"])
     for problem in runs["problem"].unique():
-        # On its card and in its section.
-        assert page.text.count(" ".join(answer.sentence(problem).removeprefix(f"{problem}: ").split())) == 2
+        sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
+        assert f"{sentence}." in page.text and f"{shorten_sentence(sentence)}." in page.text  # its section and its card
         for optimizer in answer.firsts(problem):
             row = best.loc[(problem, optimizer)]
-            numbers = f"{labels.number(row['lr'], 4)} {labels.number(row['median'])} {labels.interval_text(row)}"
+            numbers = f"{labels.number(row['lr'], 4)} {labels.number(row['median'])} loss {labels.interval_text(row)}"
             assert f"{numbers} covers 96.9% {labels.failure_text(row)}" in page.text
     assert answer.overall().removeprefix("over") in page.text
     assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
+
+
+def test_a_long_sentence_is_cut_between_its_parts():
+    clauses = [f"rule_{place} has {place}.5 times the loss [1.1, 9] (one, two; three)" for place in range(12)]
+    short = shorten_sentence(f"a is first; {', '.join(clauses)}")
+    assert len(short) <= MAX_SENTENCE + 30 and short.endswith("(one, two; three); the rest is below")
+    assert shorten_sentence("a is first; b ties") == "a is first; b ties"
 
 
 def test_whole_numbers_are_saved_as_such(usual):
