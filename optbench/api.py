@@ -227,7 +227,7 @@ def sweep(
         scheduler: the address of a dask scheduler, whose workers are taken, wherever they are; by default the executor
             "dask" starts ``workers`` processes on this machine. Plug-ins and data travel with the work.
         extend: add to the sweep that ``out`` holds, and run what is missing: problems, optimizers, rates and other
-            lists are added to its lists, numbers of seeds, blocks and trials may grow.
+            lists are added to its lists, numbers of seeds, blocks, trials and rounds (``widen``) may grow.
         isolate: "auto": cohorts of your own plug-ins run in worker processes, which may die; "always" or "never".
         worker_timeout: seconds, or a text such as "2m", after which a worker process without progress is ended.
         retry_failed: whether runs that have failed before are tried again.
