@@ -1,11 +1,14 @@
 """Sweeps drawn from recorded runs: the protocol in plain NumPy, thousands of blocks at a time.
 
-`tests/reference/record_calibration.py` recorded y of real settings on many seeds. A block draws its seeds from them,
-tunes and reports; the blocks of a sweep are independent. So what the recorded seeds say is the truth that intervals
-must cover.
+`tests/reference/record_calibration.py` recorded real runs on a fine lattice of rates, on many seeds. A block draws its
+seeds, and for each optimizer the offset of its grid at each batch size and schedule; it tunes and reports. The blocks
+of a sweep are independent. So what the recorded runs say is the truth, and the truth of clones is a ratio of 1. Between
+two rates of the lattice runs are interpolated, so that no two draws coincide.
 """
 
-import itertools
+import functools
+import json
+import math
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
@@ -14,93 +17,265 @@ import numpy as np
 import pandas as pd
 from synthetic import runs_table
 
-from optbench.analysis.protocol import CodedRuns
+from optbench.contract.columns import target_column
 
 ROOT = Path(__file__).parents[1]
 ARCHIVE = ROOT / "tests" / "reference" / "calibration.npz"
+MEASURES = ("time", "loss")
+SOLVED = 1e-8
+"""Share of the first suboptimality below which losses are equal."""
+PER_DECADE = 16
+"""The rates of the lattice in a decade."""
+WIDENED, FAR = 2, 4
+"""Best settings around which a screen goes on; and how far apart two rates must be for one between them, in steps of
+the lattice: their ratio is above 1.6."""
 
 
 class Design(NamedTuple):
-    """Numbers of blocks, of seeds for each stage of a block, and of settings that race."""
+    """A sweep in blocks: numbers of blocks, of seeds for each stage, and of settings that race; and its grid."""
 
     blocks: int
     screen: int
     race: int
     holdout: int
     finalists: int
+    rates: int
+    """The rates of a grid."""
+    step: int
+    """From one rate to the next, in steps of the lattice."""
+    widen: int
+    """The most rounds in which the screen goes on between the rates around the best settings."""
+
+    @property
+    def seeds(self) -> int:
+        """The seeds of a block."""
+        return self.screen + self.race + self.holdout
+
+
+class Runs(NamedTuple):
+    """The ends of runs, arrays of one shape."""
+
+    loss: np.ndarray
+    """y of the measure "loss", failures included."""
+    time: np.ndarray
+    """ln of the samples to the target, or of all that a run has."""
+    bad: np.ndarray
+    """True where the run failed."""
+    reached: np.ndarray
+    """True where the target was reached."""
+
+
+class Recorded(NamedTuple):
+    """The runs of one optimizer on one problem."""
+
+    runs: Runs
+    """(settings, seeds); setting `groups * rate + group` has the place `rate` on the lattice."""
+    groups: int
+    """The batch sizes and schedules."""
+    start: np.ndarray
+    """(seeds,), ln of the first suboptimality."""
+    budget: float
+    """The samples of a whole run."""
+    target: float
+    """The target, a share of the first suboptimality."""
+
+    @property
+    def seeds(self) -> int:
+        """The number of recorded seeds."""
+        return len(self.start)
+
+    def run(self, measure: str, settings: np.ndarray, seeds: np.ndarray, offsets: np.ndarray) -> Runs:
+        """Return the runs of each block's settings on its seeds, (blocks, settings, seeds).
+
+        settings, seeds: (blocks, settings) and (blocks, seeds); offsets: (blocks, groups), of whose fractions the rates
+        lie above those of the lattice. Two neighbors that both count for the measure are interpolated; of others the
+        nearer one is taken.
+        """
+        share = np.take_along_axis(offsets % 1, settings % self.groups, 1)[:, :, None]
+        above = np.where(settings + self.groups < len(self.runs.loss), settings + self.groups, settings)
+        low, high = (
+            Runs(*(part[place[:, :, None], seeds[:, None]] for part in self.runs)) for place in (settings, above)
+        )
+        counts = ~(low.bad | high.bad) if measure == "loss" else low.reached & high.reached
+        near = [np.where(share < 0.5, *parts) for parts in zip(low, high, strict=True)]
+        ends = [
+            np.where(counts, (1 - share) * a + share * b, c)
+            for a, b, c in zip(low[:2], high[:2], near[:2], strict=True)
+        ]
+        return Runs(*ends, *near[2:])
+
+    def y(self, measure: str, settings: np.ndarray, seeds: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return what settings are chosen by, their mean over the seeds, (blocks, settings); arguments as for `run`."""
+        runs = self.run(measure, settings, seeds, offsets)
+        if measure == "loss":
+            return runs.loss.mean(axis=2)
+        missed = np.log(2 * self.budget) + np.maximum(runs.loss - np.log(self.target) - self.start[seeds][:, None], 0)
+        return np.where(runs.reached, runs.time, missed).mean(axis=2)
+
+
+class Reports(NamedTuple):
+    """What the blocks of sweeps report, (..., holdout seeds) each."""
+
+    loss: np.ndarray
+    """y of "loss", no lower than what is solved; NaN where the run failed."""
+    solved: np.ndarray
+    """True where the loss is that low."""
+    samples: np.ndarray
+    """Samples that the run spent until the target, or in all."""
+    reached: np.ndarray
+    """True where the target was reached."""
 
 
 def shipped(name: str) -> Design:
-    """Return the design of a shipped spec, which must be calibrated, whatever it says."""
+    """Return the design of a spec that comes with the package."""
     spec = tomllib.loads((ROOT / "optbench" / "sweeps" / name).read_text(encoding="utf-8"))
-    return Design(spec["blocks"], *(spec[key] for key in ("screen", "race", "holdout")), spec.get("finalists", 10))
+    lowest, highest, rates = map(float, spec["learning_rates"].split(":"))
+    step = round(PER_DECADE * math.log10(highest / lowest) / (rates - 1))
+    seeds = (spec[key] for key in ("blocks", "screen", "race", "holdout", "finalists"))
+    return Design(*seeds, int(rates), step, spec.get("widen", 4))
 
 
-def archive() -> dict[str, np.ndarray]:
-    """Return y, (settings, seeds), by "problem.optimizer"."""
+@functools.cache
+def archive() -> dict[str, Recorded]:
+    """Return the recorded runs by problem and optimizer, "logistic.adam"."""
+    found = {}
     with np.load(ARCHIVE) as data:
-        return {name: data[name].astype(np.float64) / 1000 for name in data.files if name != "facts"}
+        facts = json.loads(str(data["facts"]))
+        for problem, known in facts["problems"].items():
+            for optimizer in facts["spec"]["optimizers"]:
+                key = f"{problem}.{optimizer}"
+                raw = data[f"{key}.loss"]
+                sizes, schedules, rates, seeds = raw.shape
+                loss, time, bad = (
+                    values.reshape(raw.shape).transpose(2, 0, 1, 3).reshape(-1, seeds)
+                    for values in (raw, data[f"{key}.time"], np.unpackbits(data[f"{key}.bad"], count=raw.size))
+                )
+                reached = (time > np.iinfo(np.int16).min) & (bad == 0)
+                time = np.where(reached, time / facts["scale"], np.log(known["samples"]))
+                runs = Runs(loss / facts["scale"], time, bad == 1, reached)
+                start = data[f"{problem}.start"] / facts["scale"]
+                found[key] = Recorded(runs, sizes * schedules, start, known["samples"], known["target"])
+    return found
 
 
-def drawn_seeds(count: int, seeds: int, total: int, rng) -> np.ndarray:
-    """Return (count, seeds): blocks of different seeds of `total`; far apart blocks are parts of the same shuffle."""
-    parts = total // seeds
-    decks = rng.permuted(np.tile(np.arange(total), (-(-count // parts), 1)), axis=1)[:, : parts * seeds]
-    return decks.reshape(len(decks), parts, seeds).swapaxes(0, 1).reshape(-1, seeds)[:count]
+def draw_seeds(count: int, seeds: int, total: int, rng) -> np.ndarray:
+    """Return (count, seeds): blocks of different seeds of `total`, each drawn alone."""
+    return rng.random((count, total)).argpartition(seeds, axis=1)[:, :seeds]
 
 
-def tuned(y: np.ndarray, seeds: np.ndarray, design: Design) -> np.ndarray:
-    """Return (blocks, report): y of the setting that each block chose, on its reporting seeds; seeds: by block."""
-    tuning = design.screen + design.race
-    first = y[:, seeds[:, : design.screen]].mean(axis=2)
-    raced = np.sort(np.argpartition(first, design.finalists - 1, axis=0)[: design.finalists], axis=0)
-    means = y[raced[:, :, None], seeds[None, :, :tuning]].mean(axis=2)
-    chosen = raced[np.argmin(means, axis=0), np.arange(len(seeds))]
-    return y[chosen[:, None], seeds[:, tuning:]]
+def draw_offsets(recorded: Recorded, count: int, design: Design, rng) -> np.ndarray:
+    """Return (count, groups): an offset of the grid for each batch size and schedule, in steps of the lattice."""
+    return design.step * rng.random((count, recorded.groups))
 
 
-def clones(y: np.ndarray, sweeps: int, names: int, design: Design, rng) -> np.ndarray:
-    """Return (names, sweeps, blocks, report): one optimizer under several names, with independent draws."""
-    size = design.screen + design.race + design.holdout
-    seeds = drawn_seeds(names * sweeps * design.blocks, size, y.shape[1], rng)
-    return tuned(y, seeds, design).reshape(names, sweeps, design.blocks, -1)
+def lay_grids(recorded: Recorded, offsets: np.ndarray, design: Design) -> np.ndarray:
+    """Return (count, settings): those of the lattice at or below the grids with these offsets, (count, groups)."""
+    rates = design.step * np.arange(design.rates)[:, None] + np.floor(offsets).astype(np.int64)[:, None]
+    return (recorded.groups * rates + np.arange(recorded.groups)).reshape(len(offsets), -1)
 
 
-def as_runs(parts: dict[str, tuple[np.ndarray, np.ndarray]], design: Design) -> pd.DataFrame:
-    """Return the `runs` of a sweep whose race and holdout run all settings; parts: by name, y and seeds by block."""
-    stages = np.repeat(["screen", "race", "holdout"], [design.screen, design.race, design.holdout])
-    rows = []
-    for name, (y, seeds) in parts.items():
-        first = y[:, seeds[:, : design.screen]].mean(axis=2)
-        raced = [set(np.argsort(column)[: design.finalists]) for column in first.T]
-        for block, place, setting in itertools.product(range(len(seeds)), range(seeds.shape[1]), range(len(y))):
-            if stages[place] == "screen" or setting in raced[block]:
-                row = {"optimizer": name, "lr": float(setting), "stage": stages[place], "block": block}
-                row |= {"seed": block * seeds.shape[1] + place, "log_tail": y[setting, seeds[block, place]]}
-                rows.append(row)
+def screen(
+    recorded: Recorded, measure: str, seeds: np.ndarray, offsets: np.ndarray, design: Design
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the settings of each block's screen, with those between the rates of the best, and their mean y.
+
+    Each (blocks, settings); where a block has fewer settings, its y is inf. seeds: (blocks, seeds) of the screen.
+    """
+    groups, total = recorded.groups, len(recorded.runs.loss)
+    settings = lay_grids(recorded, offsets, design)
+    means = recorded.y(measure, settings, seeds, offsets)
+    for _ in range(design.widen):
+        best = np.take_along_axis(settings, means.argsort(axis=1, kind="stable")[:, :WIDENED], 1)[:, :, None]
+        tried = np.where(np.isfinite(means), settings, -1)[:, None]
+        alike = (tried >= 0) & (tried % groups == best % groups)
+        lower = np.where(alike & (tried < best), tried, -1).max(axis=2)
+        upper = np.where(alike & (tried > best), tried, total).min(axis=2)
+        best = best[:, :, 0]
+        down, up = best - lower, upper - best
+        far = np.concatenate([(lower >= 0) & (down >= FAR * groups), (upper < total) & (up >= FAR * groups)], axis=1)
+        new = np.concatenate([best - groups * (down // groups // 2), best + groups * (up // groups // 2)], axis=1)
+        new = np.sort(np.where(far, new, -1), axis=1)
+        there = (new >= 0) & (np.diff(new, axis=1, prepend=-1) != 0)
+        if not there.any():
+            break
+        added = np.where(there, recorded.y(measure, np.maximum(new, 0), seeds, offsets), np.inf)
+        settings, means = np.concatenate([settings, new], axis=1), np.concatenate([means, added], axis=1)
+    return settings, means
+
+
+def race(settings: np.ndarray, means: np.ndarray, design: Design) -> np.ndarray:
+    """Return the settings of each block that race, (blocks, finalists), from what `screen` returns."""
+    return np.take_along_axis(settings, means.argsort(axis=1, kind="stable")[:, : design.finalists], 1)
+
+
+def choose(recorded: Recorded, measure: str, seeds: np.ndarray, offsets: np.ndarray, design: Design) -> np.ndarray:
+    """Return the setting that each block chooses, (blocks, 1); arguments as for `tune`."""
+    raced = race(*screen(recorded, measure, seeds[:, : design.screen], offsets, design), design)
+    means = recorded.y(measure, raced, seeds[:, : design.screen + design.race], offsets)
+    return np.take_along_axis(raced, means.argmin(axis=1)[:, None], 1)
+
+
+def tune(recorded: Recorded, measure: str, seeds: np.ndarray, offsets: np.ndarray, design: Design) -> Reports:
+    """Return what blocks report that choose by the measure; seeds, offsets: (blocks, seeds), (blocks, groups)."""
+    chosen, fresh = choose(recorded, measure, seeds, offsets, design), seeds[:, design.screen + design.race :]
+    runs = Runs(*(part[:, 0] for part in recorded.run(measure, chosen, fresh, offsets)))
+    lowest = np.log(SOLVED) + recorded.start[fresh]
+    loss = np.where(runs.bad, np.nan, np.maximum(runs.loss, lowest))
+    return Reports(loss, loss <= lowest, np.exp(runs.time), runs.reached)
+
+
+def times(reports: Reports) -> np.ndarray:
+    """Return ln of the expected running time of each block: all samples over the runs that reached the target."""
+    return np.log(reports.samples.sum(axis=-1) / np.maximum(reports.reached.sum(axis=-1), 0.5))
+
+
+def differences(a: Reports, b: Reports, measure: str) -> np.ndarray:
+    """Return y_b - y_a of each block."""
+    return times(b) - times(a) if measure == "time" else _mean_known(b.loss - a.loss)
+
+
+def clones(recorded: Recorded, measure: str, names: int, blocks: int, design: Design, rng) -> list[Reports]:
+    """Return what one optimizer reports under several names, which draw apart and share the seeds of each block."""
+    seeds = draw_seeds(blocks, design.seeds, recorded.seeds, rng)
+    draws = [draw_offsets(recorded, blocks, design, rng) for _ in range(names)]
+    return [tune(recorded, measure, seeds, offsets, design) for offsets in draws]
+
+
+def as_runs(
+    levels: dict[str, tuple[Recorded, np.ndarray]], seeds: np.ndarray, measure: str, design: Design
+) -> pd.DataFrame:
+    """Return the `runs` table of one sweep that chooses by the measure.
+
+    levels: by name, the recorded runs and the offsets of each block, (blocks, groups). seeds: (blocks, seeds).
+    """
+    rows, tuning, count = [], design.screen + design.race, design.rates * next(iter(levels.values()))[0].groups
+    for name, (recorded, offsets) in levels.items():
+        tried, means = screen(recorded, measure, seeds[:, : design.screen], offsets, design)
+        raced, chosen = race(tried, means, design), choose(recorded, measure, seeds, offsets, design)
+        for block, own in enumerate(seeds):
+            there = np.isfinite(means[block])
+            parts = {
+                "screen": (tried[block][:count], own[: design.screen]),
+                "widen": (tried[block][count:][there[count:]], own[: design.screen]),
+                "race": (raced[block], own[design.screen : tuning]),
+                "holdout": (chosen[block], own[tuning:]),
+            }
+            for stage, (settings, part) in parts.items():
+                runs = recorded.run(measure, settings[None], part[None], offsets[[block]])
+                for i, j in np.ndindex(len(settings), len(part)):
+                    loss, time, bad, reached = (each[0, i, j] for each in runs)
+                    rate, group = divmod(int(settings[i]), recorded.groups)
+                    row = {"optimizer": name, "lr": 1e-3 * 1.1 ** (rate + offsets[block, group] % 1), "stage": stage}
+                    row |= {"schedule": f"s{group}", "block": block, "seed": 1000 * block + int(part[j])}
+                    row |= {"samples": int(recorded.budget), "log_tail": loss, "status": "diverged" if bad else "ok"}
+                    start = np.exp(recorded.start[part[j]])
+                    row |= {"loss_initial": start, "loss_final": start / 2, "suboptimality_final": start / 2}
+                    rows.append(row | {target_column(recorded.target): np.exp(time) if reached else np.inf})
     return runs_table(rows)
 
 
-def finer_grids(y: np.ndarray, sweeps: int, seeds: int, blocks: int, rng) -> CodedRuns:
-    """Pairs of clones as a table of `sweeps` problems: cell 2 k has a quarter of the settings, 2 k + 1 has all.
-
-    Every setting ran on `seeds` seeds, which form so many blocks, whose first half tunes.
-    """
-    total, few = len(y), len(y) // 4
-    stage, block = [], []
-    for number, part in enumerate(np.array_split(np.arange(seeds), blocks)):
-        stage += [0] * (len(part) // 2) + [2] * (len(part) - len(part) // 2)
-        block += [number] * len(part)
-    values, settings = [], []
-    for sweep in range(sweeps):
-        for cell, kept in ((2 * sweep, rng.permutation(total)[:few]), (2 * sweep + 1, np.arange(total))):
-            values.append(y[kept][:, rng.permutation(y.shape[1])[:seeds]])
-            settings += [cell] * len(kept)
-    whole = np.concatenate(values)
-    size = len(whole)
-    table = pd.DataFrame({"cell": settings})
-    cells = pd.DataFrame({"problem": np.repeat(np.arange(sweeps), 2), "optimizer": ["few", "all"] * sweeps})
-    no = np.zeros(size * seeds, dtype=bool)
-    arrays = {"bad": no, "cut": no, "stage": np.tile(stage, size), "block": np.tile(block, size)}
-    arrays |= {"seed": np.tile(np.arange(seeds), size), "row": np.arange(size * seeds)}
-    return CodedRuns(y=whole.ravel(), setting=np.repeat(np.arange(size), seeds), settings=table, cells=cells, **arrays)
+def _mean_known(values: np.ndarray) -> np.ndarray:
+    """Return the mean of the last axis without NaN; NaN where a row has nothing else."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=-1)
+    return np.where(count > 0, np.where(there, values, 0).sum(axis=-1) / np.maximum(count, 1), np.nan)

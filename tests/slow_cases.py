@@ -6,7 +6,6 @@ What is slow for another reason than its number (a library, a browser, a simulat
 import re
 
 SLOW_CASES = {
-    "analysis/test_calibration.py": r"four_times_the_trials|\[thorough",
     "averages/test_cuda_averages.py": r"",
     "benchmarks/test_benchmarks.py": r"our_side_of|[nN]etworks",
     "benchmarks/test_same_numbers.py": r"agreed_set_is_run",
