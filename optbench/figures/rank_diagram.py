@@ -85,7 +85,7 @@ def mean_ranks(
     about = f"{int(rows['blocks'].max())} problems" if subject == ALL else "the seeds that report"
     room = NAMES * current().width
     texts = [cut_to_width(data.short_names[name], current().tick, room) for name in rows["optimizer"]]
-    left = max(text_width(text, current().tick) for text in texts) / current().scale + 0.15
+    left = max(text_width(text, current().tick) for text in texts) / current().scale + 0.22
     height = (ROW * len(rows) + 0.15) * current().scale / current().height
     title = "Mean ranks" if subject == ALL else panels.join_title("Mean ranks", subject)
     with panels.axes(ax, title, height=height, left=left) as ax:
