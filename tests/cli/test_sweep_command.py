@@ -86,12 +86,12 @@ def test_nothing_of_a_dry_run_is_cut(run, monkeypatch, width):
     flags = ["--problems", name, "--optimizers", "clip(lookahead(adam(beta1=[0.8, 0.9, 0.95])), norm=2)", "--dry-run"]
     code, out, err = run("sweep", "--batch-sizes", "8,16,32,64,128,full", *flags)
     assert code == 0 and not err and "…" not in out
-    # 5 schedules x 10 rates x 3 values x 6 sizes, on 8 seeds; 6 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
+    # 5 schedules x 5 rates x 3 values x 6 sizes, on 10 seeds; 4 epochs of 40 + 20 + 10 + 5 + 3 + 1 steps.
     assert (
         "problem optimizer" in out
-        and "48 900 7,200 568,800" in out
-        and f"(up to {8 * 2 * 4 * 5} runs)" in out  # 4 choices: by two measures, of batch sizes, and of schedules
-        and f"(up to {8 * 4 * 4} runs)" in out
+        and "60 450 4,500 237,000" in out
+        and f"(up to {10 * 2 * 4 * 5} runs)" in out  # 4 choices: by two measures, of batch sizes, and of schedules
+        and f"(up to {10 * 4 * 4} runs)" in out
     )
 
 
