@@ -147,6 +147,17 @@ def merge_families(values: np.ndarray, families: np.ndarray) -> np.ndarray:
     return sums / np.bincount(place).reshape(-1, *[1] * (values.ndim - 1))
 
 
+def number_families(weigh_by: pd.Series, problems: Sequence[str]) -> np.ndarray:
+    """Return the number of the family of each problem; one without a family is a family of its own.
+
+    weigh_by: families by the name of a problem, as texts; "" or a missing one is none.
+    """
+    named = weigh_by[~weigh_by.index.duplicated()].reindex(problems)
+    found: dict[tuple[bool, str], int] = {}
+    keys = [(True, family) if isinstance(family, str) and family else (False, name) for name, family in named.items()]
+    return np.array([found.setdefault(key, len(found)) for key in keys], dtype=np.int64)
+
+
 def find_leaders(means: np.ndarray) -> np.ndarray:
     """Return whether each level has the lowest mean rank, shared or not; the last axis is that of levels."""
     return means <= means.min(axis=-1, keepdims=True) + 1e-9

@@ -7,7 +7,7 @@ import pandas as pd
 
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import TIME
-from optbench.analysis.over_problems import mean_ranks
+from optbench.analysis.over_problems import mean_ranks, number_families
 from optbench.analysis.pair_statistics import trimmed_means
 from optbench.analysis.protocol import CodedRuns
 from optbench.analysis.verdicts import (
@@ -24,6 +24,8 @@ from optbench.analysis.verdicts import (
 
 FIRST, BEHIND, FAILED = "first", "behind", "failed"
 """States of a level, besides TIE and OPEN, which are towards the one that is first."""
+_WHOLE = ("beats", "beaten_by", "blocks", "kinds")
+"""Columns of whole numbers, 0 where there is nothing to count."""
 
 
 def ranking(
@@ -38,7 +40,7 @@ def ranking(
 ) -> pd.DataFrame:
     """Return one row for each problem and level; with several problems, also the rows of problem "all".
 
-    Arguments as for `verdicts`. weigh_by: the family of each problem, by name; each family weighs as one.
+    Arguments as for `verdicts`.
 
     state: "first" for the level with the best value, if no other wins against it and it wins against one or ties with
     all; "tie" for those that tie with it, "open" for those that are not told apart from it, "behind" for those that
@@ -55,10 +57,10 @@ def ranking(
 
     In the rows "all", mean_rank is the mean over problems of the rank by value, with its bootstrap interval over
     problems (value is empty, low and high are its ends); worst_rank; stays_first: whether the best mean rank stays the
-    best without any one problem.
+    best without any one problem; kinds: the number of families with `weigh_by`, 0 without.
     """
     table = tune_levels(runs, judge_by, of, choose_by)
-    pairs = compare_levels(table, confidence, look, edges)
+    pairs = compare_levels(table, confidence, look, edges, weigh_by)
     return rank_levels(pairs, measure_levels(table, confidence, edges), of, weigh_by)
 
 
@@ -81,7 +83,7 @@ def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFra
 def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd.Series | None = None) -> pd.DataFrame:
     """Return the table of `ranking` from the verdicts of pairs and the values of cells.
 
-    pairs: from `verdicts`; values: from `measure_levels`; of: the column of the levels.
+    pairs: from `verdicts`; values: from `measure_levels`; of: the column of the levels; weigh_by: as for `verdicts`.
     """
     names = ["problem", of]
     both = pd.concat([pairs, exchange_sides(pairs)], ignore_index=True).rename(columns={"a": of})
@@ -90,11 +92,11 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd
     sums = groups[["beats", "beaten_by"]].sum()
     ranks = 1 + (1 - both["probability"]).groupby([both["problem"], both[of]], sort=False).sum(min_count=1)
     sums = sums.assign(mean_rank=ranks, probability=groups["probability"].mean())
-    table = values.merge(sums.reset_index(), on=names, how="left")
+    table = values.merge(sums.reset_index(), on=names, how="left").assign(kinds=0)
     if ALL in set(pairs["problem"]):
         over = _rank_over_problems(table, sums, of, weigh_by)
         table = pd.concat([table, over], ignore_index=True)
-    table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in ("beats", "beaten_by", "blocks")})
+    table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in _WHOLE})
     # Few can win against what has no results: it stands behind those that have.
     out = (table["trials"] == 0) | (table["failures"] == 1)
     usable = (~out).groupby(table["problem"], sort=False).transform("sum")
@@ -105,7 +107,7 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd
     limit = table["limit"].astype("boolean").fillna(False).astype(bool)
     table["alone"] = (table["state"] == FIRST) & (table["beats"] == rivals) & (rivals > 0) & ~limit
     order = [*names, "place", "state", "alone", "value", "low", "high", "mean_rank", "worst_rank", "stays_first"]
-    more = ["probability", "beats", "beaten_by", "blocks", "trials", "failures", "reached", "limit"]
+    more = ["probability", "beats", "beaten_by", "blocks", "kinds", "trials", "failures", "reached", "limit"]
     return table.assign(limit=limit).reindex(columns=[*order, *more])
 
 
@@ -144,9 +146,10 @@ def _rank_over_problems(table: pd.DataFrame, sums: pd.DataFrame, of: str, weigh_
     value = table["value"].where(table["failures"] != 1, np.inf)
     rank = value.groupby(table["problem"], sort=False).rank()
     grid = rank.groupby([table["problem"], table[of]]).first().unstack().reindex(columns=levels).dropna()
-    rows = sums.loc[ALL].reindex(levels).assign(blocks=len(grid), trials=1, failures=0.0)
+    families = None if weigh_by is None else number_families(weigh_by, grid.index)
+    kinds = 0 if families is None else len(np.unique(families))
+    rows = sums.loc[ALL].reindex(levels).assign(blocks=len(grid), kinds=kinds, trials=1, failures=0.0)
     if len(grid):
-        families = None if weigh_by is None else weigh_by.reindex(grid.index).to_numpy()
         ranks = mean_ranks(grid, families)
         rows = rows.assign(
             mean_rank=ranks.mean, low=ranks.low, high=ranks.high, worst_rank=ranks.worst,

@@ -28,6 +28,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         **({"widen": spec.widen} if spec.blocks else {}),
         "choose_by": list(spec.choose_by),
         "judge_by": spec.judge_by,
+        "weigh_by": spec.weigh_by,
         "budget": describe_budget(spec),
         "dtype": list(spec.dtypes),
         "plugin_files": list(spec.plugins),

@@ -1,5 +1,6 @@
 """The results of a sweep, and the one loader of a results folder."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from optbench.contract import arguments
 from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.paths import path_of
+from optbench.contract.types import WEIGHED
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.wording.answers import CHOOSE_BY, chosen_for, find_recommended
 from optbench.wording.winners import find_winners, notebook_html
@@ -167,6 +169,11 @@ class Results:
         return str(self.provenance.get("judge_by") or self.choose_by[0])
 
     @property
+    def families(self) -> pd.Series | None:
+        """The kind of each problem, by its name, where all problems of a kind weigh as one; None where each does."""
+        return self._families(None)
+
+    @property
     def look(self) -> int:
         """How often the sweep has been looked at: 1, and 1 more each time that ``--extend`` has finished."""
         return max(1, len(self.provenance.get("looks") or ()))
@@ -176,8 +183,40 @@ class Results:
         """The search ranges by optimizer and parameter, from which a sweep with trials drew them; empty without."""
         return dict(self.provenance.get("searched") or {})
 
+    def judged_by(self, judge_by: str | None = None, weigh_by: str | None = None) -> "Results":
+        """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
+
+        Args:
+            judge_by: a measure that the sweep chose settings for; None: as it is.
+            weigh_by: "problem" or "kind", what weighs as one over problems; None: as it is.
+
+        Returns:
+            The same tables, with another measure.
+
+        Raises:
+            OptbenchError: the sweep chose no settings for the measure, or there is no such word.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> sweep(two, seeds=8).judged_by("loss").judge_by
+            'loss'
+        """
+        if judge_by is not None and judge_by not in self.choose_by:
+            raise OptbenchError(
+                f"judge_by: {shown(judge_by)} is not what this sweep chose settings for: {', '.join(self.choose_by)}"
+            )
+        given = {"judge_by": judge_by, "weigh_by": weigh_by}
+        same = copy.copy(self)
+        same.provenance = {**self.provenance, **{key: value for key, value in given.items() if value is not None}}
+        same._families(weigh_by)
+        return same
+
     def verdicts(
-        self, judge_by: str | None = None, of: str = "optimizer", choose_by: str | None = None
+        self,
+        judge_by: str | None = None,
+        of: str = "optimizer",
+        choose_by: str | None = None,
+        weigh_by: str | None = None,
     ) -> pd.DataFrame:
         """Compare each pair of optimizers on each problem: which one wins, by how much, and how certain that is.
 
@@ -187,6 +226,8 @@ class Results:
             of: what is compared: "optimizer", "batch_size" or "schedule"; all else is tuned.
             choose_by: the measure that settings are chosen by; by default ``judge_by`` if the sweep chose by it, else
                 the first that it chose by.
+            weigh_by: over problems, "problem": each weighs as one, or "kind": all that one file defines do, as far as
+                it is known; by default as in the sweep.
 
         Returns:
             A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` ("wins", "loses", "tie"
@@ -203,17 +244,25 @@ class Results:
         """
         measures = self._measures(judge_by, choose_by)
         table = analysis.verdicts(
-            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
-        )
+            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1]),
+            weigh_by=self._families(weigh_by),
+        )  # fmt: skip
         return self._explain_left_blocks(table, *measures)
 
-    def ranking(self, judge_by: str | None = None, of: str = "optimizer", choose_by: str | None = None) -> pd.DataFrame:
+    def ranking(
+        self,
+        judge_by: str | None = None,
+        of: str = "optimizer",
+        choose_by: str | None = None,
+        weigh_by: str | None = None,
+    ) -> pd.DataFrame:
         """Rank the optimizers on each problem and over all problems: who is first, who ties, who is not told apart.
 
         Args:
             judge_by: as in ``verdicts``.
             of: as in ``verdicts``.
             choose_by: as in ``verdicts``.
+            weigh_by: as in ``verdicts``.
 
         Returns:
             A row a problem and optimizer, and rows "all": place, state ("first", "tie" with it, "open": not told apart
@@ -231,8 +280,9 @@ class Results:
         measures = self._measures(judge_by, choose_by)
         self._explain_left_blocks(analysis.verdicts(self.runs, measures[0], of, choose_by=measures[1]), *measures)
         return analysis.ranking(
-            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
-        )
+            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1]),
+            weigh_by=self._families(weigh_by),
+        )  # fmt: skip
 
     def costs(
         self,
@@ -325,16 +375,26 @@ class Results:
             [['gd', 0.001, 'wins', 'adam']]
         """
         measure = self.judge_by if judge_by is None else judge_by
-        return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look)
+        return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look, self.families)
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the sentences of the answer, and the table of the winners."""
-        return notebook_html(self, self.tuning_seeds, self.judge_by, self.searched, self.choose_by, self.look)
+        how = self.judge_by, self.searched, self.choose_by, self.look, self.families
+        return notebook_html(self, self.tuning_seeds, *how)
 
     def _measures(self, judge_by: str | None, choose_by: str | None) -> tuple[str, str]:
         """Return the measures to judge and to choose by; None: those of the sweep."""
         judge_by = self.judge_by if judge_by is None else judge_by
         return judge_by, chosen_for(judge_by, self.choose_by) if choose_by is None else choose_by
+
+    def _families(self, weigh_by: str | None) -> pd.Series | None:
+        """Return `families` for a word to weigh by; None: that of the sweep. Raises OptbenchError for another one."""
+        weigh_by = self.provenance.get("weigh_by") or WEIGHED[0] if weigh_by is None else weigh_by
+        if arguments.one_of("word to weigh by", weigh_by, WEIGHED) == "problem":
+            return None
+        if "kind" not in self.problems:
+            raise OptbenchError("weigh_by: these results lack the kinds of problems, which sweeps write since 0.15")
+        return self.problems.drop_duplicates("problem").set_index("problem")["kind"]
 
     def _edges(self, choose_by: str) -> pd.DataFrame:
         """Return the recommended settings that lie at a limit of the search."""

@@ -17,12 +17,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from optbench.compiler import device as devices
 from optbench.contract import names
-from optbench.contract.arguments import Real, Whole, check, is_number, is_whole, refusal
+from optbench.contract.arguments import Real, Whole, check, is_number, is_whole, one_of, refusal
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.names import split_list
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import Range, parse_range
-from optbench.contract.types import Stage
+from optbench.contract.types import WEIGHED, Stage, Weighed
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
 
@@ -255,6 +255,8 @@ class Spec(BaseModel):
     judge_by: str = ""
     """The measure that verdicts are about, one of ``choose_by``; by default the first. Batch sizes and schedules race
     for it."""
+    weigh_by: Annotated[Weighed, BeforeValidator(lambda value: one_of("word to weigh by", value, WEIGHED))] = "problem"
+    """What weighs as one over problems: each problem, or all of one kind, those that one file defines."""
     epochs: Real | None = None
     steps: Whole | None = None
     dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(_to_list)] = ("float64",)
@@ -639,7 +641,7 @@ def find_differences(old: Spec, new: Spec) -> list[str]:
 
 def _to_comparable(spec: Spec) -> dict[str, Any]:
     """Return the spec without the order of its lists, and with names in one form."""
-    raw = spec.model_dump(exclude={"judge_by"})
+    raw = spec.model_dump(exclude={"judge_by", "weigh_by"})
     for key in ("optimizers", "schedules"):
         raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
     raw["problems"] = [(_to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
@@ -704,7 +706,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
         raise OptbenchError("one has its seeds in blocks, and the other has not")
     if bool(old.chosen) != bool(new.chosen):
         raise OptbenchError("one names whole settings, and the other lists")
-    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by")
+    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "weigh_by")
     changed = [key for key in Spec.model_fields if key not in joined and getattr(old, key) != getattr(new, key)]
     if (old.trials is None) != (new.trials is None):
         changed.append("trials")
@@ -721,7 +723,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
             if key == "problems" and {**kept, "name": ""} != {**each, "name": ""}:
                 raise OptbenchError(f"{each['name']} has two budgets")
         raw[key] = list(known.values())
-    raw["judge_by"] = new.judge_by
+    raw["judge_by"], raw["weigh_by"] = new.judge_by, new.weigh_by
     raw["learning_rates"] = _join_rates(old.learning_rates, new.learning_rates)
     for key in COUNTS:
         raw[key] = max((value for value in (raw[key], other[key]) if value is not None), default=None)

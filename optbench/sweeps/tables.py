@@ -187,6 +187,7 @@ def make_problem_tables(
     known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
     table = {
         "problem": [p.name for p in problems],
+        "kind": [p.origins[0].file.stem if p.origins else "" for p in problems],
         "minimum": [float(p.minimum) for p in problems],
         "minimum_source": [p.minimum_source for p in problems],
         "dim": [p.dim for p in problems],

@@ -58,6 +58,8 @@ class Answer:
     """The measures that the sweep chose settings by."""
     look: int = 1
     """How often the sweep has been looked at, as it grew."""
+    weigh_by: pd.Series | None = None
+    """The family of each problem, each of which weighs as one over problems; None: each problem does."""
 
     @property
     def judge_by(self) -> str:
@@ -108,7 +110,7 @@ class Answer:
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
-        return judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges)
+        return judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.weigh_by)
 
     def firsts(self, problem: str) -> list[str]:
         """Return the optimizer that is first and those that tie with it; where none is, all that may be."""
@@ -196,17 +198,18 @@ def judge_runs(
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
     edges: pd.DataFrame | None = None,
+    weigh_by: pd.Series | None = None,
 ) -> Judged:
     """Return the verdicts on the levels of a column by a measure.
 
-    choose_by: the measures that the sweep chose by; look, edges: as for `optbench.analysis.verdicts`.
+    choose_by: the measures that the sweep chose by; look, edges, weigh_by: as for `optbench.analysis.verdicts`.
     """
     table = tune_levels(runs, judge_by, of, chosen_for(judge_by, choose_by))
-    pairs = compare_levels(table, look=look, edges=edges)
+    pairs = compare_levels(table, look=look, edges=edges, weigh_by=weigh_by)
     values = measure_levels(table, edges=edges)
     bad = held_out(table).bad
     shares = failure_shares(np.nansum(bad, axis=2), (~np.isnan(bad)).sum(axis=2))
-    places = rank_levels(pairs, values, of)
+    places = rank_levels(pairs, values, of, weigh_by)
     ends = values[["problem", of]].assign(failures_low=shares.low, failures_high=shares.high)
     places = places.merge(ends, on=["problem", of], how="left")
     column = metric_name(runs, judge_by)
@@ -240,15 +243,16 @@ def answer_of(
     searched: Mapping | None = None,
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
+    weigh_by: pd.Series | None = None,
 ) -> Answer:
     """Return the answer of a table `runs`.
 
     tuning_seeds: the seeds on which settings were chosen. judge_by: the measure of the verdicts. searched: by optimizer
     and parameter, the ranges that trials were drawn from; None without trials. choose_by: the measures that the sweep
-    chose by. look: how often it has been looked at (`optbench.analysis.verdicts`).
+    chose by. look, weigh_by: as for `optbench.analysis.verdicts`.
     """
     best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
-    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider)
+    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider, weigh_by)
     keys = ["problem", "optimizer"]
     best = best.merge(judged.ranking[[*keys, "place", "trials"]], on=keys, how="left")
     # The edges of rates are those that `wider` has: trials from a range have other ends.
@@ -256,7 +260,7 @@ def answer_of(
     sides = sides.rename(columns={"side": "edge_side"})
     best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
     best = best.assign(edge=best["edge_side"] != "")
-    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look)
+    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, weigh_by)
 
 
 @cache

@@ -168,7 +168,9 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
     p, blocks = rows["p_adjusted"].max(), int(rows["blocks"].max())
     if pd.notna(p):
         text += f", adjusted p {'< 0.001' if p < 0.001 else f'≤ {labels.number(p, 2)}'}"
-    return text + (f", {blocks} {'problems' if problem == ALL else 'blocks of seeds'}" if blocks else "")
+    kinds = problem == ALL and "kinds" in judged.ranking and judged.ranking["kinds"].max() > 0
+    unit = "kinds of problem" if kinds else "problems" if problem == ALL else "blocks of seeds"
+    return text + (f", {blocks} {unit}" if blocks else "")
 
 
 def _format_interval(judged: Judged, problem: str, first: str, name: str) -> str:

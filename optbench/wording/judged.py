@@ -278,7 +278,9 @@ class Judged:
             return ""
         count, top = int(rows["blocks"].max()), rows.iloc[0]
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
-        text = f"over {count} problems: best mean rank {top['mean_rank']:.1f} of {len(rows)}"
+        kinds = int(rows["kinds"].max()) if "kinds" in rows else 0
+        of = f" of {kinds} kind{'s' * (kinds > 1)}, each kind weighing as one" if kinds else ""
+        text = f"over {count} problems{of}: best mean rank {top['mean_rank']:.1f} of {len(rows)}"
         if math.isfinite(top["low"]):
             text += f" [{top['low']:.1f}, {top['high']:.1f}]"
         text += f" ({join_with_and([*map(self.name, best)])})"
@@ -290,8 +292,9 @@ class Judged:
         after = rows.iloc[len(best) :].to_dict("records")
         rest = [f"{self.name(row[self.of])} {row['mean_rank']:.1f}" for row in after]
         text += f"; then {join_with_and(rest)}" if rest else ""
-        if count < FEW_PROBLEMS:
-            return f"{text}; {labels.count_word(count)} problems cannot say that for others"
+        if (kinds or count) < FEW_PROBLEMS:
+            unit = f"kind{'s' * (kinds > 1)} of problem" if kinds else "problems"
+            return f"{text}; {labels.count_word(kinds or count)} {unit} cannot say that for others"
         beaten = [row[self.of] for row in rows.iloc[1:].to_dict("records")
                   if self.pairs[ALL, top[self.of], row[self.of]].verdict == WINS]  # fmt: skip
         if not beaten:

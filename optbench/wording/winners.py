@@ -31,6 +31,7 @@ def find_winners(
     searched: Mapping | None = None,
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
+    weigh_by: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return a row per problem and optimizer in first place; `optbench.Results.winners` has the columns.
 
@@ -39,7 +40,7 @@ def find_winners(
     runs = drop_lost_runs(results.runs)
     if runs.empty:
         return build_winners_table(None, pd.DataFrame(), [])
-    answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look)
+    answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, weigh_by)
     reported = reported_runs(runs, answer.best, tuning_seeds)
     spent = costs(Part(runs, results), ("problem", "optimizer"), runs=reported)
     return build_winners_table(answer, spent, hyperparameter_columns(runs))
@@ -98,6 +99,7 @@ def notebook_html(
     searched: Mapping | None = None,
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
+    weigh_by: pd.Series | None = None,
 ) -> str:
     """Return HTML: the sentences of each problem and over all, and a table of winners; every name is escaped.
 
@@ -108,7 +110,7 @@ def notebook_html(
     if runs.empty:
         return head
     try:
-        answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look)
+        answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, weigh_by)
     except OptbenchError as error:  # a measure that these tables lack
         return f"{head}<p>{escape(str(error))}</p>"
     problems = list(runs["problem"].unique())

@@ -46,6 +46,7 @@ BAD = [
     *(("plugins", value) for value in (1, [1], True, {"a": 1})),
     *(("choose_by", value) for value in (1, [1], True, {"a": 1}, "", [], ",", "loss,loss", [["loss"]])),
     *(("judge_by", value) for value in (1, True, ["loss"], {"a": 1})),
+    *(("weigh_by", value) for value in ("", "kinds", 1, True, ["kind"], {"a": 1})),
 ]  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def refused(call) -> str:
     with pytest.raises(OptbenchError) as caught:
         call()
     message = str(caught.value)
-    assert message and "\n" not in message and len(message) < 300, message
+    assert message and "\n" not in message and len(message) < 320, message
     assert "Traceback" not in message and "pydantic" not in message
     return message
 
@@ -357,6 +358,14 @@ def test_measures_are_joined_and_the_new_one_judges():
     assert (both.choose_by, both.judge_by) == (("loss", "time", "test_loss"), "loss")
     assert find_differences(old, new) == ["choose_by"]
     assert find_differences(wide(choose_by="loss,time"), wide(choose_by="time,loss")) == []
+
+
+def test_what_weighs_as_one_is_no_part_of_what_runs():
+    old, new = wide(), wide(weigh_by="kind")
+    assert (old.weigh_by, new.weigh_by) == ("problem", "kind") and find_differences(old, new) == []
+    assert join_specs(old, new).weigh_by == "kind" and join_specs(new, old).weigh_by == "problem"
+    message = refused(lambda: wide(weigh_by="kin"))
+    assert message == "weigh_by: unknown word to weigh by 'kin': did you mean 'kind'?"
 
 
 def test_of_rounds_the_larger_number_is_taken():

@@ -94,6 +94,18 @@ def test_over_all_problems():
     assert answer_of(planted(["gd", "adam"], problems=("p",)), []).overall() == ""
 
 
+def test_kinds_of_problems_weigh_as_one_and_the_sentence_says_so():
+    runs = planted(["gd", "adam"], problems=tuple("pqrst"))
+    kinds = pd.Series({"p": "convex", "q": "convex", "r": "linear", "s": "", "t": "convex"})
+    text = answer_of(runs, [], weigh_by=kinds).overall()
+    assert text.startswith("over 5 problems of 3 kinds, each kind weighing as one: best mean rank 1.0 of 2")
+    assert text.endswith("; three kinds of problem cannot say that for others")
+    many = planted(["gd", "adam"], problems=[f"p{place}" for place in range(24)], blocks=3)
+    assert "kind" not in answer_of(many, []).overall() and "cannot say" not in answer_of(many, []).overall()
+    alike = pd.Series({name: "convex" for name in many["problem"].unique()})
+    assert answer_of(many, [], weigh_by=alike).overall().endswith("one kind of problem cannot say that for others")
+
+
 def test_what_cannot_be_compared_is_said():
     alone = answer_of(planted(["gd"]), [])
     assert alone.sentence("p") == "p: gd alone, so there is nothing to compare"

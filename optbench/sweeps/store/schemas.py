@@ -24,6 +24,7 @@ class _Provenance(BaseModel):
     optbench: str = ""
     choose_by: list[str] | str = ""
     judge_by: str = ""
+    weigh_by: str = ""
     looks: list[int] = []
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
