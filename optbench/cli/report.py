@@ -22,6 +22,14 @@ def report(
     directories: Annotated[list[Path] | None, typer.Argument(
         metavar="DIR", help="The results folder of a sweep; several are shown side by side.",
     )] = None,
+    judge_by: Annotated[str | None, option(
+        "judge-by", "MEASURE", "Judge by another measure that the sweep chose settings for, such as loss.", PAGE,
+        completion.words("time", "loss", "test_loss", "test_accuracy"),
+    )] = None,
+    weigh_by: Annotated[str | None, option(
+        "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", PAGE,
+        completion.words("problem", "kind"),
+    )] = None,
     out: Annotated[Path | None, option(
         "out", "PATH", "The page's file.html, or its folder; by default the folder report in the last DIR.", PAGE,
     )] = None,
@@ -46,6 +54,8 @@ def report(
     by side, the first being the baseline.
     """
     from optbench.cli.console import warn
+    from optbench.report.loaded import LoadedSweep
+    from optbench.sweeps.results import load
 
     options = {
         "out": out,
@@ -54,12 +64,16 @@ def report(
         "formats": split_list(formats or ""),
         "tables": split_list(tables or ""),
     }
-    folders = directories or [Path("results")]
+    folders: list[Path | LoadedSweep] = [*(directories or [Path("results")])]
+    if judge_by is not None or weigh_by is not None:
+        folders = [LoadedSweep(load(folder).judged_by(judge_by, weigh_by)) for folder in folders]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
 
 
 def draw(
-    of: Path | LoadedSweep | Sequence[Path], warn: Callable[[str], None] = lambda text: None, **options: Any
+    of: Path | LoadedSweep | Sequence[Path | LoadedSweep],
+    warn: Callable[[str], None] = lambda text: None,
+    **options: Any,
 ) -> None:
     """Write the report of a results folder or loaded sweep, or of several side by side, and print its path.
 

@@ -46,7 +46,7 @@ def write_report(
 
 
 def write_side_by_side(
-    directories: Sequence[str | Path],
+    directories: Sequence[str | Path | LoadedSweep],
     progress: Callable[[str], None] = _ignore,
     warn: Callable[[str], None] = _ignore,
     **options,
@@ -58,4 +58,5 @@ def write_side_by_side(
     from optbench.report.output import Options
     from optbench.report.side_by_side import write_page
 
-    return write_page([Path(directory) for directory in directories], Options(**options), progress, warn)
+    sources = [Path(each) if isinstance(each, str) else each for each in directories]
+    return write_page(sources, Options(**options), progress, warn)

@@ -39,19 +39,22 @@ class Side:
 
 
 def write_page(
-    directories: Sequence[Path], options: Options, progress: Callable[[str], None], warn: Callable[[str], None]
+    sources: Sequence[Path | LoadedSweep],
+    options: Options,
+    progress: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Path:
     """Write the page of several results folders and return its path; see `optbench.report.write_side_by_side`."""
     if options.formats or options.tables:
         raise OptbenchError("--format and --tables take one result folder: give the folders one by one")
-    if len(directories) > MAX_FOLDERS:
-        raise OptbenchError(f"{len(directories)} result folders are too many for one page: name at most {MAX_FOLDERS}")
+    if len(sources) > MAX_FOLDERS:
+        raise OptbenchError(f"{len(sources)} result folders are too many for one page: name at most {MAX_FOLDERS}")
     sides: list[Side] = []
-    for directory, letter in zip(directories, ascii_uppercase, strict=False):
-        progress(f"tables of {directory}")
-        sides.append(_load_side(directory, letter, sides[0] if sides else None, warn))
+    for source, letter in zip(sources, ascii_uppercase, strict=False):
+        progress(f"tables of {source if isinstance(source, Path) else source.directory}")
+        sides.append(_load_side(source, letter, sides[0] if sides else None, warn))
     progress("page")
-    page = options.page(Path(directories[-1]) / "report", "side-by-side.html")
+    page = options.page(sides[-1].sweep.directory / "report", "side-by-side.html")
     write_file(page, render(sides))
     return page
 
@@ -110,14 +113,14 @@ def _answer_sentence(side: Side, problem: str) -> str:
     return side.sweep.answer.sentence(problem).removeprefix(f"{problem}: ")
 
 
-def _load_side(directory: Path, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
-    """Load a results folder, and compare it with the first one, if it is not the first.
+def _load_side(source: Path | LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
+    """Load a results folder, unless it is loaded already, and compare it with the first one, if it is not the first.
 
     letter: its name on the page; first: None for the first; warn: called with a sentence about what the folder lacks.
     """
-    sweep = LoadedSweep(directory)
+    sweep = LoadedSweep(source) if isinstance(source, Path) else source
     if sweep.results.missing:
-        warn(f"{directory}: {sweep.results.missing}")
+        warn(f"{sweep.directory}: {sweep.results.missing}")
     sweep.check()
     if first is None:
         return Side(letter, sweep)
