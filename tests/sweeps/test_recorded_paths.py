@@ -80,7 +80,7 @@ def test_in_blocks_too_every_pair_has_its_path(tmp_path):
     pairs = {(problem, name) for problem in ("rosenbrock", "saddle") for name in ("gd", "adam")}
     assert set(results.paths[["problem", "optimizer"]].itertuples(index=False, name=None)) == pairs
     runs = results.runs.set_index("run_id").loc[results.paths["run_id"].unique()]
-    assert set(runs["stage"]) == {"holdout"}
+    assert set(runs["stage"]) == {"report"}
     seen = results.curves.merge(results.paths, on=["run_id", "step"])
     assert len(seen) > 4 * 20 and (seen["w_1_x"] == seen["w_1_y"]).all() and (seen["w_2_x"] == seen["w_2_y"]).all()
 
