@@ -45,7 +45,8 @@ _KEYS = ("problem", "optimizer", "batch_size", "dtype", "block")
 def list_stages(plan: Plan) -> list[PlanStage]:
     """Return the functions that plan the stages after the screen, in order; none for a sweep without blocks.
 
-    A shard ends with its holdout: the choices of all blocks are known where all blocks are.
+    A shard ends with its holdout, for the target that its own blocks share: the choices of all blocks, and in the end
+    the target, are known where all blocks are.
     """
     if not plan.spec.blocks:
         return []

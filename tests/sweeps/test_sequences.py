@@ -16,8 +16,8 @@ from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.spec import make_spec, read_spec
 from optbench.sweeps.store.folder import extend_spec
 
-SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": "1e-3:1e-1:5", "steps": 8,
-        "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
+SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001, 0.003, 0.01, 0.03, 0.1],
+        "steps": 8, "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
 MORE = [{"learning_rates": [1e-2, 1.0]}, {"optimizers": ["momentum"]}, {"batch_sizes": [64]}, {"blocks": 3}]
 TABLES = ("runs.parquet", "curves.parquet", "paths.parquet")
 FIRST, REPLACED = 6, 30
@@ -64,9 +64,13 @@ def join(folders: list[Path], out: Path) -> None:
 
 
 def loaded(folder: Path) -> set[str]:
-    """Return the ids of the runs that ``load`` gives."""
+    """Return the ids of the runs that ``load`` gives, of those that tune.
+
+    What reports is chosen for a target that all blocks share, and may be another setting where there are more of them.
+    """
     try:
-        return set(optbench.load(folder).runs["run_id"])
+        runs = optbench.load(folder).runs
+        return set(runs.loc[runs["stage"].isin(["screen", "widen", "race"]), "run_id"])
     except OptbenchError:
         return set()
 
