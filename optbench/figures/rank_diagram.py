@@ -71,7 +71,8 @@ def mean_ranks(
     if judge_by == of.judge_by and confidence == 0.95 and len(names) == of.runs["optimizer"].nunique():
         places = data.answer.ranking
     else:
-        places = ranking(of.runs[of.runs["optimizer"].isin(names)], judge_by, confidence=confidence)
+        runs = of.runs[of.runs["optimizer"].isin(names)]
+        places = ranking(runs, judge_by, confidence=confidence, weigh_by=of.families)
     subject = problems[0] if len(problems) == 1 or ALL not in set(places["problem"]) else ALL
     rows = places[places["problem"] == subject]
     if len(rows) == 1:
