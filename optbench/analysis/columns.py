@@ -63,6 +63,8 @@ def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
 def find_lost_runs(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
     """Return (runs,) bool, True where no run of the same problem and optimizer (the columns `by`) could run."""
     bad = runs["status"] == "failed"
+    if not bad.any():
+        return np.zeros(len(runs), dtype=bool)
     return bad.groupby([runs[name] for name in by], sort=False).transform("all").to_numpy(dtype=bool)
 
 

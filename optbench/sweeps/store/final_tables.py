@@ -54,9 +54,16 @@ def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
                 add[name](_set_place(entry, table))
 
 
-def read_runs(files: CohortFiles, sources: Sources) -> pd.DataFrame:
-    """Return the table ``runs`` of these cohorts, without cohort ids and last weights."""
-    parts = [_set_place(entry, files.read_runs(cohort_id)) for entry, cohort_id in sources]
+def read_runs(files: CohortFiles, sources: Sources, known: dict[tuple[Entry, str], pa.Table]) -> pd.DataFrame:
+    """Return the table ``runs`` of these cohorts, without cohort ids and last weights.
+
+    known: the tables that were read before, to which new ones are added: every stage of a sweep reads those of all
+    stages before it, and the files of a cohort take a millisecond.
+    """
+    for entry, cohort_id in sources:
+        if (entry, cohort_id) not in known:
+            known[entry, cohort_id] = _set_place(entry, files.read_runs(cohort_id))
+    parts = [known[source] for source in sources]
     if not parts:
         return pd.DataFrame(columns=list(columns.RUNS))
     runs = pa.concat_tables(parts, promote_options="default")

@@ -199,6 +199,7 @@ class Store:
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._damaged: dict[str, str] = {}
+        self._runs: dict[tuple[Entry, str], pa.Table] = {}
         self._units: dict[tuple[str, int], list[tuple[str, Stage]]] = {}
         """The cohorts, with their stage, of each problem and block, or seed where there are no blocks."""
         with _explain_write_errors(directory):
@@ -359,7 +360,7 @@ class Store:
 
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
         """Return the table of the saved runs, in the order of the plan; only: the ids of the cohorts that count."""
-        return final_tables.read_runs(self.files, self._find_sources(only))
+        return final_tables.read_runs(self.files, self._find_sources(only), self._runs)
 
     def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
         """Return the saved cohorts, or of these the ones in ``only``, each with a file that holds runs of it."""
@@ -372,6 +373,7 @@ class Store:
         begun: all stages of the sweep were planned; only: the cohorts that count.
         """
         sources = self._find_sources(only)
+        self._runs.clear()  # a million take as much memory as what puts the tables together
         with _explain_write_errors(self.directory):
             if sources:
                 final_tables.write_tables(self.files, sources, self.directory)
