@@ -215,7 +215,7 @@ def test_a_sweep_without_a_folder_leaves_nothing_behind(tmp_path, monkeypatch):
      ({"budget": "1h"}, "unknown keyword 'budget': since 0.14 it is 'time_limit'"),
      ({"stall": 9}, "unknown keyword 'stall': since 0.14 it is 'worker_timeout'"),
      ({"deadline": 9}, "unknown key 'deadline': since 0.14 it is 'run_timeout'"),
-     ({"report": 9}, "unknown key 'report': since 0.14 it is 'holdout'"),
+     ({"report": 9}, "report is for seeds in blocks"),
      ({"optimizers": "adm"}, "did you mean 'adam'"), ({"workers": 0}, "workers=0 must be at least 1")],
 )  # fmt: skip
 def test_sweep_refuses_in_one_line(changes, words):
