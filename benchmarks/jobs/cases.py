@@ -17,7 +17,7 @@ import pandas as pd
 
 import optbench
 
-# The part of optbench's default sweep that is the same for every problem of it: `optbench sweep --dry-run`.
+# What the default sweep of 0.14 had in common for all its problems: jobs stay the same from version to version.
 DEFAULT: dict[str, Any] = {
     "optimizers": ["gd", "momentum", "nesterov", "rmsprop", "adam"],
     "batch_sizes": [16, 64, "full"],
@@ -47,7 +47,7 @@ class Job:
 
 
 def jobs(tiny: bool = False) -> list[Job]:
-    """The digits-MLP part of the default sweep, and its quadratic; ``tiny``: the same with a few runs."""
+    """The digits-MLP part of the default sweep of 0.14, and its quadratic; ``tiny``: the same with a few runs."""
     design = TINY if tiny else DEFAULT
     return [
         Job("digits-mlp", "mlp", design | {"problems": ["mlp"], "epochs": 1 if tiny else 6}),

@@ -139,48 +139,6 @@ def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.n
     return {"mean": mean, "low": low, "high": high, "n": n}
 
 
-def detectable(sd: ArrayLike, n: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> np.ndarray:
-    """Return the mean effect that n blocks would show with a power of 80%: (t + z) sqrt(sd^2 / n + common).
-
-    common: the variance that all blocks share, as in `mean_effects`.
-
-    Source: Cohen 1988, Statistical Power Analysis, section 2.4, with the normal quantile for the power.
-    """
-    from scipy.special import ndtri, stdtrit
-
-    n = np.asarray(n, dtype=np.float64)
-    quantile = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2)
-    error = np.sqrt(np.asarray(sd) ** 2 / np.maximum(n, 1) + np.asarray(common))
-    return np.where(n > 1, (quantile + ndtri(POWER)) * error, np.nan)
-
-
-def blocks_needed(sd: ArrayLike, effect: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> np.ndarray:
-    """Return the blocks that it takes to show a mean effect with a power of 80%.
-
-    ceil(sd^2 / (effect^2 / (z + z')^2 - common)) + 2; inf where the variance that all blocks share, `common`, is too
-    large for any number of them.
-    """
-    from scipy.special import ndtri
-
-    factor = ndtri((1 + confidence) / 2) + ndtri(POWER)
-    room = (np.asarray(effect) / factor) ** 2 - np.asarray(common)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(room > 0, np.ceil(np.asarray(sd) ** 2 / room) + 2, np.inf)
-
-
-def adjust_by_holm(p: ArrayLike) -> np.ndarray:
-    """Return the adjusted p-values of one family, (n,); NaN stays NaN and does not count as a member.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6.
-    """
-    p = np.asarray(p, dtype=np.float64)
-    order = np.argsort(p)[: int(np.sum(~np.isnan(p)))]
-    steps = np.maximum.accumulate((len(order) - np.arange(len(order))) * p[order])
-    adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
-
-
 def signed_ranks(differences: ArrayLike, confidence: float = 0.95) -> dict[str, float]:
     """Return the center of a symmetric distribution: estimate, low, high and the exact two-sided p against 0.
 

@@ -5,25 +5,19 @@ import math
 
 import numpy as np
 import pytest
-import scikit_posthocs
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from optbench.analysis.held_out import choice_weights
 from optbench.analysis.pair_statistics import (
-    adjust_by_holm,
     adjusted_p,
-    blocks_needed,
     critical_values,
-    detectable,
     mean_effects,
     row_medians,
     signed_ranks,
     spent_alpha,
     trimmed_means,
 )
-from optbench.analysis.ranking import critical_difference
 
 
 def test_means_equal_scipys():
@@ -113,45 +107,6 @@ def test_row_medians_pass_over_what_is_missing():
     np.testing.assert_array_equal(row_medians(rows), expected)
 
 
-@pytest.mark.parametrize("n", [8, 12, 30])
-def test_what_is_detectable_has_a_power_of_four_fifths(n):
-    """The normal quantile in place of the noncentral t's leaves a little less."""
-    power = TTestPower().power(float(detectable(1.7, n)) / 1.7, n, 0.05)
-    assert 0.75 < power < 0.81
-    assert float(detectable(1.7, n)) == pytest.approx(
-        (stats.t.ppf(0.975, n - 1) + 0.8416) * 1.7 / math.sqrt(n), rel=1e-4
-    )
-    assert np.isnan(detectable(1.0, 1))
-
-
-@pytest.mark.parametrize("ratio", [0.3, 0.5, 1.0, 2.0])
-def test_the_blocks_needed_suffice(ratio):
-    """Effect over spread: the power at so many blocks is four fifths or slightly more, at half as many it is not."""
-    count = int(blocks_needed(1.0, ratio))
-    assert count == math.ceil((1.95996 + 0.84162) ** 2 / ratio**2) + 2
-    assert 0.74 < TTestPower().power(ratio, count, 0.05) < 0.95 and TTestPower().power(ratio, count / 2, 0.05) < 0.6
-
-
-def test_variance_that_blocks_share_does_not_go_away_with_more_of_them():
-    """By simulation of the planned number of blocks, and of the detectable effect."""
-    rng, sd, common, effect = np.random.default_rng(3), 0.5, 0.01, 0.4
-    n = int(blocks_needed(sd, effect, common=common))
-    assert n > blocks_needed(sd, effect) and np.isinf(blocks_needed(sd, effect, common=0.03))
-    for count, size in ((n, effect), (8, float(detectable(sd, 8, common=common)))):
-        shared = np.sqrt(common) * rng.standard_normal((4000, 1))
-        found = mean_effects(size + shared + sd * rng.standard_normal((4000, count)), common=common)
-        assert np.mean((found["p"] < 0.05) & (found["mean"] > 0)) == pytest.approx(0.8, abs=0.05)
-
-
-def test_holm_equals_statsmodels():
-    p = np.random.default_rng(0).random(9) ** 3
-    expected = multipletests(p, method="holm")[1]
-    assert adjust_by_holm(p) == pytest.approx(expected)
-    some = adjust_by_holm([*p[:4], np.nan, *p[4:]])
-    assert np.isnan(some[4]) and np.delete(some, 4) == pytest.approx(expected)
-    assert adjust_by_holm([]).shape == (0,)
-
-
 @pytest.mark.parametrize("n", [3, 6, 7, 12, 20])
 def test_signed_ranks_equal_scipys(n):
     values = np.random.default_rng(n).normal(0.4, 1.0, n)
@@ -185,21 +140,6 @@ def test_the_interval_holds_what_the_test_does_not_refuse(n):
     for bound, outside in ((result["low"], -1e-6), (result["high"], 1e-6)):
         assert stats.wilcoxon(values - bound - outside, method="exact").pvalue <= 0.05
         assert stats.wilcoxon(values - bound + outside, method="exact").pvalue > 0.05
-
-
-@pytest.mark.parametrize(("levels", "problems"), [(3, 10), (5, 7), (10, 20)])
-def test_the_critical_difference_is_where_nemenyis_test_turns(levels, problems):
-    """Ranks are planted so that two means differ by just more or less than it; Demsar 2006, table 5, has q."""
-    known = {3: 2.343, 5: 2.728, 10: 3.164}
-    difference = critical_difference(levels, problems)
-    assert difference == pytest.approx(known[levels] * math.sqrt(levels * (levels + 1) / (6 * problems)), rel=1e-3)
-    grid = np.array([np.random.default_rng(k).permutation(levels) for k in range(problems)], dtype=float)
-    p = scikit_posthocs.posthoc_nemenyi_friedman(grid).to_numpy()
-    means = (grid + 1).mean(axis=0)
-    apart = np.abs(means[:, None] - means[None, :]) > difference
-    grid[:, 0], grid[:, 1] = grid.min(axis=1) - 1, grid.max(axis=1) + 1
-    assert scikit_posthocs.posthoc_nemenyi_friedman(grid).to_numpy()[0, 1] < 0.05 or levels - 1 <= difference
-    np.testing.assert_array_equal(apart, p < 0.05)
 
 
 @pytest.mark.parametrize(("total", "drawn"), [(1, 1), (5, 1), (5, 3), (7, 7), (6, 9)])

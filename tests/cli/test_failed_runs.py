@@ -78,12 +78,12 @@ def setting(runs, optimizer, rate):
 def test_a_setting_that_failed_while_tuning_is_not_chosen_and_one_that_fails_later_is_a_failure():
     runs = plain_table(problems=("p",), spread=0.0)  # the larger rate is the better one
     cut = broken(runs, setting(runs, "gd", 0.2) & (runs["seed"] == 0))
-    best = best_configurations(cut, [0, 1, 2], choose_by="log_tail").set_index("optimizer")
+    best = best_configurations(cut, [0, 1, 2], choose_by="loss").set_index("optimizer")
     assert best.at["gd", "lr"] == 0.1 and best.at["adam", "lr"] == 0.2
     late = broken(runs, setting(runs, "gd", 0.2) & (runs["seed"] == 5))
-    best = best_configurations(late, [0, 1, 2], choose_by="log_tail").set_index("optimizer")
+    best = best_configurations(late, [0, 1, 2], choose_by="loss").set_index("optimizer")
     assert best.at["gd", "lr"] == 0.2 and best.at["gd", "failures"] == 1
-    whole = best_configurations(runs, [0, 1, 2], choose_by="log_tail").set_index("optimizer")
+    whole = best_configurations(runs, [0, 1, 2], choose_by="loss").set_index("optimizer")
     assert whole.at["gd", "failures"] == 0 and (find_full_batch_runs(late) == find_full_batch_runs(runs)).all()
 
 
