@@ -116,7 +116,9 @@ def test_lines_have_no_colour_and_are_not_cut(run, monkeypatch):
     monkeypatch.setattr(progress, "_QUIET_SECONDS", 0.0)
     monkeypatch.setattr(console.errors, "width", 40)
     _, _, err = run(*BLOCKS)
-    assert re.search(r"screen: 6 of 6 runs, after .*race: \d+ of \d+ runs, after .*holdout: \d+ of \d+ runs, after", err)
+    assert re.search(
+        r"screen: 6 of 6 runs, after .*race: \d+ of \d+ runs, after .*holdout: \d+ of \d+ runs, after", err
+    )
     assert "\x1b" not in err
 
 
