@@ -6,6 +6,7 @@ What is slow for another reason than its number (a library, a browser, a simulat
 import re
 
 SLOW_CASES = {
+    "analysis/test_calibration.py": r"\[thorough",
     "averages/test_cuda_averages.py": r"",
     "benchmarks/test_benchmarks.py": r"our_side_of|[nN]etworks",
     "benchmarks/test_same_numbers.py": r"agreed_set_is_run",
@@ -44,6 +45,7 @@ SLOW_CASES = {
     "sweeps/test_extend.py": r"nothing_else\[base[1-4]|print_works_as_printed",
     "sweeps/test_fuzz_folders.py": r"test_reading",
     "sweeps/test_isolation.py": r"leaves_behind|one_line\[(?!leaves-loaded)",
+    "sweeps/test_looks.py": r"is_a_look\[spec0",
     "sweeps/test_merge.py": r"whole_would\[3",
     "sweeps/test_serialization.py": r"says_once",
     "sweeps/test_points.py": r"by_pieces",
@@ -51,8 +53,10 @@ SLOW_CASES = {
     "sweeps/test_sequences.py": r"extensions|merges\[1",
     "sweeps/test_session.py": r"takes_no_other_down|place_of_a_column\[(?!seed)",
     "sweeps/test_signals.py": r"command_that_goes_on\[SIG(HUP|TERM)|among_many",
+    "sweeps/test_stages.py": r"sweep_is_killed_in|deadline_cut_at_once|answer_names\[3|judging_by_another",
     "sweeps/test_time_limit.py": r"the_rest_goes_on\[blocks",
     "sweeps/test_unfinished.py": r"what_is_missing_is_said\[(?!in the screen)",
+    "sweeps/test_widening.py": r"natural_limits|halved_in_a_grid",
     "test_guest.py": r"leaves_the_process_as_it_was\[(?!sweep|minimize)",
     "test_packaging.py": r"from_the_wheel",
     "test_readme.py": r"test_commands",
