@@ -274,12 +274,14 @@ def _code_sides(
 
     choose_by, targets: those of A and B.
     """
-    own = (None, None) if targets is None else (join_targets(*targets), join_targets(*targets[::-1]))
-    coded = code_runs(runs, choose_by[0], judge_by=measure, targets=own[0])
+    joined = None if targets is None else join_targets(*targets)
+    coded = code_runs(runs, choose_by[0], judge_by=measure, targets=joined)
     if targets is None and choose_by[0] == choose_by[1]:
         return coded
-    mine, y = coded.cells["optimizer"].str[-1].eq(SIDES[1]).to_numpy()[coded.cell], coded.y.copy()
-    y[mine] = code_runs(runs, choose_by[1], judge_by=measure, targets=own[1]).y[mine]
+    side, y = coded.cells["optimizer"].str[-1].to_numpy(dtype=object)[coded.cell], coded.y.copy()
+    for name, by, own in zip(SIDES, choose_by, targets or (None, None), strict=True):
+        mine = side == name
+        y[mine] = code_runs(runs, by, judge_by=measure, targets=own).y[mine]
     return replace(coded, y=y)
 
 
