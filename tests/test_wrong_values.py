@@ -9,7 +9,7 @@ import optbench
 
 SAID = {
     "plugin": "plug-in", "plugins": "plug-in", "out": "cannot write", "path": "finished sweep", "settings": "lane",
-    "problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "choose_by": "choose by",
+    "problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "choose_by": "measure", "judge_by": "measure",
     "of": "column to compare",
     "a": "finished sweep", "b": ("finished sweep", "second result folder"), "value": "choice", "theta": "EWA",
 }  # fmt: skip

@@ -39,8 +39,12 @@ def unfinished(whole, folder, stages, lacking):
 
 CASES = {
     "in the screen": (["screen"], [0, 1], "2 of 12 cohorts are missing (rosenbrock: gd); the race and the holdout"),
-    "before the race": (["screen"], [], "unfinished: the race and the holdout have not begun"),
-    "in the race": (["screen", "race"], [-1], "1 of 24 cohorts is missing (saddle: momentum); the holdout has not"),
+    "before the race": (["screen"], [], "unfinished: the race and the holdout and the final and the report have not"),
+    "in the race": (
+        ["screen", "race"],
+        [-1],
+        "1 of 24 cohorts is missing (saddle: momentum); the holdout and the final",
+    ),
     "in the holdout": (["screen", "race", "holdout"], [-1], "1 of 48 cohorts is missing (saddle: momentum)"),
     "at the first cohort": (["screen"], range(1, 12), "11 of 12 cohorts are missing (rosenbrock: gd, momentum; saddle"),
 }
