@@ -383,7 +383,10 @@ class Results:
         return notebook_html(self, self.tuning_seeds, *how)
 
     def _measures(self, judge_by: str | None, choose_by: str | None) -> tuple[str, str]:
-        """Return the measures to judge and to choose by; None: those of the sweep."""
+        """Return the measures to judge and to choose by; None: those of the sweep. Raises OptbenchError for no text."""
+        for measure in (judge_by, choose_by):
+            if not isinstance(measure, str | None):
+                raise OptbenchError(f"measure {shown(measure)} must be a text")
         judge_by = self.judge_by if judge_by is None else judge_by
         return judge_by, chosen_for(judge_by, self.choose_by) if choose_by is None else choose_by
 
