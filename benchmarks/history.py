@@ -2,10 +2,12 @@
 
     python benchmarks/history.py                                     # reports/asv/results -> reports/asv/history.html
     python benchmarks/history.py RESULTS --out PAGE.html
+    python benchmarks/history.py --fail-above 20%                    # exit code 1 where one is that much slower
 
 A change counts as worse or better when it exceeds a tenth and the two 99% intervals, as asv computes them, do not
 overlap. Sizes have no noise: there the ratio alone decides. Regressions are also printed. The page ends with the
-comparison with other libraries, where ``peers.json`` lies two folders above the results.
+comparison with other libraries, where ``peers.json`` lies two folders above the results. With --fail-above the exit
+code is 1 where a regression from the version before exceeds that share, and 2 where there are no results.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import math
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
@@ -90,7 +93,8 @@ class Series:
 def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Read asv's results: by machine and environment, its commits from the oldest on, its facts and its series."""
     if not (folder / "benchmarks.json").is_file():
-        raise SystemExit(f"history.py: {folder} holds no benchmarks.json: it is not a folder of asv's results")
+        print(f"history.py: {folder} holds no benchmarks.json: it is not a folder of asv's results", file=sys.stderr)
+        raise SystemExit(2)
     known = json.loads((folder / "benchmarks.json").read_text())
     files = [json.loads(path.read_text()) for path in folder.glob("*/*.json") if path.name != "machine.json"]
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -224,6 +228,9 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?", type=Path, default=ROOT / "reports" / "asv" / "results")
+    parser.add_argument(
+        "--fail-above", metavar="SHARE", type=share, help="exit with 1 above this, at least 10%%: 20%% or 0.2"
+    )
     parser.add_argument("--out", metavar="PAGE", type=Path, help="by default history.html beside the results")
     given = parser.parse_args()
     folder = given.results.absolute()
@@ -241,6 +248,20 @@ def main() -> None:
         for _, series, before, since, now, change in history["regressions"]:
             print(f"{series.name}: {now}, {change.text} against {before} in {since}")
     print(f"performance history: {page}")
+    if given.fail_above is not None:
+        worse = [each for history in histories.values() for each in history["regressions"]]
+        failed = sum(change.ratio > 1 + given.fail_above for *_, change in worse)
+        print(f"slower by more than {given.fail_above:.4g}, beyond the noise: {failed} benchmarks")
+        if failed:
+            raise SystemExit(1)
+
+
+def share(text: str) -> float:
+    """Return the share of a text such as "20%" or "0.2"; raise ValueError below the threshold of a regression."""
+    value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not THRESHOLD <= value < math.inf:
+        raise ValueError(text)
+    return value
 
 
 if __name__ == "__main__":

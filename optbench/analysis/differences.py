@@ -15,7 +15,11 @@ from optbench.contract.names import number_text
 
 MOST_VALUES = 4
 """The most values of a parameter to list; of more, the number and the range are stated."""
-VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-learn", "cpu")
+VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-learn", "platform", "cpu")
+_SPEC = {"judge_by": "judged by", "weigh_by": "weighed by", "blocks": "blocks", "widen": "widen", "trials": "trials"}
+"""Keys of a spec that change what is chosen or concluded, and their names in a line; lines of their own tell others."""
+_OF_A_SWEEP = ("command", "date", "looks")
+"""Keys of provenance.json that differ for every sweep."""
 # Relative: first losses of float32 and float64 differ by less, those of other data by far more
 SAME_START = 1e-5
 
@@ -59,8 +63,8 @@ class Tried(NamedTuple):
     parameter: str
     values: tuple[str, str]
     """The values in words, of A and of B."""
-    single: tuple[bool, bool]
-    """True where a single value was tried, of A and of B."""
+    typed: tuple[str, str]
+    """The values as one types them, of A and of B; "" for more than MOST_VALUES."""
 
     @property
     def text(self) -> str:
@@ -85,8 +89,8 @@ def compare_tried_values(a: Tables, b: Tables) -> list[Tried]:
             ranges = [((side.provenance.get("searched") or {}).get(optimizer) or {}).get(name) for side in (a, b)]
             if values[0] != values[1] and all(values) and (ranges[0] != ranges[1] or ranges[0] is None):
                 words = [_describe_values(each, text) for each, text in zip(values, ranges, strict=True)]
-                single = (len(values[0]) == 1, len(values[1]) == 1)
-                found.append(Tried(optimizer, name, (words[0], words[1]), single))
+                typed = [text or _type_values(each) for each, text in zip(values, ranges, strict=True)]
+                found.append(Tried(optimizer, name, (words[0], words[1]), (typed[0], typed[1])))
     return found
 
 
@@ -97,10 +101,29 @@ def _describe_values(values: list, searched: str | None) -> str:
     """
     if searched is not None:
         return searched
-    texts = [number_text(value) if isinstance(value, float) else str(value) for value in values]
+    texts = _to_texts(values)
     if len(texts) > MOST_VALUES:
         return f"{len(texts)} values" + f" from {texts[0]} to {texts[-1]}" * (not isinstance(values[0], str))
     return join_with_and(texts)
+
+
+def _type_values(values: list) -> str:
+    """Return values as one types them, ``0.9`` or ``[0.8, 0.9]``; "" for more than MOST_VALUES."""
+    texts = _to_texts(values)
+    return "" if len(texts) > MOST_VALUES else texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def _to_texts(values: list) -> list[str]:
+    """Return each value as text."""
+    return [number_text(value) if isinstance(value, float) else str(value) for value in values]
+
+
+def list_provenance(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what differs in the provenance of A and B: {key: {"a": value, "b": value}}, a plug-in's by its name."""
+    sides = [{**side, **(side.get("plugins") or {})} for side in (a, b)]
+    names = dict.fromkeys(name for side in sides for name in side if name not in (*_OF_A_SWEEP, "plugins"))
+    both = {name: {"a": sides[0].get(name), "b": sides[1].get(name)} for name in names}
+    return {name: values for name, values in both.items() if values["a"] != values["b"]}
 
 
 def _compare_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
@@ -111,11 +134,14 @@ def _compare_versions(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[st
 
 
 def _compare_choices(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line where the two sweeps chose settings by different measures. a, b: their provenance."""
+    """Yield a line for each key of the specs by which the sweeps choose or judge otherwise. a, b: their provenance."""
     listed = [side.get("choose_by", LOG_TAIL) for side in (a, b)]
     chosen_by = [each if isinstance(each, str) else ", ".join(each) for each in listed]
     if chosen_by[0] != chosen_by[1]:
         yield f"chosen by: {chosen_by[0]} in A, {chosen_by[1]} in B"
+    for key, name in _SPEC.items():
+        if key in a and key in b and a[key] != b[key]:
+            yield f"{name}: {a[key]} in A, {b[key]} in B"
 
 
 def _compare_sources(a: Tables, b: Tables) -> Iterator[str]:
@@ -126,7 +152,8 @@ def _compare_sources(a: Tables, b: Tables) -> Iterator[str]:
             for text in side.runs[name].unique()}  # fmt: skip
     other = [name for name in other if name.split()[-1] in used] or other
     if other:
-        yield f"another source: {join_names(other)}"
+        texts = [f"{name} (sha256 {sources[0][name][:8]} in A, {sources[1][name][:8]} in B)" for name in other]
+        yield f"another source: {join_names(texts)}"
 
 
 def _compare_sets(what: str, a: Iterable, b: Iterable) -> Iterator[str]:

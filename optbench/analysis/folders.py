@@ -25,7 +25,7 @@ from optbench.analysis.pairing import (
 )
 from optbench.analysis.protocol import Targets
 from optbench.analysis.texts import join_names, turn_known
-from optbench.analysis.verdicts import ALL, LOSES, WINS, judge_differences, judge_problems
+from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems
 from optbench.contract.errors import OptbenchError
 
 # Of the logarithm of a loss: a sum in another order moves a loss by less; 10,000 times below what any verdict is about
@@ -72,7 +72,9 @@ def compare_tables(
     holds for all rows at once. Differences below a millionth are rounding and count as 0. verdict: about B, "wins",
     "loses", "tie" or "open", and what is known of it, as in `verdicts`. regression, where `above` is given: "shown"
     where the whole interval lies above 1 + above, "ruled out" where it lies below or ends there, else "open"; so a tie
-    may well be a regression above 0. p_regression: of the test against that limit, adjusted for all rows.
+    may well be a regression above 0. It is shown as well where all runs of B fail, and open where A is shown to fail
+    more often. A row in which it is shown loses where it would be open: `above` takes the place of the verdict's 5%.
+    p_regression: of the test against that limit, adjusted for all rows.
 
     seeds: those that both have; runs: pairs of runs; identical: the share of pairs whose records are equal to the last
     bit; probability: that B is lower on a seed; failures_a, failures_b: shares of failed runs. The other columns are
@@ -196,7 +198,11 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     if above is not None:
         against = judge(values - np.log1p(above), family, None, spent_alpha(look, 1 - confidence))
         low, high = (judged[name].to_numpy() for name in ("low", "high"))
-        table["regression"] = np.select([low > 1 + above, high <= 1 + above], ["shown", "ruled out"], "open")
+        more = judged["more"].to_numpy() if "more" in judged else np.full(len(judged), "")
+        all_fail = (more == "b") & (judged["verdict"] == WINS).to_numpy() & np.isnan(low)  # of B, the second
+        shown = (low > 1 + above) & (more != "a") | all_fail
+        table["regression"] = np.select([shown, high <= 1 + above], ["shown", "ruled out"], "open")
+        table = _settle(table)
         # runs that are equal in both are within any limit
         table["p_regression"] = np.where((low == 1) & (high == 1), 0.0, against["p_adjusted"])
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
@@ -204,6 +210,15 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)
     table.attrs |= {"by": by, "level": 1 - spent_alpha(look, 1 - confidence)}
     return table
+
+
+def _settle(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows, of which none is open and yet a regression that is shown: it loses."""
+    rows = (table["regression"] == "shown") & (table["verdict"] == OPEN)
+    return table.assign(
+        verdict=table["verdict"].mask(rows, LOSES), known=table["known"].mask(rows, ""),
+        blocks_needed=table["blocks_needed"].mask(rows),
+    )  # fmt: skip
 
 
 def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
@@ -227,4 +242,5 @@ def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float)
         row |= {"regression": word if enough else "open", "p_regression": against["p"]}
     over = judge_problems(each[None], None, confidence).assign(**row)
     known = [turn_known(text) for text in over["known"]]
-    return over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)
+    over = over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)
+    return over if above is None else _settle(over)

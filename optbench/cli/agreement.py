@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
 from optbench.catalogue.loader import Catalogue, plugin_path
 from optbench.checks.against.agreement import Agreement, compare_all, implementation
 from optbench.checks.against.rollouts import STEPS
-from optbench.cli.console import console, load_catalogue, paragraph, print_json, refuse_broken
+from optbench.cli.answers import print_json
+from optbench.cli.console import console, load_catalogue, paragraph, refuse_broken
 from optbench.contract.errors import OptbenchError
 
 
@@ -112,12 +112,7 @@ def _format_row(problem: str, gradients: str, difference: str, step: str, own: s
 
 
 def _to_json(found: Agreement) -> dict:
-    """Return what ``--json`` prints; a number that is not finite is null."""
-
-    def finite_or_none(value: Any) -> Any:
-        """Return the value; None for a number that is not finite."""
-        return value if not isinstance(value, float) or abs(value) < float("inf") else None
-
+    """Return what ``--json`` prints."""
     return {
         "first": found.first,
         "second": found.second,
@@ -126,8 +121,6 @@ def _to_json(found: Agreement) -> dict:
         "tolerance": found.tolerance,
         "findings": [{"name": each.name, "text": each.text} for each in found.findings],
         "remedy": found.remedy,
-        "comparisons": [
-            {key: finite_or_none(value) for key, value in asdict(each).items()} for each in found.comparisons
-        ],
-        "steps": [[finite_or_none(value) for value in row] for row in found.steps],
+        "comparisons": [asdict(each) for each in found.comparisons],
+        "steps": found.steps,
     }

@@ -1,13 +1,28 @@
 """The command line: the commands by name, in the order of the help."""
 
 import sys
+import traceback
 import warnings
 from io import TextIOWrapper
 from typing import Annotated, Any, TextIO
 
 import typer
 
-from optbench.cli import check, compare, completion, ewa, groups, info, lecture, merge, report, show, stopping, sweep
+from optbench.cli import (
+    answers,
+    check,
+    compare,
+    completion,
+    ewa,
+    groups,
+    info,
+    lecture,
+    merge,
+    report,
+    show,
+    stopping,
+    sweep,
+)
 from optbench.cli import list as listing
 from optbench.cli.options import WARNING, TakesNumbers
 from optbench.contract.errors import OptbenchError
@@ -26,7 +41,9 @@ class Commands(groups.Commands):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             stopping.exit_with_signal(error)
-        except Exception:
+        except Exception as error:
+            if getattr(error, "exit_code", None) == answers.MISTAKE:  # click prints its own on standard error
+                answers.print_error(error.format_message(), answers.MISTAKE)
             if signal := stopping.received_signal():  # an interrupted import may have raised anything
                 stopping.exit_with_signal(signal)
             raise
@@ -75,20 +92,25 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal does not have, or half of one in a path
             stream.reconfigure(errors="backslashreplace")
     try:
-        with completion.quiet():
-            app(prog_name=completion.program())
-    except OptbenchError as error:
-        print(f"optbench: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(141)
-    except (MemoryError, OSError, ImportError, RuntimeError) as error:
-        if not (text := memory_ran_out(error)):
-            raise
-        print(f"optbench: {text}", file=sys.stderr)
-        sys.exit(2)
+        with completion.quiet(), answers.keep_stdout():
+            _run()
     finally:
         warnings.showwarning = known
+
+
+def _run() -> None:
+    """Run the command; end the process where it could not do what was asked."""
+    try:
+        app(prog_name=completion.program())
+    except OptbenchError as error:
+        answers.fail(str(error))
+    except BrokenPipeError:
+        sys.exit(141)
+    except Exception as error:
+        if text := memory_ran_out(error):
+            answers.fail(text)
+        traceback.print_exc()
+        answers.fail(f"{type(error).__name__}: {error}", answers.BUG)
 
 
 def _show_warning(

@@ -6,12 +6,14 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from optbench.cli import completion, groups
+from optbench.cli.answers import NO, print_error, print_json
 from optbench.cli.options import Json, Plugin, option
 from optbench.contract.errors import OptbenchError
 
@@ -39,19 +41,21 @@ def check(
 ) -> None:  # fmt: skip
     """Check a plug-in's optimizers, schedules and problems against the contract, and describe what is wrong.
 
-    With --against: compare its optimizer's steps with those of another, and name the convention that differs.
+    With --against: compare its optimizer's steps with those of another, and name the convention that differs. Exit code
+    1 where a check fails, or the steps differ.
     """
     files = tuple(plugin or ())
     if against is None:
-        if json:
-            raise OptbenchError("--json goes with --against")
         if not file.endswith(".py") and not Path(file).exists():
             raise OptbenchError(
                 f"no plug-in file {file!r}; with --against OPTIMIZER it may be the name of an optimizer"
             )
         from optbench.engine import settings
 
-        fine = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)))
+        found = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)))
+        fine = all(each["ok"] for record in found for each in record["checks"])
+        if json:
+            print_json(found)
     else:
         from optbench.cli.agreement import print_agreement
 
@@ -59,11 +63,11 @@ def check(
             raise OptbenchError(f"--tolerance {tolerance:g} must lie between 0 and 1")
         fine = print_agreement(file, against, tolerance, files, json)
     if not fine:
-        raise typer.Exit(1)
+        raise typer.Exit(NO)
 
 
-def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> bool:
-    """Print the verdict of every check on every record of ``file``; True if all hold.
+def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> list[dict[str, Any]]:
+    """Print the verdict of every check on every record of ``file``; return them as ``--json`` has them.
 
     Ends the process with code 1 if one takes longer than ``check_timeout`` seconds: it may loop for ever.
     """
@@ -83,16 +87,17 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> boo
         if reasons := [str(each) for each in made if isinstance(each, OptbenchError)]:
             raise OptbenchError("; ".join(reasons))
         raise OptbenchError(f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem")
-    fine = True
+    found: list[dict[str, Any]] = []
     for key in names:
         kind, name = key.split(" ", 1)
         console.print(f"{kind} {name}", style="bold")
+        found.append({"kind": kind, "name": name, "checks": []})
         for finding in _with_timeout(check_timeout, checks.check_record(kind, name, catalogue)):
             mark = ("ok  ", "green") if finding.ok else ("FAIL", "red")
             text = f" {finding.name}" + f": {finding.message}" * bool(finding.message)
             console.print(Text.assemble("  ", mark, text), soft_wrap=True)
-            fine &= finding.ok
-    return fine
+            found[-1]["checks"].append(asdict(finding))
+    return found
 
 
 def _with_timeout(seconds: float, findings: Iterable[CheckResult]) -> Iterator[CheckResult]:
@@ -113,6 +118,8 @@ def _with_timeout(seconds: float, findings: Iterable[CheckResult]) -> Iterator[C
 
 def _time_out(seconds: float) -> None:
     """Print that a check takes too long, and end the process with code 1."""
-    print(f"  FAIL timed out after {seconds:g} s: an infinite loop? Else raise --check-timeout", flush=True)
+    text = f"timed out after {seconds:g} s: an infinite loop? Else raise --check-timeout"
+    print(f"  FAIL {text}", flush=True)
+    print_error(text, NO)
     sys.stderr.flush()
-    os._exit(1)
+    os._exit(NO)

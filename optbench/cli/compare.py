@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optbench.cli import completion
+from optbench.cli.answers import NO, print_json
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import flag, option
-from optbench.contract.errors import OptbenchError
+from optbench.cli.options import json_option, option
+from optbench.contract.errors import OptbenchError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ _HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
 
 
+_FORMATS = ("text", "json", "github", "junit")
 _MEASURES = completion.words("time", "loss", "test_loss", "test_accuracy")
 
 
@@ -56,23 +58,31 @@ def compare(
     fail_above: Annotated[str | None, option(
         "fail-above", "SHARE", "Exit 1 where B is shown to be worse by more than this, such as 5% or 0.", OUTPUT,
     )] = None,
-    json: Annotated[bool, flag("json", "Print JSON with the keys below.", OUTPUT)] = False,
+    form: Annotated[str, option(
+        "format", "NAME", "text, json (the keys below), github (annotations of a workflow) or junit (XML).", OUTPUT,
+        completion.words(*_FORMATS),
+    )] = "text",
+    json: Annotated[bool, json_option(OUTPUT)] = False,
 ) -> None:  # fmt: skip
     """Compare a candidate B with its baseline A: wins, loses, tie (within 10%) or open, on each problem and over all.
 
     Runs are paired by seed, and the intervals of all rows hold at once. Exit code 1 if --fail-above is given and a
-    regression is shown (the whole interval lies beyond it); 2 for bad input; else 0.
+    regression is shown (the whole interval lies beyond it, or all runs of B fail); 2 for bad input; else 0.
 
-    JSON: "a" and "b" (folder, optimizer, optbench, runs), "by", "judge_by", "level", "fail_above", "failed",
-    "differences" (sentences), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or
-    null), each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown",
-    "ruled out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a,
-    failures_b, trials, trials_a, trials_b, reason. A number that is not finite is null.
+    JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "failed",
+    "differences" (sentences), "provenance" (what differs there, by key), "time" (by part: ratio, low, high, cohorts),
+    "rows" and "overall" (one such row, or null), each with problem, a, b, verdict (of B), ratio of B over A, low, high,
+    p, p_adjusted, regression ("shown", "ruled out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs,
+    identical, probability, failures_a, failures_b, trials, trials_a, trials_b, reason. A number that is not finite
+    is null.
     """
-    from optbench.cli import compare_text
-    from optbench.cli.console import print_json, warn
+    from optbench.cli import compare_formats, compare_text
+    from optbench.cli.console import warn
     from optbench.sweeps import candidates
 
+    form = "json" if json else form
+    if form not in _FORMATS:
+        raise unknown("format", form, _FORMATS)
     above = None if fail_above is None else _parse_share(fail_above)
     a, b, pair = _load_targets(targets)
     for each in filter(None, (a, b)):
@@ -84,12 +94,16 @@ def compare(
     )  # fmt: skip
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
     failed = bool((table["regression"] == "shown").any())
-    if json:
+    if form == "json":
         print_json(_as_json(table, sides, above, failed))
+    elif form == "github":
+        print(*compare_formats.list_annotations(table, sides, above), sep="\n")
+    elif form == "junit":
+        print(compare_formats.make_junit(table, sides, above))
     else:
         compare_text.print_comparison(table, sides, above)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(NO)
 
 
 def _parse_share(text: str) -> float:
@@ -127,9 +141,14 @@ def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[st
 
 
 def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
-    """Return a side as JSON has it: folder, optimizer, version and number of runs."""
-    version = results.provenance.get("optbench")
-    return {"folder": str(results.directory), "optimizer": optimizer, "optbench": version, "runs": len(results.runs)}
+    """Return a side as JSON has it: folder, optimizer, version, number of runs, and what is missing."""
+    return {
+        "folder": str(results.directory),
+        "optimizer": optimizer,
+        "optbench": results.provenance.get("optbench"),
+        "runs": len(results.runs),
+        "missing": results.missing,
+    }
 
 
 def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, failed: bool) -> dict[str, Any]:
@@ -140,10 +159,7 @@ def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | No
     """
     from optbench.analysis.verdicts import ALL
 
-    rows = [{key: _to_json_value(value) for key, value in row.items()} for row in table.to_dict("records")]
-    time = {
-        name: {key: _to_json_value(value) for key, value in part.items()} for name, part in table.attrs["time"].items()
-    }
+    rows = table.to_dict("records")
     return {
         "a": sides[0],
         "b": sides[1],
@@ -153,20 +169,8 @@ def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | No
         "fail_above": above,
         "failed": failed,
         "differences": table.attrs["differences"],
-        "time": time,
+        "provenance": table.attrs["provenance"],
+        "time": table.attrs["time"],
         "rows": [row for row in rows if row["problem"] != ALL],
         "overall": next((row for row in rows if row["problem"] == ALL), None),
     }
-
-
-def _to_json_value(value: Any) -> Any:
-    """Return one field of a table for JSON: None and texts as they are, None for a number that is not finite.
-
-    Floats stay floats; whole numbers of NumPy become int, and a bool 0 or 1.
-    """
-    if value is None or isinstance(value, str):
-        return value
-    number = float(value)
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() and not isinstance(value, float) else number

@@ -30,7 +30,7 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
     """
     single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
     rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
-    for line in _describe_sides(table, rows, sides):
+    for line in describe_sides(table, sides):
         print_lines(filled(line, 2))
     print_lines("")
     same = bool((rows["identical"] == 1).all())
@@ -42,17 +42,18 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
     for row in () if same else over.to_dict("records"):
         several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         problems = counted(int(row["blocks"]), "problem")
-        print_lines(filled(f"over all {problems}{several}: {_describe_overall(row, single_pair)}", 2))
+        print_lines(filled(f"over all {problems}{several}: {describe_row(row, single_pair)}", 2))
     print_lines("", *_format_table(rows if same else table, single_pair), "")
     for line in _describe_notes(table, rows, above, single_pair):
         print_lines(filled(line, 2))
 
 
-def _describe_sides(table: pd.DataFrame, rows: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
+def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
     """Yield the lines above the table: both sides, the measure, unequal trials and other differences.
 
-    rows: those of `table` about single problems; sides: folder, optimizer, version and runs of A and of B.
+    sides: folder, optimizer, version and runs of A and of B.
     """
+    rows = table[table["problem"] != ALL]
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
         yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {counted(side['runs'], 'run')})"
@@ -93,7 +94,7 @@ def _describe_problem(part: pd.DataFrame, single_pair: bool) -> str:
     if single_pair:
         return _describe_pair(rows[0])
     clear = [row for row in rows if row["verdict"] in (WINS, LOSES)]
-    words = [f"{_join_optimizers([row])} {_format_factor(row)} in B {_format_interval(row)}" for row in clear]
+    words = [f"{_join_optimizers([row])} {_format_factor(row, ' in B')}" for row in clear]
     same = [row for row in rows if row["identical"] == 1.0]
     near = [row for row in rows if row["verdict"] == TIE and row not in same]
     rest = [row for row in rows if row["verdict"] == OPEN and row not in same]
@@ -111,21 +112,20 @@ def _describe_problem(part: pd.DataFrame, single_pair: bool) -> str:
 def _describe_pair(row: Row) -> str:
     """Return the verdict on B against A in words, without the problem: ``adam wins against gd by a factor of 3``."""
     if row["verdict"] in (WINS, LOSES):
-        verb = "wins against" if row["verdict"] == WINS else "loses to"
-        return f"{row['b']} {verb} {row['a']} by a factor of {format_number(_find_factor(row))} {_format_interval(row)}"
+        verb, rest = _format_factor(row).split(" ", 1)
+        return f"{row['b']} {verb} {'against' if row['verdict'] == WINS else 'to'} {row['a']} {rest}"
     if row["verdict"] == TIE:
         return f"{row['a']} and {row['b']} tie (within 10%) {_format_interval(row)}".rstrip()
     return f"open between {row['a']} and {row['b']}{_explain_open(row)}"
 
 
-def _describe_overall(row: Row, single_pair: bool) -> str:
-    """Return the verdict over all problems in words."""
+def describe_row(row: Row, single_pair: bool = False) -> str:
+    """Return the verdict of a row in words, such as "B loses by a factor of 2 [1.9, 2.1]"; its name is not in them."""
     if single_pair:
         return _describe_pair(row)
     if row["verdict"] == OPEN:
         return f"open{_explain_open(row)}"
-    words = "A and B tie" if row["verdict"] == TIE else f"B {_format_factor(row)}"
-    return f"{words} {_format_interval(row)}"
+    return f"A and B tie {_format_interval(row)}" if row["verdict"] == TIE else f"B {_format_factor(row)}"
 
 
 def _explain_open(row: Row) -> str:
@@ -152,9 +152,14 @@ def _find_factor(row: Row) -> float:
     return row["ratio"] if row["verdict"] == LOSES else 1 / row["ratio"] if row["ratio"] else np.inf
 
 
-def _format_factor(row: Row) -> str:
-    """Return the verdict with the factor by which B wins or loses: ``loses by a factor of 2``."""
-    return f"{row['verdict']} by a factor of {format_number(_find_factor(row))}"
+def _format_factor(row: Row, where: str = "") -> str:
+    """Return the verdict with the factor by which B wins or loses: ``loses by a factor of 2 in B [1.9, 2.1]``.
+
+    where: words behind the factor, such as " in B".
+    """
+    if np.isnan(row["ratio"]):
+        return f"{row['verdict']} as every run of {'B' if row['verdict'] == LOSES else 'A'} failed"
+    return f"{row['verdict']} by a factor of {format_number(_find_factor(row))}{where} {_format_interval(row)}"
 
 
 def _format_interval(row: Row, as_factor: bool = True) -> str:
@@ -223,27 +228,37 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     if above is None:
         return
     limit = f"{100 * above:.4g}%"
-    shown, still = (table[table["regression"] == word].to_dict("records") for word in ("shown", "open"))
-    words = [
-        f"{_name_row(row, single_pair)}, {format_number(row['ratio'])} times {_format_interval(row, as_factor=False)}"
-        for row in shown
-    ]
+    shown = table[table["regression"] == "shown"].to_dict("records")
+    words = [f"{name_row(row, single_pair)}, {format_times(row)}" for row in shown]
     yield f"regression above {limit} shown: {'; '.join(words)}" if shown else f"no regression above {limit} is shown"
-    still = [row for row in still if row["problem"] != ALL or not row["reason"]]
-    if still:
-        still = sorted(still, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
-        words = [f"{_name_row(row, single_pair)} ({_bound_regression(row)})" for row in still]
+    if still := list_open(table, above):
+        words = [f"{name_row(row, single_pair)} ({bound_regression(row)})" for row in still]
         yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {join_names(words, _OPEN)}"
 
 
-def _bound_regression(row: Row) -> str:
+def format_times(row: Row) -> str:
+    """Return the ratio of B over A with its interval in words: "2.02 times [1.99, 2.05]"."""
+    if np.isnan(row["ratio"]):
+        return "every run of B failed"
+    return f"{format_number(row['ratio'])} times {_format_interval(row, as_factor=False)}"
+
+
+def list_open(table: pd.DataFrame, above: float | None) -> list[Row]:
+    """Return the rows in which a regression is not ruled out (above=None: no verdict is reached), the widest first."""
+    column = "verdict" if above is None else "regression"
+    rows = [row for row in table.to_dict("records") if row[column] == OPEN]
+    rows = [row for row in rows if row["problem"] != ALL or not row["reason"]]
+    return sorted(rows, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
+
+
+def bound_regression(row: Row) -> str:
     """Return in words how much worse B may be, or why that is not known."""
     if np.isfinite(row["high"]):
         return f"up to {format_number(row['high'])} times"
     return row["reason"] or row["known"] or "no limit is known"
 
 
-def _name_row(row: Row, single_pair: bool) -> str:
+def name_row(row: Row, single_pair: bool = False) -> str:
     """Return the words for the problem of a row, with the optimizers unless only one pair is compared."""
     if row["problem"] == ALL:
         return "over all problems"

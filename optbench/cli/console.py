@@ -3,11 +3,9 @@
 Imported when a command runs, because rich and the catalogue take a while to import.
 """
 
-import json
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -47,11 +45,6 @@ def refuse_broken(catalogue: loader.Catalogue, path: Path) -> None:
 def warn(text: str) -> None:
     """Print a warning in one line."""
     errors.print(f"{WARNING} {text}", style="yellow", soft_wrap=True)
-
-
-def print_json(data: Any) -> None:
-    """Print ``data`` as JSON; it must hold None in the place of numbers that are not finite."""
-    print(json.dumps(data, indent=2, allow_nan=False))
 
 
 def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:

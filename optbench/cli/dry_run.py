@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optbench.cli.progress import format_duration
 
@@ -20,8 +20,8 @@ _LONG = 3600
 """A sweep that takes more seconds prints an estimate first."""
 
 
-def print_plan(plan: Plan, workers: int) -> None:
-    """Print the numbers of cohorts, runs and run-steps, and an estimate of the time."""
+def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
+    """Print the numbers of cohorts, runs and run-steps, and an estimate of the time; return them for ``--json``."""
     from rich.table import Table
 
     from optbench.cli.console import console, errors, paragraph
@@ -37,7 +37,7 @@ def print_plan(plan: Plan, workers: int) -> None:
     groups: dict[tuple[str, str], list[SeedSeries]] = {}
     for series in plan.series:
         groups.setdefault((series.cohort.problem.name, series.cohort.optimizer.name), []).append(series)
-    trials = plan.trials
+    trials, rows = plan.trials, []
     for (problem, optimizer), group in groups.items():
         sizes = dict.fromkeys(
             "full" if cohort.batch_size == cohort.problem.examples else str(cohort.batch_size)
@@ -47,6 +47,8 @@ def print_plan(plan: Plan, workers: int) -> None:
         steps = sum(each.runs * each.cohort.steps for each in group)
         numbers = (cohorts, trials[problem, optimizer], sum(each.runs for each in group), steps)
         table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
+        names = ("problem", "optimizer", "batch_sizes", "cohorts", "trials", "runs", "run_steps")
+        rows.append(dict(zip(names, (problem, optimizer, list(sizes), *numbers), strict=True)))
     console.print(table, width=max(console.width, _NARROWEST), crop=False)
     for text in describe_data((problem.name, problem.data_text) for problem in plan.problems):
         paragraph(text, hang=2)
@@ -55,14 +57,18 @@ def print_plan(plan: Plan, workers: int) -> None:
         paragraph(f"{optimizer} searches {words}", hang=2)
     later = plan_largest_stages(plan)
     paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_describe_stages(plan, later)}", hang=2)
+    largest = {stage: cohorts.runs for stage, cohorts in later.items()}
+    planned = {"cohorts": len(plan.cohorts), "runs": plan.runs, "later": largest, "rows": rows, "workers": workers}
+    planned["seconds"] = None
     if note := plan.unequal:
         paragraph(note, hang=2)
     if plan.device == "cuda":
         paragraph("there is no estimate of the time on a GPU", hang=2)
-        return
+        return planned
     with errors.status("measuring a few steps"):
         found = estimate_duration(_list_series(plan, later), workers)
     paragraph(_describe_estimate(found, workers), hang=2)
+    return planned | {"seconds": found.seconds}
 
 
 def print_if_long(plan: Plan, workers: int, directory: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from optbench.cli.answers import EXIT_CODES
 from optbench.cli.examples import EXAMPLES
 from optbench.contract.errors import OptbenchError
 
@@ -115,5 +116,7 @@ class Commands(TyperGroup):
             formatter.write_dl([row for row in rows if row is not None])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the example of the whole program."""
+        """Write the exit codes, and the example of the whole program."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl(list(EXIT_CODES.items()))
         write_example(formatter, *EXAMPLES[""])

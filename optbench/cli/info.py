@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from optbench.cli.answers import print_json
 from optbench.cli.options import Json
 
 # Bytes: what the unit means
@@ -14,7 +15,7 @@ def info(json: Json = False) -> None:
     """Show versions, the machine, where kernels are kept, and whether a GPU can be used or what is missing."""
     from rich.text import Text
 
-    from optbench.cli.console import console, print_json
+    from optbench.cli.console import console
 
     known = read_facts()
     if json:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from optbench.cli import completion
+from optbench.cli.answers import print_json
 from optbench.cli.options import Json, Plugin
 
 _TITLES = {
@@ -38,7 +39,7 @@ def list_names(
 ) -> None:
     """List optimizers, schedules or problems with formula and defaults, or data sets."""
     from optbench.catalogue import listing
-    from optbench.cli.console import counted, filled, load_catalogue, print_entry, print_json, print_lines
+    from optbench.cli.console import counted, filled, load_catalogue, print_entry, print_lines
 
     catalogue = load_catalogue(plugin or ())
     kinds = [kind] if kind is not None else listing.KINDS

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from optbench.cli import report as report_command
+from optbench.cli.answers import UNFINISHED, print_json
 from optbench.cli.groups import WHERE
-from optbench.cli.options import Report, check_folder, option, plugin_option
+from optbench.cli.options import Report, check_folder, json_option, option, plugin_option
 from optbench.cli.sweep import print_summary
+from optbench.cli.sweep_json import describe_sweep
 
 
 def merge(
@@ -19,8 +21,12 @@ def merge(
     out: Annotated[str, option("out", "FOLDER", "The folder to create; the merged ones stay as they are.", WHERE)],
     plugin: Annotated[list[Path] | None, plugin_option(WHERE)] = None,
     report: Report = True,
+    json: Annotated[bool, json_option(WHERE)] = False,
 ) -> None:
-    """Merge results folders: copy their cohorts, combine their specs, and name the runs that are missing."""
+    """Merge results folders: copy their cohorts, combine their specs, and name the runs that are missing.
+
+    Exit code 3 if runs are missing; the command that is then printed makes them. JSON: as of optbench sweep.
+    """
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.merge import merge_folders
@@ -30,9 +36,12 @@ def merge(
     missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn, show_broken)
     sweep = LoadedSweep(Path(out))
     print_summary(sweep)
-    if missing:
-        spec, folder = shlex.quote(str(Path(out) / "spec.toml")), shlex.quote(out)
+    resume = f"optbench sweep {shlex.quote(str(Path(out) / 'spec.toml'))} --out {shlex.quote(out)}" if missing else None
+    if resume:
         paragraph("this command runs what is missing:")
-        command(f"optbench sweep {spec} --out {folder}")
-    if report:
-        report_command.draw(sweep)
+        command(resume)
+    page = report_command.draw(sweep) if report else None
+    if json:
+        print_json(describe_sweep(sweep, page, not missing, resume))
+    if missing:
+        raise typer.Exit(UNFINISHED)

@@ -20,7 +20,15 @@ def plugin_option(group: str) -> Any:
 
 
 Plugin = Annotated[list[Path] | None, plugin_option(groups.INPUT)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=groups.OUTPUT)]
+
+
+def json_option(group: str) -> Any:
+    """Return the option ``--json`` under the heading ``group``."""
+    about = "Print one JSON value, also of an error; all else goes to standard error."
+    return typer.Option("--json", help=about, rich_help_panel=group)
+
+
+Json = Annotated[bool, json_option(groups.OUTPUT)]
 Workers = Annotated[
     int | None, typer.Option(metavar="N", help="Threads; by default one per core.", rich_help_panel=groups.WHERE)
 ]

@@ -74,8 +74,8 @@ def draw(
     of: Path | LoadedSweep | Sequence[Path | LoadedSweep],
     warn: Callable[[str], None] = lambda text: None,
     **options: Any,
-) -> None:
-    """Write the report of a results folder or loaded sweep, or of several side by side, and print its path.
+) -> Path:
+    """Write the report of a results folder or loaded sweep, or of several side by side; print and return its path.
 
     warn: called with what an unfinished sweep lacks. options: those of `write_report`. Raises OptbenchError.
     """
@@ -100,3 +100,4 @@ def draw(
         place = error.filename or options.get("out") or getattr(last, "directory", last)
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
     console.print(f"report: {page}", soft_wrap=True)
+    return page

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from optbench.cli import completion, groups
+from optbench.cli.answers import print_json
 from optbench.cli.options import Json, Plugin, flag, option
 from optbench.contract.errors import OptbenchError, unknown
 
@@ -47,7 +48,7 @@ def show(
         print_code(name, library, given, json, plugin or ())
         return
     from optbench.catalogue import description
-    from optbench.cli.console import errors, load_catalogue, print_json, print_lines, warn
+    from optbench.cli.console import errors, load_catalogue, print_lines, warn
 
     catalogue = load_catalogue(plugin or ())
     records, leads = description.describe_word(catalogue, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +9,10 @@ import typer
 
 from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
+from optbench.cli.answers import MISTAKE, UNFINISHED, print_json
 from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
-from optbench.cli.options import Report, Workers, check_folder, flag, option, plugin_option
+from optbench.cli.options import Report, Workers, check_folder, flag, json_option, option, plugin_option
 from optbench.cli.progress import make_progress
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
@@ -113,9 +113,19 @@ def sweep(
         "scheduler", "ADDRESS", "Address of a dask scheduler, such as tcp://host:8786.", WHERE,
     )] = None,
     report: Report = True,
+    json: Annotated[bool, json_option(WHERE)] = False,
 ) -> None:  # fmt: skip
-    """Sweep optimizer x batch size x schedule over problems; write tables and a report into a folder."""
+    """Sweep optimizer x batch size x schedule over problems; write tables and a report into a folder.
+
+    Exit code 3 if --time-limit ended the sweep before all had run.
+
+    JSON: "folder", "report" (the page, or null), "finished", "versions", "runs" (by status), "failures"
+    (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals), "answers" (a sentence for each
+    problem, and "all"), "ranking" and "verdicts" (rows, as in Python), "recommended" (settings, with their value on
+    fresh seeds), "next" (what would tell more: text and command). A number that is not finite is null.
+    """
     from optbench.cli.console import command, paragraph, show_broken, warn
+    from optbench.cli.sweep_json import describe_sweep
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
     from optbench.sweeps.merge import select_shard
@@ -151,7 +161,9 @@ def sweep(
             if dry_run:
                 plan = make_plan()
                 print_notes(plan)
-                print_plan(plan, session.checked_workers(workers))
+                planned = print_plan(plan, session.checked_workers(workers))
+                if json:
+                    print_json(planned)
                 return
             with make_progress() as watch:
                 plan = make_plan()
@@ -160,18 +172,24 @@ def sweep(
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
             finished = LoadedSweep(Path(out))
             print_summary(finished)
-            if report:
-                report_command.draw(finished)
-            elif is_file(page := Path(out) / "report" / "index.html"):
+            drawn = report_command.draw(finished) if report else None
+            if not report and is_file(page := Path(out) / "report" / "index.html"):
                 paragraph(f"{page} is out of date: optbench report {out} draws it again", hang=2)
-            if time and status.out_of_time:
+            late = bool(time and status.out_of_time)
+            if late:
                 text = f"stopped at the time limit of {time_limit}; what was incomplete is left out"
                 paragraph(f"{text}; {stopping.RESUME_HINT}", hang=2)
                 command(stopping.resume_command())
+            failed = f"some cohorts could not run: {join_failures(status.failed)}" if status.failed else ""
+            if json:
+                data = describe_sweep(finished, drawn, not late, stopping.resume_command() if late else None)
+                print_json(data | ({"error": failed, "exit_code": MISTAKE} if failed else {}))
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)
-    if status.failed:
-        raise OptbenchError(f"some cohorts could not run: {join_failures(status.failed)}")
+    if failed:
+        raise OptbenchError(failed)
+    if late:
+        raise typer.Exit(UNFINISHED)
 
 
 def print_notes(plan: Plan) -> None:
@@ -188,15 +206,15 @@ def print_notes(plan: Plan) -> None:
 def print_summary(finished: LoadedSweep) -> None:
     """Print the verdicts with their settings, what would tell more, where to search wider, and the cost."""
     from optbench.cli.console import command, counted, paragraph
+    from optbench.cli.sweep_json import list_next_steps
     from optbench.wording import answers
-    from optbench.wording.certainty import plan_more_runs
     from optbench.wording.eager import describe_eager
 
     for text in finished.failures:
         paragraph(text, hang=2)
         paragraph("")
     results, answer, directory = finished.results, finished.answer, finished.directory
-    runs, timings, provenance = results.runs, results.timings, results.provenance
+    runs, timings = results.runs, results.timings
     settings = answers.describe_settings(answer, runs)
     facts = results.problems
     if "data" in facts and facts["data"].any():
@@ -223,18 +241,10 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph("")
         paragraph(overall, hang=2)
     paragraph("")
-    add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
-    add += "".join(f" --plugin {shlex.quote(file)}" for file in provenance.get("plugin_files") or ())
-    if more := plan_more_runs(answer, timings, provenance.get("cores") or 1):
-        paragraph(more.text + (":" if more.option else ""), hang=2)
-        if more.option:
-            command(f"{add} {more.option}")
-    for text in answers.advise_wider_search(
-        answer.edges, directory, provenance.get("plugin_files"), provenance.get("widen")
-    ):
-        reason, _, wider = text.partition("wider: ")
-        paragraph(f"{reason}wider:", hang=2)
-        command(wider)
+    for text, line in list_next_steps(finished):
+        paragraph(text + ":" * bool(line), hang=2)
+        if line:
+            command(line)
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(

@@ -154,8 +154,27 @@ def _build_table(problem: str, file: str, sides: Sequence[Side]) -> Table:
             # By the name that the optimizer has in the tables
             columns.append((pairs.set_index(pairs["b"].replace(side.against.attrs["names"])), _ratio_cells))
     names = dict.fromkeys(name for table, cells in columns if cells is _value_cells for name in table.index)
-    rows = [[text_cell(name), *(each for table, cells in columns for each in cells(table, name))] for name in names]
+    rows = [
+        [
+            text_cell(name, under=_list_tried(sides, name)),
+            *(each for table, cells in columns for each in cells(table, name)),
+        ]
+        for name in names
+    ]
     return Table(f"side-by-side-{file}", f"{problem}: each optimizer in each folder", headings, rows, numbers)
+
+
+def _list_tried(sides: Sequence[Side], name: str) -> str:
+    """Return the settings of an optimizer where these differ: "A: adam(beta1=0.9); B: adam(beta1=0.5)"; else ""."""
+    texts = [
+        f"{letter}: {long}"
+        for side in sides
+        if side.against is not None
+        for column, letter in (("a", sides[0].letter), ("b", side.letter))
+        for long in side.against[column].unique()
+        if long != name and side.against.attrs["names"].get(long) == name
+    ]
+    return "; ".join(dict.fromkeys(texts))
 
 
 def _select_problem(table: pd.DataFrame, problem: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis.differences import Tried, compare_tried_values, list_differences
+from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import code_runs
@@ -57,15 +57,16 @@ def compare(
 
     Returns:
         A row a problem and pair of optimizers, and a row "all" if there are several problems: problem, a, b (the
-        optimizers; ``adam(beta1=0.5)`` where a side tried that value alone, and the other did not), verdict of B
+        optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B
         ("wins", "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the
         intervals of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open";
-        None without ``fail_above``), p_regression, known (of what is open), blocks_needed, blocks, seeds, runs,
-        identical (the share of pairs of runs that are equal in all that was recorded), probability (that B is lower),
-        failures_a, failures_b, trials, trials_a, trials_b and reason. ``attrs`` of the table has "by", "judge_by",
-        "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables), "differences"
-        (what else is not the same in A and B, a sentence each) and "time" (the ratios of a "step" and of "evaluation",
-        without a test).
+        None without ``fail_above``; where it is shown no verdict is open), p_regression, known (of what is open),
+        blocks_needed, blocks, seeds, runs, identical (the share of pairs of runs that are equal in all that was
+        recorded), probability (that B is lower), failures_a, failures_b, trials, trials_a, trials_b and reason.
+        ``attrs`` of the table has "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a
+        and b, those of the tables), "differences" (what else is not the same in A and B, a sentence each), "provenance"
+        (of that, what provenance.json has, by key) and "time" (the ratios of a "step" and of "evaluation", without a
+        test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -120,11 +121,12 @@ def compare(
         lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
     table.attrs |= {"judge_by": judge_by, "differences": lines, "time": paired_times(*times, pairs)}
+    table.attrs["provenance"] = list_provenance(first.provenance, second.provenance)
     return _name_tried_values(table, tried if table.attrs["by"] == TUNED else [])
 
 
 def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
-    """Add to optimizers' names in the columns a and b the values that one side alone has tried; return the table.
+    """Add to optimizers' names in the columns a and b the values of what was tried otherwise; return the table.
 
     So two settings never share a name. ``attrs["names"]`` has the earlier name by the new one.
     """
@@ -132,8 +134,8 @@ def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
     for place, side in enumerate(("a", "b")):
         names = {}
         for name in table[side].unique():
-            mine = [each for each in tried if each.optimizer == name and each.single[place]]
-            names[name] = labels.with_values(name, [f"{each.parameter}={each.values[place]}" for each in mine])
+            mine = [each for each in tried if each.optimizer == name and each.typed[place]]
+            names[name] = labels.with_values(name, [f"{each.parameter}={each.typed[place]}" for each in mine])
         table[side] = table[side].replace(names)
         table.attrs["names"] |= {long: name for name, long in names.items()}
     return table

@@ -54,6 +54,8 @@ def _name_optimizers(row: dict) -> str:
 def _format_factor(row: dict) -> str:
     """Return the words that say by what factor b wins or loses, with the interval."""
     ratio, low, high = row["ratio"], row["low"], row["high"]
+    if np.isnan(ratio):
+        return f"{row['verdict']}, as every run of one side failed,"
     if row["verdict"] == WINS:
         ratio, low, high = (1 / each if each else np.inf for each in (ratio, high, low))
     return f"{row['verdict']} by a factor of {format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"

@@ -31,7 +31,9 @@ NO_BUDGET = {"status": "ok", "steps": 200}
     [
         (side(plain_table(), optbench="2"), ["optbench: 1 in A, 2 in B"]),
         (side(plain_table(), choose_by="test_loss"), ["chosen by: log_tail in A, test_loss in B"]),
-        (side(plain_table(), plugins={"optimizer gd": "b", "optimizer other": "b"}), ["another source: optimizer gd"]),
+        (side(plain_table(), plugins={"optimizer gd": "b", "optimizer other": "b"}),
+         ["another source: optimizer gd (sha256 a in A, b in B)"]),
+        (side(plain_table(), blocks=8, widen=4), []),  # of one side alone: not recorded in the other
         (side(plain_table(), timings=pd.DataFrame({"device": ["cuda"]})), ["device: cpu in A, cuda in B"]),
         (side(plain_table().assign(dtype="float32")), ["dtype: float64 in A, float32 in B"]),
         (side(plain_table(problems=("p",))), ["only A has the problem q"]),

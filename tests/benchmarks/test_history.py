@@ -70,4 +70,14 @@ def test_the_page_and_the_terminal_begin_with_what_became_worse(folder):
 
 def test_a_folder_without_results_is_one_line(tmp_path):
     done = subprocess.run([sys.executable, SCRIPT, tmp_path], capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stderr.startswith("history.py: ") and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2 and done.stderr.startswith("history.py: ") and len(done.stderr.splitlines()) == 1
+
+
+def test_a_slower_benchmark_ends_with_1_above_the_share_that_is_given(folder):
+    for share, code, count in (("15%", 1, 1), ("0.15", 1, 1), ("25%", 0, 0)):
+        command = [sys.executable, SCRIPT, folder, "--fail-above", share]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == code and f"beyond the noise: {count} benchmarks" in done.stdout, done.stderr
+    for share in ("5%", "x", "-1"):
+        done = subprocess.run([sys.executable, SCRIPT, folder, f"--fail-above={share}"], capture_output=True, text=True)
+        assert done.returncode == 2 and "--fail-above" in done.stderr and "Traceback" not in done.stderr

@@ -137,7 +137,7 @@ def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
     first, second = str(tmp_path / "a"), str(tmp_path / "b")
     code, out, err = run(first, second, "momentum", "momentum")
     assert code == 0 and not err
-    assert "momentum(lr=0.0001, beta1=0.9)" in out and "momentum(beta1=0.5)" in out
+    assert "momentum(lr=0.0001, beta1=0.9)" in out and "momentum(lr=[0.0001, 0.0003], beta1=0.5)" in out
     assert (
         "note: momentum: lr 0.0001 in A, 0.0001 and 0.0003 in B" in out
         and "note: momentum: beta1 0.9 in A, 0.5 in B" in out
@@ -145,7 +145,8 @@ def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
     assert "note: gd" not in out and "momentum and momentum" not in out
     table = optbench.compare(first, second, by="tuned")
     assert table[["a", "b"]].to_numpy().tolist() == [
-        ["momentum(lr=0.0001, beta1=0.9)", "momentum(beta1=0.5)"], ["gd(lr=0.0001)", "gd"],
+        ["momentum(lr=0.0001, beta1=0.9)", "momentum(lr=[0.0001, 0.0003], beta1=0.5)"],
+        ["gd(lr=0.0001)", "gd(lr=[0.0001, 0.0003])"],
     ]  # fmt: skip
     same = optbench.compare(first, second, optimizers="gd")
     assert same.attrs["by"] == "settings" and same[["a", "b"]].to_numpy().tolist() == [["gd", "gd"]]
@@ -193,10 +194,12 @@ def test_json_holds_the_numbers_of_the_table(run):
     assert code == 1 and not err
     data = json.loads(out)
     table = optbench.compare("old", "new", judge_by="loss", fail_above=0.05)
-    keys = ["a", "b", "by", "judge_by", "level", "fail_above", "failed", "differences", "time", "rows", "overall"]
-    assert list(data) == keys
+    assert list(data) == ["a", "b", "by", "judge_by", "level", "fail_above", "failed", "differences", "provenance",
+                          "time", "rows", "overall"]  # fmt: skip
     assert (data["by"], data["judge_by"], data["fail_above"], data["failed"]) == ("settings", "loss", 0.05, True)
-    assert data["a"] == {"folder": "old", "optimizer": None, "optbench": optbench.__version__, "runs": 48}
+    assert data["a"] == {"folder": "old", "optimizer": None, "optbench": optbench.__version__, "runs": 48,
+                         "missing": ""}  # fmt: skip
+    assert data["provenance"] == {"optbench": {"a": optbench.__version__, "b": "0.0.1"}}
     assert data["differences"] == table.attrs["differences"] and data["time"] == table.attrs["time"]
     assert data["overall"]["problem"] == "all" and len(data["rows"]) == 4
     for row, expected in zip([*data["rows"], data["overall"]], table.to_dict("records"), strict=True):
@@ -209,7 +212,7 @@ def test_json_holds_the_numbers_of_the_table(run):
 
 
 def test_every_key_of_json_is_in_the_help(run):
-    keys = {"by", "judge_by", "level", "fail_above", "failed", "differences", "time", "rows", "overall"}
+    keys = {"by", "judge_by", "level", "fail_above", "failed", "differences", "provenance", "time", "rows", "overall"}
     _, out, _ = run("--help")
     words = set(out.replace('"', " ").replace(",", " ").replace(".", " ").split())
     assert keys | set(optbench.compare("old", "old").columns) <= words

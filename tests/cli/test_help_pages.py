@@ -40,7 +40,7 @@ def headings(text):
 def test_the_commands_stand_in_groups_and_alone_the_program_shows_its_help(page):
     text = page("--help")
     assert headings(text) == ["Run", "Ask the results", "The catalogue", "The lecture and this machine", "Options",
-                              "Example"]  # fmt: skip
+                              "Exit codes", "Example"]  # fmt: skip
     assert page() == text == page("help") == page("help", "help")
     assert [line.split()[0] for line in text.splitlines() if re.match(r"  [a-z]+  ", line)] == list(COMMANDS)
     assert "--install-completion" in text

@@ -5,6 +5,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shlex
 import sys
@@ -61,7 +62,12 @@ def test_a_mistake_is_one_line_on_standard_error(folder, monkeypatch, command, m
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [])
     before = sorted(folder.iterdir())
-    assert call(command) == (2, "", f"{message}\n")
+    code, out, err = call(command)
+    assert (code, err) == (2, f"{message}\n")
+    if "--json" in command:
+        assert json.loads(out) == {"error": message.removeprefix("optbench: "), "exit_code": 2}
+    else:
+        assert not out
     assert sorted(folder.iterdir()) == before
 
 

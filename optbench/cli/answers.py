@@ -1,0 +1,80 @@
+"""Answers to programs: one JSON value on standard output, and the exit codes.
+
+With ``--json`` all else that is printed, also by plug-ins, goes to standard error, and an error is JSON, too. Imports
+nothing slow.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from itertools import pairwise
+from typing import Any, NoReturn, TextIO
+
+NO, MISTAKE, UNFINISHED, BUG = 1, 2, 3, 70
+EXIT_CODES = {
+    "0": "done, and nothing that was asked about is wrong",
+    str(NO): "the answer is no: compare --fail-above shows a regression, or check finds a fault",
+    str(MISTAKE): "bad input, too little memory or disk, or runs that failed; one line says what",
+    str(UNFINISHED): "unfinished: merge lacks cohorts, or sweep has reached --time-limit; the tables have the rest",
+    str(BUG): "a bug of optbench, with its traceback",
+    "129, 130, 143": "ended by SIGHUP, Ctrl-C or SIGTERM; the same command resumes a sweep",
+    "141": "what reads the output has ended",
+}
+"""By code, what it means, for the help page."""
+_stdout: TextIO | None = None
+"""Standard output while it is kept for a JSON value; None without ``--json``, and once the value is printed."""
+
+
+@contextmanager
+def keep_stdout() -> Iterator[None]:
+    """Where the command was typed with ``--json``, send what is printed to standard error, except by `print_json`."""
+    global _stdout
+    typed = sys.argv[1:]
+    if not ({"--json", "--format=json"} & set(typed) or ("--format", "json") in pairwise(typed)):
+        yield
+        return
+    _stdout = sys.stdout
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _stdout = None
+
+
+def print_json(data: Any) -> None:
+    """Print the answer as JSON: a table as a list of its rows, and null for a number that is not finite."""
+    global _stdout
+    print(json.dumps(_to_plain(data), indent=2, allow_nan=False), file=_stdout or sys.stdout, flush=True)
+    _stdout = None
+
+
+def print_error(text: str, code: int) -> None:
+    """Print an error as JSON if that was asked for, and nothing else has been printed as such."""
+    if _stdout:
+        print_json({"error": text, "exit_code": code})
+
+
+def fail(text: str, code: int = MISTAKE) -> NoReturn:
+    """End the command with an exit code and a line on standard error, as JSON as well if that was asked for."""
+    print(f"optbench: {text}", file=sys.stderr)
+    print_error(text, code)
+    sys.exit(code)
+
+
+def _to_plain(value: Any) -> Any:
+    """Return a value in terms of JSON."""
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        value = value.to_dict("records")
+    if isinstance(value, Mapping):
+        return {str(key): _to_plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_plain(each) for each in value]
+    if hasattr(value, "item"):  # a number of NumPy
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if hasattr(value, "__fspath__") else None  # a path; pandas' NA

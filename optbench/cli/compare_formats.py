@@ -1,0 +1,72 @@
+"""``optbench compare --format``: GitHub's annotations, and a JUnit report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from optbench.analysis.texts import join_names
+from optbench.analysis.verdicts import ALL, LOSES
+from optbench.cli.compare_text import bound_regression, describe_row, describe_sides, format_times, list_open, name_row
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A letter that XML 1.0 does not allow."""
+
+
+def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> Iterator[str]:
+    """Yield a line for each of GitHub's annotations: errors for regressions, warnings for other losses, what is open.
+
+    Arguments as for `compare_text.print_comparison`, here as below.
+    """
+    limit, count = f"{100 * (above or 0):.4g}%", int((table["problem"] != ALL).sum())
+    yield _annotate("notice", "optbench compare", "\n".join(describe_sides(table, sides)))
+    for row in table.to_dict("records"):
+        if row["regression"] == "shown":
+            yield _annotate("error", f"{name_row(row)}: regression above {limit}", f"B over A: {format_times(row)}")
+        elif row["verdict"] == LOSES:
+            yield _annotate("warning", name_row(row), describe_row(row))
+    if rows := list_open(table, above):
+        words = [f"{name_row(row)} ({bound_regression(row)})" for row in rows]
+        title = "open" if above is None else f"a regression above {limit} is not ruled out"
+        yield _annotate("warning", f"{title} in {len(rows)} of {count} rows", join_names(words, len(words)))
+
+
+def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> str:
+    """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped where it is open."""
+    open_rows = {name_row(row): row for row in list_open(table, above)}
+    suite = ElementTree.Element("testsuite", name=_clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
+    facts = ElementTree.SubElement(suite, "properties")
+    for place, line in enumerate(describe_sides(table, sides)):
+        ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=_clean(line))
+    failed = 0
+    for row in table.to_dict("records"):
+        name = name_row(row)
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_clean(f"optbench.{row['problem']}"), name=_clean(name)
+        )
+        if row["regression"] == "shown":
+            failed += 1
+            ElementTree.SubElement(case, "failure", message=_clean(f"{name}: B over A: {format_times(row)}"))
+        elif name in open_rows:
+            ElementTree.SubElement(case, "skipped", message=_clean(f"open: {bound_regression(row)}"))
+        ElementTree.SubElement(case, "system-out").text = _clean(describe_row(row))
+    suite.attrib |= {"tests": str(len(table)), "failures": str(failed), "skipped": str(len(open_rows)), "errors": "0"}
+    whole = ElementTree.Element("testsuites")
+    whole.append(suite)
+    ElementTree.indent(whole)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(whole).decode("ascii")
+
+
+def _annotate(level: str, title: str, text: str) -> str:
+    """Return the workflow command of an annotation. level: error, warning or notice."""
+    title, text = (each.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for each in (title, text))
+    return f"::{level} title={title.replace(':', '%3A').replace(',', '%2C')}::{text}"
+
+
+def _clean(text: str) -> str:
+    """Return a text without letters that XML does not allow."""
+    return _NO_XML.sub("\ufffd", text)

@@ -1,0 +1,62 @@
+"""What ``sweep --json`` and ``merge --json`` print: the answer of a results folder in the words of its tables."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optbench.report.loaded import LoadedSweep
+
+
+def describe_sweep(
+    finished: LoadedSweep, page: Path | None, complete: bool = True, resume: str | None = None
+) -> dict[str, Any]:
+    """Return the object of ``--json``.
+
+    page: the report, if one was drawn. complete: False where cohorts are missing; resume: the command that runs them.
+    """
+    from optbench.analysis.differences import VERSIONS
+    from optbench.analysis.pair_statistics import spent_alpha
+    from optbench.analysis.verdicts import ALL
+
+    results, answer = finished.results, finished.answer
+    made, status = results.provenance, results.runs["status"]
+    ended = {name: int((status == name).sum()) for name in ("ok", "diverged", "deadline", "failed")}
+    steps = [("what is missing", resume)] if resume else []
+    return {
+        "folder": str(finished.directory),
+        "report": page,
+        "finished": complete,
+        "versions": {name: made.get(name) for name in VERSIONS},
+        "runs": {"all": len(status)} | ended,
+        "failures": finished.failures,
+        "missing": results.missing,
+        "judge_by": results.judge_by,
+        "choose_by": list(results.choose_by),
+        "level": 1 - spent_alpha(results.look, 0.05),
+        "answers": {problem: answer.sentence(problem) for problem in answer.best["problem"].unique()}
+        | ({ALL: overall} if (overall := answer.overall()) else {}),
+        "ranking": answer.ranking,
+        "verdicts": answer.verdicts,
+        "recommended": answer.best,
+        "next": [{"text": text, "command": line or None} for text, line in [*steps, *list_next_steps(finished)]],
+    }
+
+
+def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
+    """Return what would tell more: sentences, each with the command that does it, or ""."""
+    from optbench.wording import answers
+    from optbench.wording.certainty import plan_more_runs
+
+    results, answer, directory = finished.results, finished.answer, finished.directory
+    made, steps = results.provenance, []
+    add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
+    add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
+    if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
+        steps.append((more.text, f"{add} {more.option}" if more.option else ""))
+    for text in answers.advise_wider_search(answer.edges, directory, made.get("plugin_files"), made.get("widen")):
+        reason, _, wider = text.partition("wider: ")
+        steps.append((f"{reason}wider", wider))
+    return steps

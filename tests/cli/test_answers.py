@@ -1,0 +1,177 @@
+"""Commands for programs: with --json one JSON value on standard output, and an exit code that says how it ended."""
+
+import json
+import re
+import shlex
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_cases import SMALL
+from staged import with_effects
+from synthetic import make_tables, write_folder
+
+import optbench
+from optbench.cli import app
+from optbench.cli.answers import EXIT_CODES
+
+PARTS = [*SMALL, "--seeds", "4"]
+
+
+def test_a_sweep_answers_in_one_object(run):
+    code, out, err = run(*SMALL, "--out", "my folder", "--json")
+    data = json.loads(out)
+    assert code == 0 and "rosenbrock: undecided" in err  # what people read is in the log
+    assert (data["folder"], data["report"], data["finished"], data["missing"]) == ("my folder", None, True, "")
+    assert data["runs"] == {"all": 24, "ok": 12, "diverged": 12, "deadline": 0, "failed": 0} and data["failures"] == []
+    results = optbench.load("my folder")
+    assert data["versions"]["optbench"] == optbench.__version__ and data["versions"]["numpy"] == np.__version__
+    for name, table in (("verdicts", results.verdicts()), ("ranking", results.ranking())):
+        assert all(set(table.columns) <= set(row) for row in data[name])
+        assert [row["ratio" if name == "verdicts" else "place"] for row in data[name]] == pytest.approx(
+            table["ratio" if name == "verdicts" else "place"].tolist()
+        )
+    assert {(row["optimizer"], row["lr"]) for row in data["recommended"]} == {("gd", 0.001), ("momentum", 0.001)}
+    assert data["answers"]["rosenbrock"].startswith("rosenbrock: undecided") and data["judge_by"] == "time"
+    lines = [shlex.split(step["command"]) for step in data["next"] if step["command"]]
+    assert lines and all(line[:3] == ["optbench", "sweep", "--extend"] and "my folder" in line for line in lines)
+
+
+def test_a_dry_run_counts_in_json(run):
+    code, out, _ = run(*SMALL, "--dry-run", "--json")
+    data = json.loads(out)
+    assert code == 0 and (data["cohorts"], data["runs"], len(data["rows"])) == (12, 24, 2) and data["seconds"] >= 0
+
+
+def test_an_unfinished_merge_has_a_code_of_its_own_and_names_the_command(run):
+    assert run(*PARTS, "--shard", "1/2", "--out", "one")[0] == 0
+    code, out, err = run("merge", "one", "one-again", "--out", "all", "--json")
+    assert code == 2 and json.loads(out)["exit_code"] == 2 and err.startswith("optbench: ")
+    assert run(*PARTS, "--shard", "1/3", "--out", "other")[0] == 0
+    code, out, err = run("merge", "one", "other", "--out", "all", "--no-report", "--json")
+    data = json.loads(out)
+    assert code == 3 and not data["finished"] and "missing" in data["missing"]
+    resume = data["next"][0]["command"]
+    assert resume == "optbench sweep all/spec.toml --out all" and resume in err
+    code, out, err = run(*shlex.split(resume)[1:], "--no-report", "--json")
+    assert code == 0 and json.loads(out)["finished"] and json.loads(out)["runs"]["all"] == 32
+    assert run("merge", "all", "one", "--out", "whole", "--no-report")[0] == 0
+
+
+@pytest.mark.parametrize("typed", ["sweep --lr x --json", "compare no where --json", "compare no where --format json",
+                                   "compare no where --format=json", "list nothing --json", "show nothing --json",
+                                   "check no.py --json", "merge no where --out x --json"])  # fmt: skip
+def test_a_mistake_is_json_too(run, typed):
+    code, out, err = run(*shlex.split(typed))
+    assert code == 2 and json.loads(out) == {"error": err.removeprefix("optbench: "), "exit_code": 2}
+
+
+def test_a_misspelt_option_is_json_too(run):
+    code, out, err = run("sweep", "--json", "--problms", "rosenbrock")
+    data = json.loads(out)
+    assert code == 2 and data["error"].startswith("No such option: --problms") and data["error"] in err
+
+
+def test_a_bug_is_no_regression(run, monkeypatch, capsys):
+    """Python's own exit code after a traceback is 1, which says that a regression is shown."""
+
+    def fail(*arguments, **more):
+        raise ZeroDivisionError("of a test")
+
+    monkeypatch.setattr(app.stopping, "raise_on_signals", fail)
+    monkeypatch.setattr("sys.argv", ["optbench", "list", "--json"])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    out, err = capsys.readouterr()
+    assert end.value.code == 70 and "Traceback" in err
+    assert json.loads(out) == {"error": "ZeroDivisionError: of a test", "exit_code": 70}
+
+
+def test_what_a_plug_in_prints_is_not_in_the_json(run):
+    Path("noisy.py").write_text(
+        'from optbench import optimizer\nprint("hello")\n\n\n@optimizer(source="of a test")\n'
+        'def noisy(w, g, lr):\n    """w = w - lr g."""\n    return w - lr * g\n'
+    )
+    code, out, err = run("check", "noisy.py", "--json")
+    (record,) = json.loads(out)
+    assert code == 0 and "hello" in err and (record["kind"], record["name"]) == ("optimizer", "noisy")
+    assert record["checks"] and all(each["ok"] for each in record["checks"])
+    assert "noisy" in {row["name"] for row in json.loads(run("list", "--json", "--plugin", "noisy.py")[1])}
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """Folders a and b: b is twice as bad on p0, shown to be 8% to 13% worse on p1, open on p2."""
+    tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
+    for name, runs in zip("ab", with_effects([(np.log(2), 0.2), (0.1, 0.02), (0.0, 0.3)]), strict=True):
+        write_folder(tmp_path / name, {**tables, "runs": runs})
+    return ["compare", "a", "b", "--judge-by", "loss"]
+
+
+def test_no_row_is_open_and_a_regression_that_is_shown(run, planted):
+    for share in ("0", "1%", "5%", "7%", "20%"):
+        rows = json.loads(run(*planted, "--fail-above", share, "--json")[1])["rows"]
+        assert ("open", "shown") not in {(row["verdict"], row["regression"]) for row in rows}
+    table = optbench.compare("a", "b", judge_by="loss", fail_above=0.05)
+    assert table["regression"].tolist()[:3] == ["shown", "shown", "open"]
+    # Beyond 1%, but neither beyond the 5% of a verdict nor within 10%
+    tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
+    for name, runs in zip("cd", with_effects([(0.08, 0.03)]), strict=True):
+        write_folder(Path(name), {**tables, "runs": runs})
+    row = optbench.compare("c", "d", judge_by="loss", fail_above=0.01).iloc[0]
+    assert row["low"] < 1.05 < 1.1 < row["high"] and (row["verdict"], row["regression"]) == ("loses", "shown")
+    assert optbench.compare("c", "d", judge_by="loss").iloc[0]["verdict"] == "open"
+
+
+def test_a_candidate_whose_every_run_fails_is_a_regression(run, tmp_path):
+    small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "batch_sizes": ["full"], "schedules": ["constant"],
+             "blocks": 3, "screen": 1, "race": 0, "holdout": 2, "widen": 0, "steps": 20}  # fmt: skip
+    for name, rate in (("good", 1e-3), ("bad", 1e6)):
+        optbench.sweep({**small, "learning_rates": [rate, 2 * rate]}, out=tmp_path / name, workers=1)
+    code, out, _ = run("compare", "good", "bad", "--fail-above", "5%")
+    assert code == 1 and " as every run of B failed" in out
+    assert "regression above 5% shown: rosenbrock, every run of B failed" in out
+
+
+def test_annotations_of_github(run, planted, capsys):
+    code, out, err = run(*planted, "--fail-above", "5%", "--format", "github")
+    assert code == 1 and not err
+    found = re.findall(r"::(notice|warning|error) title=([^:]*)::(.*?)(?= ::|$)", out)
+    assert [level for level, *_ in found] == ["notice", "error", "error", "warning"]
+    assert found[1][1:] == ("gd on p0%3A regression above 5%25", found[1][2]) and "B over A: 2 times [" in found[1][2]
+    assert found[3][1] == "a regression above 5%25 is not ruled out in 1 of 3 rows" and "gd on p2 (up to" in found[3][2]
+    assert "%0AB: b (optbench" in found[0][2]
+    code, out, _ = run(*planted, "--format", "github")
+    assert code == 0 and "::error" not in out and "::warning title=gd on p0::B loses by a factor of 2 [" in out
+
+
+def test_junit_is_xml_and_counts(run, planted, capsys, monkeypatch):
+    code, out, err = run(*planted, "--fail-above", "5%", "--format", "junit")
+    suite = ElementTree.fromstring(out).find("testsuite")
+    assert code == 1 and not err
+    assert {name: suite.get(name) for name in ("tests", "failures", "skipped", "errors")} == {
+        "tests": "4", "failures": "2", "skipped": "1", "errors": "0"}  # fmt: skip
+    cases = {case.get("name"): case for case in suite.iter("testcase")}
+    assert list(cases) == ["gd on p0", "gd on p1", "gd on p2", "over all problems"]
+    assert cases["gd on p0"].find("failure").get("message").startswith("gd on p0: B over A: 2 times [")
+    assert cases["gd on p2"].find("failure") is None and "up to" in cases["gd on p2"].find("skipped").get("message")
+    assert len(suite.findall("testcase/failure")) == 2
+
+
+def test_junit_of_a_hostile_name(tmp_path):
+    from optbench.cli.compare_formats import list_annotations, make_junit
+
+    tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
+    for name, runs in zip("ab", with_effects([(np.log(2), 0.2)]), strict=True):
+        write_folder(tmp_path / name, {**tables, "runs": runs.assign(problem="<p>\x00\x1b&\"'::\n,%")})
+    table = optbench.compare(tmp_path / "a", tmp_path / "b", judge_by="loss", fail_above=0.05)
+    sides = [{"folder": "a", "optimizer": None, "optbench": None, "runs": 1}] * 2
+    assert ElementTree.fromstring(make_junit(table, sides, 0.05)).find("testsuite/testcase/failure") is not None
+    lines = list(list_annotations(table, sides, 0.05))
+    assert len(lines) == 2 and all("\n" not in line for line in lines)
+
+
+def test_the_exit_codes_are_on_the_help_page(run):
+    text = run("--help")[1]
+    assert all(f"{code} {words[:30]}" in text for code, words in EXIT_CODES.items())
