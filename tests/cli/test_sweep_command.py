@@ -163,8 +163,9 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
     monkeypatch.setattr(ExecutionOptions, "is_late", late)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["/usr/bin/optbench", *typed])
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as end:
         app.main()
+    assert end.value.code == 3  # unfinished
     *told, command = capsys.readouterr().out.splitlines()
     assert " ".join(" ".join(told).split()).endswith("left out; what was finished is kept; resume with:")
     assert command == f"    optbench {shlex.join(typed)}" and "'my folder'" in command
