@@ -1,6 +1,7 @@
 """Cores, memory and disk of this machine, and the refusal of work that needs more."""
 
 import contextlib
+import ctypes
 import errno
 import os
 import shutil
@@ -15,10 +16,12 @@ with contextlib.suppress(ImportError):  # POSIX has it
 
 REAL = 8
 """Bytes of a float64."""
-_ADDRESSES = 3e9
-"""Bytes of address space that the default sweep reserves on two cores; most of it is never used."""
-_LEAST_ADDRESSES = 1.5e9
+_ADDRESSES = 1.5e9
+"""Bytes of address space that a sweep reserves on two cores under such a limit; most of it is never used."""
+_LEAST_ADDRESSES = 1.25e9
 """Bytes of address space below which nothing starts: OpenBLAS waits for ever where it gets none."""
+_ARENA_MAX = -8
+"""M_ARENA_MAX of glibc's malloc.h."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _QUOTAS = (("/sys/fs/cgroup/cpu.max",), ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
@@ -64,9 +67,19 @@ def _address_limit() -> float:
 
 
 def need_addresses() -> None:
-    """Raise OptbenchError under a limit (``ulimit -v``) at which libraries hang or crash."""
+    """Let libraries reserve less under a limit of addresses (``ulimit -v``); to be called before they are imported.
+
+    A small sweep with its page has reserved 1.04 GB so, and 2.62 GB else; measured. Raises OptbenchError under a limit
+    at which libraries hang or crash.
+    """
     if (limit := _address_limit()) < _LEAST_ADDRESSES:
         raise OptbenchError(f"out of memory: ulimit -v allows {size_text(limit)}, {_NEEDS}")
+    if limit < float("inf"):
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # mimalloc, its default, begins with 1 GiB
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # 80 MB a core; runs use one thread in any case
+        os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of worker processes; glibc's arenas are 64 MiB a thread
+        with contextlib.suppress(AttributeError, OSError, TypeError):  # glibc alone has it
+            ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
 
 
 def memory_ran_out(error: BaseException) -> str:

@@ -1,10 +1,16 @@
 """The number of cores: those of the machine, or fewer if a container's CPU quota allows fewer."""
 
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from optbench.contract import resources
+
+ROOT = Path(__file__).parents[2]
 
 NEW, QUOTA, PERIOD = "cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"
 
@@ -32,3 +38,21 @@ def test_a_quota_of_time_is_so_many_cores(files, wanted, tmp_path, monkeypatch):
         assert resources.cores() == wanted
     finally:
         resources._quota.cache_clear()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems count addresses in other ways")
+@pytest.mark.parametrize(("limit", "code"), [(1.0e9, 2), (1.2e9, 2), (1.5e9, 0), (2.1e9, 0)])
+def test_a_limit_of_addresses_suffices_or_is_one_line(limit, code, tmp_path):
+    """2.1 GB gave tracebacks, for one library began with 1 GiB of it; below 1.25 GB some wait for ever."""
+    import resource
+
+    command = ["sweep", "--problems", "rosenbrock,mlp", "--optimizers", "gd", "--lr", "1e-3", "--batch-sizes", "64",
+               "--schedules", "constant", "--seeds", "3", "--steps", "3", "--no-report"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "optbench", *command], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (int(limit), int(limit))),
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    line = r"optbench: out of memory: ulimit -v allows [0-9.]+ [MG]iB, and a sweep on two cores needs about 1.4 GiB"
+    assert not code or re.fullmatch(line, done.stderr.strip())
