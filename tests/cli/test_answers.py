@@ -117,7 +117,7 @@ def test_no_row_is_open_and_a_regression_that_is_shown(run, planted):
     assert table["regression"].tolist()[:3] == ["shown", "shown", "open"]
     # Beyond 1%, but neither beyond the 5% of a verdict nor within 10%
     tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
-    for name, runs in zip("cd", with_effects([(0.08, 0.03)]), strict=True):
+    for name, runs in zip("cd", with_effects([(0.075, 0.04)]), strict=True):
         write_folder(Path(name), {**tables, "runs": runs})
     row = optbench.compare("c", "d", judge_by="loss", fail_above=0.01).iloc[0]
     assert row["low"] < 1.05 < 1.1 < row["high"] and (row["verdict"], row["regression"]) == ("loses", "shown")
