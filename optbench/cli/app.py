@@ -42,7 +42,7 @@ class Commands(groups.Commands):
         except KeyboardInterrupt as error:
             stopping.exit_with_signal(error)
         except Exception as error:
-            if getattr(error, "exit_code", None) == answers.MISTAKE:  # click prints its own on standard error
+            if hasattr(error, "format_message"):  # click prints its own on standard error
                 answers.print_error(error.format_message(), answers.MISTAKE)
             if signal := stopping.received_signal():  # an interrupted import may have raised anything
                 stopping.exit_with_signal(signal)
@@ -103,7 +103,7 @@ def _run() -> None:
     try:
         app(prog_name=completion.program())
     except OptbenchError as error:
-        answers.fail(str(error))
+        answers.fail(str(error), error.exit_code)
     except BrokenPipeError:
         sys.exit(141)
     except Exception as error:

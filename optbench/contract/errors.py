@@ -27,9 +27,18 @@ class OptbenchError(ValueError):
         optbench.contract.errors.OptbenchError: unknown optimizer 'adm': did you mean 'adam'?
     """
 
+    exit_code = 2
+    """That of the command."""
+
     def __init__(self, message: object = ""):
         """Take the message in one line, with unprintable characters escaped; a long one loses its middle."""
         super().__init__(_shorten(_escape_unprintable(str(message).replace("\n", " "))))
+
+
+class Unfinished(OptbenchError):
+    """What is there is too little to report on; the same command goes on."""
+
+    exit_code = 3
 
 
 class PluginError(OptbenchError):

@@ -12,7 +12,7 @@ from itertools import chain, zip_longest
 import pandas as pd
 
 from optbench.analysis.columns import drop_lost_runs
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import Unfinished
 from optbench.engine import settings
 from optbench.sweeps import stages
 from optbench.sweeps.plan import Plan, PlannedCohort
@@ -55,7 +55,7 @@ class TimeLimit:
 def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
     """Run as many cohorts as the limit allows, and return the ids of those that count (see `_find_complete_cohorts`).
 
-    Raises OptbenchError if no seed, or no block of seeds, is complete.
+    Raises Unfinished if no seed, or no block of seeds, is complete.
     """
     spec, end = sweep.plan.spec, limit.end_of_runs(len(sweep.plan.problems))
     if spec.blocks:
@@ -67,7 +67,7 @@ def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
     counted = _find_complete_cohorts(sweep.planned, sweep.store, bool(spec.blocks))
     if not counted:
         unit = "block of seeds" if spec.blocks else "seed"
-        raise OptbenchError(
+        raise Unfinished(
             f"the time limit of {limit.seconds:g} s ended before all settings of a problem had run on a first {unit}; "
             "what was finished is kept, run the same command again to go on"
         )

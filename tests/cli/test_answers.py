@@ -175,3 +175,12 @@ def test_junit_of_a_hostile_name(tmp_path):
 def test_the_exit_codes_are_on_the_help_page(run):
     text = run("--help")[1]
     assert all(f"{code} {words[:30]}" in text for code, words in EXIT_CODES.items())
+
+
+def test_a_time_limit_in_which_nothing_completes_is_unfinished(run, monkeypatch):
+    from optbench.sweeps.run.loop import ExecutionOptions
+
+    monkeypatch.setattr(ExecutionOptions, "is_late", lambda ways: ways.until is not None)
+    code, out, err = run(*SMALL, "--time-limit", "1m", "--json")
+    data = json.loads(out)
+    assert code == data["exit_code"] == 3 and "run the same command again" in data["error"]
