@@ -46,8 +46,8 @@ class Results:
 
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}
-        >>> sweep(small, seeds=3)
-        Results(3 runs, directory=None)
+        >>> len(sweep(small, seeds=3).runs)
+        3
     """
 
     def __init__(
@@ -108,6 +108,11 @@ class Results:
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]
         return self._source.read("curves", columns, filters=[("run_id", "in", wanted)])
+
+    @property
+    def path(self) -> Path | None:
+        """The folder that they are kept in, from which a sweep resumes; None for tables that are in memory only."""
+        return self.directory
 
     @property
     def plot(self) -> "Plot":
