@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optbench.figures.data import Tables
 
 __all__ = [
-    "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "heatmap",
+    "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "forest", "heatmap",
     "mean_ranks", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
 ]  # fmt: skip
 
@@ -31,6 +31,7 @@ OF_RESULTS = {
     "best_of_n": "comparisons",
     "profiles": "comparisons",
     "time_per_step": "comparisons",
+    "forest": "forest_plot",
     "mean_ranks": "rank_diagram",
     "batch_scaling": "batch_sizes",
     "noise": "batch_sizes",
