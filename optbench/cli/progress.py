@@ -96,20 +96,22 @@ class NotebookBar(Bar):
 
         self.console = Console(file=io.StringIO(), width=100, force_jupyter=False, color_system=None)
         self.begin = self.drawn = time.monotonic()
-        self.runs = ""
+        self.status: Status | None = None
         self.output = display(self._draw(), raw=True, display_id=True)
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Show how many runs are done, and the time that they took."""
-        text = f"{self.runs or 'no runs'}, {format_duration(time.monotonic() - self.begin)}"
+        text = format_duration(time.monotonic() - self.begin)
+        if status := self.status:  # what finished after it was shown last is counted, too
+            whole = "" if status.runs == status.total_runs else f" of {status.total_runs:,}"
+            text = f"{status.runs:,}{whole} runs, {text}"
         self.output.update({"text/plain": text}, raw=True)
 
     def __call__(self, status: Status) -> None:
         """Show the status on the bar if it is time for that."""
         super().__call__(status)
-        whole = "" if status.runs == status.total_runs else f" of {status.total_runs:,}"
-        self.runs = f"{status.runs:,}{whole} runs"
+        self.status = status
         if (now := time.monotonic()) - self.drawn >= _DRAWN_SECONDS:
             self.drawn = now
             self.output.update(self._draw(), raw=True)

@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.verdicts import ALL, OPEN
+from optbench.contract import arguments
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import cut_to_width, text_width
@@ -33,7 +34,7 @@ EQUAL, GREEN = 1.1, "#029e73"
 
 def forest(
     results: Tables | ReportData,
-    problem: str | None = None,
+    problem: str | Iterable[str] | None = None,
     *,
     optimizers: Iterable[str] | None = None,
     ax: Axes | None = None,
@@ -43,7 +44,7 @@ def forest(
 
     Args:
         results: of a sweep.
-        problem: one of its problems; by default all.
+        problem: one of its problems, or several; by default all.
         optimizers: those to show beside the leaders; by default all, or the best ten of more.
         ax: where to draw; by default a new figure.
         judge_by: the measure, as for ``results.verdicts``; by default that of the sweep.
@@ -61,7 +62,8 @@ def forest(
         ['rosenbrock']
     """
     data = report_data(results)
-    problems, names = select_problems(data, problem), select_optimizers(data, optimizers)
+    wanted = [problem] if problem is None or isinstance(problem, str) else arguments.list_items("problem", problem)
+    problems, names = sum((select_problems(data, each) for each in wanted), []), select_optimizers(data, optimizers)
     styles = select_styles(data, problems[0] if len(problems) == 1 else ALL, optimizers)
     judged = data.answer.judged if judge_by is None else data.answer.judge(judge_by)
     parts = [compare_with_leader(judged, each, list(styles)) for each in problems]
@@ -138,8 +140,9 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
                         markerfacecolor=face, linestyle="none", gid=f"{row['problem']} {row['optimizer']}")  # fmt: skip
             if note:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
-                ax.annotate(note, (x if np.isfinite(x) else 1.0, place), (6, 0), textcoords="offset points", va="center",
-                            fontsize=small, color=GRAY, bbox=box, zorder=4, annotation_clip=False)  # fmt: skip
+                at = (x if np.isfinite(x) else 1.0, place)
+                ax.annotate(note, at, (6, 0), textcoords="offset points", va="center", fontsize=small, color=GRAY,
+                            bbox=box, zorder=4, annotation_clip=False)  # fmt: skip
             place += 1
         place += GAP / ROW / 2
     ax.set_ylim(place - 0.5, -0.5)

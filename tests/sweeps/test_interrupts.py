@@ -92,11 +92,15 @@ def test_in_a_notebook_there_is_a_bar_and_the_interrupt_button_stops_a_sweep(tmp
         f"again = optbench.sweep({SPEC}, out=results.path)",
         "print(len(again.runs), again.path)",
         f"again = optbench.sweep({SPEC}, progress=False)",
+        "again",
     ]
-    _, stopped, first, resumed, second, silent = run_cells(tmp_path, cells)
+    _, stopped, first, resumed, second, silent, answer = run_cells(tmp_path, cells)
     count, folder = first[0]["text"].split()
     note, bar = (output["data"]["text/plain"].strip() for output in stopped)
     assert note == f"results are kept in {folder}, as no folder was given with out="
     assert bar.startswith(f"{count} of {RUNS} runs, ") and 0 < int(count) < RUNS
     assert [output["data"]["text/plain"].split(",")[0] for output in resumed] == [f"{RUNS} runs"]
     assert second[0]["text"].split() == [str(RUNS), folder] and not silent
+    (shown,) = (output["data"] for output in answer)
+    assert "src='data:image/png;base64," in shown["text/html"] and "48 runs of 2 optimizers" in shown["text/html"]
+    assert shown["text/plain"].startswith("48 runs of 2 optimizers on 2 problems")
