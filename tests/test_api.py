@@ -240,3 +240,21 @@ def test_load_says_what_is_missing_or_damaged(tmp_path):
     with pytest.raises(OptbenchError, match="cannot read the table .*: run the sweep again") as caught:
         optbench.load(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_betas_are_beta1_and_beta2_wherever_hyperparameters_are_given():
+    how = {"lr": 0.01, "steps": 5}
+    plain = optbench.minimize("rosenbrock", "adam", beta1=0.8, beta2=0.9, **how)
+    for optimizer, given in (
+        ("adam", {"betas": (0.8, 0.9)}),
+        ("adam(betas=(0.8, 0.9))", {}),
+        ("adam", {"betas": [0.8, 0.9]}),
+    ):
+        assert optbench.minimize("rosenbrock", optimizer, **given, **how).w.tolist() == plain.w.tolist()
+    wrapped = SMALL | {"optimizers": "adam(betas=(0.8, 0.9)), adam, clip(adam(betas=(0.5, 0.6)), norm=1)"}
+    rows = optbench.sweep(wrapped, learning_rates=[0.01]).runs[["optimizer", "beta1", "beta2"]].drop_duplicates()
+    assert rows.values.tolist() == [["adam", 0.8, 0.9], ["adam", 0.9, 0.999], ["clip(adam)", 0.5, 0.6]]
+    with pytest.raises(OptbenchError, match="gives beta1 twice"):
+        optbench.minimize("rosenbrock", "adam(beta1=0.8, betas=(0.8, 0.9))", **how)
+    with pytest.raises(OptbenchError, match="unknown parameter of optimizer momentum 'beta2'"):
+        optbench.minimize("rosenbrock", "momentum", betas=(0.8, 0.9), **how)
