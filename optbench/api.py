@@ -1,6 +1,7 @@
 """The Python interface: the words, defaults and errors are those of the commands."""
 
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -307,7 +308,7 @@ def _execute(spec, out, options, progress, callback) -> "Results":
     """
     from optbench.cli.progress import make_progress
     from optbench.sweeps import results, session
-    from optbench.sweeps.run.interrupts import handle_signals
+    from optbench.sweeps.run.interrupts import Interrupted, handle_signals
     from optbench.sweeps.store.cohort_files import CohortFiles
 
     status = None
@@ -326,7 +327,7 @@ def _execute(spec, out, options, progress, callback) -> "Results":
         except BaseException as error:
             if not (any_finished := bool(CohortFiles(folder).ids())) and out is None:
                 shutil.rmtree(folder, ignore_errors=True)
-            if not (any_finished and isinstance(error, KeyboardInterrupt)):
+            if not (any_finished and isinstance(error, Interrupted)):  # not the signal that ends a whole command
                 if any_finished and not isinstance(error, OptbenchError):
                     error.add_note(f"what has finished is kept: the same call with out={str(folder)!r} resumes it")
                 raise
@@ -342,6 +343,8 @@ def _execute(spec, out, options, progress, callback) -> "Results":
 
 def _watch(show: Callable, callback: Callable[[int, int, str], Any] | None) -> Callable:
     """Return what is called with each status of a sweep: show, and the user's callback if runs have finished."""
+    from optbench.sweeps.run.interrupts import Interrupted
+
     done = 0
 
     def watch(status):
@@ -353,6 +356,6 @@ def _watch(show: Callable, callback: Callable[[int, int, str], Any] | None) -> C
             try:
                 callback(done, status.total_runs, status.last)
             except StopIteration:
-                raise KeyboardInterrupt from None
+                raise Interrupted(signal.SIGINT) from None
 
     return watch
