@@ -1,14 +1,16 @@
 """The Python interface: the words, defaults and errors are those of the commands."""
 
+import shutil
+import signal
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optbench.catalogue import loader
 from optbench.contract.eager import AnyOptimizer
-from optbench.contract.errors import RENAMED, OptbenchError, unknown
+from optbench.contract.errors import RENAMED, OptbenchError, shown, unknown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
@@ -215,13 +217,19 @@ def sweep(
     worker_timeout: float | str = 60.0,
     retry_failed: bool = False,
     time_limit: float | str | None = None,
+    progress: bool | None = None,
+    callback: Callable[[int, int, str], Any] | None = None,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
 
+    An interrupt, Ctrl-C or a notebook's, ends the sweep and returns what has finished, with a warning that says what is
+    missing and how to resume; where nothing has finished, it is a KeyboardInterrupt.
+
     Args:
         spec: a TOML file, a mapping of its keys, or None for the built-in default.
-        out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
+        out: the folder to keep it in, and to go on from where it was interrupted. None is a new one among the system's
+            temporary files, which nobody but the system deletes; ``results.path`` says where.
         workers: threads, by default as many as there are cores.
         executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
         scheduler: the address of a dask scheduler, whose workers are taken, wherever they are; by default the executor
@@ -233,6 +241,12 @@ def sweep(
         retry_failed: whether runs that have failed before are tried again.
         time_limit: seconds, or a text such as "10m", after which the sweep ends with what is complete; a later call
             resumes it in the same folder.
+        progress: whether to show a bar, or lines where there is neither a terminal nor a notebook, and to say where
+            results are kept without ``out``; None: on a terminal and in a notebook.
+        callback: ``callback(done, total, last)`` is called in this thread while runs finish, up to ten times a second,
+            and at the end of each stage: how many runs are done, how many are planned so far, and which finished last,
+            such as "adam on rosenbrock". A StopIteration that it raises ends the sweep as an interrupt does; any other
+            exception is passed on, and what has finished is kept.
         **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
             table ``timings`` tells where each cohort ran.
 
@@ -242,6 +256,7 @@ def sweep(
 
     Raises:
         OptbenchError: the input cannot run, or the folder cannot be written.
+        KeyboardInterrupt: an interrupt came before the first runs had finished.
 
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
@@ -261,15 +276,14 @@ def sweep(
     folder = None if out is None else path_of("out", out)
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
+    if callback is not None and not callable(callback):
+        raise OptbenchError(f"callback={shown(callback)} must be a function of three arguments: done, total, last")
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
-        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options)
+        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options, progress, callback)
     checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes)
-    if folder is not None:
-        return _execute(checked, folder, options)
-    with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, options).in_memory()
+    return _execute(checked, folder, options, progress, callback)
 
 
 def info() -> dict[str, Any]:
@@ -287,16 +301,61 @@ def info() -> dict[str, Any]:
     return read_facts()
 
 
-def _execute(spec, folder, options) -> "Results":
-    """Run a sweep into a folder, with its warnings, and return its results."""
-    from optbench.sweeps import results, session
-    from optbench.sweeps.run.interrupts import handle_signals
+def _execute(spec, out, options, progress, callback) -> "Results":
+    """Run a sweep into a folder, with its warnings, and return its results, or those of what was interrupted.
 
+    out: the folder; None: a new one among the temporary files, which is deleted only where no run has finished.
+    """
+    from optbench.cli.progress import make_progress
+    from optbench.sweeps import results, session
+    from optbench.sweeps.run.interrupts import Interrupted, handle_signals
+    from optbench.sweeps.store.cohort_files import CohortFiles
+
+    status = None
     with handle_signals(["SIGINT"]):
         plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
-        status = session.execute(plan, folder, options, tell=lambda text: warnings.warn(text, stacklevel=5))
+        folder = Path(tempfile.mkdtemp(prefix="optbench-")) if out is None else out
+        note = f"results are kept in {folder}, as no folder was given with out=" if out is None else ""
+        try:
+            with make_progress(progress, note) as show:
+                status = session.execute(
+                    plan, folder, options, watch=_watch(show, callback),
+                    tell=lambda text: warnings.warn(text, stacklevel=5),
+                )  # fmt: skip
+        except BaseException as error:
+            if not (any_finished := bool(CohortFiles(folder).ids())) and out is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            if not (any_finished and isinstance(error, Interrupted)):  # not the signal that ends a whole command
+                if any_finished and not isinstance(error, OptbenchError):
+                    error.add_note(f"what has finished is kept: the same call with out={str(folder)!r} resumes it")
+                raise
+    found = results.load(folder)
+    if status is None:
+        missing = found.missing or "its tables were not written yet"
+        warnings.warn(f"interrupted; {missing}; the same call with out={str(folder)!r} resumes it", stacklevel=3)
+        return found
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
-    return results.load(folder)
+    return found
+
+
+def _watch(show: Callable, callback: Callable[[int, int, str], Any] | None) -> Callable:
+    """Return what is called with each status of a sweep: show, and the user's callback if runs have finished."""
+    from optbench.sweeps.run.interrupts import Interrupted
+
+    done = 0
+
+    def watch(status):
+        """Show the status, and tell the callback."""
+        nonlocal done
+        show(status)
+        if callback is not None and status.runs > done:
+            done = status.runs
+            try:
+                callback(done, status.total_runs, status.last)
+            except StopIteration:
+                raise Interrupted(signal.SIGINT) from None
+
+    return watch

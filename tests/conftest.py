@@ -85,6 +85,15 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit both: what one of
 one_writer_at_a_time()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files(tmp_path_factory):
+    """Sweeps without a folder leave theirs among temporary files: in a folder that goes when the session ends."""
+    tmp_path_factory.getbasetemp()  # pytest's own stay
+    before, tempfile.tempdir = tempfile.tempdir, str(_folder_of_this_session())
+    yield
+    tempfile.tempdir = before
+
+
 @pytest.fixture
 def data_cache(tmp_path, monkeypatch):
     """The folder of data sets that are kept on disk, an empty one; nothing is remembered of the sets before."""

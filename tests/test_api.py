@@ -174,7 +174,7 @@ def test_sweep_takes_a_mapping_a_file_and_changes(tmp_path):
         "seeds = 2\ntuning_seeds = 1\nsteps = 5\n"
     )
     expected = optbench.sweep(SMALL)
-    assert len(expected.runs) == 4 and len(expected.timings) == 2 and expected.directory is None
+    assert len(expected.runs) == 4 and len(expected.timings) == 2
     for found in (
         optbench.sweep(tmp_path / "my.toml"),
         optbench.sweep(str(tmp_path / "my.toml"), workers=2),
@@ -198,15 +198,23 @@ def test_a_sweep_warns_of_a_target_that_looks_like_none(tmp_path):
     optbench.sweep(SMALL, problems=f"least_squares(data='file(path={path}, target=a)')")
 
 
-def test_a_sweep_without_a_folder_leaves_nothing_behind(tmp_path, monkeypatch):
+def test_a_sweep_without_a_folder_is_kept_among_temporary_files(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    optbench.sweep(SMALL)
     with pytest.raises(OptbenchError):
         optbench.sweep(SMALL, optimizers="adm")
-    assert not list((tmp_path / "temporary").iterdir()) and not list((tmp_path / "here").iterdir())
+    with pytest.raises(OptbenchError, match="at least 1"):
+        optbench.sweep(SMALL, workers=0)
+    assert not list((tmp_path / "temporary").iterdir()), "what is refused leaves nothing behind"
+    results = optbench.sweep(SMALL)
+    assert capsys.readouterr().err == "", "neither a terminal nor a notebook"
+    assert [results.path] == list((tmp_path / "temporary").iterdir()) and not list((tmp_path / "here").iterdir())
+    assert optbench.load(results.path).curves.equals(results.curves)
+    assert len(optbench.sweep(SMALL, out=results.path, seeds=4, extend=True).runs) > len(results.runs)
+    results = optbench.sweep(SMALL, progress=True)
+    assert capsys.readouterr().err == f"results are kept in {results.path}, as no folder was given with out=\n"
 
 
 @pytest.mark.parametrize(
@@ -232,3 +240,21 @@ def test_load_says_what_is_missing_or_damaged(tmp_path):
     with pytest.raises(OptbenchError, match="cannot read the table .*: run the sweep again") as caught:
         optbench.load(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_betas_are_beta1_and_beta2_wherever_hyperparameters_are_given():
+    how = {"lr": 0.01, "steps": 5}
+    plain = optbench.minimize("rosenbrock", "adam", beta1=0.8, beta2=0.9, **how)
+    for optimizer, given in (
+        ("adam", {"betas": (0.8, 0.9)}),
+        ("adam(betas=(0.8, 0.9))", {}),
+        ("adam", {"betas": [0.8, 0.9]}),
+    ):
+        assert optbench.minimize("rosenbrock", optimizer, **given, **how).w.tolist() == plain.w.tolist()
+    wrapped = SMALL | {"optimizers": "adam(betas=(0.8, 0.9)), adam, clip(adam(betas=(0.5, 0.6)), norm=1)"}
+    rows = optbench.sweep(wrapped, learning_rates=[0.01]).runs[["optimizer", "beta1", "beta2"]].drop_duplicates()
+    assert rows.values.tolist() == [["adam", 0.8, 0.9], ["adam", 0.9, 0.999], ["clip(adam)", 0.5, 0.6]]
+    with pytest.raises(OptbenchError, match="gives beta1 twice"):
+        optbench.minimize("rosenbrock", "adam(beta1=0.8, betas=(0.8, 0.9))", **how)
+    with pytest.raises(OptbenchError, match="unknown parameter of optimizer momentum 'beta2'"):
+        optbench.minimize("rosenbrock", "momentum", betas=(0.8, 0.9), **how)

@@ -1,6 +1,7 @@
 """Exponentially weighted averages (lecture B), along the last axis of an array."""
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from optbench.compiler.contracts import Double, Flag, Given2, Reals2
 from optbench.compiler.device import checked, choose
 from optbench.compiler.signatures import signature
+from optbench.contract.arguments import list_items
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.types import DeviceChoice
 
@@ -19,7 +21,14 @@ _MOST = 100_000_000
 """The longest range that becomes an array."""
 
 
-def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: DeviceChoice = "cpu") -> np.ndarray:
+def ewa(
+    x: ArrayLike,
+    beta: float | Sequence[float] = 0.9,
+    bias_correction: bool = False,
+    device: DeviceChoice = "cpu",
+    *,
+    betas: float | Sequence[float] | None = None,
+) -> np.ndarray:
     """Exponentially weighted averages along the last axis of an array.
 
     v_t = beta v_{t-1} + (1 - beta) x_t with v_0 = 0 (lecture B1), with the bias correction v_t / (1 - beta^t). NaN and
@@ -29,13 +38,15 @@ def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: Device
     Args:
         x: (..., n), float32 or float64; anything else becomes float64. For "cuda" it may lie on the card, float32 or
             float64 in C order, and so does then what comes back.
-        beta: in [0, 1); v_t averages about 1 / (1 - beta) values.
-        bias_correction: divide v_t by 1 - beta^t, as pandas' ``ewm(alpha=1 - beta, adjust=True).mean()`` does.
+        beta: in [0, 1), or several; v_t averages about 1 / (1 - beta) values. The lecture's usual one is 0.9 (B2).
+        bias_correction: divide v_t by 1 - beta^t, as pandas' ``ewm(alpha=1 - beta, adjust=True).mean()`` does. The
+            lecture's formula is without, and in practice it is often left out (B5).
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one can be used and the CPU elsewhere. Either computes in
             float64; they differ by rounding.
+        betas: another name of ``beta``.
 
     Returns:
-        An array of x's shape and precision.
+        An array of x's shape and precision; with several betas one of (betas, ..., n), in their order.
 
     Raises:
         OptbenchError: x is a scalar or not numeric, beta or the device is another, or no GPU can be used.
@@ -43,10 +54,15 @@ def ewa(x: ArrayLike, beta: float, bias_correction: bool = False, device: Device
     Example:
         >>> ewa([40.0, 49.0, 45.0], beta=0.9).round(2).tolist()
         [4.0, 8.5, 12.15]
+        >>> ewa([40.0, 49.0, 45.0], betas=[0.5, 0.9]).shape
+        (2, 3)
 
     Source:
-        Lecture B1 and B5.
+        Lecture B1, B2 and B5.
     """
+    beta = beta if betas is None else betas
+    if isinstance(beta, Sequence | np.ndarray) and not isinstance(beta, str) and np.ndim(beta):
+        return np.stack([np.asarray(ewa(x, each, bias_correction, device)) for each in list_items("ewa: betas", beta)])
     on_card = checked(device) != "cpu" and hasattr(x, "__cuda_array_interface__")
     values: Any = x if on_card else real_array(x, "ewa: x")
     beta, bias_correction = checked_beta(beta, "ewa"), checked_flag(bias_correction, "ewa")

@@ -18,7 +18,7 @@ class EWA:
     of ``np.stack(thetas, axis=-1)``; NaN and inf propagate as there. It can be pickled.
 
     Args:
-        beta: in [0, 1).
+        beta: in [0, 1); the lecture's usual one is 0.9 (B2).
         bias_correction: divide v_t by 1 - beta^t (lecture B5).
 
     Raises:
@@ -33,7 +33,7 @@ class EWA:
         Lecture B1 and B5.
     """
 
-    def __init__(self, beta: float, bias_correction: bool = False):
+    def __init__(self, beta: float = 0.9, bias_correction: bool = False):
         """Raise OptbenchError for a beta outside [0, 1)."""
         self.beta = checked_beta(beta, "EWA")
         self.bias_correction = checked_flag(bias_correction, "EWA")

@@ -35,12 +35,14 @@ def ewa(
         "column", "NAME", "The column; needless where only one is numeric.", INPUT, completion.columns,
     )] = None,
     skip_missing: Annotated[bool, flag("skip-missing", "Leave rows without a value out.", INPUT)] = False,
-    beta: Annotated[list[str] | None, option(
-        "beta", "NUMBERS", "In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.", _PANEL,
+    beta: Annotated[list[str] | None, typer.Option(
+        "--beta", "--betas", metavar="NUMBERS", rich_help_panel=_PANEL,
+        help="In [0, 1); several as 0.5 0.9 or 0.5,0.9. By default 0.9.",
     )] = None,
     bias_correction: Annotated[bool, typer.Option(
-        "--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t.", rich_help_panel=_PANEL,
-    )] = True,
+        "--bias-correction/--no-bias-correction", help="Divide by 1 - beta^t; by default not, as often in practice.",
+        rich_help_panel=_PANEL,
+    )] = False,
     png: Annotated[Path | None, option("png", "FILE", "Draw the series and its averages.", OUTPUT)] = None,
     out: Annotated[Path | None, option("out", "FILE", "Write the averages, .csv or .parquet.", OUTPUT)] = None,
 ) -> None:  # fmt: skip

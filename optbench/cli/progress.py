@@ -1,8 +1,12 @@
-"""Progress of a sweep: a bar on a terminal, a line from time to time elsewhere; and durations as text."""
+"""Progress of a sweep: a bar on a terminal and in a notebook, a line from time to time elsewhere; durations as text."""
 
 from __future__ import annotations
 
+import io
+import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,10 +22,24 @@ _LINE_SHARE = 0.1
 """Time between two lines as a share of the time so far, within these limits."""
 
 
-def make_progress() -> Bar | Lines:
-    """Return a bar on a terminal, lines elsewhere: a context manager to be called with each new status of a sweep."""
+_DRAWN_SECONDS = 0.2
+"""Time between two drawings of a bar in a notebook: each is a message to the browser."""
+
+
+def make_progress(show: bool | None = True, note: str = "") -> AbstractContextManager[Callable[[Status], None]]:
+    """Return a context with what is to be called with each new status of a sweep, and shows it.
+
+    show: False for nothing; None for a bar on a terminal or in a notebook, and nothing elsewhere; True for lines there.
+    note: a line to print before it.
+    """
     from optbench.cli.console import errors
 
+    if show is False or (show is None and not (errors.is_interactive or errors.is_jupyter)):
+        return nullcontext(lambda status: None)
+    if note:
+        errors.print(note, soft_wrap=True)
+    if errors.is_jupyter:
+        return NotebookBar()
     return Bar() if errors.is_interactive else Lines()
 
 
@@ -37,6 +55,7 @@ class Bar:
         self.bar = Progress(
             TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[speed]}"), console=errors, transient=True, get_time=lambda: time.monotonic(),
+            redirect_stdout=sys.stdout.isatty(),  # else what a callback prints would not go where it should
         )  # fmt: skip
         self.id = self.bar.add_task("loading", total=None, speed="")
 
@@ -65,6 +84,43 @@ class Bar:
     def task(self) -> Task:
         """The task of the bar in rich, which knows how far it is and how fast."""
         return self.bar.tasks[0]
+
+
+class NotebookBar(Bar):
+    """A progress bar below a notebook's cell, as text: rich's own needs ipywidgets. What it showed last stays."""
+
+    def __enter__(self) -> NotebookBar:
+        """Show the bar."""
+        from IPython.display import display
+        from rich.console import Console
+
+        self.console = Console(file=io.StringIO(), width=100, force_jupyter=False, color_system=None)
+        self.begin = self.drawn = time.monotonic()
+        self.status: Status | None = None
+        self.output = display(self._draw(), raw=True, display_id=True)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Show how many runs are done, and the time that they took."""
+        text = format_duration(time.monotonic() - self.begin)
+        if status := self.status:  # what finished after it was shown last is counted, too
+            whole = "" if status.runs == status.total_runs else f" of {status.total_runs:,}"
+            text = f"{status.runs:,}{whole} runs, {text}"
+        self.output.update({"text/plain": text}, raw=True)
+
+    def __call__(self, status: Status) -> None:
+        """Show the status on the bar if it is time for that."""
+        super().__call__(status)
+        self.status = status
+        if (now := time.monotonic()) - self.drawn >= _DRAWN_SECONDS:
+            self.drawn = now
+            self.output.update(self._draw(), raw=True)
+
+    def _draw(self) -> dict[str, str]:
+        """Return the bar as a text by its media type."""
+        with self.console.capture() as caught:
+            self.console.print(self.bar)
+        return {"text/plain": caught.get().rstrip()}
 
 
 class Lines(Bar):

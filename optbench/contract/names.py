@@ -40,7 +40,7 @@ def parse(text: str) -> tuple[str, dict]:
     Values are Python literals. The inner name of a wrapper, ``clip(adam, norm=1)``, is the parameter INNER, a text of
     the same form. A bare word is a text, and so are a path, ``logistic(data=~/points.csv)``, and a grid,
     ``adam(eps=1e-8:1e-2:4)``; a path with blanks or brackets needs quotes. The name may be one of another library,
-    ``torch:AdamW``.
+    ``torch:AdamW``. PyTorch's ``betas=(0.9, 0.99)`` are ``beta1`` and ``beta2``.
 
     Raises OptbenchError: the text is not of that form.
 
@@ -73,7 +73,25 @@ def parse(text: str) -> tuple[str, dict]:
             parameters[given.arg] = _parse_value(given.value)
         except (ValueError, TypeError, MemoryError, RecursionError):
             raise bad from None
-    return _name_text(node.func), parameters
+    if "betas" in parameters and "beta1" in parameters:
+        raise OptbenchError(f"{shown(text)} gives beta1 twice: betas are beta1, beta2, ...")
+    return _name_text(node.func), spread_betas(parameters)
+
+
+def spread_betas(given: Mapping) -> dict:
+    """Return parameters with ``betas=(0.9, 0.99)``, as PyTorch has them, as ``beta1`` and ``beta2``.
+
+    Example:
+        >>> spread_betas({"betas": (0.9, 0.99), "eps": 0.0})
+        {'beta1': 0.9, 'beta2': 0.99, 'eps': 0.0}
+    """
+    spread: dict = {}
+    for key, value in given.items():
+        if key == "betas" and isinstance(value, list | tuple) and value:
+            spread |= {f"beta{place}": beta for place, beta in enumerate(value, 1)}
+        else:
+            spread[key] = value
+    return spread
 
 
 def _is_name(node: ast.AST) -> bool:

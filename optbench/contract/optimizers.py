@@ -81,7 +81,7 @@ class Tunable:
         """Return all hyperparameters: the given values, and the defaults of the others.
 
         Args:
-            given: values by name.
+            given: values by name; ``betas``, a pair, are ``beta1`` and ``beta2``.
 
         Returns:
             A number for each hyperparameter.
@@ -89,6 +89,7 @@ class Tunable:
         Raises:
             OptbenchError: a name is unknown, or a value lies outside its limits.
         """
+        given = names.spread_betas(given) if isinstance(given, Mapping) else given
         values = names.fill_defaults("optimizer", self.name, given, self.hyperparameters)
         enforce(f"optimizer {self.name}", values, self.all_limits)
         return values

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from optbench.contract.errors import unknown
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from optbench.figures.data import Tables
 
 __all__ = [
-    "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "heatmap",
-    "mean_ranks", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
+    "Plot", "animate_paths", "batch_scaling", "best_of_n", "curves", "divergence", "ewa", "ewa_weights", "forest",
+    "heatmap", "mean_ranks", "noise", "paths", "profiles", "rates", "schedules", "styled", "time_per_step",
 ]  # fmt: skip
 
 # Function -> the module of this package that has it; no module is called as a function is.
@@ -31,6 +32,7 @@ OF_RESULTS = {
     "best_of_n": "comparisons",
     "profiles": "comparisons",
     "time_per_step": "comparisons",
+    "forest": "forest_plot",
     "mean_ranks": "rank_diagram",
     "batch_scaling": "batch_sizes",
     "noise": "batch_sizes",
@@ -48,6 +50,18 @@ _FORMER = {"critical_difference": "mean_ranks"}
 """Functions by the name that they had in 0.14 -> their name."""
 
 
+class _List:
+    """The docstring of `Plot`: it lists the figures with their first lines, for which it loads them."""
+
+    def __get__(self, plot: Plot | None, owner: type | None = None) -> str:
+        """Return the docstring."""
+        lines = [f"{name}: {(_load_function(name).__doc__ or '').partition(chr(10))[0]}" for name in sorted(OF_RESULTS)]
+        head = "The figures of a sweep's results; `help(results.plot.curves)` has the arguments of one."
+        return "\n\n".join(
+            [head, "\n".join(lines), "Each returns matplotlib's axes, and draws on `ax=` if that is given."]
+        )
+
+
 class Plot:
     """The functions of `optbench.figures` that take results, with these as the first argument."""
 
@@ -62,11 +76,25 @@ class Plot:
         if name not in OF_RESULTS:
             raise AttributeError(_describe_former(name) or str(unknown("figure", name, OF_RESULTS)))
         function = _load_function(name)
-        return wraps(function)(partial(function, self._results))
+
+        @wraps(function)
+        def draw(*arguments: Any, **keywords: Any) -> Any:
+            """Draw these results."""
+            return function(self._results, *arguments, **keywords)
+
+        draw.__signature__ = signature(partial(function, self._results))  # type: ignore[attr-defined]
+        return draw
 
     def __dir__(self) -> list[str]:
         """Return the names of the functions."""
         return sorted(OF_RESULTS)
+
+    def __repr__(self) -> str:
+        """Return the list of the figures."""
+        return self.__doc__ or ""
+
+
+Plot.__doc__ = _List()  # type: ignore[assignment]
 
 
 def _describe_former(name: str) -> str:

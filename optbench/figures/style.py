@@ -6,10 +6,11 @@ Colors are seaborn's for color-blind readers; dashes and markers do without colo
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ import matplotlib.style
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.backends import BackendFilter, backend_registry
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -178,7 +180,33 @@ def open_figure(width: float, height: float) -> Figure:
         return Figure(figsize=(width, height))
     from matplotlib import pyplot
 
-    return pyplot.figure(figsize=(width, height))
+    figure = pyplot.figure(figsize=(width, height))
+    _show_in_notebook(figure)
+    return figure
+
+
+def _show_in_notebook(figure: Figure) -> None:
+    """Show a new figure of pyplot's below its cell where the backend does not: one without windows, or after ioff().
+
+    Like the figures that Jupyter's own backend shows, it is pyplot's until the cell ends, and not any more then.
+    """
+    ipython = sys.modules.get("IPython")  # where it is not loaded, this is no notebook
+    shell = ipython.get_ipython() if ipython else None
+    windowless = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+    if not hasattr(shell, "kernel") or (mpl.is_interactive() and mpl.get_backend().lower() not in windowless):
+        return
+    from IPython.core.pylabtools import print_figure
+    from IPython.display import Image, display
+    from matplotlib import pyplot
+
+    def show(result: object) -> None:
+        """Show the figure unless the user has shown or closed it. result: the cell's, which is not needed."""
+        shell.events.unregister("post_run_cell", show)
+        if pyplot.fignum_exists(figure.number):
+            display(Image(print_figure(figure, "png")))
+            pyplot.close(figure)
+
+    shell.events.register("post_run_cell", show)
 
 
 def line_style(place: int, among_gray: bool = False) -> dict:
@@ -305,7 +333,7 @@ def _settings(style: Style) -> dict:
 @contextmanager
 def _use_settings(settings: list, style: Style) -> Iterator[Style]:
     """Yield the style, with matplotlib set to these settings, as `matplotlib.style.use` takes them, in the context."""
-    with _drawing, mpl.style.context(settings), warnings.catch_warnings():
+    with _drawing, ExitStack() as undo, mpl.style.context(settings), warnings.catch_warnings():
         # A name in a script that no font of the system has is drawn as boxes; the page has it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         token = _active.set(style)
@@ -313,3 +341,5 @@ def _use_settings(settings: list, style: Style) -> Iterator[Style]:
             yield style
         finally:
             _active.reset(token)
+            # ion() and ioff() within it hold after it: they are of the session, not of the style
+            undo.callback(mpl.interactive, mpl.is_interactive())

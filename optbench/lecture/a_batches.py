@@ -13,7 +13,7 @@ from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Parts, Within
 from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, split_seeds
-from optbench.lecture.runs import find_best_rate, run_every_step
+from optbench.lecture.runs import find_best_rate, run_every_step, run_sweep
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000
 BATCH_SIZE, PASSES = 1000, 4
@@ -43,7 +43,7 @@ def large_set_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     for size in ("full", BATCH_SIZE):
         rate = find_best_rate(_spec(TUNED_ON, size), LARGE_TUNING, learning_rates=LARGE_RATES, workers=budget.workers)
         spec = _spec(examples, size) | {"learning_rates": [rate], "seeds": LARGE_REPORTING, "tuning_seeds": 0}
-        results = optbench.sweep(spec, workers=budget.workers)
+        results = run_sweep(spec, workers=budget.workers)
         runs = results.runs.merge(results.timings[["cohort_id", "ns_per_run_step"]], on="cohort_id")
         runs["minimum"] = runs["loss_final"] - runs["suboptimality_final"]
         runs = runs[["run_id", "seed", "loss_initial", "minimum", "ns_per_run_step"]]
@@ -350,7 +350,7 @@ def reach_target(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
     """
     spec = {"problems": [f"logistic(data=gaussian(examples={examples}))"], "optimizers": ["gd"], "epochs": EPOCHS}
     spec |= {"batch_sizes": sizes, "learning_rates": rates, "seeds": seeds, "tuning_seeds": 0}
-    results = optbench.sweep(spec, workers=budget.workers)
+    results = run_sweep(spec, workers=budget.workers)
     times = time_to_target(results, targets_of(results.runs, results.problems, shares=(TARGET,)))
     costs = times[list(AXES)].where(times["reached"], np.inf)
     return times[["batch_size", "lr", "seed"]].join(costs)

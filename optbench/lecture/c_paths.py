@@ -27,6 +27,7 @@ from optbench.lecture.planes import (
     split_sweep_seeds,
     steps_to_halve,
 )
+from optbench.lecture.runs import run_sweep
 
 PROBLEM, CONDITION = "quadratic(dim=2, condition=100.0, noise=0.02)", 100.0
 BATCH, STEPS = 64, 100
@@ -50,7 +51,7 @@ def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     Returns `tuned`: the best rate of each beta; `measured`: a row for each path; `paths`: the paths of one seed.
     """
     split = split_sweep_seeds(budget, 36)
-    results = optbench.sweep(
+    results = run_sweep(
         {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={list(BETAS)})"], "batch_sizes": [BATCH]}
         | {"learning_rates": "0.1:200:34", "steps": STEPS, **split},
         workers=budget.workers,
@@ -195,7 +196,7 @@ def cost_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     tuning, parts = split["seeds"][: split["tuning_seeds"]], []
     for steps in HORIZONS:
         for beta in (0.5, 0.9, 0.98):
-            results = optbench.sweep(
+            results = run_sweep(
                 {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={beta})"], "batch_sizes": [BATCH]}
                 | {"schedules": ["constant", correction_schedule(beta, steps)], "learning_rates": "0.1:200:45"}
                 | {"steps": steps, **split},
@@ -320,7 +321,7 @@ def rotated_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     split = split_sweep_seeds(budget, 24)
     tuning = split["seeds"][: split["tuning_seeds"]]
     problems = {find_rotated_bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
-    results = optbench.sweep(
+    results = run_sweep(
         {"problems": list(problems), "optimizers": ["gd", "rmsprop"], "batch_sizes": [BATCH], "steps": STEPS}
         | {"learning_rates": "0.003:2:20", **split},
         workers=budget.workers,

@@ -6,13 +6,12 @@ from functools import cache
 import pandas as pd
 from matplotlib.figure import Figure
 
-import optbench
 from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import exponent_interval, median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Identity
 from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, split_seeds
-from optbench.lecture.runs import run_every_step
+from optbench.lecture.runs import run_every_step, run_sweep
 
 DECAYS = {
     "inverse(decay_rate=1.0)": "α₀ / (1 + epoch)",
@@ -38,7 +37,7 @@ def noise_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     seeds = [*TUNING, *REPORTING[: 6 if budget.quick else None]]
     spec = {"problems": [DATA], "optimizers": ["gd"], "schedules": list(SCHEDULES), "batch_sizes": list(SIZES)}
     spec |= {"learning_rates": [2.0**power for power in range(-13, 4)], "seeds": seeds, "tuning_seeds": len(TUNING)}
-    runs = optbench.sweep(spec, epochs=10 if budget.quick else EPOCHS, workers=budget.workers).runs
+    runs = run_sweep(spec, epochs=10 if budget.quick else EPOCHS, workers=budget.workers).runs
     best = best_configurations(runs, TUNING, by=("problem", "batch_size", "schedule"))
     constant = runs[(runs["schedule"] == "constant") & (runs["lr"] == FIXED) & ~runs["seed"].isin(TUNING)]
     columns = ["batch_size", "schedule", "lr", "seed", "status", "suboptimality_final"]

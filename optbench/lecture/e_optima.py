@@ -13,7 +13,7 @@ from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, AtMost, Below, Parts
 from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds, split_seeds
-from optbench.lecture.runs import find_best_rate, tuned_costs
+from optbench.lecture.runs import find_best_rate, run_sweep, tuned_costs
 
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
 """Share of minima among all critical points of an isotropic Gaussian field. 1-D and 2-D: minima and maxima are as
@@ -389,7 +389,7 @@ def width_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         spec = {"problems": [problem], "optimizers": ["adam"], "steps": steps}
         first, rest = split_seeds(tuning, seeds)
         rate = find_best_rate(spec, first, learning_rates=list(WIDTH_RATES), workers=budget.workers)
-        runs = optbench.sweep(spec, learning_rates=[rate], seeds=rest, workers=budget.workers).runs
+        runs = run_sweep(spec, learning_rates=[rate], seeds=rest, workers=budget.workers).runs
         parts.append(runs[["seed", "lr", "status", "loss_final"]].assign(width=width))
     return {"finals": pd.concat(parts, ignore_index=True)}
 

@@ -7,13 +7,12 @@ from math import prod
 import pandas as pd
 from matplotlib.figure import Figure
 
-import optbench
 from optbench.analysis.statistics import speedup
 from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
 from optbench.claims.record import Budget, Claim, Measured, Verdict, split_seeds
-from optbench.lecture.runs import costs_to_loss, tuned_costs
+from optbench.lecture.runs import costs_to_loss, run_sweep, tuned_costs
 
 REMEDIES = ("adam", "initialization", "alpha", "mini-batch")
 NAMES = {"adam": "Adam", "initialization": "Xavier start", "alpha": "tuned alpha", "mini-batch": "mini-batches"}
@@ -48,7 +47,7 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         else:
             _, rest = split_seeds(tuning, seeds)
             spec |= {"learning_rates": [UNTUNED[optimizer]], "seeds": rest}
-            table = costs_to_loss(optbench.sweep(spec, workers=budget.workers), TARGET)
+            table = costs_to_loss(run_sweep(spec, workers=budget.workers), TARGET)
         parts.append(table.assign(**has))
     return {"arms": pd.concat(parts, ignore_index=True)}
 

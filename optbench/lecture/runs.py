@@ -1,5 +1,6 @@
 """Runs that several claims need: evaluated at every step, or at rates tuned on seeds that do not report."""
 
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
@@ -35,12 +36,21 @@ def run_every_step(
     return pd.concat(parts, ignore_index=True).drop(columns="run_id")
 
 
+def run_sweep(spec: Mapping, **changes) -> optbench.Results:
+    """Run a sweep that shows no progress, for the lecture shows its own, and keeps no folder.
+
+    spec: the keys of the sweep; changes: further keywords of `optbench.sweep`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return optbench.sweep(spec, out=folder, progress=False, **changes).in_memory()
+
+
 def find_best_rate(spec: Mapping, tuning: Iterable[int], **settings) -> float:
     """Return the learning rate that is best on the tuning seeds.
 
     spec: the keys of a sweep over one problem and optimizer; tuning: the seeds; settings: further keys.
     """
-    trials = optbench.sweep(spec, seeds=list(tuning), tuning_seeds=0, **settings).runs
+    trials = run_sweep(spec, seeds=list(tuning), tuning_seeds=0, **settings).runs
     return float(best_configurations(trials, tuning)["lr"].iloc[0])
 
 
@@ -61,10 +71,8 @@ def tuned_costs(
     choose from; tuning, seeds: how many seeds choose the rates, and how many others report.
     """
     (first, rest), groups = split_seeds(tuning, seeds), ["optimizer", "batch_size"]
-    trials = costs_to_loss(
-        optbench.sweep(spec, learning_rates=list(rates), seeds=first, workers=budget.workers), target
-    )
+    trials = costs_to_loss(run_sweep(spec, learning_rates=list(rates), seeds=first, workers=budget.workers), target)
     best = {key: fastest_rate(part) for key, part in trials.groupby(groups)}
     chosen = sorted(set(best.values()))
-    table = costs_to_loss(optbench.sweep(spec, learning_rates=chosen, seeds=rest, workers=budget.workers), target)
+    table = costs_to_loss(run_sweep(spec, learning_rates=chosen, seeds=rest, workers=budget.workers), target)
     return table[table["lr"] == [best[key] for key in zip(*(table[name] for name in groups), strict=True)]]

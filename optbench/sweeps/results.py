@@ -1,10 +1,16 @@
 """The results of a sweep, and the one loader of a results folder."""
 
+import base64
 import copy
+import io
+import shutil
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from optbench import analysis
@@ -20,7 +26,7 @@ from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.wording.answers import CHOOSE_BY, chosen_for, find_recommended
-from optbench.wording.winners import find_winners, notebook_html
+from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
 
 if TYPE_CHECKING:
     from optbench.figures import Plot
@@ -46,8 +52,8 @@ class Results:
 
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 10}
-        >>> sweep(small, seeds=3)
-        Results(3 runs, directory=None)
+        >>> len(sweep(small, seeds=3).runs)
+        3
     """
 
     def __init__(
@@ -73,8 +79,11 @@ class Results:
         self._curves, self._source = curves, source
 
     def __repr__(self) -> str:
-        """Return the number of runs and the folder as text."""
-        return f"Results({len(self.runs):,} runs, directory={str(self.directory) if self.directory else None!r})"
+        """Return the answer in a few lines."""
+        wrapper = textwrap.TextWrapper(
+            shutil.get_terminal_size().columns, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+        )
+        return "\n".join(map(wrapper.fill, self._describe()))
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -108,6 +117,11 @@ class Results:
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]
         return self._source.read("curves", columns, filters=[("run_id", "in", wanted)])
+
+    @property
+    def path(self) -> Path | None:
+        """The folder that they are kept in, from which a sweep resumes; None for tables that are in memory only."""
+        return self.directory
 
     @property
     def plot(self) -> "Plot":
@@ -377,10 +391,38 @@ class Results:
         measure = self.judge_by if judge_by is None else judge_by
         return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look, self.families)
 
+    def _describe(self) -> list[str]:
+        """Return a few lines: what has run, who leads where, what is missing, and the folder."""
+        from optbench.figures.data import report_data
+
+        try:
+            lines = describe_in_short(report_data(self).answer)
+        except OptbenchError as error:  # no run came anywhere, or the tables lack the measure
+            lines = [f"{len(self.runs):,} runs: {error}"]
+        return [*lines, *filter(None, [self.missing]), *([f"kept in {self.path}"] if self.path else [])]
+
     def _repr_html_(self) -> str:
-        """Return the HTML that a notebook shows: the sentences of the answer, and the table of the winners."""
-        how = self.judge_by, self.searched, self.choose_by, self.look, self.families
-        return notebook_html(self, self.tuning_seeds, *how)
+        """Return the HTML that a notebook shows: the lines of the answer, and how far each is from the leader."""
+        text = "".join(f"<p style='margin: 0.2em 0'>{escape(line)}</p>" for line in self._describe())
+        return f"<div>{text}{self._draw()}</div>"
+
+    def _draw(self) -> str:
+        """Return the forest of the first problems as HTML; "" where there is nothing to compare."""
+        from optbench.figures import forest, style
+        from optbench.figures.data import report_data
+
+        problems, buffer = list(self.runs["problem"].unique())[:MOST_LINES], io.BytesIO()
+        try:
+            if not np.isfinite(report_data(self).answer.verdicts["ratio"].astype(float)).any():
+                return ""
+            with style.detached(), style.styled():
+                figure = forest(self, problems).figure
+                figure.savefig(buffer, format="png")
+        except OptbenchError:  # the lines say why
+            return ""
+        width = round(96 * figure.get_figwidth())  # a browser's pixels; the picture has more
+        data = base64.b64encode(buffer.getvalue()).decode()
+        return f"<img width='{width}' alt='ratio of each optimizer to the leader' src='data:image/png;base64,{data}'>"
 
     def _measures(self, judge_by: str | None, choose_by: str | None) -> tuple[str, str]:
         """Return the measures to judge and to choose by; None: those of the sweep. Raises OptbenchError for no text."""

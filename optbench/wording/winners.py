@@ -1,9 +1,8 @@
-"""The winners of a sweep: as a table with setting, verdict, lead and cost, and as a text for a notebook."""
+"""The winners of a sweep: as a table with setting, verdict, lead and cost, and as a few lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,12 @@ from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.measures import TIME
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.trajectories import Part, Tables
-from optbench.contract.errors import OptbenchError
-from optbench.wording import caveats, labels
-from optbench.wording.answers import CHOOSE_BY, Answer, answer_of
+from optbench.wording import caveats
+from optbench.wording.answers import CHOOSE_BY, Answer, answer_of, name_measure
 from optbench.wording.certainty import find_state
-from optbench.wording.judged import SAMPLES
 
-HEADINGS = ("problem", "first", "batch size", "schedule", "rate", "value", "verdict")
+MOST_LINES = 12
+"""Problems that a short answer names: about as many as a screen shows."""
 LEAD = ("verdict", "rival", "ratio", "ratio_low", "ratio_high", "p_adjusted", "blocks_needed")
 VALUE = ("value", "low", "high", "mean_rank", "failures", "blocks", "trials")
 
@@ -92,42 +90,17 @@ def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
     return lead | against_rival | {key: row[key] for key in ("p_adjusted", "blocks_needed")}
 
 
-def notebook_html(
-    results: Tables,
-    tuning_seeds: Iterable[int],
-    judge_by: str = TIME,
-    searched: Mapping | None = None,
-    choose_by: Sequence[str] = CHOOSE_BY,
-    look: int = 1,
-    weigh_by: pd.Series | None = None,
-) -> str:
-    """Return HTML: the sentences of each problem and over all, and a table of winners; every name is escaped.
-
-    The arguments are those of `find_winners`.
-    """
-    runs = drop_lost_runs(results.runs)
-    head = f"<p>{len(results.runs):,} runs</p>"
-    if runs.empty:
-        return head
-    try:
-        answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, weigh_by)
-    except OptbenchError as error:  # a measure that these tables lack
-        return f"{head}<p>{escape(str(error))}</p>"
-    problems = list(runs["problem"].unique())
-    lines = [answer.sentence(problem) for problem in problems] + [answer.overall()]
-    lines += caveats.warn_of_high_minima(runs)
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
-    rows = build_winners_table(answer, answer.best[:0], []).query("problem in @problems")
-    cells = [_list_cells(row, answer.judged.unit(row["problem"])) for row in rows.to_dict("records")]
-    body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in cells)
-    names = "".join(f"<th>{name}</th>" for name in HEADINGS)
-    return f"{head}<ul>{items}</ul><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+def describe_in_short(answer: Answer) -> list[str]:
+    """Return a few lines: what has run, who leads on each problem and over all, and what is wrong with it."""
+    runs, problems = answer.runs, list(answer.best["problem"].unique())
+    counts = [_count(runs["optimizer"].nunique(), "optimizer"), _count(len(problems), "problem")]
+    lines = [f"{_count(len(runs), 'run')} of {' on '.join(counts)}, compared by {name_measure(answer.judge_by)}"]
+    lines += [answer.judged.sentence(problem, short=True) for problem in problems[:MOST_LINES]]
+    if len(problems) > MOST_LINES:
+        lines.append(f"and {_count(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
+    return [line for line in (*lines, answer.overall(), *caveats.warn_of_high_minima(runs)) if line]
 
 
-def _list_cells(row: dict, unit: str) -> list[str]:
-    """Return the texts of a row of the table of winners: names, setting, value and verdict. unit: of its value."""
-    number = labels.samples_text if unit == SAMPLES else labels.number
-    value = f"{number(row['value'])} [{number(row['low'])}, {number(row['high'])}]"
-    numbers = [f"{row['batch_size']}", str(row["schedule"]), labels.number(row["lr"])]
-    verdict = f"{row['verdict']}: {row['rival']}" if row["rival"] else row["verdict"]
-    return [str(row["problem"]), str(row["optimizer"]), *numbers, value, verdict]
+def _count(number: int, word: str) -> str:
+    """Return a number with a noun: "3 runs", "1 run"."""
+    return f"{number:,} {word}{'s' * (number != 1)}"

@@ -111,10 +111,20 @@ def test_long_series_after_the_correction_has_faded():
     np.testing.assert_allclose(corrected[-1], twin(x[-1000:], 0.9)[-1], rtol=1e-12)
 
 
-@pytest.mark.parametrize("beta", [1.0, 1, -0.1, 2.0, float("nan"), float("inf"), "0.9", None, [0.9]])
+@pytest.mark.parametrize("beta", [1.0, 1, -0.1, 2.0, float("nan"), float("inf"), "0.9", None, [0.9, 1.0]])
 def test_other_betas_are_refused(beta):
     with pytest.raises(OptbenchError, match=r"ewa: beta=.* must be a number in \[0, 1\)"):
         ewa([1.0, 2.0], beta)
+
+
+@CORRECTED
+def test_several_betas_make_an_array_of_averages_for_each(corrected):
+    x = series(3, 10)
+    made = ewa(x, betas=[0.5, 0.9], bias_correction=corrected)
+    np.testing.assert_array_equal(made, np.stack([ewa(x, beta, corrected) for beta in (0.5, 0.9)]))
+    for same in (ewa(x, [0.5, 0.9], corrected), ewa(x, np.array([0.5, 0.9]), corrected)):
+        np.testing.assert_array_equal(made, same)
+    np.testing.assert_array_equal(ewa(x, betas=0.5), ewa(x, 0.5))
 
 
 @pytest.mark.parametrize("x", [["a", "b"], [1 + 2j], [None, 1.0], np.array(["2020-01-01"], "datetime64[D]")])

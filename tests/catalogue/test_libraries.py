@@ -79,6 +79,7 @@ def test_names_options_and_origins(torch):
     assert [origin.key for origin in record.origins] == ["optimizer torch:AdamW", "library torch 9.9"]
     for same in ("torch:AdamW(amsgrad=False)", "torch:optim.AdamW", "torch.AdamW"):
         assert catalogue.optimizer(same)[0].name == "torch:AdamW"  # what is so anyway makes no other name
+    assert catalogue.optimizer("torch:Adam(betas=(0.8, 0.9))")[1] == {"beta1": 0.8, "beta2": 0.9}
     assert catalogue.optimizer("torch:AdamW(amsgrad=True, beta1=0.5)")[0].name == "torch:AdamW(amsgrad=True)"
 
 
@@ -86,7 +87,7 @@ def test_names_options_and_origins(torch):
     ("text", "told"),
     [
         ("torch:Adamw", "unknown optimizer of PyTorch 'Adamw': did you mean 'AdamW'?"),
-        ("torch:Adam(betas=(0.8, 0.9))", "optimizer torch:Adam: for betas write beta1, beta2"),
+        ("torch:Adam(betas=0.8)", "optimizer torch:Adam: for betas write beta1, beta2"),
         ("torch:Adam(beta=0.8)", "unknown parameter of optimizer torch:Adam 'beta': did you mean 'beta"),
         ("clip(torch:Adam)", "optimizer clip cannot go around torch:Adam, which is PyTorch's"),
         ("torch:NoRate(file=mine.py)", "optimizer torch:NoRate: it has no learning rate, an argument lr or learning_r"),

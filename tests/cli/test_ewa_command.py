@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from twins import ewa as twin
 
+import optbench
 from optbench.cli import app
 from optbench.figures.averages_and_schedules import thin_out
 
@@ -56,16 +57,24 @@ def test_the_table_and_nothing_else_is_standard_output(run):
     assert cells(out) == {
         "average": ["window", "lag", "2020-01-01", "2020-01-02", "2020-01-03"],
         "temp": ["40", "49", "45"],
-        "beta=0.5": ["2", "1", "40", "46", "45.4286"],
-        "beta=0.9": ["10", "9", "40", "44.7368", "44.8339"],
+        "beta=0.5": ["2", "1", "20", "34.5", "39.75"],
+        "beta=0.9": ["10", "9", "4", "8.5", "12.15"],
     }
+
+
+def test_the_defaults_are_those_of_python_and_of_the_lecture(run):
+    assert (
+        written(run).iloc[:, -1].tolist() == optbench.ewa(VALUES).tolist() == optbench.ewa(VALUES, 0.9, False).tolist()
+    )
+    assert float(optbench.EWA().update(40.0)) == optbench.ewa([40.0])[0] == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(
     "typed",
     ["--beta 0.5 0.9 0.98 days.csv", "days.csv --beta 0.5 --beta 0.9 --beta 0.98", "--beta 0.5,0.9,0.98 days.csv",
      "--beta=0.5 0.9 0.98 days.csv", "--beta 0.5 days.csv --beta 0.9,0.98", "--beta 0.5 0.9,0.98 0.5 -- days.csv",
-     "--beta 0.5 .9 --column temp --beta 98e-2 days.csv"],
+     "--beta 0.5 .9 --column temp --beta 98e-2 days.csv", "--betas 0.5 0.9 0.98 days.csv",
+     "--beta 0.5 --betas 0.9,0.98 days.csv"],
 )  # fmt: skip
 def test_betas_in_any_form(run, typed):
     code, out, _ = run(*typed.split())
@@ -81,7 +90,7 @@ def test_what_cannot_be_parsed_is_a_usage_error(run, typed):
 @pytest.mark.parametrize("corrected", [True, False])
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_averages_are_written_in_full(run, corrected, ending):
-    flag = [] if corrected else ["--no-bias-correction"]
+    flag = ["--bias-correction"] if corrected else []
     code, _, err = run("days.csv", "--beta", "0.5", "0.9", *flag, "--out", f"averages.{ending}")
     assert code == 0 and err.strip() == f"wrote averages.{ending}"
     table = (pd.read_csv if ending == "csv" else pd.read_parquet)(f"averages.{ending}")
@@ -146,7 +155,7 @@ def test_missing_values_are_refused_or_left_out(run, gap):
     assert code == 0 and "2 rows without a value were left out" in err and cells(out)["temp"] == ["40", "45"]
     table = pd.read_csv("averages.csv")
     assert table["row"].tolist() == [1, 3]
-    np.testing.assert_allclose(table["temp_ewa_0.9"], twin(VALUES[[0, 2]], 0.9, True), rtol=1e-13)
+    np.testing.assert_allclose(table["temp_ewa_0.9"], twin(VALUES[[0, 2]], 0.9, False), rtol=1e-13)
 
 
 def test_thinning_keeps_the_ends_and_every_extreme():

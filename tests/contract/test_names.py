@@ -16,6 +16,8 @@ from optbench.contract.names import canonical, convert, fill_defaults, parse, sp
             "f(a=-1.5, b='x, y', c=(1, 2), d=[3], e=True)",
             ("f", {"a": -1.5, "b": "x, y", "c": (1, 2), "d": [3], "e": True}),
         ),
+        ("adam(betas=(0.8, 0.9), eps=0)", ("adam", {"beta1": 0.8, "beta2": 0.9, "eps": 0})),
+        ("clip(adan(betas=[0.1, 0.2, 0.3]), norm=1)", ("clip", {"": "adan(betas=[0.1, 0.2, 0.3])", "norm": 1})),
         ("logistic(data=digits)", ("logistic", {"data": "digits"})),
         ("logistic(data=gaussian(examples=10, seed=1))", ("logistic", {"data": "gaussian(examples=10, seed=1)"})),
         ("mlp(data=/home/me/a-b.v2.csv, hidden=(4,))", ("mlp", {"data": "/home/me/a-b.v2.csv", "hidden": (4,)})),

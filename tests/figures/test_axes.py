@@ -1,5 +1,7 @@
 """Figures as functions from results to axes: what they draw is what pandas finds in the tables."""
 
+import pydoc
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -174,6 +176,11 @@ def test_all_figures_of_results_are_offered(results):
         results.plot.curve  # noqa: B018
     assert optbench.figures is figures and set(figures.__all__) <= set(dir(figures))
     assert all(getattr(figures, name).__doc__ for name in figures.__all__)
+    for text in (pydoc.render_doc(results.plot, renderer=pydoc.plaintext), repr(results.plot)):
+        for name in dir(results.plot):
+            assert f"{name}: {getattr(figures, name).__doc__.splitlines()[0]}\n" in text
+    text = pydoc.render_doc(results.plot.rates, renderer=pydoc.plaintext)
+    assert "rates(problem: 'str | None' = None, *, optimizers" in text and "Draw the final suboptimality" in text
 
 
 def test_folders_without_every_step_show_the_points_that_there_are(results, tables):

@@ -111,11 +111,24 @@ def test_winners_have_setting_lead_and_verdict():
 def test_winners_of_what_never_ran_are_none():
     runs = runs_table([failure(seed=seed, status="failed") for seed in range(3)])
     results = Results(runs, pd.DataFrame(), TIMINGS)
-    assert results.winners().empty and results._repr_html_() == "<p>3 runs</p>"
+    assert results.winners().empty
+    assert repr(results) == "3 runs: no run of these results came anywhere: there is nothing to show"
+    assert "<img" not in results._repr_html_()
 
 
-def test_a_notebook_shows_sentences_with_names_as_they_are():
+def test_results_print_a_short_answer_and_show_it_with_a_forest(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     factors = {"gd": 1.0, "<b>&": 3.0}
-    text = Results(table(factors), pd.DataFrame(), TIMINGS)._repr_html_()
-    assert "p: gd leads, at the limit of the search; &lt;b&gt;&amp; has about 3" in text and "<b>" not in text
-    assert text.count("<tr>") == 2 and "<td>wins: &lt;b&gt;&amp;</td>" in text
+    results = Results(table(factors), pd.DataFrame(), TIMINGS, provenance={"choose_by": ["loss"]})
+    runs = len(results.runs)
+    first, *rest = repr(results).splitlines()
+    assert first == f"{runs} runs of 2 optimizers on 1 problem, compared by the loss at the end of a run," and rest[1:]
+    assert rest[0] == "  above the minimum" and max(map(len, rest)) <= 80
+    assert rest[1].startswith("p: gd leads, at the limit of the search; <b>& has about 3 times the loss [")
+    text = results._repr_html_()
+    assert "&lt;b&gt;&amp; has about 3 times" in text and "<b>" not in text and text.count("<img ") == 1
+    assert str(Results(table({"gd": 1.0}), pd.DataFrame(), TIMINGS)).endswith(
+        "p: gd alone, so there is nothing to compare"
+    )
+    many = pd.concat([table({"gd": 1.0}).assign(problem=f"p{place}") for place in range(15)])
+    assert "and 3 more problems: results.winners() has all" in repr(Results(many, pd.DataFrame(), TIMINGS))

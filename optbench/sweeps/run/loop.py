@@ -70,6 +70,8 @@ class Status:
     cost: float = 0.0
     runs: int = 0
     cohorts: int = 0
+    last: str = ""
+    """What finished last, such as "adam on rosenbrock"."""
     stage: Stage = "grid"
     """The stage that runs."""
     stage_begin: tuple[float, int] = (0.0, 0)
@@ -97,6 +99,7 @@ class Status:
         self.cost += sum(each.cost for each in cohorts) - counted
         self.runs += sum(each.runs for each in cohorts)
         self.cohorts += len(cohorts)
+        self.last = f"{cohorts[-1].cohort.optimizer.name} on {cohorts[-1].cohort.problem.name}"
 
 
 class SweepRun:

@@ -1,0 +1,154 @@
+"""How far each optimizer is from the leader, problem by problem: the answer of a sweep in one figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from optbench.analysis.ranking import FAILED
+from optbench.analysis.verdicts import ALL, OPEN
+from optbench.contract import arguments
+from optbench.figures import panels
+from optbench.figures.data import ReportData, Tables, report_data
+from optbench.figures.fonts import cut_to_width, text_width
+from optbench.figures.selection import select_optimizers, select_problems, select_styles
+from optbench.figures.style import GRAY, current
+from optbench.wording.judged import SAMPLES, Judged, format_ratio
+
+CAPTION = (
+    "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
+    "for all pairs of a problem at once. Filled: told apart from the leader, or within 10% of it. Hollow: it could be "
+    "luck. Green: within 10%."
+)
+# Inches, by eye: of an optimizer and between two problems at usual text; of the longest name, as a share of the width
+ROW, GAP, NAMES = 0.14, 0.16, 0.3
+# Ratios: the axis reaches at least to the first, and at most to the second, at which larger ones are drawn
+NEAREST, FARTHEST = 3.0, 1e4
+EQUAL, GREEN = 1.1, "#029e73"
+
+
+def forest(
+    results: Tables | ReportData,
+    problem: str | Iterable[str] | None = None,
+    *,
+    optimizers: Iterable[str] | None = None,
+    ax: Axes | None = None,
+    judge_by: str | None = None,
+) -> Axes:
+    """Draw how far each optimizer is from the leader of each problem, as a ratio with its interval.
+
+    Args:
+        results: of a sweep.
+        problem: one of its problems, or several; by default all.
+        optimizers: those to show beside the leaders; by default all, or the best ten of more.
+        ax: where to draw; by default a new figure.
+        judge_by: the measure, as for ``results.verdicts``; by default that of the sweep.
+
+    Returns:
+        The axes, whose x is the ratio, 1 for the leader.
+
+    Raises:
+        OptbenchError: a problem, an optimizer or the measure does not exist.
+
+    Example:
+        >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+        >>> ax = optbench.figures.forest(sweep(two, seeds=8), judge_by="loss")
+        >>> [text.get_text() for text in ax.get_yticklabels()]
+        ['rosenbrock']
+    """
+    data = report_data(results)
+    wanted = [problem] if problem is None or isinstance(problem, str) else arguments.list_items("problem", problem)
+    problems, names = sum((select_problems(data, each) for each in wanted), []), select_optimizers(data, optimizers)
+    styles = select_styles(data, problems[0] if len(problems) == 1 else ALL, optimizers)
+    judged = data.answer.judged if judge_by is None else data.answer.judge(judge_by)
+    parts = [compare_with_leader(judged, each, list(styles)) for each in problems]
+    rows = pd.concat([part.assign(problem=each) for part, each in zip(parts, problems, strict=True)])
+    inches = ROW * len(rows) + GAP * len(problems)
+    texts = [cut_to_width(each, current().tick, NAMES * current().width) for each in problems]
+    left = max(text_width(text, current().tick) for text in texts) / current().scale + 0.22
+    title = "Beside the leader"
+    title = panels.join_title(title, problems[0]) if len(problems) == 1 else f"{title} of each problem"
+    if len(styles) < len(names):
+        title += f": {len(styles)} of {len(names)} optimizers"
+    legend, height = [data.short_names[name] for name in styles], inches * current().scale / current().height
+    with panels.axes(ax, title, legend, height=height, left=left, right=0.5) as ax:
+        middles = _draw_rows(ax, rows, styles, data.short_names)
+        ax.set_yticks(middles, texts)
+        units = dict.fromkeys(judged.unit(each) for each in problems)
+        hint = " (hollow: could be luck; green: within 10%)" if current().titled else ""
+        ax.set_xlabel(f"times the leader's {' or '.join(units)}{hint}")
+    return ax
+
+
+def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> pd.DataFrame:
+    """Return a row for the leader of a problem and each of the other names, the lowest value first.
+
+    Returns columns optimizer, ratio (1 for the leader), low, high, open (it is not told apart), and note, which says
+    what a ratio cannot: that every run failed, or none reached the target.
+    """
+    ranked, wanted = judged.rows(problem), set(names)
+    leader = next(iter(judged.firsts(problem)), ranked[judged.of].iloc[0])
+    found = [{"optimizer": leader, "ratio": 1.0, "low": 1.0, "high": 1.0, "open": False, "note": ""}]
+    for row in ranked[ranked[judged.of].isin(wanted - {leader})].to_dict("records"):
+        pair = judged.pairs[problem, leader, row[judged.of]]
+        note = ""
+        if row["state"] == FAILED:
+            note = "diverges"
+        elif judged.unit(problem) == SAMPLES and row["reached"] == 0:
+            note = "never reaches the target"
+        elif not math.isfinite(pair.ratio):
+            note = pair.reason or "no result"
+        ends = {"ratio": pair.ratio, "low": pair.low, "high": pair.high, "open": pair.verdict == OPEN}
+        found.append({"optimizer": row[judged.of], **ends, "note": note})
+    return pd.DataFrame(found)
+
+
+def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[float]:
+    """Draw a mark with its interval for each row of `compare_with_leader`, and return the middle of each problem.
+
+    styles, texts: line style, and text of the legend, by optimizer.
+    """
+    lines, small = current().lines, current().small
+    finite = rows[np.isfinite(rows["ratio"])]
+    most = min(max(finite["ratio"].max(), NEAREST), FARTHEST)
+    end = min(max(finite["high"].max(), most), 10 * most) * 1.3
+    begin = min(max(finite["low"].min(), 0.1) / 1.3, 0.8)
+    ax.set(xscale="log", xlim=(begin, end))
+    ax.axvspan(1 / EQUAL, EQUAL, color=GREEN, alpha=0.15, linewidth=0, zorder=0)
+    for name, style in styles.items():
+        ax.plot([], [], color=style["color"], marker=style["marker"], linestyle="none", label=texts[name])
+    place, middles = 0.0, []
+    for _, part in rows.groupby("problem", sort=False):
+        if middles:
+            ax.axhline(place - 0.5, color="#e3e3e3", linewidth=0.6 * lines, zorder=1)
+        place += GAP / ROW / 2
+        middles.append(place + (len(part) - 1) / 2)
+        for row in part.to_dict("records"):
+            style = styles.get(row["optimizer"], {"color": GRAY, "marker": "o"})
+            x, note = row["ratio"], row["note"]
+            if x > most:
+                x, note = most, note or f"→ {format_ratio(row['ratio'])}×"
+            if np.isfinite(x):
+                ax.hlines(place, max(row["low"], 1e-300), row["high"], color=style["color"], linewidth=1.4 * lines)
+                face = "white" if row["open"] else style["color"]
+                ax.plot([x], [place], color=style["color"], marker=style["marker"], markersize=5.5 * lines, zorder=3,
+                        markerfacecolor=face, linestyle="none", gid=f"{row['problem']} {row['optimizer']}")  # fmt: skip
+            if note:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+                at = (x if np.isfinite(x) else 1.0, place)
+                ax.annotate(note, at, (6, 0), textcoords="offset points", va="center", fontsize=small, color=GRAY,
+                            bbox=box, zorder=4, annotation_clip=False)  # fmt: skip
+            place += 1
+        place += GAP / ROW / 2
+    ax.set_ylim(place - 0.5, -0.5)
+    ax.grid(False, axis="y")
+    steps = (1, 2, 5) if ax.get_xlim()[1] / ax.get_xlim()[0] < 1000 else (1,)
+    ticks = [step * 10.0**power for power in range(-2, 6) for step in steps]
+    ax.set_xticks(ticks := [tick for tick in ticks if begin <= tick <= end], [f"{tick:,g}×" for tick in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+    return middles
