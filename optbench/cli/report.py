@@ -10,7 +10,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import OUTPUT, PAGE
-from optbench.cli.options import flag, option
+from optbench.cli.options import flag, label_option, option
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
 
@@ -29,6 +29,10 @@ def report(
     weigh_by: Annotated[str | None, option(
         "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", PAGE,
         completion.words("problem", "kind"),
+    )] = None,
+    label: Annotated[list[str] | None, label_option(PAGE)] = None,
+    color: Annotated[list[str] | None, option(
+        "color", "NAME=COLOR", "The color of an optimizer: 'Ours=#d62728', 'adam=tab:blue'; repeatable.", PAGE,
     )] = None,
     out: Annotated[Path | None, option(
         "out", "PATH", "The page's file.html, or its folder; by default the folder report in the last DIR.", PAGE,
@@ -55,7 +59,8 @@ def report(
     """
     from optbench.cli.console import warn
     from optbench.report.loaded import LoadedSweep
-    from optbench.sweeps.results import load
+    from optbench.sweeps.labels import read_pairs
+    from optbench.sweeps.results import load, share_labels
 
     options = {
         "out": out,
@@ -65,8 +70,10 @@ def report(
         "tables": split_list(tables or ""),
     }
     folders: list[Path | LoadedSweep] = [*(directories or [Path("results")])]
-    if judge_by is not None or weigh_by is not None:
-        folders = [LoadedSweep(load(folder).judged_by(judge_by, weigh_by)) for folder in folders]
+    if judge_by is not None or weigh_by is not None or label or color:
+        found = [load(folder).judged_by(judge_by, weigh_by) for folder in folders]
+        found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color"))
+        folders = [LoadedSweep(each) for each in found]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
 
 
