@@ -17,6 +17,14 @@ from optbench.contract.names import split_list
 if TYPE_CHECKING:
     from optbench.report.loaded import LoadedSweep
 
+FIGURES = (
+    "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise", "mean_ranks",
+    "profiles", "time_per_step",
+)  # fmt: skip
+"""The kinds of figures: the keys of `optbench.report.pictures.KINDS`, which takes a while to import."""
+USUAL = "curves, mean_ranks and profiles"
+"""Those that are written unless others are named."""
+
 
 def report(
     directories: Annotated[list[Path] | None, typer.Argument(
@@ -44,10 +52,17 @@ def report(
         "format", "LIST", "Also figures as files, such as 'png,svg': png, svg, pdf, gif.", OUTPUT,
         completion.word_list("png", "svg", "pdf", "gif"),
     )] = None,
+    figures: Annotated[str | None, option(
+        "figures", "LIST", f"Which of them, or all: {', '.join(FIGURES)}. By default {USUAL}.", OUTPUT,
+        completion.word_list("all", *FIGURES),
+    )] = None,
     style: Annotated[str, option(
         "style", "NAME", "Of these files: screen, paper or slides.", OUTPUT,
         completion.words("screen", "paper", "slides"),
     )] = "screen",
+    columns: Annotated[int, option(
+        "columns", "N", "Columns of a paper that a figure takes: 1 (3.3 inches) or 2 (6.8).", OUTPUT,
+    )] = 1,
     tables: Annotated[str | None, option(
         "tables", "LIST", "Also tables as files: csv, tex or 'csv,tex'.", OUTPUT, completion.word_list("csv", "tex"),
     )] = None,
@@ -66,6 +81,8 @@ def report(
         "out": out,
         "static": static,
         "style": style,
+        "columns": columns,
+        "figures": split_list(figures or ""),
         "formats": split_list(formats or ""),
         "tables": split_list(tables or ""),
     }
@@ -106,4 +123,9 @@ def draw(
         last = of[-1] if isinstance(of, Sequence) else of
         place = error.filename or options.get("out") or getattr(last, "directory", last)
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
-    console.print(f"report: {page}", soft_wrap=True)
+    console.print(f"report: {page}", markup=False, soft_wrap=True)
+    if options.get("formats") or options.get("figures"):
+        more = "" if options.get("figures") else f" ({USUAL}; --figures all, or a list, for others)"
+        console.print(f"figures: {page.parent / 'figures'}{more}", markup=False, soft_wrap=True)
+    if options.get("tables"):
+        console.print(f"tables: {page.parent / 'tables'}", markup=False, soft_wrap=True)

@@ -34,6 +34,8 @@ from optbench.figures import fonts
 TITLE_SIZE, PANEL_TITLE, LEGEND_SIZE = 10.5, 8.5, 8
 # Inches: a line of footer and its margin. Points: it is there to be found, not to be read
 FOOT_INCHES, FOOT_SIZE = 0.25, 5.6
+# Points: the least that journals print
+SMALLEST = 7.0
 GRAY, PALE, BLACK = "#5c5c5c", "#c3c3c3", "#262626"
 COLORS = 10
 """The most optimizers in color in one figure: a palette has no more for color-blind readers."""
@@ -84,10 +86,10 @@ class Style:
 SCREEN = Style()
 STYLES = {
     "screen": SCREEN,
-    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 6.5, 3.3, 2.1, 6.9, 0.8, titled=False, dpi=300),
+    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 7.0, 3.3, 2.1, 6.8, 0.8, titled=False, dpi=300),
     "slides": Style("slides", 17.0, 15.0, 15.0, 19.0, 15.0, 13.0, 12.0, 5.2, 13.0, 1.8),
 }
-_TWO_COLUMNS = {"width": 6.9, "height": 2.6}
+_TWO_COLUMNS = {"width": 6.8, "height": 2.6}
 _active: ContextVar[Style | None] = ContextVar("style", default=None)
 _detached: ContextVar[bool] = ContextVar("detached", default=False)
 _drawing = RLock()
