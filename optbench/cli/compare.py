@@ -11,7 +11,7 @@ import typer
 from optbench.cli import completion
 from optbench.cli.answers import NO, print_json
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import json_option, option
+from optbench.cli.options import json_option, label_option, option
 from optbench.contract.errors import OptbenchError, unknown
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def compare(
     optimizers: Annotated[str | None, option(
         "optimizers", "LIST", "Only these optimizers, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder,
     )] = None,
+    label: Annotated[list[str] | None, label_option(INPUT)] = None,
     fail_above: Annotated[str | None, option(
         "fail-above", "SHARE", "Exit 1 where B is shown to be worse by more than this, such as 5% or 0.", OUTPUT,
     )] = None,
@@ -79,12 +80,16 @@ def compare(
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn
     from optbench.sweeps import candidates
+    from optbench.sweeps.labels import read_pairs
+    from optbench.sweeps.results import share_labels
 
     form = "json" if json else form
     if form not in _FORMATS:
         raise unknown("format", form, _FORMATS)
     above = None if fail_above is None else _parse_share(fail_above)
     a, b, pair = _load_targets(targets)
+    a, *rest = share_labels([a] if b is None else [a, b], read_pairs(label or ()))
+    b = rest[0] if rest else None
     for each in filter(None, (a, b)):
         if each.missing:
             warn(f"{each.directory}: {each.missing}")
