@@ -52,6 +52,14 @@ def sweep(
         "trials", "N", "Draw this many settings of each optimizer from its search space.", HOW,
     )] = None,
     search_seed: Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)] = None,
+    ranges: Annotated[str | None, option(
+        "ranges", "RANGES", "Ranges of --trials: common (one for all optimizers), own, or 'lr=log_uniform(1e-4, 1)'.",
+        HOW, completion.words("common", "own"),
+    )] = None,
+    search: Annotated[str | None, option(
+        "search", "WORD", "How --trials are drawn: sobol (evenly), or tpe, where earlier ones were good.", HOW,
+        completion.words("sobol", "tpe"),
+    )] = None,
     choose_by: Annotated[str | None, option(
         "choose-by", "LIST", "Measures that settings are tuned for: time,loss, or a metric such as test_accuracy.",
         HOW, completion.word_list("time", "loss", "test_loss", "test_accuracy"),
@@ -130,7 +138,8 @@ def sweep(
     check_folder(out)
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
-        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
+        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "ranges": ranges,
+        "search": search, "seeds": seeds,
         "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "choose_by": choose_by, "judge_by": judge_by,
         "weigh_by": weigh_by,
         "epochs": epochs, "steps": steps,
@@ -180,6 +189,8 @@ def print_notes(plan: Plan) -> None:
 
     for text in plan.warnings:
         warn(text)
+    for text in plan.notes:
+        errors.print(text, markup=False, highlight=False, soft_wrap=True)
     if plan.spec.device != "cpu":
         where = "GPU" if plan.device == "cuda" else "CPU"
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)

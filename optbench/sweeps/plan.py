@@ -17,14 +17,14 @@ from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
-from optbench.contract.search import RATE, RATES
 from optbench.contract.source_code import SourceFile, files_digest
 from optbench.contract.types import Device, DtypeName, Stage
 from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.spec import ProblemEntry, Spec
+from optbench.sweeps.common_ranges import SharedRanges, share_ranges
+from optbench.sweeps.spec import OWN, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -255,6 +255,10 @@ class Plan:
     """The card's name, or why "auto" found none."""
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By optimizer, the ranges that its trials are drawn from, by name; empty without trials."""
+    notes: tuple[str, ...] = ()
+    """The ranges that optimizers share, and who keeps its own, a line each."""
+    doubts: tuple[str, ...] = ()
+    """What makes the ranges less fair than they could be, a line each."""
     shard: str = ""
     """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     findings: tuple[str, ...] = ()
@@ -289,17 +293,9 @@ class Plan:
 
     @property
     def warnings(self) -> list[str]:
-        """Doubts about the user's data and records, and optimizers whose range of rates nobody chose."""
+        """Doubts about the user's data and records, and about the ranges that trials are drawn from."""
         data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
-        texts = [*data, *self.findings]
-        rates = {name: ranges[RATE] for name, ranges in self.searched.items() if RATE in ranges}
-        usual = [name for name, text in rates.items() if text == RATES.text]
-        if usual and len(usual) < len(rates) and self.spec.learning_rates is None:
-            texts.append(
-                f"no range of rates is stated for {', '.join(usual)}: searched is {RATES.text}, and for the other "
-                "optimizers their own; learning_rates, or --lr, is one for all"
-            )
-        return texts
+        return [*data, *self.findings, *self.doubts]
 
     @property
     def unequal(self) -> str:
@@ -354,6 +350,11 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     not exist.
     """
     tried = [] if spec.chosen else expand_settings(spec, catalogue)
+    shared = SharedRanges((), {})
+    if spec.trials is not None:
+        shared = share_ranges([each for each in tried if isinstance(each, Space)], spec.ranges)
+        tried, ranges = [*shared.spaces], spec.ranges if spec.ranges == OWN else dict(shared.ranges)
+        spec = spec.model_copy(update={"ranges": ranges})
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
     if len({problem.name for problem, _ in problems}) < len(problems):
         raise OptbenchError("problems has an entry twice")
@@ -371,7 +372,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort, seeds in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     names = tuple(problem.name for problem, _ in problems)
-    return Plan(spec, Cohorts(series), device, device_note, searched, names=names)
+    return Plan(spec, Cohorts(series), device, device_note, searched, shared.notes, shared.doubts, names=names)
 
 
 def _expand_pair(
