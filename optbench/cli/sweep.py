@@ -240,9 +240,7 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph(more.text + (":" if more.option else ""), hang=2)
         if more.option:
             command(f"{add} {more.option}")
-    for text in answers.advise_wider_search(
-        answer.edges, directory, provenance.get("plugin_files"), provenance.get("widen")
-    ):
+    for text in answers.advise_wider_search(answer.edges, directory, provenance):
         reason, _, wider = text.partition("wider: ")
         paragraph(f"{reason}wider:", hang=2)
         command(wider)

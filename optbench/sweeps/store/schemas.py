@@ -30,6 +30,7 @@ class _Provenance(BaseModel):
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None
     searched: dict[str, dict[str, str]] | None = None
+    ranges: dict[str, str] | str = ""
 
 
 def check_schema(table: str, schema: pa.Schema) -> None:
