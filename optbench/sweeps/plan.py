@@ -103,6 +103,8 @@ class PlannedCohort:
     """The hashes of its lanes; cohorts that differ only in their seed share them."""
     device: Device
     """The requested device: ids depend on it, and not on where the cohort runs in the end."""
+    late: bool = False
+    """True in a screen if it was planned from the results of others."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -183,7 +185,7 @@ def sort_for_tables(planned: Sequence[PlannedCohort]) -> list[PlannedCohort]:
 
     def key(each: PlannedCohort) -> tuple:
         """Return what a cohort is sorted by."""
-        if each.stage in ("grid", "screen"):
+        if each.stage in ("grid", "screen") and not each.late:
             return (-1,)
         cohort = each.cohort
         place = problems[cohort.problem.name], optimizers[cohort.optimizer.name]
@@ -284,7 +286,9 @@ class Plan:
             by_block = trials.setdefault((each.cohort.problem.name, each.cohort.optimizer.name), {})
             # The same for every dtype; no setting stands there twice.
             by_block.setdefault(each.block, {})[each.cohort.batch_size] = len(each.cohort.lanes)
-        return {pair: max(sum(by_size.values()) for by_size in by_block.values()) for pair, by_block in trials.items()}
+        most = {pair: max(sum(by_size.values()) for by_size in by_block.values()) for pair, by_block in trials.items()}
+        first, every = self.spec.first_trials, self.spec.trials or 0  # a space that holds no more has them all at once
+        return {pair: every if count == first else count for pair, count in most.items()} if every else most
 
     @property
     def problems(self) -> list[Problem]:

@@ -47,6 +47,8 @@ SOBOL, TPE = "sobol", "tpe"
 """The words of ``search``."""
 TRIAL_KEYS = ("ranges", "search")
 """Keys that mean nothing without trials."""
+FIRST_TRIALS = 5
+"""The trials that are drawn evenly before TPE begins; 4 and 8 were no better on planted problems."""
 MOST_TRIALS = 10_000
 """Trials of an optimizer: more are a typing error."""
 MOST_SEEDS = 100_000
@@ -449,6 +451,16 @@ class Spec(BaseModel):
     def rate_grid(self) -> str | None:
         """The grid of rates whose offset is drawn anew in each block, as text; None if rates are exact, or trials'."""
         return self.learning_rates if isinstance(self.learning_rates, str) and _is_grid(self.learning_rates) else None
+
+    @property
+    def first_trials(self) -> int:
+        """The number of trials of an optimizer before any has run: all, unless TPE draws the others from their results.
+
+        So many points of a Sobol sequence have every schedule among them.
+        """
+        count, schedules = self.trials or 0, len(self.schedules)
+        least = FIRST_TRIALS if schedules < 3 else max(FIRST_TRIALS, 2 ** math.ceil(math.log2(2 * schedules)))
+        return min(count, least) if self.search == TPE else count
 
     @property
     def block_of(self) -> dict[int, int]:

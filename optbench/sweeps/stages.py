@@ -1,11 +1,11 @@
 """The stages of a sweep in blocks after its screen, each planned from the tables of those before it.
 
 In each block of seeds every optimizer draws its settings, is tuned and tested by itself, so that the luck of the draw
-and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``). Then others
-run around the best of them (``widen``, several rounds): beyond an end of what was tried, and between the rates of a
-grid. The best run on some more seeds (``race``), and the one that is chosen on seeds that no choice has seen
-(``holdout``). The choices of all blocks meet on seeds that they have in common (``final``); the best is recommended,
-and runs on fresh ones (``report``).
+and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``); those that TPE
+draws do so in rounds (tpe.py). Then others run around the best of them (``widen``, several rounds): beyond an end of
+what was tried, and between the rates of a grid. The best run on some more seeds (``race``), and the one that is chosen
+on seeds that no choice has seen (``holdout``). The choices of all blocks meet on seeds that they have in common
+(``final``); the best is recommended, and runs on fresh ones (``report``).
 """
 
 from collections.abc import Callable, Iterator
@@ -27,6 +27,7 @@ from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES
+from optbench.sweeps.tpe import count_rounds, draw_round
 from optbench.sweeps.trials import draws_schedules, list_batch_sizes
 
 PlanStage = Callable[[Plan, pd.DataFrame], list[PlannedCohort]]
@@ -50,8 +51,15 @@ def list_stages(plan: Plan) -> list[PlanStage]:
     """
     if not plan.spec.blocks:
         return []
-    in_blocks: list[PlanStage] = [*[plan_widening] * plan.spec.widen, plan_race, plan_holdout]
+    rounds = [plan_round] * count_rounds(plan.spec)
+    in_blocks: list[PlanStage] = [*rounds, *[plan_widening] * plan.spec.widen, plan_race, plan_holdout]
     return in_blocks if plan.shard else [*in_blocks, plan_final, plan_report]
+
+
+def plan_round(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
+    """Return the cohorts of one more round of trials, drawn where those before were good. runs: those of the screen."""
+    drawn = draw_round(plan, runs)
+    return [] if drawn.empty else [replace(each, late=True) for each in _plan_settings(plan, "screen", drawn)]
 
 
 def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:

@@ -94,7 +94,7 @@ class MovingGrid:
 
     def _draw_offset(self, size: str, block: int, schedule: Schedule) -> float:
         """Return the offset of the grid in steps, in [-1/2, 1/2)."""
-        return _draw(self.seed, block, self.optimizer.name, schedule.text, size) * 2.0**-_BITS - 0.5
+        return draw_number(self.seed, block, self.optimizer.name, schedule.text, size) * 2.0**-_BITS - 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,7 @@ class Space:
 
         sizes: the number of batch sizes. Raises OptbenchError if ranges are too narrow, as in `lanes`.
         """
-        seed = self.seed if block is None else _draw(self.seed, block, self.optimizer.name)
+        seed = self.seed if block is None else draw_number(self.seed, block, self.optimizer.name)
         # What all optimizers share comes first, so that it reads the same coordinates for each of them.
         shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
         inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use
@@ -357,7 +357,7 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
     ranges |= {key: made for key, made in given.items() if made.count != 1}
     if isinstance(optimizer, Baseline):  # its line search begins at the rate 1
         rates, schedules = choice(1.0), (_read_schedule("constant", catalogue),)
-        return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed, meanings)
+        return Space(optimizer, fixed, ranges, rates, schedules, spec.first_trials, spec.search_seed, meanings)
     if isinstance(spec.learning_rates, str):
         rates = parse_range(spec.learning_rates) or rates
     elif spec.learning_rates is not None:
@@ -366,7 +366,7 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
         meanings = {RATE: RATE, **meanings}
     rate_means = optimizer.rate_means or (equal.rate_means if equal else "")
     return Space(
-        optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed, meanings, rate_means
+        optimizer, fixed, ranges, rates, schedules, spec.first_trials, spec.search_seed, meanings, rate_means
     )  # fmt: skip
 
 
@@ -385,7 +385,7 @@ def _first_ends(space: ScheduleSpace) -> list[object]:
     return [made.ends[0] for made in space.ranges]
 
 
-def _draw(*key: int | str) -> int:
+def draw_number(*key: int | str) -> int:
     """Return a whole number in [0, 2^53) that is drawn for a key: the first bits of its hash."""
     digest = hashlib.sha256(json.dumps(key).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> (64 - _BITS)
