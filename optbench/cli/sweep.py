@@ -233,6 +233,9 @@ def print_summary(finished: LoadedSweep) -> None:
     if overall := answer.overall():
         paragraph("")
         paragraph(overall, hang=2)
+    if importances := _describe_importances(finished):
+        paragraph("")
+        paragraph(importances, hang=2)
     paragraph("")
     add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
     add += "".join(f" --plugin {shlex.quote(file)}" for file in provenance.get("plugin_files") or ())
@@ -257,6 +260,22 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
     for text in filter(None, (describe_eager(runs, timings), _describe_cpu_cohorts(runs, timings))):
         paragraph(text, hang=2)
+
+
+def _describe_importances(finished: LoadedSweep) -> str:
+    """Return what decided on the trials of the optimizers that lead, in a sentence; "" where it is not known."""
+    import importlib.util
+
+    from optbench.wording import answers
+
+    if not finished.results.searched or importlib.util.find_spec("optuna") is None:
+        return ""
+    problems = finished.answer.best["problem"].unique()
+    leaders = {(problem, name) for problem in problems for name in finished.answer.firsts(problem)[:1]}
+    table = finished.results.importances()
+    return answers.describe_importances(
+        table[[pair in leaders for pair in zip(table["problem"], table["optimizer"], strict=True)]]
+    )
 
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:

@@ -26,7 +26,7 @@ from optbench.contract.search import RATE
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, plan_cohort
-from optbench.sweeps.spec import COMMON_STAGES
+from optbench.sweeps.spec import COMMON_STAGES, TPE
 from optbench.sweeps.tpe import count_rounds, draw_round
 from optbench.sweeps.trials import draws_schedules, list_batch_sizes
 
@@ -223,6 +223,8 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
         cohorts = next(iter(by_block.values()))  # one block stands for all
         each = len(spec.choose_by) + len(_list_levels(plan, cohorts[0].problem))
         most: dict[Stage, int] = {"race": spec.finalists * each, "holdout": each}
+        if spec.search == TPE:
+            most = {"screen": (spec.trials or 0) - spec.first_trials, **most}
         if not plan.shard:
             most |= {"final": len(spec.choose_by) * spec.blocks, "report": len(spec.choose_by)}
         for stage, count in most.items():

@@ -279,6 +279,21 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
         return None
 
 
+def describe_importances(table: pd.DataFrame) -> str:
+    """Return the parameters that decided most whether a trial was good, in a sentence; "" if none is known.
+
+    table: of `optbench.analysis.importances`.
+    """
+    texts = []
+    for problem, part in table.groupby("problem", sort=False):
+        each = []
+        for optimizer, rows in part.groupby("optimizer", sort=False):
+            words = [f"{name} {share:.0%}" for name, share in zip(rows["parameter"], rows["importance"], strict=True)]
+            each.append(f"{optimizer}: {', '.join(words[:3])}")
+        texts.append(f"{problem} ({'; '.join(each)})")
+    return f"what decided whether a trial was among the best: {', '.join(texts)}" if texts else ""
+
+
 def describe_measure(answer: Answer) -> str:
     """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats."""
     runs, judged = answer.runs, answer.judged
