@@ -10,7 +10,7 @@ killed sweep resumes to the same bytes. No choice depends on the order of rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -360,6 +360,24 @@ def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimi
     ]
     best = pd.concat(parts, ignore_index=True).drop_duplicates(["cell", "block", "setting"])
     return _name_rows(table, best, of).drop(columns="place").assign(most=best["most"].to_numpy())
+
+
+def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOSS) -> pd.DataFrame:
+    """Return the best settings of what was drawn at random, by which chance is told from a trend.
+
+    These are the choices of all blocks, which have drawn independently; of a table without blocks, the best quarter of
+    the settings by their mean y over the tuning seeds, three at least.
+
+    Returns rows of problem, optimizer and the setting.
+    """
+    if "stage" in runs and (runs["stage"] == SCREEN).any():
+        chosen = choose_settings(runs, choose_by).sort_values("most", ascending=False, kind="stable")
+        return chosen.drop_duplicates(["problem", "optimizer", "block"])
+    tunes = runs["seed"].isin(list(tuning_seeds))
+    tunes |= ~tunes.groupby([runs["problem"], runs["optimizer"]]).transform("any")
+    table = code_runs(runs[tunes], choose_by)
+    ranked = rank_settings(table, len(table.settings), np.ones(len(table.y), dtype=bool), pooled=True)
+    return _name_rows(table, ranked[ranked["place"] <= (ranked["trials"] // 4).clip(lower=3)], "optimizer")
 
 
 def list_trials(table: CodedRuns) -> list[int]:

@@ -129,15 +129,31 @@ def find_search_space(
 ) -> tuple[dict[str, Range], str]:
     """Return (search ranges by name, their source) of an eager optimizer; values: its numeric values.
 
-    If its record states none, and a rule takes the same steps (by its ``equals``), these are the ranges of that rule,
-    so that both are tuned alike. Of several such rules, the one with the defaults most like the values is used.
+    If its record states none, and a rule takes the same steps, these are the ranges of that rule, so that both are
+    tuned alike.
     """
     if record.search and record.search_source != eager.USUAL:
         return record.space, record.search_source
+    rule, names_in_rule = find_equal_rule(record, values, rules)
+    if rule is None:
+        return record.space, record.search_source
+    mine = {RATE: RATE} | {theirs: key for key, theirs in names_in_rule.items()}
+    ranges = {mine[key]: range_ for key, range_ in rule.search.items() if key in mine}
+    return {RATE: RATES} | ranges, f"as {rule.name}, which takes the same steps ({rule.search_source})"
+
+
+def find_equal_rule(
+    record: Eager, values: Mapping[str, float], rules: Iterable[Optimizer]
+) -> tuple[Optimizer | None, dict[str, str]]:
+    """Return the rule that takes the same steps as an eager optimizer, by its ``equals``; None if there is none.
+
+    Of several such rules it is the one with the defaults most like the values. Returned as well is the rule's name of
+    each of the optimizer's hyperparameters.
+    """
     library, name = library_and_name(names.parse(record.name)[0]) or (record.library, "")
     home: Any = import_library(library)
     if _get_attribute(home.optim if library == "torch" else home, name) is not record.target:
-        return record.space, record.search_source  # the user's own class
+        return None, {}  # the user's own class
     found: list[tuple[int, int, Optimizer, dict[str, str]]] = []
     for rule in rules:
         for branch in equals.parse_equal(rule.name, library, rule.equals.get(library, "#")).branches:
@@ -146,11 +162,9 @@ def find_search_space(
                 alike = sum(values[key] == rule.hyperparameters[own[key]] for key in own)
                 found.append((alike - len(own), alike, rule, own))
     if not found:
-        return record.space, record.search_source
-    *_, rule, own = max(found, key=lambda each: each[:2])
-    mine = {RATE: RATE} | {theirs: key for key, theirs in own.items()}
-    ranges = {mine[key]: range_ for key, range_ in rule.search.items() if key in mine}
-    return {RATE: RATES} | ranges, f"as {rule.name}, which takes the same steps ({rule.search_source})"
+        return None, {}
+    *_, best, own = max(found, key=lambda each: each[:2])
+    return best, own
 
 
 def _match_names(call: Any, record: Eager, values: Mapping[str, float]) -> dict[str, str] | None:

@@ -53,6 +53,14 @@ def sweep(
         "trials", "N", "Draw this many settings of each optimizer from its search space.", HOW,
     )] = None,
     search_seed: Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)] = None,
+    ranges: Annotated[str | None, option(
+        "ranges", "RANGES", "Ranges of --trials: common (one for all optimizers), own, or 'lr=log_uniform(1e-4, 1)'.",
+        HOW, completion.words("common", "own"),
+    )] = None,
+    search: Annotated[str | None, option(
+        "search", "WORD", "How --trials are drawn: sobol (evenly), or tpe, where earlier ones were good.", HOW,
+        completion.words("sobol", "tpe"),
+    )] = None,
     choose_by: Annotated[str | None, option(
         "choose-by", "LIST", "Measures that settings are tuned for: time,loss, or a metric such as test_accuracy.",
         HOW, completion.word_list("time", "loss", "test_loss", "test_accuracy"),
@@ -142,7 +150,8 @@ def sweep(
     check_folder(out)
     changes = {
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
-        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
+        "learning_rates": lr, "trials": trials, "search_seed": search_seed, "ranges": ranges,
+        "search": search, "seeds": seeds,
         "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "choose_by": choose_by, "judge_by": judge_by,
         "weigh_by": weigh_by,
         "epochs": epochs, "steps": steps,
@@ -201,6 +210,8 @@ def print_notes(plan: Plan) -> None:
 
     for text in plan.warnings:
         warn(text)
+    for text in plan.notes:
+        errors.print(text, markup=False, highlight=False, soft_wrap=True)
     if plan.spec.device != "cpu":
         where = "GPU" if plan.device == "cuda" else "CPU"
         errors.print(f"on the {where}: {plan.device_note}", markup=False, soft_wrap=True)
@@ -243,6 +254,9 @@ def print_summary(finished: LoadedSweep) -> None:
     if overall := answer.overall():
         paragraph("")
         paragraph(overall, hang=2)
+    if importances := _describe_importances(finished):
+        paragraph("")
+        paragraph(importances, hang=2)
     paragraph("")
     for text, line in list_next_steps(finished):
         paragraph(text + ":" * bool(line), hang=2)
@@ -261,6 +275,22 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
     for text in filter(None, (describe_eager(runs, timings), _describe_cpu_cohorts(runs, timings))):
         paragraph(text, hang=2)
+
+
+def _describe_importances(finished: LoadedSweep) -> str:
+    """Return what decided on the trials of the optimizers that lead, in a sentence; "" where it is not known."""
+    import importlib.util
+
+    from optbench.wording import answers
+
+    if not finished.results.searched or importlib.util.find_spec("optuna") is None:
+        return ""
+    problems = finished.answer.best["problem"].unique()
+    leaders = {(problem, name) for problem in problems for name in finished.answer.firsts(problem)[:1]}
+    table = finished.results.importances()
+    return answers.describe_importances(
+        table[[pair in leaders for pair in zip(table["problem"], table["optimizer"], strict=True)]]
+    )
 
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:

@@ -64,6 +64,8 @@ class Tunable:
     """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
     search_source: str = ""
     """The source of these ranges."""
+    rate_means: str = ""
+    """What ``lr`` is where it is no usual step size, and so is searched in its own range; "" for a usual one."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
@@ -349,6 +351,7 @@ def optimizer(
     matrix: Mapping[str, Matrix] | None = None,
     search: Mapping[str, Range] | None = None,
     search_source: str = "",
+    rate_means: str = "",
     equals: Mapping[str, str] | None = None,
     **hyperparameters: float,
 ) -> Callable[[Callable], Optimizer]:
@@ -371,6 +374,8 @@ def optimizer(
         search: where tuning looks for values of ``lr`` and hyperparameters, ``{"lr": log_uniform(1e-4, 1)}``; where it
             is not given, ``lr`` alone is tuned.
         search_source: where these ranges come from.
+        rate_means: what ``lr`` is where it is no usual step size, "a factor of the estimated rate": a comparison then
+            searches it in the range of ``search``, and not in that of the others.
         equals: what takes the same steps elsewhere, ``{"torch": "SGD(lr=lr, momentum=beta1)"}``, for the libraries
             torch, optax and keras; with a condition if that holds for some values only: ``... if eps == 0``.
         **hyperparameters: their defaults.
@@ -404,7 +409,7 @@ def optimizer(
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
             shared=check_field(Identifiers, owner, "shared", shared), **stages, search=search or {},
-            search_source=search_source, equals=equals or {},
+            search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)

@@ -55,9 +55,9 @@ _LIMITS = by_name(
     Annotated[Any, condition(_is_limit, "an interval such as '(0, 1]' or '[0, inf)', or a tuple of words")]
 )
 _RULE = {
-    "source": Text, "doc": Text, "search": by_name(), "search_source": Text, "limits": _LIMITS, "slots": Identifiers,
-    "scalars": Identifiers, "shared": Identifiers, "report": Text | None, "total": by_name(SourceFunction),
-    "block": by_name(SourceFunction),
+    "source": Text, "doc": Text, "search": by_name(), "search_source": Text, "rate_means": Text, "limits": _LIMITS,
+    "slots": Identifiers, "scalars": Identifiers, "shared": Identifiers, "report": Text | None,
+    "total": by_name(SourceFunction), "block": by_name(SourceFunction),
 }  # fmt: skip
 _SCHEDULE = {"source": Text, "doc": Text, "limits": _LIMITS}
 _LIST = BeforeValidator(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)

@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from optbench.contract.names import number_text
 KINDS = ("uniform", "log_uniform", "one_minus_log_uniform", "choice")
 RATE = "lr"
 """The name of the learning rate among the ranges of a search space."""
+SAME_MEANING = {"beta": "beta1", "momentum": "beta1", "b1": "beta1", "b2": "beta2"}
+"""Names of hyperparameters that mean the same as another name, where the catalogue's ``equals`` says nothing."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,18 @@ def parse_range(value: object) -> Range | None:
     if node.func.id != "choice" and len(values) != 2:
         raise OptbenchError(f"{shown(value)} must hold two numbers, such as {node.func.id}(1e-3, 0.1)")
     return _MAKERS[node.func.id](*values)
+
+
+def join_ranges(ranges: Sequence[Range]) -> Range | None:
+    """Return the range that holds all values of some ranges; None if these spread trials in different ways.
+
+    Choices that differ have no such range: more values would be others than anybody asked for.
+    """
+    kinds = {each.kind for each in ranges}
+    if len(kinds) > 1 or "choice" in kinds:
+        return ranges[0] if len(set(ranges)) == 1 else None
+    lows, highs = zip(*(map(float, each.values) for each in ranges), strict=True)
+    return Range(ranges[0].kind, (min(lows), max(highs)))
 
 
 def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:

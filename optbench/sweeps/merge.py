@@ -95,7 +95,7 @@ def merge_folders(
     refuse_unnamed(spec.plugins, plugins)
     isolation = Isolation()
     plan = session.load_and_plan(spec, isolation, on_broken)
-    with open_store(out, spec, make_provenance(command, plan), warn) as store:
+    with open_store(out, plan.spec, make_provenance(command, plan), warn) as store:
         for folder in folders:
             _copy_missing(CohortFiles(folder), store, warn)
         planned = list(plan.cohorts)

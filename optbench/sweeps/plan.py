@@ -17,15 +17,15 @@ from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
-from optbench.contract.search import RATE, RATES
 from optbench.contract.source_code import SourceFile, files_digest
 from optbench.contract.types import Device, DtypeName, Stage
 from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
+from optbench.sweeps.common_ranges import SharedRanges, share_ranges
 from optbench.sweeps.labels import find_labels
-from optbench.sweeps.spec import ProblemEntry, Spec
+from optbench.sweeps.spec import OWN, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -104,6 +104,8 @@ class PlannedCohort:
     """The hashes of its lanes; cohorts that differ only in their seed share them."""
     device: Device
     """The requested device: ids depend on it, and not on where the cohort runs in the end."""
+    late: bool = False
+    """True in a screen if it was planned from the results of others."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -184,7 +186,7 @@ def sort_for_tables(planned: Sequence[PlannedCohort]) -> list[PlannedCohort]:
 
     def key(each: PlannedCohort) -> tuple:
         """Return what a cohort is sorted by."""
-        if each.stage in ("grid", "screen"):
+        if each.stage in ("grid", "screen") and not each.late:
             return (-1,)
         cohort = each.cohort
         place = problems[cohort.problem.name], optimizers[cohort.optimizer.name]
@@ -256,6 +258,10 @@ class Plan:
     """The card's name, or why "auto" found none."""
     searched: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By optimizer, the ranges that its trials are drawn from, by name; empty without trials."""
+    notes: tuple[str, ...] = ()
+    """The ranges that optimizers share, and who keeps its own, a line each."""
+    doubts: tuple[str, ...] = ()
+    """What makes the ranges less fair than they could be, a line each."""
     shard: str = ""
     """The part of the sweep that this is, such as "2/8"; empty for the whole."""
     findings: tuple[str, ...] = ()
@@ -283,7 +289,9 @@ class Plan:
             by_block = trials.setdefault((each.cohort.problem.name, each.cohort.optimizer.name), {})
             # The same for every dtype; no setting stands there twice.
             by_block.setdefault(each.block, {})[each.cohort.batch_size] = len(each.cohort.lanes)
-        return {pair: max(sum(by_size.values()) for by_size in by_block.values()) for pair, by_block in trials.items()}
+        most = {pair: max(sum(by_size.values()) for by_size in by_block.values()) for pair, by_block in trials.items()}
+        first, every = self.spec.first_trials, self.spec.trials or 0  # a space that holds no more has them all at once
+        return {pair: every if count == first else count for pair, count in most.items()} if every else most
 
     @property
     def problems(self) -> list[Problem]:
@@ -292,17 +300,9 @@ class Plan:
 
     @property
     def warnings(self) -> list[str]:
-        """Doubts about the user's data and records, and optimizers whose range of rates nobody chose."""
+        """Doubts about the user's data and records, and about the ranges that trials are drawn from."""
         data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
-        texts = [*data, *self.findings]
-        rates = {name: ranges[RATE] for name, ranges in self.searched.items() if RATE in ranges}
-        usual = [name for name, text in rates.items() if text == RATES.text]
-        if usual and len(usual) < len(rates) and self.spec.learning_rates is None:
-            texts.append(
-                f"no range of rates is stated for {', '.join(usual)}: searched is {RATES.text}, and for the other "
-                "optimizers their own; learning_rates, or --lr, is one for all"
-            )
-        return texts
+        return [*data, *self.findings, *self.doubts]
 
     @property
     def unequal(self) -> str:
@@ -363,6 +363,11 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     not exist.
     """
     tried = [] if spec.chosen else expand_settings(spec, catalogue)
+    shared = SharedRanges((), {})
+    if spec.trials is not None:
+        shared = share_ranges([each for each in tried if isinstance(each, Space)], spec.ranges)
+        tried, ranges = [*shared.spaces], spec.ranges if spec.ranges == OWN else dict(shared.ranges)
+        spec = spec.model_copy(update={"ranges": ranges})
     problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
     if len({problem.name for problem, _ in problems}) < len(problems):
         raise OptbenchError("problems has an entry twice")
@@ -380,7 +385,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort, seeds in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     names = tuple(problem.name for problem, _ in problems)
-    plan = Plan(spec, Cohorts(series), device, device_note, searched, names=names)
+    plan = Plan(spec, Cohorts(series), device, device_note, searched, shared.notes, shared.doubts, names=names)
     return replace(plan, labels=_find_labels(plan)) if spec.labels else plan
 
 

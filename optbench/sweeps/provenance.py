@@ -36,8 +36,14 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
         **({"labels": dict(plan.labels)} if plan.labels else {}),
         **({"own": own} if (own := plan.own) else {}),
-        **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched}),
+        **({} if spec.trials is None else _describe_trials(plan)),
     }
+
+
+def _describe_trials(plan: Plan) -> dict[str, Any]:
+    """Return the number of trials, how they are drawn, and from which ranges, as keys of provenance.json."""
+    spec = plan.spec
+    return {"trials": spec.trials, "search": spec.search, "searched": plan.searched, "ranges": spec.ranges}
 
 
 def describe_budget(spec: Spec) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from optbench import analysis
 from optbench.analysis.columns import NAMES, drop_lost_runs
+from optbench.analysis.importances import importances
 from optbench.analysis.measures import LOG_TAIL, LOSS
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
@@ -446,6 +447,29 @@ class Results:
         settings = None if defaults is None else _to_settings(defaults)
         return analysis.best_of_n(self.runs, counts, self._measures(None, choose_by)[1], of, defaults=settings)
 
+    def importances(self, choose_by: str | None = None) -> pd.DataFrame:
+        """Return how much each parameter that trials were drawn for decides whether a trial is among the best.
+
+        Trials are ranked within their block, by the screen, and those of all blocks are pooled.
+
+        Args:
+            choose_by: the measure to rank by; by default that of the verdicts.
+
+        Returns:
+            A row a problem, optimizer and parameter: importance (all add up to 1) and the number of trials. Optimizers
+            with fewer than two parameters, or fewer than 40 trials on a problem, have none.
+
+        Raises:
+            OptbenchError: these are no results of a sweep with trials, Optuna is not installed, or the measure does not
+                exist.
+
+        Source:
+            Watanabe, Bansal and Hutter 2023, PED-ANOVA, as in Optuna.
+        """
+        if not self.searched:
+            raise OptbenchError("importances are of drawn trials: this sweep has none (--trials 20)")
+        return importances(self.runs, self.searched, self._measures(None, choose_by)[1])
+
     def winners(self, judge_by: str | None = None) -> pd.DataFrame:
         """Return the optimizers in first place, on each problem and over all: setting, lead, certainty and costs.
 
@@ -479,6 +503,7 @@ class Results:
         except OptbenchError as error:  # no run came anywhere, or the tables lack the measure
             lines = [f"{len(self.runs):,} runs: {error}"]
         return [*lines, *filter(None, [self.missing]), *([f"kept in {self.path}"] if self.path else [])]
+
     def to_latex(self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None) -> str:
         """Return a table for a paper: problems as rows, optimizers as columns, each value with its interval.
 

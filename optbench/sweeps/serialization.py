@@ -89,6 +89,9 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "searched": {name: dict(ranges) for name, ranges in plan.searched.items()},
         "names": list(plan.names),
         "labels": dict(plan.labels),
+        "notes": list(plan.notes),
+        "doubts": list(plan.doubts),
+        "ranges": plan.spec.ranges,
     }
 
 
@@ -122,9 +125,12 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
             records = problems[each["problem"]], optimizers[each["optimizer"]]
             cohort = Cohort(*records, own, seed=seed, device=device, **_settings_of(each))
         series.append(SeedSeries(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], blocks))
+    spec = spec.model_copy(update={"ranges": data["ranges"]})
+    told, doubts = tuple(data["notes"]), tuple(data["doubts"])
     return Plan(
-        spec, Cohorts(tuple(series)), device, note, data["searched"], names=tuple(data["names"]), labels=data["labels"]
-    )
+        spec, Cohorts(tuple(series)), device, note, data["searched"], told, doubts, names=tuple(data["names"]),
+        labels=data["labels"],
+    )  # fmt: skip
 
 
 def _settings_of(cohort: Cohort | Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from optbench.sweeps.spec import Spec
 from optbench.sweeps.store.folder import Store, open_store
 from optbench.sweeps.tables import describe_failures, join_failures, make_problem_tables
 from optbench.sweeps.time_limit import TimeLimit, run_within
+from optbench.sweeps.tpe import check_optuna
 
 _LONG = 2e10
 """Nanoseconds of other libraries' steps from which on they run in processes of their own."""
@@ -67,6 +68,7 @@ def load_and_plan(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, s
 
     on_broken: called with each file that does not load, and its traceback. Raises OptbenchError.
     """
+    check_optuna(spec)
     isolated = isolation.isolates_plan(spec)
     data = isolation.plan_data(spec) if isolated else {}
     catalogue = loader.load(() if isolated else spec.plugins)

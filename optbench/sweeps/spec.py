@@ -21,7 +21,7 @@ from optbench.contract.arguments import Real, Whole, check, is_number, is_whole,
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.names import split_list
 from optbench.contract.paths import is_file, is_folder, path_of
-from optbench.contract.search import Range, parse_range
+from optbench.contract.search import SAME_MEANING, Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
@@ -49,6 +49,14 @@ BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists", "widen", *COMMON_STAGES)
 """Keys that mean nothing without blocks."""
 COUNTS = ("blocks", "trials", "tuning_seeds", "finalists", "widen")
 """Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""
+COMMON, OWN = "common", "own"
+"""The words of ``ranges``: one range for all optimizers that search a parameter of that meaning, or each its own."""
+SOBOL, TPE = "sobol", "tpe"
+"""The words of ``search``."""
+TRIAL_KEYS = ("ranges", "search")
+"""Keys that mean nothing without trials."""
+FIRST_TRIALS = 5
+"""The trials that are drawn evenly before TPE begins; 4 and 8 were no better on planted problems."""
 MOST_TRIALS = 10_000
 """Trials of an optimizer: more are a typing error."""
 MOST_SEEDS = 100_000
@@ -182,6 +190,25 @@ def _read_seeds(value: Any) -> Any:
     return tuple(value)
 
 
+def _read_ranges(value: Any) -> Any:
+    """Return the word "common" or "own", or the given ranges as text by the name of their parameter.
+
+    value: one of the words; a mapping; or its text, "lr=log_uniform(1e-4, 1), beta1=uniform(0, 0.9)". Raises
+    OptbenchError for anything else.
+    """
+    if isinstance(value, str) and "=" in value:
+        value = names.parse(f"ranges({value})")[1]
+    if not isinstance(value, Mapping):
+        return one_of("word for ranges", value, (COMMON, OWN))
+    found = {}
+    for key, text in value.items():
+        made = parse_range(text)
+        if made is None:
+            raise OptbenchError(f"{key}={shown(text)} must be a range, such as log_uniform(1e-4, 1)")
+        found[SAME_MEANING.get(key, key)] = made.text
+    return found
+
+
 def _read_problems(value: Any) -> Any:
     """Return a list of problem entries; a name alone becomes ``{"name": name}``, without a budget of its own."""
     return [{"name": item} if isinstance(item, str) else item for item in _to_list(value)]
@@ -281,6 +308,12 @@ class Spec(BaseModel):
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
     """The seed of what is drawn: of trials, and of the offsets of a grid of rates in blocks."""
+    ranges: Annotated[dict[str, str] | str, BeforeValidator(_read_ranges)] = COMMON
+    """Where trials are drawn from: "common", one range for all optimizers that search a parameter of the same meaning;
+    "own", each optimizer's own; or the common ranges of some parameters, by name."""
+    search: Annotated[str, BeforeValidator(lambda value: one_of("search", value, (SOBOL, TPE)))] = SOBOL
+    """How trials are drawn: "sobol", spread evenly at random; or "tpe", the first ones so and the others where those
+    before were good, by Optuna's tree-structured Parzen estimator."""
 
     @model_validator(mode="before")
     @classmethod
@@ -343,6 +376,10 @@ class Spec(BaseModel):
             self._check_chosen()
         elif self.trials is None:
             self._check_grid()
+        if self.trials is None and (idle := [key for key in TRIAL_KEYS if key in self.model_fields_set]):
+            raise ValueError(f"{idle[0]} is for trials: say how many, trials = 20 (--trials 20), or leave it out")
+        if self.search == TPE and not self.blocks:
+            raise ValueError("search: 'tpe' goes on from the first runs of a block: say how many, blocks = 8")
         if self.judge_by not in self.choose_by:
             raise ValueError(
                 f"judge_by: {shown(self.judge_by)} is not among choose_by, {', '.join(self.choose_by)}: settings are "
@@ -426,6 +463,16 @@ class Spec(BaseModel):
         return self.learning_rates if isinstance(self.learning_rates, str) and _is_grid(self.learning_rates) else None
 
     @property
+    def first_trials(self) -> int:
+        """The number of trials of an optimizer before any has run: all, unless TPE draws the others from their results.
+
+        So many points of a Sobol sequence have every schedule among them.
+        """
+        count, schedules = self.trials or 0, len(self.schedules)
+        least = FIRST_TRIALS if schedules < 3 else max(FIRST_TRIALS, 2 ** math.ceil(math.log2(2 * schedules)))
+        return min(count, least) if self.search == TPE else count
+
+    @property
     def block_of(self) -> dict[int, int]:
         """The block of every seed; empty if seeds stand in no blocks."""
         return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds) if self.blocks}
@@ -445,6 +492,7 @@ class Spec(BaseModel):
         """
         hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
         hidden |= set() if self.labels else {"labels"}
+        hidden |= {*TRIAL_KEYS} if self.trials is None else set()
         raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)
         problems = [item["name"] if set(item) == {"name"} else item for item in raw["problems"]]
         return {**raw, "problems": problems}
@@ -757,10 +805,12 @@ def join_specs(old: Spec, new: Spec) -> Spec:
         raise OptbenchError("one has its seeds in blocks, and the other has not")
     if bool(old.chosen) != bool(new.chosen):
         raise OptbenchError("one names whole settings, and the other lists")
-    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "weigh_by", "labels")
+    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "weigh_by", "labels", "ranges")
     changed = [key for key in Spec.model_fields if key not in joined and getattr(old, key) != getattr(new, key)]
     if (old.trials is None) != (new.trials is None):
         changed.append("trials")
+    if OWN in (old.ranges, new.ranges) and old.ranges != new.ranges:
+        changed.append("ranges")
     if changed:
         raise OptbenchError(f"they differ in {', '.join(changed)}")
     raw, other = old.model_dump(), new.model_dump()
@@ -777,10 +827,14 @@ def join_specs(old: Spec, new: Spec) -> Spec:
     raw["judge_by"], raw["weigh_by"] = new.judge_by, new.weigh_by
     raw["labels"] = {**old.labels, **new.labels}
     raw["learning_rates"] = _join_rates(old.learning_rates, new.learning_rates)
+    raw["ranges"] = _join_ranges(old.ranges, new.ranges)
     for key in COUNTS:
         raw[key] = max((value for value in (raw[key], other[key]) if value is not None), default=None)
     raw["seeds"] = [*old.seeds, *(seed for seed in new.seeds if seed not in old.seeds)]
-    for key in ("seeds", "tuning_seeds") if old.blocks else BLOCK_KEYS:
+    for key in (
+        *(("seeds", "tuning_seeds") if old.blocks else BLOCK_KEYS),
+        *(TRIAL_KEYS if old.trials is None else ()),
+    ):
         raw.pop(key)
     raw["problems"] = [{key: value for key, value in each.items() if value is not None} for each in raw["problems"]]
     return make_spec({key: value for key, value in raw.items() if value is not None})
@@ -808,6 +862,13 @@ def _join_spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
         rule = without_numbers(text)
         found[rule] = {**found.get(rule, {}), **names.parse(text)[1]}
     return [names.canonical(names.parse(rule)[0], given) for rule, given in found.items()]
+
+
+def _join_ranges(old: dict[str, str] | str, new: dict[str, str] | str) -> dict[str, str] | str:
+    """Return shared ranges: a new one replaces the old one of the same meaning, and what is kept stays."""
+    if isinstance(old, str) or isinstance(new, str):
+        return new if isinstance(old, str) else old
+    return {**old, **new}
 
 
 def _join_rates(old: Any, new: Any) -> Any:

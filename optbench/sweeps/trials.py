@@ -18,17 +18,17 @@ from functools import cached_property
 
 import numpy as np
 
-from optbench.catalogue.libraries import find_search_space
+from optbench.catalogue.libraries import find_equal_rule, find_search_space
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
 from optbench.contract.eager import AnyOptimizer, Eager, library_and_name
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
-from optbench.contract.search import RATE, Range, choice, parse_range
+from optbench.contract.search import RATE, SAME_MEANING, Range, choice, parse_range
 from optbench.engine.cohort import Lane, batch_size_of
-from optbench.sweeps.spec import Spec, advise_trials
+from optbench.sweeps.spec import TPE, Spec, advise_trials
 
 COLUMNS = 32
 """Ranges that can be searched at once: coordinates of a point."""
@@ -94,7 +94,7 @@ class MovingGrid:
 
     def _draw_offset(self, size: str, block: int, schedule: Schedule) -> float:
         """Return the offset of the grid in steps, in [-1/2, 1/2)."""
-        return _draw(self.seed, block, self.optimizer.name, schedule.text, size) * 2.0**-_BITS - 0.5
+        return draw_number(self.seed, block, self.optimizer.name, schedule.text, size) * 2.0**-_BITS - 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +131,10 @@ class Space:
     """The number of trials."""
     seed: int
     """The spec's ``search_seed``."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """By parameter whose range nobody has given: the name under which other optimizers have the same one."""
+    rate_means: str = ""
+    """What the rate is, where it is no usual step size."""
     _drawn: dict[tuple[int, int | None], list[tuple[Lane, ...]]] = field(default_factory=dict, repr=False)
     """The settings of each batch size by its index, by the number of batch sizes and the block."""
 
@@ -162,7 +166,7 @@ class Space:
 
         sizes: the number of batch sizes. Raises OptbenchError if ranges are too narrow, as in `lanes`.
         """
-        seed = self.seed if block is None else _draw(self.seed, block, self.optimizer.name)
+        seed = self.seed if block is None else draw_number(self.seed, block, self.optimizer.name)
         # What all optimizers share comes first, so that it reads the same coordinates for each of them.
         shared = [(self.rates,), (choice(*range(sizes)),), (choice(*range(len(self.schedules))),)]
         inner = itertools.zip_longest(*(each.ranges for each in self.schedules))  # one schedule at a time is in use
@@ -260,6 +264,13 @@ def expand_settings(spec: Spec, catalogue: Catalogue) -> list[SettingList | Movi
     return found
 
 
+def find_meaning(optimizer: AnyOptimizer, key: str) -> str:
+    """Return the name under which other optimizers have a hyperparameter of the same meaning; else its own name."""
+    if key not in SAME_MEANING or SAME_MEANING[key] in optimizer.hyperparameters:
+        return key
+    return key if names.INNER in names.parse(optimizer.name)[1] else SAME_MEANING[key]  # average(adam) has a beta
+
+
 def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> dict[int, str]:
     """Return the batch sizes on a problem, each with its text in a spec; SciPy's methods take the full batch alone."""
     if isinstance(optimizer, Baseline):
@@ -291,6 +302,8 @@ def read_spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
     keys = [(each.schedule(_first_ends(each)).text, each.ranges) for each in schedules]
     if len(set(keys)) < len(keys):
         raise OptbenchError("schedules has an entry twice")
+    if spec.search == TPE and (ranged := next((each.text for each in schedules if each.ranges), None)):
+        raise OptbenchError(f"search: 'tpe' draws no parameters of schedules, as in {shown(ranged)}: write values")
     found: dict[str, Space] = {}
     for text in spec.optimizers:
         space = _read_space(text, spec, schedules, catalogue)
@@ -332,22 +345,29 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
             except OptbenchError as error:
                 raise OptbenchError(f"{error}{f', and {made.text} reaches it' * (made.count != 1)}") from None
         given[key] = made
-    ranges = dict(optimizer.space)
+    ranges, equal, meanings, rules = dict(optimizer.space), None, dict[str, str](), catalogue.optimizers.values()
     if isinstance(optimizer, Eager):
         values = optimizer.with_values({key: made.ends[-1] for key, made in given.items()})
-        ranges, _ = find_search_space(optimizer, values, catalogue.optimizers.values())
+        ranges, _ = find_search_space(optimizer, values, rules)
+        equal, meanings = find_equal_rule(optimizer, values, rules)
     rates = ranges.pop(RATE, choice(1.0))
     fixed = {key: made.values[0] for key, made in given.items() if made.count == 1}
     ranges = {key: made for key, made in ranges.items() if key not in given}
+    meanings = {key: meanings.get(key) or find_meaning(optimizer, key) for key in ranges}
     ranges |= {key: made for key, made in given.items() if made.count != 1}
     if isinstance(optimizer, Baseline):  # its line search begins at the rate 1
         rates, schedules = choice(1.0), (_read_schedule("constant", catalogue),)
-        return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed)
+        return Space(optimizer, fixed, ranges, rates, schedules, spec.first_trials, spec.search_seed, meanings)
     if isinstance(spec.learning_rates, str):
         rates = parse_range(spec.learning_rates) or rates
     elif spec.learning_rates is not None:
         rates = choice(*spec.learning_rates)
-    return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed)
+    else:
+        meanings = {RATE: RATE, **meanings}
+    rate_means = optimizer.rate_means or (equal.rate_means if equal else "")
+    return Space(
+        optimizer, fixed, ranges, rates, schedules, spec.first_trials, spec.search_seed, meanings, rate_means
+    )  # fmt: skip
 
 
 def _read_schedule(text: str, catalogue: Catalogue) -> ScheduleSpace:
@@ -365,7 +385,7 @@ def _first_ends(space: ScheduleSpace) -> list[object]:
     return [made.ends[0] for made in space.ranges]
 
 
-def _draw(*key: int | str) -> int:
+def draw_number(*key: int | str) -> int:
     """Return a whole number in [0, 2^53) that is drawn for a key: the first bits of its hash."""
     digest = hashlib.sha256(json.dumps(key).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> (64 - _BITS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,13 +22,14 @@ from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, metric_name
 from optbench.analysis.pair_statistics import spent_alpha
-from optbench.analysis.protocol import SCREEN, WIDEN
+from optbench.analysis.protocol import SCREEN, WIDEN, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import compare_levels, tune_levels
 from optbench.contract import names
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
+from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
 from optbench.wording import caveats, labels
 from optbench.wording.judged import ERRORS, PLAIN_LOSS, Judged, format_ratio, name_metric
 
@@ -233,9 +234,10 @@ def find_recommended(
 
     Returns the tables of `optbench.analysis.best_configurations` and of `find_edges`; arguments as for `answer_of`.
     """
-    best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
-    named = runs.attrs.get(NAMES, {})
-    edges = find_edges(runs, best, searched, lambda name: find_shipped_limits(named.get(name, name)))
+    seeds, named = list(tuning_seeds), runs.attrs.get(NAMES, {})
+    best = best_configurations(runs, seeds, choose_by=choose_by)
+    draws = select_best_draws(runs, seeds, choose_by) if searched else None
+    edges = find_edges(runs, best, searched, lambda name: find_shipped_limits(named.get(name, name)), draws)
     edges.attrs[NAMES] = named
     return best, edges
 
@@ -280,6 +282,21 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
         return None
 
 
+def describe_importances(table: pd.DataFrame) -> str:
+    """Return the parameters that decided most whether a trial was good, in a sentence; "" if none is known.
+
+    table: of `optbench.analysis.importances`.
+    """
+    texts = []
+    for problem, part in table.groupby("problem", sort=False):
+        each = []
+        for optimizer, rows in part.groupby("optimizer", sort=False):
+            words = [f"{name} {share:.0%}" for name, share in zip(rows["parameter"], rows["importance"], strict=True)]
+            each.append(f"{optimizer}: {', '.join(words[:3])}")
+        texts.append(f"{problem} ({'; '.join(each)})")
+    return f"what decided whether a trial was among the best: {', '.join(texts)}" if texts else ""
+
+
 def describe_measure(answer: Answer) -> str:
     """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats."""
     runs, judged = answer.runs, answer.judged
@@ -293,8 +310,8 @@ def describe_measure(answer: Answer) -> str:
     if trials.nunique() > 1:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
         parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
-    unequal = caveats.warn_of_unequal_ranges(answer.searched)
-    return " ".join([*parts, *unequal, *caveats.warn_of_limits(runs, answer.judge_by)])
+    ranges = caveats.describe_ranges(answer.searched)
+    return " ".join([*parts, *ranges, *caveats.warn_of_limits(runs, answer.judge_by)])
 
 
 def describe_targets(targets: Mapping[str, float]) -> list[str]:
@@ -425,49 +442,97 @@ def _join_limits(rows: pd.DataFrame) -> str:
 
 
 def advise_wider_search(
-    table: pd.DataFrame,
-    directory: str | Path | None = None,
-    plugins: Sequence[str] | None = (),
-    widen: int | None = None,
+    table: pd.DataFrame, directory: str | Path | None = None, provenance: Mapping | None = None
 ) -> list[str]:
-    """Return a text per parameter and side: the choices at a limit of the search, and the command that searches wider.
+    """Return texts on the choices at a limit of the search, each with the command that searches wider.
 
-    table: `Answer.edges`. directory: that of the results; None: the option only. plugins: the user's files that the
-    sweep used; None: not known. widen: the rounds by which the screens of a sweep with blocks might go on; None: not
-    known. Such a sweep goes on further by itself, so one command is enough for all.
+    table: `Answer.edges`. directory: that of the results; None: the options only. provenance: of the results. A sweep
+    with blocks goes on further by itself, so one command is enough for all; so is one for all ranges that trials are
+    drawn from. A list has a text for each parameter and side.
     """
+    known = provenance or {}
     texts = []
     command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
-    command += "".join(f"--plugin {shlex.quote(file)} " for file in plugins or ())
-    if "block" in table and (table["block"] >= 0).any() and (table["range"] == "").all():
+    command += "".join(f"--plugin {shlex.quote(file)} " for file in known.get("plugin_files") or ())
+    drawn, named = table[table["range"] != ""], table.attrs.get(NAMES, {})
+    if "block" in table and (table["block"] >= 0).any() and len(drawn) == 0:
         where = []
         for problem, rows in table.groupby("problem", sort=False):
             each = [f"{name}: {_join_limits(part)}" for name, part in rows.groupby("optimizer", sort=False)]
             where.append(f"{problem} ({'; '.join(each)})")
+        widen = known.get("widen")
         further = f"--widen {(WIDEN_BY if widen is None else widen) + WIDEN_BY}"
         return [f"at the limit of the search: {', '.join(where)}; wider: {command}{further}"]
-    for (name, side), part in table.groupby(["parameter", "side"], sort=False):
-        word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
-        where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
-        end = "highest" if side == "high" else "lowest"
-        option = f"{command}{_option(name, part, table.attrs.get(NAMES, {}))}"
-        texts.append(f"{word} at the {end} that was tried: {', '.join(where)}; wider: {option}")
+    if len(drawn):
+        where = [_describe_end(name, side, part) for (name, side), part in _group_ends(drawn)]
+        ranges = _widen_ranges(_unlabel(drawn, named), known.get("ranges"), known.get("searched") or {})
+        options = " ".join(ranges)
+        texts.append(f"{'; '.join(where)} (all trials are then drawn anew); wider: {command}{options}")
+    for (name, side), part in _group_ends(table[table["range"] == ""]):
+        texts.append(f"{_describe_end(name, side, part)}; wider: {command}{_add_values(name, _unlabel(part, named))}")
     return texts
 
 
-def _option(name: str, part: pd.DataFrame, named: Mapping[str, str]) -> str:
-    """Return the option of a command that searches wider: the next value, or the wider range.
+def _unlabel(rows: pd.DataFrame, named: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows with the names that a command takes in place of labels; named: names by their labels."""
+    return rows.assign(optimizer=[named.get(each, each) for each in rows["optimizer"]])
 
-    name: the parameter; part: the rows of `Answer.edges` that share it; named: optimizers by their labels.
+
+def _group_ends(table: pd.DataFrame) -> Iterable[tuple[tuple[str, str], pd.DataFrame]]:
+    """Return the rows of each parameter and side, in order of appearance."""
+    return table.groupby(["parameter", "side"], sort=False)
+
+
+def _describe_end(name: str, side: str, part: pd.DataFrame) -> str:
+    """Return which parameter lies at which end, and where: "rate at the highest that was tried: p (gd, adam)"."""
+    word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
+    where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
+    return f"{word} at the {'highest' if side == 'high' else 'lowest'} that was tried: {', '.join(where)}"
+
+
+def _widen_ranges(drawn: pd.DataFrame, shared: object, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield the options of a command that draws trials from wider ranges, which hold all that was searched.
+
+    drawn: rows of `Answer.edges` with a range; shared: the ranges that optimizers share, by the meaning of a parameter;
+    searched: those of each optimizer.
     """
-    first = part.iloc[0]
-    if name == "lr":
-        return f"--lr {shlex.quote(first['range'] or labels.number(first['wider'], 4))}"
+    alike: dict[str, str] = {}
+    alone: dict[str, list[str]] = {}
+    for name, rows in drawn.groupby("parameter", sort=False):
+        if name == RATE:
+            yield f"--lr {shlex.quote(rows['range'].iloc[0])}"
+            continue
+        meaning, common = SAME_MEANING.get(name, name), shared if isinstance(shared, Mapping) else {}
+        for optimizer, part in rows.groupby("optimizer", sort=False):
+            made = _join_texts(part["range"])
+            if common.get(meaning) == searched.get(optimizer, {}).get(name):
+                alike[meaning] = _join_texts([alike[meaning], made]) if meaning in alike else made
+            else:
+                alone.setdefault(optimizer, []).append(f"{name}={made}")
+    if alike:
+        yield f"--ranges {shlex.quote(', '.join(f'{key}={text}' for key, text in alike.items()))}"
+    if alone:
+        texts = [labels.with_values(optimizer, values) for optimizer, values in alone.items()]
+        yield f"--optimizers {shlex.quote(', '.join(texts))}"
+
+
+def _join_texts(texts: Iterable[str]) -> str:
+    """Return the text of the range that holds some ranges of one kind."""
+    ranges = [made for made in map(parse_range, texts) if made is not None]
+    made = join_ranges(ranges)
+    return (made or ranges[0]).text
+
+
+def _add_values(name: str, part: pd.DataFrame) -> str:
+    """Return the option of a command that adds the next values to a list. part: rows of `Answer.edges` of a side."""
+    values = list(dict.fromkeys(part["wider"]))
+    if name == RATE:
+        return f"--lr {','.join(labels.number(value, 4) for value in values)}"
     if name == "batch_size":
-        return f"--batch-sizes {int(first['wider'])}"
-    optimizer = named.get(first["optimizer"], first["optimizer"])
-    if first["range"]:
-        text = labels.with_values(optimizer, [f"{name}={first['range']}"])
-    else:
-        text = labels.optimizer_label({"optimizer": optimizer, name: first["wider"]}, {optimizer: [name]})
-    return f"--optimizers {shlex.quote(text)}"
+        return f"--batch-sizes {','.join(str(int(value)) for value in values)}"
+    rows = part.drop_duplicates(["optimizer", "wider"]).to_dict("records")
+    texts = [
+        labels.optimizer_label({"optimizer": row["optimizer"], name: row["wider"]}, {row["optimizer"]: [name]})
+        for row in rows
+    ]
+    return f"--optimizers {shlex.quote(', '.join(texts))}"

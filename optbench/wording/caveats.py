@@ -1,4 +1,4 @@
-"""Warnings about a comparison: the limit of rounding, a stated minimum that is too high, and unequal search ranges."""
+"""Warnings about a comparison: the limit of rounding, a stated minimum that is too high, and search ranges."""
 
 from __future__ import annotations
 
@@ -35,18 +35,23 @@ def warn_of_high_minima(runs: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def warn_of_unequal_ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Yield a sentence on parameters that several optimizers searched in different ranges.
+def describe_ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield sentences on parameters that several optimizers searched: in one range, or in different ones.
 
     searched: by optimizer, the ranges that trials were drawn from, by parameter.
     """
     found: dict[str, dict[str, list[str]]] = {}
     for optimizer, parameters in searched.items():
         for name, text in parameters.items():
-            found.setdefault(name, {}).setdefault(text, []).append(optimizer)
+            if name != "schedule":
+                found.setdefault(name, {}).setdefault(text, []).append(optimizer)
+    several = {name: by_range for name, by_range in found.items() if sum(map(len, by_range.values())) > 1}
+    equal = [f"{name} in {next(iter(by_range))}" for name, by_range in several.items() if len(by_range) == 1]
+    if equal:
+        yield f"All optimizers searched alike: {', '.join(equal)}."
     unequal = [
         f"{name} ({'; '.join(f'{text} of {join_names(who)}' for text, who in by_range.items())})"
-        for name, by_range in found.items()
+        for name, by_range in several.items()
         if len(by_range) > 1
     ]
     if unequal:

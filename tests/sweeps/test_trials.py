@@ -11,7 +11,7 @@ from scipy.stats import qmc
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.contract.limits import enforce
-from optbench.contract.search import RATES, parse_range
+from optbench.contract.search import parse_range
 from optbench.sweeps import plan
 from optbench.sweeps.spec import make_spec, read_spec
 
@@ -44,7 +44,9 @@ def column(trials, key):
 def test_every_optimizer_gets_as_many_trials_as_were_asked_for(catalogue, count):
     """All registered ones, those in a wrapper too; all settings differ and lie where they may."""
     optimizers = [*catalogue.optimizers, "clip(adam)", "lookahead(clip(momentum))", "decoupled_decay(clip(lion))"]
-    found = settings(catalogue, optimizers=optimizers, trials=count, batch_sizes="16,64", schedules="constant, cosine")
+    found = settings(
+        catalogue, optimizers=optimizers, trials=count, batch_sizes="16,64", schedules="constant, cosine", ranges="own"
+    )
     assert list(found) == optimizers
     for name, trials in found.items():
         record, defaults = catalogue.optimizer(name)
@@ -95,8 +97,9 @@ def test_the_first_of_many_are_those_of_few(catalogue):
 
 def test_all_optimizers_see_the_same_points(catalogue):
     found = settings(
-        catalogue, optimizers="adam, adamw, rmsprop, gd", batch_sizes="16,64", schedules="constant, cosine"
-    )
+        catalogue, optimizers="adam, adamw, rmsprop, gd", batch_sizes="16,64", schedules="constant, cosine",
+        ranges="own",
+    )  # fmt: skip
     for name in ("adamw", "rmsprop"):
         assert [trial[:3] for trial in found[name]] == [trial[:3] for trial in found["adam"]]
     assert (column(found["adamw"], "beta1") == column(found["adam"], "beta1")).all()
@@ -180,21 +183,6 @@ def test_a_cohort_has_the_trials_of_one_batch_size(catalogue):
         for problem in ("rosenbrock", "logistic")
     ]
     assert by_problem[0] == by_problem[1]
-
-
-def test_rates_that_nobody_chose_for_an_optimizer_are_told_beside_others(tmp_path):
-    """Such a sweep does not tune all alike; with one range for all, it does."""
-    (tmp_path / "mine.py").write_text(
-        "from optbench import optimizer\n\n\n@optimizer(source='a test')\ndef mine(w, g, lr):\n    return w - lr * g\n"
-    )
-    catalogue = optbench.catalogue.loader.load((tmp_path / "mine.py",))
-    (text,) = make(catalogue, optimizers="mine, adam").warnings
-    assert text.startswith("no range of rates is stated for mine: searched is log_uniform(0.0001, 10)")
-    alone = make(catalogue, optimizers="mine")
-    assert alone.searched == {"mine": {"lr": RATES.text}} and alone.trials == {("rosenbrock", "mine"): 20}
-    assert "--lr" in text and alone.warnings == []
-    assert make(catalogue, optimizers="gd, adam").warnings == []
-    assert make(catalogue, optimizers="mine, adam", learning_rates="log_uniform(1e-4, 10)").warnings == []
 
 
 @pytest.mark.torch

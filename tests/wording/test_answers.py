@@ -131,7 +131,7 @@ def test_a_setting_at_the_limit_of_the_search_is_marked():
     runs = staged_table(lambda p, o, rate, *_: -10 * rate + 0.01 * np.sin(7 * rate), ["gd", "adam"], blocks=4)
     answer = answer_of(runs, [])
     assert describe_settings(answer, runs)["p", "gd"].endswith("; at the limit of the search: rate 0.3")
-    (text,) = advise_wider_search(answer.edges, "here", widen=4)
+    (text,) = advise_wider_search(answer.edges, "here", {"widen": 4})
     assert text == (
         "at the limit of the search: p (gd: rate 0.3; adam: rate 0.3); wider: "
         "optbench sweep --extend --out here --widen 8"
@@ -243,9 +243,10 @@ def test_every_shipped_optimizer_takes_the_value_that_is_advised(best, catalogue
 @pytest.mark.parametrize(
     ("text", "values", "best", "option"),
     [
-        ("log_uniform(0.01, 1)", (0.011, 0.1, 0.5), 0.011, "--lr 'log_uniform(0.001, 1)'"),
-        ("log_uniform(0.01, 1)", (0.02, 0.1, 0.95), 0.95, "--lr 'log_uniform(0.01, 10)'"),
-        ("uniform(0, 1)", (0.02, 0.1, 0.99), 0.99, "--lr 'uniform(0, 2)'"),
+        ("log_uniform(0.01, 1)", (0.011, 0.012, 0.015, 0.1, 0.5), 0.011, "--lr 'log_uniform(0.001, 1)'"),
+        ("log_uniform(0.01, 1)", (0.02, 0.1, 0.7, 0.8, 0.95), 0.95, "--lr 'log_uniform(0.01, 10)'"),
+        ("uniform(0, 1)", (0.02, 0.1, 0.87, 0.9, 0.99), 0.99, "--lr 'uniform(0, 2)'"),
+        ("uniform(0, 1)", (0.02, 0.1, 0.6, 0.7, 0.99), 0.99, None),  # one is always the highest
         ("log_uniform(0.01, 1)", (0.02, 0.1, 0.5), 0.5, None),  # the largest that was drawn, and yet inside
     ],
 )
@@ -278,3 +279,39 @@ def test_what_is_compared_is_said_as_it_was():
     assert "There is none on q, where the loss at the end stands in." in text
     text = describe_measure(answer_of(runs, [0], "test_loss"))
     assert "by expected samples to a target" in text  # what settings were chosen by
+
+
+def test_one_command_widens_all_ranges_and_names_all_of_them():
+    """Both ends of the rate, which two optimizers share with beta1, and one's own nu."""
+    rates, betas, nus = np.geomspace(0.011, 0.99, 10), 1 - np.geomspace(0.49, 0.0101, 10), np.linspace(0.01, 0.99, 10)
+    rows = [
+        {"problem": problem, "optimizer": optimizer, "lr": rates[place], "beta1": betas[place], "seed": seed,
+         "nu": nus[place] if optimizer == "gd" else np.nan, "suboptimality_final": 1e-3 + abs(place - best)}
+        for problem, optimizer, best in (("p", "gd", 0), ("q", "adam", 9)) for place in range(10) for seed in range(4)
+    ]  # fmt: skip
+    beta = "one_minus_log_uniform(0.01, 0.5)"
+    searched = {name: {"lr": "log_uniform(0.01, 1)", "beta1": beta} for name in ("gd", "adam")}
+    searched["gd"]["nu"] = "uniform(0, 1)"
+    table = find_edges(
+        runs_table(rows), best_configurations(runs_table(rows), [0, 1]), searched,
+        lambda name: {"beta1": "[0, 1)", "nu": "[-1, 2]"},
+    )  # fmt: skip
+    (text,) = advise_wider_search(table, "out", {"ranges": {"beta1": beta}, "searched": searched})
+    assert (
+        "rate at the lowest that was tried: p (gd)" in text and "rate at the highest that was tried: q (adam)" in text
+    )
+    command = text.split("; wider: ")[1]
+    assert command.startswith("optbench sweep --extend --out out ")
+    assert "--lr 'log_uniform(0.001, 10)'" in command
+    assert "--ranges 'beta1=one_minus_log_uniform(0.001, 1)'" in command
+    assert "--optimizers 'gd(nu=uniform(-1, 1))'" in command
+
+
+def test_a_list_gets_the_next_value_of_each_optimizer_at_its_end():
+    rows = [
+        {"problem": "p", "optimizer": optimizer, "beta1": beta, "seed": seed, "suboptimality_final": 1 - beta}
+        for optimizer, betas in (("momentum", (0.8, 0.9)), ("nadam", (0.5, 0.95)))
+        for beta in betas for seed in range(4)
+    ]  # fmt: skip
+    (text,) = advise_wider_search(answer_of(runs_table(rows), [0, 1]).edges)
+    assert text.endswith("p (momentum, nadam); wider: --optimizers 'momentum(beta1=0.95), nadam(beta1=0.995)'")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic import runs_table
 
-from optbench.wording.caveats import warn_of_limits, warn_of_unequal_ranges
+from optbench.wording.caveats import describe_ranges, warn_of_limits
 
 FLOOR = float(np.log(1e-14))
 
@@ -50,10 +50,14 @@ def test_ranges_that_were_not_the_same_are_told():
         "adam": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)", "eps": "log_uniform(1e-8, 1)"},
         "lion": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)"},
     }
-    (text,) = warn_of_unequal_ranges(searched)
-    assert text == (
+    first, second = describe_ranges(searched)
+    assert first == "All optimizers searched alike: beta1 in uniform(0, 0.9)."
+    assert second == (
         "Not all optimizers searched the same ranges: lr (log_uniform(0.001, 30) of gd; log_uniform(0.0001, 1) of "
         "adam, lion)."
     )
     del searched["gd"]
-    assert list(warn_of_unequal_ranges(searched)) == list(warn_of_unequal_ranges({})) == []
+    assert list(describe_ranges(searched)) == [
+        "All optimizers searched alike: lr in log_uniform(0.0001, 1), beta1 in uniform(0, 0.9)."
+    ]
+    assert list(describe_ranges({})) == []

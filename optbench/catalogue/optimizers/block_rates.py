@@ -23,6 +23,7 @@ def _g_square(g):
     block={"w_square": _w_square, "g_square": _g_square},
     search={"lr": log_uniform(0.1, 1000), "beta1": one_minus_log_uniform(0.005, 0.3)},
     search_source="lr our choice, best at 3 to 300 on the shipped problems; beta1 as for heavy_ball",
+    rate_means="a factor of the norm of the parameters times trust",
     equals={
         "optax": (
             "lars(lr, weight_decay=0.0, trust_coefficient=trust, eps=eps, momentum=beta1) if weight_decay == 0 # "
@@ -69,6 +70,7 @@ def _step_square(w, g, m, v, beta1, beta2, eps, weight_decay, beta1_t, beta2_t):
         "weight_decay": log_uniform(1e-3, 1),
     },
     search_source="beta1, weight_decay: Dahl et al. 2023; lr, 1e-4 to 1e-2 there: best at 0.01 to 0.3 here",
+    rate_means="the length of a step relative to the parameters",
     equals={
         "optax": "lamb(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay)",
         "keras": (

@@ -225,6 +225,7 @@ def _scaled(block, memory, beta2_decay, eps1, threshold, t):
     block={"w_square": _w_square},
     search={"lr": log_uniform(1e-3, 1)},
     search_source="our choice, steps relative to the parameters; best at 1e-3 to 1 on the shipped problems",
+    rate_means="the length of a step relative to the parameters",
     equals={
         "torch": "Adafactor(lr=lr, beta2_decay=-beta2_decay, eps=(eps1, eps2), d=threshold, weight_decay=weight_decay)"
         " if threshold >= 1 # PyTorch refuses d under 1",

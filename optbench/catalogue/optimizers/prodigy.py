@@ -27,6 +27,7 @@ def _length(g, s, d, lr, beta2, d0, beta1_t, beta2_t, t):
     total={"progress": _progress, "length": _length},
     search={"lr": log_uniform(0.1, 10), "d0": log_uniform(1e-8, 1e-3)},
     search_source="our choice, a decade about the authors' lr of 1, and some about their d0 of 1e-6",
+    rate_means="a factor of the rate that it estimates",
     equals={"optax": "contrib.prodigy(lr, betas=(beta1, beta2), eps=eps, estim_lr0=d0, weight_decay=weight_decay)"},
     beta1=0.9,
     beta2=0.999,

@@ -71,6 +71,7 @@ def signum(w, g, m, lr, beta1):
     limits={"eta_minus": "(0, 1)", "eta_plus": "(1, inf)", "step_min": "(0, inf)", "step_max": "(0, inf)"},
     search={"lr": log_uniform(1e-5, 1)},
     search_source="our choice of the first step size, which hardly matters; the authors keep the other values",
+    rate_means="the size of the first step alone",
     equals={
         "torch": "Rprop(lr=lr, etas=(eta_minus, eta_plus), step_sizes=(step_min, step_max))",
         "optax": "# optax makes every move one step later, and none where the gradient turned in between",

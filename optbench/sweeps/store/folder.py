@@ -24,6 +24,7 @@ from optbench.sweeps.spec import (
     COMMON_STAGES,
     COUNTS,
     STAGE_SEEDS,
+    TPE,
     Spec,
     find_differences,
     join_specs,
@@ -199,6 +200,7 @@ class Store:
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._damaged: dict[str, str] = {}
+        self._rounds = spec.search == TPE
         self._runs: dict[tuple[Entry, str], pa.Table] = {}
         self._units: dict[tuple[str, int], list[tuple[str, Stage]]] = {}
         """The cohorts, with their stage, of each problem and block, or seed where there are no blocks."""
@@ -334,6 +336,9 @@ class Store:
         stages, ids = {each.stage for each in planned}, {each.cohort_id for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         others = [entry for entry in there if entry.cohort_id not in ids]
+        if self._rounds:  # of a screen, which follow from the first trials: where these stay, they are planned again
+            known = {_pair_of(entry) for entry in there if entry.cohort_id in ids}
+            others = [entry for entry in others if entry.stage != "screen" or _pair_of(entry) not in known]
         kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
         lost: dict[str, Counter[str]] = {}
         for entry in others:
@@ -418,6 +423,11 @@ class Store:
         """Write a file of text beside the tables. Raises OptbenchError if writing fails."""
         with _explain_write_errors(self.directory):
             write_text(self.directory / name, text)
+
+
+def _pair_of(entry: Entry) -> tuple[str, str, int]:
+    """Return the problem, the optimizer and the block of a cohort."""
+    return entry.problem, entry.optimizer, entry.block
 
 
 def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCohort | None:

@@ -32,6 +32,7 @@ class _Provenance(BaseModel):
     searched: dict[str, dict[str, str]] | None = None
     labels: dict[str, str] = {}
     own: list[str] = []
+    ranges: dict[str, str] | str = ""
 
 
 def check_schema(table: str, schema: pa.Schema) -> None:

@@ -1,0 +1,115 @@
+"""One width of search for all optimizers of a comparison: the ranges that they share, and who keeps its own.
+
+Whoever searches more widely wastes more trials, so that two equal optimizers with different ranges can be told apart.
+A shared range holds those of all optimizers that search a parameter of that meaning: its name, or what the catalogue's
+``equals`` says of another library's. A range or list that somebody gives, for one optimizer or for all, goes before it.
+
+The folder's spec keeps the shared ranges, so that an optimizer which is added later moves none of the trials that are
+drawn already.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from optbench.contract.eager import AnyOptimizer
+from optbench.contract.errors import OptbenchError
+from optbench.contract.search import RATE, RATES, Range, join_ranges, parse_range
+from optbench.sweeps.spec import OWN
+from optbench.sweeps.trials import Space
+
+
+@dataclass(frozen=True)
+class SharedRanges:
+    """Search spaces whose ranges of the same meaning are the same."""
+
+    spaces: tuple[Space, ...]
+    ranges: Mapping[str, str]
+    """The shared ranges as text, by the meaning of a parameter: what the folder's spec keeps."""
+    notes: tuple[str, ...] = ()
+    """The shared ranges, and who keeps its own, in words."""
+    doubts: tuple[str, ...] = ()
+    """What makes the comparison less fair than it could be."""
+
+
+def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> SharedRanges:
+    """Return the search spaces with shared ranges.
+
+    asked: ``COMMON``; ``OWN``, which changes nothing; or the ranges of some meanings, which others are added to.
+    """
+    if asked == OWN:
+        doubts = [
+            "each optimizer searches its own ranges, as asked for: what differs may be the range, and not the rule"
+        ]
+        return SharedRanges(tuple(spaces), {}, (), (*doubts * (len(spaces) > 1), *_warn_of_unstated(spaces, asked)))
+    given = {} if isinstance(asked, str) else {key: parse_range(text) for key, text in asked.items()}
+    searched: dict[str, dict[str, Range]] = {}
+    for space in spaces:
+        for key, meaning in _list_shared(space):
+            searched.setdefault(meaning, {})[space.optimizer.name] = _range_of(space, key)
+    common = {meaning: given.get(meaning) or join_ranges([*own.values()]) for meaning, own in searched.items()}
+    found = {meaning: made for meaning, made in common.items() if made is not None}
+    doubts = [*_warn_of_unstated(spaces, asked)]
+    for meaning, made in found.items():
+        wider = [name for name, own in searched[meaning].items() if join_ranges([own, made]) != made]
+        if meaning in given and wider:
+            every = join_ranges([made, *searched[meaning].values()]) or made
+            doubts.append(
+                f"{', '.join(wider)} would search {meaning} more widely than this sweep does, in {made.text}: "
+                f"--ranges '{meaning}={every.text}' is wider for all, and draws their trials anew"
+            )
+    several = {key: made for key, made in found.items() if len(searched[key]) > 1}
+    notes = [f"searched by all alike: {', '.join(f'{key}={made.text}' for key, made in several.items())}"] * bool(
+        several
+    )
+    notes += [
+        f"{space.optimizer.name} keeps a range of rates of its own, {space.rates.text}: its lr is {space.rate_means}"
+        for space in spaces if space.rate_means and RATE in space.meanings and len(spaces) > 1
+    ]  # fmt: skip
+    alike = tuple(_with_ranges(space, found) for space in spaces)
+    return SharedRanges(alike, {key: each.text for key, each in found.items()}, tuple(notes), tuple(doubts))
+
+
+def _list_shared(space: Space) -> list[tuple[str, str]]:
+    """Return the parameters of a space whose range may be a shared one, each with its meaning."""
+    return [(key, meaning) for key, meaning in space.meanings.items() if key != RATE or not space.rate_means]
+
+
+def _range_of(space: Space, key: str) -> Range:
+    """Return the range of a parameter."""
+    return space.rates if key == RATE else space.ranges[key]
+
+
+def _with_ranges(space: Space, common: Mapping[str, Range]) -> Space:
+    """Return a space with the shared ranges; one that its optimizer refuses an end of stays as it is."""
+    rates, ranges = space.rates, dict(space.ranges)
+    for key, meaning in _list_shared(space):
+        if meaning not in common:
+            continue
+        if key == RATE:
+            rates = common[meaning]
+        elif _takes(space.optimizer, key, common[meaning]):
+            ranges[key] = common[meaning]
+    return replace(space, rates=rates, ranges=ranges)
+
+
+def _takes(optimizer: AnyOptimizer, key: str, made: Range) -> bool:
+    """Return True if an optimizer takes the ends of a range for a hyperparameter."""
+    try:
+        for end in made.ends:
+            optimizer.with_values({key: end})
+    except OptbenchError:
+        return False
+    return True
+
+
+def _warn_of_unstated(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> list[str]:
+    """Return a warning about optimizers whose range of rates nobody chose, if there are others, in a list."""
+    free = [space for space in spaces if RATE in space.meanings]
+    usual = [space.optimizer.name for space in free if space.rates == RATES and RATE not in space.optimizer.search]
+    if not usual or len(usual) == len(free):
+        return []
+    rest = "for the other optimizers their own" if asked == OWN else "for all optimizers one range that holds it"
+    return [
+        f"no range of rates is stated for {', '.join(usual)}: searched is {RATES.text}, and {rest}; "
+        "learning_rates, or --lr, is another one for all"
+    ]

@@ -1,0 +1,186 @@
+"""One range for all optimizers that search a parameter of the same meaning, and what it does to a comparison."""
+
+import numpy as np
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.contract.search import RATES, parse_range
+from optbench.sweeps import plan
+from optbench.sweeps.spec import make_spec, parse_spec
+
+BASE = {"problems": ["rosenbrock"], "batch_sizes": [16], "seeds": 1, "steps": 3, "trials": 4}
+SMALL = {
+    "batch_sizes": [16], "blocks": 6, "trials": 12, "race": 1, "holdout": 2, "final": 1, "report": 2, "widen": 0,
+    "epochs": 5, "choose_by": ["loss"],
+}  # fmt: skip
+FOUR = ["rosenbrock", "quadratic(dim=10)", "logistic", "saddle"]
+TWO_RULES = """
+from optbench import log_uniform, optimizer
+
+
+@optimizer(source="a test", search={"lr": log_uniform(1e-4, 1)})
+def cautious(w, g, lr):
+    return w - lr * g
+
+
+@optimizer(source="a test", search={"lr": log_uniform(1e-4, 10)})
+def bold(w, g, lr):
+    return w - lr * g
+
+
+@optimizer(source="a test", momentum=0.9, search={"momentum": log_uniform(0.5, 0.9)})
+def unstated(w, g, m, lr, momentum):
+    m = momentum * m + g
+    return w - lr * m, m
+"""
+
+
+def make(catalogue, **changes):
+    return plan.expand(make_spec(BASE | changes), catalogue)
+
+
+@pytest.fixture
+def own_rules(tmp_path):
+    file = tmp_path / "two_rules.py"
+    file.write_text(TWO_RULES)
+    return file
+
+
+def test_a_shared_range_holds_the_ranges_of_all(catalogue):
+    made = make(catalogue, optimizers="adamw, momentum, gd, lbfgs, clip(adan)")
+    assert made.spec.ranges == {
+        "lr": "log_uniform(0.0001, 30)", "beta1": "one_minus_log_uniform(0.005, 0.5)",
+        "beta2": "one_minus_log_uniform(0.001, 0.32)", "beta3": "one_minus_log_uniform(0.0025, 0.04)",
+        "weight_decay": "log_uniform(1e-5, 0.1)", "memory": "choice(3, 5, 10, 20)", "norm": "log_uniform(0.1, 10)",
+    }  # fmt: skip
+    assert made.searched["gd"] == {"lr": "log_uniform(0.0001, 30)"}
+    assert made.searched["adamw"]["beta1"] == made.searched["momentum"]["beta1"] == made.searched["clip(adan)"]["beta1"]
+    assert made.searched["lbfgs"] == {"memory": "choice(3, 5, 10, 20)"}
+    assert made.notes == (
+        "searched by all alike: lr=log_uniform(0.0001, 30), beta1=one_minus_log_uniform(0.005, 0.5), "
+        "beta2=one_minus_log_uniform(0.001, 0.32)",
+    )
+    assert made.warnings == []
+
+
+def test_a_rate_that_means_something_else_keeps_its_range(catalogue):
+    names = [name for name, record in catalogue.optimizers.items() if record.rate_means]
+    assert {"prodigy", "adadelta", "lars", "rprop"} <= set(names) and "gd" not in names
+    made = make(catalogue, optimizers=["gd", *names])
+    for name in names:
+        assert made.searched[name]["lr"] == catalogue.optimizers[name].search["lr"].text
+    assert made.searched["gd"]["lr"] == "log_uniform(0.001, 30)"
+    own = [text for text in made.notes if "keeps a range of rates of its own" in text]
+    assert len(own) == len(names) and any("its lr is a factor of the rate that it estimates" in text for text in own)
+
+
+def test_what_somebody_gives_goes_before_the_shared_range(catalogue):
+    texts = ["adamw(beta1=uniform(0, 0.5))", "adam(beta1=[0.8, 0.9])", "nadam", "momentum"]
+    made = make(catalogue, optimizers=texts, learning_rates="log_uniform(0.01, 0.1)")
+    assert {ranges["lr"] for ranges in made.searched.values()} == {"log_uniform(0.01, 0.1)"}
+    found = {name: ranges["beta1"] for name, ranges in made.searched.items()}
+    assert found["adamw"] == "uniform(0, 0.5)" and found["adam"] == "choice(0.8, 0.9)"
+    assert found["nadam"] == found["momentum"] == "one_minus_log_uniform(0.005, 0.5)"
+    made = make(catalogue, optimizers="nadam, momentum", ranges="beta=one_minus_log_uniform(0.001, 0.9)")
+    assert {ranges["beta1"] for ranges in made.searched.values()} == {"one_minus_log_uniform(0.001, 0.9)"}
+    assert made.warnings == []
+
+
+def test_each_ones_own_is_had_with_a_warning(catalogue):
+    made = make(catalogue, optimizers="adamw, gd", ranges="own")
+    assert made.searched["gd"]["lr"] == "log_uniform(0.001, 30)" != made.searched["adamw"]["lr"]
+    (text,) = made.warnings
+    assert text.startswith("each optimizer searches its own ranges, as asked for")
+    assert make(catalogue, optimizers="gd", ranges="own").warnings == []
+
+
+def test_ranges_that_nobody_states_are_held_by_the_shared_one(own_rules):
+    catalogue = optbench.catalogue.loader.load((own_rules,))
+    made = make(catalogue, optimizers="unstated, adam")
+    (text,) = made.warnings
+    assert text.startswith("no range of rates is stated for unstated: searched is log_uniform(0.0001, 10), and for all")
+    assert made.searched["adam"]["lr"] == made.searched["unstated"]["lr"] == RATES.text and "--lr" in text
+    assert made.searched["unstated"]["momentum"] == "log_uniform(0.5, 0.9)"  # which no shared range can hold
+    assert make(catalogue, optimizers="unstated").warnings == make(catalogue, optimizers="gd, adam").warnings == []
+    assert make(catalogue, optimizers="unstated, adam", learning_rates="log_uniform(1e-4, 1)").warnings == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ranges": "comon"}, "unknown word for ranges 'comon': did you mean 'common'"),
+        ({"ranges": "lr=0.1"}, "ranges: lr=0.1 must be a range, such as log_uniform"),
+        ({"ranges": {"beta1": [1]}}, r"ranges: beta1=\[1\] must be a range"),
+        ({"trials": None, "learning_rates": [0.1], "ranges": "own"}, "ranges is for trials: say how many"),
+    ],
+)
+def test_what_is_no_range_is_refused_in_one_line(catalogue, changes, words):
+    raw = {key: value for key, value in (BASE | {"optimizers": "gd"} | changes).items() if value is not None}
+    with pytest.raises(OptbenchError, match=words) as caught:
+        make_spec(raw)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_optimizer_that_is_added_moves_no_trial_that_was_drawn(tmp_path):
+    spec = {**BASE, "optimizers": ["adamw", "nadam"], "seeds": 2}
+    before = optbench.sweep(spec, out=tmp_path, workers=1).runs
+    with pytest.warns(UserWarning) as told:
+        after = optbench.sweep(out=tmp_path, extend=True, optimizers="momentum", workers=1)
+    texts = [str(each.message) for each in told]
+    assert [text.partition(" more widely")[0] for text in texts] == [
+        "momentum would search lr", "momentum would search beta1"
+    ]  # fmt: skip
+    assert "--ranges 'lr=log_uniform(0.0001, 30)' is wider for all" in texts[0]
+    assert set(before["run_id"]) < set(after.runs["run_id"]) and len(after.runs) == len(before) * 3 // 2
+    assert len(set(map(str, (ranges["lr"] for ranges in after.searched.values())))) == 1
+    kept = parse_spec((tmp_path / "spec.toml").read_text())
+    assert kept.ranges["lr"] == "log_uniform(0.0001, 1)"
+    with pytest.warns(UserWarning, match="more widely"):  # a folder's own spec is a spec
+        again = optbench.sweep(tmp_path / "spec.toml", out=tmp_path, workers=1)
+    assert again.runs.equals(after.runs)
+
+
+def test_wider_ranges_are_asked_for_by_name(tmp_path):
+    optbench.sweep({**BASE, "optimizers": ["adamw", "momentum"]}, out=tmp_path, workers=1)
+    with pytest.warns(UserWarning, match="are kept"):
+        found = optbench.sweep(out=tmp_path, extend=True, ranges="beta1=one_minus_log_uniform(0.001, 0.9)", workers=1)
+    assert {each["beta1"] for each in found.searched.values()} == {"one_minus_log_uniform(0.001, 0.9)"}
+    with pytest.raises(OptbenchError, match="cannot extend .*: they differ in ranges"):
+        optbench.sweep(out=tmp_path, extend=True, ranges="own", workers=1)
+
+
+def count_told_apart(results):
+    table = results.verdicts()
+    return int(table.loc[table["problem"] != "all", "verdict"].isin(["wins", "loses"]).sum())
+
+
+def test_equal_rules_with_other_ranges_are_not_told_apart(own_rules):
+    spec = {**SMALL, "problems": FOUR, "optimizers": ["cautious", "bold"], "plugins": [str(own_rules)]}
+    results = optbench.sweep(spec, workers=2, isolate="never")
+    assert count_told_apart(results) == 0
+    assert results.searched["cautious"] == results.searched["bold"] == {"lr": "log_uniform(0.0001, 10)"}
+
+
+@pytest.mark.torch
+def test_a_rule_and_its_equal_in_pytorch_are_not_told_apart():
+    results = optbench.sweep({**SMALL, "problems": FOUR, "optimizers": ["adamw", "torch:AdamW"], "epochs": 2})
+    assert count_told_apart(results) == 0
+    first, second = (results.searched[name] for name in ("adamw", "torch:AdamW"))
+    assert first == second
+
+
+def test_joined_ranges_hold_both():
+    """For each pair of ranges of a kind, both ends of both lie inside the joined one."""
+    from optbench.contract.search import join_ranges
+
+    rng = np.random.default_rng(0)
+    for kind in ("uniform", "log_uniform", "one_minus_log_uniform"):
+        for _ in range(50):
+            pairs = np.sort(rng.uniform(0.01, 0.99, (2, 2)), axis=1)
+            first, second = (parse_range(f"{kind}({low}, {high})") for low, high in pairs)
+            low, high = join_ranges([first, second]).ends
+            ends = [*first.ends, *second.ends]
+            assert low == min(ends) and high == max(ends)
+    assert join_ranges([parse_range("uniform(0, 1)"), parse_range("log_uniform(0.1, 1)")]) is None
+    assert join_ranges([parse_range("choice(1, 2)")] * 2) == parse_range("choice(1, 2)")
