@@ -100,11 +100,17 @@ def options() -> Options:
     return Options(fast.INSIDE, fast.ENTRANCE, kernel, fast.PART, vectors, noalias)
 
 
+IN_NO_FILE = "<function>"
+"""The file of code whose kernels are not cached: what it was made from is known in this process alone."""
+
+
 def cached(decorate: Callable[..., Any], function: Callable) -> Any:
     """Return ``decorate(cache=True)(function)``, not yet compiled; without the cache where there is no place for one.
 
     numba tells that by the words of a RuntimeError alone, and by no kind of its own.
     """
+    if function.__code__.co_filename == IN_NO_FILE:
+        return decorate()(function)
     try:
         kernel = decorate(cache=True)(function)
     except (RuntimeError, OSError) as error:
