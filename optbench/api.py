@@ -283,6 +283,7 @@ def sweep(
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
     """
+    from optbench.sweeps.own_records import take_records
     from optbench.sweeps.run.isolation import Isolation
     from optbench.sweeps.session import Options, checked_workers
     from optbench.sweeps.spec import make_spec, read_spec
@@ -296,15 +297,16 @@ def sweep(
     folder = None if out is None else path_of("out", out)
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
+    spec, changes, own = take_records(spec, changes)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
-        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options)
+        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options, own)
     checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes)
     if folder is not None:
-        return _execute(checked, folder, options)
+        return _execute(checked, folder, options, own)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, options).in_memory()
+        return _execute(checked, folder, options, own).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -322,13 +324,13 @@ def info() -> dict[str, Any]:
     return read_facts()
 
 
-def _execute(spec, folder, options) -> "Results":
-    """Run a sweep into a folder, with its warnings, and return its results."""
+def _execute(spec, folder, options, own) -> "Results":
+    """Run a sweep into a folder, with its warnings, and return its results; own: what was given as objects."""
     from optbench.sweeps import results, session
     from optbench.sweeps.run.interrupts import handle_signals
 
     with handle_signals(["SIGINT"]):
-        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken)
+        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken, own)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
         status = session.execute(plan, folder, options, tell=lambda text: warnings.warn(text, stacklevel=5))

@@ -86,7 +86,8 @@ def function(
     return Problem(
         form="single", dim=len(start), start=lambda rng: start, value_and_gradient=value_and_gradient,
         evaluate=evaluate, eager=True, minimum=known, name=label,
-        minimum_source="unknown" if minimum is None else "stated", source="a function of your own", data_warning=warning,
+        minimum_source="unknown" if minimum is None else "stated", source="a function of your own",
+        data_warning=warning,
         origins=(memory_origin(f"problem {label}", label, (parts, start)),),
     )  # fmt: skip
 

@@ -101,7 +101,9 @@ def options() -> Options:
 
 
 IN_NO_FILE = "<function>"
-"""The file of code whose kernels are not cached: what it was made from is known in this process alone."""
+_NOT_CACHED = (IN_NO_FILE, "<dynamic-code>")
+"""Files of code whose kernels are not cached, since this process alone knows what it was made from: that of a user's
+function, and that of what cloudpickle brings."""
 
 
 def cached(decorate: Callable[..., Any], function: Callable) -> Any:
@@ -109,7 +111,7 @@ def cached(decorate: Callable[..., Any], function: Callable) -> Any:
 
     numba tells that by the words of a RuntimeError alone, and by no kind of its own.
     """
-    if function.__code__.co_filename == IN_NO_FILE:
+    if function.__code__.co_filename in _NOT_CACHED:
         return decorate()(function)
     try:
         kernel = decorate(cache=True)(function)

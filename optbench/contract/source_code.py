@@ -43,17 +43,29 @@ def memory_origin(key: str, name: str, value: Any) -> SourceFile:
     key: kind and name; name: what stands for its file; value: the object, of which the sha256 is taken.
     """
     digest = hashlib.sha256()
-    for text in _describe(value, set()):
+    for text in _describe(value, {}, []):
         digest.update(text)
         digest.update(b"\0")
     return SourceFile(key, Path(name), digest.hexdigest(), in_memory=True)
 
 
-def _describe(value: Any, seen: set[int]) -> Iterator[bytes]:
+def keep_trees(value: Any) -> None:
+    """Keep the syntax tree of every function of the user's in an object with the function: for where no source is."""
+    found: list[FunctionType] = []
+    for _ in _describe(value, {}, found):
+        pass
+    for function in found:
+        with suppress(PluginError):
+            vars(function)["tree"] = function_tree(function, "")
+
+
+def _describe(value: Any, seen: dict[int, Any], found: list[FunctionType]) -> Iterator[bytes]:
     """Yield what the numbers that an object computes depend on, the same in every process.
 
     Of a function: its source, and the values of the names that it uses; of a class its source; of an installed module
-    its name alone, and of an object that is not known its type and attributes. seen: the ids of what has been yielded.
+    its name alone, and of an object that is not known its type and attributes.
+    seen: by id what has been yielded, which must live on, for ids are used again.
+    found: gets the functions whose source that is.
     """
     if isinstance(value, None | bool | int | float | complex | str | bytes | Path):
         yield f"{type(value).__name__} {value!r}".encode()
@@ -65,12 +77,13 @@ def _describe(value: Any, seen: set[int]) -> Iterator[bytes]:
     yield type(value).__qualname__.encode()
     if id(value) in seen:
         return
-    seen.add(id(value))
+    seen[id(value)] = value
     parts: Iterable[Any]
     if isinstance(value, ModuleType) or _is_installed(value):
         yield f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}".encode()
         return
     if isinstance(value, FunctionType):
+        found.append(value)
         yield _code_text(value)
         parts = [value.__defaults__, value.__kwdefaults__, _names_in(value)]
     elif isinstance(value, type):
@@ -99,7 +112,7 @@ def _describe(value: Any, seen: set[int]) -> Iterator[bytes]:
     else:
         parts = [type(value), getattr(value, "__dict__", {})]
     for part in parts:
-        yield from _describe(part, seen)
+        yield from _describe(part, seen, found)
 
 
 def _is_installed(value: Any) -> bool:

@@ -24,6 +24,7 @@ from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
+from optbench.sweeps.own_records import OwnRecords
 from optbench.sweeps.spec import ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
@@ -52,8 +53,8 @@ def _shipped_files() -> frozenset[Path]:
 
 @cache
 def has_user_code(origins: tuple[SourceFile, ...]) -> bool:
-    """Return True if one of a record's source files is not part of this package."""
-    return any(origin.file.resolve() not in _shipped_files() for origin in origins)
+    """Return True if one of a record's source files is not part of this package; an object of Python has none."""
+    return any(not each.in_memory and each.file.resolve() not in _shipped_files() for each in origins)
 
 
 def step_cost(cohort: Cohort) -> float:
@@ -261,6 +262,8 @@ class Plan:
     """Faults of the user's records that quick checks found, a line each."""
     names: tuple[str, ...] = ()
     """The problems of the spec by name, in its order; a part of the plan has them all."""
+    own: OwnRecords = field(default_factory=OwnRecords)
+    """What was given as objects of Python."""
 
     @property
     def series(self) -> tuple[SeedSeries, ...]:

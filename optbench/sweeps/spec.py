@@ -57,6 +57,8 @@ _DEEPEST = 5
 _SAME_RATE = 1e-9
 # Ratio of neighbours in a grid: above it they differ in four digits, wherever the grid is moved to
 _LEAST_RATIO = 1.001
+_SYNONYMS = {"lr": "learning_rates", "learning_rate": "learning_rates"}
+"""Other words for keys of a spec: those of the command, and of a single run."""
 _FILE = "file"
 """The parameter of another library's optimizer that names its file."""
 
@@ -267,6 +269,8 @@ class Spec(BaseModel):
     device: Annotated[str, AfterValidator(devices.checked)] = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
     plugins: Annotated[tuple[str, ...], BeforeValidator(_read_plugins)] = ()
+    given: _Texts = ()
+    """Kind and name of what was given as an object of Python: "problem f". To resume the sweep it is given again."""
     trials: Annotated[_Count, Le(MOST_TRIALS)] | None = None
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
@@ -433,7 +437,11 @@ class Spec(BaseModel):
 
         Returns numbers, texts, lists and dictionaries.
         """
-        hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
+        hidden = {
+            *(() if self.given else ("given",)),
+            *(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS),
+            *(LISTS if self.chosen else ("chosen",)),
+        }
         raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)
         problems = [item["name"] if set(item) == {"name"} else item for item in raw["problems"]]
         return {**raw, "problems": problems}
@@ -563,6 +571,10 @@ def _check_keys(raw: Mapping, label: str) -> dict:
     """
     found = {}
     for key, value in raw.items():
+        if key in _SYNONYMS:
+            if _SYNONYMS[key] in raw:
+                raise OptbenchError(f"{key} and {_SYNONYMS[key]} are the same: give one")
+            key = _SYNONYMS[key]
         if key not in Spec.model_fields:
             raise unknown(f"key in {label}" if label else "key", key, Spec.model_fields)
         try:
@@ -641,7 +653,7 @@ def find_differences(old: Spec, new: Spec) -> list[str]:
 
 def _to_comparable(spec: Spec) -> dict[str, Any]:
     """Return the spec without the order of its lists, and with names in one form."""
-    raw = spec.model_dump(exclude={"judge_by", "weigh_by"})
+    raw = spec.model_dump(exclude={"judge_by", "weigh_by", "given"})
     for key in ("optimizers", "schedules"):
         raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
     raw["problems"] = [(_to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
@@ -692,6 +704,7 @@ _IDENTITY: dict[str, Callable[[Any], Any]] = {
     "batch_sizes": lambda size: size,
     "dtypes": lambda dtype: dtype,
     "plugins": lambda path: path,
+    "given": lambda name: name,
     "choose_by": lambda measure: measure,
 }
 """Lists that are joined entry by entry, and the identity of an entry."""
