@@ -255,7 +255,9 @@ def sweep(
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
 
     Args:
-        spec: a TOML file, a mapping of its keys, or None for the built-in default.
+        spec: a TOML file, a mapping of its keys, or None for the built-in default. In the lists ``problems``,
+            ``optimizers`` and ``schedules`` stand names, and objects of Python: (f, x0) or ``optbench.function(f, x0)``
+            for a function of your own, records, rules, and classes of ``torch.optim.Optimizer``'s kind.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
         executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
@@ -268,8 +270,8 @@ def sweep(
         retry_failed: whether runs that have failed before are tried again.
         time_limit: seconds, or a text such as "10m", after which the sweep ends with what is complete; a later call
             resumes it in the same folder.
-        **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
-            table ``timings`` tells where each cohort ran.
+        **changes: keys of the spec, on top of it, ``learning_rates`` also under the name ``lr``. With ``device="cuda"``
+            or ``"auto"`` a GPU runs what it can, and the table ``timings`` tells where each cohort ran.
 
     Returns:
         The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file
@@ -282,6 +284,10 @@ def sweep(
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
+        >>> def bowl(w):
+        ...     return (w[0] - 1) ** 2 + (w[1] + 2) ** 2
+        >>> sweep(small, problems=[(bowl, [0.0, 0.0]), "rosenbrock"], seeds=3).runs["problem"].unique().tolist()
+        ['bowl', 'rosenbrock']
     """
     from optbench.sweeps.own_records import take_records
     from optbench.sweeps.run.isolation import Isolation

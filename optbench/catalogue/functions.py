@@ -209,7 +209,8 @@ def _read_value(value: Any, owner: str) -> float:
         if found.size == 1 and found.dtype.kind in "fiub":
             return float(found.reshape(())[()])
     except (TypeError, ValueError, RuntimeError):
-        pass
+        if hasattr(value, "backward"):  # a tensor of PyTorch with a gradient of its own
+            return float(value.detach())
     shape = getattr(value, "shape", ())
     what = f"an array of the shape {tuple(shape)}" if shape else shown(value)
     pair = "; if it returns the gradient as well, say jac=True" if isinstance(value, tuple) and len(value) == 2 else ""

@@ -13,7 +13,15 @@ from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from optbench.compiler import device as devices
 from optbench.contract import names
@@ -21,7 +29,7 @@ from optbench.contract.arguments import Real, Whole, check, is_number, is_whole,
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.names import split_list
 from optbench.contract.paths import is_file, is_folder, path_of
-from optbench.contract.search import Range, parse_range
+from optbench.contract.search import RATES, Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
@@ -59,6 +67,8 @@ _SAME_RATE = 1e-9
 _LEAST_RATIO = 1.001
 _SYNONYMS = {"lr": "learning_rates", "learning_rate": "learning_rates"}
 """Other words for keys of a spec: those of the command, and of a single run."""
+USUAL_RATES = ":".join([*(names.number_text(float(end)) for end in RATES.ends), "11"])
+"""The grid of a spec without rates: the range from which trials of most optimizers are drawn, in half decades."""
 _FILE = "file"
 """The parameter of another library's optimizer that names its file."""
 
@@ -275,6 +285,12 @@ class Spec(BaseModel):
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
     """The seed of what is drawn: of trials, and of the offsets of a grid of rates in blocks."""
+    _lacks_rates: bool = PrivateAttr(False)
+
+    @property
+    def lacks_rates(self) -> bool:
+        """True if nobody named rates, and USUAL_RATES stand in their place."""
+        return self._lacks_rates
 
     @model_validator(mode="before")
     @classmethod
@@ -557,7 +573,10 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     try:
         if files:
             raw["plugins"] = list(dict.fromkeys([*_read_plugins(raw.get("plugins") or ()), *files]))
-        return Spec.model_validate(raw)
+        lacks_rates = all(raw.get(key) is None for key in ("learning_rates", "trials", "chosen"))
+        spec = Spec.model_validate({**raw, "learning_rates": USUAL_RATES} if lacks_rates else raw)
+        spec._lacks_rates = lacks_rates
+        return spec
     except ValidationError as error:
         line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
         file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""

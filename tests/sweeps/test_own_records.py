@@ -159,6 +159,15 @@ def test_the_rates_have_the_names_of_a_single_run():
         assert set(optbench.sweep(spec, **{name: "1e-3:1e-2:2"}).runs["lr"]) == {0.001, 0.01}
 
 
+def test_without_rates_the_usual_ones_are_tried_and_said():
+    spec = {key: value for key, value in SMALL.items() if key != "learning_rates"}
+    spec |= {"problems": ["rosenbrock"], "steps": 2}
+    with pytest.warns(UserWarning, match="no learning rates are given: 11 from 0.0001 to 10 are tried; --lr"):
+        rates = sorted(set(optbench.sweep(spec, optimizers="gd").runs["lr"]))
+    assert np.allclose(rates, np.geomspace(1e-4, 10, 11), rtol=1e-3)
+    optbench.sweep(spec, optimizers="lbfgs")  # has no rate: nothing is said
+
+
 def test_a_wrong_gradient_is_said():
     problem = optbench.function((bowl, lambda w: w), [1.0, -2.0])
     with pytest.warns(UserWarning, match="bowl: its gradient at x0 differs from central differences"):
