@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from optbench.catalogue import loader
 from optbench.contract.eager import AnyOptimizer
-from optbench.contract.errors import RENAMED, OptbenchError, unknown
+from optbench.contract.errors import RENAMED, OptbenchError, shown, unknown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
@@ -152,10 +152,12 @@ def minimize(
         if optimizer is not None:
             raise OptbenchError("minimize: behind the problem stand x0 and the optimizer, minimize(f, x0, 'adam')")
         x0, optimizer = None, x0
-    if start is not None:
-        if x0 is not None:
-            raise OptbenchError("minimize: x0 and start are the same: give one")
-        x0 = start
+    if start is not None and x0 is not None:
+        raise OptbenchError("minimize: x0 and start are the same: give one")
+    if not isinstance(tune, bool):
+        raise OptbenchError(f"minimize: tune={shown(tune)} must be True or False")
+    if callback is not None and not callable(callback):
+        raise OptbenchError(f"minimize: callback={shown(callback)} must be a function of the weights")
     if isinstance(optimizer, tuple):
         raise OptbenchError("minimize: the third argument is the optimizer; those of the function are args=(...)")
     catalogue = loader.load_all(plugin)
@@ -176,10 +178,10 @@ def minimize(
     if tune and lr is not None:
         raise OptbenchError("minimize: tune=True finds the rate: leave lr out")
     return run.minimize(
-        run.choose_problem(problem, x0, args, jac), record,
+        run.choose_problem(problem, start if x0 is None else x0, args, jac), record,
         {"lr": lr, "schedule": schedule} | values | hyperparameters, tune=tune, steps=steps, epochs=epochs,
         batch_size=batch_size, seed=seed, dtype=dtype, points="every" if callback and points is None else points,
-        start=x0, run_timeout=run_timeout, device=device, callback=callback, catalogue=catalogue,
+        x0=x0, start=start, run_timeout=run_timeout, device=device, callback=callback, catalogue=catalogue,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from optbench.catalogue import functions
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.eager import AnyOptimizer, torch_optimizer
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Family, Problem
@@ -55,6 +55,7 @@ def minimize(
     record: AnyOptimizer,
     setting: Mapping[str, Any],
     *,
+    x0: Any,
     steps: int | None,
     epochs: float | None,
     tune: bool,
@@ -66,6 +67,10 @@ def minimize(
     The other arguments are those of :func:`optbench.minimize`; without a rate it is tuned. Raises OptbenchError.
     """
     objective = catalogue.problem(problem)
+    if x0 is not None:
+        shared["start"] = functions.read_start(x0, "minimize")
+        if len(shared["start"]) != objective.dim:
+            raise OptbenchError(f"minimize: x0 must be {objective.dim} finite numbers, got {shown(x0)}")
     if objective.data_warning and functions.parts_of(objective):
         warnings.warn(objective.data_warning, stacklevel=3)
     chooses_budget = steps is None and epochs is None
