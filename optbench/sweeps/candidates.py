@@ -15,6 +15,7 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load, share_labels
+from optbench.sweeps.unknown_minima import STANDING_IN
 from optbench.wording import labels
 from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
@@ -155,7 +156,11 @@ def _load_sides(a: str | Path | Results, b: str | Path | Results | None) -> tupl
     first = a if isinstance(a, Results) else load(path_of("a", a))
     if b is None:
         return first, first
-    first, second = share_labels([first, b if isinstance(b, Results) else load(path_of("b", b))])
+    second = b if isinstance(b, Results) else load(path_of("b", b))
+    one, two = (each.runs.attrs.get(STANDING_IN, {}) for each in (first, second))
+    if both := {name: min(one[name], two[name]) for name in one if name in two}:
+        first, second = first.measured_from(both), second.measured_from(both)
+    first, second = share_labels([first, second])
     return first, second
 
 

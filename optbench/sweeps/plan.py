@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from optbench.catalogue.loader import Catalogue, shipped_files
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.source_code import SourceFile, files_digest
@@ -25,7 +26,8 @@ from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.common_ranges import SharedRanges, share_ranges
 from optbench.sweeps.labels import find_labels
-from optbench.sweeps.spec import OWN, ProblemEntry, Spec
+from optbench.sweeps.own_records import OwnRecords
+from optbench.sweeps.spec import OWN, USUAL_RATES, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -53,8 +55,8 @@ def _shipped_files() -> frozenset[Path]:
 
 @cache
 def has_user_code(origins: tuple[SourceFile, ...]) -> bool:
-    """Return True if one of a record's source files is not part of this package."""
-    return any(origin.file.resolve() not in _shipped_files() for origin in origins)
+    """Return True if one of a record's source files is not part of this package; an object of Python has none."""
+    return any(not each.in_memory and each.file.resolve() not in _shipped_files() for each in origins)
 
 
 def step_cost(cohort: Cohort) -> float:
@@ -270,6 +272,8 @@ class Plan:
     """The problems of the spec by name, in its order; a part of the plan has them all."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """The labels of problems and optimizers, by their names in tables."""
+    own: OwnRecords = field(default_factory=OwnRecords)
+    """What was given as objects of Python."""
 
     @property
     def series(self) -> tuple[SeedSeries, ...]:
@@ -302,7 +306,14 @@ class Plan:
     def warnings(self) -> list[str]:
         """Doubts about the user's data and records, and about the ranges that trials are drawn from."""
         data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
-        return [*data, *self.findings, *self.doubts]
+        texts = [*data, *self.findings, *self.doubts]
+        if self.spec.lacks_rates and not all(isinstance(each, Baseline) for each in self.optimizers):
+            low, high, count = USUAL_RATES.split(":")
+            texts.append(
+                f"no learning rates are given: {count} from {low} to {high} are tried; --lr 1e-3:1:5, or "
+                'learning_rates = "1e-3:1:5", names others'
+            )
+        return texts
 
     @property
     def unequal(self) -> str:
@@ -317,10 +328,14 @@ class Plan:
         return ""
 
     @property
-    def own(self) -> list[str]:
-        """The names of the optimizers that files of the user's define."""
-        files = set(self.spec.plugins)
-        return [each.name for each in self.optimizers if any(str(of.file.resolve()) in files for of in each.origins)]
+    def own_optimizers(self) -> list[str]:
+        """The names of the optimizers that files of the user's define, or that were given as objects."""
+        files, given = set(self.spec.plugins), {name for kind, name in self.own.records if kind == "optimizer"}
+        return [
+            each.name
+            for each in self.optimizers
+            if each.name in given or any(str(of.file.resolve()) in files for of in each.origins)
+        ]
 
     @property
     def optimizers(self) -> list[AnyOptimizer]:

@@ -35,7 +35,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
         **({"labels": dict(plan.labels)} if plan.labels else {}),
-        **({"own": own} if (own := plan.own) else {}),
+        **({"own": own} if (own := plan.own_optimizers) else {}),
         **({} if spec.trials is None else _describe_trials(plan)),
     }
 

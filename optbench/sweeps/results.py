@@ -6,6 +6,7 @@ import io
 import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.labels import check_shown, find_name, read_labels
 from optbench.sweeps.store.final_tables import FinalTables, Points
+from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
 from optbench.wording.latex import build_results_table
 from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
@@ -213,6 +215,8 @@ class Results:
             rows = getattr(self, table)
             columns = [name for name in ("problem", "optimizer") if name in rows]
             setattr(same, table, rows.assign(**{name: rows[name].replace(changed) for name in columns}))
+        if minima := self.runs.attrs.get(STANDING_IN):
+            same.runs.attrs[STANDING_IN] = {changed.get(name, name): value for name, value in minima.items()}
         return same
 
     @property
@@ -243,6 +247,19 @@ class Results:
         held = Results(*tables, self.provenance, paths=self.paths, snippets=self.snippets)
         held.missing = self.missing
         return held
+
+    def measured_from(self, minima: Mapping[str, float]) -> "Results":
+        """Return these results with suboptimalities above other losses, where minima are not known.
+
+        Args:
+            minima: the losses that stand for a minimum, by problem.
+
+        Returns:
+            The same tables, but for ``runs``.
+        """
+        same = copy.copy(self)
+        same.runs = fill_unknown(self.runs, lambda problems, run_ids: self.curves_of(run_ids), minima)
+        return same
 
     @property
     def tuning_seeds(self) -> list[int]:
@@ -625,6 +642,11 @@ def _list_names(results: Results) -> list[str]:
     named = results.runs.attrs.get(NAMES, {})
     there = [str(name) for column in ("problem", "optimizer") for name in results.runs[column].unique()]
     return [named.get(name, name) for name in there]
+def _read_curves(folder: FinalTables, problems: Iterable[str], run_ids: pd.Series) -> pd.DataFrame:
+    """Return what `unknown_minima` needs of the curves of these runs."""
+    if run_ids.empty:  # pyarrow takes no empty list
+        return pd.DataFrame(columns=list(COLUMNS))
+    return folder.read("curves", COLUMNS, filters=[("run_id", "in", run_ids.tolist())])
 
 
 def load(path: str | Path) -> Results:
@@ -653,6 +675,7 @@ def load(path: str | Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
+    runs = fill_unknown(runs, partial(_read_curves, folder))
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)
