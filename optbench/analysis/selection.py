@@ -20,8 +20,9 @@ from optbench.analysis.columns import (
     metric_medians,
     number_groups,
 )
-from optbench.analysis.measures import TIME, tail_values
+from optbench.analysis.measures import TIME, jackknife_values, tail_values
 from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
+from optbench.analysis.sampling import group_sampling, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 
 _LARGEST = 700.0  # exp of more is inf, which stands for a failure
@@ -69,11 +70,15 @@ def best_configurations(
     keys = by + [name for name in configuration_columns(runs) if name not in by]
     code, table = number_groups(runs, keys)
     group = number_groups(table, by)[0]
-    value, bad = final_suboptimality(runs), find_failed_runs(runs)
+    value, bad, jackknife = final_suboptimality(runs), find_failed_runs(runs), None
+    chosen_by = value
     if choose_by is not None:
         targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if choose_by == TIME else None
-        y = tail_values(runs, choose_by, targets)
-        value = np.where(bad, np.inf, np.exp(np.minimum(y, _LARGEST)))
+        value, chosen_by = (
+            np.where(bad, np.inf, np.exp(np.minimum(tail_values(runs, choose_by, targets, choosing), _LARGEST)))
+            for choosing in (False, True)
+        )
+        jackknife = jackknife_values(runs, choose_by)
 
     tuning, reporting = _split_runs(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
@@ -88,7 +93,7 @@ def best_configurations(
         fresh = np.bincount(code, weights=reports, minlength=len(table)) > 0
         reporting = reports | held & ~fresh[code]
     cut = late | (runs["status"] == "failed").to_numpy()
-    tried = pd.DataFrame({"code": code, "value": value, "bad": bad, "cut": cut})[offered]
+    tried = pd.DataFrame({"code": code, "value": chosen_by, "bad": bad, "cut": cut})[offered]
     best = _choose_configurations(table, group, tried)
 
     rows = best.pop("code").to_numpy()
@@ -99,6 +104,11 @@ def best_configurations(
     used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
     at, measured = place[code[used]], runs.loc[used]
     median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows), confidence)
+    if jackknife is not None:
+        sampling = group_sampling(jackknife[used], at, len(rows))
+        with np.errstate(divide="ignore"):
+            ends = widen_intervals(np.log(median), np.log(low), np.log(high), sampling, confidence)
+        low, high = np.exp(ends)
     failures, unfinished = (
         np.bincount(at, weights=each[used], minlength=len(rows)).astype(int) for each in (bad, late)
     )
