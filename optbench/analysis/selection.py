@@ -19,11 +19,13 @@ from optbench.analysis.columns import (
     find_full_batch_runs,
     metric_medians,
     number_groups,
+    read_floats,
 )
 from optbench.analysis.measures import TIME, jackknife_values, tail_values
 from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
 from optbench.analysis.sampling import group_sampling, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
+from optbench.contract.columns import EARLY
 
 _LARGEST = 700.0  # exp of more is inf, which stands for a failure
 
@@ -59,6 +61,8 @@ def best_configurations(
         inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
       held_out: False where there were no other seeds, so that the numbers come from the tuning seeds;
       edge, edge_side: "low" or "high" where the rate is the lowest or highest of several that were tried;
+      risen, early_epoch: by how much the validation loss has risen since its lowest value, as a share of that, and the
+        epoch of that value, medians on the same seeds; NaN without validation data;
       test_loss and the metrics: medians on the same seeds, a failed run counting as the worst (accuracy 0, else inf).
     """
     by = list(by)
@@ -117,10 +121,23 @@ def best_configurations(
     side = _find_edges(runs, best)
     if owner is not None:
         best = best.assign(block=owner.iloc[rows].to_numpy(dtype=np.int64, na_value=-1))
+    for name, values in _measure_overfitting(measured).items():
+        best[name] = values.groupby(at).median().reindex(range(len(rows)))
     return best.assign(
         median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
         held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
     )  # fmt: skip
+
+
+def _measure_overfitting(runs: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return "risen" and "early_epoch" of each run, as of `best_configurations`; NaN for runs without them."""
+    names = ["validation_loss_final", f"{EARLY}validation_loss", f"{EARLY}step", "epochs", "steps"]
+    if not {*names} <= {*runs}:
+        return dict.fromkeys(("risen", "early_epoch"), pd.Series(np.nan, index=range(len(runs))))
+    last, lowest, step, epochs, steps = (read_floats(runs, name) for name in names)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        risen = np.where((lowest > 0) & np.isfinite(last), last / lowest - 1, np.nan)
+        return {"risen": pd.Series(risen), "early_epoch": pd.Series(step * epochs / steps)}
 
 
 def is_staged(runs: pd.DataFrame) -> bool:
