@@ -15,7 +15,7 @@ import pandas as pd
 from optbench.analysis.columns import find_failed_runs, metric_columns, read_floats
 from optbench.analysis.sampling import read_jackknife
 from optbench.analysis.texts import describe_depth
-from optbench.contract.columns import EARLY, TARGETS, TEST, VALIDATION, target_column
+from optbench.contract.columns import EARLY, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
 
@@ -47,9 +47,9 @@ def tail_values(
     loss: the mean of ln max(f - f*, floor) over the tail of the run, floor = 1e-14 max(1, |f*|), from the table;
     without that column, the logarithm of the final suboptimality. time: ln of the samples until the target is reached;
     of a run that does not reach it, ln of twice the samples that it was given, and more the further its loss is from
-    the target. A loss on test data: its logarithm. An accuracy: the logarithm of the share of errors, at least half an
-    example. exp of a difference is thus a ratio of losses, samples or errors. A problem without the metric, or without
-    a target, is measured by loss.
+    the target. A loss on test data: its logarithm. An accuracy, F1, AUC or R2: the logarithm of what it lacks of 1,
+    such as the share of errors, at least half an example. exp of a difference is thus a ratio of losses, samples or
+    errors. A problem without the metric, or without a target, is measured by loss.
 
     A failed run's loss is 1e6 times the first suboptimality, the limit at which runs are stopped; for an accuracy, all
     of its examples count as errors.
@@ -70,11 +70,11 @@ def tail_values(
         return np.where(np.isfinite(y), y, tail)
     if column == LOG_TAIL:
         return tail
-    values, lost = read_floats(runs, column), np.where("accuracy" in column, 0.0, worst)
+    values, lost = read_floats(runs, column), np.where(is_gain(column) and not column.endswith("r2"), 0.0, worst)
     has = _problems_with(runs, column)
     if choosing and (chosen_by := validation_column(column)) in runs:
         values = np.where(_problems_with(runs, chosen_by), read_floats(runs, chosen_by), values)
-    y = _log_values(column, values, _least_errors(runs["problem"], values) if "accuracy" in column else None)
+    y = _log_values(column, values, _least_errors(runs["problem"], values) if is_gain(column) else None)
     return np.where(has, np.where(bad | ~np.isfinite(y), lost, y), tail)
 
 
@@ -113,7 +113,7 @@ def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
     if values is None:
         return None
     least = None
-    if "accuracy" in column:
+    if is_gain(column):
         least = _least_errors(runs["problem"], read_floats(runs, end))
     y = _log_values(end, values, None if least is None else least[:, None])
     if end != column:
@@ -151,7 +151,8 @@ def metric_name(runs: pd.DataFrame, measure: str) -> str:
     """
     if not isinstance(measure, str):
         raise OptbenchError(f"measure {shown(measure)} must be a text")
-    columns = {TIME: TIME, LOSS: LOG_TAIL, TEST_LOSS: "test_loss_final"}
+    scores = [name for name in SCORES if f"{TEST}{name}" in runs]
+    columns = {TIME: TIME, LOSS: LOG_TAIL, TEST_LOSS: "test_loss_final"} | {name: f"{TEST}{name}" for name in scores}
     metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
     metrics += [name for name in runs if name.startswith(f"{EARLY}{TEST}")]
     if measure not in (*columns, *metrics):

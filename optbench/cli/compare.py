@@ -11,6 +11,7 @@ import typer
 from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
 from optbench.cli.options import flag, option
+from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
 
 
-_MEASURES = completion.words("time", "loss", "test_loss", "test_accuracy", "early_test_loss")
+_MEASURES = completion.words(*MEASURES)
 
 
 def compare(

@@ -138,6 +138,18 @@ def is_metric(column: str) -> bool:
     return column.startswith(METRICS)
 
 
+SCORES = ("log_loss", "accuracy", "balanced_accuracy", "f1", "auc", "r2", "mae")
+"""Metrics of a problem's predictions by name: a sweep that chooses by one has it of every run, as test_NAME."""
+MEASURES = ("time", "loss", "test_loss", "test_accuracy", "early_test_loss", *SCORES)
+"""What verdicts can be about, besides other metrics of a problem."""
+_GAINS = ("accuracy", "f1", "auc", "r2")
+
+
+def is_gain(column: str) -> bool:
+    """Return whether a metric is better where it is higher, with 1 as the best: an accuracy, F1, AUC, R2."""
+    return column.endswith(_GAINS)
+
+
 def metric_kind(column: str) -> Literal["number", "bytes"]:
     """Return the kind of a metric's column: float32 numbers as bytes for those of a jackknife."""
     return "bytes" if column.startswith(JACKKNIFE) else "number"

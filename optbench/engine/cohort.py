@@ -55,6 +55,9 @@ class Cohort:
         start: (dim,), in place of the problem's own start point; None: the problem's.
         deadline: seconds after which a run is stopped; None: never. Lanes of one call take turns, so the call as a
             whole has this time for each lane.
+        scores: names of metrics of the predictions at the end, of SCORES.
+        reports: False for runs that only choose a setting: they need no test values without groups of examples, whose
+            small groups would take a tenth of the time of an MLP's short run.
         evaluated: (p,): the steps to evaluate at, in order.
     """
 
@@ -69,6 +72,8 @@ class Cohort:
     start: np.ndarray | None = None
     deadline: float | None = None
     device: Device = "cpu"
+    scores: Sequence[str] = ()
+    reports: bool = True
     evaluated: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +87,7 @@ class Cohort:
         for rate in {id(lane.lr): lane.lr for lane in self.lanes}.values():  # a grid's lanes share theirs
             settings.checked("lr", rate)
         object.__setattr__(self, "lanes", tuple(self.lanes))
+        object.__setattr__(self, "scores", tuple(self.scores))
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())
@@ -112,6 +118,14 @@ class Cohort:
         """Return the same cohort with other lanes and another seed, without checking the rest again."""
         other = self.with_seed(seed)
         object.__setattr__(other, "lanes", lanes)
+        return other
+
+    def with_reports(self, reports: bool) -> "Cohort":
+        """Return the same cohort whose runs are judged, or only choose, without checking the rest again."""
+        if self.reports == reports:
+            return self
+        other = copy.copy(self)
+        object.__setattr__(other, "reports", reports)
         return other
 
     @property

@@ -118,9 +118,9 @@ def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
 class Runner:
     """A loop that steps and evaluates some lanes, and collects their evaluations."""
 
-    def __init__(self, lanes: Lanes, rates: Rates, dtype: str):
-        """Take the lanes and their learning rates; ``dtype``: the precision of the optimizer."""
-        self.lanes, self.rates, self.dtype = lanes, rates, dtype
+    def __init__(self, lanes: Lanes, rates: Rates, dtype: str, reports: bool = True):
+        """Take the lanes and their learning rates; ``dtype``: the precision of the optimizer; reports: of Cohort."""
+        self.lanes, self.rates, self.dtype, self.reports = lanes, rates, dtype, reports
         self.runs = len(rates.base)
         self._points: list[np.ndarray] = []
         self._evaluations: list[Evaluation] = []
@@ -216,7 +216,7 @@ class Runner:
         evaluations = self._evaluations
         self.lanes.freeze()
         begin = time.perf_counter()
-        jackknife = leave_groups_out(self.lanes.problem, self.lanes.group_means)
+        jackknife = leave_groups_out(self.lanes.problem, self.lanes.group_means) if self.reports else None
         if jackknife is not None:
             jackknife[..., diverged_at > 0] = np.nan
         self._evaluation_seconds += time.perf_counter() - begin

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from optbench.catalogue.loader import Catalogue, shipped_files
-from optbench.contract.columns import EARLY
+from optbench.contract.columns import EARLY, SCORES
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.problems import Problem
@@ -25,6 +25,7 @@ from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.scores import scores_of
 from optbench.sweeps.spec import ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
@@ -35,6 +36,8 @@ from optbench.sweeps.trials import (
     list_chosen_settings,
 )
 
+_REPORTING = ("grid", "holdout", "report")
+"""Stages of runs that are judged; those of the others only choose."""
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps, for preparations, evaluations and files."""
 _TORCH_STEP = 3e4
@@ -159,6 +162,8 @@ class PlannedCohort:
         }
         if self.device != "cpu":  # other rounding: other runs
             shared["device"] = self.device
+        if cohort.scores:  # more columns
+            shared["scores"] = cohort.scores
         if cohort.points is not None:
             shared["points"] = cohort.points
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
@@ -168,6 +173,7 @@ def plan_cohort(
     cohort: Cohort, stage: Stage = "grid", block: int = -1, hashes: LaneHashes | None = None
 ) -> PlannedCohort:
     """Return the cohort of a stage and block; hashes: those of its lanes, if other cohorts share them."""
+    cohort = cohort.with_reports(stage in _REPORTING)
     return PlannedCohort(cohort, stage, block, hashes or LaneHashes(cohort.lanes), cohort.device)
 
 
@@ -397,6 +403,7 @@ def _expand_pair(
                 first = Cohort(
                     problem=problem, optimizer=tried.optimizer, lanes=lanes, batch_size=size, steps=steps, seed=own[0],
                     dtype=dtype, points=_cut_points(spec, steps), deadline=spec.run_timeout, device=device,
+                    scores=sorted({*spec.choose_by, spec.judge_by}.intersection(SCORES)),
                 )  # fmt: skip
                 yield first, own
 
@@ -406,6 +413,8 @@ def _check_measure(measure: str, problems: list[Problem]) -> None:
     parts = ("train_", "test_", f"{EARLY}test_")
     metrics = {f"{part}{name}" for problem in problems for name in problem.metrics for part in parts}
     known = ["time", "loss", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
+    scores = {name for problem in problems for name in scores_of(problem)} if measure in SCORES else set(SCORES)
+    known += [name for name in SCORES if name in scores]
     known += [f"{EARLY}test_loss"] if any(problem.validation is not None for problem in problems) else []
     if measure not in known:
         raise unknown("measure to choose by", measure, known)

@@ -13,6 +13,7 @@ from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, samples_to_targets
+from optbench.engine.scores import score_runs
 
 GRID = 121
 """Points along each axis of a landscape."""
@@ -128,10 +129,14 @@ def _make_runs(
         columns[name] = np.array([lane.hyperparameters[name] for lane in lanes])
     for name, values in _name_metrics(cohort, part).items():
         columns[name] = np.where(failed, np.nan, values[-1])
+    scores, without = score_runs(cohort.problem, cohort.scores, part.w, cohort.reports)
+    for name, values in scores.items():
+        columns[name] = np.where(failed | diverged, np.nan, values)
     for name, values in _find_early(cohort, part).items():
         columns[name] = np.where(failed, np.nan, values)
-    for name, values in _name_jackknife(cohort, part).items():
-        whole = ~failed & np.isfinite(values).all(axis=0)
+    without = {f"{JACKKNIFE}{name}": values.astype(np.float32) for name, values in without.items()}
+    for name, values in (_name_jackknife(cohort, part) | without).items():
+        whole = ~(failed | diverged) & np.isfinite(values).all(axis=0)
         columns[name] = pa.array(
             [each.tobytes() if ok else None for each, ok in zip(values.T, whole, strict=True)], pa.binary()
         )

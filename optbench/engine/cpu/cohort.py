@@ -62,7 +62,7 @@ def _run_lanes(
     for first in range(0, count, width):
         lanes = [cohort.lanes[place] for place in order[first : first + width]]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
-        runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype)
+        runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype, cohort.reports)
         parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
     return parts if (order == np.arange(count)).all() else [merge_outcomes(parts, order)]
 
@@ -130,5 +130,7 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         w=places[-1][None],
         diverged_at=np.zeros(1, np.int64),
         evaluation_seconds=time.perf_counter() - begin,
-        jackknife=leave_groups_out(cohort.problem, lambda rows: evaluator.group(at[-1:], rows)[0]),
+        jackknife=(
+            leave_groups_out(cohort.problem, lambda rows: evaluator.group(at[-1:], rows)[0]) if cohort.reports else None
+        ),
     )

@@ -101,7 +101,8 @@ def run_cohorts(
         for call in calls:
             engine = GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
             rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
-            outcome = Runner(engine, rates, dtype).run(first.evaluated, clock.start_call(len(rates.base)))
+            reports = any(cohort.reports for cohort in cohorts)
+            outcome = Runner(engine, rates, dtype, reports).run(first.evaluated, clock.start_call(len(rates.base)))
             at = 0
             for m, lanes in call:
                 parts[m].append(outcome.of_lanes(at, at + len(lanes)))
