@@ -155,6 +155,10 @@ def metric_name(runs: pd.DataFrame, measure: str) -> str:
     columns = {TIME: TIME, LOSS: LOG_TAIL, TEST_LOSS: "test_loss_final"} | {name: f"{TEST}{name}" for name in scores}
     metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
     metrics += [name for name in runs if name.startswith(f"{EARLY}{TEST}")]
+    if measure in SCORES and measure not in columns:
+        raise OptbenchError(
+            f"no run has the measure {measure!r}: a sweep computes it that chooses by it, --choose-by {measure}"
+        )
     if measure not in (*columns, *metrics):
         raise unknown("measure", measure, [*columns, *metrics])
     return columns.get(measure, measure)

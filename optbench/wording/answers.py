@@ -367,7 +367,8 @@ def name_measure(measure: str) -> str:
     if measure == LOSS:
         return "the loss at the end of a run, above the minimum"
     kept = ", of runs stopped at their lowest validation loss" * measure.startswith(EARLY)
-    return f"the {'share of errors on test data' if 'accuracy' in measure else name_metric(measure)}{kept}"
+    name = "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
+    return f"{name.removeprefix('the ') if '1 - ' in name else name}{kept}"
 
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -402,7 +403,8 @@ def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
     chosen = chosen_for(answer.judge_by, answer.choose_by)
     target = answer.judged.targets.get(row["problem"], math.nan)
     if chosen != TIME or not math.isfinite(target):
-        name = "loss " if chosen in (TIME, LOSS) else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
+        plain = chosen in (TIME, LOSS) or (chosen == answer.judge_by and row["problem"] in answer.judged.without)
+        name = "loss " if plain else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
         return f"{name}{labels.number(row['median'])} {labels.interval_text(row)}".strip()
     which = labels.share_text(target)
     if not row["median"] <= budget:
