@@ -1,7 +1,8 @@
 """The columns of a `runs` table, and facts about its runs that follow from them.
 
 Besides its fixed columns the table has one per hyperparameter and per metric, so their names depend on the sweep.
-Names of metrics begin with train_ or test_, the data that they were measured on; the others are hyperparameters.
+Names of metrics begin with the data that they were measured on (`contract.columns.METRICS`); the others are
+hyperparameters.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.contract.columns import FORMER, RUNS, is_metric
+from optbench.contract.columns import EARLY, FORMER, JACKKNIFE, RUNS, SCORES, TEST, VALIDATION, is_gain, is_metric
 
 COORDINATES = ("w_1", "w_2")
 
@@ -27,8 +28,18 @@ def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:
-    """Return the names of a `runs` table's columns of extra metrics (accuracy, ...); coordinates w_1, w_2 are none."""
-    return [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
+    """Return the names of a `runs` table's columns of extra metrics (accuracy, ...) at the end of runs.
+
+    Those that have curves: not what early stopping would have kept, nor a jackknife or a metric by name (SCORES).
+    Coordinates w_1, w_2 are none.
+    """
+    others = (
+        EARLY,
+        JACKKNIFE,
+        *(f"{part}{name}" for part in (VALIDATION, TEST) for name in SCORES if name != "accuracy"),
+    )
+    names = [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
+    return [name for name in names if not name.startswith(others)]
 
 
 def configuration_columns(runs: pd.DataFrame) -> list[str]:
@@ -115,6 +126,6 @@ def metric_medians(runs: pd.DataFrame, group: np.ndarray, count: int) -> dict[st
     for name, column in [("test_loss", "test_loss_final"), *((name, name) for name in metric_columns(runs))]:
         values = pd.Series(read_floats(runs, column))
         has = values.notna().groupby(group).transform("any")
-        values = values.mask(bad & has, 0.0 if "accuracy" in name else np.inf)
+        values = values.mask(bad & has, 0.0 if is_gain(name) else np.inf)
         medians[name] = values.groupby(group).median().reindex(range(count)).to_numpy()
     return medians

@@ -12,6 +12,7 @@ from optbench.cli import completion
 from optbench.cli.answers import NO, print_json
 from optbench.cli.groups import INPUT, OUTPUT
 from optbench.cli.options import json_option, label_option, option
+from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError, unknown
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ USAGE = "name two result folders (compare A B), or a folder and two of its optim
 
 
 _FORMATS = ("text", "json", "github", "junit")
-_MEASURES = completion.words("time", "loss", "test_loss", "test_accuracy")
+_MEASURES = completion.words(*MEASURES)
 
 
 def compare(

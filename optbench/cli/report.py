@@ -11,6 +11,7 @@ import typer
 from optbench.cli import completion
 from optbench.cli.groups import OUTPUT, PAGE
 from optbench.cli.options import flag, label_option, option
+from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
 
@@ -32,7 +33,7 @@ def report(
     )] = None,
     judge_by: Annotated[str | None, option(
         "judge-by", "MEASURE", "Judge by another measure that the sweep chose settings for, such as loss.", PAGE,
-        completion.words("time", "loss", "test_loss", "test_accuracy"),
+        completion.words(*MEASURES),
     )] = None,
     weigh_by: Annotated[str | None, option(
         "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", PAGE,

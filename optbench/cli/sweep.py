@@ -14,6 +14,7 @@ from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
 from optbench.cli.options import Report, Workers, check_folder, flag, json_option, label_option, option, plugin_option
 from optbench.cli.progress import make_progress
+from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
 
@@ -62,12 +63,12 @@ def sweep(
         completion.words("sobol", "tpe"),
     )] = None,
     choose_by: Annotated[str | None, option(
-        "choose-by", "LIST", "Measures that settings are tuned for: time,loss, or a metric such as test_accuracy.",
-        HOW, completion.word_list("time", "loss", "test_loss", "test_accuracy"),
+        "choose-by", "LIST", "Measures to tune for: time, loss, or on held-out data test_loss, accuracy, auc, ...",
+        HOW, completion.word_list(*MEASURES),
     )] = None,
     judge_by: Annotated[str | None, option(
         "judge-by", "MEASURE", "The one of them that verdicts are about; by default the first.", HOW,
-        completion.words("time", "loss", "test_loss", "test_accuracy"),
+        completion.words(*MEASURES),
     )] = None,
     weigh_by: Annotated[str | None, option(
         "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", HOW,

@@ -57,6 +57,9 @@ class Cohort:
             methods do; it ends the run by StopIteration. None: nothing is called.
         deadline: seconds after which a run is stopped; None: never. Lanes of one call take turns, so the call as a
             whole has this time for each lane.
+        scores: names of metrics of the predictions at the end, of SCORES.
+        reports: False for runs that only choose a setting: they need no test values without groups of examples, whose
+            small groups would take a tenth of the time of an MLP's short run.
         evaluated: (p,): the steps to evaluate at, in order.
     """
 
@@ -72,6 +75,8 @@ class Cohort:
     deadline: float | None = None
     device: Device = "cpu"
     callback: Callable | None = None
+    scores: Sequence[str] = ()
+    reports: bool = True
     evaluated: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +90,7 @@ class Cohort:
         for rate in {id(lane.lr): lane.lr for lane in self.lanes}.values():  # a grid's lanes share theirs
             settings.checked("lr", rate)
         object.__setattr__(self, "lanes", tuple(self.lanes))
+        object.__setattr__(self, "scores", tuple(self.scores))
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())
@@ -115,6 +121,14 @@ class Cohort:
         """Return the same cohort with other lanes and another seed, without checking the rest again."""
         other = self.with_seed(seed)
         object.__setattr__(other, "lanes", lanes)
+        return other
+
+    def with_reports(self, reports: bool) -> "Cohort":
+        """Return the same cohort whose runs are judged, or only choose, without checking the rest again."""
+        if self.reports == reports:
+            return self
+        other = copy.copy(self)
+        object.__setattr__(other, "reports", reports)
         return other
 
     @property
@@ -158,7 +172,8 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarr
     count, tail, epochs = _MOST, _TAIL, True
     per_epoch = batches.steps_per_epoch(problem.examples, batch_size)
     if problem.data is not None:
-        examples = len(problem.data[0]) + (len(problem.test[0]) if problem.test is not None else 0)
+        parts = problem.data, problem.validation, problem.test
+        examples = sum(len(part[0]) for part in parts if part is not None)
         payable = _SHARE * _PASS * steps * min(batch_size, problem.examples) / examples
         tail = _TAIL if payable >= _LEAST + _TAIL else _LEAST_TAIL
         count, epochs = int(np.clip(payable - tail, _LEAST, _MOST)), payable >= _LEAST

@@ -12,7 +12,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import DIVERGENCE_FACTOR, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned
-from optbench.engine.outcome import End, Evaluation, Outcome
+from optbench.engine.outcome import End, Evaluation, Outcome, leave_groups_out
 from optbench.engine.rates import Rates
 
 _FIRST_CHUNK = 8
@@ -118,6 +118,10 @@ class Lanes:
         """Evaluate all lanes at the inner points and now; ``has_stepped``: True after a step, which sets f and g."""
         raise NotImplementedError
 
+    def group_means(self, rows: slice) -> np.ndarray:
+        """Return loss and metrics of all lanes now on these rows of the test data, (1 + k, runs)."""
+        raise NotImplementedError
+
     def freeze(self, fell: np.ndarray | None = None) -> None:
         """Stop the lanes that are no longer alive, and keep their weights.
 
@@ -141,17 +145,17 @@ def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
 class Runner:
     """A loop that steps and evaluates some lanes, and collects their evaluations."""
 
-    def __init__(self, lanes: Lanes, rates: Rates, dtype: str, callback: Callable | None = None):
+    def __init__(self, lanes: Lanes, rates: Rates, dtype: str, reports: bool = True, callback: Callable | None = None):
         """Take the lanes and their learning rates.
 
-        dtype: the precision of the optimizer. callback: called at every point of evaluation behind the start; see
-        `call_back`.
+        dtype: the precision of the optimizer. reports: of Cohort. callback: called at every point of evaluation behind
+        the start; see `call_back`.
         """
         self.callback = callback
         self._end: End | None = None
         if callback is not None:
             lanes.max_snapshots = 1
-        self.lanes, self.rates, self.dtype = lanes, rates, dtype
+        self.lanes, self.rates, self.dtype, self.reports = lanes, rates, dtype, reports
         self.runs = len(rates.base)
         self._points: list[np.ndarray] = []
         self._evaluations: list[Evaluation] = []
@@ -255,6 +259,11 @@ class Runner:
 
         evaluations = self._evaluations
         self.lanes.freeze()
+        begin = time.perf_counter()
+        jackknife = leave_groups_out(self.lanes.problem, self.lanes.group_means) if self.reports else None
+        if jackknife is not None:
+            jackknife[..., diverged_at > 0] = np.nan
+        self._evaluation_seconds += time.perf_counter() - begin
         return Outcome(
             steps=done,
             points=points,
@@ -262,6 +271,7 @@ class Runner:
                 name: join_points([each.measures[name] for each in evaluations]) for name in evaluations[0].measures
             },
             train=join_points([each.train for each in evaluations]),
+            validation=join_points([each.validation for each in evaluations]),
             test=join_points([each.test for each in evaluations]),
             positions=join_points([each.positions for each in evaluations]),
             w=self.lanes.weights(),
@@ -270,4 +280,5 @@ class Runner:
             failures=self._failures(),
             reused_steps=self.lanes.reused_steps,
             end=self._end,
+            jackknife=jackknife,
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from optbench.catalogue.loader import Catalogue, shipped_files
+from optbench.contract.columns import EARLY, SCORES
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.optimizers import Baseline
@@ -24,6 +25,7 @@ from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
+from optbench.engine.scores import scores_of
 from optbench.sweeps.common_ranges import SharedRanges, share_ranges
 from optbench.sweeps.labels import find_labels
 from optbench.sweeps.own_records import OwnRecords
@@ -37,6 +39,8 @@ from optbench.sweeps.trials import (
     list_chosen_settings,
 )
 
+_REPORTING = ("grid", "holdout", "report")
+"""Stages of runs that are judged; those of the others only choose."""
 COHORT_COST = 4e6
 """Nanoseconds that a cohort takes beside its steps, for preparations, evaluations and files."""
 _TORCH_STEP = 3e4
@@ -163,6 +167,8 @@ class PlannedCohort:
         }
         if self.device != "cpu":  # other rounding: other runs
             shared["device"] = self.device
+        if cohort.scores:  # more columns
+            shared["scores"] = cohort.scores
         if cohort.points is not None:
             shared["points"] = cohort.points
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
@@ -172,6 +178,7 @@ def plan_cohort(
     cohort: Cohort, stage: Stage = "grid", block: int = -1, hashes: LaneHashes | None = None
 ) -> PlannedCohort:
     """Return the cohort of a stage and block; hashes: those of its lanes, if other cohorts share them."""
+    cohort = cohort.with_reports(stage in _REPORTING)
     return PlannedCohort(cohort, stage, block, hashes or LaneHashes(cohort.lanes), cohort.device)
 
 
@@ -433,14 +440,19 @@ def _expand_pair(
                 first = Cohort(
                     problem=problem, optimizer=tried.optimizer, lanes=lanes, batch_size=size, steps=steps, seed=own[0],
                     dtype=dtype, points=_cut_points(spec, steps), deadline=spec.run_timeout, device=device,
+                    scores=sorted({*spec.choose_by, spec.judge_by}.intersection(SCORES)),
                 )  # fmt: skip
                 yield first, own
 
 
 def _check_measure(measure: str, problems: list[Problem]) -> None:
     """Raise OptbenchError unless a measure to choose by is time, loss, test_loss or a loss or accuracy of a problem."""
-    metrics = {f"{part}_{name}" for problem in problems for name in problem.metrics for part in ("train", "test")}
+    parts = ("train_", "test_", f"{EARLY}test_")
+    metrics = {f"{part}{name}" for problem in problems for name in problem.metrics for part in parts}
     known = ["time", "loss", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
+    scores = {name for problem in problems for name in scores_of(problem)} if measure in SCORES else set(SCORES)
+    known += [name for name in SCORES if name in scores]
+    known += [f"{EARLY}test_loss"] if any(problem.validation is not None for problem in problems) else []
     if measure not in known:
         raise unknown("measure to choose by", measure, known)
 

@@ -642,6 +642,8 @@ def _list_names(results: Results) -> list[str]:
     named = results.runs.attrs.get(NAMES, {})
     there = [str(name) for column in ("problem", "optimizer") for name in results.runs[column].unique()]
     return [named.get(name, name) for name in there]
+
+
 def _read_curves(folder: FinalTables, problems: Iterable[str], run_ids: pd.Series) -> pd.DataFrame:
     """Return what `unknown_minima` needs of the curves of these runs."""
     if run_ids.empty:  # pyarrow takes no empty list

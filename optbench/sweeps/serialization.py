@@ -28,9 +28,9 @@ from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedS
 from optbench.sweeps.spec import Spec
 
 _RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
-_SETTINGS = ("batch_size", "steps", "dtype", "points", "deadline")
+_SETTINGS = ("batch_size", "steps", "dtype", "points", "deadline", "scores")
 """Fields of a cohort that JSON can hold."""
-_SHAPE_ALONE = ("data", "test", "constants")
+_SHAPE_ALONE = ("data", "validation", "test", "constants")
 """Fields of a problem whose numbers only its kernels use."""
 
 

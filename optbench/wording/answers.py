@@ -27,6 +27,7 @@ from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import compare_levels, tune_levels
 from optbench.contract import names
+from optbench.contract.columns import EARLY
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
@@ -305,13 +306,18 @@ def describe_measure(answer: Answer) -> str:
         parts += describe_targets(judged.targets)
     elif judged.without:
         parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
-    parts += [_describe_tuning(answer), _describe_intervals(answer)]
+    chosen = chosen_for(answer.judge_by, answer.choose_by)
+    parts += [_describe_tuning(answer), *caveats.describe_choice(runs, answer.judge_by, chosen)]
+    parts.append(_describe_intervals(answer))
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
     if trials.nunique() > 1:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
         parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
-    ranges = caveats.describe_ranges(answer.searched)
-    return " ".join([*parts, *ranges, *caveats.warn_of_limits(runs, answer.judge_by)])
+    warnings = [
+        *caveats.describe_ranges(answer.searched),
+        *caveats.warn_of_overfitting(answer.best, answer.judge_by),
+    ]
+    return " ".join([*parts, *warnings, *caveats.warn_of_limits(runs, answer.judge_by)])
 
 
 def describe_targets(targets: Mapping[str, float]) -> list[str]:
@@ -381,7 +387,9 @@ def name_measure(measure: str) -> str:
         return "expected samples to a target"
     if measure == LOSS:
         return "the loss at the end of a run, above the minimum"
-    return "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
+    kept = ", of runs stopped at their lowest validation loss" * measure.startswith(EARLY)
+    name = "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
+    return f"{name.removeprefix('the ') if '1 - ' in name else name}{kept}"
 
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -416,7 +424,8 @@ def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
     chosen = chosen_for(answer.judge_by, answer.choose_by)
     target = answer.judged.targets.get(row["problem"], math.nan)
     if chosen != TIME or not math.isfinite(target):
-        name = "loss " if chosen in (TIME, LOSS) else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
+        plain = chosen in (TIME, LOSS) or (chosen == answer.judge_by and row["problem"] in answer.judged.without)
+        name = "loss " if plain else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
         return f"{name}{labels.number(row['median'])} {labels.interval_text(row)}".strip()
     which = labels.share_text(target)
     if not row["median"] <= budget:

@@ -14,7 +14,7 @@ from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_comp
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
 from optbench.engine.cpu.objective import Objective
-from optbench.engine.outcome import CohortOutcome, End, Outcome, merge_outcomes
+from optbench.engine.outcome import CohortOutcome, End, Outcome, leave_groups_out, merge_outcomes
 from optbench.engine.rates import Rates
 from optbench.engine.runner import STOPPED, Clock, Runner
 
@@ -62,7 +62,7 @@ def _run_lanes(
     for first in range(0, count, width):
         lanes = [cohort.lanes[place] for place in order[first : first + width]]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
-        runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype, cohort.callback)
+        runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype, cohort.reports, cohort.callback)
         parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
     return parts if (order == np.arange(count)).all() else [merge_outcomes(parts, order)]
 
@@ -140,10 +140,14 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
             "gradient_norm": norms[:, None],
         },
         train=evaluator.train(at),
+        validation=evaluator.validation(at),
         test=evaluator.test(at),
         positions=places[:, : 2 * (cohort.problem.dim == 2), None],
         w=places[-1][None],
         diverged_at=np.zeros(1, np.int64),
         evaluation_seconds=time.perf_counter() - begin,
         end=end,
+        jackknife=(
+            leave_groups_out(cohort.problem, lambda rows: evaluator.group(at[-1:], rows)[0]) if cohort.reports else None
+        ),
     )

@@ -68,7 +68,9 @@ def read_runs(files: CohortFiles, sources: Sources, known: dict[tuple[Entry, str
         return pd.DataFrame(columns=list(columns.RUNS))
     runs = pa.concat_tables(parts, promote_options="default")
     ordered = _merge_schemas("runs", [runs.schema]).names
-    return runs.select([name for name in ordered if name != "cohort_id" and not name.startswith("w_")]).to_pandas()
+    return runs.select(
+        [name for name in ordered if name != "cohort_id" and not name.startswith(("w_", columns.JACKKNIFE))]
+    ).to_pandas()
 
 
 def _set_place(entry: Entry, table: pa.Table) -> pa.Table:
