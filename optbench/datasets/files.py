@@ -112,9 +112,9 @@ def _file(**given: Any) -> Raw:
 
     Texts become columns of 0 and 1: one for two levels, else one for each level; a missing text is a level of its own.
     Left out are rows without a target, and the columns of a table that tell nothing about other rows: numbers of rows,
-    texts that mostly differ, dates, and constants. Classes are numbered in the order of their names. A fifth of the
-    rows, drawn with seed 0, are for testing; levels, medians and scales are those of the training rows, by which
-    numbers and real targets are standardized.
+    texts that mostly differ, dates, and constants. Classes are numbered in the order of their names. Of the rows, drawn
+    with seed 0, a fifth are for validation and a fifth for testing; levels, medians and scales are those of the
+    training rows, the other three fifths, by which numbers and real targets are standardized.
     """
     path = given["path"]
     place = find_file(path)
@@ -255,8 +255,8 @@ def _raw_examples(parts, given, target) -> Raw:
         cut = len(parts[0][1])
         parts = [(x, part) for (x, _), part in zip(parts, (every[:cut], every[cut:]), strict=False)]
     return Raw(
-        *parts[0], 2 if labels else None, path, test=parts[1] if len(parts) > 1 else None, name=path, target=target,
-        labels=labels, fill=FILLS[given["missing"]], notes=tuple(notes),
+        *parts[0], 2 if labels else None, path, test=parts[1] if len(parts) > 1 else None, own=True, name=path,
+        target=target, labels=labels, fill=FILLS[given["missing"]], notes=tuple(notes),
     )  # fmt: skip
 
 

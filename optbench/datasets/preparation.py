@@ -170,7 +170,8 @@ def learn(
     fill = np.zeros(numbers.shape[1])
     for i in np.flatnonzero(gaps.any(axis=0)) if center == "mean" else range(len(fill)):
         there = numbers[~gaps[:, i], i]
-        fill[i] = middle(there) if len(there) else 0.0
+        with np.errstate(over="ignore"):
+            fill[i] = middle(there) if len(there) else 0.0
     filled = np.where(gaps, fill, numbers)
     mean, scale = np.zeros(len(fill)), np.ones(len(fill))
     if not scaled and len(fill):

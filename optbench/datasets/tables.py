@@ -258,7 +258,7 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
         target=f"target column {target!r}{' (the last one)' * (not named)}",
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
-        columns=(*numbers, *texts), texts=_side_by_side(texts.values(), rows, object),
+        own=True, columns=(*numbers, *texts), texts=_side_by_side(texts.values(), rows, object),
         fill=FILLS[given["missing"]], notes=notes, left_out=dict.fromkeys(dropped, "as asked") | left_out,
         warnings=(*warned, *([remark] if remark else [])), target_name=target, decimal=given["decimal"],
     )  # fmt: skip

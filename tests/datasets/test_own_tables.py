@@ -46,8 +46,7 @@ def here(tmp_path, monkeypatch):
 def expected(table, strategy):
     """Features by scikit-learn, fitted on the training rows: numbers, then texts."""
     order = np.random.default_rng(0).permutation(len(table))
-    cut = round(0.8 * len(table))
-    train, test = order[:cut], order[cut:]
+    train, test = order[: round(0.6 * len(table))], order[round(0.8 * len(table)) :]
     texts = make_pipeline(
         SimpleImputer(strategy="constant", fill_value="missing", missing_values=None),
         OneHotEncoder(drop="if_binary", handle_unknown="ignore", sparse_output=False),
@@ -142,7 +141,7 @@ def test_the_class_that_is_one_can_be_named(target, positive, other):
     table.to_csv("d.csv", index=False)
     problem = CATALOGUE.problem(f"logistic(data=file(path=d.csv, target={target}, positive={positive}))")
     ones = table[target].map(lambda value: f"{value:g}" if target == "age" else str(value)).to_numpy() == positive
-    np.testing.assert_array_equal(problem.data[1], ones[np.random.default_rng(0).permutation(ROWS)[:48]])
+    np.testing.assert_array_equal(problem.data[1], ones[np.random.default_rng(0).permutation(ROWS)[:36]])
     assert 0 < ones.sum() < ROWS and (
         f"0 is {other} ({ROWS - ones.sum()} rows), 1 is {positive} ({ones.sum()} rows)" in problem.data_text
     )
@@ -155,7 +154,7 @@ def test_signs_of_other_countries():
         file.write(text.encode("latin-1"))
     text = "file(path=d.csv, sep=;, encoding=latin-1, decimal=',', target=größe, drop=art)"
     d = datasets.load(text, False)
-    raw = np.array([i * i % 13 + 0.25 for i in range(20)])[np.random.default_rng(0).permutation(20)[:16]]
+    raw = np.array([i * i % 13 + 0.25 for i in range(20)])[np.random.default_rng(0).permutation(20)[:12]]
     np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
     assert "real, from 0.5 to 19.5" in d.text
 
@@ -179,7 +178,7 @@ def test_question_marks_and_points_are_missing_values():
 def test_the_empty_column_behind_a_last_separator_is_none():
     with open("d.csv", "w") as file:
         file.write("a,b,\n" + "".join(f"{i % 7},{i % 3},\n" for i in range(20)))
-    assert datasets.load("d.csv").x.shape == (16, 1)
+    assert datasets.load("d.csv").x.shape == (12, 1)
 
 
 @pytest.mark.parametrize("ending", ["libsvm", "svm.gz"])
@@ -193,7 +192,7 @@ def test_the_format_of_libsvm(ending):
     elif ending == "libsvm":
         dump_svmlight_file(x, y, "d.libsvm", zero_based=True)
     d = datasets.load(f"d.{ending}")
-    order = np.random.default_rng(0).permutation(30)[:24]
+    order = np.random.default_rng(0).permutation(30)[:18]
     np.testing.assert_allclose(d.x, StandardScaler().fit_transform(x[order]), atol=1e-12)
     np.testing.assert_array_equal(d.y, (y[order] + 1) / 2)
     assert "the first number of each line, 2 classes: 0 is -1" in d.text
@@ -204,12 +203,12 @@ def test_arrays_with_gaps():
     holes = np.where(np.arange(30)[:, None] == [3, 8, 8], np.nan, x)
     np.savez("d.npz", x=holes, y=y)
     dropped = datasets.load("file(path=d.npz, missing=drop, positive=0)")
-    assert len(dropped.x) + len(dropped.x_test) == 28 and "2 of 30 rows of x left out" in dropped.text
+    assert sum(map(len, dropped.rows)) == 28 and "2 of 30 rows of x left out" in dropped.text
     order = np.random.default_rng(0).permutation(30)
     for missing, strategy in (("''", "median"), ("mean", "mean")):
         filled = datasets.load(f"file(path=d.npz, missing={missing})")
-        pipeline = make_pipeline(SimpleImputer(strategy=strategy), StandardScaler()).fit(holes[order[:24]])
-        np.testing.assert_allclose(filled.x, pipeline.transform(holes[order[:24]]), atol=1e-12)
+        pipeline = make_pipeline(SimpleImputer(strategy=strategy), StandardScaler()).fit(holes[order[:18]])
+        np.testing.assert_allclose(filled.x, pipeline.transform(holes[order[:18]]), atol=1e-12)
         np.testing.assert_allclose(filled.preparation.apply(holes), pipeline.transform(holes), atol=1e-12)
         assert f"the {strategy} of the training rows: x0 (1), x1 (1), x2 (1)" in filled.text
 
@@ -218,18 +217,18 @@ def test_constant_and_wide_tables():
     wide = pd.DataFrame(RNG.standard_normal((20, 1500)), columns=[f"gene {i}" for i in range(1500)])
     wide.assign(same=0.1, gone=np.nan, y=wide["gene 0"] > 0).to_parquet("wide.parquet")
     d = datasets.load("wide.parquet")
-    assert d.x.shape == (16, 1500) and "columns left out: gone (no values); same (constant)" in d.text
+    assert d.x.shape == (12, 1500) and "columns left out: gone (no values); same (constant)" in d.text
     assert d.classes == 2 and "1 is True" in d.text
     np.savez("d.npz", x=np.full((20, 2), 0.1), y=np.arange(20) / 3)
     d = datasets.load("d.npz")
-    assert d.x.shape == (16, 2) and not d.x.any() and not d.x_test.any()
+    assert d.x.shape == (12, 2) and not d.x.any() and not d.x_test.any()
 
 
 def test_truth_values_with_gaps_are_numbers():
     truth = [True, False, None, True, False] * 8
     pd.DataFrame({"t": truth, "y": np.arange(40) / 2}).to_csv("d.csv", index=False)
     d = datasets.load("file(path=d.csv, missing=drop, target=y)", False)
-    raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:26]]
+    raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:19]]
     np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
     classes = datasets.load("file(path=d.csv, missing=drop, target=t)", 2)
     assert "0 is False (16 rows), 1 is True (16 rows)" in classes.text
@@ -299,7 +298,7 @@ def test_all_models_take_a_file(tmp_path, monkeypatch):
     written(tmp_path, {"x": X, "y": Y}, "real.npz")
     for text in ("logistic(data=d.csv)", "softmax(data=./d.csv)", "mlp(data=d.csv)", "least_squares(data=real.npz)"):
         problem = CATALOGUE.problem(text)
-        assert len(problem.data[0]) == 16
+        assert len(problem.data[0]) == 12
         file = text.split("=")[1][:-1]
         assert problem.digest == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
         assert CATALOGUE.problem(problem.name).name == problem.name
@@ -331,16 +330,17 @@ def test_what_a_target_is(tmp_path, y, wanted, codes):
         assert d.classes == 0 and d.y.std() == pytest.approx(1)
     else:
         assert d.classes == len(set(codes))
-        np.testing.assert_array_equal(np.r_[d.y, d.y_test], np.array(codes)[order])
+        np.testing.assert_array_equal(np.r_[d.y, d.y_validation, d.y_test], np.array(codes)[order])
 
 
 def test_the_arrays_of_a_file_may_fix_the_test_examples(tmp_path):
     images = np.arange(20 * 12, dtype=np.uint8).reshape(20, 3, 4)
     content = {"x": images, "y": np.array(["b", "c"] * 10), "x_test": images[:2], "y_test": np.array(["a", "b"])}
     d = datasets.load(written(tmp_path, content, "d.npz"))
-    assert d.x.shape == (20, 12) and d.classes == 3
-    assert d.y.tolist() == [1, 2] * 10 and d.y_test.tolist() == [0, 1]
-    np.testing.assert_array_equal(d.x_test, d.x[:2])
+    assert d.x.shape == (16, 12) and d.classes == 3
+    assert d.y.tolist() == [1 + row % 2 for row in d.rows.training] and d.y_test.tolist() == [0, 1]
+    flat = images.reshape(20, 12).astype(float)
+    np.testing.assert_allclose(d.x_test, StandardScaler().fit(flat[d.rows.training]).transform(flat[:2]), rtol=1e-12)
 
 
 def test_the_content_of_a_file_counts(tmp_path):
