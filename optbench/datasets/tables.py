@@ -284,7 +284,7 @@ def _read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list
             column, remark = read_column(given, table[name])
         except Unusable as error:
             left_out[name] = error.holds
-            if error.advice:
+            if error.advice not in ("", _DATE_ADVICE):
                 warned.append(f"{name!r} holds {error.holds}, and is left out: {error.advice}")
             continue
         if remark:

@@ -25,7 +25,10 @@ from optbench.contract.search import Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
+from optbench.sweeps.data_sweep import design_sweep
 
+DATA_KEYS = ("data", "target")
+"""Keys of a file, flags and keywords that stand for others; a spec has those."""
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, if ``chosen`` names no whole settings."""
@@ -481,8 +484,11 @@ def _count_settings(key: str, text: str) -> int:
 def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
     """Return the spec of a TOML file, with ``changes`` on top; None is the default one, a plain name one of SHIPPED.
 
-    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
+    With ``data`` among the changes, the sweep of that data set takes the place of the default one. Raises OptbenchError
+    in one line for a file that cannot be read, an unknown key or a bad value.
     """
+    if path is None and (changes or {}).get("data") is not None:
+        return make_spec({}, changes, "")
     source = SHIPPED["default"] if path is None else path_of("spec", path)
     if not source.suffix and not is_file(source) and not is_folder(source) and source.parent == Path():
         if source.name not in SHIPPED:
@@ -513,14 +519,25 @@ def parse_spec(text: str) -> Spec | None:
 def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec", folder: str | Path = "") -> Spec:
     """Return the spec of ``raw`` with the non-None values of ``changes``; a changed budget replaces the old one.
 
-    label: the file of ``raw``, for errors; empty without one. folder: what paths in ``raw`` are relative to.
+    Either may have ``data`` and ``target``, which stand for other keys: see data_sweep.py. label: the file of ``raw``,
+    for errors; empty without one. folder: what paths in ``raw`` are relative to.
     """
-    raw, changes = _check_keys(raw, label), _check_keys(changes or {}, "")
+    raw, changes = dict(raw), dict(changes or {})
+    place = Path() if changes.get("data") is not None else Path(folder)
+    old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
+    data, target = (second if first is None else first for first, second in zip(new, old, strict=True))
+    if data is None and target is not None:
+        raise OptbenchError("target names a column of a table: name the table, too, data = 'customers.csv'")
+    raw, changes = _check_keys(raw, label), _check_keys(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
     raw = {key: value for key, value in raw.items() if key not in changes}
     files = [*_take_files(raw, Path(folder)), *_take_files(changes, Path())]
     if isinstance(raw.get("plugins"), list):
         raw["plugins"] = [str(folder / Path(item)) if isinstance(item, str) else item for item in raw["plugins"]]
+    if data is not None:
+        changes = raw | changes
+        raw = design_sweep(data, target, changes, place)
+        changes.pop("problems", None)
     if {"epochs", "steps"} & changes.keys():
         raw.pop("epochs", None)
         raw.pop("steps", None)
@@ -564,7 +581,7 @@ def _check_keys(raw: Mapping, label: str) -> dict:
     found = {}
     for key, value in raw.items():
         if key not in Spec.model_fields:
-            raise unknown(f"key in {label}" if label else "key", key, Spec.model_fields)
+            raise unknown(f"key in {label}" if label else "key", key, [*Spec.model_fields, *DATA_KEYS])
         try:
             found[key] = _to_plain(value)
         except OptbenchError as error:
