@@ -12,7 +12,7 @@ from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
 from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
-from optbench.cli.options import Report, Workers, check_folder, flag, option, plugin_option
+from optbench.cli.options import Report, Workers, check_folder, flag, label_option, option, plugin_option
 from optbench.cli.progress import make_progress
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
@@ -50,6 +50,7 @@ def sweep(
         "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials.", WHAT,
     )] = None,
     plugin: Annotated[list[Path] | None, plugin_option(WHAT)] = None,
+    label: Annotated[list[str] | None, label_option(WHAT)] = None,
     dtype: Annotated[str | None, option(
         "dtype", "LIST", "float64, float32, or both: float64,float32.", WHAT,
         completion.word_list("float64", "float32"),
@@ -124,6 +125,7 @@ def sweep(
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
+    from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.merge import select_shard
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.run.interrupts import handle_signals
@@ -143,6 +145,7 @@ def sweep(
         "epochs": epochs, "steps": steps,
         "dtypes": dtype, "run_timeout": run_timeout, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
+        "labels": read_pairs(label) if label else None,
     }  # fmt: skip
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)

@@ -15,6 +15,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets import Dataset, files
 from optbench.datasets.array_store import store_data
+from optbench.sweeps.labels import LONGEST
 from optbench.translation.setting import choose_call
 
 _RULES = ("gd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
@@ -39,9 +40,10 @@ def design_sweep(data: Any, target: Any, given: Mapping[str, Any], folder: Path)
     text = _name_data(data, target, folder)
     loaded = datasets.load(text)
     rows, columns = loaded.x.shape
-    problems = _add_data(given.get("problems", _choose_problems(loaded.classes)), text)
+    problems, short = _add_data(given.get("problems", _choose_problems(loaded.classes)), text)
     design = {
         "problems": problems,
+        "labels": short,
         "optimizers": list_rules_of_torch(),
         "batch_sizes": [size for size in ((16, 64) if rows < _FEW_ROWS else (32, 256)) if size < rows] or ["full"],
         "schedules": ["constant", "cosine"],
@@ -123,24 +125,28 @@ def _have_classes(problems: Any, classes: int) -> bool:
     return False
 
 
-def _add_data(problems: Any, text: str) -> list[Any]:
-    """Return problems with the data set in each; raise OptbenchError for one that learns from no data.
+def _add_data(problems: Any, text: str) -> tuple[list[Any], dict[str, str]]:
+    """Return (problems with the data set in each, labels: what each was before).
 
-    problems: as of a spec: a text with commas, or a list of names and of tables with a name.
+    problems: as of a spec: a text with commas, or a list of names and of tables with a name. Raises OptbenchError for
+    one that learns from no data.
     """
     families = loader.load_all(()).problems
     added: list[Any] = []
+    labels: dict[str, str] = {}
     for each in names.split_list(problems) if isinstance(problems, str) else list(problems):
         entry = each if isinstance(each, Mapping) else {"name": each}
         if not isinstance(entry.get("name"), str):
-            return problems  # refused where problems are read
+            return problems, {}  # refused where problems are read
         name, given = names.parse(entry["name"])
         if name in families and "data" not in families[name].parameters:
             learners = [key for key, family in families.items() if "data" in family.parameters]
             raise OptbenchError(f"problems: {name} learns from no data; with data= these do: {', '.join(learners)}")
         named = names.canonical(name, {"data": text, **given})
         added.append({**entry, "name": named} if isinstance(each, Mapping) else named)
-    return added
+        if len(entry["name"]) <= LONGEST:
+            labels[named] = entry["name"]
+    return added, labels
 
 
 def describe_sweep(spec: Any) -> list[str]:

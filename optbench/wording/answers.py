@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations, varied_hyperparameters
+from optbench.analysis.columns import NAMES
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
@@ -233,7 +234,10 @@ def find_recommended(
     Returns the tables of `optbench.analysis.best_configurations` and of `find_edges`; arguments as for `answer_of`.
     """
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
-    return best, find_edges(runs, best, searched, find_shipped_limits)
+    named = runs.attrs.get(NAMES, {})
+    edges = find_edges(runs, best, searched, lambda name: find_shipped_limits(named.get(name, name)))
+    edges.attrs[NAMES] = named
+    return best, edges
 
 
 def answer_of(
@@ -298,7 +302,7 @@ def describe_targets(targets: Mapping[str, float]) -> list[str]:
     by_share: dict[float, list[str]] = {}
     for problem, share in targets.items():
         if math.isfinite(share):
-            by_share.setdefault(share, []).append(problem.partition("(")[0])
+            by_share.setdefault(share, []).append(labels.short_name(problem))
     texts = []
     if by_share:
         each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
@@ -306,7 +310,7 @@ def describe_targets(targets: Mapping[str, float]) -> list[str]:
             "A target is the share of the first suboptimality (the loss at the start, above the minimum) that is left, "
             f"for good: {', '.join(each)}; each is the hardest that at least one optimizer reaches in every block."
         ]
-    none = [problem.partition("(")[0] for problem, share in targets.items() if not math.isfinite(share)]
+    none = [labels.short_name(problem) for problem, share in targets.items() if not math.isfinite(share)]
     if none:
         texts.append(f"On {join_with_and(none)} no target is reached in every block: the loss at the end stands in.")
     return texts
@@ -350,7 +354,7 @@ def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     learners: dict[str, dict[str, None]] = {}
     for name, text in problems:
         if isinstance(text, str) and text:
-            learners.setdefault(text, {})[name.partition("(")[0]] = None
+            learners.setdefault(text, {})[labels.short_name(name)] = None
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 
@@ -446,22 +450,22 @@ def advise_wider_search(
         word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
         where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
         end = "highest" if side == "high" else "lowest"
-        option = f"{command}{_option(name, part)}"
+        option = f"{command}{_option(name, part, table.attrs.get(NAMES, {}))}"
         texts.append(f"{word} at the {end} that was tried: {', '.join(where)}; wider: {option}")
     return texts
 
 
-def _option(name: str, part: pd.DataFrame) -> str:
+def _option(name: str, part: pd.DataFrame, named: Mapping[str, str]) -> str:
     """Return the option of a command that searches wider: the next value, or the wider range.
 
-    name: the parameter; part: the rows of `Answer.edges` that share it.
+    name: the parameter; part: the rows of `Answer.edges` that share it; named: optimizers by their labels.
     """
     first = part.iloc[0]
     if name == "lr":
         return f"--lr {shlex.quote(first['range'] or labels.number(first['wider'], 4))}"
     if name == "batch_size":
         return f"--batch-sizes {int(first['wider'])}"
-    optimizer = first["optimizer"]
+    optimizer = named.get(first["optimizer"], first["optimizer"])
     if first["range"]:
         text = labels.with_values(optimizer, [f"{name}={first['range']}"])
     else:

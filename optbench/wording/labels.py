@@ -45,6 +45,12 @@ def ordinal(place: int) -> str:
     return f"{place}{ending}"
 
 
+def short_name(problem: str) -> str:
+    """Return a problem's name without its parameters; a label such as "Churn (2024)" stays as it is."""
+    name = problem.partition("(")[0]
+    return name if name.isidentifier() else problem
+
+
 def share_text(share: float) -> str:
     """Return a target, a share of the first suboptimality: "0.1%"; "1e-8" instead of the smallest percentages."""
     return f"{100 * share:.6g}%" if share > 2e-6 else number(share)
