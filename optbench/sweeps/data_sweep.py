@@ -20,8 +20,8 @@ from optbench.translation.setting import choose_call
 
 _RULES = ("gd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 _WORDS = {
-    "least_squares": "least squares", "logistic": "logistic regression", "softmax": "softmax regression",
-    "mlp": "an MLP",
+    "least_squares": "least squares (half the mean squared error)", "logistic": "logistic regression",
+    "softmax": "softmax regression", "mlp": "an MLP",
 }  # fmt: skip
 """Problems in sentences."""
 # Rows times columns of the runs of one epoch that two cores take in about the same time, whatever the table
@@ -172,7 +172,8 @@ def _describe_kind(data: Dataset, problems: list[str], spec: Any) -> str:
     learned = data.preparation
     kind = f"has {data.classes} classes" if data.classes else "is a number"
     length = f"{spec.steps:,} steps" if spec.epochs is None else f"{spec.epochs:g} epoch{'s' * (spec.epochs != 1)}"
-    text = f"{learned.target} {kind}: {' and '.join(problems)}, {length} each, judged by {spec.judge_by}"
+    named = " and ".join(problems) + " (the mean squared error)" * (not data.classes and problems[-1] == _WORDS["mlp"])
+    text = f"{learned.target} {kind}: {named}, {length} each, judged by {spec.judge_by}"
     if data.classes > 2 and all(each.lstrip("-").isdigit() for each in learned.classes):
         text += "; if it is a number: --problems 'least_squares, mlp(loss=mse)'"
     return text
