@@ -13,8 +13,9 @@ from optbench.catalogue import loader
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file, is_folder, path_of
-from optbench.datasets import Dataset, files
+from optbench.datasets import files
 from optbench.datasets.array_store import store_data
+from optbench.datasets.preparation import Preparation
 from optbench.sweeps.labels import LONGEST
 from optbench.translation.setting import choose_call
 
@@ -25,8 +26,8 @@ _WORDS = {
 }  # fmt: skip
 """Problems in sentences."""
 # Rows times columns of the runs of one epoch that two cores take in about the same time, whatever the table
-_WORK = 2e6
-_MOST_EPOCHS = 40
+_WORK = 1.5e6
+_MOST_EPOCHS = 60
 _FEW_ROWS = 2000
 
 
@@ -40,21 +41,30 @@ def design_sweep(data: Any, target: Any, given: Mapping[str, Any], folder: Path)
     text = _name_data(data, target, folder)
     loaded = datasets.load(text)
     rows, columns = loaded.x.shape
+    sizes: tuple[int, ...] = (16, 64) if rows < _FEW_ROWS else (32, 256)
     problems, short = _add_data(given.get("problems", _choose_problems(loaded.classes)), text)
     design = {
         "problems": problems,
         "labels": short,
         "optimizers": list_rules_of_torch(),
-        "batch_sizes": [size for size in ((16, 64) if rows < _FEW_ROWS else (32, 256)) if size < rows] or ["full"],
+        "batch_sizes": [size for size in sizes if size < rows] or "full",
         "schedules": ["constant", "cosine"],
         "learning_rates": "1e-3:1:4",
         "choose_by": ["test_accuracy" if _have_classes(problems, loaded.classes) else "test_loss", "time"],
         "blocks": 10,
-        "epochs": max(1, min(_MOST_EPOCHS, round(_WORK / (rows * (columns + 10))))),
+        "widen": 2,
+        "finalists": 3,
+        "epochs": _choose_epochs(rows, columns),
     }
     if given.get("trials") is not None:
         del design["learning_rates"]  # each optimizer has its own
     return design
+
+
+def _choose_epochs(rows: int, columns: int) -> float:
+    """Return the length of a run: of a large table less than an epoch, to two digits."""
+    epochs = min(_MOST_EPOCHS, _WORK / (rows * (columns + 10)))
+    return round(epochs) if epochs >= 1 else float(f"{epochs:.2g}")
 
 
 def _name_data(data: Any, target: Any, folder: Path) -> str:
@@ -115,7 +125,7 @@ def list_rules_of_torch() -> list[str]:
 def _have_classes(problems: Any, classes: int) -> bool:
     """Return True if a problem takes the targets for classes; classes: their number by the looks of the data."""
     families = loader.load_all(()).problems
-    for each in problems:
+    for each in problems if isinstance(problems, list) else ():
         name, given = names.parse(each["name"] if isinstance(each, Mapping) else each)
         wanted = name in families and datasets.wanted_targets(
             families[name].factory, {**families[name].parameters, **given}
@@ -125,16 +135,18 @@ def _have_classes(problems: Any, classes: int) -> bool:
     return False
 
 
-def _add_data(problems: Any, text: str) -> tuple[list[Any], dict[str, str]]:
+def _add_data(problems: Any, text: str) -> tuple[Any, dict[str, str]]:
     """Return (problems with the data set in each, labels: what each was before).
 
     problems: as of a spec: a text with commas, or a list of names and of tables with a name. Raises OptbenchError for
     one that learns from no data.
     """
+    if not isinstance(problems, str | list | tuple):
+        return problems, {}  # refused where problems are read
     families = loader.load_all(()).problems
     added: list[Any] = []
     labels: dict[str, str] = {}
-    for each in names.split_list(problems) if isinstance(problems, str) else list(problems):
+    for each in names.split_list(problems) if isinstance(problems, str) else problems:
         entry = each if isinstance(each, Mapping) else {"name": each}
         if not isinstance(entry.get("name"), str):
             return problems, {}  # refused where problems are read
@@ -163,17 +175,16 @@ def describe_sweep(spec: Any) -> list[str]:
     for text, problems in learners.items():
         data = datasets.load(text)
         if data.digest and data.preparation:
-            lines += [*data.lines, _describe_kind(data, problems, spec)]
+            lines += [*data.lines, _describe_kind(data.preparation, data.classes, problems, spec)]
     return lines
 
 
-def _describe_kind(data: Dataset, problems: list[str], spec: Any) -> str:
+def _describe_kind(learned: Preparation, classes: int, problems: list[str], spec: Any) -> str:
     """Return the sentence on the kind of problem and the length of the runs; problems: in words."""
-    learned = data.preparation
-    kind = f"has {data.classes} classes" if data.classes else "is a number"
+    kind = f"has {classes} classes" if classes else "is a number"
     length = f"{spec.steps:,} steps" if spec.epochs is None else f"{spec.epochs:g} epoch{'s' * (spec.epochs != 1)}"
-    named = " and ".join(problems) + " (the mean squared error)" * (not data.classes and problems[-1] == _WORDS["mlp"])
+    named = " and ".join(problems) + " (the mean squared error)" * (not classes and problems[-1] == _WORDS["mlp"])
     text = f"{learned.target} {kind}: {named}, {length} each, judged by {spec.judge_by}"
-    if data.classes > 2 and all(each.lstrip("-").isdigit() for each in learned.classes):
+    if classes > 2 and all(each.lstrip("-").isdigit() for each in learned.classes):
         text += "; if it is a number: --problems 'least_squares, mlp(loss=mse)'"
     return text

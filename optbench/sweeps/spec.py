@@ -23,6 +23,7 @@ from optbench.contract.names import split_list
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
+from optbench.datasets.files import ENDINGS, format_ending
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
 from optbench.sweeps.data_sweep import design_sweep
@@ -510,6 +511,8 @@ def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None 
         if source.name not in SHIPPED:
             raise unknown("spec", source.name, SHIPPED)
         source = SHIPPED[source.name]
+    if format_ending(source) in ENDINGS:
+        raise OptbenchError(f"{source.name} is a table, and no spec: optbench sweep --data {source.name}, or data=")
     try:
         with source.open("rb") as file:
             raw = tomllib.load(file)
@@ -543,7 +546,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
     data, target = (second if first is None else first for first, second in zip(new, old, strict=True))
     if data is None and target is not None:
-        raise OptbenchError("target names a column of a table: name the table, too, data = 'customers.csv'")
+        raise OptbenchError("target names a column of a table: name that, too, data = 'customers.csv' (--data)")
     raw, changes = _check_keys(raw, label), _check_keys(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
     raw = {key: value for key, value in raw.items() if key == "labels" or key not in changes}
