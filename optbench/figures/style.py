@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -29,6 +29,7 @@ from PIL import Image
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import fonts
+from optbench.wording import labels
 
 # Points on a screen: titles of figures, of panels, and text of legends
 TITLE_SIZE, PANEL_TITLE, LEGEND_SIZE = 10.5, 8.5, 8
@@ -200,14 +201,6 @@ def sort_by_place(best: pd.DataFrame) -> pd.DataFrame:
     return best.sort_values(["place", "median", "failures", "tuning_median"], kind="stable")
 
 
-def keep_own(names: Iterable[str], own: Collection[str], most: int) -> list[str]:
-    """Return at most so many names, in their order: those of the user's own, and the first of the others."""
-    names = list(names)
-    rest = max(most - sum(name in own for name in names), 0)
-    others = [name for name in names if name not in own][:rest]
-    return [name for name in names if name in own or name in others][:most]
-
-
 def assign_line_styles(
     best: pd.DataFrame, ranking: pd.DataFrame, own: Collection[str] = ()
 ) -> dict[str, dict[str, dict]]:
@@ -225,12 +218,12 @@ def assign_line_styles(
     shown = {
         problem: list(rows["optimizer"])
         if len(rows) <= COLORS
-        else keep_own(sort_by_place(rows)["optimizer"], own, COLORS)
+        else labels.keep_own(sort_by_place(rows)["optimizer"], own, COLORS)
         for problem, rows in best.groupby("problem", sort=False)
     }
     if many:
         rows = ranking[ranking["problem"] == (ALL if ALL in set(ranking["problem"]) else best["problem"].iloc[0])]
-        shown[ALL] = keep_own(rows.sort_values("mean_rank", kind="stable")["optimizer"], own, COLORS)
+        shown[ALL] = labels.keep_own(rows.sort_values("mean_rank", kind="stable")["optimizer"], own, COLORS)
     else:
         shown[ALL] = optimizers
     places = {} if many else {name: place for place, name in enumerate(optimizers)}

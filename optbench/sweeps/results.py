@@ -20,7 +20,8 @@ from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.labels import check_shown, find_name, read_labels
 from optbench.sweeps.store.final_tables import FinalTables, Points
-from optbench.wording.answers import CHOOSE_BY, chosen_for, find_recommended
+from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
+from optbench.wording.latex import build_results_table
 from optbench.wording.winners import find_winners, notebook_html
 
 if TYPE_CHECKING:
@@ -454,6 +455,33 @@ class Results:
         """
         measure = self.judge_by if judge_by is None else judge_by
         return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look, self.families)
+
+    def to_latex(self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None) -> str:
+        """Return a table for a paper: problems as rows, optimizers as columns, each value with its interval.
+
+        Args:
+            judge_by: as in ``verdicts``.
+            optimizers: the columns, in their order; None: all up to 8, of more your own and the best by mean rank.
+
+        Returns:
+            LaTeX with a caption, for the package booktabs. The numbers are those of ``ranking``: bold the best,
+            underlined what ties with it, with a dagger what is not told apart from it.
+
+        Raises:
+            OptbenchError: the measure or an optimizer does not exist.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> table = sweep(two, seeds=8).to_latex("loss")
+            >>> [line for line in table.splitlines() if line.startswith("rosenbrock")]
+            ['']
+        """
+        measure = self._measures(judge_by, None)[0]
+        answer = answer_of(
+            drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look,
+            self.families,
+        )  # fmt: skip
+        return build_results_table(answer, self.own, self.foot, optimizers)
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the sentences of the answer, and the table of the winners."""
