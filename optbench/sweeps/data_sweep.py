@@ -92,6 +92,8 @@ def _name_data(data: Any, target: Any, folder: Path) -> str:
         given, target = {"path": stored.path}, stored.target
     if target:
         given["target"] = target
+    elif files.is_path(given["path"]) and len(given) == 1:
+        return given["path"]
     return names.canonical("file", given)
 
 
