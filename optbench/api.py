@@ -286,8 +286,10 @@ def sweep(
             and at the end of each stage: how many runs are done, how many are planned so far, and which finished last,
             such as "adam on rosenbrock". A StopIteration that it raises ends the sweep as an interrupt does; any other
             exception is passed on, and what has finished is kept.
-        **changes: keys of the spec, on top of it, ``learning_rates`` also under the name ``lr``. With ``device="cuda"``
-            or ``"auto"`` a GPU runs what it can, and the table ``timings`` tells where each cohort ran.
+        **changes: keys of the spec, on top of it, ``learning_rates`` also under the name ``lr``. ``data``, a file, a
+            DataFrame or (X, y), and ``target``, a column, by default the last, stand for others: problems, optimizers
+            and length follow from your data. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the table
+            ``timings`` tells where each cohort ran.
 
     Returns:
         The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file

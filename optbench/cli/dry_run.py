@@ -50,7 +50,7 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
         names = ("problem", "optimizer", "batch_sizes", "cohorts", "trials", "runs", "run_steps")
         rows.append(dict(zip(names, (problem, optimizer, list(sizes), *numbers), strict=True)))
     console.print(table, width=max(console.width, _NARROWEST), crop=False)
-    for text in describe_data((problem.name, problem.data_text) for problem in plan.problems):
+    for text in describe_data((each.name, each.data_text) for each in plan.problems if not each.digest):
         paragraph(text, hang=2)
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"

@@ -30,6 +30,12 @@ def sweep(
         metavar="SPEC", help="A TOML file, or thorough; without it, the built-in default.",
         autocompletion=completion.file_or_spec,
     )] = None,
+    data: Annotated[str | None, option(
+        "data", "FILE", "Your table: .csv, .tsv, .parquet, ...; problems and length follow from it.", WHAT,
+    )] = None,
+    target: Annotated[str | None, option(
+        "target", "COLUMN", "Its column to be predicted; by default the last.", WHAT,
+    )] = None,
     problems: Annotated[str | None, option(
         "problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems,
     )] = None,
@@ -150,6 +156,7 @@ def sweep(
 
     check_folder(out)
     changes = {
+        "data": data, "target": target,
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "ranges": ranges,
         "search": search, "seeds": seeds,
@@ -206,9 +213,12 @@ def sweep(
 
 
 def print_notes(plan: Plan) -> None:
-    """Print warnings about the plan, and the device with its reason unless the CPU was asked for."""
-    from optbench.cli.console import errors, warn
+    """Print the user's data, warnings about the plan, and the device with its reason unless the CPU was asked for."""
+    from optbench.cli.console import errors, paragraph, warn
+    from optbench.sweeps.data_sweep import describe_sweep
 
+    for text in describe_sweep(plan.spec):
+        paragraph(text, hang=2)
     for text in plan.warnings:
         warn(text)
     for text in plan.notes:

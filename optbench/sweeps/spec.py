@@ -31,8 +31,10 @@ from optbench.contract.names import split_list
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import RATES, SAME_MEANING, Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
+from optbench.datasets.files import ENDINGS, format_ending
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
+from optbench.sweeps.data_sweep import design_sweep
 from optbench.sweeps.labels import (
     check_settings,
     find_name,
@@ -42,6 +44,8 @@ from optbench.sweeps.labels import (
     without_numbers,
 )
 
+DATA_KEYS = ("data", "target")
+"""Keys of a file, flags and keywords that stand for others; a spec has those."""
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, if ``chosen`` names no whole settings."""
@@ -566,13 +570,18 @@ def _count_settings(key: str, text: str) -> int:
 def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
     """Return the spec of a TOML file, with ``changes`` on top; None is the default one, a plain name one of SHIPPED.
 
-    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
+    With ``data`` among the changes, the sweep of that data set takes the place of the default one. Raises OptbenchError
+    in one line for a file that cannot be read, an unknown key or a bad value.
     """
+    if path is None and (changes or {}).get("data") is not None:
+        return make_spec({}, changes, "")
     source = SHIPPED["default"] if path is None else path_of("spec", path)
     if not source.suffix and not is_file(source) and not is_folder(source) and source.parent == Path():
         if source.name not in SHIPPED:
             raise unknown("spec", source.name, SHIPPED)
         source = SHIPPED[source.name]
+    if format_ending(source) in ENDINGS:
+        raise OptbenchError(f"{source.name} is a table, and no spec: optbench sweep --data {source.name}, or data=")
     try:
         with source.open("rb") as file:
             raw = tomllib.load(file)
@@ -598,15 +607,27 @@ def parse_spec(text: str) -> Spec | None:
 def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec", folder: str | Path = "") -> Spec:
     """Return the spec of ``raw`` with the non-None values of ``changes``; a changed budget replaces the old one.
 
-    label: the file of ``raw``, for errors; empty without one. folder: what paths in ``raw`` are relative to.
+    Either may have ``data`` and ``target``, which stand for other keys: see data_sweep.py. label: the file of ``raw``,
+    for errors; empty without one. folder: what paths in ``raw`` are relative to.
     """
-    raw, changes = _check_keys(raw, label), _check_keys(changes or {}, "")
+    raw, changes = dict(raw), dict(changes or {})
+    place = Path() if changes.get("data") is not None else Path(folder)
+    old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
+    data, target = (second if first is None else first for first, second in zip(new, old, strict=True))
+    if data is None and target is not None:
+        raise OptbenchError("target names a column of a table: name that, too, data = 'customers.csv' (--data)")
+    raw, changes = _check_keys(raw, label), _check_keys(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
     raw = {key: value for key, value in raw.items() if key == "labels" or key not in changes}
     files = [*_take_files(raw, Path(folder)), *_take_files(changes, Path())]
     labels = _join_labels(raw, changes, label)
     if isinstance(raw.get("plugins"), list):
         raw["plugins"] = [str(folder / Path(item)) if isinstance(item, str) else item for item in raw["plugins"]]
+    if data is not None:
+        changes = raw | changes
+        raw = design_sweep(data, target, changes, place)
+        changes.pop("problems", None)
+        labels |= {text: labels.pop(short, short) for text, short in raw.pop("labels").items()}
     if {"epochs", "steps"} & changes.keys():
         raw.pop("epochs", None)
         raw.pop("steps", None)
@@ -659,7 +680,7 @@ def _check_keys(raw: Mapping, label: str) -> dict:
                 raise OptbenchError(f"{key} and {_SYNONYMS[key]} are the same: give one")
             key = _SYNONYMS[key]
         if key not in Spec.model_fields:
-            raise unknown(f"key in {label}" if label else "key", key, Spec.model_fields)
+            raise unknown(f"key in {label}" if label else "key", key, [*Spec.model_fields, *DATA_KEYS])
         try:
             found[key] = _to_plain(value)
         except OptbenchError as error:

@@ -96,7 +96,7 @@ class Answer:
     @cached_property
     def others(self) -> dict[str, Judged]:
         """The verdicts by the other measures of the sweep: the loss at the end, and a metric on test data."""
-        return {name: self.judge(name) for name in list_other_measures(self.runs, self.judge_by)}
+        return {name: self.judge(name) for name in list_other_measures(self.runs, self.judge_by, self.choose_by)}
 
     @cached_property
     def levels(self) -> dict[str, Judged]:
@@ -144,7 +144,7 @@ class Answer:
             if judged.unit(problem) == ERRORS:
                 texts.append(f"test accuracy: {_describe_accuracy(judged, problem)}")
             elif not (same and judged.first(problem)):
-                name = "loss at the end" if measure == LOSS else name_metric(measure)
+                name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or name_metric(measure)
                 texts.append(f"{name}: {judged.describe(problem, short=True)}")
         return texts
 
@@ -178,12 +178,17 @@ def _describe_accuracy(judged: Judged, problem: str) -> str:
     return f"{top} with {best[judged.of]}, {judged.describe(problem, short=True)}"
 
 
-def list_other_measures(runs: pd.DataFrame, judge_by: str) -> list[str]:
-    """Return the measures that an answer has beside `judge_by`: the loss at the end, and one on test data if any."""
+def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:
+    """Return the measures that an answer has beside `judge_by`: the loss at the end, and one on test data if any.
+
+    choose_by: the measures that the sweep chose by. Beside a measure on test data, the time takes the place of the loss
+    if it is among them.
+    """
     metrics = [TEST_ACCURACY] * (TEST_ACCURACY in runs and bool(runs[TEST_ACCURACY].notna().any()))
     if not metrics and runs["test_loss_final"].notna().any():
         metrics = [TEST_LOSS]
-    return [name for name in (LOSS, *metrics) if name != judge_by]
+    first = TIME if TIME in choose_by and judge_by not in (TIME, LOSS) else LOSS
+    return [name for name in (first, *metrics) if name != judge_by]
 
 
 def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
@@ -370,14 +375,14 @@ def _describe_intervals(answer: Answer) -> str:
 
 
 def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a text per data set with the problems that learn from it.
+    """Return a text per data set with the problems that learn from it: its rows, features and target.
 
     problems: pairs of a problem's name and the text of its data, "" without data.
     """
     learners: dict[str, dict[str, None]] = {}
     for name, text in problems:
         if isinstance(text, str) and text:
-            learners.setdefault(text, {})[labels.short_name(name)] = None
+            learners.setdefault(text.partition("; ")[0], {})[labels.short_name(name)] = None
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 

@@ -178,24 +178,27 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     flags = ["--problems", "logistic(data=my.csv), softmax(data=my.csv), saddle", "--optimizers", "gd"]
     facts = (
         "logistic and softmax on my.csv: 18 training, 6 validation and 6 test rows, 3 features, target column 'kind_y' "
-        "(the last one), 2 classes: 0 (20 rows), 1 (10 rows); validation and test rows drawn with seed 0 (a fifth "
-        "each); features standardized by the training rows "
+        "(the last one), 2 classes: 0 (20 rows), 1 (10 rows)"
+    )
+    rest = ("validation and test rows drawn with seed 0 (a fifth each)", "features standardized by the training rows")
+    first = " ".join(
+        (facts.removeprefix("logistic and softmax on "), *rest, "kind_y has 2 classes: logistic regression")
     )
     warning = (
         "optbench: warning: data set my.csv: the last column, 'kind_y', was taken as the target and looks like one of "
-        "the dummies kind_x, kind_y; name another: file(path='my.csv', target='NAME')"
+        "the dummies kind_x, kind_y; name another: file(path='my.csv', target='NAME'), or --target NAME"
     )
     for more in ([], ["--dry-run"]):
         code, out, err = run(*SMALL, *flags, *more)
-        assert code == 0 and err == warning and out.count(facts) == 1 and "saddle on" not in out
-        assert out.startswith(facts) != bool(more), "before the answer, and behind the table of a dry run"
+        assert code == 0 and err == warning and out.count(facts) == (not more) and "saddle on" not in out
+        assert out.startswith(first), "before the answer, and before the table of a dry run"
     code, out, err = run("show", "logistic(data=my.csv)")
     assert code == 0 and err == warning and "data my.csv: 18 training, 6 validation and 6 test rows, 3 feat" in out
     code, out, err = run("show", "logistic(data=my.csv)", "--json")
     assert code == 0 and err == warning and json.loads(out)[0]["data_warning"] == warning.removeprefix(f"{WARNING} ")
     assert run(*SMALL, *flags[:1], "least_squares(data='file(path=my.csv, target=a)')", "--out", "named")[2] == ""
     problems = pd.read_parquet("results/problems.parquet").set_index("problem")["data"]
-    assert facts.removeprefix("logistic and softmax on ").strip() == problems["softmax(data='my.csv')"]
+    assert "; ".join((facts.removeprefix("logistic and softmax on "), *rest)) == problems["softmax(data='my.csv')"]
     assert problems["saddle"] == ""
     Path("my.csv").unlink()  # what was found stands in the tables: the file is not read again
     code, out, err = run("report", "results")
@@ -222,3 +225,23 @@ def test_a_damaged_folder_is_named(run):
     Path("mine/runs.parquet").write_bytes(b"no")
     code, _, err = run("report", "mine")
     assert code == 2 and "mine" in line(err)
+
+
+def test_the_sweep_of_a_table(run):
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.standard_normal((90, 2)), columns=["a", "b"])
+    status = np.array(["active", "churned", "paused"])[rng.integers(0, 3, 90)]
+    table.assign(status=status, id=range(90)).to_csv("customers.csv", index=False)
+    command = ["sweep", "--data", "customers.csv", "--target", "status", "--blocks", "2", "--epochs", "2"]
+    command += ["--optimizers", "gd,adamw", "--widen", "1", "--no-report", "--out", "mine"]
+    code, out, err = run(*command)
+    said = " ".join(out.split())
+    assert code == 0 and not err
+    assert said.startswith("customers.csv: 54 training, 18 validation and 18 test rows, 2 features, target column ")
+    assert "columns left out: id (numbers the rows)" in said
+    assert "status has 3 classes: softmax regression and an MLP, 2 epochs each, judged by test_accuracy" in said
+    assert " softmax: " in said and "test accuracy 0." in said
+    runs = Path("mine/runs.parquet").read_bytes()
+    assert run(*command)[0] == 0 and Path("mine/runs.parquet").read_bytes() == runs
+    code, out, err = run("sweep", "--data", "customers.csv", "--target", "status", "--dry-run")
+    assert code == 0 and out.count("target column 'status'") == 1 and "80 cohorts" not in out
