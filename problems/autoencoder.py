@@ -2,6 +2,7 @@
 
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, TOGETHER, backward, forward
+from optbench.kit.learning import data_fields
 from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, layer_rows, stack, start_of
 from optbench.kit.products import transpose
 
@@ -75,13 +76,9 @@ def autoencoder(data="digits", hidden=(32, 16, 8), activation="sigmoid", output=
     layers += [dense(features), *(["sigmoid"] if output == "sigmoid" else [])]
     rows = layer_rows("autoencoder", layers, features)
     return Problem(
-        **stack("mse", rows) | {"value_and_gradient": value_and_gradient, "evaluate": evaluate},
+        **stack("mse", rows) | {"value_and_gradient": value_and_gradient, "evaluate": evaluate, "predict": None},
         start=start_of("autoencoder", rows, initialization),
         minimum=0.0,
         minimum_source="lower bound",
-        data=(d.x, d.y),
-        test=(d.x_test, d.y_test),
-        digest=d.digest,
-        data_text=f"{d.text}; the target is not used",
-        data_warning=d.warning,
+        **data_fields(d) | {"data_text": f"{d.text}; the target is not used"},
     )

@@ -6,7 +6,8 @@ import numpy as np
 
 from optbench import OptbenchError, Problem, datasets, problem
 from optbench.kit.layers import ACTIVATIONS, activate, add_bias, back_through, softmax_error, softmax_report, sum_rows
-from optbench.kit.networks import HIDDEN, check_choice, check_widths, parameter_blocks, start_of
+from optbench.kit.learning import data_fields, probabilities
+from optbench.kit.networks import HIDDEN, activated, check_choice, check_widths, parameter_blocks, start_of
 
 # ``layout`` is (activation's number, stride, classes, side of the images, channels of each layer from the images' 1
 # on). Images of a batch are (rows, side, side, channels). ``work`` holds, layer by layer, the patches that the filters
@@ -172,13 +173,23 @@ def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", in
         value_and_gradient=value_and_gradient,
         minimum=0.0,
         minimum_source="lower bound",
-        data=(d.x, d.y),
-        test=(d.x_test, d.y_test),
-        digest=d.digest,
-        data_text=d.text,
-        data_warning=d.warning,
+        **data_fields(d),
         layout=(ACTIVATIONS.index(activation), stride, d.classes, side, 1, *channels),
         work=lambda rows, runs: rows * (laid + d.classes + largest),
         metrics=("accuracy",),
         evaluate=evaluate,
+        predict=lambda w, x: predict(blocks, stride, activation, w, x),
     )
+
+
+def predict(blocks, stride, activation, w, x):
+    """Return the probabilities of the classes, (rows, classes), in NumPy; blocks: the shapes of the parameters."""
+    ends = np.cumsum([prod(shape) for shape in blocks])[:-1]
+    *filters, weights, bias = (part.reshape(shape) for part, shape in zip(np.split(w, ends), blocks, strict=True))
+    side = isqrt(x.shape[1])
+    a = np.reshape(x, (len(x), side, side, 1))
+    for filter_, shift in zip(filters[::2], filters[1::2], strict=True):
+        padded = np.pad(a, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        patches = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::stride, ::stride]
+        a = activated(np.moveaxis(patches, 3, -1).reshape(*patches.shape[:3], -1) @ filter_ + shift, activation)
+    return probabilities(a.reshape(len(x), -1) @ weights + bias)

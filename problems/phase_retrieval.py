@@ -29,13 +29,14 @@ def phase_retrieval(dim=20, examples=1000, seed=0):
     Minima at w* and -w*, for the sign is lost. With examples enough (about dim log(dim)^3) nothing else is a local
     minimum: the origin is a maximum, and near |w| = 1/sqrt(3) orthogonal to w* lies a sphere of strict saddles, each
     with one way down. Starts normal with variance 1/dim (Chen et al. 2019): at length about 1, and in high dimension
-    almost orthogonal to w*, so on the way into those saddles. ``seed`` chooses w* and the examples; the test examples,
-    a quarter as many, come from the same w*.
+    almost orthogonal to w*, so on the way into those saddles. ``seed`` chooses w* and the examples; a quarter
+    as many examples, from the same w*, are held out, half of them to validate.
     """
     rng = np.random.default_rng(seed)
     truth = rng.standard_normal(dim)
     truth /= np.linalg.norm(truth)
-    x, x_test = rng.standard_normal((examples, dim)), rng.standard_normal((-(-examples // 4), dim))
+    x, held_out = rng.standard_normal((examples, dim)), rng.standard_normal((-(-examples // 4), dim))
+    x_validation, x_test = np.split(held_out, [len(held_out) // 2])
     return Problem(
         form="lanes",
         dim=dim,
@@ -45,7 +46,9 @@ def phase_retrieval(dim=20, examples=1000, seed=0):
         minimum_source="closed form: w = +-w*",
         minimizer=truth,
         data=(x, (x @ truth) ** 2),
+        validation=(x_validation, (x_validation @ truth) ** 2) if len(x_validation) else None,
         test=(x_test, (x_test @ truth) ** 2),
+        predict=lambda w, x: (x @ w) ** 2,
         work=lambda rows, runs: rows * runs,
         domain=((-1.6, 1.6), (-1.6, 1.6)),
     )

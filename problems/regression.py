@@ -44,7 +44,7 @@ def huber(data="diabetes", delta=0.5, l2=0.0):
         slopes = np.clip(error, -delta, delta)
         return np.where(np.abs(error) <= delta, error**2 / 2, delta * (np.abs(error) - delta / 2)), slopes
 
-    return linear_model(d, huber_gradient, (l2, delta), loss)
+    return linear_model(d, huber_gradient, (l2, delta), loss, link=lambda scores: scores)
 
 
 def squared_hinge_gradient(w, g, f, x, y, constants, work):
@@ -95,9 +95,15 @@ def squared_hinge(data="breast_cancer", l2=0.01):
         missing = np.maximum(0, 1 - sign * score)
         return missing**2, -2 * sign * missing
 
+    def link(score):
+        """Return the probabilities that this loss estimates, (rows, 2): Zhang 2004, Ann. Stat. 32(1), sec. 3."""
+        share = np.clip((1 + score) / 2, 0, 1)
+        return np.column_stack([1 - share, share])
+
     return linear_model(
-        d, squared_hinge_gradient, (l2,), loss if l2 else None, metrics=("accuracy",), evaluate=squared_hinge_evaluate
-    )
+        d, squared_hinge_gradient, (l2,), loss if l2 else None, link=link, metrics=("accuracy",),
+        evaluate=squared_hinge_evaluate,
+    )  # fmt: skip
 
 
 def poisson_gradient(w, g, f, x, y, constants, work):
@@ -129,21 +135,27 @@ def poisson(examples=1000, features=10, l2=0.001, seed=0):
     if features < 1:
         raise OptbenchError(f"problem poisson: features={features!r} must be at least 1")
     d = _draw_counts(examples, features, seed)
-    counts = np.arange(max(d.y.max(), d.y_test.max()) + 1)
+    counts = np.arange(np.concatenate([d.y, d.y_test, () if d.y_validation is None else d.y_validation]).max() + 1)
     least = counts - counts * np.log(np.maximum(counts, 1))
 
     def loss(score):
         return np.exp(score) - d.y * score - least[d.y.astype(int)], np.exp(score) - d.y
 
-    return replace(linear_model(d, poisson_gradient, (l2,), loss if l2 else None), constants=(l2, *least))
+    made = linear_model(d, poisson_gradient, (l2,), loss if l2 else None, link=np.exp)
+    return replace(made, constants=(l2, *least))
 
 
 def _draw_counts(examples, features, seed):
-    """Return a data set of counts: ``examples`` to train on and a quarter as many to test on, as in the others."""
+    """Return a data set of counts: ``examples`` to train on, and a quarter as many held out, half to validate."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((examples + (examples + 3) // 4, features))
     teacher = 0.7 * rng.standard_normal(features) / np.sqrt(features)
     y = rng.poisson(np.exp(0.5 + x @ teacher)).astype(float)
-    parts = x[:examples], y[:examples], x[examples:], y[examples:]
+    middle = examples + (len(x) - examples) // 2
+    parts = x[:examples], y[:examples], x[middle:], y[middle:]
+    validation = (x[examples:middle], y[examples:middle]) if middle > examples else (None, None)
     target = f"target: counts from 0 to {y.max():.0f}"
-    return datasets.Dataset(*parts, 0, "generated: normal x, counts y", name="generated counts", target=target)
+    return datasets.Dataset(
+        *parts, 0, "generated: normal x, counts y", x_validation=validation[0], y_validation=validation[1],
+        name="generated counts", target=target,
+    )  # fmt: skip

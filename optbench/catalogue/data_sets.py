@@ -53,8 +53,9 @@ def is_data_set(text: str) -> bool:
 
 def describe(catalogue: Catalogue, text: str) -> dict:
     """Describe a data set: a record with kind, name, formula, description, parameters, source and files as
-    of all names; and rows, test_rows, features, classes (0: real), target, split, scaling, notes, sha256 (of the user's
-    file), data_text, data_warning, problems (that take it), and missing: why it cannot be loaded here.
+    of all names; and rows, validation_rows, test_rows, features, classes (0: real), target, split, scaling, notes,
+    sha256 (of the user's file), data_text, data_warning, problems (that take it), and missing: why it cannot be loaded
+    here.
 
     What is not at hand, or is a file that is not named, has None for its numbers. Raises OptbenchError for parameters
     that do not fit and for a file that cannot be used.
@@ -83,12 +84,14 @@ def describe(catalogue: Catalogue, text: str) -> dict:
         "source": data.source if data else entry.about, "files": places, "missing": missing,
     }  # fmt: skip
     facts = {
-        "rows": None, "test_rows": None, "features": None, "classes": None, "target": entry.target, "split": "",
-        "scaling": "", "notes": [], "sha256": "", "data_text": "", "data_warning": "", "problems": [],
+        "rows": None, "validation_rows": None, "test_rows": None, "features": None, "classes": None,
+        "target": entry.target, "split": "", "scaling": "", "notes": [], "sha256": "",
+        "data_text": "", "data_warning": "", "problems": [],
     }  # fmt: skip
     if data:
         facts = {
-            "rows": len(data.x), "test_rows": len(data.x_test), "features": data.x.shape[1], "classes": data.classes,
+            "rows": len(data.x), "validation_rows": 0 if data.y_validation is None else len(data.y_validation),
+            "test_rows": len(data.x_test), "features": data.x.shape[1], "classes": data.classes,
             "target": data.target, "split": data.split, "scaling": data.scaling, "notes": list(data.notes),
             "sha256": data.digest, "data_text": data.text, "data_warning": data.warning,
             "problems": _find_learners(catalogue, text, data),

@@ -43,8 +43,9 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
       (what takes the same steps in another library, by its name, ``#`` why nothing does; no key for a baseline); search
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
-    - problems: dim, blocks, examples, test_examples, data (whether there is any), data_text (what it is, in words),
-      data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source, minimizer, domain;
+    - problems: dim, blocks, examples, validation_examples, test_examples, data (whether there is any), data_text
+      (what it is, in words), data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source,
+      minimizer, domain;
     - data sets, also by the path of a file: see ``data_sets.describe``.
 
     Raises OptbenchError for a name that nobody has, with the nearest one, and for parameters that do not fit.
@@ -210,7 +211,9 @@ def _describe_problem(catalogue: Catalogue, text: str) -> dict:
     facts = _describe_record("problem", text, family, values, family.parameters, limits)
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
     facts |= {"data": problem.data is not None, "data_text": problem.data_text, "data_warning": problem.data_warning}
-    facts |= {"test_examples": len(problem.test[0]) if problem.test else 0}
+    for part in ("validation", "test"):
+        pair = getattr(problem, part)
+        facts[f"{part}_examples"] = len(pair[0]) if pair else 0
     return facts | {field: plain(getattr(problem, field)) for field in fields}
 
 

@@ -35,15 +35,16 @@ def with_data(
 
     The data are kept in a file named by its content: equal data have the same name, and a sweep can be resumed,
     isolated and sent to workers. They are treated like those of a file: texts become columns of 0 and 1, a fifth of the
-    rows is for testing, features and real targets are standardized by the training rows. ``optbench show`` with the
-    name prints these facts.
+    rows is for validation and a fifth for testing, features and real targets are standardized by the training rows.
+    ``optbench show`` with the name prints these facts.
 
     Args:
         problem: that learns from data, with parameters if need be: ``"logistic"``, ``"mlp(hidden=(8,))"``.
         X: (rows, features), an array, a DataFrame, or what NumPy or ``to_pandas`` make one of those of; a sparse one
             becomes dense.
         y: (rows,), numbers or texts; or the name of a column of X.
-        test: X and y of the test rows, where they are fixed; for arrays of numbers.
+        test: X and y of the test rows, where they are fixed; for arrays of numbers. A fifth of the others is for
+            validation.
         drop: columns of X to leave out.
         missing: "drop" leaves out rows with missing values, "mean" fills in the mean of the training rows; by default
             they are an error.

@@ -205,10 +205,10 @@ def _describe_problem(record: dict[str, Any]) -> dict[str, str]:
 def _describe_data_set(record: dict[str, Any]) -> dict[str, str]:
     """Return the facts about a data set, text by label; "" for those that are unknown."""
     rows = record["rows"]
-    sizes = f"{rows:,} for training, {record['test_rows']:,} for testing" if rows else ""
-    split = f"test rows {record['split']}" * bool(record["split"])
+    middle = f"{record['validation_rows']:,} for validation, " if record["validation_rows"] else ""
+    sizes = f"{rows:,} for training, {middle}{record['test_rows']:,} for testing" if rows else ""
     return {
-        "rows": ", ".join(filter(None, (sizes, split))) or record["missing"],
+        "rows": ", ".join(filter(None, (sizes, record["split"]))) or record["missing"],
         "features": f"{record['features']:,}" if rows else "",
         "target": record["target"],
         "scaling": record["scaling"],

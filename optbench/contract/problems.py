@@ -71,6 +71,9 @@ class Problem:
     """Shapes of the parameter blocks, in order; by default one block of all parameters."""
     data: tuple | None = None
     """(x, y): the training examples, (n, features) and (n,)."""
+    validation: tuple | None = None
+    """(x, y): the validation examples, on which settings are chosen; without them they are chosen on the test
+    examples."""
     test: tuple | None = None
     """(x, y): the test examples."""
     digest: str = ""
@@ -101,6 +104,9 @@ class Problem:
     evaluate: Callable | None = None
     """Takes the arguments of ``value_and_gradient`` with ``out`` in place of ``g`` and ``f``; it writes the value, and
     then one number for each of ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form."""
+    predict: Callable | None = None
+    """``predict(w, x)`` -> predictions for examples x, in NumPy: (rows,) real numbers, or the probabilities of the
+    classes 0, 1, ..., (rows, classes). w is (dim,), and x as in ``data``."""
     eager: bool = False
     """True: ``value_and_gradient`` and ``evaluate`` are called as plain Python on NumPy arrays, in single form, and not
     compiled. For problems that cannot be compiled; many times slower."""

@@ -138,6 +138,8 @@ def check_problem(record: Any) -> dict[str, Any]:
         _check_code(owner, "evaluate", record)
     elif record.metrics:
         raise PluginError(f"problem: metrics {record.metrics} need an evaluate function")
+    if record.predict is not None:
+        check_function(owner, "predict", record.predict, 2)
     if record.work is not None:
         scratch(owner, record.work, 1, 1)
     fields |= _data_fields(record)
@@ -208,21 +210,24 @@ def _real_array(value: Any) -> np.ndarray | None:
 def _data_fields(record: Any) -> dict[str, Any]:
     """Return a problem's fields ``examples`` and ``data_text``, {} without data; raise PluginError for unfit data."""
     if record.data is None:
-        if record.test is not None:
-            raise PluginError("problem: test examples are for problems with data: give data=(x, y), too")
+        for key in ("validation", "test"):
+            if getattr(record, key) is not None:
+                raise PluginError(f"problem: {key} examples are for problems with data: give data=(x, y), too")
         return {}
     if record.noise:
         raise PluginError("problem: gradient noise is for problems without data")
     rows, features = _check_pair("data", record.data)
     if rows > MOST_EXAMPLES:
         raise PluginError(f"problem: data holds {rows:,} examples, and at most {MOST_EXAMPLES:,} are possible")
-    more = ""
-    if record.test is not None:
-        test_rows, test_features = _check_pair("test", record.test)
-        more = f" and {test_rows:,} test"
-        if test_features != features:
-            raise PluginError(f"problem: data has {features} features and test {test_features}: give both the same")
-    return {"examples": rows, "data_text": record.data_text or f"{rows:,} training{more} rows"}
+    sizes = [f"{rows:,} training"]
+    for key in ("validation", "test"):
+        if getattr(record, key) is not None:
+            more, theirs = _check_pair(key, getattr(record, key))
+            sizes.append(f"{more:,} {key}")
+            if theirs != features:
+                raise PluginError(f"problem: data has {features} features and {key} {theirs}: give both the same")
+    size = " and ".join([", ".join(sizes[:-1]), sizes[-1]]) if len(sizes) > 1 else sizes[0]
+    return {"examples": rows, "data_text": record.data_text or f"{size} rows"}
 
 
 def _check_pair(key: str, value: Any) -> tuple[int, int]:

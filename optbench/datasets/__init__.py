@@ -19,10 +19,10 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
 from optbench.datasets import bundled, copies, files, generated, mapped
 from optbench.datasets.mapped import load_or_compute, with_intercept
-from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, prepare_data_set
+from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, prepare_data_set
 
 __all__ = [
-    "ENTRIES", "NAMES", "Dataset", "Entry", "kind_fits", "load", "load_for", "load_or_compute",
+    "ENTRIES", "NAMES", "Dataset", "Entry", "Rows", "kind_fits", "load", "load_for", "load_or_compute",
     "wanted_targets", "with_intercept",
 ]  # fmt: skip
 

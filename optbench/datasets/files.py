@@ -109,8 +109,8 @@ def _file(**given: Any) -> Raw:
     class that is 1, all others being 0.
 
     Texts become columns of 0 and 1: one for two levels, else one for each level; the levels are those of all rows.
-    Classes are numbered in the order of their names. A fifth of the rows, drawn with seed 0, are for testing; features
-    and real targets are standardized by the training rows.
+    Classes are numbered in the order of their names. Of the rows, drawn with seed 0, a fifth are for validation and a
+    fifth for testing; features and real targets are standardized by the training rows, the other three fifths.
     """
     path = given["path"]
     place = find_file(path)
@@ -254,8 +254,8 @@ def _raw_examples(parts, given, target) -> Raw:
         cut = len(parts[0][1])
         parts = [(x, part) for (x, _), part in zip(parts, (every[:cut], every[cut:]), strict=False)]
     return Raw(
-        *parts[0], 2 if labels else None, path, test=parts[1] if len(parts) > 1 else None, name=path, target=target,
-        labels=labels, fill=fill, notes=tuple(notes),
+        *parts[0], 2 if labels else None, path, test=parts[1] if len(parts) > 1 else None, own=True, name=path,
+        target=target, labels=labels, fill=fill, notes=tuple(notes),
     )  # fmt: skip
 
 

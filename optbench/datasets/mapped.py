@@ -20,8 +20,8 @@ from optbench.datasets.record import Dataset, Entry
 
 _VERSION = 1  # of what is generated: with the next one, files of this one are no longer found
 _PIECE = 1 << 16  # examples generated at a time, each piece from a stream of its own
-# Test examples: the standard error of an accuracy is then below 0.2%
-_MOST_TEST = 100_000
+# Validation and test examples: the standard error of an accuracy is then below 0.25%
+_MOST_HELD_OUT = 100_000
 _OWNER = "data set mapped"
 
 
@@ -130,10 +130,14 @@ class Files:
 
 
 def with_intercept(data: Dataset) -> tuple:
-    """Return (x, x_test) with ones as the last column; a mapped set has them already, and is not copied."""
+    """Return (x, x_validation, x_test) with ones as the last column; x_validation may be None.
+
+    A mapped set has the column already, and is not copied.
+    """
+    parts = data.x, data.x_validation, data.x_test
     if isinstance(data.x, Mapped):
-        return data.x, data.x_test
-    return tuple(np.column_stack([part, np.ones(len(part))]) for part in (data.x, data.x_test))
+        return parts
+    return tuple(None if part is None else np.column_stack([part, np.ones(len(part))]) for part in parts)
 
 
 def load_or_compute(data: Dataset, key: str, compute: Callable, valid: Callable) -> np.ndarray:
@@ -154,19 +158,25 @@ def load_or_compute(data: Dataset, key: str, compute: Callable, valid: Callable)
 
 
 def _mapped(examples, features, seed) -> Dataset:
-    """Logistic regression on normal features; a fifth as many test examples, at most 100,000.
+    """Logistic regression on normal features; a fifth as many are held out, at most 100,000: half to validate, half to
+    test.
 
     Features come with a last column of ones for the intercept, and unscaled (they are normal by construction), so that
     nothing has to be copied.
     """
-    rows = examples + min(max(examples // 5, 1), _MOST_TEST)
-    require("mapped", rows <= MOST_EXAMPLES, f"examples={examples} must be below {MOST_EXAMPLES - _MOST_TEST:,}")
+    rows = examples + min(max(examples // 5, 1), _MOST_HELD_OUT)
+    require("mapped", rows <= MOST_EXAMPLES, f"examples={examples} must be below {MOST_EXAMPLES - _MOST_HELD_OUT:,}")
     require_memory("mapped", _PIECE, features + 1)
     files = Files(cache_folder() / f"mapped-{rows}x{features}-{seed}-v{_VERSION}", rows, features, seed)
     y = np.asarray(files.array("y", "float64"))
-    parts = Mapped(files, 0, examples), y[:examples], Mapped(files, examples, rows), y[examples:]
+    middle = examples + (rows - examples) // 2
     source = f"generated: {examples:,} normal examples, labels from a logistic model, mapped from files"
-    return Dataset(*parts, 2, source, target="target: drawn from a logistic model (2 classes)")
+    validation = (Mapped(files, examples, middle), y[examples:middle]) if middle > examples else (None, None)
+    return Dataset(
+        Mapped(files, 0, examples), y[:examples], Mapped(files, middle, rows), y[middle:], 2, source,
+        x_validation=validation[0], y_validation=validation[1],
+        target="target: drawn from a logistic model (2 classes)",
+    )  # fmt: skip
 
 
 SETS = {

@@ -11,8 +11,12 @@ import numpy as np
 from optbench.contract import names, resources
 from optbench.contract.errors import OptbenchError, unknown
 
-# Share of the examples: the usual split
-TEST_SHARE = 0.2
+SHARES = (0.8, 0.1)
+"""Shares of the examples that are for training and validation, the rest being for testing."""
+OWN_SHARES = (0.6, 0.2)
+"""The same of the user's own data, of which few rows would test too little."""
+FIXED_SHARES = (0.8, 0.2)
+"""The same where the test rows are given besides."""
 # Classes: a whole-numbered target with more values is a real one
 MOST_CLASSES = 100
 # Examples: the fewest of which a fifth is one
@@ -22,8 +26,12 @@ LIMITS = {
     "noise": "[0, inf)", "seed": "[0, inf)",
 }  # fmt: skip
 """Limits of parameters that mean the same in every set."""
-SPLIT = "drawn with seed 0 (one in five)"
-"""The choice of test examples by ``split``, in words."""
+SPLITS = {
+    SHARES: "validation and test rows drawn with seed 0 (a tenth each)",
+    OWN_SHARES: "validation and test rows drawn with seed 0 (a fifth each)",
+    FIXED_SHARES: "test rows as given, validation rows drawn with seed 0 from the others (a fifth of them)",
+}
+"""The split by its shares, in words."""
 
 
 class Entry(NamedTuple):
@@ -34,7 +42,7 @@ class Entry(NamedTuple):
     parameters: Mapping[str, Any]
     """The defaults."""
     rows: int | None
-    """Training and test rows at the defaults; None if that is up to a file."""
+    """All rows at the defaults; None if that is up to a file."""
     features: int | None
     target: str
     """"2 classes", "10 classes", "real"."""
@@ -43,9 +51,22 @@ class Entry(NamedTuple):
     """True if it needs the extra ``datasets``."""
 
 
+class Rows(NamedTuple):
+    """Indices of the training, validation and test rows among the examples; see `split_rows`."""
+
+    training: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    """Where the test rows are given besides: indices into those."""
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """x (n, features), y (n,): real targets, or classes 0, 1, ... as floats; and the same for the test examples."""
+    """x (n, features), y (n,): real targets, or classes 0, 1, ... as floats; and the same for the test examples.
+
+    Weights are trained on the training rows, x and y; settings are chosen on the validation rows, and judged on the
+    test rows.
+    """
 
     x: Any
     y: np.ndarray
@@ -64,8 +85,14 @@ class Dataset:
     """A warning about the user's file, if its target is likely to be another column than the one taken."""
     hint: str = ""
     """The request for another target of the user's file."""
+    x_validation: Any = None
+    """The same for validation; None if there are too few examples."""
+    y_validation: np.ndarray | None = None
+    rows: Rows | None = None
+    """The rows of each part, as indices into the examples that are left after rows were dropped; None if the generator
+    draws each part by itself."""
     split: str = "the generator's"
-    """The choice of test rows, in words."""
+    """The choice of validation and test rows, in words."""
     scaling: str = "as generated"
     """The scaling of features and target, in words."""
     notes: tuple[str, ...] = ()
@@ -73,21 +100,25 @@ class Dataset:
 
     @property
     def text(self) -> str:
-        """The data in words: "digits: 1,438 training and 359 test rows, 64 features, target: the digit (...)".
+        """The data in words: "digits: 1,438 training, 179 validation and 180 test rows, 64 features, target: ...".
 
         For the user's own data also its changes, split and scaling.
         """
         features = getattr(self.x, "features", self.x.shape[1])
-        size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
+        middle = "" if self.y_validation is None else f", {len(self.y_validation):,} validation"
+        size = f"{len(self.x):,} training{middle} and {len(self.x_test):,} test rows"
         count = f"{features:,} feature{'s' * (features != 1)}"
         text = ", ".join(filter(None, (f"{self.name}: {size}", count, self.target)))
-        own = (*self.notes, f"test rows {self.split}", self.scaling) if self.digest else ()
+        own = (*self.notes, self.split, self.scaling) if self.digest else ()
         return "; ".join((text, *own))
 
 
 @dataclass(frozen=True)
 class Raw:
-    """Raw examples: x (n, features) and y (n,), of which 20% become test examples unless ``test`` holds some.
+    """Raw examples: x (n, features) and y (n,), of which 20% are held out: half of them to validate, half to test.
+
+    ``own``: they are the user's, and 20% are for validation, 20% for testing. ``test``: the test examples where they
+    are fixed; 20% of the others are for validation.
 
     ``classes``: their number, y being 0, 1, ...; 0 for real targets; None if it follows from the values of y.
     ``scaled``: the features share one scale already (pixels), and stay as they are. ``target``: a description of y;
@@ -100,6 +131,7 @@ class Raw:
     source: str
     test: tuple[np.ndarray, np.ndarray] | None = None
     scaled: bool = False
+    own: bool = False
     name: str = ""
     """The name for messages about faulty examples."""
     target: str = "target"
@@ -118,7 +150,7 @@ class Raw:
 def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
     """Return the data set of raw examples: split, with classes encoded, gaps filled and columns standardized.
 
-    Test rows count for the list of classes only: means and scales come from training rows. ``classes``: the kind of
+    Held-out rows count for the list of classes only: means and scales come from training rows. ``classes``: the kind of
     targets that is wanted, as for ``datasets.load``. Raises OptbenchError for data that cannot be learned from.
     """
     if len(raw.x) < FEWEST_EXAMPLES:
@@ -126,10 +158,13 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
         raise OptbenchError(
             f"data set {raw.name}: {len(raw.x)} examples are too few{left}; it takes at least {FEWEST_EXAMPLES}"
         )
-    (x, y), (x_test, y_test) = ((raw.x, raw.y), raw.test) if raw.test is not None else split(raw.x, raw.y)
-    drawn = SPLIT if raw.test is None else "as the source has them"
+    shares = FIXED_SHARES if raw.test is not None else OWN_SHARES if raw.own else SHARES
+    rows = split_rows(len(raw.x), shares)
+    x_test, y_test = raw.test if raw.test is not None else (raw.x[rows.test], raw.y[rows.test])
+    xs = [raw.x[rows.training], raw.x[rows.validation], x_test]
+    ends = np.cumsum([len(rows.training), len(rows.validation)])
     count, labels = raw.classes, raw.labels
-    every = np.concatenate([y, y_test])
+    every = np.concatenate([raw.y[rows.training], raw.y[rows.validation], y_test])
     if count is None:
         try:
             every, labels = encode(raw.name, every, classes)
@@ -137,33 +172,40 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
             hint = raw.suspicion or raw.hint
             raise OptbenchError(f"{error}{f'; {hint}' * bool(hint)}") from None
         count = len(labels)
-        y, y_test = every[: len(y)], every[len(y) :]
+    ys = np.split(every, ends)
     named = classes or raw.labels or raw.y.dtype.kind not in "biuf"  # whole numbers may be real targets
     warnings = filter(
-        None, (raw.suspicion, *raw.warnings, _unseen_warning(y, labels) if named and not raw.suspicion else "")
+        None, (raw.suspicion, *raw.warnings, _unseen_warning(ys[0], labels) if named and not raw.suspicion else "")
     )
     warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
     if raw.fill:
-        x, x_test = _fill_gaps(raw, x, x_test)
+        xs = _fill_gaps(raw, xs)
     scaling = "features as they come"
     if not raw.scaled:
-        x, x_test = _standardize(raw, x, x_test)
+        xs = _standardize(raw, xs)
         scaling = f"features{' and target' * (not count)} standardized by the training rows"
     if not count:
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, scale = y.mean(), y.std()
+            mean, scale = ys[0].mean(), ys[0].std()
         if not np.isfinite(mean + scale):
             raise OptbenchError(f"data set {raw.name}: the target has values too large to be standardized")
         if not scale > 0:
             raise OptbenchError(f"data set {raw.name}: the target is constant")
-        y, y_test = (y - mean) / scale, (y_test - mean) / scale
-    arrays = (np.ascontiguousarray(part, dtype=float) for part in (x, y, x_test, y_test))
+        ys = [(y - mean) / scale for y in ys]
     hint = raw.suspicion or raw.hint
     if raw.classes is None and count > 2:
         hint = "; ".join(filter(None, (hint, f"positive={labels[0]!r} makes two of them: it against the rest")))
-    words = {"hint": hint, "target": target, "warning": warning, "split": drawn, "scaling": scaling, "notes": raw.notes}
-    return Dataset(*arrays, count, raw.source, **words)
+    (x, x_validation, x_test), (y, y_validation, y_test) = (
+        [np.ascontiguousarray(part, dtype=float) for part in parts] for parts in (xs, ys)
+    )
+    there = len(rows.validation) > 0
+    return Dataset(
+        x, y, x_test, y_test, count, raw.source, hint=hint, target=target, warning=warning, scaling=scaling,
+        x_validation=x_validation if there else None, y_validation=y_validation if there else None,
+        rows=Rows(rows.training, rows.validation, np.arange(len(y_test))) if raw.test is not None else rows,
+        split=SPLITS[shares], notes=raw.notes,
+    )  # fmt: skip
 
 
 def _unseen_warning(y, labels) -> str:
@@ -176,11 +218,12 @@ def _unseen_warning(y, labels) -> str:
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
-def _fill_gaps(raw, x, x_test) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and x_test, their gaps (NaN) filled with the means of the training rows, x.
+def _fill_gaps(raw, xs) -> list[np.ndarray]:
+    """Return arrays of features, their gaps (NaN) filled with the means of the training rows, the first array.
 
     raw: for messages. Raises OptbenchError for a feature without any value.
     """
+    x = xs[0]
     gaps = np.isnan(x)
     empty = np.flatnonzero(gaps.all(axis=0))
     if len(empty):
@@ -189,14 +232,15 @@ def _fill_gaps(raw, x, x_test) -> tuple[np.ndarray, np.ndarray]:
             "leave it out with drop="
         )
     mean = np.where(gaps, 0.0, x).sum(axis=0) / (~gaps).sum(axis=0)
-    return np.where(gaps, mean, x), np.where(np.isnan(x_test), mean, x_test)
+    return [np.where(np.isnan(part), mean, part) for part in xs]
 
 
-def _standardize(raw, x, x_test) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and x_test, standardized by the training rows, x; a feature that is constant there becomes 0.
+def _standardize(raw, xs) -> list[np.ndarray]:
+    """Return arrays of features, standardized by the training rows, the first array; what is constant there becomes 0.
 
     raw: for messages. Raises OptbenchError for values too large for that.
     """
+    x = xs[0]
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = x.mean(axis=0), x.std(axis=0)
     large = np.flatnonzero(~np.isfinite(mean + scale))
@@ -207,7 +251,7 @@ def _standardize(raw, x, x_test) -> tuple[np.ndarray, np.ndarray]:
     # By its values, not by the deviation, which rounding makes 1e-17 where all are 0.1.
     constant = x.min(axis=0) == x.max(axis=0)
     mean, scale = np.where(constant, x[0], mean), np.where(constant | (scale == 0), 1.0, scale)
-    return (x - mean) / scale, (x_test - mean) / scale
+    return [(part - mean) / scale for part in xs]
 
 
 def _feature_words(raw, place) -> str:
@@ -233,12 +277,14 @@ def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...])
     return f"{raw.target}, {classes} classes: {each}"
 
 
-def split(x: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return ((x, y), (x_test, y_test)): a fifth of the rows, drawn with seed 0, are for testing."""
-    order = np.random.default_rng(0).permutation(len(x))
-    cut = round(len(x) * (1 - TEST_SHARE))
-    train, test = order[:cut], order[cut:]
-    return (x[train], y[train]), (x[test], y[test])
+def split_rows(count: int, shares: tuple[float, float]) -> Rows:
+    """Return the rows of each part of so many examples, in an order drawn with seed 0.
+
+    shares: of training and validation rows; the others are for testing. The order does not depend on them: rows that
+    test with OWN_SHARES are those held out with SHARES.
+    """
+    order = np.random.default_rng(0).permutation(count)
+    return Rows(*np.split(order, [round(count * shares[0]), round(count * sum(shares))]))
 
 
 def decode_texts(owner: str, y: np.ndarray) -> np.ndarray:

@@ -286,7 +286,7 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
         target=f"target column {target!r}{' (the last one)' * (not named)}",
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
-        columns=tuple(name for name, each in columns.items() for _ in range(_feature_count(each))),
+        own=True, columns=tuple(name for name, each in columns.items() for _ in range(_feature_count(each))),
         fill=bool(gaps), notes=_change_notes(given["missing"], len(table), columns, left_out, len(rows), gaps),
         warnings=_row_number_warning(given, columns),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from optbench import datasets
 from optbench.contract.problems import Problem
 from optbench.contract.process_state import limited_threads
 from optbench.kit.lane_products import product
+from optbench.kit.learning import data_fields
 
 
 def scores(x, w, f, score):
@@ -46,16 +47,24 @@ def finish(w, g, f, rows, strength):
 
 
 def linear_model(
-    data: datasets.Dataset, kernel: Callable, constants: tuple, loss: Callable | None, outputs: tuple = (), **fields
+    data: datasets.Dataset,
+    kernel: Callable,
+    constants: tuple,
+    loss: Callable | None,
+    outputs: tuple = (),
+    link: Callable | None = None,
+    **fields,
 ) -> Problem:
     """Return the problem f(w) = mean loss(x w) + l2/2 |w|^2, with an intercept as w's last row.
 
     ``kernel``: value_and_gradient in lanes form, with scratch for (rows, runs) numbers. ``constants`` begin with l2.
     ``loss(scores)`` -> (values (n,), gradients in the scores' shape), in NumPy and independent of the kernel: with it
-    SciPy finds the minimum; scores are (n,) or (n, *outputs). None: the minimum is bounded by 0. ``fields``: fields of
-    Problem in place of the usual ones. Runs start at normal weights of standard deviation 0.1.
+    SciPy finds the minimum; scores are (n,) or (n, *outputs). None: the minimum is bounded by 0. ``link``: makes
+    predictions of scores, see ``Problem.predict``; None: there are none. ``fields``: fields of Problem in place of the
+    usual ones. Runs start at normal weights of standard deviation 0.1.
     """
-    x, x_test = datasets.with_intercept(data)
+    examples = data_fields(data, intercept=True)
+    x = examples["data"][0]
     shape = (x.shape[1], *outputs)
     dim, l2 = math.prod(shape), constants[0]
 
@@ -65,19 +74,15 @@ def linear_model(
         values, slopes = loss(rows @ w.reshape(shape))
         return values.mean() + 0.5 * l2 * w @ w, (rows.T @ slopes).ravel() / len(x) + l2 * w
 
-    common = {
+    common = examples | {
         "form": "lanes",
         "dim": dim,
         "value_and_gradient": kernel,
         "start": lambda rng: 0.1 * rng.standard_normal(dim),
         "blocks": (shape,),
-        "data": (x, data.y),
-        "test": (x_test, data.y_test),
-        "digest": data.digest,
-        "data_text": data.text,
-        "data_warning": data.warning,
         "constants": constants,
         "work": lambda rows, runs: rows * runs,
+        "predict": None if link is None else lambda w, x: link(np.asarray(x) @ w.reshape(shape)),
     }
     minimum = {"minimum": 0.0, "minimum_source": "lower bound (l2 = 0)"}
     if loss is not None:

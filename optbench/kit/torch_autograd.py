@@ -69,6 +69,15 @@ class Autograd:
             if len(out) > 1:
                 out[1] = float((made.argmax(1) == target).double().mean())
 
+    def predict(self, w: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the module's outputs at ``w``, (rows,), or for "cross_entropy" their softmax, (rows, classes)."""
+        torch = self.torch
+        with self._one_at_a_time, torch.no_grad():
+            network, weights, _ = self._network("float64")
+            weights.copy_(torch.from_numpy(w))
+            made, _ = self._call(network, x, np.zeros(len(x)))
+            return (made.softmax(1) if self.loss == "cross_entropy" else made).numpy()
+
     def _network(self, dtype: str) -> tuple[Any, Any, Any]:
         """Return a copy of the module in that dtype, its parameters as one vector, and their gradients as another.
 

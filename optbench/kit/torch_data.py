@@ -8,7 +8,7 @@ import numpy as np
 
 from optbench.contract.arguments import MOST_ITEMS
 from optbench.contract.errors import OptbenchError, in_one_line, shown
-from optbench.datasets.record import FEWEST_EXAMPLES, SPLIT, split
+from optbench.datasets.record import FEWEST_EXAMPLES, FIXED_SHARES, OWN_SHARES, SPLITS, split_rows
 
 _EXACT = 2**24
 """Whole numbers up to it are exact in float32."""
@@ -16,12 +16,14 @@ _EXACT = 2**24
 
 @dataclass(frozen=True)
 class Examples:
-    """Training and test examples, rows of numbers."""
+    """Training, validation and test examples, rows of numbers."""
 
     x: np.ndarray
     """(n, features)"""
     y: np.ndarray
     """(n, ...)"""
+    x_validation: np.ndarray
+    y_validation: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
     shape: tuple[int, ...]
@@ -29,32 +31,33 @@ class Examples:
     whole: tuple[bool, bool]
     """Two flags: True if X holds whole numbers, and True if y does."""
     split: str
-    """The origin of the test examples, in words."""
+    """The origin of validation and test examples, in words."""
 
     @property
     def targets(self) -> tuple[int, ...]:
         """The shape of an example's target; () for one number."""
         return self.y.shape[1:]
 
-    def pairs(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """Return ((x, y), (x_test, y_test)); targets of several numbers follow the features in x."""
-        return _join_targets(self.x, self.y), _join_targets(self.x_test, self.y_test)
+    def pairs(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return (x, y) for training, validation and test; targets of several numbers follow the features in x."""
+        parts = (self.x, self.y), (self.x_validation, self.y_validation), (self.x_test, self.y_test)
+        return [_join_targets(*part) for part in parts]
 
     @property
     def classes(self) -> int:
         """The number of classes: the largest target plus 1."""
-        return int(max(self.y.max(), self.y_test.max())) + 1
+        return int(max(self.y.max(), self.y_validation.max(), self.y_test.max())) + 1
 
     @property
     def text(self) -> str:
-        """The data in words: numbers of rows, features and targets, and the origin of the test rows."""
-        size = f"{len(self.x):,} training and {len(self.x_test):,} test rows"
+        """The data in words: numbers of rows, features and targets, and how they were split."""
+        size = f"{len(self.x):,} training, {len(self.x_validation):,} validation and {len(self.x_test):,} test rows"
         shape = " x ".join(f"{side:,}" for side in self.shape)
         count = f"{shape} feature{'s' * (self.shape != (1,))}"
         kind = "whole" if self.whole[1] else "real"
         one = f"{self.classes} classes" if self.whole[1] else "real"
         each = f"{prod(self.targets)} {kind} targets a row" if self.targets else f"target: {one}"
-        return f"{size}, {count}, {each}; test rows {self.split}; not standardized"
+        return f"{size}, {count}, {each}; {self.split}; not standardized"
 
 
 def examples(X: Any, y: Any, test: Any = None) -> Examples:
@@ -64,6 +67,10 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
     """
     x, targets = _as_numbers("X", X), _as_numbers("y", y)
     _check_rows("X", x, targets)
+    if len(x) < FEWEST_EXAMPLES:
+        raise OptbenchError(f"torch_problem: {len(x)} examples are too few; it takes at least {FEWEST_EXAMPLES}")
+    shares = OWN_SHARES if test is None else FIXED_SHARES
+    rows = split_rows(len(x), shares)
     if test is not None:
         if not isinstance(test, tuple | list) or len(test) != 2:
             raise OptbenchError(f"torch_problem: test={shown(test)} must be X and y of the test rows, a pair")
@@ -73,19 +80,17 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
             raise OptbenchError(
                 f"torch_problem: X is {x.shape}, and that of test {x_test.shape}: give both the same features"
             )
-        parts, drawn = (x, targets, x_test, last), "as given"
     else:
-        if len(x) < FEWEST_EXAMPLES:
-            raise OptbenchError(f"torch_problem: {len(x)} examples are too few; it takes at least {FEWEST_EXAMPLES}")
-        (train, test_rows), drawn = split(x, targets), SPLIT
-        parts = (*train, *test_rows)
+        x_test, last = x[rows.test], targets[rows.test]
+    parts = (x[rows.training], targets[rows.training], x[rows.validation], targets[rows.validation], x_test, last)
     whole = tuple(all(part.dtype.kind in "biu" for part in pair) for pair in (parts[::2], parts[1::2]))
-    rows = [np.ascontiguousarray(part.reshape(len(part), -1), np.float64) for part in parts[::2]]
+    flat = [np.ascontiguousarray(part.reshape(len(part), -1), np.float64) for part in parts[::2]]
     values = [_flatten_targets(np.asarray(part, np.float64)) for part in parts[1::2]]
-    if values[0].shape[1:] != values[1].shape[1:]:
-        raise OptbenchError(f"torch_problem: y is {values[0].shape}, and that of test {values[1].shape}")
+    if values[0].shape[1:] != values[2].shape[1:]:
+        raise OptbenchError(f"torch_problem: y is {targets.shape}, and that of test {values[2].shape}")
     shape = x.shape[1:] or (1,)
-    return Examples(rows[0], values[0], rows[1], values[1], shape, (whole[0], whole[1]), drawn)
+    pairs = [each for pair in zip(flat, values, strict=True) for each in pair]
+    return Examples(*pairs, shape, (whole[0], whole[1]), SPLITS[shares])
 
 
 def _flatten_targets(y: np.ndarray) -> np.ndarray:

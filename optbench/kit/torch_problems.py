@@ -51,7 +51,8 @@ def torch_problem(
         y: (n,) classes 0, 1, ... as whole numbers, or (n,) or (n, outputs) real targets.
         loss: "cross_entropy" of scores; "mse", the mean squared error over rows and outputs; "auto", the one or the
             other for whole and for real ``y``; or a function of output and target that gives the mean over the rows.
-        test: X and y of the test rows, where they are fixed; by default one in five of the rows, drawn with seed 0.
+        test: X and y of the test rows, where they are fixed; by default a fifth of the rows. A fifth, of the others
+            where they are fixed, is for validation; both are drawn with seed 0.
         minimum: the least value of the loss, or a bound of it, from which suboptimality counts.
         name: of the problem in tables; by default that of the module's class.
         eager: autograd also where kernels could run the module.
@@ -87,14 +88,17 @@ def torch_problem(
         fields = _eager_fields(module, loss, data)
         weights_of, kind = torch_layers.plain_weights, f"eager: autograd ({reason})"
     start = starts(module, make, weights_of)
-    (train, test), label = data.pairs(), name or type(module).__name__
+    (train, validation, test), label = data.pairs(), name or type(module).__name__
     said = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     return Problem(
         **fields,
         start=start,
         data=train,
+        validation=validation,
         test=test,
-        digest=_digest([*train, *test, *_list_arrays(module)], [str(module), _describe_loss(loss), torch.__version__]),
+        digest=_digest(
+            [*train, *validation, *test, *_list_arrays(module)], [str(module), _describe_loss(loss), torch.__version__]
+        ),
         data_text=f"{data.text}; network: {type(module).__name__}, {fields['dim']:,} weights, {said}, {kind}",
         minimum=minimum,
         minimum_source="lower bound" if isinstance(loss, str) and not minimum else "as given",
@@ -201,7 +205,7 @@ def _checked_loss(loss: Any, data: Examples) -> str | Callable:
             raise OptbenchError(
                 "torch_problem: cross_entropy takes a class a row, and y has one column each: give y.argmax(axis=1)"
             )
-        if min(data.y.min(), data.y_test.min()) < 0:
+        if min(data.y.min(), data.y_validation.min(), data.y_test.min()) < 0:
             raise OptbenchError("torch_problem: classes in y are 0, 1, ..., and it holds one below 0")
     return loss
 
@@ -252,7 +256,7 @@ def _eager_fields(module: Any, loss: str | Callable, data: Examples) -> dict:
 
     Raises OptbenchError if module, loss and data do not match.
     """
-    (x, y), _ = data.pairs()
+    x, y = data.pairs()[0]
     try:
         autograd = Autograd(module, loss, data.shape, data.targets, data.whole)
         with drawn_from(0):
@@ -269,6 +273,7 @@ def _eager_fields(module: Any, loss: str | Callable, data: Examples) -> dict:
         "blocks": tuple(shapes),
         "value_and_gradient": autograd.value_and_gradient,
         "evaluate": autograd.evaluate,
+        "predict": autograd.predict if isinstance(loss, str) and not data.targets else None,
         "metrics": ("accuracy",) if data.whole[1] and not data.targets and loss != "mse" and scores else (),
     }
 

@@ -24,7 +24,7 @@ def test_a_row_says_what_is_loaded(name, data_cache):
     (row,) = (row for row in list_names(CATALOGUE, "datasets") if row["name"] == name)
     data = datasets.load(name)
     features = getattr(data.x, "features", data.x.shape[1])
-    assert (row["rows"], row["features"]) == (len(data.x) + len(data.x_test), features)
+    assert (row["rows"], row["features"]) == (sum(map(len, (data.x, data.x_validation, data.x_test))), features)
     assert NUMBERS[row["target"]] == data.classes and not row["extra"]
     assert row["formula"].startswith(f"{row['rows']:,} rows, {row['features']} features, {row['target']}; ")
 
@@ -49,9 +49,13 @@ def test_the_list_is_json_and_text(run):
 def test_a_set_says_what_is_learned_and_by_which_problems(run):
     code, out, err = run("show", "digits", "--json")
     (record,) = json.loads(out)
-    assert (record["rows"], record["test_rows"], record["features"], record["classes"]) == (1438, 359, 64, 10)
+    assert (record["rows"], record["features"], record["classes"]) == (1438, 64, 10)
+    assert (record["validation_rows"], record["test_rows"]) == (179, 180)
     assert record["problems"] == ["autoencoder", "convolution", "softmax", "mlp", "deep_narrow"]
-    assert record["scaling"] == "features as they come" and record["split"] == "drawn with seed 0 (one in five)"
+    assert (
+        record["scaling"] == "features as they come"
+        and record["split"] == "validation and test rows drawn with seed 0 (a tenth each)"
+    )
     code, out, err = run("show", "digits")
     assert (code, err) == (0, "") and "\nlearned by  autoencoder, convolution, softmax, mlp, deep_narrow\n" in out
 

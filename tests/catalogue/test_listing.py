@@ -157,7 +157,9 @@ def test_a_problem_tells_its_minimum_and_sizes(catalogue):
     assert found["parameters"]["dim"] == {"value": 4, "default": 2, "limit": "[1, inf)"}
     digits = one(catalogue, "mlp(hidden=16)")
     assert digits["blocks"] == [[64, 16], [16], [16, 10], [10]] and digits["parameters"]["hidden"]["value"] == [16]
-    assert digits["examples"] + digits["test_examples"] == 1797 and digits["metrics"] == ["accuracy"]
+    assert digits["examples"] + digits["validation_examples"] + digits["test_examples"] == 1797 and digits[
+        "metrics"
+    ] == ["accuracy"]
 
 
 def test_a_name_of_two_kinds_is_shown_twice(tmp_path, run):

@@ -176,9 +176,9 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     table.to_csv("my.csv", index=False)
     flags = ["--problems", "logistic(data=my.csv), softmax(data=my.csv), saddle", "--optimizers", "gd"]
     facts = (
-        "logistic and softmax on my.csv: 24 training and 6 test rows, 3 features, target column 'kind_y' (the last "
-        "one), 2 classes: 0 (20 rows), 1 (10 rows); test rows drawn with seed 0 (one in five); features "
-        "standardized by the training rows "
+        "logistic and softmax on my.csv: 18 training, 6 validation and 6 test rows, 3 features, target column 'kind_y' "
+        "(the last one), 2 classes: 0 (20 rows), 1 (10 rows); validation and test rows drawn with seed 0 (a fifth "
+        "each); features standardized by the training rows "
     )
     warning = (
         "optbench: warning: data set my.csv: the last column, 'kind_y', was taken as the target and looks like one of "
@@ -189,7 +189,7 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
         assert code == 0 and err == warning and out.count(facts) == 1 and "saddle on" not in out
         assert out.startswith(facts) != bool(more), "before the answer, and behind the table of a dry run"
     code, out, err = run("show", "logistic(data=my.csv)")
-    assert code == 0 and err == warning and "data my.csv: 24 training and 6 test rows, 3 features, target c" in out
+    assert code == 0 and err == warning and "data my.csv: 18 training, 6 validation and 6 test rows, 3 feat" in out
     code, out, err = run("show", "logistic(data=my.csv)", "--json")
     assert code == 0 and err == warning and json.loads(out)[0]["data_warning"] == warning.removeprefix(f"{WARNING} ")
     assert run(*SMALL, *flags[:1], "least_squares(data='file(path=my.csv, target=a)')", "--out", "named")[2] == ""

@@ -40,7 +40,7 @@ def test_arrays_are_learned_from_as_they_are(cache):
     name = optbench.with_data("logistic(l2=0.5)", X, Y)
     problem = CATALOGUE.problem(name)
     assert problem.name == name and "l2=0.5" in name
-    order = np.random.default_rng(0).permutation(ROWS)[:32]
+    order = np.random.default_rng(0).permutation(ROWS)[:24]
     raw = X[order]
     np.testing.assert_allclose(problem.data[0][:, :3], (raw - raw.mean(axis=0)) / raw.std(axis=0), rtol=1e-12)
     np.testing.assert_array_equal(problem.data[1], Y[order])
@@ -83,8 +83,9 @@ def test_a_table_is_what_it_is_as_a_file(tmp_path):
 
 def test_test_rows_can_be_given():
     data = data_of(optbench.with_data("logistic", X, Y, test=(X[:7], Y[:7])))
-    assert len(data.x) == ROWS and len(data.x_test) == 7
-    np.testing.assert_array_equal(data.x_test, data.x[:7])
+    assert len(data.x) == round(0.8 * ROWS) and len(data.x_test) == 7
+    assert sorted(np.r_[data.rows.training, data.rows.validation]) == [*range(ROWS)]
+    np.testing.assert_allclose(data.x_test, (X[:7] - X[data.rows.training].mean(0)) / X[data.rows.training].std(0))
 
 
 def test_gaps_masks_objects_and_texts():
@@ -195,4 +196,4 @@ def test_what_turns_itself_into_a_table_is_one():
     text = data_of(optbench.with_data("logistic", X, masked, missing="mean")).text
     assert "5 of 40 rows of x left out, where the target is missing" in text
     one = data_of(optbench.with_data("logistic", TABLE["a"], Y))
-    assert one.x.shape == (32, 1)
+    assert one.x.shape == (24, 1)

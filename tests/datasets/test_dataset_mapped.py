@@ -22,7 +22,7 @@ SMALL = "mapped(examples=150000, features=3, seed=4)"
 def test_mapped_data_follow_a_logistic_model(data_cache):
     d = datasets.load(SMALL)
     x, y = np.asarray(d.x), d.y
-    assert x.shape == d.x.shape == (150_000, 4) and len(d.x_test) == len(d.y_test) == 30_000
+    assert x.shape == d.x.shape == (150_000, 4) and len(d.x_test) == len(d.y_test) == 15_000
     assert (x[:, 3] == 1).all() and set(np.unique(y)) == {0, 1}
     np.testing.assert_allclose(x[:, :3].mean(axis=0), 0, atol=0.02)
     np.testing.assert_allclose(np.cov(x[:, :3].T), np.eye(3), atol=0.02)
@@ -41,6 +41,7 @@ def test_mapped_data_are_never_copied(data_cache):
         assert one.dtype == dtype and type(one) is np.ndarray and np.shares_memory(one, other)
         assert one.flags.c_contiguous and one.flags.writeable
         np.testing.assert_array_equal(one, np.asarray(d.x).astype(dtype))
+    assert len(d.x_validation) == len(d.y_validation) == 15_000
     assert np.shares_memory(np.asarray(d.x), datasets.with_intercept(d)[0][:10])
     files = {path.relative_to(data_cache).as_posix(): path.stat().st_size for path in data_cache.rglob("*.npy")}
     assert files == {

@@ -33,17 +33,18 @@ def written(tmp_path, monkeypatch):
     [
         (
             "breast_cancer",
-            "breast_cancer: 455 training and 114 test rows, 30 features, target: malignant or benign (2 classes)",
+            "breast_cancer: 455 training, 57 validation and 57 test rows, 30 features, target: malignant or benign "
+            "(2 classes)",
         ),
         (
             "diabetes",
-            "diabetes: 354 training and 88 test rows, 10 features, target: progression after a year, real, from 25 to "
-            "346",
+            "diabetes: 354 training, 44 validation and 44 test rows, 10 features, target: progression after a year, "
+            "real, from 25 to 346",
         ),
         (
             "gaussian(examples=50, features=20)",
-            "gaussian(examples=50): 40 training and 10 test rows, 20 features, target: what the teacher says "
-            "(2 classes)",
+            "gaussian(examples=50): 40 training, 5 validation and 5 test rows, 20 features, target: what the teacher "
+            "says (2 classes)",
         ),
     ],
 )
@@ -60,8 +61,8 @@ def test_every_set_says_what_its_target_is():
 def test_the_target_of_a_file_is_named(written):
     y = np.arange(ROWS) % 3 + 0.5
     path = written({"y": y})
-    prepared = "; test rows drawn with seed 0 (one in five); features standardized by the training rows"
-    size = "d.csv: 32 training and 8 test rows, 2 features, target "
+    prepared = "; validation and test rows drawn with seed 0 (a fifth each); features standardized by the training rows"
+    size = "d.csv: 24 training, 8 validation and 8 test rows, 2 features, target "
     assert datasets.load(path).text == size + "column 'y' (the last one), real, from 0.5 to 2.5" + prepared.replace(
         "features", "features and target"
     )
@@ -76,8 +77,13 @@ def test_the_target_of_a_file_is_named(written):
     assert datasets.load(path).text == size + "column 'kind' (the last one), 12 classes: 3 to 6 rows each" + prepared
     np.savez("d.npz", x=FEATURES, y=y, x_test=FEATURES[:7], y_test=y[:7])
     told = datasets.load("d.npz").text
-    assert told == "d.npz: 40 training and 7 test rows, 2 features, target array y, real, from 0.5 to 2.5" + (
-        "; test rows as the source has them; features and target standardized by the training rows"
+    assert (
+        told
+        == "d.npz: 32 training, 8 validation and 7 test rows, 2 features, target array y, real, from 0.5 to 2.5"
+        + (
+            "; test rows as given, validation rows drawn with seed 0 from the others (a fifth of them); "
+            "features and target standardized by the training rows"
+        )
     )
 
 
@@ -149,6 +155,6 @@ def test_problems_pass_the_words_on(written):
     assert CATALOGUE.problem("autoencoder").data_text == f"{digits}; the target is not used"
     counts = CATALOGUE.problem("poisson").data_text
     assert counts.startswith(
-        "generated counts: 1,000 training and 250 test rows, 10 features, target: counts from 0 to"
+        "generated counts: 1,000 training, 125 validation and 125 test rows, 10 features, target: counts from 0 to"
     )
     assert CATALOGUE.problem("rosenbrock").data_text == ""

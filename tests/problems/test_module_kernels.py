@@ -47,7 +47,7 @@ def test_the_gradient_is_that_of_the_network(loss, y, last, biases):
     fields = stack(loss, [(int(not bias), wide, tall, activation) for wide, tall, bias, activation in layers])
     w = RNG.standard_normal(fields["dim"])
     assert sum(np.prod(block) for block in fields["blocks"]) == len(w)
-    (x, target), _ = examples(X, y, (X, y)).pairs()
+    x, target = examples(X, y, (X, y)).pairs()[2]
     layout, work, g = np.array(fields["layout"]), np.full(fields["work"](12, 1), np.nan), np.full_like(w, np.nan)
     value = fields["value_and_gradient"](w, g, x, target, layout, work)
     assert value == pytest.approx(by_hand(w, X, y, layers, loss), rel=1e-12)
@@ -66,15 +66,16 @@ def test_data_stay_as_they_are_and_are_split_like_data_sets():
 
     x, y = RNG.standard_normal((23, 3)), np.arange(23) % 4
     found = examples(x.tolist(), list(y))
-    expected = prepare_data_set(Raw(x, y.astype(float), 4, "", scaled=True))
-    for ours, theirs in (("x", "x"), ("y", "y"), ("x_test", "x_test"), ("y_test", "y_test")):
-        np.testing.assert_array_equal(getattr(found, ours), getattr(expected, theirs))
+    expected = prepare_data_set(Raw(x, y.astype(float), 4, "", scaled=True, own=True))
+    for part in ("x", "y", "x_validation", "y_validation", "x_test", "y_test"):
+        np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
     assert (
-        "18 training and 5 test rows" in found.text
-        and "3 features, target: 4 classes; test rows drawn with seed 0 (one in five); not stand" in found.text
+        "14 training, 4 validation and 5 test rows" in found.text
+        and "3 features, target: 4 classes; validation and test rows drawn with seed 0 (a fifth each); not stand"
+        in found.text
     )
     images = examples(x.reshape(23, 3, 1), MANY[np.arange(23) % 12])
-    assert (images.shape, images.targets, images.pairs()[0][0].shape) == ((3, 1), (3,), (18, 6))
+    assert (images.shape, images.targets, images.pairs()[0][0].shape) == ((3, 1), (3,), (14, 6))
 
 
 @pytest.mark.parametrize(

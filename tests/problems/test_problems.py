@@ -119,11 +119,11 @@ def test_the_record_fits_together(text):
     assert problem.source and problem.minimum_source and np.isfinite(problem.minimum)
     assert CATALOGUE.problem(problem.name).name == problem.name
     if problem.data is not None:
-        (x, y), (x_test, y_test) = problem.data, problem.test
-        assert len(x) == len(y) == problem.examples and len(x_test) == len(y_test) > 0
-        assert x.shape[1:] == x_test.shape[1:]
-        seen = {row.tobytes() for row in x}
-        assert sum(row.tobytes() in seen for row in x_test) == 0, "test examples among the training examples"
+        parts = problem.data, problem.validation, problem.test
+        assert len(problem.data[0]) == problem.examples
+        assert all(len(x) == len(y) > 0 and x.shape[1:] == problem.data[0].shape[1:] for x, y in parts)
+        rows = [row.tobytes() for x, _ in parts for row in np.asarray(x)]
+        assert len(set(rows)) == len(rows), "an example is in two parts"
     else:
         assert problem.noise > 0, "without noise, the batch size would mean nothing"
 
