@@ -17,7 +17,7 @@ _IMAGES = ("convolution",)
 """Problems that learn from square images only, which they say when they have the data."""
 _ON_DISK = ("mapped",)
 """Sets that would be written to a disk to be shown."""
-_WORDS = {"missing": ["drop", "mean"]}
+_WORDS = {"missing": list(files.MISSING_WORDS)}
 """Values of parameters that are one of a few words."""
 
 

@@ -34,9 +34,9 @@ def with_data(
     """Return the name of a problem that learns from data in memory, for any function or spec.
 
     The data are kept in a file named by its content: equal data have the same name, and a sweep can be resumed,
-    isolated and sent to workers. They are treated like those of a file: texts become columns of 0 and 1, a fifth of the
-    rows is for validation and a fifth for testing, features and real targets are standardized by the training rows.
-    ``optbench show`` with the name prints these facts.
+    isolated and sent to workers. They are treated like those of a file: columns that tell nothing about other rows are
+    left out of a table, texts become columns of 0 and 1, a fifth of the rows is for validation and a fifth for testing,
+    numbers and real targets are standardized by the training rows. ``optbench show`` with the name prints these facts.
 
     Args:
         problem: that learns from data, with parameters if need be: ``"logistic"``, ``"mlp(hidden=(8,))"``.
@@ -46,8 +46,8 @@ def with_data(
         test: X and y of the test rows, where they are fixed; for arrays of numbers. A fifth of the others is for
             validation.
         drop: columns of X to leave out.
-        missing: "drop" leaves out rows with missing values, "mean" fills in the mean of the training rows; by default
-            they are an error.
+        missing: missing numbers become the "median" of the training rows, or their "mean", and a missing text is a
+            level of its own; "drop" leaves out rows with missing values. By default "median".
         positive: the class that is 1, all others being 0.
         folder: where the file is kept; by default ``arrays`` below OPTBENCH_DATA, or in a folder of the user's cache.
         plugin: a file, or several, with problems of your own.
@@ -83,7 +83,7 @@ def with_data(
     several = [drop] if isinstance(drop, str) else arguments.list_items(f"{_OWNER}: drop", drop)
     dropped = files.as_texts({"drop": several})["drop"]
     if not isinstance(missing, str) or missing:
-        arguments.one_of(f"{_OWNER}: missing", missing, ("drop", "mean"))
+        arguments.one_of(f"{_OWNER}: missing", missing, files.MISSING_WORDS)
     class_text = files.as_texts({"positive": positive})["positive"]
     if len(class_text) > _LONGEST:
         raise OptbenchError(f"{_OWNER}: positive={shown(class_text)} is too long for a class")

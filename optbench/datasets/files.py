@@ -14,13 +14,15 @@ from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, near, shown
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets.copies import find_copy
-from optbench.datasets.record import Entry, Raw, decode_texts, file_query, one_against_rest, unpacked_size
+from optbench.datasets.record import FILLS, Entry, Raw, decode_texts, one_against_rest, unpacked_size
 
 ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
 """Endings of data files; text files may be packed, .csv.gz."""
 PARAMETERS: Mapping[str, Any] = {
     "path": "", "target": "", "drop": (), "missing": "", "sep": "", "encoding": "", "decimal": "", "positive": "",
 }  # fmt: skip
+MISSING_WORDS = tuple(word for word in FILLS if word)
+"""The values of the parameter ``missing``."""
 _ARRAYS = ("x", "y", "x_test", "y_test")
 """The arrays that a .npz file may hold."""
 _TEXTS, _TABLES = (".csv", ".tsv"), (".csv", ".tsv", ".parquet")
@@ -103,14 +105,16 @@ def _file(**given: Any) -> Raw:
     ``path``: ``.csv``, ``.tsv`` (also packed, ``.csv.gz``) and ``.parquet`` hold a table whose first line names
     the columns; ``.npz`` arrays x (n, ...) and y (n,), and x_test and y_test where the test rows are fixed; ``.svm``
     and ``.libsvm`` lines of a target and the features that are not 0. ``target``: the column to be predicted, by
-    default the last. ``drop``: columns to leave out, ``(id, name)``. ``missing``: ``drop`` leaves out rows with missing
-    values, ``mean`` fills in the mean of the training rows; by default they are an error. ``sep``, ``encoding``,
+    default the last. ``drop``: columns to leave out, ``(id, name)``. ``missing``: missing numbers become the ``median``
+    of the training rows, or their ``mean``; ``drop`` leaves out rows with missing values. ``sep``, ``encoding``,
     ``decimal``: what stands between fields, how letters are stored, the decimal point; of text files. ``positive``: the
     class that is 1, all others being 0.
 
-    Texts become columns of 0 and 1: one for two levels, else one for each level; the levels are those of all rows.
-    Classes are numbered in the order of their names. Of the rows, drawn with seed 0, a fifth are for validation and a
-    fifth for testing; features and real targets are standardized by the training rows, the other three fifths.
+    Texts become columns of 0 and 1: one for two levels, else one for each level; a missing text is a level of its own.
+    Left out are rows without a target, and the columns of a table that tell nothing about other rows: numbers of rows,
+    texts that mostly differ, dates, and constants. Classes are numbered in the order of their names. Of the rows, drawn
+    with seed 0, a fifth are for validation and a fifth for testing; levels, medians and scales are those of the
+    training rows, the other three fifths, by which numbers and real targets are standardized.
     """
     path = given["path"]
     place = find_file(path)
@@ -138,7 +142,7 @@ def _refuse_parameters(path, ending, given) -> None:
     path: for messages; ending: of the file's name; given: the parameters of the set ``file``.
     """
     if given["missing"]:
-        arguments.one_of(f"data set {path}: missing", given["missing"], ("drop", "mean"))
+        arguments.one_of(f"data set {path}: missing", given["missing"], MISSING_WORDS)
     for key in ("sep", "encoding", "decimal"):
         if given[key] and ending not in _TEXTS:
             raise OptbenchError(f"data set {path}: {key} is for .csv and .tsv")
@@ -238,7 +242,7 @@ def _check_pair(path, found, end) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _raw_examples(parts, given, target) -> Raw:
-    """Return examples whose gaps are left out, or marked for filling; one class is named if the user asks for it.
+    """Return examples without the rows that are left out; one class is named if the user asks for it.
 
     parts: (x, y) of the file, and maybe (x, y) for testing; given: the parameters of the set ``file``; target: its
     description.
@@ -246,16 +250,13 @@ def _raw_examples(parts, given, target) -> Raw:
     path, notes = given["path"], []
     ends = ("", "_test")[: len(parts)]
     parts = [_drop_gaps(x, y, end, given, notes) for (x, y), end in zip(parts, ends, strict=True)]
-    fill = any(bool(np.isnan(x).any()) for x, _ in parts)
-    if fill:
-        notes.append("missing values filled in with the mean of the training rows")
     every, labels = one_against_rest(path, "y", np.concatenate([y for _, y in parts]), given["positive"])
     if labels:
         cut = len(parts[0][1])
         parts = [(x, part) for (x, _), part in zip(parts, (every[:cut], every[cut:]), strict=False)]
     return Raw(
         *parts[0], 2 if labels else None, path, test=parts[1] if len(parts) > 1 else None, own=True, name=path,
-        target=target, labels=labels, fill=fill, notes=tuple(notes),
+        target=target, labels=labels, fill=FILLS[given["missing"]], notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -263,7 +264,7 @@ def _drop_gaps(x, y, end, given, notes) -> tuple[np.ndarray, np.ndarray]:
     """Return x and y without the rows that cannot be learned from, and append a text with their number to ``notes``.
 
     end: as of `_check_pair`; given: the parameters of the set ``file``. Raises OptbenchError for infinite values, and
-    for missing ones unless ``missing`` says what to do.
+    if no row is left.
     """
     path, missing = given["path"], given["missing"]
     for name, values in ((f"x{end}", x), (f"y{end}", y)):
@@ -272,12 +273,6 @@ def _drop_gaps(x, y, end, given, notes) -> tuple[np.ndarray, np.ndarray]:
             raise OptbenchError(f"data set {path}: {name} has {infinite:,} values that are not finite")
     lost = np.isnan(y) if y.dtype.kind == "f" else np.zeros(len(y), bool)
     gaps = np.isnan(x).any(axis=1)
-    if not missing and (lost.any() or gaps.any()):
-        name, count = (f"x{end}", np.isnan(x).sum()) if gaps.any() else (f"y{end}", lost.sum())
-        raise OptbenchError(
-            f"data set {path}: {name} has {int(count):,} missing values: {file_query(given)[:-1]}, missing=drop) "
-            "leaves those rows out, missing=mean fills in the mean of the training rows"
-        )
     lost |= gaps if missing == "drop" else False
     if lost.all():
         raise OptbenchError(f"data set {path}: every row of x{end} and y{end} misses a value")

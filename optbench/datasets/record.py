@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from optbench.contract import names, resources
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.datasets.preparation import MISSING, Feature, Preparation, find_unknown, learn, name_some, transform
 
 SHARES = (0.8, 0.1)
 """Shares of the examples that are for training and validation, the rest being for testing."""
@@ -17,8 +18,12 @@ OWN_SHARES = (0.6, 0.2)
 """The same of the user's own data, of which few rows would test too little."""
 FIXED_SHARES = (0.8, 0.2)
 """The same where the test rows are given besides."""
-# Classes: a whole-numbered target with more values is a real one
+# Classes: a target with more values is refused as one
 MOST_CLASSES = 100
+# Classes: a whole-numbered target with more values is a real one, unless classes are asked for
+_MOST_COUNTED = 20
+FILLS = {"": "median", "median": "median", "mean": "mean", "drop": "median"}
+"""The words of ``missing``, and the number of the training rows that fills gaps; ``drop`` leaves none in known rows."""
 # Examples: the fewest of which a fifth is one
 FEWEST_EXAMPLES = 5
 LIMITS = {
@@ -97,6 +102,8 @@ class Dataset:
     """The scaling of features and target, in words."""
     notes: tuple[str, ...] = ()
     """Changes to rows and columns of the user's own data: left out, filled in, made numbers."""
+    preparation: Preparation | None = None
+    """What the training rows taught, enough to prepare other rows; None for a set that a generator made as it is."""
 
     @property
     def text(self) -> str:
@@ -140,11 +147,18 @@ class Raw:
     labels: tuple[str, ...] = ()
     """The names of the classes 0, 1, ... if y holds their numbers."""
     columns: tuple[str, ...] = ()
-    """The names of the features, for messages."""
-    fill: bool = False
-    """True if gaps (NaN) in x are to be filled with the mean of the training rows."""
+    """The names of the features, of x and then of texts; () for an array, whose features are x0, x1, ..."""
+    fill: str = "mean"
+    """The number of the training rows that fills gaps (NaN) in x: their mean, or their median."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    texts: np.ndarray | None = None
+    """Features that are texts, (n, features) of str."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """The reasons why columns are left out, by name."""
+    target_name: str = "y"
+    decimal: str = ""
+    """The decimal point of numbers in texts."""
 
 
 def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
@@ -161,8 +175,11 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
     shares = FIXED_SHARES if raw.test is not None else OWN_SHARES if raw.own else SHARES
     rows = split_rows(len(raw.x), shares)
     x_test, y_test = raw.test if raw.test is not None else (raw.x[rows.test], raw.y[rows.test])
-    xs = [raw.x[rows.training], raw.x[rows.validation], x_test]
+    numbers = [raw.x[rows.training], raw.x[rows.validation], x_test]
     ends = np.cumsum([len(rows.training), len(rows.validation)])
+    texts = [np.empty((len(part), 0), object) for part in numbers]
+    if raw.texts is not None:
+        texts = [raw.texts[part] for part in rows]
     count, labels = raw.classes, raw.labels
     every = np.concatenate([raw.y[rows.training], raw.y[rows.validation], y_test])
     if count is None:
@@ -179,12 +196,12 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
     )
     warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
-    if raw.fill:
-        xs = _fill_gaps(raw, xs)
+    features, xs, notes = _prepare_features(raw, numbers, texts)
     scaling = "features as they come"
     if not raw.scaled:
-        xs = _standardize(raw, xs)
-        scaling = f"features{' and target' * (not count)} standardized by the training rows"
+        which = "numbers" if any(each.levels for each in features) else "features"
+        scaling = f"{which}{' and target' * (not count)} standardized by the training rows"
+    mean, scale = 0.0, 1.0
     if not count:
         with np.errstate(over="ignore", invalid="ignore"):
             mean, scale = ys[0].mean(), ys[0].std()
@@ -204,7 +221,8 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
         x, y, x_test, y_test, count, raw.source, hint=hint, target=target, warning=warning, scaling=scaling,
         x_validation=x_validation if there else None, y_validation=y_validation if there else None,
         rows=Rows(rows.training, rows.validation, np.arange(len(y_test))) if raw.test is not None else rows,
-        split=SPLITS[shares], notes=raw.notes,
+        split=SPLITS[shares], notes=notes,
+        preparation=Preparation(features, raw.target_name, tuple(labels), float(mean), float(scale), raw.decimal),
     )  # fmt: skip
 
 
@@ -218,45 +236,50 @@ def _unseen_warning(y, labels) -> str:
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
-def _fill_gaps(raw, xs) -> list[np.ndarray]:
-    """Return arrays of features, their gaps (NaN) filled with the means of the training rows, the first array.
+def _prepare_features(
+    raw: Raw, numbers: list[np.ndarray], texts: list[np.ndarray]
+) -> tuple[tuple[Feature, ...], list[np.ndarray], tuple[str, ...]]:
+    """Return (features, x of each part, notes): what the training rows teach, and all rows prepared by it.
 
-    raw: for messages. Raises OptbenchError for a feature without any value.
+    numbers, texts: of the training rows, then of the other parts. Columns of a table that are constant in its training
+    rows are left out. Raises OptbenchError for values too large to be standardized, and if no feature is left.
     """
-    x = xs[0]
-    gaps = np.isnan(x)
-    empty = np.flatnonzero(gaps.all(axis=0))
-    if len(empty):
-        raise OptbenchError(
-            f"data set {raw.name}: {_feature_words(raw, empty[0])} has no value in any training row, and so no mean; "
-            "leave it out with drop="
-        )
-    mean = np.where(gaps, 0.0, x).sum(axis=0) / (~gaps).sum(axis=0)
-    return [np.where(np.isnan(part), mean, part) for part in xs]
+    width, wide = numbers[0].shape[1], numbers[0].shape[1] + texts[0].shape[1]
+    features = learn(raw.columns or [f"x{i}" for i in range(wide)], numbers[0], texts[0], raw.fill, raw.scaled)
+    if large := [each.name for each in features if not np.isfinite(each.mean + each.scale)]:
+        raise OptbenchError(f"data set {raw.name}: feature {large[0]!r} has values too large to be standardized")
+    left_out = dict(raw.left_out)
+    if raw.columns:
+        filled = np.where(np.isnan(numbers[0]), [each.fill for each in features[:width]], numbers[0])
+        differ = [*(filled != filled[0]).any(axis=0), *(len(each.levels) > 1 for each in features[width:])]
+        left_out |= {each.name: "constant" for each, differs in zip(features, differ, strict=True) if not differs}
+        features = tuple(each for each, differs in zip(features, differ, strict=True) if differs)
+        numbers = [part[:, np.flatnonzero(differ[:width])] for part in numbers]
+        texts = [part[:, np.flatnonzero(differ[width:])] for part in texts]
+    if not features:
+        raise OptbenchError(f"data set {raw.name}: there is no feature to learn from: {_reason_words(left_out)}")
+    names, notes, width = [each.name for each in features], [*raw.notes], numbers[0].shape[1]
+    gaps = sum(np.isnan(part).sum(axis=0) for part in numbers)
+    if some := [f"{name} ({count:,})" for name, count in zip(names[:width], gaps, strict=True) if count]:
+        notes.append(f"missing numbers filled in with the {raw.fill} of the training rows: {name_some(some)}")
+    holes = sum((part == MISSING).sum(axis=0) for part in texts)
+    if some := [f"{name} ({count:,})" for name, count in zip(names[width:], holes, strict=True) if count]:
+        notes.append(f"missing texts are a level of their own: {name_some(some)}")
+    if some := [f"{each.name} ({len(each.levels)})" for each in features[width:]]:
+        notes.append(f"texts as columns of 0 and 1, one for each level: {name_some(some)}")
+    if new := find_unknown(features, np.concatenate(texts[1:]).T):
+        notes.append(f"texts of no training row are none of the levels: {name_some(new)}")
+    if left_out:
+        notes.append(f"columns left out: {_reason_words(left_out)}")
+    return features, [transform(features, *part) for part in zip(numbers, texts, strict=True)], tuple(notes)
 
 
-def _standardize(raw, xs) -> list[np.ndarray]:
-    """Return arrays of features, standardized by the training rows, the first array; what is constant there becomes 0.
-
-    raw: for messages. Raises OptbenchError for values too large for that.
-    """
-    x = xs[0]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = x.mean(axis=0), x.std(axis=0)
-    large = np.flatnonzero(~np.isfinite(mean + scale))
-    if len(large):
-        raise OptbenchError(
-            f"data set {raw.name}: {_feature_words(raw, large[0])} has values too large to be standardized"
-        )
-    # By its values, not by the deviation, which rounding makes 1e-17 where all are 0.1.
-    constant = x.min(axis=0) == x.max(axis=0)
-    mean, scale = np.where(constant, x[0], mean), np.where(constant | (scale == 0), 1.0, scale)
-    return [(part - mean) / scale for part in xs]
-
-
-def _feature_words(raw, place) -> str:
-    """Return the words that name a feature in an error: by its column's name, or by its index."""
-    return f"feature {raw.columns[place]!r}" if raw.columns else f"feature {place} (from 0)"
+def _reason_words(left_out: Mapping[str, str]) -> str:
+    """Return the columns that are left out with their reasons, as text; those of one reason stand together."""
+    groups: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        groups.setdefault(reason, []).append(name)
+    return "; ".join(f"{name_some(names)} ({reason})" for reason, names in groups.items())
 
 
 def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...]) -> str:
@@ -315,7 +338,7 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
     whole = text or bool((y == np.floor(y)).all())
     values, place = np.unique(y, return_inverse=True) if classes is not False and whole else (y, y)
     if classes is None:
-        classes = text or (y.dtype.kind in "biu" and len(values) <= MOST_CLASSES)
+        classes = text or (whole and len(values) <= (2 if y.dtype.kind == "f" else _MOST_COUNTED))
     if not classes:
         return y.astype(float), ()
     if not whole:
@@ -324,6 +347,10 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
         )
     if len(values) < 2:
         raise OptbenchError(f"data set {name}: all examples are of one class, {values.tolist()[0]!r}")
+    if text and len(values) > max(len(y) // 2, 10):
+        raise OptbenchError(
+            f"data set {name}: the target has {len(values):,} different texts in {len(y):,} rows: names, not classes"
+        )
     if len(values) > MOST_CLASSES:
         raise OptbenchError(f"data set {name}: the target has {len(values)} values; at most {MOST_CLASSES} are classes")
     return place.reshape(-1).astype(float), tuple(class_name(value) for value in values.tolist())

@@ -1,6 +1,6 @@
 """Tables with a target among their columns: read from .csv, .tsv and .parquet, and turned into examples.
 
-Texts become columns of 0 and 1. Dates, and numbers that pandas reads as texts, are refused by name.
+Columns that tell nothing about other rows, or that cannot be read as numbers or levels, are left out with a reason.
 """
 
 import re
@@ -15,20 +15,25 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.record import Raw, file_query, one_against_rest, parse_number, split_columns, unpacked_size
+from optbench.datasets.preparation import MISSING, NO_TEXT
+from optbench.datasets.record import (
+    FILLS,
+    Raw,
+    file_query,
+    one_against_rest,
+    parse_number,
+    split_columns,
+    unpacked_size,
+)
 
 MOST_LEVELS = 100
 """Levels of a text, each of which is a feature; beyond, texts are names or numbers of tickets. As many as classes."""
 _FEW_LEVELS = 10
 """Different texts that are levels however few rows there are; different numbers among texts that can be levels."""
-_MOST_NAMES = 6
-"""Columns that a message names before it counts the others."""
 _SAMPLE = 100
 """Different texts of a column that are tried as dates."""
 _SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "gbk", "shift_jis", "big5")
-_NO_VALUE = ["?", "."]
-"""Missing values besides those that pandas knows: of the UCI archive, and of SAS."""
 _NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "decimal", "empty", "boolean")
 _DATE_TYPES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")
 _DATE = re.compile(
@@ -42,7 +47,7 @@ _FORMATTED = re.compile(  # 1,234.50, 12 %, $5; 1.2.3, a version, is no number
     rf"\s*{_UNIT}?\)?",
     re.IGNORECASE,
 )
-_DATE_ADVICE = "turn it into numbers (a year, a month, days since the first)"
+_DATE_ADVICE = "turn them into numbers (a year, a month, days since the first) to learn from them"
 
 
 def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame:
@@ -68,7 +73,7 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
             # Numbers take 8 bytes, and as many while they are read; in the file they mostly have four or more.
             resources.need_memory(f"data set {path}: its table", 4 * unpacked_size(path, place))
             table = pd.read_csv(
-                place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=_NO_VALUE,
+                place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=NO_TEXT,
                 decimal=decimal or ".", **how,
             )  # fmt: skip
     except pd.errors.EmptyDataError:
@@ -144,98 +149,65 @@ def _refuse_other_separator(given, names) -> None:
         )
 
 
-def convert_column(given: Mapping[str, Any], name: str, values: pd.Series, target: bool = False) -> pd.Series:
-    """Return a column as float numbers, or as a categorical column if it holds texts; missing values are NaN.
+class Unusable(Exception):
+    """Raised for a column that is neither numbers nor levels: what it holds in words, and what to do."""
 
-    ``given``: the parameters of the set ``file``. Raises OptbenchError, with the column's name and what to do, for
-    dates, lists and the like, infinite numbers, numbers that were read as texts, and a feature with too many texts.
+    def __init__(self, holds: str, advice: str = ""):
+        """Keep the words; advice: "" where leaving the column out is what is wanted."""
+        self.holds, self.advice = holds, advice
+
+
+def read_column(given: Mapping[str, Any], values: pd.Series) -> tuple[np.ndarray, str]:
+    """Return (column, remark): float64, NaN where a value is missing, or texts, None there.
+
+    ``given``: the parameters of the set ``file``. The remark, if any, tells of words among numbers, which count as
+    missing. Raises Unusable for dates, lists and the like, and numbers that are not plainly written.
     """
-    who = f"data set {given['path']}: {'the target' if target else 'feature'} {name!r}"
-    way = "name another target" if target else f"leave it out: {file_query(given, drop=[name])}"
     values = values.reset_index(drop=True)
     held = pd.api.types.infer_dtype(values, skipna=True)
     category = isinstance(values.dtype, pd.CategoricalDtype)
     if held in _DATE_TYPES:
-        first = shown(str(values.dropna().iloc[0]))
-        raise OptbenchError(f"{who} holds dates or times, such as {first}: {_DATE_ADVICE}, or {way}")
+        raise Unusable(f"dates or times, such as {shown(str(values.dropna().iloc[0]))}", _DATE_ADVICE)
     if held in _NUMBER_TYPES and not category:
-        return _finite_column(who, way, values.to_numpy(float, na_value=np.nan))
+        return values.to_numpy(float, na_value=np.nan), ""
     if not category and not all(isinstance(each, str | int | float) for each in values.dropna()):
         kind = type(values.dropna().iloc[0]).__name__
-        raise OptbenchError(f"{who} holds values of the kind {kind}, neither numbers nor texts: {way}")
+        raise Unusable(f"values of the kind {kind}, neither numbers nor texts")
     texts = values.astype(object).map(lambda each: str(each).strip(), na_action="ignore")
-    texts = texts.where(~texts.isin(["", "?"]))
+    texts = texts.where(~texts.isin(NO_TEXT))
     levels = sorted(set(texts.dropna()))
     numbers = {each: parse_number(each, given.get("decimal", "")) for each in levels}
     if None not in numbers.values() and not (category and levels):
-        return _finite_column(who, way, texts.map(numbers).to_numpy(float, na_value=np.nan))
-    if not category:
-        _refuse_dates_and_numbers(given, who, way, numbers)
-    if len(levels) > min(MOST_LEVELS, max(_FEW_LEVELS, texts.count() // 2)) and not target:
-        raise OptbenchError(
-            f"{who} has {len(levels):,} different texts in {len(texts):,} rows, such as {shown(levels[0])}: too many "
-            f"for a weight each; group them, or {way}"
-        )
-    return texts.astype(pd.CategoricalDtype(levels))
+        return texts.map(numbers).to_numpy(float, na_value=np.nan), ""
+    if not category and (words := _find_words(given, numbers)):
+        remark = f"{shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}"
+        return texts.map(numbers).to_numpy(float, na_value=np.nan), remark
+    return np.array([None if pd.isna(each) else each for each in texts], object), ""
 
 
-def _finite_column(who: str, way: str, numbers: np.ndarray) -> pd.Series:
-    """Return numbers as a column; raise OptbenchError if some are infinite.
+def _find_words(given: Mapping[str, Any], levels: Mapping[str, float | None]) -> list[str]:
+    """Return the words among a column's numbers, which stand for a missing value; none if its texts are levels.
 
-    who: begins the message; way: its end, how to leave the column out.
-    """
-    if count := int(np.isinf(numbers).sum()):
-        raise OptbenchError(f"{who} has {count:,} values that are not finite: mend them, or {way}")
-    return pd.Series(numbers)
-
-
-def _text_levels(column: pd.Series) -> list[str]:
-    """Return the different texts of a converted column; none for numbers."""
-    return list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else []
-
-
-def _feature_count(column: pd.Series) -> int:
-    """Return the number of features that a converted column becomes."""
-    return max(1, len(_text_levels(column)) - (len(_text_levels(column)) == 2))
-
-
-def _to_features(column: pd.Series) -> np.ndarray:
-    """Return a converted column as features (rows, width): numbers, or 0 and 1 for texts; NaN where missing.
-
-    Two levels become one feature, 1 for the second level; more become one feature for each level.
-    """
-    if not _text_levels(column):
-        return column.to_numpy()[:, None]
-    coded = pd.get_dummies(column, dtype=float, drop_first=len(_text_levels(column)) == 2).to_numpy(copy=True)
-    coded[column.isna()] = np.nan
-    return coded
-
-
-def _refuse_dates_and_numbers(given, who, way, levels: Mapping[str, float | None]) -> None:
-    """Raise OptbenchError if a column's texts are dates, or numbers that pandas did not read as such.
-
-    given: the parameters of the set ``file``; who, way: as of `_finite_column`; levels: each text, and the number that
-    it is or None.
+    given: the parameters of the set ``file``; levels: each text, and the number that it is or None. Raises Unusable for
+    dates, and numbers that are not plainly written.
     """
     first = list(levels)[:_SAMPLE]
     dates = [each for each in first if levels[each] is None and _is_date_or_time(each)]
     if 10 * len(dates) >= 9 * len(first) > 0:
-        raise OptbenchError(f"{who} holds dates or times, such as {shown(dates[0])}: {_DATE_ADVICE}, or {way}")
+        raise Unusable(f"dates or times, such as {shown(dates[0])}", _DATE_ADVICE)
     others = [each for each, number in levels.items() if number is None]
     formatted = [each for each in others if _FORMATTED.fullmatch(each)]
-    words = [each for each in others if each not in formatted]
+    words = [each for each in others if each not in formatted] if formatted else others
     numbers = len(levels) - len(words)
     if numbers <= max(_FEW_LEVELS, len(levels) // 2) and (not formatted or any(map(str.isalnum, "".join(words)))):
-        return  # levels, some of which look like numbers: 1, 2, 3+
+        return []  # levels, some of which look like numbers: 1, 2, 3+
+    if not formatted:
+        return words
     decimal = given.get("decimal", "")
-    written = f" written as {shown(formatted[0])}" if formatted else ""
-    besides = f", and {shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}" if words else ""
     advice = [f"write plain numbers, such as {'1234,5' if decimal == ',' else '1234.5'}"]
     if decimal != "," and any(map(_DECIMAL_COMMA.fullmatch, formatted)) and _is_text_file(given["path"]):
         advice.append(f"say {file_query(given, decimal=',')} if the comma is the decimal point")
-    if words:
-        advice.append("leave the fields empty where a value is missing")
-    raise OptbenchError(f"{who} holds numbers{written}{besides}: {', '.join([*advice, f'or {way}'])}")
+    raise Unusable(f"numbers written as {shown(formatted[0])}", ", or ".join(advice))
 
 
 def _is_date_or_time(text: str) -> bool:
@@ -265,50 +237,95 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     if len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
         raise OptbenchError(f"data set {path}: the name {shown(twice)} stands over several columns; rename them")
-    target, left_out = _target_and_dropped(names, given)
-    features = [name for name in names if name not in {target, *left_out}]
-    if not features:
+    target, dropped = _target_and_dropped(names, given)
+    if not set(names) - {target, *dropped}:
         raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
-    columns = _feature_columns(given, table, features)
-    columns[target] = convert_column(given, target, table[target], target=True)
-    rows, gaps = _rows_to_learn(given, columns, target)
-    aim = _target_values(columns.pop(target)[rows], table[target])
-    width = sum(map(_feature_count, columns.values()))
+    columns, left_out, warned = _read_features(given, table, [name for name in names if name not in {target, *dropped}])
+    aim, remark = _read_target(given, target, table[target])
+    rows, notes = _rows_to_learn(given, columns, target, aim)
+    numbers = {name: each for name, each in columns.items() if each.dtype.kind == "f"}
+    texts = {name: each for name, each in columns.items() if name not in numbers}
+    width = len(numbers) + sum(len(set(each)) for each in texts.values())
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
-    y, labels = one_against_rest(path, target, aim, given["positive"])
+    y, labels = one_against_rest(path, target, _target_values(aim[rows], table[target]), given["positive"])
     named, ask = bool(given["target"]), file_query(given, target="NAME")
     likely = "" if named else suspect_target(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
-        np.concatenate([_to_features(each[rows]) for each in columns.values()], axis=1), y, 2 if labels else None,
+        _side_by_side(numbers.values(), rows), y, 2 if labels else None,
         f"{path}, target {target}", name=path, labels=labels,
         target=f"target column {target!r}{' (the last one)' * (not named)}",
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
-        own=True, columns=tuple(name for name, each in columns.items() for _ in range(_feature_count(each))),
-        fill=bool(gaps), notes=_change_notes(given["missing"], len(table), columns, left_out, len(rows), gaps),
-        warnings=_row_number_warning(given, columns),
+        own=True, columns=(*numbers, *texts), texts=_side_by_side(texts.values(), rows, object),
+        fill=FILLS[given["missing"]], notes=notes, left_out=dict.fromkeys(dropped, "as asked") | left_out,
+        warnings=(*warned, *([remark] if remark else [])), target_name=target, decimal=given["decimal"],
     )  # fmt: skip
 
 
-def _feature_columns(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> dict[str, pd.Series]:
-    """Return feature -> its converted column: see `convert_column`.
+def _side_by_side(columns: Iterable[np.ndarray], rows: np.ndarray, dtype: type = float) -> np.ndarray:
+    """Return columns as an array (rows, columns) of the dtype; rows: the indices of those to take."""
+    found = [each[rows] for each in columns]
+    array = np.empty((len(rows), len(found)), dtype)
+    for place, each in enumerate(found):
+        array[:, place] = each
+    return array
 
-    given: the parameters of the set ``file``. Raises the OptbenchError of the first that cannot be a feature, with the
-    names of all such.
+
+def _read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> tuple[dict, dict, list[str]]:
+    """Return (columns, reasons, warnings): by name what `read_column` returns, and why the others are left out.
+
+    given: the parameters of the set ``file``. Missing texts are MISSING. Raises OptbenchError for infinite numbers.
     """
-    columns, refused = {}, {}
+    columns, left_out, warned = {}, {}, []
     for name in features:
         try:
-            columns[name] = convert_column(given, name, table[name])
-        except OptbenchError as error:
-            refused[name] = error
-    if not refused:
-        return columns
-    first, *others = refused
-    text = str(refused[first]).replace(file_query(given, drop=[first]), file_query(given, drop=refused))
-    raise OptbenchError(f"{text}; so with {list_some(map(repr, others))}" if others else text)
+            column, remark = read_column(given, table[name])
+        except Unusable as error:
+            left_out[name] = error.holds
+            if error.advice:
+                warned.append(f"{name!r} holds {error.holds}, and is left out: {error.advice}")
+            continue
+        if remark:
+            warned.append(f"{name!r} holds numbers, and {remark}: no number counts as missing")
+        if column.dtype.kind == "f":
+            if count := int(np.isinf(column).sum()):
+                raise OptbenchError(
+                    f"data set {given['path']}: feature {name!r} has {count:,} values that are not finite: mend them, "
+                    f"or leave it out: {file_query(given, drop=[name])}"
+                )
+            if is_row_number(column, name):
+                left_out[name] = "numbers the rows"
+            else:
+                columns[name] = column
+            continue
+        there = [each for each in column if each is not None]
+        count = len(set(there))
+        if count > min(MOST_LEVELS, max(_FEW_LEVELS, len(there) // 2)):
+            left_out[name] = f"{count:,} different texts"
+        else:
+            columns[name] = np.array([MISSING if each is None else each for each in column], object)
+    for name in [name for name, each in columns.items() if each.dtype.kind == "f" and np.isnan(each).all()]:
+        left_out[name] = "no values"
+        del columns[name]
+    return columns, left_out, warned
+
+
+def _read_target(given: Mapping[str, Any], target: str, values: pd.Series) -> tuple[np.ndarray, str]:
+    """Return the target's column and a warning, if any; raise OptbenchError if it is neither numbers nor classes.
+
+    given: the parameters of the set ``file``.
+    """
+    who = f"data set {given['path']}: the target {target!r}"
+    try:
+        column, remark = read_column(given, values)
+    except Unusable as error:
+        advice = f"{error.advice}, or " if error.advice else ""
+        raise OptbenchError(f"{who} holds {error.holds}: {advice}name another target") from None
+    if column.dtype.kind == "f" and (count := int(np.isinf(column).sum())):
+        raise OptbenchError(f"{who} has {count:,} values that are not finite: mend them, or name another target")
+    return column, f"the target {target!r} holds numbers, and {remark}: no number counts as missing" * bool(remark)
 
 
 def _target_and_dropped(names, given) -> tuple[str, list[str]]:
@@ -326,92 +343,42 @@ def _target_and_dropped(names, given) -> tuple[str, list[str]]:
     return target, left_out
 
 
-def _rows_to_learn(given: Mapping[str, Any], columns: Mapping[str, pd.Series], target: str) -> tuple[np.ndarray, dict]:
-    """Return (rows, counts): indices of the rows to learn from, and by feature the missing values to be filled in.
+def _rows_to_learn(
+    given: Mapping[str, Any], columns: Mapping[str, np.ndarray], target: str, aim: np.ndarray
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return (rows, notes): indices of the rows to learn from, and a text about the others if there are any.
 
-    given: the parameters of the set ``file``; columns: converted, by name. Raises OptbenchError for missing values
-    unless ``missing`` says what to do.
+    given: the parameters of the set ``file``; columns, aim: the features by name and the target. Raises OptbenchError
+    if no row is left.
     """
-    path, missing = given["path"], given["missing"]
-    gaps = pd.DataFrame({name: each.isna() for name, each in columns.items()})
-    counts = {name: int(count) for name, count in gaps.sum().items() if count}
-    rows, lost = np.arange(len(gaps)), gaps.any(axis=1).to_numpy()
-    if not counts:
-        return rows, {}
-    if not missing:
-        name, several = next(iter(counts)), len(counts) > 1
-        every = f" ({len(counts):,} columns have some, in {lost.sum():,} of {len(rows):,} rows)" * several
-        raise OptbenchError(
-            f"data set {path}: column {name!r} has {counts[name]:,} missing values{every}: {file_query(given)[:-1]}, "
-            "missing=drop) leaves those rows out, missing=mean fills in the mean of the training rows"
-            + " and leaves out those without a target"
-            * (target in counts)
-        )
-    if missing == "drop":
-        empty = next((name for name, count in counts.items() if count == len(rows)), None)
-        if empty:
-            ask = file_query(given, drop=[empty])
-            raise OptbenchError(f"data set {path}: column {empty!r} has no value in any row: {ask} leaves it out")
-        if lost.all():
-            raise OptbenchError(
-                f"data set {path}: every row misses a value: say missing=mean, or leave columns out: drop="
-            )
-        return rows[~lost], {}
-    if counts.get(target) == len(rows):
+    path = given["path"]
+    lost = pd.isna(aim)
+    if lost.all():
         raise OptbenchError(f"data set {path}: the target {target!r} has no value in any row")
-    rows = rows[~gaps[target].to_numpy()]
-    return rows, {name: int(count) for name, count in gaps.loc[rows].sum().items() if count}
+    why = "the target is missing"
+    if given["missing"] == "drop":
+        why = "values are missing"
+        for column in columns.values():
+            lost = lost | (np.isnan(column) if column.dtype.kind == "f" else column == MISSING)
+    if lost.all():
+        raise OptbenchError(f"data set {path}: every row misses a value: leave missing=drop out, or columns: drop=")
+    note = f"{lost.sum():,} of {len(lost):,} rows left out, where {why}"
+    return np.flatnonzero(~lost), (note,) if lost.any() else ()
 
 
-def _target_values(aim: pd.Series, table_column: pd.Series) -> np.ndarray:
+def _target_values(y: np.ndarray, table_column: pd.Series) -> np.ndarray:
     """Return a converted target as the table has it: texts, truth values, whole numbers or reals, (rows,).
 
-    aim: the converted column; table_column: the column of the table.
+    y: the column's values; table_column: the column of the table.
     """
-    if _text_levels(aim):
-        return aim.to_numpy(object)
-    y, held = aim.to_numpy(), pd.api.types.infer_dtype(table_column, skipna=True)
+    if y.dtype.kind == "O":
+        return y
+    held = pd.api.types.infer_dtype(table_column, skipna=True)
     if held == "boolean":
         return y.astype(bool)
     # Whole numbers of a column with gaps were read as reals.
     whole = held not in ("floating", "mixed-integer-float", "decimal") or table_column.hasnans
     return y.astype(int) if whole and bool((y == np.floor(y)).all() and (np.abs(y) < 2**53).all()) else y
-
-
-def _change_notes(
-    missing: str, total: int, columns: Mapping[str, pd.Series], left_out: list[str], kept: int, gaps: Mapping[str, int]
-) -> tuple[str, ...]:
-    """Return a text for each change to a table; total, kept: rows before and after, gaps: values filled in by name."""
-    notes = []
-    if kept < total:
-        why = "values are missing" if missing == "drop" else "the target is missing"
-        notes.append(f"{total - kept:,} of {total:,} rows left out, where {why}")
-    if gaps:
-        filled = list_some(f"{name} ({number:,})" for name, number in gaps.items())
-        notes.append(f"missing values filled in with the mean of the training rows: {filled}")
-    if texts := [f"{name} ({len(_text_levels(each))})" for name, each in columns.items() if _text_levels(each)]:
-        notes.append(f"texts as columns of 0 and 1, with the levels of all rows: {list_some(texts)}")
-    if left_out:
-        notes.append(f"columns left out: {list_some(left_out)}")
-    return tuple(notes)
-
-
-def list_some(parts: Iterable[str]) -> str:
-    """Return the first few parts with commas between them, and the number of the others."""
-    parts = list(parts)
-    more = f" and {len(parts) - _MOST_NAMES:,} more" if len(parts) > _MOST_NAMES else ""
-    return ", ".join(parts[:_MOST_NAMES]) + more
-
-
-def _row_number_warning(given: Mapping[str, Any], columns: Mapping[str, pd.Series]) -> tuple[str, ...]:
-    """Return a warning, if any, about features that only number the rows."""
-    found = [name for name, each in columns.items() if not _text_levels(each) and is_row_number(each.to_numpy(), name)]
-    if not found:
-        return ()
-    many = len(found) > 1
-    words = f"feature{'s' * many} {list_some(map(repr, found))} look{'s' * (not many)} like the number of the row"
-    leave = f"{file_query(given, drop=found)} leaves {'them' if many else 'it'} out"
-    return (f"{words}, which tells nothing about new rows: {leave}",)
 
 
 def suspect_target(table: pd.DataFrame, name: str) -> str:
@@ -429,4 +396,4 @@ def is_row_number(values: np.ndarray, name: str) -> bool:
     if values.dtype.kind not in "iuf" or not (values == np.floor(values)).all() or len(np.unique(values)) < len(values):
         return False
     counts = values.max() - values.min() == len(values) - 1 and values.min() in (0, 1)
-    return bool(counts) or re.fullmatch(r"unnamed: \d+|index|(.*[ _.-])?id", name.lower()) is not None
+    return bool(counts) or re.fullmatch(r"(?i:unnamed: \d+|index|(.*[ _.-])?id)|.*[a-z]I[Dd]", name) is not None

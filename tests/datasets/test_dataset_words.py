@@ -99,8 +99,9 @@ def shuffled(first):
         ({"rank": shuffled(1)}, "the number of the row"),
         ({"Unnamed: 0": shuffled(100)}, "the number of the row"),
         ({"patient_id": shuffled(0) * 7}, "the number of the row"),
+        ({"CustomerID": shuffled(0) * 7}, "the number of the row"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_a_last_column_that_is_likely_to_be_no_target_is_told(written, columns, likely):
     path = written(columns)
@@ -111,10 +112,7 @@ def test_a_last_column_that_is_likely_to_be_no_target_is_told(written, columns, 
     hint = data.warning.split("name another: ")[1]
     assert hint == "file(path='d.csv', target='NAME')"
     named = datasets.load(hint.replace("NAME", "a"))
-    assert named.warning == (likely == "the number of the row") * (
-        f"data set d.csv: feature {last!r} looks like the number of the row, which tells nothing about new rows: "
-        f"file(path='d.csv', target='a', drop={last!r}) leaves it out"
-    )
+    assert ("numbers the rows" in named.text) == (likely == "the number of the row") and not named.warning
     assert "target column 'a', real" in named.text
     assert not datasets.load(names.canonical("file", {"path": path, "target": last})).warning, "it was asked for"
 

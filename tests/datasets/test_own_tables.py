@@ -2,18 +2,22 @@
 
 import gzip
 import hashlib
+import json
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 from harness import CATALOGUE
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import dump_svmlight_file
 from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
+from optbench.datasets.preparation import Preparation
 
 ROWS = 60
 RNG = np.random.default_rng(3)
@@ -21,15 +25,17 @@ TABLE = pd.DataFrame(
     {
         "id": RNG.permutation(ROWS) + 500,
         "age": np.where(RNG.random(ROWS) < 0.2, np.nan, RNG.integers(18, 80, ROWS)),
-        "port": RNG.choice(["S", "C", "Q"], ROWS),
+        "port": np.where(RNG.random(ROWS) < 0.2, None, RNG.choice(["S", "C", "Q"], ROWS)),
         "sex": RNG.choice(["male", "female"], ROWS),
         "alone": RNG.random(ROWS) < 0.5,
         "fare": RNG.random(ROWS) * 100,
+        "fare2": RNG.random(ROWS),
+        "unit": "EUR",
         "class": RNG.choice(["first", "second", "third"], ROWS),
         "churn": RNG.choice(["yes", "no"], ROWS),
     }
 )
-NUMBERS = ["age", "fare"]
+NUMBERS, TEXTS = ["age", "alone", "fare"], ["port", "sex", "class"]
 
 
 @pytest.fixture(autouse=True)
@@ -37,57 +43,80 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def expected(table, fill):
-    """Features by scikit-learn, fitted on the training rows, levels apart: age, port, sex, alone, fare, class."""
+def expected(table, strategy):
+    """Features by scikit-learn, fitted on the training rows: numbers, then texts."""
     order = np.random.default_rng(0).permutation(len(table))
-    cut, last = round(0.6 * len(table)), round(0.8 * len(table))
-    levels = [sorted(table[name].dropna().unique()) for name in ("port", "sex", "class")]
-    hot = OneHotEncoder(categories=levels, drop="if_binary", sparse_output=False)
-    hot = hot.fit_transform(table[["port", "sex", "class"]])
-    x = np.column_stack([table["age"], hot[:, :4], table["alone"], table["fare"], hot[:, 4:]]).astype(float)
-    train, test = x[order[:cut]], x[order[last:]]
-    if fill:
-        imputer = SimpleImputer().fit(train)
-        train, test = imputer.transform(train), imputer.transform(test)
-    scaler = StandardScaler().fit(train)
-    return scaler.transform(train), scaler.transform(test), order[:cut], order[last:]
+    train, test = order[: round(0.6 * len(table))], order[round(0.8 * len(table)) :]
+    texts = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value="missing", missing_values=None),
+        OneHotEncoder(drop="if_binary", handle_unknown="ignore", sparse_output=False),
+    )
+    columns = make_column_transformer(
+        (make_pipeline(SimpleImputer(strategy=strategy), StandardScaler()), NUMBERS), (texts, TEXTS)
+    )
+    table = table.astype({name: object for name in TEXTS} | {"alone": float})
+    table[TEXTS] = table[TEXTS].where(table[TEXTS].notna(), None)
+    fitted = columns.fit(table.iloc[train])
+    return fitted.transform(table.iloc[train]), fitted.transform(table.iloc[test]), train, test
 
 
-@pytest.mark.parametrize("missing", ["mean", "drop"])
+@pytest.mark.parametrize("missing", ["", "mean", "drop"])
 @pytest.mark.parametrize("ending", ["parquet", "tsv", "csv.gz"])
 def test_features_are_those_of_scikit_learn(missing, ending):
     if ending == "parquet":
         TABLE.astype({"class": "category"}).to_parquet("d.parquet")
     else:
         TABLE.to_csv(f"d.{ending}", index=False, sep="\t" if ending == "tsv" else ",")
-    d = datasets.load(f"file(path=d.{ending}, drop=id, missing={missing}, target=churn)", 2)
+    d = datasets.load(f"file(path=d.{ending}, drop=fare2, missing={missing!r}, target=churn)", 2)
     kept = TABLE.dropna() if missing == "drop" else TABLE
-    train, test, rows, others = expected(kept, missing == "mean")
+    train, test, rows, others = expected(kept, "mean" if missing == "mean" else "median")
     np.testing.assert_allclose(d.x, train, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(d.x_test, test, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(d.preparation.apply(kept.iloc[others]), test, rtol=1e-12, atol=1e-12)
     classes = (kept["churn"] == "yes").to_numpy(float)
     np.testing.assert_array_equal(d.y, classes[rows])
     np.testing.assert_array_equal(d.y_test, classes[others])
-    assert len(d.digest) == 64
-    gaps = int(TABLE["age"].isna().sum())
-    told = {
-        "drop": f"{gaps} of 60 rows left out, where values are missing",
-        "mean": f"missing values filled in with the mean of the training rows: age ({gaps})",
-    }
-    encoded = "texts as columns of 0 and 1, with the levels of all rows: port (3), sex (2), class (3)"
-    assert d.notes == (told[missing], encoded, "columns left out: id")
-    assert "; ".join(d.notes) in d.text and d.text.endswith("features standardized by the training rows")
+    assert len(d.digest) == 64 and d.preparation.classes == ("no", "yes")
+    gaps, holes = int(TABLE["age"].isna().sum()), int(TABLE["port"].isna().sum())
+    lost = int(TABLE.isna().any(axis=1).sum())
+    fill = f"missing numbers filled in with the {missing or 'median'} of the training rows: age ({gaps})"
+    told = [f"{lost} of 60 rows left out, where values are missing"]
+    if missing != "drop":
+        told = [fill, f"missing texts are a level of their own: port ({holes})"]
+    ports = 3 + (missing != "drop")
+    told.append(f"texts as columns of 0 and 1, one for each level: port ({ports}), sex (2), class (3)")
+    assert d.notes == (*told, "columns left out: fare2 (as asked); id (numbers the rows); unit (constant)")
+    assert "; ".join(d.notes) in d.text and d.text.endswith("numbers standardized by the training rows")
 
 
-def test_a_missing_text_is_filled_with_the_shares_of_the_levels():
-    ports = TABLE["port"].where(np.arange(ROWS) % 7 > 0)
-    pd.DataFrame({"port": ports, "y": TABLE["fare"]}).to_csv("d.csv", index=False)
-    d = datasets.load("file(path=d.csv, missing=mean)", False)
-    order = np.random.default_rng(0).permutation(ROWS)[:36]
-    hot = pd.get_dummies(ports).to_numpy(float)[order]
-    there = ports.notna().to_numpy()[order]
-    filled = np.where(there[:, None], hot, hot[there].mean(axis=0))
-    np.testing.assert_allclose(d.x, (filled - filled.mean(axis=0)) / filled.std(axis=0), atol=1e-12)
+def test_what_was_learned_is_plain_data_and_prepares_other_rows():
+    TABLE.to_csv("d.csv", index=False)
+    d = datasets.load("file(path=d.csv, target=churn)", 2)
+    again = Preparation.from_dict(json.loads(json.dumps(d.preparation.to_dict(), allow_nan=False)))
+    assert again == d.preparation and again.numbers == (*NUMBERS[:2], "fare", "fare2") and again.texts == tuple(TEXTS)
+    new = pd.DataFrame({"class": ["third", "fourth"], "sex": ["male", None], "port": ["S", "?"], "alone": [True, False],
+                        "age": ["31", " "], "fare": [1, 2], "fare2": [0, 0]})  # fmt: skip
+    with pytest.warns(UserWarning) as told:
+        x = again.apply(new)
+    assert [str(each.message) for each in told] == [
+        "column 'sex': 'missing' in no training row: none of its levels",
+        "column 'class': 'fourth' in no training row: none of its levels",
+    ]
+    learned = {each.name: each for each in again.features}
+    age = [31.0, learned["age"].fill]
+    np.testing.assert_array_equal(x[:, 0], (np.array(age) - learned["age"].mean) / learned["age"].scale)
+    assert learned["port"].levels == ("C", "Q", "S", "missing")
+    np.testing.assert_array_equal(x[:, 4:], [[0, 0, 1, 0, 1, 0, 0, 1], [0, 0, 0, 1, 0, 0, 0, 0]])
+    for rows, words in (
+        (new.drop(columns="age"), "the rows to prepare have no column 'age'"),
+        (new.assign(age="old"), "column 'age' holds 'old', which is no number"),
+        (new.assign(fare=np.inf), "column 'fare' holds values that are not finite"),
+        (np.ones(3), "must be a table or (rows, features)"),
+        (np.ones((3, 7)), "the rows to prepare have no column 'age'"),
+    ):
+        with pytest.raises(OptbenchError) as refused:
+            again.apply(rows)
+        assert words in str(refused.value)
 
 
 def test_no_number_depends_on_a_test_row():
@@ -173,27 +202,31 @@ def test_arrays_with_gaps():
     x, y = RNG.standard_normal((30, 3)), np.arange(30) % 2
     holes = np.where(np.arange(30)[:, None] == [3, 8, 8], np.nan, x)
     np.savez("d.npz", x=holes, y=y)
-    with pytest.raises(OptbenchError, match="x has 3 missing values: file.path='d.npz', missing=drop. leaves those"):
-        datasets.load("d.npz")
     dropped = datasets.load("file(path=d.npz, missing=drop, positive=0)")
     assert sum(map(len, dropped.rows)) == 28 and "2 of 30 rows of x left out" in dropped.text
-    filled = datasets.load("file(path=d.npz, missing=mean)")
     order = np.random.default_rng(0).permutation(30)
-    train = StandardScaler().fit_transform(SimpleImputer().fit_transform(holes[order[:18]]))
-    np.testing.assert_allclose(filled.x, train, atol=1e-12)
+    for missing, strategy in (("''", "median"), ("mean", "mean")):
+        filled = datasets.load(f"file(path=d.npz, missing={missing})")
+        pipeline = make_pipeline(SimpleImputer(strategy=strategy), StandardScaler()).fit(holes[order[:18]])
+        np.testing.assert_allclose(filled.x, pipeline.transform(holes[order[:18]]), atol=1e-12)
+        np.testing.assert_allclose(filled.preparation.apply(holes), pipeline.transform(holes), atol=1e-12)
+        assert f"the {strategy} of the training rows: x0 (1), x1 (1), x2 (1)" in filled.text
 
 
 def test_constant_and_wide_tables():
     wide = pd.DataFrame(RNG.standard_normal((20, 1500)), columns=[f"gene {i}" for i in range(1500)])
-    wide.assign(same=0.1, y=wide["gene 0"] > 0).to_parquet("wide.parquet")
+    wide.assign(same=0.1, gone=np.nan, y=wide["gene 0"] > 0).to_parquet("wide.parquet")
     d = datasets.load("wide.parquet")
-    assert d.x.shape == (12, 1501) and (d.x[:, -1] == 0).all() and (d.x_test[:, -1] == 0).all()
+    assert d.x.shape == (12, 1500) and "columns left out: gone (no values); same (constant)" in d.text
     assert d.classes == 2 and "1 is True" in d.text
+    np.savez("d.npz", x=np.full((20, 2), 0.1), y=np.arange(20) / 3)
+    d = datasets.load("d.npz")
+    assert d.x.shape == (12, 2) and not d.x.any() and not d.x_test.any()
 
 
 def test_truth_values_with_gaps_are_numbers():
     truth = [True, False, None, True, False] * 8
-    pd.DataFrame({"t": truth, "y": range(40)}).to_csv("d.csv", index=False)
+    pd.DataFrame({"t": truth, "y": np.arange(40) / 2}).to_csv("d.csv", index=False)
     d = datasets.load("file(path=d.csv, missing=drop, target=y)", False)
     raw = np.array([1.0, 0, 1, 0] * 8)[np.random.default_rng(0).permutation(32)[:19]]
     np.testing.assert_allclose(d.x[:, 0], (raw - raw.mean()) / raw.std(), rtol=1e-12)
@@ -237,7 +270,7 @@ def test_categories_are_texts_and_texts_of_numbers_are_numbers():
     columns = {"c": pd.Categorical(["3", "1"] * 12), "m": ["b", "1", "2.5"] * 8, "n": ["3", "1"] * 12}
     pd.DataFrame(columns | {"y": np.arange(24) / 3}).to_parquet("d.parquet")
     d = datasets.load("d.parquet")
-    assert d.x.shape[1] == 1 + 3 + 1 and d.text.split("levels of all rows: ")[1].startswith("c (2), m (3); ")
+    assert d.x.shape[1] == 1 + 3 + 1 and d.text.split("one for each level: ")[1].startswith("c (2), m (3); ")
 
 
 X = np.random.default_rng(0).standard_normal((20, 3))
@@ -283,7 +316,10 @@ def test_all_models_take_a_file(tmp_path, monkeypatch):
         (["b", "a"] * 10, None, [1, 0] * 10),
         ([7, -3] * 10, False, None),
         ([0.5, 1.0] * 10, None, None),
-        ([7.0, -3.0] * 10, None, None),
+        ([7.0, -3.0] * 10, None, [1, 0] * 10),
+        (list(range(20)), None, list(range(20))),
+        ([*range(10), *range(20, 31), *range(10)][:20], None, list(range(20))),
+        ([0.0, 1.0, 2.0, 3.0] * 5, None, None),
     ],
 )
 def test_what_a_target_is(tmp_path, y, wanted, codes):
