@@ -34,6 +34,8 @@ _HOMES = {
     "optbench.engine.stepper": ("Stepper", "stepper"),
     "optbench.translation.code": ("training_code",),
     "optbench.sweeps.single": ("CohortResult", "Result"),
+    "optbench.sweeps.best": ("Best",),
+    "optbench.sweeps.models": ("Model", "load_model"),
     "optbench.sweeps.candidates": ("compare",),
     "optbench.catalogue.own_data": ("with_data",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),

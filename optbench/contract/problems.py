@@ -113,6 +113,8 @@ class Problem:
     compiled. For problems that cannot be compiled; many times slower."""
     domain: tuple[tuple[float, float], tuple[float, float]] | None = None
     """For two parameters: the region of the plane that is worth drawing."""
+    data_set: Any = None
+    """The data set that it learns from, as ``datasets.load`` returns it."""
     architecture: Architecture | None = None
     """The layers and the loss of a problem whose weights make predictions, as plain data."""
     name: str = ""

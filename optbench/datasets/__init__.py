@@ -116,7 +116,8 @@ def _load_cached(name, given, classes, digest) -> Dataset:
     with _restored_environment():
         made = ENTRIES[name].make(**dict(given))
     data = prepare_data_set(made, classes) if isinstance(made, Raw) else made
-    return dataclasses.replace(data, digest=digest, name=_data_set_name(name, dict(given)))
+    label = _data_set_name(name, dict(given))
+    return dataclasses.replace(data, digest=digest, name=label, kind=name, parameters=dict(given))
 
 
 @contextmanager

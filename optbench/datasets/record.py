@@ -104,6 +104,10 @@ class Dataset:
     """Changes to rows and columns of the user's own data: left out, filled in, made numbers."""
     preparation: Preparation | None = None
     """What the training rows taught, enough to prepare other rows; None for a set that a generator made as it is."""
+    kind: str = ""
+    """The name of its entry in the catalogue, "file" for the user's own."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the entry, by name."""
 
     @property
     def text(self) -> str:
@@ -222,7 +226,10 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
         x_validation=x_validation if there else None, y_validation=y_validation if there else None,
         rows=Rows(rows.training, rows.validation, np.arange(len(y_test))) if raw.test is not None else rows,
         split=SPLITS[shares], notes=notes,
-        preparation=Preparation(features, raw.target_name, tuple(labels), float(mean), float(scale), raw.decimal),
+        preparation=Preparation(
+            features, raw.target_name, tuple(labels) or tuple(map(str, range(count))), float(mean), float(scale),
+            raw.decimal,
+        ),
     )  # fmt: skip
 
 

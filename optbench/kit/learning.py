@@ -6,7 +6,7 @@ from optbench import datasets
 
 
 def data_fields(data: datasets.Dataset, intercept: bool = False) -> dict[str, Any]:
-    """Return, by name, the fields of a Problem that follow from its data set: examples, digest and words.
+    """Return, by name, the fields of a Problem that follow from its data set: itself, examples, digest and words.
 
     intercept: True adds a last column of ones to the features.
     """
@@ -15,6 +15,7 @@ def data_fields(data: datasets.Dataset, intercept: bool = False) -> dict[str, An
         "data": (x, data.y),
         "validation": None if x_validation is None else (x_validation, data.y_validation),
         "test": (x_test, data.y_test),
+        "data_set": data,
         "digest": data.digest,
         "data_text": data.text,
         "data_warning": data.warning,
