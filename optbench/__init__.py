@@ -36,6 +36,7 @@ _HOMES = {
     "optbench.sweeps.single": ("CohortResult", "Result"),
     "optbench.sweeps.best": ("Best",),
     "optbench.sweeps.models": ("Model", "load_model"),
+    "optbench.sweeps.estimators": ("OptbenchClassifier", "OptbenchRegressor"),
     "optbench.sweeps.candidates": ("compare",),
     "optbench.catalogue.own_data": ("with_data",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),

@@ -17,7 +17,7 @@ SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
     "Agreement", "Baseline", "Best", "CohortResult", "EWA", "Eager", "Family", "Matrix", "Model", "Objective",
-    "OptbenchError", "Optimizer", "PluginError", "Problem", "Range",
+    "OptbenchClassifier", "OptbenchError", "OptbenchRegressor", "Optimizer", "PluginError", "Problem", "Range",
     "Result", "Results", "Schedule", "Stepper", "Wrapper", "agreement", "choice", "cohort", "compare", "ewa", "info",
     "load", "load_model", "log_uniform", "mini_batches", "minimize", "objective", "one_minus_log_uniform",
     "optax_optimizer", "optimizer", "optimizers", "problem", "problems", "schedule", "schedule_wrapper", "schedules",
