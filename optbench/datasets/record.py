@@ -1,6 +1,7 @@
 """The record of a data set, and the preparation of raw examples: split, encode, fill in, scale."""
 
 import gzip
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -366,6 +367,21 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
 def class_name(value: object) -> str:
     """Return the name of a class: 1 for 1.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def class_values(names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return classes by their names: as numbers or truth values where all names are such, else as texts.
+
+    Example:
+        >>> class_values(("0", "2")), class_values(("False", "True")), class_values(("2", "two"))
+        ((0, 2), (False, True), ('2', 'two'))
+    """
+    if set(names) <= {"True", "False"}:
+        return tuple(each == "True" for each in names)
+    numbers = [number for each in names if (number := parse_number(each)) is not None and math.isfinite(number)]
+    if len(numbers) < len(names):
+        return names
+    return tuple(int(each) if each.is_integer() else each for each in numbers)
 
 
 def parse_number(text: str, decimal: str = "") -> float | None:

@@ -114,7 +114,9 @@ def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
     epochs: those of the code's training loop; remark: a comment on them, or "".
     """
     size: int | Literal["full"] = "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size
-    setting = Setting(cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark)
+    setting = Setting(
+        cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark, cohort.problem
+    )
     found = []
     for library in LIBRARIES:
         try:

@@ -1,7 +1,6 @@
 """A trained model: it predicts for new rows of the user's table, and is kept in a file of plain data."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from optbench.contract.arguments import refusal
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets.preparation import Preparation
-from optbench.datasets.record import class_name, parse_number
+from optbench.datasets.record import class_name, class_values
 
 ENDING = ".json"
 
@@ -46,13 +45,7 @@ class Model:
     @property
     def classes(self) -> tuple[Any, ...]:
         """The classes in the order of ``predict_proba``: numbers, truth values or texts; () for a real target."""
-        texts = self.preparation.classes
-        if set(texts) <= {"True", "False"}:
-            return tuple(each == "True" for each in texts)
-        numbers = [number for each in texts if (number := parse_number(each)) is not None and math.isfinite(number)]
-        if len(numbers) < len(texts):
-            return texts
-        return tuple(int(each) if each.is_integer() else each for each in numbers)
+        return class_values(self.preparation.classes)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target of rows.

@@ -43,6 +43,10 @@ class Setting:
     """Passes over the data."""
     remark: str = ""
     """One more sentence for the comment at the top of the code."""
+    problem: Any = None
+    """The problem whose table and network the code reads and trains; None for an example of them."""
+    stops: bool = False
+    """Whether the weights of the epoch with the least validation loss are kept."""
 
     @property
     def constant(self) -> bool:
@@ -97,7 +101,8 @@ def find_nearest(record: Any, values: Mapping[str, Any], library: str) -> str:
     allows it. Raises OptbenchError as `find_equal` does.
     """
     own = {key: value for key, value in values.items() if value != record.hyperparameters[key]}
-    others = [each for each in loader.load().optimizers.values() if each.rule is getattr(record, "rule", None)]
+    shipped = loader.load().optimizers.values()
+    others = [each for each in shipped if each.rule is getattr(record, "rule", None) and each.name != record.name]
     for kept in (own, {}):
         for other in others:
             given = {**other.hyperparameters, **kept, "constant": True}
@@ -173,6 +178,8 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         return _comment(f"{setting.name}, on all examples, for {TITLES[library]}; SciPy searches every step's length.")
     text = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {epochs}, "
     text += f"schedule {setting.schedule.text}: optbench's setting, for {TITLES[library]}."
+    if setting.problem is not None:
+        text += f" It reads the data of {setting.problem.name} and trains its network."
     text += f" {setting.remark}" * bool(setting.remark)
     if choice.call is not None:
         share = find_rate(choice.call)
