@@ -7,7 +7,21 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from optbench.cli import check, compare, completion, ewa, groups, info, lecture, merge, report, show, stopping, sweep
+from optbench.cli import (
+    check,
+    compare,
+    completion,
+    ewa,
+    groups,
+    info,
+    lecture,
+    merge,
+    predict,
+    report,
+    show,
+    stopping,
+    sweep,
+)
 from optbench.cli import list as listing
 from optbench.cli.options import WARNING, TakesNumbers
 from optbench.contract.errors import OptbenchError
@@ -41,7 +55,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
-    groups.ASK: {"report": report.report, "compare": compare.compare},
+    groups.ASK: {"report": report.report, "compare": compare.compare, "predict": predict.predict},
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
     groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
 }

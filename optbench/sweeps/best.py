@@ -117,7 +117,9 @@ class Best:
         if result.status != "ok":
             raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
         given = {"optimizer": self.optimizer, **self.params, "seed": seed}
-        return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given)
+        parameters = problem.data_set.parameters
+        reads = {key: parameters[key] for key in ("sep", "encoding", "decimal") if parameters.get(key)}
+        return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given, reads)
 
     @cached_property
     def model(self) -> Model:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -14,8 +14,12 @@ from optbench.contract.architecture import Architecture
 from optbench.contract.arguments import refusal
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.paths import is_file, path_of
+from optbench.datasets import files
 from optbench.datasets.preparation import Preparation
 from optbench.datasets.record import class_name, class_values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENDING = ".json"
 
@@ -41,6 +45,8 @@ class Model:
     """(dim,): the weights."""
     setting: Mapping[str, Any] = field(default_factory=dict)
     """What trained it: optimizer, lr, batch_size, schedule and so on."""
+    reads: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """How the file of its training rows is read: sep, encoding and decimal."""
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -119,7 +125,7 @@ class Model:
             raise OptbenchError(f"save: {str(path)!r} must end in {ENDING}")
         held = asdict(_File(
             "optbench model", 1, self.problem, dict(self.setting), self.architecture, self.preparation,
-            tuple(self.w.tolist()),
+            dict(self.reads), tuple(self.w.tolist()),
         ))  # fmt: skip
         lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in held.items())
         try:
@@ -140,6 +146,7 @@ class _File:
     setting: dict[str, str | int | float | None]
     architecture: Architecture
     preparation: Preparation
+    reads: dict[str, str]
     weights: tuple[float, ...]
 
 
@@ -172,13 +179,46 @@ def load_model(path: str | Path) -> Model:
         found = TypeAdapter(_File).validate_json(place.read_bytes())
         _check(found)
     except ValidationError as error:
-        raise OptbenchError(f"{head}no model that optbench saved: {refusal(error, '')}") from None
+        why = "it is not JSON" if error.errors()[0]["type"] == "json_invalid" else refusal(error, "")
+        raise OptbenchError(f"{head}no model that optbench saved: {why}") from None
     except OptbenchError:
         raise
     except (OSError, ValueError, RecursionError) as error:
         raise OptbenchError(f"{head}no model that optbench saved: {in_one_line(error)}") from error
     w = np.array(found.weights)
-    return Model(found.problem, found.architecture, found.preparation, w, found.setting)
+    return Model(found.problem, found.architecture, found.preparation, w, found.setting, found.reads)
+
+
+def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
+    """Return a table with a model's predictions for the rows of a file, .csv, .tsv or .parquet.
+
+    Columns: prediction, and of classes the probability of each. Raises OptbenchError for a file that is no such table.
+    """
+    import pandas as pd
+
+    from optbench.datasets import tables  # pandas, which only tables need
+
+    place = files.find_file(str(path))
+    ending = files.format_ending(place)
+    given = {**dict.fromkeys(("sep", "encoding", "decimal"), ""), **model.reads, "path": str(path)}
+    if ending == ".parquet":
+        table = tables.read_parquet(str(path), place)
+    elif ending in (".csv", ".tsv"):
+        try:
+            table = tables.read_csv(place, ending, given)
+        except OptbenchError as error:
+            asked = ", ".join(f"{key}={value!r}" for key, value in model.reads.items()) or "sep=','"
+            raise OptbenchError(
+                f"{str(error).partition(': say ')[0]}; the model's own rows were read with {asked}"
+            ) from None
+    else:
+        raise OptbenchError(f"data set {path}: predictions are for the rows of .csv, .tsv and .parquet")
+    made = pd.DataFrame({"prediction": model.predict(table)})
+    if model.architecture.classifies:
+        shares = model.architecture.predict(model.w, model.preparation.apply(table))
+        for name, column in zip(model.classes, shares.T, strict=True):
+            made[f"probability_{name}"] = column
+    return made
 
 
 def _check(found: _File) -> None:
@@ -198,5 +238,7 @@ def _check(found: _File) -> None:
         raise ValueError("layers, classes and weights do not fit each other")
     if bool(classes) != found.architecture.classifies or (wanted == 1 and classes not in (0, 2)):
         raise ValueError(f"{classes} classes do not fit the loss {found.architecture.loss}")
+    if not set(found.reads) <= {"sep", "encoding", "decimal"}:
+        raise ValueError("it says more of the file than sep, encoding and decimal")
     if not all(each.scale > 0 for each in prepared.features) or not prepared.target_scale > 0:
         raise ValueError("scales must be above 0")

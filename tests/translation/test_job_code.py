@@ -20,7 +20,8 @@ def make_table(rows=120):
     rng = np.random.default_rng(1)
     table = pd.DataFrame({
         "age": rng.integers(18, 80, rows).astype(float), "city": rng.choice(TEXTS, rows),
-        "member": rng.random(rows) < 0.5, "team": rng.choice(["a", "b"], rows), "spent": rng.exponential(50, rows).round(2),
+        "member": rng.random(rows) < 0.5, "team": rng.choice(["a", "b"], rows),
+        "spent": rng.exponential(50, rows).round(2),
     })  # fmt: skip
     table.loc[::9, "age"] = np.nan
     table["plan"] = rng.choice(["basic", "gold", "plus"], rows)
