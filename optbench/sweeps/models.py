@@ -208,9 +208,8 @@ def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
             table = tables.read_csv(place, ending, given)
         except OptbenchError as error:
             asked = ", ".join(f"{key}={value!r}" for key, value in model.reads.items()) or "sep=','"
-            raise OptbenchError(
-                f"{str(error).partition(': say ')[0]}; the model's own rows were read with {asked}"
-            ) from None
+            text = str(error).partition(": say ")[0]
+            raise OptbenchError(f"{text}; the model's own rows were read with {asked}") from None
     else:
         raise OptbenchError(f"data set {path}: predictions are for the rows of .csv, .tsv and .parquet")
     made = pd.DataFrame({"prediction": model.predict(table)})
