@@ -1,7 +1,8 @@
 """The columns of a `runs` table, and facts about its runs that follow from them.
 
 Besides its fixed columns the table has one per hyperparameter and per metric, so their names depend on the sweep.
-Names of metrics begin with train_ or test_, the data that they were measured on; the others are hyperparameters.
+Names of metrics begin with the data that they were measured on (`contract.columns.METRICS`); the others are
+hyperparameters.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from optbench.contract.columns import FORMER, RUNS, is_metric
+from optbench.contract.columns import EARLY, FORMER, JACKKNIFE, RUNS, is_metric
 
 COORDINATES = ("w_1", "w_2")
 
@@ -27,8 +28,13 @@ def hyperparameter_columns(runs: pd.DataFrame) -> list[str]:
 
 
 def metric_columns(runs: pd.DataFrame) -> list[str]:
-    """Return the names of a `runs` table's columns of extra metrics (accuracy, ...); coordinates w_1, w_2 are none."""
-    return [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
+    """Return the names of a `runs` table's columns of extra metrics (accuracy, ...) at the end of runs.
+
+    Coordinates w_1, w_2 are none, nor is what early stopping would have kept, or a jackknife.
+    """
+    others = (EARLY, JACKKNIFE)
+    names = [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
+    return [name for name in names if not name.startswith(others)]
 
 
 def configuration_columns(runs: pd.DataFrame) -> list[str]:

@@ -102,7 +102,7 @@ def compare_tables(
     spoiled = effects.rows["problem"].map(explain_unmeasured(table, judge_by))
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
-    table = _judge_rows(Effects(rows, differences, effects.failed), by, above, confidence, look)
+    table = _judge_rows(Effects(rows, differences, effects.failed, effects.sampling), by, above, confidence, look)
     table.attrs["without_measure"] = without
     return table
 
@@ -137,7 +137,7 @@ def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
         if column not in a[1] or column not in b[1]:
             continue
-        rows, values, _ = pair_timings(a, b, pairs, column)
+        rows, values, *_ = pair_timings(a, b, pairs, column)
         if len(rows):
             # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
             effect = mean_effects((np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0))[None])
@@ -186,7 +186,7 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     """
     rows, family = effects.rows, np.zeros(len(effects.rows), dtype=np.int64)
     values = np.where(np.abs(effects.differences) < ROUNDING, 0.0, effects.differences)
-    judged = judge_differences(values, family, None, effects.failed, confidence, look)
+    judged = judge_differences(values, family, None, effects.failed, confidence, look, effects.sampling)
     reason = rows["reason"].where(rows["reason"] != "", judged["reason"])
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
@@ -194,7 +194,9 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     over = _judge_over_all(table, above, confidence)
     table["verdict"] = table["verdict"].replace(_ABOUT_B)
     if above is not None:
-        against = judge(values - np.log1p(above), family, None, spent_alpha(look, 1 - confidence))
+        against = judge(
+            values - np.log1p(above), family, None, spent_alpha(look, 1 - confidence), sampling=effects.sampling
+        )
         low, high = (judged[name].to_numpy() for name in ("low", "high"))
         table["regression"] = np.select([low > 1 + above, high <= 1 + above], ["shown", "ruled out"], "open")
         # runs that are equal in both are within any limit

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.protocol import HOLDS_OUT, CodedRuns, choose_coded_settings
+from optbench.analysis.sampling import Sampling, sampling_variance
 
 # Half a run: an expected running time without a success is then at least twice the samples that were spent
 LEAST_HITS = 0.5
@@ -32,6 +33,8 @@ class HeldOut:
     """(cells,) bool, True where results are expected running times."""
     trials: np.ndarray
     """(cells,), the most trials that a block could choose from."""
+    jackknife: np.ndarray | None = None
+    """(cells, blocks, seeds, groups), y without each group of test examples; None where it is not on test data."""
 
     @property
     def failures(self) -> np.ndarray:
@@ -82,6 +85,16 @@ class HeldOut:
         shared = ~np.isnan(self.bad[a] + self.bad[b])
         return differences, shared.sum(axis=(1, 2))
 
+    def sampling(self) -> Sampling | None:
+        """Return the variance of the mean of `values` over blocks by the choice of test examples; None without any."""
+        return None if self.jackknife is None else sampling_variance(_mean_known(np.moveaxis(self.jackknife, 2, -1)))
+
+    def sampling_of_differences(self, a: np.ndarray, b: np.ndarray) -> Sampling | None:
+        """Return the same of the mean of `differences`; a, b: (pairs,) as there."""
+        if self.jackknife is None:
+            return None
+        return sampling_variance(_mean_known(np.moveaxis(self.jackknife[b] - self.jackknife[a], 2, -1)))
+
     def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the share of the shared seeds on which a has the better run, (pairs,); ties count as halves.
 
@@ -130,6 +143,7 @@ def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | Non
     columns = {name: getattr(table, name) for name in names} | table.times._asdict()
     if values is not None:
         columns["judged"] = values
+    columns["at"] = np.arange(len(table.y))
     runs = pd.DataFrame(columns)[(table.stage == HOLDS_OUT) & ~table.cut]
     runs = runs.merge(best[["setting", "block"]], on=["setting", "block"])
     # The seeds of a block, numbered within it; a seed is the same one for all cells of a problem.
@@ -141,7 +155,11 @@ def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | Non
     for name, array in arrays.items():
         array[place] = runs[name].to_numpy(dtype=np.float64)
     y, bad, spent, reached, start = arrays.values()
-    return HeldOut(y, bad, spent, reached, start, table.timed, table.trials)
+    jackknife = None
+    if table.jackknife is not None:
+        jackknife = np.full((*shape, table.jackknife.shape[1]), np.nan)
+        jackknife[place] = table.jackknife[runs["at"]]
+    return HeldOut(y, bad, spent, reached, start, table.timed, table.trials, jackknife)
 
 
 def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +175,7 @@ def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.n
     drawn = np.broadcast_to(count, len(table.cells))[ranked["cell"]]
     weight = choice_weights(size, drawn, ranked["place"].to_numpy())
     value, failed = ranked["score"].to_numpy(), (ranked["failures"] / ranked["n"].clip(lower=1)).to_numpy()
-    runs = pd.DataFrame({"block": table.block, "setting": table.setting, "y": table.y, "bad": table.bad})
+    runs = pd.DataFrame({"block": table.block, "setting": table.setting, "y": table.reported, "bad": table.bad})
     runs = runs[(table.stage == HOLDS_OUT) & ~table.cut].groupby(["block", "setting"])[["y", "bad"]].mean()
     fresh = runs.reindex(pd.MultiIndex.from_frame(ranked[["block", "setting"]]))
     if fresh["y"].notna().all():

@@ -14,6 +14,7 @@ from optbench.analysis.pair_statistics import (
     critical_values,
     mean_effects,
 )
+from optbench.analysis.sampling import Sampling, join_errors
 
 # Ratios: within a tenth two levels are equal for every use that we know of; a win is beyond a twentieth. Choices
 TIE = 1.1
@@ -35,6 +36,7 @@ def judge(
     levels: ArrayLike | None = None,
     alpha: ArrayLike = 0.05,
     failures: pd.DataFrame | None = None,
+    sampling: Sampling | None = None,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
@@ -42,6 +44,7 @@ def judge(
     family: (pairs,) the family of each, whose comparisons hold at once with probability 1 - alpha; None: all are one.
     levels: (pairs,) or one number, of the levels whose pairs make a family; None: a family is any comparisons, counted
     where they have two blocks. alpha: of the family, or (pairs,). failures: (pairs,) rows of `compare_failures`.
+    sampling: what the choice of test examples adds to the variance of the mean (`join_errors`).
 
     Returns columns mean, sd, n; low, high: the simultaneous interval (`critical_values`; logarithms, as mean is);
     p, and p_adjusted, which is below alpha exactly where the interval excludes 0; verdict; known.
@@ -55,16 +58,20 @@ def judge(
     took the same steps: a tie.
     """
     rows = np.asarray(differences, dtype=np.float64)
-    effect = mean_effects(rows)
+    effect = mean_effects(rows, sampling=sampling)
     mean, sd, n, p = (effect[name] for name in ("mean", "sd", "n", "p"))
     groups = np.zeros(len(n), dtype=np.int64) if family is None else pd.factorize(np.asarray(family))[0]
     counted = np.bincount(groups, weights=n > 1, minlength=1)[groups].astype(np.int64)
     rows_at_once = np.broadcast_to(count_comparisons(levels, counted), n.shape)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        t = np.where(mean == 0, 0.0, mean * np.sqrt(n) / sd)
-        p_adjusted = adjusted_p(t, n, rows=rows_at_once)
-        half = critical_values(n, rows=rows_at_once, alpha=alpha) * sd / np.sqrt(n)
+        error, freedom = join_errors(sd, n, sampling)
+        t, count = np.where(mean == 0, 0.0, mean / error), np.where(n > 1, freedom + 1, n)
+        p_adjusted = adjusted_p(t, count, rows=rows_at_once)
+        half = critical_values(count, rows=rows_at_once, alpha=alpha) * error
     same, agreeing = find_agreement(mean, sd, n)
+    if sampling is not None:  # blocks that agree are of one mind about these examples, but not about others
+        agreeing &= sampling.variance == 0
+        same &= agreeing
     signs = 2.0 ** np.minimum(1 - n, 0)
     p = np.select([same, agreeing], [1.0, signs], p)
     p_adjusted = np.select([same, agreeing], [1.0, adjust_by_sidak(signs, rows_at_once)], p_adjusted)

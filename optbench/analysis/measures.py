@@ -1,7 +1,8 @@
 """The measures that runs are chosen and judged by, and the reference values of a problem's losses behind them.
 
 A measure gives every run a number y: a natural logarithm, lower for better runs. "time" is the samples until a target
-is reached, "loss" the loss at the end of the run, any other the value of a metric on test data.
+is reached, "loss" the loss at the end of the run, any other the value of a metric on test data. By a measure on test
+data levels are judged only: settings are chosen by its twin on validation data.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import find_failed_runs, metric_columns, read_floats
+from optbench.analysis.sampling import read_jackknife
 from optbench.analysis.texts import describe_depth
-from optbench.contract.columns import TARGETS, target_column
+from optbench.contract.columns import EARLY, TARGETS, TEST, VALIDATION, target_column
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
 
@@ -37,7 +39,9 @@ class Times(NamedTuple):
     """(runs,) bool, True where the target was reached and kept."""
 
 
-def tail_values(runs: pd.DataFrame, measure: str = LOSS, targets: np.ndarray | None = None) -> np.ndarray:
+def tail_values(
+    runs: pd.DataFrame, measure: str = LOSS, targets: np.ndarray | None = None, choosing: bool = False
+) -> np.ndarray:
     """Return y of each run, (runs,) float64: lower is better, and all are finite.
 
     loss: the mean of ln max(f - f*, floor) over the tail of the run, floor = 1e-14 max(1, |f*|), from the table;
@@ -51,7 +55,8 @@ def tail_values(runs: pd.DataFrame, measure: str = LOSS, targets: np.ndarray | N
     of its examples count as errors.
 
     targets: (runs,), the target of "time" of each run, a share of the first suboptimality (`protocol.find_targets`);
-    where it is NaN, loss takes the place of time.
+    where it is NaN, loss takes the place of time. choosing: True for y to choose settings by, which is that on
+    validation data in place of test data, on problems that have them (`find_unvalidated`).
     """
     tail, worst = _measure_tails(runs)
     column, bad = metric_name(runs, measure), find_failed_runs(runs)
@@ -67,11 +72,55 @@ def tail_values(runs: pd.DataFrame, measure: str = LOSS, targets: np.ndarray | N
         return tail
     values, lost = read_floats(runs, column), np.where("accuracy" in column, 0.0, worst)
     has = _problems_with(runs, column)
-    if "accuracy" in column:
-        y = np.log(np.maximum(1.0 - values, _least_errors(runs["problem"], values)))
-    else:
-        y = np.log(np.maximum(values, FLOOR))
+    if choosing and (chosen_by := validation_column(column)) in runs:
+        values = np.where(_problems_with(runs, chosen_by), read_floats(runs, chosen_by), values)
+    y = _log_values(column, values, _least_errors(runs["problem"], values) if "accuracy" in column else None)
     return np.where(has, np.where(bad | ~np.isfinite(y), lost, y), tail)
+
+
+def _log_values(column: str, values: np.ndarray, least: np.ndarray | None) -> np.ndarray:
+    """Return y of values of a column: the logarithm of a loss, or of the share of errors, at least `least`."""
+    return np.log(np.maximum(values, FLOOR) if least is None else np.maximum(1.0 - values, least))
+
+
+def validation_column(column: str) -> str:
+    """Return the column on validation data that belongs to one on test data, and any other column unchanged."""
+    first = EARLY if column.startswith(EARLY) else ""
+    return (
+        column.replace(f"{first}{TEST}", f"{first}{VALIDATION}", 1) if column.startswith(f"{first}{TEST}") else column
+    )
+
+
+def find_unvalidated(runs: pd.DataFrame, measure: str) -> list[str]:
+    """Return the problems whose settings are chosen on the test data that judge them: they have no validation data."""
+    column = metric_name(runs, measure)
+    other = validation_column(column)
+    if other == column:
+        return []
+    has = _problems_with(runs, column)
+    validated = _problems_with(runs, other) if other in runs else np.zeros(len(runs), dtype=bool)
+    return list(runs["problem"][has & ~validated].unique())
+
+
+def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
+    """Return y of each run without each group of test examples, (runs, groups); None for a measure without test data.
+
+    NaN where it is not known, and for failed runs. What early stopping would have kept varies as the run's end does.
+    """
+    column = metric_name(runs, measure)
+    end = "test_loss_final" if column == f"{EARLY}{TEST}loss" else column.removeprefix(EARLY)
+    values = read_jackknife(runs, end) if column not in (TIME, LOG_TAIL) else None
+    if values is None:
+        return None
+    least = None
+    if "accuracy" in column:
+        least = _least_errors(runs["problem"], read_floats(runs, end))
+    y = _log_values(end, values, None if least is None else least[:, None])
+    if end != column:
+        kept, last = (_log_values(name, read_floats(runs, name), least) for name in (column, end))
+        y += (kept - last)[:, None]
+    y[find_failed_runs(runs)] = np.nan
+    return y
 
 
 def read_times(runs: pd.DataFrame, targets: np.ndarray) -> Times:
@@ -104,6 +153,7 @@ def metric_name(runs: pd.DataFrame, measure: str) -> str:
         raise OptbenchError(f"measure {shown(measure)} must be a text")
     columns = {TIME: TIME, LOSS: LOG_TAIL, TEST_LOSS: "test_loss_final"}
     metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
+    metrics += [name for name in runs if name.startswith(f"{EARLY}{TEST}")]
     if measure not in (*columns, *metrics):
         raise unknown("measure", measure, [*columns, *metrics])
     return columns.get(measure, measure)

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optbench.analysis.sampling import Sampling, join_errors
+
 # Probability: the usual power of a plan: an effect of that size is shown in four of five sweeps
 POWER = 0.8
 # Blocks of which the lowest and the highest are cut: one bad choice of eight blocks is cut. Measured on clones, the
@@ -33,12 +35,13 @@ def row_medians(values: ArrayLike) -> np.ndarray:
     return np.where(count > 0, low / 2 + high / 2, np.nan)
 
 
-def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: ArrayLike = 0.0) -> dict[str, np.ndarray]:
+def mean_effects(
+    differences: ArrayLike, confidence: float = 0.95, sampling: Sampling | None = None
+) -> dict[str, np.ndarray]:
     """Return the mean over blocks with its t interval: mean, sd, low, high, p (two-sided, against 0), n, each (pairs,).
 
-    common: a variance that all blocks of a pair share, (pairs,), which more blocks do not reduce; it is added to that
-    of the mean and leaves the degrees of freedom unchanged, which is conservative. With fewer than two blocks sd, low,
-    high and p are NaN. Where all blocks are equal, the interval has no width.
+    sampling: a variance that all blocks of a pair share, which more blocks do not reduce (`join_errors`). With fewer
+    than two blocks sd, low, high and p are NaN. Where all blocks are equal, the interval has no width but that.
     """
     rows = np.asarray(differences, dtype=np.float64)
     n = np.sum(~np.isnan(rows), axis=1)
@@ -47,10 +50,10 @@ def mean_effects(differences: ArrayLike, confidence: float = 0.95, common: Array
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.nansum(rows, axis=1) / n
         sd = np.sqrt(np.nansum((rows - mean[:, None]) ** 2, axis=1) / (n - 1))
-        error = np.sqrt(sd**2 / n + np.asarray(common))
+        error, freedom = join_errors(sd, n, sampling)
         t = np.where(mean == 0, 0.0, np.abs(mean) / error)
-        half = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2) * error
-        p = np.where(n > 1, 2 * stdtr(np.maximum(n - 1, 1), -t), np.nan)
+        half = stdtrit(freedom, (1 + confidence) / 2) * error
+        p = np.where(n > 1, 2 * stdtr(freedom, -t), np.nan)
     sd = np.where(n > 1, sd, np.nan)
     return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half, "p": p, "n": n}
 
@@ -113,12 +116,14 @@ def spent_alpha(look: int, alpha: float = 0.05) -> float:
     return FIRST_LOOK * alpha if look == 1 else (1 - FIRST_LOOK) * alpha / 2 ** (look - 1)
 
 
-def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.ndarray]:
+def trimmed_means(
+    values: ArrayLike, confidence: float = 0.95, sampling: Sampling | None = None
+) -> dict[str, np.ndarray]:
     """Return the trimmed mean of each row with its interval: mean, low, high, n.
 
     The lowest and the highest of every eight values are cut; the interval is that of t with the winsorized variance.
     Where tuning rarely goes very wrong, a few blocks cannot show how often, and no interval would cover the mean; the
-    trimmed mean is the usual result of tuning.
+    trimmed mean is the usual result of tuning. sampling: as for `mean_effects`.
 
     Source: Tukey & McLaughlin 1963, Sankhya A 25; Yuen 1974, Biometrika 61, for the form of the variance.
     """
@@ -133,8 +138,10 @@ def trimmed_means(values: ArrayLike, confidence: float = 0.95) -> dict[str, np.n
         mean[here], h = middle.mean(axis=1), middle.shape[1]
         if h > 1:
             winsorized = np.clip(rows[here, :count], middle[:, :1], middle[:, -1:])
-            error = np.sqrt((count - 1) * winsorized.var(axis=1, ddof=1) / (h * (h - 1)))
-            half = stdtrit(h - 1, (1 + confidence) / 2) * error
+            sd = np.sqrt((count - 1) * winsorized.var(axis=1, ddof=1) / (h - 1))
+            part = None if sampling is None else Sampling(*(each[here] for each in sampling))
+            error, freedom = join_errors(sd, np.full(len(middle), h), part)
+            half = stdtrit(freedom, (1 + confidence) / 2) * error
             low[here], high[here] = mean[here] - half, mean[here] + half
     return {"mean": mean, "low": low, "high": high, "n": n}
 

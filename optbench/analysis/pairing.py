@@ -19,6 +19,7 @@ from optbench.analysis.columns import find_failed_runs, find_unfinished_runs, hy
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, TIME, metric_name, tail_values
 from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
+from optbench.analysis.sampling import Sampling
 from optbench.analysis.verdicts import pair_cells
 from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
@@ -45,6 +46,8 @@ class Effects(NamedTuple):
     failed: np.ndarray | None = None
     """(rows, blocks, 2, 2), of A and of B the numbers of failed and of all reporting runs; None where failures are not
     compared."""
+    sampling: Sampling | None = None
+    """Of the mean difference of each row, by the choice of test examples."""
 
 
 def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:
@@ -261,6 +264,7 @@ def pair_tuned(
         rows.assign(reason=np.select(cases, [texts.NO_SETTING, texts.NEITHER_REACHES, lost], "")),
         pair.differences,
         pair.failed,
+        pair.sampling,
     )
 
 

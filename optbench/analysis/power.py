@@ -26,6 +26,7 @@ def blocks_needed(
     rows: ArrayLike | None = None,
     alpha: ArrayLike = 0.005,
     most: int = 1000,
+    common: ArrayLike = 0.0,
 ) -> np.ndarray:
     """Return the number of blocks N, above n, that decide a pair with probability 0.8, (pairs,); inf beyond `most`.
 
@@ -34,20 +35,22 @@ def blocks_needed(
 
     The n blocks stay; N - n are predicted from them: normal, with a flat prior for the mean and the logarithm of sd.
     The mean as it was seen would promise too much, since the true one may be smaller. Where the n agree to the last
-    digit, so will the N, and N is what equal signs take. NaN with fewer than two blocks.
+    digit, so will the N, and N is what equal signs take. NaN with fewer than two blocks. common: the variance that more
+    blocks do not reduce (`Sampling`), for which no number of them may be enough.
 
     Simulated from 8 blocks of five levels, the N of open pairs decides 79 to 82% of them where true ratios lie between
     1 and 3, 84% where half of them are 1, 70% where most lie within 1.2, and 94 to 96% where all are 1.5 or 2.
 
     Source: O'Hagan, Stevens & Campbell 2005, Pharmaceutical Statistics 4, for assurance in place of power.
     """
-    given = (mean, sd, n, count_comparisons(levels, rows), alpha)
+    given = (mean, sd, n, count_comparisons(levels, rows), alpha, common)
     columns = np.broadcast_arrays(*(np.atleast_1d(np.asarray(each, dtype=np.float64)) for each in given))
     needed = np.full(columns[0].shape, np.nan)
     known = columns[2] > 1
-    mean, sd, n, many, alpha = (each[known] for each in columns)
+    mean, sd, n, many, alpha, common = (each[known] for each in columns)
     _, agreeing = find_agreement(mean, sd, n)
-    chances, more = _predict_decisions(mean, sd, n, many, alpha, most)
+    agreeing &= common == 0
+    chances, more = _predict_decisions(mean, sd, n, many, alpha, common, most)
     predicted = n + _first_crossing(chances, more)
     signs = np.array([_count_equal_signs(*each, most) for each in zip(n, many, alpha, strict=True)])
     result = np.where(agreeing, signs, predicted)
@@ -56,7 +59,13 @@ def blocks_needed(
 
 
 def _predict_decisions(
-    mean: np.ndarray, sd: np.ndarray, n: np.ndarray, many: np.ndarray, alpha: np.ndarray, most: int
+    mean: np.ndarray,
+    sd: np.ndarray,
+    n: np.ndarray,
+    many: np.ndarray,
+    alpha: np.ndarray,
+    common: np.ndarray,
+    most: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability of a decision after each number of further blocks, (pairs, numbers), and the numbers."""
     from scipy.special import gammaincinv
@@ -73,7 +82,7 @@ def _predict_decisions(
         joint = (n * mean + k * further) / total
         joint_squares = squares + sigma**2 * sums[column] + n * k / total * (further - mean) ** 2
         c = critical_values(total[:, 0], rows=many, alpha=alpha)[:, None]
-        half = c * np.sqrt(joint_squares / (total - 1) / total)
+        half = c * np.sqrt(joint_squares / (total - 1) / total + common[:, None])
         chances[:, column] = np.mean(np.any(find_decided(joint - half, joint + half), axis=0), axis=1)
     return chances, more
 

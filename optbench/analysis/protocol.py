@@ -25,10 +25,12 @@ from optbench.analysis.measures import (
     Times,
     clip_solved,
     first_gaps,
+    jackknife_values,
     metric_name,
     read_times,
     tail_values,
 )
+from optbench.analysis.sampling import group_sampling, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
 from optbench.contract.columns import TARGETS, target_column
@@ -74,6 +76,8 @@ class CodedRuns:
 
     y: np.ndarray
     """The value that settings are chosen by, lower is better; failures have large values."""
+    reported: np.ndarray
+    """The same on test data where y is on validation data, for reports of what was chosen; else y."""
     screened: np.ndarray
     """The same for the choice of what races: "time" is then that to the target of the block."""
     judged: np.ndarray
@@ -108,6 +112,8 @@ class CodedRuns:
     "time"."""
     judge_by: str = LOSS
     """The measure of `judged`."""
+    jackknife: np.ndarray | None = None
+    """(runs, groups), `judged` without each group of test examples; None where it is not on test data."""
     choices: dict[int | None, pd.DataFrame] = field(init=False, default_factory=dict, repr=False)
     """What `choose_coded_settings` returned, by the number of trials: an answer asks for it five times."""
     unmeasured: Mapping[str, str] = field(default_factory=dict)
@@ -205,21 +211,25 @@ def code_runs(
         targets = _find_targets(runs, setting, stage, block, used & ~cut)
     targets = targets or Targets(pd.Series(np.nan, index=runs["problem"].unique()), pd.Series(dtype=np.float64))
     shared, own = targets.of_runs(runs["problem"], block)
-    y = tail_values(runs, choose_by, shared)
+    reported = tail_values(runs, choose_by, shared)
+    y = reported if choose_by in (TIME, LOSS) else tail_values(runs, choose_by, shared, choosing=True)
     screened = tail_values(runs, choose_by, own) if choose_by == TIME else y
-    judged = y if judge_by == choose_by else tail_values(runs, judge_by, shared)
+    judged = reported if judge_by == choose_by else tail_values(runs, judge_by, shared)
     start = np.log(first_gaps(runs))
     if judge_by in (TIME, LOSS):
         judged = clip_solved(judged if judge_by == LOSS else tail_values(runs, LOSS), start)
     entries = {
-        "y": y, "screened": screened, "judged": np.where(bad, np.nan, judged), "bad": bad, "cut": cut, "stage": stage,
+        "y": y, "reported": reported, "screened": screened, "judged": np.where(bad, np.nan, judged), "bad": bad,
+        "cut": cut, "stage": stage,
         "block": block, "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
         "start": start,
     }  # fmt: skip
+    jackknife = jackknife_values(runs, judge_by)
     spent = Times(*(each[used] for each in read_times(runs, shared)))
     return CodedRuns(
         **{name: values[used] for name, values in entries.items()}, times=spent, settings=settings,
         cells=cells.rename(columns={"level": of}), targets=targets, judge_by=judge_by,
+        jackknife=None if jackknife is None else jackknife[used],
     )  # fmt: skip
 
 
@@ -436,8 +446,10 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     reports = np.bincount(at[table.setting[mine & (table.stage == REPORTS)]], minlength=len(best)) > 0
     fresh = np.isin(at[table.setting], np.flatnonzero(reports))
     used = mine & np.where(fresh, table.stage == REPORTS, table.stage == HOLDS_OUT)
-    y, at = np.where(table.bad, np.inf, table.y)[used], at[table.setting[used]]
+    y, at = np.where(table.bad, np.inf, table.reported)[used], at[table.setting[used]]
     median, low, high, coverage, n = grouped_intervals(y, at, len(best), confidence)
+    if table.jackknife is not None:
+        low, high = widen_intervals(median, low, high, group_sampling(table.jackknife[used], at, len(best)), confidence)
     failures = np.bincount(at, weights=table.bad[used], minlength=len(best)).astype(np.int64)
     with np.errstate(over="ignore"):
         values = {"median": np.exp(median), "low": np.exp(low), "high": np.exp(high)}

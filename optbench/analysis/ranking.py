@@ -71,7 +71,7 @@ def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFra
     trials, failures, reached and limit.
     """
     full = held_out(table)
-    effect = trimmed_means(full.values, confidence)
+    effect = trimmed_means(full.values, confidence, full.sampling())
     with np.errstate(over="ignore"):
         numbers = {"value": np.exp(effect["mean"]), "low": np.exp(effect["low"]), "high": np.exp(effect["high"])}
     there = (~np.isnan(full.bad)).any(axis=2).sum(axis=1)

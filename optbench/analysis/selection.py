@@ -19,10 +19,13 @@ from optbench.analysis.columns import (
     find_full_batch_runs,
     metric_medians,
     number_groups,
+    read_floats,
 )
-from optbench.analysis.measures import TIME, tail_values
+from optbench.analysis.measures import TIME, jackknife_values, tail_values
 from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
+from optbench.analysis.sampling import group_sampling, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
+from optbench.contract.columns import EARLY
 
 _LARGEST = 700.0  # exp of more is inf, which stands for a failure
 
@@ -58,6 +61,8 @@ def best_configurations(
         inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
       held_out: False where there were no other seeds, so that the numbers come from the tuning seeds;
       edge, edge_side: "low" or "high" where the rate is the lowest or highest of several that were tried;
+      risen, early_epoch: by how much the validation loss has risen since its lowest value, as a share of that, and the
+        epoch of that value, medians on the same seeds; NaN without validation data;
       test_loss and the metrics: medians on the same seeds, a failed run counting as the worst (accuracy 0, else inf).
     """
     by = list(by)
@@ -69,11 +74,15 @@ def best_configurations(
     keys = by + [name for name in configuration_columns(runs) if name not in by]
     code, table = number_groups(runs, keys)
     group = number_groups(table, by)[0]
-    value, bad = final_suboptimality(runs), find_failed_runs(runs)
+    value, bad, jackknife = final_suboptimality(runs), find_failed_runs(runs), None
+    chosen_by = value
     if choose_by is not None:
         targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if choose_by == TIME else None
-        y = tail_values(runs, choose_by, targets)
-        value = np.where(bad, np.inf, np.exp(np.minimum(y, _LARGEST)))
+        value, chosen_by = (
+            np.where(bad, np.inf, np.exp(np.minimum(tail_values(runs, choose_by, targets, choosing), _LARGEST)))
+            for choosing in (False, True)
+        )
+        jackknife = jackknife_values(runs, choose_by)
 
     tuning, reporting = _split_runs(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
@@ -88,7 +97,7 @@ def best_configurations(
         fresh = np.bincount(code, weights=reports, minlength=len(table)) > 0
         reporting = reports | held & ~fresh[code]
     cut = late | (runs["status"] == "failed").to_numpy()
-    tried = pd.DataFrame({"code": code, "value": value, "bad": bad, "cut": cut})[offered]
+    tried = pd.DataFrame({"code": code, "value": chosen_by, "bad": bad, "cut": cut})[offered]
     best = _choose_configurations(table, group, tried)
 
     rows = best.pop("code").to_numpy()
@@ -99,6 +108,11 @@ def best_configurations(
     used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
     at, measured = place[code[used]], runs.loc[used]
     median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows), confidence)
+    if jackknife is not None:
+        sampling = group_sampling(jackknife[used], at, len(rows))
+        with np.errstate(divide="ignore"):
+            ends = widen_intervals(np.log(median), np.log(low), np.log(high), sampling, confidence)
+        low, high = np.exp(ends)
     failures, unfinished = (
         np.bincount(at, weights=each[used], minlength=len(rows)).astype(int) for each in (bad, late)
     )
@@ -107,10 +121,23 @@ def best_configurations(
     side = _find_edges(runs, best)
     if owner is not None:
         best = best.assign(block=owner.iloc[rows].to_numpy(dtype=np.int64, na_value=-1))
+    for name, values in _measure_overfitting(measured).items():
+        best[name] = values.groupby(at).median().reindex(range(len(rows)))
     return best.assign(
         median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
         held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
     )  # fmt: skip
+
+
+def _measure_overfitting(runs: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return "risen" and "early_epoch" of each run, as of `best_configurations`; NaN for runs without them."""
+    names = ["validation_loss_final", f"{EARLY}validation_loss", f"{EARLY}step", "epochs", "steps"]
+    if not {*names} <= {*runs}:
+        return dict.fromkeys(("risen", "early_epoch"), pd.Series(np.nan, index=range(len(runs))))
+    last, lowest, step, epochs, steps = (read_floats(runs, name) for name in names)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        risen = np.where((lowest > 0) & np.isfinite(last), last / lowest - 1, np.nan)
+        return {"risen": pd.Series(risen), "early_epoch": pd.Series(step * epochs / steps)}
 
 
 def is_staged(runs: pd.DataFrame) -> bool:

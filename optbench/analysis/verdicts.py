@@ -22,6 +22,7 @@ from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems,
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import CodedRuns, code_runs
+from optbench.analysis.sampling import Sampling
 
 ALL = "all"
 WINS, LOSES, TIE, OPEN = "wins", "loses", "tie", "open"
@@ -59,6 +60,8 @@ class Paired(NamedTuple):
     """(pairs,), the larger of the mean depths of a and b (`HeldOut.depths`)."""
     deepest: np.ndarray
     """(pairs,), the largest depth of a run of both."""
+    sampling: Sampling | None
+    """Of the mean difference, by the choice of test examples."""
 
 
 def verdicts(
@@ -128,7 +131,7 @@ def compare_levels(
     a, b = (side[problem[a] == problem[b]] for side in (a, b))
     pair, trials = pair_cells(table, a, b), table.trials
     levels = pd.Series(problem).groupby(problem).size().reindex(problem[a]).to_numpy()
-    rows = judge_differences(pair.differences, problem[a], levels, pair.failed, confidence, look)
+    rows = judge_differences(pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling)
     rows = rows.assign(
         problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability, trials=pair.trials,
         trials_a=trials[a], trials_b=trials[b], failures_a=pair.failures_a, failures_b=pair.failures_b,
@@ -156,11 +159,12 @@ def judge_differences(
     failed: np.ndarray | None,
     confidence: float = 0.95,
     look: int = 1,
+    sampling: Sampling | None = None,
 ) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a, from its differences y_b - y_a, (pairs, blocks).
 
-    family, levels: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and of all runs;
-    None where failures do not count. look: as for `verdicts`.
+    family, levels, sampling: as for `judge`. failed: (pairs, blocks, 2, 2), of a and of b the numbers of failed and of
+    all runs; None where failures do not count. look: as for `verdicts`.
 
     Returns columns ratio, low, high (exp of the mean difference and of its simultaneous interval), p, p_adjusted,
     blocks, verdict, known, blocks_needed and reason.
@@ -170,13 +174,15 @@ def judge_differences(
     if failed is not None:
         (failed_a, runs_a), (failed_b, runs_b) = (np.moveaxis(failed[:, :, side], 2, 0) for side in (0, 1))
         failures = compare_failures(failed_a, runs_a, failed_b, runs_b, alpha)
-    rows = judge(differences, family, levels, alpha, failures)
+    rows = judge(differences, family, levels, alpha, failures, sampling)
     open_, count = (rows["verdict"] == OPEN).to_numpy(), rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
     sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
     needed = np.full(len(rows), np.nan)
     if open_.any():
         mean, sd, n = (rows.loc[open_, name] for name in ("mean", "sd", "n"))
-        needed[open_] = blocks_needed(mean, sd, n, **sizes, alpha=spent_alpha(look + 1, 1 - confidence))
+        common = 0.0 if sampling is None else sampling.variance[open_]
+        later = spent_alpha(look + 1, 1 - confidence)
+        needed[open_] = blocks_needed(mean, sd, n, **sizes, alpha=later, common=common)
     with np.errstate(over="ignore"):
         ends = {to: np.exp(rows[name]) for to, name in (("ratio", "mean"), ("low", "low"), ("high", "high"))}
     if failures is not None:  # a side whose every run fails has no results to compare
@@ -200,12 +206,15 @@ def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
     seeds, probability = np.zeros(len(a), dtype=np.int64), np.full(len(a), np.nan)
     shares, missed = np.full((2, len(a)), np.nan), np.zeros((len(a), 2), dtype=bool)
     depth, deepest = np.full(len(a), np.nan), np.full(len(a), np.nan)
+    sampling = None if table.jackknife is None else Sampling(np.zeros(len(a)), np.ones(len(a)))
     for count, part in parts.items():
         rows = np.flatnonzero(trials == count)
         each, seeds[rows] = part.differences(a[rows], b[rows])
         blocks = each.shape[1]
         differences[rows, :blocks] = each
         probability[rows] = part.probability(a[rows], b[rows])
+        if sampling is not None and (own := part.sampling_of_differences(a[rows], b[rows])) is not None:
+            sampling.variance[rows], sampling.freedom[rows] = own
         mean, most = part.depths
         depth[rows], deepest[rows] = np.maximum(mean[a], mean[b])[rows], np.maximum(most[a], most[b])[rows]
         for side, cells in enumerate((a[rows], b[rows])):
@@ -213,7 +222,9 @@ def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
             shares[side, rows] = part.failures[cells]
             missed[rows, side] = part.timed[cells] & (part.reached_share[cells] == 0)
     differences[missed.all(axis=1)] = np.nan  # two budgets, and no results
-    return Paired(differences, seeds, probability, trials, failed, shares[0], shares[1], missed, depth, deepest)
+    return Paired(
+        differences, seeds, probability, trials, failed, shares[0], shares[1], missed, depth, deepest, sampling
+    )
 
 
 def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray) -> pd.DataFrame:

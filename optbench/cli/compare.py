@@ -22,7 +22,7 @@ _HOW = "How they are compared"
 USAGE = "name two result folders (compare A B), or a folder and two of its optimizers (compare results adam nesterov)"
 
 
-_MEASURES = completion.words("time", "loss", "test_loss", "test_accuracy")
+_MEASURES = completion.words("time", "loss", "test_loss", "test_accuracy", "early_test_loss")
 
 
 def compare(

@@ -24,7 +24,7 @@ def report(
     )] = None,
     judge_by: Annotated[str | None, option(
         "judge-by", "MEASURE", "Judge by another measure that the sweep chose settings for, such as loss.", PAGE,
-        completion.words("time", "loss", "test_loss", "test_accuracy"),
+        completion.words("time", "loss", "test_loss", "test_accuracy", "early_test_loss"),
     )] = None,
     weigh_by: Annotated[str | None, option(
         "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", PAGE,

@@ -54,11 +54,11 @@ def sweep(
     search_seed: Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)] = None,
     choose_by: Annotated[str | None, option(
         "choose-by", "LIST", "Measures that settings are tuned for: time,loss, or a metric such as test_accuracy.",
-        HOW, completion.word_list("time", "loss", "test_loss", "test_accuracy"),
+        HOW, completion.word_list("time", "loss", "test_loss", "test_accuracy", "early_test_loss"),
     )] = None,
     judge_by: Annotated[str | None, option(
         "judge-by", "MEASURE", "The one of them that verdicts are about; by default the first.", HOW,
-        completion.words("time", "loss", "test_loss", "test_accuracy"),
+        completion.words("time", "loss", "test_loss", "test_accuracy", "early_test_loss"),
     )] = None,
     weigh_by: Annotated[str | None, option(
         "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", HOW,

@@ -11,7 +11,7 @@ class Column(NamedTuple):
     """A column of a table."""
 
     name: str
-    kind: Literal["text", "integer", "number"] = "number"
+    kind: Literal["text", "integer", "number", "bytes"] = "number"
     optional: bool = False
     """True if it may be missing in folders of older versions, and may have empty rows."""
     least: int = 0
@@ -53,6 +53,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("loss_final"),
         Column("loss_best"),
         Column("suboptimality_final"),
+        Column("validation_loss_final", optional=True),
         Column("test_loss_final"),
         Column("log_tail", optional=True),
         *(Column(target_column(share), optional=True) for share in TARGETS),
@@ -65,6 +66,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("lr", optional=True, per_step=True),
         Column("batch_loss", optional=True, per_step=True),
         Column("train_loss"),
+        Column("validation_loss", optional=True),
         Column("test_loss", optional=True),
         Column("gradient_norm", optional=True, per_step=True),
     ),
@@ -122,13 +124,23 @@ FORMER = ("tail_source",)
 """Columns of ``runs`` that folders of older versions have."""
 _ANYWHERE = {column.name: column for table in reversed(TABLES.values()) for column in table}
 _ANYWHERE |= {name: Column(name, "text", optional=True) for name in FORMER}
-METRICS = ("train_", "test_", "w_")
-"""Prefixes of the metrics' columns: on the training data, on the test data, and coordinates of the weights."""
+VALIDATION, TEST, EARLY, JACKKNIFE = "validation_", "test_", "early_", "jackknife_"
+METRICS = ("train_", VALIDATION, TEST, EARLY, JACKKNIFE, "w_")
+"""Prefixes of the metrics' columns: on the training, validation and test data; the last two at the evaluation with the
+lowest validation loss; a column on the test data without one group of its examples each, as bytes; and coordinates of
+the weights."""
+GROUPS = 50
+"""Groups of test examples at most: a variance estimated from so many is known to a fifth. More make tables larger."""
 
 
 def is_metric(column: str) -> bool:
     """Return whether a column beside the fixed ones holds a metric; if not, it is a hyperparameter."""
     return column.startswith(METRICS)
+
+
+def metric_kind(column: str) -> Literal["number", "bytes"]:
+    """Return the kind of a metric's column: float32 numbers as bytes for those of a jackknife."""
+    return "bytes" if column.startswith(JACKKNIFE) else "number"
 
 
 def column_of(table: str, name: str) -> Column | None:

@@ -35,11 +35,12 @@ class ProblemArrays:
     """A problem's data and constants, which kernels read and never write.
 
     Attributes:
-        train, test: examples (n, features) and targets (n,); (0, 0) and (0,) if there are none.
+        train, validation, test: examples (n, features) and targets (n,); (0, 0) and (0,) if there are none.
         constants, layout: as in a kernel's arguments.
     """
 
     train: tuple[np.ndarray, np.ndarray]
+    validation: tuple[np.ndarray, np.ndarray]
     test: tuple[np.ndarray, np.ndarray]
     constants: np.ndarray
     layout: np.ndarray
@@ -51,6 +52,7 @@ def arrays_of(problem: Problem, dtype: DtypeName) -> ProblemArrays:
     if key not in problem.kept:
         problem.kept[key] = ProblemArrays(
             convert_examples(problem.data, dtype),
+            convert_examples(problem.validation, dtype),
             convert_examples(problem.test, dtype),
             np.require(problem.constants, dtype, ["C", "W"]).reshape(-1),
             np.require(problem.layout, np.int64, ["C", "W"]).reshape(-1),

@@ -155,7 +155,8 @@ def evaluation_points(problem: Problem, steps: int, batch_size: int) -> np.ndarr
     count, tail, epochs = _MOST, _TAIL, True
     per_epoch = batches.steps_per_epoch(problem.examples, batch_size)
     if problem.data is not None:
-        examples = len(problem.data[0]) + (len(problem.test[0]) if problem.test is not None else 0)
+        parts = problem.data, problem.validation, problem.test
+        examples = sum(len(part[0]) for part in parts if part is not None)
         payable = _SHARE * _PASS * steps * min(batch_size, problem.examples) / examples
         tail = _TAIL if payable >= _LEAST + _TAIL else _LEAST_TAIL
         count, epochs = int(np.clip(payable - tail, _LEAST, _MOST)), payable >= _LEAST

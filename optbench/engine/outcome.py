@@ -1,13 +1,14 @@
 """The results of a cohort's lanes, as arrays, and the two values by which runs are compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from optbench.contract.columns import PER_STEP, TARGETS
-from optbench.contract.problems import FLOOR
+from optbench.contract.columns import GROUPS, PER_STEP, TARGETS
+from optbench.contract.problems import FLOOR, Problem
 from optbench.engine.cohort import Cohort, first_tail_step
 
 
@@ -16,13 +17,14 @@ class Evaluation(NamedTuple):
 
     Attributes:
         measures: (p, runs) each, by the names in PER_STEP; a name that is missing here is NaN in the outcome.
-        train, test: (p, 1 + k, runs): loss and metrics on all training or test data.
+        train, validation, test: (p, 1 + k, runs): loss and metrics on all training, validation or test data.
         positions: (p, 2, runs) for problems of two parameters, else (p, 0, runs).
         finite: (p, runs): True if the weights and the reported weights are finite.
     """
 
     measures: dict[str, np.ndarray]
     train: np.ndarray
+    validation: np.ndarray
     test: np.ndarray
     positions: np.ndarray
     finite: np.ndarray
@@ -39,12 +41,15 @@ class Outcome:
         diverged_at: (runs,): the step, 0 if the run did not diverge.
         failures: (runs,): the reason why a lane could not run, "" if it could; empty if all could.
         reused_steps: run-steps that were copied from a lane with the same settings.
+        jackknife: (groups, 1 + k, runs): loss and metrics at the end on the test data without one of their groups each;
+            None where there are fewer than two test examples.
     """
 
     steps: int
     points: np.ndarray
     measures: dict[str, np.ndarray]
     train: np.ndarray
+    validation: np.ndarray
     test: np.ndarray
     positions: np.ndarray
     w: np.ndarray
@@ -52,6 +57,7 @@ class Outcome:
     evaluation_seconds: float
     failures: tuple[str, ...] = ()
     reused_steps: int = 0
+    jackknife: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.measures = {name: self.measures.get(name, np.full_like(self.train[:, 0], np.nan)) for name in PER_STEP}
@@ -63,6 +69,8 @@ class Outcome:
             self,
             measures={name: array[:, part] for name, array in self.measures.items()},
             train=self.train[..., part],
+            validation=self.validation[..., part],
+            jackknife=None if self.jackknife is None else self.jackknife[..., part],
             test=self.test[..., part],
             positions=self.positions[..., part],
             w=self.w[part],
@@ -92,6 +100,7 @@ def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
         points=longest.points,
         measures={name: by_point([part.measures[name] for part in parts]) for name in PER_STEP},
         train=by_point([part.train for part in parts]),
+        validation=by_point([part.validation for part in parts]),
         test=by_point([part.test for part in parts]),
         positions=by_point([part.positions for part in parts]),
         w=np.concatenate([part.w for part in parts])[back],
@@ -99,6 +108,11 @@ def merge_outcomes(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
         evaluation_seconds=sum(part.evaluation_seconds for part in parts),
         failures=tuple(failures[place] for place in back) if failures else (),
         reused_steps=sum(part.reused_steps for part in parts),
+        jackknife=(
+            None
+            if any(part.jackknife is None for part in parts)
+            else np.concatenate([part.jackknife for part in parts], axis=-1)[..., back]
+        ),
     )
 
 
@@ -119,6 +133,31 @@ class CohortOutcome:
     device: str = "cpu"
     device_note: str = ""
     eager: str = ""
+
+
+def group_slices(problem: Problem) -> list[slice]:
+    """Return the groups of consecutive test examples that a jackknife leaves out one by one: at most GROUPS.
+
+    No group where there are fewer than two test examples.
+    """
+    rows = 0 if problem.test is None else len(problem.test[0])
+    if rows < 2:
+        return []
+    ends = np.linspace(0, rows, min(rows, GROUPS) + 1).astype(int).tolist()
+    return [slice(first, last) for first, last in pairwise(ends)]
+
+
+def leave_groups_out(problem: Problem, group_means: Callable[[slice], np.ndarray]) -> np.ndarray | None:
+    """Return loss and metrics on the test data without one of `group_slices` each, (groups, 1 + k, runs), or None.
+
+    group_means: slice of test examples -> loss and metrics on them, (1 + k, runs).
+    """
+    groups = group_slices(problem)
+    if not groups:
+        return None
+    sizes = np.array([each.stop - each.start for each in groups], dtype=float)[:, None, None]
+    sums = sizes * np.array([group_means(each) for each in groups])
+    return (sums.sum(axis=0) - sums) / (sizes.sum() - sizes)
 
 
 def log_tail(cohort: Cohort, part: Outcome) -> np.ndarray:

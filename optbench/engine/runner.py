@@ -11,7 +11,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import DIVERGENCE_FACTOR, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned
-from optbench.engine.outcome import Evaluation, Outcome
+from optbench.engine.outcome import Evaluation, Outcome, leave_groups_out
 from optbench.engine.rates import Rates
 
 _FIRST_CHUNK = 8
@@ -91,6 +91,10 @@ class Lanes:
 
     def evaluate(self, has_stepped: bool) -> Evaluation:
         """Evaluate all lanes at the inner points and now; ``has_stepped``: True after a step, which sets f and g."""
+        raise NotImplementedError
+
+    def group_means(self, rows: slice) -> np.ndarray:
+        """Return loss and metrics of all lanes now on these rows of the test data, (1 + k, runs)."""
         raise NotImplementedError
 
     def freeze(self, fell: np.ndarray | None = None) -> None:
@@ -211,6 +215,11 @@ class Runner:
 
         evaluations = self._evaluations
         self.lanes.freeze()
+        begin = time.perf_counter()
+        jackknife = leave_groups_out(self.lanes.problem, self.lanes.group_means)
+        if jackknife is not None:
+            jackknife[..., diverged_at > 0] = np.nan
+        self._evaluation_seconds += time.perf_counter() - begin
         return Outcome(
             steps=done,
             points=points,
@@ -218,6 +227,7 @@ class Runner:
                 name: join_points([each.measures[name] for each in evaluations]) for name in evaluations[0].measures
             },
             train=join_points([each.train for each in evaluations]),
+            validation=join_points([each.validation for each in evaluations]),
             test=join_points([each.test for each in evaluations]),
             positions=join_points([each.positions for each in evaluations]),
             w=self.lanes.weights(),
@@ -225,4 +235,5 @@ class Runner:
             evaluation_seconds=self._evaluation_seconds,
             failures=self._failures(),
             reused_steps=self.lanes.reused_steps,
+            jackknife=jackknife,
         )

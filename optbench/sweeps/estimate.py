@@ -169,7 +169,7 @@ def _probe(cohort: Cohort) -> Seconds:
 def _model_cohort(cohort: Cohort) -> Seconds:
     """Return the seconds that a cohort takes by the model."""
     problem, lanes = cohort.problem, len(cohort.lanes)
-    parts = [part for part in (problem.data, problem.test) if part is not None]
+    parts = [part for part in (problem.data, problem.validation, problem.test) if part is not None]
     examples = sum(len(part[0]) for part in parts) or 1
     if isinstance(cohort.optimizer, Baseline):
         step = lanes * (1000 * _STEP_SECONDS + _STEP * 1e-9 * step_cost(cohort))

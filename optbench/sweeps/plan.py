@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from optbench.catalogue.loader import Catalogue, shipped_files
+from optbench.contract.columns import EARLY
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.problems import Problem
@@ -402,8 +403,10 @@ def _expand_pair(
 
 def _check_measure(measure: str, problems: list[Problem]) -> None:
     """Raise OptbenchError unless a measure to choose by is time, loss, test_loss or a loss or accuracy of a problem."""
-    metrics = {f"{part}_{name}" for problem in problems for name in problem.metrics for part in ("train", "test")}
+    parts = ("train_", "test_", f"{EARLY}test_")
+    metrics = {f"{part}{name}" for problem in problems for name in problem.metrics for part in parts}
     known = ["time", "loss", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
+    known += [f"{EARLY}test_loss"] if any(problem.validation is not None for problem in problems) else []
     if measure not in known:
         raise unknown("measure to choose by", measure, known)
 

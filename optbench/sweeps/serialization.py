@@ -30,7 +30,7 @@ from optbench.sweeps.spec import Spec
 _RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
 _SETTINGS = ("batch_size", "steps", "dtype", "points", "deadline")
 """Fields of a cohort that JSON can hold."""
-_SHAPE_ALONE = ("data", "test", "constants")
+_SHAPE_ALONE = ("data", "validation", "test", "constants")
 """Fields of a problem whose numbers only its kernels use."""
 
 

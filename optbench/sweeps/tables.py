@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from optbench.contract.columns import CURVES, RUNS, TABLES, TARGETS, target_column
+from optbench.contract.columns import CURVES, EARLY, JACKKNIFE, RUNS, TABLES, TARGETS, target_column
 from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
@@ -18,7 +18,7 @@ GRID = 121
 """Points along each axis of a landscape."""
 _LONGEST = 300
 """Characters of a reason in the tables."""
-ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "bytes": pa.binary()}
 """The types in Arrow of the kinds of columns."""
 
 
@@ -74,7 +74,7 @@ def make_failed_tables(cohort: Cohort, cohort_id: str, run_ids: Sequence[str], r
     count = len(cohort.lanes)
     values = np.full((1, 1 + len(cohort.problem.metrics), count), np.nan)
     part = Outcome(
-        steps=0, points=np.array([0]), measures={}, train=values, test=values,
+        steps=0, points=np.array([0]), measures={}, train=values, validation=values, test=values,
         positions=np.full((1, 2 if cohort.problem.dim == 2 else 0, count), np.nan),
         w=np.full((count, cohort.problem.dim), np.nan), diverged_at=np.zeros(count, np.int64), evaluation_seconds=0.0,
         failures=(reason,) * count,
@@ -91,7 +91,13 @@ def _make_runs(
     diverged = (part.diverged_at > 0) & ~failed
     steps = np.where(failed, 0, np.where(diverged, part.diverged_at, part.steps))
     loss = np.where(failed, np.nan, part.train[:, 0])
-    final, test = np.where(diverged, np.inf, loss[-1]), part.test[-1, 0]  # a diverged run is a failure
+    final = np.where(diverged, np.inf, loss[-1])  # a diverged run is a failure
+    held_out = {
+        f"{name}_loss_final": np.where(
+            failed, np.nan, np.where(diverged & bool(getattr(cohort.problem, name)), np.inf, values[-1, 0])
+        )
+        for name, values in (("validation", part.validation), ("test", part.test))
+    }
     texts = {id(lane.schedule): lane.schedule.text for lane in lanes}
     samples = _count_samples(cohort, part.points)["samples"]
     times = np.where(failed, np.nan, samples_to_targets(cohort, part, samples))
@@ -113,7 +119,7 @@ def _make_runs(
         "loss_final": final,
         "loss_best": np.fmin.reduce(loss, axis=0),
         "suboptimality_final": final - cohort.problem.minimum,
-        "test_loss_final": np.where(failed, np.nan, np.where(diverged & bool(cohort.problem.test), np.inf, test)),
+        **held_out,
         "log_tail": np.where(failed, np.nan, log_tail(cohort, part)),
         **{target_column(share): values for share, values in zip(TARGETS, times, strict=True)},
     }
@@ -122,7 +128,42 @@ def _make_runs(
         columns[name] = np.array([lane.hyperparameters[name] for lane in lanes])
     for name, values in _name_metrics(cohort, part).items():
         columns[name] = np.where(failed, np.nan, values[-1])
+    for name, values in _find_early(cohort, part).items():
+        columns[name] = np.where(failed, np.nan, values)
+    for name, values in _name_jackknife(cohort, part).items():
+        whole = ~failed & np.isfinite(values).all(axis=0)
+        columns[name] = pa.array(
+            [each.tobytes() if ok else None for each, ok in zip(values.T, whole, strict=True)], pa.binary()
+        )
     return pa.table(columns)
+
+
+def _find_early(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
+    """Return, by column name, what each run had at its evaluation with the lowest validation loss, (runs,) each.
+
+    That is what early stopping would have kept: its step, and the loss and metrics on validation and test data.
+    """
+    if cohort.problem.validation is None:
+        return {}
+    loss = np.where(np.isnan(part.validation[:, 0]), np.inf, part.validation[:, 0])
+    at, lanes = loss.argmin(axis=0), np.arange(loss.shape[1])
+    values = {f"{EARLY}step": part.points[at].astype(np.float64)}
+    for k, name in enumerate(("loss", *cohort.problem.metrics)):
+        values[f"{EARLY}validation_{name}"] = part.validation[at, k, lanes]
+        if cohort.problem.test is not None:
+            values[f"{EARLY}test_{name}"] = part.test[at, k, lanes]
+    return values
+
+
+def _name_jackknife(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
+    """Return, by column name, loss and metrics at the end without a group of test examples each, (groups, runs)."""
+    if part.jackknife is None:
+        return {}
+    names = ("loss_final", *cohort.problem.metrics)
+    return {
+        f"{JACKKNIFE}test_{name}": np.ascontiguousarray(part.jackknife[:, k]).astype(np.float32)
+        for k, name in enumerate(names)
+    }
 
 
 def _make_curves(cohort: Cohort, part: Outcome, run_ids: Sequence[str]) -> pa.Table:
@@ -133,7 +174,8 @@ def _make_curves(cohort: Cohort, part: Outcome, run_ids: Sequence[str]) -> pa.Ta
         whole = (part.diverged_at == 0) | (points[:, None] < part.diverged_at)
         rows = np.flatnonzero((whole & ~_find_failed(part)).T)
     run, step = np.repeat(np.arange(count), len(points))[rows], np.tile(points, count)[rows]
-    measured = {"train_loss": part.train[:, 0], "test_loss": part.test[:, 0], **part.measures}
+    losses = {"train_loss": part.train, "validation_loss": part.validation, "test_loss": part.test}
+    measured = {**{name: values[:, 0] for name, values in losses.items()}, **part.measures}
     fixed = {
         "run_id": pa.array(run_ids, pa.string()).take(pa.array(run)),
         **_count_samples(cohort, step, "step", "epoch"),
@@ -155,6 +197,8 @@ def _name_metrics(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     columns = {}
     for k, name in enumerate(cohort.problem.metrics, start=1):
         columns[f"train_{name}"] = part.train[:, k]
+        if cohort.problem.validation is not None:
+            columns[f"validation_{name}"] = part.validation[:, k]
         if cohort.problem.test is not None:
             columns[f"test_{name}"] = part.test[:, k]
     for i in range(part.positions.shape[1]):

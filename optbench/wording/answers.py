@@ -26,6 +26,7 @@ from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import compare_levels, tune_levels
 from optbench.contract import names
+from optbench.contract.columns import EARLY
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
@@ -284,13 +285,18 @@ def describe_measure(answer: Answer) -> str:
         parts += describe_targets(judged.targets)
     elif judged.without:
         parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
-    parts += [_describe_tuning(answer), _describe_intervals(answer)]
+    chosen = chosen_for(answer.judge_by, answer.choose_by)
+    parts += [_describe_tuning(answer), *caveats.describe_choice(runs, answer.judge_by, chosen)]
+    parts.append(_describe_intervals(answer))
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
     if trials.nunique() > 1:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
         parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
-    unequal = caveats.warn_of_unequal_ranges(answer.searched)
-    return " ".join([*parts, *unequal, *caveats.warn_of_limits(runs, answer.judge_by)])
+    warnings = [
+        *caveats.warn_of_unequal_ranges(answer.searched),
+        *caveats.warn_of_overfitting(answer.best, answer.judge_by),
+    ]
+    return " ".join([*parts, *warnings, *caveats.warn_of_limits(runs, answer.judge_by)])
 
 
 def describe_targets(targets: Mapping[str, float]) -> list[str]:
@@ -360,7 +366,8 @@ def name_measure(measure: str) -> str:
         return "expected samples to a target"
     if measure == LOSS:
         return "the loss at the end of a run, above the minimum"
-    return "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
+    kept = ", of runs stopped at their lowest validation loss" * measure.startswith(EARLY)
+    return f"the {'share of errors on test data' if 'accuracy' in measure else name_metric(measure)}{kept}"
 
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -8,10 +8,22 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import find_reference_values
-from optbench.analysis.measures import LOG_TAIL, LOSS, below_minimum
+from optbench.analysis.measures import (
+    LOG_TAIL,
+    LOSS,
+    below_minimum,
+    find_unvalidated,
+    jackknife_values,
+    metric_name,
+    validation_column,
+)
 from optbench.analysis.texts import join_names
+from optbench.contract.columns import EARLY
 from optbench.contract.problems import FLOOR
 from optbench.wording import labels
+
+RISEN = 0.1
+"""Share by which a validation loss that has risen is said to overfit; a choice."""
 
 
 def warn_of_limits(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
@@ -33,6 +45,44 @@ def warn_of_high_minima(runs: pd.DataFrame) -> Iterator[str]:
             f"Losses of {problem} lie up to {labels.number(most)} below the minimum that it states: its "
             "suboptimalities are wrong, and decide nothing, until it states a lower one."
         )
+
+
+def warn_of_overfitting(best: pd.DataFrame, judge_by: str) -> Iterator[str]:
+    """Yield a sentence on the recommended settings whose validation loss has risen by RISEN since its best.
+
+    best: `optbench.analysis.best_configurations`; judge_by: the measure of the verdicts.
+    """
+    found = best[best["risen"] >= RISEN] if "risen" in best else best[:0]
+    each = [
+        f"{row['optimizer']} on {row['problem'].partition('(')[0]} by {100 * min(row['risen'], 99):,.0f}% since epoch "
+        f"{row['early_epoch']:.3g}"
+        for row in found.to_dict("records")
+    ]
+    if each:
+        advice = (
+            ""
+            if judge_by.startswith(EARLY)
+            else (
+                " Fewer epochs would do; early_test_loss judges runs that are stopped at their lowest validation loss."
+            )
+        )
+        yield f"Overfitting: the validation loss of recommended settings has risen, of {join_names(each)}.{advice}"
+
+
+def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterator[str]:
+    """Yield sentences on the data that settings were chosen and judged on, for measures on held-out data."""
+    without = [name.partition("(")[0] for name in find_unvalidated(runs, choose_by)]
+    column = metric_name(runs, choose_by)
+    chosen_on_validation = validation_column(column) != column and len(without) < runs["problem"].nunique()
+    if chosen_on_validation:
+        yield "Settings were chosen on validation data, and are judged on test data."
+    if without:
+        yield (
+            f"Settings of {join_names(without)} were chosen on the test data that judge them, as there are no "
+            "validation data: these results are too good."
+        )
+    if jackknife_values(runs, judge_by) is not None:
+        yield "Intervals hold the sampling error of the test examples, on which all are compared."
 
 
 def warn_of_unequal_ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

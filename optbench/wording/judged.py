@@ -15,6 +15,7 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.ranking import FAILED, FIRST
 from optbench.analysis.texts import BOTH_SMALL, SOLVED, join_with_and, turn_known
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, exchange_sides
+from optbench.contract.columns import EARLY
 from optbench.wording import labels
 
 MOST_BLOCKS = 1000
@@ -209,7 +210,8 @@ class Judged:
         if math.isnan(pair.more) or "fails in" in pair.known:
             return ""
         if pair.more > MOST_BLOCKS:
-            return f"{'' if brief else 'it would take '}over {MOST_BLOCKS:,}{'' if brief else ' blocks'}"
+            data = "" if brief or self.judge_by in (TIME, LOSS) else ", or more test data"
+            return f"{'' if brief else 'it would take '}over {MOST_BLOCKS:,}{'' if brief else ' blocks'}{data}"
         count = self.count_more(pair)
         if brief:
             return f"{count:,} more"
@@ -304,8 +306,8 @@ class Judged:
 
 
 def name_metric(measure: str) -> str:
-    """Return a measure on test data in words: "test loss" for "test_loss_final"."""
-    return measure.removesuffix("_final").replace("_", " ")
+    """Return a measure on test data in words: "test loss" for "test_loss_final" and for "early_test_loss"."""
+    return measure.removeprefix(EARLY).removesuffix("_final").replace("_", " ")
 
 
 def format_ratio(ratio: float) -> str:

@@ -16,4 +16,6 @@ def test_pieces_of_the_data_give_the_mean_of_all():
     evaluator = Evaluator(problem, ProblemCode(problem, "float64"), "float64")
     assert len(problem.data[0]) > 1024  # three pieces, the last of them smaller
     np.testing.assert_allclose(evaluator.train(w[None])[0], evaluate(problem, w).T, rtol=1e-12)
+    held_out = evaluate(problem, w, problem.validation).T
+    np.testing.assert_allclose(evaluator.validation(w[None])[0], held_out, rtol=1e-12)
     np.testing.assert_allclose(evaluator.test(w[None])[0], evaluate(problem, w, problem.test).T, rtol=1e-12)

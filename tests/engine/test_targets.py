@@ -21,7 +21,7 @@ def planted(losses, steps=8, minimum=0.0, diverged_at=0):
     cohort = Cohort(problem, CATALOGUE.optimizer("gd")[0], [lane("gd", 0.1)], batch_size=2, steps=8)
     train = np.array(losses, dtype=np.float64).reshape(-1, 1, 1)
     points = POINTS[: len(losses)]
-    part = Outcome(steps, points, {}, train, train, train[:, :0], np.zeros((1, 4)), np.array([diverged_at]), 0.0)
+    part = Outcome(steps, points, {}, train, train, train, train[:, :0], np.zeros((1, 4)), np.array([diverged_at]), 0.0)
     values = samples_to_targets(cohort, part, 2 * points)
     assert values.shape == (len(TARGETS), 1)
     return dict(zip(TARGETS, values[:, 0].tolist(), strict=True))

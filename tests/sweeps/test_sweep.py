@@ -16,10 +16,12 @@ from optbench.contract.columns import TARGETS, target_column
 # Hyperparameters stand behind the optimizer, metrics behind everything.
 RUNS = ["run_id", "cohort_id", "problem", "optimizer", "beta1", "schedule", "lr", "batch_size", "seed", "dtype",
         "stage", "block", "steps", "epochs", "samples", "status", "failure", "diverged_at", "loss_initial",
-        "loss_final", "loss_best", "suboptimality_final", "test_loss_final", "log_tail", "samples_to_0.5",
-        "samples_to_0.2", "samples_to_0.1", "samples_to_0.05", "samples_to_0.02", "samples_to_0.01", "samples_to_0.001",
-        "samples_to_0.0001", "samples_to_1e-05", "samples_to_1e-06", "samples_to_1e-08"]  # fmt: skip
-CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "test_loss", "gradient_norm"]
+        "loss_final", "loss_best", "suboptimality_final", "validation_loss_final", "test_loss_final", "log_tail",
+        "samples_to_0.5", "samples_to_0.2", "samples_to_0.1", "samples_to_0.05", "samples_to_0.02", "samples_to_0.01",
+        "samples_to_0.001", "samples_to_0.0001", "samples_to_1e-05", "samples_to_1e-06",
+        "samples_to_1e-08"]  # fmt: skip
+CURVES = ["run_id", "step", "epoch", "samples", "lr", "batch_loss", "train_loss", "validation_loss", "test_loss",
+          "gradient_norm"]  # fmt: skip
 TIMINGS = ["cohort_id", "lanes", "steps", "seconds", "evaluation_seconds", "ns_per_run_step", "compile_seconds", "host",
            "threads", "device", "device_note", "eager"]  # fmt: skip
 
@@ -62,10 +64,12 @@ def rosenbrock(x, y):
 
 
 def test_columns(swept):
-    metrics = ["train_accuracy", "test_accuracy"]
+    metrics = ["train_accuracy", "validation_accuracy", "test_accuracy"]
+    held_out = [f"early_{part}_{name}" for part in ("validation", "test") for name in ("loss", "accuracy")]
+    held_out += ["early_step", "jackknife_test_loss_final", "jackknife_test_accuracy"]
     coordinates = ["w_1", "w_2"]
     assert list(swept.runs)[: len(RUNS)] == RUNS and list(swept.curves)[: len(CURVES)] == CURVES
-    assert set(list(swept.runs)[len(RUNS) :]) == {*metrics, *coordinates}
+    assert set(list(swept.runs)[len(RUNS) :]) == {*metrics, *held_out, *coordinates}
     assert set(list(swept.curves)[len(CURVES) :]) == {*metrics, *coordinates}
     assert list(swept.timings) == TIMINGS
     assert hyperparameter_columns(swept.runs) == ["beta1"] and set(metric_columns(swept.runs)) >= set(metrics)
@@ -105,11 +109,42 @@ def test_curves_tell_what_runs_sum_up(swept):
                 "epoch"
             ] * per_epoch(row)
             assert (last["samples"], last["epoch"]) == (row["samples"], row["epochs"]) and pd.isna(row["diverged_at"])
-            np.testing.assert_equal(last["test_loss"], row["test_loss_final"])
+            for part in ("validation", "test"):
+                np.testing.assert_equal(last[f"{part}_loss"], row[f"{part}_loss_final"])
         else:
             assert last["step"] < row["diverged_at"] == row["steps"] <= 4 * per_epoch(row)
             assert row["loss_final"] == row["suboptimality_final"] == np.inf
             np.testing.assert_equal(row["test_loss_final"], np.nan if row["problem"] == "rosenbrock" else np.inf)
+
+
+def test_early_stopping_keeps_the_evaluation_with_the_lowest_validation_loss(swept):
+    runs = swept.runs[(swept.runs["problem"] == "logistic") & (swept.runs["status"] == "ok")]
+    curves = dict(iter(swept.curves.groupby("run_id")))
+    for row in runs.to_dict("records"):
+        curve = curves[row["run_id"]]
+        best = curve.loc[curve["validation_loss"].idxmin()]
+        assert row["early_step"] == best["step"] and row["early_validation_loss"] == curve["validation_loss"].min()
+        for name in ("test_loss", "validation_accuracy", "test_accuracy"):
+            assert row[f"early_{name}"] == best[name]
+    assert (runs["early_step"] < runs["steps"]).any() and (runs["early_step"] == runs["steps"]).any()
+
+
+def test_a_jackknife_has_the_values_without_each_group_of_test_examples(swept):
+    """Against the problem's own functions on the examples that are left, at weights that are trained again."""
+    runs = swept.runs[(swept.runs["problem"] == "logistic") & (swept.runs["status"] == "ok")]
+    problem = optbench.problems()["logistic"].build()
+    x, y = problem.test
+    ends = np.linspace(0, len(y), 51).astype(int)
+    for row in runs.iloc[:: len(runs) // 4].to_dict("records"):
+        beta = {} if np.isnan(row["beta1"]) else {"beta1": row["beta1"]}
+        setting = {"lr": row["lr"], "epochs": 4, "batch_size": row["batch_size"], "schedule": row["schedule"]}
+        w = optbench.minimize("logistic", row["optimizer"], seed=row["seed"], **beta, **setting).w
+        loss, right = np.logaddexp(0, (1 - 2 * y) * (x @ w)), (x @ w > 0) == y
+        left = [np.r_[: ends[k], ends[k + 1] : len(y)] for k in range(50)]
+        found = {name: np.frombuffer(row[f"jackknife_test_{name}"], np.float32) for name in ("loss_final", "accuracy")}
+        penalty = 0.005 * w @ w
+        np.testing.assert_allclose(found["loss_final"], [loss[rows].mean() + penalty for rows in left], rtol=1e-5)
+        np.testing.assert_allclose(found["accuracy"], [right[rows].mean() for rows in left], rtol=1e-6)
 
 
 def test_what_runs_are_compared_by_is_the_mean_of_their_curves_last_fifth():

@@ -14,7 +14,7 @@ from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_comp
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
 from optbench.engine.cpu.objective import Objective
-from optbench.engine.outcome import CohortOutcome, Outcome, merge_outcomes
+from optbench.engine.outcome import CohortOutcome, Outcome, leave_groups_out, merge_outcomes
 from optbench.engine.rates import Rates
 from optbench.engine.runner import Clock, Runner
 
@@ -124,9 +124,11 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
             "gradient_norm": norms[:, None],
         },
         train=evaluator.train(at),
+        validation=evaluator.validation(at),
         test=evaluator.test(at),
         positions=places[:, : 2 * (cohort.problem.dim == 2), None],
         w=places[-1][None],
         diverged_at=np.zeros(1, np.int64),
         evaluation_seconds=time.perf_counter() - begin,
+        jackknife=leave_groups_out(cohort.problem, lambda rows: evaluator.group(at[-1:], rows)[0]),
     )

@@ -19,7 +19,8 @@ _ROWS = 512
 class Evaluator:
     """Means over the examples of a problem, with the scratch that they take. One thread at a time may use it.
 
-    ``train`` and ``test`` take weights of p points, (p, runs, dim) in single form, (p, dim, runs) in lanes form.
+    ``train``, ``validation``, ``test`` and ``group`` take weights of p points, (p, runs, dim) in single form,
+    (p, dim, runs) in lanes form.
     """
 
     def __init__(self, problem: Problem, code: ProblemCode, dtype: DtypeName):
@@ -33,12 +34,25 @@ class Evaluator:
         """Return loss and metrics on the training data, (p, 1 + metrics, runs) float64."""
         return self._distinct_means(points, *self.arrays.train)
 
+    def validation(self, points: np.ndarray) -> np.ndarray:
+        """Return the same on the validation data; NaN if there are none."""
+        return self._held_out(points, self.problem.validation, self.arrays.validation)
+
     def test(self, points: np.ndarray) -> np.ndarray:
         """Return the same on the test data; NaN if there are none."""
-        if self.problem.test is None:
+        return self._held_out(points, self.problem.test, self.arrays.test)
+
+    def _held_out(self, points: np.ndarray, given: tuple | None, arrays: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Return `_distinct_means` on these arrays of the problem's examples ``given``; NaN if there are none."""
+        if given is None:
             runs = points.shape[1 if self.single else 2]
             return np.full((len(points), 1 + len(self.problem.metrics), runs), np.nan)
-        return self._distinct_means(points, *self.arrays.test)
+        return self._distinct_means(points, *arrays)
+
+    def group(self, points: np.ndarray, rows: slice) -> np.ndarray:
+        """Return the same on these rows of the test data."""
+        x, y = self.arrays.test
+        return self._distinct_means(points, x[rows], y[rows])
 
     def _distinct_means(self, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return `_means`; in single form equal weights of several runs are computed once, with the same bits."""
@@ -93,7 +107,9 @@ class Evaluator:
     def _scratch(self, runs: int) -> tuple[np.ndarray, np.ndarray]:
         """Return g and work for so many runs; the arrays are reused by the next call of as many."""
         if runs != self._scratch_runs:
-            rows = min(_ROWS, max(len(self.arrays.train[0]), len(self.arrays.test[0])))
+            rows = min(
+                _ROWS, max(len(part[0]) for part in (self.arrays.train, self.arrays.validation, self.arrays.test))
+            )
             work = aligned(scratch_size(self.problem, rows, runs), self.dtype)  # in single form the runs share it
             dim = self.problem.dim if self.code.evaluate is None else 0
             g = aligned((runs, dim) if self.single else (dim, runs), self.dtype)

@@ -287,10 +287,16 @@ class CpuLanes(Lanes):
         return Evaluation(
             measures=measures if has_stepped else dict.fromkeys(measures, nothing[:, 0]),
             train=self._means(evaluator.train, steps, shown),
+            validation=nothing if self.problem.validation is None else self._means(evaluator.validation, steps, shown),
             test=nothing if self.problem.test is None else self._means(evaluator.test, steps, shown),
             positions=positions.copy() if self.problem.dim == 2 else nothing[:, :0],
             finite=is_finite,
         )
+
+    @np.errstate(all="ignore")
+    def group_means(self, rows: slice) -> np.ndarray:
+        """Return loss and metrics now on some test rows, as in runner.Lanes."""
+        return self._means(lambda points: self.evaluator.group(points, rows), [self.done], self._reported()[None])[0]
 
     def _means(self, means: _Means, steps: Sequence[int], shown: np.ndarray) -> np.ndarray:
         """Return loss and metrics at these steps, (p, 1 + metrics, runs).

@@ -167,6 +167,7 @@ class GpuLanes(Lanes):
         self.table, self.members = self._put(table), self._put(self.member)
         arrays = arrays_of(problem, dtype)
         self.train = tuple(map(self._put, arrays.train))
+        self.validation = None if problem.validation is None else tuple(map(self._put, arrays.validation))
         self.test = None if problem.test is None else tuple(map(self._put, arrays.test))
         self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
         self.work = self._zeros(code.scratch, self.runs)
@@ -236,10 +237,19 @@ class GpuLanes(Lanes):
         nothing = np.full((1, self.runs), np.nan)
         f, norm = (self._get(self.f)[None], self._get(self.norm)[None]) if has_stepped else (nothing, nothing)
         train, finite = self._mean(*self.train)
-        test = np.full_like(train, np.nan) if self.test is None else self._mean(*self.test)[0]
+        validation, test = (
+            np.full_like(train, np.nan) if part is None else self._mean(*part)[0]
+            for part in (self.validation, self.test)
+        )
         positions = self._get(self._reported()) if self.problem.dim == 2 else np.empty((0, self.runs))
         measures = {"batch_loss": f, "gradient_norm": norm}
-        return Evaluation(measures, train[None], test[None], positions[None], finite[None])
+        return Evaluation(measures, train[None], validation[None], test[None], positions[None], finite[None])
+
+    def group_means(self, rows: slice) -> np.ndarray:
+        """Return loss and metrics now on some test rows, as in runner.Lanes."""
+        assert self.test is not None
+        x, y = self.test
+        return self._mean(x[rows], y[rows])[0]
 
     def _mean(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return loss and metrics on examples x, y, (1 + metrics, runs), and which lanes are finite, (runs,) bool."""

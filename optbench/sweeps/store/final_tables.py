@@ -30,6 +30,8 @@ from optbench.sweeps.store.manifest import Entry, Manifest, read_manifest
 # 2^18, 2^19, 2^20: peak of the whole sweep 1.04, 1.18, 1.44 GiB; curves 433, 400, 384 MB
 ROWS = 1 << 19
 """Rows of a row group, and rows of ``curves`` that are read at a time."""
+_CHOICES = ("screen", "widen", "race", "final")
+"""Stages whose runs choose settings, and are not judged."""
 _MEASURED = {*columns.PER_STEP} - {"lr"}
 _POINT_COLUMNS = ("step", "samples", "train_loss")
 
@@ -68,7 +70,9 @@ def read_runs(files: CohortFiles, sources: Sources, known: dict[tuple[Entry, str
         return pd.DataFrame(columns=list(columns.RUNS))
     runs = pa.concat_tables(parts, promote_options="default")
     ordered = _merge_schemas("runs", [runs.schema]).names
-    return runs.select([name for name in ordered if name != "cohort_id" and not name.startswith("w_")]).to_pandas()
+    return runs.select(
+        [name for name in ordered if name != "cohort_id" and not name.startswith(("w_", columns.JACKKNIFE))]
+    ).to_pandas()
 
 
 def _set_place(entry: Entry, table: pa.Table) -> pa.Table:
@@ -77,6 +81,9 @@ def _set_place(entry: Entry, table: pa.Table) -> pa.Table:
         at = table.schema.get_field_index(name)
         field = table.field(at)
         table = table.set_column(at, field, pa.repeat(pa.scalar(getattr(entry, name), field.type), len(table)))
+    if getattr(entry, "stage", "") in _CHOICES:  # no run of these is judged
+        for name in [name for name in table.column_names if name.startswith(columns.JACKKNIFE)]:
+            table = table.set_column(table.schema.get_field_index(name), name, pa.nulls(len(table), pa.binary()))
     return table
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from optbench.contract.arguments import refusal
-from optbench.contract.columns import TABLES, column_of, is_metric
+from optbench.contract.columns import TABLES, column_of, is_metric, metric_kind
 from optbench.contract.errors import OptbenchError, shown
 from optbench.sweeps.tables import ARROW_TYPES
 
@@ -49,7 +49,9 @@ def check_schema(table: str, schema: pa.Schema) -> None:
         text = pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind)
         text = text or pa.types.is_large_string(kind)
         number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        if column is not None and column.kind == "text":
+        if metric_kind(name) == "bytes":
+            right, what = pa.types.is_binary(kind) or pa.types.is_large_binary(kind), "bytes"
+        elif column is not None and column.kind == "text":
             right, what = text, "texts"
         elif column is not None or table in ("runs", "curves") or is_metric(name):
             right, what = number, "numbers"
@@ -70,7 +72,7 @@ def check_cohort(table: str, schema: pa.Schema) -> None:
     if len(set(schema.names)) < len(schema.names):
         raise OptbenchError("a column stands there twice")
     for name, kind in zip(schema.names, schema.types, strict=True):
-        if kind != fixed.get(name, ARROW_TYPES["number"]):
+        if kind != fixed.get(name, ARROW_TYPES[metric_kind(name)]):
             raise OptbenchError(f"the column {name!r} is of the type {kind}")
 
 
@@ -83,7 +85,11 @@ def to_frame(table: str, rows: pa.Table) -> pd.DataFrame:
     frame = rows.to_pandas(ignore_metadata=True)
     for name in rows.column_names:
         column = column_of(table, name)
-        if pa.types.is_null(rows[name].type) and (column is None or column.kind != "text"):
+        if (
+            pa.types.is_null(rows[name].type)
+            and metric_kind(name) != "bytes"
+            and (column is None or column.kind != "text")
+        ):
             frame[name] = frame[name].astype(float)
         if column is None or column.optional or column.kind == "number":
             continue

@@ -1,0 +1,154 @@
+"""The sampling error of a test set: against closed forms, and simulations with a planted truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from optbench.analysis import ranking, verdicts
+from optbench.analysis.judging import judge
+from optbench.analysis.measures import jackknife_values, tail_values
+from optbench.analysis.pair_statistics import mean_effects, trimmed_means
+from optbench.analysis.sampling import Sampling, join_errors, sampling_variance, widen_intervals
+from optbench.contract.columns import GROUPS
+
+RNG = np.random.default_rng(0)
+
+
+def without_each(values):
+    """Means of the last axis without each of its entries, each of which is a group of one example."""
+    count = values.shape[-1]
+    return (values.sum(axis=-1, keepdims=True) - values) / (count - 1)
+
+
+def test_of_a_mean_it_is_the_variance_of_a_mean():
+    values = RNG.standard_normal((3, 1, 40))
+    found = sampling_variance(without_each(values))
+    np.testing.assert_allclose(found.variance, values[:, 0].var(axis=1, ddof=1) / 40, rtol=1e-10)
+    assert found.freedom.tolist() == [39.0] * 3
+
+
+def test_what_blocks_and_examples_do_together_is_counted_once():
+    """Two crossed random factors: the variance of the grand mean by the mean squares of Cornfield and Tukey 1956."""
+    blocks, examples = 6, 50
+    parts = RNG.standard_normal((4, blocks, 1)), RNG.standard_normal((4, 1, examples))
+    values = 0.5 * parts[0] + 2 * parts[1] + 3 * RNG.standard_normal((4, blocks, examples))
+    sampling = sampling_variance(without_each(values))
+    by_block, by_example = values.mean(axis=2), values.mean(axis=1)
+    rest = values - by_block[:, :, None] - by_example[:, None] + values.mean(axis=(1, 2), keepdims=True)
+    squares = (rest**2).sum(axis=(1, 2)) / ((blocks - 1) * (examples - 1))
+    expected = by_example.var(axis=1, ddof=1) / examples - squares / (blocks * examples)
+    np.testing.assert_allclose(sampling.variance, np.maximum(expected, 0), rtol=1e-10)
+
+
+def test_groups_that_are_missing_do_not_count():
+    values = without_each(RNG.standard_normal((2, 3, 20)))
+    padded = np.full((2, 5, GROUPS), np.nan)
+    padded[:, :3, :20] = values
+    for found, expected in zip(sampling_variance(padded), sampling_variance(values), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    nothing = sampling_variance(np.full((1, 2, GROUPS), np.nan))
+    assert nothing.variance.tolist() == [0.0]
+
+
+def test_errors_are_joined_with_the_freedom_of_welch():
+    """Two variances of independent means: the degrees of freedom of Welch's t test, by SciPy."""
+    a, b = RNG.standard_normal(8), 3 * RNG.standard_normal(30) + 1
+    other = Sampling(np.array([b.var(ddof=1) / 30]), np.array([29.0]))
+    error, freedom = join_errors(np.array([a.std(ddof=1)]), np.array([8]), other)
+    welch = stats.ttest_ind(a, b, equal_var=False)
+    assert freedom[0] == pytest.approx(welch.df) and (a.mean() - b.mean()) / error[0] == pytest.approx(welch.statistic)
+    effect = mean_effects((a - b.mean())[None], sampling=other)
+    assert effect["p"][0] == pytest.approx(welch.pvalue)
+    assert judge((a - b.mean())[None], sampling=other)["p"][0] == pytest.approx(welch.pvalue)
+
+
+def test_without_sampling_error_nothing_changes():
+    rows, none = RNG.standard_normal((5, 8)), Sampling(np.zeros(5), np.full(5, 49.0))
+    pd.testing.assert_frame_equal(judge(rows, sampling=none), judge(rows))
+    for found, expected in zip(trimmed_means(rows, sampling=none).values(), trimmed_means(rows).values(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    low, high = widen_intervals(rows[:, 0], rows[:, 0] - 1, rows[:, 0] + 2, none)
+    np.testing.assert_array_equal([low, high], [rows[:, 0] - 1, rows[:, 0] + 2])
+
+
+def test_blocks_that_agree_are_not_sure_about_other_examples():
+    rows = np.full((2, 8), [[0.3], [0.0]])
+    table = judge(rows, sampling=Sampling(np.full(2, 0.04), np.full(2, 49.0)))
+    half = stats.t.ppf(1 - (1 - 0.95**0.5) / 2, 49) * 0.2
+    np.testing.assert_allclose(table["high"] - table["mean"], half, rtol=1e-9)
+    assert table["verdict"].tolist() == ["open", "open"]
+    assert judge(rows)["verdict"].tolist() == ["wins", "tie"]
+
+
+def simulated(errors, shared, draws=1, blocks=8, seeds=4, examples=40):
+    """Errors of two sides on each test example, (draws, 2, blocks, seeds, examples) of 0 and 1, and their logarithms.
+
+    errors: the share of errors of each side; shared: the probability that an error depends on the example alone, and so
+    is the same one in all runs. Returns errors, y (draws, 2, blocks) and y without each example.
+    """
+    own = RNG.random((draws, 1, 1, 1, examples))
+    mixed = RNG.random((draws, 2, blocks, seeds, examples)) < shared
+    wrong = np.where(mixed, own, RNG.random(mixed.shape)) < np.reshape(errors, (2, 1, 1, 1))
+    least = 0.5 / examples
+    y, left = (
+        np.log(np.maximum(each, least)).mean(axis=3) for each in (wrong.mean(axis=-1), without_each(wrong * 1.0))
+    )
+    return wrong, y, left
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 0.9])
+def test_coin_flips_are_seldom_told_from_a_half_and_a_planted_difference_is_found(shared):
+    """All blocks are judged on the same 40 test examples; without their sampling error, up to 88% would be wrong."""
+    _, y, left = simulated((0.5, 0.5), shared, draws=500)
+    table = trimmed_means(y[:, 0], sampling=sampling_variance(left[:, 0]))
+    assert np.mean((table["low"] > np.log(0.5)) | (table["high"] < np.log(0.5))) <= 0.08  # 0.05, and its own error
+    blind = trimmed_means(y[:, 0])
+    assert np.mean((blind["low"] > np.log(0.5)) | (blind["high"] < np.log(0.5))) >= (0.25 if shared else 0.0)
+
+    def judged(errors):
+        _, y, left = simulated(errors, shared, draws=500)
+        sampling = sampling_variance(left[:, 1] - left[:, 0])
+        return judge(y[:, 1] - y[:, 0], family=np.arange(500), sampling=sampling)
+
+    assert np.mean(judged((0.5, 0.5))["p"] < 0.05) <= 0.08
+    assert np.mean(judged((0.2, 0.4))["verdict"] == "wins") >= 0.8
+
+
+def runs_of(wrong):
+    """A table of reported runs from errors (2, blocks, seeds, examples), every seed a block of its own."""
+    rows = [
+        (name, seed, 1 - own.mean(), (1 - without_each(own * 1.0)).astype(np.float32).tobytes())
+        for name, part in zip("ab", wrong, strict=True)
+        for seed, own in enumerate(part.reshape(-1, part.shape[-1]))
+    ]
+    runs = pd.DataFrame(rows, columns=["optimizer", "seed", "test_accuracy", "jackknife_test_accuracy"])
+    fixed = {
+        "problem": "p", "schedule": "constant", "lr": 0.1, "batch_size": 1, "dtype": "float64", "status": "ok",
+        "steps": 10, "epochs": 1.0, "samples": 10, "loss_initial": 1.0, "loss_final": 0.5, "loss_best": 0.5,
+        "suboptimality_final": 0.5, "test_loss_final": 0.5, "log_tail": -1.0, "stage": "grid", "block": -1,
+    }  # fmt: skip
+    return runs.assign(**fixed)
+
+
+def test_it_is_in_the_intervals_of_rankings_and_verdicts():
+    """Where all errors are the examples' own, all blocks agree, and only the examples' number makes an interval."""
+    runs = runs_of(simulated((0.3, 0.6), 1.0)[0][0])
+    table = ranking(runs, "test_accuracy")
+    share = 1 - runs.groupby("optimizer")["test_accuracy"].first().to_numpy()
+    deviation = np.sqrt((1 - share) / share / 39)  # of the logarithm of a share of 40 examples
+    np.testing.assert_allclose(np.log(table["high"] / table["value"]) / stats.t.ppf(0.975, 39), deviation, rtol=0.1)
+    blind = ranking(runs.drop(columns="jackknife_test_accuracy"), "test_accuracy")
+    np.testing.assert_allclose(blind["high"], blind["value"])
+    pair, alone = (verdicts(each, "test_accuracy").iloc[0] for each in (runs, runs.drop(columns=list(runs)[3])))
+    assert (
+        pair["ratio"] == alone["ratio"] and alone["low"] == alone["high"] and pair["low"] < pair["ratio"] < pair["high"]
+    )
+
+
+def test_values_without_a_group_are_logarithms_as_those_of_runs():
+    runs = runs_of(simulated((0.3, 0.6), 0.5, blocks=2)[0][0])
+    y, values = tail_values(runs, "test_accuracy"), jackknife_values(runs, "test_accuracy")
+    assert values.shape == (len(runs), GROUPS) and np.isnan(values[:, 40:]).all()
+    np.testing.assert_allclose(np.exp(values[:, :40]).mean(axis=1), np.exp(y), rtol=1e-6)  # errors, which average
+    assert jackknife_values(runs, "time") is None and jackknife_values(runs, "loss") is None
