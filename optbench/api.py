@@ -233,8 +233,10 @@ def sweep(
         retry_failed: whether runs that have failed before are tried again.
         time_limit: seconds, or a text such as "10m", after which the sweep ends with what is complete; a later call
             resumes it in the same folder.
-        **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
-            table ``timings`` tells where each cohort ran.
+        **changes: keys of the spec, on top of it. ``data``, a file, a DataFrame or (X, y), and ``target``, a column, by
+            default the last, stand for others: problems, optimizers and length follow from your data. With
+            ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the table ``timings`` tells where each cohort
+            ran.
 
     Returns:
         The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file

@@ -66,6 +66,10 @@ def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
     return runs["status"].isin(["deadline", "failed"]).to_numpy(dtype=bool)
 
 
+NAMES = "names"
+"""Key in the ``attrs`` of a table ``runs`` whose problems and optimizers have labels: label -> name in the folder."""
+
+
 def find_lost_runs(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
     """Return (runs,) bool, True where no run of the same problem and optimizer (the columns `by`) could run."""
     bad = runs["status"] == "failed"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import hyperparameter_columns
+from optbench.analysis.columns import NAMES, hyperparameter_columns
 from optbench.analysis.measures import LOG_TAIL
 from optbench.analysis.texts import join_names, join_with_and
 from optbench.contract.names import number_text
@@ -122,8 +122,8 @@ def _compare_sources(a: Tables, b: Tables) -> Iterator[str]:
     """Yield a line with the plug-ins whose files differ, of those that the compared runs use."""
     sources = [side.provenance.get("plugins") or {} for side in (a, b)]
     other = [name for name in sources[0] if name in sources[1] and sources[0][name] != sources[1][name]]
-    used = {text.split("(")[0] for side in (a, b) for name in ("problem", "optimizer", "schedule")
-            for text in side.runs[name].unique()}  # fmt: skip
+    used = {side.runs.attrs.get(NAMES, {}).get(text, text).split("(")[0] for side in (a, b)
+            for name in ("problem", "optimizer", "schedule") for text in side.runs[name].unique()}  # fmt: skip
     other = [name for name in other if name.split()[-1] in used] or other
     if other:
         yield f"another source: {join_names(other)}"

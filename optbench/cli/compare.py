@@ -10,7 +10,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import flag, option
+from optbench.cli.options import flag, label_option, option
 from optbench.contract.errors import OptbenchError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def compare(
     optimizers: Annotated[str | None, option(
         "optimizers", "LIST", "Only these optimizers, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder,
     )] = None,
+    label: Annotated[list[str] | None, label_option(INPUT)] = None,
     fail_above: Annotated[str | None, option(
         "fail-above", "SHARE", "Exit 1 where B is shown to be worse by more than this, such as 5% or 0.", OUTPUT,
     )] = None,
@@ -72,9 +73,13 @@ def compare(
     from optbench.cli import compare_text
     from optbench.cli.console import print_json, warn
     from optbench.sweeps import candidates
+    from optbench.sweeps.labels import read_pairs
+    from optbench.sweeps.results import share_labels
 
     above = None if fail_above is None else _parse_share(fail_above)
     a, b, pair = _load_targets(targets)
+    a, *rest = share_labels([a] if b is None else [a, b], read_pairs(label or ()))
+    b = rest[0] if rest else None
     for each in filter(None, (a, b)):
         if each.missing:
             warn(f"{each.directory}: {each.missing}")

@@ -48,7 +48,7 @@ def print_plan(plan: Plan, workers: int) -> None:
         numbers = (cohorts, trials[problem, optimizer], sum(each.runs for each in group), steps)
         table.add_row(problem, optimizer, ", ".join(sizes), *(f"{number:,}" for number in numbers))
     console.print(table, width=max(console.width, _NARROWEST), crop=False)
-    for text in describe_data((problem.name, problem.data_text) for problem in plan.problems):
+    for text in describe_data((each.name, each.data_text) for each in plan.problems if not each.digest):
         paragraph(text, hang=2)
     for optimizer, ranges in plan.searched.items():
         words = ", ".join(f"{key}={text}" for key, text in ranges.items()) or "nothing"

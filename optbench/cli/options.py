@@ -30,6 +30,12 @@ Report = Annotated[
 ]
 
 
+def label_option(group: str) -> Any:
+    """Return the option ``--label`` under the heading ``group``."""
+    about = "What tables and figures call a problem or optimizer: 'torch:Mine=Ours'; repeatable."
+    return typer.Option("--label", metavar="NAME=LABEL", help=about, rich_help_panel=group)
+
+
 def option(name: str, metavar: str, help: str, group: str, complete: Callable | None = None) -> Any:
     """Return the option ``--name`` that takes a value.
 

@@ -10,12 +10,20 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import OUTPUT, PAGE
-from optbench.cli.options import flag, option
+from optbench.cli.options import flag, label_option, option
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import split_list
 
 if TYPE_CHECKING:
     from optbench.report.loaded import LoadedSweep
+
+FIGURES = (
+    "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise", "mean_ranks",
+    "profiles", "time_per_step",
+)  # fmt: skip
+"""The kinds of figures: the keys of `optbench.report.pictures.KINDS`, which takes a while to import."""
+USUAL = "curves, mean_ranks and profiles"
+"""Those that are written unless others are named."""
 
 
 def report(
@@ -30,6 +38,10 @@ def report(
         "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", PAGE,
         completion.words("problem", "kind"),
     )] = None,
+    label: Annotated[list[str] | None, label_option(PAGE)] = None,
+    color: Annotated[list[str] | None, option(
+        "color", "NAME=COLOR", "The color of an optimizer: 'Ours=#d62728', 'adam=tab:blue'; repeatable.", PAGE,
+    )] = None,
     out: Annotated[Path | None, option(
         "out", "PATH", "The page's file.html, or its folder; by default the folder report in the last DIR.", PAGE,
     )] = None,
@@ -40,10 +52,17 @@ def report(
         "format", "LIST", "Also figures as files, such as 'png,svg': png, svg, pdf, gif.", OUTPUT,
         completion.word_list("png", "svg", "pdf", "gif"),
     )] = None,
+    figures: Annotated[str | None, option(
+        "figures", "LIST", f"Which of them, or all: {', '.join(FIGURES)}. By default {USUAL}.", OUTPUT,
+        completion.word_list("all", *FIGURES),
+    )] = None,
     style: Annotated[str, option(
         "style", "NAME", "Of these files: screen, paper or slides.", OUTPUT,
         completion.words("screen", "paper", "slides"),
     )] = "screen",
+    columns: Annotated[int, option(
+        "columns", "N", "Columns of a paper that a figure takes: 1 (3.3 inches) or 2 (6.8).", OUTPUT,
+    )] = 1,
     tables: Annotated[str | None, option(
         "tables", "LIST", "Also tables as files: csv, tex or 'csv,tex'.", OUTPUT, completion.word_list("csv", "tex"),
     )] = None,
@@ -55,18 +74,23 @@ def report(
     """
     from optbench.cli.console import warn
     from optbench.report.loaded import LoadedSweep
-    from optbench.sweeps.results import load
+    from optbench.sweeps.labels import read_pairs
+    from optbench.sweeps.results import load, share_labels
 
     options = {
         "out": out,
         "static": static,
         "style": style,
+        "columns": columns,
+        "figures": split_list(figures or ""),
         "formats": split_list(formats or ""),
         "tables": split_list(tables or ""),
     }
     folders: list[Path | LoadedSweep] = [*(directories or [Path("results")])]
-    if judge_by is not None or weigh_by is not None:
-        folders = [LoadedSweep(load(folder).judged_by(judge_by, weigh_by)) for folder in folders]
+    if judge_by is not None or weigh_by is not None or label or color:
+        found = [load(folder).judged_by(judge_by, weigh_by) for folder in folders]
+        found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color"))
+        folders = [LoadedSweep(each) for each in found]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
 
 
@@ -99,4 +123,9 @@ def draw(
         last = of[-1] if isinstance(of, Sequence) else of
         place = error.filename or options.get("out") or getattr(last, "directory", last)
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
-    console.print(f"report: {page}", soft_wrap=True)
+    console.print(f"report: {page}", markup=False, soft_wrap=True)
+    if options.get("formats") or options.get("figures"):
+        more = "" if options.get("figures") else f" ({USUAL}; --figures all, or a list, for others)"
+        console.print(f"figures: {page.parent / 'figures'}{more}", markup=False, soft_wrap=True)
+    if options.get("tables"):
+        console.print(f"tables: {page.parent / 'tables'}", markup=False, soft_wrap=True)

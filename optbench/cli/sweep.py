@@ -12,7 +12,7 @@ from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
 from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
-from optbench.cli.options import Report, Workers, check_folder, flag, option, plugin_option
+from optbench.cli.options import Report, Workers, check_folder, flag, label_option, option, plugin_option
 from optbench.cli.progress import make_progress
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
@@ -29,6 +29,12 @@ def sweep(
         metavar="SPEC", help="A TOML file, or thorough; without it, the built-in default.",
         autocompletion=completion.file_or_spec,
     )] = None,
+    data: Annotated[str | None, option(
+        "data", "FILE", "Your table: .csv, .tsv, .parquet, ...; problems and length follow from it.", WHAT,
+    )] = None,
+    target: Annotated[str | None, option(
+        "target", "COLUMN", "Its column to be predicted; by default the last.", WHAT,
+    )] = None,
     problems: Annotated[str | None, option(
         "problems", "LIST", "Problems: 'rosenbrock, quadratic(dim=100, condition=1e4)'.", WHAT, completion.problems,
     )] = None,
@@ -44,6 +50,7 @@ def sweep(
         "Learning rates: 0.01,0.1, a log-spaced grid 1e-4:1:9, or 'log_uniform(1e-4, 1)' for --trials.", WHAT,
     )] = None,
     plugin: Annotated[list[Path] | None, plugin_option(WHAT)] = None,
+    label: Annotated[list[str] | None, label_option(WHAT)] = None,
     dtype: Annotated[str | None, option(
         "dtype", "LIST", "float64, float32, or both: float64,float32.", WHAT,
         completion.word_list("float64", "float32"),
@@ -118,6 +125,7 @@ def sweep(
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
+    from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.merge import select_shard
     from optbench.sweeps.provenance import typed_command
     from optbench.sweeps.run.interrupts import handle_signals
@@ -129,6 +137,7 @@ def sweep(
 
     check_folder(out)
     changes = {
+        "data": data, "target": target,
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "seeds": seeds,
         "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "choose_by": choose_by, "judge_by": judge_by,
@@ -136,6 +145,7 @@ def sweep(
         "epochs": epochs, "steps": steps,
         "dtypes": dtype, "run_timeout": run_timeout, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,
+        "labels": read_pairs(label) if label else None,
     }  # fmt: skip
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
@@ -175,9 +185,12 @@ def sweep(
 
 
 def print_notes(plan: Plan) -> None:
-    """Print warnings about the plan, and the device with its reason unless the CPU was asked for."""
-    from optbench.cli.console import errors, warn
+    """Print the user's data, warnings about the plan, and the device with its reason unless the CPU was asked for."""
+    from optbench.cli.console import errors, paragraph, warn
+    from optbench.sweeps.data_sweep import describe_sweep
 
+    for text in describe_sweep(plan.spec):
+        paragraph(text, hang=2)
     for text in plan.warnings:
         warn(text)
     if plan.spec.device != "cpu":

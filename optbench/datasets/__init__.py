@@ -113,11 +113,17 @@ def _load_cached(name, given, classes, digest) -> Dataset:
     ``given``: its parameters, as hashable (key, value) pairs; ``classes``: the wanted kind of targets; ``digest``: of
     its files.
     """
-    with _restored_environment():
-        made = ENTRIES[name].make(**dict(given))
+    made = (_make_cached if name == "file" else _make_cached.__wrapped__)(name, given, digest)
     data = prepare_data_set(made, classes) if isinstance(made, Raw) else made
     label = _data_set_name(name, dict(given))
     return dataclasses.replace(data, digest=digest, name=label, kind=name, parameters=dict(given))
+
+
+@lru_cache(maxsize=2)  # a file is read once for all problems, whatever targets they want
+def _make_cached(name, given, digest) -> Raw | Dataset:
+    """Return the examples of the data set of that name, cached; see `_load_cached`."""
+    with _restored_environment():
+        return ENTRIES[name].make(**dict(given))
 
 
 @contextmanager

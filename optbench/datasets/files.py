@@ -30,7 +30,8 @@ _OTHERS = {
     ".xls": "save the sheet as .csv", ".xlsx": "save the sheet as .csv", ".ods": "save the sheet as .csv",
     ".npy": "save x and y together with numpy.savez", ".pkl": "DataFrame.to_parquet writes one that is taken",
     ".feather": "DataFrame.to_parquet writes one that is taken", ".zip": "unpack it, or pack it as .csv.gz",
-    ".gz": "name it by what is in it, such as .csv.gz",
+    ".json": "pandas.read_json(...).to_parquet(...) writes one that is taken",
+    ".txt": "if it holds a table, name it .csv or .tsv", ".gz": "name it by what is in it, such as .csv.gz",
 }  # fmt: skip
 
 
@@ -107,8 +108,8 @@ def _file(**given: Any) -> Raw:
     and ``.libsvm`` lines of a target and the features that are not 0. ``target``: the column to be predicted, by
     default the last. ``drop``: columns to leave out, ``(id, name)``. ``missing``: missing numbers become the ``median``
     of the training rows, or their ``mean``; ``drop`` leaves out rows with missing values. ``sep``, ``encoding``,
-    ``decimal``: what stands between fields, how letters are stored, the decimal point; of text files. ``positive``: the
-    class that is 1, all others being 0.
+    ``decimal``: what stands between fields, by default what the first line shows, how letters are stored, the decimal
+    point; of text files. ``positive``: the class that is 1, all others being 0.
 
     Texts become columns of 0 and 1: one for two levels, else one for each level; a missing text is a level of its own.
     Left out are rows without a target, and the columns of a table that tell nothing about other rows: numbers of rows,
@@ -126,6 +127,7 @@ def _file(**given: Any) -> Raw:
         from optbench.datasets import tables  # pandas, which only tables need
 
         parquet = ending == ".parquet"
+        given = given if parquet else tables.guess_format(place, given)
         table = tables.read_parquet(path, place) if parquet else tables.read_csv(place, ending, given)
         return tables.table_examples(table, given)
     except OptbenchError:

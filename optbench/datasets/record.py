@@ -116,13 +116,18 @@ class Dataset:
 
         For the user's own data also its changes, split and scaling.
         """
+        return "; ".join(self.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The parts of the text: the size, and for the user's own data each change, the split and the scaling."""
         features = getattr(self.x, "features", self.x.shape[1])
         middle = "" if self.y_validation is None else f", {len(self.y_validation):,} validation"
         size = f"{len(self.x):,} training{middle} and {len(self.x_test):,} test rows"
         count = f"{features:,} feature{'s' * (features != 1)}"
         text = ", ".join(filter(None, (f"{self.name}: {size}", count, self.target)))
         own = (*self.notes, self.split, self.scaling) if self.digest else ()
-        return "; ".join((text, *own))
+        return text, *own
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 Columns that tell nothing about other rows, or that cannot be read as numbers or levels, are left out with a reason.
 """
 
+import gzip
 import re
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,6 +32,8 @@ MOST_LEVELS = 100
 """Levels of a text, each of which is a feature; beyond, texts are names or numbers of tickets. As many as classes."""
 _FEW_LEVELS = 10
 """Different texts that are levels however few rows there are; different numbers among texts that can be levels."""
+_PEEK = 1 << 16
+"""Bytes of a text file by which its separator is guessed."""
 _SAMPLE = 100
 """Different texts of a column that are tried as dates."""
 SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
@@ -54,7 +58,7 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
     """Return the table of a text file whose first line names the columns.
 
     ``place``: the file; ``ending``: that of its name, which names the format; ``given``: the parameters of the set
-    ``file``. Raises OptbenchError if the file has another format.
+    ``file``, as of `guess_format`. Raises OptbenchError if the file has another format.
     """
     path, decimal = given["path"], given["decimal"]
     if decimal not in ("", ".", ","):
@@ -69,7 +73,6 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than names
             first = pd.read_csv(place, header=None, nrows=1, dtype=str, keep_default_na=False, **how)
             names = [str(name).strip() for name in first.iloc[0]]
-            _refuse_other_separator(given, names)
             # Numbers take 8 bytes, and as many while they are read; in the file they mostly have four or more.
             resources.need_memory(f"data set {path}: its table", 4 * unpacked_size(path, place))
             table = pd.read_csv(
@@ -134,19 +137,34 @@ def _check_encoding(path: str, text: str) -> str:
     return text or "utf-8"
 
 
-def _refuse_other_separator(given, names) -> None:
-    """Raise OptbenchError if the user named no separator, and the first line contains another one.
+def guess_format(place: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters of the set ``file`` with the separator, and the decimal comma, that a text file shows.
 
-    given: the parameters of the set ``file``; names: of the columns, as read.
+    The separator is a comma unless the first line has none, and another sign. Raises OptbenchError if it has both.
     """
-    sign = next((sign for sign in ";\t|" if any(sign in name for name in names)), None)
-    if sign and not given["sep"]:
-        word = "tab" if sign == "\t" else sign
+    if given["sep"] or place.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return given
+    try:
+        with (gzip.open if place.name.lower().endswith(".gz") else open)(place, "rb") as file:
+            text = file.read(_PEEK).decode(_check_encoding(given["path"], given["encoding"]), "ignore")
+    except (OSError, EOFError, zlib.error):
+        return given  # refused when it is read
+    first, _, rest = text.partition("\n")
+    sign = next((sign for sign in ";\t|" if sign in re.sub(r'"[^"]*"', "", first)), "")
+    word = "tab" if sign == "\t" else sign
+    if sign and "," in first:
         ask, same = file_query(given, sep=word), file_query(given, sep="comma")
         raise OptbenchError(
             f"data set {given['path']}: the first line holds {shown(word)}: say {ask} if that separates columns, or "
             f"{same} if it is part of a name"
         )
+    if not sign:
+        return given
+    fields = re.split(rf"[{sign}\n]", rest)
+    commas, points = (
+        sum(re.fullmatch(rf'"?-?\d+[{point}]\d+"?', each) is not None for each in fields) for point in ",."
+    )
+    return {**given, "sep": word, "decimal": given["decimal"] or ("," if commas > 9 * points else "")}
 
 
 class Unusable(Exception):
@@ -170,10 +188,11 @@ def read_column(given: Mapping[str, Any], values: pd.Series) -> tuple[np.ndarray
         raise Unusable(f"dates or times, such as {shown(str(values.dropna().iloc[0]))}", _DATE_ADVICE)
     if held in _NUMBER_TYPES and not category:
         return values.to_numpy(float, na_value=np.nan), ""
+    values = values.astype(object)
     if not category and not all(isinstance(each, str | int | float) for each in values.dropna()):
         kind = type(values.dropna().iloc[0]).__name__
         raise Unusable(f"values of the kind {kind}, neither numbers nor texts")
-    texts = values.astype(object).map(lambda each: str(each).strip(), na_action="ignore")
+    texts = values.map(lambda each: str(each).strip(), na_action="ignore")
     texts = texts.where(~texts.isin(NO_TEXT))
     levels = sorted(set(texts.dropna()))
     numbers = {each: parse_number(each, given.get("decimal", "")) for each in levels}
@@ -182,7 +201,7 @@ def read_column(given: Mapping[str, Any], values: pd.Series) -> tuple[np.ndarray
     if not category and (words := _find_words(given, numbers)):
         remark = f"{shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}"
         return texts.map(numbers).to_numpy(float, na_value=np.nan), remark
-    return np.array([None if pd.isna(each) else each for each in texts], object), ""
+    return np.where(texts.isna(), None, texts.to_numpy(object)), ""
 
 
 def _find_words(given: Mapping[str, Any], levels: Mapping[str, float | None]) -> list[str]:
@@ -249,7 +268,7 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
     y, labels = one_against_rest(path, target, _target_values(aim[rows], table[target]), given["positive"])
-    named, ask = bool(given["target"]), file_query(given, target="NAME")
+    named, ask = bool(given["target"]), f"{file_query(given, target='NAME')}, or --target NAME"
     likely = "" if named else suspect_target(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
@@ -284,7 +303,7 @@ def _read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list
             column, remark = read_column(given, table[name])
         except Unusable as error:
             left_out[name] = error.holds
-            if error.advice:
+            if error.advice not in ("", _DATE_ADVICE):
                 warned.append(f"{name!r} holds {error.holds}, and is left out: {error.advice}")
             continue
         if remark:

@@ -318,7 +318,12 @@ class ReportData:
         """Problem, or ALL -> optimizers in color -> line style: see `style.assign_line_styles`."""
         from optbench.figures.style import assign_line_styles  # a sweep that is only summed up needs no matplotlib
 
-        return assign_line_styles(self.best, self.answer.ranking)
+        found = assign_line_styles(self.best, self.answer.ranking, getattr(self.results, "own", ()))
+        colors = getattr(self.results, "colors", {})
+        return {
+            problem: {name: style | {"color": colors.get(name, style["color"])} for name, style in styles.items()}
+            for problem, styles in found.items()
+        }
 
     @cached_property
     def files(self) -> dict[str, str]:

@@ -22,7 +22,7 @@ from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import text_width
 from optbench.figures.selection import select_optimizers, select_problem, select_styles
-from optbench.figures.style import SCREEN, current, sort_by_place
+from optbench.figures.style import SCREEN, SMALLEST, current, sort_by_place
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
 from optbench.wording.labels import shorten_schedules
@@ -181,7 +181,15 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
     bar_options = {"label": cells.quantity, "ticks": MaxNLocator(5)}
     points = current().small
     _draw_heatmap(
-        ax, table, texts, points * 7 / SCREEN.small, bar, bar_options, cmap="viridis", vmin=cells.low, vmax=cells.high
+        ax,
+        table,
+        texts,
+        max(points * 7 / SCREEN.small, SMALLEST),
+        bar,
+        bar_options,
+        cmap="viridis",
+        vmin=cells.low,
+        vmax=cells.high,
     )
     for row, column in np.argwhere(np.isinf(table.to_numpy(dtype=float))):
         hatched = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}

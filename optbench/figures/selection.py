@@ -5,7 +5,7 @@ All optimizers are in color; of more than ten the best are, and the others are g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
@@ -65,14 +65,18 @@ def select_styles(data: ReportData, problem: str, optimizers: Iterable[str] | No
     return {name: known.get(name) or line_style(places[name]) for name in dict.fromkeys(wanted)}
 
 
-def describe_selection(shown: Iterable, best: pd.DataFrame) -> str:
+def describe_selection(shown: Iterable, best: pd.DataFrame, own: Collection[str] = ()) -> str:
     """Return the words of a caption that say which optimizers are in color; "" if all are.
 
-    shown: the optimizers in color; best: the recommended settings, a row for each optimizer.
+    shown: the optimizers in color; best: the recommended settings, a row for each optimizer; own: those of the user.
     """
-    count, total = len(list(shown)), len(best)
+    shown, total = list(shown), len(best)
+    count, mine = len(shown), sum(name in own for name in shown)
     if count >= total:
         return ""
+    if mine:
+        others = f"the best {count - mine} of {total - mine} others, as the table above ranks them"
+        return f"your own or labeled ones and {others} (by place, then by the median)"
     return f"the best {count} of {total} optimizers, as the table above ranks them (by place, then by the median)"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -29,11 +29,14 @@ from PIL import Image
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures import fonts
+from optbench.wording import labels
 
 # Points on a screen: titles of figures, of panels, and text of legends
 TITLE_SIZE, PANEL_TITLE, LEGEND_SIZE = 10.5, 8.5, 8
 # Inches: a line of footer and its margin. Points: it is there to be found, not to be read
 FOOT_INCHES, FOOT_SIZE = 0.25, 5.6
+# Points: the least that journals print
+SMALLEST = 7.0
 GRAY, PALE, BLACK = "#5c5c5c", "#c3c3c3", "#262626"
 COLORS = 10
 """The most optimizers in color in one figure: a palette has no more for color-blind readers."""
@@ -84,10 +87,10 @@ class Style:
 SCREEN = Style()
 STYLES = {
     "screen": SCREEN,
-    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 6.5, 3.3, 2.1, 6.9, 0.8, titled=False, dpi=300),
+    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 7.0, 3.3, 2.1, 6.8, 0.8, titled=False, dpi=300),
     "slides": Style("slides", 17.0, 15.0, 15.0, 19.0, 15.0, 13.0, 12.0, 5.2, 13.0, 1.8),
 }
-_TWO_COLUMNS = {"width": 6.9, "height": 2.6}
+_TWO_COLUMNS = {"width": 6.8, "height": 2.6}
 _active: ContextVar[Style | None] = ContextVar("style", default=None)
 _detached: ContextVar[bool] = ContextVar("detached", default=False)
 _drawing = RLock()
@@ -198,10 +201,13 @@ def sort_by_place(best: pd.DataFrame) -> pd.DataFrame:
     return best.sort_values(["place", "median", "failures", "tuning_median"], kind="stable")
 
 
-def assign_line_styles(best: pd.DataFrame, ranking: pd.DataFrame) -> dict[str, dict[str, dict]]:
+def assign_line_styles(
+    best: pd.DataFrame, ranking: pd.DataFrame, own: Collection[str] = ()
+) -> dict[str, dict[str, dict]]:
     """Return, for each problem and for ALL, the line styles of the optimizers in color, in the order of the legend.
 
-    Up to COLORS optimizers are all in color, in the order of the sweep; of more, the best COLORS, in the order of rank.
+    Up to COLORS optimizers are all in color, in the order of the sweep; of more, the best COLORS, in the order of rank,
+    and before them the user's `own`.
     An optimizer keeps its style on the whole page, unless another one in the same figure has its color.
 
     best: the recommended settings; ranking: a row for each problem and optimizer, with the mean rank over all problems
@@ -210,12 +216,14 @@ def assign_line_styles(best: pd.DataFrame, ranking: pd.DataFrame) -> dict[str, d
     optimizers = list(best["optimizer"].unique())
     many = len(optimizers) > COLORS
     shown = {
-        problem: (rows if len(rows) <= COLORS else sort_by_place(rows).head(COLORS))["optimizer"].tolist()
+        problem: list(rows["optimizer"])
+        if len(rows) <= COLORS
+        else labels.keep_own(sort_by_place(rows)["optimizer"], own, COLORS)
         for problem, rows in best.groupby("problem", sort=False)
     }
     if many:
         rows = ranking[ranking["problem"] == (ALL if ALL in set(ranking["problem"]) else best["problem"].iloc[0])]
-        shown[ALL] = rows.sort_values("mean_rank", kind="stable")["optimizer"].head(COLORS).tolist()
+        shown[ALL] = labels.keep_own(rows.sort_values("mean_rank", kind="stable")["optimizer"], own, COLORS)
     else:
         shown[ALL] = optimizers
     places = {} if many else {name: place for place, name in enumerate(optimizers)}

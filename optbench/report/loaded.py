@@ -31,6 +31,8 @@ class LoadedSweep(ReportData):
         """Load the folder, unless its tables are given, and describe its failed runs."""
         everything = load(source) if isinstance(source, Path) else source
         super().__init__(everything)
+        self.everything = everything
+        """The tables, failed runs included."""
         self.directory = source if isinstance(source, Path) else source.directory or Path()
         self.failures = describe_failures(everything.runs)
         """Texts about runs that failed."""

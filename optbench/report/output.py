@@ -31,8 +31,12 @@ class Options:
     """Draw all figures as pictures, without a third-party script."""
     formats: Sequence[str] = ()
     """Formats of the picture files beside the page."""
+    figures: Sequence[str] = ()
+    """Kinds of these pictures, names in `pictures.KINDS`, or "all"; none: a few for a paper, `pictures.USUAL`."""
     style: str = "screen"
     """Style of these pictures."""
+    columns: int = 1
+    """Columns of a paper, 1 or 2, that a picture in that style takes."""
     tables: Sequence[str] = ()
     """Formats of the tables beside the page."""
 
@@ -46,6 +50,10 @@ class Options:
             for name in names:
                 if name not in valid:
                     raise unknown(kind, name, valid)
+        if self.columns not in (1, 2) or (self.columns == 2 and self.style != "paper"):
+            raise OptbenchError(f"columns={self.columns} must be 1, or 2 in the style paper")
+        if self.figures and not self.formats:
+            object.__setattr__(self, "formats", ("pdf" if self.style == "paper" else "png",))
 
     def page(self, default: Path, name: str = "index.html") -> Path:
         """Return the path of the page: `name` in the folder ``default``, unless ``out`` names another folder or file.

@@ -16,7 +16,7 @@ from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
-from optbench.report.pictures import EXPLORED, KINDS, OVERALL, draw_page_pictures, write_pictures
+from optbench.report.pictures import EXPLORED, KINDS, OVERALL, draw_page_pictures, select_kinds, write_pictures
 from optbench.report.tables import SweepTables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.wording import answers, labels
@@ -53,6 +53,7 @@ def write_page(
     source: a results folder, or one that is loaded already; progress, warn: as of `optbench.report.write_report`.
     """
     progress("tables")
+    chosen = select_kinds(options.figures, options.formats)
     sweep = LoadedSweep(source) if isinstance(source, Path) else source
     if sweep.results.missing:
         warn(sweep.results.missing)
@@ -67,7 +68,8 @@ def write_page(
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables)
     if options.formats:
-        write_pictures(sweep, page.parent / "figures", options.formats, options.style, progress)
+        style = options.style, options.columns
+        write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)
     return page
 
 

@@ -100,7 +100,8 @@ def _join(*parts: str) -> str:
 
 def _describe_rule(data: ReportData, problem: str) -> str:
     """Return the words of `describe_selection` for a figure of one problem; "" if all optimizers are in color."""
-    return describe_selection(data.line_styles[problem], data.best_of(problem))
+    own = getattr(data.results, "own", ())
+    return describe_selection(data.line_styles[problem], data.best_of(problem), own)
 
 
 def _describe_colors(data: ReportData, problem: str, gray: str) -> str:
@@ -259,18 +260,34 @@ KINDS = {
     ),
 }  # fmt: skip
 """Kinds of figures by name, in the order of a page."""
+USUAL = ("curves", "mean_ranks", "profiles")
+"""The kinds that are written as files unless others are named: what a paper has beside its table."""
+
+
+def select_kinds(names: Iterable[str], formats: Iterable[str] = ()) -> list[str]:
+    """Return kinds of figures: all for "all", and for no name USUAL, with paths where they are asked for as a film.
+
+    Raises OptbenchError for an unknown one.
+    """
+    names = list(names) or [*USUAL, *(["paths"] if "gif" in formats else [])]
+    for name in names:
+        if name not in KINDS and name != "all":
+            raise unknown("figure", name, [*KINDS, "all"])
+    return [name for name in KINDS if name in names or "all" in names]
 
 
 def write_pictures(
     data: ReportData,
     folder: Path,
     formats: Iterable[str] = ("png",),
-    style_name: str = "screen",
+    styling: tuple[str, int] = ("screen", 1),
     progress: Callable[[str], None] = lambda text: None,
+    kinds: Collection[str] = tuple(KINDS),
 ) -> list[dict]:
-    """Write every figure into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths also as .gif, and their captions.
+    """Write figures into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths also as .gif, and their captions.
 
-    Returns {files, caption, alt, kind, problem} of each. Raises OptbenchError for an unknown format or style.
+    styling: the name of the style, and the columns of a paper; kinds: names in KINDS. Returns {files, caption, alt,
+    kind, problem} of each. Raises OptbenchError for an unknown format or style.
     """
     formats = list(formats)
     for name in formats:
@@ -279,8 +296,8 @@ def write_pictures(
     still = [name for name in formats if name != "gif"]
     folder.mkdir(parents=True, exist_ok=True)
     written, foot = [], data.results.foot
-    with style.detached(), style.styled(style_name):
-        for kind, problem, about in _list_figures(data, progress):
+    with style.detached(), style.styled(*styling):
+        for kind, problem, about in _list_figures(data, progress, kinds):
             stem = kind if problem == OVERALL else f"{kind}-{data.files[problem]}"
             files = [f"{stem}.{ending}" for ending in still]
             if still:

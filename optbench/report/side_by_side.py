@@ -18,6 +18,7 @@ from optbench.report.output import Options, fill, write_file
 from optbench.report.page import count_runs
 from optbench.report.tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.sweeps.candidates import compare
+from optbench.sweeps.results import share_labels
 from optbench.wording import answers, labels
 from optbench.wording.comparisons import describe_comparison
 
@@ -49,10 +50,13 @@ def write_page(
         raise OptbenchError("--format and --tables take one result folder: give the folders one by one")
     if len(sources) > MAX_FOLDERS:
         raise OptbenchError(f"{len(sources)} result folders are too many for one page: name at most {MAX_FOLDERS}")
-    sides: list[Side] = []
-    for source, letter in zip(sources, ascii_uppercase, strict=False):
+    found = []
+    for source in sources:
         progress(f"tables of {source if isinstance(source, Path) else source.directory}")
-        sides.append(_load_side(source, letter, sides[0] if sides else None, warn))
+        found.append(LoadedSweep(source) if isinstance(source, Path) else source)
+    sides: list[Side] = []
+    for results, letter in zip(share_labels([each.everything for each in found]), ascii_uppercase, strict=False):
+        sides.append(_load_side(LoadedSweep(results), letter, sides[0] if sides else None, warn))
     progress("page")
     page = options.page(sides[-1].sweep.directory / "report", "side-by-side.html")
     write_file(page, render(sides))
@@ -113,12 +117,11 @@ def _answer_sentence(side: Side, problem: str) -> str:
     return side.sweep.answer.sentence(problem).removeprefix(f"{problem}: ")
 
 
-def _load_side(source: Path | LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
-    """Load a results folder, unless it is loaded already, and compare it with the first one, if it is not the first.
+def _load_side(sweep: LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
+    """Compare a results folder with the first one, if it is not the first.
 
     letter: its name on the page; first: None for the first; warn: called with a sentence about what the folder lacks.
     """
-    sweep = LoadedSweep(source) if isinstance(source, Path) else source
     if sweep.results.missing:
         warn(f"{sweep.directory}: {sweep.results.missing}")
     sweep.check()

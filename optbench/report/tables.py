@@ -6,12 +6,12 @@ On the page the template `table.html` writes a Table, and `tables.js` sorts and 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
@@ -25,6 +25,7 @@ from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import write_file
 from optbench.wording import labels
+from optbench.wording.latex import build_results_table, latex_escaped, latex_number
 from optbench.wording.winners import build_winners_table
 
 BEST, OPEN = "best", "open"
@@ -106,20 +107,30 @@ class SweepTables:
         """Return the page's table of recommended settings on one problem: one row for each optimizer, by place."""
         rows = sort_by_place(self.best[self.best["problem"] == problem])
         metrics = [name for name in self.metrics if rows[name].notna().any()]
-        cells = [self._setting_cells(row, metrics) for row in rows.head(self.most).to_dict("records")]
+        cells = [self._setting_cells(row, metrics) for row in self._keep(rows, self.most).to_dict("records")]
         name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
         return Table(name, caption, *self._arrange_columns(cells, metrics), len(rows) - len(cells))
 
     def all_settings(self, links: Mapping[str, str]) -> Table:
         """Return the table of the recommended settings of all problems; links: the anchor of each problem."""
         metrics = [name for name in self.metrics if self.best[name].notna().any()]
-        rows = []
-        for problem, link in links.items():
-            for row in sort_by_place(self.best[self.best["problem"] == problem]).to_dict("records"):
-                rows.append((text_cell(problem, link=link), *self._setting_cells(row, metrics)))
+        table = pd.concat([sort_by_place(self.best[self.best["problem"] == problem]) for problem in links])
+        rows = [
+            (text_cell(row["problem"], link=links[row["problem"]]), *self._setting_cells(row, metrics))
+            for row in self._keep(table, MAX_ROWS).to_dict("records")
+        ]
         caption = "The recommended setting of each optimizer on each problem"
-        columns = self._arrange_columns(rows[:MAX_ROWS], metrics, ["problem"])
-        return Table("settings", caption, *columns, max(len(rows) - MAX_ROWS, 0))
+        columns = self._arrange_columns(rows, metrics, ["problem"])
+        return Table("settings", caption, *columns, len(table) - len(rows))
+
+    def _keep(self, table: pd.DataFrame, most: int, columns: Sequence[str] = ("optimizer",)) -> pd.DataFrame:
+        """Return at most so many rows of a table, in their order: those of the user's own optimizers, and the first.
+
+        columns: those with the names of optimizers.
+        """
+        own = table[list(columns)].isin(self.sweep.results.own).any(axis=1).to_numpy()
+        places = np.sort(np.argsort(~own, kind="stable")[:most])
+        return table.iloc[places]
 
     def _arrange_columns(self, rows: list, metrics: list[str], before: Sequence[str] = ()) -> tuple:
         """Return (headings, rows, headings of number columns); the column note is left out if it is empty everywhere.
@@ -161,7 +172,7 @@ class SweepTables:
         """Problem -> table of the samples to each target, a row an optimizer; none if no target was reached."""
         heads, tables = share_texts(), {}
         for problem, part in self.sweep.costs.groupby("problem", sort=False):
-            rows = part.head(self.most).to_dict("records")
+            rows = self._keep(part, self.most).to_dict("records")
             cells = [[text_cell(row["optimizer"]), *(_cost_cell(row, share) for share in SHARES)] for row in rows]
             if any(each.text != "–" for row in cells for each in row[1:]):
                 caption = f"{problem}: samples to reach a share of the first suboptimality"
@@ -207,7 +218,7 @@ class SweepTables:
                 text_cell(row["known"] or row["reason"]), number_cell(row["p_adjusted"], 2),
                 number_cell(row["blocks"]), number_cell(row["blocks_needed"]),
             )
-            for row in verdicts.head(MAX_ROWS).to_dict("records")
+            for row in self._keep(verdicts, MAX_ROWS, ("a", "b")).to_dict("records")
         ]  # fmt: skip
         headings = (
             "problem", "a", "b", "verdict", "ratio", "interval", "known", "adjusted p", "blocks", "blocks needed",
@@ -321,18 +332,12 @@ LATEX = {
     },
 }  # fmt: skip
 """The columns of each table in LaTeX, with their headings; CSV has all."""
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "–": "--", "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\n": " ", "\r": " ",
-}  # fmt: skip
-_POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
     """Write the tables winners, settings, verdicts, ranking and costs into `folder`.
 
-    formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex.
+    formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex. For a paper there is results.tex besides.
     """
     answer, costs = sweep.answer, sweep.costs
     places = answer.ranking
@@ -348,6 +353,8 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> No
         mark: pd.MultiIndex.from_frame(places.loc[[mark in MARKS.get(state, ()) for state in places["state"]], keys])
         for mark in (BEST, OPEN)
     }
+    if "tex" in formats:
+        write_file(folder / "results.tex", build_results_table(answer, sweep.results.own, sweep.results.foot))
     for name, table in tables.items():
         if name == "verdicts":
             bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT
@@ -394,22 +401,3 @@ def latex_text(
     head = f"% {' '.join(comment.split())}\n% needs the package booktabs; {marks}\n"
     layout = "".join("r" if is_number else "l" for is_number in numeric)
     return head + texts.to_latex(index=False, escape=False, column_format=layout)
-
-
-def latex_escaped(value: str) -> str:
-    """Return the LaTeX source that prints `value`."""
-    return "".join(_SPECIAL.get(each, each) for each in value)
-
-
-def latex_number(value: float, digits: int = 3) -> str:
-    """Return a number to three digits: 0.0012, $1.2 \\times 10^{-5}$, 5,860, $\\infty$, or a dash for none."""
-    if pd.notna(value) and 1000 <= value < 1e6:
-        return f"{value:,.0f}" if value == int(value) else f"{float(f'{value:.{digits}g}'):,.0f}"
-    if pd.notna(value) and value != 1 and abs(value - 1) < 0.005:
-        digits += 1  # a ratio that is not quite 1
-    short = labels.number(value, digits)
-    if short in ("inf", "-inf"):
-        return rf"${short.replace('inf', chr(92) + 'infty')}$"
-    if power := _POWER.fullmatch(short):
-        return rf"${power[1]} \times 10^{{{power[2]}}}$"
-    return f"${short}$" if short.startswith("-") else latex_escaped(short)

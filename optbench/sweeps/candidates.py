@@ -1,6 +1,6 @@
 """A candidate's results against those of a baseline: two folders, or two optimizers of one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +14,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import split_list
 from optbench.contract.paths import path_of
-from optbench.sweeps.results import Results, load
+from optbench.sweeps.results import Results, load, share_labels
 from optbench.wording import labels
 from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
@@ -92,6 +92,7 @@ def compare(
         raise OptbenchError(f"confidence={shown(confidence)} must lie between 0 and 1")
     pair = None if pair is None else _check_pair(pair)
     whole = _load_sides(a, b)
+    pair = None if pair is None else (whole[0].label_of(pair[0]), whole[1].label_of(pair[1]))
     first, second = _select_sides(whole, b is None, pair, problems, optimizers)
     pairs = [pair] if pair else None
     times = (first.runs, first.timings), (second.runs, second.timings)
@@ -150,7 +151,10 @@ def _check_pair(pair: object) -> tuple[str, str]:
 def _load_sides(a: str | Path | Results, b: str | Path | Results | None) -> tuple[Results, Results]:
     """Return the results of A and of B, loaded where needed. b: None where both are of A."""
     first = a if isinstance(a, Results) else load(path_of("a", a))
-    return first, first if b is None else b if isinstance(b, Results) else load(path_of("b", b))
+    if b is None:
+        return first, first
+    first, second = share_labels([first, b if isinstance(b, Results) else load(path_of("b", b))])
+    return first, second
 
 
 def _select_sides(
@@ -182,19 +186,26 @@ def _select_sides(
     runs = [first.runs, second.runs]
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
         known = set(first.runs[kind]) | set(second.runs[kind])
-        runs = [each[each[kind].isin(_select_names(kind, part, known))] for each, part in zip(runs, names, strict=True)]
+        runs = [
+            each[each[kind].isin(_select_names(kind, part, known, first.labels | second.labels))]
+            for each, part in zip(runs, names, strict=True)
+        ]
     return _select_runs(first, runs[0]), _select_runs(second, runs[1])
 
 
-def _select_names(kind: str, names: str | Iterable[str] | None, known: set[str]) -> set[str]:
+def _select_names(
+    kind: str, names: str | Iterable[str] | None, known: set[str], labeled: Mapping[str, str]
+) -> set[str]:
     """Return the known names that a user gives in full or without their parameters; all for None.
 
-    kind: "problem" or "optimizer", for messages. Raises OptbenchError for an unknown name.
+    kind: "problem" or "optimizer", for messages; labeled: labels by name, which may be given, too. Raises
+    OptbenchError for an unknown name.
     """
     if names is None:
         return known
     found: set[str] = set()
     for name in split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names):
+        name = labeled.get(name, name)
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)

@@ -68,6 +68,9 @@ def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "choose_by", "judge_by", "weigh_by"}
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
     raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], plan.names, strict=True)]
+    there = {*plan.names, *(place[0].optimizer.name for place in settings.places)}
+    if labels := {name: label for name, label in plan.labels.items() if name in there}:
+        raw["labels"] = labels
     return make_spec({**raw, "chosen": entries, "seeds": SEEDS, "tuning_seeds": 0}, {})
 
 

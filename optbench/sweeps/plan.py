@@ -25,6 +25,7 @@ from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
+from optbench.sweeps.labels import find_labels
 from optbench.sweeps.spec import ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
@@ -262,6 +263,8 @@ class Plan:
     """Faults of the user's records that quick checks found, a line each."""
     names: tuple[str, ...] = ()
     """The problems of the spec by name, in its order; a part of the plan has them all."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The labels of problems and optimizers, by their names in tables."""
 
     @property
     def series(self) -> tuple[SeedSeries, ...]:
@@ -313,6 +316,12 @@ class Plan:
                 counts = ", ".join(f"{optimizer} {number:,}" for optimizer, number in each.items())
                 return f"unequal numbers of trials, and the best of more is better: {counts}"
         return ""
+
+    @property
+    def own(self) -> list[str]:
+        """The names of the optimizers that files of the user's define."""
+        files = set(self.spec.plugins)
+        return [each.name for each in self.optimizers if any(str(of.file.resolve()) in files for of in each.origins)]
 
     @property
     def optimizers(self) -> list[AnyOptimizer]:
@@ -372,7 +381,15 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     series = tuple(SeedSeries(cohort, seeds, hashes[id(cohort.lanes)], stage, blocks) for cohort, seeds in cohorts)
     searched = {each.optimizer.name: each.searched for each in tried if isinstance(each, Space)}
     names = tuple(problem.name for problem, _ in problems)
-    return Plan(spec, Cohorts(series), device, device_note, searched, names=names)
+    plan = Plan(spec, Cohorts(series), device, device_note, searched, names=names)
+    return replace(plan, labels=_find_labels(plan)) if spec.labels else plan
+
+
+def _find_labels(plan: Plan) -> dict[str, str]:
+    """Return the labels of the spec by the names in tables. Raises OptbenchError for the label of an unknown name."""
+    typed = {entry.name: name for entry, name in zip(plan.spec.problems, plan.names, strict=True)}
+    given = {typed.get(text, text): label for text, label in plan.spec.labels.items()}
+    return find_labels(given, [*plan.names, *(optimizer.name for optimizer in plan.optimizers)])
 
 
 def _expand_pair(

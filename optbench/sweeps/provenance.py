@@ -34,6 +34,8 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "plugin_files": list(spec.plugins),
         "plugins": {origin.key: origin.sha256 for origin in plan.origins()},
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
+        **({"labels": dict(plan.labels)} if plan.labels else {}),
+        **({"own": own} if (own := plan.own) else {}),
         **({} if spec.trials is None else {"trials": spec.trials, "searched": plan.searched}),
     }
 

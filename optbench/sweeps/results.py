@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.columns import drop_lost_runs
+from optbench.analysis.columns import NAMES, drop_lost_runs
 from optbench.analysis.measures import LOG_TAIL, LOSS
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
@@ -19,8 +19,10 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.best import Best, choose_problem, make_best
+from optbench.sweeps.labels import check_shown, find_name, read_labels
 from optbench.sweeps.store.final_tables import FinalTables, Points
-from optbench.wording.answers import CHOOSE_BY, chosen_for, find_recommended
+from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
+from optbench.wording.latex import build_results_table
 from optbench.wording.winners import find_winners, notebook_html
 
 if TYPE_CHECKING:
@@ -124,6 +126,82 @@ class Results:
         return Plot(self)
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The labels of problems and optimizers, by the names that they have in the folder."""
+        return dict(self.provenance.get("labels") or {})
+
+    def label_of(self, name: str) -> str:
+        """Return what the tables call a problem or an optimizer.
+
+        Args:
+            name: the name in the folder, or its label.
+
+        Returns:
+            The label; the name itself where there is none.
+        """
+        return self.labels.get(name, name)
+
+    @property
+    def own(self) -> list[str]:
+        """The optimizers that figures and tables show whatever their number: those of your files, or with a label."""
+        named = [self.labels.get(name, name) for name in self.provenance.get("own") or ()]
+        there = [str(name) for name in self.runs["optimizer"].unique()]
+        return [name for name in there if name in named or name in self.labels.values()]
+
+    @property
+    def colors(self) -> dict[str, str]:
+        """The colors that optimizers were given, by their names in tables."""
+        return dict(self.provenance.get("colors") or {})
+
+    def labeled(self, labels: Mapping[str, str] | None = None, colors: Mapping[str, str] | None = None) -> "Results":
+        """Return these results with other names and colors: for all tables, verdicts, the page and figures.
+
+        Args:
+            labels: a label for the name of a problem or an optimizer, whose parameters may be left out, or for the
+                label that it has; the name itself takes a label away.
+            colors: a color such as "#d62728" or "tab:red" for the name or the label of an optimizer.
+
+        Returns:
+            The same results; nothing is written, and the folder keeps its names.
+
+        Raises:
+            OptbenchError: a name is unknown, two have one label, or a label or a color is none.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> results = sweep(two, seeds=8).labeled({"adam": "Adam (ours)"}, colors={"adam": "#d62728"})
+            >>> results.ranking("loss")["optimizer"].tolist()
+            ['gd', 'Adam (ours)']
+        """
+        old, known = self.labels, _list_names(self)
+        named = {label: name for name, label in old.items()}
+
+        def find(text: str) -> str:
+            """Return the name in the folder that a name or a label means."""
+            return named.get(text, text) if text in named or text in known else find_name(text, known)
+
+        new = old | {find(text): label for text, label in read_labels(labels or {}).items()}
+        new = check_shown({name: label for name, label in new.items() if name in known}, known)
+        same = self._renamed({old.get(name, name): new.get(name, name) for name in known})
+        same.runs.attrs[NAMES] = {label: name for name, label in new.items()}
+        kept = {new.get(named.get(name, name), named.get(name, name)): color for name, color in self.colors.items()}
+        given = {new.get(find(text), find(text)): _read_color(text, color) for text, color in (colors or {}).items()}
+        if strange := [name for name in given if name not in set(same.runs["optimizer"])]:
+            raise unknown("optimizer to color", strange[0], same.runs["optimizer"].unique())
+        same.provenance = {**self.provenance, "labels": new, "colors": kept | given}
+        return same
+
+    def _renamed(self, names: Mapping[str, str]) -> "Results":
+        """Return results with other names of problems and optimizers in all tables; names: by the present ones."""
+        changed = {old: new for old, new in names.items() if new != old}
+        same = copy.copy(self)
+        for table in ("runs", "problems", "landscapes", "snippets"):
+            rows = getattr(self, table)
+            columns = [name for name in ("problem", "optimizer") if name in rows]
+            setattr(same, table, rows.assign(**{name: rows[name].replace(changed) for name in columns}))
+        return same
+
+    @property
     def foot(self) -> str:
         """The command and version that every figure carries."""
         version = self.provenance.get("optbench", "unknown version")
@@ -182,7 +260,8 @@ class Results:
     @property
     def searched(self) -> dict[str, dict[str, str]]:
         """The search ranges by optimizer and parameter, from which a sweep with trials drew them; empty without."""
-        return dict(self.provenance.get("searched") or {})
+        searched, labels = self.provenance.get("searched") or {}, self.labels
+        return {labels.get(name, name): ranges for name, ranges in searched.items()}
 
     def judged_by(self, judge_by: str | None = None, weigh_by: str | None = None) -> "Results":
         """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
@@ -424,6 +503,33 @@ class Results:
         )
         raise AttributeError(f"Results has no {name!r}{way if name.startswith('best') else ''}")
 
+    def to_latex(self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None) -> str:
+        """Return a table for a paper: problems as rows, optimizers as columns, each value with its interval.
+
+        Args:
+            judge_by: as in ``verdicts``.
+            optimizers: the columns, in their order; None: all up to 8, of more your own and the best by mean rank.
+
+        Returns:
+            LaTeX with a caption, for the package booktabs. The numbers are those of ``ranking``: bold the best,
+            underlined what ties with it, with a dagger what is not told apart from it.
+
+        Raises:
+            OptbenchError: the measure or an optimizer does not exist.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> table = sweep(two, seeds=8).to_latex("loss")
+            >>> [line for line in table.splitlines() if line.startswith("rosenbrock")]
+            ['']
+        """
+        measure = self._measures(judge_by, None)[0]
+        answer = answer_of(
+            drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look,
+            self.families,
+        )  # fmt: skip
+        return build_results_table(answer, self.own, self.foot, optimizers)
+
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the sentences of the answer, and the table of the winners."""
         how = self.judge_by, self.searched, self.choose_by, self.look, self.families
@@ -469,6 +575,39 @@ class Results:
         return table.assign(reason=table["reason"].mask(few, pd.Series(left, index=table.index[few], dtype=object)))
 
 
+def share_labels(
+    sides: Sequence[Results], labels: Mapping[str, str] | None = None, colors: Mapping[str, str] | None = None
+) -> list[Results]:
+    """Return results in which the same problems and optimizers have the same labels, those of the first ones first.
+
+    labels, colors: further ones, by the name in at least one of them. Raises OptbenchError as `Results.labeled` does.
+    """
+    shared = {name: label for side in reversed(sides) for name, label in side.labels.items()}
+    known = {name for side in sides for name in _list_names(side)}
+    for text, label in read_labels(labels or {}).items():
+        meant = next((name for name, old in shared.items() if old == text), None)
+        shared[meant or find_name(text, sorted(known))] = label
+    if not shared and not colors:
+        return list(sides)
+    named = {label: name for name, label in shared.items()}
+    inks = {}
+    for text, color in (colors or {}).items():
+        inks[named[text] if text in named else find_name(text, sorted(known))] = color
+
+    def select(given: Mapping[str, str], side: Results) -> dict[str, str]:
+        """Return what is given for the names that a side has."""
+        return {name: value for name, value in given.items() if name in _list_names(side)}
+
+    return [side.labeled(select(shared, side), select(inks, side)) for side in sides]
+
+
+def _list_names(results: Results) -> list[str]:
+    """Return the problems and optimizers of the tables, by the names that they have in the folder."""
+    named = results.runs.attrs.get(NAMES, {})
+    there = [str(name) for column in ("problem", "optimizer") for name in results.runs[column].unique()]
+    return [named.get(name, name) for name in there]
+
+
 def load(path: str | Path) -> Results:
     """Load the results of a sweep, or of as much of it as is finished: ``missing`` then says what is not.
 
@@ -497,7 +636,23 @@ def load(path: str | Path) -> Results:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
-    return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths, snippets)
+    found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)
+    found.provenance = {key: value for key, value in provenance.items() if key != "labels"}
+    there = {*runs["problem"].unique(), *runs["optimizer"].unique()}  # of an unfinished sweep, not all yet
+    given = {name: label for name, label in provenance.get("labels", {}).items() if name in there}
+    try:
+        return found.labeled(given) if given else found
+    except OptbenchError as error:
+        raise OptbenchError(f"{str(folder.path / 'provenance.json')!r}: {error}: run the sweep again") from None
+
+
+def _read_color(name: str, color: Any) -> str:
+    """Return a color as "#rrggbb". Raises OptbenchError for what is none; name: of what it is for."""
+    from matplotlib.colors import is_color_like, to_hex  # it takes a while to import
+
+    if not isinstance(color, str) or not is_color_like(color) or to_hex(color, keep_alpha=True)[7:] != "ff":
+        raise OptbenchError(f"the color of {name}, {shown(color)}, must be one such as '#d62728' or 'tab:red'")
+    return to_hex(color)
 
 
 def _make_empty(table: str) -> pd.DataFrame:

@@ -88,6 +88,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "series": series,
         "searched": {name: dict(ranges) for name, ranges in plan.searched.items()},
         "names": list(plan.names),
+        "labels": dict(plan.labels),
     }
 
 
@@ -121,7 +122,9 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
             records = problems[each["problem"]], optimizers[each["optimizer"]]
             cohort = Cohort(*records, own, seed=seed, device=device, **_settings_of(each))
         series.append(SeedSeries(cohort, each["seeds"], hashes[each["lanes"]], each["stage"], blocks))
-    return Plan(spec, Cohorts(tuple(series)), device, note, data["searched"], names=tuple(data["names"]))
+    return Plan(
+        spec, Cohorts(tuple(series)), device, note, data["searched"], names=tuple(data["names"]), labels=data["labels"]
+    )
 
 
 def _settings_of(cohort: Cohort | Mapping[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,21 @@ from optbench.contract.names import split_list
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
+from optbench.datasets.files import ENDINGS, format_ending
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
+from optbench.sweeps.data_sweep import design_sweep
+from optbench.sweeps.labels import (
+    check_settings,
+    find_name,
+    read_labels,
+    take_labels,
+    to_canonical,
+    without_numbers,
+)
 
+DATA_KEYS = ("data", "target")
+"""Keys of a file, flags and keywords that stand for others; a spec has those."""
 SHIPPED = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.toml"))}
 LISTS = ("optimizers", "batch_sizes", "schedules", "learning_rates")
 """Keys whose product a sweep runs, if ``chosen`` names no whole settings."""
@@ -267,6 +279,8 @@ class Spec(BaseModel):
     device: Annotated[str, AfterValidator(devices.checked)] = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
     plugins: Annotated[tuple[str, ...], BeforeValidator(_read_plugins)] = ()
+    labels: Annotated[dict[str, str], BeforeValidator(read_labels)] = {}
+    """Names of problems and optimizers, and what tables and figures call them; no number depends on it."""
     trials: Annotated[_Count, Le(MOST_TRIALS)] | None = None
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
@@ -434,6 +448,7 @@ class Spec(BaseModel):
         Returns numbers, texts, lists and dictionaries.
         """
         hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
+        hidden |= set() if self.labels else {"labels"}
         raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)
         problems = [item["name"] if set(item) == {"name"} else item for item in raw["problems"]]
         return {**raw, "problems": problems}
@@ -446,12 +461,17 @@ class Spec(BaseModel):
 def _to_toml(value: Any) -> str:
     """Return a value in TOML. JSON is the same for texts and numbers but for one control character."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_to_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_to_toml_key(key)} = {_to_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         if any(isinstance(item, dict) for item in value):
             return "[\n" + "".join(f"    {_to_toml(item)},\n" for item in value) + "]"
         return f"[{', '.join(map(_to_toml, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _to_toml_key(key: str) -> str:
+    """Return a key in TOML, in quotes where it needs them."""
+    return key if key.isascii() and key.isidentifier() else _to_toml(key)
 
 
 def _list_measures(value: Any) -> list[str]:
@@ -481,13 +501,18 @@ def _count_settings(key: str, text: str) -> int:
 def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
     """Return the spec of a TOML file, with ``changes`` on top; None is the default one, a plain name one of SHIPPED.
 
-    Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value.
+    With ``data`` among the changes, the sweep of that data set takes the place of the default one. Raises OptbenchError
+    in one line for a file that cannot be read, an unknown key or a bad value.
     """
+    if path is None and (changes or {}).get("data") is not None:
+        return make_spec({}, changes, "")
     source = SHIPPED["default"] if path is None else path_of("spec", path)
     if not source.suffix and not is_file(source) and not is_folder(source) and source.parent == Path():
         if source.name not in SHIPPED:
             raise unknown("spec", source.name, SHIPPED)
         source = SHIPPED[source.name]
+    if format_ending(source) in ENDINGS:
+        raise OptbenchError(f"{source.name} is a table, and no spec: optbench sweep --data {source.name}, or data=")
     try:
         with source.open("rb") as file:
             raw = tomllib.load(file)
@@ -513,14 +538,27 @@ def parse_spec(text: str) -> Spec | None:
 def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec", folder: str | Path = "") -> Spec:
     """Return the spec of ``raw`` with the non-None values of ``changes``; a changed budget replaces the old one.
 
-    label: the file of ``raw``, for errors; empty without one. folder: what paths in ``raw`` are relative to.
+    Either may have ``data`` and ``target``, which stand for other keys: see data_sweep.py. label: the file of ``raw``,
+    for errors; empty without one. folder: what paths in ``raw`` are relative to.
     """
-    raw, changes = _check_keys(raw, label), _check_keys(changes or {}, "")
+    raw, changes = dict(raw), dict(changes or {})
+    place = Path() if changes.get("data") is not None else Path(folder)
+    old, new = [raw.pop(key, None) for key in DATA_KEYS], [changes.pop(key, None) for key in DATA_KEYS]
+    data, target = (second if first is None else first for first, second in zip(new, old, strict=True))
+    if data is None and target is not None:
+        raise OptbenchError("target names a column of a table: name that, too, data = 'customers.csv' (--data)")
+    raw, changes = _check_keys(raw, label), _check_keys(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
-    raw = {key: value for key, value in raw.items() if key not in changes}
+    raw = {key: value for key, value in raw.items() if key == "labels" or key not in changes}
     files = [*_take_files(raw, Path(folder)), *_take_files(changes, Path())]
+    labels = _join_labels(raw, changes, label)
     if isinstance(raw.get("plugins"), list):
         raw["plugins"] = [str(folder / Path(item)) if isinstance(item, str) else item for item in raw["plugins"]]
+    if data is not None:
+        changes = raw | changes
+        raw = design_sweep(data, target, changes, place)
+        changes.pop("problems", None)
+        labels |= {text: labels.pop(short, short) for text, short in raw.pop("labels").items()}
     if {"epochs", "steps"} & changes.keys():
         raw.pop("epochs", None)
         raw.pop("steps", None)
@@ -541,6 +579,8 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     elif "choose_by" in changes and raw.get("judge_by") not in _list_measures(changes["choose_by"]):
         raw.pop("judge_by", None)
     raw.update(changes)
+    if labels:
+        raw["labels"] = labels
     if raw.get("blocks"):
         raw.pop("tuning_seeds", None)
     elif "tuning_seeds" not in changes and ("seeds" in changes or "tuning_seeds" not in raw):
@@ -564,7 +604,7 @@ def _check_keys(raw: Mapping, label: str) -> dict:
     found = {}
     for key, value in raw.items():
         if key not in Spec.model_fields:
-            raise unknown(f"key in {label}" if label else "key", key, Spec.model_fields)
+            raise unknown(f"key in {label}" if label else "key", key, [*Spec.model_fields, *DATA_KEYS])
         try:
             found[key] = _to_plain(value)
         except OptbenchError as error:
@@ -627,6 +667,46 @@ def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:
     return files
 
 
+def _take_labels(raw: dict[str, Any], label: str = "") -> dict[str, str]:
+    """Take the labels out of the raw keys: those of ``labels``, and those in the texts of problems and optimizers.
+
+    label: the file of ``raw``, for errors.
+    """
+    try:
+        labels = read_labels(raw.pop("labels", None) or {})
+        for key in ("problems", "optimizers"):
+            if isinstance(texts := raw.get(key), str | list | tuple):
+                raw[key] = take_labels(_to_list(texts), labels)
+        if isinstance(entries := raw.get("problems"), list):
+            for place, entry in enumerate(entries):
+                if isinstance(entry, dict) and "name" in entry:
+                    entries[place] = {**entry, "name": take_labels([entry["name"]], labels)[0]}
+        if isinstance(raw.get("optimizers"), list):
+            check_settings(raw["optimizers"], labels)
+    except OptbenchError as error:
+        raise OptbenchError(f"{label}: labels: {error}" if label else f"labels: {error}") from None
+    return labels
+
+
+def _join_labels(raw: dict[str, Any], changes: dict[str, Any], label: str = "") -> dict[str, str]:
+    """Take the labels out of both, and return them together; those of ``raw`` only of what the sweep still has."""
+    old, new = _take_labels(raw, label), _take_labels(changes)
+    if not {"problems", "optimizers"} & changes.keys():
+        return {**old, **new}
+    lists = [changes.get(key, raw.get(key)) for key in ("problems", "optimizers")]
+    texts = [text for each in lists if isinstance(each, list) for text in each]
+    there = [text.get("name") if isinstance(text, dict) else text for text in texts]
+
+    def is_there(name: str) -> bool:
+        """Return True if a text of the sweep is meant."""
+        try:
+            return bool(find_name(name, [text for text in there if isinstance(text, str)]))
+        except OptbenchError:
+            return False
+
+    return {**{name: text for name, text in old.items() if is_there(name)}, **new}
+
+
 def find_differences(old: Spec, new: Spec) -> list[str]:
     """Return the keys in which two sweeps differ; none if they are the same.
 
@@ -641,10 +721,10 @@ def find_differences(old: Spec, new: Spec) -> list[str]:
 
 def _to_comparable(spec: Spec) -> dict[str, Any]:
     """Return the spec without the order of its lists, and with names in one form."""
-    raw = spec.model_dump(exclude={"judge_by", "weigh_by"})
+    raw = spec.model_dump(exclude={"judge_by", "weigh_by", "labels"})
     for key in ("optimizers", "schedules"):
         raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
-    raw["problems"] = [(_to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
+    raw["problems"] = [(to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
     raw["chosen"] = [_identify_setting(each) for each in raw["chosen"]]
     tuning = spec.seeds[: spec.tuning_seeds]
     raw["seeds"] = list(spec.seeds) if spec.blocks else (frozenset(tuning), frozenset(spec.seeds) - frozenset(tuning))
@@ -666,28 +746,20 @@ def _to_comparable(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _to_canonical(text: str) -> str:
-    """Return a name with its parameters in alphabetical order, and so of the optimizer that it wraps."""
-    name, given = names.parse(text)
-    inner = {names.INNER: _to_canonical(given.pop(names.INNER))} if names.INNER in given else {}
-    numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in given.items()}
-    return names.canonical(name, {**inner, **dict(sorted(numbers.items()))})
-
-
 def _list_alternatives(text: str) -> list[str]:
     """Return the text of each setting that a text with lists stands for, in one form."""
-    return [_to_canonical(each) for each in names.expand_alternatives(text)]
+    return [to_canonical(each) for each in names.expand_alternatives(text)]
 
 
 def _identify_setting(entry: Mapping[str, Any]) -> tuple:
     """Return a key that is equal for entries of ``chosen`` with the same setting."""
-    texts = [_to_canonical(entry[key]) for key in ("problem", "optimizer", "schedule")]
+    texts = [to_canonical(entry[key]) for key in ("problem", "optimizer", "schedule")]
     return (*texts, entry["batch_size"], entry["lr"])
 
 
 _IDENTITY: dict[str, Callable[[Any], Any]] = {
-    "schedules": _to_canonical,
-    "problems": lambda entry: _to_canonical(entry["name"]),
+    "schedules": to_canonical,
+    "problems": lambda entry: to_canonical(entry["name"]),
     "chosen": _identify_setting,
     "batch_sizes": lambda size: size,
     "dtypes": lambda dtype: dtype,
@@ -706,7 +778,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
         raise OptbenchError("one has its seeds in blocks, and the other has not")
     if bool(old.chosen) != bool(new.chosen):
         raise OptbenchError("one names whole settings, and the other lists")
-    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "weigh_by")
+    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "weigh_by", "labels")
     changed = [key for key in Spec.model_fields if key not in joined and getattr(old, key) != getattr(new, key)]
     if (old.trials is None) != (new.trials is None):
         changed.append("trials")
@@ -724,6 +796,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
                 raise OptbenchError(f"{each['name']} has two budgets")
         raw[key] = list(known.values())
     raw["judge_by"], raw["weigh_by"] = new.judge_by, new.weigh_by
+    raw["labels"] = {**old.labels, **new.labels}
     raw["learning_rates"] = _join_rates(old.learning_rates, new.learning_rates)
     for key in COUNTS:
         raw[key] = max((value for value in (raw[key], other[key]) if value is not None), default=None)
@@ -753,22 +826,9 @@ def _join_spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
     """Return optimizers whose settings are drawn: new ranges replace the old ones of the same optimizer."""
     found: dict[str, dict] = {}
     for text in (*old, *new):
-        rule = _without_numbers(text)
+        rule = without_numbers(text)
         found[rule] = {**found.get(rule, {}), **names.parse(text)[1]}
     return [names.canonical(names.parse(rule)[0], given) for rule, given in found.items()]
-
-
-def _without_numbers(text: str) -> str:
-    """Return the optimizer that a text names, without its numbers: ``clip(adam)``, ``torch:SGD(nesterov=True)``."""
-    name, given = names.parse(text)
-    inner = {names.INNER: _without_numbers(given.pop(names.INNER))} if names.INNER in given else {}
-    # A word or a truth value is a part of a library's optimizer, and no setting.
-    words = {
-        key: value
-        for key, value in sorted(given.items())
-        if isinstance(value, bool) or (isinstance(value, str) and ":" not in value and parse_range(value) is None)
-    }
-    return names.canonical(name, {**inner, **words})
 
 
 def _join_rates(old: Any, new: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations, varied_hyperparameters
+from optbench.analysis.columns import NAMES
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
@@ -94,7 +95,7 @@ class Answer:
     @cached_property
     def others(self) -> dict[str, Judged]:
         """The verdicts by the other measures of the sweep: the loss at the end, and a metric on test data."""
-        return {name: self.judge(name) for name in list_other_measures(self.runs, self.judge_by)}
+        return {name: self.judge(name) for name in list_other_measures(self.runs, self.judge_by, self.choose_by)}
 
     @cached_property
     def levels(self) -> dict[str, Judged]:
@@ -142,7 +143,7 @@ class Answer:
             if judged.unit(problem) == ERRORS:
                 texts.append(f"test accuracy: {_describe_accuracy(judged, problem)}")
             elif not (same and judged.first(problem)):
-                name = "loss at the end" if measure == LOSS else name_metric(measure)
+                name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or name_metric(measure)
                 texts.append(f"{name}: {judged.describe(problem, short=True)}")
         return texts
 
@@ -176,12 +177,17 @@ def _describe_accuracy(judged: Judged, problem: str) -> str:
     return f"{top} with {best[judged.of]}, {judged.describe(problem, short=True)}"
 
 
-def list_other_measures(runs: pd.DataFrame, judge_by: str) -> list[str]:
-    """Return the measures that an answer has beside `judge_by`: the loss at the end, and one on test data if any."""
+def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:
+    """Return the measures that an answer has beside `judge_by`: the loss at the end, and one on test data if any.
+
+    choose_by: the measures that the sweep chose by. Beside a measure on test data, the time takes the place of the loss
+    if it is among them.
+    """
     metrics = [TEST_ACCURACY] * (TEST_ACCURACY in runs and bool(runs[TEST_ACCURACY].notna().any()))
     if not metrics and runs["test_loss_final"].notna().any():
         metrics = [TEST_LOSS]
-    return [name for name in (LOSS, *metrics) if name != judge_by]
+    first = TIME if TIME in choose_by and judge_by not in (TIME, LOSS) else LOSS
+    return [name for name in (first, *metrics) if name != judge_by]
 
 
 def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
@@ -234,7 +240,10 @@ def find_recommended(
     Returns the tables of `optbench.analysis.best_configurations` and of `find_edges`; arguments as for `answer_of`.
     """
     best = best_configurations(runs, tuning_seeds, choose_by=choose_by)
-    return best, find_edges(runs, best, searched, find_shipped_limits)
+    named = runs.attrs.get(NAMES, {})
+    edges = find_edges(runs, best, searched, lambda name: find_shipped_limits(named.get(name, name)))
+    edges.attrs[NAMES] = named
+    return best, edges
 
 
 def answer_of(
@@ -304,7 +313,7 @@ def describe_targets(targets: Mapping[str, float]) -> list[str]:
     by_share: dict[float, list[str]] = {}
     for problem, share in targets.items():
         if math.isfinite(share):
-            by_share.setdefault(share, []).append(problem.partition("(")[0])
+            by_share.setdefault(share, []).append(labels.short_name(problem))
     texts = []
     if by_share:
         each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
@@ -312,7 +321,7 @@ def describe_targets(targets: Mapping[str, float]) -> list[str]:
             "A target is the share of the first suboptimality (the loss at the start, above the minimum) that is left, "
             f"for good: {', '.join(each)}; each is the hardest that at least one optimizer reaches in every block."
         ]
-    none = [problem.partition("(")[0] for problem, share in targets.items() if not math.isfinite(share)]
+    none = [labels.short_name(problem) for problem, share in targets.items() if not math.isfinite(share)]
     if none:
         texts.append(f"On {join_with_and(none)} no target is reached in every block: the loss at the end stands in.")
     return texts
@@ -356,7 +365,7 @@ def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     learners: dict[str, dict[str, None]] = {}
     for name, text in problems:
         if isinstance(text, str) and text:
-            learners.setdefault(text, {})[name.partition("(")[0]] = None
+            learners.setdefault(text, {})[labels.short_name(name)] = None
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 
@@ -453,22 +462,22 @@ def advise_wider_search(
         word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
         where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
         end = "highest" if side == "high" else "lowest"
-        option = f"{command}{_option(name, part)}"
+        option = f"{command}{_option(name, part, table.attrs.get(NAMES, {}))}"
         texts.append(f"{word} at the {end} that was tried: {', '.join(where)}; wider: {option}")
     return texts
 
 
-def _option(name: str, part: pd.DataFrame) -> str:
+def _option(name: str, part: pd.DataFrame, named: Mapping[str, str]) -> str:
     """Return the option of a command that searches wider: the next value, or the wider range.
 
-    name: the parameter; part: the rows of `Answer.edges` that share it.
+    name: the parameter; part: the rows of `Answer.edges` that share it; named: optimizers by their labels.
     """
     first = part.iloc[0]
     if name == "lr":
         return f"--lr {shlex.quote(first['range'] or labels.number(first['wider'], 4))}"
     if name == "batch_size":
         return f"--batch-sizes {int(first['wider'])}"
-    optimizer = first["optimizer"]
+    optimizer = named.get(first["optimizer"], first["optimizer"])
     if first["range"]:
         text = labels.with_values(optimizer, [f"{name}={first['range']}"])
     else:

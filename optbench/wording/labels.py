@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -43,6 +43,12 @@ def ordinal(place: int) -> str:
         return words[place - 1]
     ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
     return f"{place}{ending}"
+
+
+def short_name(problem: str) -> str:
+    """Return a problem's name without its parameters; a label such as "Churn (2024)" stays as it is."""
+    name = problem.partition("(")[0]
+    return name if name.isidentifier() else problem
 
 
 def share_text(share: float) -> str:
@@ -110,6 +116,14 @@ def list_warnings(row: Row, confidence: float = 0.95, edge: bool = True) -> list
     elif row["coverage"] < confidence:
         out.append(f"interval covers {100 * row['coverage']:.3g}% only")
     return out
+
+
+def keep_own(names: Iterable[str], own: Collection[str], most: int) -> list[str]:
+    """Return at most so many names, in their order: those of the user's own, and the first of the others."""
+    names = list(names)
+    rest = max(most - sum(name in own for name in names), 0)
+    others = [name for name in names if name not in own][:rest]
+    return [name for name in names if name in own or name in others][:most]
 
 
 def file_names(problems: Iterable[str]) -> dict[str, str]:

@@ -47,7 +47,9 @@ class Adaptive:
         m, v = s["m"], s["top"] if self.largest else s["v"]
         m = m / (1 - self.beta1**t) if self.correct_mean else m
         correction = 1 - self.beta2**t if self.correct_squares else 1.0
-        if self.inside:
+        if self.inside and self.scaled_eps:
+            root = np.sqrt((v + self.eps) / correction)
+        elif self.inside:
             root = np.sqrt(v / correction + self.eps)
         elif self.scaled_eps:
             root = (np.sqrt(v) + self.eps) / np.sqrt(correction)

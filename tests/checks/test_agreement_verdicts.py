@@ -100,8 +100,20 @@ def test_numbers_kept_in_float32_are_named_before_all_else(catalogue):
     found = compare_all(implementation(Adaptive()), single, catalogue, 1e-9)
     assert [each.name for each in found.findings] == ["precision"] and found.digits >= 6
     assert "theirs keeps a part in float32" in found.findings[0].text
+    assert "below the 1e-06 that float32 is held to; --tolerance 1e-06 takes it as equal" in found.findings[0].text
     found = compare_all(implementation(Adaptive(inside=True, eps=1e-4)), single, catalogue, 1e-9)
-    assert [each.name for each in found.findings][:2] == ["precision", "eps"]
+    assert [each.name for each in found.findings] == ["precision", "eps"]
+
+
+def test_a_rule_with_an_eps_for_each_place_gets_the_values_that_make_it_equal():
+    found = agreement.agreement("adam", "adam_torch")
+    assert [each.name for each in found.findings] == ["eps"]
+    assert "inside the root in adam, outside the root in adam_torch: 1e-08 and 1e-08" in found.findings[0].text
+    assert "with eps=0 and eps_root=1e-08 in adam_torch they agree to 15 digits" in found.remedy
+    assert (
+        "with eps=1e-08 and eps_root=0 in adam they agree to 15 digits"
+        in agreement.agreement("adam_torch", "adam").remedy
+    )
 
 
 @pytest.mark.parametrize("name", ["adam", "muon", "adafactor", "rprop", "lion", "lookahead(gd)"])

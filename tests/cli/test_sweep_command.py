@@ -221,3 +221,23 @@ def test_a_damaged_folder_is_named(run):
     Path("mine/runs.parquet").write_bytes(b"no")
     code, _, err = run("report", "mine")
     assert code == 2 and "mine" in line(err)
+
+
+def test_the_sweep_of_a_table(run):
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.standard_normal((90, 2)), columns=["a", "b"])
+    status = np.array(["active", "churned", "paused"])[rng.integers(0, 3, 90)]
+    table.assign(status=status, id=range(90)).to_csv("customers.csv", index=False)
+    command = ["sweep", "--data", "customers.csv", "--target", "status", "--blocks", "2", "--epochs", "2"]
+    command += ["--optimizers", "gd,adamw", "--widen", "1", "--no-report", "--out", "mine"]
+    code, out, err = run(*command)
+    said = " ".join(out.split())
+    assert code == 0 and not err
+    assert said.startswith("customers.csv: 54 training, 18 validation and 18 test rows, 2 features, target column ")
+    assert "columns left out: id (numbers the rows)" in said
+    assert "status has 3 classes: softmax regression and an MLP, 2 epochs each, judged by test_accuracy" in said
+    assert " softmax: " in said and "test accuracy 0." in said
+    runs = Path("mine/runs.parquet").read_bytes()
+    assert run(*command)[0] == 0 and Path("mine/runs.parquet").read_bytes() == runs
+    code, out, err = run("sweep", "--data", "customers.csv", "--target", "status", "--dry-run")
+    assert code == 0 and out.count("target column 'status'") == 1 and "80 cohorts" not in out

@@ -110,8 +110,8 @@ def test_a_last_column_that_is_likely_to_be_no_target_is_told(written, columns, 
     wanted = f"data set d.csv: the last column, {last!r}, was taken as the target and looks like {likely}"
     assert data.warning.startswith(wanted) and "\n" not in data.warning
     hint = data.warning.split("name another: ")[1]
-    assert hint == "file(path='d.csv', target='NAME')"
-    named = datasets.load(hint.replace("NAME", "a"))
+    assert hint == "file(path='d.csv', target='NAME'), or --target NAME"
+    named = datasets.load(hint.removesuffix(", or --target NAME").replace("NAME", "a"))
     assert ("numbers the rows" in named.text) == (likely == "the number of the row") and not named.warning
     assert "target column 'a', real" in named.text
     assert not datasets.load(names.canonical("file", {"path": path, "target": last})).warning, "it was asked for"

@@ -167,6 +167,16 @@ def test_separators(sep, sign):
     np.testing.assert_array_equal(datasets.load(f"file(path=d.csv, sep={sep})").x, datasets.load("plain.csv").x)
 
 
+@pytest.mark.parametrize(("sign", "point"), [(";", ","), (";", "."), ("\t", ","), ("|", ".")])
+def test_the_separator_and_the_decimal_comma_are_seen(sign, point):
+    table = TABLE[["fare", "port", "age"]].round(3)
+    table.to_csv("plain.csv", index=False)
+    table.to_csv("d.csv", index=False, sep=sign, decimal=point)
+    seen, plain = datasets.load("file(path=d.csv, target=age)"), datasets.load("file(path=plain.csv, target=age)")
+    np.testing.assert_array_equal(seen.x, plain.x)
+    assert seen.preparation.decimal == (point if point == "," else "")
+
+
 def test_question_marks_and_points_are_missing_values():
     TABLE[["fare", "age"]].assign(age=TABLE["age"].astype(object).where(TABLE["age"].notna(), "?")).to_csv(
         "d.csv", index=False

@@ -47,7 +47,7 @@ TABLES = [
     (table(), "decimal=';'", "decimal=';' must be '.', or ','"),
     (table(a="x", b=NAMES), "", "there is no feature to learn from: b (24 different texts); a (constant)"),
     (table().assign(y=NAMES), "", "the target has 24 different texts in 24 rows: names, not classes; the last column, "
-     "'y', was taken as the target; name another: file(path='d.csv', target='NAME')"),
+     "'y', was taken as the target; name another: file(path='d.csv', target='NAME'), or --target NAME"),
     (table().assign(y=[f"2024-01-{i + 1:02d}" for i in ROWS]), "", "the target 'y' holds dates or times, such as "
      "'2024-01-01': turn them into numbers (a year, a month, days since the first) to learn from them, or name another "
      "target"),
@@ -79,8 +79,10 @@ COMMAS = "a,b,y\n" + "".join(f"{i % 5},{i},{i % 2}\n" for i in ROWS)
 TEXTS = [
     ("1,2\n3,4\n", "the first line must name the columns"),
     ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "the first line must name the columns; it holds numbers"),
-    (COMMAS.replace(",", ";"), "the first line holds ';': say file(path='d.csv', sep=';') if that separates columns"),
-    (COMMAS.replace(",", "\t"), "the first line holds 'tab': say file(path='d.csv', sep='tab') if"),
+    (
+        COMMAS.replace(",", "\t").replace("a\t", "price, net\t"),
+        "the first line holds 'tab': say file(path='d.csv', sep='tab') if",
+    ),
     (
         COMMAS.replace(",", ";").replace("a;", "price, net;").replace("1;", "1,5;"),
         "say file(path='d.csv', sep=';') if that separates columns, or file(path='d.csv', sep='comma') if it is part",
@@ -187,7 +189,7 @@ def test_several_values_where_two_are_wanted():
         CATALOGUE.problem("logistic(data=d.csv)")
     assert str(told.value).endswith(
         "has 3 classes, not 2 classes; the last column, 'kind', was taken as the target; name another: "
-        "file(path='d.csv', target='NAME'); positive='a' makes two of them: it against the rest"
+        "file(path='d.csv', target='NAME'), or --target NAME; positive='a' makes two of them: it against the rest"
     )
 
 
@@ -216,12 +218,6 @@ LEFT_OUT = [
     ([f"${i},000" for i in range(1, 24)] + ["call us"], "", "numbers written as '$1,000', and is left out"),
     (["1,5", "2,5", "-"], "", "numbers written as '1,5', and is left out: write plain numbers, such as 1234.5, or say "
      "file(path='d.csv', sep=';', decimal=',') if the comma is the decimal point"),
-    (["2024-01-01", "2024-01-02"], "", "dates or times, such as '2024-01-01', and is left out: turn them into numbers "
-     "(a year, a month, days since the first) to learn from them"),
-    (["2020-01", "2020-12"], "", "dates or times, such as '2020-01', and is left out"),
-    (["Jan 2020", "02/2021"], "", "dates or times"),
-    (["Jun 12 1998", "May 1, 2001"], "", "dates or times"),
-    (["12:30", "12:45"], "", "dates or times"),
 ]  # fmt: skip
 
 
@@ -230,6 +226,16 @@ def test_columns_that_are_left_out_with_a_warning(texts, more, words):
     data = loaded(texts, more)
     assert data.warning.startswith(f"data set d.csv: 'a' holds {words}") and data.x.shape[1] == 1
     assert "columns left out: a (" in data.text
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["2024-01-01", "2024-01-02"], ["2020-01", "2020-12"], ["Jan 2020", "02/2021"], ["Jun 12 1998", "May 1, 2001"],
+     ["12:30", "12:45"]],
+)  # fmt: skip
+def test_dates_and_times_are_left_out(texts):
+    data = loaded(texts)
+    assert f"columns left out: a (dates or times, such as {sorted(texts)[0]!r})" in data.text and not data.warning
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def results(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("given", "width", "points", "titles"),
-    [(("screen",), 7.4, 9.5, 1), (("paper",), 3.3, 8, 0), (("paper", 2), 6.9, 8, 0), (("slides",), 12, 17, 1)],
+    [(("screen",), 7.4, 9.5, 1), (("paper",), 3.3, 8, 0), (("paper", 2), 6.8, 8, 0), (("slides",), 12, 17, 1)],
 )
 def test_sizes(results, given, width, points, titles):
     with figures.styled(*given):

@@ -6,6 +6,7 @@ SMALL = "data=teacher(examples=60, features=9, classes=3)"
 SETTINGS = [
     "mlp(data=breast_cancer, hidden=(4,))", "mlp(data=spirals(examples=100), hidden=(5, 5), activation=tanh)",
     "mlp(data=spirals(examples=90, arms=3, turns=0.5), hidden=(6,))", f"mlp({SMALL}, hidden=(4,))",
+    "mlp(data=diabetes, hidden=(4,), activation=tanh)",
     "deep_narrow(depth=3, width=4, activation=tanh)", "deep_narrow(data=spirals(examples=100), depth=9, width=3)",
     "autoencoder(hidden=(5,), activation=tanh, output=linear)",
     f"autoencoder({SMALL}, hidden=(6, 2), activation=relu, output=linear)",
@@ -19,8 +20,9 @@ BAD = [
     "convolution(channels=(4, 0))", "convolution(stride=3)", "convolution(data=breast_cancer)",
     "convolution(data=diabetes)", "convolution(activation=no)", "mlp(data=spirals(arms=1))", "mlp(data=nowhere.csv)",
     "mlp(data=spirals(noise=-1))", "mlp(data=spirals(arms=2.5))", "mlp(data=teacher(hidden=0))",
-    "mlp(data=teacher(classes=1))", "mlp(data=teacher(classes=0))", "mlp(data=teacher(examples=2))",
+    "mlp(data=teacher(classes=1))", "deep_narrow(data=teacher(classes=0))", "mlp(data=teacher(examples=2))",
     "mlp(data=/tmp/x.txt)", "mlp(data=gaussian(seed=-1))",
+    "mlp(loss=huber)", "mlp(loss=mse)", "mlp(data=diabetes, loss=cross_entropy)",
     "logistic(data=mapped(examples=0))", "logistic(data=mapped(features=0))", "logistic(data=mapped(seed=-1))",
 ]  # fmt: skip
 NOT_ANALYTIC = set()
@@ -60,6 +62,10 @@ def perceptron(w, x, y, sizes, activation):
     return cross_entropy(dense(w, x, sizes, activation), y)
 
 
+def regression(w, x, y, sizes, activation):
+    return np.mean((dense(w, x, sizes, activation)[:, 0] - y) ** 2)
+
+
 def autoencoder(w, x, y, sizes, activation, output):
     return np.mean((dense(w, x, sizes, activation, output) - x) ** 2)
 
@@ -90,6 +96,7 @@ FORMULAS = {
     "mlp(data=breast_cancer, hidden=(4,))": (perceptron, {"sizes": (30, 4, 2), "activation": "relu"}),
     "mlp(data=spirals(examples=100), hidden=(5, 5), activation=tanh)": (
         perceptron, {"sizes": (2, 5, 5, 2), "activation": "tanh"}),
+    "mlp(data=diabetes, hidden=(4,), activation=tanh)": (regression, {"sizes": (10, 4, 1), "activation": "tanh"}),
     "deep_narrow": (perceptron, {"sizes": (64, 8, 8, 8, 8, 8, 8, 10), "activation": "sigmoid"}),
     "deep_narrow(depth=3, width=4, activation=tanh)": (perceptron, {"sizes": (64, 4, 4, 4, 10), "activation": "tanh"}),
     "autoencoder": (autoencoder, {"sizes": _CODE, "activation": "sigmoid", "output": "sigmoid"}),

@@ -3,9 +3,13 @@
 import re
 
 import pytest
+from matplotlib.colors import to_rgb
 from synthetic import make_tables, write_folder
 
-from optbench.report import write_report
+from optbench.figures import style
+from optbench.report import tables, write_report
+from optbench.report.loaded import LoadedSweep
+from optbench.sweeps.results import Results
 from optbench.wording.answers import answer_of
 
 WARMUP = "warmup(cosine(final=0.0), fraction=0.1, steps=0.0, start=0.0)"
@@ -14,16 +18,16 @@ FIELD = [f"rule_{letter}" for letter in "abcdefghijk"] + ["lbfgs", "long_" * 30]
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    tables = make_tables(
+    parts = make_tables(
         ["breast_cancer"], FIELD, (16, "full"), ["constant", WARMUP], (0.01, 0.1), range(5), points=6, epochs=8
     )
-    page = write_report(write_folder(tmp_path_factory.mktemp("many"), tables))
-    return tables, page.read_text(encoding="utf-8")
+    page = write_report(write_folder(tmp_path_factory.mktemp("many"), parts))
+    return parts, page.read_text(encoding="utf-8")
 
 
 def test_everyone_has_a_row_in_the_order_of_rank(large):
-    tables, page = large
-    best = answer_of(tables["runs"], [0, 1, 2]).best.sort_values(["place", "median"])
+    parts, page = large
+    best = answer_of(parts["runs"], [0, 1, 2]).best.sort_values(["place", "median"])
     section = page[page.index('<h2 id="problem-breast_cancer">') : page.index('<h2 id="settings">')]
     listed = re.findall(r'<tr><th scope="row"[^>]*>(\w+)</th><td data-label="place"', section)
     assert listed == best["optimizer"].tolist() and len(listed) == 13
@@ -45,3 +49,25 @@ def test_a_baseline_has_no_edge(large):
     _, page = large
     row = re.search(r'<tr><th scope="row"[^>]*>lbfgs</th><td data-label="place".*?</tr>', page, re.S)[0]
     assert ">full<" in row and "rate that was tried" not in row
+
+
+def test_what_is_cut_is_never_the_own_optimizer(monkeypatch):
+    parts = make_tables(["breast_cancer"], FIELD, (16,), rates=(0.01, 0.1), seeds=range(5), points=6, epochs=8)
+    names = ("runs", "curves", "timings", "problems", "landscapes", "provenance")
+    results = Results(*(parts[name] for name in names))
+    ranked = results.ranking("loss").sort_values("value")["optimizer"].tolist()
+    last, ink = ranked[-1], (0x12 / 255, 0x34 / 255, 0x56 / 255)
+    for mine in (results.labeled({last: "Ours"}, {last: "#123456"}), results):
+        sweep, own = LoadedSweep(mine.judged_by("loss")), mine is not results
+        styles = sweep.line_styles["breast_cancer"]
+        assert len(styles) == style.COLORS == len(sweep.line_styles["all"])
+        assert ("Ours" in styles) == own == ("Ours" in sweep.line_styles["all"])
+        assert not own or to_rgb(styles["Ours"]["color"]) == ink
+        monkeypatch.setattr(tables, "MIN_ROWS", 3)
+        monkeypatch.setattr(tables, "ROWS_OF_PROBLEMS", 3)
+        monkeypatch.setattr(tables, "MAX_ROWS", 4)
+        found = tables.SweepTables(sweep)
+        for table, most in ((found.settings("breast_cancer"), 3), (found.all_settings({"breast_cancer": ""}), 4)):
+            assert len(table.rows) == most and table.left_out == len(sweep.best) - most
+            assert any("Ours" in cell.text for row in table.rows for cell in row) == own
+        assert all("Ours" in (row[1].text, row[2].text) for row in found.pairs().rows) == own

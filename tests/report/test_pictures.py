@@ -5,12 +5,14 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, load
+from optbench.cli.report import FIGURES
 from optbench.figures import data, style
-from optbench.report.pictures import KINDS, OVERALL, draw_page_pictures, write_pictures
+from optbench.report.pictures import KINDS, OVERALL, draw_page_pictures, select_kinds, write_pictures
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
 PROBLEM = "rosenbrock"
@@ -50,7 +52,7 @@ def test_few_colors_keep_those_of_lines():
 
 
 def test_files_of_all_formats_with_their_captions(swept, tmp_path):
-    written = write_pictures(swept, tmp_path / "figures", ("png", "svg"), "paper")
+    written = write_pictures(swept, tmp_path / "figures", ("png", "svg"), ("paper", 1))
     files = [file for each in written for file in each["files"]]
     names = [f"{kind}-{problem}" for problem in (PROBLEM, "breast_cancer") for kind in ("curves", "rates", "heatmap")]
     wanted = [f"{name}.{ending}" for name in [*names, "paths-rosenbrock"] for ending in ("png", "svg")]
@@ -75,13 +77,34 @@ def test_a_film_of_each_paths_and_no_link_is_followed(swept, tmp_path):
     assert sorted(path.name for path in folder.iterdir() if not path.is_symlink()) == ["captions.txt", *only["files"]]
 
 
+def test_text_in_a_paper_has_seven_points_and_figures_fit_its_columns(swept):
+    with style.detached(), style.styled("paper"):
+        for name, kind in KINDS.items():
+            problem = OVERALL if kind.overall else PROBLEM
+            if not kind.applies(swept, problem):
+                continue
+            figure = kind.draw(swept, problem)
+            texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+            assert min(text.get_fontsize() for text in texts) >= 7, name
+            assert figure.get_figwidth() <= 6.81, name
+
+
+def test_a_few_kinds_are_written_unless_others_are_named():
+    assert select_kinds([]) == ["curves", "mean_ranks", "profiles"]
+    assert select_kinds([], ["gif"]) == ["curves", "paths", "mean_ranks", "profiles"]
+    assert select_kinds(["rates", "curves"]) == ["curves", "rates"]
+    assert tuple(select_kinds(["all"])) == tuple(KINDS) == FIGURES
+    with pytest.raises(OptbenchError, match=r"unknown figure 'xyz': valid names: all, batch_scaling"):
+        select_kinds(["xyz"])
+
+
 def test_captions_say_which_steps_a_path_has(swept):
     assert "lines between them cut corners" in KINDS["paths"].describe(swept, PROBLEM)
 
 
 @pytest.mark.parametrize(
     ("given", "text"),
-    [((("pngs",),), "unknown format 'pngs': did you mean 'png'"), ((("png",), "slide"), "did you mean 'slides'")],
+    [((("pngs",),), "unknown format 'pngs': did you mean 'png'"), ((("png",), ("slide", 1)), "did you mean 'slides'")],
 )
 def test_bad_input_is_a_line(swept, tmp_path, given, text):
     with pytest.raises(OptbenchError, match=text):

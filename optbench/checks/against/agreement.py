@@ -43,6 +43,10 @@ _SHOWN_STEPS = 4
 # measured: 1.2e-8
 _SINGLE = 1e-6
 """A difference below this may be that of numbers kept in float32."""
+_ROUNDING = (
+    f"the difference is that of its rounding, below the {_SINGLE:.0e} that float32 is held to; --tolerance "
+    f"{_SINGLE:.0e} takes it as equal"
+)
 # Shapes: a tall and a wide matrix, for optimizers that take nothing else
 _MATRICES = ((3, 2), (2, 3))
 # Shapes: as many weights again, for optimizers that take no matrix
@@ -186,19 +190,20 @@ def _explain(
     coarse = [each.name for each in (a, b) if is_coarse(each)]
     text = f"{' and '.join(coarse)} {'keep' if len(coarse) > 1 else 'keeps'} a part in float32, or in less"
     if coarse and result.difference < _SINGLE:  # whatever else is measured may be that rounding
-        return replace(result, findings=(Finding("precision", f"{text}: the difference is that of its rounding"),))
+        return replace(result, findings=(Finding("precision", f"{text}: {_ROUNDING}"),))
     trials = given if given and not only_problems else compared
     streams = [stream for stream, each in sorted(trials, key=lambda pair: pair[1].step is not None)]
     try:
-        found = find_differences(*measure_both(a, b))
+        measured = [replace(each, coarse=each.name in coarse) for each in measure_both(a, b)]
+        found = find_differences(*measured)
     except OptbenchError:  # it takes neither one number nor one matrix
         found = []
     remedy = try_fixes(a, b, found, streams, tolerance)
     if "agree" not in remedy and (better := search_values(a, b, streams, tolerance)):
         found, remedy = better
     if not found and result.difference < _SINGLE:
-        rounding = "a part is likely computed in float32: the difference is that of its rounding, and no other was "
-        found = [Finding("precision", f"{rounding}found")]
+        text = f"a part is likely computed in float32, and no other difference was found: {_ROUNDING}"
+        found = [Finding("precision", text)]
     if len(coarse) == 1:
         found = [Finding("precision", f"{text}, the other does not"), *found]
     steps = () if found else _first_differing_steps(a, b, *max(compared, key=lambda pair: pair[1].difference))

@@ -14,6 +14,9 @@ from optbench.checks.against.measurements import EPS_STEPS, Measurement, correct
 # Relative difference: measured numbers are exact to 1e-7 where eps is 1e-3, and conventions differ by more
 CLOSE = 1e-5
 """The relative difference of measured numbers that count as the same."""
+# torch.optim rules with a state in float32, measured: eps to 1e-3, beta2 to 1e-5
+ROUGH = 5e-3
+"""The same for eps and beta2 where numbers are kept in float32."""
 # Of rate * decay: steps of 1 are measured to 1e-11, rate * decay is 1e-6 where the decay is 1e-4
 _DECAY_ERROR = 1e-3
 """The difference of a factor from 1 - rate * decay, as a part of rate * decay."""
@@ -227,7 +230,7 @@ def _compare_squares(a: Measurement, b: Measurement) -> list[Finding]:
         "{has} keeps the largest mean square so far (AMSGrad), {lacks} the last one",
     ):  # fmt: skip
         return found
-    if _agree(1 - a.beta2, 1 - b.beta2, 1e-4, 1e-8):
+    if _agree(1 - a.beta2, 1 - b.beta2, ROUGH if a.coarse or b.coarse else 1e-4, 1e-8):
         return []
     one, other = (f"{beta:.6g}" if beta < 1 - 1e-9 else "1 (a sum)" for beta in (a.beta2, b.beta2))
     return [Finding("beta2", f"beta2 is {one} in {a.name} and {other} in {b.name}", {"beta2": a.beta2})]
@@ -243,21 +246,38 @@ def _compare_eps(a: Measurement, b: Measurement) -> list[Finding]:
         text = f"{has.name} has an eps of {has.eps_value:.4g} {has.eps_place}, {lacks.name} has none"
         return [Finding("eps", text, {"eps": 0.0} if has is b else {})]
     if not same_place:
-        text = f"eps stands {a.eps_place} in {a.name}, {b.eps_place} in {b.name}: {a.eps_value:.4g} and "
-        text += f"{b.eps_value:.4g}; steps differ where gradients are of the size {max(a.eps[0], b.eps[0]):.2g} or less"
-        return [Finding("eps", text)]
-    ratio = b.eps_written / a.eps_written
-    if _agree(ratio, 1, atol=1e-8):
+        return [_describe_places(a, b)]
+    ratio, close = b.eps_written / a.eps_written, ROUGH if a.coarse or b.coarse else CLOSE
+    if _agree(ratio, 1, rtol=close, atol=1e-8):
         return []
-    if _agree(ratio, ratio[-1], atol=1e-8):
+    if _agree(ratio, ratio[-1], rtol=close, atol=1e-8):
         text = f"eps is {a.eps_value:.4g} in {a.name} and {b.eps_value:.4g} in {b.name}, {a.eps_place} both"
         return [Finding("eps", text, {"eps": a.eps_value})]
     root = np.sqrt(correction(a.beta2 or 0.0, np.array(EPS_STEPS)))
     for scaled, factor in ((b, 1 / root), (a, root)):
-        if _agree(ratio / factor, (ratio / factor)[-1], atol=1e-8):
-            text = f"{scaled.name} adds eps before the squares are corrected, so that it counts 1 / sqrt(1 - beta2^t) "
-            return [Finding("eps scaled", f"{text}times")]
+        if _agree(ratio / factor, (ratio / factor)[-1], rtol=close, atol=1e-8):
+            inside = scaled.eps_place == "inside the root"
+            first = (1 / root[0]) ** (2 if inside else 1)
+            text = f"{scaled.name} adds eps before the squares are corrected, so that it counts "
+            text += f"{'1 / (1 - beta2^t)' if inside else '1 / sqrt(1 - beta2^t)'} times: {first:.4g} at the first step"
+            other = "" if _agree(a.eps_value, b.eps_value, rtol=1e-3) else f"; it is {b.eps_value:.4g} in {b.name}"
+            return [Finding("eps scaled", text + (f"{other} and {a.eps_value:.4g} in {a.name}" if other else ""))]
     return [Finding("eps", "the eps of the two change with the step in different ways")]
+
+
+def _describe_places(a: Measurement, b: Measurement) -> Finding:
+    """Return the finding that eps stands in another place in b than in a, with the numbers of both."""
+    text = f"eps stands {a.eps_place} in {a.name}, {b.eps_place} in {b.name}: {a.eps_value:.4g} and {b.eps_value:.4g}"
+    for each in (a, b):
+        if each.eps_place == "inside the root":
+            text += f"; {each.eps_value:.2g} inside counts as {np.sqrt(each.eps_value):.2g} outside"
+        if each.eps_is_corrected:
+            text += f"; {each.name} adds it before the squares are corrected"
+    text += f"; steps differ where gradients are of the size {max(a.eps[0], b.eps[0]):.2g} or less"
+    fixes = {"inside the root": {"eps": 0.0, "eps_root": a.eps_value}, "outside the root": {"eps": a.eps_value}}
+    fix = {} if a.eps_is_corrected or b.eps_is_corrected else fixes.get(a.eps_place, {})
+    # A rule with a hyperparameter for each place equals the other with values of its own.
+    return Finding("eps", text, fix | {"eps_root": 0.0} if a.eps_place == "outside the root" and fix else fix)
 
 
 _DECAYS = {"coupled": "added to the gradient", "decoupled": "beside the step", "either": "of the weights"}

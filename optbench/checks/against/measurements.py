@@ -97,7 +97,7 @@ class Measurement:
     eps: np.ndarray
     """The gradient at which eps takes over, at EPS_STEPS; 0 if there is none."""
     eps_curve: float
-    """Denominator over eps where the gradient is as large: 2 outside the root, sqrt(2) inside."""
+    """Denominator over eps where the gradient is as large: 2 outside the root, sqrt(2) inside, 1 of the larger one."""
     decay: Decay
     rate_in_state: bool
     """True if the learning rate of an earlier step influences a later step."""
@@ -105,6 +105,8 @@ class Measurement:
     """The other weights on which a weight's step depends: "", "block" or "all"."""
     drift: float
     """The first step of a weight of 0 where the gradient is 0, over the rate."""
+    coarse: bool = False
+    """True if numbers are kept in float32, or in less: eps and beta2 are then measured to two digits."""
 
     @cached_property
     def form(self) -> UpdateForm | None:
@@ -116,11 +118,13 @@ class Measurement:
         """The place of eps in the formula."""
         if abs(self.eps_curve - 2) < 1e-3:
             return "outside the root"
+        if abs(self.eps_curve - 1) < 1e-3:
+            return "as the least denominator"
         return "inside the root" if abs(self.eps_curve - np.sqrt(2)) < 1e-3 else "in the denominator"
 
     @property
     def eps_written(self) -> np.ndarray:
-        """The measured eps as it stands in the formula: with the bias correction that the squares do not get."""
+        """The measured eps beside the squares of the formula: with the bias correction that these do not get."""
         form, t = self.form, np.array(EPS_STEPS)
         if form is None or form.corrects_squares is None or self.beta2 is None:
             return self.eps
@@ -130,10 +134,22 @@ class Measurement:
         return self.eps * factor
 
     @property
+    def eps_is_corrected(self) -> bool:
+        """True if eps is added before the squares are corrected, and so divided by sqrt(1 - beta2^t), too."""
+        written, error = self.eps_written, 1e-3  # corrections of the first steps differ by more
+        if self.beta2 is None or not written[-1] or np.abs(written / written[-1] - 1).max() < error:
+            return False
+        scaled = written * np.sqrt(correction(self.beta2, np.array(EPS_STEPS)))
+        return bool(np.abs(scaled / scaled[-1] - 1).max() < error)
+
+    @property
     def eps_value(self) -> float:
         """The value of eps in the formula, at the last of EPS_STEPS: a square where it stands inside the root."""
         size = float(self.eps_written[-1])
-        return size**2 if self.eps_place == "inside the root" else size
+        if self.eps_is_corrected:
+            size *= float(np.sqrt(correction(self.beta2 or 0.0, np.array(EPS_STEPS[-1:])))[0])
+        value = size**2 if self.eps_place == "inside the root" else size
+        return float(f"{value:.2g}") if self.coarse else value
 
     @property
     def keeps_largest_square(self) -> bool:

@@ -30,6 +30,8 @@ class _Provenance(BaseModel):
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None
     searched: dict[str, dict[str, str]] | None = None
+    labels: dict[str, str] = {}
+    own: list[str] = []
 
 
 def check_schema(table: str, schema: pa.Schema) -> None:

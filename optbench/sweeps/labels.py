@@ -1,0 +1,203 @@
+"""Labels: the user's own names for problems and optimizers, in tables, verdicts, pages and figures.
+
+Plans, files and ids keep the names that `names` writes; results get their labels when they are loaded.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from optbench.contract import names
+from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.search import parse_range
+
+LONGEST = 60
+"""Characters of a label: a legend cuts names at 40."""
+KEYWORDS = ("label", "name")
+"""The parameters, in the text of a problem or an optimizer, that give it a label."""
+_TAKEN = ("all",)
+"""Labels that tables use themselves."""
+
+
+def to_canonical(text: str) -> str:
+    """Return a name with its parameters in alphabetical order, and so of the optimizer that it wraps."""
+    name, given = names.parse(text)
+    inner = {names.INNER: to_canonical(given.pop(names.INNER))} if names.INNER in given else {}
+    numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in given.items()}
+    return names.canonical(name, {**inner, **dict(sorted(numbers.items()))})
+
+
+def without_numbers(text: str) -> str:
+    """Return the optimizer that a text names, without its numbers: ``clip(adam)``, ``torch:SGD(nesterov=True)``."""
+    name, given = names.parse(text)
+    inner = {names.INNER: without_numbers(given.pop(names.INNER))} if names.INNER in given else {}
+    # A word or a truth value is a part of a library's optimizer, and no setting.
+    words = {
+        key: value
+        for key, value in sorted(given.items())
+        if isinstance(value, bool) or (isinstance(value, str) and ":" not in value and parse_range(value) is None)
+    }
+    return names.canonical(name, {**inner, **words})
+
+
+def read_pairs(texts: Iterable[str], option: str = "--label") -> dict[str, str]:
+    """Return {name: value} of texts ``NAME=VALUE``, cut at the first "=" outside brackets and quotes.
+
+    option: what they were given as, for the message. Raises OptbenchError for a text without "=", or a name twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        head = names.split_list(text.replace(",", "\0").replace("=", ","))[:1]  # "=" splits where "," does
+        name = head[0].replace(",", "=").replace("\0", ",") if head else ""
+        rest = text.lstrip()[len(name) :].lstrip()
+        if not name or not rest.startswith("="):
+            raise OptbenchError(f"{option}: {shown(text)} must be NAME=VALUE, such as 'torch:Mine=Ours'")
+        if name in found:
+            raise OptbenchError(f"{option}: {shown(name)} stands twice")
+        found[name] = rest[1:].strip()
+    return found
+
+
+def read_labels(value: Any) -> dict[str, str]:
+    """Return labels by name, checked; value: a mapping, or texts ``NAME=LABEL``. Raises OptbenchError."""
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list | tuple) and all(isinstance(text, str) for text in value):
+        value = read_pairs(value, "labels")
+    if not isinstance(value, Mapping):
+        raise OptbenchError(f"{shown(value)} must be a table of names and labels, such as {{'torch:Mine': 'Ours'}}")
+    for name, label in value.items():
+        if not isinstance(name, str):
+            raise OptbenchError(f"{shown(name)} must be the name of a problem or an optimizer")
+        check_label(name, label)
+    _check_distinct(value)
+    return dict(value)
+
+
+def check_label(name: str, label: Any) -> str:
+    """Return a label. Raises OptbenchError for one that is no short text in one line; name: what it stands for."""
+    if not isinstance(label, str):
+        raise OptbenchError(f"the label of {name}, {shown(label)}, must be a text")
+    if not label.strip():
+        raise OptbenchError(f"the label of {name} is empty")
+    if not label.isprintable():
+        raise OptbenchError(
+            f"the label of {name}, {shown(label)}, must be text in one line, without control characters"
+        )
+    if label != label.strip():
+        raise OptbenchError(f"the label of {name}, {shown(label)}, begins or ends with a blank")
+    if len(label) > LONGEST:
+        raise OptbenchError(f"the label of {name} has {len(label):,} characters: at most {LONGEST} fit a table")
+    if label in _TAKEN:
+        raise OptbenchError(f"the label of {name}, {shown(label)}, is a word of the tables: choose another")
+    return label
+
+
+def _check_distinct(labels: Mapping[str, str]) -> None:
+    """Raise OptbenchError if two names have one label."""
+    label, count = next(iter(Counter(labels.values()).most_common(1)), ("", 0))
+    if count > 1:
+        both = [name for name in labels if labels[name] == label]
+        raise OptbenchError(f"{both[0]} and {both[1]} have one label, {shown(label)}: give each its own")
+
+
+def take_labels(texts: Iterable[Any], labels: dict[str, str]) -> list[Any]:
+    """Return the texts of problems or optimizers without ``label=`` and ``name=``, which are added to `labels`.
+
+    What is no text stays. Raises OptbenchError for a label that is none.
+    """
+    return [_take_label(text, labels) for text in texts]
+
+
+def check_settings(optimizers: Iterable[Any], labels: Mapping[str, str]) -> None:
+    """Raise OptbenchError if texts that are one optimizer in tables, and are tuned as one, have different labels."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for text in optimizers:
+        rule = _normalized(without_numbers, text) if isinstance(text, str) else None
+        if rule is None:
+            continue
+        first, label = found.setdefault(rule, (text, labels.get(text)))
+        if label != labels.get(text):
+            raise OptbenchError(
+                f"{first} and {text} are settings of one optimizer, which is tuned over both and has one label: "
+                f"write them as one text with a list of values, or run two sweeps"
+            )
+
+
+def _take_label(text: Any, labels: dict[str, str]) -> Any:
+    """Return a text without its label, which is added to `labels` by the rest of the text."""
+    if not isinstance(text, str) or not any(word in text for word in KEYWORDS):
+        return text
+    try:
+        name, given = names.parse(text)
+    except OptbenchError:
+        return text  # reported where names are read
+    words = [word for word in KEYWORDS if word in given]
+    if not words:
+        return text
+    if len(words) > 1:
+        raise OptbenchError(f"{name}: label and name say the same: give one")
+    label = given.pop(words[0])
+    plain = names.canonical(name, given)
+    if labels.setdefault(plain, check_label(plain, label)) != label:
+        raise OptbenchError(f"{plain} has two labels, {shown(labels[plain])} and {shown(label)}")
+    return plain
+
+
+def _normalized(form: Callable[[str], str], text: str) -> str | None:
+    """Return a name in a form; None where it cannot be read, as a label may not be."""
+    try:
+        return form(text)
+    except OptbenchError:
+        return None
+
+
+_FORMS: tuple[Callable[[str], str], ...] = (to_canonical, without_numbers, lambda text: names.parse(text)[0])
+"""Ever less of a name, by which it is found if it is not there as typed."""
+
+
+def find_name(text: str, known: Iterable[str]) -> str:
+    """Return the one of the known names that a text means: parameters may be left out, or stand in another order.
+
+    Raises OptbenchError if it means none of them, or several.
+    """
+    known = list(dict.fromkeys(known))
+    if text in known:
+        return text
+    several: list[str] = []
+    for form in _FORMS:
+        wanted = _normalized(form, text)
+        found = [] if wanted is None else [name for name in known if _normalized(form, name) == wanted]
+        if len(found) == 1:
+            return found[0]
+        several = several or found
+    if several:
+        raise OptbenchError(f"label: {shown(text)} may be {' or '.join(several[:3])}: write the name in full")
+    raise unknown("problem or optimizer to label", text, known)
+
+
+def find_labels(labels: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
+    """Return the labels by the names in tables. Raises OptbenchError for an unknown name and one with two labels.
+
+    known: the names in tables, each with a text that may stand for it.
+    """
+    known, found = list(known), dict[str, str]()
+    for text, label in labels.items():
+        name = find_name(text, known)
+        if found.setdefault(name, label) != label:
+            raise OptbenchError(
+                f"{name} has two labels, {shown(found[name])} and {shown(label)}: it is one in the tables"
+            )
+    return check_shown(found, known)
+
+
+def check_shown(labels: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:
+    """Return the labels without those that are the name itself. Raises OptbenchError for one that another has as name.
+
+    known: the names in tables.
+    """
+    _check_distinct(labels)
+    for name, label in labels.items():
+        if label != name and label in known and label not in labels:
+            raise OptbenchError(f"the label of {name}, {shown(label)}, is the name of another: choose another")
+    return {name: label for name, label in labels.items() if label != name}

@@ -1,0 +1,173 @@
+"""LaTeX: texts and numbers, and the table of a paper, with problems as rows and optimizers as columns."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.measures import TIME
+from optbench.analysis.pair_statistics import spent_alpha
+from optbench.analysis.ranking import FAILED
+from optbench.analysis.texts import join_names
+from optbench.analysis.verdicts import ALL, OPEN, TIE
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, unknown
+from optbench.wording import labels
+from optbench.wording.answers import Answer, name_measure
+from optbench.wording.judged import SAMPLES
+
+MOST_COLUMNS = 8
+"""Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "–": "--", "…": r"\ldots{}", "·": r"\textperiodcentered{}", "\n": " ", "\r": " ",
+}  # fmt: skip
+_POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
+
+
+def build_results_table(
+    answer: Answer, own: Collection[str] = (), comment: str = "", optimizers: str | Iterable[str] | None = None
+) -> str:
+    """Return a table in LaTeX: a row a problem, a column an optimizer, each value with its interval below.
+
+    The best value of a row is bold, what ties with it underlined, what is not told apart from it has a dagger.
+
+    answer: that of the sweep; own: optimizers that stay whatever their number; comment: a first line, such as the
+    command; optimizers: the columns, in their order; None: all up to MOST_COLUMNS, of more the best by mean rank.
+    Raises OptbenchError for an optimizer that is unknown.
+    """
+    ranking = answer.ranking
+    known = list(dict.fromkeys(ranking["optimizer"]))
+    names = _list_columns(ranking, own) if optimizers is None else _check_columns(optimizers, known)
+    rows = []
+    for problem, part in ranking.groupby("problem", sort=False):
+        if problem == ALL and part["mean_rank"].isna().all():
+            continue
+        cells = part.set_index("optimizer")
+        marks = _find_marks(cells, "mean_rank" if problem == ALL else "value")
+        pairs = [
+            _write_cell(cells.loc[name], marks.get(name, "")) if name in cells.index else ("--", "") for name in names
+        ]
+        head = ("mean rank", "") if problem == ALL else (latex_escaped(str(problem)), _name_unit(answer, str(problem)))
+        rows.append(("\\midrule" if problem == ALL else "\\addlinespace") if rows else "\\midrule")
+        rows += [f"{' & '.join(texts)} \\\\" for texts in zip(head, *pairs, strict=True)]
+    heads = " & ".join(["problem", *map(latex_escaped, names)])
+    return "\n".join(
+        [
+            f"% {' '.join(comment.split())}",
+            "% needs \\usepackage{booktabs}",
+            "\\begin{table}",
+            "\\centering",
+            f"\\caption{{{_write_caption(answer, names, len(known))}}}",
+            "\\label{tab:results}",
+            f"\\begin{{tabular}}{{l{'r' * len(names)}}}",
+            "\\toprule",
+            f"{heads} \\\\",
+            *rows,
+            "\\bottomrule",
+            "\\end{tabular}",
+            "\\end{table}",
+            "",
+        ]
+    )
+
+
+def _list_columns(ranking: pd.DataFrame, own: Collection[str]) -> list[str]:
+    """Return the optimizers of a table, in the order of the sweep: all, or of many the user's own and the best."""
+    ranks = ranking.groupby("optimizer", sort=False)["mean_rank"].mean()
+    kept = labels.keep_own(ranks.sort_values(kind="stable").index, own, MOST_COLUMNS)
+    return [str(name) for name in ranks.index if name in kept]
+
+
+def _check_columns(optimizers: str | Iterable[str], known: list[str]) -> list[str]:
+    """Return optimizers as a list; raise OptbenchError if it is empty, or one is not in `known`."""
+    names = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
+    for name in names:
+        if name not in known:
+            raise unknown("optimizer", name, known)
+    if not names:
+        raise OptbenchError("optimizers: name at least one, or leave it out")
+    return list(dict.fromkeys(names))
+
+
+def _find_marks(cells: pd.DataFrame, column: str) -> dict[str, str]:
+    """Return by optimizer the mark of its cell: "best" of the lowest value that nobody wins against, TIE or OPEN."""
+    able = cells[cells["state"].ne(FAILED) & cells["place"].eq(1) & np.isfinite(cells[column])]
+    marks = {name: state for name, state in cells["state"].items() if state in (TIE, OPEN)}
+    return marks if able.empty else marks | {able[column].idxmin(): "best"}
+
+
+def _write_cell(row: pd.Series, mark: str) -> tuple[str, str]:
+    """Return the value of a cell and its interval, "" where it has none."""
+    value = row["mean_rank"] if pd.isna(row["value"]) and row["problem"] == ALL else row["value"]
+    if row["state"] == FAILED:
+        return "failed", ""
+    if pd.isna(value):
+        return "--", ""
+    text = "never" if math.isinf(value) else latex_number(value)
+    forms = {
+        "best": rf"\textbf{{{text}}}",
+        TIE: rf"\underline{{{text}}}",
+        OPEN: rf"{text}\textsuperscript{{\textdagger}}",
+    }
+    ends = [latex_number(row[end]) for end in ("low", "high")]
+    return forms.get(mark, text), "" if "--" in ends else rf"{{\footnotesize [{', '.join(ends)}]}}"
+
+
+def _name_unit(answer: Answer, problem: str) -> str:
+    """Return what the values of a problem are, in small letters."""
+    unit = answer.judged.unit(problem)
+    if unit == SAMPLES:
+        unit = f"samples to {labels.share_text(answer.judged.targets[problem])}"
+    return rf"{{\footnotesize {latex_escaped(unit)}}}"
+
+
+def _write_caption(answer: Answer, names: list[str], total: int) -> str:
+    """Return the caption of a table of these optimizers, of so many: measure, direction, intervals and marks."""
+    measure = name_measure(answer.judge_by)
+    parts = [f"{measure[:1].upper()}{measure[1:]}; lower is better."]
+    if answer.judge_by == TIME:
+        parts.append("A target is the share of the first suboptimality that is left, for good.")
+    how = f" of {answer.blocks}" if answer.blocks else ""
+    parts.append(
+        f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "
+        "blocks (trimmed), with its 95% interval."
+        if answer.drawn_anew
+        else f"Geometric mean over{how or ' the'} blocks of seeds (trimmed), with its 95% interval."
+    )
+    level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
+    parts.append("Bold: the best. Underlined: tied with it, within 10%.")
+    text = latex_escaped(" ".join(parts))
+    text += (
+        rf" \textsuperscript{{\textdagger}}: not told apart from it, at {latex_escaped(level)} for all pairs of a row."
+    )
+    limits = answer.ranking[answer.ranking["limit"] & answer.ranking["optimizer"].isin(names)]
+    where = [f"{name} on {problem}" for problem, name in zip(limits["problem"], limits["optimizer"], strict=True)]
+    if where:
+        text += latex_escaped(f" At the limit of the search, and perhaps better beyond: {join_names(where, 5)}.")
+    return text + (f" Shown: {len(names)} of {total} optimizers; marks are towards all." if len(names) < total else "")
+
+
+def latex_escaped(value: str) -> str:
+    """Return the LaTeX source that prints `value`."""
+    text = "".join(_SPECIAL.get(each, each) for each in value)
+    return f"{{}}{text}" if text[:1] in ("[", "*") else text  # behind the end of a row these are its arguments
+
+
+def latex_number(value: float, digits: int = 3) -> str:
+    """Return a number to three digits: 0.0012, $1.2 \\times 10^{-5}$, 5,860, $\\infty$, or a dash for none."""
+    if pd.notna(value) and 1000 <= value < 1e6:
+        return f"{value:,.0f}" if value == int(value) else f"{float(f'{value:.{digits}g}'):,.0f}"
+    if pd.notna(value) and value != 1 and abs(value - 1) < 0.005:
+        digits += 1  # a ratio that is not quite 1
+    short = labels.number(value, digits)
+    if short in ("inf", "-inf"):
+        return rf"${short.replace('inf', chr(92) + 'infty')}$"
+    if power := _POWER.fullmatch(short):
+        return rf"${power[1]} \times 10^{{{power[2]}}}$"
+    return f"${short}$" if short.startswith("-") else latex_escaped(short)

@@ -1,0 +1,132 @@
+"""Labels of problems and optimizers: every table has them, no id and no stored table does."""
+
+import json
+
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.contract.errors import OptbenchError
+from optbench.report import write_report
+from optbench.sweeps.spec import make_spec, parse_spec
+
+PLAIN = {
+    "problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["adam(beta1=0.8)", "gd", "clip(gd)"],
+    "learning_rates": [1e-3, 1e-2], "steps": 30, "seeds": 4,
+}  # fmt: skip
+HOSTILE = "</script><b> & 100% $x_1$ \\end{table} =1+1"
+LABELED = PLAIN | {
+    "problems": ["rosenbrock", "quadratic(dim=3, name=Bowl)"],
+    "optimizers": ["adam(beta1=0.8, label=Ours)", "gd", f"clip(gd, label={HOSTILE!r})"],
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Return the folders of one sweep without and with labels."""
+    root = tmp_path_factory.mktemp("labels")
+    for name, spec in (("plain", PLAIN), ("labeled", LABELED)):
+        optbench.sweep(spec, out=root / name)
+    return root / "plain", root / "labeled"
+
+
+def test_labels_change_no_stored_table_and_no_id(folders):
+    plain, labeled = ((folder / "runs.parquet").read_bytes() for folder in folders)
+    assert plain == labeled
+    assert (folders[0] / "curves.parquet").read_bytes() == (folders[1] / "curves.parquet").read_bytes()
+
+
+def test_all_tables_of_loaded_results_have_the_labels(folders):
+    results = optbench.load(folders[1])
+    assert list(results.runs["optimizer"].unique()) == ["Ours", "gd", HOSTILE]
+    assert set(results.problems["problem"]) == {"rosenbrock", "Bowl"}
+    assert {"Ours", HOSTILE} < set(results.ranking("loss")["optimizer"])
+    assert {"Ours", "gd"} < set(results.verdicts("loss")["a"]) | set(results.verdicts("loss")["b"])
+    assert results.own == ["Ours", HOSTILE]
+    pd.testing.assert_series_equal(
+        results.ranking("loss")["value"], optbench.load(folders[0]).ranking("loss")["value"], check_names=False
+    )
+
+
+def test_results_take_other_labels_and_give_the_names_back(folders):
+    results = optbench.load(folders[1])
+    renamed = results.labeled({"Ours": "gd 2", "Bowl": "quadratic(dim=3)", "clip": "Clipped"})
+    assert list(renamed.runs["optimizer"].unique()) == ["gd 2", "gd", "Clipped"]
+    assert list(renamed.runs["problem"].unique()) == ["rosenbrock", "quadratic(dim=3)"]
+    assert list(results.runs["optimizer"].unique()) == ["Ours", "gd", HOSTILE]
+    back = renamed.labeled({"adam": "adam", "clip(gd)": "clip(gd)"})
+    assert back.labels == {}
+    assert list(back.runs["optimizer"].unique()) == ["adam", "gd", "clip(gd)"]
+    swapped = back.labeled({"adam": "gd", "gd": "adam"})
+    assert list(swapped.runs["optimizer"].unique()) == ["gd", "adam", "clip(gd)"]
+
+
+def test_the_page_and_the_tables_have_labels_escaped(folders):
+    page = write_report(folders[1], static=True, tables=["csv", "tex"])
+    text = page.read_text(encoding="utf-8")
+    assert "Ours" in text
+    assert "</script><b>" not in text
+    assert r"\textbackslash{}end\{table\}" in (page.parent / "tables" / "ranking.tex").read_text()
+    assert HOSTILE in set(pd.read_csv(page.parent / "tables" / "ranking.csv")["optimizer"])
+
+
+def test_folders_with_other_labels_are_compared_by_the_names_behind_them(folders):
+    table = optbench.compare(*folders)
+    assert list(table["a"].unique()) == ["Ours", "gd", HOSTILE, "all"]
+    assert (table.loc[table["problem"] != "all", "identical"] == 1).all()
+    pair = optbench.compare(folders[1], pair=("adam", "gd"))
+    assert set(pair["a"]) == {"Ours"}
+
+
+def test_a_spec_keeps_its_labels_and_drops_those_of_what_is_replaced():
+    spec = make_spec(LABELED)
+    assert parse_spec(spec.to_toml()) == spec
+    assert spec.optimizers == ("adam(beta1=0.8)", "gd", "clip(gd)")
+    assert make_spec(LABELED, {"optimizers": ["gd"]}).labels == {"quadratic(dim=3)": "Bowl"}
+    assert make_spec(LABELED, {"labels": {"gd": "GD"}}).labels["gd"] == "GD"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": {"adm": "Ours"}}, "unknown problem or optimizer to label 'adm': did you mean 'adam'?"),
+        ({"labels": {"gd": ""}}, "the label of gd is empty"),
+        ({"labels": {"gd": "a\nb"}}, "must be text in one line"),
+        ({"labels": {"gd": "\u202eevil"}}, "must be text in one line"),
+        ({"labels": {"gd": "x" * 61}}, "at most 60 fit"),
+        ({"labels": {"gd": 3}}, "must be a text"),
+        ({"labels": {"gd": "all"}}, "is a word of the tables"),
+        ({"labels": {"gd": "Ours", "adam": "Ours"}}, "gd and adam have one label, 'Ours'"),
+        ({"labels": {"gd": "rosenbrock"}}, "is the name of another"),
+        ({"labels": {"adam": "A", "adam(beta1=0.8)": "B"}}, "adam has two labels"),
+        ({"labels": "gd"}, "must be NAME=VALUE"),
+        ({"optimizers": ["adam", "adam(beta1=0.8, label=Ours)"]}, "are settings of one optimizer"),
+        ({"optimizers": ["adam(label=A, name=B)"]}, "label and name say the same"),
+    ],
+)  # fmt: skip
+def test_a_label_that_is_none_is_refused_in_one_line(changes, message):
+    with pytest.raises(OptbenchError, match=r"^[^\n]+$") as refused:
+        optbench.sweep(PLAIN, **changes)
+    assert message in str(refused.value)
+
+
+def test_colors_are_checked_and_kept_by_label(folders):
+    results = optbench.load(folders[1]).labeled(colors={"adam": "tab:red", "gd": "#123456"})
+    assert results.colors == {"Ours": "#d62728", "gd": "#123456"}
+    assert results.labeled({"adam": "Mine"}).colors == {"Mine": "#d62728", "gd": "#123456"}
+    for colors in ({"gd": "reddish"}, {"gd": 3}, {"gd": "#1234"}, {"rosenbrock": "red"}, {"nope": "red"}):
+        with pytest.raises(OptbenchError):
+            results.labeled(colors=colors)
+
+
+@pytest.mark.parametrize("labels", [{"gd": 3}, {"gd": "a\nb"}, {"gd": "x", "adam": "x"}, ["gd"]])
+def test_forged_labels_in_a_folder_are_refused(folders, tmp_path, labels):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in folders[0].iterdir():
+        if file.is_file() and file.name != "manifest.json":
+            (copy / file.name).write_bytes(file.read_bytes())
+    facts = json.loads((copy / "provenance.json").read_text())
+    (copy / "provenance.json").write_text(json.dumps(facts | {"labels": labels}))
+    with pytest.raises(OptbenchError, match=r"provenance.json.*run the sweep again"):
+        optbench.load(copy)

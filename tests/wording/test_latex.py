@@ -1,0 +1,119 @@
+"""The table of a paper: read cell by cell, it says what the ranking says, and it is LaTeX whatever the names are."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from staged import staged_table
+from synthetic import make_tables
+
+from optbench import OptbenchError
+from optbench.sweeps.results import Results
+from optbench.wording.latex import MOST_COLUMNS, latex_escaped, latex_number
+
+ODD = '[*] a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ |x|'
+SHAPE = {"batch_sizes": (16,), "points": 6, "rates": (0.01, 0.1), "schedules": ("constant",), "seeds": range(12)}
+MANY = [f"rule_{letter}" for letter in "abcdefghijkl"]
+
+
+def results_of(problems, optimizers, **provenance):
+    tables = make_tables(problems, optimizers, **SHAPE)
+    names = ("runs", "curves", "timings", "problems", "landscapes")
+    return Results(*(tables[name] for name in names), {**tables["provenance"], **provenance})
+
+
+def read(text):
+    """Return the headings and rows of the tabular, each cell as text; the cells of a row are checked to be as many."""
+    body = text[text.index("\\toprule") + 8 : text.index("\\bottomrule")]
+    rows = [line for line in body.splitlines() if line.endswith("\\\\")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)&", line[:-2])] for line in rows]
+    columns = re.search(r"\\begin\{tabular\}\{l(r+)\}", text)[1]
+    assert {len(row) for row in cells} == {len(columns) + 1}
+    return cells[0], list(zip(cells[1::2], cells[2::2], strict=True))
+
+
+def check_syntax(text):
+    """Check what a compiler would: braces, environments, and that special characters stand where they may."""
+    lines = [line for line in text.splitlines() if not line.startswith("%")]
+    plain = re.sub(r"\\[\\{}&%$#_]", "", "\n".join(lines))
+    depth = 0
+    for char in plain:
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        assert depth >= 0
+    assert depth == 0
+    assert plain.count("$") % 2 == 0
+    assert not set('#~"%_') & set(re.sub(r"\$[^$]*\$", "", plain.replace('"b"', "")))
+    opened = re.findall(r"\\(begin|end)\{(\w+)\}", plain)
+    assert opened == [("begin", "table"), ("begin", "tabular"), ("end", "tabular"), ("end", "table")]
+    assert not re.search(r"\\\\\s*[\[*]", text)  # behind the end of a row these are its arguments
+
+
+@pytest.mark.parametrize("measure", ["loss", "time"])
+def test_every_number_and_mark_is_that_of_the_ranking(measure):
+    results = results_of(["saddle", "rosenbrock"], ["gd", "adam", "momentum"], choose_by=["loss", "time"])
+    text, ranking = results.to_latex(measure), results.ranking(measure)
+    check_syntax(text)
+    heads, rows = read(text)
+    assert heads == ["problem", "gd", "adam", "momentum"]
+    assert [first[0] for first, _ in rows] == ["saddle", "rosenbrock", "mean rank"]
+    for (first, second), problem in zip(rows, ["saddle", "rosenbrock", "all"], strict=True):
+        part = ranking[ranking["problem"] == problem].set_index("optimizer")
+        column = "mean_rank" if problem == "all" else "value"
+        unbeaten = part[part["place"] == 1]
+        best = unbeaten[column].idxmin()
+        for name, value, interval in zip(heads[1:], first[1:], second[1:], strict=True):
+            row = part.loc[name]
+            assert latex_number(row[column]) in value
+            assert value.startswith(r"\textbf") == (name == best)
+            assert value.startswith(r"\underline") == (name != best and row["state"] == "tie")
+            assert value.endswith(r"{\textdagger}") == (name != best and row["state"] == "open")
+            assert interval == rf"{{\footnotesize [{latex_number(row['low'])}, {latex_number(row['high'])}]}}"
+
+
+def test_a_tie_is_underlined_and_a_loser_has_no_mark():
+    def value(problem, optimizer, rate, stage, block, seed):
+        return {"gd": 0.0, "adam": 1e-3 * (1 + seed % 3), "momentum": 3.0}[optimizer] + 0.1 * np.sin(seed)
+
+    runs = staged_table(value, ("gd", "adam", "momentum"), rates=(0.1,), blocks=8)
+    results = Results(runs, None, pd.DataFrame(), provenance={"choose_by": ["loss"]})
+    (first, _), *_ = read(results.to_latex("loss"))[1]
+    states = results.ranking("loss").set_index("optimizer")["state"]
+    assert states.to_dict() == {"gd": "first", "adam": "tie", "momentum": "behind"}
+    assert [cell[:4] for cell in first[1:3]] == ["\\tex", "\\und"]
+    assert first[3] == latex_number(results.ranking("loss").set_index("optimizer").loc["momentum", "value"])
+
+
+def test_names_of_any_kind_are_printed_and_no_command():
+    results = results_of([ODD, "saddle"], ["gd", "adam"]).labeled({"adam": ODD.replace("*", "+")})
+    text = results.to_latex("loss")
+    check_syntax(text)
+    assert latex_escaped(ODD) in text
+    assert latex_escaped(ODD).startswith("{}[*]")
+
+
+def test_of_many_the_own_ones_stay_and_others_can_be_named():
+    results = results_of(["saddle"], MANY, own=["rule_l"])
+    heads, _ = read(results.to_latex("loss"))
+    ranks = results.ranking("loss").set_index("optimizer")["mean_rank"].drop("rule_l").sort_values(kind="stable")
+    best = set(ranks.index[: MOST_COLUMNS - 1])
+    assert [head.replace("\\_", "_") for head in heads[1:]] == [
+        name for name in MANY if name in best or name == "rule_l"
+    ]
+    assert f"Shown: {MOST_COLUMNS} of 12 optimizers" in results.to_latex("loss")
+    assert read(results.to_latex("loss", ["rule_k", "rule_a"]))[0] == ["problem", "rule\\_k", "rule\\_a"]
+    with pytest.raises(OptbenchError, match="did you mean 'rule_a'"):
+        results.to_latex("loss", "rule_A")
+    with pytest.raises(OptbenchError, match="name at least one"):
+        results.to_latex("loss", [])
+
+
+def test_the_caption_says_measure_direction_interval_and_marks():
+    text = results_of(["saddle"], ["gd", "adam"]).to_latex("loss")
+    caption = re.search(r"\\caption\{(.*)\}\n", text)[1]
+    for words in (
+        "The loss at the end of a run, above the minimum; lower is better", r"95\% interval", "Bold: the best",
+        r"Underlined: tied with it, within 10\%", "not told apart from it",
+    ):  # fmt: skip
+        assert words in caption
+    assert "needs \\usepackage{booktabs}" in text
