@@ -14,8 +14,10 @@ from optbench.catalogue import loader
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text
+from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
 from optbench.sweeps.models import Model
-from optbench.sweeps.single import run_single
+from optbench.sweeps.single import Result, run_single
 from optbench.translation.libraries import TITLES
 
 LIBRARIES = {"pytorch": "PyTorch", **TITLES}
@@ -49,6 +51,8 @@ class Best:
     """The runs' length: epochs, or steps where they are no whole number."""
     dtype: str = "float64"
     """The precision."""
+    stops: bool = False
+    """Whether ``fit`` keeps the weights with the least validation loss, as the sweep judged by early stopping."""
     digest: str = field(default="", repr=False)
     """sha256 of the user's file, if the problem learns from one."""
     snippets: pd.DataFrame | None = field(default=None, repr=False)
@@ -106,20 +110,29 @@ class Best:
             raise OptbenchError(f"fit: {self.problem} has no predictions to make of rows of a table; {run}")
         if self.digest and problem.digest != self.digest:
             raise OptbenchError(f"fit: the data of {self.problem} have changed since the sweep: run it again")
-        setting = {} if self.lr is None else {"schedule": self.schedule}
-        single = run_single(
-            "fit", problem, self.optimizer, [{"lr": self.lr or 1.0, **setting, **self.hyperparameters}],
-            steps=self.budget.get("steps"), epochs=self.budget.get("epochs"),
-            batch_size="full" if self.lr is None else self.batch_size, seed=seed, dtype=self.dtype, points=None,
-            start=None, run_timeout=None, device="cpu", catalogue=catalogue,
-        )  # fmt: skip
-        result = single.result()
+        result = self._run(catalogue, problem, seed, self.schedule, self.budget)
+        if self.stops and result.status == "ok" and "validation_loss" in result.curve:
+            whole, best = catalogue.schedule(self.schedule), result.curve["validation_loss"].idxmin()
+            steps = {"steps": max(1, int(result.curve["step"][best]))}
+            result = self._run(catalogue, problem, seed, _begin_of(whole, int(result.curve["step"].iloc[-1])), steps)
         if result.status != "ok":
             raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
         given = {"optimizer": self.optimizer, **self.params, "seed": seed}
         parameters = problem.data_set.parameters
         reads = {key: parameters[key] for key in ("sep", "encoding", "decimal") if parameters.get(key)}
         return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given, reads)
+
+    def _run(
+        self, catalogue: loader.Catalogue, problem: Problem, seed: int, schedule: Any, budget: Mapping[str, int]
+    ) -> Result:
+        """Return a run of the setting with another schedule and length."""
+        single = run_single(
+            "fit", problem, self.optimizer, [{"lr": self.lr or 1.0, "schedule": schedule, **self.hyperparameters}],
+            steps=budget.get("steps"), epochs=budget.get("epochs"),
+            batch_size="full" if self.lr is None else self.batch_size, seed=seed, dtype=self.dtype, points=None,
+            start=None, run_timeout=None, device="cpu", catalogue=catalogue,
+        )  # fmt: skip
+        return single.result()
 
     @cached_property
     def model(self) -> Model:
@@ -169,15 +182,26 @@ class Best:
         self.model.save(path)
 
 
-def choose_problem(given: str | None, names: list[str]) -> str:
+def _begin_of(schedule: Schedule, steps: int) -> Schedule:
+    """Return the schedule of a shorter run whose rates are those of one of so many steps."""
+
+    def part(step: np.ndarray, epoch: np.ndarray, total_steps: int) -> np.ndarray:
+        """Return the factors of the longer run."""
+        return schedule(step, epoch, steps)
+
+    return Schedule("begin", part, {}, source="a run that stops early")
+
+
+def choose_problem(given: str | None, names: Mapping[str, str]) -> str:
     """Return the problem that a user means: its name, or that of its kind if there is one of it; None: the only one.
 
-    names: those of the sweep. Raises OptbenchError if there is none, or several.
+    names: those of the sweep's problems, each with its name in tables. Raises OptbenchError if there is none, or
+    several.
     """
-    if given is None:
-        found = names
-    else:
-        found = [each for each in names if each == given] or [each for each in names if each.partition("(")[0] == given]
+    found = list(names)
+    if given is not None:
+        found = [name for name in names if given in (name, names[name])]
+        found = found or [name for name in names if name.startswith(f"{given}(")]
     if len(found) == 1:
         return found[0]
     if not found:
@@ -185,19 +209,24 @@ def choose_problem(given: str | None, names: list[str]) -> str:
     raise OptbenchError(f"best: name one of the problems: {', '.join(map(shown, found))}")
 
 
-def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame) -> Best:
+def make_best(
+    row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame, stops: bool, names: Mapping
+) -> Best:
     """Return a recommended setting.
 
-    row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "".
+    row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "";
+    stops: whether the sweep is judged by early stopping; names: those that problems and optimizers have where tables
+    have labels.
     """
     same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
     same &= runs["batch_size"] == row["batch_size"]
     epochs, steps = float(runs.loc[same, "epochs"].max()), int(runs.loc[same, "steps"].max())
     budget = {"epochs": int(epochs)} if epochs.is_integer() and epochs >= 1 else {"steps": steps}
     values = {name: float(row[name]) for name in hyperparameter_columns(runs) if pd.notna(row.get(name))}
-    is_baseline = str(row["optimizer"]).partition("(")[0] in loader.load().baselines
+    problem, optimizer = (str(names.get(row[key], row[key])) for key in ("problem", "optimizer"))
+    is_baseline = optimizer.partition("(")[0] in loader.load().baselines
     rate = None if is_baseline else float(row["lr"])
     codes = snippets[(snippets["problem"] == row["problem"]) & (snippets["optimizer"] == row["optimizer"])]
     size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
     schedule, dtype = str(row["schedule"]), str(row["dtype"])
-    return Best(str(row["problem"]), str(row["optimizer"]), rate, size, schedule, values, budget, dtype, digest, codes)
+    return Best(problem, optimizer, rate, size, schedule, values, budget, dtype, stops, digest, codes)

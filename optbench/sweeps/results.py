@@ -14,7 +14,7 @@ from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
-from optbench.contract.columns import TABLES
+from optbench.contract.columns import EARLY, TABLES
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
@@ -477,7 +477,9 @@ class Results:
             Best(rosenbrock, gd, lr=0.001, batch_size=full, schedule=constant, epochs=50)
         """
         runs = drop_lost_runs(self.runs)
-        name = choose_problem(problem, list(self.runs["problem"].unique()))
+        real = {label: name for name, label in self.labels.items()}
+        named = {real.get(label, label): label for label in self.runs["problem"].unique()}
+        name = named[choose_problem(problem, named)]
         own = runs[runs["problem"] == name]
         if own.empty:
             raise OptbenchError(f"best: no run of {shown(name)} has ended")
@@ -485,10 +487,12 @@ class Results:
         if optimizer is None:
             winners = self.winners(judge_by)
             optimizer = winners.loc[winners["problem"] == name, "optimizer"].iloc[0]
-        rows = settings[settings["optimizer"] == optimizer]
+        rows = settings[settings["optimizer"].isin([optimizer, self.labels.get(optimizer, optimizer)])]
         if rows.empty:
             raise unknown("optimizer", optimizer, settings["optimizer"])
-        return make_best(rows.iloc[0].to_dict(), own, self.problem(name).get("digest") or "", self.snippets)
+        stops = self._measures(judge_by, None)[0].startswith(EARLY)
+        digest = self.problem(name).get("digest") or ""
+        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, stops, real)
 
     @property
     def best_params(self) -> dict[str, Any]:

@@ -105,3 +105,29 @@ def test_other_data_than_the_sweeps_are_refused(tmp_path):
     make_table(61).to_csv(path, index=False)
     with pytest.raises(OptbenchError, match="have changed since the sweep"):
         best.fit()
+
+
+def test_a_sweep_judged_by_early_stopping_keeps_the_best_validated_weights(tmp_path):
+    """Of random labels, which a wide network learns by heart: its validation loss rises from the first epochs on."""
+    rng = np.random.default_rng(0)
+    x, path = rng.normal(size=(150, 5)), tmp_path / "noise.npz"
+    np.savez(path, x=x, y=rng.integers(0, 2, 150))
+    how = {"learning_rates": [0.03], "batch_sizes": [16], "schedules": ["cosine"], "epochs": 30, "seeds": 3}
+    problem = f"mlp(data='{path}', hidden=(64,))"
+    results = optbench.sweep(problems=[problem], optimizers=["adam_torch"], judge_by="early_test_loss", **how)
+    best, test = results.best(), optbench.datasets.load(str(path)).rows.test
+    run = results.runs[results.runs["seed"] == 1].iloc[0]
+    assert 0 < run["early_step"] < run["steps"] / 2
+    y, shares = np.load(path)["y"][test], best.fit(seed=1).predict_proba(x[test])
+    assert -np.log(shares[np.arange(len(y)), y]).mean() == pytest.approx(run["early_test_loss"])
+    assert "copy.deepcopy(model.state_dict())" in best.code("pytorch")
+    last = results.best(judge_by="loss").fit(seed=1).predict_proba(x[test])
+    assert -np.log(last[np.arange(len(y)), y]).mean() == pytest.approx(run["test_loss_final"])
+
+
+def test_labels_are_names_too():
+    results = optbench.sweep(problems=["logistic"], optimizers=["adam_torch(label=Ours)"], **SMALL)
+    for problem, optimizer in (("logistic", "Ours"), (None, "adam_torch"), ("Mine", None)):
+        shown = results.labeled({"logistic": "Mine"})
+        best = (shown if problem == "Mine" else results).best(problem, optimizer)
+        assert (best.problem, best.optimizer) == ("logistic", "adam_torch") and best.code() and best.fit().classes
