@@ -5,9 +5,10 @@ from math import isqrt, prod
 import numpy as np
 
 from optbench import OptbenchError, Problem, datasets, problem
+from optbench.contract.architecture import activated, probabilities
 from optbench.kit.layers import ACTIVATIONS, activate, add_bias, back_through, softmax_error, softmax_report, sum_rows
-from optbench.kit.learning import data_fields, probabilities
-from optbench.kit.networks import HIDDEN, activated, check_choice, check_widths, parameter_blocks, start_of
+from optbench.kit.learning import data_fields
+from optbench.kit.networks import HIDDEN, check_choice, check_widths, parameter_blocks, start_of
 
 # ``layout`` is (activation's number, stride, classes, side of the images, channels of each layer from the images' 1
 # on). Images of a batch are (rows, side, side, channels). ``work`` holds, layer by layer, the patches that the filters

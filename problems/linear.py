@@ -8,7 +8,6 @@ import numpy as np
 from optbench import datasets, problem
 from optbench.kit.lane_products import product_of_transposed
 from optbench.kit.layers import softmax_error
-from optbench.kit.learning import probabilities
 from optbench.kit.linear_models import finish, linear_model, penalize, scores
 from optbench.kit.products import product
 
@@ -47,7 +46,7 @@ def ridge(data="diabetes", l2=0.1):
 def _least_squares(name, data, l2):
     """Return the problem of least squares with a penalty, its minimizer by NumPy's least squares."""
     d = datasets.load_for(name, data, classes=False)
-    made = linear_model(d, least_squares_gradient, (l2,), None, link=lambda scores: scores)
+    made = linear_model(d, least_squares_gradient, (l2,), None, called="half_mse")
     x, dim = made.data[0], made.dim
     rows = np.vstack([x / np.sqrt(len(x)), np.sqrt(l2) * np.eye(dim)])
     solution = np.linalg.lstsq(rows, np.append(d.y / np.sqrt(len(x)), np.zeros(dim)))[0]
@@ -146,7 +145,7 @@ def logistic(data="breast_cancer", l2=0.01):
         logistic_gradient,
         (l2,),
         loss if l2 else None,  # without it, classes that a plane separates have no minimizer
-        link=probabilities,
+        called="log_loss",
         work=lambda rows, runs: (rows + 1) * runs,
         metrics=("accuracy",),
         evaluate=logistic_evaluate,
@@ -261,7 +260,7 @@ def softmax(data="digits", l2=0.001):
         (l2,),
         loss if l2 else None,
         outputs=(d.classes,),
-        link=probabilities,
+        called="cross_entropy",
         layout=(d.classes,),
         work=lambda rows, runs: rows * d.classes * runs + 2 * max(rows, runs),
         metrics=("accuracy",),

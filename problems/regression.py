@@ -44,7 +44,7 @@ def huber(data="diabetes", delta=0.5, l2=0.0):
         slopes = np.clip(error, -delta, delta)
         return np.where(np.abs(error) <= delta, error**2 / 2, delta * (np.abs(error) - delta / 2)), slopes
 
-    return linear_model(d, huber_gradient, (l2, delta), loss, link=lambda scores: scores)
+    return linear_model(d, huber_gradient, (l2, delta), loss, called="huber")
 
 
 def squared_hinge_gradient(w, g, f, x, y, constants, work):
@@ -95,13 +95,8 @@ def squared_hinge(data="breast_cancer", l2=0.01):
         missing = np.maximum(0, 1 - sign * score)
         return missing**2, -2 * sign * missing
 
-    def link(score):
-        """Return the probabilities that this loss estimates, (rows, 2): Zhang 2004, Ann. Stat. 32(1), sec. 3."""
-        share = np.clip((1 + score) / 2, 0, 1)
-        return np.column_stack([1 - share, share])
-
     return linear_model(
-        d, squared_hinge_gradient, (l2,), loss if l2 else None, link=link, metrics=("accuracy",),
+        d, squared_hinge_gradient, (l2,), loss if l2 else None, called="squared_hinge", metrics=("accuracy",),
         evaluate=squared_hinge_evaluate,
     )  # fmt: skip
 
@@ -141,7 +136,7 @@ def poisson(examples=1000, features=10, l2=0.001, seed=0):
     def loss(score):
         return np.exp(score) - d.y * score - least[d.y.astype(int)], np.exp(score) - d.y
 
-    made = linear_model(d, poisson_gradient, (l2,), loss if l2 else None, link=np.exp)
+    made = linear_model(d, poisson_gradient, (l2,), loss if l2 else None, called="poisson")
     return replace(made, constants=(l2, *least))
 
 

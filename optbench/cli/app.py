@@ -18,6 +18,7 @@ from optbench.cli import (
     info,
     lecture,
     merge,
+    predict,
     report,
     show,
     stopping,
@@ -58,7 +59,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
-    groups.ASK: {"report": report.report, "compare": compare.compare},
+    groups.ASK: {"report": report.report, "compare": compare.compare, "predict": predict.predict},
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
     groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
 }

@@ -118,8 +118,27 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
     reported = "" if record["reported"] == "w" else f"{record['reported']}; the gradient is taken at w"
     facts = {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
     equals = record["equals"] if record["kind"] == "optimizer" else {}
-    elsewhere = {f"in {library}": _shorten_equal(library, text) for library, text in equals.items()}
+    elsewhere = {
+        f"in {library}": _shorten_equal(library, text) + _nearest_text(record, library)
+        for library, text in equals.items()
+    }
     return facts | elsewhere | _describe_search(record)
+
+
+def _nearest_text(record: dict[str, Any], library: str) -> str:
+    """Return the end of a line that names the optimizer with the same rule that a library has; "" if it has this one.
+
+    record: of an optimizer, as of `_describe_optimizer`.
+    """
+    from optbench.catalogue import loader
+    from optbench.translation.setting import choose_call, find_nearest
+
+    values = {key: parameter["value"] for key, parameter in record["parameters"].items()}
+    if choose_call(record["name"], record["equals"], library, {**values, "constant": True}).call is not None:
+        return ""
+    shipped = loader.load().optimizers.get(record["name"].partition("(")[0])
+    nearest = find_nearest(shipped, values, library) if shipped else ""
+    return f"; {nearest} is the nearest that it has" * bool(nearest)
 
 
 def _shorten_equal(library: str, text: str) -> str:

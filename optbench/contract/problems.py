@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.contract import names, record_checks, resources
+from optbench.contract.architecture import Architecture
 from optbench.contract.arguments import (
     SourceFunction,
     Text,
@@ -113,6 +114,10 @@ class Problem:
     compiled. For problems that cannot be compiled; many times slower."""
     domain: tuple[tuple[float, float], tuple[float, float]] | None = None
     """For two parameters: the region of the plane that is worth drawing."""
+    data_set: Any = None
+    """The data set that it learns from, as ``datasets.load`` returns it."""
+    architecture: Architecture | None = None
+    """The layers and the loss of a problem whose weights make predictions, as plain data."""
     name: str = ""
     """The family's, with the parameters that differ from their defaults; set when the family builds it."""
     source: str = ""

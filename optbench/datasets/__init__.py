@@ -115,7 +115,8 @@ def _load_cached(name, given, classes, digest) -> Dataset:
     """
     made = (_make_cached if name == "file" else _make_cached.__wrapped__)(name, given, digest)
     data = prepare_data_set(made, classes) if isinstance(made, Raw) else made
-    return dataclasses.replace(data, digest=digest, name=_data_set_name(name, dict(given)))
+    label = _data_set_name(name, dict(given))
+    return dataclasses.replace(data, digest=digest, name=label, kind=name, parameters=dict(given))
 
 
 @lru_cache(maxsize=2)  # a file is read once for all problems, whatever targets they want

@@ -1,6 +1,7 @@
 """The record of a data set, and the preparation of raw examples: split, encode, fill in, scale."""
 
 import gzip
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +105,10 @@ class Dataset:
     """Changes to rows and columns of the user's own data: left out, filled in, made numbers."""
     preparation: Preparation | None = None
     """What the training rows taught, enough to prepare other rows; None for a set that a generator made as it is."""
+    kind: str = ""
+    """The name of its entry in the catalogue, "file" for the user's own."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the entry, by name."""
 
     @property
     def text(self) -> str:
@@ -227,7 +232,10 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
         x_validation=x_validation if there else None, y_validation=y_validation if there else None,
         rows=Rows(rows.training, rows.validation, np.arange(len(y_test))) if raw.test is not None else rows,
         split=SPLITS[shares], notes=notes,
-        preparation=Preparation(features, raw.target_name, tuple(labels), float(mean), float(scale), raw.decimal),
+        preparation=Preparation(
+            features, raw.target_name, tuple(labels) or tuple(map(str, range(count))), float(mean), float(scale),
+            raw.decimal,
+        ),
     )  # fmt: skip
 
 
@@ -365,6 +373,21 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
 def class_name(value: object) -> str:
     """Return the name of a class: 1 for 1.0."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def class_values(names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return classes by their names: as numbers or truth values where all names are such, else as texts.
+
+    Example:
+        >>> class_values(("0", "2")), class_values(("False", "True")), class_values(("2", "two"))
+        ((0, 2), (False, True), ('2', 'two'))
+    """
+    if set(names) <= {"True", "False"}:
+        return tuple(each == "True" for each in names)
+    numbers = [number for each in names if (number := parse_number(each)) is not None and math.isfinite(number)]
+    if len(numbers) < len(names):
+        return names
+    return tuple(int(each) if each.is_integer() else each for each in numbers)
 
 
 def parse_number(text: str, decimal: str = "") -> float | None:

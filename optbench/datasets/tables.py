@@ -36,7 +36,7 @@ _PEEK = 1 << 16
 """Bytes of a text file by which its separator is guessed."""
 _SAMPLE = 100
 """Different texts of a column that are tried as dates."""
-_SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
+SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "gbk", "shift_jis", "big5")
 _NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "decimal", "empty", "boolean")
 _DATE_TYPES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")
@@ -117,11 +117,11 @@ def _parse_separator(path: str, text: str, ending: str) -> str:
     """
     if not text:
         return "\t" if ending == ".tsv" else ","
-    found = _SEPARATORS.get(text, "\t" if text == r"\t" else text)
-    if found in _SEPARATORS.values():
+    found = SEPARATORS.get(text, "\t" if text == r"\t" else text)
+    if found in SEPARATORS.values():
         return found
     if len(found) != 1 or not found.isascii() or found.isalnum() or not found.isprintable() or found in "\"'.-+_":
-        words = ", ".join(_SEPARATORS)
+        words = ", ".join(SEPARATORS)
         raise OptbenchError(f"data set {path}: sep={shown(text)} must be one sign, such as ';' or '|', or of {words}")
     return found
 

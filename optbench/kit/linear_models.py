@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from optbench import datasets
+from optbench.contract.architecture import Architecture, Loss
 from optbench.contract.problems import Problem
 from optbench.contract.process_state import limited_threads
 from optbench.kit.lane_products import product
@@ -52,16 +53,16 @@ def linear_model(
     constants: tuple,
     loss: Callable | None,
     outputs: tuple = (),
-    link: Callable | None = None,
+    called: Loss | None = None,
     **fields,
 ) -> Problem:
     """Return the problem f(w) = mean loss(x w) + l2/2 |w|^2, with an intercept as w's last row.
 
     ``kernel``: value_and_gradient in lanes form, with scratch for (rows, runs) numbers. ``constants`` begin with l2.
     ``loss(scores)`` -> (values (n,), gradients in the scores' shape), in NumPy and independent of the kernel: with it
-    SciPy finds the minimum; scores are (n,) or (n, *outputs). None: the minimum is bounded by 0. ``link``: makes
-    predictions of scores, see ``Problem.predict``; None: there are none. ``fields``: fields of Problem in place of the
-    usual ones. Runs start at normal weights of standard deviation 0.1.
+    SciPy finds the minimum; scores are (n,) or (n, *outputs). None: the minimum is bounded by 0. ``called``: the name
+    of the loss in an Architecture, whose delta is the second constant; None: nothing is predicted. ``fields``: fields
+    of Problem in place of the usual ones. Runs start at normal weights of standard deviation 0.1.
     """
     examples = data_fields(data, intercept=True)
     x = examples["data"][0]
@@ -74,6 +75,8 @@ def linear_model(
         values, slopes = loss(rows @ w.reshape(shape))
         return values.mean() + 0.5 * l2 * w @ w, (rows.T @ slopes).ravel() / len(x) + l2 * w
 
+    layer = (0, shape[0] - 1, math.prod(outputs), "linear")
+    architecture = called and Architecture((layer,), called, l2, *constants[1:], initialization="small")
     common = examples | {
         "form": "lanes",
         "dim": dim,
@@ -82,7 +85,8 @@ def linear_model(
         "blocks": (shape,),
         "constants": constants,
         "work": lambda rows, runs: rows * runs,
-        "predict": None if link is None else lambda w, x: link(np.asarray(x) @ w.reshape(shape)),
+        "architecture": architecture,
+        "predict": architecture and (lambda w, x: architecture.predict(w, np.asarray(x)[:, :-1])),
     }
     minimum = {"minimum": 0.0, "minimum_source": "lower bound (l2 = 0)"}
     if loss is not None:

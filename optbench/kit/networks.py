@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from optbench.contract.architecture import Architecture
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.problems import Problem
 from optbench.datasets import Dataset
 from optbench.kit import layers as kernels
 from optbench.kit.layers import ACTIVATIONS, BARE, NORM, scratch
-from optbench.kit.learning import data_fields, probabilities
+from optbench.kit.learning import data_fields
 
 HIDDEN = ACTIVATIONS[:3]
 relu, tanh, sigmoid = HIDDEN
@@ -88,6 +89,7 @@ def network(
     return Problem(
         **stack(loss, rows),
         start=start_of(problem, rows, initialization),
+        architecture=Architecture(tuple(rows), loss, initialization=initialization),  # type: ignore[arg-type]
         minimum=0.0,
         minimum_source="lower bound",
         **data_fields(data),
@@ -171,37 +173,8 @@ def stack(loss: str, rows: Sequence[Row]) -> dict[str, Any]:
         "value_and_gradient": kernel,
         "evaluate": report,
         "metrics": ("accuracy",) if loss == "cross_entropy" else (),
-        "predict": None if packed else lambda w, x: _predict(rows, blocks, loss, w, x),
+        "predict": None if packed else Architecture(tuple(rows), loss).predict,  # type: ignore[arg-type]
     }
-
-
-def _predict(rows: Sequence[Row], blocks: Sequence[tuple[int, ...]], loss: str, w: np.ndarray, x: Any) -> np.ndarray:
-    """Return the predictions of a network, in NumPy: probabilities for "cross_entropy", else its single output.
-
-    rows, blocks: the layers and the shapes of their parameters; w: (dim,); x: (rows, features).
-    """
-    ends = np.cumsum([prod(shape) for shape in blocks])[:-1]
-    parameters = iter(part.reshape(shape) for part, shape in zip(np.split(w, ends), blocks, strict=True))
-    made = [np.asarray(x)]
-    for kind, _, _, activation in rows:
-        a = made[-1]
-        if kind < NORM:
-            a = a @ next(parameters)
-            a = a + next(parameters) if kind == 0 else a
-        elif kind == NORM:
-            a = (a - a.mean(axis=1, keepdims=True)) / np.sqrt(a.var(axis=1, keepdims=True) + kernels.EPSILON)
-            a = a * next(parameters) + next(parameters)
-        else:
-            a = a + made[-1 - (kind - NORM)]
-        made.append(activated(a, activation))
-    return probabilities(made[-1]) if loss == "cross_entropy" else made[-1][:, 0]
-
-
-def activated(a: np.ndarray, activation: str) -> np.ndarray:
-    """Return an activation of an array, in NumPy."""
-    if activation == "sigmoid":
-        return 0.5 * np.tanh(a / 2) + 0.5
-    return np.tanh(a) if activation == "tanh" else np.maximum(a, 0) if activation == "relu" else a
 
 
 @cache

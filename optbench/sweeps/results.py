@@ -22,10 +22,11 @@ from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
-from optbench.contract.columns import TABLES
+from optbench.contract.columns import EARLY, TABLES
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
+from optbench.sweeps.best import Best, choose_problem, make_best
 from optbench.sweeps.labels import check_shown, find_name, read_labels
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
@@ -520,6 +521,56 @@ class Results:
         except OptbenchError as error:  # no run came anywhere, or the tables lack the measure
             lines = [f"{len(self.runs):,} runs: {error}"]
         return [*lines, *filter(None, [self.missing]), *([f"kept in {self.path}"] if self.path else [])]
+
+    def best(self, problem: str | None = None, optimizer: str | None = None, judge_by: str | None = None) -> Best:
+        """Return the recommended setting of a problem: its values, its code, and the model that it trains.
+
+        Args:
+            problem: its name, or that of its kind, such as "mlp"; None: the only one of the sweep.
+            optimizer: None: the first of the winners.
+            judge_by: as in ``verdicts``.
+
+        Returns:
+            The setting: ``best.params``, ``best.code("pytorch")``, ``best.fit()``, ``best.save("model.json")``.
+
+        Raises:
+            OptbenchError: there is no such problem or optimizer, there are several problems, or all runs failed.
+
+        Example:
+            >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
+            >>> sweep(two, seeds=8).best()
+            Best(rosenbrock, gd, lr=0.001, batch_size=full, schedule=constant, epochs=50)
+        """
+        runs = drop_lost_runs(self.runs)
+        real = {label: name for name, label in self.labels.items()}
+        named = {real.get(label, label): label for label in self.runs["problem"].unique()}
+        name = named[choose_problem(problem, named)]
+        own = runs[runs["problem"] == name]
+        if own.empty:
+            raise OptbenchError(f"best: no run of {shown(name)} has ended")
+        settings = find_recommended(own, self.tuning_seeds, self._measures(judge_by, None)[1], self.searched)[0]
+        if optimizer is None:
+            winners = self.winners(judge_by)
+            optimizer = winners.loc[winners["problem"] == name, "optimizer"].iloc[0]
+        rows = settings[settings["optimizer"].isin([optimizer, self.labels.get(optimizer, optimizer)])]
+        if rows.empty:
+            raise unknown("optimizer", optimizer, settings["optimizer"])
+        stops = self._measures(judge_by, None)[0].startswith(EARLY)
+        digest = self.problem(name).get("digest") or ""
+        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, stops, real)
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The recommended setting as keywords of ``minimize``; of several problems by name."""
+        names = list(self.runs["problem"].unique())
+        return self.best().params if len(names) == 1 else {name: self.best(name).params for name in names}
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise AttributeError, which names the way for those who look for what is best as in other libraries."""
+        way = (
+            ": results.best(PROBLEM) is the recommended setting, with .params, .code('pytorch'), .fit() and .save(PATH)"
+        )
+        raise AttributeError(f"Results has no {name!r}{way if name.startswith('best') else ''}")
 
     def to_latex(self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None) -> str:
         """Return a table for a paper: problems as rows, optimizers as columns, each value with its interval.

@@ -13,6 +13,7 @@ from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract.arguments import is_whole
+from optbench.contract.columns import EARLY
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.resources import cores
@@ -223,7 +224,7 @@ def write_tables(
         if settings:
             tuning_seeds = plan.spec.split_seeds()[0]
             paths = trajectories.make_paths_table(settings, runs, tuning_seeds, user_code.run_trajectory, until)
-            code = make_snippets(settings, runs, user_code.write_codes)
+            code = make_snippets(settings, runs, user_code.write_codes, plan.spec.judge_by.startswith(EARLY))
     ended = runs[["problem", "optimizer", "status", "failure"]]
     del runs, settings  # a million take as much memory as what puts the tables together
     store.finish({**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only)

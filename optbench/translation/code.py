@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,9 @@ from optbench.contract.equals import LIBRARIES, called_name, find_rate
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
+from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
+from optbench.translation.job import describe_job
 from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, torch_needs
 from optbench.translation.schedules import schedule_call, schedule_source
 from optbench.translation.setting import Setting, find_equal, header, rate_code
@@ -33,6 +36,7 @@ def training_code(
     schedule: str | Schedule = "constant",
     batch_size: int | Literal["full"] = BATCH_SIZE,
     epochs: int = EPOCHS,
+    problem: str | Problem | None = None,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> str:
@@ -48,11 +52,13 @@ def training_code(
         schedule: its schedule, a name or a record.
         batch_size: examples in a batch, or "full".
         epochs: passes over the data.
+        problem: one that learns from a table, such as ``"mlp(data='mine.csv')"``: the code, of "torch" or "keras",
+            reads that table and trains that network; None: an example of both.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        A file of Python that runs as it is, on an example that your model and data take the place of.
+        A file of Python that runs as it is: on the problem's data, or an example that yours take the place of.
 
     Raises:
         OptbenchError: a name is unknown, or a value makes no sense.
@@ -73,7 +79,12 @@ def training_code(
     record, values = catalogue.optimizer(optimizer)
     values = record.with_values(values | hyperparameters)
     size: int | Literal["full"] = "full" if isinstance(batch_size, str) else int(batch_size)
-    return render(Setting(record, values, float(lr), catalogue.schedule(schedule), size, int(epochs)), library)
+    learned = None if problem is None else catalogue.problem(problem)
+    asked = Setting(record, values, float(lr), catalogue.schedule(schedule), size, int(epochs), problem=learned)
+    if learned is not None and (library == "optax" or describe_job(learned) is None):
+        wanted = "a table, or digits, diabetes, breast_cancer or mnist, in PyTorch or Keras"
+        raise OptbenchError(f"problem: {learned.name} is no network of dense layers on {wanted}")
+    return render(asked, library)
 
 
 def render(setting: Setting, library: str) -> str:
@@ -93,6 +104,11 @@ def render(setting: Setting, library: str) -> str:
     if library not in LIBRARIES:
         raise unknown("library", library, LIBRARIES)
     choice = find_equal(setting, library)
+    job = None if setting.problem is None or library == "optax" else describe_job(setting.problem, setting.stops)
+    if choice.call is not None and "Muon(" in ast.unparse(choice.call):  # PyTorch's, which takes no biases
+        job = None
+    if job is None:
+        setting = replace(setting, problem=None)
     names: dict[str, Any] = {
         "header": header(setting, library, choice),
         "batch_size": None if setting.batch_size == "full" else setting.batch_size,
@@ -101,6 +117,7 @@ def render(setting: Setting, library: str) -> str:
         "schedule": "",
         "factors": "",
         "matrices_only": False,
+        "job": job,
     }
     record = setting.optimizer
     if isinstance(record, Baseline):
@@ -115,6 +132,9 @@ def render(setting: Setting, library: str) -> str:
         names["imported"] = import_code(record, setting.plugins)
         if not (names["schedule"] or setting.constant):
             names["factors"] = schedule_source(setting.schedule)
+    # Where a rule reports other weights than it steps, those of an epoch's end are not what validation sees.
+    averaging = names.get("reports") or names.get("averages_itself") or names.get("has_modes") or names.get("wrappers")
+    names["stops"] = bool(job and job.stops and not averaging and "baseline" not in names)
     return _load_template(library).render(names).rstrip("\n") + "\n"
 
 

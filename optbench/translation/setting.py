@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from optbench.catalogue import loader
 from optbench.contract.equals import find_rate, parse_equal
 from optbench.contract.errors import OptbenchError
-from optbench.contract.names import number_text
+from optbench.contract.names import canonical, number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.schedules import Schedule
 from optbench.translation.libraries import MODULES, TITLES, dotted_name, owner
@@ -42,6 +43,10 @@ class Setting:
     """Passes over the data."""
     remark: str = ""
     """One more sentence for the comment at the top of the code."""
+    problem: Any = None
+    """The problem whose table and network the code reads and trains; None for an example of them."""
+    stops: bool = False
+    """Whether the weights of the epoch with the least validation loss are kept."""
 
     @property
     def constant(self) -> bool:
@@ -87,6 +92,23 @@ def find_equal(setting: Setting, library: str) -> Choice:
     stated = getattr(record, "equals", {})
     choice = choose_call(f"optimizer {record.name}", stated, library, {**setting.values, "constant": setting.constant})
     return Choice(choice.call, choice.why or "it has no such rule")
+
+
+def find_nearest(record: Any, values: Mapping[str, Any], library: str) -> str:
+    """Return the shipped optimizer with the same rule that a library has, adam_torch for adam; "" if there is none.
+
+    record: of an optimizer; values: its hyperparameters, of which those that are no defaults are kept if the library
+    allows it. Raises OptbenchError as `find_equal` does.
+    """
+    own = {key: value for key, value in values.items() if value != record.hyperparameters[key]}
+    shipped = loader.load().optimizers.values()
+    others = [each for each in shipped if each.rule is getattr(record, "rule", None) and each.name != record.name]
+    for kept in (own, {}):
+        for other in others:
+            given = {**other.hyperparameters, **kept, "constant": True}
+            if choose_call(f"optimizer {other.name}", other.equals, library, given).call is not None:
+                return canonical(other.name, kept)
+    return ""
 
 
 def choose_call(owner: str, stated: Mapping[str, str], library: str, values: Mapping[str, object]) -> Choice:
@@ -156,6 +178,8 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         return _comment(f"{setting.name}, on all examples, for {TITLES[library]}; SciPy searches every step's length.")
     text = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {epochs}, "
     text += f"schedule {setting.schedule.text}: optbench's setting, for {TITLES[library]}."
+    if setting.problem is not None:
+        text += f" It reads the data of {setting.problem.name} and trains its network."
     text += f" {setting.remark}" * bool(setting.remark)
     if choice.call is not None:
         share = find_rate(choice.call)
@@ -165,7 +189,9 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         shapes = " for vectors and matrices of several columns" * bool(getattr(setting.optimizer, "matrix", None))
         equal = f"{owner(setting.optimizer, library)} takes the same steps{at}{shapes}."
     else:
+        nearest = find_nearest(setting.optimizer, setting.values, library)
         equal = f"{MODULES[library]} has no equal: {choice.why}. So optbench's own kernel takes the steps, on the CPU."
+        equal += f" The nearest that it has is {nearest}." * bool(nearest)
     return f"{_comment(text)}\n{_comment(equal)}"
 
 

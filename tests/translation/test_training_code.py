@@ -141,3 +141,20 @@ def test_what_makes_no_sense_is_refused_in_one_line(given, words):
 )
 def test_values_that_a_library_refuses_have_no_equal(text, library, why):
     assert why in optbench.training_code(text, library).replace("\n# ", " ")
+
+
+@pytest.mark.parametrize(
+    "name, given, nearest",
+    [
+        ("adam", {}, "adam_torch"),
+        ("adam", {"beta1": 0.8}, "adam_torch(beta1=0.8)"),
+        ("rmsprop", {"eps_root": 1e-4}, "rmsprop_torch"),
+        ("lion", {}, ""),
+    ],
+)
+def test_code_without_an_equal_names_the_nearest_that_has_one(name, given, nearest):
+    code = optbench.training_code(name, "torch", **given).replace("\n# ", " ")
+    assert "has no equal" in code and code.count("The nearest that it has is") == bool(nearest)
+    assert f"The nearest that it has is {nearest}." in code or not nearest
+    if nearest:
+        assert "has no equal" not in optbench.training_code(nearest, "torch")

@@ -1,0 +1,60 @@
+"""``optbench predict``: the predictions of a trained model for the rows of a file, as CSV.
+
+The table goes to standard output, messages to standard error.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optbench.cli.groups import INPUT, OUTPUT
+from optbench.cli.options import option
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(
+        metavar="MODEL", help="A file of results.best().save, or a results folder: its best setting is trained.",
+    )],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rows: .csv, .tsv or .parquet, with names.")],
+    problem: Annotated[str | None, option("problem", "NAME", "Of a folder with several problems.", INPUT)] = None,
+    save: Annotated[Path | None, option("save", "FILE", "Write the model of a folder, .json.", OUTPUT)] = None,
+    out: Annotated[Path | None, option("out", "FILE", "Write the predictions, .csv.", OUTPUT)] = None,
+) -> None:  # fmt: skip
+    """Predict the target of new rows: a class with the probability of each, or a number."""
+    import sys
+    import warnings
+
+    from optbench.cli.console import errors, warn
+    from optbench.contract.errors import OptbenchError
+    from optbench.contract.paths import is_folder
+    from optbench.sweeps.models import load_model, predict_file
+
+    if out is not None and out.suffix.lower() != ".csv":
+        raise OptbenchError(f"--out must end in .csv, not {str(out)!r}")
+    if is_folder(model):
+        from optbench.sweeps.results import load
+
+        trained = load(model).best(problem).fit()
+    elif problem is not None or save is not None:
+        raise OptbenchError(
+            f"--{'problem' if problem is not None else 'save'} is for a results folder, not for a model"
+        )
+    else:
+        trained = load_model(model)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = predict_file(trained, file)
+    for each in caught:
+        warn(str(each.message))
+    if save is not None:
+        trained.save(save)
+        errors.print(f"wrote {save}", soft_wrap=True)
+    if out is None:
+        table.to_csv(sys.stdout, index=False)
+        return
+    try:
+        table.to_csv(out, index=False)
+    except OSError as error:
+        raise OptbenchError(f"cannot write {str(out)!r}: {error.strerror or error}") from None
+    errors.print(f"wrote {out}", soft_wrap=True)

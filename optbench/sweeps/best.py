@@ -1,0 +1,232 @@
+"""The recommended setting of a problem: as values, as code of another library, and as a model that it trains."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis import hyperparameter_columns
+from optbench.catalogue import loader
+from optbench.contract.arguments import one_of
+from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.names import number_text
+from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
+from optbench.sweeps.models import Model
+from optbench.sweeps.single import Result, run_single
+from optbench.translation.libraries import TITLES
+
+LIBRARIES = {"pytorch": "PyTorch", **TITLES}
+"""What the libraries are called in a call, and in a table of code."""
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The recommended setting of a problem, and what can be done with it.
+
+    Example:
+        >>> setting = {"problems": ["logistic"], "optimizers": ["adam_torch"], "learning_rates": [0.01], "epochs": 5}
+        >>> best = sweep(setting, seeds=3).best()
+        >>> best.lr, minimize(best.problem, best.optimizer, **best.params).status
+        (0.01, 'ok')
+    """
+
+    problem: str
+    """The problem's name."""
+    optimizer: str
+    """The optimizer's."""
+    lr: float | None
+    """The learning rate; None of SciPy's baselines, which have none."""
+    batch_size: int | str
+    """Examples in a batch, or "full"."""
+    schedule: str
+    """The schedule's name, with its parameters."""
+    hyperparameters: Mapping[str, float]
+    """The optimizer's, by name."""
+    budget: Mapping[str, int]
+    """The runs' length: epochs, or steps where they are no whole number."""
+    dtype: str = "float64"
+    """The precision."""
+    stops: bool = False
+    """Whether ``fit`` keeps the weights with the least validation loss, as the sweep judged by early stopping."""
+    digest: str = field(default="", repr=False)
+    """sha256 of the user's file, if the problem learns from one."""
+    snippets: pd.DataFrame | None = field(default=None, repr=False)
+    """Rows of the table ``snippets`` for this setting."""
+
+    def __repr__(self) -> str:
+        """Return problem, optimizer and all values in a line."""
+        values = [f"{key}={each if isinstance(each, str) else number_text(each)}" for key, each in self.params.items()]
+        return f"Best({', '.join([self.problem, self.optimizer, *values])})"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The setting as keywords: ``minimize(best.problem, best.optimizer, **best.params)`` runs it."""
+        rate = {} if self.lr is None else {"lr": self.lr, "batch_size": self.batch_size, "schedule": self.schedule}
+        return {**rate, **self.budget, **self.hyperparameters}
+
+    def code(self, library: str = "pytorch") -> str:
+        """Return the setting as code of another library, as on the page.
+
+        Args:
+            library: "pytorch", "optax" or "keras".
+
+        Returns:
+            A file of Python.
+
+        Raises:
+            OptbenchError: the library is unknown, or the sweep has no code for it.
+        """
+        word = library.lower() if isinstance(library, str) else library
+        title = LIBRARIES[one_of("library", word, LIBRARIES)]
+        held = pd.DataFrame() if self.snippets is None else self.snippets
+        found = held.loc[held["library"] == title, "code"] if len(held) else held
+        if not len(found):
+            raise OptbenchError(f"code: the sweep has none of {self.optimizer} for {title}")
+        return str(found.iloc[0])
+
+    def fit(self, seed: int = 0, plugin: str | Path | Iterable[str | Path] = ()) -> Model:
+        """Train on the problem's training rows with this setting: the same numbers every time.
+
+        Args:
+            seed: of the first weights and the mini-batches; with a seed of the sweep it is that run again.
+            plugin: a file, or several, with records of your own that the setting names.
+
+        Returns:
+            The model.
+
+        Raises:
+            OptbenchError: the problem learns from no data or is no network, a file has changed, or the run diverges.
+        """
+        catalogue = loader.load_all(plugin)
+        problem = catalogue.problem(self.problem)
+        prepared = getattr(problem.data_set, "preparation", None)
+        if problem.architecture is None or prepared is None:
+            run = "optbench.minimize(best.problem, best.optimizer, **best.params) runs it"
+            raise OptbenchError(f"fit: {self.problem} has no predictions to make of rows of a table; {run}")
+        if self.digest and problem.digest != self.digest:
+            raise OptbenchError(f"fit: the data of {self.problem} have changed since the sweep: run it again")
+        result = self._run(catalogue, problem, seed, self.schedule, self.budget)
+        if self.stops and result.status == "ok" and "validation_loss" in result.curve:
+            whole, best = catalogue.schedule(self.schedule), result.curve["validation_loss"].idxmin()
+            steps = {"steps": max(1, int(result.curve["step"][best]))}
+            result = self._run(catalogue, problem, seed, _begin_of(whole, int(result.curve["step"].iloc[-1])), steps)
+        if result.status != "ok":
+            raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
+        given = {"optimizer": self.optimizer, **self.params, "seed": seed}
+        parameters = problem.data_set.parameters
+        reads = {key: parameters[key] for key in ("sep", "encoding", "decimal") if parameters.get(key)}
+        return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given, reads)
+
+    def _run(
+        self, catalogue: loader.Catalogue, problem: Problem, seed: int, schedule: Any, budget: Mapping[str, int]
+    ) -> Result:
+        """Return a run of the setting with another schedule and length."""
+        single = run_single(
+            "fit", problem, self.optimizer, [{"lr": self.lr or 1.0, "schedule": schedule, **self.hyperparameters}],
+            steps=budget.get("steps"), epochs=budget.get("epochs"),
+            batch_size="full" if self.lr is None else self.batch_size, seed=seed, dtype=self.dtype, points=None,
+            start=None, run_timeout=None, device="cpu", catalogue=catalogue,
+        )  # fmt: skip
+        return single.result()
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that ``fit()`` trains, which ``predict`` and the others use."""
+        return self.fit()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the target of rows by ``best.model``.
+
+        Args:
+            X: as for ``Model.predict``.
+
+        Returns:
+            (rows,): as of ``Model.predict``.
+        """
+        return self.model.predict(X)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class by ``best.model``.
+
+        Args:
+            X: as for ``Model.predict``.
+
+        Returns:
+            (rows, classes): as of ``Model.predict_proba``.
+        """
+        return self.model.predict_proba(X)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Compare predictions of ``best.model`` with the true target.
+
+        Args:
+            X: as for ``Model.score``.
+            y: as for ``Model.score``.
+
+        Returns:
+            As of ``Model.score``.
+        """
+        return self.model.score(X, y)
+
+    def save(self, path: str | Path) -> None:
+        """Write ``best.model`` to a file of JSON, which ``optbench.load_model`` and ``optbench predict`` read.
+
+        Args:
+            path: ends in .json.
+        """
+        self.model.save(path)
+
+
+def _begin_of(schedule: Schedule, steps: int) -> Schedule:
+    """Return the schedule of a shorter run whose rates are those of one of so many steps."""
+
+    def part(step: np.ndarray, epoch: np.ndarray, total_steps: int) -> np.ndarray:
+        """Return the factors of the longer run."""
+        return schedule(step, epoch, steps)
+
+    return Schedule("begin", part, {}, source="a run that stops early")
+
+
+def choose_problem(given: str | None, names: Mapping[str, str]) -> str:
+    """Return the problem that a user means: its name, or that of its kind if there is one of it; None: the only one.
+
+    names: those of the sweep's problems, each with its name in tables. Raises OptbenchError if there is none, or
+    several.
+    """
+    found = list(names)
+    if given is not None:
+        found = [name for name in names if given in (name, names[name])]
+        found = found or [name for name in names if name.startswith(f"{given}(")]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise unknown("problem", str(given), names)
+    raise OptbenchError(f"best: name one of the problems: {', '.join(map(shown, found))}")
+
+
+def make_best(
+    row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame, stops: bool, names: Mapping
+) -> Best:
+    """Return a recommended setting.
+
+    row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "";
+    stops: whether the sweep is judged by early stopping; names: those that problems and optimizers have where tables
+    have labels.
+    """
+    same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
+    same &= runs["batch_size"] == row["batch_size"]
+    epochs, steps = float(runs.loc[same, "epochs"].max()), int(runs.loc[same, "steps"].max())
+    budget = {"epochs": int(epochs)} if epochs.is_integer() and epochs >= 1 else {"steps": steps}
+    values = {name: float(row[name]) for name in hyperparameter_columns(runs) if pd.notna(row.get(name))}
+    problem, optimizer = (str(names.get(row[key], row[key])) for key in ("problem", "optimizer"))
+    is_baseline = optimizer.partition("(")[0] in loader.load().baselines
+    rate = None if is_baseline else float(row["lr"])
+    codes = snippets[(snippets["problem"] == row["problem"]) & (snippets["optimizer"] == row["optimizer"])]
+    size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
+    schedule, dtype = str(row["schedule"]), str(row["dtype"])
+    return Best(problem, optimizer, rate, size, schedule, values, budget, dtype, stops, digest, codes)

@@ -1,0 +1,68 @@
+"""``optbench predict``: from a results folder and from a saved model, as CSV."""
+
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a table, a sweep on it, and rows without a target."""
+    folder, rng = tmp_path_factory.mktemp("predict"), np.random.default_rng(0)
+    size, city = rng.normal(5, 2, 100).round(1), rng.choice(["Oslo", "Rome"], 100)
+    table = pd.DataFrame({"size": size, "city": city, "kind": np.where(size > 5, "large", "small")})
+    table.to_csv(folder / "mine.csv", sep=";", decimal=",", index=False)
+    table.head(7).drop(columns="kind").to_csv(folder / "new.csv", sep=";", decimal=",", index=False)
+    name = f"logistic(data=\"file(path='{folder}/mine.csv', sep=';', decimal=',')\")"
+    how = {"learning_rates": [0.1], "batch_sizes": [16], "schedules": ["constant"], "epochs": 20, "seeds": 3}
+    optbench.sweep(problems=[name, "least_squares"], optimizers=["adam_torch"], out=folder / "out", **how)
+    (folder / "other.csv").write_text("a\n1\n", encoding="utf-8")
+    return folder
+
+
+def test_a_folders_best_setting_and_its_saved_model_predict_alike(run, folder):
+    code, out, err = run("predict", folder / "out", folder / "new.csv", "--problem", "logistic", "--save", "kept.json")
+    assert code == 0 and err.strip() == "wrote kept.json"
+    made = pd.read_csv(StringIO(out.replace(" ", "\n")))
+    assert list(made) == ["prediction", "probability_large", "probability_small"] and len(made) == 7
+    rows = pd.read_csv(folder / "mine.csv", sep=";", decimal=",").head(7)
+    assert (made["prediction"] == np.where(made["probability_large"] > 0.5, "large", "small")).all()
+    assert (made["prediction"] == rows["kind"]).mean() > 0.7
+    code, again, err = run("predict", "kept.json", folder / "new.csv")
+    assert (code, again, err) == (0, out, "")
+    code, out, err = run("predict", "kept.json", folder / "new.csv", "--out", "made.csv")
+    assert (
+        code == 0
+        and not out
+        and "wrote made.csv" in err
+        and Path("made.csv").read_text(encoding="utf-8").split() == again.split()
+    )
+
+
+def test_a_text_that_is_new_is_a_warning(run, folder):
+    run("predict", folder / "out", folder / "new.csv", "--problem", "logistic", "--save", "kept.json")
+    (folder / "bonn.csv").write_text("city;size\nBonn;4,5\n", encoding="utf-8")
+    code, out, err = run("predict", "kept.json", folder / "bonn.csv")
+    assert code == 0 and len(out.split()) == 2
+    assert err.startswith("optbench: warning: column 'city': 'Bonn' in no training row")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["{0}/out", "{0}/new.csv"], "best: name one of the problems"),
+    (["{0}/out", "{0}/new.csv", "--problem", "mlp"], "unknown problem 'mlp'"),
+    (["{0}/new.csv", "{0}/new.csv"], "no model that optbench saved: it is not JSON"),
+    (["kept.json", "{0}/new.csv"], "no such file; results.best().save(PATH) writes one"),
+    (["{0}/out", "{0}/old.csv", "--problem", "logistic"], "no such file"),
+    (["{0}/out", "{0}/new.csv", "--problem", "least_squares"], "the model's own rows were read with sep=','"),
+    (["{0}/out", "{0}/other.csv", "--problem", "least_squares"], "no column 'x0'"),
+    (["kept.json", "{0}/new.csv", "--save", "again.json"], "--save is for a results folder"),
+    (["{0}/out", "{0}/new.csv", "--out", "made.xls"], "--out must end in .csv"),
+])  # fmt: skip
+def test_mistakes_are_a_line(run, folder, arguments, words):
+    code, out, err = run("predict", *[each.format(folder) for each in arguments])
+    assert code == 2 and not out and words in " ".join(err.split())

@@ -1,0 +1,133 @@
+"""The recommended setting of a problem, and the model that it trains."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import accuracy_score, r2_score
+
+import optbench
+from optbench import OptbenchError
+
+SMALL = {"learning_rates": [0.003, 0.03], "batch_sizes": [32], "schedules": ["cosine"], "epochs": 8, "seeds": 4}
+
+
+def make_table(rows=240):
+    """A table with numbers, texts and gaps, whose target is a word."""
+    rng = np.random.default_rng(3)
+    age, city = rng.integers(18, 80, rows).astype(float), rng.choice(["Oslo", "Rome", "Lima"], rows)
+    table = pd.DataFrame({"age": age, "city": city, "spent": rng.exponential(50, rows).round(2)})
+    says = (age > 45).astype(int) + (city == "Rome") + rng.normal(0, 0.2, rows)
+    table["left"] = np.where(says > 0.9, "yes", "no")
+    table.loc[::17, "age"] = np.nan
+    table.loc[::23, "city"] = None
+    return table
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """The path of that table, and the table as it is read from it."""
+    path = tmp_path_factory.mktemp("table") / "customers.csv"
+    make_table().to_csv(path, index=False)
+    return path, pd.read_csv(path)
+
+
+@pytest.fixture(scope="module")
+def results(table):
+    problems = [f"mlp(data='{table[0]}', hidden=(8,))", "least_squares", "rosenbrock"]
+    return optbench.sweep(problems=problems, optimizers=["momentum", "adam_torch"], **SMALL)
+
+
+def test_it_is_the_setting_of_the_winner(results):
+    best, row = results.best("mlp"), results.winners().iloc[0]
+    assert (best.optimizer, best.lr, best.batch_size, best.schedule) == (row.optimizer, row.lr, 32, row.schedule)
+    assert best.params["epochs"] == 8 and "beta1" in best.hyperparameters
+    assert f"lr={best.lr}" in repr(best) and best.code("PyTorch") == best.code("torch") != best.code("keras")
+    assert "customers.csv" in best.code("pytorch") and "SimpleImputer" in best.code("keras")
+    assert results.best("least_squares", "momentum").optimizer == "momentum"
+    assert results.best_params[best.problem] == best.params
+    again = optbench.minimize("rosenbrock", results.best("rosenbrock").optimizer, **results.best("rosenbrock").params)
+    assert again.status == "ok"
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_model_is_the_sweeps_run_of_that_seed(results, table, seed):
+    """And predicts for rows of the user's table what the run was measured by."""
+    best = results.best("mlp")
+    run = results.runs.query("problem == @best.problem and optimizer == @best.optimizer and lr == @best.lr")
+    run = run[run["seed"] == seed].iloc[0]
+    model = best.fit(seed=seed)
+    rows = optbench.datasets.load(str(table[0])).rows.test
+    held_out = table[1].iloc[rows]
+    accuracy = accuracy_score(held_out["left"], model.predict(held_out))
+    assert accuracy == pytest.approx(run["test_accuracy"]) == model.score(held_out, held_out["left"])
+    chance = model.predict_proba(held_out)[np.arange(len(rows)), (held_out["left"] == "yes").astype(int)]
+    assert -np.log(chance).mean() == pytest.approx(run["test_loss_final"], rel=1e-9)
+
+
+def test_real_targets_come_in_their_own_unit():
+    results = optbench.sweep(
+        problems=["least_squares"], optimizers=["lbfgs"], epochs=100, batch_sizes=["full"], seeds=3
+    )
+    model, data = results.best().fit(), optbench.datasets.load("diabetes")
+    from sklearn.datasets import load_diabetes
+
+    X, y = load_diabetes(return_X_y=True)
+    train, test = data.rows.training, data.rows.test
+    expected = LinearRegression().fit(X[train], y[train]).predict(X[test])
+    np.testing.assert_allclose(model.predict(X[test]), expected, rtol=1e-3)
+    assert model.score(X[test], y[test]) == pytest.approx(r2_score(y[test], model.predict(X[test])))
+    with pytest.raises(OptbenchError, match="predicts real numbers, not classes"):
+        model.predict_proba(X)
+
+
+def test_mistakes_name_the_way(results, table):
+    for ask, words in (
+        (lambda: results.best(), "best: name one of the problems: .*'rosenbrock'"),
+        (lambda: results.best("least_square"), "did you mean 'least_squares'"),
+        (lambda: results.best("mlp", "adam"), "unknown optimizer 'adam'"),
+        (lambda: results.best("mlp").code("jax"), "library"),
+        (lambda: results.best("rosenbrock").fit(), "no predictions to make.*optbench.minimize"),
+        (lambda: results.best("mlp").predict(table[1].drop(columns="age")), "no column 'age'"),
+        (lambda: results.best("mlp").save("model.npz"), "must end in .json"),
+    ):
+        with pytest.raises(OptbenchError, match=words):
+            ask()
+    for name in ("best_params_", "best_estimator_", "best_value"):
+        with pytest.raises(AttributeError, match=r"results.best\(PROBLEM\) is the recommended setting"):
+            getattr(results, name)
+
+
+def test_other_data_than_the_sweeps_are_refused(tmp_path):
+    path = tmp_path / "mine.csv"
+    make_table(60).to_csv(path, index=False)
+    best = optbench.sweep(problems=[f"logistic(data='{path}')"], optimizers=["gd"], **SMALL).best()
+    make_table(61).to_csv(path, index=False)
+    with pytest.raises(OptbenchError, match="have changed since the sweep"):
+        best.fit()
+
+
+def test_a_sweep_judged_by_early_stopping_keeps_the_best_validated_weights(tmp_path):
+    """Of random labels, which a wide network learns by heart: its validation loss rises from the first epochs on."""
+    rng = np.random.default_rng(0)
+    x, path = rng.normal(size=(150, 5)), tmp_path / "noise.npz"
+    np.savez(path, x=x, y=rng.integers(0, 2, 150))
+    how = {"learning_rates": [0.03], "batch_sizes": [16], "schedules": ["cosine"], "epochs": 30, "seeds": 3}
+    problem = f"mlp(data='{path}', hidden=(64,))"
+    results = optbench.sweep(problems=[problem], optimizers=["adam_torch"], judge_by="early_test_loss", **how)
+    best, test = results.best(), optbench.datasets.load(str(path)).rows.test
+    run = results.runs[results.runs["seed"] == 1].iloc[0]
+    assert 0 < run["early_step"] < run["steps"] / 2
+    y, shares = np.load(path)["y"][test], best.fit(seed=1).predict_proba(x[test])
+    assert -np.log(shares[np.arange(len(y)), y]).mean() == pytest.approx(run["early_test_loss"])
+    assert "copy.deepcopy(model.state_dict())" in best.code("pytorch")
+    last = results.best(judge_by="loss").fit(seed=1).predict_proba(x[test])
+    assert -np.log(last[np.arange(len(y)), y]).mean() == pytest.approx(run["test_loss_final"])
+
+
+def test_labels_are_names_too():
+    results = optbench.sweep(problems=["logistic"], optimizers=["adam_torch(label=Ours)"], **SMALL)
+    for problem, optimizer in (("logistic", "Ours"), (None, "adam_torch"), ("Mine", None)):
+        shown = results.labeled({"logistic": "Mine"})
+        best = (shown if problem == "Mine" else results).best(problem, optimizer)
+        assert (best.problem, best.optimizer) == ("logistic", "adam_torch") and best.code() and best.fit().classes

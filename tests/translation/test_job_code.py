@@ -1,0 +1,140 @@
+"""The code that trains the user's model on the user's table: its arrays, and the metrics that it prints."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench import OptbenchError, datasets
+
+TEXTS = ["Oslo", "Rome ", "Lima", "?"]
+
+
+def make_table(rows=120):
+    """Numbers with gaps and with a word among them, truth values, texts of two and of four levels, and two targets."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({
+        "age": rng.integers(18, 80, rows).astype(float), "city": rng.choice(TEXTS, rows),
+        "member": rng.random(rows) < 0.5, "team": rng.choice(["a", "b"], rows),
+        "spent": rng.exponential(50, rows).round(2),
+    })  # fmt: skip
+    table.loc[::9, "age"] = np.nan
+    table["plan"] = rng.choice(["basic", "gold", "plus"], rows)
+    table["grade"] = rng.integers(1, 4, rows)
+    table["value"] = rng.normal(size=rows).round(3)
+    table.loc[5, "plan"] = table.loc[6, "value"] = None
+    return table
+
+
+def save(folder, kind):
+    """Write the table in a format, or arrays of numbers, and return the data set's name."""
+    table, path = make_table(), folder / f"mine.{kind}"
+    x, y = table[["age", "spent"]].to_numpy(), table["grade"].to_numpy()
+    if kind == "npz":
+        np.savez(path, x=x[:90], y=y[:90], x_test=x[90:], y_test=y[90:])
+    elif kind == "svm":
+        lines = [f"{label} 1:{age} 2:{spent}" for label, (age, spent) in zip(y, np.nan_to_num(x), strict=True)]
+        path.write_text("\n".join(lines), encoding="utf-8")
+    elif kind == "parquet":
+        table.to_parquet(path)
+    else:
+        sep, decimal = (";", ",") if kind == "tsv" else (",", ".")
+        table.to_csv(path, index=False, sep=sep, decimal=decimal)
+    return path
+
+
+CASES = [
+    ("softmax", "csv", "target=plan"),
+    ("softmax", "csv", "target=grade, missing=mean, drop=value"),
+    ("softmax", "csv", "target=grade, missing=drop"),
+    ("logistic", "csv", "target=plan, positive=gold"),
+    ("logistic", "csv", "target=member"),
+    ("least_squares", "csv", "target=value"),
+    ("softmax", "tsv", "target=plan, sep=';', decimal=','"),
+    ("huber", "parquet", "target=value"),
+    ("softmax", "npz", ""),
+    ("softmax", "svm", ""),
+    ("softmax", "digits", ""),
+    ("ridge", "diabetes", ""),
+    ("squared_hinge", "breast_cancer", ""),
+]
+
+
+@pytest.mark.parametrize("library", ["torch", "keras"])
+@pytest.mark.parametrize("kind, ending, given", CASES)
+def test_its_arrays_are_those_of_the_problem(kind, ending, given, library, tmp_path):
+    """The code's own statements, up to the network, with pandas and scikit-learn alone."""
+    text = ending
+    if ending in ("csv", "tsv", "parquet", "npz", "svm"):
+        text = f"file(path='{save(tmp_path, ending)}'{', ' * bool(given)}{given})"
+    problem = optbench.problems()[kind].build({"data": text})
+    code = optbench.training_code("adam_torch", library, problem=problem)
+    found: dict = {}
+    for node in ast.parse(code).body:
+        line = ast.unparse(node)
+        if line.startswith(("torch.manual_seed", "keras.utils")):
+            break
+        mine = isinstance(node, ast.Import | ast.ImportFrom) and not any(
+            name in line for name in ("torch", "keras", "optbench")
+        )
+        if mine or isinstance(node, ast.Assign | ast.Expr):
+            exec(compile(ast.Module([node], []), "<code>", "exec"), found)
+    data = problem.data_set
+    for part in ("train", "validation", "test"):
+        ending = "" if part == "train" else f"_{part}"
+        np.testing.assert_allclose(found[f"x_{part}"], getattr(data, f"x{ending}"), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found[f"y_{part}"], getattr(data, f"y{ending}"), rtol=1e-9, atol=1e-9)
+
+
+def run_code(code, folder, backend):
+    """Run code in a process of its own, and return the numbers that it prints, by name."""
+    path = folder / "carried.py"
+    path.write_text(code, encoding="utf-8")
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("test_")}
+
+
+RUNS = [
+    ("mlp(data={table}, hidden=(8,))", {"optimizer": "adam_torch", "lr": 0.01, "schedule": "cosine"}),
+    ("mlp(data=breast_cancer, hidden=(4,), activation=tanh, initialization=xavier)", {"optimizer": "adam", "lr": 0.01}),
+    ("logistic(l2=0.1)", {"optimizer": "heavy_ball", "lr": 0.05}),
+    ("ridge", {"optimizer": "lbfgs"}),
+]
+
+
+@pytest.mark.parametrize("library", [
+    pytest.param("torch", marks=pytest.mark.torch), pytest.param("keras", marks=pytest.mark.keras),
+])  # fmt: skip
+@pytest.mark.parametrize("problem, setting", RUNS, ids=["table", "tanh", "logistic", "ridge"])
+def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, library, tmp_path):
+    """Within the runs of eight seeds, and as far beyond them as they spread."""
+    pytest.importorskip(library)
+    problem = problem.format(table=f"\"file(path='{save(tmp_path, 'csv')}', target=team, drop='plan,value')\"")
+    optimizer, values = setting["optimizer"], {key: value for key, value in setting.items() if key != "optimizer"}
+    code = optbench.training_code(optimizer, library, problem=problem, batch_size=32, epochs=5, **values)
+    found = run_code(code, tmp_path, "torch")
+    runs = []
+    for seed in range(8):
+        batch = {} if optimizer == "lbfgs" else {"batch_size": 32}
+        runs.append(optbench.minimize(problem, optimizer, epochs=5, seed=seed, **batch, **values).curve.iloc[-1])
+    for name, value in found.items():
+        known = np.array([run[name] for run in runs])
+        spread = known.max() - known.min()
+        assert known.min() - spread - 1e-4 <= value <= known.max() + spread + 1e-4, name
+    assert "test_loss" in found and ("test_accuracy" in found) == (problem != "ridge")
+
+
+def test_what_has_no_table_is_refused():
+    for problem in ("rosenbrock", "mlp(data=spirals)", "convolution"):
+        with pytest.raises(OptbenchError, match="is no network of dense layers on a table"):
+            optbench.training_code("adam", problem=problem)
+    with pytest.raises(OptbenchError, match="in PyTorch or Keras"):
+        optbench.training_code("adam", "optax", problem="mlp")
+    assert datasets.load("spirals").classes == 2
