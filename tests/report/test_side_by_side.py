@@ -40,6 +40,7 @@ def test_other_settings_of_an_optimizer_are_beside_each_other_and_named(tmp_path
         write_folder(tmp_path / name, tables)
     page = Page(write_side_by_side([tmp_path / "a", tmp_path / "b"], out=tmp_path / "page.html"))
     assert "adam: beta1 0.9 in A, 0.5 in B" in page.text and "adam(beta1=0.5) for adam(beta1=0.9) is" in page.text
+    assert "A: adam(beta1=0.9); B: adam(beta1=0.5)" in page.text  # the row's name
     assert page.text.rstrip().endswith("1 [1, 1] identical")  # in the row of adam, for the losses are the same here
 
 
