@@ -70,6 +70,8 @@ def test_the_callback_is_told_what_is_done():
     assert set(last) <= {f"{name} on {problem}" for name in SPEC["optimizers"] for problem in SPEC["problems"]}
     with pytest.raises(OptbenchError, match="callback=3 must be a function of three arguments: done, total, last"):
         optbench.sweep(SPEC, callback=3)
+    with pytest.raises(OptbenchError, match="progress='no' must be True, False or None"):
+        optbench.sweep(SPEC, progress="no")
 
 
 def test_an_error_of_the_callback_is_the_users_own_and_says_what_is_kept(tmp_path):
