@@ -322,6 +322,8 @@ def sweep(
     folder = None if out is None else path_of("out", out)
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
+    if progress is not None and not isinstance(progress, bool):
+        raise OptbenchError(f"progress={shown(progress)} must be True, False or None")
     if callback is not None and not callable(callback):
         raise OptbenchError(f"callback={shown(callback)} must be a function of three arguments: done, total, last")
     spec, changes, own = take_records(spec, changes)

@@ -34,7 +34,9 @@ def make_progress(show: bool | None = True, note: str = "") -> AbstractContextMa
     """
     from optbench.cli.console import errors
 
-    if show is False or (show is None and not (errors.is_interactive or errors.is_jupyter)):
+    if show is None:
+        show = errors.is_interactive or errors.is_jupyter
+    if not show:
         return nullcontext(lambda status: None)
     if note:
         errors.print(note, soft_wrap=True)
@@ -55,7 +57,8 @@ class Bar:
         self.bar = Progress(
             TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[speed]}"), console=errors, transient=True, get_time=lambda: time.monotonic(),
-            redirect_stdout=sys.stdout.isatty(),  # else what a callback prints would not go where it should
+            # What a callback prints into a file stays there.
+            redirect_stdout=getattr(sys.stdout, "isatty", bool)(),
         )  # fmt: skip
         self.id = self.bar.add_task("loading", total=None, speed="")
 

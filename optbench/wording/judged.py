@@ -126,6 +126,8 @@ class Judged:
             return f"{self.name(rows[self.of].iloc[0])} alone, so there is nothing to compare"
         if (rows["state"] == FAILED).all():
             return "every run diverged, so there is nothing to compare"
+        if (rows["blocks"] == 0).all() and (rows["trials"] > 0).all():
+            return "no run on fresh seeds yet, so there is nothing to compare"
         names = left[self.of].tolist()
         if len(names) < 2:
             parts = [f"{self.name(name)} alone has a result" for name in names]

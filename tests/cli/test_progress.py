@@ -111,6 +111,15 @@ def test_the_bar_is_for_terminals(monkeypatch):
         assert isinstance(progress.make_progress(), kind)
 
 
+def test_from_python_nothing_is_shown_unless_somebody_looks(monkeypatch, capsys):
+    for interactive, show in ((False, None), (False, False), (True, False)):
+        monkeypatch.setattr(console.errors, "is_interactive", interactive)
+        with progress.make_progress(show, "a note") as watch:
+            watch(Status(cost=1.0, runs=1, stage_total=(5.0, 5)))
+        assert capsys.readouterr() == ("", "")
+    assert isinstance(progress.make_progress(None, "a note"), progress.Bar) and capsys.readouterr().err == "a note\n"
+
+
 def test_lines_have_no_colour_and_are_not_cut(run, monkeypatch):
     """A sweep that takes its time at once, in 40 columns."""
     monkeypatch.setattr(progress, "_QUIET_SECONDS", 0.0)

@@ -42,6 +42,7 @@ def test_a_stopped_sweep_returns_what_it_has_and_resumes(how, out, whole, tmp_pa
     assert set(results.runs["run_id"]) < set(whole.runs["run_id"])
     assert results.path == out if out else results.path.parent == Path(tempfile.gettempdir())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert "unfinished: " in repr(results) and results._repr_html_()
     again = optbench.sweep(SPEC, out=results.path)
     assert not again.missing
     for name in ("runs.parquet", "curves.parquet"):
@@ -69,6 +70,8 @@ def test_the_callback_is_told_what_is_done():
     assert set(last) <= {f"{name} on {problem}" for name in SPEC["optimizers"] for problem in SPEC["problems"]}
     with pytest.raises(OptbenchError, match="callback=3 must be a function of three arguments: done, total, last"):
         optbench.sweep(SPEC, callback=3)
+    with pytest.raises(OptbenchError, match="progress='no' must be True, False or None"):
+        optbench.sweep(SPEC, progress="no")
 
 
 def test_an_error_of_the_callback_is_the_users_own_and_says_what_is_kept(tmp_path):
@@ -104,3 +107,17 @@ def test_in_a_notebook_there_is_a_bar_and_the_interrupt_button_stops_a_sweep(tmp
     (shown,) = (output["data"] for output in answer)
     assert "src='data:image/png;base64," in shown["text/html"] and "48 runs of 2 optimizers" in shown["text/html"]
     assert shown["text/plain"].startswith("48 runs of 2 optimizers on 2 problems")
+
+
+def test_what_ends_the_whole_program_is_passed_on(tmp_path):
+    """A program's own handler of signals, as that of the commands, raises an exception of its own."""
+
+    class Stopped(KeyboardInterrupt):
+        pass
+
+    def end(done, total, last):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        optbench.sweep(SPEC, callback=end, workers=1, out=tmp_path / "out")
+    assert optbench.load(tmp_path / "out").missing
