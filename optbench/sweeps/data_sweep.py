@@ -189,4 +189,6 @@ def _describe_kind(learned: Preparation, classes: int, problems: list[str], spec
     text = f"{learned.target} {kind}: {named}, {length} each, judged by {spec.judge_by}"
     if classes > 2 and all(each.lstrip("-").isdigit() for each in learned.classes):
         text += "; if it is a number: --problems 'least_squares, mlp(loss=mse)'"
+    if spec.epochs is not None and spec.epochs < 1:
+        text += "; a large table: --time-limit 10m ends with what is complete by then"
     return text
