@@ -292,16 +292,17 @@ def _describe_importances(finished: LoadedSweep) -> str:
     """Return what decided on the trials of the optimizers that lead, in a sentence; "" where it is not known."""
     import importlib.util
 
+    import pandas as pd
+
     from optbench.wording import answers
 
     if not finished.results.searched or importlib.util.find_spec("optuna") is None:
         return ""
     problems = finished.answer.best["problem"].unique()
-    leaders = {(problem, name) for problem in problems for name in finished.answer.firsts(problem)[:1]}
+    leaders = [(problem, name) for problem in problems for name in finished.answer.firsts(problem)[:1]]
     table = finished.results.importances()
-    return answers.describe_importances(
-        table[[pair in leaders for pair in zip(table["problem"], table["optimizer"], strict=True)]]
-    )
+    keys = pd.MultiIndex.from_frame(table[["problem", "optimizer"]])
+    return answers.describe_importances(table[keys.isin(leaders)])
 
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:

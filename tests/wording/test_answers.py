@@ -14,6 +14,7 @@ from optbench.contract.search import parse_range
 from optbench.wording.answers import (
     advise_wider_search,
     answer_of,
+    describe_importances,
     describe_measure,
     describe_settings,
     find_shipped_limits,
@@ -315,3 +316,12 @@ def test_a_list_gets_the_next_value_of_each_optimizer_at_its_end():
     ]  # fmt: skip
     (text,) = advise_wider_search(answer_of(runs_table(rows), [0, 1]).edges)
     assert text.endswith("p (momentum, nadam); wider: --optimizers 'momentum(beta1=0.95), nadam(beta1=0.995)'")
+
+
+def test_what_decided_on_trials_is_a_sentence():
+    rows = [("p", "adam", "lr", 0.8, 60), ("p", "adam", "beta1", 0.15, 60), ("q", "gd", "lr", 0.9, 60)]
+    table = pd.DataFrame(rows, columns=["problem", "optimizer", "parameter", "importance", "trials"])
+    assert describe_importances(table) == (
+        "what decided whether a trial was among the best: p (adam: lr 80%, beta1 15%), q (gd: lr 90%)"
+    )
+    assert describe_importances(table[:0]) == ""
