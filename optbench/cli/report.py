@@ -64,7 +64,8 @@ def report(
         "columns", "N", "Columns of a paper that a figure takes: 1 (3.3 inches) or 2 (6.8).", OUTPUT,
     )] = 1,
     tables: Annotated[str | None, option(
-        "tables", "LIST", "Also tables as files: csv, tex or 'csv,tex'.", OUTPUT, completion.word_list("csv", "tex"),
+        "tables", "LIST", "Also tables as files: csv, tex or 'csv,tex'; results.tex is for a paper.", OUTPUT,
+        completion.word_list("csv", "tex"),
     )] = None,
 ) -> None:  # fmt: skip
     """Write the page of a finished sweep: the answer first, then the evidence.

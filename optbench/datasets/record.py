@@ -21,8 +21,8 @@ FIXED_SHARES = (0.8, 0.2)
 """The same where the test rows are given besides."""
 # Classes: a target with more values is refused as one
 MOST_CLASSES = 100
-# Classes: a whole-numbered target with more values is a real one, unless classes are asked for
-_MOST_COUNTED = 20
+# Classes: a whole-numbered target with more values, or with fewer rows each, is a real one, if no classes are asked for
+_MOST_COUNTED, _ROWS_EACH = 20, 3
 FILLS = {"": "median", "median": "median", "mean": "mean", "drop": "median"}
 """The words of ``missing``, and the number of the training rows that fills gaps; ``drop`` leaves none in known rows."""
 # Examples: the fewest of which a fifth is one
@@ -351,7 +351,8 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
     whole = text or bool((y == np.floor(y)).all())
     values, place = np.unique(y, return_inverse=True) if classes is not False and whole else (y, y)
     if classes is None:
-        classes = text or (whole and len(values) <= (2 if y.dtype.kind == "f" else _MOST_COUNTED))
+        most = max(2, min(_MOST_COUNTED, len(y) // _ROWS_EACH))
+        classes = text or (whole and len(values) <= (2 if y.dtype.kind == "f" else most))
     if not classes:
         return y.astype(float), ()
     if not whole:

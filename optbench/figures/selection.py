@@ -6,6 +6,7 @@ All optimizers are in color; of more than ten the best are, and the others are g
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ def select_problem(data: ReportData, problem: str | None) -> str:
         if len(names) == 1:
             return names[0]
         raise OptbenchError(f"problem: the results are of {len(names)}, name one: {', '.join(names)}")
+    problem = _find_label(data, problem)
     if problem in names:
         return problem
     alike = [name for name in names if isinstance(problem, str) and name.split("(")[0] == problem]
@@ -45,7 +47,7 @@ def select_optimizers(data: ReportData, optimizers: Iterable[str] | None) -> lis
     Raises OptbenchError for one that did not run.
     """
     known = list(data.results.runs["optimizer"].unique())
-    wanted = known if optimizers is None else _check_names(optimizers, known)
+    wanted = known if optimizers is None else _check_names(data, optimizers, known)
     return [name for name in known if name in wanted]
 
 
@@ -59,7 +61,7 @@ def select_styles(data: ReportData, problem: str, optimizers: Iterable[str] | No
         return known
     runs = data.results.runs
     mine = runs if problem == ALL else runs[runs["problem"] == problem]
-    wanted = _check_names(optimizers, list(mine["optimizer"].unique()))
+    wanted = _check_names(data, optimizers, list(mine["optimizer"].unique()))
     # One that is gray by default has the style of its place in the sweep.
     places = {name: place for place, name in enumerate(runs["optimizer"].unique())}
     return {name: known.get(name) or line_style(places[name]) for name in dict.fromkeys(wanted)}
@@ -80,9 +82,16 @@ def describe_selection(shown: Iterable, best: pd.DataFrame, own: Collection[str]
     return f"the best {count} of {total} optimizers, as the table above ranks them (by place, then by the median)"
 
 
-def _check_names(optimizers: Iterable[str], known: list[str]) -> list[str]:
+def _find_label(data: ReportData, name: Any) -> Any:
+    """Return the label of a problem or optimizer that is named as in the folder; anything else as it is."""
+    labels = getattr(data.results, "labels", {})
+    return labels.get(name, name) if isinstance(name, str) else name
+
+
+def _check_names(data: ReportData, optimizers: Iterable[str], known: list[str]) -> list[str]:
     """Return optimizers as a list; raise OptbenchError if it is empty, or one is not in `known`."""
     wanted = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
+    wanted = [_find_label(data, name) for name in wanted]
     for name in wanted:
         if name not in known:
             raise unknown("optimizer", name, known)

@@ -25,7 +25,7 @@ _WORDS = {
     "softmax": "softmax regression", "mlp": "an MLP",
 }  # fmt: skip
 """Problems in sentences."""
-# Rows times columns of the runs of one epoch that two cores take in about the same time, whatever the table
+# Epochs, times rows, columns and classes: two cores take about a minute and a half for all runs
 _WORK = 1.5e6
 _MOST_EPOCHS = 60
 _FEW_ROWS = 2000
@@ -54,16 +54,16 @@ def design_sweep(data: Any, target: Any, given: Mapping[str, Any], folder: Path)
         "blocks": 10,
         "widen": 2,
         "finalists": 3,
-        "epochs": _choose_epochs(rows, columns),
+        "epochs": _choose_epochs(rows, columns, loaded.classes),
     }
     if given.get("trials") is not None:
         del design["learning_rates"]  # each optimizer has its own
     return design
 
 
-def _choose_epochs(rows: int, columns: int) -> float:
-    """Return the length of a run: of a large table less than an epoch, to two digits."""
-    epochs = min(_MOST_EPOCHS, _WORK / (rows * (columns + 10)))
+def _choose_epochs(rows: int, columns: int, classes: int) -> float:
+    """Return the length of a run, so that a whole sweep takes a minute or two: of a large table less than an epoch."""
+    epochs = min(_MOST_EPOCHS, _WORK / (rows * (columns + 10) * (1 + classes / 20)))
     return round(epochs) if epochs >= 1 else float(f"{epochs:.2g}")
 
 
@@ -92,6 +92,8 @@ def _name_data(data: Any, target: Any, folder: Path) -> str:
         given, target = {"path": stored.path}, stored.target
     if target:
         given["target"] = target
+    elif files.is_path(given["path"]) and len(given) == 1:
+        return given["path"]
     return names.canonical("file", given)
 
 
@@ -187,4 +189,6 @@ def _describe_kind(learned: Preparation, classes: int, problems: list[str], spec
     text = f"{learned.target} {kind}: {named}, {length} each, judged by {spec.judge_by}"
     if classes > 2 and all(each.lstrip("-").isdigit() for each in learned.classes):
         text += "; if it is a number: --problems 'least_squares, mlp(loss=mse)'"
+    if spec.epochs is not None and spec.epochs < 1:
+        text += "; a large table: --time-limit 10m ends with what is complete by then"
     return text

@@ -358,14 +358,14 @@ def _describe_intervals(answer: Answer) -> str:
 
 
 def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a text per data set with the problems that learn from it.
+    """Return a text per data set with the problems that learn from it: its rows, features and target.
 
     problems: pairs of a problem's name and the text of its data, "" without data.
     """
     learners: dict[str, dict[str, None]] = {}
     for name, text in problems:
         if isinstance(text, str) and text:
-            learners.setdefault(text, {})[labels.short_name(name)] = None
+            learners.setdefault(text.partition("; ")[0], {})[labels.short_name(name)] = None
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 

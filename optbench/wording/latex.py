@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.measures import TIME
+from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.texts import join_names
@@ -18,7 +18,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.wording import labels
 from optbench.wording.answers import Answer, name_measure
-from optbench.wording.judged import SAMPLES
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
@@ -129,10 +129,15 @@ def _name_unit(answer: Answer, problem: str) -> str:
 
 def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     """Return the caption of a table of these optimizers, of so many: measure, direction, intervals and marks."""
-    measure = name_measure(answer.judge_by)
+    problems = [problem for problem in answer.ranking["problem"].unique() if problem != ALL]
+    plain = [problem for problem in problems if answer.judged.unit(problem) == PLAIN_LOSS]
+    judge_by = LOSS if len(plain) == len(problems) else answer.judge_by
+    measure = name_measure(judge_by)
     parts = [f"{measure[:1].upper()}{measure[1:]}; lower is better."]
-    if answer.judge_by == TIME:
+    if judge_by == TIME:
         parts.append("A target is the share of the first suboptimality that is left, for good.")
+    if plain and judge_by != LOSS:
+        parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
     how = f" of {answer.blocks}" if answer.blocks else ""
     parts.append(
         f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "

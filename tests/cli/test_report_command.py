@@ -11,8 +11,8 @@ SMALL = {"problems": ["saddle"], "optimizers": ["gd", "adam"], "batch_sizes": (1
 def test_one_folder_with_what_to_take_along(run):
     write_folder("results", make_tables(**SMALL))
     code, out, err = run("report", "--out", "page", "--tables", "csv, tex", "--static")
-    assert code == 0 and not err and out == "report: page/index.html"
-    assert len(list(Path("page/tables").iterdir())) == 10 and not Path("results/report").exists()
+    assert code == 0 and not err and out == "report: page/index.html tables: page/tables"
+    assert len(list(Path("page/tables").iterdir())) == 11 and not Path("results/report").exists()
     assert "plotly" not in Path("page/index.html").read_text(encoding="utf-8").lower()
 
 
@@ -48,6 +48,30 @@ def test_a_measure_or_a_word_that_there_is_not_is_one_line(run):
     ):
         assert run("report", *wish) == (2, "", f"optbench: {message}")
     assert not Path("results/report").exists()
+
+
+def test_labels_colors_and_a_figure_of_ones_own(run):
+    write_folder("results", make_tables(**SMALL))
+    wish = ("--label", "adam=Our method", "--label", "saddle=A saddle", "--color", "Our method=#123456")
+    code, out, err = run("report", "--static", *wish, "--figures", "curves", "--style", "paper")
+    assert code == 0 and not err and out == "report: results/report/index.html figures: results/report/figures"
+    figures = Path("results/report/figures")
+    assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
+    page = Path("results/report/index.html").read_text(encoding="utf-8")
+    assert "Our method" in page and "A saddle" in page
+    code, out, err = run("report", "--static", "--format", "png")
+    assert "(curves, mean_ranks and profiles; --figures all, or a list, for others)" in out
+    code, out, err = run("compare", "results", "adam", "gd", "--label", "adam=Ours")
+    assert code == 0 and "Ours" in out
+    for wish, message in (
+        (("--label", "adm=x"), "unknown problem or optimizer to label 'adm': did you mean 'adam'?"),
+        (("--label", "adam"), "--label: 'adam' must be NAME=VALUE, such as 'torch:Mine=Ours'"),
+        (("--label", "adam=a", "--label", "adam=b"), "--label: 'adam' stands twice"),
+        (("--color", "adam=reddish"), "the color of adam, 'reddish', must be one such as '#d62728' or 'tab:red'"),
+        (("--figures", "curvs"), "unknown figure 'curvs': did you mean 'curves'?"),
+        (("--figures", "all", "--columns", "2"), "columns=2 must be 1, or 2 in the style paper"),
+    ):
+        assert run("report", *wish) == (2, "", f"optbench: {message}")
 
 
 def test_two_folders_side_by_side(run):

@@ -109,12 +109,14 @@ def test_the_optimizers_are_those_of_pytorch():
 
 
 @pytest.mark.parametrize(
-    ("rows", "sizes", "epochs"), [(300, (16, 64), 60), (30_000, (32, 256), None), (20, ("full",), 60)]
+    ("rows", "sizes", "epochs"),
+    [(300, (16, 64), 60), (30_000, (32, 256), None), (250_000, (32, 256), None), (20, ("full",), 60)],
 )
 def test_the_size_chooses_batches_and_length(rows, sizes, epochs):
     x = RNG.standard_normal((rows, 4))
     spec = make_spec({"data": (x, x[:, 0] > 0)})
     assert spec.batch_sizes == sizes and (spec.epochs == epochs if epochs else 0 < spec.epochs < 10)
+    assert ("--time-limit" in describe_sweep(spec)[-1]) == (spec.epochs < 1)
     wide = RNG.standard_normal((rows, 40))
     assert make_spec({"data": (wide, x[:, 0] > 0)}).epochs <= spec.epochs
 

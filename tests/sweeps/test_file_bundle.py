@@ -27,7 +27,7 @@ def sent(tmp_path, cache):
     home = tmp_path / "home"
     home.mkdir()
     (home / "rules.py").write_text("# nothing\n")
-    rows = "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(20))
+    rows = "".join(f"{i / 2},{i * i % 7},{i % 2}\n" for i in range(20))
     (home / "measured.csv").write_text("a,b,ill\n" + rows)
     np.savez(home / "arrays.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
     for part, count in (("train", 8), ("t10k", 5)):

@@ -70,6 +70,14 @@ def test_the_page_and_the_tables_have_labels_escaped(folders):
     assert HOSTILE in set(pd.read_csv(page.parent / "tables" / "ranking.csv")["optimizer"])
 
 
+def test_figures_take_a_name_or_its_label(folders):
+    results = optbench.load(folders[1])
+    drawn = [results.plot.curves(problem=name, optimizers=who).get_legend_handles_labels()[1]
+             for name, who in (("Bowl", ["Ours"]), ("quadratic(dim=3)", ["adam"]))]  # fmt: skip
+    assert drawn[0] == drawn[1]
+    assert drawn[0][0] == "Ours"
+
+
 def test_folders_with_other_labels_are_compared_by_the_names_behind_them(folders):
     table = optbench.compare(*folders)
     assert list(table["a"].unique()) == ["Ours", "gd", HOSTILE, "all"]

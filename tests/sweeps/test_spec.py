@@ -55,7 +55,7 @@ def refused(call) -> str:
     with pytest.raises(OptbenchError) as caught:
         call()
     message = str(caught.value)
-    assert message and "\n" not in message and len(message) < 320, message
+    assert message and "\n" not in message and len(message) < 340, message
     assert "Traceback" not in message and "pydantic" not in message
     return message
 

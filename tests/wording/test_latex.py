@@ -117,3 +117,16 @@ def test_the_caption_says_measure_direction_interval_and_marks():
     ):  # fmt: skip
         assert words in caption
     assert "needs \\usepackage{booktabs}" in text
+
+
+def test_the_caption_says_where_loss_stands_in():
+    only = results_of(["saddle"], ["gd", "adam"])
+    only.runs = only.runs.assign(**{name: np.inf for name in only.runs if name.startswith("samples_to")})
+    mixed = results_of(["saddle", "breast_cancer"], ["gd", "adam"], choose_by=["test_accuracy"])
+    for results, words, units in (
+        (only, "\\caption{The loss at the end of a run", {"loss"}),
+        (mixed, "Where a row is of loss, that at the end of a run, above the minimum, stands in.", {"loss", "errors"}),
+    ):
+        text = results.to_latex()
+        assert words in text
+        assert {second[0][15:-1] for _, second in read(text)[1] if second[0]} == units
