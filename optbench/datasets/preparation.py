@@ -120,7 +120,7 @@ def _to_plain(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def to_numbers(name: str, values: Any, decimal: str = "") -> np.ndarray:
-    """Return a column as float64, NaN where a value is missing; raise OptbenchError for what is no number.
+    """Return a column as float64, NaN where a value is missing; raise OptbenchError where none of it is a number.
 
     name: of the column, for messages; decimal: the decimal point of texts.
     """
@@ -134,7 +134,10 @@ def to_numbers(name: str, values: Any, decimal: str = "") -> np.ndarray:
         column = pd.to_numeric(words.str.replace(",", ".") if decimal == "," else words, errors="coerce")
         wrong = texts[column.isna() & texts.notna()]
         if len(wrong):
-            raise OptbenchError(f"column {name!r} holds {shown(str(wrong.iloc[0]))}, which is no number")
+            text = f"column {name!r} holds {shown(str(wrong.iloc[0]))}, which is no number"
+            if column.isna().all():
+                raise OptbenchError(text)
+            warnings.warn(f"{text}: it counts as missing", stacklevel=3)  # as in the training rows
     found = column.to_numpy(float, na_value=np.nan)
     if np.isinf(found).any():
         raise OptbenchError(f"column {name!r} holds values that are not finite")

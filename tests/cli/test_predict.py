@@ -44,12 +44,13 @@ def test_a_folders_best_setting_and_its_saved_model_predict_alike(run, folder):
     )
 
 
-def test_a_text_that_is_new_is_a_warning(run, folder):
+def test_a_text_that_is_new_or_no_number_is_a_warning(run, folder):
     run("predict", folder / "out", folder / "new.csv", "--problem", "logistic", "--save", "kept.json")
-    (folder / "bonn.csv").write_text("city;size\nBonn;4,5\n", encoding="utf-8")
+    (folder / "bonn.csv").write_text("city;size\nBonn;4,5\nRome;four\n", encoding="utf-8")
     code, out, err = run("predict", "kept.json", folder / "bonn.csv")
-    assert code == 0 and len(out.split()) == 2
-    assert err.startswith("optbench: warning: column 'city': 'Bonn' in no training row")
+    assert code == 0 and len(out.split()) == 3
+    assert "optbench: warning: column 'city': 'Bonn' in no training row" in err
+    assert "optbench: warning: column 'size' holds 'four', which is no number: it counts as missing" in err
 
 
 @pytest.mark.parametrize("arguments, words", [

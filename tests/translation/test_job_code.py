@@ -4,13 +4,17 @@ import ast
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from harness import CATALOGUE
 
 import optbench
 from optbench import OptbenchError, datasets
+from optbench.translation.code import render
+from optbench.translation.setting import Setting
 
 TEXTS = ["Oslo", "Rome ", "Lima", "?"]
 
@@ -115,7 +119,6 @@ RUNS = [
 @pytest.mark.parametrize("problem, setting", RUNS, ids=["table", "tanh", "logistic", "ridge"])
 def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, library, tmp_path):
     """Within the runs of eight seeds, and as far beyond them as they spread."""
-    pytest.importorskip(library)
     problem = problem.format(table=f"\"file(path='{save(tmp_path, 'csv')}', target=team, drop='plan,value')\"")
     optimizer, values = setting["optimizer"], {key: value for key, value in setting.items() if key != "optimizer"}
     code = optbench.training_code(optimizer, library, problem=problem, batch_size=32, epochs=5, **values)
@@ -129,6 +132,21 @@ def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, library, 
         spread = known.max() - known.min()
         assert known.min() - spread - 1e-4 <= value <= known.max() + spread + 1e-4, name
     assert "test_loss" in found and ("test_accuracy" in found) == (problem != "ridge")
+
+
+@pytest.mark.parametrize("library, optimizer", [
+    pytest.param(library, optimizer, marks=getattr(pytest.mark, library))
+    for library, optimizer in [("torch", "adam_torch"), ("torch", "adam"), ("keras", "rmsprop"), ("keras", "adam")]
+])  # fmt: skip
+def test_it_stops_where_the_validation_loss_is_least(library, optimizer, tmp_path):
+    """On labels of pure chance, which the network learns by heart: in the end the test loss is far higher."""
+    rng, path = np.random.default_rng(0), tmp_path / "noise.npz"
+    np.savez(path, x=rng.normal(size=(150, 5)), y=rng.integers(0, 2, 150))
+    problem = CATALOGUE.problem(f"mlp(data='{path}', hidden=(32,))")
+    record, values = CATALOGUE.optimizer(optimizer)
+    asked = Setting(record, values, 0.1, CATALOGUE.schedule("constant"), 16, 12, problem=problem)
+    last, best = (run_code(render(replace(asked, stops=stops), library), tmp_path, "torch") for stops in (False, True))
+    assert best["test_loss"] < 1 < 1.5 * best["test_loss"] < last["test_loss"]
 
 
 def test_what_has_no_table_is_refused():
