@@ -158,7 +158,7 @@ def minimize(
         raise OptbenchError("minimize: x0 and start are the same: give one")
     if not isinstance(tune, bool):
         raise OptbenchError(f"minimize: tune={shown(tune)} must be True or False")
-    if callback is not None and not callable(callback):
+    if callback is not None and (not callable(callback) or isinstance(callback, type)):
         raise OptbenchError(f"minimize: callback={shown(callback)} must be a function of the weights")
     if isinstance(optimizer, tuple):
         raise OptbenchError("minimize: the third argument is the optimizer; those of the function are args=(...)")
@@ -176,7 +176,8 @@ def minimize(
             raise OptbenchError("minimize: lr and learning_rate are the same: give one")
         lr = rate
     if isinstance(record, Baseline) and (batch_size != "full" or schedule != "constant" or lr is not None):
-        raise OptbenchError(f"minimize: {record.name} has no lr and no schedule, and runs on the full batch")
+        asked = "without an optimizer it is lbfgs, which" if optimizer is None else record.name
+        raise OptbenchError(f"minimize: {asked} has no lr and no schedule, and runs on the full batch")
     if tune and lr is not None:
         raise OptbenchError("minimize: tune=True finds the rate: leave lr out")
     return run.minimize(

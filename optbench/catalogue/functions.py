@@ -16,6 +16,8 @@ from optbench.contract.source_code import memory_origin
 
 DIFFERENCES = ("2-point", "3-point")
 """Words of SciPy for ``jac``, which stand for central differences here."""
+_MOST_PARAMETERS = 10_000_000
+"""The most numbers of a range that becomes a start point: more are a typing error."""
 # Step of a central difference, relative to max(1, |w|): the cube root of the rounding, as in SciPy's approx_derivative.
 STEP = float(np.finfo(np.float64).eps ** (1 / 3))
 # Largest distance of a gradient from central differences, relative to the larger of both: these have about ten digits,
@@ -73,7 +75,7 @@ def function(
 
     Example:
         >>> problem = function(lambda w, a: ((w - a) ** 2).sum(), [0.0, 0.0], args=3.0, name="bowl")
-        >>> minimize(problem, "gd", lr=0.1, steps=200).x.round(3).tolist()
+        >>> minimize(problem, "gd", lr=0.1, steps=200).w.round(3).tolist()
         [3.0, 3.0]
     """
     parts, label = _read_parts(f, jac, args), name or name_of(f)
@@ -120,6 +122,8 @@ def name_of(f: Any) -> str:
 def read_start(x0: Any, owner: str) -> np.ndarray:
     """Return a start point, (dim,) float64; a number is one of a single parameter. Raises OptbenchError."""
     try:
+        if isinstance(x0, range) and len(x0) > _MOST_PARAMETERS:
+            raise ValueError
         found = np.atleast_1d(np.array(x0, dtype=np.float64))
     except (TypeError, ValueError, OverflowError, RecursionError):
         raise OptbenchError(f"{owner}: x0={shown(x0)} must be an array of numbers") from None
@@ -233,7 +237,9 @@ def _check_gradient(parts: Parts, value_and_gradient: Callable, x0: np.ndarray, 
     given, found = np.empty(len(x0)), np.empty(len(x0))
     try:
         value = value_and_gradient(x0.copy(), given)
-        if parts.calls is None or not np.isfinite(value):
+        if not np.isfinite(value):
+            raise OptbenchError(f"it is {value:g} at x0: begin where it is finite")
+        if parts.calls is None:
             return ""
         again = np.empty(len(x0))
 

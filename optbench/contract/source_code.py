@@ -5,6 +5,8 @@ import copy
 import functools
 import hashlib
 import inspect
+import pickle
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -62,17 +64,17 @@ def keep_trees(value: Any) -> None:
 def _describe(value: Any, seen: dict[int, Any], found: list[FunctionType]) -> Iterator[bytes]:
     """Yield what the numbers that an object computes depend on, the same in every process.
 
-    Of a function: its source, and the values of the names that it uses; of a class its source; of an installed module
-    its name alone, and of an object that is not known its type and attributes.
+    Of a function: its source, and the values of the names that it uses; of a class its source; of a module, and of what
+    an installed one has, its name alone; of an object of an installed type its pickle, of another its attributes.
     seen: by id what has been yielded, which must live on, for ids are used again.
     found: gets the functions whose source that is.
     """
     if isinstance(value, None | bool | int | float | complex | str | bytes | Path):
         yield f"{type(value).__name__} {value!r}".encode()
         return
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind != "O":
+    if isinstance(value, np.ndarray | np.generic):
         yield f"{value.dtype.str} {value.shape}".encode()
-        yield value.tobytes()
+        yield repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes()
         return
     yield type(value).__qualname__.encode()
     if id(value) in seen:
@@ -104,11 +106,11 @@ def _describe(value: Any, seen: dict[int, Any], found: list[FunctionType]) -> It
     elif is_dataclass(value):  # a record: not its caches
         parts = [getattr(value, each.name) for each in fields(value) if each.name not in ("kept", "origins")]
     elif hasattr(value, "to_numpy"):
-        parts = [list(getattr(value, "columns", ())), value.to_numpy().tolist()]
-    elif hasattr(value, "state_dict"):  # a module of PyTorch
-        parts = [type(value), repr(value), dict(value.state_dict())]
-    elif hasattr(value, "detach"):
-        parts = [value.detach().cpu().numpy()]
+        parts = [list(getattr(value, "columns", ())), value.to_numpy()]
+    elif _is_installed(type(value)):  # a sparse matrix, an estimator, a tensor
+        with suppress(Exception):  # what cannot be pickled has its type alone
+            yield pickle.dumps(value, protocol=4)
+        return
     else:
         parts = [type(value), getattr(value, "__dict__", {})]
     for part in parts:
@@ -119,12 +121,20 @@ def _is_installed(value: Any) -> bool:
     """Return True for a class or a function of an installed package, of Python or of this one; False for a user's."""
     if not isinstance(value, type | FunctionType):
         return callable(value) and not hasattr(value, "__dict__")  # of C
-    try:
-        file = inspect.getfile(value)
-    except (TypeError, OSError):
-        return getattr(value, "__module__", "__main__") != "__main__"
-    home = Path(file)
-    return bool({"site-packages", "dist-packages"} & set(home.parts)) or home.is_relative_to(Path(ast.__file__).parent)
+    name = getattr(value, "__module__", None)  # None: made by exec in an empty namespace
+    return name not in (None, "__main__") and _is_installed_package(name.partition(".")[0])
+
+
+@functools.cache
+def _is_installed_package(name: str) -> bool:
+    """Return True for a package of Python's own library, this one, and one that an installer has put where it is."""
+    if name in sys.stdlib_module_names or name in ("builtins", "optbench"):
+        return True
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None:
+        return False
+    home = Path(file).parent.parent if Path(file).name == "__init__.py" else Path(file).parent
+    return bool({"site-packages", "dist-packages"} & set(home.parts)) or any(home.glob(f"{name}-*.dist-info"))
 
 
 def _code_text(value: Any) -> bytes:

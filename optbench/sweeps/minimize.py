@@ -35,7 +35,7 @@ _MANY_CALLS = 300_000
 def choose_problem(problem: Any, x0: Any, args: Any, jac: Any) -> Any:
     """Return the problem that ``minimize`` was given, a function of the user's as a record. Raises OptbenchError."""
     if not functions.is_function(problem):
-        if jac is not None or args != ():
+        if jac is not None or not (isinstance(args, tuple) and not args):
             raise OptbenchError("minimize: args and jac are for a function f(w): a problem has its own gradient")
         return problem
     if x0 is None:

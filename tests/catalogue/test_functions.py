@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import approx_fprime, rosen, rosen_der
 from scipy.optimize._numdiff import approx_derivative
@@ -83,6 +84,7 @@ def test_a_function_may_keep_and_change_what_it_gets():
         (lambda w: "a", {}, "it must return one number, not 'a'"),
         (lambda w: 1j, {}, "it must return one number, not 1j"),
         (lambda w: w @ w, {"jac": True}, "jac=True: it must return the value and the gradient"),
+        (lambda w: np.nan, {}, "function: it is nan at x0: begin where it is finite"),
         (lambda w: 1 / 0, {}, "function fails at x0: ZeroDivisionError: division by zero"),
         (lambda w, a: a, {}, "it is called as f(w, *args): args= has what stands behind w"),
         ((rosen, lambda w: w[:1]), {}, "rosen: the gradient must have the shape (2,), that of w, not (1,)"),
@@ -113,6 +115,11 @@ def test_the_hash_follows_source_and_what_it_uses():
         return memory_origin("problem f", "f", f).sha256
 
     assert digest(make(2.0)) == digest(make(2.0))
+    tables = [
+        pd.DataFrame({"x": x, "y": y}) for x, y in (([1, 2], ["a", "b"]), ([1, 3], ["a", "b"]), ([1, 2], ["b", "b"]))
+    ]
+    assert len({digest(make(table)) for table in tables}) == 3
+    assert digest(make(tables[0])) == digest(make(tables[0].copy()))
     others = [make(3.0), make(2.0, np.cos), make(np.ones(2)), make(2.0 * np.ones(2)), make(2.0, lambda w: w)]
     assert len({digest(make(2.0)), *map(digest, others)}) == 1 + len(others)
     assert digest(functools.partial(rosen)) == digest(functools.partial(rosen))
