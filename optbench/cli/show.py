@@ -171,14 +171,16 @@ def _describe_problem(record: dict[str, Any]) -> dict[str, str]:
     examples = f"{record['examples']:,} an epoch, by convention: there is no data"
     noise = f"{record['noise']:g} sqrt(1/B - 1/{record['examples']}), deviation of the gradient over B examples"
     minimizer, domain = record["minimizer"] or (), record["domain"] or ()
-    minimum = f"{record['minimum']:.10g}" + f" at {_format_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
+    point = f" at {_format_point(minimizer)}" * (0 < len(minimizer) <= _SHOWN)
+    value, source = record["minimum"], record["minimum_source"]
+    minimum = "not known" if value is None else f"{value:.10g}{point} ({source})"
     return {
         "dimension": dim,
         "data": record["data_text"],
         "examples": "" if record["data"] else examples,
         "noise": noise * bool(record["noise"]),
         "metrics": ", ".join(record["metrics"]),
-        "minimum": f"{minimum} ({record['minimum_source']})",
+        "minimum": minimum,
         "drawn in": " x ".join(f"[{low:.4g}, {high:.4g}]" for low, high in domain),
     }
 

@@ -32,7 +32,7 @@ the first one (and the minimum's own size, where the first one is next to nothin
 
 @dataclass(frozen=True)
 class Problem:
-    """An objective with its start points, its data if it has any, and its known or reference minimum.
+    """An objective with its start points, its data if it has any, and its minimum, if it is known.
 
     ``value_and_gradient`` is a module-level function that names the arguments it wants, in any order: ``w``, ``g``
     (written), ``f`` (written, lanes form only), the mini-batch ``x`` (rows, features) and ``y`` (rows,),
@@ -61,9 +61,10 @@ class Problem:
     """``start(rng)`` -> the start point, (dim,)."""
     value_and_gradient: Callable
     """Writes the gradient, and returns (single) or writes (lanes) the value."""
-    minimum: float
-    """The least value, or a bound of it: suboptimality is loss minus this."""
-    minimum_source: str
+    minimum: float = math.nan
+    """The least value, or a bound of it: suboptimality is loss minus this. NaN: it is not known, and the smallest loss
+    of all runs of a sweep stands for it."""
+    minimum_source: str = "unknown"
     """The source of the minimum: "closed form", a solver."""
     minimizer: Any = None
     """One minimizer, (dim,), if it is known."""

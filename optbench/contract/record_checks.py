@@ -25,10 +25,12 @@ from optbench.contract.arguments import (
     check_function,
     condition,
     field_error,
+    is_number,
     is_real,
     is_whole,
     real_number,
     record_name,
+    to_python,
 )
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.search import check_space
@@ -63,11 +65,16 @@ _SCHEDULE = {"source": Text, "doc": Text, "limits": _LIMITS}
 _LIST = BeforeValidator(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)
 _ENDS = Annotated[tuple[Real, Real], _LIST]
 _PARAMETER = Annotated[Any, condition(_is_parameter, "a finite number, a tuple of them, or a word")]
+_MINIMUM = Annotated[
+    float,
+    BeforeValidator(to_python),
+    condition(lambda value: is_real(value) or (is_number(value) and value != value), "a finite number, or NaN"),
+]
 _PROBLEM = {
     "form": Annotated[
         Any, condition(lambda value: isinstance(value, str) and value in get_args(Form), "'single' or 'lanes'")
     ],
-    "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": Real, "noise": Annotated[Real, Ge(0)],
+    "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": _MINIMUM, "noise": Annotated[Real, Ge(0)],
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
     "layout": Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST],
     "blocks": tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...],

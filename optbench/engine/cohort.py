@@ -4,7 +4,7 @@ A single run is a cohort of one lane.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -53,6 +53,8 @@ class Cohort:
         seed: of the start point, the order of the examples, and the gradient noise.
         points: steps to evaluate at, besides the first and the last; None: the engine's choice, log-spaced.
         start: (dim,), in place of the problem's own start point; None: the problem's.
+        callback: called with the weights of the first lane at every point of evaluation behind the start, as SciPy's
+            methods do; it ends the run by StopIteration. None: nothing is called.
         deadline: seconds after which a run is stopped; None: never. Lanes of one call take turns, so the call as a
             whole has this time for each lane.
         evaluated: (p,): the steps to evaluate at, in order.
@@ -69,6 +71,7 @@ class Cohort:
     start: np.ndarray | None = None
     deadline: float | None = None
     device: Device = "cpu"
+    callback: Callable | None = None
     evaluated: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

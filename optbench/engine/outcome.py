@@ -28,6 +28,15 @@ class Evaluation(NamedTuple):
     finite: np.ndarray
 
 
+class End(NamedTuple):
+    """The end of a run that SciPy or a callback ended."""
+
+    steps: int
+    """Those that were made, of SciPy's methods evaluations."""
+    success: bool
+    message: str
+
+
 @dataclass
 class Outcome:
     """The results of the lanes of one call: arrays of p points, as in Evaluation.
@@ -39,6 +48,7 @@ class Outcome:
         diverged_at: (runs,): the step, 0 if the run did not diverge.
         failures: (runs,): the reason why a lane could not run, "" if it could; empty if all could.
         reused_steps: run-steps that were copied from a lane with the same settings.
+        end: how SciPy or a callback ended the run; None where neither did.
     """
 
     steps: int
@@ -52,6 +62,7 @@ class Outcome:
     evaluation_seconds: float
     failures: tuple[str, ...] = ()
     reused_steps: int = 0
+    end: End | None = None
 
     def __post_init__(self) -> None:
         self.measures = {name: self.measures.get(name, np.full_like(self.train[:, 0], np.nan)) for name in PER_STEP}
@@ -143,8 +154,7 @@ def samples_to_targets(cohort: Cohort, part: Outcome, samples: np.ndarray) -> np
     """Return the samples until each run's f - f* is at most a share of its own first one, and stays there to the end.
 
     f as in `log_tail`. Between the last evaluation above a target and the first one below, samples are interpolated,
-    linear in ln max(f - f*, floor), except within the first step. An unknown f* is taken as 0 for a run without a
-    negative loss.
+    linear in ln max(f - f*, floor), except within the first step.
 
     samples: (p,) those until each evaluation.
 
@@ -153,11 +163,7 @@ def samples_to_targets(cohort: Cohort, part: Outcome, samples: np.ndarray) -> np
         diverged; NaN where a deadline came first, or without f*.
     """
     loss = part.train[:, 0]
-    known = float(cohort.problem.minimum)
-    if np.isnan(known):
-        minimum = np.where(np.fmin.reduce(loss, axis=0) < 0, np.nan, 0.0)
-    else:
-        minimum = np.full(loss.shape[1], known)
+    minimum = np.full(loss.shape[1], float(cohort.problem.minimum))
     floor = FLOOR * np.fmax(1.0, np.abs(minimum))
     aim = np.array(TARGETS)[:, None] * np.maximum(loss[0] - minimum, floor)
     worst = np.maximum.accumulate(loss[::-1], axis=0)[::-1]  # from here to the end; NaN stays

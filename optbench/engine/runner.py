@@ -1,5 +1,6 @@
 """The control of a run on a CPU or GPU: the steps of its lanes, their evaluations, and their ends."""
 
+import inspect
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import DIVERGENCE_FACTOR, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import aligned
-from optbench.engine.outcome import Evaluation, Outcome
+from optbench.engine.outcome import End, Evaluation, Outcome
 from optbench.engine.rates import Rates
 
 _FIRST_CHUNK = 8
@@ -52,6 +53,30 @@ class Clock:
         if self.stop():
             raise Cancelled
         return self.until is not None and time.perf_counter() > self.until
+
+
+STOPPED = "the callback stopped it"
+
+
+def call_back(callback: Callable, w: np.ndarray, loss: float) -> bool:
+    """Call a user's callback as SciPy does; return True if it raises StopIteration, which ends the run.
+
+    It gets the current weights, or SciPy's OptimizeResult with x and fun if its argument is ``intermediate_result``.
+    """
+    try:
+        named = "intermediate_result" in inspect.signature(callback).parameters
+    except (TypeError, ValueError):  # some of C have no signature
+        named = False
+    try:
+        if named:
+            from scipy.optimize import OptimizeResult
+
+            callback(intermediate_result=OptimizeResult(x=np.array(w), fun=loss))
+        else:
+            callback(np.array(w))
+    except StopIteration:
+        return True
+    return False
 
 
 class Lanes:
@@ -107,6 +132,8 @@ class Lanes:
 
 def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
     """Return the loss of each run (runs,) above which it counts as diverged; first: the losses at the start."""
+    if np.isnan(problem.minimum):  # then nothing is known but the size of the first loss
+        return first + DIVERGENCE_FACTOR * np.maximum(np.abs(first), 1.0)
     minimum = problem.minimum
     return minimum + DIVERGENCE_FACTOR * np.maximum(first - minimum, max(1.0, abs(minimum)) / DIVERGENCE_FACTOR)
 
@@ -114,8 +141,16 @@ def divergence_limit(problem: Problem, first: np.ndarray) -> np.ndarray:
 class Runner:
     """A loop that steps and evaluates some lanes, and collects their evaluations."""
 
-    def __init__(self, lanes: Lanes, rates: Rates, dtype: str):
-        """Take the lanes and their learning rates; ``dtype``: the precision of the optimizer."""
+    def __init__(self, lanes: Lanes, rates: Rates, dtype: str, callback: Callable | None = None):
+        """Take the lanes and their learning rates.
+
+        dtype: the precision of the optimizer. callback: called at every point of evaluation behind the start; see
+        `call_back`.
+        """
+        self.callback = callback
+        self._end: End | None = None
+        if callback is not None:
+            lanes.max_snapshots = 1
         self.lanes, self.rates, self.dtype = lanes, rates, dtype
         self.runs = len(rates.base)
         self._points: list[np.ndarray] = []
@@ -154,7 +189,16 @@ class Runner:
             if passed:
                 self._evaluate(np.array(pending[:passed]), first)
                 del pending[:passed]
+                if self.callback is not None and self._is_stopped(done):
+                    break
         return self._outcome(done)
+
+    def _is_stopped(self, done: int) -> bool:
+        """Call the callback with the first lane, and return whether it ends the run; done: the steps made."""
+        assert self.callback is not None
+        if call_back(self.callback, self.lanes.weights()[0], float(self._evaluations[-1].train[-1, 0, 0])):
+            self._end = End(done, False, f"{STOPPED} after {done:,} steps")
+        return self._end is not None
 
     def _evaluate(self, points: np.ndarray, before: int) -> None:
         """Evaluate at these points (p,), keep the results, and stop lanes that diverged.
@@ -225,4 +269,5 @@ class Runner:
             evaluation_seconds=self._evaluation_seconds,
             failures=self._failures(),
             reused_steps=self.lanes.reused_steps,
+            end=self._end,
         )

@@ -44,9 +44,8 @@ def test_shares_are_of_the_first_suboptimality():
         assert found[0.5] == pytest.approx(2 * (2 + 2 * math.log(2) / math.log(10 / 4))) and found[0.2] == math.inf
 
 
-def test_without_a_minimum_losses_above_0_count_from_0():
-    assert planted([10, 10, 10, 5, 1], minimum=math.nan) == planted([10, 10, 10, 5, 1])
-    assert all(math.isnan(value) for value in planted([10, 10, 10, 5, -1], minimum=math.nan).values())
+def test_without_a_minimum_a_run_alone_reaches_no_target():
+    assert all(math.isnan(value) for value in planted([10, 10, 10, 5, 1], minimum=math.nan).values())
 
 
 def test_runs_that_do_not_end():

@@ -14,9 +14,9 @@ from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_comp
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
 from optbench.engine.cpu.objective import Objective
-from optbench.engine.outcome import CohortOutcome, Outcome, merge_outcomes
+from optbench.engine.outcome import CohortOutcome, End, Outcome, merge_outcomes
 from optbench.engine.rates import Rates
-from optbench.engine.runner import Clock, Runner
+from optbench.engine.runner import STOPPED, Clock, Runner
 
 
 def compile_kernels(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
@@ -62,9 +62,15 @@ def _run_lanes(
     for first in range(0, count, width):
         lanes = [cohort.lanes[place] for place in order[first : first + width]]
         rates = Rates(lanes, cohort.per_epoch, cohort.steps)
-        runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype)
+        runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype, cohort.callback)
         parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
     return parts if (order == np.arange(count)).all() else [merge_outcomes(parts, order)]
+
+
+_STOPPED = 99
+"""SciPy's status of a run that a callback has ended."""
+_FLAT = 1e-5
+"""Largest component of the gradient, relative to the loss or 1, at which a method has converged: SciPy's default."""
 
 
 class _OutOfBudget(Exception):
@@ -101,16 +107,26 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         return value, g
 
     is_finished, options = True, baseline.options(hyperparameters, last)
+    given = {} if cohort.callback is None else {"callback": cohort.callback}
     try:
-        minimize(value_and_gradient, start, jac=True, method=baseline.method, options=options)
+        found = minimize(value_and_gradient, start, jac=True, method=baseline.method, options=options, **given)
+        reason = STOPPED if found.status == _STOPPED else ""
     except _OutOfBudget:
         is_finished = count >= last
+        reason = f"its {last:,} evaluations are used up" if is_finished else "its time is used up"
+    with np.errstate(all="ignore"):
+        values, gradients = objective(best_w)
+    slope = float(np.abs(gradients).max())
+    flat = slope <= _FLAT * max(1.0, abs(float(values[0])))  # NaN is not
+    reason = reason or ("it has converged" if flat else "its line search finds nothing lower")
+    found_by = f"after {count:,} evaluations; the largest component of the gradient is {slope:.2g}"
+    end = End(count, flat and reason != STOPPED, f"{reason} {found_by}")
     if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
         clock.progress(last - count)
         reached += [(int(step), best_w, *reached[-1][2:]) for step in points if step > reached[-1][0]]
     elif reached[-1][0] < count:
         reached.append((count, best_w, *reached[-1][2:]))
-    steps, places, values, norms = map(np.array, zip(*reached, strict=True))
+    steps, places, losses, norms = map(np.array, zip(*reached, strict=True))
     begin = time.perf_counter()
     evaluator = Evaluator(cohort.problem, objective.code, cohort.dtype)
     at = places.astype(cohort.dtype)[:, None]
@@ -120,7 +136,7 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         points=steps,
         measures={
             "lr": np.where(steps > 0, 1.0, np.nan)[:, None],
-            "batch_loss": values[:, None],
+            "batch_loss": losses[:, None],
             "gradient_norm": norms[:, None],
         },
         train=evaluator.train(at),
@@ -129,4 +145,5 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         w=places[-1][None],
         diverged_at=np.zeros(1, np.int64),
         evaluation_seconds=time.perf_counter() - begin,
+        end=end,
     )
