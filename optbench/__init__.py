@@ -35,6 +35,7 @@ _HOMES = {
     "optbench.translation.code": ("training_code",),
     "optbench.sweeps.single": ("CohortResult", "Result"),
     "optbench.sweeps.candidates": ("compare",),
+    "optbench.catalogue.functions": ("function",),
     "optbench.catalogue.own_data": ("with_data",),
     "optbench.api": ("cohort", "info", "minimize", "optimizers", "problems", "schedules", "sweep"),
 }

@@ -18,10 +18,10 @@ SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e
 NAMES = [
     "Agreement", "Baseline", "CohortResult", "EWA", "Eager", "Family", "Matrix", "Objective", "OptbenchError",
     "Optimizer", "PluginError", "Problem", "Range", "Result", "Results", "Schedule", "Stepper", "Wrapper",
-    "agreement", "choice", "cohort", "compare", "ewa", "info", "load", "log_uniform", "mini_batches", "minimize",
-    "objective", "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem", "problems",
-    "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch", "torch_optimizer",
-    "torch_problem", "trace", "training_code", "uniform", "variant", "with_data", "wrapper",
+    "agreement", "choice", "cohort", "compare", "ewa", "function", "info", "load", "log_uniform", "mini_batches",
+    "minimize", "objective", "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem",
+    "problems", "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch",
+    "torch_optimizer", "torch_problem", "trace", "training_code", "uniform", "variant", "with_data", "wrapper",
 ]  # fmt: skip
 
 

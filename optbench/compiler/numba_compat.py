@@ -100,11 +100,19 @@ def options() -> Options:
     return Options(fast.INSIDE, fast.ENTRANCE, kernel, fast.PART, vectors, noalias)
 
 
+IN_NO_FILE = "<function>"
+_NOT_CACHED = (IN_NO_FILE, "<dynamic-code>")
+"""Files of code whose kernels are not cached, since this process alone knows what it was made from: that of a user's
+function, and that of what cloudpickle brings."""
+
+
 def cached(decorate: Callable[..., Any], function: Callable) -> Any:
     """Return ``decorate(cache=True)(function)``, not yet compiled; without the cache where there is no place for one.
 
     numba tells that by the words of a RuntimeError alone, and by no kind of its own.
     """
+    if function.__code__.co_filename in _NOT_CACHED:
+        return decorate()(function)
     try:
         kernel = decorate(cache=True)(function)
     except (RuntimeError, OSError) as error:

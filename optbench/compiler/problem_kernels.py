@@ -50,7 +50,7 @@ def gradient_kernel(
         text, key = f"{head}\n    {call(GradientArguments, '_inner', **taken)}\n", part.__name__
         key, options = f"{key}{order}", numba_compat.options().vectors | order
     else:
-        inner, key = translator(dtype).translate(function, owner)
+        inner, key = _inner_function(function, dtype, owner)
         values = ", ".join(f"{name}[r]" if name in "wg" else name for name in own)
         text = f"{head}\n    for r in range(first, last):\n        f[r] = _inner({values})\n"
         namespace, options = {"_inner": inner}, {}
@@ -63,13 +63,20 @@ def evaluate_kernel(function: Callable, form: Form, dtype: DtypeName, owner: str
     own = _check_arguments(function, owner, EvaluateArguments._fields, ("w", "out"))
     tree: ast.FunctionDef | str
     if form == "single":
-        inner, key = translator(dtype).translate(function, owner)
+        inner, key = _inner_function(function, dtype, owner)
         values = ", ".join(f"{name}[r]" if name in ("w", "out") else name for name in own)
         tree = f"def NAME({names(EvaluateArguments)}):\n    for r in range(w.shape[0]):\n        _inner({values})\n"
         namespace: dict[str, Any] = {"_inner": inner}
     else:
         tree, namespace, key = translator(dtype).prepare(function, owner, EvaluateArguments._fields)
     return _compile_source(tree, "evaluate", function, namespace, key, evaluate_signature(dtype), owner, {})
+
+
+def _inner_function(function: Callable, dtype: DtypeName, owner: str) -> tuple[Callable, str]:
+    """Return a function in single form, compiled, and a key of its source; one that numba has compiled as it is."""
+    if compiled := getattr(function, "compiled", None):
+        return compiled, ""
+    return translator(dtype).translate(function, owner)
 
 
 def _check_arguments(function, owner, known, required) -> list[str]:

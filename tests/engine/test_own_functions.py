@@ -1,0 +1,79 @@
+"""Functions of the user's own, compiled: the same numbers as without, and not compiled where these would be lost."""
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen
+
+import optbench
+from optbench.engine.own_functions import compile_function
+
+CALLS = []
+START = np.array([0.5, -1.2, 0.8])
+MATRIX = np.arange(9.0).reshape(3, 3) / 10
+
+
+def valley(w):
+    return np.sum(100.0 * (w[1:] - w[:-1] ** 2) ** 2 + (1.0 - w[:-1]) ** 2)
+
+
+def slope(w):
+    return 2.0 * MATRIX.T @ (MATRIX @ w)
+
+
+def by_helper(w, a):
+    return a * valley(w)
+
+
+def both(w):
+    return np.sum((MATRIX @ w) ** 2), 2.0 * MATRIX.T @ (MATRIX @ w)
+
+
+def bowl(w):
+    return np.sum((MATRIX @ w) ** 2)
+
+
+@pytest.mark.parametrize(
+    "f, more",
+    [(valley, {}), (by_helper, {"args": (2.0,)}), ((bowl, slope), {}), (both, {"jac": True}), (lambda w: w @ w, {})],
+    ids=["differences", "args", "gradient", "both", "lambda"],
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_compiled_runs_are_those_of_python(f, more, dtype):
+    problem = optbench.function(f, START, **more)
+    compiled = compile_function(problem)
+    assert problem.eager and not compiled.eager
+    rates = [{"lr": 1e-3}, {"lr": 2e-3}, {"lr": 1e-3, "schedule": "inverse"}]
+    found = [optbench.cohort(each, "adam", rates, steps=30, dtype=dtype) for each in (problem, compiled)]
+    assert np.allclose(found[0].w, found[1].w, rtol=1e-5 if dtype == "float32" else 1e-9)
+    assert np.allclose(found[0].runs["loss_final"], found[1].runs["loss_final"], rtol=1e-4)
+
+
+def test_compiled_code_sees_the_values_of_the_call():
+    def make(scale):
+        return lambda w: scale * np.sum(w * w)
+
+    one, two = (compile_function(optbench.function(make(scale), START)) for scale in (1.0, 2.0))
+    assert not one.eager and not two.eager
+    values = [optbench.objective(each)(START)[0][0] for each in (one, two)]
+    assert values == pytest.approx([START @ START, 2.0 * START @ START])
+
+
+def raising(w):
+    if w[0] > 100.0:
+        raise ValueError("too far")
+    return w @ w
+
+
+def counting(w):
+    CALLS.append(1)
+    return w @ w
+
+
+def random(w):
+    return w @ w + np.random.normal()
+
+
+@pytest.mark.parametrize("f", [raising, counting, random, rosen, lambda w: max(w, key=abs)], ids=lambda f: f.__name__)
+def test_what_compiled_code_would_lose_is_called_as_it_is(f):
+    """rosen is SciPy's, and raises errors as well."""
+    assert compile_function(optbench.function(f, START)).eager
