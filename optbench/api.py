@@ -2,13 +2,13 @@
 
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optbench.catalogue import loader
 from optbench.contract.eager import AnyOptimizer
-from optbench.contract.errors import RENAMED, OptbenchError, unknown
+from optbench.contract.errors import RENAMED, OptbenchError, shown, unknown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
@@ -80,14 +80,19 @@ def schedules(plugin: Plugins = ()) -> dict[str, Schedule]:
 
 
 def minimize(
-    problem: str | Problem | Family,
-    optimizer: str | AnyOptimizer,
+    problem: Any,
+    x0: Any = None,
+    optimizer: "str | AnyOptimizer | type | None" = None,
     *,
+    args: Any = (),
+    jac: Any = None,
     lr: float | None = None,
+    tune: bool = False,
     steps: int | None = None,
     epochs: float | None = None,
     batch_size: int | str = "full",
     schedule: str | Schedule = "constant",
+    callback: Callable | None = None,
     seed: int = 0,
     dtype: str = "float64",
     points: Points = None,
@@ -97,20 +102,31 @@ def minimize(
     plugin: Plugins = (),
     **hyperparameters: float,
 ) -> "Result":
-    """Run one optimizer on one problem.
+    """Run one optimizer on one problem, or on a function of your own: ``minimize(f, x0, "adam", lr=0.1)``.
 
     Args:
-        problem: a name, with parameters if need be (``"quadratic(dim=100)"``), or a record.
-        optimizer: a name, with hyperparameters if need be, or a record.
-        lr: the learning rate, which only SciPy's baselines do without.
-        steps: the budget in updates; exactly one of ``steps`` and ``epochs`` is given.
-        epochs: the budget in passes over the data; an epoch that is begun is finished.
+        problem: a function ``f(w, *args)`` that returns a number; a pair (f, gradient); a problem's name, with
+            parameters if need be (``"quadratic(dim=100)"``); or a record.
+        x0: (dim,), the start point. A problem brings its own: the optimizer may stand here,
+            ``minimize("rosenbrock", "adam")``.
+        optimizer: a name, with hyperparameters if need be, a record, or a class of PyTorch's; by default SciPy's
+            L-BFGS, which needs no rate and ends by itself.
+        args: further arguments of the function and its gradient.
+        jac: the gradient of the function, as SciPy has it: a function of the same arguments; True if ``f`` returns the
+            value and the gradient; None for central differences. One that is given is compared with these at ``x0``,
+            and a warning says where it differs.
+        lr: the learning rate, also called ``learning_rate``; by default it is tuned. SciPy's methods have none.
+        tune: True: find the rate by runs with 19 rates, over the range in which the optimizer is tuned in sweeps.
+        steps: the budget in updates; by default 1,000, of SciPy's methods 10,000 evaluations.
+        epochs: the budget in passes over the data, instead of ``steps``; an epoch that is begun is finished.
         batch_size: examples of a step, or "full".
         schedule: a name, with parameters if need be, or a record.
+        callback: called with the weights after every step, or at ``points``; with SciPy's OptimizeResult (x and fun)
+            if its argument is called ``intermediate_result``. It ends the run by raising StopIteration.
         seed: of the start point, the mini-batches and the noise.
         dtype: "float64" or "float32".
         points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
-        start: (dim,), in the place of the problem's own start point.
+        start: the same as ``x0``.
         run_timeout: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
             time of those that run beside it.
         device: "cpu"; "cuda", a GPU; or "auto", a GPU where one is and can run this.
@@ -118,34 +134,56 @@ def minimize(
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        The last weights, the curve and how the run ended; a run that diverges is no error but has that status.
+        The last weights, the curve and how the run ended, also under SciPy's names: x, fun, nit, success, message. A
+        run that diverges is no error but has that status.
 
     Raises:
         OptbenchError: the input cannot run.
 
     Example:
+        >>> minimize(lambda w: (w[0] - 1) ** 2 + (w[1] + 2) ** 2, [0.0, 0.0]).x.round(3).tolist()
+        [1.0, -2.0]
         >>> minimize("rosenbrock", "adam", lr=0.05, steps=2000).w.round(3).tolist()
         [1.0, 1.0]
     """
-    from optbench.sweeps.single import run_single
+    from optbench.sweeps import minimize as run
 
+    if isinstance(x0, str | AnyOptimizer | type):
+        if optimizer is not None:
+            raise OptbenchError("minimize: behind the problem stand x0 and the optimizer, minimize(f, x0, 'adam')")
+        x0, optimizer = None, x0
+    if start is not None and x0 is not None:
+        raise OptbenchError("minimize: x0 and start are the same: give one")
+    if not isinstance(tune, bool):
+        raise OptbenchError(f"minimize: tune={shown(tune)} must be True or False")
+    if callback is not None and (not callable(callback) or isinstance(callback, type)):
+        raise OptbenchError(f"minimize: callback={shown(callback)} must be a function of the weights")
+    if isinstance(optimizer, tuple):
+        raise OptbenchError("minimize: the third argument is the optimizer; those of the function are args=(...)")
     catalogue = loader.load_all(plugin)
-    record, values = catalogue.optimizer(optimizer)
+    record, values = run.choose_optimizer(optimizer, catalogue)
+    if "method" in hyperparameters and "method" not in record.hyperparameters:
+        raise OptbenchError(
+            "minimize: the method is called optimizer: SciPy's L-BFGS-B is 'lbfgs' here, its CG is 'cg'"
+        )
     if "deadline" in hyperparameters and "deadline" not in record.hyperparameters:
         raise unknown("keyword", "deadline", ["run_timeout"])
-    if isinstance(record, Baseline):
-        if batch_size != "full" or schedule != "constant" or lr is not None:
-            raise OptbenchError(f"minimize: {record.name} has no lr and no schedule, and runs on the full batch")
-        lr = 1.0
-    elif lr is None:
-        raise OptbenchError(f"minimize: {record.name} needs a learning rate, such as lr=0.01")
-    setting = {"lr": lr, "schedule": schedule} | values | hyperparameters
-    single = run_single(
-        "minimize", problem, record, [setting], steps=steps, epochs=epochs, batch_size=batch_size, seed=seed,
-        dtype=dtype, points=points, start=start, run_timeout=run_timeout, device=device,
-        catalogue=catalogue,
+    if "learning_rate" in hyperparameters and "learning_rate" not in record.hyperparameters:
+        rate = hyperparameters.pop("learning_rate")
+        if lr is not None:
+            raise OptbenchError("minimize: lr and learning_rate are the same: give one")
+        lr = rate
+    if isinstance(record, Baseline) and (batch_size != "full" or schedule != "constant" or lr is not None):
+        asked = "without an optimizer it is lbfgs, which" if optimizer is None else record.name
+        raise OptbenchError(f"minimize: {asked} has no lr and no schedule, and runs on the full batch")
+    if tune and lr is not None:
+        raise OptbenchError("minimize: tune=True finds the rate: leave lr out")
+    return run.minimize(
+        run.choose_problem(problem, start if x0 is None else x0, args, jac), record,
+        {"lr": lr, "schedule": schedule} | values | hyperparameters, tune=tune, steps=steps, epochs=epochs,
+        batch_size=batch_size, seed=seed, dtype=dtype, points="every" if callback and points is None else points,
+        x0=x0, start=start, run_timeout=run_timeout, device=device, callback=callback, catalogue=catalogue,
     )  # fmt: skip
-    return single.result()
 
 
 def cohort(

@@ -20,12 +20,13 @@ from optbench.engine import settings as values
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, batch_size_of
 from optbench.engine.outcome import CohortOutcome
+from optbench.engine.runner import STOPPED
 from optbench.sweeps.tables import make_tables
 
 
 @dataclass(frozen=True)
 class Result:
-    """One run: the last weights, its curve, and its status.
+    """One run: the last weights, its curve, and how it ended; also under the names of SciPy's OptimizeResult.
 
     Example:
         >>> minimize("rosenbrock", "gd", lr=10.0, steps=50).status
@@ -37,11 +38,28 @@ class Result:
     curve: pd.DataFrame = field(repr=False)
     """One row an evaluation; the columns are those of the table ``curves``."""
     status: str
-    """ok, diverged or deadline"""
+    """ok, diverged, deadline, or stopped (by the callback)"""
     loss: float
     """The last full training loss; inf if the run diverged."""
     suboptimality: float
-    """``loss`` minus the problem's minimum."""
+    """``loss`` minus the problem's minimum; NaN if that is not known."""
+    nit: int = 0
+    """The steps that were made; of SciPy's methods the evaluations of value and gradient."""
+    success: bool = False
+    """True if the run kept to its budget without diverging, and its loss is no higher than at the start; one of SciPy's
+    methods must also have converged."""
+    message: str = ""
+    """What was run, and how it ended, in one line."""
+
+    @property
+    def x(self) -> np.ndarray:
+        """SciPy's name of ``w``."""
+        return self.w
+
+    @property
+    def fun(self) -> float:
+        """SciPy's name of ``loss``."""
+        return self.loss
 
 
 @dataclass(frozen=True)
@@ -77,15 +95,24 @@ class Single:
     """runs, curves and timings."""
     outcome: CohortOutcome
 
-    def result(self) -> Result:
-        """Return the result of the first run."""
-        (run, *_) = self.tables["runs"].to_pylist()
+    def result(self, words: str = "") -> Result:
+        """Return the result of the only run. words: what was run, the beginning of the message."""
+        (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
+        status, steps = run["status"], run["steps"] if end is None else end.steps
+        status = "stopped" if end and end.message.startswith(STOPPED) else status
+        lower = run["loss_final"] <= run["loss_initial"]
+        endings = {"diverged": f"it diverged at step {steps:,}", "deadline": f"its time was up after {steps:,} steps"}
+        ending = endings.get(status) or (end.message if end else "")
+        fall = f"the loss went from {run['loss_initial']:.6g} to {run['loss_final']:.6g}"
         return Result(
             w=self.outcome.parts[0].w[0],
             curve=self.tables["curves"].drop_columns(["run_id"]).to_pandas(),
-            status=run["status"],
+            status=status,
             loss=run["loss_final"],
             suboptimality=run["suboptimality_final"],
+            nit=steps,
+            success=status == "ok" and lower and (end is None or end.success),
+            message="; ".join(filter(None, (words, ending, fall))),
         )
 
     def cohort_result(self) -> CohortResult:

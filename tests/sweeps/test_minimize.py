@@ -1,0 +1,127 @@
+"""minimize for functions of one's own: results beside SciPy's, defaults that the message states, callbacks, tuning."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+from scipy.optimize import rosen, rosen_der
+
+import optbench
+from optbench.contract.errors import OptbenchError
+
+START = np.array([-1.2, 1.0])
+
+
+@pytest.mark.parametrize("f", [rosen, (rosen, rosen_der)], ids=["differences", "gradient"])
+def test_without_an_optimizer_it_finds_what_scipy_finds(f):
+    found = optbench.minimize(f, START)
+    theirs = scipy.optimize.minimize(rosen, START, jac=rosen_der, method="L-BFGS-B")
+    assert np.allclose(found.x, theirs.x, atol=1e-4) and found.fun <= theirs.fun + 1e-12
+    assert found.success and theirs.success and found.status == "ok" and np.isnan(found.suboptimality)
+    assert found.x is found.w and found.fun == found.loss == rosen(found.x)
+    assert "lbfgs (SciPy's L-BFGS-B)" in found.message and "it has converged" in found.message
+    assert ("central differences" in found.message) == (f is rosen)
+
+
+def test_success_is_not_claimed_where_there_is_none():
+    found = optbench.minimize(rosen, START, "lbfgs", steps=5)
+    assert not found.success and "its 5 evaluations are used up" in found.message and found.nit == 5
+    found = optbench.minimize(rosen, START, "gd", lr=10.0)
+    assert not found.success and found.status == "diverged" and "it diverged at step" in found.message
+
+
+def test_gradient_descent_by_hand():
+    w = START.copy()
+    for _ in range(50):
+        w -= 1e-3 * rosen_der(w)
+    found = optbench.minimize((rosen, rosen_der), START, "gd", lr=1e-3, steps=50)
+    assert np.allclose(found.x, w, rtol=1e-12) and found.nit == 50 and found.success
+    assert np.allclose(optbench.minimize(rosen, x0=START, optimizer="gd", learning_rate=1e-3, steps=50).x, w, atol=1e-9)
+    assert found.message.startswith("gd, 50 steps at lr=0.001; the loss went from 24.2 to")
+
+
+def test_the_optimizer_may_stand_behind_a_problem_that_has_a_start():
+    usual = optbench.minimize("rosenbrock", "gd", lr=1e-3, steps=9)
+    assert np.array_equal(usual.w, optbench.minimize("rosenbrock", optimizer="gd", lr=1e-3, steps=9).w)
+    own = optbench.minimize("rosenbrock", START, "gd", lr=1e-3, steps=9)
+    assert np.array_equal(own.w, optbench.minimize("rosenbrock", "gd", lr=1e-3, steps=9, start=START).w)
+    assert not np.array_equal(own.w, usual.w)
+
+
+def test_tuning_finds_the_rate_of_a_bowl():
+    """Of a quadratic with curvatures 1 and 10 gradient descent's best rate is 2 / 11: Nesterov 2018, section 2.1."""
+    scale = np.array([1.0, 10.0])
+    bowl = (lambda w: 0.5 * scale @ w**2, lambda w: scale * w)
+    found = optbench.minimize(bowl, [1.0, 1.0], "gd", tune=True, steps=60)
+    rate = found.curve["lr"].iloc[-1]
+    assert 0.9 * 2 / 11 <= rate <= 1.1 * 2 / 11
+    assert "(the best of 19 rates from 0.001 to 30)" in found.message
+    again = optbench.minimize(bowl, [1.0, 1.0], "gd", steps=60)
+    assert np.array_equal(again.x, found.x), "a rate that is not given is tuned"
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "lbfgs"])
+def test_a_callback_sees_the_weights_and_ends_the_run(optimizer):
+    seen = []
+
+    def watch(w):
+        seen.append(w)
+        if len(seen) == 4:
+            raise StopIteration
+
+    rate = {"lr": 1e-3} if optimizer == "gd" else {}
+    found = optbench.minimize((rosen, rosen_der), START, optimizer, callback=watch, **rate)
+    assert len(seen) == 4 and found.status == "stopped" and not found.success
+    assert "the callback stopped it" in found.message
+    assert np.array_equal(found.x, seen[-1])
+    if optimizer == "gd":
+        assert found.nit == 4 and np.array_equal(seen[0], START - 1e-3 * rosen_der(START))
+    else:
+        theirs = []
+        scipy.optimize.minimize(rosen, START, jac=rosen_der, method="L-BFGS-B", callback=lambda w: theirs.append(w))
+        assert np.allclose(seen, theirs[:4])
+
+
+def test_a_callback_may_ask_for_scipys_result():
+    losses = []
+    optbench.minimize(
+        rosen,
+        START,
+        "gd",
+        lr=1e-3,
+        steps=3,
+        callback=lambda intermediate_result: losses.append(intermediate_result.fun),
+    )
+    assert len(losses) == 3 and losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"x0": None}, "a function needs a start point: minimize(f, x0)"),
+        ({"start": START}, "x0 and start are the same: give one"),
+        ({"optimizer": (1.0,)}, "the third argument is the optimizer; those of the function are args=(...)"),
+        ({"method": "BFGS"}, "the method is called optimizer"),
+        ({"optimizer": "gd", "lr": 0.1, "learning_rate": 0.1}, "lr and learning_rate are the same: give one"),
+        ({"optimizer": "gd", "lr": 0.1, "tune": True}, "tune=True finds the rate: leave lr out"),
+        ({"optimizer": "Adam"}, "did you mean adam"),
+        ({"optimizer": "sgd"}, "did you mean gd (PyTorch's SGD)"),
+        ({"problem": "rosenbrock", "args": 3}, "args and jac are for a function f(w)"),
+        ({"x0": "adam", "optimizer": "gd"}, "behind the problem stand x0 and the optimizer"),
+        ({"optimizer": "gd", "problem": lambda w: -(w @ w) * 1e300}, "diverged with each: give lr="),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_typed_wrong_is_refused_in_one_line(given, words):
+    with pytest.raises(OptbenchError) as caught:
+        optbench.minimize(**{"problem": rosen, "x0": START, "steps": 5} | given)
+    assert words in str(caught.value)
+
+
+def test_an_error_of_the_function_is_told():
+    def f(w):
+        if w[0] < 0.5:
+            raise ValueError("too low")
+        return w @ w
+
+    with pytest.raises(OptbenchError, match="f: evaluate fails: ValueError: too low"):
+        optbench.minimize(f, [1.0, 1.0], "gd", lr=0.1)
