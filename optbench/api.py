@@ -258,7 +258,9 @@ def sweep(
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
 
     Args:
-        spec: a TOML file, a mapping of its keys, or None for the built-in default.
+        spec: a TOML file, a mapping of its keys, or None for the built-in default. In the lists ``problems``,
+            ``optimizers`` and ``schedules`` stand names, and objects of Python: (f, x0) or ``optbench.function(f, x0)``
+            for a function of your own, records, rules, and classes of ``torch.optim.Optimizer``'s kind.
         out: the folder to keep it in, and to go on from where it was interrupted; None keeps the tables only.
         workers: threads, by default as many as there are cores.
         executor: "threads" of this process; or "dask", which asks for the extra of that name: workers are processes.
@@ -271,8 +273,8 @@ def sweep(
         retry_failed: whether runs that have failed before are tried again.
         time_limit: seconds, or a text such as "10m", after which the sweep ends with what is complete; a later call
             resumes it in the same folder.
-        **changes: keys of the spec, on top of it. With ``device="cuda"`` or ``"auto"`` a GPU runs what it can, and the
-            table ``timings`` tells where each cohort ran.
+        **changes: keys of the spec, on top of it, ``learning_rates`` also under the name ``lr``. With ``device="cuda"``
+            or ``"auto"`` a GPU runs what it can, and the table ``timings`` tells where each cohort ran.
 
     Returns:
         The tables. A problem or an optimizer that could not run is a warning, and its runs have failed; so is a file
@@ -285,7 +287,12 @@ def sweep(
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
         >>> sweep(small, seeds=3).runs["status"].unique().tolist()
         ['ok']
+        >>> def bowl(w):
+        ...     return (w[0] - 1) ** 2 + (w[1] + 2) ** 2
+        >>> sweep(small, problems=[(bowl, [0.0, 0.0]), "rosenbrock"], seeds=3).runs["problem"].unique().tolist()
+        ['bowl', 'rosenbrock']
     """
+    from optbench.sweeps.own_records import take_records
     from optbench.sweeps.run.isolation import Isolation
     from optbench.sweeps.session import Options, checked_workers
     from optbench.sweeps.spec import make_spec, read_spec
@@ -299,15 +306,16 @@ def sweep(
     folder = None if out is None else path_of("out", out)
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
+    spec, changes, own = take_records(spec, changes)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
-        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options)
+        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options, own)
     checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes)
     if folder is not None:
-        return _execute(checked, folder, options)
+        return _execute(checked, folder, options, own)
     with tempfile.TemporaryDirectory() as folder:
-        return _execute(checked, folder, options).in_memory()
+        return _execute(checked, folder, options, own).in_memory()
 
 
 def info() -> dict[str, Any]:
@@ -325,13 +333,13 @@ def info() -> dict[str, Any]:
     return read_facts()
 
 
-def _execute(spec, folder, options) -> "Results":
-    """Run a sweep into a folder, with its warnings, and return its results."""
+def _execute(spec, folder, options, own) -> "Results":
+    """Run a sweep into a folder, with its warnings, and return its results; own: what was given as objects."""
     from optbench.sweeps import results, session
     from optbench.sweeps.run.interrupts import handle_signals
 
     with handle_signals(["SIGINT"]):
-        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken)
+        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken, own)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
         status = session.execute(plan, folder, options, tell=lambda text: warnings.warn(text, stacklevel=5))

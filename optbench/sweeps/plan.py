@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from optbench.catalogue.loader import Catalogue, shipped_files
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, RATES
@@ -24,7 +25,8 @@ from optbench.contract.version import __version__
 from optbench.engine import settings
 from optbench.engine.batches import steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.spec import ProblemEntry, Spec
+from optbench.sweeps.own_records import OwnRecords
+from optbench.sweeps.spec import USUAL_RATES, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -52,8 +54,8 @@ def _shipped_files() -> frozenset[Path]:
 
 @cache
 def has_user_code(origins: tuple[SourceFile, ...]) -> bool:
-    """Return True if one of a record's source files is not part of this package."""
-    return any(origin.file.resolve() not in _shipped_files() for origin in origins)
+    """Return True if one of a record's source files is not part of this package; an object of Python has none."""
+    return any(not each.in_memory and each.file.resolve() not in _shipped_files() for each in origins)
 
 
 def step_cost(cohort: Cohort) -> float:
@@ -261,6 +263,8 @@ class Plan:
     """Faults of the user's records that quick checks found, a line each."""
     names: tuple[str, ...] = ()
     """The problems of the spec by name, in its order; a part of the plan has them all."""
+    own: OwnRecords = field(default_factory=OwnRecords)
+    """What was given as objects of Python."""
 
     @property
     def series(self) -> tuple[SeedSeries, ...]:
@@ -292,6 +296,12 @@ class Plan:
         """Doubts about the user's data and records, and optimizers whose range of rates nobody chose."""
         data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
         texts = [*data, *self.findings]
+        if self.spec.lacks_rates and not all(isinstance(each, Baseline) for each in self.optimizers):
+            low, high, count = USUAL_RATES.split(":")
+            texts.append(
+                f"no learning rates are given: {count} from {low} to {high} are tried; --lr 1e-3:1:5, or "
+                'learning_rates = "1e-3:1:5", names others'
+            )
         rates = {name: ranges[RATE] for name, ranges in self.searched.items() if RATE in ranges}
         usual = [name for name, text in rates.items() if text == RATES.text]
         if usual and len(usual) < len(rates) and self.spec.learning_rates is None:

@@ -19,6 +19,7 @@ from optbench.contract.resources import cores
 from optbench.datasets import copies
 from optbench.sweeps import stages, trajectories
 from optbench.sweeps.chosen import SNIPPETS, make_chosen_spec, make_snippets, recommend
+from optbench.sweeps.own_records import OwnRecords
 from optbench.sweeps.plan import Plan, cohort_cost, expand, sort_for_tables
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation, UserCode
@@ -62,12 +63,17 @@ def checked_workers(workers: int | None) -> int:
     return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
 
-def load_and_plan(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None]) -> Plan:
+def load_and_plan(
+    spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None], own: OwnRecords | None = None
+) -> Plan:
     """Expand ``spec``; a worker process does so if it names files of the user's, which stay out of this process.
 
-    on_broken: called with each file that does not load, and its traceback. Raises OptbenchError.
+    on_broken: called with each file that does not load, and its traceback. own: what was given as objects of Python:
+    where there are such, this process loads the files as well. Raises OptbenchError.
     """
-    isolated = isolation.isolates_plan(spec)
+    own = own or OwnRecords()
+    own.check(spec.given)
+    isolated = isolation.isolates_plan(spec) and not own.records
     data = isolation.plan_data(spec) if isolated else {}
     catalogue = loader.load(() if isolated else spec.plugins)
     broken = {Path(path): trace for path, trace in data["broken"].items()} if isolated else catalogue.broken
@@ -75,8 +81,9 @@ def load_and_plan(spec: Spec, isolation: Isolation, on_broken: Callable[[Path, s
         on_broken(path, trace)
     if "error" in data:
         raise _name_broken_files(broken, OptbenchError(data["error"]))
+    own.add_to(catalogue)
     if not isolated:
-        return plan(spec, catalogue)
+        return replace(plan(spec, catalogue), own=own)
     device, note = devices.choose(spec.device)
     if device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
         expanded = plan(spec, loader.load(spec.plugins))
@@ -158,20 +165,25 @@ def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[Exe
         from optbench.sweeps.run.dask import DaskExecutor
         from optbench.sweeps.run.file_bundle import pack
 
-        bundle = pack(plan.spec.plugins, [problem.digest for problem in plan.problems])
+        bundle = pack(_list_files(plan), [problem.digest for problem in plan.problems])
         with contextlib.closing(DaskExecutor(options.scheduler, workers, bundle)) as executor:
             yield ExecutionOptions(executor, retry_failed=retry)
         return
     if options.scheduler is not None:
         raise OptbenchError("a scheduler needs the executor dask: --executor dask --scheduler ADDRESS")
-    if plan.spec.plugins or isolation.mode == "always" or has_long_eager_runs(plan):
-        processes = isolation.executor(workers, plan.spec.plugins)
+    if isolation.mode != "never" and (plan.spec.plugins or isolation.mode == "always" or has_long_eager_runs(plan)):
+        processes = isolation.executor(workers, _list_files(plan))
         try:
             yield ExecutionOptions(processes, isolation.isolates_cohort, retry)
         finally:
             processes.stop()
     else:
         yield ExecutionOptions(retry_failed=retry)
+
+
+def _list_files(plan: Plan) -> tuple[str, ...]:
+    """Return the files that worker processes load: the plug-ins, and one with objects of this process, if any."""
+    return (*plan.spec.plugins, str(plan.own.file)) if plan.own.records else plan.spec.plugins
 
 
 def write_tables(
@@ -203,7 +215,8 @@ def write_tables(
     ran = set(runs["problem"][(runs["status"] != "failed").to_numpy()])
     problems = [problem for problem in plan.problems if problem.name in ran]
     paths, code = trajectories.SCHEMA.empty_table(), SNIPPETS.empty_table()
-    with contextlib.closing(UserCode(isolation, plan.spec.plugins)) as user_code:
+    files = _list_files(plan) if isolation.mode == "always" or plan.spec.plugins else ()
+    with contextlib.closing(UserCode(isolation, files)) as user_code:
         grids = user_code.compute_grids(problems)
         if settings:
             tuning_seeds = plan.spec.split_seeds()[0]

@@ -13,7 +13,15 @@ from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from optbench.compiler import device as devices
 from optbench.contract import names
@@ -21,7 +29,7 @@ from optbench.contract.arguments import Real, Whole, check, is_number, is_whole,
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.names import split_list
 from optbench.contract.paths import is_file, is_folder, path_of
-from optbench.contract.search import Range, parse_range
+from optbench.contract.search import RATES, Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
@@ -57,6 +65,10 @@ _DEEPEST = 5
 _SAME_RATE = 1e-9
 # Ratio of neighbours in a grid: above it they differ in four digits, wherever the grid is moved to
 _LEAST_RATIO = 1.001
+_SYNONYMS = {"lr": "learning_rates", "learning_rate": "learning_rates"}
+"""Other words for keys of a spec: those of the command, and of a single run."""
+USUAL_RATES = ":".join([*(names.number_text(float(end)) for end in RATES.ends), "11"])
+"""The grid of a spec without rates: the range from which trials of most optimizers are drawn, in half decades."""
 _FILE = "file"
 """The parameter of another library's optimizer that names its file."""
 
@@ -267,10 +279,18 @@ class Spec(BaseModel):
     device: Annotated[str, AfterValidator(devices.checked)] = "cpu"
     """cpu; cuda; or auto: a GPU where one can be used."""
     plugins: Annotated[tuple[str, ...], BeforeValidator(_read_plugins)] = ()
+    given: _Texts = ()
+    """Kind and name of what was given as an object of Python: "problem f". To resume the sweep it is given again."""
     trials: Annotated[_Count, Le(MOST_TRIALS)] | None = None
     """Settings of each optimizer, drawn from its search space; without it, all that the lists give."""
     search_seed: Seed = 0
     """The seed of what is drawn: of trials, and of the offsets of a grid of rates in blocks."""
+    _lacks_rates: bool = PrivateAttr(False)
+
+    @property
+    def lacks_rates(self) -> bool:
+        """True if nobody named rates, and USUAL_RATES stand in their place."""
+        return self._lacks_rates
 
     @model_validator(mode="before")
     @classmethod
@@ -433,7 +453,11 @@ class Spec(BaseModel):
 
         Returns numbers, texts, lists and dictionaries.
         """
-        hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
+        hidden = {
+            *(() if self.given else ("given",)),
+            *(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS),
+            *(LISTS if self.chosen else ("chosen",)),
+        }
         raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)
         problems = [item["name"] if set(item) == {"name"} else item for item in raw["problems"]]
         return {**raw, "problems": problems}
@@ -549,7 +573,10 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
     try:
         if files:
             raw["plugins"] = list(dict.fromkeys([*_read_plugins(raw.get("plugins") or ()), *files]))
-        return Spec.model_validate(raw)
+        lacks_rates = all(raw.get(key) is None for key in ("learning_rates", "trials", "chosen"))
+        spec = Spec.model_validate({**raw, "learning_rates": USUAL_RATES} if lacks_rates else raw)
+        spec._lacks_rates = lacks_rates
+        return spec
     except ValidationError as error:
         line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})
         file = f"{label}: " if label and line.partition(":")[0].partition(".")[0] not in changes else ""
@@ -563,6 +590,10 @@ def _check_keys(raw: Mapping, label: str) -> dict:
     """
     found = {}
     for key, value in raw.items():
+        if key in _SYNONYMS:
+            if _SYNONYMS[key] in raw:
+                raise OptbenchError(f"{key} and {_SYNONYMS[key]} are the same: give one")
+            key = _SYNONYMS[key]
         if key not in Spec.model_fields:
             raise unknown(f"key in {label}" if label else "key", key, Spec.model_fields)
         try:
@@ -641,7 +672,7 @@ def find_differences(old: Spec, new: Spec) -> list[str]:
 
 def _to_comparable(spec: Spec) -> dict[str, Any]:
     """Return the spec without the order of its lists, and with names in one form."""
-    raw = spec.model_dump(exclude={"judge_by", "weigh_by"})
+    raw = spec.model_dump(exclude={"judge_by", "weigh_by", "given"})
     for key in ("optimizers", "schedules"):
         raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
     raw["problems"] = [(_to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
@@ -692,6 +723,7 @@ _IDENTITY: dict[str, Callable[[Any], Any]] = {
     "batch_sizes": lambda size: size,
     "dtypes": lambda dtype: dtype,
     "plugins": lambda path: path,
+    "given": lambda name: name,
     "choose_by": lambda measure: measure,
 }
 """Lists that are joined entry by entry, and the identity of an entry."""

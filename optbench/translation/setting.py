@@ -58,7 +58,7 @@ class Setting:
     def plugins(self) -> tuple[Path, ...]:
         """The user's files with parts of the optimizer."""
         shipped = Path(__file__).parents[1]
-        files = [origin.file for origin in getattr(self.optimizer, "origins", ())]
+        files = [origin.file for origin in getattr(self.optimizer, "origins", ()) if not origin.in_memory]
         return tuple(dict.fromkeys(path for path in files if shipped not in path.parents))
 
 

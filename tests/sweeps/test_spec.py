@@ -79,7 +79,6 @@ def test_exactly_one_budget():
     [
         ("problems", "problems: is missing"),
         ("optimizers", "optimizers is empty: name at least one"),
-        ("learning_rates", "learning_rates: is missing"),
     ],
 )
 def test_what_has_no_default_is_missed(key, message):

@@ -219,7 +219,6 @@ def test_a_rule_and_its_equal_in_pytorch_try_the_same(catalogue, rule, other):
         ({"trials": None, "schedules": "warmup(inverse(decay_rate=uniform(0, 1)))", "learning_rates": [0.1]},
          r"schedules: uniform\(0, 1\) is a range"),
         ({"trials": None, "learning_rates": "log_uniform(1, 2)"}, r"learning_rates: log_uniform\(1, 2\) is a range"),
-        ({"trials": None}, "spec: learning_rates: is missing"),
         ({"trials": 0}, "trials: 0 must be at least 1"),
         ({"trials": 10_001}, "trials: 10001 must be at most 10,000"),
         ({"search_seed": -1}, "search_seed: -1 must be a whole number between"),
