@@ -15,6 +15,7 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load
+from optbench.sweeps.unknown_minima import STANDING_IN
 from optbench.wording import labels
 from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
@@ -150,7 +151,13 @@ def _check_pair(pair: object) -> tuple[str, str]:
 def _load_sides(a: str | Path | Results, b: str | Path | Results | None) -> tuple[Results, Results]:
     """Return the results of A and of B, loaded where needed. b: None where both are of A."""
     first = a if isinstance(a, Results) else load(path_of("a", a))
-    return first, first if b is None else b if isinstance(b, Results) else load(path_of("b", b))
+    if b is None:
+        return first, first
+    second = b if isinstance(b, Results) else load(path_of("b", b))
+    one, two = (each.runs.attrs.get(STANDING_IN, {}) for each in (first, second))
+    if both := {name: min(one[name], two[name]) for name in one if name in two}:
+        return first.measured_from(both), second.measured_from(both)
+    return first, second
 
 
 def _select_sides(

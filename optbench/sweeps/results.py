@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.store.final_tables import FinalTables, Points
+from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, chosen_for, find_recommended
 from optbench.wording.winners import find_winners, notebook_html
 
@@ -150,6 +152,19 @@ class Results:
         held = Results(*tables, self.provenance, paths=self.paths, snippets=self.snippets)
         held.missing = self.missing
         return held
+
+    def measured_from(self, minima: Mapping[str, float]) -> "Results":
+        """Return these results with suboptimalities above other losses, where minima are not known.
+
+        Args:
+            minima: the losses that stand for a minimum, by problem.
+
+        Returns:
+            The same tables, but for ``runs``.
+        """
+        same = copy.copy(self)
+        same.runs = fill_unknown(self.runs, lambda problems, run_ids: self.curves_of(run_ids), minima)
+        return same
 
     @property
     def tuning_seeds(self) -> list[int]:
@@ -422,6 +437,13 @@ class Results:
         return table.assign(reason=table["reason"].mask(few, pd.Series(left, index=table.index[few], dtype=object)))
 
 
+def _read_curves(folder: FinalTables, problems: Iterable[str], run_ids: pd.Series) -> pd.DataFrame:
+    """Return what `unknown_minima` needs of the curves of these runs."""
+    if run_ids.empty:  # pyarrow takes no empty list
+        return pd.DataFrame(columns=list(COLUMNS))
+    return folder.read("curves", COLUMNS, filters=[("run_id", "in", run_ids.tolist())])
+
+
 def load(path: str | Path) -> Results:
     """Load the results of a sweep, or of as much of it as is finished: ``missing`` then says what is not.
 
@@ -448,6 +470,7 @@ def load(path: str | Path) -> Results:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")
     if "diverged_at" in runs:
         runs["diverged_at"] = runs["diverged_at"].astype("Int64")
+    runs = fill_unknown(runs, partial(_read_curves, folder))
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     return Results(runs, None, timings, problems, landscapes, provenance, folder.path, folder, paths, snippets)

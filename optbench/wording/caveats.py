@@ -23,7 +23,15 @@ def warn_of_limits(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
             f"Below {labels.number(FLOOR)} (times the minimum, if that is more than 1) rounding decides: a run there "
             "counts as having that, and is better than another by at least the ratio."
         )
+    yield from name_standing_in(runs)
     yield from warn_of_high_minima(runs)
+
+
+def name_standing_in(runs: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence on the losses of the table `runs` that stand for minima which are not known."""
+    if found := runs.attrs.get("standing_in"):
+        each = ", ".join(f"{labels.number(loss)} for {problem}" for problem, loss in found.items())
+        yield f"Where the minimum is not known, the smallest loss of all runs stands for it: {each}."
 
 
 def warn_of_high_minima(runs: pd.DataFrame) -> Iterator[str]:

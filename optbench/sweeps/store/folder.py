@@ -8,7 +8,7 @@ the number of workers nor on interruptions.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, com
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
+from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 
 _NAMED = 5
 """The most damaged files that a message names; of further ones it states the number."""
@@ -360,7 +361,15 @@ class Store:
 
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
         """Return the table of the saved runs, in the order of the plan; only: the ids of the cohorts that count."""
-        return final_tables.read_runs(self.files, self._find_sources(only), self._runs)
+        sources = self._find_sources(only)
+
+        def read_curves(problems: Iterable[str], run_ids: pd.Series) -> pd.DataFrame:
+            """Return the curves of these problems' runs, those with these ids among them."""
+            names = set(problems)
+            parts = [self.files.read(cohort_id)["curves"] for entry, cohort_id in sources if entry.problem in names]
+            return pa.concat_tables([part.select(COLUMNS) for part in parts]).to_pandas()
+
+        return fill_unknown(final_tables.read_runs(self.files, sources, self._runs), read_curves)
 
     def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
         """Return the saved cohorts, or of these the ones in ``only``, each with a file that holds runs of it."""

@@ -1,0 +1,66 @@
+"""A minimum that nobody knows: the smallest loss of all runs stands for it, as if that had been stated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import optbench
+from optbench.contract.columns import TARGETS, target_column
+from optbench.sweeps.store.final_tables import FinalTables
+from optbench.sweeps.unknown_minima import STANDING_IN
+
+MATRIX = np.array([[3.0, 1.0], [1.0, 2.0]])
+START = [1.0, -2.0]
+MEASURED = ["suboptimality_final", "log_tail", *map(target_column, TARGETS)]
+BLOCKS = {"optimizers": ["gd", "adam"], "learning_rates": "1e-2:10:4", "blocks": 3, "steps": 120,
+          "batch_sizes": ["full"], "schedules": ["constant"], "choose_by": ["time", "loss"]}  # fmt: skip
+
+
+def bowl(w):
+    return 0.5 * w @ MATRIX @ w - 1.0
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory):
+    """The same sweep of the same function, with its minimum and without."""
+    folder = tmp_path_factory.mktemp("minima")
+    unknown = optbench.sweep(BLOCKS, problems=[(bowl, START)], out=folder / "unknown")
+    lowest = float(unknown.runs["loss_best"].min())
+    problem = optbench.function(bowl, START, minimum=lowest)
+    return unknown, optbench.sweep(BLOCKS, problems=[problem], out=folder / "known"), lowest
+
+
+def test_it_is_as_if_the_smallest_loss_had_been_stated(sides):
+    unknown, known, lowest = sides
+    assert lowest == pytest.approx(-1.0, abs=1e-6) and unknown.runs.attrs[STANDING_IN] == {"bowl": lowest}
+    keys = ["stage", "block", "optimizer", "lr", "seed"]
+    first, second = (each.runs.sort_values(keys).reset_index(drop=True) for each in (unknown, known))
+    assert (first["status"] == "diverged").any()
+    pd.testing.assert_frame_equal(first[keys + MEASURED], second[keys + MEASURED], rtol=1e-9)
+    for measure in ("time", "loss"):
+        pd.testing.assert_frame_equal(unknown.verdicts(measure), known.verdicts(measure), rtol=1e-6)
+
+
+def test_files_keep_that_it_is_unknown(sides):
+    unknown, *_ = sides
+    table = FinalTables(unknown.directory).read("runs")
+    assert table["suboptimality_final"].isna().all() and table["samples_to_0.5"][table["status"] == "ok"].isna().all()
+    assert np.isnan(unknown.problem("bowl")["minimum"])
+
+
+def test_two_folders_are_measured_from_the_smaller_loss(sides):
+    unknown, _, lowest = sides
+    short = optbench.sweep(BLOCKS, problems=[(bowl, START)], steps=9)
+    assert short.runs.attrs[STANDING_IN]["bowl"] > lowest
+    ours = short.measured_from({"bowl": lowest})
+    ended = ours.runs["status"] == "ok"
+    assert np.allclose((ours.runs["loss_final"] - ours.runs["suboptimality_final"])[ended], lowest)
+    table = optbench.compare(unknown, short, judge_by="loss")
+    assert (table["ratio"] > 1.5).all(), "nine steps end higher, and are not measured from their own end"
+
+
+def test_the_answer_says_so(sides):
+    from optbench.wording.caveats import warn_of_limits
+
+    (text, *_) = [text for text in warn_of_limits(sides[0].runs, "time") if "not known" in text]
+    assert text == "Where the minimum is not known, the smallest loss of all runs stands for it: -1 for bowl."
