@@ -162,6 +162,14 @@ def test_it_is_in_the_intervals_of_two_folders(by):
     assert (same["low"], same["high"], same["verdict"]) == (1.0, 1.0, "tie")
 
 
+@pytest.mark.parametrize("content", [b"abc", b"\xff" * 160, np.float32([np.inf] * 40).tobytes(), b"\x00" * 4000, None])
+def test_what_is_no_jackknife_in_a_folder_is_none(content):
+    runs = runs_of(simulated((0.3, 0.6), 0.5, blocks=2)[0][0])
+    runs["jackknife_test_accuracy"] = [content] * len(runs)
+    blind = runs.drop(columns="jackknife_test_accuracy")
+    pd.testing.assert_frame_equal(verdicts(runs, "test_accuracy"), verdicts(blind, "test_accuracy"))
+
+
 def test_values_without_a_group_are_logarithms_as_those_of_runs():
     runs = runs_of(simulated((0.3, 0.6), 0.5, blocks=2)[0][0])
     y, values = tail_values(runs, "test_accuracy"), jackknife_values(runs, "test_accuracy")
