@@ -41,7 +41,7 @@ OUTCOMES = (
     "steps", "epochs", "samples", "status", "diverged_at", "loss_initial", "loss_final", "loss_best",
     "suboptimality_final", "test_loss_final", "log_tail",
 )  # fmt: skip
-METRICS = ("train_", "test_", "w_")
+METRICS = ("train_", "validation_", "test_", "early_", "jackknife_", "w_")
 """How the columns of metrics begin; every other column of ``runs`` is part of what was asked for."""
 CLAIM = ("verdict", "effect", "low", "high", "measure", "on", "detail", "error")
 """What a claim's result says. Where it is measured in seconds only the verdict counts; no text with seconds does."""

@@ -127,7 +127,7 @@ class Sweep:
         """Problem, optimizer, and the other fields of the cohorts."""
         problem = CATALOGUE.problem(SMALL.get(self.problem, self.problem))
         if problem.data is not None:
-            parts = {"data": problem.data, "test": problem.test}
+            parts = {"data": problem.data, "validation": problem.validation, "test": problem.test}
             parts = {key: tuple(a[: self.rows] for a in part) for key, part in parts.items() if part is not None}
             problem = replace(problem, **parts)
         size = min(self.batch_size, problem.examples)
@@ -156,12 +156,12 @@ COHORTS += [
 COHORTS += [Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
 
 
-ONCE = ("w", "diverged_at")
+ONCE = ("w", "diverged_at", "jackknife")
 """Results of a lane, not of each of its points."""
 
 
 def collected(cohort) -> dict[str, np.ndarray]:
     """Return the results of a cohort, lanes side by side; NaN after a call in which all lanes have diverged."""
     whole = merge_outcomes(cohort.parts, np.arange(sum(len(part.w) for part in cohort.parts)))
-    names = ("train", "test", "positions", *ONCE)
-    return whole.measures | {name: getattr(whole, name) for name in names}
+    values = {name: getattr(whole, name) for name in ("train", "validation", "test", "positions", *ONCE)}
+    return whole.measures | {name: array for name, array in values.items() if array is not None}

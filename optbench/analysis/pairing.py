@@ -17,9 +17,9 @@ import pandas as pd
 from optbench.analysis import texts
 from optbench.analysis.columns import find_failed_runs, find_unfinished_runs, hyperparameter_columns
 from optbench.analysis.held_out import held_out
-from optbench.analysis.measures import LOG_TAIL, TIME, metric_name, tail_values
+from optbench.analysis.measures import LOG_TAIL, TIME, jackknife_values, metric_name, tail_values
 from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
-from optbench.analysis.sampling import Sampling
+from optbench.analysis.sampling import Sampling, sampling_variance
 from optbench.analysis.verdicts import pair_cells
 from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
@@ -145,6 +145,7 @@ def pair_settings(
         "bad": find_failed_runs(table),
         "cut": find_unfinished_runs(table),
         "outcome": number_outcomes(table),
+        "at": np.arange(len(table)),
     }
     runs = join_settings(table, pd.DataFrame(values, index=table.index))
     whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
@@ -153,16 +154,18 @@ def pair_settings(
     rows = _summarize_cells(
         whole, cells, pairs, identical=("same", "mean"), failures_a=("bad_a", "mean"), failures_b=("bad_b", "mean")
     )
-    differences = _average_seeds(whole[~(whole["bad_a"] & whole["bad_b"])], cells)
+    finished = whole[~(whole["bad_a"] & whole["bad_b"])]
+    differences = _average_seeds(finished, cells)
     tried = table[table["stage"].isin(["grid", SCREEN])]
     counts = {"trials": whole, **{f"trials_{side.lower()}": tried[tried["side"] == side] for side in SIDES}}
     for name, part in counts.items():
         each = part.drop_duplicates([*_CELL, *settings]).groupby(_CELL).size()
         rows[name] = each.reindex(pd.MultiIndex.from_frame(cells), fill_value=0).to_numpy()
     rows["seeds"] = np.sum(~np.isnan(differences), axis=1)
+    sampling = _sample_seeds(jackknife_values(table.drop(columns=["pair", "side"]), measure), finished, cells)
     cases = [rows["runs"] == 0, rows["seeds"] == 0, rows["seeds"] == 1]
     reason = np.select(cases, [texts.ALL_CUT, texts.ALL_FAILED, texts.ONE_SEED], "")
-    return Effects(rows.assign(reason=reason), differences)
+    return Effects(rows.assign(reason=reason), differences, sampling=sampling)
 
 
 def number_outcomes(table: pd.DataFrame) -> np.ndarray:
@@ -200,6 +203,22 @@ def _average_seeds(runs: pd.DataFrame, cells: pd.DataFrame) -> np.ndarray:
     """Return the mean of `difference` for each cell and seed, (cells, seeds); NaN where there is none."""
     wide = runs.pivot_table(index=_CELL, columns="seed", values="difference", aggfunc="mean")
     return wide.reindex(pd.MultiIndex.from_frame(cells)).to_numpy(dtype=np.float64)
+
+
+def _sample_seeds(jackknife: np.ndarray | None, runs: pd.DataFrame, cells: pd.DataFrame) -> Sampling | None:
+    """Return the sampling error of the mean over seeds of what `_average_seeds` returns; None without a jackknife.
+
+    jackknife: (rows of the table, groups); runs: pairs of runs with the rows of both, `at_a` and `at_b`.
+    """
+    if jackknife is None or runs.empty:
+        return None
+    each = pd.DataFrame(jackknife[runs["at_b"]] - jackknife[runs["at_a"]])
+    means = each.groupby([runs[key].to_numpy() for key in (*_CELL, "seed")]).mean()
+    cell = pd.MultiIndex.from_frame(cells).get_indexer(means.index.droplevel(2))
+    seed = pd.factorize(means.index.get_level_values(2))[0]
+    values = np.full((len(cells), int(seed.max()) + 1, each.shape[1]), np.nan)
+    values[cell, seed] = means.to_numpy()
+    return sampling_variance(values)
 
 
 def _name_cells(cells: pd.DataFrame, pairs: Pairs) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def read_jackknife(runs: pd.DataFrame, column: str) -> np.ndarray | None:
     for place, content in enumerate(runs[name]):
         if isinstance(content, bytes) and len(content) % 4 == 0 and len(content) <= 4 * GROUPS:
             found = np.frombuffer(content, np.float32)
-            values[place, : len(found)] = found
+            values[place, : len(found)] = np.where(np.isfinite(found), found, np.nan)
     return values
 
 

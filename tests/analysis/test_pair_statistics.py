@@ -18,6 +18,7 @@ from optbench.analysis.pair_statistics import (
     spent_alpha,
     trimmed_means,
 )
+from optbench.analysis.sampling import Sampling
 
 
 def test_means_equal_scipys():
@@ -35,10 +36,11 @@ def test_means_equal_scipys():
 
 def test_a_variance_that_blocks_share_is_added_to_that_of_the_mean():
     rows = np.random.default_rng(0).normal(0.5, 2.0, (3, 8))
-    effect = mean_effects(rows, common=np.array([0.0, 1.0, 4.0]))
-    error = np.sqrt(rows.var(axis=1, ddof=1) / 8 + np.array([0.0, 1.0, 4.0]))
-    assert effect["high"] == pytest.approx(rows.mean(axis=1) + stats.t.ppf(0.975, 7) * error)
-    assert effect["p"] == pytest.approx(2 * stats.t.sf(np.abs(rows.mean(axis=1)) / error, 7))
+    common, within = np.array([0.0, 1.0, 4.0]), rows.var(axis=1, ddof=1) / 8
+    effect = mean_effects(rows, sampling=Sampling(common, np.full(3, 49.0)))
+    error, freedom = np.sqrt(within + common), (within + common) ** 2 / (within**2 / 7 + common**2 / 49)
+    assert effect["high"] == pytest.approx(rows.mean(axis=1) + stats.t.ppf(0.975, freedom) * error)
+    assert effect["p"] == pytest.approx(2 * stats.t.sf(np.abs(rows.mean(axis=1)) / error, freedom))
 
 
 def test_critical_values_are_sidaks():

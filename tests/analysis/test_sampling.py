@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from optbench.analysis import ranking, verdicts
+from optbench.analysis.folders import compare_tables
 from optbench.analysis.judging import judge
 from optbench.analysis.measures import jackknife_values, tail_values
 from optbench.analysis.pair_statistics import mean_effects, trimmed_means
@@ -144,6 +145,29 @@ def test_it_is_in_the_intervals_of_rankings_and_verdicts():
     assert (
         pair["ratio"] == alone["ratio"] and alone["low"] == alone["high"] and pair["low"] < pair["ratio"] < pair["high"]
     )
+
+
+@pytest.mark.parametrize("by", ["settings", "tuned"])
+def test_it_is_in_the_intervals_of_two_folders(by):
+    wrong, _, left = simulated((0.3, 0.6), 1.0)
+    runs = runs_of(wrong[0])
+    sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
+    row = compare_tables(*sides, by=by, judge_by="test_accuracy").iloc[0]
+    without = (left[0, 1] - left[0, 0])[0]
+    deviation = np.sqrt(39 / 40 * np.sum((without - without.mean()) ** 2))
+    half = stats.t.ppf(1 - 0.04 / 2, 39) * deviation
+    assert np.log(row["high"] / row["ratio"]) == pytest.approx(half, rel=1e-4)
+    assert np.log(row["ratio"] / row["low"]) == pytest.approx(half, rel=1e-4)
+    same = compare_tables(sides[0], sides[0], by=by, judge_by="test_accuracy").iloc[0]
+    assert (same["low"], same["high"], same["verdict"]) == (1.0, 1.0, "tie")
+
+
+@pytest.mark.parametrize("content", [b"abc", b"\xff" * 160, np.float32([np.inf] * 40).tobytes(), b"\x00" * 4000, None])
+def test_what_is_no_jackknife_in_a_folder_is_none(content):
+    runs = runs_of(simulated((0.3, 0.6), 0.5, blocks=2)[0][0])
+    runs["jackknife_test_accuracy"] = [content] * len(runs)
+    blind = runs.drop(columns="jackknife_test_accuracy")
+    pd.testing.assert_frame_equal(verdicts(runs, "test_accuracy"), verdicts(blind, "test_accuracy"))
 
 
 def test_values_without_a_group_are_logarithms_as_those_of_runs():

@@ -171,3 +171,20 @@ def test_the_digest_is_of_all_that_numbers_depend_on():
     assert digests[0] == digests[1] != digests[2]
     digests = [optbench.torch_problem(Scaled(1), x, y, loss=power(each)).digest for each in (2, 2, 4)]
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize(("outputs", "target"), [(3, CLASSES), (1, ONE)])
+def test_predictions_have_the_loss_of_the_test_rows(eager, outputs, target):
+    from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
+
+    problem = optbench.torch_problem(network((6, 5, outputs), ["tanh", ""]), X, target, eager=eager)
+    assert [len(part[0]) for part in (problem.data, problem.validation, problem.test)] == [36, 12, 12]
+    result = optbench.minimize(problem, "gd", lr=0.1, steps=5, batch_size=12)
+    x, y = problem.test
+    made, last = problem.predict(result.w, x), result.curve.iloc[-1]
+    if outputs == 1:
+        assert mean_squared_error(y, made) == pytest.approx(last["test_loss"], rel=1e-9)
+        return
+    assert log_loss(y, made, labels=[0, 1, 2]) == pytest.approx(last["test_loss"], rel=1e-9)
+    assert accuracy_score(y, made.argmax(axis=1)) == pytest.approx(last["test_accuracy"])
