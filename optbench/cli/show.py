@@ -37,10 +37,13 @@ def show(
         "batch-size", "SIZE", "Its batch size, or full; by default 64.", groups.CODE,
     )] = None,
     epochs: Annotated[int | None, option("epochs", "NUMBER", "Its epochs; by default 10.", groups.CODE)] = None,
+    problem: Annotated[str | None, option(
+        "problem", "NAME", "Train its network on its table, for torch and keras: 'mlp(data=mine.csv)'.", groups.CODE,
+    )] = None,
     kernel: Annotated[bool, flag("kernel", "Print the text of an optimizer's kernel.", groups.CODE)] = False,
 ) -> None:  # fmt: skip
     """Show a name of the catalogue: formula, parameters, memory, minimum, source; or code for another library."""
-    given = {"lr": lr, "schedule": schedule, "batch-size": batch_size, "epochs": epochs}
+    given = {"lr": lr, "schedule": schedule, "batch-size": batch_size, "epochs": epochs, "problem": problem}
     if kernel:
         print_kernel(name, plugin or ())
         return

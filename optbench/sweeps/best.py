@@ -13,7 +13,7 @@ from optbench.analysis import hyperparameter_columns
 from optbench.catalogue import loader
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.names import number_text
+from optbench.contract.names import number_text, parse
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.sweeps.models import Model
@@ -102,7 +102,10 @@ class Best:
         Raises:
             OptbenchError: the problem learns from no data or is no network, a file has changed, or the run diverges.
         """
-        catalogue = loader.load_all(plugin)
+        named = parse(self.optimizer)[1].get("file")
+        if named is not None and not (plugin or ()):  # a folder of results runs no file by itself
+            raise OptbenchError(f"fit: {self.optimizer} runs that file: say so, fit(plugin={named!r})")
+        catalogue = loader.load_all(() if named is not None else plugin)
         problem = catalogue.problem(self.problem)
         prepared = getattr(problem.data_set, "preparation", None)
         if problem.architecture is None or prepared is None:

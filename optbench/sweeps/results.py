@@ -551,7 +551,10 @@ class Results:
         settings = find_recommended(own, self.tuning_seeds, self._measures(judge_by, None)[1], self.searched)[0]
         if optimizer is None:
             winners = self.winners(judge_by)
-            optimizer = winners.loc[winners["problem"] == name, "optimizer"].iloc[0]
+            first = winners.loc[winners["problem"] == name, "optimizer"]
+            if first.empty:
+                raise OptbenchError(f"best: every run of {shown(name)} has failed")
+            optimizer = first.iloc[0]
         rows = settings[settings["optimizer"].isin([optimizer, self.labels.get(optimizer, optimizer)])]
         if rows.empty:
             raise unknown("optimizer", optimizer, settings["optimizer"])

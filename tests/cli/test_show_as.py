@@ -19,6 +19,15 @@ def test_it_prints_what_the_function_gives(capsys, monkeypatch):
     compile(out, "<code>", "exec")
 
 
+def test_the_code_trains_on_the_users_table(run, tmp_path):
+    rows = "".join(f"{i},{'small' if i < 10 else 'large'}\n" for i in range(20) if i != 5)
+    (tmp_path / "mine.csv").write_text(f"size,kind\n{rows}", encoding="utf-8")
+    code, out, _ = run("show", "adam_torch", "--as", "torch", "--problem", "mlp(data=mine.csv)")
+    assert code == 0 and "pd.read_csv('mine.csv'" in out and "torch.nn.Linear(1, 32)" in out
+    code, out, err = run("show", "adam_torch", "--as", "torch", "--problem", "rosenbrock")
+    assert code == 2 and not out and "rosenbrock is no network of dense layers on a table" in err
+
+
 def test_show_tells_what_equals_it_elsewhere(run):
     code, out, err = run("show", "momentum")
     assert code == 0 and not err and "in torch SGD(lr=lr * (1 - beta1), momentum=beta1)" in out

@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score, r2_score
 
 import optbench
-from optbench import OptbenchError
+from optbench import Best, OptbenchError
 
 SMALL = {"learning_rates": [0.003, 0.03], "batch_sizes": [32], "schedules": ["cosine"], "epochs": 8, "seeds": 4}
 
@@ -123,6 +123,19 @@ def test_a_sweep_judged_by_early_stopping_keeps_the_best_validated_weights(tmp_p
     assert "copy.deepcopy(model.state_dict())" in best.code("pytorch")
     last = results.best(judge_by="loss").fit(seed=1).predict_proba(x[test])
     assert -np.log(last[np.arange(len(y)), y]).mean() == pytest.approx(run["test_loss_final"])
+
+
+def test_a_file_that_a_folder_names_is_not_run():
+    best = Best("logistic", "torch:Mine(file=mine.py)", 0.1, 32, "constant", {}, {"epochs": 1})
+    with pytest.raises(OptbenchError, match=r"runs that file: say so, fit\(plugin='mine.py'\)"):
+        best.fit()
+
+
+def test_a_sweep_without_a_run_that_worked_has_no_best_setting():
+    results = optbench.sweep(problems=["logistic"], optimizers=["gd"], **{**SMALL, "learning_rates": [1e12]})
+    assert (results.runs["status"] == "diverged").all()
+    with pytest.raises(OptbenchError, match="ended as 'diverged'|has failed"):
+        results.best().fit()
 
 
 def test_labels_are_names_too():
