@@ -1,4 +1,4 @@
-"""The commands and code of README.md and CONTRIBUTING.md, run as they stand, and the tables of reports/catalogue.md.
+"""The commands and code of README.md, docs/training.md and CONTRIBUTING.md, run as they stand, and the catalogue.
 
 Of CONTRIBUTING.md, blocks of the kind ``console`` are shown only: they set up, take long, or need other machines.
 """
@@ -12,6 +12,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from optbench import datasets
@@ -23,16 +25,19 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 CATALOGUE = ROOT / "reports" / "catalogue.md"
 START, END = (
     "<!-- tables of what is in the box: python -m tests.test_readme writes them -->\n",
     "<!-- end of the tables -->",
 )
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT + CONTRIBUTING, flags=re.M | re.S)
-OF_TORCH = re.findall(r"^```(\w+) torch\n(.*?)^```$", TEXT, flags=re.M | re.S)
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT + TRAINING + CONTRIBUTING, flags=re.M | re.S)
+OF_TORCH = re.findall(r"^```(\w+) torch\n(.*?)^```$", TEXT + TRAINING, flags=re.M | re.S)
 """Blocks that need PyTorch: "sh torch" is shown as "sh" is."""
 SHELL = [text for kind, text in BLOCKS if kind == "sh"]
 LINES = [line for text in SHELL[2:] for line in text.splitlines()]
+OF_TABLE = next(line for line in LINES if "--data" in line)
+LESS = "--blocks 2 --widen 0 --epochs 1 --no-report"  # 8,000 runs would take a minute
 MOST_LINES = 360  # of the README: five minutes to read, and a page for who brings something along
 
 
@@ -48,7 +53,20 @@ def folder(tmp_path_factory):
     data = Path("optbench/lecture/data/seattle_temperature.csv")
     (folder / data).parent.mkdir(parents=True)
     (folder / data).write_bytes((ROOT / data).read_bytes())
+    write_customers(folder / "customers.csv")
+    run(["-m", *shlex.split(f"{OF_TABLE} {LESS}")], folder)
     return folder
+
+
+def write_customers(path):
+    """Write a table with an id, a date, gaps, texts and three classes."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"customer": [f"C{number}" for number in range(120)], "age": rng.integers(18, 80, 120)})
+    table["since"] = pd.date_range("2020-01-01", periods=120).astype(str)
+    table["plan"] = rng.choice(["basic", "plus", "pro", None], 120)
+    table["status"] = pd.cut(table["age"] + rng.normal(0, 5, 120), 3, labels=["leaves", "stays", "buys more"])
+    table["age"] = table["age"].where(rng.random(120) > 0.1)
+    table.to_csv(path, index=False)
 
 
 def run(arguments, folder):
@@ -80,7 +98,7 @@ def run_here(folder, capsys, monkeypatch):
 
 def test_commands(folder, run_here):
     """The first in a process of its own."""
-    for k, line in enumerate(LINES):
+    for k, line in enumerate(line for line in LINES if line != OF_TABLE):
         program, *arguments = shlex.split(line)
         assert program == "optbench"
         out = run(["-m", "optbench", *arguments], folder) if k == 0 else run_here(*arguments)
@@ -93,12 +111,14 @@ def test_python(folder, capsys, monkeypatch):
     """The first in a process of its own."""
     code = [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# file:")]
     first, *others = code
-    out = [run(["-W", "error", "-c", first], folder)]
+    out = [run(["-W", "error", "-c", first], folder)]  # a function, which a notebook and python -c have without a file
     monkeypatch.chdir(folder)
     for text in others:
         exec(compile(text, "README.md", "exec"), {"__name__": "__main__"})
         out.append(capsys.readouterr().out)
-    first, second, data, loop = out
+    function, table, first, second, data, loop = out
+    assert "central differences" in function and "valley" in function and "[1. 1.]" in function
+    assert "Best(mlp" in table and table.count("['") == 2
     assert "ok" in first and "adam_torch" in first
     assert second.startswith("True\n[")
     assert float(data) > 0.9

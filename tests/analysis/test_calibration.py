@@ -330,14 +330,14 @@ def test_the_readme_says_what_was_measured():
     wins = [count for measure in MEASURES for count, _ in false_wins("default", measure).values()]
     again = [told_again(kind, measure).mean() for kind in ("grid", "search seed") for measure in MEASURES]
     found = [100 * np.mean(list(power(name, measure, 2.0).values())) for name in DESIGNS for measure in MEASURES]
-    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    text = " ".join((Path(__file__).parents[2] / "docs" / "verdicts.md").read_text(encoding="utf-8").split())
     for sentence in (
         f"five equal optimizers had a false *wins* in {sum(wins)} of {SWEEPS['default'] * len(wins):,} cases",
         f"the same optimizer on two grids was told apart in {_percent(100 * np.mean(again))} of comparisons",
         f"a factor of 2 was found in {found[0]:.0f}% by time and {found[1]:.0f}% by loss "
         f"(`thorough`: {found[2]:.0f}% and {found[3]:.0f}%)",
     ):
-        assert sentence in text, f"README.md must say: {sentence}"
+        assert sentence in text, f"docs/verdicts.md must say: {sentence}"
 
 
 def _percent(share):
