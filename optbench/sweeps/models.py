@@ -204,12 +204,7 @@ def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
     if ending == ".parquet":
         table = tables.read_parquet(str(path), place)
     elif ending in (".csv", ".tsv"):
-        try:
-            table = tables.read_csv(place, ending, given)
-        except OptbenchError as error:
-            asked = ", ".join(f"{key}={value!r}" for key, value in model.reads.items()) or "sep=','"
-            text = str(error).partition(": say ")[0]
-            raise OptbenchError(f"{text}; the model's own rows were read with {asked}") from None
+        table = tables.read_csv(place, ending, tables.guess_format(place, given))
     else:
         raise OptbenchError(f"data set {path}: predictions are for the rows of .csv, .tsv and .parquet")
     made = pd.DataFrame({"prediction": model.predict(table)})

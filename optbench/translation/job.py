@@ -95,8 +95,9 @@ def _file_loads(path: Path, ending: str, given: Mapping[str, Any]) -> tuple[str,
         return _LIBSVM[0], f"load_svmlight_file({name!r})", _LIBSVM[2]
     if ending == ".parquet":
         return "", f'pd.read_parquet({name!r}).replace(["", "?", "."], np.nan)', ""
-    from optbench.datasets.tables import SEPARATORS  # pandas, which only tables need
+    from optbench.datasets.tables import SEPARATORS, guess_format  # pandas, which only tables need
 
+    given = guess_format(path, given)
     separator = given["sep"] or ("tab" if ending == ".tsv" else "comma")
     options = {"sep": SEPARATORS.get(separator, separator), "decimal": given["decimal"], "encoding": given["encoding"]}
     usual = {"sep": ",", "decimal": ".", "encoding": "utf-8"}

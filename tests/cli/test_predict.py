@@ -18,7 +18,7 @@ def folder(tmp_path_factory):
     table = pd.DataFrame({"size": size, "city": city, "kind": np.where(size > 5, "large", "small")})
     table.to_csv(folder / "mine.csv", sep=";", decimal=",", index=False)
     table.head(7).drop(columns="kind").to_csv(folder / "new.csv", sep=";", decimal=",", index=False)
-    name = f"logistic(data=\"file(path='{folder}/mine.csv', sep=';', decimal=',')\")"
+    name = f"logistic(data='{folder}/mine.csv')"
     how = {"learning_rates": [0.1], "batch_sizes": [16], "schedules": ["constant"], "epochs": 20, "seeds": 3}
     optbench.sweep(problems=[name, "least_squares"], optimizers=["adam_torch"], out=folder / "out", **how)
     (folder / "other.csv").write_text("a\n1\n", encoding="utf-8")
@@ -59,7 +59,7 @@ def test_a_text_that_is_new_or_no_number_is_a_warning(run, folder):
     (["{0}/new.csv", "{0}/new.csv"], "no model that optbench saved: it is not JSON"),
     (["kept.json", "{0}/new.csv"], "no such file; results.best().save(PATH) writes one"),
     (["{0}/out", "{0}/old.csv", "--problem", "logistic"], "no such file"),
-    (["{0}/out", "{0}/new.csv", "--problem", "least_squares"], "the model's own rows were read with sep=','"),
+    (["{0}/out", "{0}/new.csv", "--problem", "least_squares"], "no column 'x0'"),
     (["{0}/out", "{0}/other.csv", "--problem", "least_squares"], "no column 'x0'"),
     (["kept.json", "{0}/new.csv", "--save", "again.json"], "--save is for a results folder"),
     (["{0}/out", "{0}/new.csv", "--out", "made.xls"], "--out must end in .csv"),

@@ -48,7 +48,7 @@ def save(folder, kind):
     elif kind == "parquet":
         table.to_parquet(path)
     else:
-        sep, decimal = (";", ",") if kind == "tsv" else (",", ".")
+        sep, decimal = (",", ".") if kind == "csv" else (";", ",")
         table.to_csv(path, index=False, sep=sep, decimal=decimal)
     return path
 
@@ -60,7 +60,9 @@ CASES = [
     ("logistic", "csv", "target=plan, positive=gold"),
     ("logistic", "csv", "target=member"),
     ("least_squares", "csv", "target=value"),
+    ("mlp", "csv", "target=value"),
     ("softmax", "tsv", "target=plan, sep=';', decimal=','"),
+    ("softmax", "semicolons.csv", "target=plan"),
     ("huber", "parquet", "target=value"),
     ("softmax", "npz", ""),
     ("softmax", "svm", ""),
@@ -75,7 +77,7 @@ CASES = [
 def test_its_arrays_are_those_of_the_problem(kind, ending, given, library, tmp_path):
     """The code's own statements, up to the network, with pandas and scikit-learn alone."""
     text = ending
-    if ending in ("csv", "tsv", "parquet", "npz", "svm"):
+    if ending.endswith(("csv", "tsv", "parquet", "npz", "svm")):
         text = f"file(path='{save(tmp_path, ending)}'{', ' * bool(given)}{given})"
     problem = optbench.problems()[kind].build({"data": text})
     code = optbench.training_code("adam_torch", library, problem=problem)
