@@ -262,7 +262,8 @@ class ReportData:
         """Return the names of the columns of ``curves`` that the problem has beside its training loss."""
         runs = self.results.runs[self.results.runs["problem"] == problem]
         there = [name for name in metric_columns(runs) if runs[name].notna().any()]
-        return ["test_loss", *there] if runs["test_loss_final"].notna().any() else there
+        losses = [f"{part}_loss" for part in ("test", "validation") if f"{part}_loss_final" in runs]
+        return [*(name for name in losses if runs[f"{name}_final"].notna().any()), *there]
 
     def landscape(self, problem: str) -> pd.DataFrame:
         """Return the rows of ``landscapes`` of one problem; none if it has no two parameters."""
