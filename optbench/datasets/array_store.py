@@ -17,6 +17,7 @@ from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets.cache import cache_folder, write_atomically
+from optbench.datasets.preparation import text_of
 from optbench.datasets.record import decode_texts, split_columns
 
 _LETTERS = 16
@@ -202,9 +203,9 @@ def _store_table(owner, table, target, place) -> Stored:
     for name in table.columns:
         values = table[name]
         if isinstance(values.dtype, pd.CategoricalDtype):  # a file has no categories but of texts
-            table = table.assign(**{name: values.cat.rename_categories([str(each) for each in values.cat.categories])})
+            table = table.assign(**{name: values.cat.rename_categories(text_of)})
         elif pd.api.types.infer_dtype(values, skipna=True) == "mixed-integer":  # numbers and texts
-            table = table.assign(**{name: [None if pd.isna(each) else str(each) for each in values]})
+            table = table.assign(**{name: [None if pd.isna(each) else text_of(each) for each in values]})
         values = table[name]
         plain = values.dtype.kind in "biufM" and isinstance(values.dtype, np.dtype)
         content = (

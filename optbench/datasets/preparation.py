@@ -149,11 +149,11 @@ def to_texts(values: Any) -> np.ndarray:
     import pandas as pd
 
     column = pd.Series(values).reset_index(drop=True).astype(object)
-    texts = column.map(_text_of, na_action="ignore")
+    texts = column.map(text_of, na_action="ignore")
     return texts.where(texts.notna() & ~texts.isin(NO_TEXT), MISSING).to_numpy(object)
 
 
-def _text_of(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Return a value as a stripped text, 1 for 1.0."""
     whole = isinstance(value, float) and value.is_integer()
     return str(int(value)) if whole else str(value).strip()

@@ -191,3 +191,11 @@ def test_what_turns_itself_into_a_table_is_one():
     assert "5 of 40 rows of x left out, where the target is missing" in text
     one = data_of(optbench.with_data("logistic", TABLE["a"], Y))
     assert one.x.shape == (24, 1)
+
+
+def test_levels_that_are_numbers_are_the_same_levels_in_other_rows():
+    ranks = pd.Categorical(np.arange(ROWS) % 3 + 1.0)  # as of whole numbers with gaps
+    data = data_of(optbench.with_data("logistic", TABLE.assign(rank=ranks), "churn"))
+    assert {each.name: each.levels for each in data.preparation.features}["rank"] == ("1", "2", "3")
+    found = data.preparation.apply(TABLE.assign(rank=ranks).iloc[data.rows.test])
+    np.testing.assert_allclose(found, data.x_test)
