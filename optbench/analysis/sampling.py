@@ -64,7 +64,9 @@ def sampling_variance(values: np.ndarray) -> Sampling:
     total = scale * (moved**2).sum(axis=1)
     together = scale * (rest**2).sum(axis=(1, 2)) / np.maximum(blocks - 1, 1) / np.maximum(blocks, 1)
     variance = np.where(blocks > 1, np.maximum(total - together, 0.0), total)
-    return Sampling(np.where(groups > 1, variance, 0.0), np.maximum(groups - 1.0, 1.0))
+    squares = (total**2 + together**2 / np.maximum(blocks - 1, 1)) / np.maximum(groups - 1, 1)
+    freedom = np.divide(variance**2, squares, out=np.ones_like(variance), where=squares > 0)
+    return Sampling(np.where(groups > 1, variance, 0.0), np.maximum(freedom, 1.0))
 
 
 def join_errors(sd: np.ndarray, n: np.ndarray, sampling: Sampling | None) -> tuple[np.ndarray, np.ndarray]:

@@ -42,6 +42,18 @@ def test_what_blocks_and_examples_do_together_is_counted_once():
     np.testing.assert_allclose(sampling.variance, np.maximum(expected, 0), rtol=1e-10)
 
 
+@pytest.mark.parametrize("blocks", [2, 4, 8])
+def test_a_small_share_of_true_means_is_refused_at_a_small_level(blocks):
+    """A planted mean of 0: what blocks and examples do together makes the degrees of freedom few."""
+    rng = np.random.default_rng(0)
+    values = 0.1 * rng.standard_normal((4000, blocks, 1)) + 0.2 * rng.standard_normal((4000, 1, 50))
+    values = values + rng.standard_normal((4000, blocks, 50))
+    means = values.mean(axis=2)
+    sampling = sampling_variance(without_each(values))
+    error, freedom = join_errors(means.std(axis=1, ddof=1), np.full(4000, blocks), sampling)
+    assert np.mean(2 * stats.t.sf(np.abs(means.mean(axis=1)) / error, freedom) < 0.005) <= 0.008
+
+
 def test_groups_that_are_missing_do_not_count():
     values = without_each(RNG.standard_normal((2, 3, 20)))
     padded = np.full((2, 5, GROUPS), np.nan)
