@@ -142,12 +142,12 @@ SCORES = ("log_loss", "accuracy", "balanced_accuracy", "f1", "auc", "r2", "mae")
 """Metrics of a problem's predictions by name: a sweep that chooses by one has it of every run, as test_NAME."""
 MEASURES = ("time", "loss", "test_loss", "test_accuracy", "early_test_loss", *SCORES)
 """What verdicts can be about, besides other metrics of a problem."""
-_GAINS = ("accuracy", "f1", "auc", "r2")
+_GAINS = ("f1", "auc", "r2")
 
 
 def is_gain(column: str) -> bool:
     """Return whether a metric is better where it is higher, with 1 as the best: an accuracy, F1, AUC, R2."""
-    return column.endswith(_GAINS)
+    return "accuracy" in column or column.endswith(_GAINS)
 
 
 def metric_kind(column: str) -> Literal["number", "bytes"]:
