@@ -103,9 +103,11 @@ class Best:
             OptbenchError: the problem learns from no data or is no network, a file has changed, or the run diverges.
         """
         named = parse(self.optimizer)[1].get("file")
-        if named is not None and not (plugin or ()):  # a folder of results runs no file by itself
+        files = [plugin] if isinstance(plugin, str | Path) else list(plugin)
+        # A folder of results runs no file by itself.
+        if named is not None and not (files and loader.plugin_path(named) in map(loader.plugin_path, files)):
             raise OptbenchError(f"fit: {self.optimizer} runs that file: say so, fit(plugin={named!r})")
-        catalogue = loader.load_all(() if named is not None else plugin)
+        catalogue = loader.load_all(files)
         problem = catalogue.problem(self.problem)
         prepared = getattr(problem.data_set, "preparation", None)
         if problem.architecture is None or prepared is None:

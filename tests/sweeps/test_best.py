@@ -131,6 +131,14 @@ def test_a_file_that_a_folder_names_is_not_run():
         best.fit()
 
 
+def test_another_file_does_not_let_it_run(tmp_path):
+    (tmp_path / "theirs.py").write_text("raise SystemExit('it ran')")
+    (tmp_path / "mine.py").write_text("")
+    named = f"torch:Theirs(file={str(tmp_path / 'theirs.py')!r})"
+    with pytest.raises(OptbenchError, match="runs that file"):
+        Best("logistic", named, 0.1, 32, "constant", {}, {"epochs": 1}).fit(plugin=tmp_path / "mine.py")
+
+
 def test_a_sweep_without_a_run_that_worked_has_no_best_setting():
     results = optbench.sweep(problems=["logistic"], optimizers=["gd"], **{**SMALL, "learning_rates": [1e12]})
     assert (results.runs["status"] == "diverged").all()
