@@ -62,7 +62,7 @@ def warn_of_overfitting(best: pd.DataFrame, judge_by: str) -> Iterator[str]:
     """
     found = best[best["risen"] >= RISEN] if "risen" in best else best[:0]
     each = [
-        f"{row['optimizer']} on {row['problem'].partition('(')[0]} by {100 * min(row['risen'], 99):,.0f}% since epoch "
+        f"{row['optimizer']} on {labels.short_name(row['problem'])} by {100 * min(row['risen'], 99):,.0f}% since epoch "
         f"{row['early_epoch']:.3g}"
         for row in found.to_dict("records")
     ]
@@ -79,7 +79,7 @@ def warn_of_overfitting(best: pd.DataFrame, judge_by: str) -> Iterator[str]:
 
 def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterator[str]:
     """Yield sentences on the data that settings were chosen and judged on, for measures on held-out data."""
-    without = [name.partition("(")[0] for name in find_unvalidated(runs, choose_by)]
+    without = [labels.short_name(name) for name in find_unvalidated(runs, choose_by)]
     column = metric_name(runs, choose_by)
     chosen_on_validation = validation_column(column) != column and len(without) < runs["problem"].nunique()
     if chosen_on_validation:
