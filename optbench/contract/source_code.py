@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import dis
 import functools
 import hashlib
 import inspect
@@ -155,8 +156,8 @@ def _names_in(function: FunctionType) -> dict[str, Any]:
     """Return the values of the names that a function takes from around it, those of its inner functions included."""
 
     def names(code: CodeType) -> Iterator[str]:
-        """Yield all names of a code object, and of those in it."""
-        yield from code.co_names
+        """Yield the names that a code object, and those in it, look up; co_names has attributes as well."""
+        yield from (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
         for each in code.co_consts:
             if isinstance(each, CodeType):
                 yield from names(each)

@@ -130,6 +130,8 @@ def test_the_hash_follows_source_and_what_it_uses():
         exec(code.format(number), scope)  # no source to be read
         found.append(digest(scope["f"]))
     assert found[0] == found[1] != found[2]
+    scope["sum"] = "a variable of the notebook with the name of an attribute"
+    assert digest(scope["f"]) == found[2]
 
 
 def test_the_record_has_its_name_and_no_minimum():
