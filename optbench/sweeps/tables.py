@@ -162,7 +162,7 @@ def _find_early(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
 
 def _name_jackknife(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
     """Return, by column name, loss and metrics at the end without a group of test examples each, (groups, runs)."""
-    if part.jackknife is None:
+    if part.jackknife is None or not cohort.reports:  # a GPU computes it for all cohorts of a call
         return {}
     names = ("loss_final", *cohort.problem.metrics)
     return {
