@@ -11,7 +11,7 @@ from optbench.cli.answers import UNFINISHED, print_json
 from optbench.cli.groups import WHERE
 from optbench.cli.options import Report, check_folder, json_option, option, plugin_option
 from optbench.cli.sweep import print_summary
-from optbench.cli.sweep_json import describe_sweep
+from optbench.cli.sweep_json import make_answer
 
 
 def merge(
@@ -42,6 +42,6 @@ def merge(
         command(resume)
     page = report_command.draw(sweep) if report else None
     if json:
-        print_json(describe_sweep(sweep, page, not missing, resume))
+        print_json(make_answer(sweep, page, not missing, resume))
     if missing:
         raise typer.Exit(UNFINISHED)

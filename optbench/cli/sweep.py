@@ -141,7 +141,7 @@ def sweep(
     fresh seeds), "next" (what would tell more: text and command). A number that is not finite is null.
     """
     from optbench.cli.console import command, paragraph, show_broken, warn
-    from optbench.cli.sweep_json import describe_sweep
+    from optbench.cli.sweep_json import make_answer
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
     from optbench.sweeps.labels import read_pairs
@@ -202,7 +202,7 @@ def sweep(
                 command(stopping.resume_command())
             failed = f"some cohorts could not run: {join_failures(status.failed)}" if status.failed else ""
             if json:
-                data = describe_sweep(finished, drawn, not late, stopping.resume_command() if late else None)
+                data = make_answer(finished, drawn, not late, stopping.resume_command() if late else None)
                 print_json(data | ({"error": failed, "exit_code": MISTAKE} if failed else {}))
     except KeyboardInterrupt as error:
         stopping.exit_with_signal(error)

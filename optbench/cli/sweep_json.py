@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from optbench.report.loaded import LoadedSweep
 
 
-def describe_sweep(
+def make_answer(
     finished: LoadedSweep, page: Path | None, complete: bool = True, resume: str | None = None
 ) -> dict[str, Any]:
     """Return the object of ``--json``.
