@@ -166,7 +166,7 @@ def pair_settings(
     for name, part in counts.items():
         each = part.drop_duplicates([*_CELL, *settings]).groupby(_CELL).size()
         rows[name] = each.reindex(pd.MultiIndex.from_frame(cells), fill_value=0).to_numpy()
-    rows["seeds"] = np.sum(~np.isnan(differences), axis=1)
+    rows["seeds"] = np.sum(~np.isnan(_average_seeds(finished, cells)), axis=1)
     if folds := count_folds(table):
         sampling: Sampling | None = fold_sampling(folds, len(cells))
     else:

@@ -254,7 +254,7 @@ def test_the_blocks_of_a_fold_are_one_observation():
     for parts in (sides, [side.assign(stage="grid", block=-1) for side in sides]):  # as they are tuned, and settings
         row = compare_tables(*parts, judge_by="test_accuracy").iloc[0]
         assert np.log(row[["ratio", "high"]].astype(float)).tolist() == pytest.approx([d, d + half])
-        assert row["reason"] == ""
+        assert (row["reason"], row["blocks"], row["seeds"]) == ("", 3, 32)
     with pytest.raises(OptbenchError, match="on other test rows: .* A have 3 and .* B have 1 folds"):
         compare_tables(sides[0], sides[1].drop(columns="fold"), judge_by="test_accuracy")
 
