@@ -235,13 +235,16 @@ def make_problem_tables(
     """
     made = landscapes or {}
     problems = list({problem.name: problem for problem in problems}.values())
+    minima = [{float(each.minimum) for each in (p, *p.other_folds)} for p in problems]
     nothing = (np.nan, np.nan)
     known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
     table = {
         "problem": [p.name for p in problems],
         "kind": [p.origins[0].file.stem if p.origins else "" for p in problems],
-        "minimum": [min(float(each.minimum) for each in (p, *p.other_folds)) for p in problems],
-        "minimum_source": [p.minimum_source + _FOLDS_BOUND * bool(p.other_folds) for p in problems],
+        "minimum": [min(each) for each in minima],
+        "minimum_source": [
+            p.minimum_source + _FOLDS_BOUND * (len(each) > 1) for p, each in zip(problems, minima, strict=True)
+        ],
         "dim": [p.dim for p in problems],
         "examples": [p.examples for p in problems],
         "data": [p.data_text for p in problems],

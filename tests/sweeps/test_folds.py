@@ -84,6 +84,30 @@ def test_a_fold_is_a_part_of_a_cohort_as_json_and_of_its_id():
     assert find_differences(plan.spec, other.spec) == ["folds"]
 
 
+PLUGIN = """
+from optbench import datasets, problem
+from optbench.kit.networks import dense, network, tanh
+
+
+@problem(source="a test")
+def deep(data="spirals(examples=60)"):
+    d = datasets.load_for("deep", data, classes=True)
+    return network("deep", [dense(3), tanh, dense(d.classes)], d)
+"""
+
+
+def test_folds_of_a_plug_in_go_to_another_process_and_back(tmp_path):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    catalogue = loader.load_all(tmp_path / "mine.py")
+    plan = expand(make_spec(SPEC, {"problems": "deep"}), catalogue)
+    again = plan_from_json(json.loads(json.dumps(plan_to_json(plan))), plan.spec, CATALOGUE, "cpu", "")
+    for each, found in zip(plan.cohorts, again.cohorts, strict=True):
+        made = cohort_from_json(json.loads(json.dumps(cohort_to_json(found))), catalogue)
+        assert each.cohort_id == found.cohort_id == made.cohort_id
+        assert each.cohort.problem.fold == made.cohort.problem.fold
+        np.testing.assert_array_equal(each.cohort.problem.test[0], made.cohort.problem.test[0])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
