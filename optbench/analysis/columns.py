@@ -95,6 +95,18 @@ def find_failed_runs(runs: pd.DataFrame) -> np.ndarray:
     return (runs["status"] == "diverged").to_numpy(dtype=bool) | ~np.isfinite(loss) | np.isinf(gap)
 
 
+def name_splits(runs: pd.DataFrame) -> pd.Series:
+    """Return the problem of each run, (runs,), with its fold where the data are split repeatedly."""
+    if not count_folds(runs):
+        return runs["problem"]
+    return runs["problem"].astype(str) + " " + runs["fold"].fillna(0).astype(np.int64).astype(str)
+
+
+def count_folds(runs: pd.DataFrame) -> int:
+    """Return the number of folds in which the data of these runs are split; 0 where there is one split."""
+    return int(np.nan_to_num(runs["fold"].max())) if "fold" in runs and len(runs) else 0
+
+
 def find_full_batch_runs(runs: pd.DataFrame) -> np.ndarray:
     """Return (runs,) bool, True where the batch is the whole data set, so that one step is one epoch.
 

@@ -7,6 +7,7 @@ import difflib
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.columns import count_folds
 from optbench.analysis.judging import judge
 from optbench.analysis.measures import LOSS, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
@@ -64,8 +65,8 @@ def compare_tables(
       "tuned": the settings that the blocks of each side chose, on seeds not used for the choice, as in `verdicts`;
       "settings": the same settings on both sides, to find out whether the code that runs them has changed;
       None: "tuned" where both are staged and report on the same seeds, or share no setting; else "settings".
-    The table's `attrs["by"]` holds the kind; `attrs["without_measure"]` the problems that lack the measure and are
-    compared by loss.
+    The table's `attrs["by"]` holds the kind; `attrs["folds"]` the number of folds that take the place of blocks and
+    seeds, 0 without; `attrs["without_measure"]` the problems that lack the measure and are compared by loss.
 
     ratio: the measure of B over that of A, above 1 where B is worse; its logarithm is the mean of y_B - y_A, paired by
     seed, over blocks ("tuned") or over seeds ("settings", after the mean over settings). low, high: its interval, which
@@ -104,8 +105,9 @@ def compare_tables(
     spoiled = effects.rows["problem"].map(explain_unmeasured(table, judge_by))
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
+    folds = count_folds(table)
     table = _judge_rows(Effects(rows, differences, effects.failed, effects.sampling), by, above, confidence, look)
-    table.attrs["without_measure"] = without
+    table.attrs |= {"without_measure": without, "folds": folds}
     return table
 
 

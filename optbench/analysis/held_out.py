@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.protocol import HOLDS_OUT, CodedRuns, choose_coded_settings
-from optbench.analysis.sampling import Sampling, sampling_variance
+from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 
 # Half a run: an expected running time without a success is then at least twice the samples that were spent
 LEAST_HITS = 0.5
@@ -22,7 +22,8 @@ class HeldOut:
 
     y: np.ndarray
     """(cells, blocks, seeds), the judged value; NaN where there is no run, or it failed. A block's seeds are the same
-    for all cells of a problem."""
+    for all cells of a problem. Where the split of the data is repeated, a fold with all of its blocks is one of them:
+    these have the same data."""
     bad: np.ndarray
     """(cells, blocks, seeds), 1 for a failure, 0 for a run that finished, NaN where there is none."""
     spent: np.ndarray
@@ -37,6 +38,8 @@ class HeldOut:
     """(cells,), the most trials that a block could choose from."""
     jackknife: np.ndarray | None = None
     """(cells, blocks, seeds, groups), y without each group of test examples; None where it is not on test data."""
+    folds: int = 0
+    """The number of folds; 0 where the data are split once."""
 
     @property
     def failures(self) -> np.ndarray:
@@ -89,17 +92,22 @@ class HeldOut:
 
     def sampling(self) -> Sampling | None:
         """Return the variance of the mean of `values` over blocks by the choice of test examples; None without any."""
+        if self.folds:
+            return fold_sampling(self.folds, len(self.y))
         return None if self.jackknife is None else sampling_variance(_mean_known(np.moveaxis(self.jackknife, 2, -1)))
 
     def sampling_of_differences(self, a: np.ndarray, b: np.ndarray) -> Sampling | None:
         """Return the same of the mean of `differences`; a, b: (pairs,) as there."""
+        if self.folds:
+            return fold_sampling(self.folds, len(a))
         if self.jackknife is None:
             return None
         found = Sampling(np.zeros(len(a)), np.ones(len(a)))
         for first in range(0, len(a), _PAIRS):  # all at once would take a gigabyte where every optimizer is compared
             rows = slice(first, first + _PAIRS)
             each = self.jackknife[b[rows]] - self.jackknife[a[rows]]
-            found.variance[rows], found.freedom[rows] = sampling_variance(_mean_known(np.moveaxis(each, 2, -1)))
+            own = sampling_variance(_mean_known(np.moveaxis(each, 2, -1)))
+            found.variance[rows], found.freedom[rows] = own.variance, own.freedom
         return found
 
     def probability(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -153,6 +161,8 @@ def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | Non
     columns["at"] = np.arange(len(table.y))
     runs = pd.DataFrame(columns)[(table.stage == HOLDS_OUT) & ~table.cut]
     runs = runs.merge(best[["setting", "block"]], on=["setting", "block"])
+    if table.fold is not None:
+        runs["block"] = table.fold[runs["at"]] - 1
     # The seeds of a block, numbered within it; a seed is the same one for all cells of a problem.
     problem = table.cells["problem"].to_numpy()[runs["cell"]]
     slot = runs.groupby([problem, "block"])["seed"].rank(method="dense").astype(np.int64) - 1
@@ -166,7 +176,8 @@ def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | Non
     if table.jackknife is not None:
         jackknife = np.full((*shape, table.jackknife.shape[1]), np.nan)
         jackknife[place] = table.jackknife[runs["at"]]
-    return HeldOut(y, bad, spent, reached, start, table.timed, table.trials, jackknife)
+    folds = 0 if table.fold is None else int(table.fold.max(initial=0))
+    return HeldOut(y, bad, spent, reached, start, table.timed, table.trials, jackknife, folds)
 
 
 def best_of(table: CodedRuns, count: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:

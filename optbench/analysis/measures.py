@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import find_failed_runs, metric_columns, read_floats
+from optbench.analysis.columns import find_failed_runs, metric_columns, name_splits, read_floats
 from optbench.analysis.sampling import read_jackknife
 from optbench.analysis.texts import describe_depth
 from optbench.contract.columns import EARLY, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
@@ -74,7 +74,7 @@ def tail_values(
     has = _problems_with(runs, column)
     if choosing and (chosen_by := validation_column(column)) in runs:
         values = np.where(_problems_with(runs, chosen_by), read_floats(runs, chosen_by), values)
-    y = _log_values(column, values, _least_errors(runs["problem"], values) if is_gain(column) else None)
+    y = _log_values(column, values, _least_errors(name_splits(runs), values) if is_gain(column) else None)
     return np.where(has, np.where(bad | ~np.isfinite(y), lost, y), tail)
 
 
@@ -114,7 +114,7 @@ def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
         return None
     least = None
     if is_gain(column):
-        least = _least_errors(runs["problem"], read_floats(runs, end))
+        least = _least_errors(name_splits(runs), read_floats(runs, end))
     y = _log_values(end, values, None if least is None else least[:, None])
     if end != column:
         kept, last = (_log_values(name, read_floats(runs, name), least) for name in (column, end))
@@ -193,7 +193,7 @@ def _least_errors(problem: pd.Series, accuracy: np.ndarray) -> np.ndarray:
 def first_gaps(runs: pd.DataFrame) -> np.ndarray:
     """Return the first suboptimality of each run, (runs,), at least the floor below which differences are rounding."""
     gap, loss, first = (read_floats(runs, name) for name in ("suboptimality_final", "loss_final", "loss_initial"))
-    minimum = _find_minima(runs["problem"], gap, loss)
+    minimum = _find_minima(name_splits(runs), gap, loss)
     start = np.where(np.isfinite(first), first - minimum, 1.0)
     return np.maximum(start, FLOOR * np.maximum(1.0, np.abs(minimum)))
 
@@ -222,7 +222,7 @@ def explain_unmeasured(runs: pd.DataFrame, measure: str = LOSS) -> dict[str, str
 def _measure_tails(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return y by log_tail, as if no run had failed, and the y that a failure of each run would have, (runs,) each."""
     gap, loss, first = (read_floats(runs, name) for name in ("suboptimality_final", "loss_final", "loss_initial"))
-    minimum = _find_minima(runs["problem"], gap, loss)
+    minimum = _find_minima(name_splits(runs), gap, loss)
     scale = np.maximum(1.0, np.abs(minimum))
     gap = np.where(np.isnan(gap), loss - minimum, gap)
     y = np.log(np.maximum(np.where(np.isfinite(gap), gap, 1.0), FLOOR * scale))
@@ -239,7 +239,7 @@ def _find_minima(problem: pd.Series, gap: np.ndarray, loss: np.ndarray) -> np.nd
     """Return f* of each run's problem, (runs,): loss minus suboptimality, of the run with the smallest suboptimality.
 
     That run gives it most exactly. Where no run has a suboptimality, f* is 0, or the lowest loss if that is negative.
-    problem, gap, loss: (runs,) name of the problem, final suboptimality (NaN where unknown) and final loss.
+    problem, gap, loss: (runs,) name of the problem and fold, final suboptimality (NaN where unknown) and final loss.
     """
     code, names = pd.factorize(problem)
     lowest, least, loss_of_least = np.zeros(len(names)), *np.full((2, len(names)), np.inf)

@@ -139,7 +139,9 @@ def trimmed_means(
         if h > 1:
             winsorized = np.clip(rows[here, :count], middle[:, :1], middle[:, -1:])
             sd = np.sqrt((count - 1) * winsorized.var(axis=1, ddof=1) / (h - 1))
-            part = None if sampling is None else Sampling(*(each[here] for each in sampling))
+            part = None
+            if sampling is not None:
+                part = Sampling(sampling.variance[here], sampling.freedom[here], sampling.share)
             error, freedom = join_errors(sd, np.full(len(middle), h), part)
             half = stdtrit(freedom, (1 + confidence) / 2) * error
             low[here], high[here] = mean[here] - half, mean[here] + half

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import texts
-from optbench.analysis.columns import find_failed_runs, find_unfinished_runs, hyperparameter_columns
+from optbench.analysis.columns import count_folds, find_failed_runs, find_unfinished_runs, hyperparameter_columns
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, TIME, jackknife_values, metric_name, tail_values
 from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
-from optbench.analysis.sampling import Sampling, sampling_variance
+from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 from optbench.analysis.verdicts import pair_cells
 from optbench.contract.columns import is_metric
 from optbench.contract.errors import OptbenchError
@@ -66,6 +66,10 @@ def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.D
         parts += [runs.assign(pair=place, side=side) for runs, side in zip(sides, SIDES, strict=True)]
     unlike = [LOG_TAIL] if len({LOG_TAIL in part for part in parts}) > 1 else []  # the same measure on both sides
     parts = [part.drop(columns=["diverged_at", *unlike], errors="ignore") for part in parts]
+    counts = [count_folds(runs) for runs in (runs_a, runs_b)]
+    if counts[0] != counts[1]:
+        each = [f"the data of {side} have {max(count, 1)}" for side, count in zip(SIDES, counts, strict=True)]
+        raise OptbenchError(f"A and B were judged on other test rows: {' and '.join(each)} folds")
     table = pd.concat(parts, ignore_index=True)
     if "stage" not in table:
         table["stage"], table["block"] = "grid", -1
@@ -146,6 +150,7 @@ def pair_settings(
         "cut": find_unfinished_runs(table),
         "outcome": number_outcomes(table),
         "at": np.arange(len(table)),
+        "unit": table["fold"] if count_folds(table) else table["seed"],
     }
     runs = join_settings(table, pd.DataFrame(values, index=table.index))
     whole = runs[~(runs["cut_a"] | runs["cut_b"])].assign(difference=lambda each: each["y_b"] - each["y_a"])
@@ -155,14 +160,17 @@ def pair_settings(
         whole, cells, pairs, identical=("same", "mean"), failures_a=("bad_a", "mean"), failures_b=("bad_b", "mean")
     )
     finished = whole[~(whole["bad_a"] & whole["bad_b"])]
-    differences = _average_seeds(finished, cells)
+    differences = _average_seeds(finished, cells, "unit_a")
     tried = table[table["stage"].isin(["grid", SCREEN])]
     counts = {"trials": whole, **{f"trials_{side.lower()}": tried[tried["side"] == side] for side in SIDES}}
     for name, part in counts.items():
         each = part.drop_duplicates([*_CELL, *settings]).groupby(_CELL).size()
         rows[name] = each.reindex(pd.MultiIndex.from_frame(cells), fill_value=0).to_numpy()
-    rows["seeds"] = np.sum(~np.isnan(differences), axis=1)
-    sampling = _sample_seeds(jackknife_values(table.drop(columns=["pair", "side"]), measure), finished, cells)
+    rows["seeds"] = np.sum(~np.isnan(_average_seeds(finished, cells)), axis=1)
+    if folds := count_folds(table):
+        sampling: Sampling | None = fold_sampling(folds, len(cells))
+    else:
+        sampling = _sample_seeds(jackknife_values(table.drop(columns=["pair", "side"]), measure), finished, cells)
     cases = [rows["runs"] == 0, rows["seeds"] == 0, rows["seeds"] == 1]
     reason = np.select(cases, [texts.ALL_CUT, texts.ALL_FAILED, texts.ONE_SEED], "")
     return Effects(rows.assign(reason=reason), differences, sampling=sampling)
@@ -199,9 +207,12 @@ def _summarize_cells(runs: pd.DataFrame, cells: pd.DataFrame, pairs: Pairs, **ag
     return pd.concat([_name_cells(cells, pairs), numbers], axis=1)
 
 
-def _average_seeds(runs: pd.DataFrame, cells: pd.DataFrame) -> np.ndarray:
-    """Return the mean of `difference` for each cell and seed, (cells, seeds); NaN where there is none."""
-    wide = runs.pivot_table(index=_CELL, columns="seed", values="difference", aggfunc="mean")
+def _average_seeds(runs: pd.DataFrame, cells: pd.DataFrame, unit: str = "seed") -> np.ndarray:
+    """Return the mean of `difference` for each cell and seed, (cells, seeds); NaN where there is none.
+
+    unit: the column of the seed, or of the fold where the data are split repeatedly.
+    """
+    wide = runs.pivot_table(index=_CELL, columns=unit, values="difference", aggfunc="mean")
     return wide.reindex(pd.MultiIndex.from_frame(cells)).to_numpy(dtype=np.float64)
 
 
@@ -273,7 +284,8 @@ def pair_tuned(
         failures_a=pair.failures_a, failures_b=pair.failures_b, trials=pair.trials, trials_a=trials[a],
         trials_b=trials[b],
     )  # fmt: skip
-    blocks, most = np.sum(~np.isnan(pair.differences), axis=1), int(coded.block.max(initial=0)) + 1
+    blocks = np.sum(~np.isnan(pair.differences), axis=1)
+    most = count_folds(runs) or int(coded.block.max(initial=0)) + 1
     none = (trials[a] == 0) | (trials[b] == 0)
     missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == HOLDOUT).any())
     missing &= (pair.failures_a != 1) & (pair.failures_b != 1)

@@ -18,7 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import configuration_columns, find_failed_runs, find_full_batch_runs, find_lost_runs
+from optbench.analysis.columns import (
+    configuration_columns,
+    count_folds,
+    find_failed_runs,
+    find_full_batch_runs,
+    find_lost_runs,
+)
 from optbench.analysis.measures import (
     LOSS,
     TIME,
@@ -30,7 +36,7 @@ from optbench.analysis.measures import (
     read_times,
     tail_values,
 )
-from optbench.analysis.sampling import group_sampling, widen_intervals
+from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract import arguments
 from optbench.contract.columns import TARGETS, target_column
@@ -112,8 +118,11 @@ class CodedRuns:
     "time"."""
     judge_by: str = LOSS
     """The measure of `judged`."""
+    fold: np.ndarray | None = None
+    """The fold of its data, from 1; None where the data are split once."""
     jackknife: np.ndarray | None = None
-    """(runs, groups), `judged` without each group of test examples; None where it is not on test data."""
+    """(runs, groups), `judged` without each group of test examples; None where it is not on test data, and with folds,
+    whose variance has the test data's in it."""
     choices: dict[int | None, pd.DataFrame] = field(init=False, default_factory=dict, repr=False)
     """What `choose_coded_settings` returned, by the number of trials: an answer asks for it five times."""
     unmeasured: Mapping[str, str] = field(default_factory=dict)
@@ -224,12 +233,13 @@ def code_runs(
         "block": block, "seed": runs["seed"].to_numpy(), "row": place, "setting": setting, "widened": widened,
         "start": start,
     }  # fmt: skip
-    jackknife = jackknife_values(runs, judge_by)
+    fold = runs["fold"].to_numpy() if count_folds(runs) else None
+    jackknife = jackknife_values(runs, judge_by) if fold is None else None
     spent = Times(*(each[used] for each in read_times(runs, shared)))
     return CodedRuns(
         **{name: values[used] for name, values in entries.items()}, times=spent, settings=settings,
         cells=cells.rename(columns={"level": of}), targets=targets, judge_by=judge_by,
-        jackknife=None if jackknife is None else jackknife[used],
+        jackknife=None if jackknife is None else jackknife[used], fold=None if fold is None else fold[used],
     )  # fmt: skip
 
 
@@ -466,8 +476,11 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     used = mine & np.where(fresh, table.stage == REPORTS, table.stage == HOLDS_OUT)
     y, at = np.where(table.bad, np.inf, table.reported)[used], at[table.setting[used]]
     median, low, high, coverage, n = grouped_intervals(y, at, len(best), confidence)
-    if table.jackknife is not None:
-        low, high = widen_intervals(median, low, high, group_sampling(table.jackknife[used], at, len(best)), confidence)
+    sampling = None if table.jackknife is None else group_sampling(table.jackknife[used], at, len(best))
+    if table.fold is not None:
+        sampling = sample_folds(y, table.fold[used], at, len(best))
+    if sampling is not None:
+        low, high = widen_intervals(median, low, high, sampling, confidence)
     failures = np.bincount(at, weights=table.bad[used], minlength=len(best)).astype(np.int64)
     with np.errstate(over="ignore"):
         values = {"median": np.exp(median), "low": np.exp(low), "high": np.exp(high)}

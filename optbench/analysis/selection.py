@@ -13,6 +13,7 @@ import pandas as pd
 
 from optbench.analysis.columns import (
     configuration_columns,
+    count_folds,
     drop_lost_runs,
     final_suboptimality,
     find_failed_runs,
@@ -23,7 +24,7 @@ from optbench.analysis.columns import (
 )
 from optbench.analysis.measures import TIME, jackknife_values, tail_values
 from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
-from optbench.analysis.sampling import group_sampling, widen_intervals
+from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract.columns import EARLY
 
@@ -108,8 +109,10 @@ def best_configurations(
     used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
     at, measured = place[code[used]], runs.loc[used]
     median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows), confidence)
-    if jackknife is not None:
-        sampling = group_sampling(jackknife[used], at, len(rows))
+    sampling = None if jackknife is None else group_sampling(jackknife[used], at, len(rows))
+    if choose_by is not None and count_folds(runs):
+        sampling = sample_folds(np.log(value[used]), runs["fold"].to_numpy()[used], at, len(rows))
+    if sampling is not None:
         with np.errstate(divide="ignore"):
             ends = widen_intervals(np.log(median), np.log(low), np.log(high), sampling, confidence)
         low, high = np.exp(ends)

@@ -178,7 +178,7 @@ def judge_differences(
     open_, count = (rows["verdict"] == OPEN).to_numpy(), rows.groupby(family)["n"].transform(lambda n: (n > 1).sum())
     sizes = {"rows": count[open_]} if levels is None else {"levels": levels[open_]}
     needed = np.full(len(rows), np.nan)
-    if open_.any():
+    if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
         mean, sd, n = (rows.loc[open_, name] for name in ("mean", "sd", "n"))
         common = 0.0 if sampling is None else sampling.variance[open_]
         later = spent_alpha(look + 1, 1 - confidence)
@@ -206,7 +206,9 @@ def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
     seeds, probability = np.zeros(len(a), dtype=np.int64), np.full(len(a), np.nan)
     shares, missed = np.full((2, len(a)), np.nan), np.zeros((len(a), 2), dtype=bool)
     depth, deepest = np.full(len(a), np.nan), np.full(len(a), np.nan)
-    sampling = None if table.jackknife is None else Sampling(np.zeros(len(a)), np.ones(len(a)))
+    sampling = next(iter(parts.values())).sampling_of_differences(a[:0], b[:0])
+    if sampling is not None:
+        sampling = Sampling(np.zeros(len(a)), np.ones(len(a)), sampling.share)
     for count, part in parts.items():
         rows = np.flatnonzero(trials == count)
         each, seeds[rows] = part.differences(a[rows], b[rows])
@@ -214,7 +216,7 @@ def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
         differences[rows, :blocks] = each
         probability[rows] = part.probability(a[rows], b[rows])
         if sampling is not None and (own := part.sampling_of_differences(a[rows], b[rows])) is not None:
-            sampling.variance[rows], sampling.freedom[rows] = own
+            sampling.variance[rows], sampling.freedom[rows] = own.variance, own.freedom
         mean, most = part.depths
         depth[rows], deepest[rows] = np.maximum(mean[a], mean[b])[rows], np.maximum(most[a], most[b])[rows]
         for side, cells in enumerate((a[rows], b[rows])):

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from optbench import datasets
 from optbench.catalogue import libraries
 from optbench.catalogue.aliases import unknown_name
 from optbench.catalogue.sources import digest as digest_of
@@ -128,11 +129,20 @@ class Catalogue:
         record, inner, given = self._find_record("schedule", text, self.schedules, self.schedule_wrappers)
         return record.with_values(given) if inner is None else record.wrap(self.schedule(inner), given)
 
-    def problem(self, text: str | Problem | Family) -> Problem:
+    def problem(self, text: str | Problem | Family, fold: int = 0, folds: int = 1) -> Problem:
         """Return the problem that ``text`` names, or a record itself; of a family, the problem at its defaults.
 
-        Raises OptbenchError for an unknown name.
+        fold, folds: which fold of how many its test rows are (`datasets.in_fold`). Raises OptbenchError for an unknown
+        name, and for a problem without folds.
         """
+        if folds > 1:
+            with datasets.in_fold(fold, folds):
+                made = Catalogue.problem(self, text)  # never one that is cached
+            if getattr(made.data_set, "folds", 1) != folds:
+                why = "learns from no data" if made.data is None else "learns from no data set, and has one split"
+                raise OptbenchError(f"folds: {made.name} {why}")
+            object.__setattr__(made, "fold", (fold, folds))  # of a record that was built here
+            return made
         if isinstance(text, Problem):
             return text
         if isinstance(text, Family):
@@ -182,7 +192,7 @@ def cached_catalogue(plugins: Iterable[str | Path]) -> Catalogue:
     catalogue = load(tuple(plugins))
     build = catalogue.problem
     cached = cache(build)
-    catalogue.problem = lambda text: cached(text) if isinstance(text, str) else build(text)
+    catalogue.problem = lambda text, *fold: (cached if isinstance(text, str) else build)(text, *fold)
     return catalogue
 
 

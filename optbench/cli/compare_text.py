@@ -66,7 +66,7 @@ def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
         settings = f"the same settings in both, {_format_range(rows['trials'])} a row"
         yield f"compared: {settings}, by {measure}, on the {seeds} on which both ran all of them"
     else:
-        blocks = _format_range(rows["blocks"], "block")
+        blocks = _format_range(rows["blocks"], "fold" if table.attrs.get("folds") else "block")
         yield f"compared: each side as it was tuned, by {measure}, in {blocks}, on {seeds} in common that chose nothing"
     yield f"intervals of {100 * table.attrs['level']:.4g}%, {'for all rows at once' if len(rows) > 1 else 'of one row'}"
     unequal = rows[rows["trials_a"] != rows["trials_b"]]

@@ -91,6 +91,9 @@ def sweep(
     widen: Annotated[int | None, option(
         "widen", "N", "Rounds by which a block's search may go on around the best; 0 for none. By default 4.", SEEDS,
     )] = None,
+    folds: Annotated[int | None, option(
+        "folds", "N", "Repeat the split of the data in N folds, which the blocks take in turn.", SEEDS,
+    )] = None,
     epochs: Annotated[float | None, option("epochs", "NUMBER", "Length of a run: passes over the data.", TIME)] = None,
     steps: Annotated[int | None, option("steps", "N", "Length of a run: updates, instead of epochs.", TIME)] = None,
     run_timeout: Annotated[str | None, option(
@@ -160,8 +163,8 @@ def sweep(
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "ranges": ranges,
         "search": search, "seeds": seeds,
-        "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "choose_by": choose_by, "judge_by": judge_by,
-        "weigh_by": weigh_by,
+        "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "folds": folds,
+        "choose_by": choose_by, "judge_by": judge_by, "weigh_by": weigh_by,
         "epochs": epochs, "steps": steps,
         "dtypes": dtype, "run_timeout": run_timeout, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,

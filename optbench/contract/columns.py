@@ -43,6 +43,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("dtype", "text"),
         Column("stage", "text", optional=True),
         Column("block", "integer", optional=True),
+        Column("fold", "integer", optional=True),
         Column("steps", "integer"),
         Column("epochs"),
         Column("samples", "integer"),

@@ -116,6 +116,10 @@ class Problem:
     """For two parameters: the region of the plane that is worth drawing."""
     data_set: Any = None
     """The data set that it learns from, as ``datasets.load`` returns it."""
+    fold: tuple[int, int] = (0, 1)
+    """The number of its fold, from 0, and how many there are: 1 where the data are split once."""
+    other_folds: tuple["Problem", ...] = ()
+    """In fold 0, the same problem on the other folds, in order."""
     architecture: Architecture | None = None
     """The layers and the loss of a problem whose weights make predictions, as plain data."""
     name: str = ""

@@ -22,13 +22,24 @@ from optbench.datasets.mapped import load_or_compute, with_intercept
 from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, prepare_data_set
 
 __all__ = [
-    "ENTRIES", "NAMES", "Dataset", "Entry", "Rows", "kind_fits", "load", "load_for", "load_or_compute",
+    "ENTRIES", "NAMES", "Dataset", "Entry", "Rows", "in_fold", "kind_fits", "load", "load_for", "load_or_compute",
     "wanted_targets", "with_intercept",
 ]  # fmt: skip
 
 ENTRIES: Mapping[str, Entry] = bundled.SETS | generated.SETS | mapped.SETS | files.SETS
 NAMES = tuple(ENTRIES)
 _ASKED_ONLY: ContextVar[bool] = ContextVar("asked_only", default=False)
+_FOLD: ContextVar[tuple[int, int]] = ContextVar("fold", default=(0, 1))
+
+
+@contextmanager
+def in_fold(fold: int, folds: int) -> Iterator[None]:
+    """Load data sets with the test rows of a fold, from 0, of so many; with folds=1 they are split as always."""
+    token = _FOLD.set((fold, folds))
+    try:
+        yield
+    finally:
+        _FOLD.reset(token)
 
 
 def load(text: str, classes: bool | int | None = None) -> Dataset:
@@ -51,7 +62,7 @@ def load(text: str, classes: bool | int | None = None) -> Dataset:
     digest = _files_digest(used)
     if used:
         copies.record_files(digest, given["path"], used)
-    return _load_cached(name, tuple(given.items()), classes, digest)
+    return _load_cached(name, tuple(given.items()), classes, digest, _FOLD.get())
 
 
 def load_for(problem: str, text: str, classes: bool | int | None) -> Dataset:
@@ -107,15 +118,17 @@ class _Asked(BaseException):
 
 
 @lru_cache(maxsize=16)
-def _load_cached(name, given, classes, digest) -> Dataset:
+def _load_cached(name, given, classes, digest, fold) -> Dataset:
     """Return the data set of that name, cached.
 
     ``given``: its parameters, as hashable (key, value) pairs; ``classes``: the wanted kind of targets; ``digest``: of
-    its files.
+    its files; ``fold``: as of `in_fold`.
     """
     made = (_make_cached if name == "file" else _make_cached.__wrapped__)(name, given, digest)
-    data = prepare_data_set(made, classes) if isinstance(made, Raw) else made
     label = _data_set_name(name, dict(given))
+    if fold[1] > 1 and getattr(made, "test", made) is not None:  # a Dataset, or Raw with test rows
+        raise OptbenchError(f"folds: the test rows of {label} are fixed")
+    data = prepare_data_set(made, classes, fold) if isinstance(made, Raw) else made
     return dataclasses.replace(data, digest=digest, name=label, kind=name, parameters=dict(given))
 
 

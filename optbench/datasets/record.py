@@ -103,6 +103,8 @@ class Dataset:
     """The scaling of features and target, in words."""
     notes: tuple[str, ...] = ()
     """Changes to rows and columns of the user's own data: left out, filled in, made numbers."""
+    folds: int = 1
+    """The folds that its test rows are one of; 1 where there is one split."""
     preparation: Preparation | None = None
     """What the training rows taught, enough to prepare other rows; None for a set that a generator made as it is."""
     kind: str = ""
@@ -171,11 +173,12 @@ class Raw:
     """The decimal point of numbers in texts."""
 
 
-def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
+def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[int, int] = (0, 1)) -> Dataset:
     """Return the data set of raw examples: split, with classes encoded, gaps filled and columns standardized.
 
     Held-out rows count for the list of classes only: means and scales come from training rows. ``classes``: the kind of
-    targets that is wanted, as for ``datasets.load``. Raises OptbenchError for data that cannot be learned from.
+    targets that is wanted, as for ``datasets.load``. ``fold``: which of how many folds is for testing (`split_folds`).
+    Raises OptbenchError for data that cannot be learned from.
     """
     if len(raw.x) < FEWEST_EXAMPLES:
         left = f" ({raw.notes[0]})" if raw.notes else ""
@@ -184,6 +187,10 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
         )
     shares = FIXED_SHARES if raw.test is not None else OWN_SHARES if raw.own else SHARES
     rows = split_rows(len(raw.x), shares)
+    split = SPLITS[shares]
+    if fold[1] > 1:
+        rows = split_folds(len(raw.x), *fold)
+        split = f"test rows are a fold of {fold[1]}, drawn with seed 0, and validation rows a fifth of all"
     x_test, y_test = raw.test if raw.test is not None else (raw.x[rows.test], raw.y[rows.test])
     numbers = [raw.x[rows.training], raw.x[rows.validation], x_test]
     ends = np.cumsum([len(rows.training), len(rows.validation)])
@@ -231,7 +238,7 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
         x, y, x_test, y_test, count, raw.source, hint=hint, target=target, warning=warning, scaling=scaling,
         x_validation=x_validation if there else None, y_validation=y_validation if there else None,
         rows=Rows(rows.training, rows.validation, np.arange(len(y_test))) if raw.test is not None else rows,
-        split=SPLITS[shares], notes=notes,
+        split=split, notes=notes, folds=fold[1],
         preparation=Preparation(
             features, raw.target_name, tuple(labels) or tuple(map(str, range(count))), float(mean), float(scale),
             raw.decimal,
@@ -321,6 +328,20 @@ def split_rows(count: int, shares: tuple[float, float]) -> Rows:
     """
     order = np.random.default_rng(0).permutation(count)
     return Rows(*np.split(order, [round(count * shares[0]), round(count * sum(shares))]))
+
+
+def split_folds(count: int, fold: int, folds: int) -> Rows:
+    """Return the rows of each part where a fold, from 0, of so many examples is for testing, in the order of one split.
+
+    Each example is in the test part of one fold. A fifth validates, other ones in each fold, and all folds have the
+    same number of training rows. Raises OptbenchError for too few examples.
+    """
+    if count < folds:
+        raise OptbenchError(f"folds: {folds} are too many for {count} examples")
+    parts = np.array_split(np.random.default_rng(0).permutation(count), folds)
+    others = np.concatenate([*parts[fold + 1 :], *parts[:fold]])
+    training, validation = np.split(others, [count - len(parts[0]) - count // 5])
+    return Rows(training, validation, parts[fold])
 
 
 def decode_texts(owner: str, y: np.ndarray) -> np.ndarray:

@@ -123,6 +123,16 @@ class Cohort:
         object.__setattr__(other, "lanes", lanes)
         return other
 
+    def in_fold(self, number: int) -> "Cohort":
+        """Return the same cohort on one fold of its problem's data, without checking the rest again.
+
+        number: of the fold, from 0; beyond the last one it begins again with the first.
+        """
+        folds = (self.problem, *self.problem.other_folds)
+        other = copy.copy(self)
+        object.__setattr__(other, "problem", folds[number % len(folds)])
+        return other
+
     def with_reports(self, reports: bool) -> "Cohort":
         """Return the same cohort whose runs are judged, or only choose, without checking the rest again."""
         if self.reports == reports:

@@ -3,6 +3,7 @@
 Cohorts are made one by one when they are needed: a plan of any size is small.
 """
 
+import copy
 import hashlib
 import itertools
 import json
@@ -29,7 +30,7 @@ from optbench.engine.scores import scores_of
 from optbench.sweeps.common_ranges import SharedRanges, share_ranges
 from optbench.sweeps.labels import find_labels
 from optbench.sweeps.own_records import OwnRecords
-from optbench.sweeps.spec import OWN, USUAL_RATES, ProblemEntry, Spec
+from optbench.sweeps.spec import MOST_COMMON, OWN, USUAL_RATES, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -171,14 +172,21 @@ class PlannedCohort:
             shared["scores"] = cohort.scores
         if cohort.points is not None:
             shared["points"] = cohort.points
+        if cohort.problem.fold[1] > 1:  # other rows
+            shared["fold"] = cohort.problem.fold
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
 
 
 def plan_cohort(
     cohort: Cohort, stage: Stage = "grid", block: int = -1, hashes: LaneHashes | None = None
 ) -> PlannedCohort:
-    """Return the cohort of a stage and block; hashes: those of its lanes, if other cohorts share them."""
+    """Return the cohort of a stage and block; hashes: those of its lanes, if other cohorts share them.
+
+    Blocks take the folds of a problem in turn, and so do the seeds that they have in common.
+    """
     cohort = cohort.with_reports(stage in _REPORTING)
+    if cohort.problem.other_folds:
+        cohort = cohort.in_fold(cohort.seed % MOST_COMMON if block < 0 else block)
     return PlannedCohort(cohort, stage, block, hashes or LaneHashes(cohort.lanes), cohort.device)
 
 
@@ -312,7 +320,8 @@ class Plan:
     @property
     def warnings(self) -> list[str]:
         """Doubts about the user's data and records, and about the ranges that trials are drawn from."""
-        data = dict.fromkeys(problem.data_warning for problem in self.problems if problem.data_warning)
+        every = [fold for problem in self.problems for fold in (problem, *problem.other_folds)]
+        data = dict.fromkeys(problem.data_warning for problem in every if problem.data_warning)
         texts = [*data, *self.findings, *self.doubts]
         if self.spec.lacks_rates and not all(isinstance(each, Baseline) for each in self.optimizers):
             low, high, count = USUAL_RATES.split(":")
@@ -378,6 +387,16 @@ class Plan:
         return [origins[key] for key in sorted(origins)]
 
 
+def find_problem(catalogue: Catalogue, name: str, folds: int) -> Problem:
+    """Return the problem of a name; with several folds that on the first one, which has those on the others with it."""
+    if folds == 1:
+        return catalogue.problem(name)
+    first, *others = (catalogue.problem(name, fold, folds) for fold in range(folds))
+    whole = copy.copy(first)  # its values are checked
+    object.__setattr__(whole, "other_folds", tuple(others))
+    return whole
+
+
 def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note: str = "") -> Plan:
     """Return the plan of ``spec`` for a device that was chosen, "cpu" or "cuda".
 
@@ -390,7 +409,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
         shared = share_ranges([each for each in tried if isinstance(each, Space)], spec.ranges)
         tried, ranges = [*shared.spaces], spec.ranges if spec.ranges == OWN else dict(shared.ranges)
         spec = spec.model_copy(update={"ranges": ranges})
-    problems = [(catalogue.problem(entry.name), entry) for entry in spec.problems]
+    problems = [(find_problem(catalogue, entry.name, spec.folds), entry) for entry in spec.problems]
     if len({problem.name for problem, _ in problems}) < len(problems):
         raise OptbenchError("problems has an entry twice")
     for measure in spec.choose_by:

@@ -26,6 +26,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "reporting_seeds": reporting,
         "blocks": spec.blocks,
         **({"widen": spec.widen} if spec.blocks else {}),
+        **({"folds": spec.folds} if spec.folds > 1 else {}),
         "choose_by": list(spec.choose_by),
         "judge_by": spec.judge_by,
         "weigh_by": spec.weigh_by,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.columns import NAMES, drop_lost_runs
+from optbench.analysis.columns import NAMES, count_folds, drop_lost_runs
 from optbench.analysis.importances import importances
 from optbench.analysis.measures import LOG_TAIL, LOSS
 from optbench.analysis.selection import is_staged
@@ -654,7 +654,8 @@ class Results:
         """
         if choose_by in self.choose_by or not is_staged(self.runs):
             return table
-        blocks, rows = self.runs.loc[self.runs["block"] >= 0, "block"].nunique(), table["problem"] != ALL
+        blocks = count_folds(self.runs) or self.runs.loc[self.runs["block"] >= 0, "block"].nunique()
+        rows = table["problem"] != ALL
         if not (table.loc[rows, "blocks"] > 1).any():
             raise OptbenchError(
                 f"no reported run was chosen by {choose_by}, as this sweep chose by {join_with_and(self.choose_by)}: "

@@ -24,7 +24,16 @@ from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Device
 from optbench.contract.version import __version__
 from optbench.engine.cohort import Cohort, Lane
-from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, has_user_code, plan_cohort
+from optbench.sweeps.plan import (
+    Cohorts,
+    LaneHashes,
+    Plan,
+    PlannedCohort,
+    SeedSeries,
+    find_problem,
+    has_user_code,
+    plan_cohort,
+)
 from optbench.sweeps.spec import Spec
 
 _RECORDS = {record.__name__: record for record in (Problem, Optimizer, Baseline, Eager, Schedule)}
@@ -39,7 +48,7 @@ def cohort_to_json(planned: PlannedCohort) -> dict[str, Any]:
     return {
         **_names_of(planned.cohort), **_settings_of(planned.cohort), "lanes": _lanes_to_json(planned.cohort.lanes),
         "seed": planned.cohort.seed, "device": planned.cohort.device, "stage": planned.stage, "block": planned.block,
-        "cohort_id": planned.cohort_id, "version": __version__,
+        "fold": planned.cohort.problem.fold, "cohort_id": planned.cohort_id, "version": __version__,
     }  # fmt: skip
 
 
@@ -51,13 +60,13 @@ def cohort_from_json(data: Mapping[str, Any], catalogue: Catalogue) -> PlannedCo
     if data["version"] != __version__:
         raise OptbenchError(f"this is optbench {__version__}, and the sweep is of {data['version']}")
     schedules = {text: catalogue.schedule(text) for text in dict.fromkeys(text for _, text, _ in data["lanes"])}
-    problem, (optimizer, _) = catalogue.problem(data["problem"]), catalogue.optimizer(data["optimizer"])
+    problem, (optimizer, _) = catalogue.problem(data["problem"], *data["fold"]), catalogue.optimizer(data["optimizer"])
     lanes = tuple(Lane(lr, schedules[text], values) for lr, text, values in data["lanes"])
     cohort = Cohort(problem, optimizer, lanes, seed=data["seed"], device=data["device"], **_settings_of(data))
     planned = plan_cohort(cohort, data["stage"], data["block"])
     if planned.cohort_id != data["cohort_id"]:
         # Unbound, for a catalogue may keep the problems that it has built: is this one another one each time?
-        if problem.digest != Catalogue.problem(catalogue, data["problem"]).digest:
+        if problem.digest != Catalogue.problem(catalogue, data["problem"], *data["fold"]).digest:
             raise OptbenchError(
                 f"problem {problem.name} is another one whenever it is built: seed its random numbers, or give "
                 "torch_problem a function that makes the module"
@@ -105,7 +114,7 @@ def plan_from_json(data: Mapping[str, Any], spec: Spec, catalogue: Catalogue, de
         device: the device that was chosen, with ``note`` on the choice.
     """
     finders: dict[str, Callable[[str], Any]] = {
-        "problems": catalogue.problem,
+        "problems": lambda name: find_problem(catalogue, name, spec.folds),
         "optimizers": lambda name: catalogue.optimizer(name)[0],
         "schedules": catalogue.schedule,
     }
@@ -195,7 +204,7 @@ def _to_json(value: Any) -> Any:
             return {"range": [value.kind, list(value.values)]}
         case SourceFile():
             return {"origin": [value.key, str(value.file), value.sha256]}
-        case Schedule():
+        case Schedule() | Problem():
             return {"record": _fields_to_json(value)}
         case Mapping():
             return {"mapping": {str(key): _to_json(item) for key, item in value.items()}}

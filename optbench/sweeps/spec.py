@@ -57,7 +57,7 @@ COMMON_SEED = 1_000_000
 """The first seed of the first common stage, above those of any number of blocks: more blocks change none of them."""
 MOST_COMMON = 1_000
 """Seeds of a common stage: the next one's begin behind them."""
-BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists", "widen", *COMMON_STAGES)
+BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists", "widen", *COMMON_STAGES, "folds")
 """Keys that mean nothing without blocks."""
 COUNTS = ("blocks", "trials", "tuning_seeds", "finalists", "widen")
 """Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""
@@ -300,6 +300,9 @@ class Spec(BaseModel):
     """Seeds in common on which what the blocks have chosen races, for the setting that is recommended."""
     report: _CommonCount = 8
     """Seeds in common on which the recommended setting reports."""
+    folds: _Count = 1
+    """Folds of the data, each of which is the test rows in some blocks: block b takes fold b modulo folds. 1: one split
+    for all."""
     choose_by: _Texts = ("time", "loss")
     """The measures that settings are tuned for, each by itself: time (samples to a target), loss (at the end), or on
     held-out data test_loss, early_test_loss, or a metric such as accuracy, auc or r2. By those on held-out data,
@@ -410,6 +413,8 @@ class Spec(BaseModel):
                 f"judge_by: {shown(self.judge_by)} is not among choose_by, {', '.join(self.choose_by)}: settings are "
                 "judged by what they are tuned for"
             )
+        if self.folds > max(self.blocks, 1):
+            raise ValueError(f"folds: {self.folds} must be at most the number of blocks that take them, {self.blocks}")
         settings.check_budget(self.epochs, self.steps)
         for entry in self.problems:
             if (entry.epochs, entry.steps) != (None, None):
@@ -517,6 +522,7 @@ class Spec(BaseModel):
         """
         hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
         hidden |= {key for key in ("labels", "given") if not getattr(self, key)}
+        hidden |= {"folds"} if self.folds == 1 else set()
         hidden |= {*TRIAL_KEYS} if self.trials is None else set()
         raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)
         problems = [item["name"] if set(item) == {"name"} else item for item in raw["problems"]]

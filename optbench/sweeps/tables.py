@@ -15,6 +15,7 @@ from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, samples_to_targets
 from optbench.engine.scores import score_runs
 
+_FOLDS_BOUND = " (a lower bound: the least of the folds)"
 GRID = 121
 """Points along each axis of a landscape."""
 _LONGEST = 300
@@ -102,9 +103,11 @@ def _make_runs(
     texts = {id(lane.schedule): lane.schedule.text for lane in lanes}
     samples = _count_samples(cohort, part.points)["samples"]
     times = np.where(failed, np.nan, samples_to_targets(cohort, part, samples))
+    fold, folds = cohort.problem.fold
     late = "deadline" if part.steps < cohort.steps else "ok"
     shared = {
         "cohort_id": cohort_id, "stage": "grid", "block": -1, "problem": cohort.problem.name,
+        "fold": fold + 1 if folds > 1 else 0,
         "optimizer": cohort.optimizer.name, "batch_size": cohort.batch_size, "seed": cohort.seed, "dtype": cohort.dtype,
     }  # fmt: skip
     columns = {
@@ -232,13 +235,16 @@ def make_problem_tables(
     """
     made = landscapes or {}
     problems = list({problem.name: problem for problem in problems}.values())
+    minima = [{float(each.minimum) for each in (p, *p.other_folds)} for p in problems]
     nothing = (np.nan, np.nan)
     known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
     table = {
         "problem": [p.name for p in problems],
         "kind": [p.origins[0].file.stem if p.origins else "" for p in problems],
-        "minimum": [float(p.minimum) for p in problems],
-        "minimum_source": [p.minimum_source for p in problems],
+        "minimum": [min(each) for each in minima],
+        "minimum_source": [
+            p.minimum_source + _FOLDS_BOUND * (len(each) > 1) for p, each in zip(problems, minima, strict=True)
+        ],
         "dim": [p.dim for p in problems],
         "examples": [p.examples for p in problems],
         "data": [p.data_text for p in problems],

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import find_reference_values
+from optbench.analysis.columns import count_folds
 from optbench.analysis.measures import (
     LOG_TAIL,
     LOSS,
@@ -89,7 +90,9 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
             f"Settings of {join_names(without)} were chosen on the test data that judge them, as there are no "
             "validation data: these results are too good."
         )
-    if jackknife_values(runs, judge_by) is not None:
+    if folds := count_folds(runs):
+        yield f"The split is repeated in {folds} folds, and its variance is in every interval."
+    elif jackknife_values(runs, judge_by) is not None:
         yield "Intervals hold the sampling error of the test examples, on which all are compared."
 
 

@@ -8,10 +8,19 @@ from scipy import stats
 from optbench.analysis import ranking, verdicts
 from optbench.analysis.folders import compare_tables
 from optbench.analysis.judging import judge
-from optbench.analysis.measures import jackknife_values, tail_values
+from optbench.analysis.measures import first_gaps, jackknife_values, tail_values
 from optbench.analysis.pair_statistics import mean_effects, trimmed_means
-from optbench.analysis.sampling import Sampling, join_errors, sampling_variance, widen_intervals
+from optbench.analysis.sampling import (
+    Sampling,
+    fold_sampling,
+    join_errors,
+    sample_folds,
+    sampling_variance,
+    widen_intervals,
+)
 from optbench.contract.columns import GROUPS
+from optbench.contract.errors import OptbenchError
+from optbench.datasets.record import split_folds
 
 RNG = np.random.default_rng(0)
 
@@ -188,3 +197,89 @@ def test_values_without_a_group_are_logarithms_as_those_of_runs():
     assert values.shape == (len(runs), GROUPS) and np.isnan(values[:, 40:]).all()
     np.testing.assert_allclose(np.exp(values[:, :40]).mean(axis=1), np.exp(y), rtol=1e-6)  # errors, which average
     assert jackknife_values(runs, "time") is None and jackknife_values(runs, "loss") is None
+
+
+def test_folds_have_the_corrected_t_test_of_nadeau_and_bengio():
+    """Five folds: a fifth tests, three fifths train, so the variance of the mean is 1/5 + 1/3 times that of folds."""
+    rows = RNG.standard_normal((3, 5)) + 1
+    error = np.sqrt((1 / 5 + (1 / 5) / (3 / 5)) * rows.var(axis=1, ddof=1))
+    sampling = fold_sampling(5, 3)
+    effect, half = mean_effects(rows, sampling=sampling), stats.t.ppf(0.975, 4) * error
+    np.testing.assert_allclose(effect["p"], 2 * stats.t.sf(np.abs(rows.mean(axis=1)) / error, 4))
+    np.testing.assert_allclose([effect["low"], effect["high"]], [rows.mean(axis=1) - half, rows.mean(axis=1) + half])
+    np.testing.assert_allclose(judge(rows, family=range(3), sampling=sampling)["p_adjusted"], effect["p"])
+    means = trimmed_means(rows, sampling=sampling)
+    np.testing.assert_allclose([means["low"], means["high"]], [effect["low"], effect["high"]])
+    runs = np.repeat(rows, 2, axis=1).ravel() + np.tile([-1.0, 1.0], 15)  # two runs a fold
+    found = sample_folds(runs, np.tile(np.repeat(np.arange(1, 6), 2), 3), np.repeat(np.arange(3), 10), 3)
+    np.testing.assert_allclose([found.variance, found.freedom], [error**2, [4, 4, 4]])
+
+
+@pytest.mark.parametrize(("features", "folds"), [(6, 5), (50, 5), (65, 10)])
+def test_folds_cover_the_mean_over_redrawn_data_sets(features, folds):
+    """Ridge regressions with two penalties on 1,000 data sets of 100 rows: their test losses, and the ratio of these.
+
+    With almost as many features as training rows the losses of folds go together, as the correction has it, and without
+    it intervals are too short; with few features, and for ratios, it is conservative.
+    """
+    rng, rows, draws = np.random.default_rng(1), 100, 1000
+    x = rng.standard_normal((draws, rows, features))
+    y = x.mean(axis=2) * np.sqrt(features) + rng.standard_normal((draws, rows))
+    loss = np.empty((2, draws, folds))
+    for fold in range(folds):
+        parts = split_folds(rows, fold, folds)
+        given, target, tested = x[:, parts.training], y[:, parts.training, None], x[:, parts.test]
+        turned = np.swapaxes(given, 1, 2)
+        for side, penalty in enumerate((0.1, 5.0)):
+            weights = np.linalg.solve(turned @ given + penalty * np.eye(features), turned @ target)
+            loss[side, :, fold] = np.log(np.mean((y[:, parts.test, None] - tested @ weights) ** 2, axis=(1, 2)))
+
+    def coverage(values, sampling=None):
+        effect = mean_effects(values, sampling=sampling)
+        return np.mean((effect["low"] <= values.mean()) & (values.mean() <= effect["high"]))
+
+    for values in (*loss, loss[1] - loss[0]):
+        assert coverage(values, fold_sampling(folds, draws)) >= 0.93  # 0.95, and its own error
+    assert features == 6 or coverage(loss[1]) <= 0.9
+
+
+def folded(runs, folds=3):
+    """The same runs as those of a sweep in eight blocks, each with one setting, that take the folds in turn."""
+    block = runs["seed"] // 4
+    return runs.assign(stage="holdout", block=block, fold=1 + block % folds)
+
+
+def test_the_blocks_of_a_fold_are_one_observation():
+    runs = folded(runs_of(simulated((0.3, 0.6), 0.5)[0][0]))
+    y = np.log(1 - runs["test_accuracy"]).groupby([runs["optimizer"], runs["fold"]]).mean().unstack()
+    share = 1 / 3 + (1 / 3) / (4 / 5 - 1 / 3)
+    table = ranking(runs, "test_accuracy")
+    half = stats.t.ppf(0.975, 2) * np.sqrt(share * y.var(axis=1, ddof=1))
+    np.testing.assert_allclose(np.log(table["value"]), y.mean(axis=1))
+    np.testing.assert_allclose(np.log(table["high"] / table["value"]), half)
+    difference = y.loc["b"] - y.loc["a"]
+    half = stats.t.ppf(1 - 0.04 / 2, 2) * np.sqrt(share * difference.var(ddof=1))
+    row = verdicts(runs, "test_accuracy").iloc[0]
+    assert np.log(row[["ratio", "high"]].astype(float)).tolist() == pytest.approx([d := difference.mean(), d + half])
+    assert row["blocks"] == 3 and np.isnan(row["blocks_needed"])
+    sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
+    for parts in (sides, [side.assign(stage="grid", block=-1) for side in sides]):  # as they are tuned, and settings
+        row = compare_tables(*parts, judge_by="test_accuracy").iloc[0]
+        assert np.log(row[["ratio", "high"]].astype(float)).tolist() == pytest.approx([d, d + half])
+        assert (row["reason"], row["blocks"], row["seeds"]) == ("", 3, 32)
+    with pytest.raises(OptbenchError, match="on other test rows: .* A have 3 and .* B have 1 folds"):
+        compare_tables(sides[0], sides[1].drop(columns="fold"), judge_by="test_accuracy")
+
+
+def test_each_fold_has_a_minimum_and_accuracies_of_its_own():
+    """Fold 2 has a higher minimum and one test example more: neither changes the values of fold 1."""
+    first = runs_of(simulated((0.3, 0.6), 0.5, blocks=2)[0][0]).assign(fold=1, seed=0, block=0)
+    second = first.assign(fold=2, loss_final=5.5, loss_initial=6.0, test_accuracy=1 - 1 / 41)
+    both = pd.concat([first, second], ignore_index=True)
+    for measure in ("loss", "test_accuracy"):
+        np.testing.assert_allclose(
+            tail_values(both.drop(columns="log_tail"), measure)[: len(first)],
+            tail_values(first.drop(columns="log_tail"), measure),
+        )
+    gaps = first_gaps(both)
+    np.testing.assert_allclose(gaps, np.repeat([1.0, 1.0], len(first)))

@@ -6,7 +6,9 @@ from harness import evaluate, gradient, problem_of
 from sklearn import metrics
 
 from optbench import datasets
-from optbench.datasets.record import FIXED_SHARES, OWN_SHARES, SHARES, Raw, prepare_data_set, split_rows
+from optbench.catalogue import loader
+from optbench.contract.errors import OptbenchError
+from optbench.datasets.record import FIXED_SHARES, OWN_SHARES, SHARES, Raw, prepare_data_set, split_folds, split_rows
 from optbench.engine.batches import start_point
 from optbench.kit.networks import dense, layer_norm, network, relu, residual, sigmoid, tanh
 
@@ -109,6 +111,47 @@ def test_every_example_is_in_one_part_and_the_test_rows_stay_where_they_were(cou
     np.testing.assert_array_equal(shipped.training, order[:cut])
     np.testing.assert_array_equal(own.test, order[cut:])
     assert len(own.validation) and not len(fixed.test) and set(shipped.test) <= set(own.test) and len(shipped.test)
+
+
+@pytest.mark.parametrize(("count", "folds"), [(5, 2), (5, 5), (101, 5), (199, 10), (569, 3)])
+def test_each_example_tests_in_one_fold_and_all_folds_train_on_as_many(count, folds):
+    parts = [split_folds(count, fold, folds) for fold in range(folds)]
+    assert sorted(np.concatenate([rows.test for rows in parts])) == [*range(count)]
+    for rows in parts:
+        assert sorted(np.concatenate(rows)) == [*range(count)]
+        assert len(rows.training) == len(parts[0].training) > 0 and len(rows.validation) - count // 5 in (0, 1)
+    assert len(parts[0].training) == pytest.approx(count * (0.8 - 1 / folds), abs=2)
+    if folds == 5:  # and each example validates in one of them
+        assert len(set(np.concatenate([rows.validation for rows in parts]))) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "folds", "message"),
+    [
+        ("rosenbrock", 5, "folds: rosenbrock learns from no data"),
+        ("logistic(data='spirals(examples=5)')", 6, "folds: 6 are too many for 5 examples"),
+        ("logistic(data=FILE)", 5, "folds: the test rows of FILE are fixed"),
+    ],
+)
+def test_what_has_no_folds_is_one_line(tmp_path, text, folds, message):
+    file = tmp_path / "d.npz"
+    x, y = RNG.standard_normal((40, 3)), np.arange(40) % 2
+    np.savez(file, x=x, y=y, x_test=x[:9], y_test=y[:9])
+    with pytest.raises(OptbenchError) as told:
+        loader.load().problem(text.replace("FILE", f"'{file}'"), 0, folds)
+    assert str(told.value) == message.replace("FILE", str(file))
+
+
+def test_folds_of_a_problem_have_its_name_their_rows_and_their_minimum():
+    catalogue = loader.load()
+    whole = catalogue.problem("logistic(data=breast_cancer)")
+    folds = [catalogue.problem("logistic(data=breast_cancer)", fold, 3) for fold in range(3)]
+    assert {each.name for each in (whole, *folds)} == {"logistic"}
+    assert len({each.minimum for each in (whole, *folds)}) == 4 and len({each.examples for each in folds}) == 1
+    for each in folds:
+        np.testing.assert_allclose(each.data_set.x.mean(axis=0), 0, atol=1e-12)
+    assert sum(len(each.test[1]) for each in folds) == 569
+    assert catalogue.problem("logistic(data=breast_cancer)").examples == whole.examples
 
 
 def test_the_rows_of_a_set_repeat_its_split():

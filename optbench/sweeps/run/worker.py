@@ -120,7 +120,8 @@ class _Worker:
         for entry in spec.problems:
             self._send_state(f"building the problem {entry.name}")
             with contextlib.suppress(OptbenchError):
-                catalogue.problem(entry.name)
+                for fold in range(spec.folds):
+                    catalogue.problem(entry.name, fold, spec.folds)
         self._send_state("planning")
         try:
             plan = self.plan = expand(spec, catalogue)
