@@ -86,13 +86,12 @@ def test_a_job_array_gives_what_one_machine_gives(place, joined):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "package"), [("mlflow", "mlflow"), ("wandb", "wandb"), ("jobqueue", "dask_jobqueue")])
+@pytest.mark.parametrize(("name", "package"), [("wandb", "wandb"), ("jobqueue", "dask_jobqueue")])
 def test_code_for_another_tool(place, joined, name, package):
-    """Where it is installed; a run of W&B is kept on this machine."""
+    """Where it is installed, as in CI; a run of W&B is kept on this machine."""
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    place[1].update(WANDB_MODE="offline", WANDB_SILENT="true", MLFLOW_ALLOW_FILE_STORE="true")
-    place[1].update(MLFLOW_TRACKING_URI=f"file:{place[0] / 'mlruns'}")
+    place[1].update(WANDB_MODE="offline", WANDB_SILENT="true")
     (place[0] / f"{name}_export.py").write_text(PYTHON[name])
     out = call(place, sys.executable, f"{name}_export.py")
     if name == "jobqueue":
