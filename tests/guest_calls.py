@@ -43,7 +43,20 @@ def _load(folder):
     return results.curves, results.verdicts(), results.ranking(), results.costs(), results.best_of_n()
 
 
+def _model(folder):
+    table = pd.DataFrame({"size": np.arange(40.0), "kind": ["small", "large"] * 20})
+    optbench.OptbenchClassifier(lr=0.1, epochs=2).fit(table[["size"]], table["kind"]).model_.save(folder / "model.json")
+    return optbench.load_model(folder / "model.json").predict(table)
+
+
+def _bowl(w):
+    return (w * w).sum()
+
+
 CALLS = {
+    "function": lambda folder: optbench.sweep(SMALL, problems=[optbench.function(_bowl, [1.0, 2.0])]),
+    "load_model": _model,
+    "minimize a function": lambda folder: optbench.minimize(_bowl, [1.0, 2.0]),
     "minimize": lambda folder: optbench.minimize("rosenbrock", "adam", lr=0.05, steps=50),
     "minimize that diverges": lambda folder: optbench.minimize("rosenbrock", "gd", lr=10.0, steps=50),
     "minimize by SciPy": lambda folder: optbench.minimize("rosenbrock", "lbfgs", steps=50),

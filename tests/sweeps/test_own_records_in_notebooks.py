@@ -28,8 +28,8 @@ def signs(w, g, m, lr, beta):
 spec = dict(problems=[(bowl, [1.0, 2.0])], optimizers=[signs, "gd"], lr=[0.01, 0.1], seeds=2, steps=9,
             batch_sizes=["full"], schedules=["constant"])
 folder = pathlib.Path(tempfile.mkdtemp())
-here = optbench.sweep(spec, out=folder / "threads")
-there = optbench.sweep(spec, out=folder / "processes", isolate="always")
+here = optbench.sweep(spec, out=folder / "threads", progress=False)
+there = optbench.sweep(spec, out=folder / "processes", isolate="always", progress=False)
 assert set(here.runs["status"]) == set(there.runs["status"]) == {"ok"}
 for name in ("runs", "curves"):
     first, second = ((folder / part / f"{name}.parquet").read_bytes() for part in ("threads", "processes"))
