@@ -60,10 +60,10 @@ def fill_unknown(
     curves = read_curves(minima, ended["run_id"])
     curves = curves[curves["run_id"].isin(wanted.index)].drop_duplicates(["run_id", "step"])
     found: dict[str, np.ndarray] = {}
-    steps = curves.groupby("run_id", sort=False)["step"].agg(lambda part: part.to_numpy(np.int64).tobytes())
-    keys = [wanted["problem"].reindex(steps.index), wanted["status"].reindex(steps.index), steps]
     by_run = dict(list(curves.groupby("run_id", sort=False)))
-    for (problem, status, _), part in steps.groupby([key.to_numpy() for key in keys], sort=False):
+    points = pd.Series({key: part[["step", "samples"]].to_numpy(np.int64).tobytes() for key, part in by_run.items()})
+    keys = [wanted["problem"].reindex(points.index), wanted["status"].reindex(points.index), points]
+    for (problem, status, _), part in points.groupby([key.to_numpy() for key in keys], sort=False):
         tables = [by_run[run_id] for run_id in part.index]
         loss = np.stack([table["train_loss"].to_numpy(np.float64) for table in tables], axis=1)
         measured = _measure(loss, tables[0], minima[problem], status == "deadline")
@@ -75,7 +75,7 @@ def fill_unknown(
 
 
 def _measure(loss: np.ndarray, points: pd.DataFrame, minimum: float, is_late: bool) -> np.ndarray:
-    """Return log_tail and the samples to each target of runs with the same points, (1 + targets, runs).
+    """Return log_tail and the samples to each target of runs with the same steps and samples, (1 + targets, runs).
 
     loss: (points, runs); is_late: whether a deadline stopped them.
     """

@@ -1,5 +1,8 @@
 """A minimum that nobody knows: the smallest loss of all runs stands for it, as if that had been stated."""
 
+import dataclasses
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,3 +67,17 @@ def test_the_answer_says_so(sides):
 
     (text, *_) = [text for text in warn_of_limits(sides[0].runs, "time") if "not known" in text]
     assert text == "Where the minimum is not known, the smallest loss of all runs stands for it: -1 for bowl."
+
+
+def test_each_batch_size_keeps_its_own_samples():
+    spec = BLOCKS | {"optimizers": ["gd"], "batch_sizes": [16, "full"], "blocks": 2}
+    noisy = optbench.problems()["quadratic"].build({"dim": 3, "noise": 0.1})
+    nothing = {"minimum": math.nan, "minimum_source": "unknown", "minimizer": None, "name": "mine", "origins": ()}
+    hidden = dataclasses.replace(noisy, **nothing)
+    unknown = optbench.sweep(spec, problems=[hidden])
+    lowest = float(unknown.runs["loss_best"].min())
+    known = optbench.sweep(spec, problems=[dataclasses.replace(hidden, minimum=lowest, minimum_source="stated")])
+    keys = ["stage", "block", "optimizer", "batch_size", "lr", "seed"]
+    first, second = (each.runs.sort_values(keys).reset_index(drop=True) for each in (unknown, known))
+    assert first["samples_to_0.5"].groupby(first["batch_size"]).min().nunique() > 1
+    pd.testing.assert_frame_equal(first[keys + MEASURED], second[keys + MEASURED], rtol=1e-9)
