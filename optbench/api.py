@@ -327,7 +327,7 @@ def sweep(
         raise OptbenchError(f"progress={shown(progress)} must be True, False or None")
     if callback is not None and not callable(callback):
         raise OptbenchError(f"callback={shown(callback)} must be a function of three arguments: done, total, last")
-    spec, changes, own = take_records(spec, changes)
+    spec, changes, own = take_records(spec, changes, extend)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")

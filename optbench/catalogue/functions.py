@@ -56,7 +56,8 @@ def function(
 ) -> Problem:
     """Make a problem of a function of your own, for a sweep or any other function that takes problems.
 
-    It is compiled in a sweep if Numba can compile it, and called as it is otherwise.
+    It is compiled in a sweep if Numba can compile it, and called as it is otherwise. Every step sees the function
+    itself: there are no mini-batches, an epoch is a step, and a sample of the tables is a step as well.
 
     Args:
         f: ``f(w, *args)`` returns a number, ``w`` being (dim,); or the pair (f, gradient).
@@ -87,7 +88,7 @@ def function(
     warning = _check_gradient(parts, value_and_gradient, start, label)
     return Problem(
         form="single", dim=len(start), start=lambda rng: start, value_and_gradient=value_and_gradient,
-        evaluate=evaluate, eager=True, minimum=known, name=label,
+        evaluate=evaluate, eager=True, minimum=known, name=label, examples=1,
         minimum_source="unknown" if minimum is None else "stated", source="a function of your own",
         data_warning=warning,
         origins=(memory_origin(f"problem {label}", label, (parts, start)),),

@@ -15,8 +15,9 @@ from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Family, Problem
 from optbench.contract.search import RATE, RATES
+from optbench.engine import settings as values
 from optbench.engine.own_functions import compile_function
-from optbench.sweeps.single import Result, Single, run_single
+from optbench.sweeps.single import Result, Single, errors_begin_with, run_single
 
 STEPS, EVALUATIONS = 1_000, 10_000
 """The budget that is taken where none is given: steps of a rule; evaluations of SciPy's methods, which end by
@@ -76,10 +77,12 @@ def minimize(
     chooses_budget = steps is None and epochs is None
     if chooses_budget:
         steps = EVALUATIONS if isinstance(record, Baseline) else STEPS
+    with errors_begin_with("minimize"):
+        values.check_budget(epochs, steps)
     if isinstance(record, Baseline):
         setting, tune = {**setting, "lr": 1.0}, False
     tune = tune or setting["lr"] is None
-    objective = _compile_if_it_pays(objective, record, steps, 1 + tune * (_COARSE + len(_FINE)))
+    objective = _compile_if_it_pays(objective, record, steps or epochs or 1, 1 + tune * (_COARSE + len(_FINE)))
 
     def run(settings: list[dict[str, Any]], **more: Any) -> Single:
         """Run a cohort of these settings."""
@@ -138,10 +141,10 @@ def _lowest(tried: Mapping[float, float]) -> float:
     return min(finite, key=lambda rate: (finite[rate], rate))
 
 
-def _compile_if_it_pays(problem: Problem, record: AnyOptimizer, steps: int | None, runs: int) -> Problem:
+def _compile_if_it_pays(problem: Problem, record: AnyOptimizer, steps: float, runs: int) -> Problem:
     """Return a function of the user's compiled, if it is called so often that this pays; other problems as they are."""
     parts = functions.parts_of(problem)
     if parts is None or isinstance(record, Baseline):
         return problem
-    calls = (steps or problem.examples) * runs * (parts.calls or 2 * problem.dim + 1)
+    calls = steps * runs * (parts.calls or 2 * problem.dim + 1)
     return compile_function(problem) if calls > _MANY_CALLS else problem

@@ -130,7 +130,7 @@ class Single:
 
 
 @contextmanager
-def _errors_begin_with(owner: str) -> Iterator[None]:
+def errors_begin_with(owner: str) -> Iterator[None]:
     """Put the name of the public function before errors."""
     try:
         yield
@@ -158,7 +158,7 @@ def run_single(
     those of :func:`optbench.cohort`. Raises OptbenchError.
     """
     record, given = catalogue.optimizer(optimizer)
-    with _errors_begin_with(owner):
+    with errors_begin_with(owner):
         wanted = arguments.list_items("settings", settings)
         if strange := [setting for setting in wanted if not isinstance(setting, Mapping)]:
             raise OptbenchError(f"settings: {shown(strange[0])} must be a mapping, such as {{'lr': 0.01}}")
@@ -170,7 +170,7 @@ def run_single(
     objective = catalogue.problem(problem)
     size = batch_size_of(size, objective)
     taken, _ = choose(device)
-    with _errors_begin_with(owner):
+    with errors_begin_with(owner):
         request = Cohort(
             problem=objective, optimizer=record, lanes=lanes, batch_size=size, deadline=deadline, device=taken,
             steps=values.step_count(epochs, steps, steps_per_epoch(objective.examples, size)), **shared,
