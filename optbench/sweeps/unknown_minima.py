@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.columns import STANDING_IN
+from optbench.analysis.measures import NEAR_LOWEST
 from optbench.contract.columns import TARGETS, target_column
 from optbench.engine.outcome import log_tail, samples_to_targets
 
 COLUMNS = ("run_id", "step", "samples", "train_loss")
 """What is read of ``curves``."""
-STANDING_IN = "standing_in"
-"""The entry in ``attrs`` of a table ``runs``: the losses that stand for a minimum, by problem."""
 _GAP, _TAIL = "suboptimality_final", "log_tail"
 
 ReadCurves = Callable[[Iterable[str], pd.Series], pd.DataFrame]
@@ -44,7 +44,8 @@ def fill_unknown(
 ) -> pd.DataFrame:
     """Return ``runs`` with what is measured from a minimum, where it is not known: from the smallest loss of all runs.
 
-    minima: what to measure from, by problem; None: those losses.
+    The run that has it reaches every target at its own last step, so those below NEAR_LOWEST are NaN. minima: what to
+    measure from, by problem; None: those losses.
     """
     minima = lowest_losses(runs, find_unknown(runs)) if minima is None else minima
     if not minima:
@@ -71,6 +72,7 @@ def fill_unknown(
     rows = runs.index[here & runs["run_id"].isin(list(found)).to_numpy()]
     if len(rows):
         runs.loc[rows, [_TAIL, *targets]] = np.stack([found[run_id] for run_id in runs.loc[rows, "run_id"]])
+    runs.loc[here, [target_column(share) for share in TARGETS if share < NEAR_LOWEST]] = np.nan
     return runs
 
 
