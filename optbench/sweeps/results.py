@@ -564,9 +564,11 @@ class Results:
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """The recommended setting as keywords of ``minimize``; of several problems by name."""
+        """The recommended setting as keywords of ``minimize``, with the optimizer; of several problems by name."""
         names = list(self.runs["problem"].unique())
-        return self.best().params if len(names) == 1 else {name: self.best(name).params for name in names}
+        found = {name: self.best(name) for name in names}
+        each = {name: {"optimizer": best.optimizer, **best.params} for name, best in found.items()}
+        return each[names[0]] if len(names) == 1 else each
 
     def __getattr__(self, name: str) -> Any:
         """Raise AttributeError, which names the way for those who look for what is best as in other libraries."""

@@ -207,3 +207,16 @@ def test_a_function_runs_on_the_full_batch_alone(recwarn):
     sizes = both.runs.groupby("problem")["batch_size"].unique().map(list).to_dict()
     assert sizes == {"bowl": [1], "rosenbrock": [16, 64]}
     assert (both.runs["steps"] == 20).all()
+
+
+def test_what_was_found_goes_on_from_objects():
+    found = optbench.sweep(SMALL, problems=[(bowl, [1.0, -2.0])], optimizers=[own_descent])
+    best = found.best()
+    assert found.best_params["optimizer"] == "own_descent"
+    taken = found.best_params | {"optimizer": own_descent}
+    assert optbench.minimize(bowl, [1.0, -2.0], **taken).fun == pytest.approx(found.runs["loss_final"].min())
+    with pytest.raises(OptbenchError, match=r"no code is kept: optbench.minimize\(PROBLEM, best.optimizer, "):
+        best.fit()
+    assert best.code().startswith("# own_descent is a rule of your own, which must come along")
+    with pytest.raises(AttributeError, match="'best_params_': best.params is the setting"):
+        best.best_params_  # noqa: B018
