@@ -69,7 +69,8 @@ def function(
         minimum: the least value, if it is known; otherwise the smallest loss of a sweep stands for it.
 
     Returns:
-        The problem. A gradient that differs from central differences at ``x0`` is a warning in ``data_warning``.
+        The problem. A gradient that differs from central differences at ``x0``, and a function that gives another
+        value there when it is called again, are a warning in ``data_warning``.
 
     Raises:
         OptbenchError: ``x0`` is no vector, or the function fails there or returns something else than a number.
@@ -85,7 +86,7 @@ def function(
     if minimum is not None and not is_real(minimum):
         raise OptbenchError(f"{label}: minimum={shown(minimum)} must be a finite number, or None if it is not known")
     value_and_gradient, evaluate = _make_functions(parts, label)
-    warning = _check_gradient(parts, value_and_gradient, start, label)
+    warning = _check_calls(parts, value_and_gradient, evaluate, start, label)
     return Problem(
         form="single", dim=len(start), start=lambda rng: start, value_and_gradient=value_and_gradient,
         evaluate=evaluate, eager=True, minimum=known, name=label, examples=1,
@@ -230,16 +231,23 @@ def _read_gradient(value: Any, dim: int) -> np.ndarray:
     return found.reshape(dim)
 
 
-def _check_gradient(parts: Parts, value_and_gradient: Callable, x0: np.ndarray, label: str) -> str:
-    """Call the function at x0, and return how its gradient differs from central differences there; "" if it does not.
+def _check_calls(parts: Parts, value_and_gradient: Callable, evaluate: Callable, x0: np.ndarray, label: str) -> str:
+    """Call the function at x0, and return a warning: it is random, or its gradient differs from central differences.
 
-    Raises OptbenchError if it fails.
+    "" where all is well. Raises OptbenchError if it fails.
     """
-    given, found = np.empty(len(x0)), np.empty(len(x0))
+    given, found, second = np.empty(len(x0)), np.empty(len(x0)), np.empty(1)
     try:
         value = value_and_gradient(x0.copy(), given)
         if not np.isfinite(value):
             raise OptbenchError(f"it is {value:g} at x0: begin where it is finite")
+        evaluate(x0.copy(), second)
+        if abs(second[0] - value) > _ROUNDING * max(abs(value), abs(second[0])):
+            return f"{label} is random: two calls at x0 gave {value:.6g} and {second[0]:.6g}; " + (
+                "central differences of it are mostly noise: let it draw the same numbers each time, or give jac="
+                if parts.calls is None
+                else "losses hold its noise, and runs differ each time"
+            )
         if parts.calls is None:
             return ""
         again = np.empty(len(x0))
@@ -248,8 +256,6 @@ def _check_gradient(parts: Parts, value_and_gradient: Callable, x0: np.ndarray, 
             """Return the value alone."""
             return value_and_gradient(w, again)
 
-        if value_of(x0.copy()) != value:
-            return ""  # it is random, and so are differences of it
         difference_gradient(value_of, x0.copy(), found)
     except OptbenchError as error:
         raise OptbenchError(f"{label}: {error}") from None

@@ -44,6 +44,15 @@ def test_a_gradient_is_given_in_the_ways_of_scipy(given):
     assert value == rosen(POINT) and np.array_equal(gradient, rosen_der(POINT))
 
 
+def test_a_random_function_is_a_warning():
+    rng = np.random.default_rng(0)
+    problem = optbench.function(lambda w: w @ w + rng.normal(), POINT, name="noisy")
+    assert problem.data_warning.startswith("noisy is random: two calls at x0 gave ")
+    assert "central differences of it are mostly noise" in problem.data_warning
+    with pytest.warns(UserWarning, match="losses hold its noise"):
+        optbench.minimize((lambda w: w @ w + rng.normal(), lambda w: 2 * w), POINT, "gd", lr=1e-3, steps=1)
+
+
 def test_arguments_go_to_function_and_gradient():
     problem = optbench.function(
         lambda w, a, b: a * w @ w + b, np.ones(2), args=(3.0, 1.0), jac=lambda w, a, b: 2 * a * w
@@ -59,7 +68,7 @@ def test_a_wrong_gradient_is_a_warning():
     with pytest.warns(UserWarning, match="leave the gradient out"):
         optbench.minimize((rosen, lambda w: -rosen_der(w)), POINT, "gd", lr=1e-9, steps=1)
     noisy = optbench.function((lambda w: np.random.normal(), lambda w: w), np.ones(2))
-    assert noisy.data_warning == "", "differences of a random function mean nothing"
+    assert "is random" in noisy.data_warning, "differences of it mean nothing"
 
 
 def test_a_function_may_keep_and_change_what_it_gets():
