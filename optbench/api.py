@@ -111,8 +111,8 @@ def minimize(
             parameters if need be (``"quadratic(dim=100)"``); or a record.
         x0: (dim,), the start point. A problem brings its own: the optimizer may stand here,
             ``minimize("rosenbrock", "adam")``.
-        optimizer: a name, with hyperparameters if need be, a record, or a class of PyTorch's; by default SciPy's
-            L-BFGS, which needs no rate and ends by itself.
+        optimizer: a name, with hyperparameters if need be, a record, a rule, or a class of PyTorch's; by default
+            SciPy's L-BFGS, which needs no rate and ends by itself.
         args: further arguments of the function and its gradient.
         jac: the gradient of the function, as SciPy has it: a function of the same arguments; True if ``f`` returns the
             value and the gradient; None for central differences. One that is given is compared with these at ``x0``,
@@ -136,8 +136,8 @@ def minimize(
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        The last weights, the curve and how the run ended, also under SciPy's names: x, fun, nit, success, message. A
-        run that diverges is no error but has that status.
+        The last weights, the curve and how the run ended, also under SciPy's names: x, fun, nit, nfev, success,
+        message. A run that diverges is no error but has that status.
 
     Raises:
         OptbenchError: the input cannot run.
@@ -150,7 +150,7 @@ def minimize(
     """
     from optbench.sweeps import minimize as run
 
-    if isinstance(x0, str | AnyOptimizer | type):
+    if isinstance(x0, str | AnyOptimizer | type) or callable(x0):
         if optimizer is not None:
             raise OptbenchError("minimize: behind the problem stand x0 and the optimizer, minimize(f, x0, 'adam')")
         x0, optimizer = None, x0

@@ -9,7 +9,7 @@ import numpy as np
 
 from optbench.catalogue import functions
 from optbench.catalogue.loader import Catalogue
-from optbench.contract.eager import AnyOptimizer, torch_optimizer
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
@@ -17,6 +17,7 @@ from optbench.contract.problems import Family, Problem
 from optbench.contract.search import RATE, RATES
 from optbench.engine import settings as values
 from optbench.engine.own_functions import compile_function
+from optbench.sweeps.own_records import make_record
 from optbench.sweeps.single import Result, Single, errors_begin_with, run_single
 
 STEPS, EVALUATIONS = 1_000, 10_000
@@ -45,9 +46,9 @@ def choose_problem(problem: Any, x0: Any, args: Any, jac: Any) -> Any:
 
 
 def choose_optimizer(optimizer: Any, catalogue: Catalogue) -> tuple[AnyOptimizer, dict[str, float]]:
-    """Return the optimizer and its hyperparameters; of None SciPy's L-BFGS, of a class of PyTorch's its record."""
-    if isinstance(optimizer, type):
-        optimizer = torch_optimizer(optimizer)
+    """Return the optimizer and its hyperparameters; of None SciPy's L-BFGS, of a class or a rule its record."""
+    if optimizer is not None and not isinstance(optimizer, str):
+        optimizer = make_record("optimizer", optimizer) or optimizer
     return catalogue.optimizer(_METHOD if optimizer is None else optimizer)
 
 
@@ -102,8 +103,9 @@ def minimize(
     else:
         told += f" at lr={number_text(float(setting['lr']))}{words}"
     parts = functions.parts_of(objective)
-    told += "; gradient by central differences" * bool(parts and parts.calls is None)
-    return single.result(told)
+    differs = bool(parts and parts.calls is None)
+    told += "; gradient by central differences" * differs
+    return single.result(told, 2 * objective.dim + 1 if differs else 1)
 
 
 def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str, Any]) -> tuple[float, str]:

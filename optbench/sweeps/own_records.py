@@ -138,7 +138,7 @@ def take_records(raw: Any, changes: Mapping[str, Any], extend: bool = False) -> 
             return {**item, "name": name_item(kind, item["name"])}
         if isinstance(item, str | Mapping):
             return item
-        record = _make_record(kind, item)
+        record = make_record(kind, item)
         if record is None:
             return item  # refused where specs are read
         if record.origins and not any(origin.in_memory for origin in record.origins):
@@ -181,7 +181,7 @@ def _is_problem_pair(value: Any) -> bool:
     )
 
 
-def _make_record(kind: str, item: Any) -> Any:
+def make_record(kind: str, item: Any) -> Any:
     """Return the record that an object stands for; None for what is no object of that kind."""
     if kind == "problem":
         if isinstance(item, Problem | Family):
@@ -202,6 +202,9 @@ def _make_record(kind: str, item: Any) -> Any:
         return item
     elif isinstance(item, type):
         return torch_optimizer(item)
+    elif hasattr(item, "param_groups"):
+        kind = type(item)
+        raise OptbenchError(f"optimizers: give the class, {kind.__module__}.{kind.__qualname__}, and no instance of it")
     elif callable(item):
         names = list(inspect.signature(item).parameters)
         if names[:2] == ["w", "g"]:

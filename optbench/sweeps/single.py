@@ -44,7 +44,9 @@ class Result:
     suboptimality: float
     """``loss`` minus the problem's minimum; NaN if that is not known."""
     nit: int = 0
-    """The steps that were made; of SciPy's methods the evaluations of value and gradient."""
+    """The steps that were made; of SciPy's methods their iterations."""
+    nfev: int = 0
+    """The evaluations of value and gradient by these; by central differences, calls of the function: 2 dim + 1 each."""
     success: bool = False
     """True if the run kept to its budget without diverging, and its loss is no higher than at the start; one of SciPy's
     methods must also have converged."""
@@ -95,8 +97,11 @@ class Single:
     """runs, curves and timings."""
     outcome: CohortOutcome
 
-    def result(self, words: str = "") -> Result:
-        """Return the result of the only run. words: what was run, the beginning of the message."""
+    def result(self, words: str = "", calls: int = 1) -> Result:
+        """Return the result of the only run.
+
+        words: what was run, the beginning of the message; calls: those of the function for a value and a gradient.
+        """
         (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
         status, steps = run["status"], run["steps"] if end is None else end.steps
         status = "stopped" if end and end.message.startswith(STOPPED) else status
@@ -110,7 +115,8 @@ class Single:
             status=status,
             loss=run["loss_final"],
             suboptimality=run["suboptimality_final"],
-            nit=steps,
+            nit=steps if end is None or end.iterations is None else end.iterations,
+            nfev=steps * calls,
             success=status == "ok" and lower and (end is None or end.success),
             message="; ".join(filter(None, (words, ending, fall))),
         )

@@ -16,6 +16,8 @@ def test_without_an_optimizer_it_finds_what_scipy_finds(f):
     found = optbench.minimize(f, START)
     theirs = scipy.optimize.minimize(rosen, START, jac=rosen_der, method="L-BFGS-B")
     assert np.allclose(found.x, theirs.x, atol=1e-4) and found.fun <= theirs.fun + 1e-12
+    assert 0.8 * theirs.nit <= found.nit <= 1.2 * theirs.nit and found.nit < found.nfev
+    assert f is rosen or found.nfev == pytest.approx(theirs.nfev, abs=5)
     assert found.success and theirs.success and found.status == "ok" and np.isnan(found.suboptimality)
     assert found.x is found.w and found.fun == found.loss == rosen(found.x)
     assert "lbfgs (SciPy's L-BFGS-B)" in found.message and "it has converged" in found.message
@@ -24,7 +26,7 @@ def test_without_an_optimizer_it_finds_what_scipy_finds(f):
 
 def test_success_is_not_claimed_where_there_is_none():
     found = optbench.minimize(rosen, START, "lbfgs", steps=5)
-    assert not found.success and "its 5 evaluations are used up" in found.message and found.nit == 5
+    assert not found.success and "its 5 evaluations are used up" in found.message and found.nfev == 5 * 5
     found = optbench.minimize(rosen, START, "gd", lr=10.0)
     assert not found.success and found.status == "diverged" and "it diverged at step" in found.message
 
@@ -125,3 +127,26 @@ def test_an_error_of_the_function_is_told():
 
     with pytest.raises(OptbenchError, match="f: evaluate fails: ValueError: too low"):
         optbench.minimize(f, [1.0, 1.0], "gd", lr=0.1)
+
+
+def test_a_rule_goes_in_as_it_is():
+    def rule(w, g, lr):
+        """w = w - lr g."""
+        return w - lr * g
+
+    found = optbench.minimize((rosen, rosen_der), START, rule, lr=1e-3, steps=50)
+    assert np.array_equal(found.x, optbench.minimize((rosen, rosen_der), START, "gd", lr=1e-3, steps=50).x)
+    assert optbench.minimize("rosenbrock", rule, lr=1e-3, steps=5).message.startswith("rule, 5 steps")
+
+
+def test_evaluations_are_those_that_scipy_counts():
+    calls = []
+
+    def f(w):
+        calls.append(1)
+        return rosen(w)
+
+    problem = optbench.function(f, START)
+    calls.clear()
+    found = optbench.minimize(problem, "gd", lr=1e-3, steps=50, points=[0])
+    assert found.nfev == 50 * 5 and found.nfev <= len(calls) <= found.nfev + 5, "and the few at points"
