@@ -203,8 +203,7 @@ def make_record(kind: str, item: Any) -> Any:
     elif isinstance(item, type):
         return torch_optimizer(item)
     elif hasattr(item, "param_groups"):
-        kind = type(item)
-        raise OptbenchError(f"optimizers: give the class, {kind.__module__}.{kind.__qualname__}, and no instance of it")
+        raise OptbenchError(f"optimizers: give the class {type(item).__qualname__}, and no instance of it")
     elif callable(item):
         names = list(inspect.signature(item).parameters)
         if names[:2] == ["w", "g"]:

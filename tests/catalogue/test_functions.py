@@ -1,6 +1,9 @@
 """Functions of the user's own as problems: gradients against SciPy, what is refused, and the hash of what they use."""
 
 import functools
+import importlib
+import linecache
+import sys
 
 import numpy as np
 import pandas as pd
@@ -149,3 +152,25 @@ def test_the_record_has_its_name_and_no_minimum():
     assert [origin.in_memory for origin in problem.origins] == [True]
     assert optbench.function(lambda w: 1.0, 0.0).name == "function"
     assert optbench.function(rosen, POINT, minimum=0).minimum == 0.0
+
+
+def test_the_hash_covers_modules_of_ones_own(tmp_path, monkeypatch):
+    """Of an edited helpers.py a resume must not take the earlier runs."""
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = []
+    for factor in (1, 2):
+        (tmp_path / "own_helpers.py").write_text(
+            f"import numpy\nimport own_more\n\ndef scale(w):\n    return {factor} * w\n"
+        )
+        (tmp_path / "own_more.py").write_text("OFFSET = 1\n")
+        for _ in range(2):  # the second time another module that it uses is edited
+            monkeypatch.delitem(sys.modules, "own_helpers", raising=False)
+            monkeypatch.delitem(sys.modules, "own_more", raising=False)
+            linecache.clearcache()
+            importlib.invalidate_caches()
+            helpers = importlib.import_module("own_helpers")
+            digests += [
+                memory_origin("problem f", "f", eval("lambda w: helpers.scale(w) @ w", {"helpers": helpers})).sha256
+            ]
+            (tmp_path / "own_more.py").write_text("OFFSET = 12345\n")
+    assert len(set(digests)) == 4
