@@ -50,7 +50,7 @@ class Results:
         problems: a row a problem, with its minimum.
         landscapes: a row a grid point of a two-parameter problem; no rows if there is none.
         provenance: the command, the versions and the machine that made them.
-        directory: the folder; None for tables that are in memory only.
+        path: the folder that they are kept in, from which a sweep resumes; None for tables that are in memory only.
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
         paths: a row a step of the recommended runs of up to 20,000 steps on problems of two parameters; no rows
             if there are none.
@@ -70,12 +70,12 @@ class Results:
         problems: pd.DataFrame | None = None,
         landscapes: pd.DataFrame | None = None,
         provenance: Mapping[str, Any] | None = None,
-        directory: Path | None = None,
+        path: Path | None = None,
         source: FinalTables | None = None,
         paths: pd.DataFrame | None = None,
         snippets: pd.DataFrame | None = None,
     ):
-        self.runs, self.timings, self.directory = runs, timings, directory
+        self.runs, self.timings, self.path = runs, timings, path
         self.problems = _make_empty("problems") if problems is None else problems
         self.landscapes = _make_empty("landscapes") if landscapes is None else landscapes
         self.paths = _make_empty("paths") if paths is None else paths
@@ -123,11 +123,6 @@ class Results:
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]
         return self._source.read("curves", columns, filters=[("run_id", "in", wanted)])
-
-    @property
-    def path(self) -> Path | None:
-        """The folder that they are kept in, from which a sweep resumes; None for tables that are in memory only."""
-        return self.directory
 
     @property
     def plot(self) -> "Plot":

@@ -58,7 +58,7 @@ def test_no_run_is_measured_against_its_own_last_step(sides):
 
 def test_files_keep_that_it_is_unknown(sides):
     unknown, *_ = sides
-    table = FinalTables(unknown.directory).read("runs")
+    table = FinalTables(unknown.path).read("runs")
     assert table["suboptimality_final"].isna().all() and table["samples_to_0.5"][table["status"] == "ok"].isna().all()
     assert np.isnan(unknown.problem("bowl")["minimum"])
 
