@@ -66,7 +66,8 @@ def _describe(value: Any, seen: dict[int, Any], found: list[FunctionType]) -> It
     """Yield what the numbers that an object computes depend on, the same in every process.
 
     Of a function: its source, and the values of the names that it uses; of a class its source; of a module its source
-    and that of the user's others that it uses, of an installed one, and of what it has, the name alone; of an object of an installed type its pickle, of another its attributes.
+    and that of the user's others that it uses; of an installed one, and of what it has, the name alone; of an object of
+    an installed type its pickle, of another its attributes.
     seen: by id what has been yielded, which must live on, for ids are used again.
     found: gets the functions whose source that is.
     """
