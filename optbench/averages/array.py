@@ -72,8 +72,9 @@ def ewa(
             raise OptbenchError("ewa: a table takes one beta; several are for its values, x.to_numpy().T")
         return np.stack([np.asarray(ewa(x, each, bias_correction, device)) for each in list_items("ewa: betas", beta)])
     if hasattr(x, "iloc"):  # pandas
-        axes = {"index": x.index, **({"columns": x.columns} if x.ndim == 2 else {"name": x.name})}
-        return type(x)(ewa(x.to_numpy().T, beta, bias_correction, device).T, **axes)
+        table: Any = x
+        axes = {"index": table.index, **({"columns": table.columns} if table.ndim == 2 else {"name": table.name})}
+        return type(table)(ewa(table.to_numpy().T, beta, bias_correction, device).T, **axes)
     on_card = checked(device) != "cpu" and hasattr(x, "__cuda_array_interface__")
     values: Any = x if on_card else real_array(x, "ewa: x")
     beta, bias_correction = checked_beta(beta, "ewa"), checked_flag(bias_correction, "ewa")
