@@ -515,6 +515,9 @@ class Results:
             lines = describe_in_short(report_data(self).answer)
         except OptbenchError as error:  # no run came anywhere, or the tables lack the measure
             lines = [f"{len(self.runs):,} runs: {error}"]
+        counts = self.runs["status"].value_counts()
+        lost = " and ".join(f"{counts[status]:,} {status}" for status in ("diverged", "failed") if status in counts)
+        lines[1:1] = [f"of all {len(self.runs):,} runs {lost}"] if lost else []
         return [*lines, *filter(None, [self.missing]), *([f"kept in {self.path}"] if self.path else [])]
 
     def best(self, problem: str | None = None, optimizer: str | None = None, judge_by: str | None = None) -> Best:

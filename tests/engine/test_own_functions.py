@@ -89,4 +89,6 @@ def test_an_index_out_of_range_fails_compiled_as_well():
     spec = {"learning_rates": [0.9, 1.1], "steps": 100, "seeds": 2}
     with pytest.warns(UserWarning, match="could not run far with gd: IndexError"):
         found = optbench.sweep(spec, problems=[(far, start), "rosenbrock"], optimizers=["gd"])
-    assert set(found.runs["status"][found.runs["problem"] == "far"]) == {"failed"}
+    failed = found.runs["problem"] == "far"
+    assert set(found.runs["status"][failed]) == {"failed"}
+    assert f"and {failed.sum()} failed" in repr(found)
