@@ -102,7 +102,7 @@ def minimize(
     run_timeout: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
-    **hyperparameters: float,
+    **hyperparameters: Any,
 ) -> "Result":
     """Run one optimizer on one problem, or on a function of your own: ``minimize(f, x0, "adam", lr=0.1)``.
 
@@ -154,6 +154,12 @@ def minimize(
         if optimizer is not None:
             raise OptbenchError("minimize: behind the problem stand x0 and the optimizer, minimize(f, x0, 'adam')")
         x0, optimizer = None, x0
+    if optimizer is None and isinstance(method := hyperparameters.get("method"), str):
+        del hyperparameters["method"]
+        optimizer = {"L-BFGS-B": "lbfgs", "CG": "cg"}.get(method, method)
+    for name in {"maxiter", "tol", "options", "bounds", "constraints"} & hyperparameters.keys():
+        way = "runs are without limits" if name in ("bounds", "constraints") else "steps= is the length of a run"
+        raise OptbenchError(f"minimize: {name} is SciPy's and unknown here: {way}")
     if start is not None and x0 is not None:
         raise OptbenchError("minimize: x0 and start are the same: give one")
     if not isinstance(tune, bool):

@@ -3,7 +3,7 @@
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,8 @@ def function(
     Args:
         f: ``f(w, *args)`` returns a number, ``w`` being (dim,); or the pair (f, gradient).
         x0: (dim,), the start point of all seeds.
-        args: further arguments of the function and its gradient; one that is no tuple stands for itself.
+        args: further arguments of the function and its gradient; one that is no tuple stands for itself, and so does a
+            list, unless the function takes as many arguments as it has items.
         jac: as SciPy has it: the gradient, a function of the same arguments that returns (dim,); True if ``f`` returns
             the value and the gradient; None for central differences.
         name: by which the tables call it; by default that of the function.
@@ -150,13 +151,15 @@ def difference_gradient(f: Callable, w: np.ndarray, g: np.ndarray) -> None:
 
 def _read_parts(f: Any, jac: Any, args: Any) -> Parts:
     """Return what the arguments of :func:`function` say. Raises OptbenchError."""
-    given = args if isinstance(args, tuple) else (args,)
     if isinstance(f, tuple) and is_function(f):
         if jac is not None:
             raise OptbenchError(f"{name_of(f)}: give the gradient once: the pair (f, gradient), or jac=gradient")
         f, jac = f
     if not is_function(f):
         raise OptbenchError(f"{shown(f)} must be a function f(w), or the pair (f, gradient)")
+    given = args if isinstance(args, tuple) else (args,)
+    if isinstance(args, list) and not _takes(f, given) and _takes(f, args):
+        given = tuple(args)
     if isinstance(jac, str) and jac in DIFFERENCES:
         jac = None
     if not (jac is None or isinstance(jac, bool) or callable(jac)):
@@ -274,12 +277,16 @@ def _check_calls(parts: Parts, value_and_gradient: Callable, evaluate: Callable,
 
 def _advise_arguments(parts: Parts, error: Exception) -> str:
     """Return a hint behind the error of a function that was called with too many or too few arguments."""
-    if not isinstance(error, TypeError):
-        return ""
+    wrong = isinstance(error, TypeError) and not _takes(parts.f, parts.args)
+    return "; it is called as f(w, *args): args= has what stands behind w" * wrong
+
+
+def _takes(f: Callable, args: Iterable) -> bool:
+    """Return True unless a function cannot be called with these arguments behind w."""
     try:
-        inspect.signature(parts.f).bind(None, *parts.args)
+        inspect.signature(f).bind(None, *args)
     except TypeError:
-        return "; it is called as f(w, *args): args= has what stands behind w"
-    except ValueError:
+        return False
+    except ValueError:  # it has no signature
         pass
-    return ""
+    return True

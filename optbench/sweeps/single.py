@@ -53,6 +53,13 @@ class Result:
     message: str = ""
     """What was run, and how it ended, in one line."""
 
+    def __repr__(self) -> str:
+        """Return the main values, a line each, as SciPy shows them."""
+        names = ("message", "success", "status", "fun", "x", "nit", "nfev")
+        with np.printoptions(threshold=12, precision=5):
+            texts = [str(getattr(self, name)).replace("\n", "\n" + " " * 11) for name in names]
+        return "\n".join(f"{name:>9}: {text}" for name, text in zip(names, texts, strict=True))
+
     @property
     def x(self) -> np.ndarray:
         """SciPy's name of ``w``."""

@@ -102,7 +102,7 @@ def test_a_callback_may_ask_for_scipys_result():
         ({"x0": None}, "a function needs a start point: minimize(f, x0)"),
         ({"start": START}, "x0 and start are the same: give one"),
         ({"optimizer": (1.0,)}, "the third argument is the optimizer; those of the function are args=(...)"),
-        ({"method": "BFGS"}, "the method is called optimizer"),
+        ({"method": "BFGS", "optimizer": "gd"}, "the method is called optimizer"),
         ({"optimizer": "gd", "lr": 0.1, "learning_rate": 0.1}, "lr and learning_rate are the same: give one"),
         ({"optimizer": "gd", "lr": 0.1, "tune": True}, "tune=True finds the rate: leave lr out"),
         ({"optimizer": "Adam"}, "did you mean adam"),
@@ -150,3 +150,29 @@ def test_evaluations_are_those_that_scipy_counts():
     calls.clear()
     found = optbench.minimize(problem, "gd", lr=1e-3, steps=50, points=[0])
     assert found.nfev == 50 * 5 and found.nfev <= len(calls) <= found.nfev + 5, "and the few at points"
+
+
+def test_words_of_scipy_are_understood_or_answered():
+    usual = optbench.minimize(rosen, START, "adam", lr=0.1, steps=20)
+    assert np.array_equal(optbench.minimize(rosen, START, method="adam", lr=0.1, steps=20).x, usual.x)
+    assert "L-BFGS-B" in optbench.minimize(rosen, START, method="L-BFGS-B").message
+    for name, words in (("maxiter", "steps="), ("tol", "steps="), ("options", "steps="), ("bounds", "without limits")):
+        with pytest.raises(OptbenchError, match=f"minimize: {name} is SciPy's and unknown here: .*{words}"):
+            optbench.minimize(rosen, START, "adam", **{name: 1})
+    with pytest.raises(OptbenchError, match="steps: a budget of 'many' must be a whole number"):
+        optbench.minimize(rosen, START, "adam", lr=0.1, steps="many")
+    lines = repr(usual).splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["message", "success", "status", "fun", "x", "nit", "nfev"]
+
+
+def test_a_list_of_arguments_is_taken_as_a_tuple():
+    def f(w, a, b):
+        return a * w @ w + b
+
+    def of_list(w, values):
+        return w @ w + sum(values)
+
+    assert optbench.minimize(f, START, args=[2.0, 1.0]).fun == pytest.approx(1.0)
+    assert optbench.minimize(of_list, START, args=[2.0, 1.0]).fun == pytest.approx(3.0)
+    with pytest.raises(OptbenchError, match=r"args= has what stands behind w"):
+        optbench.minimize(f, START, args=[2.0])
