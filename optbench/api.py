@@ -102,7 +102,7 @@ def minimize(
     run_timeout: float | str | None = None,
     device: str = "cpu",
     plugin: Plugins = (),
-    **hyperparameters: float,
+    **hyperparameters: Any,
 ) -> "Result":
     """Run one optimizer on one problem, or on a function of your own: ``minimize(f, x0, "adam", lr=0.1)``.
 
@@ -111,8 +111,8 @@ def minimize(
             parameters if need be (``"quadratic(dim=100)"``); or a record.
         x0: (dim,), the start point. A problem brings its own: the optimizer may stand here,
             ``minimize("rosenbrock", "adam")``.
-        optimizer: a name, with hyperparameters if need be, a record, or a class of PyTorch's; by default SciPy's
-            L-BFGS, which needs no rate and ends by itself.
+        optimizer: a name, with hyperparameters if need be, a record, a rule, or a class of PyTorch's; by default
+            SciPy's L-BFGS, which needs no rate and ends by itself.
         args: further arguments of the function and its gradient.
         jac: the gradient of the function, as SciPy has it: a function of the same arguments; True if ``f`` returns the
             value and the gradient; None for central differences. One that is given is compared with these at ``x0``,
@@ -136,8 +136,8 @@ def minimize(
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        The last weights, the curve and how the run ended, also under SciPy's names: x, fun, nit, success, message. A
-        run that diverges is no error but has that status.
+        The last weights, the curve and how the run ended, also under SciPy's names: x, fun, nit, nfev, success,
+        message. A run that diverges is no error but has that status.
 
     Raises:
         OptbenchError: the input cannot run.
@@ -150,10 +150,16 @@ def minimize(
     """
     from optbench.sweeps import minimize as run
 
-    if isinstance(x0, str | AnyOptimizer | type):
+    if isinstance(x0, str | AnyOptimizer | type) or callable(x0):
         if optimizer is not None:
             raise OptbenchError("minimize: behind the problem stand x0 and the optimizer, minimize(f, x0, 'adam')")
         x0, optimizer = None, x0
+    if optimizer is None and isinstance(method := hyperparameters.get("method"), str):
+        del hyperparameters["method"]
+        optimizer = {"L-BFGS-B": "lbfgs", "CG": "cg"}.get(method, method)
+    for name in {"maxiter", "tol", "options", "bounds", "constraints"} & hyperparameters.keys():
+        way = "runs are without limits" if name in ("bounds", "constraints") else "steps= is the length of a run"
+        raise OptbenchError(f"minimize: {name} is SciPy's and unknown here: {way}")
     if start is not None and x0 is not None:
         raise OptbenchError("minimize: x0 and start are the same: give one")
     if not isinstance(tune, bool):
@@ -327,7 +333,7 @@ def sweep(
         raise OptbenchError(f"progress={shown(progress)} must be True, False or None")
     if callback is not None and not callable(callback):
         raise OptbenchError(f"callback={shown(callback)} must be a function of three arguments: done, total, last")
-    spec, changes, own = take_records(spec, changes)
+    spec, changes, own = take_records(spec, changes, extend)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")

@@ -185,7 +185,7 @@ def test_sweep_takes_a_mapping_a_file_and_changes(tmp_path):
         pd.testing.assert_frame_equal(found.curves, expected.curves, check_exact=True)
     loaded = optbench.load(tmp_path / "kept")
     pd.testing.assert_frame_equal(loaded.runs, expected.runs, check_exact=True)
-    assert loaded.directory == tmp_path / "kept" and read_spec(tmp_path / "kept" / "spec.toml").steps == 5
+    assert loaded.path == tmp_path / "kept" and read_spec(tmp_path / "kept" / "spec.toml").steps == 5
 
 
 def test_a_sweep_warns_of_a_target_that_looks_like_none(tmp_path):

@@ -74,6 +74,9 @@ def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
 NAMES = "names"
 """Key in the ``attrs`` of a table ``runs`` whose problems and optimizers have labels: label -> name in the folder."""
 
+STANDING_IN = "standing_in"
+"""Key in the ``attrs`` of a table ``runs``: the losses that stand for a minimum which is not known, by problem."""
+
 
 def find_lost_runs(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
     """Return (runs,) bool, True where no run of the same problem and optimizer (the columns `by`) could run."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import find_failed_runs, metric_columns, name_splits, read_floats
+from optbench.analysis.columns import STANDING_IN, find_failed_runs, metric_columns, name_splits, read_floats
 from optbench.analysis.sampling import read_jackknife
 from optbench.analysis.texts import describe_depth
 from optbench.contract.columns import EARLY, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
@@ -24,6 +24,8 @@ LOG_TAIL = "log_tail"
 """The column of `runs` with y of the measure "loss"."""
 # Share of the first suboptimality below which two runs count as equal, "solved": the hardest target
 SOLVED = min(TARGETS)
+NEAR_LOWEST = 1e-2
+"""The same where the lowest loss found stands for a minimum that is not known: below it a gap is that run's luck."""
 ROUNDING_OF_LOSSES = {"float64": 1e-9, "float32": 1e-4}
 """The most by which rounding may put a loss below a minimum, relative to its size or to 1 if that is larger."""
 # Shares of examples: far above the rounding of float32, and less than one of a million examples makes
@@ -164,12 +166,17 @@ def metric_name(runs: pd.DataFrame, measure: str) -> str:
     return columns.get(measure, measure)
 
 
-def clip_solved(y: np.ndarray, start: np.ndarray) -> np.ndarray:
+def clip_solved(y: np.ndarray, start: np.ndarray, runs: pd.DataFrame) -> np.ndarray:
     """Return y of "loss" with every run below 1e-8 of its first suboptimality at that value: those are "solved".
 
-    start: (runs,) ln of the first suboptimality.
+    Where the minimum is not known, below NEAR_LOWEST. start: (runs,) ln of the first suboptimality.
     """
-    return np.maximum(y, np.log(SOLVED) + start)
+    return np.maximum(y, np.log(solved_shares(runs, runs["problem"])) + start)
+
+
+def solved_shares(runs: pd.DataFrame, problem: pd.Series) -> np.ndarray:
+    """Return the share of the first suboptimality below which a run counts as "solved", for each of these problems."""
+    return np.where(problem.isin(list(runs.attrs.get(STANDING_IN, {}))), NEAR_LOWEST, SOLVED)
 
 
 def _problems_with(runs: pd.DataFrame, column: str) -> np.ndarray:

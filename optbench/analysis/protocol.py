@@ -34,6 +34,7 @@ from optbench.analysis.measures import (
     jackknife_values,
     metric_name,
     read_times,
+    solved_shares,
     tail_values,
 )
 from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
@@ -116,6 +117,8 @@ class CodedRuns:
     targets: Targets
     """The targets of the measure "time"; NaN where there is none, and "loss" takes its place, and where no measure is
     "time"."""
+    solved: np.ndarray
+    """(cells,), the share of the first suboptimality below which runs count as equal."""
     judge_by: str = LOSS
     """The measure of `judged`."""
     fold: np.ndarray | None = None
@@ -226,7 +229,7 @@ def code_runs(
     judged = reported if judge_by == choose_by else tail_values(runs, judge_by, shared)
     start = np.log(first_gaps(runs))
     if judge_by in (TIME, LOSS):
-        judged = clip_solved(judged if judge_by == LOSS else tail_values(runs, LOSS), start)
+        judged = clip_solved(judged if judge_by == LOSS else tail_values(runs, LOSS), start, runs)
     entries = {
         "y": y, "reported": reported, "screened": screened, "judged": np.where(bad, np.nan, judged), "bad": bad,
         "cut": cut, "stage": stage,
@@ -239,7 +242,8 @@ def code_runs(
     return CodedRuns(
         **{name: values[used] for name, values in entries.items()}, times=spent, settings=settings,
         cells=cells.rename(columns={"level": of}), targets=targets, judge_by=judge_by,
-        jackknife=None if jackknife is None else jackknife[used], fold=None if fold is None else fold[used],
+        jackknife=None if jackknife is None else jackknife[used], solved=solved_shares(runs, cells["problem"]),
+        fold=None if fold is None else fold[used],
     )  # fmt: skip
 
 

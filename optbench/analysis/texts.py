@@ -22,6 +22,7 @@ ONE_DIVERGED = "every reporting run of one side failed"
 """Reasons why a pair is open."""
 
 SOLVED = "both solve it: below 1e-8 of the first suboptimality"
+NEAR_LOWEST = "both end within 1% of the lowest loss found"
 BOTH_SMALL = "more than 100 times, both below 1e-5 of the first suboptimality"
 """What is known of a pair of losses that are both small."""
 

@@ -145,7 +145,7 @@ def compare_levels(
     rows["reason"] = np.select(cases, reasons, rows["reason"])
     rows.loc[pair.missed.any(axis=1) & (rows["verdict"] == TIE), "verdict"] = OPEN  # a bound is no tie
     if table.judge_by in (TIME, LOSS):
-        rows = _cap_ratios(rows, pair, ~table.timed[a])
+        rows = _cap_ratios(rows, pair, ~table.timed[a], table.solved[a])
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
     over = _compare_over_problems(rows, confidence, weigh_by)
@@ -229,15 +229,16 @@ def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
     )
 
 
-def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray) -> pd.DataFrame:
+def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray, share: np.ndarray) -> pd.DataFrame:
     """Return the rows with the ratios of losses capped where both are small, and with `known` for what is solved.
 
     Two losses below 1e-5 of the first suboptimality are compared up to a ratio of 100; below 1e-8 both are solved.
-    lossy: (pairs,) bool, True for those that are judged by loss.
+    lossy: (pairs,) bool, True for those that are judged by loss; share: (pairs,), what takes the place of 1e-8.
     """
-    solved = lossy & (pair.deepest <= np.log(SOLVED) + 1e-6)
+    solved = lossy & (pair.deepest <= np.log(share) + 1e-6)
     small = lossy & (pair.depth <= np.log(SMALL)) & rows["ratio"].notna().to_numpy()
-    rows = rows.assign(known=np.where(solved, texts.SOLVED, rows["known"]))
+    told = np.where(share == SOLVED, texts.SOLVED, texts.NEAR_LOWEST)
+    rows = rows.assign(known=np.where(solved, told, rows["known"]))
     for name in ("ratio", "low", "high"):
         rows[name] = np.where(small, rows[name].clip(1 / LARGEST, LARGEST), rows[name])
     capped = small & ~rows["ratio"].between(1 / LARGEST, LARGEST, inclusive="neither")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from optbench.compiler.contracts import Double, Flag, Given2, Reals2
 from optbench.compiler.device import checked, choose
 from optbench.compiler.signatures import signature
-from optbench.contract.arguments import list_items
+from optbench.contract.arguments import is_real, list_items
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.types import DeviceChoice
 
@@ -19,11 +19,13 @@ FADED = 1e-17
 """Once beta^t is below this, 1 - beta^t is 1, and the correction stops."""
 _MOST = 100_000_000
 """The longest range that becomes an array."""
+_USUAL = 0.9
+"""The lecture's beta (B2)."""
 
 
 def ewa(
     x: ArrayLike,
-    beta: float | Sequence[float] = 0.9,
+    beta: float | Sequence[float] = _USUAL,
     bias_correction: bool = False,
     device: DeviceChoice = "cpu",
     *,
@@ -36,7 +38,8 @@ def ewa(
     bits as here on the CPU.
 
     Args:
-        x: (..., n), float32 or float64; anything else becomes float64. For "cuda" it may lie on the card, float32 or
+        x: (..., n), float32 or float64; anything else becomes float64. A Series or DataFrame of pandas is averaged down
+            its rows, and stays one. For "cuda" it may lie on the card, float32 or
             float64 in C order, and so does then what comes back.
         beta: in [0, 1), or several; v_t averages about 1 / (1 - beta) values. The lecture's usual one is 0.9 (B2).
         bias_correction: divide v_t by 1 - beta^t, as pandas' ``ewm(alpha=1 - beta, adjust=True).mean()`` does. The
@@ -60,9 +63,18 @@ def ewa(
     Source:
         Lecture B1, B2 and B5.
     """
-    beta = beta if betas is None else betas
+    if betas is not None:
+        if not (is_real(beta) and beta == _USUAL):
+            raise OptbenchError("ewa: beta and betas are the same: give one")
+        beta = betas
     if isinstance(beta, Sequence | np.ndarray) and not isinstance(beta, str) and np.ndim(beta):
+        if hasattr(x, "iloc"):
+            raise OptbenchError("ewa: a table takes one beta; several are for its values, x.to_numpy().T")
         return np.stack([np.asarray(ewa(x, each, bias_correction, device)) for each in list_items("ewa: betas", beta)])
+    if hasattr(x, "iloc"):  # pandas
+        table: Any = x
+        axes = {"index": table.index, **({"columns": table.columns} if table.ndim == 2 else {"name": table.name})}
+        return type(table)(ewa(table.to_numpy().T, beta, bias_correction, device).T, **axes)
     on_card = checked(device) != "cpu" and hasattr(x, "__cuda_array_interface__")
     values: Any = x if on_card else real_array(x, "ewa: x")
     beta, bias_correction = checked_beta(beta, "ewa"), checked_flag(bias_correction, "ewa")

@@ -3,7 +3,7 @@
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,19 +56,22 @@ def function(
 ) -> Problem:
     """Make a problem of a function of your own, for a sweep or any other function that takes problems.
 
-    It is compiled in a sweep if Numba can compile it, and called as it is otherwise.
+    It is compiled in a sweep if Numba can compile it, and called as it is otherwise. Every step sees the function
+    itself: there are no mini-batches, an epoch is a step, and a sample of the tables is a step as well.
 
     Args:
         f: ``f(w, *args)`` returns a number, ``w`` being (dim,); or the pair (f, gradient).
         x0: (dim,), the start point of all seeds.
-        args: further arguments of the function and its gradient; one that is no tuple stands for itself.
+        args: further arguments of the function and its gradient; one that is no tuple stands for itself, and so does a
+            list, unless the function takes as many arguments as it has items.
         jac: as SciPy has it: the gradient, a function of the same arguments that returns (dim,); True if ``f`` returns
             the value and the gradient; None for central differences.
         name: by which the tables call it; by default that of the function.
         minimum: the least value, if it is known; otherwise the smallest loss of a sweep stands for it.
 
     Returns:
-        The problem. A gradient that differs from central differences at ``x0`` is a warning in ``data_warning``.
+        The problem. A gradient that differs from central differences at ``x0``, and a function that gives another
+        value there when it is called again, are a warning in ``data_warning``.
 
     Raises:
         OptbenchError: ``x0`` is no vector, or the function fails there or returns something else than a number.
@@ -84,10 +87,10 @@ def function(
     if minimum is not None and not is_real(minimum):
         raise OptbenchError(f"{label}: minimum={shown(minimum)} must be a finite number, or None if it is not known")
     value_and_gradient, evaluate = _make_functions(parts, label)
-    warning = _check_gradient(parts, value_and_gradient, start, label)
+    warning = _check_calls(parts, value_and_gradient, evaluate, start, label)
     return Problem(
         form="single", dim=len(start), start=lambda rng: start, value_and_gradient=value_and_gradient,
-        evaluate=evaluate, eager=True, minimum=known, name=label,
+        evaluate=evaluate, eager=True, minimum=known, name=label, examples=1,
         minimum_source="unknown" if minimum is None else "stated", source="a function of your own",
         data_warning=warning,
         origins=(memory_origin(f"problem {label}", label, (parts, start)),),
@@ -148,13 +151,15 @@ def difference_gradient(f: Callable, w: np.ndarray, g: np.ndarray) -> None:
 
 def _read_parts(f: Any, jac: Any, args: Any) -> Parts:
     """Return what the arguments of :func:`function` say. Raises OptbenchError."""
-    given = args if isinstance(args, tuple) else (args,)
     if isinstance(f, tuple) and is_function(f):
         if jac is not None:
             raise OptbenchError(f"{name_of(f)}: give the gradient once: the pair (f, gradient), or jac=gradient")
         f, jac = f
     if not is_function(f):
         raise OptbenchError(f"{shown(f)} must be a function f(w), or the pair (f, gradient)")
+    given = args if isinstance(args, tuple) else (args,)
+    if isinstance(args, list) and not _takes(f, given) and _takes(f, args):
+        given = tuple(args)
     if isinstance(jac, str) and jac in DIFFERENCES:
         jac = None
     if not (jac is None or isinstance(jac, bool) or callable(jac)):
@@ -229,16 +234,23 @@ def _read_gradient(value: Any, dim: int) -> np.ndarray:
     return found.reshape(dim)
 
 
-def _check_gradient(parts: Parts, value_and_gradient: Callable, x0: np.ndarray, label: str) -> str:
-    """Call the function at x0, and return how its gradient differs from central differences there; "" if it does not.
+def _check_calls(parts: Parts, value_and_gradient: Callable, evaluate: Callable, x0: np.ndarray, label: str) -> str:
+    """Call the function at x0, and return a warning: it is random, or its gradient differs from central differences.
 
-    Raises OptbenchError if it fails.
+    "" where all is well. Raises OptbenchError if it fails.
     """
-    given, found = np.empty(len(x0)), np.empty(len(x0))
+    given, found, second = np.empty(len(x0)), np.empty(len(x0)), np.empty(1)
     try:
         value = value_and_gradient(x0.copy(), given)
         if not np.isfinite(value):
             raise OptbenchError(f"it is {value:g} at x0: begin where it is finite")
+        evaluate(x0.copy(), second)
+        if abs(second[0] - value) > _ROUNDING * max(abs(value), abs(second[0])):
+            return f"{label} is random: two calls at x0 gave {value:.6g} and {second[0]:.6g}; " + (
+                "central differences of it are mostly noise: let it draw the same numbers each time, or give jac="
+                if parts.calls is None
+                else "losses hold its noise, and runs differ each time"
+            )
         if parts.calls is None:
             return ""
         again = np.empty(len(x0))
@@ -247,8 +259,6 @@ def _check_gradient(parts: Parts, value_and_gradient: Callable, x0: np.ndarray, 
             """Return the value alone."""
             return value_and_gradient(w, again)
 
-        if value_of(x0.copy()) != value:
-            return ""  # it is random, and so are differences of it
         difference_gradient(value_of, x0.copy(), found)
     except OptbenchError as error:
         raise OptbenchError(f"{label}: {error}") from None
@@ -267,12 +277,16 @@ def _check_gradient(parts: Parts, value_and_gradient: Callable, x0: np.ndarray, 
 
 def _advise_arguments(parts: Parts, error: Exception) -> str:
     """Return a hint behind the error of a function that was called with too many or too few arguments."""
-    if not isinstance(error, TypeError):
-        return ""
+    wrong = isinstance(error, TypeError) and not _takes(parts.f, parts.args)
+    return "; it is called as f(w, *args): args= has what stands behind w" * wrong
+
+
+def _takes(f: Callable, args: Iterable) -> bool:
+    """Return True unless a function cannot be called with these arguments behind w."""
     try:
-        inspect.signature(parts.f).bind(None, *parts.args)
+        inspect.signature(f).bind(None, *args)
     except TypeError:
-        return "; it is called as f(w, *args): args= has what stands behind w"
-    except ValueError:
+        return False
+    except ValueError:  # it has no signature
         pass
-    return ""
+    return True

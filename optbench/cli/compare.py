@@ -93,7 +93,7 @@ def compare(
     b = rest[0] if rest else None
     for each in filter(None, (a, b)):
         if each.missing:
-            warn(f"{each.directory}: {each.missing}")
+            warn(f"{each.path}: {each.missing}")
     table = candidates.compare(
         a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, judge_by=judge_by, choose_by=choose_by,
         cost=cost, fail_above=above,
@@ -149,7 +149,7 @@ def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[st
 def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
     """Return a side as JSON has it: folder, optimizer, version, number of runs, and what is missing."""
     return {
-        "folder": str(results.directory),
+        "folder": str(results.path),
         "optimizer": optimizer,
         "optbench": results.provenance.get("optbench"),
         "runs": len(results.runs),

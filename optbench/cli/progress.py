@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -32,8 +33,10 @@ def make_progress(show: bool | None = True, note: str = "") -> AbstractContextMa
     show: False for nothing; None for a bar on a terminal or in a notebook, and nothing elsewhere; True for lines there.
     note: a line to print before it.
     """
+    numbers = random.getstate()
     from optbench.cli.console import errors
 
+    random.setstate(numbers)  # rich draws one when it is imported
     if show is None:
         show = errors.is_interactive or errors.is_jupyter
     if not show:

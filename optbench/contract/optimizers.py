@@ -1,5 +1,6 @@
 """The records of update rules, wrappers and SciPy's methods, and the decorators that make them from functions."""
 
+import ast
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.limits import enforce, limits_by_name
 from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import RATE, RATES, Range
-from optbench.contract.source_code import SourceFile
+from optbench.contract.source_code import SourceFile, function_tree
 
 STEP_INPUTS = ("lr",)
 """What a rule sees of a step and each run besides w, g and its state. Every loop over steps writes these numbers, in
@@ -340,8 +341,8 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
 
 
 def optimizer(
-    *,
-    source: str,
+    *bare: Callable,
+    source: str = "not stated",
     name: str | None = None,
     limits: Mapping[str, str] | None = None,
     report: str | None = None,
@@ -363,6 +364,7 @@ def optimizer(
     ``matrix``.
 
     Args:
+        *bare: nothing: the decorator has brackets, ``@optimizer()``.
         source: the paper and the algorithm in it.
         name: by default the function's.
         limits: the interval of a hyperparameter, such as ``"(0, 1]"``; betas, eps and decays have theirs anyway.
@@ -395,6 +397,9 @@ def optimizer(
         (('m',), {'beta1': 0.9})
     """
 
+    if bare:
+        raise PluginError("@optbench.optimizer needs brackets: @optbench.optimizer(beta=0.9), or optimizer() alone")
+
     def decorate(rule: Callable) -> Optimizer:
         """Return the optimizer of a rule; raise PluginError if its signature is broken."""
         label = check_field(SourceFunction, "optimizer", "rule", rule).__name__ if name is None else name
@@ -413,9 +418,24 @@ def optimizer(
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)
+        _check_return(owner, record)
         return record
 
     return decorate
+
+
+def _check_return(owner: str, record: Optimizer) -> None:
+    """Raise PluginError for a rule that plainly returns something else than w and its slots; numba tells the rest."""
+    wanted = ("w", *record.slots)
+    try:
+        nodes = list(ast.walk(function_tree(record.rule, owner)))
+    except PluginError:  # no source
+        return
+    for value in (node.value for node in nodes if isinstance(node, ast.Return)):
+        alone = value is None or isinstance(value, ast.BinOp | ast.UnaryOp) or getattr(value, "id", "") == "w"
+        count = len(value.elts) if isinstance(value, ast.Tuple) else 1 if alone else len(wanted)
+        if count != len(wanted):
+            raise PluginError(f"{owner}: a rule returns w and its state: return {', '.join(wanted)}")
 
 
 def variant(

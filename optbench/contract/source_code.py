@@ -65,8 +65,9 @@ def keep_trees(value: Any) -> None:
 def _describe(value: Any, seen: dict[int, Any], found: list[FunctionType]) -> Iterator[bytes]:
     """Yield what the numbers that an object computes depend on, the same in every process.
 
-    Of a function: its source, and the values of the names that it uses; of a class its source; of a module, and of what
-    an installed one has, its name alone; of an object of an installed type its pickle, of another its attributes.
+    Of a function: its source, and the values of the names that it uses; of a class its source; of a module its source
+    and that of the user's others that it uses; of an installed one, and of what it has, the name alone; of an object of
+    an installed type its pickle, of another its attributes.
     seen: by id what has been yielded, which must live on, for ids are used again.
     found: gets the functions whose source that is.
     """
@@ -82,6 +83,13 @@ def _describe(value: Any, seen: dict[int, Any], found: list[FunctionType]) -> It
         return
     seen[id(value)] = value
     parts: Iterable[Any]
+    if isinstance(value, ModuleType) and not _is_installed_package(value.__name__.partition(".")[0]):
+        with suppress(OSError, TypeError):
+            yield inspect.getsource(value).encode()
+        for part in vars(value).values():
+            if isinstance(part, ModuleType | FunctionType | type) and not _is_installed(part):
+                yield from _describe(part, seen, found)
+        return
     if isinstance(value, ModuleType) or _is_installed(value):
         yield f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value)}".encode()
         return

@@ -37,6 +37,8 @@ class End(NamedTuple):
     """Those that were made, of SciPy's methods evaluations."""
     success: bool
     message: str
+    iterations: int | None = None
+    """Those of SciPy's methods, each of one evaluation or more."""
 
 
 @dataclass

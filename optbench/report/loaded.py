@@ -33,7 +33,7 @@ class LoadedSweep(ReportData):
         super().__init__(everything)
         self.everything = everything
         """The tables, failed runs included."""
-        self.directory = source if isinstance(source, Path) else source.directory or Path()
+        self.directory = source if isinstance(source, Path) else source.path or Path()
         self.failures = describe_failures(everything.runs)
         """Texts about runs that failed."""
 

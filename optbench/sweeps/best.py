@@ -63,6 +63,10 @@ class Best:
         values = [f"{key}={each if isinstance(each, str) else number_text(each)}" for key, each in self.params.items()]
         return f"Best({', '.join([self.problem, self.optimizer, *values])})"
 
+    def __getattr__(self, name: str) -> Any:
+        """Raise AttributeError, which names the way for those who look for it as in other libraries."""
+        raise AttributeError(f"Best has no {name!r}{': best.params is the setting' * name.startswith('best')}")
+
     @property
     def params(self) -> dict[str, Any]:
         """The setting as keywords: ``minimize(best.problem, best.optimizer, **best.params)`` runs it."""
@@ -87,7 +91,10 @@ class Best:
         found = held.loc[held["library"] == title, "code"] if len(held) else held
         if not len(found):
             raise OptbenchError(f"code: the sweep has none of {self.optimizer} for {title}")
-        return str(found.iloc[0])
+        text, name, known = str(found.iloc[0]), parse(self.optimizer)[0], loader.load()
+        shipped = name in {**known.optimizers, **known.wrappers, **known.baselines} or ":" in name
+        own = f"# {name} is a rule of your own, which must come along: define it here, and give it to optbench.stepper"
+        return text if shipped else f"{own}\n# in place of its name, or name its file, plugin=.\n{text}"
 
     def fit(self, seed: int = 0, plugin: str | Path | Iterable[str | Path] = ()) -> Model:
         """Train on the problem's training rows with this setting: the same numbers every time.
@@ -108,7 +115,11 @@ class Best:
         if named is not None and not (files and loader.plugin_path(named) in map(loader.plugin_path, files)):
             raise OptbenchError(f"fit: {self.optimizer} runs that file: say so, fit(plugin={named!r})")
         catalogue = loader.load_all(files)
-        problem = catalogue.problem(self.problem)
+        try:
+            problem = catalogue.problem(self.problem)
+        except OptbenchError as error:
+            run = "optbench.minimize(PROBLEM, best.optimizer, **best.params) runs it"
+            raise OptbenchError(f"fit: {error}; of one that was given as an object no code is kept: {run}") from None
         prepared = getattr(problem.data_set, "preparation", None)
         if problem.architecture is None or prepared is None:
             run = "optbench.minimize(best.problem, best.optimizer, **best.params) runs it"

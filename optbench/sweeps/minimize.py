@@ -9,14 +9,16 @@ import numpy as np
 
 from optbench.catalogue import functions
 from optbench.catalogue.loader import Catalogue
-from optbench.contract.eager import AnyOptimizer, torch_optimizer
+from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Family, Problem
 from optbench.contract.search import RATE, RATES
+from optbench.engine import settings as values
 from optbench.engine.own_functions import compile_function
-from optbench.sweeps.single import Result, Single, run_single
+from optbench.sweeps.own_records import make_record
+from optbench.sweeps.single import Result, Single, errors_begin_with, run_single
 
 STEPS, EVALUATIONS = 1_000, 10_000
 """The budget that is taken where none is given: steps of a rule; evaluations of SciPy's methods, which end by
@@ -44,9 +46,9 @@ def choose_problem(problem: Any, x0: Any, args: Any, jac: Any) -> Any:
 
 
 def choose_optimizer(optimizer: Any, catalogue: Catalogue) -> tuple[AnyOptimizer, dict[str, float]]:
-    """Return the optimizer and its hyperparameters; of None SciPy's L-BFGS, of a class of PyTorch's its record."""
-    if isinstance(optimizer, type):
-        optimizer = torch_optimizer(optimizer)
+    """Return the optimizer and its hyperparameters; of None SciPy's L-BFGS, of a class or a rule its record."""
+    if optimizer is not None and not isinstance(optimizer, str):
+        optimizer = make_record("optimizer", optimizer) or optimizer
     return catalogue.optimizer(_METHOD if optimizer is None else optimizer)
 
 
@@ -76,10 +78,12 @@ def minimize(
     chooses_budget = steps is None and epochs is None
     if chooses_budget:
         steps = EVALUATIONS if isinstance(record, Baseline) else STEPS
+    with errors_begin_with("minimize"):
+        values.check_budget(epochs, steps)
     if isinstance(record, Baseline):
         setting, tune = {**setting, "lr": 1.0}, False
     tune = tune or setting["lr"] is None
-    objective = _compile_if_it_pays(objective, record, steps, 1 + tune * (_COARSE + len(_FINE)))
+    objective = _compile_if_it_pays(objective, record, steps or epochs or 1, 1 + tune * (_COARSE + len(_FINE)))
 
     def run(settings: list[dict[str, Any]], **more: Any) -> Single:
         """Run a cohort of these settings."""
@@ -99,8 +103,9 @@ def minimize(
     else:
         told += f" at lr={number_text(float(setting['lr']))}{words}"
     parts = functions.parts_of(objective)
-    told += "; gradient by central differences" * bool(parts and parts.calls is None)
-    return single.result(told)
+    differs = bool(parts and parts.calls is None)
+    told += "; gradient by central differences" * differs
+    return single.result(told, 2 * objective.dim + 1 if differs else 1)
 
 
 def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str, Any]) -> tuple[float, str]:
@@ -138,10 +143,10 @@ def _lowest(tried: Mapping[float, float]) -> float:
     return min(finite, key=lambda rate: (finite[rate], rate))
 
 
-def _compile_if_it_pays(problem: Problem, record: AnyOptimizer, steps: int | None, runs: int) -> Problem:
+def _compile_if_it_pays(problem: Problem, record: AnyOptimizer, steps: float, runs: int) -> Problem:
     """Return a function of the user's compiled, if it is called so often that this pays; other problems as they are."""
     parts = functions.parts_of(problem)
     if parts is None or isinstance(record, Baseline):
         return problem
-    calls = (steps or problem.examples) * runs * (parts.calls or 2 * problem.dim + 1)
+    calls = steps * runs * (parts.calls or 2 * problem.dim + 1)
     return compile_function(problem) if calls > _MANY_CALLS else problem

@@ -29,6 +29,8 @@ from optbench.engine.own_functions import compile_function
 Record = Family | Problem | Optimizer | Baseline | Eager | Schedule
 _KEYS = {"problems": "problem", "optimizers": "optimizer", "schedules": "schedule"}
 """Keys of a spec that take objects, and the kind of what stands there."""
+FUNCTION_STEPS = 1_000
+"""The steps of a function where nobody names a budget: its epochs are single steps."""
 _FILE = '''"""Objects that a sweep was given, for its worker processes."""
 import base64, cloudpickle
 from optbench.sweeps.own_records import unpack
@@ -100,10 +102,12 @@ def unpack(records: Iterable[Record]) -> dict[str, Any]:
     return {f"record_{place}": _register(record) for place, record in enumerate(records)}
 
 
-def take_records(raw: Any, changes: Mapping[str, Any]) -> tuple[Any, dict[str, Any], OwnRecords]:
+def take_records(raw: Any, changes: Mapping[str, Any], extend: bool = False) -> tuple[Any, dict[str, Any], OwnRecords]:
     """Return a spec's keys and the changes to them with names in the place of objects, and these.
 
-    raw: a mapping of keys; anything else stays as it is. Raises OptbenchError for an object that is none of these.
+    raw: a mapping of keys; anything else stays as it is. extend: whether they are added to a sweep, and so have its
+    budget; else functions of the user's get FUNCTION_STEPS where nobody names a budget. Raises OptbenchError for an
+    object that is none of these.
     """
     records: dict[tuple[str, str], Record] = {}
     known = loader.load()
@@ -112,6 +116,7 @@ def take_records(raw: Any, changes: Mapping[str, Any]) -> tuple[Any, dict[str, A
         "schedule": {*known.schedules, *known.schedule_wrappers},
     }  # fmt: skip
     files: list[Path] = []
+    budget = {} if extend or raw is not None or {"steps", "epochs"} & changes.keys() else {"steps": FUNCTION_STEPS}
 
     def name_items(key: str, value: Any) -> Any:
         """Return the value of a key with names for its objects, which are kept."""
@@ -119,7 +124,13 @@ def take_records(raw: Any, changes: Mapping[str, Any]) -> tuple[Any, dict[str, A
             value = [value]
         if not isinstance(value, list | tuple):
             return value
-        return [name_item(_KEYS[key], item) for item in value]
+        return [add_budget(name_item(_KEYS[key], item)) for item in value]
+
+    def add_budget(item: Any) -> Any:
+        """Return the name of a function with its budget; any other item unchanged."""
+        record = records.get(("problem", item)) if isinstance(item, str) else None
+        is_own = isinstance(record, Problem) and functions.parts_of(record)
+        return {"name": item, **budget} if is_own and budget else item
 
     def name_item(kind: str, item: Any) -> Any:
         """Return the name of an item, and keep it if it is an object; another item stays."""
@@ -127,7 +138,7 @@ def take_records(raw: Any, changes: Mapping[str, Any]) -> tuple[Any, dict[str, A
             return {**item, "name": name_item(kind, item["name"])}
         if isinstance(item, str | Mapping):
             return item
-        record = _make_record(kind, item)
+        record = make_record(kind, item)
         if record is None:
             return item  # refused where specs are read
         if record.origins and not any(origin.in_memory for origin in record.origins):
@@ -170,7 +181,7 @@ def _is_problem_pair(value: Any) -> bool:
     )
 
 
-def _make_record(kind: str, item: Any) -> Any:
+def make_record(kind: str, item: Any) -> Any:
     """Return the record that an object stands for; None for what is no object of that kind."""
     if kind == "problem":
         if isinstance(item, Problem | Family):
@@ -191,6 +202,8 @@ def _make_record(kind: str, item: Any) -> Any:
         return item
     elif isinstance(item, type):
         return torch_optimizer(item)
+    elif hasattr(item, "param_groups"):
+        raise OptbenchError(f"optimizers: give the class {type(item).__qualname__}, and no instance of it")
     elif callable(item):
         names = list(inspect.signature(item).parameters)
         if names[:2] == ["w", "g"]:

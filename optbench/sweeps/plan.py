@@ -36,6 +36,7 @@ from optbench.sweeps.trials import (
     SettingList,
     Space,
     expand_settings,
+    has_equal_batches,
     list_batch_sizes,
     list_chosen_settings,
 )
@@ -329,6 +330,9 @@ class Plan:
                 f"no learning rates are given: {count} from {low} to {high} are tried; --lr 1e-3:1:5, or "
                 'learning_rates = "1e-3:1:5", names others'
             )
+        equal = [problem.name for problem in self.problems if has_equal_batches(problem)]
+        if equal and self.spec.names_batches and [*self.spec.batch_sizes] != ["full"]:
+            texts.append(f"{', '.join(equal)}: without data and noise every batch is the same, so only full ones run")
         return texts
 
     @property

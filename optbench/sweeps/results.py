@@ -50,7 +50,7 @@ class Results:
         problems: a row a problem, with its minimum.
         landscapes: a row a grid point of a two-parameter problem; no rows if there is none.
         provenance: the command, the versions and the machine that made them.
-        directory: the folder; None for tables that are in memory only.
+        path: the folder that they are kept in, from which a sweep resumes; None for tables that are in memory only.
         source: what reads its tables; ``missing`` says what an unfinished sweep lacks, and is "" of a finished one.
         paths: a row a step of the recommended runs of up to 20,000 steps on problems of two parameters; no rows
             if there are none.
@@ -70,12 +70,12 @@ class Results:
         problems: pd.DataFrame | None = None,
         landscapes: pd.DataFrame | None = None,
         provenance: Mapping[str, Any] | None = None,
-        directory: Path | None = None,
+        path: Path | None = None,
         source: FinalTables | None = None,
         paths: pd.DataFrame | None = None,
         snippets: pd.DataFrame | None = None,
     ):
-        self.runs, self.timings, self.directory = runs, timings, directory
+        self.runs, self.timings, self.path = runs, timings, path
         self.problems = _make_empty("problems") if problems is None else problems
         self.landscapes = _make_empty("landscapes") if landscapes is None else landscapes
         self.paths = _make_empty("paths") if paths is None else paths
@@ -123,11 +123,6 @@ class Results:
             rows = self.curves[self.curves["run_id"].isin(wanted)]
             return rows[[name for name in columns if name in rows.columns]]
         return self._source.read("curves", columns, filters=[("run_id", "in", wanted)])
-
-    @property
-    def path(self) -> Path | None:
-        """The folder that they are kept in, from which a sweep resumes; None for tables that are in memory only."""
-        return self.directory
 
     @property
     def plot(self) -> "Plot":
@@ -520,6 +515,9 @@ class Results:
             lines = describe_in_short(report_data(self).answer)
         except OptbenchError as error:  # no run came anywhere, or the tables lack the measure
             lines = [f"{len(self.runs):,} runs: {error}"]
+        counts = self.runs["status"].value_counts()
+        lost = " and ".join(f"{counts[status]:,} {status}" for status in ("diverged", "failed") if status in counts)
+        lines[1:1] = [f"of all {len(self.runs):,} runs {lost}"] if lost else []
         return [*lines, *filter(None, [self.missing]), *([f"kept in {self.path}"] if self.path else [])]
 
     def best(self, problem: str | None = None, optimizer: str | None = None, judge_by: str | None = None) -> Best:
@@ -564,9 +562,11 @@ class Results:
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """The recommended setting as keywords of ``minimize``; of several problems by name."""
+        """The recommended setting as keywords of ``minimize``, with the optimizer; of several problems by name."""
         names = list(self.runs["problem"].unique())
-        return self.best().params if len(names) == 1 else {name: self.best(name).params for name in names}
+        found = {name: self.best(name) for name in names}
+        each = {name: {"optimizer": best.optimizer, **best.params} for name, best in found.items()}
+        return each[names[0]] if len(names) == 1 else each
 
     def __getattr__(self, name: str) -> Any:
         """Raise AttributeError, which names the way for those who look for what is best as in other libraries."""

@@ -44,12 +44,21 @@ class Result:
     suboptimality: float
     """``loss`` minus the problem's minimum; NaN if that is not known."""
     nit: int = 0
-    """The steps that were made; of SciPy's methods the evaluations of value and gradient."""
+    """The steps that were made; of SciPy's methods their iterations."""
+    nfev: int = 0
+    """The evaluations of value and gradient by these; by central differences, calls of the function: 2 dim + 1 each."""
     success: bool = False
     """True if the run kept to its budget without diverging, and its loss is no higher than at the start; one of SciPy's
     methods must also have converged."""
     message: str = ""
     """What was run, and how it ended, in one line."""
+
+    def __repr__(self) -> str:
+        """Return the main values, a line each, as SciPy shows them."""
+        names = ("message", "success", "status", "fun", "x", "nit", "nfev")
+        with np.printoptions(threshold=12, precision=5):
+            texts = [str(getattr(self, name)).replace("\n", "\n" + " " * 11) for name in names]
+        return "\n".join(f"{name:>9}: {text}" for name, text in zip(names, texts, strict=True))
 
     @property
     def x(self) -> np.ndarray:
@@ -95,8 +104,11 @@ class Single:
     """runs, curves and timings."""
     outcome: CohortOutcome
 
-    def result(self, words: str = "") -> Result:
-        """Return the result of the only run. words: what was run, the beginning of the message."""
+    def result(self, words: str = "", calls: int = 1) -> Result:
+        """Return the result of the only run.
+
+        words: what was run, the beginning of the message; calls: those of the function for a value and a gradient.
+        """
         (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
         status, steps = run["status"], run["steps"] if end is None else end.steps
         status = "stopped" if end and end.message.startswith(STOPPED) else status
@@ -110,7 +122,8 @@ class Single:
             status=status,
             loss=run["loss_final"],
             suboptimality=run["suboptimality_final"],
-            nit=steps,
+            nit=steps if end is None or end.iterations is None else end.iterations,
+            nfev=steps * calls,
             success=status == "ok" and lower and (end is None or end.success),
             message="; ".join(filter(None, (words, ending, fall))),
         )
@@ -130,7 +143,7 @@ class Single:
 
 
 @contextmanager
-def _errors_begin_with(owner: str) -> Iterator[None]:
+def errors_begin_with(owner: str) -> Iterator[None]:
     """Put the name of the public function before errors."""
     try:
         yield
@@ -158,7 +171,7 @@ def run_single(
     those of :func:`optbench.cohort`. Raises OptbenchError.
     """
     record, given = catalogue.optimizer(optimizer)
-    with _errors_begin_with(owner):
+    with errors_begin_with(owner):
         wanted = arguments.list_items("settings", settings)
         if strange := [setting for setting in wanted if not isinstance(setting, Mapping)]:
             raise OptbenchError(f"settings: {shown(strange[0])} must be a mapping, such as {{'lr': 0.01}}")
@@ -170,7 +183,7 @@ def run_single(
     objective = catalogue.problem(problem)
     size = batch_size_of(size, objective)
     taken, _ = choose(device)
-    with _errors_begin_with(owner):
+    with errors_begin_with(owner):
         request = Cohort(
             problem=objective, optimizer=record, lanes=lanes, batch_size=size, deadline=deadline, device=taken,
             steps=values.step_count(epochs, steps, steps_per_epoch(objective.examples, size)), **shared,

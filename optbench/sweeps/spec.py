@@ -337,11 +337,17 @@ class Spec(BaseModel):
     """How trials are drawn: "sobol", spread evenly at random; or "tpe", the first ones so and the others where those
     before were good, by Optuna's tree-structured Parzen estimator."""
     _lacks_rates: bool = PrivateAttr(False)
+    _names_batches: bool = PrivateAttr(False)
 
     @property
     def lacks_rates(self) -> bool:
         """True if nobody named rates, and USUAL_RATES stand in their place."""
         return self._lacks_rates
+
+    @property
+    def names_batches(self) -> bool:
+        """True if somebody named batch sizes, and they are not those of the default sweep."""
+        return self._names_batches
 
     @model_validator(mode="before")
     @classmethod
@@ -624,6 +630,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
         raise OptbenchError("target names a column of a table: name that, too, data = 'customers.csv' (--data)")
     raw, changes = _check_keys(raw, label), _check_keys(changes, "")
     changes = {key: value for key, value in changes.items() if value is not None}
+    names_batches = "batch_sizes" in (raw | changes if label else changes)
     raw = {key: value for key, value in raw.items() if key == "labels" or key not in changes}
     files = [*_take_files(raw, Path(folder)), *_take_files(changes, Path())]
     labels = _join_labels(raw, changes, label)
@@ -666,7 +673,7 @@ def make_spec(raw: Mapping, changes: Mapping | None = None, label: str = "spec",
             raw["plugins"] = list(dict.fromkeys([*_read_plugins(raw.get("plugins") or ()), *files]))
         lacks_rates = all(raw.get(key) is None for key in ("learning_rates", "trials", "chosen"))
         spec = Spec.model_validate({**raw, "learning_rates": USUAL_RATES} if lacks_rates else raw)
-        spec._lacks_rates = lacks_rates
+        spec._lacks_rates, spec._names_batches = lacks_rates, names_batches
         return spec
     except ValidationError as error:
         line = refusal(error, "", {"problems": ProblemEntry.model_fields, "chosen": SettingEntry.model_fields})

@@ -271,9 +271,17 @@ def find_meaning(optimizer: AnyOptimizer, key: str) -> str:
     return key if names.INNER in names.parse(optimizer.name)[1] else SAME_MEANING[key]  # average(adam) has a beta
 
 
+def has_equal_batches(problem: Problem) -> bool:
+    """Return True for a problem without data and noise: a smaller batch would be the same for fewer samples."""
+    return problem.data is None and problem.noise == 0
+
+
 def list_batch_sizes(spec: Spec, problem: Problem, optimizer: AnyOptimizer) -> dict[int, str]:
-    """Return the batch sizes on a problem, each with its text in a spec; SciPy's methods take the full batch alone."""
-    if isinstance(optimizer, Baseline):
+    """Return the batch sizes on a problem, each with its text in a spec.
+
+    SciPy's methods take the full batch alone, and so do all others where every batch is the problem itself.
+    """
+    if isinstance(optimizer, Baseline) or has_equal_batches(problem):
         return {problem.examples: "full"}
     sizes = [batch_size_of(size, problem) for size in spec.batch_sizes]
     return {size: "full" if size == problem.examples else str(size) for size in sizes}

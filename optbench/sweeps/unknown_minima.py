@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.columns import STANDING_IN
+from optbench.analysis.measures import NEAR_LOWEST
 from optbench.contract.columns import TARGETS, target_column
 from optbench.engine.outcome import log_tail, samples_to_targets
 
 COLUMNS = ("run_id", "step", "samples", "train_loss")
 """What is read of ``curves``."""
-STANDING_IN = "standing_in"
-"""The entry in ``attrs`` of a table ``runs``: the losses that stand for a minimum, by problem."""
 _GAP, _TAIL = "suboptimality_final", "log_tail"
 
 ReadCurves = Callable[[Iterable[str], pd.Series], pd.DataFrame]
@@ -44,7 +44,8 @@ def fill_unknown(
 ) -> pd.DataFrame:
     """Return ``runs`` with what is measured from a minimum, where it is not known: from the smallest loss of all runs.
 
-    minima: what to measure from, by problem; None: those losses.
+    The run that has it reaches every target at its own last step, so those below NEAR_LOWEST are NaN. minima: what to
+    measure from, by problem; None: those losses.
     """
     minima = lowest_losses(runs, find_unknown(runs)) if minima is None else minima
     if not minima:
@@ -60,10 +61,10 @@ def fill_unknown(
     curves = read_curves(minima, ended["run_id"])
     curves = curves[curves["run_id"].isin(wanted.index)].drop_duplicates(["run_id", "step"])
     found: dict[str, np.ndarray] = {}
-    steps = curves.groupby("run_id", sort=False)["step"].agg(lambda part: part.to_numpy(np.int64).tobytes())
-    keys = [wanted["problem"].reindex(steps.index), wanted["status"].reindex(steps.index), steps]
     by_run = dict(list(curves.groupby("run_id", sort=False)))
-    for (problem, status, _), part in steps.groupby([key.to_numpy() for key in keys], sort=False):
+    points = pd.Series({key: part[["step", "samples"]].to_numpy(np.int64).tobytes() for key, part in by_run.items()})
+    keys = [wanted["problem"].reindex(points.index), wanted["status"].reindex(points.index), points]
+    for (problem, status, _), part in points.groupby([key.to_numpy() for key in keys], sort=False):
         tables = [by_run[run_id] for run_id in part.index]
         loss = np.stack([table["train_loss"].to_numpy(np.float64) for table in tables], axis=1)
         measured = _measure(loss, tables[0], minima[problem], status == "deadline")
@@ -71,11 +72,12 @@ def fill_unknown(
     rows = runs.index[here & runs["run_id"].isin(list(found)).to_numpy()]
     if len(rows):
         runs.loc[rows, [_TAIL, *targets]] = np.stack([found[run_id] for run_id in runs.loc[rows, "run_id"]])
+    runs.loc[here, [target_column(share) for share in TARGETS if share < NEAR_LOWEST]] = np.nan
     return runs
 
 
 def _measure(loss: np.ndarray, points: pd.DataFrame, minimum: float, is_late: bool) -> np.ndarray:
-    """Return log_tail and the samples to each target of runs with the same points, (1 + targets, runs).
+    """Return log_tail and the samples to each target of runs with the same steps and samples, (1 + targets, runs).
 
     loss: (points, runs); is_late: whether a deadline stopped them.
     """

@@ -13,7 +13,7 @@ import pandas as pd
 
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.ranking import FAILED, FIRST
-from optbench.analysis.texts import BOTH_SMALL, SOLVED, join_with_and, turn_known
+from optbench.analysis.texts import BOTH_SMALL, NEAR_LOWEST, SOLVED, join_with_and, turn_known
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, exchange_sides
 from optbench.contract.columns import EARLY, SCORES, TEST, is_gain
 from optbench.wording import labels
@@ -143,6 +143,8 @@ class Judged:
         who = f"all {labels.count_word(len(names))}" if len(names) > 2 else join_with_and([*map(self.name, names)])
         if all(pair.known == SOLVED for pair in pairs):
             return [f"{who} solve it (loss below 1e-8 of the start)"]
+        if all(pair.known == NEAR_LOWEST for pair in pairs):
+            return [f"{who} end within 1% of the lowest loss found"]
         return [f"{who} tie (within 10%)"]
 
     def _describe_lead(self, problem: str, left: pd.DataFrame, short: bool) -> list[str]:
@@ -175,6 +177,8 @@ class Judged:
             solved = all(beside[name].known == SOLVED for name in ties)
             how = "both solve it: loss below 1e-8 of the start" if solved and len(ties) == 1 else "within 10%"
             how = "all solve it: loss below 1e-8 of the start" if solved and len(ties) > 1 else how
+            near = all(beside[name].known == NEAR_LOWEST for name in ties)
+            how = "within 1% of the lowest loss found" if near else how
             verb = "ties" if len(ties) == 1 else "tie"
             parts.append(f"{join_with_and([*map(self.name, ties)])} {verb} with it ({how})")
         parts += self._describe_behind(problem, leader, left[left[self.of].isin(behind)], names, short)

@@ -18,6 +18,7 @@ from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.wording import labels
 from optbench.wording.answers import Answer, name_measure
+from optbench.wording.caveats import name_standing_in
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES
 
 MOST_COLUMNS = 8
@@ -138,6 +139,7 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
         parts.append("A target is the share of the first suboptimality that is left, for good.")
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
+    parts += name_standing_in(answer.runs)
     how = f" of {answer.blocks}" if answer.blocks else ""
     parts.append(
         f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "

@@ -98,7 +98,8 @@ def describe_in_short(answer: Answer) -> list[str]:
     lines += [answer.judged.sentence(problem, short=True) for problem in problems[:MOST_LINES]]
     if len(problems) > MOST_LINES:
         lines.append(f"and {_count(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
-    return [line for line in (*lines, answer.overall(), *caveats.warn_of_high_minima(runs)) if line]
+    limits = [*caveats.name_standing_in(runs), *caveats.warn_of_high_minima(runs)]
+    return [line for line in (*lines, answer.overall(), *limits) if line]
 
 
 def _count(number: int, word: str) -> str:

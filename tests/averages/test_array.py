@@ -136,3 +136,14 @@ def test_what_is_no_real_number_is_refused(x):
 def test_a_scalar_is_refused():
     with pytest.raises(OptbenchError, match="at least one axis"):
         ewa(3.0, 0.9)
+
+
+def test_tables_of_pandas_are_averaged_down_their_rows():
+    table = pd.DataFrame({"a": [40.0, 49.0, 45.0], "b": [1.0, 2.0, 3.0]}, index=pd.date_range("2026-01-01", periods=3))
+    found = ewa(table, 0.9, bias_correction=True)
+    pd.testing.assert_frame_equal(found, table.ewm(alpha=0.1, adjust=True).mean())
+    pd.testing.assert_series_equal(ewa(table["a"], 0.9, True), table["a"].ewm(alpha=0.1, adjust=True).mean())
+    with pytest.raises(OptbenchError, match="a table takes one beta"):
+        ewa(table, [0.5, 0.9])
+    with pytest.raises(OptbenchError, match="beta and betas are the same: give one"):
+        ewa(table["a"], beta=0.5, betas=[0.9])

@@ -1,6 +1,9 @@
 """Functions of the user's own as problems: gradients against SciPy, what is refused, and the hash of what they use."""
 
 import functools
+import importlib
+import linecache
+import sys
 
 import numpy as np
 import pandas as pd
@@ -44,6 +47,15 @@ def test_a_gradient_is_given_in_the_ways_of_scipy(given):
     assert value == rosen(POINT) and np.array_equal(gradient, rosen_der(POINT))
 
 
+def test_a_random_function_is_a_warning():
+    rng = np.random.default_rng(0)
+    problem = optbench.function(lambda w: w @ w + rng.normal(), POINT, name="noisy")
+    assert problem.data_warning.startswith("noisy is random: two calls at x0 gave ")
+    assert "central differences of it are mostly noise" in problem.data_warning
+    with pytest.warns(UserWarning, match="losses hold its noise"):
+        optbench.minimize((lambda w: w @ w + rng.normal(), lambda w: 2 * w), POINT, "gd", lr=1e-3, steps=1)
+
+
 def test_arguments_go_to_function_and_gradient():
     problem = optbench.function(
         lambda w, a, b: a * w @ w + b, np.ones(2), args=(3.0, 1.0), jac=lambda w, a, b: 2 * a * w
@@ -59,7 +71,7 @@ def test_a_wrong_gradient_is_a_warning():
     with pytest.warns(UserWarning, match="leave the gradient out"):
         optbench.minimize((rosen, lambda w: -rosen_der(w)), POINT, "gd", lr=1e-9, steps=1)
     noisy = optbench.function((lambda w: np.random.normal(), lambda w: w), np.ones(2))
-    assert noisy.data_warning == "", "differences of a random function mean nothing"
+    assert "is random" in noisy.data_warning, "differences of it mean nothing"
 
 
 def test_a_function_may_keep_and_change_what_it_gets():
@@ -140,3 +152,25 @@ def test_the_record_has_its_name_and_no_minimum():
     assert [origin.in_memory for origin in problem.origins] == [True]
     assert optbench.function(lambda w: 1.0, 0.0).name == "function"
     assert optbench.function(rosen, POINT, minimum=0).minimum == 0.0
+
+
+def test_the_hash_covers_modules_of_ones_own(tmp_path, monkeypatch):
+    """Of an edited helpers.py a resume must not take the earlier runs."""
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = []
+    for factor in (1, 2):
+        (tmp_path / "own_helpers.py").write_text(
+            f"import numpy\nimport own_more\n\ndef scale(w):\n    return {factor} * w\n"
+        )
+        (tmp_path / "own_more.py").write_text("OFFSET = 1\n")
+        for _ in range(2):  # the second time another module that it uses is edited
+            monkeypatch.delitem(sys.modules, "own_helpers", raising=False)
+            monkeypatch.delitem(sys.modules, "own_more", raising=False)
+            linecache.clearcache()
+            importlib.invalidate_caches()
+            helpers = importlib.import_module("own_helpers")
+            digests += [
+                memory_origin("problem f", "f", eval("lambda w: helpers.scale(w) @ w", {"helpers": helpers})).sha256
+            ]
+            (tmp_path / "own_more.py").write_text("OFFSET = 12345\n")
+    assert len(set(digests)) == 4

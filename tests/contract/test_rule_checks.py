@@ -293,3 +293,28 @@ def test_everything_shipped_has_a_source_and_a_description():
     shipped = [CATALOGUE.optimizers[name] for name in OPTIMIZERS]
     shipped += [CATALOGUE.schedules[name] for name in SCHEDULES] + [CATALOGUE.problems[name] for name in PROBLEMS]
     assert [record.name for record in shipped if not record.source or not record.doc] == []
+
+
+def test_the_decorator_says_what_it_lacks():
+    def heavy(w, g, m, lr, beta):
+        """m = beta m + g;  w = w - lr m."""
+        m = beta * m + g
+        return w - lr * m, m
+
+    def forgetful(w, g, m, lr, beta):
+        """m = beta m + g;  w = w - lr m."""
+        m = beta * m + g
+        return w - lr * m
+
+    assert optimizer(beta=0.9)(heavy).source == "not stated"
+    with pytest.raises(OptbenchError, match=r"needs brackets: @optbench.optimizer\(beta=0.9\)"):
+        optimizer(heavy)
+    with pytest.raises(OptbenchError, match="optimizer forgetful: a rule returns w and its state: return w, m"):
+        optimizer(beta=0.9)(forgetful)
+
+
+def test_every_shipped_rule_states_its_source():
+    assert all(
+        record.source and record.source != "not stated"
+        for record in (CATALOGUE.optimizers[name] for name in OPTIMIZERS)
+    )

@@ -77,3 +77,18 @@ def random(w):
 def test_what_compiled_code_would_lose_is_called_as_it_is(f):
     """rosen is SciPy's, and raises errors as well."""
     assert compile_function(optbench.function(f, START)).eager
+
+
+def far(w):
+    return w @ w + 0.0 * w[int(4.0 * abs(w[0]))]
+
+
+def test_an_index_out_of_range_fails_compiled_as_well():
+    start = np.array([0.1, 0.2])
+    assert not compile_function(optbench.function(far, start)).eager
+    spec = {"learning_rates": [0.9, 1.1], "steps": 100, "seeds": 2}
+    with pytest.warns(UserWarning, match="could not run far with gd: IndexError"):
+        found = optbench.sweep(spec, problems=[(far, start), "rosenbrock"], optimizers=["gd"])
+    failed = found.runs["problem"] == "far"
+    assert set(found.runs["status"][failed]) == {"failed"}
+    assert f"and {failed.sum()} failed" in repr(found)

@@ -16,6 +16,8 @@ def test_without_an_optimizer_it_finds_what_scipy_finds(f):
     found = optbench.minimize(f, START)
     theirs = scipy.optimize.minimize(rosen, START, jac=rosen_der, method="L-BFGS-B")
     assert np.allclose(found.x, theirs.x, atol=1e-4) and found.fun <= theirs.fun + 1e-12
+    assert 0.8 * theirs.nit <= found.nit <= 1.2 * theirs.nit and found.nit < found.nfev
+    assert f is rosen or found.nfev == pytest.approx(theirs.nfev, abs=5)
     assert found.success and theirs.success and found.status == "ok" and np.isnan(found.suboptimality)
     assert found.x is found.w and found.fun == found.loss == rosen(found.x)
     assert "lbfgs (SciPy's L-BFGS-B)" in found.message and "it has converged" in found.message
@@ -24,7 +26,7 @@ def test_without_an_optimizer_it_finds_what_scipy_finds(f):
 
 def test_success_is_not_claimed_where_there_is_none():
     found = optbench.minimize(rosen, START, "lbfgs", steps=5)
-    assert not found.success and "its 5 evaluations are used up" in found.message and found.nit == 5
+    assert not found.success and "its 5 evaluations are used up" in found.message and found.nfev == 5 * 5
     found = optbench.minimize(rosen, START, "gd", lr=10.0)
     assert not found.success and found.status == "diverged" and "it diverged at step" in found.message
 
@@ -100,7 +102,7 @@ def test_a_callback_may_ask_for_scipys_result():
         ({"x0": None}, "a function needs a start point: minimize(f, x0)"),
         ({"start": START}, "x0 and start are the same: give one"),
         ({"optimizer": (1.0,)}, "the third argument is the optimizer; those of the function are args=(...)"),
-        ({"method": "BFGS"}, "the method is called optimizer"),
+        ({"method": "BFGS", "optimizer": "gd"}, "the method is called optimizer"),
         ({"optimizer": "gd", "lr": 0.1, "learning_rate": 0.1}, "lr and learning_rate are the same: give one"),
         ({"optimizer": "gd", "lr": 0.1, "tune": True}, "tune=True finds the rate: leave lr out"),
         ({"optimizer": "Adam"}, "did you mean adam"),
@@ -125,3 +127,52 @@ def test_an_error_of_the_function_is_told():
 
     with pytest.raises(OptbenchError, match="f: evaluate fails: ValueError: too low"):
         optbench.minimize(f, [1.0, 1.0], "gd", lr=0.1)
+
+
+def test_a_rule_goes_in_as_it_is():
+    def rule(w, g, lr):
+        """w = w - lr g."""
+        return w - lr * g
+
+    found = optbench.minimize((rosen, rosen_der), START, rule, lr=1e-3, steps=50)
+    assert np.array_equal(found.x, optbench.minimize((rosen, rosen_der), START, "gd", lr=1e-3, steps=50).x)
+    assert optbench.minimize("rosenbrock", rule, lr=1e-3, steps=5).message.startswith("rule, 5 steps")
+
+
+def test_evaluations_are_those_that_scipy_counts():
+    calls = []
+
+    def f(w):
+        calls.append(1)
+        return rosen(w)
+
+    problem = optbench.function(f, START)
+    calls.clear()
+    found = optbench.minimize(problem, "gd", lr=1e-3, steps=50, points=[0])
+    assert found.nfev == 50 * 5 and found.nfev <= len(calls) <= found.nfev + 5, "and the few at points"
+
+
+def test_words_of_scipy_are_understood_or_answered():
+    usual = optbench.minimize(rosen, START, "adam", lr=0.1, steps=20)
+    assert np.array_equal(optbench.minimize(rosen, START, method="adam", lr=0.1, steps=20).x, usual.x)
+    assert "L-BFGS-B" in optbench.minimize(rosen, START, method="L-BFGS-B").message
+    for name, words in (("maxiter", "steps="), ("tol", "steps="), ("options", "steps="), ("bounds", "without limits")):
+        with pytest.raises(OptbenchError, match=f"minimize: {name} is SciPy's and unknown here: .*{words}"):
+            optbench.minimize(rosen, START, "adam", **{name: 1})
+    with pytest.raises(OptbenchError, match="steps: a budget of 'many' must be a whole number"):
+        optbench.minimize(rosen, START, "adam", lr=0.1, steps="many")
+    lines = repr(usual).splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["message", "success", "status", "fun", "x", "nit", "nfev"]
+
+
+def test_a_list_of_arguments_is_taken_as_a_tuple():
+    def f(w, a, b):
+        return a * w @ w + b
+
+    def of_list(w, values):
+        return w @ w + sum(values)
+
+    assert optbench.minimize(f, START, args=[2.0, 1.0]).fun == pytest.approx(1.0)
+    assert optbench.minimize(of_list, START, args=[2.0, 1.0]).fun == pytest.approx(3.0)
+    with pytest.raises(OptbenchError, match=r"args= has what stands behind w"):
+        optbench.minimize(f, START, args=[2.0])

@@ -112,9 +112,8 @@ def test_a_folder_needs_its_objects_again(tmp_path):
 def test_names_are_told_apart():
     problems = [(rosenbrock, [1.0, 2.0]), "rosenbrock", (lambda w: w @ w, [1.0]), (lambda w: 2 * w @ w, [1.0])]
     _, changes, own = take_records(None, {"problems": [*problems, {"name": (bowl, [1.0, 1.0]), "epochs": 3}]})
-    assert changes["problems"] == [
-        "my_rosenbrock", "rosenbrock", "function", "function_2", {"name": "bowl", "epochs": 3},
-    ]  # fmt: skip
+    mine = [{"name": name, "steps": 1000} for name in ("my_rosenbrock", "function", "function_2")]
+    assert changes["problems"] == [mine[0], "rosenbrock", *mine[1:], {"name": "bowl", "epochs": 3}]
     assert changes["given"] == [f"problem {name}" for name in ("my_rosenbrock", "function", "function_2", "bowl")]
     assert [record.name for record in own.records.values()] == ["my_rosenbrock", "function", "function_2", "bowl"]
     shipped = optbench.optimizers()["adam"], optbench.problems()["quadratic"]
@@ -194,3 +193,30 @@ def test_a_class_of_pytorch_runs_as_it_is():
     assert set(runs["optimizer"]) == {"torch:OwnDescent", "sgd_of_torch", "gd"}
     finals = runs.pivot_table(index=["lr", "seed"], columns="optimizer", values="loss_final")
     assert np.allclose(finals.sub(finals["gd"], axis=0), 0.0, atol=1e-12)
+
+
+def test_a_function_runs_on_the_full_batch_alone(recwarn):
+    given = {"optimizers": ["gd"], "lr": [1e-3], "schedules": ["constant"], "seeds": 2}
+    runs = optbench.sweep(problems=[(bowl, [1.0, -2.0])], **given).runs
+    assert set(runs["batch_size"]) == {1}, "the mini-batches of the default are for other problems"
+    assert (runs["steps"] == 1000).all() and (runs["samples"] == runs["steps"]).all()
+    assert not [each for each in recwarn if "batch" in str(each.message)]
+    with pytest.warns(UserWarning, match="bowl: without data and noise every batch is the same") as warned:
+        both = optbench.sweep(problems=[(bowl, [1.0, -2.0]), "rosenbrock"], **given, batch_sizes=[16, 64], steps=20)
+    assert len(warned) == 1
+    sizes = both.runs.groupby("problem")["batch_size"].unique().map(list).to_dict()
+    assert sizes == {"bowl": [1], "rosenbrock": [16, 64]}
+    assert (both.runs["steps"] == 20).all()
+
+
+def test_what_was_found_goes_on_from_objects():
+    found = optbench.sweep(SMALL, problems=[(bowl, [1.0, -2.0])], optimizers=[own_descent])
+    best = found.best()
+    assert found.best_params["optimizer"] == "own_descent"
+    taken = found.best_params | {"optimizer": own_descent}
+    assert optbench.minimize(bowl, [1.0, -2.0], **taken).fun == pytest.approx(found.runs["loss_final"].min())
+    with pytest.raises(OptbenchError, match=r"no code is kept: optbench.minimize\(PROBLEM, best.optimizer, "):
+        best.fit()
+    assert best.code().startswith("# own_descent is a rule of your own, which must come along")
+    with pytest.raises(AttributeError, match="'best_params_': best.params is the setting"):
+        best.best_params_  # noqa: B018

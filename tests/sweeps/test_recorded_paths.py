@@ -54,7 +54,7 @@ def test_the_folder_has_it_and_knows_its_checksum(finished, tmp_path):
     results, folder = finished
     assert "paths.parquet" in read_manifest(folder).files
     pd.testing.assert_frame_equal(optbench.load(folder).paths, results.paths)
-    again = optbench.sweep(SPEC, out=tmp_path / "again", workers=2).directory
+    again = optbench.sweep(SPEC, out=tmp_path / "again", workers=2).path
     assert (again / "paths.parquet").read_bytes() == (folder / "paths.parquet").read_bytes()
     (again / "paths.parquet").write_bytes(b"no table")
     with pytest.raises(optbench.OptbenchError, match="paths.parquet.* is damaged"):

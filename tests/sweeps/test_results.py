@@ -8,9 +8,9 @@ from tuning_twin import Twin
 import optbench
 from optbench.contract.errors import OptbenchError
 
-SPEC = {"problems": ["quadratic(dim=4, noise=0)", "rosenbrock"], "optimizers": ["gd", "momentum"], "batch_sizes": [256],
-        "learning_rates": "1e-4:1:4", "steps": 40, "points": "every", "blocks": 3, "screen": 1, "race": 1, "holdout": 2,
-        "finalists": 2}  # fmt: skip
+SPEC = {"problems": ["quadratic(dim=4, noise=1e-6)", "rosenbrock"], "optimizers": ["gd", "momentum"],
+        "batch_sizes": [256], "learning_rates": "1e-4:1:4", "steps": 40, "points": "every", "blocks": 3, "screen": 1,
+        "race": 1, "holdout": 2, "finalists": 2}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, End, Outcome, leave_groups_out, merge_outcomes
 from optbench.engine.rates import Rates
-from optbench.engine.runner import STOPPED, Clock, Runner
+from optbench.engine.runner import STOPPED, Clock, Runner, call_back
 
 
 def compile_kernels(problem: Problem, optimizer: AnyOptimizer, runs: int, dtype: DtypeName) -> ProblemCode:
@@ -87,7 +88,7 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
 
     points, start, baseline = cohort.evaluated, cohort.start_point(), cohort.baseline
     last, wanted = int(points[-1]), set(points.tolist())
-    count, best, best_w = 0, np.inf, start
+    count, iterations, best, best_w = 0, 0, np.inf, start
     reached = [(0, start, np.nan, np.nan)]  # step, w, value, norm of the gradient
 
     def value_and_gradient(w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -107,9 +108,20 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
         return value, g
 
     is_finished, options = True, baseline.options(hyperparameters, last)
-    given = {} if cohort.callback is None else {"callback": cohort.callback}
+
+    def after_iteration(intermediate_result: Any) -> None:
+        """Count the iteration, and call the user's callback; the argument has the name by which SciPy tells kinds."""
+        nonlocal iterations
+        iterations += 1
+        if cohort.callback is not None and call_back(
+            cohort.callback, intermediate_result.x, float(intermediate_result.fun)
+        ):
+            raise StopIteration
+
     try:
-        found = minimize(value_and_gradient, start, jac=True, method=baseline.method, options=options, **given)
+        found = minimize(
+            value_and_gradient, start, jac=True, method=baseline.method, options=options, callback=after_iteration
+        )
         reason = STOPPED if found.status == _STOPPED else ""
     except _OutOfBudget:
         is_finished = count >= last
@@ -120,7 +132,7 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
     flat = slope <= _FLAT * max(1.0, abs(float(values[0])))  # NaN is not
     reason = reason or ("it has converged" if flat else "its line search finds nothing lower")
     found_by = f"after {count:,} evaluations; the largest component of the gradient is {slope:.2g}"
-    end = End(count, flat and reason != STOPPED, f"{reason} {found_by}")
+    end = End(count, flat and reason != STOPPED, f"{reason} {found_by}", iterations)
     if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
         clock.progress(last - count)
         reached += [(int(step), best_w, *reached[-1][2:]) for step in points if step > reached[-1][0]]
