@@ -49,7 +49,7 @@ def build_results_table(
         if problem == ALL and part["mean_rank"].isna().all():
             continue
         cells = part.set_index("optimizer")
-        marks = _find_marks(cells, "mean_rank" if problem == ALL else "value")
+        marks = _find_marks(answer, str(problem), cells)
         pairs = [
             _write_cell(cells.loc[name], marks.get(name, "")) if name in cells.index else ("--", "") for name in names
         ]
@@ -95,11 +95,18 @@ def _check_columns(optimizers: str | Iterable[str], known: list[str]) -> list[st
     return list(dict.fromkeys(names))
 
 
-def _find_marks(cells: pd.DataFrame, column: str) -> dict[str, str]:
-    """Return by optimizer the mark of its cell: "best" of the lowest value that nobody wins against, TIE or OPEN."""
+def _find_marks(answer: Answer, problem: str, cells: pd.DataFrame) -> dict[str, str]:
+    """Return by optimizer the mark of its cell: "best" of the lowest value that nobody wins against, TIE or OPEN.
+
+    TIE, OPEN: the verdict on an optimizer and that one, also where the optimizer loses to somebody else. cells: the
+    problem's rows of the ranking, by optimizer.
+    """
+    column = "mean_rank" if problem == ALL else "value"
     able = cells[cells["state"].ne(FAILED) & cells["place"].eq(1) & np.isfinite(cells[column])]
-    marks = {name: state for name, state in cells["state"].items() if state in (TIE, OPEN)}
-    return marks if able.empty else marks | {able[column].idxmin(): "best"}
+    if able.empty:
+        return {}
+    best = able[column].idxmin()
+    return {name: "best" if name == best else answer.judged.pairs[problem, best, name].verdict for name in cells.index}
 
 
 def _write_cell(row: pd.Series, mark: str) -> tuple[str, str]:
