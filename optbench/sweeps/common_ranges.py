@@ -3,9 +3,10 @@
 Whoever searches more widely wastes more trials, so that two equal optimizers with different ranges can be told apart.
 A shared range holds those of all optimizers that search a parameter of that meaning: its name, or what the catalogue's
 ``equals`` says of another library's. A range or list that somebody gives, for one optimizer or for all, goes before it.
+A rule without ``search=`` is tuned as the others are: what they search, and it has, it searches as well.
 
 The folder's spec keeps the shared ranges, so that an optimizer which is added later moves none of the trials that are
-drawn already.
+drawn already, except those of a rule without ``search=`` that now shares one more range.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,10 @@ from dataclasses import dataclass, replace
 
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
+from optbench.contract.optimizers import Optimizer
 from optbench.contract.search import RATE, RATES, Range, join_ranges, parse_range
 from optbench.sweeps.spec import OWN
-from optbench.sweeps.trials import Space
+from optbench.sweeps.trials import Space, find_meaning
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,25 @@ def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> Sha
         f"{space.optimizer.name} keeps a range of rates of its own, {space.rates.text}: its lr is {space.rate_means}"
         for space in spaces if space.rate_means and RATE in space.meanings and len(spaces) > 1
     ]  # fmt: skip
-    alike = tuple(_with_ranges(space, found) for space in spaces)
+    filled = [_fill_unstated(space, found) for space in spaces]
+    for space, full in zip(spaces, filled, strict=True):
+        if more := [key for key in full.ranges if key not in space.ranges]:
+            notes.append(f"{space.optimizer.name} states no search=: {', '.join(more)} searched as by the others")
+    alike = tuple(_with_ranges(space, found) for space in filled)
     return SharedRanges(alike, {key: each.text for key, each in found.items()}, tuple(notes), tuple(doubts))
+
+
+def _fill_unstated(space: Space, common: Mapping[str, Range]) -> Space:
+    """Return a space with the shared ranges of all that its rule has and states no range of; others as they are."""
+    rule = space.optimizer
+    if not isinstance(rule, Optimizer) or rule.search:
+        return space
+    ranges, meanings = dict(space.ranges), dict(space.meanings)
+    for key in rule.hyperparameters:
+        meaning = find_meaning(rule, key)
+        if key not in space.fixed and key not in ranges and meaning in common and _takes(rule, key, common[meaning]):
+            ranges[key], meanings[key] = common[meaning], meaning
+    return replace(space, ranges=ranges, meanings=meanings)
 
 
 def _list_shared(space: Space) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations, varied_hyperparameters
-from optbench.analysis.columns import NAMES
+from optbench.analysis.columns import NAMES, hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
@@ -319,10 +319,16 @@ def describe_measure(answer: Answer) -> str:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
         parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
     warnings = [
-        *caveats.describe_ranges(answer.searched),
+        *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs)),
         *caveats.warn_of_overfitting(answer.best, answer.judge_by),
     ]
     return " ".join([*parts, *warnings, *caveats.warn_of_limits(runs, answer.judge_by)])
+
+
+def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
+    """Return by optimizer the hyperparameters that its runs have."""
+    there = runs.groupby("optimizer", sort=False)[hyperparameter_columns(runs)].count() > 0
+    return {str(name): [key for key in there if there.loc[name, key]] for name in there.index}
 
 
 def describe_targets(targets: Mapping[str, float]) -> list[str]:

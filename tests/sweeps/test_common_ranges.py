@@ -33,6 +33,12 @@ def bold(w, g, lr):
 def unstated(w, g, m, lr, momentum):
     m = momentum * m + g
     return w - lr * m, m
+
+
+@optimizer(source="a test", beta=0.9, beta2=0.99, own=0.5)
+def plain(w, g, m, lr, beta, beta2, own):
+    m = beta * m + beta2 * g
+    return w - lr * own * m, m
 """
 
 
@@ -85,6 +91,18 @@ def test_what_somebody_gives_goes_before_the_shared_range(catalogue):
     made = make(catalogue, optimizers="nadam, momentum", ranges="beta=one_minus_log_uniform(0.001, 0.9)")
     assert {ranges["beta1"] for ranges in made.searched.values()} == {"one_minus_log_uniform(0.001, 0.9)"}
     assert made.warnings == []
+
+
+def test_a_rule_without_ranges_searches_what_the_others_search(own_rules):
+    catalogue = optbench.catalogue.loader.load((own_rules,))
+    made = make(catalogue, optimizers="plain, adam")
+    assert made.searched["plain"] == {"lr": made.searched["adam"]["lr"], "beta": made.searched["adam"]["beta1"],
+                                      "beta2": made.searched["adam"]["beta2"]}  # fmt: skip
+    assert "plain states no search=: beta, beta2 searched as by the others" in made.notes
+    assert make(catalogue, optimizers=["plain(beta=0.9, beta2=0.99)", "adam"]).searched["plain"].keys() == {"lr"}
+    assert make(catalogue, optimizers="plain, gd").searched["plain"].keys() == {"lr"}
+    assert make(catalogue, optimizers="plain, adam", ranges="own").searched["plain"].keys() == {"lr"}
+    assert plan.expand(parse_spec(made.spec.to_toml()), catalogue).searched == made.searched
 
 
 def test_each_ones_own_is_had_with_a_warning(catalogue):
