@@ -105,6 +105,32 @@ def test_a_rule_without_ranges_searches_what_the_others_search(own_rules):
     assert plan.expand(parse_spec(made.spec.to_toml()), catalogue).searched == made.searched
 
 
+def test_a_given_range_counts_for_a_single_optimizer_too(own_rules):
+    catalogue = optbench.catalogue.loader.load((own_rules,))
+    text = "one_minus_log_uniform(0.01, 0.5)"
+    assert make(catalogue, optimizers="plain", ranges=f"beta={text}").searched["plain"]["beta"] == text
+    made = make(catalogue, optimizers="adam", ranges=f"beta1={text}, lr=log_uniform(0.01, 0.1)")
+    assert made.searched["adam"]["beta1"] == text and made.searched["adam"]["lr"] == "log_uniform(0.01, 0.1)"
+    assert make(catalogue, optimizers="adam", ranges="beta1=uniform(0.5, 0.9)").warnings == []  # spread otherwise
+
+
+@pytest.mark.parametrize(
+    ("ranges", "words"),
+    [
+        (
+            "beta1=log_uniform(0.5, 2)",
+            r"ranges: beta1=log_uniform\(0.5, 2\) is out of its limits: .*beta1=2.0? must be in",
+        ),
+        ("beta4=uniform(0, 1)", "unknown parameter in ranges 'beta4': did you mean 'beta"),
+        ("eps=log_uniform(1e-9, 1e-3)", r"no optimizer searches eps; --optimizers 'adam\(eps=log_uniform"),
+        ("lr=uniform(-1, 1)", "ranges: lr=-1.* must be in"),
+    ],
+)
+def test_a_given_range_that_nobody_can_use_is_refused(catalogue, ranges, words):
+    with pytest.raises(OptbenchError, match=words):
+        make(catalogue, optimizers="adam, gd", ranges=ranges)
+
+
 def test_each_ones_own_is_had_with_a_warning(catalogue):
     made = make(catalogue, optimizers="adamw, gd", ranges="own")
     assert made.searched["gd"]["lr"] == "log_uniform(0.001, 30)" != made.searched["adamw"]["lr"]
