@@ -66,7 +66,7 @@ def write_page(
     write_file(page, fill("report.html", page=Page(sweep, pictures, left_out, not options.static)))
     if options.tables:
         progress("tables as files")
-        write_tables(sweep, page.parent / "tables", options.tables)
+        write_tables(sweep, page.parent / "tables", options.tables, options.columns)
     if options.formats:
         style = options.style, options.columns
         write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)

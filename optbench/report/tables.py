@@ -343,10 +343,11 @@ LATEX = {
 """The columns of each table in LaTeX, with their headings; CSV has all."""
 
 
-def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
+def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], columns: int = 1) -> None:
     """Write the tables winners, settings, verdicts, ranking and costs into `folder`.
 
-    formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex. For a paper there is results.tex besides.
+    formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex. For a paper there is results.tex besides, in so
+    many of its columns.
     """
     answer, costs = sweep.answer, sweep.costs
     places = answer.ranking
@@ -365,7 +366,9 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> No
         for mark in (BEST, OPEN)
     }
     if "tex" in formats:
-        write_file(folder / "results.tex", build_results_table(answer, sweep.results.own, sweep.results.foot))
+        write_file(
+            folder / "results.tex", build_results_table(answer, sweep.results.own, sweep.results.foot, columns=columns)
+        )
     for name, table in tables.items():
         if name == "verdicts":
             bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT

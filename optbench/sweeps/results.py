@@ -575,19 +575,22 @@ class Results:
         )
         raise AttributeError(f"Results has no {name!r}{way if name.startswith('best') else ''}")
 
-    def to_latex(self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None) -> str:
+    def to_latex(
+        self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None, columns: int = 1
+    ) -> str:
         """Return a table for a paper: problems as rows, optimizers as columns, each value with its interval.
 
         Args:
             judge_by: as in ``verdicts``.
             optimizers: the columns, in their order; None: all up to 8, of more your own and the best by mean rank.
+            columns: of the paper that it takes, 1 or 2; more than 4 optimizers a column are set smaller, by graphicx.
 
         Returns:
             LaTeX with a caption, for the package booktabs. The numbers are those of ``ranking``: bold the best,
             underlined what ties with it, with a dagger what is not told apart from it.
 
         Raises:
-            OptbenchError: the measure or an optimizer does not exist.
+            OptbenchError: the measure or an optimizer does not exist, or the columns are not 1 or 2.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
@@ -595,12 +598,14 @@ class Results:
             >>> "rosenbrock" in table, "[3.87, 4.08]" in table
             (True, True)
         """
+        if isinstance(columns, bool) or columns not in (1, 2):
+            raise OptbenchError(f"columns={columns!r} must be 1 or 2")
         measure = self._measures(judge_by, None)[0]
         answer = answer_of(
             drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look,
             self.families,
         )  # fmt: skip
-        return build_results_table(answer, self.own, self.foot, optimizers)
+        return build_results_table(answer, self.own, self.foot, optimizers, columns)
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the lines of the answer, and how far each is from the leader."""

@@ -127,6 +127,19 @@ def test_of_many_the_own_ones_stay_and_others_can_be_named():
         results.to_latex("loss", [])
 
 
+@pytest.mark.parametrize(
+    ("columns", "place", "count", "shrinks"),
+    [(1, "table", 4, False), (1, "table", 5, True), (2, "table*", 8, False), (2, "table*", 9, True)],
+)
+def test_a_table_fits_into_the_columns_of_its_paper(columns, place, count, shrinks):
+    text = results_of(["saddle"], MANY).to_latex("loss", MANY[:count], columns=columns)
+    assert f"\\begin{{{place}}}\n" in text and f"\\end{{{place}}}\n" in text
+    assert (r"\resizebox{\linewidth}{!}{%" in text) == ("graphicx" in text) == text.count("{tabular}}") == shrinks
+    assert text.count("{") == text.count("}") + text.count(r"\{") - text.count(r"\}")
+    with pytest.raises(OptbenchError, match="columns=3 must be 1 or 2"):
+        results_of(["saddle"], ["gd"]).to_latex("loss", columns=3)
+
+
 def test_the_caption_says_measure_direction_interval_and_marks():
     text = results_of(["saddle"], ["gd", "adam"]).to_latex("loss")
     caption = re.search(r"\\caption\{(.*)\}\n", text)[1]
