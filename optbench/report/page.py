@@ -90,7 +90,7 @@ class Page:
 
         # The answer
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer)
+        self.measure = answers.describe_measure(answer, results.search)
         self.overall = answer.overall()
         is_sure = len(sweep.files) > 1 and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""

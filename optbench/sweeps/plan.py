@@ -29,7 +29,7 @@ from optbench.engine.scores import scores_of
 from optbench.sweeps.common_ranges import SharedRanges, share_ranges
 from optbench.sweeps.labels import find_labels
 from optbench.sweeps.own_records import OwnRecords
-from optbench.sweeps.spec import OWN, USUAL_RATES, ProblemEntry, Spec
+from optbench.sweeps.spec import FEW_TRIALS, OWN, TPE, USUAL_RATES, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -319,6 +319,12 @@ class Plan:
             texts.append(
                 f"no learning rates are given: {count} from {low} to {high} are tried; --lr 1e-3:1:5, or "
                 'learning_rates = "1e-3:1:5", names others'
+            )
+        if self.spec.search == TPE and (self.spec.trials or 0) < FEW_TRIALS:
+            first = self.spec.first_trials
+            texts.append(
+                f"--search tpe: the first {first} of {self.spec.trials} trials are those of sobol, and TPE draws "
+                f"{(self.spec.trials or 0) - first}: fewer than {FEW_TRIALS} trials hardly differ from sobol"
             )
         return texts
 

@@ -303,8 +303,11 @@ def describe_importances(table: pd.DataFrame) -> str:
     return f"what decided whether a trial was among the best: {', '.join(texts)}" if texts else ""
 
 
-def describe_measure(answer: Answer) -> str:
-    """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats."""
+def describe_measure(answer: Answer, search: str = "") -> str:
+    """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats.
+
+    search: how trials were drawn, as in a spec; "" or "sobol" is not worth a word.
+    """
     runs, judged = answer.runs, answer.judged
     parts = [f"Compared by {name_measure(answer.judge_by)}."]
     if answer.judge_by == TIME:
@@ -313,6 +316,8 @@ def describe_measure(answer: Answer) -> str:
         parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
     chosen = chosen_for(answer.judge_by, answer.choose_by)
     parts += [_describe_tuning(answer), *caveats.describe_choice(runs, answer.judge_by, chosen)]
+    if search == "tpe":
+        parts.append("Trials beyond the first few of each block were drawn by TPE, from the results of those before.")
     parts.append(_describe_intervals(answer))
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
     if trials.nunique() > 1:
