@@ -492,7 +492,9 @@ def advise_wider_search(
         where = [_describe_end(name, side, part) for (name, side), part in _group_ends(drawn)]
         ranges = _widen_ranges(_unlabel(drawn, named), known.get("ranges"), known.get("searched") or {})
         options = " ".join(ranges)
-        texts.append(f"{'; '.join(where)} (all trials are then drawn anew); wider: {command}{options}")
+        texts.append(
+            f"{'; '.join(where)} (all trials are then drawn anew, and it is a further look); wider: {command}{options}"
+        )
     for (name, side), part in _group_ends(table[table["range"] == ""]):
         texts.append(f"{_describe_end(name, side, part)}; wider: {command}{_add_values(name, _unlabel(part, named))}")
     return texts
