@@ -44,10 +44,10 @@ def ranking(
 
     state: "first" for the level with the best value, if no other wins against it and it wins against one or ties with
     all; "tie" for those that tie with it, "open" for those that are not told apart from it, "behind" for those that
-    some level wins against; "failed" where every reporting run failed. Where none is first, all that nobody wins
-    against are "open". alone: it is first, wins against all others and does not end at a limit of the search. place: 1
-    plus the number of levels that win against it; last for a level that a deadline left without a setting, or whose
-    every run failed.
+    some level wins against, the first or another; "failed" where every reporting run failed. Where none is first, all
+    that nobody wins against are "open". alone: it is first, wins against all others and does not end at a limit of the
+    search. place: 1 plus the number of levels that win against it; last for a level that a deadline left without a
+    setting, or whose every run failed.
 
     beaten_by, beats: the numbers of levels, by the verdicts. mean_rank: over the reporting seeds, from 1; probability:
     that of the better run on a seed, mean over the rivals. value, low, high: the usual result of tuning and running the

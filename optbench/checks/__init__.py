@@ -30,7 +30,7 @@ class CheckResult:
     ok: bool
     """True if the record passed."""
     message: str = ""
-    """What is wrong, in words; "" if it passed."""
+    """What is wrong, or worth knowing, in words; else ""."""
 
 
 def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckResult]:
@@ -52,7 +52,7 @@ def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckRe
     for check in _CHECKS[kind]:
         title = find_title(check)
         try:
-            check(record)
+            said = check(record)
         except NotApplicable:
             continue
         except (Exception, SystemExit) as error:  # a plug-in may raise anything
@@ -60,4 +60,4 @@ def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckRe
             if check in _FIRST:
                 return
         else:
-            yield CheckResult(title, True)
+            yield CheckResult(title, True, said or "")

@@ -1,6 +1,6 @@
 """Checks of an update rule, of another library's optimizer, and of a method of SciPy.
 
-A ``_check`` function returns nothing: it raises CheckFailed with what is wrong.
+A ``_check`` function returns nothing, or what is worth knowing: it raises CheckFailed with what is wrong.
 Its docstring gives its title in the output.
 """
 
@@ -168,11 +168,14 @@ def _check_baseline(record: Baseline) -> None:
         raise CheckFailed(f"ends at {found.x.tolist()}, not at 0: {found.message}")
 
 
-def _check_space(record: AnyOptimizer) -> None:
-    """Check that it is tuned where its hyperparameters may lie."""
+def _check_space(record: AnyOptimizer) -> str:
+    """Check that it is tuned inside the limits of its hyperparameters."""
     check_space(record.name, record.space, record.hyperparameters, record.all_limits)
     if isinstance(record, Baseline) and RATE in record.search:
         raise CheckFailed(f"searches {RATE}, which means nothing to a method of SciPy")
+    if isinstance(record, Optimizer) and record.hyperparameters and not record.search:
+        return f"{RATE} alone is tuned: state search= for others, or they share the ranges of the comparison"
+    return ""
 
 
 FIRST = (_check_in_python, _check_compilation, _check_steps)

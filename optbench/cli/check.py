@@ -41,8 +41,10 @@ def check(
 ) -> None:  # fmt: skip
     """Check a plug-in's optimizers, schedules and problems against the contract, and describe what is wrong.
 
-    With --against: compare its optimizer's steps with those of another, and name the convention that differs. Exit code
-    1 where a check fails, or the steps differ.
+    With --against: compare its optimizer's steps with those of another, and name the convention that differs. Known, of
+    any rule: a constant factor of the rate, bias corrections left out, eps inside or outside of the root, a value of a
+    hyperparameter; of rules like momentum and Adam also sign, first step, Nesterov, decay, dampening and clipping. Exit
+    code 1 where a check fails, or the steps differ.
     """
     files = tuple(plugin or ())
     if against is None:

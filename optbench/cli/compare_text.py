@@ -21,6 +21,9 @@ Row = dict[str, Any]
 _NAME = 20
 # Rows: the widest that a regression is not ruled out in; the table has all
 _OPEN = 4
+# Ratio: an interval beyond it on both sides is not written
+_WIDEST = 1000.0
+_NOISY = "too noisy to place"
 
 
 def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None) -> None:
@@ -81,7 +84,7 @@ def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
 def _format_range(values: pd.Series, word: str = "") -> str:
     """Return the range of some counts, with the word for it if any: ``1 seed``, ``4 seeds``, ``3 to 4 seeds``."""
     low, high = int(values.min()), int(values.max())
-    numbers = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    numbers = f"{low:,}" if low == high else f"{low:,} to {high:,}" if low else f"up to {high:,}"
     return f"{numbers} {word}{'s' * (high != 1)}" if word else numbers
 
 
@@ -133,8 +136,8 @@ def _explain_open(row: Row) -> str:
     if row["reason"]:
         return f" ({row['reason']})"
     more = row["blocks_needed"] - row["blocks"] if np.isfinite(row["blocks_needed"]) else row["blocks_needed"]
-    texts = [f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}".rstrip()]
-    texts += [row["known"]] if row["known"] else []
+    ratio = f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}".rstrip()
+    texts = [f": {_NOISY}"] if _is_noisy(row) else [ratio, *([row["known"]] if row["known"] else [])]
     if more > MOST_BLOCKS:
         texts.append(f"more than {MOST_BLOCKS:,} blocks would be needed")
     elif more > 0:
@@ -142,9 +145,24 @@ def _explain_open(row: Row) -> str:
     return "; ".join(texts)
 
 
+def _is_noisy(row: Row) -> bool:
+    """Return True if the interval of a ratio is so wide that its ends say nothing."""
+    return bool(row["low"] < 1 / _WIDEST and row["high"] > _WIDEST)
+
+
 def _join_optimizers(rows: list[Row]) -> str:
     """Return the optimizers of some rows as an enumeration: ``gd``, ``gd and adam for nesterov``."""
-    return join_with_and([row["b"] if row["a"] == row["b"] else f"{row['b']} for {row['a']}" for row in rows])
+    return join_with_and([_join_pair(row["a"], row["b"]) for row in rows])
+
+
+def _join_pair(a: str, b: str) -> str:
+    """Return the words for the optimizer of both sides: ``gd``, ``adam for gd``, ``adam (beta1=0.9 in A)``."""
+    if a == b:
+        return b
+    for side, long, short in (("A", a, b), ("B", b, a)):
+        if long.startswith(f"{short}(") and long.endswith(")"):
+            return f"{short} ({long[len(short) + 1 : -1]} in {side})"
+    return f"{b} for {a}"
 
 
 def _find_factor(row: Row) -> float:
@@ -199,8 +217,9 @@ def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tupl
         if len(name) > width:
             yield name
             name = ""
-        interval = _format_interval(row, as_factor=False)
-        cells = f"{name:<{width}} {format_number(row['ratio']):>8} {interval:<20} {row['verdict']:<10} "
+        noisy, interval = _is_noisy(row), _format_interval(row, as_factor=False)
+        ratio, interval = ("-", _NOISY) if noisy else (format_number(row["ratio"]), interval)
+        cells = f"{name:<{width}} {ratio:>8} {interval:<20} {row['verdict']:<10} "
         shares = f"  {_format_share(row['failures_a'])}, {_format_share(row['failures_b'])}" if failed else ""
         yield f"{cells}{row['seeds']:>5,.0f}{shares}"
 
@@ -253,6 +272,8 @@ def list_open(table: pd.DataFrame, above: float | None) -> list[Row]:
 
 def bound_regression(row: Row) -> str:
     """Return in words how much worse B may be, or why that is not known."""
+    if _is_noisy(row):
+        return _NOISY
     if np.isfinite(row["high"]):
         return f"up to {format_number(row['high'])} times"
     return row["reason"] or row["known"] or "no limit is known"

@@ -374,7 +374,7 @@ def optimizer(
         block: the same over each parameter block.
         matrix: name -> what turns a whole block into a number for each element; one at the most.
         search: where tuning looks for values of ``lr`` and hyperparameters, ``{"lr": log_uniform(1e-4, 1)}``; where it
-            is not given, ``lr`` alone is tuned.
+            is not given, ``lr`` is tuned, and what other optimizers of a comparison tune under the same name.
         search_source: where these ranges come from.
         rate_means: what ``lr`` is where it is no usual step size, "a factor of the estimated rate": a comparison then
             searches it in the range of ``search``, and not in that of the others.
@@ -395,6 +395,11 @@ def optimizer(
         ...     return w - lr * m, m
         >>> ball.slots, ball.hyperparameters
         (('m',), {'beta1': 0.9})
+        >>> ranges = {"lr": log_uniform(1e-4, 1), "beta1": one_minus_log_uniform(0.01, 0.5)}
+        >>> @optimizer(source="Polyak 1964", beta1=0.9, search=ranges)
+        ... def tuned_ball(w, g, m, lr, beta1):
+        ...     m = beta1 * m + g
+        ...     return w - lr * m, m
     """
 
     if bare:

@@ -27,6 +27,8 @@ _BEYOND = 20.0
 # By eye: contours; inches of a panel among others, and between panels
 LEVELS = 11
 SIDE, GAP = 2.0, 0.24
+# Inches: a column of a paper has room for two panels
+_NARROW = 4.0
 # Pictures of a film: five seconds at 12 a second, which moves, and keeps the file small
 FRAMES, PER_SECOND = 60, 12
 # Milliseconds that the end stays, by eye
@@ -78,7 +80,9 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     """Draw paths over the contours, a panel for each optimizer in color."""
     now, styles = current(), data.line_styles[problem]
     scene = _find_scene(data, problem, styles)
-    side, left = min(SIDE * now.scale, (now.widest - 0.77 * now.scale) / 3 - GAP), 0.62 * now.scale
+    room = now.width if now.name == "paper" else now.widest  # in a paper, of its columns
+    most, left = 2 if room < _NARROW else 4, 0.62 * now.scale
+    side = min(SIDE * now.scale, (room - 0.77 * now.scale + GAP) / min(most, 3) - GAP)
     marks: list[Line2D] = []
 
     def draw(ax: Axes, name: str) -> None:
@@ -93,7 +97,7 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     titles = {name: data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()}
     figure = panels.draw_panels(
         draw, titles, (side, side),
-        f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})", ("w₁", "w₂"), left, most=4,
+        f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})", ("w₁", "w₂"), left, most=most,
         right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
     )  # fmt: skip
     foot = FOOT_INCHES if now.titled else 0.0

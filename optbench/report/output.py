@@ -36,7 +36,7 @@ class Options:
     style: str = "screen"
     """Style of these pictures."""
     columns: int = 1
-    """Columns of a paper, 1 or 2, that a picture in that style takes."""
+    """Columns of a paper, 1 or 2, that a picture in that style takes, and results.tex."""
     tables: Sequence[str] = ()
     """Formats of the tables beside the page."""
 
@@ -50,8 +50,8 @@ class Options:
             for name in names:
                 if name not in valid:
                     raise unknown(kind, name, valid)
-        if self.columns not in (1, 2) or (self.columns == 2 and self.style != "paper"):
-            raise OptbenchError(f"columns={self.columns} must be 1, or 2 in the style paper")
+        if self.columns not in (1, 2) or (self.columns == 2 and self.style != "paper" and "tex" not in self.tables):
+            raise OptbenchError(f"columns={self.columns} must be 1, or 2 in the style paper or for tables in LaTeX")
         if self.figures and not self.formats:
             object.__setattr__(self, "formats", ("pdf" if self.style == "paper" else "png",))
 

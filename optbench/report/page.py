@@ -66,7 +66,7 @@ def write_page(
     write_file(page, fill("report.html", page=Page(sweep, pictures, left_out, not options.static)))
     if options.tables:
         progress("tables as files")
-        write_tables(sweep, page.parent / "tables", options.tables)
+        write_tables(sweep, page.parent / "tables", options.tables, options.columns)
     if options.formats:
         style = options.style, options.columns
         write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)
@@ -90,7 +90,7 @@ class Page:
 
         # The answer
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer)
+        self.measure = answers.describe_measure(answer, results.search)
         self.overall = answer.overall()
         is_sure = len(sweep.files) > 1 and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""

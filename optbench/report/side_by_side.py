@@ -106,7 +106,7 @@ def _describe_side(side: Side, first: Side) -> dict:
         "against": "" if table is None else describe_comparison(table, ALL, first.letter, side.letter),
         "how": how,
         "differences": [] if table is None else table.attrs["differences"],
-        "measure": answers.describe_measure(sweep.answer),
+        "measure": answers.describe_measure(sweep.answer, results.search),
     }
 
 

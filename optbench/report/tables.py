@@ -25,6 +25,7 @@ from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import write_file
 from optbench.wording import labels
+from optbench.wording.answers import Answer
 from optbench.wording.latex import build_results_table, latex_escaped, latex_number
 from optbench.wording.winners import build_winners_table
 
@@ -90,13 +91,21 @@ def interval_cell(low: float, high: float, under: str = "") -> Cell:
     return Cell(f"[{labels.number(low)}, {labels.number(high)}]", f"[{low:.6g}, {high:.6g}]", under)
 
 
+def _find_states(answer: Answer) -> dict[tuple[str, str], str]:
+    """Return the states of the ranking by (problem, optimizer); "open", too, who loses to another than the leader."""
+    ranking = answer.ranking
+    states = dict(zip(zip(ranking["problem"], ranking["optimizer"], strict=True), ranking["state"], strict=True))
+    open_ = {(problem, name) for problem in ranking["problem"].unique() for name in answer.judged.list_open(problem)}
+    return states | dict.fromkeys(open_, OPEN_VERDICT)
+
+
 class SweepTables:
     """The tables of one sweep's page."""
 
     def __init__(self, sweep: LoadedSweep):
         """Find the columns that all tables need, and the most rows that a table shows."""
         self.sweep, self.best, runs = sweep, measure_settings(sweep), sweep.results.runs
-        self.states = sweep.answer.ranking.set_index(["problem", "optimizer"])["state"].to_dict()
+        self.states = _find_states(sweep.answer)
         self.short = sweep.short_schedules
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
@@ -334,10 +343,11 @@ LATEX = {
 """The columns of each table in LaTeX, with their headings; CSV has all."""
 
 
-def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> None:
+def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], columns: int = 1) -> None:
     """Write the tables winners, settings, verdicts, ranking and costs into `folder`.
 
-    formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex. For a paper there is results.tex besides.
+    formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex. For a paper there is results.tex besides, in so
+    many of its columns.
     """
     answer, costs = sweep.answer, sweep.costs
     places = answer.ranking
@@ -348,13 +358,17 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str]) -> No
         "ranking": places,
         "costs": costs,
     }
-    keys = ["problem", "optimizer"]
+    keys, states = ["problem", "optimizer"], _find_states(answer)
     marked_rows = {
-        mark: pd.MultiIndex.from_frame(places.loc[[mark in MARKS.get(state, ()) for state in places["state"]], keys])
+        mark: pd.MultiIndex.from_tuples(
+            [key for key, state in states.items() if mark in MARKS.get(state, ())], names=keys
+        )
         for mark in (BEST, OPEN)
     }
     if "tex" in formats:
-        write_file(folder / "results.tex", build_results_table(answer, sweep.results.own, sweep.results.foot))
+        write_file(
+            folder / "results.tex", build_results_table(answer, sweep.results.own, sweep.results.foot, columns=columns)
+        )
     for name, table in tables.items():
         if name == "verdicts":
             bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT

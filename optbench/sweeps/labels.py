@@ -156,8 +156,10 @@ _FORMS: tuple[Callable[[str], str], ...] = (to_canonical, without_numbers, lambd
 """Ever less of a name, by which it is found if it is not there as typed."""
 
 
-def find_name(text: str, known: Iterable[str]) -> str:
+def find_name(text: str, known: Iterable[str], kind: str = "problem or optimizer to label") -> str:
     """Return the one of the known names that a text means: parameters may be left out, or stand in another order.
+
+    kind: what the names are of, for the message.
 
     Raises OptbenchError if it means none of them, or several.
     """
@@ -173,7 +175,7 @@ def find_name(text: str, known: Iterable[str]) -> str:
         several = several or found
     if several:
         raise OptbenchError(f"label: {shown(text)} may be {' or '.join(several[:3])}: write the name in full")
-    raise unknown("problem or optimizer to label", text, known)
+    raise unknown(kind, text, known)
 
 
 def find_labels(labels: Mapping[str, str], known: Iterable[str]) -> dict[str, str]:

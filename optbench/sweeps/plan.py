@@ -30,7 +30,7 @@ from optbench.engine.scores import scores_of
 from optbench.sweeps.common_ranges import SharedRanges, share_ranges
 from optbench.sweeps.labels import find_labels
 from optbench.sweeps.own_records import OwnRecords
-from optbench.sweeps.spec import MOST_COMMON, OWN, USUAL_RATES, ProblemEntry, Spec
+from optbench.sweeps.spec import FEW_TRIALS, MOST_COMMON, OWN, TPE, USUAL_RATES, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -333,6 +333,12 @@ class Plan:
         equal = [problem.name for problem in self.problems if has_equal_batches(problem)]
         if equal and self.spec.names_batches and [*self.spec.batch_sizes] != ["full"]:
             texts.append(f"{', '.join(equal)}: without data and noise every batch is the same, so only full ones run")
+        if self.spec.search == TPE and (self.spec.trials or 0) < FEW_TRIALS:
+            first = self.spec.first_trials
+            texts.append(
+                f"--search tpe: the first {first} of {self.spec.trials} trials are those of sobol, and TPE draws "
+                f"{(self.spec.trials or 0) - first}: fewer than {FEW_TRIALS} trials hardly differ from sobol"
+            )
         return texts
 
     @property

@@ -28,6 +28,7 @@ from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.best import Best, choose_problem, make_best
 from optbench.sweeps.labels import check_shown, find_name, read_labels
+from optbench.sweeps.spec import FIRST_TRIALS, TPE
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
@@ -177,7 +178,7 @@ class Results:
             The same results; nothing is written, and the folder keeps its names.
 
         Raises:
-            OptbenchError: a name is unknown, two have one label, or a label or a color is none.
+            OptbenchError: a name is unknown, two have one label or color, or a label or a color is none.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
@@ -197,9 +198,16 @@ class Results:
         same = self._renamed({old.get(name, name): new.get(name, name) for name in known})
         same.runs.attrs[NAMES] = {label: name for name, label in new.items()}
         kept = {new.get(named.get(name, name), named.get(name, name)): color for name, color in self.colors.items()}
-        given = {new.get(find(text), find(text)): _read_color(text, color) for text, color in (colors or {}).items()}
+        rules, given = _list_names(self, ("optimizer",)), {}
+        for text, color in (colors or {}).items():
+            name = find(text) if text in named or text in known else find_name(text, rules, "optimizer to color")
+            given[new.get(name, name)] = _read_color(text, color)
         if strange := [name for name in given if name not in set(same.runs["optimizer"])]:
             raise unknown("optimizer to color", strange[0], same.runs["optimizer"].unique())
+        by_color: dict[str, str] = {}
+        for name, color in (kept | given).items():
+            if by_color.setdefault(color, name) != name:
+                raise OptbenchError(f"color: {by_color[color]} and {name} have the same one, {color}: choose another")
         same.provenance = {**self.provenance, "labels": new, "colors": kept | given}
         return same
 
@@ -283,6 +291,13 @@ class Results:
     def look(self) -> int:
         """How often the sweep has been looked at: 1, and 1 more each time that ``--extend`` has finished."""
         return max(1, len(self.provenance.get("looks") or ()))
+
+    @property
+    def search(self) -> str:
+        """How trials were drawn, "sobol" or "tpe" where that drew some; "" without trials."""
+        drawn, trials = (self.provenance.get(key) for key in ("search", "trials"))
+        drew = drawn != TPE or (isinstance(trials, int) and trials > FIRST_TRIALS)
+        return drawn if isinstance(drawn, str) and drew else ""
 
     @property
     def searched(self) -> dict[str, dict[str, str]]:
@@ -575,19 +590,22 @@ class Results:
         )
         raise AttributeError(f"Results has no {name!r}{way if name.startswith('best') else ''}")
 
-    def to_latex(self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None) -> str:
+    def to_latex(
+        self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None, columns: int = 1
+    ) -> str:
         """Return a table for a paper: problems as rows, optimizers as columns, each value with its interval.
 
         Args:
             judge_by: as in ``verdicts``.
             optimizers: the columns, in their order; None: all up to 8, of more your own and the best by mean rank.
+            columns: of the paper that it takes, 1 or 2; more than 4 optimizers a column are set smaller, by graphicx.
 
         Returns:
             LaTeX with a caption, for the package booktabs. The numbers are those of ``ranking``: bold the best,
             underlined what ties with it, with a dagger what is not told apart from it.
 
         Raises:
-            OptbenchError: the measure or an optimizer does not exist.
+            OptbenchError: the measure or an optimizer does not exist, or the columns are not 1 or 2.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
@@ -595,12 +613,14 @@ class Results:
             >>> "rosenbrock" in table, "[3.87, 4.08]" in table
             (True, True)
         """
+        if isinstance(columns, bool) or columns not in (1, 2):
+            raise OptbenchError(f"columns={columns!r} must be 1 or 2")
         measure = self._measures(judge_by, None)[0]
         answer = answer_of(
             drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look,
             self.families,
         )  # fmt: skip
-        return build_results_table(answer, self.own, self.foot, optimizers)
+        return build_results_table(answer, self.own, self.foot, optimizers, columns)
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the lines of the answer, and how far each is from the leader."""
@@ -682,8 +702,9 @@ def share_labels(
         return list(sides)
     named = {label: name for name, label in shared.items()}
     inks = {}
+    rules = sorted({name for side in sides for name in _list_names(side, ("optimizer",))})
     for text, color in (colors or {}).items():
-        inks[named[text] if text in named else find_name(text, sorted(known))] = color
+        inks[named[text] if text in named else find_name(text, rules, "optimizer to color")] = color
 
     def select(given: Mapping[str, str], side: Results) -> dict[str, str]:
         """Return what is given for the names that a side has."""
@@ -692,10 +713,10 @@ def share_labels(
     return [side.labeled(select(shared, side), select(inks, side)) for side in sides]
 
 
-def _list_names(results: Results) -> list[str]:
+def _list_names(results: Results, columns: Iterable[str] = ("problem", "optimizer")) -> list[str]:
     """Return the problems and optimizers of the tables, by the names that they have in the folder."""
     named = results.runs.attrs.get(NAMES, {})
-    there = [str(name) for column in ("problem", "optimizer") for name in results.runs[column].unique()]
+    there = [str(name) for column in columns for name in results.runs[column].unique()]
     return [named.get(name, name) for name in there]
 
 

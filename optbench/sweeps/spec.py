@@ -69,6 +69,8 @@ TRIAL_KEYS = ("ranges", "search")
 """Keys that mean nothing without trials."""
 FIRST_TRIALS = 5
 """The trials that are drawn evenly before TPE begins; 4 and 8 were no better on planted problems."""
+FEW_TRIALS = 10
+"""Below this number TPE draws so few that its trials are hardly others than those of Sobol."""
 MOST_TRIALS = 10_000
 """Trials of an optimizer: more are a typing error."""
 MOST_SEEDS = 100_000

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations, varied_hyperparameters
-from optbench.analysis.columns import NAMES
+from optbench.analysis.columns import NAMES, hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
@@ -303,8 +303,11 @@ def describe_importances(table: pd.DataFrame) -> str:
     return f"what decided whether a trial was among the best: {', '.join(texts)}" if texts else ""
 
 
-def describe_measure(answer: Answer) -> str:
-    """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats."""
+def describe_measure(answer: Answer, search: str = "") -> str:
+    """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats.
+
+    search: how trials were drawn, as in a spec; "" or "sobol" is not worth a word.
+    """
     runs, judged = answer.runs, answer.judged
     parts = [f"Compared by {name_measure(answer.judge_by)}."]
     if answer.judge_by == TIME:
@@ -313,16 +316,24 @@ def describe_measure(answer: Answer) -> str:
         parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
     chosen = chosen_for(answer.judge_by, answer.choose_by)
     parts += [_describe_tuning(answer), *caveats.describe_choice(runs, answer.judge_by, chosen)]
+    if search == "tpe":
+        parts.append("Trials beyond the first few of each block were drawn by TPE, from the results of those before.")
     parts.append(_describe_intervals(answer))
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
     if trials.nunique() > 1:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
         parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
     warnings = [
-        *caveats.describe_ranges(answer.searched),
+        *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs)),
         *caveats.warn_of_overfitting(answer.best, answer.judge_by),
     ]
     return " ".join([*parts, *warnings, *caveats.warn_of_limits(runs, answer.judge_by)])
+
+
+def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
+    """Return by optimizer the hyperparameters that its runs have."""
+    there = runs.groupby("optimizer", sort=False)[hyperparameter_columns(runs)].count() > 0
+    return {str(name): [key for key in there if there.loc[name, key]] for name in there.index}
 
 
 def describe_targets(targets: Mapping[str, float]) -> list[str]:
@@ -481,7 +492,9 @@ def advise_wider_search(
         where = [_describe_end(name, side, part) for (name, side), part in _group_ends(drawn)]
         ranges = _widen_ranges(_unlabel(drawn, named), known.get("ranges"), known.get("searched") or {})
         options = " ".join(ranges)
-        texts.append(f"{'; '.join(where)} (all trials are then drawn anew); wider: {command}{options}")
+        texts.append(
+            f"{'; '.join(where)} (all trials are then drawn anew, and it is a further look); wider: {command}{options}"
+        )
     for (name, side), part in _group_ends(table[table["range"] == ""]):
         texts.append(f"{_describe_end(name, side, part)}; wider: {command}{_add_values(name, _unlabel(part, named))}")
     return texts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from optbench.analysis.measures import (
 from optbench.analysis.texts import join_names
 from optbench.contract.columns import EARLY
 from optbench.contract.problems import FLOOR
+from optbench.contract.search import SAME_MEANING
 from optbench.wording import labels
 
 RISEN = 0.1
@@ -100,20 +102,30 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
         yield "Intervals hold the sampling error of the test examples, on which all are compared."
 
 
-def describe_ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Yield sentences on parameters that several optimizers searched: in one range, or in different ones.
+def describe_ranges(
+    searched: Mapping[str, Mapping[str, str]], hyperparameters: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> Iterator[str]:
+    """Yield sentences on parameters that optimizers searched: in one range, in different ones, or not all of them.
 
-    searched: by optimizer, the ranges that trials were drawn from, by parameter.
+    searched: by optimizer, the ranges that trials were drawn from, by parameter. hyperparameters: by optimizer, all
+    that it has.
     """
     found: dict[str, dict[str, list[str]]] = {}
     for optimizer, parameters in searched.items():
         for name, text in parameters.items():
             if name != "schedule":
                 found.setdefault(name, {}).setdefault(text, []).append(optimizer)
+    tuned = {SAME_MEANING.get(name, name) for name in found}
+    fixed: dict[str, list[str]] = {}
+    for optimizer, parameters in searched.items():
+        for name in hyperparameters.get(optimizer, ()):
+            if name not in parameters and SAME_MEANING.get(name, name) in tuned:
+                fixed.setdefault(name, []).append(optimizer)
     several = {name: by_range for name, by_range in found.items() if sum(map(len, by_range.values())) > 1}
     equal = [f"{name} in {next(iter(by_range))}" for name, by_range in several.items() if len(by_range) == 1]
     if equal:
-        yield f"All optimizers searched alike: {', '.join(equal)}."
+        head = "Searched alike, where it is searched" if fixed else "All optimizers searched alike"
+        yield f"{head}: {', '.join(equal)}."
     unequal = [
         f"{name} ({'; '.join(f'{text} of {join_names(who)}' for text, who in by_range.items())})"
         for name, by_range in several.items()
@@ -121,3 +133,6 @@ def describe_ranges(searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     ]
     if unequal:
         yield f"Not all optimizers searched the same ranges: {', '.join(unequal)}."
+    if fixed:
+        each = "; ".join(f"{name} of {join_names(who, 5)}" for name, who in fixed.items())
+        yield f"Fixed, though others searched it: {each}."

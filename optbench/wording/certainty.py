@@ -30,7 +30,7 @@ def find_state(answer: Answer, problem: str) -> str:
     if (rows["failures"] == 1).all():
         return FAILED
     first = judged.first(problem)
-    if not first or (rows["state"] == OPEN).any():
+    if not first or judged.list_open(problem):
         return UNDECIDED
     return EQUIVALENT if (rows["state"] == TIE).any() else FIRST
 
@@ -45,21 +45,13 @@ def state_certainty(answer: Answer, problem: str, seeds: int) -> str:
         return _state_lead(judged, problem, firsts[0])
     if state == EQUIVALENT:
         return ", ".join(_format_interval(judged, problem, firsts[0], name) for name in firsts[1:])
-    pairs = {name: judged.pairs[problem, firsts[0], name] for name in _list_open(judged, problem)}
+    pairs = {name: judged.pairs[problem, firsts[0], name] for name in judged.list_open(problem)}
     needed = {name: pair.more for name, pair in pairs.items() if not math.isnan(pair.more)}
     if not needed:
         return next(iter(judged.reasons(problem)), "")
     name = max(needed, key=needed.__getitem__)
     more = count_more_seeds(needed[name], seeds)
     return f"{_format_interval(judged, problem, firsts[0], name)}; {more} would probably tell"
-
-
-def _list_open(judged: Judged, problem: str) -> list[str]:
-    """Return the optimizers that are not told apart from the one that leads a problem, the best first."""
-    rows = judged.rows(problem)
-    leader = next(iter(judged.firsts(problem)), "")
-    names = rows.loc[rows["state"] == OPEN, judged.of].tolist()
-    return [name for name in names if name != leader and judged.pairs[problem, leader, name].verdict == OPEN]
 
 
 def count_more_seeds(blocks: float, seeds: int) -> str:
@@ -90,7 +82,7 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
         judged.pairs[problem, judged.firsts(problem)[0], name]
         for problem in judged.ranking["problem"].unique()
         if problem != ALL and judged.firsts(problem)
-        for name in _list_open(judged, problem)
+        for name in judged.list_open(problem)
     ]
     known = [pair for pair in pairs if not math.isnan(pair.more) and "fails in" not in pair.known]
     if not known:

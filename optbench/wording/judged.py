@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.measures import LOSS, TIME
-from optbench.analysis.ranking import FAILED, FIRST
+from optbench.analysis.ranking import BEHIND, FAILED, FIRST
 from optbench.analysis.texts import BOTH_SMALL, NEAR_LOWEST, SOLVED, join_with_and, turn_known
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, exchange_sides
 from optbench.contract.columns import EARLY, SCORES, TEST, is_gain
@@ -93,6 +93,20 @@ class Judged:
         rows = self.rows(problem)
         return next(iter(rows.loc[rows["state"] == FIRST, self.of]), "")
 
+    def leader(self, problem: str) -> str:
+        """Return the level that is first on a problem, or else the best that nobody wins against; "" without one."""
+        return next(iter(self.firsts(problem)), "")
+
+    def list_open(self, problem: str) -> list[str]:
+        """Return the levels that are not told apart from the leader, the best first: also who loses to somebody else.
+
+        Without those whose every run failed, or that have no result.
+        """
+        rows, leader = self.rows(problem), self.leader(problem)
+        able = rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+        names = [name for name in able[self.of] if leader and name != leader]
+        return [name for name in names if self.pairs[problem, leader, name].verdict == OPEN]
+
     def reasons(self, problem: str) -> list[str]:
         """Return the reasons why pairs stay open whatever their runs, such as too few blocks."""
         rows = self.verdicts[(self.verdicts["problem"] == problem) & (self.verdicts["verdict"] == OPEN)]
@@ -152,13 +166,11 @@ class Judged:
 
         left: the rows of levels with a run that finished, the lowest value first.
         """
-        names, states = left[self.of].tolist(), dict(zip(left[self.of], left["state"], strict=True))
-        unbeaten = [name for name in names if states[name] in (FIRST, TIE, OPEN)]
-        first = self.first(problem)
-        leader = first or next(iter(unbeaten), names[0])
+        names, first = left[self.of].tolist(), self.first(problem)
+        leader = self.leader(problem) or names[0]
         beside = {name: self.pairs[problem, leader, name] for name in names if name != leader}
-        ties = [name for name in beside if states[name] in (TIE, OPEN) and beside[name].verdict == TIE]
-        open_ = [name for name in beside if states[name] == OPEN and name not in ties]
+        ties = [name for name in beside if beside[name].verdict == TIE]
+        open_ = [name for name in beside if beside[name].verdict == OPEN]
         behind = [name for name in beside if name not in ties and name not in open_]
         if open_ and not first and not ties and not behind and all(beside[name].reason for name in open_):
             listed = join_with_and([*map(self.name, names)])
@@ -199,7 +211,7 @@ class Judged:
             known = pair.known.replace(" of each other", " of it").replace("the other", self.name(leader))
             more = self.describe_more(pair, brief=told)
             told |= more.endswith("tell")
-            notes = [known or pair.reason, more]
+            notes = [self._name_winner(problem, name), known or pair.reason, more]
             notes = [] if short else [note for note in notes if note]
             texts.append(f"{self.name(name)} ({'; '.join(notes)})" if notes else self.name(name))
         return (
@@ -207,6 +219,14 @@ class Judged:
             if short and len(texts) > 3
             else (", ".join(texts))
         )
+
+    def _name_winner(self, problem: str, name: str) -> str:
+        """Return "loses to adam", the best of those that win against a level; "" where nobody does."""
+        rows = self.rows(problem).set_index(self.of)
+        if rows.loc[name, "state"] != BEHIND:
+            return ""
+        wins = [each for each in rows.index if each != name and self.pairs[problem, each, name].verdict == WINS]
+        return f"loses to {self.name(wins[0])}" if wins else ""
 
     def describe_more(self, pair: Beside, brief: bool = False) -> str:
         """Return how many more blocks, or seeds, would probably decide a pair; "" where that is not known.

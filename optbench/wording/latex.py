@@ -23,6 +23,8 @@ from optbench.wording.judged import PLAIN_LOSS, SAMPLES
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
+_FITTING = 4
+"""Optimizers that fit into a column of a paper with their intervals, in the size of its text."""
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -32,14 +34,19 @@ _POWER = re.compile(r"(-?[\d.]+)e(-?\d+)")
 
 
 def build_results_table(
-    answer: Answer, own: Collection[str] = (), comment: str = "", optimizers: str | Iterable[str] | None = None
+    answer: Answer,
+    own: Collection[str] = (),
+    comment: str = "",
+    optimizers: str | Iterable[str] | None = None,
+    columns: int = 1,
 ) -> str:
     """Return a table in LaTeX: a row a problem, a column an optimizer, each value with its interval below.
 
     The best value of a row is bold, what ties with it underlined, what is not told apart from it has a dagger.
 
     answer: that of the sweep; own: optimizers that stay whatever their number; comment: a first line, such as the
-    command; optimizers: the columns, in their order; None: all up to MOST_COLUMNS, of more the best by mean rank.
+    command; optimizers: the columns, in their order; None: all up to MOST_COLUMNS, of more the best by mean rank;
+    columns: of the paper that the table takes, 1 or 2; one with more optimizers than fit there is made smaller.
     Raises OptbenchError for an optimizer that is unknown.
     """
     ranking = answer.ranking
@@ -50,7 +57,7 @@ def build_results_table(
         if problem == ALL and part["mean_rank"].isna().all():
             continue
         cells = part.set_index("optimizer")
-        marks = _find_marks(cells, "mean_rank" if problem == ALL else "value")
+        marks = _find_marks(answer, str(problem), cells)
         pairs = [
             _write_cell(cells.loc[name], marks.get(name, "")) if name in cells.index else ("--", "") for name in names
         ]
@@ -58,21 +65,24 @@ def build_results_table(
         rows.append(("\\midrule" if problem == ALL else "\\addlinespace") if rows else "\\midrule")
         rows += [f"{' & '.join(texts)} \\\\" for texts in zip(head, *pairs, strict=True)]
     heads = " & ".join(["problem", *map(latex_escaped, names)])
+    shrinks = len(names) > _FITTING * columns
+    place, packages = "table*" if columns == 2 else "table", "booktabs,graphicx" if shrinks else "booktabs"
     return "\n".join(
         [
             f"% {' '.join(comment.split())}",
-            "% needs \\usepackage{booktabs}",
-            "\\begin{table}",
+            f"% needs \\usepackage{{{packages}}}",
+            f"\\begin{{{place}}}",
             "\\centering",
             f"\\caption{{{_write_caption(answer, names, len(known))}}}",
             "\\label{tab:results}",
+            *(["\\resizebox{\\linewidth}{!}{%"] if shrinks else []),
             f"\\begin{{tabular}}{{l{'r' * len(names)}}}",
             "\\toprule",
             f"{heads} \\\\",
             *rows,
             "\\bottomrule",
-            "\\end{tabular}",
-            "\\end{table}",
+            "\\end{tabular}" + "}" * shrinks,
+            f"\\end{{{place}}}",
             "",
         ]
     )
@@ -96,11 +106,18 @@ def _check_columns(optimizers: str | Iterable[str], known: list[str]) -> list[st
     return list(dict.fromkeys(names))
 
 
-def _find_marks(cells: pd.DataFrame, column: str) -> dict[str, str]:
-    """Return by optimizer the mark of its cell: "best" of the lowest value that nobody wins against, TIE or OPEN."""
+def _find_marks(answer: Answer, problem: str, cells: pd.DataFrame) -> dict[str, str]:
+    """Return by optimizer the mark of its cell: "best" of the lowest value that nobody wins against, TIE or OPEN.
+
+    TIE, OPEN: the verdict on an optimizer and that one, also where the optimizer loses to somebody else. cells: the
+    problem's rows of the ranking, by optimizer.
+    """
+    column = "mean_rank" if problem == ALL else "value"
     able = cells[cells["state"].ne(FAILED) & cells["place"].eq(1) & np.isfinite(cells[column])]
-    marks = {name: state for name, state in cells["state"].items() if state in (TIE, OPEN)}
-    return marks if able.empty else marks | {able[column].idxmin(): "best"}
+    if able.empty:
+        return {}
+    best = able[column].idxmin()
+    return {name: "best" if name == best else answer.judged.pairs[problem, best, name].verdict for name in cells.index}
 
 
 def _write_cell(row: pd.Series, mark: str) -> tuple[str, str]:

@@ -110,10 +110,21 @@ def test_a_baseline_tuned_outside_its_limits_is_caught(search, words, tmp_path):
         "mine = Baseline('mine', 'L-BFGS-B', {'memory': 5.0}, 'a test', '', options=lambda h, n: {'maxcor': 5},\n"
         f"                limits={{'memory': '[1, inf)'}}, search={search})\n"
     )
-    assert_says(first_failure(tmp_path, "baseline", text), "is tuned where", words)
+    assert_says(first_failure(tmp_path, "baseline", text), "is tuned inside", words)
 
 
 @pytest.mark.parametrize("kind", ["optimizer", "schedule"])
 def test_an_unknown_name_is_an_error(kind):
     with pytest.raises(OptbenchError, match=f"unknown {kind} 'nothing'"):
         list(checks.check_record(kind, "nothing", CATALOGUE))
+
+
+def test_a_rule_without_ranges_is_told_what_is_tuned(tmp_path):
+    rule = "@optimizer(source='test', beta=0.9{})\ndef mine(w, g, m, lr, beta):\n    return w - lr * m, beta * m + g\n"
+    said = []
+    for search in ("", ", search={'beta': uniform(0.5, 0.9)}"):
+        (tmp_path / "plugin.py").write_text(f"from optbench import optimizer, uniform\n\n{rule.format(search)}")
+        found = list(checks.check_record("optimizer", "mine", loader.load((tmp_path / "plugin.py",))))
+        assert all(each.ok for each in found)
+        said.append(next(each.message for each in found if "is tuned" in each.name))
+    assert said == ["lr alone is tuned: state search= for others, or they share the ranges of the comparison", ""]

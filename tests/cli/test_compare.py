@@ -12,7 +12,7 @@ from staged import with_effects
 from synthetic import make_tables, runs_table, write_folder
 
 import optbench
-from optbench.cli import app
+from optbench.cli import app, compare_text
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
         "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
@@ -260,3 +260,20 @@ def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
     assert (table["ratio"] == 1.0).all() and (table["regression"] == "ruled out").all()
     table = optbench.compare(results, results, by="settings")
     assert (table["seeds"] == 3).all() and (table["runs"] == 6).all() and isinstance(table, pd.DataFrame)
+
+
+def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
+    row = {"problem": "p", "a": "Ours(beta1=0.9, beta2=0.99)", "b": "Ours", "verdict": "open", "reason": "",
+           "ratio": 1.2, "low": 2.31e-7, "high": 5.86e6, "known": "too noisy to place", "blocks": 3,
+           "blocks_needed": math.inf, "seeds": 6, "failures_a": 0.0, "failures_b": 0.0}  # fmt: skip
+    assert compare_text.describe_row(row) == "open: too noisy to place; more than 1,000 blocks would be needed"
+    assert compare_text.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"
+    assert compare_text.name_row(row | {"b": "adam"}) == "adam for Ours(beta1=0.9, beta2=0.99) on p"
+    assert compare_text.bound_regression(row) == "too noisy to place"
+    lines = [
+        line if isinstance(line, str) else line[0] for line in compare_text._format_table(pd.DataFrame([row]), False)
+    ]
+    assert lines[-1].split(maxsplit=1) == ["-", "too noisy to place   open           6"] and max(map(len, lines)) <= 80
+    near = row | {"low": 0.5, "high": 1e6}
+    assert "[0.5, 1e+06]" in compare_text.describe_row(near)
+    assert compare_text._format_range(pd.Series([0, 3]), "block") == "up to 3 blocks"

@@ -68,8 +68,13 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
         (("--label", "adam"), "--label: 'adam' must be NAME=VALUE, such as 'torch:Mine=Ours'"),
         (("--label", "adam=a", "--label", "adam=b"), "--label: 'adam' stands twice"),
         (("--color", "adam=reddish"), "the color of adam, 'reddish', must be one such as '#d62728' or 'tab:red'"),
+        (("--color", "Nope=red"), "unknown optimizer to color 'Nope': valid names: adam, gd"),
+        (
+            ("--color", "adam=red", "--color", "gd=#ff0000"),
+            "color: adam and gd have the same one, #ff0000: choose another",
+        ),
         (("--figures", "curvs"), "unknown figure 'curvs': did you mean 'curves'?"),
-        (("--figures", "all", "--columns", "2"), "columns=2 must be 1, or 2 in the style paper"),
+        (("--figures", "all", "--columns", "2"), "columns=2 must be 1, or 2 in the style paper or for tables in LaTeX"),
     ):
         assert run("report", *wish) == (2, "", f"optbench: {message}")
 

@@ -9,6 +9,8 @@ from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, figures, load
 from optbench.figures import style
+from optbench.figures.data import report_data
+from optbench.figures.trajectories import draw_path_panels
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
 
@@ -32,6 +34,16 @@ def test_sizes(results, given, width, points, titles):
         assert 0 <= box.x0 and 0 <= box.y0 and box.x1 <= wide and box.y1 <= tall
         inner = ax.get_tightbbox()
         assert not ax.figure.legends[0].get_window_extent().overlaps(inner)
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_panels_of_paths_fit_into_the_columns_of_a_paper(columns, tmp_path):
+    rules = ["gd", "adam", "momentum", "rmsprop", "nesterov"]
+    made = load(write_folder(tmp_path, make_tables(["rosenbrock"], rules, **SIZES)))
+    with style.detached(), figures.styled("paper", columns):
+        figure = draw_path_panels(report_data(made), "rosenbrock")
+        assert figure.get_figwidth() <= (3.3, 6.8)[columns - 1] + 1e-9
+        assert figure.get_tightbbox().x1 <= figure.get_figwidth() + 0.02
 
 
 def test_the_users_settings_are_as_they_were(results):

@@ -33,6 +33,12 @@ def bold(w, g, lr):
 def unstated(w, g, m, lr, momentum):
     m = momentum * m + g
     return w - lr * m, m
+
+
+@optimizer(source="a test", beta=0.9, beta2=0.99, own=0.5)
+def plain(w, g, m, lr, beta, beta2, own):
+    m = beta * m + beta2 * g
+    return w - lr * own * m, m
 """
 
 
@@ -85,6 +91,44 @@ def test_what_somebody_gives_goes_before_the_shared_range(catalogue):
     made = make(catalogue, optimizers="nadam, momentum", ranges="beta=one_minus_log_uniform(0.001, 0.9)")
     assert {ranges["beta1"] for ranges in made.searched.values()} == {"one_minus_log_uniform(0.001, 0.9)"}
     assert made.warnings == []
+
+
+def test_a_rule_without_ranges_searches_what_the_others_search(own_rules):
+    catalogue = optbench.catalogue.loader.load((own_rules,))
+    made = make(catalogue, optimizers="plain, adam")
+    assert made.searched["plain"] == {"lr": made.searched["adam"]["lr"], "beta": made.searched["adam"]["beta1"],
+                                      "beta2": made.searched["adam"]["beta2"]}  # fmt: skip
+    assert "plain states no search=: beta, beta2 searched as by the others" in made.notes
+    assert make(catalogue, optimizers=["plain(beta=0.9, beta2=0.99)", "adam"]).searched["plain"].keys() == {"lr"}
+    assert make(catalogue, optimizers="plain, gd").searched["plain"].keys() == {"lr"}
+    assert make(catalogue, optimizers="plain, adam", ranges="own").searched["plain"].keys() == {"lr"}
+    assert plan.expand(parse_spec(made.spec.to_toml()), catalogue).searched == made.searched
+
+
+def test_a_given_range_counts_for_a_single_optimizer_too(own_rules):
+    catalogue = optbench.catalogue.loader.load((own_rules,))
+    text = "one_minus_log_uniform(0.01, 0.5)"
+    assert make(catalogue, optimizers="plain", ranges=f"beta={text}").searched["plain"]["beta"] == text
+    made = make(catalogue, optimizers="adam", ranges=f"beta1={text}, lr=log_uniform(0.01, 0.1)")
+    assert made.searched["adam"]["beta1"] == text and made.searched["adam"]["lr"] == "log_uniform(0.01, 0.1)"
+    assert make(catalogue, optimizers="adam", ranges="beta1=uniform(0.5, 0.9)").warnings == []  # spread otherwise
+
+
+@pytest.mark.parametrize(
+    ("ranges", "words"),
+    [
+        (
+            "beta1=log_uniform(0.5, 2)",
+            r"ranges: beta1=log_uniform\(0.5, 2\) is out of its limits: .*beta1=2.0? must be in",
+        ),
+        ("beta4=uniform(0, 1)", "unknown parameter in ranges 'beta4': did you mean 'beta"),
+        ("eps=log_uniform(1e-9, 1e-3)", r"no optimizer searches eps; --optimizers 'adam\(eps=log_uniform"),
+        ("lr=uniform(-1, 1)", "ranges: lr=-1.* must be in"),
+    ],
+)
+def test_a_given_range_that_nobody_can_use_is_refused(catalogue, ranges, words):
+    with pytest.raises(OptbenchError, match=words):
+        make(catalogue, optimizers="adam, gd", ranges=ranges)
 
 
 def test_each_ones_own_is_had_with_a_warning(catalogue):
@@ -143,7 +187,7 @@ def test_an_optimizer_that_is_added_moves_no_trial_that_was_drawn(tmp_path):
 
 def test_wider_ranges_are_asked_for_by_name(tmp_path):
     optbench.sweep({**BASE, "optimizers": ["adamw", "momentum"]}, out=tmp_path, workers=1)
-    with pytest.warns(UserWarning, match="are kept"):
+    with pytest.warns(UserWarning, match="0 of 8 runs are kept; .* drawn anew, .* unused, and this is a further look"):
         found = optbench.sweep(out=tmp_path, extend=True, ranges="beta1=one_minus_log_uniform(0.001, 0.9)", workers=1)
     assert {each["beta1"] for each in found.searched.values()} == {"one_minus_log_uniform(0.001, 0.9)"}
     with pytest.raises(OptbenchError, match="cannot extend .*: they differ in ranges"):

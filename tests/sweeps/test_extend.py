@@ -159,7 +159,7 @@ def test_a_wider_range_of_trials_is_a_command_too(tmp_path):
     spec = {**GRID, "trials": 3, "learning_rates": "log_uniform(1e-5, 1e-4)", "optimizers": ["gd"]}
     optbench.sweep(spec, out=tmp_path, workers=1)
     with pytest.warns(
-        UserWarning, match="0 of 18 runs are kept; 18 of gd are not: the sweep has such settings no more"
+        UserWarning, match="0 of 18 runs are kept; 18 of gd are not: their trials are drawn anew, from other ranges"
     ):
         found = optbench.sweep(out=tmp_path, extend=True, learning_rates="log_uniform(1e-5, 1e-3)", workers=1)
     assert len(found.runs) == 18 and found.runs["lr"].max() > 1e-4

@@ -9,6 +9,7 @@ import pytest
 from synthetic import runs_table
 
 import optbench
+from optbench.cli.dry_run import _describe_stages
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import plan, stages, tpe
 from optbench.sweeps.run import loop
@@ -29,6 +30,14 @@ def test_the_first_trials_and_the_rounds_add_up():
     for trials, rounds in ((3, 0), (5, 0), (6, 1), (7, 1), (12, 3), (50, 8)):
         assert tpe.count_rounds(make_spec(BASE | {"trials": trials})) == rounds
     assert tpe.count_rounds(make_spec(BASE | {"search": "sobol"})) == 0
+
+
+@pytest.mark.parametrize(("trials", "said"), [(4, "TPE draws 0"), (9, "TPE draws 4"), (10, "")])
+def test_too_few_trials_to_differ_are_told(catalogue, trials, said):
+    made = plan.expand(make_spec(BASE | {"trials": trials}), catalogue)
+    found = [text for text in made.warnings if "--search tpe" in text]
+    assert len(found) == bool(said) and said in "".join(found)
+    assert "0 more" not in _describe_stages(made, stages.plan_largest_stages(made))
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,16 @@ def test_ranges_that_were_not_the_same_are_told():
         "All optimizers searched alike: lr in log_uniform(0.0001, 1), beta1 in uniform(0, 0.9)."
     ]
     assert list(describe_ranges({})) == []
+
+
+def test_what_one_keeps_fixed_is_not_said_to_be_searched_alike():
+    text = "one_minus_log_uniform(0.001, 0.3)"
+    searched = {"adam": {"lr": "log_uniform(0.0001, 1)", "beta1": text}, "ours": {"lr": "log_uniform(0.0001, 1)"}}
+    has = {"adam": ["beta1", "eps"], "ours": ["beta", "eps"]}
+    assert list(describe_ranges(searched, has)) == [
+        "Searched alike, where it is searched: lr in log_uniform(0.0001, 1).",
+        "Fixed, though others searched it: beta of ours.",
+    ]
+    assert list(describe_ranges(searched, {**has, "ours": ["eps"]})) == [
+        "All optimizers searched alike: lr in log_uniform(0.0001, 1)."
+    ]

@@ -2,12 +2,14 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from optbench.analysis.texts import BOTH_SMALL, SOLVED, turn_known
+from optbench.wording.certainty import UNDECIDED, find_state
 from optbench.wording.judged import Judged, format_ratio
 
 NAMES = ("nesterov", "momentum", "gd", "rmsprop", "adam")
@@ -53,6 +55,19 @@ def test_the_sentence_has_each_optimizer_once_in_its_place():
     assert text.startswith("quadratic: nesterov is first; ") and "told apart" not in text and ", adam 1.3 [" in text
 
 
+def test_who_loses_to_another_and_is_open_with_the_leader_is_not_told_apart():
+    states = {"nesterov": "first", "adam": "behind", "gd": "behind", "momentum": "behind"}
+    open_ = {"verdict": "open", "known": "too noisy to place", "blocks_needed": 21.2}
+    pairs = {("nesterov", "gd"): open_, ("gd", "momentum"): open_, ("nesterov", "momentum"): {"verdict": "wins"}}
+    made = judged(states, pairs)
+    assert made.list_open("quadratic") == ["gd"]
+    assert made.sentence("quadratic") == (
+        "quadratic: nesterov leads so far; adam needs 1.3 times the samples [1.2, 1.4], momentum 1.3 [1.2, 1.4]; not "
+        "told apart from it: gd (loses to adam; too noisy to place; 14 more blocks would probably tell)"
+    )
+    assert find_state(SimpleNamespace(judged=made), "quadratic") == UNDECIDED
+
+
 @pytest.mark.parametrize(
     ("measure", "target", "words"),
     [
@@ -96,8 +111,8 @@ def test_nobody_is_first_where_nobody_leads():
         ("a", "c"): {"verdict": "open", "known": "too noisy to place"},
     }
     assert judged(states, pairs).describe("quadratic") == (
-        "undecided: a needs the fewest samples so far; c needs 1.3 times the samples of b [1.2, 1.4]; not told apart "
-        "from it: b (behind, perhaps by less than 5%; it would take over 1,000 blocks)"
+        "undecided: a needs the fewest samples so far; not told apart from it: b (behind, perhaps by less than 5%; it "
+        "would take over 1,000 blocks), c (loses to b; too noisy to place)"
     )
     few = {("a", "b"): {"verdict": "open", "reason": "a single block of seeds: more are needed"}}
     text = judged({"a": "open", "b": "open"}, few).describe("quadratic")

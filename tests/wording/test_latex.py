@@ -84,6 +84,25 @@ def test_a_tie_is_underlined_and_a_loser_has_no_mark():
     assert first[3] == latex_number(results.ranking("loss").set_index("optimizer").loc["momentum", "value"])
 
 
+def test_who_loses_to_another_has_the_mark_of_its_verdict_with_the_best():
+    rng = np.random.default_rng(2)
+    noise = {block: rng.normal(0, 0.9) for block in range(8)}
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        spread = noise.get(block, 0.0)  # what gd and the others do not share
+        level = {"gd": 0.0 + spread, "adam": 0.3, "momentum": 0.6}[optimizer]
+        return level - 5 + 0.01 * np.sin(seed)
+
+    runs = staged_table(value, ("gd", "adam", "momentum"), rates=(0.1,), blocks=8)
+    results = Results(runs, None, pd.DataFrame(), provenance={"choose_by": ["loss"]})
+    verdicts = results.verdicts("loss").set_index(["a", "b"])["verdict"].to_dict()
+    states = results.ranking("loss").set_index("optimizer")["state"].to_dict()
+    assert states["momentum"] == "behind" and verdicts["gd", "momentum"] == "open"
+    (first, _), *_ = read(results.to_latex("loss"))[1]
+    assert first[1].startswith("\\textbf")
+    assert [cell.endswith(r"{\textdagger}") for cell in first[2:]] == [True, True]
+
+
 def test_names_of_any_kind_are_printed_and_no_command():
     results = results_of([ODD, "saddle"], ["gd", "adam"]).labeled({"adam": ODD.replace("*", "+")})
     text = results.to_latex("loss")
@@ -106,6 +125,19 @@ def test_of_many_the_own_ones_stay_and_others_can_be_named():
         results.to_latex("loss", "rule_A")
     with pytest.raises(OptbenchError, match="name at least one"):
         results.to_latex("loss", [])
+
+
+@pytest.mark.parametrize(
+    ("columns", "place", "count", "shrinks"),
+    [(1, "table", 4, False), (1, "table", 5, True), (2, "table*", 8, False), (2, "table*", 9, True)],
+)
+def test_a_table_fits_into_the_columns_of_its_paper(columns, place, count, shrinks):
+    text = results_of(["saddle"], MANY).to_latex("loss", MANY[:count], columns=columns)
+    assert f"\\begin{{{place}}}\n" in text and f"\\end{{{place}}}\n" in text
+    assert (r"\resizebox{\linewidth}{!}{%" in text) == ("graphicx" in text) == text.count("{tabular}}") == shrinks
+    assert text.count("{") == text.count("}") + text.count(r"\{") - text.count(r"\}")
+    with pytest.raises(OptbenchError, match="columns=3 must be 1 or 2"):
+        results_of(["saddle"], ["gd"]).to_latex("loss", columns=3)
 
 
 def test_the_caption_says_measure_direction_interval_and_marks():

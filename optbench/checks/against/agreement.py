@@ -9,6 +9,7 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
+from optbench.checks.against.any_rule import explain_any_rule, leave_corrections_out
 from optbench.checks.against.findings import Finding, find_differences
 from optbench.checks.against.fixes import match_names, search_values, try_fixes
 from optbench.checks.against.measurements import is_coarse, measure_both
@@ -27,7 +28,7 @@ from optbench.checks.against.rollouts import (
 from optbench.contract import arguments
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
-from optbench.contract.optimizers import Baseline
+from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine.eager.lanes import isolated_libraries
 
 if TYPE_CHECKING:
@@ -146,7 +147,10 @@ def implementation(text: str | AnyOptimizer, catalogue: Catalogue) -> Implementa
     if isinstance(record, Baseline):
         raise OptbenchError(f"{record.name} is a method of SciPy, which takes no gradient and rate step by step")
     name, reports = text if isinstance(text, str) else record.name, getattr(record, "report", None)
-    return Implementation(name, values, lambda shapes, chosen: RecordStepper(record, shapes, chosen), reports)
+    left_out = leave_corrections_out(record) if isinstance(record, Optimizer) else {}
+    return Implementation(
+        name, values, lambda shapes, chosen: RecordStepper(record, shapes, chosen), reports, uncorrected=left_out
+    )
 
 
 def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tolerance: float) -> Agreement:
@@ -200,6 +204,8 @@ def _explain(
         found = []
     remedy = try_fixes(a, b, found, streams, tolerance)
     if "agree" not in remedy and (better := search_values(a, b, streams, tolerance)):
+        found, remedy = better
+    elif "agree" not in remedy and (better := explain_any_rule(a, b, streams, tolerance)):
         found, remedy = better
     if not found and result.difference < _SINGLE:
         text = f"a part is likely computed in float32, and no other difference was found: {_ROUNDING}"

@@ -67,7 +67,7 @@ def try_fixes(
         candidates = (a.hyperparameters[own] if own else measured, float(f"{measured:.3g}"))
         values[name] = next((each for each in candidates if np.isclose(each, measured, rtol=1e-4, atol=0)), measured)
     changed = replace(b.with_values(**values), rate_factor=float(f"{factor:.9g}"))
-    return _describe_result(b.name, values, factor, _largest_difference(a, changed, streams, tolerance), tolerance)
+    return describe_result(b.name, values, factor, largest_difference(a, changed, streams, tolerance), tolerance)
 
 
 def search_values(
@@ -79,13 +79,13 @@ def search_values(
     """
     pairs = match_names(a.hyperparameters, b.hyperparameters)
     stream = streams[-1]
-    first_steps = {id(each): _try_first_steps(each, stream) for each in (a, b)}
+    first_steps = {id(each): try_first_steps(each, stream) for each in (a, b)}
     for each, values in islice(_candidates(a, b, pairs), _TRIES):
         other, changed = (a if each is b else b), each.with_values(**values)
-        goal, path = first_steps[id(other)], _try_first_steps(changed, stream)
+        goal, path = first_steps[id(other)], try_first_steps(changed, stream)
         if goal is None or path is None or distance(goal, path, stream.start).max() > tolerance:
             continue
-        difference = _largest_difference(*((a, changed) if each is b else (changed, b)), streams, tolerance)
+        difference = largest_difference(*((a, changed) if each is b else (changed, b)), streams, tolerance)
         if difference <= tolerance:
             texts = {
                 name: f"{each.name} has {name}={each.hyperparameters[name]:.6g}; {other.name} steps as with {value:.6g}"
@@ -96,11 +96,11 @@ def search_values(
                 if name in texts and x != y:
                     texts[name] = f"{one} is {x:.6g} in {a.name}, {two} {y:.6g} in {b.name}"
             findings = [Finding(name, text) for name, text in texts.items()]
-            return findings, _describe_result(each.name, values, 1.0, difference, tolerance)
+            return findings, describe_result(each.name, values, 1.0, difference, tolerance)
     return None
 
 
-def _try_first_steps(optimizer: Implementation, stream: GradientStream) -> np.ndarray | None:
+def try_first_steps(optimizer: Implementation, stream: GradientStream) -> np.ndarray | None:
     """Return the weights after each of a few steps, (steps, dim); None if the optimizer cannot take them."""
     try:
         return rollout(optimizer, stream, RATE, steps=_STEPS).w
@@ -125,7 +125,7 @@ def _candidates(
             yield from ((each, {name: value}) for value in usual if value != old)
 
 
-def _largest_difference(
+def largest_difference(
     a: Implementation, b: Implementation, streams: Sequence[GradientStream], tolerance: float
 ) -> float:
     """Return the largest difference on the streams, or the first beyond the tolerance; inf if one cannot be run."""
@@ -138,7 +138,7 @@ def _largest_difference(
     return largest
 
 
-def _describe_result(name: str, values: Mapping[str, float], factor: float, difference: float, tolerance: float) -> str:
+def describe_result(name: str, values: Mapping[str, float], factor: float, difference: float, tolerance: float) -> str:
     """Return the sentence on a tried fix: the changed values, and to how many digits both agree with them.
 
     name: of the changed optimizer; factor: of its rate.

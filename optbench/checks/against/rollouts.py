@@ -4,7 +4,7 @@ A gradient stream is a problem, or a sequence of gradients that is made to disti
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -62,6 +62,8 @@ class Implementation:
     """The block, of equal weights, on which it is measured."""
     rate_factor: float = 1.0
     """The factor of every rate."""
+    uncorrected: Mapping[str, Callable[[Shapes, Mapping[str, float]], Any]] = field(default_factory=dict)
+    """By what is left out, such as "beta1_t": what ``begin`` is for a rule that has 0 in its place."""
 
     def start(self, shapes: Shapes) -> Any:
         """Return a stepper in its initial state, for parameter blocks of these shapes; see ``begin``."""

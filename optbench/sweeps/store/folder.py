@@ -467,4 +467,10 @@ def _explain_dropped(entry: Entry, before: Mapping, now: Mapping, shard: str) ->
         return f"{', '.join(sources)} has changed"
     if entry.problem in changed["data"]:
         return f"the data of {entry.problem} have changed"
+    old, new = ((each.get("searched") or {}).get(entry.optimizer) for each in (before, now))
+    if old and new and old != new:
+        return (
+            "their trials are drawn anew, from other ranges; they stay unused, and this is a further look at the same "
+            "seeds"
+        )
     return f"part {shard} has them no more" if shard else "the sweep has such settings no more"
