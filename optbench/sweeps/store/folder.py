@@ -208,7 +208,8 @@ class Store:
         with _explain_write_errors(directory):
             self._before = check_resumable(directory, spec, warn, extend, shard)
             self._provenance_before = read_provenance(directory)
-            self._provenance = {**provenance, "looks": self._provenance_before.get("looks", [])}
+            looks = self._provenance_before.get("looks", []), provenance.get("looks", [])
+            self._provenance = {**provenance, "looks": max(looks, key=len)}
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
