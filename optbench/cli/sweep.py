@@ -135,10 +135,11 @@ def sweep(
 
     Exit code 3 if --time-limit ended the sweep before all had run.
 
-    JSON: "folder", "report" (the page, or null), "finished", "versions", "runs" (by status), "failures"
-    (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals), "answers" (a sentence for each
-    problem, and "all"), "ranking" and "verdicts" (rows, as in Python), "recommended" (settings, with their value on
-    fresh seeds), "next" (what would tell more: text and command). A number that is not finite is null.
+    JSON: "folder", "report" (the page, or null), "finished", "part" (the shard, or null), "versions", "runs" (by
+    status), "failures" (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals), "answers"
+    (a sentence for each problem, and "all"), "ranking" and "verdicts" (rows, as in Python), "recommended" (settings,
+    with their value on fresh seeds), "next" (what would tell more: text and command). A number that is not finite is
+    null.
     """
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.cli.sweep_json import make_answer

@@ -28,7 +28,8 @@ def make_answer(
     return {
         "folder": str(finished.directory),
         "report": page,
-        "finished": complete,
+        "finished": complete and not made.get("shard"),
+        "part": made.get("shard"),
         "versions": {name: made.get(name) for name in VERSIONS},
         "runs": {"all": len(status)} | ended,
         "failures": finished.failures,
@@ -46,7 +47,7 @@ def make_answer(
 
 
 def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
-    """Return what would tell more: sentences, each with the command that does it, or ""."""
+    """Return what would tell more: sentences, each with the command that does it, or ""; nothing for a shard."""
     from optbench.wording import answers
     from optbench.wording.certainty import plan_more_runs
 
@@ -54,6 +55,8 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     made, steps = results.provenance, []
     add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
     add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
+    if made.get("shard"):
+        return []
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
         steps.append((more.text, f"{add} {more.option}" if more.option else ""))
     for text in answers.advise_wider_search(answer.edges, directory, made):

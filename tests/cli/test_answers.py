@@ -44,6 +44,16 @@ def test_a_dry_run_counts_in_json(run):
     assert code == 0 and (data["cohorts"], data["runs"], len(data["rows"])) == (12, 24, 2) and data["seconds"] >= 0
 
 
+def test_a_shard_is_unfinished_and_is_not_told_to_become_the_whole(run):
+    code, out, err = run(*PARTS, "--shard", "1/2", "--out", "one", "--json")
+    data = json.loads(out)
+    assert code == 0 and (data["finished"], data["part"], data["next"]) == (False, "1/2", [])
+    assert "part 1/2 of the sweep" in data["missing"] and "--extend" not in err
+    code, _, err = run("sweep", "--extend", "--out", "one", "--seeds", "6")
+    assert code == 2 and err.startswith("optbench: 'one' holds part 1/2 of a sweep: extend it with --shard 1/2")
+    assert run("sweep", "--extend", "--out", "one", "--seeds", "6", "--shard", "1/2", "--no-report")[0] == 0
+
+
 def test_an_unfinished_merge_has_a_code_of_its_own_and_names_the_command(run):
     assert run(*PARTS, "--shard", "1/2", "--out", "one")[0] == 0
     code, out, err = run("merge", "one", "one-again", "--out", "all", "--json")
@@ -184,3 +194,4 @@ def test_a_time_limit_in_which_nothing_completes_is_unfinished(run, monkeypatch)
     code, out, err = run(*SMALL, "--time-limit", "1m", "--json")
     data = json.loads(out)
     assert code == data["exit_code"] == 3 and "run the same command again" in data["error"]
+    assert (data["finished"], data["answers"]) == (False, {})
