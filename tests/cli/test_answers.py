@@ -19,6 +19,33 @@ from optbench.cli.answers import EXIT_CODES
 PARTS = [*SMALL, "--seeds", "4"]
 
 
+def test_a_candidate_that_lacks_an_optimizer_is_a_warning(run):
+    assert run(*SMALL, "--out", "a")[0] == run(*SMALL, "--optimizers", "gd, adam", "--out", "b")[0] == 0
+    gate = ["compare", "a", "b", "--fail-above", "5%"]
+    code, _, err = run(*gate)
+    assert code == 0
+    assert err == "optbench: warning: B lacks what A has, and was not compared there: momentum on rosenbrock"
+    code, out, _ = run(*gate, "--format", "github")
+    assert code == 0 and "::warning title=B lacks 1 of 2 rows::momentum on rosenbrock" in out
+    suite = ElementTree.fromstring(run(*gate, "--format", "junit")[1]).find("testsuite")
+    assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("2", "1", "0")
+    assert suite.find("testcase[@name='momentum on rosenbrock']/skipped") is not None
+    assert json.loads(run(*gate, "--json")[1])["missing"] == [{"problem": "rosenbrock", "optimizer": "momentum"}]
+    code, out, err = run(*gate, "--json", "--format", "junit")
+    assert code == 2 and "--json and --format junit: give one of them" in err
+
+
+def test_names_that_a_comparison_prints_are_understood(run):
+    for name in ("0.9", "0.5"):
+        assert run(*SMALL, "--optimizers", f"gd, momentum(beta1={name})", "--out", name)[0] == 0
+    names = ["momentum(beta1=0.9)", "momentum(beta1=0.5)"]
+    for typed in ([*names], ["--by", "tuned", "--optimizers", names[1]]):
+        code, out, err = run("compare", "0.9", "0.5", *typed, "--json")
+        assert code == 0, err
+        assert [(row["a"], row["b"]) for row in json.loads(out)["rows"]] == [tuple(names)]
+    assert run("compare", "0.9", "0.5", *reversed(names))[0] == 2
+
+
 def test_a_sweep_answers_in_one_object(run):
     code, out, err = run(*SMALL, "--out", "my folder", "--json")
     data = json.loads(out)
