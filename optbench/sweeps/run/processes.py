@@ -199,6 +199,13 @@ class WorkerProcess:
         lines = self._stderr.decode(errors="replace").strip().splitlines()
         return f"{how}; its last words: {lines[-1].strip()[:160]}" if lines else how
 
+    @property
+    def last_output(self) -> str:
+        """The last of what it has printed."""
+        for reader in self._readers:
+            reader.join(timeout=_PIPE_SECONDS)
+        return self._stderr.decode(errors="replace")
+
     def close(self) -> None:
         """Kill the worker process and all that it has started in its session."""
         with contextlib.suppress(OSError):  # its group may be gone
