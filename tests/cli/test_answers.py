@@ -15,6 +15,8 @@ from synthetic import make_tables, write_folder
 import optbench
 from optbench.cli import app
 from optbench.cli.answers import EXIT_CODES
+from optbench.cli.sweep_json import list_next_steps
+from optbench.report.loaded import LoadedSweep
 
 PARTS = [*SMALL, "--seeds", "4"]
 
@@ -63,6 +65,20 @@ def test_a_sweep_answers_in_one_object(run):
     assert data["answers"]["rosenbrock"].startswith("rosenbrock: undecided") and data["judge_by"] == "time"
     lines = [shlex.split(step["command"]) for step in data["next"] if step["command"]]
     assert lines and all(line[:3] == ["optbench", "sweep", "--extend"] and "my folder" in line for line in lines)
+
+
+def test_runs_that_died_of_a_signal_run_again_and_are_not_searched_wider(run):
+    run(*SMALL, "--out", "a", "--no-report")
+    results = optbench.load("a")
+    assert [line for _, line in list_next_steps(LoadedSweep(results)) if "--lr" in line]
+    lost = results.runs["lr"] == results.runs["lr"].max()
+    reason = "its worker process died of SIGSEGV (segmentation fault)"
+    results.runs.loc[lost, ["status", "failure"]] = ["failed", reason]
+    loaded = LoadedSweep(results)
+    steps = list_next_steps(loaded)
+    assert steps[0][0].startswith(f"{lost.sum()} runs of rosenbrock with gd, rosenbrock with momentum died of a signal")
+    assert steps[0][1] == "optbench sweep a/spec.toml --out a --retry-failed"
+    assert not [line for _, line in steps if "--lr" in line]
 
 
 def test_a_dry_run_counts_in_json(run):
