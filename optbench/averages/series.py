@@ -1,6 +1,7 @@
 """Read one column of a CSV file as numbers, with the file's dates if it has any."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,13 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
     try:
         options = _dialect(path)
         first = _read(path, column, nrows=_FIRST_ROWS, **options)
+        numeric = [str(name) for name in first if name != column and _is_number(first[name])]
         column = _choose(path, file, first, column, options)
         dates = next((name for name in first if name != column and _as_dates(first[name]) is not None), None)
         frame = _read(path, column, usecols=[column, *([dates] if dates else [])], **options)
     except _UNREADABLE as error:
         raise OptbenchError(f"cannot read {str(file)!r}: {in_one_line(error)}") from None
-    values = _as_numbers(frame[column], file)
+    values = _as_numbers(frame[column], file, numeric)
     found = _as_dates(frame[dates]) if dates else None
     present = np.isfinite(values)
     missing = int(len(values) - present.sum())
@@ -113,15 +115,19 @@ def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | Non
     return numeric[0]
 
 
-def _as_numbers(values: pd.Series, file: str | Path) -> np.ndarray:
-    """Return a column as float64, NaN for missing values; raise OptbenchError, with row and file, for a text."""
+def _as_numbers(values: pd.Series, file: str | Path, numeric: Sequence[str]) -> np.ndarray:
+    """Return a column as float64, NaN for missing values; raise OptbenchError, with row and file, for a text.
+
+    numeric: the columns of the file that are numeric, for the message.
+    """
     if is_numeric_dtype(values) and not is_bool_dtype(values):
         return values.to_numpy(np.float64)
     numbers = pd.to_numeric(values.astype(object).astype(str), errors="coerce")
     wrong = np.flatnonzero(numbers.isna() & values.notna())
     if len(wrong):
         row, text = int(wrong[0]) + 1, str(values.iloc[wrong[0]])
-        raise OptbenchError(f"row {row:,} of column {values.name!r} of {str(file)!r} is {text[:40]!r}: not a number")
+        told = f"row {row:,} of column {values.name!r} of {str(file)!r} is {text[:40]!r}: not a number"
+        raise OptbenchError(f"{told}; numeric columns: {', '.join(numeric)}" if numeric else told)
     return numbers.to_numpy(np.float64)
 
 

@@ -22,7 +22,8 @@ _WARMUP = {"warmup(cosine)": ""}
 
 # Letters and digits alone, in lower case; several words, several keys.
 _LEADS: dict[str, Mapping[str, str]] = {
-    "sgd stochasticgradientdescent gradientdescent vanillasgd minibatchsgd steepestdescent": _SGD,
+    "sgd stochasticgradientdescent vanillasgd minibatchsgd": _SGD,
+    "gradientdescent steepestdescent": {"gd": ""},
     "sgd(momentum)": {"heavy_ball": "PyTorch's momentum is beta1 here"},
     "sgdm sgdmomentum momentumsgd classicalmomentum": _MOMENTUM,
     "polyak polyakmomentum": _MOMENTUM | {"average": "Polyak's averaging of the iterates"},

@@ -53,6 +53,7 @@ def function(
     jac: Any = None,
     name: str = "",
     minimum: float | None = None,
+    domain: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> Problem:
     """Make a problem of a function of your own, for a sweep or any other function that takes problems.
 
@@ -68,6 +69,8 @@ def function(
             the value and the gradient; None for central differences.
         name: by which the tables call it; by default that of the function.
         minimum: the least value, if it is known; otherwise the smallest loss of a sweep stands for it.
+        domain: of two parameters, the region that figures of paths draw, ((left, right), (bottom, top)); None: a square
+            around ``x0`` that reaches past the origin.
 
     Returns:
         The problem. A gradient that differs from central differences at ``x0``, and a function that gives another
@@ -91,6 +94,7 @@ def function(
     return Problem(
         form="single", dim=len(start), start=lambda rng: start, value_and_gradient=value_and_gradient,
         evaluate=evaluate, eager=True, minimum=known, name=label, examples=1,
+        domain=domain or _find_domain(start),
         minimum_source="unknown" if minimum is None else "stated", source="a function of your own",
         data_warning=warning,
         origins=(memory_origin(f"problem {label}", label, (parts, start)),),
@@ -120,6 +124,15 @@ def name_of(f: Any) -> str:
             break
     found = getattr(f, "__name__", type(f).__name__)
     return found if re.fullmatch(r"[A-Za-z_]\w*", found) else "function"
+
+
+def _find_domain(start: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return a square around the start of two parameters, wide enough for the origin; None for other numbers."""
+    half = 2.0 * max(1.0, float(np.abs(start).max()))
+    if len(start) != 2 or not np.isfinite(2.0 * half):
+        return None
+    (left, right), (bottom, top) = ((float(each) - half, float(each) + half) for each in start)
+    return (left, right), (bottom, top)
 
 
 def read_start(x0: Any, owner: str) -> np.ndarray:

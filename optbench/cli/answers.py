@@ -51,9 +51,13 @@ def print_json(data: Any) -> None:
 
 
 def print_error(text: str, code: int) -> None:
-    """Print an error as JSON if that was asked for, and nothing else has been printed as such."""
+    """Print an error as JSON if that was asked for, and nothing else has been printed as such.
+
+    What is unfinished has the keys that say so in any other answer, too.
+    """
     if _stdout:
-        print_json({"error": text, "exit_code": code})
+        unfinished = {"finished": False, "answers": {}} if code == UNFINISHED else {}
+        print_json({"error": text, "exit_code": code} | unfinished)
 
 
 def fail(text: str, code: int = MISTAKE) -> NoReturn:

@@ -36,7 +36,7 @@ class Commands(groups.Commands):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
-        need_addresses()
+        need_addresses(_typed_command())
         stopping.raise_on_signals()
         try:
             return super().invoke(ctx)
@@ -99,6 +99,11 @@ def main() -> None:
         warnings.showwarning = known
 
 
+def _typed_command() -> str:
+    """Return the command that was typed; "sweep", which needs most, where there is none."""
+    return next((word for word in sys.argv[1:] if any(word in each for each in _COMMANDS.values())), "sweep")
+
+
 def _run() -> None:
     """Run the command; end the process where it could not do what was asked."""
     try:
@@ -108,7 +113,7 @@ def _run() -> None:
     except BrokenPipeError:
         sys.exit(141)
     except Exception as error:
-        if text := memory_ran_out(error):
+        if text := memory_ran_out(error, _typed_command()):
             answers.fail(text)
         traceback.print_exc()
         answers.fail(f"{type(error).__name__}: {error}", answers.BUG)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -16,9 +15,6 @@ from optbench.cli import completion, groups
 from optbench.cli.answers import NO, print_error, print_json
 from optbench.cli.options import Json, Plugin, option
 from optbench.contract.errors import OptbenchError
-
-if TYPE_CHECKING:
-    from optbench.checks import CheckResult
 
 
 def check(
@@ -34,7 +30,7 @@ def check(
         "tolerance", "SHARE", "With --against: the largest relative difference at which two are equal.", groups.INPUT,
     )] = 1e-9,
     check_timeout: Annotated[str, option(
-        "check-timeout", "TIME", "Without --against: the time after which a check has failed.", groups.INPUT,
+        "check-timeout", "TIME", "Without --against: the time after which loading or a check has failed.", groups.INPUT,
     )] = "60s",
     json: Json = False,
     plugin: Plugin = None,
@@ -54,7 +50,7 @@ def check(
             )
         from optbench.engine import settings
 
-        found = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)))
+        found = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)), json)
         fine = all(each["ok"] for record in found for each in record["checks"])
         if json:
             print_json(found)
@@ -68,60 +64,63 @@ def check(
         raise typer.Exit(NO)
 
 
-def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> list[dict[str, Any]]:
+def print_checks(file: Path, files: Sequence[Path], check_timeout: float, json: bool) -> list[dict[str, Any]]:
     """Print the verdict of every check on every record of ``file``; return them as ``--json`` has them.
 
-    Ends the process with code 1 if one takes longer than ``check_timeout`` seconds: it may loop for ever.
+    The file is loaded and checked in a worker process. Ends this one with code 1 if that dies, or if loading or one
+    check takes longer than ``check_timeout`` seconds: it may loop for ever.
     """
     from rich.text import Text
 
-    from optbench import checks
-    from optbench.catalogue.libraries import make_torch_records
-    from optbench.catalogue.loader import plugin_path
-    from optbench.cli.console import console, load_catalogue, refuse_broken
+    from optbench.cli.console import console, show_broken
+    from optbench.engine.runner import Cancelled
+    from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
 
-    path = plugin_path(file)
-    catalogue = load_catalogue((file, *files))
-    refuse_broken(catalogue, path)
-    names = [key for key, place in catalogue.files.items() if place == path]
-    if not names:
-        made = make_torch_records(catalogue.modules[path])
-        if reasons := [str(each) for each in made if isinstance(each, OptbenchError)]:
-            raise OptbenchError("; ".join(reasons))
-        raise OptbenchError(f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem")
+    def ask(kind: str, *arguments: Any) -> Any:
+        """Return the worker's answer within the time. Raises OptbenchError if it has failed."""
+        end = time.monotonic() + check_timeout
+        ok, answer, _ = worker.ask(kind, *arguments, should_stop=lambda: time.monotonic() > end)
+        if not ok:
+            raise OptbenchError(answer)
+        return answer
+
     found: list[dict[str, Any]] = []
-    for key in names:
-        kind, name = key.split(" ", 1)
-        console.print(f"{kind} {name}", style="bold")
-        found.append({"kind": kind, "name": name, "checks": []})
-        for finding in _with_timeout(check_timeout, checks.check_record(kind, name, catalogue)):
-            mark = ("ok  ", "green") if finding.ok else ("FAIL", "red")
-            text = f" {finding.name}" + f": {finding.message}" * bool(finding.message)
-            console.print(Text.assemble("  ", mark, text), soft_wrap=True)
-            found[-1]["checks"].append(asdict(finding))
+    with contextlib.closing(WorkerProcess(Limits(stall=float("inf")))) as worker:
+        try:
+            worker.ask("start")
+            loaded = ask("load_for_check", str(file), [str(each) for each in (file, *files)])
+            for path, trace in loaded["broken"].items():
+                show_broken(Path(path), trace)
+            if trace := loaded["broken"].get(loaded["path"]):
+                why = f": {trace.strip().splitlines()[-1]}" if json else " (see above)"
+                raise OptbenchError(f"{file.name} does not load{why}")
+            if loaded["reasons"]:
+                raise OptbenchError("; ".join(loaded["reasons"]))
+            if not loaded["names"]:
+                raise OptbenchError(
+                    f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem"
+                )
+            for key in loaded["names"]:
+                kind, name = key.split(" ", 1)
+                console.print(f"{kind} {name}", style="bold")
+                found.append({"kind": kind, "name": name, "checks": []})
+                ask("begin_checks", kind, name)
+                while finding := ask("next_check"):
+                    mark = ("ok  ", "green") if finding["ok"] else ("FAIL", "red")
+                    text = f" {finding['name']}" + f": {finding['message']}" * bool(finding["message"])
+                    console.print(Text.assemble("  ", mark, text), soft_wrap=True)
+                    found[-1]["checks"].append(finding)
+        except Died as error:
+            _end(f"{worker.state}: {error}")
+        except Cancelled:
+            _end(f"timed out after {check_timeout:g} s {worker.state}: an infinite loop? Else raise --check-timeout")
+        finally:
+            sys.stderr.write(worker.last_output)
     return found
 
 
-def _with_timeout(seconds: float, findings: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """Yield the findings; end the process with code 1 if one takes longer, as a compiled loop cannot be stopped."""
-    pending = iter(findings)
-    while True:
-        timer = threading.Timer(seconds, _time_out, [seconds])
-        timer.daemon = True
-        timer.start()
-        try:
-            finding = next(pending)
-        except StopIteration:
-            return
-        finally:
-            timer.cancel()
-        yield finding
-
-
-def _time_out(seconds: float) -> None:
-    """Print that a check takes too long, and end the process with code 1."""
-    text = f"timed out after {seconds:g} s: an infinite loop? Else raise --check-timeout"
+def _end(text: str) -> NoReturn:
+    """Print why no further check can run, and end the command with code 1."""
     print(f"  FAIL {text}", flush=True)
     print_error(text, NO)
-    sys.stderr.flush()
-    os._exit(NO)
+    raise typer.Exit(NO)

@@ -69,24 +69,28 @@ def compare(
     """Compare a candidate B with its baseline A: wins, loses, tie (within 10%) or open, on each problem and over all.
 
     Runs are paired by seed, and the intervals of all rows hold at once. Exit code 1 if --fail-above is given and a
-    regression is shown (the whole interval lies beyond it, or all runs of B fail); 2 for bad input; else 0.
+    regression is shown (the whole interval lies beyond it, or all runs of B fail); 2 for bad input; else 0. What A
+    alone has is a warning.
 
     JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "failed",
-    "differences" (sentences), "provenance" (what differs there, by key), "time" (by part: ratio, low, high, cohorts),
-    "rows" and "overall" (one such row, or null), each with problem, a, b, verdict (of B), ratio of B over A, low, high,
-    p, p_adjusted, regression ("shown", "ruled out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs,
-    identical, probability, failures_a, failures_b, trials, trials_a, trials_b, reason. A number that is not finite
-    is null.
+    "differences" (sentences), "missing" (problem and optimizer of what A alone has), "provenance" (what differs there,
+    by key), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or null), each with
+    problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled out",
+    "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a, failures_b,
+    trials, trials_a, trials_b, reason. A number that is not finite is null.
     """
+    from optbench.analysis.texts import join_names
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn
     from optbench.sweeps import candidates
     from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.results import share_labels
 
-    form = "json" if json else form
     if form not in _FORMATS:
         raise unknown("format", form, _FORMATS)
+    if json and form not in ("text", "json"):
+        raise OptbenchError(f"--json and --format {form}: give one of them")
+    form = "json" if json else form
     above = None if fail_above is None else _parse_share(fail_above)
     a, b, pair = _load_targets(targets)
     a, *rest = share_labels([a] if b is None else [a, b], read_pairs(label or ()))
@@ -98,6 +102,8 @@ def compare(
         a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, judge_by=judge_by, choose_by=choose_by,
         cost=cost, fail_above=above,
     )  # fmt: skip
+    if above is not None and form == "text" and (lacking := compare_text.list_missing(table)):
+        warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
     failed = bool((table["regression"] == "shown").any())
     if form == "json":
@@ -175,6 +181,7 @@ def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | No
         "fail_above": above,
         "failed": failed,
         "differences": table.attrs["differences"],
+        "missing": table.attrs["missing"],
         "provenance": table.attrs["provenance"],
         "time": table.attrs["time"],
         "rows": [row for row in rows if row["problem"] != ALL],

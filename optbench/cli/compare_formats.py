@@ -11,14 +11,22 @@ import pandas as pd
 
 from optbench.analysis.texts import join_names
 from optbench.analysis.verdicts import ALL, LOSES
-from optbench.cli.compare_text import bound_regression, describe_row, describe_sides, format_times, list_open, name_row
+from optbench.cli.compare_text import (
+    bound_regression,
+    describe_row,
+    describe_sides,
+    format_times,
+    list_missing,
+    list_open,
+    name_row,
+)
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A letter that XML 1.0 does not allow."""
 
 
 def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> Iterator[str]:
-    """Yield a line for each of GitHub's annotations: errors for regressions, warnings for other losses, what is open.
+    """Yield GitHub's annotations, a line each: errors for regressions, warnings for losses, gaps of B and what is open.
 
     Arguments as for `compare_text.print_comparison`, here as below.
     """
@@ -29,6 +37,8 @@ def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
             yield _annotate("error", f"{name_row(row)}: regression above {limit}", f"B over A: {format_times(row)}")
         elif row["verdict"] == LOSES:
             yield _annotate("warning", name_row(row), describe_row(row))
+    if lacking := list_missing(table):
+        yield _annotate("warning", f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
     if rows := list_open(table, above):
         words = [f"{name_row(row)} ({bound_regression(row)})" for row in rows]
         title = "open" if above is None else f"a regression above {limit} is not ruled out"
@@ -36,7 +46,7 @@ def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
 
 
 def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> str:
-    """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped where it is open."""
+    """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped if open or missing."""
     open_rows = {name_row(row): row for row in list_open(table, above)}
     suite = ElementTree.Element("testsuite", name=_clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
     facts = ElementTree.SubElement(suite, "properties")
@@ -54,7 +64,14 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
         elif name in open_rows:
             ElementTree.SubElement(case, "skipped", message=_clean(f"open: {bound_regression(row)}"))
         ElementTree.SubElement(case, "system-out").text = _clean(describe_row(row))
-    suite.attrib |= {"tests": str(len(table)), "failures": str(failed), "skipped": str(len(open_rows)), "errors": "0"}
+    lacking = list_missing(table)
+    for each, name in zip(table.attrs["missing"], lacking, strict=True):
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_clean(f"optbench.{each['problem']}"), name=_clean(name)
+        )
+        ElementTree.SubElement(case, "skipped", message="missing: B has no such runs")
+    counts = {"tests": len(table) + len(lacking), "failures": failed, "skipped": len(open_rows) + len(lacking)}
+    suite.attrib |= {name: str(count) for name, count in counts.items()} | {"errors": "0"}
     whole = ElementTree.Element("testsuites")
     whole.append(suite)
     ElementTree.indent(whole)

@@ -279,6 +279,11 @@ def bound_regression(row: Row) -> str:
     return row["reason"] or row["known"] or "no limit is known"
 
 
+def list_missing(table: pd.DataFrame) -> list[str]:
+    """Return the words for what A alone has, such as "adam on rosenbrock", so that B was not compared there."""
+    return [f"{each['optimizer']} on {each['problem']}" for each in table.attrs["missing"]]
+
+
 def name_row(row: Row, single_pair: bool = False) -> str:
     """Return the words for the problem of a row, with the optimizers unless only one pair is compared."""
     if row["problem"] == ALL:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _PANEL = "How it is averaged"
 _LARGEST = 1e300
 """The largest number of a picture: what lies between the ends of an axis must be a number, too."""
-_LAST = 3
-"""Values at the end of the series that the table shows."""
+_ENDS = 2
+"""Values at the beginning, where bias correction counts, and at the end of the series that the table shows."""
 
 
 def ewa(
@@ -52,7 +52,12 @@ def ewa(
     from optbench.averages.series import read_series
     from optbench.cli.console import console, errors
 
-    betas = [checked_beta(each, "ewa") for each in numbers("beta", beta or ["0.9"])]
+    try:
+        betas = [checked_beta(each, "ewa") for each in numbers("beta", beta or ["0.9"])]
+    except OptbenchError as error:
+        if any("," in text and "." not in text for text in beta or ()):
+            raise OptbenchError(f"{error}; commas separate betas, and a decimal takes a point: 0.9") from None
+        raise
     _check_ending("--png", png, (".png",))
     _check_ending("--out", out, (".csv", ".parquet"))
     series = read_series(file, column, skip_missing)
@@ -60,7 +65,7 @@ def ewa(
         rows = "row without a value was" if series.missing == 1 else "rows without a value were"
         errors.print(f"{series.missing:,} {rows} left out")
     averages = {each: array.ewa(series.values, each, bias_correction) for each in betas}
-    console.print(_make_table(series, averages))
+    console.print(_make_table(series, averages, bias_correction))
     for path, write in ((out, _write_averages), (png, _draw_averages)):
         if path is None:
             continue
@@ -77,24 +82,34 @@ def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> N
         raise OptbenchError(f"{option} must end in {' or '.join(endings)}, not {str(path)!r}")
 
 
-def _make_table(series: Series, averages: dict) -> Table:
-    """Return a table of the last values of the series and of its averages, a row each. averages: arrays by beta.
+def _make_table(series: Series, averages: dict, corrected: bool) -> Table:
+    """Return a table of the first and last values of the series and of its averages, a row each.
 
-    window: 1 / (1 - beta) values (lecture B2). lag: beta / (1 - beta), the mean age of what is averaged.
+    averages: arrays by beta; corrected: with bias correction. window: 1 / (1 - beta) values (lecture B2). lag: beta /
+    (1 - beta), the mean age of what is averaged.
     """
     import numpy as np
     from rich.table import Table
 
-    last = min(_LAST, len(series.values))
-    when = series.rows if series.dates is None else np.datetime_as_string(_drop_midnight(series.dates[-last:]))
+    count = len(series.values)
+    shown = [*range(count)] if count <= 2 * _ENDS else [*range(_ENDS), *range(count - _ENDS, count)]
+    when = series.rows[shown] if series.dates is None else np.datetime_as_string(_drop_midnight(series.dates)[shown])
+
+    def cells(values: np.ndarray) -> list[str]:
+        """Return the values that are shown as text, with a gap for the others."""
+        texts = [f"{value:.6g}" for value in values[shown]]
+        return texts if count == len(shown) else [*texts[:_ENDS], "...", *texts[_ENDS:]]
+
+    heads = [str(each) for each in when]
+    heads = heads if count == len(shown) else [*heads[:_ENDS], "...", *heads[_ENDS:]]
     table = Table(box=None, pad_edge=False)
-    for header in ("average", "window", "lag", *(str(each) for each in when[-last:])):
+    for header in ("corrected" if corrected else "uncorrected", "window", "lag", *heads):
         table.add_column(header, justify="right", no_wrap=True)
     table.columns[0].justify = "left"
-    table.add_row(series.name, "", "", *(f"{value:.6g}" for value in series.values[-last:]))
+    table.add_row(series.name, "", "", *cells(series.values))
     for beta, average in averages.items():
         spans = (f"{span / (1 - beta):,.4g}" for span in (1.0, beta))
-        table.add_row(f"beta={beta!r}", *spans, *(f"{value:.6g}" for value in average[-last:]))
+        table.add_row(f"beta={beta!r}", *spans, *cells(average))
     return table
 
 

@@ -16,7 +16,8 @@ from optbench.cli.sweep_json import make_answer
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Two or more results folders.", show_default=False)
+        list[Path],
+        typer.Argument(metavar="DIR", help="Folders: parts of a sweep, or sweeps of a kind.", show_default=False),
     ],
     out: Annotated[str, option("out", "FOLDER", "The folder to create; the merged ones stay as they are.", WHERE)],
     plugin: Annotated[list[Path] | None, plugin_option(WHERE)] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,10 +139,11 @@ def sweep(
 
     Exit code 3 if --time-limit ended the sweep before all had run.
 
-    JSON: "folder", "report" (the page, or null), "finished", "versions", "runs" (by status), "failures"
-    (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals), "answers" (a sentence for each
-    problem, and "all"), "ranking" and "verdicts" (rows, as in Python), "recommended" (settings, with their value on
-    fresh seeds), "next" (what would tell more: text and command). A number that is not finite is null.
+    JSON: "folder", "report" (the page, or null), "finished", "part" (the shard, or null), "versions", "runs" (by
+    status), "failures" (sentences), "missing" (a sentence), "judge_by", "choose_by", "level" (of intervals), "answers"
+    (a sentence for each problem, and "all"), "ranking" and "verdicts" (rows, as in Python), "recommended" (settings,
+    with their value on fresh seeds), "next" (what would tell more: text and command). A number that is not finite is
+    null.
     """
     from optbench.cli.console import command, paragraph, show_broken, warn
     from optbench.cli.sweep_json import make_answer
@@ -170,7 +172,10 @@ def sweep(
         "plugins": [str(path) for path in plugin] if plugin else None,
         "labels": read_pairs(label) if label else None,
     }  # fmt: skip
-    isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
+    try:
+        isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
+    except OptbenchError as error:  # it names the argument of Python
+        raise OptbenchError(re.sub(r"^(\w+)_(\w+):", r"--\1-\2:", str(error))) from None
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with handle_signals(on_kill=stopping.print_exit_text):

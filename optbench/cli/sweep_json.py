@@ -28,7 +28,8 @@ def make_answer(
     return {
         "folder": str(finished.directory),
         "report": page,
-        "finished": complete,
+        "finished": complete and not made.get("shard"),
+        "part": made.get("shard"),
         "versions": {name: made.get(name) for name in VERSIONS},
         "runs": {"all": len(status)} | ended,
         "failures": finished.failures,
@@ -46,7 +47,9 @@ def make_answer(
 
 
 def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
-    """Return what would tell more: sentences, each with the command that does it, or ""."""
+    """Return what would tell more: sentences, each with the command that does it, or ""; nothing for a shard."""
+    from optbench.analysis.texts import join_names
+    from optbench.sweeps.run.processes import DIED
     from optbench.wording import answers
     from optbench.wording.certainty import plan_more_runs
 
@@ -54,9 +57,20 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     made, steps = results.provenance, []
     add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
     add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
+    if made.get("shard"):
+        return []
+    edges, runs = answer.edges, finished.everything.runs
+    died = runs[runs["failure"].str.contains(DIED, regex=False, na=False)] if "failure" in runs else runs[:0]
+    if len(died):  # where they would have led is not known
+        pairs = dict.fromkeys(zip(died["problem"], died["optimizer"], strict=True))
+        where = join_names([f"{problem} with {optimizer}" for problem, optimizer in pairs])
+        again = shlex.join(["optbench", "sweep", str(directory / "spec.toml"), "--out", str(directory)])
+        text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
+        steps.append((text, f"{again} --retry-failed"))
+        edges = edges[[pair not in pairs for pair in zip(edges["problem"], edges["optimizer"], strict=True)]]
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
         steps.append((more.text, f"{add} {more.option}" if more.option else ""))
-    for text in answers.advise_wider_search(answer.edges, directory, made):
+    for text in answers.advise_wider_search(edges, directory, made):
         reason, _, wider = text.partition("wider: ")
         steps.append((f"{reason}wider", wider))
     return steps

@@ -16,10 +16,12 @@ with contextlib.suppress(ImportError):  # POSIX has it
 
 REAL = 8
 """Bytes of a float64."""
-_ADDRESSES = 1.5e9
-"""Bytes of address space that a sweep reserves on two cores under such a limit; most of it is never used."""
-_LEAST_ADDRESSES = 1.25e9
-"""Bytes of address space below which nothing starts: OpenBLAS waits for ever where it gets none."""
+_ADDRESSES = 1.2 * 2**30
+"""Bytes of address space that a command reserves at most under a limit; most of it is never used. On two cores a small
+sweep with its page ran in 1.0 GiB (measured). Below its need no command starts: OpenBLAS waits for ever where it gets
+no memory."""
+_LESS_ADDRESSES = {"compare": 0.75 * 2**30, "info": 2**29, "list": 2**29, "show": 2**29}
+"""The same of commands that need less: measured, 0.7 GiB, and 0.4 of those that compute nothing."""
 _ARENA_MAX = -8
 """M_ARENA_MAX of glibc's malloc.h."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -66,14 +68,14 @@ def _address_limit() -> float:
     return float("inf")
 
 
-def need_addresses() -> None:
+def need_addresses(command: str) -> None:
     """Let libraries reserve less under a limit of addresses (``ulimit -v``); to be called before they are imported.
 
-    A small sweep with its page has reserved 1.04 GB so, and 2.62 GB else; measured. Raises OptbenchError under a limit
-    at which libraries hang or crash.
+    A small sweep with its page has reserved 1.04 GB so, and 2.62 GB else; measured. command: its name, such as "sweep".
+    Raises OptbenchError under a limit at which its libraries may hang or crash.
     """
-    if (limit := _address_limit()) < _LEAST_ADDRESSES:
-        raise OptbenchError(f"out of memory: ulimit -v allows {size_text(limit)}, {_NEEDS}")
+    if (limit := _address_limit()) < _need_of(command):
+        raise OptbenchError(f"out of memory: ulimit -v allows {size_text(limit)}, {_needs(command)}")
     if limit < float("inf"):
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # mimalloc, its default, begins with 1 GiB
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # 80 MB a core; runs use one thread in any case
@@ -82,8 +84,18 @@ def need_addresses() -> None:
             ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
 
 
-def memory_ran_out(error: BaseException) -> str:
-    """Return a message about memory for an error that means that there is too little."""
+def _need_of(command: str) -> float:
+    """Return the bytes of address space that a command needs."""
+    return _LESS_ADDRESSES.get(command, _ADDRESSES)
+
+
+def _needs(command: str) -> str:
+    """Return what a command needs, as the end of a message."""
+    return f"and optbench {command} needs about {size_text(_need_of(command))}"
+
+
+def memory_ran_out(error: BaseException, command: str) -> str:
+    """Return a message about memory for an error that means that there is too little; command: what ran."""
     text = str(error)
     full = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
     if not (full or "start new thread" in text or "failed to map segment" in text):
@@ -92,7 +104,7 @@ def memory_ran_out(error: BaseException) -> str:
     there = (
         f"ulimit -v allows {size_text(limit)}" if limit < float("inf") else f"there are {size_text(available_memory())}"
     )
-    return f"out of memory ({' '.join(text.split())[:100]}): {there}, {_NEEDS}"
+    return f"out of memory ({' '.join(text.split())[:100]}): {there}, {_needs(command)}"
 
 
 def free_disk(folder: Path) -> float:
@@ -119,6 +131,3 @@ def size_text(size: float) -> str:
     """Return a number of bytes as a text, in the largest unit that fits."""
     unit = min(max((int(size).bit_length() - 1) // 10, 0), len(_UNITS) - 1)
     return f"{size / 1024**unit:.3g} {_UNITS[unit]}"
-
-
-_NEEDS = f"and a sweep on two cores needs about {size_text(_ADDRESSES)}"

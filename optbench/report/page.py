@@ -69,7 +69,11 @@ def write_page(
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)
     if options.formats:
         style = options.style, options.columns
-        write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)
+        written = write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)
+        if lacking := [kind for kind in options.figures if kind in set(KINDS) - {each["kind"] for each in written}]:
+            plane = "; paths are of problems of two parameters with a domain" if "paths" in lacking else ""
+            film = "; a gif shows paths alone" if list(options.formats) == ["gif"] and lacking != ["paths"] else ""
+            warn(f"this sweep has no figure of the kind {', '.join(lacking)}{plane}{film}")
     return page
 
 

@@ -58,16 +58,16 @@ def compare(
 
     Returns:
         A row a problem and pair of optimizers, and a row "all" if there are several problems: problem, a, b (the
-        optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B
-        ("wins", "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the
-        intervals of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open";
-        None without ``fail_above``; where it is shown no verdict is open), p_regression, known (of what is open),
-        blocks_needed, blocks, seeds, runs, identical (the share of pairs of runs that are equal in all that was
-        recorded), probability (that B is lower), failures_a, failures_b, trials, trials_a, trials_b and reason.
-        ``attrs`` of the table has "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a
-        and b, those of the tables), "differences" (what else is not the same in A and B, a sentence each), "provenance"
-        (of that, what provenance.json has, by key) and "time" (the ratios of a "step" and of "evaluation", without a
-        test).
+        optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B ("wins",
+        "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the intervals
+        of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open"; None without
+        ``fail_above``; where it is shown no verdict is open), p_regression, known (of what is open), blocks_needed,
+        blocks, seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability
+        (that B is lower), failures_a, failures_b, trials, trials_a, trials_b and reason. ``attrs`` of the table has
+        "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables),
+        "differences" (what else is not the same in A and B, a sentence each), "missing" (problem and optimizer of what
+        A alone has), "provenance" (of that, what provenance.json has, by key) and "time" (the ratios of a "step" and of
+        "evaluation", without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -94,16 +94,23 @@ def compare(
         raise OptbenchError(f"confidence={shown(confidence)} must lie between 0 and 1")
     pair = None if pair is None else _check_pair(pair)
     whole = _load_sides(a, b)
-    pair = None if pair is None else (whole[0].label_of(pair[0]), whole[1].label_of(pair[1]))
+    tried = compare_tried_values(*whole)
+    if pair is not None:
+        one, two = (_drop_values(name, whole, tried, place) for place, name in enumerate(pair))
+        pair = whole[0].label_of(one), whole[1].label_of(two)
+    if optimizers is not None:
+        optimizers = split_list(optimizers) if isinstance(optimizers, str) else optimizers
+        named = arguments.list_items("optimizers", optimizers)
+        optimizers = [_drop_values(name, whole, tried, 0, 1) for name in named]
     first, second = _select_sides(whole, b is None, pair, problems, optimizers)
     pairs = [pair] if pair else None
     times = (first.runs, first.timings), (second.runs, second.timings)
     # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
     alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
-    lines, tried = [] if b is None else list_differences(first, alike), list[Tried]()
+    lines = [] if b is None else list_differences(first, alike)
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
-        judge_by = cost
+        judge_by, tried = cost, []
     else:
         if judge_by is None:
             judge_by = first.judge_by if first.judge_by == second.judge_by else LOSS
@@ -122,7 +129,10 @@ def compare(
         tried = compare_tried_values(first, second)
         lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
+    pairs_of = [each.runs[["problem", "optimizer"]].drop_duplicates() for each in (first, alike)]
+    lacking = pairs_of[0].merge(pairs_of[1], how="left", indicator=True).query("_merge == 'left_only'")
     table.attrs |= {"judge_by": judge_by, "differences": lines, "time": paired_times(*times, pairs)}
+    table.attrs["missing"] = lacking[["problem", "optimizer"]].to_dict("records")
     table.attrs["provenance"] = list_provenance(first.provenance, second.provenance)
     return _name_tried_values(table, tried if table.attrs["by"] == TUNED else [])
 
@@ -134,13 +144,22 @@ def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
     """
     table.attrs["names"] = {}
     for place, side in enumerate(("a", "b")):
-        names = {}
-        for name in table[side].unique():
-            mine = [each for each in tried if each.optimizer == name and each.typed[place]]
-            names[name] = labels.with_values(name, [f"{each.parameter}={each.typed[place]}" for each in mine])
+        names = {name: _add_values(name, tried, place) for name in table[side].unique()}
         table[side] = table[side].replace(names)
         table.attrs["names"] |= {long: name for name, long in names.items()}
     return table
+
+
+def _add_values(name: str, tried: list[Tried], place: int) -> str:
+    """Return an optimizer's name with the values that one side alone tried; place: 0 of A, 1 of B."""
+    mine = [each for each in tried if each.optimizer == name and each.typed[place]]
+    return labels.with_values(name, [f"{each.parameter}={each.typed[place]}" for each in mine])
+
+
+def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], *places: int) -> str:
+    """Return the optimizer's name in the tables for one that a comparison of the whole has shown with its values."""
+    names = [(name, place) for place in places for name in sides[place].runs["optimizer"].unique()]
+    return next((str(name) for name, place in names if text == _add_values(name, tried, place)), text)
 
 
 def _check_pair(pair: object) -> tuple[str, str]:

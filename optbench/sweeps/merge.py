@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
-from optbench.sweeps.plan import Cohorts, Plan, SeedSeries, cohort_cost, sort_for_tables
+from optbench.sweeps.plan import Cohorts, Plan, PlannedCohort, SeedSeries, cohort_cost, sort_for_tables
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import Spec, find_differences, join_specs, parse_spec, refuse_unnamed
@@ -73,9 +75,9 @@ def merge_folders(
     """Copy the cohorts of the folders into ``out``, and write its tables from those that there are. No cohort runs.
 
     If ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded; on_broken is
-    called with each that does not load, and its traceback. Returns the number of cohorts that are missing in the first
-    stage that is incomplete. Raises OptbenchError if the folders are not parts of one sweep, if they name files of the
-    user's that are not in ``plugins``, or if ``out`` holds another sweep.
+    called with each that does not load, and its traceback. Returns the number of cohorts that are missing in the
+    stages that could be planned. Raises OptbenchError if the folders are not parts of one sweep, if they name files of
+    the user's that are not in ``plugins``, or if ``out`` holds another sweep.
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
@@ -95,7 +97,8 @@ def merge_folders(
     refuse_unnamed(spec.plugins, plugins)
     isolation = Isolation()
     plan = session.load_and_plan(spec, isolation, on_broken)
-    with open_store(out, plan.spec, make_provenance(command, plan), warn) as store:
+    looks = max((_list_looks(folder, before) for folder, (before, _) in zip(folders, parts, strict=True)), key=len)
+    with open_store(out, plan.spec, {**make_provenance(command, plan), "looks": looks}, warn) as store:
         for folder in folders:
             _copy_missing(CohortFiles(folder), store, warn)
         planned = list(plan.cohorts)
@@ -103,19 +106,35 @@ def merge_folders(
             if before is not None:
                 store.warn_of_dropped(planned, before.cohorts, read_provenance(folder), f"{folder}: ")
         rest = store.begin(planned)
-        missing = sum(not store.has(each.cohort_id) for each in rest)
+        missing = [each for each in rest if not store.has(each.cohort_id)]
         for plan_stage in stages.list_stages(plan):
-            if not missing:
-                first = len(planned)
-                planned += plan_stage(plan, store.runs())
-                missing = sum(not store.has(each.cohort_id) for each in store.begin(planned, first))
+            # Blocks that lack nothing go on, as they did in their folders; what all blocks share needs all of them.
+            if missing and plan_stage in (stages.plan_final, stages.plan_report):
+                break
+            first = len(planned)
+            complete = _select_complete(store.runs(), missing)
+            planned += plan_stage(plan, complete) if len(complete) else []
+            missing += [each for each in store.begin(planned, first) if not store.has(each.cohort_id)]
         if not any(store.has(each.cohort_id) for each in planned):
             raise OptbenchError(
                 "none of these folders has a finished cohort of this version: there is nothing to merge"
             )
         store.arrange(sort_for_tables(planned))
         session.write_tables(plan, store, isolation, begun=not missing)
-    return missing
+    return len(missing)
+
+
+def _select_complete(runs: pd.DataFrame, missing: Sequence[PlannedCohort]) -> pd.DataFrame:
+    """Return the runs of the problems and blocks that lack none of these cohorts."""
+    lacking = {(each.cohort.problem.name, each.block) for each in missing}
+    units = zip(runs["problem"], runs["block"], strict=True)
+    return runs[[unit not in lacking for unit in units]].reset_index(drop=True) if lacking else runs
+
+
+def _list_looks(folder: Path, manifest: Manifest | None) -> list[int]:
+    """Return the looks of a folder; of a shard but the last, for the whole is looked at first when it is merged."""
+    looks = list(read_provenance(folder).get("looks") or ())
+    return looks[:-1] if manifest is not None and manifest.shard else looks
 
 
 def _read_part(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, Spec]:

@@ -37,6 +37,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         "data": {problem.name: problem.digest for problem in plan.problems if problem.data is not None},
         **({"labels": dict(plan.labels)} if plan.labels else {}),
         **({"own": own} if (own := plan.own_optimizers) else {}),
+        **({"shard": plan.shard} if plan.shard else {}),
         **({} if spec.trials is None else _describe_trials(plan)),
     }
 

@@ -1,6 +1,7 @@
 """The outcome of a cohort, and what is known of its problem, as rows of the tidy tables in Arrow; failures as text."""
 
 import platform
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from optbench.engine.scores import score_runs
 _FOLDS_BOUND = " (a lower bound: the least of the folds)"
 GRID = 121
 """Points along each axis of a landscape."""
+_SECONDS = 10.0
+"""The longest that a landscape of a user's function may take, estimated."""
 _LONGEST = 300
 """Characters of a reason in the tables."""
 ARROW_TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "bytes": pa.binary()}
@@ -254,7 +257,7 @@ def make_problem_tables(
         "w_2": [float(w[1]) for w in known],
     }
     flat = [problem for problem in problems if problem.dim == 2 and problem.domain is not None]
-    grids = [made[problem.name] if problem.name in made else make_landscape(problem) for problem in flat]
+    grids = [made[problem.name] if problem.name in made else _try_landscape(problem) for problem in flat]
     empty = make_schema("landscapes").empty_table()
     return {"problems": pa.table(table), "landscapes": pa.concat_tables([empty, *filter(None, grids)])}
 
@@ -267,6 +270,20 @@ def make_landscape(problem: Problem) -> pa.Table:
     w = np.stack([w_1.ravel(), w_2.ravel()], axis=1)
     value = Objective(problem, runs=len(w)).evaluate(w)[0]
     return pa.table({"problem": [problem.name] * len(value), "w_1": w[:, 0], "w_2": w[:, 1], "value": value})
+
+
+def _try_landscape(problem: Problem) -> pa.Table | None:
+    """Return the landscape of a problem; None of a user's function that fails somewhere, or takes long."""
+    if not any(origin.in_memory for origin in problem.origins):
+        return make_landscape(problem)
+    one, start = Objective(problem, runs=1), np.array([problem.start(np.random.default_rng(0))])
+    try:
+        one.evaluate(start)  # compiles
+        begin = time.monotonic()
+        one.evaluate(start)
+        return make_landscape(problem) if (time.monotonic() - begin) * GRID**2 < _SECONDS else None
+    except Exception:  # the runs are there; only a figure is missing
+        return None
 
 
 def shorten_reason(reason: str) -> str:

@@ -473,9 +473,11 @@ def advise_wider_search(
 
     table: `Answer.edges`. directory: that of the results; None: the options only. provenance: of the results. A sweep
     with blocks goes on further by itself, so one command is enough for all; so is one for all ranges that trials are
-    drawn from. A list has a text for each parameter and side.
+    drawn from. A list has a text for each parameter and side. A shard has none: it is for the whole to be extended.
     """
     known = provenance or {}
+    if known.get("shard"):
+        return []
     texts = []
     command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
     command += "".join(f"--plugin {shlex.quote(file)} " for file in known.get("plugin_files") or ())

@@ -89,6 +89,7 @@ def test_the_sentence_stands_on_standard_error_so_that_json_stays_json(capsys, m
 @pytest.mark.parametrize(
     ("kind", "text", "words"),
     [
+        ("optimizer", "gradient_descent", "unknown optimizer 'gradient_descent': did you mean 'gd'?"),
         ("optimizer", "sgd", "unknown optimizer 'sgd': did you mean gd (PyTorch's SGD), or heavy_ball (PyTorch's SGD"),
         ("optimizer", "clip(sgd)", "unknown optimizer 'sgd': did you mean gd"),
         ("optimizer", "newton", "unknown optimizer 'newton': no rule here has second derivatives"),

@@ -174,3 +174,27 @@ def test_the_hash_covers_modules_of_ones_own(tmp_path, monkeypatch):
             ]
             (tmp_path / "own_more.py").write_text("OFFSET = 12345\n")
     assert len(set(digests)) == 4
+
+
+def test_a_function_of_two_parameters_has_a_picture_around_its_start():
+    assert optbench.function(rosen, [3.0, -1.0]).domain == ((-3.0, 9.0), (-7.0, 5.0))
+    assert optbench.function(rosen, [0.1, 0.0]).domain == ((-1.9, 2.1), (-2.0, 2.0))
+    assert optbench.function(rosen, [1.0, 1.0], domain=((0, 1), (-1, 2))).domain == ((0, 1), (-1, 2))
+    assert optbench.function(rosen, [1.0, 1.0, 1.0]).domain is None
+    assert optbench.function(lambda w: 1.0, [1.7e308, 0.0]).domain is None
+    with pytest.raises(OptbenchError, match="the lower number first"):
+        optbench.function(rosen, [1.0, 1.0], domain=((1, 0), (0, 1)))
+
+
+def test_paths_of_a_function_are_drawn_where_it_can_be_evaluated():
+    def half(w):
+        if w[0] < 0.0:
+            raise ValueError("it has no value there")
+        return w[0] ** 2 + w[1] ** 2
+
+    spec = {"optimizers": ["gd"], "learning_rates": [1e-2], "steps": 5}
+    found = optbench.sweep({**spec, "problems": [(lambda w: w[0] ** 2 + w[1] ** 2, [1.0, 2.0])]}, seeds=2, workers=1)
+    value = found.landscapes["w_1"] ** 2 + found.landscapes["w_2"] ** 2
+    np.testing.assert_allclose(found.landscapes["value"], value, rtol=1e-12)
+    assert len(found.plot.paths(problem="function").lines)
+    assert optbench.sweep({**spec, "problems": [(half, [1.0, 2.0])]}, seeds=2, workers=1).landscapes.empty

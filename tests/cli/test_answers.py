@@ -15,8 +15,37 @@ from synthetic import make_tables, write_folder
 import optbench
 from optbench.cli import app
 from optbench.cli.answers import EXIT_CODES
+from optbench.cli.sweep_json import list_next_steps
+from optbench.report.loaded import LoadedSweep
 
 PARTS = [*SMALL, "--seeds", "4"]
+
+
+def test_a_candidate_that_lacks_an_optimizer_is_a_warning(run):
+    assert run(*SMALL, "--out", "a")[0] == run(*SMALL, "--optimizers", "gd, adam", "--out", "b")[0] == 0
+    gate = ["compare", "a", "b", "--fail-above", "5%"]
+    code, _, err = run(*gate)
+    assert code == 0
+    assert err == "optbench: warning: B lacks what A has, and was not compared there: momentum on rosenbrock"
+    code, out, _ = run(*gate, "--format", "github")
+    assert code == 0 and "::warning title=B lacks 1 of 2 rows::momentum on rosenbrock" in out
+    suite = ElementTree.fromstring(run(*gate, "--format", "junit")[1]).find("testsuite")
+    assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("2", "1", "0")
+    assert suite.find("testcase[@name='momentum on rosenbrock']/skipped") is not None
+    assert json.loads(run(*gate, "--json")[1])["missing"] == [{"problem": "rosenbrock", "optimizer": "momentum"}]
+    code, out, err = run(*gate, "--json", "--format", "junit")
+    assert code == 2 and "--json and --format junit: give one of them" in err
+
+
+def test_names_that_a_comparison_prints_are_understood(run):
+    for name in ("0.9", "0.5"):
+        assert run(*SMALL, "--optimizers", f"gd, momentum(beta1={name})", "--out", name)[0] == 0
+    names = ["momentum(beta1=0.9)", "momentum(beta1=0.5)"]
+    for typed in ([*names], ["--by", "tuned", "--optimizers", names[1]]):
+        code, out, err = run("compare", "0.9", "0.5", *typed, "--json")
+        assert code == 0, err
+        assert [(row["a"], row["b"]) for row in json.loads(out)["rows"]] == [tuple(names)]
+    assert run("compare", "0.9", "0.5", *reversed(names))[0] == 2
 
 
 def test_a_sweep_answers_in_one_object(run):
@@ -38,10 +67,34 @@ def test_a_sweep_answers_in_one_object(run):
     assert lines and all(line[:3] == ["optbench", "sweep", "--extend"] and "my folder" in line for line in lines)
 
 
+def test_runs_that_died_of_a_signal_run_again_and_are_not_searched_wider(run):
+    run(*SMALL, "--out", "a", "--no-report")
+    results = optbench.load("a")
+    assert [line for _, line in list_next_steps(LoadedSweep(results)) if "--lr" in line]
+    lost = results.runs["lr"] == results.runs["lr"].max()
+    reason = "its worker process died of SIGSEGV (segmentation fault)"
+    results.runs.loc[lost, ["status", "failure"]] = ["failed", reason]
+    loaded = LoadedSweep(results)
+    steps = list_next_steps(loaded)
+    assert steps[0][0].startswith(f"{lost.sum()} runs of rosenbrock with gd, rosenbrock with momentum died of a signal")
+    assert steps[0][1] == "optbench sweep a/spec.toml --out a --retry-failed"
+    assert not [line for _, line in steps if "--lr" in line]
+
+
 def test_a_dry_run_counts_in_json(run):
     code, out, _ = run(*SMALL, "--dry-run", "--json")
     data = json.loads(out)
     assert code == 0 and (data["cohorts"], data["runs"], len(data["rows"])) == (12, 24, 2) and data["seconds"] >= 0
+
+
+def test_a_shard_is_unfinished_and_is_not_told_to_become_the_whole(run):
+    code, out, err = run(*PARTS, "--shard", "1/2", "--out", "one", "--json")
+    data = json.loads(out)
+    assert code == 0 and (data["finished"], data["part"], data["next"]) == (False, "1/2", [])
+    assert "part 1/2 of the sweep" in data["missing"] and "--extend" not in err
+    code, _, err = run("sweep", "--extend", "--out", "one", "--seeds", "6")
+    assert code == 2 and err.startswith("optbench: 'one' holds part 1/2 of a sweep: extend it with --shard 1/2")
+    assert run("sweep", "--extend", "--out", "one", "--seeds", "6", "--shard", "1/2", "--no-report")[0] == 0
 
 
 def test_an_unfinished_merge_has_a_code_of_its_own_and_names_the_command(run):
@@ -184,3 +237,4 @@ def test_a_time_limit_in_which_nothing_completes_is_unfinished(run, monkeypatch)
     code, out, err = run(*SMALL, "--time-limit", "1m", "--json")
     data = json.loads(out)
     assert code == data["exit_code"] == 3 and "run the same command again" in data["error"]
+    assert (data["finished"], data["answers"]) == (False, {})

@@ -55,7 +55,7 @@ def test_the_table_and_nothing_else_is_standard_output(run):
     code, out, err = run("days.csv", "--column", "temp", "--beta", "0.5", "0.9")
     assert code == 0 and not err
     assert cells(out) == {
-        "average": ["window", "lag", "2020-01-01", "2020-01-02", "2020-01-03"],
+        "uncorrected": ["window", "lag", "2020-01-01", "2020-01-02", "2020-01-03"],
         "temp": ["40", "49", "45"],
         "beta=0.5": ["2", "1", "20", "34.5", "39.75"],
         "beta=0.9": ["10", "9", "4", "8.5", "12.15"],
@@ -183,3 +183,17 @@ def test_what_the_system_refuses_is_one_line(run, text, arguments, words):
     Path("days.csv").write_text(text)
     code, _, err = run("days.csv", *arguments.split())
     assert code == 2 and err.startswith("optbench: ") and err.count("\n") == 1 and words in err, err
+
+
+def test_the_first_values_are_shown_with_the_variant_for_there_they_differ(run):
+    Path("days.csv").write_text("temp\n" + "\n".join(map(str, range(10, 18))) + "\n")
+    plain = cells(run("days.csv", "--beta", "0.9")[1])
+    assert plain["uncorrected"][2:] == ["1", "2", "...", "7", "8"] and plain["beta=0.9"][2:4] == ["1", "2"]
+    right = cells(run("days.csv", "--beta", "0.9", "--bias-correction")[1])
+    assert right["beta=0.9"][2] == "10" and "corrected" in right and "uncorrected" not in right
+
+
+def test_hints_at_the_column_and_at_the_decimal_point(run):
+    assert run("days.csv", "--column", "date")[2].endswith("'2020-01-01': not a number; numeric columns: temp\n")
+    told = "commas separate betas, and a decimal takes a point: 0.9\n"
+    assert run("days.csv", "--beta", "0,9")[2].endswith(told) and not run("days.csv", "--beta", "1.5")[2].endswith(told)

@@ -1,10 +1,12 @@
 """Files of the user's own on the command line: in a sweep, and checked."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from command_cases import SMALL, line
 
 OPTIMIZER = """
@@ -79,6 +81,25 @@ def test_the_reason_why_a_rule_does_not_compile_is_whole_and_names_the_line(run,
     _, _, err = run("sweep", "--plugin", "bowl.py", *SMALL[1:], "--problems", "bowl", "--out", "other")
     assert line(err).startswith("bowl with gd, bowl with momentum: problem bowl: value_and_gradient does not compile: ")
     assert "Unknown attribute 'nothing'" in err and "(bowl.py, line 8)" in err
+
+
+@pytest.mark.parametrize("line, told", [
+    ("import ctypes; ctypes.string_at(0)", "FAIL loading mine.py: its worker process died of SIGSEGV"),
+    ("import time; time.sleep(10000)", "FAIL timed out after 2 s loading mine.py"),
+])  # fmt: skip
+def test_a_file_that_crashes_or_hangs_as_it_loads_fails_its_check(run, line, told):
+    Path("mine.py").write_text(f"{line}\n")
+    code, out, _ = run("check", "mine.py", "--check-timeout", "2s")
+    assert code == 1 and out.startswith(told)
+    code, out, _ = run("check", "mine.py", "--check-timeout", "2s", "--json")
+    assert json.loads(out) == {"error": json.loads(out)["error"], "exit_code": 1}
+    assert json.loads(out)["error"].startswith(told.removeprefix("FAIL "))
+
+
+def test_a_check_names_the_error_of_a_file_in_its_json(run):
+    Path("mine.py").write_text("def f(:\n")
+    code, out, _ = run("check", "mine.py", "--json")
+    assert code == 2 and json.loads(out)["error"] == "mine.py does not load: SyntaxError: invalid syntax"
 
 
 def test_a_check_of_a_loop_for_ever_ends(tmp_path):

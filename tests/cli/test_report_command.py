@@ -16,6 +16,13 @@ def test_one_folder_with_what_to_take_along(run):
     assert "plotly" not in Path("page/index.html").read_text(encoding="utf-8").lower()
 
 
+def test_a_kind_of_figure_that_there_is_not_is_told(run):
+    write_folder("results", make_tables(**{**SMALL, "problems": ["breast_cancer"]}))
+    code, _, err = run("report", "--figures", "paths", "--format", "gif", "--static")
+    told = "this sweep has no figure of the kind paths; paths are of problems of two parameters with a domain"
+    assert code == 0 and err == f"optbench: warning: {told}"
+
+
 def test_the_page_of_another_measure_and_of_kinds_as_one(run):
     tables = make_tables(**{**SMALL, "problems": ["saddle", "rosenbrock", "breast_cancer"]})
     tables["provenance"] |= {"choose_by": ["loss", "test_accuracy"], "judge_by": "loss"}

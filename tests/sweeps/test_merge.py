@@ -64,6 +64,31 @@ def test_parts_end_as_the_whole_would(count, tmp_path):
     same_bytes(tmp_path / "all", tmp_path / "whole")
 
 
+def test_some_of_the_parts_keep_all_that_their_blocks_have_run(tmp_path):
+    spec = {**BLOCKS, "problems": ["rosenbrock"], "choose_by": "loss", "judge_by": "loss", "blocks": 3}
+    folders = run_parts(spec, tmp_path, 3)
+    optbench.sweep(spec, out=tmp_path / "whole", workers=1)
+    lacking, told = joined([folders[0], folders[2]], tmp_path / "some")
+    found = optbench.load(tmp_path / "some")
+    parts = [optbench.load(folder).runs for folder in (folders[0], folders[2])]
+    assert lacking and not told
+    assert set(found.runs["run_id"]) == set(pd.concat(parts)["run_id"]), "a part loses nothing, its holdout included"
+    assert "the final and the report have not begun" in found.missing and "holdout" not in found.missing
+    optbench.sweep(spec, out=tmp_path / "some", workers=1)
+    same_bytes(tmp_path / "some", tmp_path / "whole")
+
+
+def test_a_second_look_is_one_when_it_is_merged(tmp_path):
+    optbench.sweep(GRID, out=tmp_path / "a", workers=1)
+    optbench.sweep(out=tmp_path / "a", extend=True, seeds=4, workers=1)
+    optbench.sweep({**GRID, "seeds": 4}, out=tmp_path / "b", workers=1, learning_rates=[1e-2])
+    joined([tmp_path / "b", tmp_path / "a"], tmp_path / "all")
+    assert [optbench.load(tmp_path / name).look for name in ("a", "b", "all")] == [2, 1, 2]
+    folders = run_parts({**GRID, "seeds": 4}, tmp_path, 2)
+    joined(folders, tmp_path / "parts")
+    assert optbench.load(tmp_path / "parts").look == 1, "that of a part is none of the whole"
+
+
 def test_parts_of_a_grid_are_whole_when_they_are_joined(monkeypatch, tmp_path):
     spec = {**GRID, "optimizers": ["gd", "adam"], "seeds": 4}
     optbench.sweep(spec, out=tmp_path / "whole", workers=1)

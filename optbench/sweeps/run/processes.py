@@ -46,6 +46,8 @@ _MEMORY_SHARE = 0.5
 # Bytes: a worker that has loaded everything has 0.25 GB of its own (measured)
 _LEAST_MEMORY = 1e9
 """Bytes that each worker may take in any case."""
+DIED = "its worker process died of"
+"""Stands before the signal in the reason of a failed run."""
 # Bytes: the unit of messages
 _GIGABYTE = 1e9
 
@@ -193,11 +195,18 @@ class WorkerProcess:
         if code is None:
             how = "its worker process sent what cannot be read"
         elif code < 0:
-            how = f"its worker process died of {_signal_name(-code)}"
+            how = f"{DIED} {_signal_name(-code)}"
         else:
             how = f"its worker process ended by itself with exit code {code}"
         lines = self._stderr.decode(errors="replace").strip().splitlines()
         return f"{how}; its last words: {lines[-1].strip()[:160]}" if lines else how
+
+    @property
+    def last_output(self) -> str:
+        """The last of what it has printed."""
+        for reader in self._readers:
+            reader.join(timeout=_PIPE_SECONDS)
+        return self._stderr.decode(errors="replace")
 
     def close(self) -> None:
         """Kill the worker process and all that it has started in its session."""

@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from optbench.catalogue import loader
@@ -22,6 +23,7 @@ from optbench.contract.schedules import Schedule
 from optbench.sweeps.run.pipes import receive, send
 
 if TYPE_CHECKING:
+    from optbench.checks import CheckResult
     from optbench.sweeps.plan import Plan, PlannedCohort
 
 Answer = tuple[Any, tuple[bytes, ...]]
@@ -86,6 +88,8 @@ class _Worker:
         """Take the stream to which answers are written."""
         self.answers, self.loaded = answers, dict[tuple[str, ...], loader.Catalogue]()
         self.plan: Plan | None = None
+        self.checked: loader.Catalogue
+        self.findings: Iterator[CheckResult]
 
     def _send_state(self, state: str) -> None:
         """Send what the worker does from now on, such as "compiling"."""
@@ -132,6 +136,40 @@ class _Worker:
             digest: {name: list(map(str, each)) for name, each in recorded_files(digest).items()} for digest in digests
         }
         return {**answer, "plan": plan_to_json(plan), "files": files}, ()
+
+    def do_start(self) -> Answer:
+        """Load the catalogue without the user's files, which takes a moment that is not theirs."""
+        loader.load()
+        return None, ()
+
+    def do_load_for_check(self, file: str, plugins: Sequence[str]) -> Answer:
+        """Load the user's files, and return what ``optbench check`` asks of ``file``.
+
+        Keys: "broken", the tracebacks of files that do not load, by path; "names", of its records ("optimizer mine");
+        and "reasons" why optimizers of PyTorch's in it cannot run.
+        """
+        from optbench.catalogue.libraries import make_torch_records
+
+        self._send_state(f"loading {os.path.basename(file)}")
+        path, self.checked = loader.plugin_path(Path(file)), loader.load(tuple(map(Path, plugins)))
+        broken = {str(each): trace for each, trace in self.checked.broken.items()}
+        names = [key for key, place in self.checked.files.items() if place == path]
+        made = () if names or str(path) in broken else make_torch_records(self.checked.modules[path])
+        reasons = [str(each) for each in made if isinstance(each, OptbenchError)]
+        return {"path": str(path), "broken": broken, "names": names, "reasons": reasons}, ()
+
+    def do_begin_checks(self, kind: str, name: str) -> Answer:
+        """Begin the checks of a record of what :meth:`do_load_for_check` has loaded."""
+        from optbench.checks import check_record
+
+        self._send_state(f"checking {kind} {name}")
+        self.findings = check_record(kind, name, self.checked)
+        return None, ()
+
+    def do_next_check(self) -> Answer:
+        """Return the result of the next check, as a mapping; None after the last."""
+        finding = next(self.findings, None)
+        return finding and asdict(finding), ()
 
     def do_findings(self) -> Answer:
         """Return what quick checks find wrong with the user's records of the plan, a line each."""

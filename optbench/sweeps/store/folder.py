@@ -92,6 +92,11 @@ def check_resumable(
     if before is not None and shard and before.shard != shard:
         held = f"part {before.shard}" if before.shard else "the whole"
         raise OptbenchError(f"{str(directory)!r} holds {held} of a sweep: choose another --out for part {shard}")
+    if before is not None and before.shard and extend and not shard:
+        raise OptbenchError(
+            f"{str(directory)!r} holds part {before.shard} of a sweep: extend it with --shard {before.shard}, and the "
+            "other parts likewise, or what optbench merge makes of all"
+        )
     if text is None:
         return before
     old, both = parse_spec(text), None
@@ -208,7 +213,8 @@ class Store:
         with _explain_write_errors(directory):
             self._before = check_resumable(directory, spec, warn, extend, shard)
             self._provenance_before = read_provenance(directory)
-            self._provenance = {**provenance, "looks": self._provenance_before.get("looks", [])}
+            looks = self._provenance_before.get("looks", []), provenance.get("looks", [])
+            self._provenance = {**provenance, "looks": max(looks, key=len)}
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
