@@ -206,7 +206,7 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None) -> Dataset:
     )
     warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
-    features, xs, notes = _prepare_features(raw, numbers, texts)
+    features, xs, notes = prepare_features(raw, numbers, texts)
     scaling = "features as they come"
     if not raw.scaled:
         which = "numbers" if any(each.levels for each in features) else "features"
@@ -249,7 +249,7 @@ def _unseen_warning(y, labels) -> str:
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
-def _prepare_features(
+def prepare_features(
     raw: Raw, numbers: list[np.ndarray], texts: list[np.ndarray]
 ) -> tuple[tuple[Feature, ...], list[np.ndarray], tuple[str, ...]]:
     """Return (features, x of each part, notes): what the training rows teach, and all rows prepared by it.

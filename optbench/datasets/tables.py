@@ -259,7 +259,7 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     target, dropped = _target_and_dropped(names, given)
     if not set(names) - {target, *dropped}:
         raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
-    columns, left_out, warned = _read_features(given, table, [name for name in names if name not in {target, *dropped}])
+    columns, left_out, warned = read_features(given, table, [name for name in names if name not in {target, *dropped}])
     aim, remark = _read_target(given, target, table[target])
     rows, notes = _rows_to_learn(given, columns, target, aim)
     numbers = {name: each for name, each in columns.items() if each.dtype.kind == "f"}
@@ -292,10 +292,11 @@ def _side_by_side(columns: Iterable[np.ndarray], rows: np.ndarray, dtype: type =
     return array
 
 
-def _read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> tuple[dict, dict, list[str]]:
+def read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> tuple[dict, dict, list[str]]:
     """Return (columns, reasons, warnings): by name what `read_column` returns, and why the others are left out.
 
-    given: the parameters of the set ``file``. Missing texts are MISSING. Raises OptbenchError for infinite numbers.
+    given: the parameters of the set ``file``, path "" for a table in memory. Missing texts are MISSING. Raises
+    OptbenchError for infinite numbers.
     """
     columns, left_out, warned = {}, {}, []
     for name in features:
@@ -310,9 +311,10 @@ def _read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list
             warned.append(f"{name!r} holds numbers, and {remark}: no number counts as missing")
         if column.dtype.kind == "f":
             if count := int(np.isinf(column).sum()):
+                head = f"data set {given['path']}: " * bool(given["path"])
+                advice = f", or leave it out: {file_query(given, drop=[name])}" * bool(given["path"])
                 raise OptbenchError(
-                    f"data set {given['path']}: feature {name!r} has {count:,} values that are not finite: mend them, "
-                    f"or leave it out: {file_query(given, drop=[name])}"
+                    f"{head}feature {name!r} has {count:,} values that are not finite: mend them{advice}"
                 )
             if is_row_number(column, name):
                 left_out[name] = "numbers the rows"
