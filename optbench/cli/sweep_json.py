@@ -56,7 +56,7 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
         steps.append((more.text, f"{add} {more.option}" if more.option else ""))
-    for text in answers.advise_wider_search(answer.edges, directory, made):
+    for text in answers.advise_wider_search(answer.promising_edges, directory, made):
         reason, _, wider = text.partition("wider: ")
         steps.append((f"{reason}wider", wider))
     return steps

@@ -27,7 +27,7 @@ from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import compare_levels, tune_levels
 from optbench.contract import names
-from optbench.contract.columns import EARLY
+from optbench.contract.columns import CONSTANT, EARLY, TEST, is_gain
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
@@ -61,6 +61,8 @@ class Answer:
     """The measures that the sweep chose settings by."""
     look: int = 1
     """How often the sweep has been looked at, as it grew."""
+    constants: Mapping[str, Mapping] = field(default_factory=dict)
+    """By problem its row of the table ``problems``, with what a constant answer has on the test data."""
     weigh_by: pd.Series | None = None
     """The family of each problem, each of which weighs as one over problems; None: each problem does."""
 
@@ -128,9 +130,46 @@ class Answer:
         """Return the sentence over all problems; "" if there is only one problem."""
         return self.judged.overall()
 
-    def sentence(self, problem: str) -> str:
-        """Return a sentence: who is first on a problem, and by how much the others are behind."""
-        return self.judged.sentence(problem)
+    def sentence(self, problem: str, short: bool = False) -> str:
+        """Return a sentence: who is first on a problem, by how much the others are behind, and if nothing was learned.
+
+        short: name a few of the others only.
+        """
+        unlearned = self.unlearned.get(problem)
+        return "; ".join(filter(None, (self.judged.sentence(problem, short or bool(unlearned)), unlearned)))
+
+    @cached_property
+    def unlearned(self) -> dict[str, str]:
+        """By problem, that nothing tells its optimizers from a constant answer; problems that were learned are out."""
+        texts = {problem: self._compare_with_constant(problem) for problem in self.constants}
+        return {problem: text for problem, text in texts.items() if text}
+
+    @property
+    def promising_edges(self) -> pd.DataFrame:
+        """The edges of problems where something was learned, so that a wider search may pay."""
+        return self.edges[~self.edges["problem"].isin(list(self.unlearned))]
+
+    def _compare_with_constant(self, problem: str) -> str:
+        """Return that no interval on a problem excludes what a constant answer has; "" if one does, or if unknown."""
+        for measure, judged in {self.judge_by: self.judged, **self.others}.items():
+            name = measure.removeprefix(EARLY).removesuffix("_final").removeprefix(TEST)
+            value = self.constants[problem].get(f"{CONSTANT}{name}", math.nan)
+            if measure in (TIME, LOSS) or problem in judged.without or pd.isna(value):
+                continue
+            rows = judged.rows(problem)
+            ends = rows["high"].where(np.isfinite(rows["high"].astype(float)), rows["value"])
+            if not rows["value"].notna().any() or ends.min() < (1 - value if is_gain(name) else value):
+                return ""
+            answer = self.constants[problem][f"{CONSTANT}answer"]
+            what = f"answering {answer!r}" if "accuracy" in name else "answering one class"
+            if name in ("r2", "mae") or (name == "loss" and pd.isna(self.constants[problem][f"{CONSTANT}accuracy"])):
+                what = f"answering the mean, {answer}"
+            elif "loss" in name:
+                what = "answering each class with its frequency"
+            words = name_metric(measure).removeprefix("1 - ").removesuffix(" on test data")
+            words = words.removeprefix("test ") if "accuracy" in name else words
+            return f"as far as the test data tell, no better than always {what} ({words} {labels.number(value)})"
+        return ""
 
     def describe_others(self, problem: str) -> list[str]:
         """Return a short text for each other measure that says something else on a problem than the first one."""
@@ -256,12 +295,13 @@ def answer_of(
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
     weigh_by: pd.Series | None = None,
+    problems: pd.DataFrame | None = None,
 ) -> Answer:
     """Return the answer of a table `runs`.
 
     tuning_seeds: the seeds on which settings were chosen. judge_by: the measure of the verdicts. searched: by optimizer
     and parameter, the ranges that trials were drawn from; None without trials. choose_by: the measures that the sweep
-    chose by. look, weigh_by: as for `optbench.analysis.verdicts`.
+    chose by. look, weigh_by: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has.
     """
     best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
     judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider, weigh_by)
@@ -272,7 +312,10 @@ def answer_of(
     sides = sides.rename(columns={"side": "edge_side"})
     best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
     best = best.assign(edge=best["edge_side"] != "")
-    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, weigh_by)
+    known = problems is not None and f"{CONSTANT}answer" in problems  # which folders of before do not have
+    there = problems[problems["problem"].isin(best["problem"])] if known else best[:0]
+    constants = there.drop_duplicates("problem").set_index("problem", drop=False).to_dict("index")
+    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, weigh_by)
 
 
 @cache

@@ -19,6 +19,7 @@ from optbench.wording.answers import (
     describe_settings,
     find_shipped_limits,
 )
+from optbench.wording.certainty import plan_more_runs
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """The factor by which each optimizer is worse than adam."""
@@ -158,6 +159,20 @@ def test_other_measures_speak_where_they_say_something_else():
     (text,) = answer_of(swapped, []).describe_others("p")
     assert text.startswith("loss at the end: gd is first; adam has ")
     assert answer_of(with_costs(planted(["gd", "adam"])), []).describe_others("p") == []
+
+
+def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
+    runs = planted(["gd", "adam"], problems=("p",))
+    rng = np.random.default_rng(0)
+    runs["test_accuracy"] = 0.52 + 0.02 * rng.standard_normal(len(runs))
+    facts = pd.DataFrame({"problem": ["p"], "constant_answer": ["active"], "constant_accuracy": [0.54]})
+    answer = answer_of(runs, [0], "test_accuracy", problems=facts)
+    words = "as far as the test data tell, no better than always answering 'active' (accuracy 0.54)"
+    assert answer.sentence("p").endswith(words) and "would" not in answer.sentence("p")
+    assert plan_more_runs(answer, pd.DataFrame()) is None and answer.promising_edges.empty
+    answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
+    assert not answer.unlearned and "always" not in answer.sentence("p")
+    assert len(answer_of(runs, [0], "test_accuracy").edges) == len(answer.promising_edges)
 
 
 def test_batch_sizes_and_schedules_have_a_sentence_each():
