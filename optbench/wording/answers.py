@@ -6,9 +6,10 @@ The terminal and the page take their winners from here, and so from `optbench.an
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -115,7 +116,8 @@ class Answer:
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
-        return judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.weigh_by)
+        judged = judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.weigh_by)
+        return replace(judged, macro=self.judged.macro)
 
     def firsts(self, problem: str) -> list[str]:
         """Return the optimizer that is first and those that tie with it; where none is, all that may be."""
@@ -166,8 +168,11 @@ class Answer:
                 what = f"answering the mean, {answer}"
             elif "loss" in name:
                 what = "answering each class with its frequency"
-            words = name_metric(measure).removeprefix("1 - ").removesuffix(" on test data")
-            words = words.removeprefix("test ") if "accuracy" in name else words
+            words = (
+                (name.replace("_", " ") if "accuracy" in name else judged.unit(problem))
+                .removeprefix("1 - ")
+                .removesuffix(" on test data")
+            )
             return f"as far as the test data tell, no better than always {what} ({words} {labels.number(value)})"
         return ""
 
@@ -181,9 +186,10 @@ class Answer:
                 self.judged.first(problem), *self.judged.firsts(problem),
             ]  # fmt: skip
             if judged.unit(problem) == ERRORS:
-                texts.append(f"test accuracy: {_describe_accuracy(judged, problem)}")
-            elif not (same and judged.first(problem)):
-                name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or name_metric(measure)
+                texts.append(f"test accuracy {judged.over}: {_describe_accuracy(judged, problem)}")
+            elif not (same and judged.first(problem)) or (measure in self.choose_by and measure not in CHOOSE_BY):
+                name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or judged.unit(problem)
+                name += " of runs stopped early" * measure.startswith(EARLY)
                 texts.append(f"{name}: {judged.describe(problem, short=True)}")
         return texts
 
@@ -218,16 +224,28 @@ def _describe_accuracy(judged: Judged, problem: str) -> str:
 
 
 def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:
-    """Return the measures that an answer has beside `judge_by`: the loss at the end, and one on test data if any.
+    """Return the measures that an answer has beside `judge_by`.
 
-    choose_by: the measures that the sweep chose by. Beside a measure on test data, the time takes the place of the loss
-    if it is among them.
+    choose_by: the measures that the sweep chose by. Those if there is one besides CHOOSE_BY; else the loss at the end,
+    or the time beside a measure on test data, and one on test data if any.
     """
+    asked = [name for name in choose_by if name != judge_by and _has_measure(runs, name)]
+    if {*choose_by} - {*CHOOSE_BY}:
+        return asked
     metrics = [TEST_ACCURACY] * (TEST_ACCURACY in runs and bool(runs[TEST_ACCURACY].notna().any()))
     if not metrics and runs["test_loss_final"].notna().any():
         metrics = [TEST_LOSS]
     first = TIME if TIME in choose_by and judge_by not in (TIME, LOSS) else LOSS
     return [name for name in (first, *metrics) if name != judge_by]
+
+
+def _has_measure(runs: pd.DataFrame, measure: str) -> bool:
+    """Return whether some run has the measure."""
+    try:
+        column = metric_name(runs, measure)
+    except OptbenchError:
+        return False
+    return measure in CHOOSE_BY or bool(runs[column].notna().any())
 
 
 def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
@@ -315,6 +333,9 @@ def answer_of(
     known = problems is not None and f"{CONSTANT}answer" in problems  # which folders of before do not have
     there = problems[problems["problem"].isin(best["problem"])] if known else best[:0]
     constants = there.drop_duplicates("problem").set_index("problem", drop=False).to_dict("index")
+    sizes = {name: re.search(r"(\d+) classes", str(row.get("data"))) for name, row in constants.items()}
+    macro = frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
+    judged = replace(judged, macro=macro)
     return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, weigh_by)
 
 
@@ -349,7 +370,10 @@ def describe_importances(table: pd.DataFrame) -> str:
 def describe_measure(answer: Answer) -> str:
     """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats."""
     runs, judged = answer.runs, answer.judged
-    parts = [f"Compared by {name_measure(answer.judge_by)}."]
+    name = name_measure(answer.judge_by)
+    if judged.macro >= {*answer.best["problem"]}:
+        name = name.replace("F1", "macro F1")
+    parts = [f"Compared by {name}."]
     if answer.judge_by == TIME:
         parts += describe_targets(judged.targets)
     elif judged.without:
@@ -455,7 +479,7 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
         text = f"{setting}; {value} on {seeds}"
         if 0 < row["failures"] < row["n"]:
             text += f", {int(row['failures'])} failed"
-        if pd.notna(row.get("test_accuracy")):
+        if pd.notna(row.get("test_accuracy")) and "accuracy" not in chosen_for(answer.judge_by, answer.choose_by):
             text += f", test accuracy {row['test_accuracy']:.3f}"
         notes = labels.list_warnings({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
         text += f" ({'; '.join(notes)})" if notes else ""
@@ -474,6 +498,7 @@ def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
     if chosen != TIME or not math.isfinite(target):
         plain = chosen in (TIME, LOSS) or (chosen == answer.judge_by and row["problem"] in answer.judged.without)
         name = "loss " if plain else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
+        name = name.replace("F1", "macro F1") if row["problem"] in answer.judged.macro else name
         return f"{name}{labels.number(row['median'])} {labels.interval_text(row)}".strip()
     which = labels.share_text(target)
     if not row["median"] <= budget:

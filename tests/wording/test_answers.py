@@ -149,10 +149,10 @@ def test_other_measures_speak_where_they_say_something_else():
     runs = errors(planted(["gd", "adam"]), {"gd": 1.0, "adam": 2.0})
     answer = answer_of(runs, [])
     (text,) = answer.describe_others("p")
-    assert text.startswith("test accuracy: 0.96") and " with gd; gd is first; adam makes " in text
+    assert text.startswith("test accuracy over 8 blocks: 0.96") and " with gd; gd is first; adam makes " in text
     assert "times the errors" in text
     (text,) = answer_of(errors(runs, {"gd": 1.0, "adam": 1.0}), []).describe_others("p")
-    assert text.startswith("test accuracy: ")
+    assert text.startswith("test accuracy over 8 blocks: ")
     swapped = with_costs(planted(["gd", "adam"])).assign(
         log_tail=lambda each: each["log_tail"] + 5 * (each["optimizer"] == "adam")
     )
@@ -173,6 +173,21 @@ def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
     answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
     assert not answer.unlearned and "always" not in answer.sentence("p")
     assert len(answer_of(runs, [0], "test_accuracy").edges) == len(answer.promising_edges)
+
+
+def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_ranking_does():
+    runs = planted(["gd", "adam"], problems=("p",))
+    loss = np.exp(runs["log_tail"])
+    runs = runs.assign(test_f1=1 - loss, test_loss_final=loss, early_test_loss=loss, test_accuracy=1 - loss)
+    facts = pd.DataFrame({"problem": ["p"], "constant_answer": [""], "data": ["p.csv: target 'kind', 3 classes"]})
+    answer = answer_of(runs, [], "f1", choose_by=("f1", "early_test_loss"), problems=facts)
+    (other,) = answer.describe_others("p")
+    assert other.startswith("test loss of runs stopped early: adam ")
+    value = answer.ranking.loc[answer.ranking["optimizer"] == "adam", "value"].iloc[0]
+    assert f"adam is first ({value:.3g} over 8 blocks)" in answer.sentence("p")
+    assert "times the 1 - macro F1" in answer.sentence("p")
+    assert describe_measure(answer).startswith("Compared by 1 - macro F1 on test data.")
+    assert "1 - macro F1" in describe_settings(answer, runs)["p", "adam"]
 
 
 def test_batch_sizes_and_schedules_have_a_sentence_each():
