@@ -11,7 +11,16 @@ import numpy as np
 
 from optbench.contract import names, resources
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.datasets.preparation import MISSING, Feature, Preparation, find_unknown, learn, name_some, transform
+from optbench.datasets.preparation import (
+    MISSING,
+    Feature,
+    Preparation,
+    find_unknown,
+    learn,
+    name_some,
+    parse_number,
+    transform,
+)
 
 SHARES = (0.8, 0.1)
 """Shares of the examples that are for training and validation, the rest being for testing."""
@@ -388,16 +397,6 @@ def class_values(names: tuple[str, ...]) -> tuple[Any, ...]:
     if len(numbers) < len(names):
         return names
     return tuple(int(each) if each.is_integer() else each for each in numbers)
-
-
-def parse_number(text: str, decimal: str = "") -> float | None:
-    """Return the number that a text is, None if it is no plain one; with decimal="," a point is no part of it."""
-    if decimal == ",":
-        text = "" if "." in text else text.replace(",", ".")
-    try:
-        return None if "_" in text else float(text)
-    except ValueError:
-        return None
 
 
 def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tuple[np.ndarray, tuple[str, ...]]:
