@@ -13,7 +13,7 @@ from optbench.analysis.measures import (
     LOSS,
     below_minimum,
     find_unvalidated,
-    jackknife_values,
+    holds_sampling_error,
     metric_name,
     validation_column,
 )
@@ -89,7 +89,7 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
             f"Settings of {join_names(without)} were chosen on the test data that judge them, as there are no "
             "validation data: these results are too good."
         )
-    if jackknife_values(runs, judge_by) is not None:
+    if holds_sampling_error(runs, judge_by):
         yield "Intervals hold the sampling error of the test examples, on which all are compared."
 
 
