@@ -92,7 +92,7 @@ class Page:
         self.counts = count_runs(results)
         self.measure = answers.describe_measure(answer)
         self.overall = answer.overall()
-        is_sure = len(sweep.files) > 1 and find_state(answer, ALL) in (FIRST, EQUIVALENT)
+        is_sure = len(sweep.files) > 1 and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""
         # The page is read anywhere, so its commands are to be run where the results are.
         advice = answers.advise_wider_search(answer.promising_edges, ".", provenance)

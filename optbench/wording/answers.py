@@ -33,7 +33,7 @@ from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
 from optbench.wording import caveats, labels
-from optbench.wording.judged import ERRORS, PLAIN_LOSS, Judged, format_ratio, name_metric
+from optbench.wording.judged import ERRORS, PLAIN_LOSS, SAMPLES, Judged, format_ratio, name_metric
 
 __all__ = ["Answer", "answer_of", "format_ratio"]
 TEST_ACCURACY = "test_accuracy"
@@ -129,8 +129,35 @@ class Answer:
         return pair.ratio, pair.low, pair.high, pair.verdict
 
     def overall(self) -> str:
-        """Return the sentence over all problems; "" if there is only one problem."""
-        return self.judged.overall()
+        """Return the sentence over all problems; "" if there is only one problem. Models of one table are compared."""
+        return self._compare_models() if self.is_one_table else self.judged.overall()
+
+    @property
+    def is_one_table(self) -> bool:
+        """True if all problems are models of one table of the user's, so that they are no sample of problems."""
+        problems, facts = self.best["problem"].unique(), self.constants
+        digests = {facts[each].get("digest") for each in problems if each in facts}
+        targets = {str(facts[each].get("data")).partition("; ")[0] for each in problems if each in facts}
+        return len(problems) > 1 and set(problems) <= {*facts} and len(digests | {""}) == 2 and len(targets) == 1
+
+    def _compare_models(self) -> str:
+        """Return which model of a table has the least errors, by the best optimizer of each; "" without such a measure.
+
+        Losses of two models may be different ones, and are not compared.
+        """
+        problems = list(self.best["problem"].unique())
+        units = {self.judged.unit(problem) for problem in problems}
+        rows = pd.DataFrame([self.judged.rows(problem).iloc[0] for problem in problems]).sort_values("value")
+        (unit, *others), comparable = units, not units & {SAMPLES, PLAIN_LOSS, "test loss"}
+        if others or not comparable or not np.isfinite(rows[["value", "low", "high"]].to_numpy(float)).all():
+            return ""
+        texts = [
+            f"{row.problem} {labels.number(row.value)} [{labels.number(row.low)}, {labels.number(row.high)}]"
+            for row in rows.itertuples()
+        ]
+        apart = rows["high"].iloc[0] < rows["low"].iloc[1:].min()
+        verdict = f"{rows['problem'].iloc[0]} is better" if apart else "not told apart"
+        return f"on this table, {unit} of the best of each: {', '.join(texts)}: {verdict}"
 
     def sentence(self, problem: str, short: bool = False) -> str:
         """Return a sentence: who is first on a problem, by how much the others are behind, and if nothing was learned.

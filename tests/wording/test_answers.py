@@ -190,6 +190,19 @@ def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_rankin
     assert "1 - macro F1" in describe_settings(answer, runs)["p", "adam"]
 
 
+@pytest.mark.parametrize("shift, words", [(0.0, "not told apart"), (0.3, "p is better")])
+def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
+    runs = planted(["gd", "adam"])
+    noise = 0.01 * np.random.default_rng(0).standard_normal(len(runs))
+    runs["test_accuracy"] = 0.9 + noise - shift * (runs["problem"] == "q")
+    facts = pd.DataFrame({"problem": ["p", "q"], "constant_answer": "yes", "digest": "d", "data": "mine.csv: 9 rows"})
+    text = answer_of(runs, [], "test_accuracy", problems=facts).overall()
+    assert text.startswith("on this table, errors of the best of each: ") and text.endswith(f": {words}")
+    assert "rank" not in text
+    other = answer_of(runs, [], "test_accuracy", problems=facts.assign(digest=["d", "e"]))
+    assert other.overall().startswith("over 2 problems: best mean rank")
+
+
 def test_batch_sizes_and_schedules_have_a_sentence_each():
     runs = planted(["gd", "adam"])
     larger = runs.assign(batch_size=64, log_tail=runs["log_tail"] + 1.0)
