@@ -107,6 +107,7 @@ def test_commands(folder, run_here):
             assert "Compared by " in out and "every run failed" not in out, line
 
 
+@pytest.mark.filterwarnings("ignore:OptbenchClassifier. columns left out:UserWarning")  # an id and a date
 def test_python(folder, capsys, monkeypatch):
     """The first in a process of its own."""
     code = [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# file:")]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import STANDING_IN, find_failed_runs, metric_columns, name_splits, read_floats
-from optbench.analysis.sampling import read_jackknife
+from optbench.analysis.sampling import has_jackknife, read_jackknife
 from optbench.analysis.texts import describe_depth
 from optbench.contract.columns import EARLY, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
 from optbench.contract.errors import OptbenchError, shown, unknown
@@ -110,7 +110,7 @@ def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
     NaN where it is not known, and for failed runs. What early stopping would have kept varies as the run's end does.
     """
     column = metric_name(runs, measure)
-    end = "test_loss_final" if column == f"{EARLY}{TEST}loss" else column.removeprefix(EARLY)
+    end = _column_at_the_end(column)
     values = read_jackknife(runs, end) if column not in (TIME, LOG_TAIL) else None
     if values is None:
         return None
@@ -123,6 +123,17 @@ def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
         y += (kept - last)[:, None]
     y[find_failed_runs(runs)] = np.nan
     return y
+
+
+def holds_sampling_error(runs: pd.DataFrame, measure: str) -> bool:
+    """Return whether `jackknife_values` are known, without computing them."""
+    column = metric_name(runs, measure)
+    return column not in (TIME, LOG_TAIL) and has_jackknife(runs, _column_at_the_end(column))
+
+
+def _column_at_the_end(column: str) -> str:
+    """Return the column at the end of the run that belongs to one where early stopping would have ended it."""
+    return "test_loss_final" if column == f"{EARLY}{TEST}loss" else column.removeprefix(EARLY)
 
 
 def read_times(runs: pd.DataFrame, targets: np.ndarray) -> Times:

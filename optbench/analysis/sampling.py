@@ -27,16 +27,22 @@ class Sampling(NamedTuple):
     """Of the variance of what is averaged: how much of it their mean has besides, however many there are."""
 
 
+def has_jackknife(runs: pd.DataFrame, column: str) -> bool:
+    """Return whether some run has the values of a column without each group of test examples."""
+    name = f"{JACKKNIFE}{column}"
+    return name in runs and bool(runs[name].notna().any())
+
+
 def read_jackknife(runs: pd.DataFrame, column: str) -> np.ndarray | None:
     """Return the values of a column without each group of test examples, (runs, GROUPS); None if no run has them.
 
     NaN for runs without them, and behind the last group where there are fewer.
     """
-    name = f"{JACKKNIFE}{column}"
-    if name not in runs or not runs[name].notna().any():
+    if not has_jackknife(runs, column):
         return None
-    values = np.full((len(runs), GROUPS), np.nan)
-    for place, content in enumerate(runs[name]):
+    values, contents = np.full((len(runs), GROUPS), np.nan), runs[f"{JACKKNIFE}{column}"].to_numpy()
+    for place in np.flatnonzero(pd.notna(contents)):  # runs that tune have none
+        content = contents[place]
         if isinstance(content, bytes) and len(content) % 4 == 0 and len(content) <= 4 * GROUPS:
             found = np.frombuffer(content, np.float32)
             values[place, : len(found)] = np.where(np.isfinite(found), found, np.nan)

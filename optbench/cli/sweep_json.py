@@ -59,7 +59,7 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
     if made.get("shard"):
         return []
-    edges, runs = answer.edges, finished.everything.runs
+    edges, runs = answer.promising_edges, finished.everything.runs
     died = runs[runs["failure"].str.contains(DIED, regex=False, na=False)] if "failure" in runs else runs[:0]
     if len(died):  # where they would have led is not known
         pairs = dict.fromkeys(zip(died["problem"], died["optimizer"], strict=True))

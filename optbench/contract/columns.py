@@ -30,6 +30,12 @@ def target_column(share: float) -> str:
     return f"samples_to_{share:g}"
 
 
+SCORES = ("log_loss", "accuracy", "balanced_accuracy", "f1", "auc", "r2", "mae")
+"""Metrics of a problem's predictions by name: a sweep that chooses by one has it of every run, as test_NAME."""
+CONSTANT = "constant_"
+"""The prefix of the columns of ``problems`` with what a constant answer has on test data, by the training rows."""
+
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "runs": (
         Column("run_id", "text"),
@@ -95,6 +101,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("data", "text", optional=True),
         Column("source", "text", optional=True),
         Column("digest", "text", optional=True),
+        Column(f"{CONSTANT}answer", "text", optional=True),
+        *(Column(f"{CONSTANT}{name}", optional=True) for name in ("loss", *SCORES)),
     ),
     "landscapes": (Column("problem", "text"), Column("w_1"), Column("w_2"), Column("value")),
     "paths": (
@@ -139,8 +147,6 @@ def is_metric(column: str) -> bool:
     return column.startswith(METRICS)
 
 
-SCORES = ("log_loss", "accuracy", "balanced_accuracy", "f1", "auc", "r2", "mae")
-"""Metrics of a problem's predictions by name: a sweep that chooses by one has it of every run, as test_NAME."""
 MEASURES = ("time", "loss", "test_loss", "test_accuracy", "early_test_loss", *SCORES)
 """What verdicts can be about, besides other metrics of a problem."""
 _GAINS = ("f1", "auc", "r2")

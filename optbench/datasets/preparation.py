@@ -130,9 +130,9 @@ def to_numbers(name: str, values: Any, decimal: str = "") -> np.ndarray:
     if not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)):
         texts = column.astype(object).map(lambda each: str(each).strip(), na_action="ignore")
         texts = texts.where(~texts.isin(NO_TEXT))
-        words = texts.replace({"True": "1", "False": "0"})
-        column = pd.to_numeric(words.str.replace(",", ".") if decimal == "," else words, errors="coerce")
-        wrong = texts[column.isna() & texts.notna()]
+        numbers = {each: read_number(each, decimal) for each in texts.dropna().unique()}
+        column = texts.map(numbers).astype(float)
+        wrong = texts[texts.map(lambda each: numbers[each] is None, na_action="ignore").eq(True)]
         if len(wrong):
             text = f"column {name!r} holds {shown(str(wrong.iloc[0]))}, which is no number"
             if column.isna().all():
@@ -142,6 +142,24 @@ def to_numbers(name: str, values: Any, decimal: str = "") -> np.ndarray:
     if np.isinf(found).any():
         raise OptbenchError(f"column {name!r} holds values that are not finite")
     return found
+
+
+def parse_number(text: str, decimal: str = "") -> float | None:
+    """Return the number that a text is, None if it is no plain one; with decimal="," a point is no part of it."""
+    if decimal == ",":
+        text = "" if "." in text else text.replace(",", ".")
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def read_number(text: str, decimal: str = "") -> float | None:
+    """Return the number that a text is in a column of numbers, also of "True" and "False"; None if it is no plain one.
+
+    decimal: as of `parse_number`.
+    """
+    return {"True": 1.0, "False": 0.0}.get(text, parse_number(text, decimal))
 
 
 def to_texts(values: Any) -> np.ndarray:

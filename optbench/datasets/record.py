@@ -11,7 +11,16 @@ import numpy as np
 
 from optbench.contract import names, resources
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.datasets.preparation import MISSING, Feature, Preparation, find_unknown, learn, name_some, transform
+from optbench.datasets.preparation import (
+    MISSING,
+    Feature,
+    Preparation,
+    find_unknown,
+    learn,
+    name_some,
+    parse_number,
+    transform,
+)
 
 SHARES = (0.8, 0.1)
 """Shares of the examples that are for training and validation, the rest being for testing."""
@@ -213,7 +222,7 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
     )
     warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
-    features, xs, notes = _prepare_features(raw, numbers, texts)
+    features, xs, notes = prepare_features(raw, numbers, texts)
     scaling = "features as they come"
     if not raw.scaled:
         which = "numbers" if any(each.levels for each in features) else "features"
@@ -256,7 +265,7 @@ def _unseen_warning(y, labels) -> str:
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
-def _prepare_features(
+def prepare_features(
     raw: Raw, numbers: list[np.ndarray], texts: list[np.ndarray]
 ) -> tuple[tuple[Feature, ...], list[np.ndarray], tuple[str, ...]]:
     """Return (features, x of each part, notes): what the training rows teach, and all rows prepared by it.
@@ -409,16 +418,6 @@ def class_values(names: tuple[str, ...]) -> tuple[Any, ...]:
     if len(numbers) < len(names):
         return names
     return tuple(int(each) if each.is_integer() else each for each in numbers)
-
-
-def parse_number(text: str, decimal: str = "") -> float | None:
-    """Return the number that a text is, None if it is no plain one; with decimal="," a point is no part of it."""
-    if decimal == ",":
-        text = "" if "." in text else text.replace(",", ".")
-    try:
-        return None if "_" in text else float(text)
-    except ValueError:
-        return None
 
 
 def one_against_rest(path: str, name: str, y: np.ndarray, positive: str) -> tuple[np.ndarray, tuple[str, ...]]:

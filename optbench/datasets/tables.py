@@ -17,13 +17,12 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.preparation import MISSING, NO_TEXT
+from optbench.datasets.preparation import MISSING, NO_TEXT, parse_number, read_number
 from optbench.datasets.record import (
     FILLS,
     Raw,
     file_query,
     one_against_rest,
-    parse_number,
     split_columns,
     unpacked_size,
 )
@@ -91,7 +90,8 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
         if isinstance(error, Warning):
             text = f"rows have more fields than the first line has names ({shown(', '.join(names))})"
         raise OptbenchError(
-            f"data set {path}: cannot be read with sep={separator!r}: {text}; texts that hold it need quotes"
+            f"data set {path}: does not look like a table with sep={separator!r}: {text}; "
+            "texts that hold it need quotes"
         ) from error
     # A separator at the end of each line makes a column with neither name nor values.
     keep = [i for i, name in enumerate(names) if name or table[i].notna().any()]
@@ -195,8 +195,9 @@ def read_column(given: Mapping[str, Any], values: pd.Series) -> tuple[np.ndarray
     texts = values.map(lambda each: str(each).strip(), na_action="ignore")
     texts = texts.where(~texts.isin(NO_TEXT))
     levels = sorted(set(texts.dropna()))
-    numbers = {each: parse_number(each, given.get("decimal", "")) for each in levels}
-    if None not in numbers.values() and not (category and levels):
+    numbers = {each: read_number(each, given.get("decimal", "")) for each in levels}
+    words_alone = levels and (category or {*levels} <= {"True", "False"})
+    if None not in numbers.values() and not words_alone:
         return texts.map(numbers).to_numpy(float, na_value=np.nan), ""
     if not category and (words := _find_words(given, numbers)):
         remark = f"{shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}"
@@ -258,8 +259,9 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
         raise OptbenchError(f"data set {path}: the name {shown(twice)} stands over several columns; rename them")
     target, dropped = _target_and_dropped(names, given)
     if not set(names) - {target, *dropped}:
-        raise OptbenchError(f"data set {path}: there is no column but the target {target!r}")
-    columns, left_out, warned = _read_features(given, table, [name for name in names if name not in {target, *dropped}])
+        words = ": it does not look like a table" * (len(names) == 1)
+        raise OptbenchError(f"data set {path}: there is no column but the target {target!r}{words}")
+    columns, left_out, warned = read_features(given, table, [name for name in names if name not in {target, *dropped}])
     aim, remark = _read_target(given, target, table[target])
     rows, notes = _rows_to_learn(given, columns, target, aim)
     numbers = {name: each for name, each in columns.items() if each.dtype.kind == "f"}
@@ -292,10 +294,11 @@ def _side_by_side(columns: Iterable[np.ndarray], rows: np.ndarray, dtype: type =
     return array
 
 
-def _read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> tuple[dict, dict, list[str]]:
+def read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> tuple[dict, dict, list[str]]:
     """Return (columns, reasons, warnings): by name what `read_column` returns, and why the others are left out.
 
-    given: the parameters of the set ``file``. Missing texts are MISSING. Raises OptbenchError for infinite numbers.
+    given: the parameters of the set ``file``, path "" for a table in memory. Missing texts are MISSING. Raises
+    OptbenchError for infinite numbers.
     """
     columns, left_out, warned = {}, {}, []
     for name in features:
@@ -310,9 +313,10 @@ def _read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list
             warned.append(f"{name!r} holds numbers, and {remark}: no number counts as missing")
         if column.dtype.kind == "f":
             if count := int(np.isinf(column).sum()):
+                head = f"data set {given['path']}: " * bool(given["path"])
+                advice = f", or leave it out: {file_query(given, drop=[name])}" * bool(given["path"])
                 raise OptbenchError(
-                    f"data set {given['path']}: feature {name!r} has {count:,} values that are not finite: mend them, "
-                    f"or leave it out: {file_query(given, drop=[name])}"
+                    f"{head}feature {name!r} has {count:,} values that are not finite: mend them{advice}"
                 )
             if is_row_number(column, name):
                 left_out[name] = "numbers the rows"

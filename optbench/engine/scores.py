@@ -93,6 +93,36 @@ def scores_of(problem: Problem) -> tuple[str, ...]:
     return tuple(_OF_CLASSES if np.ndim(made) == 2 else _OF_REALS)
 
 
+def score_constant(problem: Problem) -> tuple[str, dict[str, float]]:
+    """Return the best constant answer, by the training rows, and what it has on the test rows, by metric.
+
+    That is the most frequent class, with the probability of each class by its frequency (for F1 of two classes: always
+    class 1), or the mean. "loss" is the problem's test loss. ("", {}) for a problem without such targets.
+    """
+    data, net = problem.data_set, problem.architecture
+    if data is None or net is None or problem.test is None or net.classifies != bool(data.classes):
+        return "", {}
+    y, y_test = (np.asarray(each, dtype=float).reshape(-1) for each in (data.y, data.y_test))
+    learned = data.preparation
+    if net.classifies:
+        shares = np.bincount(y.astype(int), minlength=data.classes) / len(y)
+        made = np.tile(shares, (len(y_test), 1))
+        names = learned.classes if learned is not None else tuple(map(str, range(data.classes)))
+        answer = names[int(shares.argmax())]
+    else:
+        made = np.full(len(y_test), y.mean())
+        unit, zero = (learned.target_scale, learned.target_mean) if learned is not None else (1.0, 0.0)
+        answer = f"{y.mean() * unit + zero:.4g}"
+    values = {name: score(name, y_test, made) for name in SCORES}
+    if net.classifies and data.classes == 2:
+        values["f1"] = score("f1", y_test, np.tile([0.0, 1.0], (len(y_test), 1)))
+    if net.loss in ("cross_entropy", "log_loss"):
+        values["loss"] = values["log_loss"]
+    elif net.loss in ("mse", "half_mse"):
+        values["loss"] = float(np.mean((y_test - y.mean()) ** 2)) / (1 + (net.loss == "half_mse"))
+    return answer, values
+
+
 def score_runs(
     problem: Problem, names: Sequence[str], weights: np.ndarray, reports: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

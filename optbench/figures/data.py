@@ -129,7 +129,9 @@ class ReportData:
     def answer(self) -> Answer:
         """The verdicts of the sweep, and the settings behind them."""
         of = self.results
-        return answer_of(of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.families)
+        return answer_of(
+            of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.families, of.problems
+        )
 
     @property
     def choose_by(self) -> str:

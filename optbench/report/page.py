@@ -96,10 +96,10 @@ class Page:
         self.counts = count_runs(results)
         self.measure = answers.describe_measure(answer, results.search)
         self.overall = answer.overall()
-        is_sure = len(sweep.files) > 1 and find_state(answer, ALL) in (FIRST, EQUIVALENT)
+        is_sure = len(sweep.files) > 1 and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""
         # The page is read anywhere, so its commands are to be run where the results are.
-        advice = answers.advise_wider_search(answer.edges, ".", provenance)
+        advice = answers.advise_wider_search(answer.promising_edges, ".", provenance)
         self.wider = [text.split("; wider: ") for text in advice]
 
         # Each problem

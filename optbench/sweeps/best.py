@@ -221,8 +221,15 @@ def choose_problem(given: str | None, names: Mapping[str, str]) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise unknown("problem", str(given), names)
-    raise OptbenchError(f"best: name one of the problems: {', '.join(map(shown, found))}")
+        raise unknown("problem", str(given), _shorten(names).values())
+    raise OptbenchError(f"best: name one of the problems: {', '.join(map(shown, _shorten(names).values()))}")
+
+
+def _shorten(names: Mapping[str, str]) -> dict[str, str]:
+    """Return by name what a user types for a problem: its label, or its kind if there is one of it."""
+    kinds = [name.partition("(")[0] for name in names]
+    short = {name: kind if kinds.count(kind) == 1 else name for name, kind in zip(names, kinds, strict=True)}
+    return {name: label if label != name else short[name] for name, label in names.items()}
 
 
 def make_best(

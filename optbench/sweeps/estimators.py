@@ -1,5 +1,7 @@
 """scikit-learn estimators: a linear model or a network, trained by an optimizer of the catalogue."""
 
+import warnings
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,9 +14,9 @@ from optbench.catalogue import loader
 from optbench.contract.arguments import is_real, is_whole
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline
-from optbench.datasets import Dataset
-from optbench.datasets.preparation import Preparation, learn, to_numbers, to_texts, transform
-from optbench.datasets.record import class_name, parse_number
+from optbench.datasets import Dataset, tables
+from optbench.datasets.preparation import Preparation
+from optbench.datasets.record import Raw, class_name, prepare_features
 from optbench.kit.networks import HIDDEN, check_choice, dense, network
 from optbench.sweeps.models import Model
 from optbench.sweeps.single import CohortResult, run_single
@@ -32,7 +34,7 @@ class _Estimator(BaseEstimator):
 
     def __init__(
         self,
-        hidden: tuple[int, ...] = (),
+        hidden: int | tuple[int, ...] = (),
         *,
         activation: str = "relu",
         optimizer: str = "adam_torch",
@@ -60,49 +62,50 @@ class _Estimator(BaseEstimator):
         tags.input_tags.string = True
         return tags
 
-    def _fit(self, X: np.ndarray, y: np.ndarray, prepared: Preparation) -> None:
-        """Tune the rate if none is given, train, and keep the model.
+    def _fit(self, X: Any, checked: np.ndarray, y: np.ndarray, target: str, classes: tuple[str, ...] = ()) -> None:
+        """Tune the rate if none is given, train, and keep the model; a warning tells of columns that are left out.
 
-        X: (rows, features) as validated; y: classes 0, 1, ..., or standardized values; prepared: without features.
+        X: as given; checked: the same as validated; y: classes 0, 1, ..., or real values; target: its name.
         """
-        labels = getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])
-        table = {str(label): pd.Series(X[:, i]).infer_objects() for i, label in enumerate(labels)}
-        numbers = {name: to_numbers(name, column) for name, column in table.items() if _is_numeric(column)}
-        texts = {name: to_texts(column) for name, column in table.items() if name not in numbers}
-        parts = [np.array(list(each.values()), kind).reshape(len(each), len(X)).T
-                 for each, kind in ((numbers, float), (texts, object))]  # fmt: skip
-        features = learn([*numbers, *texts], parts[0], parts[1])
-        x = transform(features, parts[0], parts[1])
+        raw = _read(self._table(X, checked), plain=not hasattr(X, "columns") and checked.dtype.kind in "biuf")
         baseline = isinstance(loader.load().optimizer(self.optimizer)[0], Baseline)
-        self.lr_ = 1.0 if baseline else self._tune(x, y, len(prepared.classes)) if self.lr is None else self.lr
-        everything = Dataset(x, y, x, y, len(prepared.classes), "arrays")
-        problem, result = self._train(everything, [self.lr_], baseline)
+        self.lr_ = 1.0 if baseline else self._tune(raw, y, classes) if self.lr is None else self.lr
+        rows = np.arange(len(y))
+        data, prepared, notes = _prepare(raw, y, classes, rows, rows, target)
+        for text in (*raw.warnings, *(each for each in notes if each.startswith("columns left out"))):
+            warnings.warn(f"{type(self).__name__}: {text}", stacklevel=3)  # where fit is called
+        problem, result = self._train(data, [self.lr_], baseline)
         if result.runs["status"].iloc[0] != "ok":
             raise OptbenchError(f"{type(self).__name__}: training diverged at lr={self.lr_!r}: try a smaller one")
-        held = Preparation(features, prepared.target, prepared.classes, prepared.target_mean, prepared.target_scale)
         setting = {key: value for key, value in self.get_params().items() if not isinstance(value, tuple | list)}
-        self.model_ = Model(type(self).__name__, problem.architecture, held, result.w[0], setting | {"lr": self.lr_})
+        setting |= {"lr": self.lr_}
+        self.model_ = Model(type(self).__name__, problem.architecture, prepared, result.w[0], setting)
 
-    def _tune(self, x: np.ndarray, y: np.ndarray, classes: int) -> float:
-        """Return the rate of RATES with the least loss at the end on a fifth of the rows, drawn with the seed."""
-        order = np.random.default_rng(self.seed).permutation(len(x))
-        cut = round(len(x) * (1 - _SHARE)) if len(x) >= _FEWEST else len(x)
-        train, rest = order[:cut], order[cut:] if cut < len(x) else order
-        runs = self._train(Dataset(x[train], y[train], x[rest], y[rest], classes, "arrays"), RATES)[1].runs
+    def _tune(self, raw: Raw, y: np.ndarray, classes: tuple[str, ...]) -> float:
+        """Return the rate of RATES with the least loss at the end on a fifth of the rows, drawn with the seed.
+
+        These rows teach nothing before: not the preparation either.
+        """
+        order = np.random.default_rng(self.seed).permutation(len(y))
+        cut = round(len(y) * (1 - _SHARE)) if len(y) >= _FEWEST else len(y)
+        train, rest = order[:cut], order[cut:] if cut < len(y) else order
+        # Without names, for columns that are constant in these rows stay.
+        data, *_ = _prepare(replace(raw, columns=()), y, classes, train, rest)
+        runs = self._train(data, RATES)[1].runs
         loss = runs["test_loss_final"].where(runs["status"] == "ok", np.inf).fillna(np.inf)
         return RATES[int(loss.to_numpy().argmin())]
 
     def _train(self, data: Dataset, rates: Any, baseline: bool = False) -> tuple[Any, CohortResult]:
         """Return the problem of a data set, and a run for each rate."""
         name = type(self).__name__
-        widths = self.hidden if isinstance(self.hidden, tuple | list) else (0,)
+        widths = self.hidden if isinstance(self.hidden, tuple | list) else (self.hidden,)
         if not all(is_whole(width) and width > 0 for width in widths):
-            wanted = "a tuple of positive widths, such as (32,)"
+            wanted = "a positive width, or a tuple of some, such as (32,)"
             raise OptbenchError(f"{name}: hidden={shown(self.hidden)} must be {wanted}")
         check_choice(name, "activation", self.activation, HIDDEN)
         if not (is_real(self.l2) and self.l2 >= 0):
             raise OptbenchError(f"{name}: l2={shown(self.l2)} must be a number of at least 0")
-        layers = [layer for width in self.hidden for layer in (dense(width), self.activation)]
+        layers = [layer for width in widths for layer in (dense(width), self.activation)]
         loss = "cross_entropy" if data.classes else "mse"
         problem = network(name, [*layers, dense(data.classes or 1)], data, loss=loss)
         optimizer = f"coupled_decay({self.optimizer}, decay={self.l2!r})" if self.l2 else self.optimizer
@@ -116,19 +119,56 @@ class _Estimator(BaseEstimator):
     def _raw(self, X: Any) -> pd.DataFrame:
         """Return rows as the table that the model prepares."""
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=False)
-        labels = getattr(self, "feature_names_in_", [f"x{i}" for i in range(checked.shape[1])])
-        return pd.DataFrame({str(label): pd.Series(checked[:, i]).infer_objects() for i, label in enumerate(labels)})
+        return self._table(X, validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=False))
+
+    def _table(self, X: Any, checked: np.ndarray) -> pd.DataFrame:
+        """Return rows as a table: X itself if it is one, else its columns x0, x1, ...; checked: X as validated."""
+        table = X.to_pandas() if hasattr(X, "to_pandas") else X
+        if hasattr(table, "columns"):
+            return table.set_axis([str(name).strip() for name in table.columns], axis=1)
+        return pd.DataFrame({f"x{i}": pd.Series(column).infer_objects() for i, column in enumerate(checked.T)})
+
+
+def _read(table: pd.DataFrame, plain: bool) -> Raw:
+    """Return a table as examples without a target, without the columns that nothing can be learned from.
+
+    plain: it is an array of numbers, all of which are learned from.
+    """
+    if plain:
+        return Raw(table.to_numpy(float), np.empty(0), None, "arrays", fill="median")
+    given = dict.fromkeys(("path", "decimal"), "")
+    columns, left_out, warned = tables.read_features(given, table, list(table.columns))
+    parts = {kind: {name: each for name, each in columns.items() if (each.dtype.kind == "f") == (kind == "f")}
+             for kind in "fO"}  # fmt: skip
+    x, texts = (np.array(list(part.values()), kind).reshape(len(part), len(table)).T for kind, part in parts.items())
+    return Raw(x, np.empty(0), None, "arrays", name="X", fill="median", columns=(*parts["f"], *parts["O"]),
+               texts=texts, left_out=left_out, warnings=tuple(warned))  # fmt: skip
+
+
+def _prepare(
+    raw: Raw, y: np.ndarray, classes: tuple[str, ...], train: np.ndarray, rest: np.ndarray, target: str = ""
+) -> tuple[Dataset, Preparation, tuple[str, ...]]:
+    """Return (data, preparation, notes) of the rows to train on and those to test on, prepared by what the first teach.
+
+    classes: their names; () for a real target, which is standardized.
+    """
+    texts = raw.texts if raw.texts is not None else np.empty((len(raw.x), 0), object)
+    features, (x, x_rest), notes = prepare_features(raw, [raw.x[train], raw.x[rest]], [texts[train], texts[rest]])
+    mean, scale = (0.0, 1.0) if classes else (float(y[train].mean()), float(y[train].std()) or 1.0)
+    prepared = Preparation(features, target, classes, mean, scale)
+    aim, aim_rest = ((y[part] - mean) / scale for part in (train, rest))
+    return Dataset(x, aim, x_rest, aim_rest, len(classes), "arrays"), prepared, notes
 
 
 class OptbenchClassifier(ClassifierMixin, _Estimator):
     """Logistic regression or a network of dense layers, as a scikit-learn classifier.
 
     Rows are prepared as those of ``optbench sweep --data``: gaps are filled with the median, numbers standardized,
-    texts become columns of 0 and 1. The loss is the softmax cross-entropy.
+    texts become columns of 0 and 1; of a DataFrame, ids, dates and constants are left out with a warning. The loss is
+    the softmax cross-entropy.
 
     Args:
-        hidden: the widths of the hidden layers; () is multinomial logistic regression.
+        hidden: the widths of the hidden layers, or that of one; () is multinomial logistic regression.
         activation: "relu", "tanh" or "sigmoid".
         optimizer: a name of the catalogue, with hyperparameters if need be.
         lr: the learning rate; None: the best of nine from 1e-4 to 1 on a fifth of the rows, ``lr_``.
@@ -162,13 +202,15 @@ class OptbenchClassifier(ClassifierMixin, _Estimator):
             OptbenchError: y has one class, a parameter makes no sense, or training diverges.
         """
         name = getattr(y, "name", None)
-        X, y = validate_data(self, X, y, dtype=None, ensure_all_finite="allow-nan")
+        checked, y = validate_data(self, X, y, dtype=None, ensure_all_finite="allow-nan")
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise OptbenchError(f"{type(self).__name__}: y has one class, {shown(self.classes_[0])}: give at least two")
+            raise OptbenchError(
+                f"{type(self).__name__}: y has one class, {shown(self.classes_[:1].tolist()[0])}: give at least two"
+            )
         names = tuple(class_name(each) for each in self.classes_.tolist())
-        self._fit(X, codes.astype(float), Preparation((), str(name or "y"), names))
+        self._fit(X, checked, codes.astype(float), str(name or "y"), names)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -203,7 +245,7 @@ class OptbenchRegressor(RegressorMixin, _Estimator):
     squared error.
 
     Args:
-        hidden: the widths of the hidden layers; () is linear regression.
+        hidden: the widths of the hidden layers, or that of one; () is linear regression.
         activation: as for ``OptbenchClassifier``, like all that follow.
         optimizer: a name of the catalogue, with hyperparameters if need be.
         lr: the learning rate; None: the best of nine from 1e-4 to 1 on a fifth of the rows, ``lr_``.
@@ -236,10 +278,9 @@ class OptbenchRegressor(RegressorMixin, _Estimator):
             OptbenchError: a parameter makes no sense, or training diverges.
         """
         name = getattr(y, "name", None)
-        X, y = validate_data(self, X, y, dtype=None, ensure_all_finite="allow-nan", y_numeric=True)
+        checked, y = validate_data(self, X, y, dtype=None, ensure_all_finite="allow-nan", y_numeric=True)
         y = column_or_1d(y, warn=True).astype(float)
-        mean, scale = float(y.mean()), float(y.std()) or 1.0
-        self._fit(X, (y - mean) / scale, Preparation((), str(name or "y"), (), mean, scale))
+        self._fit(X, checked, y, str(name or "y"))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -253,10 +294,3 @@ class OptbenchRegressor(RegressorMixin, _Estimator):
         """
         rows = self._raw(X)
         return self.model_.predict(rows)
-
-
-def _is_numeric(column: pd.Series) -> bool:
-    """Return True for a column of numbers or truth values, also where they are written as texts."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return True
-    return all(isinstance(each, str) and parse_number(each) is not None for each in column.dropna())

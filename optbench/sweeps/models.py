@@ -66,7 +66,10 @@ class Model:
         Raises:
             OptbenchError: a column is missing, or holds what it did not hold in training.
         """
-        made = self.architecture.predict(self.w, self.preparation.apply(X))
+        return self._decide(self.architecture.predict(self.w, self.preparation.apply(X)))
+
+    def _decide(self, made: np.ndarray) -> np.ndarray:
+        """Return the target of what the network makes of rows: standardized values, or probabilities of classes."""
         if self.architecture.classifies:
             return np.array(self.classes)[made.argmax(axis=1)]
         return made * self.preparation.target_scale + self.preparation.target_mean
@@ -207,9 +210,12 @@ def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
         table = tables.read_csv(place, ending, tables.guess_format(place, given))
     else:
         raise OptbenchError(f"data set {path}: predictions are for the rows of .csv, .tsv and .parquet")
-    made = pd.DataFrame({"prediction": model.predict(table)})
-    if model.architecture.classifies:
+    try:
         shares = model.architecture.predict(model.w, model.preparation.apply(table))
+    except OptbenchError as error:
+        raise OptbenchError(f"data set {path}: {error}") from None
+    made = pd.DataFrame({"prediction": model._decide(shares)})
+    if model.architecture.classifies:
         for name, column in zip(model.classes, shares.T, strict=True):
             made[f"probability_{name}"] = column
     return made

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from optbench.contract.columns import CURVES, EARLY, JACKKNIFE, RUNS, TABLES, TARGETS, target_column
+from optbench.contract.columns import CONSTANT, CURVES, EARLY, JACKKNIFE, RUNS, SCORES, TABLES, TARGETS, target_column
 from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, samples_to_targets
-from optbench.engine.scores import score_runs
+from optbench.engine.scores import score_constant, score_runs
 
 _FOLDS_BOUND = " (a lower bound: the least of the folds)"
 GRID = 121
@@ -256,6 +256,10 @@ def make_problem_tables(
         "w_1": [float(w[0]) for w in known],
         "w_2": [float(w[1]) for w in known],
     }
+    constants = [score_constant(problem) for problem in problems]
+    table[f"{CONSTANT}answer"] = [answer for answer, _ in constants]
+    for name in ("loss", *SCORES):
+        table[f"{CONSTANT}{name}"] = [float(values.get(name, np.nan)) for _, values in constants]
     flat = [problem for problem in problems if problem.dim == 2 and problem.domain is not None]
     grids = [made[problem.name] if problem.name in made else _try_landscape(problem) for problem in flat]
     empty = make_schema("landscapes").empty_table()

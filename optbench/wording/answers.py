@@ -6,9 +6,10 @@ The terminal and the page take their winners from here, and so from `optbench.an
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -27,12 +28,12 @@ from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import compare_levels, tune_levels
 from optbench.contract import names
-from optbench.contract.columns import EARLY
+from optbench.contract.columns import CONSTANT, EARLY, TEST, is_gain
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
 from optbench.wording import caveats, labels
-from optbench.wording.judged import ERRORS, PLAIN_LOSS, Judged, format_ratio, name_metric
+from optbench.wording.judged import ERRORS, PLAIN_LOSS, SAMPLES, Judged, format_ratio, name_metric
 
 __all__ = ["Answer", "answer_of", "format_ratio"]
 TEST_ACCURACY = "test_accuracy"
@@ -61,6 +62,8 @@ class Answer:
     """The measures that the sweep chose settings by."""
     look: int = 1
     """How often the sweep has been looked at, as it grew."""
+    constants: Mapping[str, Mapping] = field(default_factory=dict)
+    """By problem its row of the table ``problems``, with what a constant answer has on the test data."""
     weigh_by: pd.Series | None = None
     """The family of each problem, each of which weighs as one over problems; None: each problem does."""
 
@@ -113,7 +116,8 @@ class Answer:
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
-        return judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.weigh_by)
+        judged = judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.weigh_by)
+        return replace(judged, macro=self.judged.macro)
 
     def firsts(self, problem: str) -> list[str]:
         """Return the optimizer that is first and those that tie with it; where none is, all that may be."""
@@ -125,12 +129,79 @@ class Answer:
         return pair.ratio, pair.low, pair.high, pair.verdict
 
     def overall(self) -> str:
-        """Return the sentence over all problems; "" if there is only one problem."""
-        return self.judged.overall()
+        """Return the sentence over all problems; "" if there is only one problem. Models of one table are compared."""
+        return self._compare_models() if self.is_one_table else self.judged.overall()
 
-    def sentence(self, problem: str) -> str:
-        """Return a sentence: who is first on a problem, and by how much the others are behind."""
-        return self.judged.sentence(problem)
+    @property
+    def is_one_table(self) -> bool:
+        """True if all problems are models of one table of the user's, so that they are no sample of problems."""
+        problems, facts = self.best["problem"].unique(), self.constants
+        digests = {facts[each].get("digest") for each in problems if each in facts}
+        targets = {str(facts[each].get("data")).partition("; ")[0] for each in problems if each in facts}
+        return len(problems) > 1 and set(problems) <= {*facts} and len(digests | {""}) == 2 and len(targets) == 1
+
+    def _compare_models(self) -> str:
+        """Return which model of a table has the least errors, by the best optimizer of each; "" without such a measure.
+
+        Losses of two models may be different ones, and are not compared.
+        """
+        problems = list(self.best["problem"].unique())
+        units = {self.judged.unit(problem) for problem in problems}
+        rows = pd.DataFrame([self.judged.rows(problem).iloc[0] for problem in problems]).sort_values("value")
+        (unit, *others), comparable = units, not units & {SAMPLES, PLAIN_LOSS, "test loss"}
+        if others or not comparable or not np.isfinite(rows[["value", "low", "high"]].to_numpy(float)).all():
+            return ""
+        texts = [
+            f"{row.problem} {labels.number(row.value)} [{labels.number(row.low)}, {labels.number(row.high)}]"
+            for row in rows.itertuples()
+        ]
+        apart = rows["high"].iloc[0] < rows["low"].iloc[1:].min()
+        verdict = f"{rows['problem'].iloc[0]} is better" if apart else "not told apart"
+        return f"on this table, {unit} of the best of each: {', '.join(texts)}: {verdict}"
+
+    def sentence(self, problem: str, short: bool = False) -> str:
+        """Return a sentence: who is first on a problem, by how much the others are behind, and if nothing was learned.
+
+        short: name a few of the others only.
+        """
+        unlearned = self.unlearned.get(problem)
+        return "; ".join(filter(None, (self.judged.sentence(problem, short or bool(unlearned)), unlearned)))
+
+    @cached_property
+    def unlearned(self) -> dict[str, str]:
+        """By problem, that nothing tells its optimizers from a constant answer; problems that were learned are out."""
+        texts = {problem: self._compare_with_constant(problem) for problem in self.constants}
+        return {problem: text for problem, text in texts.items() if text}
+
+    @property
+    def promising_edges(self) -> pd.DataFrame:
+        """The edges of problems where something was learned, so that a wider search may pay."""
+        return self.edges[~self.edges["problem"].isin(list(self.unlearned))]
+
+    def _compare_with_constant(self, problem: str) -> str:
+        """Return that no interval on a problem excludes what a constant answer has; "" if one does, or if unknown."""
+        for measure, judged in {self.judge_by: self.judged, **self.others}.items():
+            name = measure.removeprefix(EARLY).removesuffix("_final").removeprefix(TEST)
+            value = self.constants[problem].get(f"{CONSTANT}{name}", math.nan)
+            if measure in (TIME, LOSS) or problem in judged.without or pd.isna(value):
+                continue
+            rows = judged.rows(problem)
+            ends = rows["high"].where(np.isfinite(rows["high"].astype(float)), rows["value"])
+            if not rows["value"].notna().any() or ends.min() < (1 - value if is_gain(name) else value):
+                return ""
+            answer = self.constants[problem][f"{CONSTANT}answer"]
+            what = f"answering {answer!r}" if "accuracy" in name else "answering one class"
+            if name in ("r2", "mae") or (name == "loss" and pd.isna(self.constants[problem][f"{CONSTANT}accuracy"])):
+                what = f"answering the mean, {answer}"
+            elif "loss" in name:
+                what = "answering each class with its frequency"
+            words = (
+                (name.replace("_", " ") if "accuracy" in name else judged.unit(problem))
+                .removeprefix("1 - ")
+                .removesuffix(" on test data")
+            )
+            return f"as far as the test data tell, no better than always {what} ({words} {labels.number(value)})"
+        return ""
 
     def describe_others(self, problem: str) -> list[str]:
         """Return a short text for each other measure that says something else on a problem than the first one."""
@@ -142,9 +213,10 @@ class Answer:
                 self.judged.first(problem), *self.judged.firsts(problem),
             ]  # fmt: skip
             if judged.unit(problem) == ERRORS:
-                texts.append(f"test accuracy: {_describe_accuracy(judged, problem)}")
-            elif not (same and judged.first(problem)):
-                name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or name_metric(measure)
+                texts.append(f"test accuracy {judged.over}: {_describe_accuracy(judged, problem)}")
+            elif not (same and judged.first(problem)) or (measure in self.choose_by and measure not in CHOOSE_BY):
+                name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or judged.unit(problem)
+                name += " of runs stopped early" * measure.startswith(EARLY)
                 texts.append(f"{name}: {judged.describe(problem, short=True)}")
         return texts
 
@@ -179,16 +251,28 @@ def _describe_accuracy(judged: Judged, problem: str) -> str:
 
 
 def list_other_measures(runs: pd.DataFrame, judge_by: str, choose_by: Sequence[str] = ()) -> list[str]:
-    """Return the measures that an answer has beside `judge_by`: the loss at the end, and one on test data if any.
+    """Return the measures that an answer has beside `judge_by`.
 
-    choose_by: the measures that the sweep chose by. Beside a measure on test data, the time takes the place of the loss
-    if it is among them.
+    choose_by: the measures that the sweep chose by. Those if there is one besides CHOOSE_BY; else the loss at the end,
+    or the time beside a measure on test data, and one on test data if any.
     """
+    asked = [name for name in choose_by if name != judge_by and _has_measure(runs, name)]
+    if {*choose_by} - {*CHOOSE_BY}:
+        return asked
     metrics = [TEST_ACCURACY] * (TEST_ACCURACY in runs and bool(runs[TEST_ACCURACY].notna().any()))
     if not metrics and runs["test_loss_final"].notna().any():
         metrics = [TEST_LOSS]
     first = TIME if TIME in choose_by and judge_by not in (TIME, LOSS) else LOSS
     return [name for name in (first, *metrics) if name != judge_by]
+
+
+def _has_measure(runs: pd.DataFrame, measure: str) -> bool:
+    """Return whether some run has the measure."""
+    try:
+        column = metric_name(runs, measure)
+    except OptbenchError:
+        return False
+    return measure in CHOOSE_BY or bool(runs[column].notna().any())
 
 
 def chosen_for(judge_by: str, choose_by: Sequence[str]) -> str:
@@ -256,12 +340,13 @@ def answer_of(
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
     weigh_by: pd.Series | None = None,
+    problems: pd.DataFrame | None = None,
 ) -> Answer:
     """Return the answer of a table `runs`.
 
     tuning_seeds: the seeds on which settings were chosen. judge_by: the measure of the verdicts. searched: by optimizer
     and parameter, the ranges that trials were drawn from; None without trials. choose_by: the measures that the sweep
-    chose by. look, weigh_by: as for `optbench.analysis.verdicts`.
+    chose by. look, weigh_by: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has.
     """
     best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
     judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider, weigh_by)
@@ -272,7 +357,13 @@ def answer_of(
     sides = sides.rename(columns={"side": "edge_side"})
     best = best.drop(columns="edge_side").merge(sides, on=keys, how="left").fillna({"edge_side": ""})
     best = best.assign(edge=best["edge_side"] != "")
-    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, weigh_by)
+    known = problems is not None and f"{CONSTANT}answer" in problems  # which folders of before do not have
+    there = problems[problems["problem"].isin(best["problem"])] if known else best[:0]
+    constants = there.drop_duplicates("problem").set_index("problem", drop=False).to_dict("index")
+    sizes = {name: re.search(r"(\d+) classes", str(row.get("data"))) for name, row in constants.items()}
+    macro = frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
+    judged = replace(judged, macro=macro)
+    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, weigh_by)
 
 
 @cache
@@ -309,7 +400,10 @@ def describe_measure(answer: Answer, search: str = "") -> str:
     search: how trials were drawn, as in a spec; "" or "sobol" is not worth a word.
     """
     runs, judged = answer.runs, answer.judged
-    parts = [f"Compared by {name_measure(answer.judge_by)}."]
+    name = name_measure(answer.judge_by)
+    if judged.macro >= {*answer.best["problem"]}:
+        name = name.replace("F1", "macro F1")
+    parts = [f"Compared by {name}."]
     if answer.judge_by == TIME:
         parts += describe_targets(judged.targets)
     elif judged.without:
@@ -423,7 +517,7 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
         text = f"{setting}; {value} on {seeds}"
         if 0 < row["failures"] < row["n"]:
             text += f", {int(row['failures'])} failed"
-        if pd.notna(row.get("test_accuracy")):
+        if pd.notna(row.get("test_accuracy")) and "accuracy" not in chosen_for(answer.judge_by, answer.choose_by):
             text += f", test accuracy {row['test_accuracy']:.3f}"
         notes = labels.list_warnings({**row, "held_out": row["held_out"] or row["trials"] <= 1}, edge=False)
         text += f" ({'; '.join(notes)})" if notes else ""
@@ -442,6 +536,7 @@ def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
     if chosen != TIME or not math.isfinite(target):
         plain = chosen in (TIME, LOSS) or (chosen == answer.judge_by and row["problem"] in answer.judged.without)
         name = "loss " if plain else "errors " if "accuracy" in chosen else f"{name_metric(chosen)} "
+        name = name.replace("F1", "macro F1") if row["problem"] in answer.judged.macro else name
         return f"{name}{labels.number(row['median'])} {labels.interval_text(row)}".strip()
     which = labels.share_text(target)
     if not row["median"] <= budget:

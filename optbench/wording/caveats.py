@@ -15,7 +15,7 @@ from optbench.analysis.measures import (
     LOSS,
     below_minimum,
     find_unvalidated,
-    jackknife_values,
+    holds_sampling_error,
     metric_name,
     validation_column,
 )
@@ -98,7 +98,7 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
         )
     if folds := count_folds(runs):
         yield f"The split is repeated in {folds} folds, and its variance is in every interval."
-    elif jackknife_values(runs, judge_by) is not None:
+    elif holds_sampling_error(runs, judge_by):
         yield "Intervals hold the sampling error of the test examples, on which all are compared."
 
 

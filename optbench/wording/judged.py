@@ -64,6 +64,8 @@ class Judged:
     """How levels are called where that is not their text."""
     seeds: int = 0
     """The seeds of a sweep without blocks; 0 with blocks."""
+    macro: frozenset[str] = frozenset()
+    """The problems of more than two classes, whose F1 is the macro F1."""
 
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
@@ -118,7 +120,8 @@ class Judged:
             return SAMPLES if math.isfinite(self.targets.get(problem, math.nan)) else PLAIN_LOSS
         if self.judge_by == LOSS or problem in self.without:
             return PLAIN_LOSS
-        return ERRORS if "accuracy" in self.judge_by else name_metric(self.judge_by)
+        name = ERRORS if "accuracy" in self.judge_by else name_metric(self.judge_by)
+        return name.replace("F1", "macro F1") if problem in self.macro else name
 
     def name(self, level: str) -> str:
         """Return what a level is called in a sentence."""
@@ -177,7 +180,8 @@ class Judged:
             return [f"undecided ({beside[open_[0]].reason}); lowest first: {listed}"]
         limit = bool(left.loc[left[self.of] == leader, "limit"].fillna(False).any())
         failing = _describe_failures(left[left[self.of] == leader])
-        note = f" ({failing})" if failing else ""
+        value = "" if short else self.state_value(left[left[self.of] == leader])
+        note = f" ({'; '.join(filter(None, (value, failing)))})" if value or failing else ""
         if not first:
             least = f"{_verb(self.unit(problem))} {self._name_least(problem)}"
             parts = [f"undecided: {self.name(leader)} {least} so far{note}"]
@@ -197,6 +201,18 @@ class Judged:
         if open_:
             parts.append(f"not told apart from it: {self._list_open(problem, leader, open_, short)}")
         return parts
+
+    @property
+    def over(self) -> str:
+        """What values of the ranking are means over: "over 10 blocks"."""
+        count = self.seeds or int(self.ranking.loc[self.ranking["problem"] != ALL, "blocks"].max())
+        return f"over {count:,} {'seed' if self.seeds else 'block'}{'s' * (count != 1)}"
+
+    def state_value(self, rows: pd.DataFrame) -> str:
+        """Return the value of the first row with what it is a mean over, "0.04 over 10 blocks"; "" but on test data."""
+        if self.unit(rows["problem"].iloc[0]) in (SAMPLES, PLAIN_LOSS):
+            return ""
+        return f"{labels.number(rows['value'].iloc[0])} {self.over}"
 
     def _name_least(self, problem: str) -> str:
         """Return what the leader of an undecided problem has, such as "the fewest samples"."""

@@ -38,7 +38,7 @@ def find_winners(
     runs = drop_lost_runs(results.runs)
     if runs.empty:
         return build_winners_table(None, pd.DataFrame(), [])
-    answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, weigh_by)
+    answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, weigh_by, results.problems)
     reported = reported_runs(runs, answer.best, tuning_seeds)
     spent = costs(Part(runs, results), ("problem", "optimizer"), runs=reported)
     return build_winners_table(answer, spent, hyperparameter_columns(runs))
@@ -95,7 +95,7 @@ def describe_in_short(answer: Answer) -> list[str]:
     runs, problems = answer.runs, list(answer.best["problem"].unique())
     counts = [_count(runs["optimizer"].nunique(), "optimizer"), _count(len(problems), "problem")]
     lines = [f"{_count(len(runs), 'run')} of {' on '.join(counts)}, compared by {name_measure(answer.judge_by)}"]
-    lines += [answer.judged.sentence(problem, short=True) for problem in problems[:MOST_LINES]]
+    lines += [answer.sentence(problem, short=True) for problem in problems[:MOST_LINES]]
     if len(problems) > MOST_LINES:
         lines.append(f"and {_count(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
     limits = [*caveats.name_standing_in(runs), *caveats.warn_of_high_minima(runs)]

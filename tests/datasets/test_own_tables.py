@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -17,7 +18,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.preparation import Preparation
+from optbench.datasets import tables
+from optbench.datasets.preparation import Preparation, to_numbers
 
 ROWS = 60
 RNG = np.random.default_rng(3)
@@ -117,6 +119,25 @@ def test_what_was_learned_is_plain_data_and_prepares_other_rows():
         with pytest.raises(OptbenchError) as refused:
             again.apply(rows)
         assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("decimal, last, value", [
+    (",", "1,5", 1.5), ("", "True", 1), ("", "False", 0), ("", "no", np.nan),
+    ("", "1_0", np.nan),
+])  # fmt: skip
+def test_a_text_is_the_same_number_to_learn_from_and_to_predict_for(decimal, last, value):
+    texts = pd.Series([*map(str, range(30)), last])
+    learned, _ = tables.read_column({"path": "", "decimal": decimal}, texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        known = to_numbers("a", texts, decimal)
+    np.testing.assert_array_equal(learned, [*range(30), value])
+    np.testing.assert_array_equal(known, learned)
+
+
+def test_a_number_written_with_another_decimal_point_is_none():
+    with pytest.warns(UserWarning, match="'1.5', which is no number: it counts as missing"):
+        np.testing.assert_array_equal(to_numbers("a", ["2,5", "1.5"], ","), [2.5, np.nan])
 
 
 def test_no_number_depends_on_a_test_row():

@@ -54,7 +54,7 @@ TABLES = [
     (table().assign(y=None), "", "the target 'y' has no value in any row"),
     (table(), "misssing=drop", "unknown parameter of data set file 'misssing': did you mean 'missing'?"),
     (table(), "target=None", "target=None must be a text"),
-    (pd.DataFrame({"target": [1]}), "", "there is no column but the target 'target'"),
+    (pd.DataFrame({"target": [1]}), "", "there is no column but the target 'target': it does not look like a table"),
     (NUMBERS[:2].assign(y=1), "", "2 examples are too few"),
     (NUMBERS.assign(y="a"), "", "all examples are of one class, 'a'"),
     (NUMBERS, "", "the target has real values, not classes"),
@@ -89,7 +89,7 @@ TEXTS = [
     ),
     ("# of today\n" + COMMAS, "rows have more fields than the first line has names ('# of today')"),
     ("a,a,y\n" + COMMAS[6:], "the name 'a' stands over several columns; rename them"),
-    (COMMAS + "1,2,3,4\n", "cannot be read with sep=',': Expected 3 fields in line 26, saw 4"),
+    (COMMAS + "1,2,3,4\n", "does not look like a table with sep=',': Expected 3 fields in line 26, saw 4"),
     (
         COMMAS.replace("a", "ä").encode("latin-1"),
         "cannot be read as utf-8: name its encoding, file(path='d.csv', encoding='latin-1') (or cp1252, utf-16)",

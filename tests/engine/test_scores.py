@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from harness import problem_of
 from sklearn import metrics
+from sklearn.dummy import DummyClassifier, DummyRegressor
 
 import optbench
 from optbench.contract.columns import SCORES, is_gain
 from optbench.engine.batches import start_point
-from optbench.engine.scores import score, scores_of
+from optbench.engine.scores import score, score_constant, scores_of
 
 RNG = np.random.default_rng(0)
 TWO, MANY = (RNG.dirichlet(np.ones(k), 60).round(2) for k in (2, 4))
@@ -55,6 +56,33 @@ def test_problems_say_which_metrics_they_have():
     assert scores_of(problem_of("logistic")) == ("log_loss", "accuracy", "balanced_accuracy", "f1", "auc")
     assert scores_of(problem_of("ridge")) == ("r2", "mae")
     assert scores_of(problem_of("rosenbrock")) == scores_of(problem_of("autoencoder")) == ()
+
+
+@pytest.mark.parametrize("name", ["logistic", "mlp", "ridge", "least_squares"])
+def test_a_constant_answer_has_what_scikit_learns_dummy_has(name):
+    problem = problem_of(name)
+    data = problem.data_set
+    answer, values = score_constant(problem)
+    if data.classes:
+        dummy = DummyClassifier(strategy="prior").fit(data.x, data.y)
+        assert answer == data.preparation.classes[int(dummy.predict(data.x[:1])[0])]
+        shares = dummy.predict_proba(data.x_test)
+        assert values["accuracy"] == pytest.approx(dummy.score(data.x_test, data.y_test))
+        assert values["log_loss"] == values["loss"] == pytest.approx(metrics.log_loss(data.y_test, shares))
+        assert values["auc"] == 0.5 and values["balanced_accuracy"] == pytest.approx(1 / data.classes)
+        if data.classes == 2:
+            assert values["f1"] == pytest.approx(metrics.f1_score(data.y_test, np.ones(len(data.y_test))))
+    else:
+        made = DummyRegressor().fit(data.x, data.y).predict(data.x_test)
+        assert float(answer) == pytest.approx(data.preparation.target_mean, rel=1e-3)
+        assert values["r2"] == pytest.approx(metrics.r2_score(data.y_test, made))
+        w = np.zeros(problem.dim)  # predicts the mean of the standardized target
+        loss = optbench.minimize(problem, w, "gd", lr=1e-9, steps=1).curve["test_loss"].iloc[0]
+        assert values["loss"] == pytest.approx(loss)
+
+
+def test_problems_that_predict_nothing_have_no_constant_answer():
+    assert score_constant(problem_of("rosenbrock")) == score_constant(problem_of("autoencoder")) == ("", {})
 
 
 def test_a_sweep_chooses_and_judges_by_a_metric_by_name(tmp_path):

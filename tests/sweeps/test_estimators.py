@@ -41,6 +41,12 @@ def test_ridge_regression_is_scikit_learns():
     np.testing.assert_allclose(mine.predict(X), other.predict(X), atol=0.05 * y.std())
 
 
+def test_one_width_is_one_hidden_layer():
+    X, y = load_breast_cancer(return_X_y=True)
+    one, tuple_ = (OptbenchClassifier(hidden, lr=0.01, epochs=2).fit(X, y) for hidden in (4, (4,)))
+    assert (one.model_.w == tuple_.model_.w).all()
+
+
 def test_a_table_with_texts_and_gaps_is_learned_and_kept(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"age": rng.integers(20, 70, 200).astype(float), "city": rng.choice(["Oslo", "Rome"], 200)})
@@ -48,11 +54,41 @@ def test_a_table_with_texts_and_gaps_is_learned_and_kept(tmp_path):
     left = pd.Series(np.where((table["city"] == "Rome") & (table["age"] > 40), "yes", "no"), name="left")
     table.loc[::11, "age"] = None
     table.loc[::13, "city"] = None
-    mine = OptbenchClassifier((8,)).fit(table, left)
+    with pytest.warns(UserWarning, match=r"columns left out: id \(numbers the rows\)"):
+        mine = OptbenchClassifier((8,)).fit(table, left)
     assert mine.score(table, left) > 0.9
     mine.model_.save(tmp_path / "left.json")
     kept = optbench.load_model(tmp_path / "left.json")
     assert (kept.predict(table) == mine.predict(table)).all() and kept.preparation.target == "left"
+
+
+def test_a_dataframe_loses_ids_dates_and_constants_as_in_a_sweep():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"age": rng.normal(size=300), "id": [f"C{i:05}" for i in range(300)], "country": "NO"})
+    table["signed up"] = pd.date_range("2020-01-01", periods=300)
+    y = (table["age"] + rng.normal(size=300) > 0).map({True: "active", False: "left"})
+    with pytest.warns(UserWarning) as caught:
+        mine = OptbenchClassifier().fit(table[:200], y[:200])
+    (warning,) = caught
+    assert all(f"{name} (" in str(warning.message) for name in ("id", "country", "signed up"))
+    assert warning.filename == __file__ and mine.model_.preparation.numbers == ("age",)
+    assert mine.score(table[200:], y[200:]) > 0.65  # without a further warning: warnings are errors here
+
+
+def test_a_rate_is_chosen_on_rows_that_taught_nothing():
+    """Not even the mean: a row that is far out is either trained on, or unknown to what is trained."""
+    X, y = load_diabetes(return_X_y=True)
+    seen = []
+
+    class Spy(OptbenchRegressor):
+        def _train(self, data, rates, baseline=False):
+            seen.append(data)
+            return super()._train(data, rates, baseline)
+
+    Spy(epochs=2).fit(X, y)
+    tuned = seen[0]
+    assert len(tuned.x) < len(X) and np.allclose(tuned.x.mean(axis=0), 0) and np.isclose(tuned.y.mean(), 0)
+    assert not np.isclose(tuned.y_test.mean(), 0, atol=1e-3)
 
 
 def test_a_grid_search_tunes_it():
@@ -62,7 +98,9 @@ def test_a_grid_search_tunes_it():
 
 
 @pytest.mark.parametrize("given, words", [
-    ({"hidden": 8}, "hidden=8 must be a tuple"), ({"hidden": (0,)}, "hidden"), ({"activation": "gelu"}, "activation"),
+    ({"hidden": "8"}, "hidden='8' must be"), ({"hidden": (0,)}, "hidden"),
+    ({"activation": "gelu"}, "activation"),
+    ({"optimizer": "sgd"}, "did you mean gd"),
     ({"l2": -1}, "l2=-1 must be"), ({"optimizer": "adm"}, "did you mean 'adam'"), ({"epochs": 0}, "epochs"),
     ({"lr": 1e12, "optimizer": "gd"}, "diverged at lr=1000000000000.0"), ({"schedule": "cosin"}, "cosine"),
 ])  # fmt: skip

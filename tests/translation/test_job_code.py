@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from harness import CATALOGUE
-from sklearn.metrics import r2_score
 
 import optbench
 from optbench import OptbenchError, datasets
+from optbench.engine.scores import score, scores_of
 from optbench.translation.code import render
 from optbench.translation.setting import Setting
 
@@ -131,14 +131,14 @@ def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, library, 
         batch = {} if optimizer == "lbfgs" else {"batch_size": 32}
         made = optbench.minimize(problem, optimizer, epochs=5, seed=seed, **batch, **values)
         runs.append(made.curve.iloc[-1].to_dict())
-        if "test_accuracy" not in runs[-1]:
-            record = CATALOGUE.problem(problem)
-            runs[-1]["test_r2"] = r2_score(record.test[1], record.predict(made.w, record.test[0]))
+        record = CATALOGUE.problem(problem)
+        predicted = record.predict(made.w, record.test[0])
+        runs[-1] |= {f"test_{name}": score(name, record.test[1], predicted) for name in scores_of(record)}
     for name, value in found.items():
         known = np.array([run[name] for run in runs])
         spread = known.max() - known.min()
         assert known.min() - spread - 1e-4 <= value <= known.max() + spread + 1e-4, name
-    assert found.keys() == {"test_loss", "test_r2" if problem == "ridge" else "test_accuracy"}
+    assert found.keys() == {"test_loss", *(f"test_{name}" for name in scores_of(CATALOGUE.problem(problem)))}
 
 
 @pytest.mark.parametrize("library, optimizer", [
@@ -163,3 +163,10 @@ def test_what_has_no_table_is_refused():
     with pytest.raises(OptbenchError, match="in PyTorch or Keras"):
         optbench.training_code("adam", "optax", problem="mlp")
     assert datasets.load("spirals").classes == 2
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam_torch", "lbfgs"])
+@pytest.mark.parametrize("problem", [None, "softmax"])
+def test_code_for_keras_chooses_a_backend_before_it_imports_keras(optimizer, problem):
+    head, _, _ = optbench.training_code(optimizer, "keras", problem=problem).partition("import keras")
+    assert "KERAS_BACKEND" in head and head.count("import os") == 1

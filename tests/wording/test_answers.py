@@ -19,6 +19,7 @@ from optbench.wording.answers import (
     describe_settings,
     find_shipped_limits,
 )
+from optbench.wording.certainty import plan_more_runs
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
 """The factor by which each optimizer is worse than adam."""
@@ -148,16 +149,58 @@ def test_other_measures_speak_where_they_say_something_else():
     runs = errors(planted(["gd", "adam"]), {"gd": 1.0, "adam": 2.0})
     answer = answer_of(runs, [])
     (text,) = answer.describe_others("p")
-    assert text.startswith("test accuracy: 0.96") and " with gd; gd is first; adam makes " in text
+    assert text.startswith("test accuracy over 8 blocks: 0.96") and " with gd; gd is first; adam makes " in text
     assert "times the errors" in text
     (text,) = answer_of(errors(runs, {"gd": 1.0, "adam": 1.0}), []).describe_others("p")
-    assert text.startswith("test accuracy: ")
+    assert text.startswith("test accuracy over 8 blocks: ")
     swapped = with_costs(planted(["gd", "adam"])).assign(
         log_tail=lambda each: each["log_tail"] + 5 * (each["optimizer"] == "adam")
     )
     (text,) = answer_of(swapped, []).describe_others("p")
     assert text.startswith("loss at the end: gd is first; adam has ")
     assert answer_of(with_costs(planted(["gd", "adam"])), []).describe_others("p") == []
+
+
+def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
+    runs = planted(["gd", "adam"], problems=("p",))
+    rng = np.random.default_rng(0)
+    runs["test_accuracy"] = 0.52 + 0.02 * rng.standard_normal(len(runs))
+    facts = pd.DataFrame({"problem": ["p"], "constant_answer": ["active"], "constant_accuracy": [0.54]})
+    answer = answer_of(runs, [0], "test_accuracy", problems=facts)
+    words = "as far as the test data tell, no better than always answering 'active' (accuracy 0.54)"
+    assert answer.sentence("p").endswith(words) and "would" not in answer.sentence("p")
+    assert plan_more_runs(answer, pd.DataFrame()) is None and answer.promising_edges.empty
+    answer = answer_of(runs, [0], "test_accuracy", problems=facts.assign(constant_accuracy=0.3))
+    assert not answer.unlearned and "always" not in answer.sentence("p")
+    assert len(answer_of(runs, [0], "test_accuracy").edges) == len(answer.promising_edges)
+
+
+def test_measures_that_were_asked_for_are_told_and_values_stand_where_the_ranking_does():
+    runs = planted(["gd", "adam"], problems=("p",))
+    loss = np.exp(runs["log_tail"])
+    runs = runs.assign(test_f1=1 - loss, test_loss_final=loss, early_test_loss=loss, test_accuracy=1 - loss)
+    facts = pd.DataFrame({"problem": ["p"], "constant_answer": [""], "data": ["p.csv: target 'kind', 3 classes"]})
+    answer = answer_of(runs, [], "f1", choose_by=("f1", "early_test_loss"), problems=facts)
+    (other,) = answer.describe_others("p")
+    assert other.startswith("test loss of runs stopped early: adam ")
+    value = answer.ranking.loc[answer.ranking["optimizer"] == "adam", "value"].iloc[0]
+    assert f"adam is first ({value:.3g} over 8 blocks)" in answer.sentence("p")
+    assert "times the 1 - macro F1" in answer.sentence("p")
+    assert describe_measure(answer).startswith("Compared by 1 - macro F1 on test data.")
+    assert "1 - macro F1" in describe_settings(answer, runs)["p", "adam"]
+
+
+@pytest.mark.parametrize("shift, words", [(0.0, "not told apart"), (0.3, "p is better")])
+def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
+    runs = planted(["gd", "adam"])
+    noise = 0.01 * np.random.default_rng(0).standard_normal(len(runs))
+    runs["test_accuracy"] = 0.9 + noise - shift * (runs["problem"] == "q")
+    facts = pd.DataFrame({"problem": ["p", "q"], "constant_answer": "yes", "digest": "d", "data": "mine.csv: 9 rows"})
+    text = answer_of(runs, [], "test_accuracy", problems=facts).overall()
+    assert text.startswith("on this table, errors of the best of each: ") and text.endswith(f": {words}")
+    assert "rank" not in text
+    other = answer_of(runs, [], "test_accuracy", problems=facts.assign(digest=["d", "e"]))
+    assert other.overall().startswith("over 2 problems: best mean rank")
 
 
 def test_batch_sizes_and_schedules_have_a_sentence_each():

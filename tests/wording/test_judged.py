@@ -80,7 +80,7 @@ def test_who_loses_to_another_and_is_open_with_the_leader_is_not_told_apart():
 )
 def test_a_ratio_says_of_what_it_is(measure, target, words):
     each = judged({"a": "first", "b": "behind"}, target=target, judge_by=measure)
-    assert each.sentence("quadratic") == f"quadratic: a is first; {words}"
+    assert each.sentence("quadratic") == f"quadratic: a is first{' (10 over 8 blocks)' * ('test' in measure)}; {words}"
     stand_in = judged({"a": "first", "b": "behind"}, judge_by="test_loss", without=frozenset(["quadratic"]))
     assert stand_in.unit("quadratic") == "loss"
 
