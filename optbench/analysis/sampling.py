@@ -106,8 +106,8 @@ def widen_intervals(
     half = stdtrit(sampling.freedom, (1 + confidence) / 2) * np.sqrt(sampling.variance)
     with np.errstate(invalid="ignore"):
         below, above = np.hypot(values - low, half), np.hypot(high - values, half)
-    known = half > 0
-    return np.where(known, values - below, low), np.where(known, values + above, high)
+        known = half > 0
+        return np.where(known, values - below, low), np.where(known, values + above, high)
 
 
 def fold_sampling(folds: int, rows: int) -> Sampling:

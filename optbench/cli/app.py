@@ -1,5 +1,6 @@
 """The command line: the commands by name, in the order of the help."""
 
+import os
 import sys
 import traceback
 import warnings
@@ -42,6 +43,9 @@ class Commands(groups.Commands):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             stopping.exit_with_signal(error)
+        except BrokenPipeError:  # click would end with 1, which says that something is wrong
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it when it ends
+            sys.exit(141)
         except Exception as error:
             if hasattr(error, "format_message"):  # click prints its own on standard error
                 answers.print_error(error.format_message(), answers.MISTAKE)
@@ -110,8 +114,6 @@ def _run() -> None:
         app(prog_name=completion.program())
     except OptbenchError as error:
         answers.fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        sys.exit(141)
     except Exception as error:
         if text := memory_ran_out(error, _typed_command()):
             answers.fail(text)

@@ -32,6 +32,8 @@ def predict(
 
     if out is not None and out.suffix.lower() != ".csv":
         raise OptbenchError(f"--out must end in .csv, not {str(out)!r}")
+    if out is not None and out.exists() and out.samefile(file):
+        raise OptbenchError(f"--out {str(out)!r} is the file of the rows, which would be lost: name another one")
     if is_folder(model):
         from optbench.sweeps.results import load
 

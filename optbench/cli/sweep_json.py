@@ -22,7 +22,7 @@ def make_answer(
     from optbench.analysis.verdicts import ALL
 
     results, answer = finished.results, finished.answer
-    made, status = results.provenance, results.runs["status"]
+    made, status = results.provenance, finished.everything.runs["status"]
     ended = {name: int((status == name).sum()) for name in ("ok", "diverged", "deadline", "failed")}
     steps = [("what is missing", resume)] if resume else []
     return {

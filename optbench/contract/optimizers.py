@@ -20,7 +20,7 @@ from optbench.contract.arguments import (
 from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.limits import enforce, limits_by_name
 from optbench.contract.record_checks import check_rule, check_search
-from optbench.contract.search import RATE, RATES, Range
+from optbench.contract.search import RATE, RATES, Range, read_search
 from optbench.contract.source_code import SourceFile, function_tree
 
 STEP_INPUTS = ("lr",)
@@ -350,7 +350,7 @@ def optimizer(
     total: Mapping[str, Callable] | None = None,
     block: Mapping[str, Callable] | None = None,
     matrix: Mapping[str, Matrix] | None = None,
-    search: Mapping[str, Range] | None = None,
+    search: Mapping[str, Range | str] | None = None,
     search_source: str = "",
     rate_means: str = "",
     equals: Mapping[str, str] | None = None,
@@ -373,8 +373,8 @@ def optimizer(
         total: sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name.
         block: the same over each parameter block.
         matrix: name -> what turns a whole block into a number for each element; one at the most.
-        search: where tuning looks for values of ``lr`` and hyperparameters, ``{"lr": log_uniform(1e-4, 1)}``; where it
-            is not given, ``lr`` is tuned, and what other optimizers of a comparison tune under the same name.
+        search: where tuning looks for values of ``lr`` and hyperparameters: ``{"lr": "log_uniform(1e-4, 1)"}``; where
+            it is not given, ``lr`` is tuned, and what other optimizers of a comparison tune under the same name.
         search_source: where these ranges come from.
         rate_means: what ``lr`` is where it is no usual step size, "a factor of the estimated rate": a comparison then
             searches it in the range of ``search``, and not in that of the others.
@@ -418,7 +418,7 @@ def optimizer(
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=check_field(Identifiers, owner, "shared", shared), **stages, search=search or {},
+            shared=check_field(Identifiers, owner, "shared", shared), **stages, search=read_search(search),
             search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)

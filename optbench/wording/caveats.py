@@ -122,9 +122,13 @@ def describe_ranges(
             if name not in parameters and SAME_MEANING.get(name, name) in tuned:
                 fixed.setdefault(name, []).append(optimizer)
     several = {name: by_range for name, by_range in found.items() if sum(map(len, by_range.values())) > 1}
+    alone: dict[str, list[str]] = {}
+    for name, by_range in found.items() if len(searched) > 1 else ():
+        if name not in several and not any(SAME_MEANING.get(name, name) == SAME_MEANING.get(one, one) for one in fixed):
+            alone.setdefault(next(iter(by_range.values()))[0], []).append(name)
     equal = [f"{name} in {next(iter(by_range))}" for name, by_range in several.items() if len(by_range) == 1]
     if equal:
-        head = "Searched alike, where it is searched" if fixed else "All optimizers searched alike"
+        head = "Searched alike, where it is searched" if fixed or alone else "All optimizers searched alike"
         yield f"{head}: {', '.join(equal)}."
     unequal = [
         f"{name} ({'; '.join(f'{text} of {join_names(who)}' for text, who in by_range.items())})"
@@ -136,3 +140,5 @@ def describe_ranges(
     if fixed:
         each = "; ".join(f"{name} of {join_names(who, 5)}" for name, who in fixed.items())
         yield f"Fixed, though others searched it: {each}."
+    if alone:
+        yield f"Searched by one alone: {'; '.join(f'{join_names(which, 5)} of {who}' for who, which in alone.items())}."

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from optbench.cli.answers import EXIT_CODES
 from optbench.cli.sweep_json import list_next_steps
 from optbench.report.loaded import LoadedSweep
 
+ROOT = Path(__file__).parents[2]
 PARTS = [*SMALL, "--seeds", "4"]
 
 
@@ -238,3 +241,10 @@ def test_a_time_limit_in_which_nothing_completes_is_unfinished(run, monkeypatch)
     data = json.loads(out)
     assert code == data["exit_code"] == 3 and "run the same command again" in data["error"]
     assert (data["finished"], data["answers"]) == (False, {})
+
+
+def test_a_reader_that_has_ended_is_no_bad_answer():
+    """1 would say that something is wrong."""
+    command = f"{shlex.quote(sys.executable)} -m optbench list optimizers --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (141, "")

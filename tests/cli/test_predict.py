@@ -67,3 +67,9 @@ def test_a_text_that_is_new_or_no_number_is_a_warning(run, folder):
 def test_mistakes_are_a_line(run, folder, arguments, words):
     code, out, err = run("predict", *[each.format(folder) for each in arguments])
     assert code == 2 and not out and words in " ".join(err.split())
+
+
+def test_the_rows_are_not_overwritten(run, folder):
+    before = (folder / "other.csv").read_bytes()
+    code, _, err = run("predict", folder / "out", folder / "other.csv", "--out", folder / "other.csv")
+    assert code == 2 and "would be lost" in err and (folder / "other.csv").read_bytes() == before

@@ -188,3 +188,17 @@ def test_shipped_spaces_lie_in_the_limits(name, record):
             assert min(made.ends) <= record.hyperparameters[key] <= max(made.ends), (
                 f"{key}: its default is not searched"
             )
+
+
+def test_a_rule_may_state_its_search_space_in_texts():
+    made = optimizer(source="a test", beta=0.9, search={"lr": "log_uniform(1e-4, 1)", "beta": "uniform(0.8, 0.99)"})(
+        _rule
+    )
+    assert made.search == {"lr": log_uniform(1e-4, 1), "beta": uniform(0.8, 0.99)}
+    with pytest.raises(OptbenchError, match="must be a range, such as"):
+        optimizer(source="a test", beta=0.9, search={"lr": "often"})(_rule)
+
+
+def _rule(w, g, m, lr, beta):
+    m = beta * m + (1 - beta) * g
+    return w - lr * m, m

@@ -50,15 +50,17 @@ def test_ranges_that_were_not_the_same_are_told():
         "adam": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)", "eps": "log_uniform(1e-8, 1)"},
         "lion": {"lr": "log_uniform(0.0001, 1)", "beta1": "uniform(0, 0.9)"},
     }
-    first, second = describe_ranges(searched)
-    assert first == "All optimizers searched alike: beta1 in uniform(0, 0.9)."
+    first, second, third = describe_ranges(searched)
+    assert first == "Searched alike, where it is searched: beta1 in uniform(0, 0.9)."
+    assert third == "Searched by one alone: eps of adam."
     assert second == (
         "Not all optimizers searched the same ranges: lr (log_uniform(0.001, 30) of gd; log_uniform(0.0001, 1) of "
         "adam, lion)."
     )
     del searched["gd"]
     assert list(describe_ranges(searched)) == [
-        "All optimizers searched alike: lr in log_uniform(0.0001, 1), beta1 in uniform(0, 0.9)."
+        "Searched alike, where it is searched: lr in log_uniform(0.0001, 1), beta1 in uniform(0, 0.9).",
+        "Searched by one alone: eps of adam.",
     ]
     assert list(describe_ranges({})) == []
 
@@ -72,5 +74,14 @@ def test_what_one_keeps_fixed_is_not_said_to_be_searched_alike():
         "Fixed, though others searched it: beta of ours.",
     ]
     assert list(describe_ranges(searched, {**has, "ours": ["eps"]})) == [
-        "All optimizers searched alike: lr in log_uniform(0.0001, 1)."
+        "Searched alike, where it is searched: lr in log_uniform(0.0001, 1).",
+        "Searched by one alone: beta1 of adam.",
+    ]
+
+
+def test_what_one_optimizer_alone_searches_is_said():
+    searched = {"ours": {"lr": "a"}, "adam": {"lr": "a", "eps_root": "b"}}
+    assert list(describe_ranges(searched)) == [
+        "Searched alike, where it is searched: lr in a.",
+        "Searched by one alone: eps_root of adam.",
     ]
