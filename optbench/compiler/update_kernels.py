@@ -16,7 +16,7 @@ from optbench.compiler.signatures import signature
 from optbench.compiler.translator import translator
 from optbench.compiler.update_text import Writer
 from optbench.contract.errors import PluginError
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import Optimizer, explain_return
 from optbench.contract.types import DtypeName, Order
 
 update_signature = partial(signature, UpdateArguments)
@@ -72,4 +72,10 @@ def _writer(record: Optimizer, order: Order, dtype: DtypeName) -> Writer:
 
 def _compile(record: Optimizer, function: FunctionType, dtype: DtypeName) -> Kernel:
     """Compile a kernel from its text. Raises PluginError if it does not compile."""
-    return compile_kernel(function, update_signature(dtype), f"optimizer {record.name}", record.rule.__name__)
+    owner, name = f"optimizer {record.name}", record.rule.__name__
+    try:
+        return compile_kernel(function, update_signature(dtype), owner, name)
+    except PluginError as error:
+        if text := explain_return(record):
+            raise PluginError(f"{owner}: {name} does not compile: {text}") from error
+        raise

@@ -418,29 +418,29 @@ def optimizer(
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=check_field(Identifiers, owner, "shared", shared), **stages, search=read_search(search),
+            shared=check_field(Identifiers, owner, "shared", shared), **stages, search=read_search(search or {}),
             search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)
-        _check_return(owner, record)
         return record
 
     return decorate
 
 
-def _check_return(owner: str, record: Optimizer) -> None:
-    """Raise PluginError for a rule that plainly returns something else than w and its slots; numba tells the rest."""
+def explain_return(record: Optimizer) -> str:
+    """Return the words for a rule that plainly returns something else than w and its slots; "" for others."""
     wanted = ("w", *record.slots)
     try:
-        nodes = list(ast.walk(function_tree(record.rule, owner)))
+        nodes = list(ast.walk(function_tree(record.rule, record.name)))
     except PluginError:  # no source
-        return
+        return ""
     for value in (node.value for node in nodes if isinstance(node, ast.Return)):
         alone = value is None or isinstance(value, ast.BinOp | ast.UnaryOp) or getattr(value, "id", "") == "w"
         count = len(value.elts) if isinstance(value, ast.Tuple) else 1 if alone else len(wanted)
         if count != len(wanted):
-            raise PluginError(f"{owner}: a rule returns w and its state: return {', '.join(wanted)}")
+            return f"a rule returns w and its state: return {', '.join(wanted)}"
+    return ""
 
 
 def variant(

@@ -225,9 +225,11 @@ def join_ranges(ranges: Sequence[Range]) -> Range | None:
     return Range(ranges[0].kind, (min(lows), max(highs)))
 
 
-def read_search(search: Mapping[str, Range | str] | None) -> dict[str, Range]:
-    """Return a search space with its texts as ranges; what is no text of a range stays, for `check_space` to refuse."""
-    return {key: (isinstance(each, str) and parse_range(each)) or each for key, each in (search or {}).items()}  # type: ignore[misc]
+def read_search(search: Any) -> Any:
+    """Return a search space with its texts as ranges; `check_space` refuses what else stands there."""
+    if not isinstance(search, Mapping):
+        return search
+    return {key: (isinstance(each, str) and parse_range(each)) or each for key, each in search.items()}
 
 
 def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:

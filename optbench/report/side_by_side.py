@@ -52,7 +52,7 @@ def write_page(
         raise OptbenchError(f"{len(sources)} result folders are too many for one page: name at most {MAX_FOLDERS}")
     found = []
     for source in sources:
-        progress(f"tables of {source if isinstance(source, Path) else source.path}")
+        progress(f"tables of {source if isinstance(source, Path) else source.directory}")
         found.append(LoadedSweep(source) if isinstance(source, Path) else source)
     sides: list[Side] = []
     for results, letter in zip(share_labels([each.everything for each in found]), ascii_uppercase, strict=False):

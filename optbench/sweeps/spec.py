@@ -338,8 +338,13 @@ class Spec(BaseModel):
     search: Annotated[str, BeforeValidator(lambda value: one_of("search", value, (SOBOL, TPE)))] = SOBOL
     """How trials are drawn: "sobol", spread evenly at random; or "tpe", the first ones so and the others where those
     before were good, by Optuna's tree-structured Parzen estimator."""
+    # What was typed, not what runs: specs that differ in nothing else are equal
     _lacks_rates: bool = PrivateAttr(False)
     _names_batches: bool = PrivateAttr(False)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two specs ask for the same."""
+        return isinstance(other, Spec) and self.model_dump() == other.model_dump()
 
     @property
     def lacks_rates(self) -> bool:

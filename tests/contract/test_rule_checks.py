@@ -10,6 +10,7 @@ from optbench import (
     OptbenchError,
     PluginError,
     Range,
+    minimize,
     optimizer,
     problem,
     schedule,
@@ -309,8 +310,9 @@ def test_the_decorator_says_what_it_lacks():
     assert optimizer(beta=0.9)(heavy).source == "not stated"
     with pytest.raises(OptbenchError, match=r"needs brackets: @optbench.optimizer\(beta=0.9\)"):
         optimizer(heavy)
-    with pytest.raises(OptbenchError, match="optimizer forgetful: a rule returns w and its state: return w, m"):
-        optimizer(beta=0.9)(forgetful)
+    text = "optimizer forgetful: forgetful does not compile: a rule returns w and its state: return w, m"
+    with pytest.raises(OptbenchError, match=text):
+        minimize("rosenbrock", optimizer(beta=0.9)(forgetful), lr=0.1, steps=1)
 
 
 def test_every_shipped_rule_states_its_source():

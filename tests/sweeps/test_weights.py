@@ -27,7 +27,7 @@ def start(rng):
 @problem(source="a test")
 def bowl():
     return Problem(form="single", dim=1, value_and_gradient=value_and_gradient, start=start, minimum=0.0,
-                   minimum_source="closed form", examples=64)
+                   minimum_source="closed form", examples=64, noise=1e-6)
 """
 KINDS = {"logistic": "linear", "softmax": "linear", "rosenbrock": "rosenbrock", "bowl": "valleys_of_mine"}
 
