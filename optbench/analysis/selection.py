@@ -28,6 +28,8 @@ from optbench.analysis.sampling import group_sampling, sample_folds, widen_inter
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract.columns import EARLY
 
+# Share of a run after which a lowest validation loss is taken for the noise of mini-batches; a choice
+_SETTLED = 0.8
 _LARGEST = 700.0  # exp of more is inf, which stands for a failure
 
 
@@ -62,8 +64,8 @@ def best_configurations(
         inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
       held_out: False where there were no other seeds, so that the numbers come from the tuning seeds;
       edge, edge_side: "low" or "high" where the rate is the lowest or highest of several that were tried;
-      risen, early_epoch: by how much the validation loss has risen since its lowest value, as a share of that, and the
-        epoch of that value, medians on the same seeds; NaN without validation data;
+      risen, early_epoch: by how much the validation loss has risen since its lowest value, as a share of that (0 where
+        it lies in the last fifth), and the epoch of that value, medians on the same seeds; NaN without validation data;
       test_loss and the metrics: medians on the same seeds, a failed run counting as the worst (accuracy 0, else inf).
     """
     by = list(by)
@@ -140,6 +142,7 @@ def _measure_overfitting(runs: pd.DataFrame) -> dict[str, pd.Series]:
     last, lowest, step, epochs, steps = (read_floats(runs, name) for name in names)
     with np.errstate(divide="ignore", invalid="ignore"):
         risen = np.where((lowest > 0) & np.isfinite(last), last / lowest - 1, np.nan)
+        risen = np.where(step > _SETTLED * steps, np.minimum(risen, 0.0), risen)
         return {"risen": pd.Series(risen), "early_epoch": pd.Series(step * epochs / steps)}
 
 
