@@ -75,7 +75,8 @@ class HeldOut:
         there = ~np.isnan(self.reached)
         hits = np.where(there, self.reached, 0.0).sum(axis=2)
         with np.errstate(divide="ignore", invalid="ignore"):
-            times = np.log(np.where(there, self.spent, 0.0).sum(axis=2) / np.maximum(hits, LEAST_HITS))
+            spent = np.maximum(np.where(there, self.spent, 0.0).sum(axis=2), 1.0)  # the start may be there already
+            times = np.log(spent / np.maximum(hits, LEAST_HITS))
         times = np.where(there.any(axis=2), times, np.nan)
         return np.where(self.timed[:, None], times, _mean_known(self.y))
 

@@ -66,7 +66,7 @@ def tail_values(
     if column == TIME:
         targets = np.full(len(runs), np.nan) if targets is None else targets
         times = read_times(runs, targets)
-        missed = np.log(2 * times.samples) + np.maximum(tail - np.log(targets * first_gaps(runs)), 0.0)
+        missed = np.log(2 * np.maximum(times.samples, 1.0)) + np.maximum(tail - np.log(targets * first_gaps(runs)), 0.0)
         with np.errstate(divide="ignore"):
             y = np.where(times.reached, np.log(np.maximum(times.samples, 1.0)), missed)
         return np.where(np.isfinite(y), y, tail)
