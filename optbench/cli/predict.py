@@ -27,12 +27,12 @@ def predict(
 
     from optbench.cli.console import errors, warn
     from optbench.contract.errors import OptbenchError
-    from optbench.contract.paths import is_folder
+    from optbench.contract.paths import is_file, is_folder
     from optbench.sweeps.models import load_model, predict_file
 
     if out is not None and out.suffix.lower() != ".csv":
         raise OptbenchError(f"--out must end in .csv, not {str(out)!r}")
-    if out is not None and out.exists() and out.samefile(file):
+    if out is not None and is_file(out) and is_file(file) and out.samefile(file):
         raise OptbenchError(f"--out {str(out)!r} is the file of the rows, which would be lost: name another one")
     if is_folder(model):
         from optbench.sweeps.results import load

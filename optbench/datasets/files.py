@@ -4,9 +4,9 @@ import contextlib
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,16 +16,23 @@ from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets.copies import find_copy
 from optbench.datasets.record import FILLS, Entry, Raw, decode_texts, one_against_rest, unpacked_size
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
 """Endings of data files; text files may be packed, .csv.gz."""
 PARAMETERS: Mapping[str, Any] = {
     "path": "", "target": "", "drop": (), "missing": "", "sep": "", "encoding": "", "decimal": "", "positive": "",
 }  # fmt: skip
+READING = ("sep", "encoding", "decimal")
+"""The parameters that say how a text file is read."""
 MISSING_WORDS = tuple(word for word in FILLS if word)
 """The values of the parameter ``missing``."""
 _ARRAYS = ("x", "y", "x_test", "y_test")
 """The arrays that a .npz file may hold."""
-_TEXTS, _TABLES = (".csv", ".tsv"), (".csv", ".tsv", ".parquet")
+_TEXTS = (".csv", ".tsv")
+TABLES = (*_TEXTS, ".parquet")
+"""Endings of files that hold a table."""
 _OTHERS = {
     ".xls": "save the sheet as .csv", ".xlsx": "save the sheet as .csv", ".ods": "save the sheet as .csv",
     ".npy": "save x and y together with numpy.savez", ".pkl": "DataFrame.to_parquet writes one that is taken",
@@ -121,21 +128,41 @@ def _file(**given: Any) -> Raw:
     place = find_file(path)
     ending = format_ending(place)
     _refuse_parameters(path, ending, given)
-    try:
-        if ending not in _TABLES:
+    with _errors_of_readers(path):
+        if ending not in TABLES:
             return (read_npz if ending == ".npz" else read_svm)(place, given)
         from optbench.datasets import tables  # pandas, which only tables need
 
-        parquet = ending == ".parquet"
-        given = given if parquet else tables.guess_format(place, given)
-        table = tables.read_parquet(path, place) if parquet else tables.read_csv(place, ending, given)
-        return tables.table_examples(table, given)
+        return tables.table_examples(*read_table(place, given))
+
+
+@contextlib.contextmanager
+def _errors_of_readers(path: str) -> Iterator[None]:
+    """Raise OptbenchError, which names the file, in place of what its reader raises."""
+    try:
+        yield
     except OptbenchError:
         raise
     except MemoryError as error:
         raise OptbenchError(f"data set {path}: needs more memory than there is") from error
     except Exception as error:  # every reader has its own kinds
         raise OptbenchError(f"data set {path}: cannot be read: {in_one_line(error)}") from error
+
+
+def read_table(place: Path, given: Mapping[str, Any]) -> tuple["pd.DataFrame", Mapping[str, Any]]:
+    """Return (table, given): the table of a file, and the parameters with what a text file shows of its format.
+
+    given: the parameters of the set ``file``, at least ``path`` and those of READING. Raises OptbenchError for a file
+    that cannot be read.
+    """
+    from optbench.datasets import tables  # pandas, which only tables need
+
+    ending = format_ending(place)
+    with _errors_of_readers(given["path"]):
+        if ending == ".parquet":
+            return tables.read_parquet(given["path"], place), given
+        given = tables.guess_format(place, given)
+        return tables.read_csv(place, ending, given), given
 
 
 def _refuse_parameters(path, ending, given) -> None:
@@ -145,11 +172,11 @@ def _refuse_parameters(path, ending, given) -> None:
     """
     if given["missing"]:
         arguments.one_of(f"data set {path}: missing", given["missing"], MISSING_WORDS)
-    for key in ("sep", "encoding", "decimal"):
+    for key in READING:
         if given[key] and ending not in _TEXTS:
             raise OptbenchError(f"data set {path}: {key} is for .csv and .tsv")
     for key in ("target", "drop"):
-        if given[key] and ending not in _TABLES:
+        if given[key] and ending not in TABLES:
             where = "the array y holds the targets" if ending == ".npz" else "each line begins with the target"
             raise OptbenchError(f"data set {path}: {key} is for .csv, .tsv and .parquet; here {where}")
 

@@ -16,6 +16,7 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text, parse
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
+from optbench.datasets.files import READING
 from optbench.sweeps.models import Model
 from optbench.sweeps.single import Result, run_single
 from optbench.translation.libraries import TITLES
@@ -135,7 +136,7 @@ class Best:
             raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
         given = {"optimizer": self.optimizer, **self.params, "seed": seed}
         parameters = problem.data_set.parameters
-        reads = {key: parameters[key] for key in ("sep", "encoding", "decimal") if parameters.get(key)}
+        reads = {key: parameters[key] for key in READING if parameters.get(key)}
         return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given, reads)
 
     def _run(

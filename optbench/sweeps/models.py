@@ -199,17 +199,10 @@ def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    from optbench.datasets import tables  # pandas, which only tables need
-
     place = files.find_file(str(path))
-    ending = files.format_ending(place)
-    given = {**dict.fromkeys(("sep", "encoding", "decimal"), ""), **model.reads, "path": str(path)}
-    if ending == ".parquet":
-        table = tables.read_parquet(str(path), place)
-    elif ending in (".csv", ".tsv"):
-        table = tables.read_csv(place, ending, tables.guess_format(place, given))
-    else:
+    if files.format_ending(place) not in files.TABLES:
         raise OptbenchError(f"data set {path}: predictions are for the rows of .csv, .tsv and .parquet")
+    table, _ = files.read_table(place, {**dict.fromkeys(files.READING, ""), **model.reads, "path": str(path)})
     try:
         shares = model.architecture.predict(model.w, model.preparation.apply(table))
     except OptbenchError as error:
@@ -223,9 +216,8 @@ def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
 
 def _check(found: _File) -> None:
     """Raise ValueError for parts of a file that do not fit each other."""
-    layers, units, prepared = found.architecture.layers, [], found.preparation
-    features = sum(each.width for each in prepared.features)
-    units = [features]
+    layers, prepared = found.architecture.layers, found.preparation
+    units = [sum(each.width for each in prepared.features)]
     for place, (kind, inputs, outputs, activation) in enumerate(layers):
         if kind < 0 or inputs != units[-1] or outputs < 1 or activation not in ("linear", "relu", "tanh", "sigmoid"):
             raise ValueError(f"layer {place + 1}, {shown((kind, inputs, outputs, activation))}, does not fit")
@@ -238,7 +230,7 @@ def _check(found: _File) -> None:
         raise ValueError("layers, classes and weights do not fit each other")
     if bool(classes) != found.architecture.classifies or (wanted == 1 and classes not in (0, 2)):
         raise ValueError(f"{classes} classes do not fit the loss {found.architecture.loss}")
-    if not set(found.reads) <= {"sep", "encoding", "decimal"}:
+    if not set(found.reads) <= set(files.READING):
         raise ValueError("it says more of the file than sep, encoding and decimal")
     if not all(each.scale > 0 for each in prepared.features) or not prepared.target_scale > 0:
         raise ValueError("scales must be above 0")

@@ -22,6 +22,7 @@ def folder(tmp_path_factory):
     how = {"learning_rates": [0.1], "batch_sizes": [16], "schedules": ["constant"], "epochs": 20, "seeds": 3}
     optbench.sweep(problems=[name, "least_squares"], optimizers=["adam_torch"], out=folder / "out", **how)
     (folder / "other.csv").write_text("a\n1\n", encoding="utf-8")
+    (folder / "broken.parquet").write_text("no table", encoding="utf-8")
     return folder
 
 
@@ -59,6 +60,8 @@ def test_a_text_that_is_new_or_no_number_is_a_warning(run, folder):
     (["{0}/new.csv", "{0}/new.csv"], "no model that optbench saved: it is not JSON"),
     (["kept.json", "{0}/new.csv"], "no such file; results.best().save(PATH) writes one"),
     (["{0}/out", "{0}/old.csv", "--problem", "logistic"], "no such file"),
+    (["{0}/out", "{0}/old.csv", "--problem", "logistic", "--out", "{0}/other.csv"], "no such file"),
+    (["{0}/out", "{0}/broken.parquet", "--problem", "logistic"], "broken.parquet: cannot be read: ArrowInvalid"),
     (["{0}/out", "{0}/new.csv", "--problem", "least_squares"], "new.csv: the rows to prepare have no column 'x0'"),
     (["{0}/out", "{0}/other.csv", "--problem", "least_squares"], "no column 'x0'"),
     (["kept.json", "{0}/new.csv", "--save", "again.json"], "--save is for a results folder"),
