@@ -17,7 +17,7 @@ from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets.cache import cache_folder, write_atomically
-from optbench.datasets.preparation import text_of
+from optbench.datasets.preparation import column_names, text_of
 from optbench.datasets.record import decode_texts, split_columns
 
 _LETTERS = 16
@@ -65,7 +65,7 @@ def _as_table(owner, x) -> Any:
     if not hasattr(x, "iloc"):
         return None
     x = x if hasattr(x, "columns") else x.to_frame()
-    table = x.set_axis([name.strip() if isinstance(name, str) else f"x{name}" for name in x.columns], axis=1)
+    table = x.set_axis(column_names(x), axis=1)
     if not table.columns.is_unique:
         twice = table.columns[table.columns.duplicated()][0]
         raise OptbenchError(f"{owner}: the name {twice!r} stands over several columns of X")
@@ -203,7 +203,7 @@ def _store_table(owner, table, target, place) -> Stored:
     for name in table.columns:
         values = table[name]
         if isinstance(values.dtype, pd.CategoricalDtype):  # a file has no categories but of texts
-            table = table.assign(**{name: values.cat.rename_categories(text_of)})
+            table = table.assign(**{name: values.map(text_of, na_action="ignore")})
         elif pd.api.types.infer_dtype(values, skipna=True) == "mixed-integer":  # numbers and texts
             table = table.assign(**{name: [None if pd.isna(each) else text_of(each) for each in values]})
         values = table[name]

@@ -7,11 +7,14 @@ import dataclasses
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING = "missing"
 """The level of a missing text."""
@@ -91,8 +94,7 @@ class Preparation:
         """
         table = rows.to_pandas() if hasattr(rows, "to_pandas") else rows
         if hasattr(table, "columns"):
-            names = {str(name).strip() if isinstance(name, str) else f"x{name}": name for name in table.columns}
-            columns = {name: table[label] for name, label in names.items()}
+            columns = {name: table[label] for name, label in zip(column_names(table), table.columns, strict=True)}
         else:
             array = np.asarray(table)
             if array.ndim != 2:
@@ -128,8 +130,7 @@ def to_numbers(name: str, values: Any, decimal: str = "") -> np.ndarray:
 
     column = pd.Series(values).reset_index(drop=True)
     if not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)):
-        texts = column.astype(object).map(lambda each: str(each).strip(), na_action="ignore")
-        texts = texts.where(~texts.isin(NO_TEXT))
+        texts = strip_texts(column)
         numbers = {each: read_number(each, decimal) for each in texts.dropna().unique()}
         column = texts.map(numbers).astype(float)
         wrong = texts[texts.map(lambda each: numbers[each] is None, na_action="ignore").eq(True)]
@@ -166,15 +167,29 @@ def to_texts(values: Any) -> np.ndarray:
     """Return a column as stripped texts, MISSING where there is none; whole numbers of a column with gaps as 1."""
     import pandas as pd
 
-    column = pd.Series(values).reset_index(drop=True).astype(object)
-    texts = column.map(text_of, na_action="ignore")
-    return texts.where(texts.notna() & ~texts.isin(NO_TEXT), MISSING).to_numpy(object)
+    texts = strip_texts(pd.Series(values).reset_index(drop=True))
+    return texts.where(texts.notna(), MISSING).to_numpy(object)
 
 
-def text_of(value: Any) -> str:
+def strip_texts(column: "pd.Series") -> "pd.Series":
+    """Return a column's values as stripped texts, 1 for 1.0; missing are those of NO_TEXT, too."""
+    texts = column.astype(object).map(text_of, na_action="ignore")
+    return texts.where(~texts.isin(NO_TEXT))
+
+
+def class_name(value: object) -> str:
+    """Return the name of a class: 1 for 1.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def text_of(value: object) -> str:
     """Return a value as a stripped text, 1 for 1.0."""
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value)) if whole else str(value).strip()
+    return class_name(value).strip()
+
+
+def column_names(table: "pd.DataFrame") -> list[str]:
+    """Return the names of a table's columns, stripped; x0 for a column that is called 0, as those of arrays are."""
+    return [name.strip() if isinstance(name, str) else f"x{name}" for name in table.columns]
 
 
 def learn(

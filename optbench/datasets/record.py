@@ -15,6 +15,7 @@ from optbench.datasets.preparation import (
     MISSING,
     Feature,
     Preparation,
+    class_name,
     find_unknown,
     learn,
     name_some,
@@ -398,11 +399,6 @@ def encode(name: str, y: np.ndarray, classes: bool | int | None) -> tuple[np.nda
     if len(values) > MOST_CLASSES:
         raise OptbenchError(f"data set {name}: the target has {len(values)} values; at most {MOST_CLASSES} are classes")
     return place.reshape(-1).astype(float), tuple(class_name(value) for value in values.tolist())
-
-
-def class_name(value: object) -> str:
-    """Return the name of a class: 1 for 1.0."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def class_values(names: tuple[str, ...]) -> tuple[Any, ...]:

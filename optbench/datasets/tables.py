@@ -17,7 +17,7 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.preparation import MISSING, NO_TEXT, parse_number, read_number
+from optbench.datasets.preparation import MISSING, NO_TEXT, parse_number, read_number, strip_texts
 from optbench.datasets.record import (
     FILLS,
     Raw,
@@ -188,12 +188,10 @@ def read_column(given: Mapping[str, Any], values: pd.Series) -> tuple[np.ndarray
         raise Unusable(f"dates or times, such as {shown(str(values.dropna().iloc[0]))}", _DATE_ADVICE)
     if held in _NUMBER_TYPES and not category:
         return values.to_numpy(float, na_value=np.nan), ""
-    values = values.astype(object)
     if not category and not all(isinstance(each, str | int | float) for each in values.dropna()):
         kind = type(values.dropna().iloc[0]).__name__
         raise Unusable(f"values of the kind {kind}, neither numbers nor texts")
-    texts = values.map(lambda each: str(each).strip(), na_action="ignore")
-    texts = texts.where(~texts.isin(NO_TEXT))
+    texts = strip_texts(values)
     levels = sorted(set(texts.dropna()))
     numbers = {each: read_number(each, given.get("decimal", "")) for each in levels}
     words_alone = levels and (category or {*levels} <= {"True", "False"})

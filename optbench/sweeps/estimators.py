@@ -15,8 +15,8 @@ from optbench.contract.arguments import is_real, is_whole
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline
 from optbench.datasets import Dataset, tables
-from optbench.datasets.preparation import Preparation
-from optbench.datasets.record import Raw, class_name, prepare_features
+from optbench.datasets.preparation import Preparation, class_name, column_names
+from optbench.datasets.record import Raw, prepare_features
 from optbench.kit.networks import HIDDEN, check_choice, dense, network
 from optbench.sweeps.models import Model
 from optbench.sweeps.single import CohortResult, run_single
@@ -125,7 +125,7 @@ class _Estimator(BaseEstimator):
         """Return rows as a table: X itself if it is one, else its columns x0, x1, ...; checked: X as validated."""
         table = X.to_pandas() if hasattr(X, "to_pandas") else X
         if hasattr(table, "columns"):
-            return table.set_axis([str(name).strip() for name in table.columns], axis=1)
+            return table.set_axis(column_names(table), axis=1)
         return pd.DataFrame({f"x{i}": pd.Series(column).infer_objects() for i, column in enumerate(checked.T)})
 
 

@@ -15,8 +15,8 @@ from optbench.contract.arguments import refusal
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets import files
-from optbench.datasets.preparation import Preparation
-from optbench.datasets.record import class_name, class_values
+from optbench.datasets.preparation import Preparation, text_of
+from optbench.datasets.record import class_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ class Model:
         if len(values) != len(made):
             raise OptbenchError(f"score: X has {len(made):,} rows, and y {len(values):,}")
         if self.architecture.classifies:
-            same = [class_name(a) == class_name(b) for a, b in zip(made.tolist(), values.tolist(), strict=True)]
+            same = [text_of(a) == text_of(b) for a, b in zip(made.tolist(), values.tolist(), strict=True)]
             return float(np.mean(same))
         error, spread = ((values - made) ** 2).sum(), ((values - values.mean()) ** 2).sum()
         return float(1 - error / spread)

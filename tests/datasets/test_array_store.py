@@ -199,3 +199,9 @@ def test_levels_that_are_numbers_are_the_same_levels_in_other_rows():
     assert {each.name: each.levels for each in data.preparation.features}["rank"] == ("1", "2", "3")
     found = data.preparation.apply(TABLE.assign(rank=ranks).iloc[data.rows.test])
     np.testing.assert_allclose(found, data.x_test)
+
+
+def test_categories_that_differ_in_blanks_are_one_level():
+    names = pd.Categorical(np.take(["a", " a", "b"], np.arange(ROWS) % 3))
+    data = data_of(optbench.with_data("logistic", TABLE.assign(name=names), "churn"))
+    assert {each.name: each.levels for each in data.preparation.features}["name"] == ("a", "b")

@@ -62,6 +62,17 @@ def test_a_table_with_texts_and_gaps_is_learned_and_kept(tmp_path):
     assert (kept.predict(table) == mine.predict(table)).all() and kept.preparation.target == "left"
 
 
+@pytest.mark.parametrize("levels", [
+    pd.Series(["u", 1.0, 2.5] * 20, dtype=object), pd.Series([1.0, 2.0, 3.0] * 20, dtype="category"),
+])  # fmt: skip
+def test_levels_and_nameless_columns_are_those_of_training_again(levels):
+    """A whole number is the same level wherever it stands, and without a warning; a column called 0 is found again."""
+    table = pd.DataFrame({0: levels, 1: np.random.default_rng(0).normal(size=60)})
+    mine = OptbenchClassifier(lr=0.3).fit(table, (levels == levels[0]).astype(int))
+    assert mine.model_.preparation.texts == ("x0",) and mine.score(table, levels == levels[0]) == 1
+    assert (mine.model_.predict(table) == mine.predict(table)).all()
+
+
 def test_a_dataframe_loses_ids_dates_and_constants_as_in_a_sweep():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"age": rng.normal(size=300), "id": [f"C{i:05}" for i in range(300)], "country": "NO"})
