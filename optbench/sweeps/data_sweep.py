@@ -17,9 +17,9 @@ from optbench.datasets import files
 from optbench.datasets.array_store import store_data
 from optbench.datasets.preparation import Preparation
 from optbench.sweeps.labels import LONGEST
-from optbench.translation.setting import choose_call
 
-_RULES = ("gd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+OPTIMIZERS = ("gd", "momentum", "nesterov", "rmsprop_torch", "adam_torch", "adamw")
+"""The optimizers of the sweep: rules that PyTorch has, or their variant that it has."""
 _WORDS = {
     "least_squares": "least squares (half the mean squared error)", "logistic": "logistic regression",
     "softmax": "softmax regression", "mlp": "an MLP",
@@ -46,7 +46,7 @@ def design_sweep(data: Any, target: Any, given: Mapping[str, Any], folder: Path)
     design = {
         "problems": problems,
         "labels": short,
-        "optimizers": list_rules_of_torch(),
+        "optimizers": list(OPTIMIZERS),
         "batch_sizes": [size for size in sizes if size < rows] or "full",
         "schedules": ["constant", "cosine"],
         "learning_rates": "1e-3:1:4",
@@ -101,27 +101,6 @@ def _choose_problems(classes: int) -> list[str]:
     """Return the problems for targets of so many classes, 0 for real ones."""
     linear = {0: "least_squares", 2: "logistic"}.get(classes, "softmax")
     return [linear, "mlp"]
-
-
-def list_rules_of_torch() -> list[str]:
-    """Return the optimizers of the sweep: rules that PyTorch has by their ``equals``, or their variant that it has.
-
-    Example:
-        >>> list_rules_of_torch()
-        ['gd', 'momentum', 'nesterov', 'rmsprop_torch', 'adam_torch', 'adamw']
-    """
-    catalogue = loader.load_all(()).optimizers
-
-    def in_torch(name: str) -> bool:
-        """Return True if PyTorch takes the same steps at the default hyperparameters."""
-        record = catalogue[name]
-        values = {**record.hyperparameters, "constant": False}
-        return choose_call(f"optimizer {name}", record.equals, "torch", values).call is not None
-
-    found = [
-        next((each for each in (name, f"{name}_torch") if each in catalogue and in_torch(each)), "") for name in _RULES
-    ]
-    return [name for name in found if name]
 
 
 def _have_classes(problems: Any, classes: int) -> bool:

@@ -9,7 +9,7 @@ from optbench import datasets
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import parse
-from optbench.sweeps.data_sweep import describe_sweep, list_rules_of_torch
+from optbench.sweeps.data_sweep import OPTIMIZERS, describe_sweep
 from optbench.sweeps.spec import make_spec, parse_spec, read_spec
 from optbench.translation.setting import Setting, find_equal
 
@@ -100,12 +100,12 @@ def test_other_keys_go_on_top_and_a_file_may_hold_all():
 
 def test_the_optimizers_are_those_of_pytorch():
     found = loader.load_all(())
-    for name in list_rules_of_torch():
+    for name in OPTIMIZERS:
         record, values = found.optimizer(name)
         for schedule in ("constant", "cosine"):
             setting = Setting(record, {**record.hyperparameters, **values}, 0.1, found.schedules[schedule], 16, 2)
             assert find_equal(setting, "torch").call is not None
-    assert make_spec({"data": CUSTOMERS}).optimizers == tuple(list_rules_of_torch())
+    assert make_spec({"data": CUSTOMERS}).optimizers == OPTIMIZERS
 
 
 @pytest.mark.parametrize(
