@@ -117,15 +117,16 @@ def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str
     """
     ends = record.space.get(RATE, RATES).ends
     grid = np.geomspace(float(ends[0]), float(ends[1]), _COARSE)
-    tried: dict[float, float] = {}
     ratio = float(grid[1] / grid[0])
-    for round_ in range(2):
-        if round_:
-            best = _lowest(tried)
-            grid = best * ratio ** np.array(_FINE)
+
+    def try_rates(grid: np.ndarray) -> dict[float, float]:
+        """Return the last loss of each rate of a grid."""
         rates = [float(f"{rate:.3g}") for rate in grid]
         losses = run([{**setting, "lr": rate} for rate in rates]).tables["runs"]["loss_final"].to_pylist()
-        tried |= {rate: loss for rate, loss in zip(rates, losses, strict=True)}
+        return dict(zip(rates, losses, strict=True))
+
+    tried = try_rates(grid)
+    tried |= try_rates(_lowest(tried) * ratio ** np.array(_FINE))
     best = _lowest(tried)
     low, high = min(tried), max(tried)
     edge = " and the best lies at the end of them: give a rate beyond" if best in (low, high) else ""
