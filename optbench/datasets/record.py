@@ -207,13 +207,12 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
     texts = [np.empty((len(part), 0), object) for part in numbers]
     if raw.texts is not None:
         texts = [raw.texts[part] for part in rows]
-    count, labels = raw.classes, raw.labels
+    count, labels, hint = raw.classes, raw.labels, raw.suspicion or raw.hint
     every = np.concatenate([raw.y[rows.training], raw.y[rows.validation], y_test])
     if count is None:
         try:
             every, labels = encode(raw.name, every, classes)
         except OptbenchError as error:
-            hint = raw.suspicion or raw.hint
             raise OptbenchError(f"{error}{f'; {hint}' * bool(hint)}") from None
         count = len(labels)
     ys = np.split(every, ends)
@@ -237,7 +236,6 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
         if not scale > 0:
             raise OptbenchError(f"data set {raw.name}: the target is constant")
         ys = [(y - mean) / scale for y in ys]
-    hint = raw.suspicion or raw.hint
     if raw.classes is None and count > 2:
         hint = "; ".join(filter(None, (hint, f"positive={labels[0]!r} makes two of them: it against the rest")))
     (x, x_validation, x_test), (y, y_validation, y_test) = (

