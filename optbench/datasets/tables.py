@@ -262,24 +262,35 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     columns, left_out, warned = read_features(given, table, [name for name in names if name not in {target, *dropped}])
     aim, remark = _read_target(given, target, table[target])
     rows, notes = _rows_to_learn(given, columns, target, aim)
-    numbers = {name: each for name, each in columns.items() if each.dtype.kind == "f"}
-    texts = {name: each for name, each in columns.items() if name not in numbers}
-    width = len(numbers) + sum(len(set(each)) for each in texts.values())
+    width = sum(1 if each.dtype.kind == "f" else len(set(each)) for each in columns.values())
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
+    x, texts, features = stack_features(columns, rows)
     y, labels = one_against_rest(path, target, _target_values(aim[rows], table[target]), given["positive"])
     named, ask = bool(given["target"]), f"{file_query(given, target='NAME')}, or --target NAME"
     likely = "" if named else suspect_target(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
-        _side_by_side(numbers.values(), rows), y, 2 if labels else None,
+        x, y, 2 if labels else None,
         f"{path}, target {target}", name=path, labels=labels,
         target=f"target column {target!r}{' (the last one)' * (not named)}",
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
-        own=True, columns=(*numbers, *texts), texts=_side_by_side(texts.values(), rows, object),
+        own=True, columns=features, texts=texts,
         fill=FILLS[given["missing"]], notes=notes, left_out=dict.fromkeys(dropped, "as asked") | left_out,
         warnings=(*warned, *([remark] if remark else [])), target_name=target, decimal=given["decimal"],
+    )  # fmt: skip
+
+
+def stack_features(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:
+    """Return (numbers, texts, names): the features of each kind as an array, and the names of both in that order.
+
+    columns: by name, as of `read_features`; rows: the indices of those to take.
+    """
+    numbers = {name: each for name, each in columns.items() if each.dtype.kind == "f"}
+    texts = {name: each for name, each in columns.items() if name not in numbers}
+    return (
+        _side_by_side(numbers.values(), rows), _side_by_side(texts.values(), rows, object), (*numbers, *texts),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from optbench.kit.networks import HIDDEN, check_choice, dense, network
 from optbench.sweeps.models import Model
 from optbench.sweeps.single import CohortResult, run_single
 
-RATES = tuple(float(f"{rate:.2g}") for rate in np.geomspace(1e-4, 1, 9))
+_RATES = tuple(float(f"{rate:.2g}") for rate in np.geomspace(1e-4, 1, 9))
 """The rates that are tried where none is given: two a decade over the range of Adam's search space."""
 _SHARE = 0.2
 """The share of the rows on which a rate is chosen."""
@@ -82,7 +82,7 @@ class _Estimator(BaseEstimator):
         self.model_ = Model(type(self).__name__, problem.architecture, prepared, result.w[0], setting)
 
     def _tune(self, raw: Raw, y: np.ndarray, classes: tuple[str, ...]) -> float:
-        """Return the rate of RATES with the least loss at the end on a fifth of the rows, drawn with the seed.
+        """Return the rate of _RATES with the least loss at the end on a fifth of the rows, drawn with the seed.
 
         These rows teach nothing before: not the preparation either.
         """
@@ -91,9 +91,9 @@ class _Estimator(BaseEstimator):
         train, rest = order[:cut], order[cut:] if cut < len(y) else order
         # Without names, for columns that are constant in these rows stay.
         data, *_ = _prepare(replace(raw, columns=()), y, classes, train, rest)
-        runs = self._train(data, RATES)[1].runs
+        runs = self._train(data, _RATES)[1].runs
         loss = runs["test_loss_final"].where(runs["status"] == "ok", np.inf).fillna(np.inf)
-        return RATES[int(loss.to_numpy().argmin())]
+        return _RATES[int(loss.to_numpy().argmin())]
 
     def _train(self, data: Dataset, rates: Any, baseline: bool = False) -> tuple[Any, CohortResult]:
         """Return the problem of a data set, and a run for each rate."""
@@ -116,7 +116,7 @@ class _Estimator(BaseEstimator):
         )  # fmt: skip
         return problem, single.cohort_result()
 
-    def _raw(self, X: Any) -> pd.DataFrame:
+    def _to_rows(self, X: Any) -> pd.DataFrame:
         """Return rows as the table that the model prepares."""
         check_is_fitted(self)
         return self._table(X, validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=False))
@@ -138,11 +138,11 @@ def _read(table: pd.DataFrame, plain: bool) -> Raw:
         return Raw(table.to_numpy(float), np.empty(0), None, "arrays", fill="median")
     given = dict.fromkeys(("path", "decimal"), "")
     columns, left_out, warned = tables.read_features(given, table, list(table.columns))
-    parts = {kind: {name: each for name, each in columns.items() if (each.dtype.kind == "f") == (kind == "f")}
-             for kind in "fO"}  # fmt: skip
-    x, texts = (np.array(list(part.values()), kind).reshape(len(part), len(table)).T for kind, part in parts.items())
-    return Raw(x, np.empty(0), None, "arrays", name="X", fill="median", columns=(*parts["f"], *parts["O"]),
-               texts=texts, left_out=left_out, warnings=tuple(warned))  # fmt: skip
+    x, texts, features = tables.stack_features(columns, np.arange(len(table)))
+    return Raw(
+        x, np.empty(0), None, "arrays", name="X", fill="median", columns=features, texts=texts, left_out=left_out,
+        warnings=tuple(warned),
+    )  # fmt: skip
 
 
 def _prepare(
@@ -234,7 +234,7 @@ class OptbenchClassifier(ClassifierMixin, _Estimator):
         Returns:
             (rows, classes), in the order of ``classes_``.
         """
-        rows = self._raw(X)
+        rows = self._to_rows(X)
         return self.model_.predict_proba(rows)
 
 
@@ -292,5 +292,5 @@ class OptbenchRegressor(RegressorMixin, _Estimator):
         Returns:
             (rows,): in the unit of the target.
         """
-        rows = self._raw(X)
+        rows = self._to_rows(X)
         return self.model_.predict(rows)
