@@ -352,8 +352,7 @@ def name_metric(measure: str) -> str:
     name = measure.removeprefix(EARLY).removesuffix("_final")
     short = name.removeprefix(TEST)
     if short in SCORES and "accuracy" not in short:
-        words = {"log_loss": "log loss", "f1": "F1", "auc": "AUC", "r2": "R2", "mae": "mean absolute error"}[short]
-        return f"1 - {words} on test data" if is_gain(short) else f"{words} on test data"
+        return f"{'1 - ' * is_gain(short)}{SCORES[short]} on test data"
     return name.replace("_", " ")
 
 
