@@ -104,9 +104,8 @@ class Judged:
 
         Without those whose every run failed, or that have no result.
         """
-        rows, leader = self.rows(problem), self.leader(problem)
-        able = rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
-        names = [name for name in able[self.of] if leader and name != leader]
+        leader = self.leader(problem)
+        names = [name for name in _with_results(self.rows(problem))[self.of] if leader and name != leader]
         return [name for name in names if self.pairs[problem, leader, name].verdict == OPEN]
 
     def reasons(self, problem: str) -> list[str]:
@@ -138,7 +137,7 @@ class Judged:
     def describe(self, problem: str, short: bool = False) -> str:
         """Return the sentence of a problem without its name."""
         rows = self.rows(problem)
-        left = rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+        left = _with_results(rows)
         if len(rows) == 1:
             return f"{self.name(rows[self.of].iloc[0])} alone, so there is nothing to compare"
         if (rows["state"] == FAILED).all():
@@ -199,7 +198,7 @@ class Judged:
             parts.append(f"{join_with_and([*map(self.name, ties)])} {verb} with it ({how})")
         parts += self._describe_behind(problem, leader, left[left[self.of].isin(behind)], names, short)
         if open_:
-            parts.append(f"not told apart from it: {self._list_open(problem, leader, open_, short)}")
+            parts.append(f"not told apart from it: {self._describe_open(problem, leader, open_, short)}")
         return parts
 
     @property
@@ -219,7 +218,7 @@ class Judged:
         unit = self.unit(problem)
         return _LEAST.get(unit, f"the lowest {unit}")
 
-    def _list_open(self, problem: str, leader: str, names: Sequence[str], short: bool) -> str:
+    def _describe_open(self, problem: str, leader: str, names: Sequence[str], short: bool) -> str:
         """Return the levels that are not told apart from the leader, each with what is known and what would tell."""
         texts, told = [], False
         for name in names:
@@ -345,6 +344,11 @@ class Judged:
             return f"{text}; for other problems that is open"
         whom = "each of the others" if len(beaten) == len(rows) - 1 else join_with_and([*map(self.name, beaten)])
         return f"{text}; on problems like these {self.name(top[self.of])} wins against {whom}"
+
+
+def _with_results(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a ranking without levels whose every run failed, or that have no result."""
+    return rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
 
 
 def name_metric(measure: str) -> str:
