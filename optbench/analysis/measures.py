@@ -81,6 +81,14 @@ def tail_values(
     return np.where(has, np.where(bad | ~np.isfinite(y), lost, y), tail)
 
 
+def pair_tail_values(
+    runs: pd.DataFrame, measure: str, targets: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return y of each run to report, and y to choose settings by, (runs,) each: see `tail_values`."""
+    reported = tail_values(runs, measure, targets)
+    return reported, reported if measure in (TIME, LOSS) else tail_values(runs, measure, targets, choosing=True)
+
+
 def _log_values(values: np.ndarray, least: np.ndarray | None) -> np.ndarray:
     """Return the logarithm of losses or, where there is a `least` share of errors, of what gains lack of 1."""
     return np.log(np.maximum(values, FLOOR) if least is None else np.maximum(1.0 - values, least))
