@@ -205,7 +205,7 @@ class Judged:
     def over(self) -> str:
         """What values of the ranking are means over: "over 10 blocks"."""
         count = self.seeds or int(self.ranking.loc[self.ranking["problem"] != ALL, "blocks"].max())
-        return f"over {count:,} {'seed' if self.seeds else 'block'}{'s' * (count != 1)}"
+        return f"over {labels.count_noun(count, 'seed' if self.seeds else 'block')}"
 
     def state_value(self, rows: pd.DataFrame) -> str:
         """Return the value of the first row with what it is a mean over, "0.04 over 10 blocks"; "" but on test data."""
