@@ -419,6 +419,6 @@ def report_data(results: Tables | ReportData) -> ReportData:
     if data is None or runs_then is not results.runs:  # the user has set other runs
         data = ReportData(copy.copy(results))  # for a value that refers to its own key is never forgotten
         if data.results.runs.empty:
-            raise OptbenchError("no run of these results came anywhere: there is nothing to show")
+            raise OptbenchError("no run of these results finished: there is nothing to show")
         _analyzed[results] = results.runs, data
     return data
