@@ -33,13 +33,9 @@ def metric_columns(runs: pd.DataFrame) -> list[str]:
     Those that have curves: not what early stopping would have kept, nor a jackknife or a metric by name (SCORES).
     Coordinates w_1, w_2 are none.
     """
-    others = (
-        EARLY,
-        JACKKNIFE,
-        *(f"{part}{name}" for part in (VALIDATION, TEST) for name in SCORES if name != "accuracy"),
-    )
-    names = [name for name in runs.columns if name not in RUNS and is_metric(name) and name not in COORDINATES]
-    return [name for name in names if not name.startswith(others)]
+    at_the_end = [f"{part}{name}" for part in (VALIDATION, TEST) for name in SCORES if name != "accuracy"]
+    others = {*RUNS, *COORDINATES, *at_the_end}
+    return [each for each in runs if is_metric(each) and each not in others and not each.startswith((EARLY, JACKKNIFE))]
 
 
 def configuration_columns(runs: pd.DataFrame) -> list[str]:

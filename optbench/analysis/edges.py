@@ -100,13 +100,8 @@ def find_edges(
             values = np.unique(tried[~np.isnan(tried)])
             if len(values) > 1 and not (drawn is None and name in ranges):  # of a choice nothing lies beyond
                 side = _find_side(float(row[name]), values, drawn, EDGE if mine is None else OUTER)
-                if side and drawn is not None and mine is not None and _may_be_chance(mine[name], drawn, side, ranges):
-                    continue
-                rows += (
-                    _describe_edge(row, name, side, values, drawn, limits_of, ROUND if blocks else _ROUGH)
-                    if side
-                    else []
-                )
+                if side and not (drawn and mine is not None and _may_be_chance(mine[name], drawn, side, ranges)):
+                    rows += _describe_edge(row, name, side, values, drawn, limits_of, ROUND if blocks else _ROUGH)
     return _join_rate_ranges(pd.DataFrame(rows, columns=list(COLUMNS)), searched or {})
 
 

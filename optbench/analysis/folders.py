@@ -217,7 +217,7 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
 
 
 def _settle(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows, of which none is open and yet a regression that is shown: it loses."""
+    """Return the rows with "loses" in place of "open" where a regression is shown."""
     rows = (table["regression"] == "shown") & (table["verdict"] == OPEN)
     return table.assign(
         verdict=table["verdict"].mask(rows, LOSES), known=table["known"].mask(rows, ""),

@@ -7,6 +7,7 @@ data levels are judged only: settings are chosen by its twin on validation data.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -76,21 +77,26 @@ def tail_values(
     has = _problems_with(runs, column)
     if choosing and (chosen_by := validation_column(column)) in runs:
         values = np.where(_problems_with(runs, chosen_by), read_floats(runs, chosen_by), values)
-    y = _log_values(column, values, _least_errors(name_splits(runs), values) if is_gain(column) else None)
+    y = _log_values(values, _least_errors(name_splits(runs), values) if is_gain(column) else None)
     return np.where(has, np.where(bad | ~np.isfinite(y), lost, y), tail)
 
 
-def _log_values(column: str, values: np.ndarray, least: np.ndarray | None) -> np.ndarray:
-    """Return y of values of a column: the logarithm of a loss, or of the share of errors, at least `least`."""
+def pair_tail_values(
+    runs: pd.DataFrame, measure: str, targets: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return y of each run to report, and y to choose settings by, (runs,) each: see `tail_values`."""
+    reported = tail_values(runs, measure, targets)
+    return reported, reported if measure in (TIME, LOSS) else tail_values(runs, measure, targets, choosing=True)
+
+
+def _log_values(values: np.ndarray, least: np.ndarray | None) -> np.ndarray:
+    """Return the logarithm of losses or, where there is a `least` share of errors, of what gains lack of 1."""
     return np.log(np.maximum(values, FLOOR) if least is None else np.maximum(1.0 - values, least))
 
 
 def validation_column(column: str) -> str:
     """Return the column on validation data that belongs to one on test data, and any other column unchanged."""
-    first = EARLY if column.startswith(EARLY) else ""
-    return (
-        column.replace(f"{first}{TEST}", f"{first}{VALIDATION}", 1) if column.startswith(f"{first}{TEST}") else column
-    )
+    return re.sub(f"^({EARLY}|){TEST}", rf"\1{VALIDATION}", column)
 
 
 def find_unvalidated(runs: pd.DataFrame, measure: str) -> list[str]:
@@ -114,12 +120,10 @@ def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
     values = read_jackknife(runs, end) if column not in (TIME, LOG_TAIL) else None
     if values is None:
         return None
-    least = None
-    if is_gain(column):
-        least = _least_errors(name_splits(runs), read_floats(runs, end))
-    y = _log_values(end, values, None if least is None else least[:, None])
+    least = _least_errors(name_splits(runs), read_floats(runs, end)) if is_gain(column) else None
+    y = _log_values(values, None if least is None else least[:, None])
     if end != column:
-        kept, last = (_log_values(name, read_floats(runs, name), least) for name in (column, end))
+        kept, last = (_log_values(read_floats(runs, name), least) for name in (column, end))
         y += (kept - last)[:, None]
     y[find_failed_runs(runs)] = np.nan
     return y

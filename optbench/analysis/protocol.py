@@ -33,6 +33,7 @@ from optbench.analysis.measures import (
     first_gaps,
     jackknife_values,
     metric_name,
+    pair_tail_values,
     read_times,
     solved_shares,
     tail_values,
@@ -223,8 +224,7 @@ def code_runs(
         targets = _find_targets(runs, setting, stage, block, used & ~cut)
     targets = targets or Targets(pd.Series(np.nan, index=runs["problem"].unique()), pd.Series(dtype=np.float64))
     shared, own = targets.of_runs(runs["problem"], block)
-    reported = tail_values(runs, choose_by, shared)
-    y = reported if choose_by in (TIME, LOSS) else tail_values(runs, choose_by, shared, choosing=True)
+    reported, y = pair_tail_values(runs, choose_by, shared)
     screened = tail_values(runs, choose_by, own) if choose_by == TIME else y
     judged = reported if judge_by == choose_by else tail_values(runs, judge_by, shared)
     start = np.log(first_gaps(runs))

@@ -133,7 +133,8 @@ def sample_folds(y: np.ndarray, fold: np.ndarray, group: np.ndarray, count: int)
     runs = pd.DataFrame({"group": group, "fold": fold, "y": y})[np.isfinite(y)]
     means = runs.groupby(["group", "fold"])["y"].mean().groupby("group").agg(["var", "size"]).reindex(range(count))
     n = means["size"].fillna(1).to_numpy()
-    error, freedom = join_errors(np.sqrt(means["var"].fillna(0).to_numpy()), n, fold_sampling(int(max(fold)), count))
+    folds = fold_sampling(int(fold.max(initial=0)), count)  # none, where nothing has run on fresh seeds
+    error, freedom = join_errors(np.sqrt(means["var"].fillna(0).to_numpy()), n, folds)
     return Sampling(error**2, freedom)
 
 

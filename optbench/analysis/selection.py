@@ -22,9 +22,9 @@ from optbench.analysis.columns import (
     number_groups,
     read_floats,
 )
-from optbench.analysis.measures import TIME, jackknife_values, tail_values
+from optbench.analysis.measures import TIME, jackknife_values, pair_tail_values
 from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
-from optbench.analysis.sampling import group_sampling, sample_folds, widen_intervals
+from optbench.analysis.sampling import Sampling, group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract.columns import EARLY
 
@@ -77,15 +77,8 @@ def best_configurations(
     keys = by + [name for name in configuration_columns(runs) if name not in by]
     code, table = number_groups(runs, keys)
     group = number_groups(table, by)[0]
-    value, bad, jackknife = final_suboptimality(runs), find_failed_runs(runs), None
-    chosen_by = value
-    if choose_by is not None:
-        targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if choose_by == TIME else None
-        value, chosen_by = (
-            np.where(bad, np.inf, np.exp(np.minimum(tail_values(runs, choose_by, targets, choosing), _LARGEST)))
-            for choosing in (False, True)
-        )
-        jackknife = jackknife_values(runs, choose_by)
+    bad = find_failed_runs(runs)
+    value, chosen_by = _measure_runs(runs, bad, choose_by)
 
     tuning, reporting = _split_runs(runs, tuning_seeds)
     has_tuning = np.bincount(group[code], weights=tuning) > 0
@@ -111,10 +104,7 @@ def best_configurations(
     used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
     at, measured = place[code[used]], runs.loc[used]
     median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows), confidence)
-    sampling = None if jackknife is None else group_sampling(jackknife[used], at, len(rows))
-    if choose_by is not None and count_folds(runs):
-        sampling = sample_folds(np.log(value[used]), runs["fold"].to_numpy()[used], at, len(rows))
-    if sampling is not None:
+    if choose_by is not None and (sampling := _find_sampling(runs, choose_by, value, used, at, len(rows))) is not None:
         with np.errstate(divide="ignore"):
             ends = widen_intervals(np.log(median), np.log(low), np.log(high), sampling, confidence)
         low, high = np.exp(ends)
@@ -132,6 +122,34 @@ def best_configurations(
         median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
         held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
     )  # fmt: skip
+
+
+def _measure_runs(runs: pd.DataFrame, bad: np.ndarray, choose_by: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values to report and those to choose by, (runs,) each; inf for failures.
+
+    bad: (runs,) bool, True for a failure; choose_by: as for `best_configurations`.
+    """
+    if choose_by is None:
+        value = final_suboptimality(runs)
+        return value, value
+    targets = runs["problem"].map(find_targets(runs)).to_numpy(dtype=np.float64) if choose_by == TIME else None
+    reported, chosen_by = (
+        np.where(bad, np.inf, np.exp(np.minimum(y, _LARGEST))) for y in pair_tail_values(runs, choose_by, targets)
+    )
+    return reported, chosen_by
+
+
+def _find_sampling(
+    runs: pd.DataFrame, choose_by: str, value: np.ndarray, used: np.ndarray, group: np.ndarray, count: int
+) -> Sampling | None:
+    """Return what the data add to the variance of each group's mean: the folds, or else the test examples; None: none.
+
+    value: (runs,), positive; used: (runs,) bool, the runs of groups; group: of those, int in [0, count).
+    """
+    if count_folds(runs):
+        return sample_folds(np.log(value[used]), runs["fold"].to_numpy()[used], group, count)
+    jackknife = jackknife_values(runs, choose_by)
+    return None if jackknife is None else group_sampling(jackknife[used], group, count)
 
 
 def _measure_overfitting(runs: pd.DataFrame) -> dict[str, pd.Series]:

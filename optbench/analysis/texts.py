@@ -11,7 +11,6 @@ from optbench.analysis.statistics import Interval
 
 NO_SEEDS = "no reporting seeds"
 ONE_BLOCK = "a single block of seeds: more are needed"
-ONE_BLOCK_AT_EQUAL_TRIALS = f"at equal trials there is {ONE_BLOCK}"
 ONE_SEED = "a single seed: 2 are needed"
 NO_SETTING = "no setting without a stopped or failed run"
 ALL_CUT = "every run was cut by a deadline, or could not run"

@@ -30,8 +30,12 @@ def target_column(share: float) -> str:
     return f"samples_to_{share:g}"
 
 
-SCORES = ("log_loss", "accuracy", "balanced_accuracy", "f1", "auc", "r2", "mae")
-"""Metrics of a problem's predictions by name: a sweep that chooses by one has it of every run, as test_NAME."""
+SCORES = {
+    "log_loss": "log loss", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1": "F1", "auc": "AUC",
+    "r2": "R2", "mae": "mean absolute error",
+}  # fmt: skip
+"""Metrics of a problem's predictions, with their names in words: a sweep that chooses by one has it of every run, as
+test_NAME."""
 CONSTANT = "constant_"
 """The prefix of the columns of ``problems`` with what a constant answer has on test data, by the training rows."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,6 +83,18 @@ class Tables(trajectories.Tables, Protocol):
     @property
     def searched(self) -> Mapping[str, Mapping[str, str]]:
         """Optimizer -> parameter -> search range, of a sweep with trials; empty without."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of problems and optimizers, by the names that they have in the folder."""
+
+    @property
+    def colors(self) -> Mapping[str, str]:
+        """The colors that optimizers were given, by their names in tables."""
+
+    @property
+    def own(self) -> Collection[str]:
+        """The optimizers that are shown whatever their number: those of the user's files, or with a label."""
 
     @property
     def foot(self) -> str:
@@ -321,8 +333,7 @@ class ReportData:
         """Problem, or ALL -> optimizers in color -> line style: see `style.assign_line_styles`."""
         from optbench.figures.style import assign_line_styles  # a sweep that is only summed up needs no matplotlib
 
-        found = assign_line_styles(self.best, self.answer.ranking, getattr(self.results, "own", ()))
-        colors = getattr(self.results, "colors", {})
+        found, colors = assign_line_styles(self.best, self.answer.ranking, self.results.own), self.results.colors
         return {
             problem: {name: style | {"color": colors.get(name, style["color"])} for name, style in styles.items()}
             for problem, styles in found.items()
@@ -408,6 +419,6 @@ def report_data(results: Tables | ReportData) -> ReportData:
     if data is None or runs_then is not results.runs:  # the user has set other runs
         data = ReportData(copy.copy(results))  # for a value that refers to its own key is never forgotten
         if data.results.runs.empty:
-            raise OptbenchError("no run of these results came anywhere: there is nothing to show")
+            raise OptbenchError("no run of these results finished: there is nothing to show")
         _analyzed[results] = results.runs, data
     return data

@@ -71,8 +71,9 @@ def forest(
     inches = ROW * len(rows) + GAP * len(problems)
     texts = [cut_to_width(each, current().tick, NAMES * current().width) for each in problems]
     left = max(text_width(text, current().tick) for text in texts) / current().scale + 0.22
-    title = "Beside the leader"
-    title = panels.join_title(title, problems[0]) if len(problems) == 1 else f"{title} of each problem"
+    title = "Beside the leader of each problem"
+    if len(problems) == 1:
+        title = panels.join_title("Beside the leader", problems[0])
     if len(styles) < len(names):
         title += f": {len(styles)} of {len(names)} optimizers"
     legend, height = [data.short_names[name] for name in styles], inches * current().scale / current().height
@@ -92,7 +93,7 @@ def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> p
     what a ratio cannot: that every run failed, or none reached the target.
     """
     ranked, wanted = judged.rows(problem), set(names)
-    leader = next(iter(judged.firsts(problem)), ranked[judged.of].iloc[0])
+    leader = judged.leader(problem) or ranked[judged.of].iloc[0]
     found = [{"optimizer": leader, "ratio": 1.0, "low": 1.0, "high": 1.0, "open": False, "note": ""}]
     for row in ranked[ranked[judged.of].isin(wanted - {leader})].to_dict("records"):
         pair = judged.pairs[problem, leader, row[judged.of]]

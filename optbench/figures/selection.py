@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from optbench.analysis.verdicts import ALL
-from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures.data import ReportData
 from optbench.figures.style import line_style
+from optbench.wording.labels import list_optimizers
 
 
 def select_problem(data: ReportData, problem: str | None) -> str:
@@ -47,7 +47,7 @@ def select_optimizers(data: ReportData, optimizers: Iterable[str] | None) -> lis
     Raises OptbenchError for one that did not run.
     """
     known = list(data.results.runs["optimizer"].unique())
-    wanted = known if optimizers is None else _check_names(data, optimizers, known)
+    wanted = known if optimizers is None else list_optimizers(optimizers, known, data.results.labels)
     return [name for name in known if name in wanted]
 
 
@@ -61,10 +61,10 @@ def select_styles(data: ReportData, problem: str, optimizers: Iterable[str] | No
         return known
     runs = data.results.runs
     mine = runs if problem == ALL else runs[runs["problem"] == problem]
-    wanted = _check_names(data, optimizers, list(mine["optimizer"].unique()))
+    wanted = list_optimizers(optimizers, list(mine["optimizer"].unique()), data.results.labels)
     # One that is gray by default has the style of its place in the sweep.
     places = {name: place for place, name in enumerate(runs["optimizer"].unique())}
-    return {name: known.get(name) or line_style(places[name]) for name in dict.fromkeys(wanted)}
+    return {name: known.get(name) or line_style(places[name]) for name in wanted}
 
 
 def describe_selection(shown: Iterable, best: pd.DataFrame, own: Collection[str] = ()) -> str:
@@ -84,17 +84,4 @@ def describe_selection(shown: Iterable, best: pd.DataFrame, own: Collection[str]
 
 def _find_label(data: ReportData, name: Any) -> Any:
     """Return the label of a problem or optimizer that is named as in the folder; anything else as it is."""
-    labels = getattr(data.results, "labels", {})
-    return labels.get(name, name) if isinstance(name, str) else name
-
-
-def _check_names(data: ReportData, optimizers: Iterable[str], known: list[str]) -> list[str]:
-    """Return optimizers as a list; raise OptbenchError if it is empty, or one is not in `known`."""
-    wanted = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
-    wanted = [_find_label(data, name) for name in wanted]
-    for name in wanted:
-        if name not in known:
-            raise unknown("optimizer", name, known)
-    if not wanted:
-        raise OptbenchError("optimizers: name at least one, or leave it out")
-    return wanted
+    return data.results.labels.get(name, name) if isinstance(name, str) else name

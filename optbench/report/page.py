@@ -221,12 +221,12 @@ def shorten_sentence(sentence: str) -> str:
 def count_runs(results: Tables) -> str:
     """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
     runs = results.runs
-    kinds = [_count(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
-    text = f"{_count(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
+    kinds = [labels.count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
+    text = f"{labels.count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
     if budget := results.provenance.get("budget"):
         text += f", budget {budget} a run"
     diverged, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "deadline"))
-    text += f". {_count(diverged, 'run')} diverged" if diverged else ". None diverged"
+    text += f". {labels.count_noun(diverged, 'run')} diverged" if diverged else ". None diverged"
     return text + (f", {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 
@@ -236,11 +236,11 @@ def describe_problem(facts: dict) -> str:
         return ""
     parts = []
     if pd.notna(facts.get("dim")):
-        parts.append(_count(int(facts["dim"]), "parameter"))
+        parts.append(labels.count_noun(int(facts["dim"]), "parameter"))
     if isinstance(facts.get("data"), str) and facts["data"]:
         parts.append(facts["data"])
     elif pd.notna(facts.get("examples")) and facts["examples"] > 0:
-        parts.append(f"{_count(int(facts['examples']), 'example')} in an epoch")
+        parts.append(f"{labels.count_noun(int(facts['examples']), 'example')} in an epoch")
     if pd.notna(facts.get("minimum")):
         source = f" ({facts['minimum_source']})" if isinstance(facts.get("minimum_source"), str) else ""
         parts.append(f"minimum {labels.number(facts['minimum'], 6)}{source}")
@@ -258,8 +258,3 @@ def list_provenance(provenance: dict) -> list[tuple[str, str]]:
         else:
             rows.append((key, value))
     return [(key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in rows]
-
-
-def _count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -100,8 +100,7 @@ def _join(*parts: str) -> str:
 
 def _describe_rule(data: ReportData, problem: str) -> str:
     """Return the words of `describe_selection` for a figure of one problem; "" if all optimizers are in color."""
-    own = getattr(data.results, "own", ())
-    return describe_selection(data.line_styles[problem], data.best_of(problem), own)
+    return describe_selection(data.line_styles[problem], data.best_of(problem), data.results.own)
 
 
 def _describe_colors(data: ReportData, problem: str, gray: str) -> str:

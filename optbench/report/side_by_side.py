@@ -18,7 +18,7 @@ from optbench.report.output import Options, fill, write_file
 from optbench.report.page import count_runs
 from optbench.report.tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.sweeps.candidates import compare
-from optbench.sweeps.results import share_labels
+from optbench.sweeps.results import load, share_labels
 from optbench.wording import answers, labels
 from optbench.wording.comparisons import describe_comparison
 
@@ -53,10 +53,10 @@ def write_page(
     found = []
     for source in sources:
         progress(f"tables of {source if isinstance(source, Path) else source.directory}")
-        found.append(LoadedSweep(source) if isinstance(source, Path) else source)
+        found.append(load(source) if isinstance(source, Path) else source.everything)
     sides: list[Side] = []
-    for results, letter in zip(share_labels([each.everything for each in found]), ascii_uppercase, strict=False):
-        sides.append(_load_side(LoadedSweep(results), letter, sides[0] if sides else None, warn))
+    for results, letter in zip(share_labels(found), ascii_uppercase, strict=False):
+        sides.append(_compare_with_first(LoadedSweep(results), letter, sides[0] if sides else None, warn))
     progress("page")
     page = options.page(sides[-1].sweep.directory / "report", "side-by-side.html")
     write_file(page, render(sides))
@@ -117,7 +117,7 @@ def _answer_sentence(side: Side, problem: str) -> str:
     return side.sweep.answer.sentence(problem).removeprefix(f"{problem}: ")
 
 
-def _load_side(sweep: LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
+def _compare_with_first(sweep: LoadedSweep, letter: str, first: Side | None, warn: Callable[[str], None]) -> Side:
     """Compare a results folder with the first one, if it is not the first.
 
     letter: its name on the page; first: None for the first; warn: called with a sentence about what the folder lacks.

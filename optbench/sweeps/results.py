@@ -528,7 +528,7 @@ class Results:
 
         try:
             lines = describe_in_short(report_data(self).answer)
-        except OptbenchError as error:  # no run came anywhere, or the tables lack the measure
+        except OptbenchError as error:  # no run finished, or the tables lack the measure
             lines = [f"{len(self.runs):,} runs: {error}"]
         counts = self.runs["status"].value_counts()
         lost = " and ".join(f"{counts[status]:,} {status}" for status in ("diverged", "failed") if status in counts)

@@ -79,9 +79,9 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
     """
     judged = answer.judged
     pairs = [
-        judged.pairs[problem, judged.firsts(problem)[0], name]
+        judged.pairs[problem, judged.leader(problem), name]
         for problem in judged.ranking["problem"].unique()
-        if problem != ALL and problem not in answer.unlearned and judged.firsts(problem)
+        if problem != ALL and problem not in answer.unlearned
         for name in judged.list_open(problem)
     ]
     known = [pair for pair in pairs if not math.isnan(pair.more) and "fails in" not in pair.known]

@@ -104,9 +104,8 @@ class Judged:
 
         Without those whose every run failed, or that have no result.
         """
-        rows, leader = self.rows(problem), self.leader(problem)
-        able = rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
-        names = [name for name in able[self.of] if leader and name != leader]
+        leader = self.leader(problem)
+        names = [name for name in _with_results(self.rows(problem))[self.of] if leader and name != leader]
         return [name for name in names if self.pairs[problem, leader, name].verdict == OPEN]
 
     def reasons(self, problem: str) -> list[str]:
@@ -138,7 +137,7 @@ class Judged:
     def describe(self, problem: str, short: bool = False) -> str:
         """Return the sentence of a problem without its name."""
         rows = self.rows(problem)
-        left = rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+        left = _with_results(rows)
         if len(rows) == 1:
             return f"{self.name(rows[self.of].iloc[0])} alone, so there is nothing to compare"
         if (rows["state"] == FAILED).all():
@@ -199,14 +198,14 @@ class Judged:
             parts.append(f"{join_with_and([*map(self.name, ties)])} {verb} with it ({how})")
         parts += self._describe_behind(problem, leader, left[left[self.of].isin(behind)], names, short)
         if open_:
-            parts.append(f"not told apart from it: {self._list_open(problem, leader, open_, short)}")
+            parts.append(f"not told apart from it: {self._describe_open(problem, leader, open_, short)}")
         return parts
 
     @property
     def over(self) -> str:
         """What values of the ranking are means over: "over 10 blocks"."""
         count = self.seeds or int(self.ranking.loc[self.ranking["problem"] != ALL, "blocks"].max())
-        return f"over {count:,} {'seed' if self.seeds else 'block'}{'s' * (count != 1)}"
+        return f"over {labels.count_noun(count, 'seed' if self.seeds else 'block')}"
 
     def state_value(self, rows: pd.DataFrame) -> str:
         """Return the value of the first row with what it is a mean over, "0.04 over 10 blocks"; "" but on test data."""
@@ -219,7 +218,7 @@ class Judged:
         unit = self.unit(problem)
         return _LEAST.get(unit, f"the lowest {unit}")
 
-    def _list_open(self, problem: str, leader: str, names: Sequence[str], short: bool) -> str:
+    def _describe_open(self, problem: str, leader: str, names: Sequence[str], short: bool) -> str:
         """Return the levels that are not told apart from the leader, each with what is known and what would tell."""
         texts, told = [], False
         for name in names:
@@ -347,13 +346,17 @@ class Judged:
         return f"{text}; on problems like these {self.name(top[self.of])} wins against {whom}"
 
 
+def _with_results(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a ranking without levels whose every run failed, or that have no result."""
+    return rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+
+
 def name_metric(measure: str) -> str:
     """Return a measure on test data in words: "test loss" for "test_loss_final" and for "early_test_loss"."""
     name = measure.removeprefix(EARLY).removesuffix("_final")
     short = name.removeprefix(TEST)
     if short in SCORES and "accuracy" not in short:
-        words = {"log_loss": "log loss", "f1": "F1", "auc": "AUC", "r2": "R2", "mae": "mean absolute error"}[short]
-        return f"1 - {words} on test data" if is_gain(short) else f"{words} on test data"
+        return f"{'1 - ' * is_gain(short)}{SCORES[short]} on test data"
     return name.replace("_", " ")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from optbench.contract.errors import OptbenchError
+from optbench.contract import arguments
+from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import INNER, canonical, parse
 
 Row = Mapping[str, Any] | pd.Series
@@ -36,6 +37,11 @@ def count_word(count: int) -> str:
     return words[count] if 0 <= count < len(words) else f"{count:,}"
 
 
+def count_noun(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one: "1,200 runs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def ordinal(place: int) -> str:
     """Return a place as a word, "third"; a later one as "13th"."""
     words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -49,6 +55,22 @@ def short_name(problem: str) -> str:
     """Return a problem's name without its parameters; a label such as "Churn (2024)" stays as it is."""
     name = problem.partition("(")[0]
     return name if name.isidentifier() else problem
+
+
+def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], labels: Mapping[str, str]) -> list[str]:
+    """Return one or more optimizers as a list, each once, by its label if it has one.
+
+    known: what there is, by label; labels: by the names that may be given, too. Raises OptbenchError if none is named,
+    or one is unknown.
+    """
+    given = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
+    names = [labels.get(name, name) if isinstance(name, str) else name for name in given]
+    for name in names:
+        if name not in known:
+            raise unknown("optimizer", name, known)
+    if not names:
+        raise OptbenchError("optimizers: name at least one, or leave it out")
+    return list(dict.fromkeys(names))
 
 
 def share_text(share: float) -> str:

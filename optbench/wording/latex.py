@@ -9,13 +9,12 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.columns import NAMES
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.texts import join_names
 from optbench.analysis.verdicts import ALL, OPEN, TIE
-from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, unknown
 from optbench.wording import labels
 from optbench.wording.answers import Answer, name_measure
 from optbench.wording.caveats import name_standing_in
@@ -51,7 +50,11 @@ def build_results_table(
     """
     ranking = answer.ranking
     known = list(dict.fromkeys(ranking["optimizer"]))
-    names = _list_columns(ranking, own) if optimizers is None else _check_columns(optimizers, known)
+    if optimizers is None:
+        names = _list_columns(ranking, own)
+    else:
+        named = {name: label for label, name in answer.runs.attrs.get(NAMES, {}).items()}
+        names = labels.list_optimizers(optimizers, known, named)
     rows = []
     for problem, part in ranking.groupby("problem", sort=False):
         if problem == ALL and part["mean_rank"].isna().all():
@@ -93,17 +96,6 @@ def _list_columns(ranking: pd.DataFrame, own: Collection[str]) -> list[str]:
     ranks = ranking.groupby("optimizer", sort=False)["mean_rank"].mean()
     kept = labels.keep_own(ranks.sort_values(kind="stable").index, own, MOST_COLUMNS)
     return [str(name) for name in ranks.index if name in kept]
-
-
-def _check_columns(optimizers: str | Iterable[str], known: list[str]) -> list[str]:
-    """Return optimizers as a list; raise OptbenchError if it is empty, or one is not in `known`."""
-    names = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
-    for name in names:
-        if name not in known:
-            raise unknown("optimizer", name, known)
-    if not names:
-        raise OptbenchError("optimizers: name at least one, or leave it out")
-    return list(dict.fromkeys(names))
 
 
 def _find_marks(answer: Answer, problem: str, cells: pd.DataFrame) -> dict[str, str]:

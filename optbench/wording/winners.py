@@ -15,6 +15,7 @@ from optbench.analysis.trajectories import Part, Tables
 from optbench.wording import caveats
 from optbench.wording.answers import CHOOSE_BY, Answer, answer_of, name_measure
 from optbench.wording.certainty import find_state
+from optbench.wording.labels import count_noun
 
 MOST_LINES = 12
 """Problems that a short answer names: about as many as a screen shows."""
@@ -93,15 +94,10 @@ def _compare_with_rival(answer: Answer, problem: str, name: str) -> dict:
 def describe_in_short(answer: Answer) -> list[str]:
     """Return a few lines: what has run, who leads on each problem and over all, and what is wrong with it."""
     runs, problems = answer.runs, list(answer.best["problem"].unique())
-    counts = [_count(runs["optimizer"].nunique(), "optimizer"), _count(len(problems), "problem")]
-    lines = [f"{_count(len(runs), 'run')} of {' on '.join(counts)}, compared by {name_measure(answer.judge_by)}"]
+    counts = [count_noun(runs["optimizer"].nunique(), "optimizer"), count_noun(len(problems), "problem")]
+    lines = [f"{count_noun(len(runs), 'run')} of {' on '.join(counts)}, compared by {name_measure(answer.judge_by)}"]
     lines += [answer.sentence(problem, short=True) for problem in problems[:MOST_LINES]]
     if len(problems) > MOST_LINES:
-        lines.append(f"and {_count(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
+        lines.append(f"and {count_noun(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
     limits = [*caveats.name_standing_in(runs), *caveats.warn_of_high_minima(runs)]
     return [line for line in (*lines, answer.overall(), *limits) if line]
-
-
-def _count(number: int, word: str) -> str:
-    """Return a number with a noun: "3 runs", "1 run"."""
-    return f"{number:,} {word}{'s' * (number != 1)}"

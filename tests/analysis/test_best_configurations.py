@@ -159,6 +159,9 @@ def test_columns_are_told_apart_in_any_order():
     runs["w_1"] = 0.0
     for table in (runs, runs[sorted(runs.columns)]):
         assert hyperparameter_columns(table) == ["beta1"] and metric_columns(table) == ["test_accuracy"]
+        # A metric of a problem's own is none of the metrics by name, whose columns have no curves
+        scored = table.assign(test_f1=0.5, early_test_loss=0.5, test_f1_of_rare=0.5)
+        assert metric_columns(scored) == ["test_accuracy", "test_f1_of_rare"]
     assert varied_hyperparameters(runs) == {"gd": [], "momentum": ["beta1"]}
 
 

@@ -90,3 +90,13 @@ def test_a_validation_loss_that_has_risen_gets_a_sentence():
 )  # fmt: skip
 def test_the_column_to_choose_by(column, twin):
     assert validation_column(column) == twin
+
+
+@pytest.mark.parametrize("measure", ["loss", "test_loss"])
+def test_folds_that_were_only_screened_have_a_setting_without_fresh_results(measure):
+    runs = planted()
+    runs = runs[runs["stage"] == "screen"].reset_index(drop=True).assign(fold=lambda each: each["block"] % 2 + 1)
+    best = recommend_settings(runs, measure)
+    assert best["lr"].tolist() == [0.1] and best[["median", "low", "high"]].isna().all(axis=None)
+    found = best_configurations(runs, [0, 1, 4, 5], choose_by=measure)
+    assert found["lr"].tolist() == [0.1] and not found["held_out"].any()

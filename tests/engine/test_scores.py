@@ -56,6 +56,7 @@ def test_problems_say_which_metrics_they_have():
     assert scores_of(problem_of("logistic")) == ("log_loss", "accuracy", "balanced_accuracy", "f1", "auc")
     assert scores_of(problem_of("ridge")) == ("r2", "mae")
     assert scores_of(problem_of("rosenbrock")) == scores_of(problem_of("autoencoder")) == ()
+    assert {*scores_of(problem_of("logistic")), *scores_of(problem_of("ridge"))} == {*SCORES}
 
 
 @pytest.mark.parametrize("name", ["logistic", "mlp", "ridge", "least_squares"])

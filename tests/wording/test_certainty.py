@@ -112,10 +112,7 @@ def test_winners_of_what_never_ran_are_none():
     runs = runs_table([failure(seed=seed, status="failed") for seed in range(3)])
     results = Results(runs, pd.DataFrame(), TIMINGS)
     assert results.winners().empty
-    assert (
-        repr(results)
-        == "3 runs: no run of these results came anywhere: there is nothing to show\nof all 3 runs 3 failed"
-    )
+    assert repr(results) == "3 runs: no run of these results finished: there is nothing to show\nof all 3 runs 3 failed"
     assert "<img" not in results._repr_html_()
 
 

@@ -109,6 +109,8 @@ def test_names_of_any_kind_are_printed_and_no_command():
     check_syntax(text)
     assert latex_escaped(ODD) in text
     assert latex_escaped(ODD).startswith("{}[*]")
+    # Columns are named by label, or as in the folder
+    assert results.to_latex("loss", "adam") == results.to_latex("loss", ODD.replace("*", "+"))
 
 
 def test_of_many_the_own_ones_stay_and_others_can_be_named():
