@@ -19,20 +19,9 @@ import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
+from optbench.sweeps.joined_specs import COUNTS, find_differences, join_specs
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
-from optbench.sweeps.spec import (
-    COMMON_STAGES,
-    COUNTS,
-    STAGE_SEEDS,
-    TPE,
-    Spec,
-    find_differences,
-    join_specs,
-    make_spec,
-    parse_spec,
-    read_spec,
-    refuse_unnamed,
-)
+from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, TPE, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode_cohort
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
