@@ -333,8 +333,8 @@ class Store:
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         others = [entry for entry in there if entry.cohort_id not in ids]
         if self._rounds:  # of a screen, which follow from the first trials: where these stay, they are planned again
-            known = {_pair_of(entry) for entry in there if entry.cohort_id in ids}
-            others = [entry for entry in others if entry.stage != "screen" or _pair_of(entry) not in known]
+            known = {_tuning_of(entry) for entry in there if entry.cohort_id in ids}
+            others = [entry for entry in others if entry.stage != "screen" or _tuning_of(entry) not in known]
         kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
         lost: dict[str, Counter[str]] = {}
         for entry in others:
@@ -429,8 +429,8 @@ class Store:
             write_text(self.directory / name, text)
 
 
-def _pair_of(entry: Entry) -> tuple[str, str, int]:
-    """Return the problem, the optimizer and the block of a cohort."""
+def _tuning_of(entry: Entry) -> tuple[str, str, int]:
+    """Return what is tuned by itself, with a cohort among its trials: problem, optimizer and block."""
     return entry.problem, entry.optimizer, entry.block
 
 
