@@ -333,13 +333,13 @@ def sweep(
         raise OptbenchError(f"progress={shown(progress)} must be True, False or None")
     if callback is not None and not callable(callback):
         raise OptbenchError(f"callback={shown(callback)} must be a function of three arguments: done, total, last")
-    spec, changes, own = take_records(spec, changes, extend)
+    spec, changes, given = take_records(spec, changes, extend)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
-        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options, own, progress, callback)
+        return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options, given, progress, callback)
     checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes)
-    return _execute(checked, folder, options, own, progress, callback)
+    return _execute(checked, folder, options, given, progress, callback)
 
 
 def info() -> dict[str, Any]:
@@ -357,11 +357,11 @@ def info() -> dict[str, Any]:
     return read_facts()
 
 
-def _execute(spec, out, options, own, progress, callback) -> "Results":
+def _execute(spec, out, options, given, progress, callback) -> "Results":
     """Run a sweep into a folder, with its warnings, and return its results, or those of what was interrupted.
 
     out: the folder; None: a new one among the temporary files, which is deleted only where no run has finished.
-    own: what was given as objects.
+    given: what came as objects of Python.
     """
     from optbench.cli.progress import make_progress
     from optbench.sweeps import results, session
@@ -370,7 +370,7 @@ def _execute(spec, out, options, own, progress, callback) -> "Results":
 
     status = None
     with handle_signals(["SIGINT"]):
-        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken, own)
+        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken, given)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
         folder = Path(tempfile.mkdtemp(prefix="optbench-")) if out is None else out

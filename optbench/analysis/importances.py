@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,18 +21,27 @@ COLUMNS = ("problem", "optimizer", "parameter", "importance", "trials")
 _FEWEST = 40
 
 
+def has_optuna() -> bool:
+    """Return whether Optuna is installed; it is not imported yet."""
+    return importlib.util.find_spec("optuna") is not None
+
+
+def need_optuna(why: str) -> None:
+    """Raise OptbenchError unless Optuna is installed; why: what needs it."""
+    if not has_optuna():
+        raise OptbenchError(f"{why} needs Optuna: pip install 'optbench[optuna]'")
+
+
 @contextmanager
 def quiet_optuna(why: str) -> Iterator[Any]:
     """Yield the module optuna, which neither logs nor warns meanwhile.
 
     why: what needs it, for the OptbenchError that is raised without it.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import optuna
-    except ImportError:
-        raise OptbenchError(f"{why} needs Optuna: pip install 'optbench[optuna]'") from None
+    need_optuna(why)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import optuna
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

@@ -298,13 +298,12 @@ def print_summary(finished: LoadedSweep) -> None:
 
 def _describe_importances(finished: LoadedSweep) -> str:
     """Return what decided on the trials of the optimizers that lead, in a sentence; "" where it is not known."""
-    import importlib.util
-
     import pandas as pd
 
+    from optbench.analysis.importances import has_optuna
     from optbench.wording import answers
 
-    if not finished.results.searched or importlib.util.find_spec("optuna") is None:
+    if not finished.results.searched or not has_optuna():
         return ""
     problems = finished.answer.best["problem"].unique()
     leaders = [(problem, name) for problem in problems for name in finished.answer.firsts(problem)[:1]]

@@ -139,9 +139,9 @@ _ANYWHERE = {column.name: column for table in reversed(TABLES.values()) for colu
 _ANYWHERE |= {name: Column(name, "text", optional=True) for name in FORMER}
 VALIDATION, TEST, EARLY, JACKKNIFE = "validation_", "test_", "early_", "jackknife_"
 METRICS = ("train_", VALIDATION, TEST, EARLY, JACKKNIFE, "w_")
-"""Prefixes of the metrics' columns: on the training, validation and test data; the last two at the evaluation with the
-lowest validation loss; a column on the test data without one group of its examples each, as bytes; and coordinates of
-the weights."""
+"""Prefixes of the metrics' columns: on the training, validation and test data; on validation and test data at the
+evaluation with the lowest validation loss; on the test data without one group of its examples each, as bytes; and
+coordinates of the weights."""
 GROUPS = 50
 """Groups of test examples at most: a variance estimated from so many is known to a fifth. More make tables larger."""
 

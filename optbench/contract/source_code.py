@@ -32,7 +32,7 @@ class SourceFile:
     sha256: str
     """The checksum of the file's content."""
     in_memory: bool = False
-    """True: the record was given as an object of Python, and ``file`` is its name alone; see memory_digest."""
+    """True: the record was given as an object of Python, and ``file`` is its name alone: see `memory_origin`."""
 
 
 def files_digest(origins: Iterable[SourceFile]) -> str:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session, stages
+from optbench.sweeps.joined_specs import find_differences, join_specs
 from optbench.sweeps.plan import Cohorts, Plan, PlannedCohort, SeedSeries, cohort_cost, sort_for_tables
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation
-from optbench.sweeps.spec import Spec, find_differences, join_specs, parse_spec, refuse_unnamed
+from optbench.sweeps.spec import Spec, parse_spec, refuse_unnamed
 from optbench.sweeps.store.cohort_files import CohortFiles, Damaged
 from optbench.sweeps.store.folder import Store, open_store, read_provenance, read_state
 from optbench.sweeps.store.manifest import Manifest

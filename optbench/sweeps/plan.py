@@ -288,7 +288,7 @@ class Plan:
     """The problems of the spec by name, in its order; a part of the plan has them all."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """The labels of problems and optimizers, by their names in tables."""
-    own: OwnRecords = field(default_factory=OwnRecords)
+    given: OwnRecords = field(default_factory=OwnRecords)
     """What was given as objects of Python."""
 
     @property
@@ -356,7 +356,7 @@ class Plan:
     @property
     def own_optimizers(self) -> list[str]:
         """The names of the optimizers that files of the user's define, or that were given as objects."""
-        files, given = set(self.spec.plugins), {name for kind, name in self.own.records if kind == "optimizer"}
+        files, given = set(self.spec.plugins), {name for kind, name in self.given.records if kind == "optimizer"}
         return [
             each.name
             for each in self.optimizers

@@ -585,10 +585,12 @@ class Results:
 
     def __getattr__(self, name: str) -> Any:
         """Raise AttributeError, which names the way for those who look for what is best as in other libraries."""
-        way = (
-            ": results.best(PROBLEM) is the recommended setting, with .params, .code('pytorch'), .fit() and .save(PATH)"
+        if not name.startswith("best"):
+            return object.__getattribute__(self, name)  # Python's own error, and that of a property that raised one
+        raise AttributeError(
+            f"Results has no {name!r}: results.best(PROBLEM) is the recommended setting, with .params, "
+            ".code('pytorch'), .fit() and .save(PATH)"
         )
-        raise AttributeError(f"Results has no {name!r}{way if name.startswith('best') else ''}")
 
     def to_latex(
         self, judge_by: str | None = None, optimizers: str | Iterable[str] | None = None, columns: int = 1

@@ -66,17 +66,17 @@ def checked_workers(workers: int | None) -> int:
 
 
 def load_and_plan(
-    spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None], own: OwnRecords | None = None
+    spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None], given: OwnRecords | None = None
 ) -> Plan:
     """Expand ``spec``; a worker process does so if it names files of the user's, which stay out of this process.
 
-    on_broken: called with each file that does not load, and its traceback. own: what was given as objects of Python:
+    on_broken: called with each file that does not load, and its traceback. given: what came as objects of Python:
     where there are such, this process loads the files as well. Raises OptbenchError.
     """
     check_optuna(spec)
-    own = own or OwnRecords()
-    own.check(spec.given)
-    isolated = isolation.isolates_plan(spec) and not own.records
+    given = given or OwnRecords()
+    given.check(spec.given)
+    isolated = isolation.isolates_plan(spec) and not given.records
     data = isolation.plan_data(spec) if isolated else {}
     catalogue = loader.load(() if isolated else spec.plugins)
     broken = {Path(path): trace for path, trace in data["broken"].items()} if isolated else catalogue.broken
@@ -84,9 +84,9 @@ def load_and_plan(
         on_broken(path, trace)
     if "error" in data:
         raise _name_broken_files(broken, OptbenchError(data["error"]))
-    own.add_to(catalogue)
+    given.add_to(catalogue)
     if not isolated:
-        return replace(plan(spec, catalogue), own=own)
+        return replace(plan(spec, catalogue), given=given)
     device, note = devices.choose(spec.device)
     if device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
         expanded = plan(spec, loader.load(spec.plugins))
@@ -186,7 +186,7 @@ def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[Exe
 
 def _list_files(plan: Plan) -> tuple[str, ...]:
     """Return the files that worker processes load: the plug-ins, and one with objects of this process, if any."""
-    return (*plan.spec.plugins, str(plan.own.file)) if plan.own.records else plan.spec.plugins
+    return (*plan.spec.plugins, str(plan.given.file)) if plan.given.records else plan.spec.plugins
 
 
 def write_tables(

@@ -1,4 +1,4 @@
-"""The design of a sweep: the checked record that a file, flags or keywords become, read, written and compared.
+"""The design of a sweep: the checked record that a file, flags or keywords become, read and written.
 
 A file that an optimizer names, ``torch:Mine(file=mine.py)``, becomes a plug-in of the spec.
 """
@@ -7,7 +7,7 @@ import json
 import math
 import shlex
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
@@ -40,8 +40,6 @@ from optbench.sweeps.labels import (
     find_name,
     read_labels,
     take_labels,
-    to_canonical,
-    without_numbers,
 )
 
 DATA_KEYS = ("data", "target")
@@ -59,8 +57,6 @@ MOST_COMMON = 1_000
 """Seeds of a common stage: the next one's begin behind them."""
 BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists", "widen", *COMMON_STAGES, "folds")
 """Keys that mean nothing without blocks."""
-COUNTS = ("blocks", "trials", "tuning_seeds", "finalists", "widen")
-"""Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""
 COMMON, OWN = "common", "own"
 """The words of ``ranges``: one range for all optimizers that search a parameter of that meaning, or each its own."""
 SOBOL, TPE = "sobol", "tpe"
@@ -83,8 +79,6 @@ MOST_RUNS = 100_000_000
 """Runs of a sweep: at the speed of the default sweep, more than a day on two cores."""
 _DEEPEST = 5
 """Depth of lists and mappings; a spec has three."""
-# Relative difference: rates of a grid have four digits; below it two are one that was computed twice
-_SAME_RATE = 1e-9
 # Ratio of neighbours in a grid: above it they differ in four digits, wherever the grid is moved to
 _LEAST_RATIO = 1.001
 _SYNONYMS = {"lr": "learning_rates", "learning_rate": "learning_rates"}
@@ -160,7 +154,7 @@ def _read_grid(text: str) -> str:
     return f"{names.number_text(low)}:{names.number_text(high)}:{count}"
 
 
-def _is_grid(text: str) -> bool:
+def is_grid(text: str) -> bool:
     """Return True for the text of a grid, ``1e-4:1:9``, and False for numbers and ranges."""
     return ":" in text and "(" not in text
 
@@ -375,7 +369,7 @@ class Spec(BaseModel):
     def _expand_grid(cls, raw: Any) -> Any:
         """Return the raw keys with the numbers of a grid of rates where no block moves it; raise ValueError."""
         text = raw.get("learning_rates")
-        if not isinstance(text, str) or not _is_grid(text) or (raw.get("blocks") and raw.get("trials") is None):
+        if not isinstance(text, str) or not is_grid(text) or (raw.get("blocks") and raw.get("trials") is None):
             return raw
         try:
             return {**raw, "learning_rates": names.grid(text)}
@@ -503,7 +497,7 @@ class Spec(BaseModel):
     @property
     def rate_grid(self) -> str | None:
         """The grid of rates whose offset is drawn anew in each block, as text; None if rates are exact, or trials'."""
-        return self.learning_rates if isinstance(self.learning_rates, str) and _is_grid(self.learning_rates) else None
+        return self.learning_rates if isinstance(self.learning_rates, str) and is_grid(self.learning_rates) else None
 
     @property
     def first_trials(self) -> int:
@@ -801,153 +795,3 @@ def _join_labels(raw: dict[str, Any], changes: dict[str, Any], label: str = "") 
             return False
 
     return {**{name: text for name, text in old.items() if is_there(name)}, **new}
-
-
-def find_differences(old: Spec, new: Spec) -> list[str]:
-    """Return the keys in which two sweeps differ; none if they are the same.
-
-    The order of lists, and how names are typed, make no difference.
-    """
-    first, second = _to_comparable(old), _to_comparable(new)
-    keys = [key for key in first if first[key] != second[key]]
-    if "blocks" in keys:
-        keys = [key for key in keys if key not in ("seeds", "tuning_seeds")]
-    return sorted(keys)
-
-
-def _to_comparable(spec: Spec) -> dict[str, Any]:
-    """Return the spec without the order of its lists, and with names in one form."""
-    raw = spec.model_dump(exclude={"judge_by", "weigh_by", "labels", "given"})
-    for key in ("optimizers", "schedules"):
-        raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
-    raw["problems"] = [(to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
-    raw["chosen"] = [_identify_setting(each) for each in raw["chosen"]]
-    tuning = spec.seeds[: spec.tuning_seeds]
-    raw["seeds"] = list(spec.seeds) if spec.blocks else (frozenset(tuning), frozenset(spec.seeds) - frozenset(tuning))
-    unordered = (
-        "optimizers",
-        "schedules",
-        "problems",
-        "chosen",
-        "learning_rates",
-        "batch_sizes",
-        "dtypes",
-        "plugins",
-        "points",
-        "choose_by",
-    )
-    return {
-        key: frozenset(value) if key in unordered and isinstance(value, list | tuple) else value
-        for key, value in raw.items()
-    }
-
-
-def _list_alternatives(text: str) -> list[str]:
-    """Return the text of each setting that a text with lists stands for, in one form."""
-    return [to_canonical(each) for each in names.expand_alternatives(text)]
-
-
-def _identify_setting(entry: Mapping[str, Any]) -> tuple:
-    """Return a key that is equal for entries of ``chosen`` with the same setting."""
-    texts = [to_canonical(entry[key]) for key in ("problem", "optimizer", "schedule")]
-    return (*texts, entry["batch_size"], entry["lr"])
-
-
-_IDENTITY: dict[str, Callable[[Any], Any]] = {
-    "schedules": to_canonical,
-    "problems": lambda entry: to_canonical(entry["name"]),
-    "chosen": _identify_setting,
-    "batch_sizes": lambda size: size,
-    "dtypes": lambda dtype: dtype,
-    "plugins": lambda path: path,
-    "given": lambda name: name,
-    "choose_by": lambda measure: measure,
-}
-"""Lists that are joined entry by entry, and the identity of an entry."""
-
-
-def join_specs(old: Spec, new: Spec) -> Spec:
-    """Return the sweep that runs all that the two run: the union of their lists, and the larger of their numbers.
-
-    Raises OptbenchError, and names the keys, if no sweep does that.
-    """
-    if bool(old.blocks) != bool(new.blocks):
-        raise OptbenchError("one has its seeds in blocks, and the other has not")
-    if bool(old.chosen) != bool(new.chosen):
-        raise OptbenchError("one names whole settings, and the other lists")
-    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "weigh_by", "labels", "ranges")
-    changed = [key for key in Spec.model_fields if key not in joined and getattr(old, key) != getattr(new, key)]
-    if (old.trials is None) != (new.trials is None):
-        changed.append("trials")
-    if OWN in (old.ranges, new.ranges) and old.ranges != new.ranges:
-        changed.append("ranges")
-    if changed:
-        raise OptbenchError(f"they differ in {', '.join(changed)}")
-    raw, other = old.model_dump(), new.model_dump()
-    raw["optimizers"] = (_join_optimizers if old.trials is None else _join_spaces)(
-        raw["optimizers"], other["optimizers"]
-    )
-    for key, identify in _IDENTITY.items():
-        known = {identify(each): each for each in raw[key]}
-        for each in other[key]:
-            kept = known.setdefault(identify(each), each)
-            if key == "problems" and {**kept, "name": ""} != {**each, "name": ""}:
-                raise OptbenchError(f"{each['name']} has two budgets")
-        raw[key] = list(known.values())
-    raw["judge_by"], raw["weigh_by"] = new.judge_by, new.weigh_by
-    raw["labels"] = {**old.labels, **new.labels}
-    raw["learning_rates"] = _join_rates(old.learning_rates, new.learning_rates)
-    raw["ranges"] = _join_ranges(old.ranges, new.ranges)
-    for key in COUNTS:
-        raw[key] = max((value for value in (raw[key], other[key]) if value is not None), default=None)
-    raw["seeds"] = [*old.seeds, *(seed for seed in new.seeds if seed not in old.seeds)]
-    for key in (
-        *(("seeds", "tuning_seeds") if old.blocks else BLOCK_KEYS),
-        *(TRIAL_KEYS if old.trials is None else ()),
-    ):
-        raw.pop(key)
-    raw["problems"] = [{key: value for key, value in each.items() if value is not None} for each in raw["problems"]]
-    return make_spec({key: value for key, value in raw.items() if value is not None})
-
-
-def _join_optimizers(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    """Return the old texts, then the new ones without the settings that an earlier text stands for.
-
-    A new text stays whole if none of its settings is known; else each setting that is missing becomes a text.
-    """
-    known = {each for text in old for each in _list_alternatives(text)}
-    texts = list(old)
-    for text in new:
-        parts = _list_alternatives(text)
-        missing = [each for each in parts if each not in known]
-        texts += [text] if missing == parts else missing
-        known.update(parts)
-    return texts
-
-
-def _join_spaces(old: Iterable[str], new: Iterable[str]) -> list[str]:
-    """Return optimizers whose settings are drawn: new ranges replace the old ones of the same optimizer."""
-    found: dict[str, dict] = {}
-    for text in (*old, *new):
-        rule = without_numbers(text)
-        found[rule] = {**found.get(rule, {}), **names.parse(text)[1]}
-    return [names.canonical(names.parse(rule)[0], given) for rule, given in found.items()]
-
-
-def _join_ranges(old: dict[str, str] | str, new: dict[str, str] | str) -> dict[str, str] | str:
-    """Return shared ranges: a new one replaces the old one of the same meaning, and what is kept stays."""
-    if isinstance(old, str) or isinstance(new, str):
-        return new if isinstance(old, str) else old
-    return {**old, **new}
-
-
-def _join_rates(old: Any, new: Any) -> Any:
-    """Return rates, each once; a range replaces the old one. Raises OptbenchError for a grid beside other rates."""
-    if any(isinstance(each, str) and _is_grid(each) for each in (old, new)) and old != new:
-        texts = [each if isinstance(each, str) else ", ".join(map(names.number_text, each)) for each in (old, new)]
-        raise OptbenchError(
-            f"learning_rates: {shown(texts[0])} and {shown(texts[1])} have no grid in common that a block could move"
-        )
-    if old is None or new is None or isinstance(old, str) or isinstance(new, str):
-        return new if new is not None else old
-    return [*old, *(rate for rate in new if not any(abs(rate - each) <= _SAME_RATE * each for each in old))]

@@ -10,7 +10,6 @@ the same whatever else the sweep has, and the first n of N trials are those of n
 Trials are ranked by the measure that verdicts are about, on the screen's seeds; TPE uses nothing but their order.
 """
 
-import importlib.util
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,7 @@ from typing import Any
 import pandas as pd
 
 from optbench.analysis.columns import drop_lost_runs
-from optbench.analysis.importances import quiet_optuna, rank_trials, to_shares
-from optbench.contract.errors import OptbenchError
+from optbench.analysis.importances import need_optuna, quiet_optuna, rank_trials, to_shares
 from optbench.contract.search import Range, parse_range
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.spec import TPE, Spec
@@ -33,7 +31,7 @@ _GOOD = 0.25
 """The share of the trials that TPE takes for good ones."""
 _MOST_GOOD = 25
 """The most trials that it takes for good ones, as in Optuna."""
-NEEDS = "search = 'tpe'"
+_NEEDS = "search = 'tpe'"
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ def _batch(count: int) -> int:
 
 def check_optuna(spec: Spec) -> None:
     """Raise OptbenchError if trials are drawn by TPE, and Optuna is not installed; it is not imported yet."""
-    if spec.search == TPE and importlib.util.find_spec("optuna") is None:
-        raise OptbenchError(f"{NEEDS} needs Optuna: pip install 'optbench[optuna]'")
+    if spec.search == TPE:
+        need_optuna(_NEEDS)
 
 
 def draw_round(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
@@ -79,7 +77,7 @@ def draw_round(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     ranked = rank_trials(screened, plan.spec.judge_by)
     settings = [key for key in ranked if key not in ("place", "dtype")]
     ranked = ranked.groupby(settings, dropna=False, sort=True)["place"].min().reset_index()
-    with quiet_optuna(NEEDS) as optuna:
+    with quiet_optuna(_NEEDS) as optuna:
         for (problem, optimizer, block), told in ranked.groupby(["problem", "optimizer", "block"], sort=True):
             count = min(_batch(len(told)), (plan.spec.trials or 0) - len(told))
             axes = _list_axes(plan, str(problem), str(optimizer), told)

@@ -10,11 +10,12 @@ import optbench
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
+from optbench.sweeps.joined_specs import find_differences
 from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.plan import expand
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.serialization import cohort_from_json, cohort_to_json, plan_from_json, plan_to_json
-from optbench.sweeps.spec import find_differences, make_spec
+from optbench.sweeps.spec import make_spec
 from optbench.wording.answers import answer_of, describe_measure
 
 SPEC = {"problems": ["logistic(data=breast_cancer)"], "optimizers": ["gd", "momentum"], "learning_rates": [0.03, 0.3],

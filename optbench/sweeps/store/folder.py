@@ -19,20 +19,9 @@ import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
+from optbench.sweeps.joined_specs import COUNTS, find_differences, join_specs
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
-from optbench.sweeps.spec import (
-    COMMON_STAGES,
-    COUNTS,
-    STAGE_SEEDS,
-    TPE,
-    Spec,
-    find_differences,
-    join_specs,
-    make_spec,
-    parse_spec,
-    read_spec,
-    refuse_unnamed,
-)
+from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, TPE, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode_cohort
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
@@ -344,8 +333,8 @@ class Store:
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
         others = [entry for entry in there if entry.cohort_id not in ids]
         if self._rounds:  # of a screen, which follow from the first trials: where these stay, they are planned again
-            known = {_pair_of(entry) for entry in there if entry.cohort_id in ids}
-            others = [entry for entry in others if entry.stage != "screen" or _pair_of(entry) not in known]
+            known = {_tuning_of(entry) for entry in there if entry.cohort_id in ids}
+            others = [entry for entry in others if entry.stage != "screen" or _tuning_of(entry) not in known]
         kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
         lost: dict[str, Counter[str]] = {}
         for entry in others:
@@ -440,8 +429,8 @@ class Store:
             write_text(self.directory / name, text)
 
 
-def _pair_of(entry: Entry) -> tuple[str, str, int]:
-    """Return the problem, the optimizer and the block of a cohort."""
+def _tuning_of(entry: Entry) -> tuple[str, str, int]:
+    """Return what is tuned by itself, with a cohort among its trials: problem, optimizer and block."""
     return entry.problem, entry.optimizer, entry.block
 
 
