@@ -12,8 +12,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from optbench.cli import completion, groups
-from optbench.cli.answers import NO, print_error, print_json
 from optbench.cli.options import Json, Plugin, option
+from optbench.cli.output import NO, print_error, print_json
 from optbench.contract.errors import OptbenchError
 
 

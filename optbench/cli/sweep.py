@@ -10,10 +10,10 @@ import typer
 
 from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
-from optbench.cli.answers import MISTAKE, UNFINISHED, print_json
 from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
 from optbench.cli.options import Report, Workers, check_folder, flag, json_option, label_option, option, plugin_option
+from optbench.cli.output import MISTAKE, UNFINISHED, print_json
 from optbench.cli.progress import make_progress
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
