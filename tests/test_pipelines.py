@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from fake_slurm import install, wait
 
-from optbench.cli.answers import EXIT_CODES
+from optbench.cli.output import EXIT_CODES
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")

@@ -61,12 +61,14 @@ class Calls(Prepared):
 
     def prepare(self):
         since("0.12.0")  # earlier ones were not tried
+        self.folder, self.count = tempfile.mkdtemp(dir="."), 0  # asv removes what it has run in
 
     def time_minimize(self):
         optbench.minimize("rosenbrock", "adam", lr=0.01, steps=100)
 
     def time_sweep(self):
-        optbench.sweep(self.spec, seeds=8)
+        self.count += 1  # a folder each, which is removed with all others when nothing is timed
+        optbench.sweep(self.spec, seeds=8, out=os.path.join(self.folder, str(self.count)))
 
 
 class FirstStart(Prepared):

@@ -58,9 +58,9 @@ def jobs(tiny: bool = False) -> list[Job]:
 def write_plan(job: Job, results: optbench.Results, folder: Path) -> None:
     """What the other sides are given: ``runs.parquet``, ``job.json`` and ``arrays.npz``.
 
-    arrays: ``starts`` (seeds, dim); an MLP's ``x``, ``y``, ``x_test``, ``y_test``, and for each batch size the order of
-    its examples (seeds, steps, size), -1 where an epoch's last mini-batch is smaller; a quadratic's ``hessian`` and
-    ``minimizer``, and the ``spread`` of its noise.
+    arrays: ``starts`` (seeds, dim); an MLP's ``x``, ``y``, the same of its validation and test rows (``x_validation``,
+    ``x_test``, ...), and for each batch size the order of its examples (seeds, steps, size), -1 where an epoch's last
+    mini-batch is smaller; a quadratic's ``hessian`` and ``minimizer``, and the ``spread`` of its noise.
     """
     runs, problem = results.runs, job.problem
     seeds = sorted(runs["seed"].unique().tolist())
@@ -75,8 +75,8 @@ def write_plan(job: Job, results: optbench.Results, folder: Path) -> None:
         arrays["minimizer"] = problem.constants[dim * dim :]
         arrays["spread"] = problem.noise * np.sqrt(problem.curvature / problem.curvature.mean())
     else:
-        (arrays["x"], y), (arrays["x_test"], y_test) = problem.data, problem.test
-        arrays["y"], arrays["y_test"] = y.astype(np.int32), y_test.astype(np.int32)
+        for name, (x, y) in (("", problem.data), ("_validation", problem.validation), ("_test", problem.test)):
+            arrays[f"x{name}"], arrays[f"y{name}"] = x, y.astype(np.int32)
         for size, steps in planned.items():
             if size < problem.examples:
                 arrays[f"order_{size}"] = np.array([_order(problem, size, steps, seed) for seed in seeds])

@@ -51,11 +51,12 @@ RULES: dict[str, tuple[Callable, int]] = {
 class Mlp:
     """The perceptron 64-32-10 with ReLU, and the mean cross-entropy of its softmax."""
 
-    values = 4
+    values = 6
 
     def __init__(self, arrays: Any):
-        data = {name: jnp.asarray(arrays[name]) for name in ("x", "y", "x_test", "y_test")}
-        self.train, self.test = (data["x"], data["y"]), (data["x_test"], data["y_test"])
+        names = ("", "_validation", "_test")
+        self.parts = [tuple(jnp.asarray(arrays[f"{letter}{name}"]) for letter in "xy") for name in names]
+        self.train = self.parts[0]
 
     def pack(self, starts: Any) -> Tree:
         """The weights of many runs (runs, dim) as layers."""
@@ -86,9 +87,9 @@ class Mlp:
         return jax.grad(loss)(w)
 
     def report(self, w: Tree) -> Any:
-        """Loss and accuracy on the training and the test data."""
+        """Loss and accuracy on the training, the validation and the test data."""
         numbers = []
-        for x, y in (self.train, self.test):
+        for x, y in self.parts:
             z = self.outputs(w, x)
             numbers += [_cross_entropy(z, y).mean(), (jnp.argmax(z, -1) == y).mean()]
         return jnp.stack(numbers)

@@ -50,7 +50,9 @@ def main(plan: str, out: str, cores: str, cache: str = "") -> None:
     with ThreadPoolExecutor(int(cores)) as pool:
         groups = _longest_first(runs.groupby(["optimizer", "batch_size"]))
         tables = list(pool.map(lambda each: group(*each), groups))
-    names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"] if job["kind"] == "mlp" else ["train_loss"]
+    parts = ("train", "validation", "test")
+    names = [f"{part}_{measure}" for part in parts for measure in ("loss", "accuracy")]
+    names = names if job["kind"] == "mlp" else ["train_loss"]
     for name, build in (("runs", _ends), ("curves", _curves)):
         frames = [build(part, values, names) for part, values in tables]
         pd.concat(frames, ignore_index=True).to_parquet(Path(out) / f"{name}.parquet")

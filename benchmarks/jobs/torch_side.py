@@ -51,8 +51,11 @@ class _Mlp:
     def __init__(self, arrays: dict[str, np.ndarray]):
         import torch
 
-        self.x, self.x_test = (torch.from_numpy(arrays[name]) for name in ("x", "x_test"))
-        self.y, self.y_test = (torch.from_numpy(arrays[name]).long() for name in ("y", "y_test"))
+        self.parts = [
+            (torch.from_numpy(arrays[f"x{name}"]), torch.from_numpy(arrays[f"y{name}"]).long())
+            for name in ("", "_validation", "_test")
+        ]
+        self.x, self.y = self.parts[0]
         self.net = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10))
         self.loss_of = torch.nn.functional.cross_entropy
 
@@ -80,9 +83,9 @@ class _Mlp:
         return self.loss_of(self.net(self.x[rows]), self.y[rows])
 
     def report(self) -> float:
-        """The training loss; accuracies and the test loss are computed, too."""
+        """The training loss; the losses of validation and test rows, and all accuracies, are computed, too."""
         losses = []
-        for x, y in ((self.x, self.y), (self.x_test, self.y_test)):
+        for x, y in self.parts:
             z = self.net(x)
             losses.append(self.loss_of(z, y).item())
             (z.argmax(1) == y).double().mean().item()

@@ -9,8 +9,8 @@ from rich.text import Text
 from optbench.catalogue.loader import Catalogue, plugin_path
 from optbench.checks.against.agreement import Agreement, compare_all, implementation
 from optbench.checks.against.rollouts import STEPS
-from optbench.cli.answers import print_json
 from optbench.cli.console import console, load_catalogue, paragraph, refuse_broken
+from optbench.cli.output import print_json
 from optbench.contract.errors import OptbenchError
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from optbench.cli import (
-    answers,
     check,
     compare,
     completion,
@@ -19,6 +18,7 @@ from optbench.cli import (
     info,
     lecture,
     merge,
+    output,
     predict,
     report,
     show,
@@ -48,7 +48,7 @@ class Commands(groups.Commands):
             sys.exit(141)
         except Exception as error:
             if hasattr(error, "format_message"):  # click prints its own on standard error
-                answers.print_error(error.format_message(), answers.MISTAKE)
+                output.print_error(error.format_message(), output.MISTAKE)
             if signal := stopping.received_signal():  # an interrupted import may have raised anything
                 stopping.exit_with_signal(signal)
             raise
@@ -97,7 +97,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal does not have, or half of one in a path
             stream.reconfigure(errors="backslashreplace")
     try:
-        with completion.quiet(), answers.keep_stdout():
+        with completion.quiet(), output.keep_stdout():
             _run()
     finally:
         warnings.showwarning = known
@@ -113,12 +113,12 @@ def _run() -> None:
     try:
         app(prog_name=completion.program())
     except OptbenchError as error:
-        answers.fail(str(error), error.exit_code)
+        output.fail(str(error), error.exit_code)
     except Exception as error:
         if text := memory_ran_out(error, _typed_command()):
-            answers.fail(text)
+            output.fail(text)
         traceback.print_exc()
-        answers.fail(f"{type(error).__name__}: {error}", answers.BUG)
+        output.fail(f"{type(error).__name__}: {error}", output.BUG)
 
 
 def _show_warning(

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from optbench.cli import completion, groups
-from optbench.cli.answers import NO, print_error, print_json
 from optbench.cli.options import Json, Plugin, option
+from optbench.cli.output import NO, print_error, print_json
 from optbench.contract.errors import OptbenchError
 
 
@@ -41,6 +41,9 @@ def check(
     any rule: a constant factor of the rate, bias corrections left out, eps inside or outside of the root, a value of a
     hyperparameter; of rules like momentum and Adam also sign, first step, Nesterov, decay, dampening and clipping. Exit
     code 1 where a check fails, or the steps differ.
+
+    JSON: a record each with "kind", "name" and "checks" (each with "name", "ok" and "message"); a crash and a timeout
+    are a failed check of their record, and an error where the file does not load.
     """
     files = tuple(plugin or ())
     if against is None:
@@ -67,8 +70,8 @@ def check(
 def print_checks(file: Path, files: Sequence[Path], check_timeout: float, json: bool) -> list[dict[str, Any]]:
     """Print the verdict of every check on every record of ``file``; return them as ``--json`` has them.
 
-    The file is loaded and checked in a worker process. Ends this one with code 1 if that dies, or if loading or one
-    check takes longer than ``check_timeout`` seconds: it may loop for ever.
+    The file is loaded and checked in a worker process. If that dies, or takes longer than ``check_timeout`` seconds for
+    one check, which may loop for ever, this is the last check, and has failed; it ends this process while loading.
     """
     from rich.text import Text
 
@@ -110,17 +113,14 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float, json: 
                     text = f" {finding['name']}" + f": {finding['message']}" * bool(finding["message"])
                     console.print(Text.assemble("  ", mark, text), soft_wrap=True)
                     found[-1]["checks"].append(finding)
-        except Died as error:
-            _end(f"{worker.state}: {error}")
-        except Cancelled:
-            _end(f"timed out after {check_timeout:g} s {worker.state}: an infinite loop? Else raise --check-timeout")
+        except (Died, Cancelled) as error:
+            text = f"timed out after {check_timeout:g} s {worker.state}: an infinite loop? Else raise --check-timeout"
+            text = f"{worker.state}: {error}" if isinstance(error, Died) else text
+            print(f"  FAIL {text}", flush=True)
+            if not found:
+                print_error(text, NO)
+                raise typer.Exit(NO) from None
+            found[-1]["checks"].append({"name": "comes to an end", "ok": False, "message": text})
         finally:
             sys.stderr.write(worker.last_output)
     return found
-
-
-def _end(text: str) -> NoReturn:
-    """Print why no further check can run, and end the command with code 1."""
-    print(f"  FAIL {text}", flush=True)
-    print_error(text, NO)
-    raise typer.Exit(NO)

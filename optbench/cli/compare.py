@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from optbench.cli import completion
-from optbench.cli.answers import NO, print_json
 from optbench.cli.groups import INPUT, OUTPUT
 from optbench.cli.options import json_option, label_option, option
+from optbench.cli.output import NO, print_json
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError, unknown
 

@@ -22,7 +22,7 @@ from optbench.cli.compare_text import (
 )
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A letter that XML 1.0 does not allow."""
+"""A character that XML 1.0 does not allow."""
 
 
 def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> Iterator[str]:
@@ -85,5 +85,5 @@ def _annotate(level: str, title: str, text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Return a text without letters that XML does not allow."""
+    """Return a text with a replacement character for each that XML does not allow."""
     return _NO_XML.sub("\ufffd", text)

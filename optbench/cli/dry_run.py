@@ -59,8 +59,8 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     later = plan_largest_stages(plan)
     paragraph(f"{len(plan.cohorts):,} cohorts, {plan.runs:,} runs{_describe_stages(plan, later)}", hang=2)
     largest = {stage: cohorts.runs for stage, cohorts in later.items()}
-    planned = {"cohorts": len(plan.cohorts), "runs": plan.runs, "later": largest, "rows": rows, "workers": workers}
-    planned["seconds"] = None
+    planned: dict[str, Any] = {"cohorts": len(plan.cohorts), "runs": plan.runs, "later": largest, "rows": rows}
+    planned |= {"workers": workers, "seconds": None}
     if note := plan.unequal:
         paragraph(note, hang=2)
     if plan.device == "cuda":

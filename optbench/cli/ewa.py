@@ -5,6 +5,7 @@ The table goes to standard output, messages to standard error.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import flag, numbers, option
+from optbench.cli.options import check_ending, flag, numbers, option
 from optbench.contract.columns import spreadsheet_text
 from optbench.contract.errors import OptbenchError
 
@@ -58,8 +59,8 @@ def ewa(
         if any("," in text and "." not in text for text in beta or ()):
             raise OptbenchError(f"{error}; commas separate betas, and a decimal takes a point: 0.9") from None
         raise
-    _check_ending("--png", png, (".png",))
-    _check_ending("--out", out, (".csv", ".parquet"))
+    check_ending("--png", png, ".png")
+    check_ending("--out", out, ".csv", ".parquet")
     series = read_series(file, column, skip_missing)
     if series.missing:
         rows = "row without a value was" if series.missing == 1 else "rows without a value were"
@@ -76,12 +77,6 @@ def ewa(
         errors.print(f"wrote {path}", soft_wrap=True)
 
 
-def _check_ending(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
-    """Raise OptbenchError where the path of an option is given and has none of these endings."""
-    if path is not None and path.suffix not in endings:
-        raise OptbenchError(f"{option} must end in {' or '.join(endings)}, not {str(path)!r}")
-
-
 def _make_table(series: Series, averages: dict, corrected: bool) -> Table:
     """Return a table of the first and last values of the series and of its averages, a row each.
 
@@ -95,21 +90,19 @@ def _make_table(series: Series, averages: dict, corrected: bool) -> Table:
     shown = [*range(count)] if count <= 2 * _ENDS else [*range(_ENDS), *range(count - _ENDS, count)]
     when = series.rows[shown] if series.dates is None else np.datetime_as_string(_drop_midnight(series.dates)[shown])
 
-    def cells(values: np.ndarray) -> list[str]:
-        """Return the values that are shown as text, with a gap for the others."""
-        texts = [f"{value:.6g}" for value in values[shown]]
+    def cells(texts: Iterable[str]) -> list[str]:
+        """Return the texts of what is shown, with a gap for the rest."""
+        texts = list(texts)
         return texts if count == len(shown) else [*texts[:_ENDS], "...", *texts[_ENDS:]]
 
-    heads = [str(each) for each in when]
-    heads = heads if count == len(shown) else [*heads[:_ENDS], "...", *heads[_ENDS:]]
     table = Table(box=None, pad_edge=False)
-    for header in ("corrected" if corrected else "uncorrected", "window", "lag", *heads):
+    for header in ("corrected" if corrected else "uncorrected", "window", "lag", *cells(map(str, when))):
         table.add_column(header, justify="right", no_wrap=True)
     table.columns[0].justify = "left"
-    table.add_row(series.name, "", "", *cells(series.values))
+    table.add_row(series.name, "", "", *cells(f"{value:.6g}" for value in series.values[shown]))
     for beta, average in averages.items():
         spans = (f"{span / (1 - beta):,.4g}" for span in (1.0, beta))
-        table.add_row(f"beta={beta!r}", *spans, *cells(average))
+        table.add_row(f"beta={beta!r}", *spans, *cells(f"{value:.6g}" for value in average[shown]))
     return table
 
 
@@ -127,11 +120,12 @@ def _write_averages(path: Path, series: Series, averages: dict, bias_correction:
     columns = {"row": series.rows}
     if series.dates is not None:
         columns["date"] = _drop_midnight(series.dates)
-    name = spreadsheet_text(series.name) if path.suffix == ".csv" else series.name
+    is_csv = path.suffix.lower() == ".csv"
+    name = spreadsheet_text(series.name) if is_csv else series.name
     columns |= {name: series.values}
     columns |= {f"{name}_ewa_{beta!r}": average for beta, average in averages.items()}
     table = pa.table(columns)
-    (csv.write_csv if path.suffix == ".csv" else parquet.write_table)(table, str(path))
+    (csv.write_csv if is_csv else parquet.write_table)(table, str(path))
 
 
 def _draw_averages(path: Path, series: Series, averages: dict, bias_correction: bool) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from optbench.cli.answers import EXIT_CODES
 from optbench.cli.examples import EXAMPLES
+from optbench.cli.output import EXIT_CODES
 from optbench.contract.errors import OptbenchError
 
 RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture and this machine"

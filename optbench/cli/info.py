@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from optbench.cli.answers import print_json
 from optbench.cli.options import Json
+from optbench.cli.output import print_json
 
 # Bytes: what the unit means
 _GIB = 2**30

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from optbench.cli import completion
-from optbench.cli.answers import print_json
 from optbench.cli.options import Json, Plugin
+from optbench.cli.output import print_json
 
 _TITLES = {
     "wrapper": "Wrappers: around any optimizer, clip(adam, norm=1), and around each other",

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from optbench.cli import report as report_command
-from optbench.cli.answers import UNFINISHED, print_json
 from optbench.cli.groups import WHERE
 from optbench.cli.options import Report, check_folder, json_option, option, plugin_option
+from optbench.cli.output import UNFINISHED, print_json
 from optbench.cli.sweep import print_summary
 from optbench.cli.sweep_json import make_answer
 

@@ -64,6 +64,12 @@ def check_folder(out: str) -> None:
         raise OptbenchError("--out must name a folder")
 
 
+def check_ending(option: str, path: Path | None, *endings: str) -> None:
+    """Raise OptbenchError where the path of an option is given and has none of these endings, in lower case."""
+    if path is not None and path.suffix.lower() not in endings:
+        raise OptbenchError(f"{option} must end in {' or '.join(endings)}, not {str(path)!r}")
+
+
 class TakesNumbers(groups.Command):
     """A command whose repeatable options take all the numbers that follow, as argparse's nargs="+" does:
 

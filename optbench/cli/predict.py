@@ -3,13 +3,17 @@
 The table goes to standard output, messages to standard error.
 """
 
+import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import option
+from optbench.cli.options import check_ending, option
+from optbench.contract.errors import OptbenchError
+from optbench.contract.paths import is_file, is_folder
 
 
 def predict(
@@ -22,16 +26,10 @@ def predict(
     out: Annotated[Path | None, option("out", "FILE", "Write the predictions, .csv.", OUTPUT)] = None,
 ) -> None:  # fmt: skip
     """Predict the target of new rows: a class with the probability of each, or a number."""
-    import sys
-    import warnings
-
     from optbench.cli.console import errors, warn
-    from optbench.contract.errors import OptbenchError
-    from optbench.contract.paths import is_file, is_folder
     from optbench.sweeps.models import load_model, predict_file
 
-    if out is not None and out.suffix.lower() != ".csv":
-        raise OptbenchError(f"--out must end in .csv, not {str(out)!r}")
+    check_ending("--out", out, ".csv")
     if out is not None and is_file(out) and is_file(file) and out.samefile(file):
         raise OptbenchError(f"--out {str(out)!r} is the file of the rows, which would be lost: name another one")
     if is_folder(model):
@@ -39,9 +37,8 @@ def predict(
 
         trained = load(model).best(problem).fit()
     elif problem is not None or save is not None:
-        raise OptbenchError(
-            f"--{'problem' if problem is not None else 'save'} is for a results folder, not for a model"
-        )
+        given = "problem" if problem is not None else "save"
+        raise OptbenchError(f"--{given} is for a results folder, not for a model")
     else:
         trained = load_model(model)
     with warnings.catch_warnings(record=True) as caught:

@@ -21,8 +21,6 @@ _LINE_SECONDS = (30.0, 600.0)
 """Minimum and maximum time between two lines."""
 _LINE_SHARE = 0.1
 """Time between two lines as a share of the time so far, within these limits."""
-
-
 _DRAWN_SECONDS = 0.2
 """Time between two drawings of a bar in a notebook: each is a message to the browser."""
 

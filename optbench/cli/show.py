@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from optbench.cli import completion, groups
-from optbench.cli.answers import print_json
 from optbench.cli.options import Json, Plugin, flag, option
+from optbench.cli.output import print_json
 from optbench.contract.errors import OptbenchError, unknown
 
 _SHOWN = 10

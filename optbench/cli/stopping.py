@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from optbench.cli import answers
+from optbench.cli import output
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "ended by SIGTERM", "SIGHUP": "ended by SIGHUP"}
 _RESUMABLE = ("sweep", "lecture")
@@ -71,7 +71,7 @@ def exit_with_signal(error: BaseException | None) -> NoReturn:
     """Print the last line of a command and end it with the signal's exit code. error: the `Stopped` that ended it."""
     number = getattr(error, "signum", signal.SIGINT)
     print_exit_text(number)
-    answers.print_error(exit_text(number).removeprefix("optbench: "), 128 + number)
+    output.print_error(exit_text(number).removeprefix("optbench: "), 128 + number)
     sys.exit(128 + number)
 
 

@@ -10,11 +10,12 @@ import typer
 
 from optbench.cli import completion, stopping
 from optbench.cli import report as report_command
-from optbench.cli.answers import MISTAKE, UNFINISHED, print_json
 from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
 from optbench.cli.options import Report, Workers, check_folder, flag, json_option, label_option, option, plugin_option
+from optbench.cli.output import MISTAKE, UNFINISHED, print_json
 from optbench.cli.progress import make_progress
+from optbench.cli.sweep_json import list_next_steps, make_answer
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import is_file
@@ -146,7 +147,6 @@ def sweep(
     null.
     """
     from optbench.cli.console import command, paragraph, show_broken, warn
-    from optbench.cli.sweep_json import make_answer
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
     from optbench.sweeps.labels import read_pairs
@@ -239,7 +239,6 @@ def print_notes(plan: Plan) -> None:
 def print_summary(finished: LoadedSweep) -> None:
     """Print the verdicts with their settings, what would tell more, where to search wider, and the cost."""
     from optbench.cli.console import command, counted, paragraph
-    from optbench.cli.sweep_json import list_next_steps
     from optbench.wording import answers
     from optbench.wording.eager import describe_eager
 

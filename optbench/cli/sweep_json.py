@@ -55,8 +55,6 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
 
     results, answer, directory = finished.results, finished.answer, finished.directory
     made, steps = results.provenance, []
-    add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
-    add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
     if made.get("shard"):
         return []
     edges, runs = answer.promising_edges, finished.everything.runs
@@ -68,6 +66,8 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))
         edges = edges[[pair not in pairs for pair in zip(edges["problem"], edges["optimizer"], strict=True)]]
+    add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
+    add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
         steps.append((more.text, f"{add} {more.option}" if more.option else ""))
     for text in answers.advise_wider_search(edges, directory, made):

@@ -16,7 +16,7 @@ from synthetic import make_tables, write_folder
 
 import optbench
 from optbench.cli import app
-from optbench.cli.answers import EXIT_CODES
+from optbench.cli.output import EXIT_CODES
 from optbench.cli.sweep_json import list_next_steps
 from optbench.report.loaded import LoadedSweep
 

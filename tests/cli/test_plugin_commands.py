@@ -108,6 +108,11 @@ def test_a_check_of_a_loop_for_ever_ends(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1 and not done.stderr
     assert done.stdout.splitlines()[-1].startswith("  FAIL timed out after 2 s")
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120, check=False)
+    (record,) = json.loads(done.stdout)
+    assert done.returncode == 1 and (record["kind"], record["name"]) == ("optimizer", "mine")
+    assert [each["ok"] for each in record["checks"]] == [False]
+    assert record["checks"][0]["message"].startswith("timed out after 2 s checking optimizer mine")
 
 
 def test_a_problem_that_cannot_run_is_told_at_the_end(run, own_kernels):

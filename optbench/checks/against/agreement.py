@@ -203,10 +203,9 @@ def _explain(
     except OptbenchError:  # it takes neither one number nor one matrix
         found = []
     remedy = try_fixes(a, b, found, streams, tolerance)
-    if "agree" not in remedy and (better := search_values(a, b, streams, tolerance)):
-        found, remedy = better
-    elif "agree" not in remedy and (better := explain_any_rule(a, b, streams, tolerance)):
-        found, remedy = better
+    if "agree" not in remedy:
+        better = search_values(a, b, streams, tolerance) or explain_any_rule(a, b, streams, tolerance)
+        found, remedy = better or (found, remedy)
     if not found and result.difference < _SINGLE:
         text = f"a part is likely computed in float32, and no other difference was found: {_ROUNDING}"
         found = [Finding("precision", text)]

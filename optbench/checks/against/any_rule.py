@@ -5,6 +5,7 @@ What is measured in `measurements` presumes the formula of momentum or of Adam; 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -64,9 +65,8 @@ def explain_any_rule(
     a: Implementation, b: Implementation, streams: Sequence[GradientStream], tolerance: float
 ) -> Explained | None:
     """Return the one convention with which two optimizers agree on all streams; None if it is none of these."""
-    for explained in (*_try_factor(a, b, streams, tolerance), *_try_corrections(a, b, streams, tolerance)):
-        return explained
-    return next(_try_eps(a, b, streams, tolerance), None)
+    ways = (_try_factor, _try_corrections, _try_eps)
+    return next(chain.from_iterable(way(a, b, streams, tolerance) for way in ways), None)
 
 
 def _try_factor(

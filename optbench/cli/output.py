@@ -1,4 +1,4 @@
-"""Answers to programs: one JSON value on standard output, and the exit codes.
+"""Output for programs: one JSON value on standard output, and the exit codes.
 
 With ``--json`` all else that is printed, also by plug-ins, goes to standard error, and an error is JSON, too. Imports
 nothing slow.
