@@ -12,10 +12,10 @@ import pandas as pd
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
-from optbench.analysis.texts import join_names
 from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.names import join_names
 from optbench.wording import labels
 from optbench.wording.answers import Answer, name_measure
 from optbench.wording.caveats import name_standing_in
