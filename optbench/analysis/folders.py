@@ -25,9 +25,10 @@ from optbench.analysis.pairing import (
     pair_tuned,
 )
 from optbench.analysis.protocol import Targets
-from optbench.analysis.texts import join_names, turn_known
+from optbench.analysis.texts import turn_known
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems
 from optbench.contract.errors import OptbenchError
+from optbench.contract.names import join_names
 
 # Of the logarithm of a loss: a sum in another order moves a loss by less; 10,000 times below what any verdict is about
 ROUNDING = 1e-6

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from optbench.analysis import texts
 from optbench.analysis.judging import describe_known, find_decided
 from optbench.analysis.pair_statistics import adjust_by_sidak, count_comparisons, signed_ranks
+from optbench.contract.names import join_names
 
 # Problems from which on signed ranks are tested: with fewer, a family of five levels needs nearly all to agree, and a
 # verdict is a question of the number of problems. A choice
@@ -106,7 +107,7 @@ def describe_mean_ranks(result: MeanRanks, levels: Sequence[str], problems: Sequ
             f"without {problems[place]} that is {texts.join_with_and([levels[each] for each in then])}"
             for place, then in result.without.items()
         ]
-        text += "; " + texts.join_names(others, most=2)
+        text += "; " + join_names(others, most=2)
     if result.problems < LEAST_PROBLEMS:
         count = NUMBERS[result.problems] if result.problems < len(NUMBERS) else str(result.problems)
         text += f"; {count} problem{'s' * (result.problems > 1)} cannot say that for others"

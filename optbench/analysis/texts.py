@@ -1,4 +1,4 @@
-"""The texts of verdicts: why one is open, intervals and lists of names as words."""
+"""The texts of verdicts: why one is open, intervals and enumerations as words."""
 
 from __future__ import annotations
 
@@ -67,11 +67,6 @@ def two_digits(value: float) -> str:
         return "infinite" if value else "0"
     rounded = float(f"{value:.2g}")
     return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.2g}"
-
-
-def join_names(names: Sequence[str], most: int = 4, separator: str = ", ") -> str:
-    """Return the names with a separator between them; of more than `most`, the first and the number of the others."""
-    return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def join_with_and(words: Sequence[str]) -> str:

@@ -79,9 +79,9 @@ def compare(
     "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a, failures_b,
     trials, trials_a, trials_b, reason. A number that is not finite is null.
     """
-    from optbench.analysis.texts import join_names
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn
+    from optbench.contract.names import join_names
     from optbench.sweeps import candidates
     from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.results import share_labels

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from optbench.analysis.texts import join_names
 from optbench.analysis.verdicts import ALL, LOSES
 from optbench.cli.compare_text import (
     bound_regression,
@@ -20,6 +19,7 @@ from optbench.cli.compare_text import (
     list_open,
     name_row,
 )
+from optbench.contract.names import join_names
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A character that XML 1.0 does not allow."""

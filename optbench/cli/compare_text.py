@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS
-from optbench.analysis.texts import join_names, join_with_and
+from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import counted, filled, print_lines
+from optbench.contract.names import join_names
 from optbench.wording.answers import name_measure
 from optbench.wording.judged import MOST_BLOCKS
 

@@ -313,7 +313,7 @@ def _describe_importances(finished: LoadedSweep) -> str:
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:
     """Return the number of cohorts that ran on the CPU instead of a GPU, with reasons, as text; "" for none."""
-    from optbench.analysis.texts import join_names
+    from optbench.contract.names import join_names
 
     notes = timings.get("device_note")  # older folders have none
     late = timings[(timings["device"] == "cpu") & notes.ne("")] if notes is not None else timings[:0]

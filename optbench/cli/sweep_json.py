@@ -48,7 +48,7 @@ def make_answer(
 
 def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing for a shard."""
-    from optbench.analysis.texts import join_names
+    from optbench.contract.names import join_names
     from optbench.sweeps.run.processes import DIED
     from optbench.wording import answers
     from optbench.wording.certainty import plan_more_runs

@@ -279,6 +279,18 @@ def number_text(value: float | int) -> str:
     return short if float(short) == value else repr(value)
 
 
+def join_names(names: Iterable[str], most: int = 4) -> str:
+    """Return names with commas between them; of more than ``most``, the first ones and the number of the others.
+
+    Example:
+        >>> join_names(["gd", "momentum", "adam"], 2)
+        'gd, momentum and 1 more'
+    """
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def unique(items: Iterable) -> list:
     """Return the items in order, each once."""
     return list(dict.fromkeys(items))

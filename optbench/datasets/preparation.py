@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.names import join_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,6 +252,4 @@ def find_unknown(features: Sequence[Feature], texts: Iterable[np.ndarray]) -> di
 
 def name_some(parts: Iterable[str]) -> str:
     """Return the first few parts with commas between them, and the number of the others."""
-    parts = list(parts)
-    more = f" and {len(parts) - _MOST_NAMES:,} more" if len(parts) > _MOST_NAMES else ""
-    return ", ".join(parts[:_MOST_NAMES]) + more
+    return join_names(parts, _MOST_NAMES)

@@ -9,10 +9,9 @@ from optbench.analysis.differences import Tried, compare_tried_values, list_diff
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import code_runs
-from optbench.analysis.texts import join_names
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.names import split_list
+from optbench.contract.names import join_names, split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load, share_labels
 from optbench.sweeps.unknown_minima import STANDING_IN

@@ -19,8 +19,8 @@ from optbench.analysis.measures import (
     metric_name,
     validation_column,
 )
-from optbench.analysis.texts import join_names
 from optbench.contract.columns import EARLY
+from optbench.contract.names import join_names
 from optbench.contract.problems import FLOOR
 from optbench.contract.search import SAME_MEANING
 from optbench.wording import labels

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from optbench.analysis.texts import join_names
 from optbench.contract.eager import LIBRARIES
+from optbench.contract.names import join_names
 from optbench.wording import labels
 
 

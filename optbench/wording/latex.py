@@ -13,8 +13,8 @@ from optbench.analysis.columns import NAMES
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import FAILED
-from optbench.analysis.texts import join_names
 from optbench.analysis.verdicts import ALL, OPEN, TIE
+from optbench.contract.names import join_names
 from optbench.wording import labels
 from optbench.wording.answers import Answer, name_measure
 from optbench.wording.caveats import name_standing_in
