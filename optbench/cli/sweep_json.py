@@ -50,8 +50,8 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     """Return what would tell more: sentences, each with the command that does it, or ""; nothing for a shard."""
     from optbench.contract.names import join_names
     from optbench.sweeps.run.processes import DIED
-    from optbench.wording import answers
     from optbench.wording.certainty import plan_more_runs
+    from optbench.wording.wider_search import advise_wider_search
 
     results, answer, directory = finished.results, finished.answer, finished.directory
     made, steps = results.provenance, []
@@ -70,7 +70,7 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
         steps.append((more.text, f"{add} {more.option}" if more.option else ""))
-    for text in answers.advise_wider_search(edges, directory, made):
+    for text in advise_wider_search(edges, directory, made):
         reason, _, wider = text.partition("wider: ")
         steps.append((f"{reason}wider", wider))
     return steps

@@ -32,6 +32,7 @@ from optbench.wording.certainty import (
     state_length,
 )
 from optbench.wording.eager import describe_eager
+from optbench.wording.wider_search import advise_wider_search
 
 PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
@@ -99,7 +100,7 @@ class Page:
         is_sure = len(sweep.files) > 1 and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""
         # The page is read anywhere, so its commands are to be run where the results are.
-        advice = answers.advise_wider_search(answer.promising_edges, ".", provenance)
+        advice = advise_wider_search(answer.promising_edges, ".", provenance)
         self.wider = [text.split("; wider: ") for text in advice]
 
         # Each problem

@@ -12,7 +12,8 @@ from optbench.contract.errors import OptbenchError
 from optbench.sweeps.run import executors, loop
 from optbench.sweeps.spec import read_spec
 from optbench.sweeps.store.folder import Store
-from optbench.wording import answers
+from optbench.wording.answers import answer_of
+from optbench.wording.wider_search import advise_wider_search
 
 GRID = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3,
         "tuning_seeds": 1, "steps": 10}  # fmt: skip
@@ -144,8 +145,8 @@ def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
     out = tmp_path / "my results"
     optbench.sweep(GRID, out=out, workers=1)
     results = optbench.load(out)
-    answer = answers.answer_of(results.runs, results.tuning_seeds, results.judge_by, results.searched)
-    (text,) = [each for each in answers.advise_wider_search(answer.edges, out) if "at the highest" in each]
+    answer = answer_of(results.runs, results.tuning_seeds, results.judge_by, results.searched)
+    (text,) = [each for each in advise_wider_search(answer.edges, out) if "at the highest" in each]
     program, *arguments = shlex.split(text.split("wider: ")[1])
     assert program == "optbench"
     ran.clear()

@@ -1,0 +1,133 @@
+"""The choices that lie at a limit of the search, in words, and the commands that search wider."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from optbench.analysis.columns import NAMES
+from optbench.analysis.texts import join_with_and
+from optbench.contract.search import RATE, SAME_MEANING, join_ranges, parse_range
+from optbench.wording import labels
+
+WIDEN_BY = 4
+"""Rounds by which a screen is advised to go on further: as many as the default of ``--widen``."""
+
+
+def describe_limits(edges: pd.DataFrame, problem: str, optimizer: str) -> str:
+    """Return the values of a recommended setting at which the search ended: "at the limit of the search: batch 4"."""
+    rows = edges[(edges["problem"] == problem) & (edges["optimizer"] == optimizer)]
+    return f"at the limit of the search: {_join_limits(rows)}" if len(rows) else ""
+
+
+def _join_limits(rows: pd.DataFrame) -> str:
+    """Return the parameters of some edges with their values: "batch 4 and rate 30"."""
+    words = {"lr": "rate", "batch_size": "batch"}
+    rows = rows.drop_duplicates("parameter")
+    return join_with_and(
+        [f"{words.get(row.parameter, row.parameter)} {labels.number(row.value, 4)}" for row in rows.itertuples()]
+    )
+
+
+def advise_wider_search(
+    table: pd.DataFrame, directory: str | Path | None = None, provenance: Mapping | None = None
+) -> list[str]:
+    """Return texts on the choices at a limit of the search, each with the command that searches wider.
+
+    table: `Answer.edges`. directory: that of the results; None: the options only. provenance: of the results. A sweep
+    with blocks goes on further by itself, so one command is enough for all; so is one for all ranges that trials are
+    drawn from. A list has a text for each parameter and side. A shard has none: it is for the whole to be extended.
+    """
+    known = provenance or {}
+    if known.get("shard"):
+        return []
+    texts = []
+    command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
+    command += "".join(f"--plugin {shlex.quote(file)} " for file in known.get("plugin_files") or ())
+    drawn, named = table[table["range"] != ""], table.attrs.get(NAMES, {})
+    if "block" in table and (table["block"] >= 0).any() and len(drawn) == 0:
+        where = []
+        for problem, rows in table.groupby("problem", sort=False):
+            each = [f"{name}: {_join_limits(part)}" for name, part in rows.groupby("optimizer", sort=False)]
+            where.append(f"{problem} ({'; '.join(each)})")
+        widen = known.get("widen")
+        further = f"--widen {(WIDEN_BY if widen is None else widen) + WIDEN_BY}"
+        return [f"at the limit of the search: {', '.join(where)}; wider: {command}{further}"]
+    if len(drawn):
+        where = [_describe_end(name, side, part) for (name, side), part in _group_ends(drawn)]
+        ranges = _widen_ranges(_unlabel(drawn, named), known.get("ranges"), known.get("searched") or {})
+        options = " ".join(ranges)
+        texts.append(
+            f"{'; '.join(where)} (all trials are then drawn anew, and it is a further look); wider: {command}{options}"
+        )
+    for (name, side), part in _group_ends(table[table["range"] == ""]):
+        texts.append(f"{_describe_end(name, side, part)}; wider: {command}{_add_values(name, _unlabel(part, named))}")
+    return texts
+
+
+def _unlabel(rows: pd.DataFrame, named: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows with the names that a command takes in place of labels; named: names by their labels."""
+    return rows.assign(optimizer=[named.get(each, each) for each in rows["optimizer"]])
+
+
+def _group_ends(table: pd.DataFrame) -> Iterable[tuple[tuple[str, str], pd.DataFrame]]:
+    """Return the rows of each parameter and side, in order of appearance."""
+    return table.groupby(["parameter", "side"], sort=False)
+
+
+def _describe_end(name: str, side: str, part: pd.DataFrame) -> str:
+    """Return which parameter lies at which end, and where: "rate at the highest that was tried: p (gd, adam)"."""
+    word = {"lr": "rate", "batch_size": "batch size"}.get(name, name)
+    where = [f"{problem} ({', '.join(rows['optimizer'])})" for problem, rows in part.groupby("problem", sort=False)]
+    return f"{word} at the {'highest' if side == 'high' else 'lowest'} that was tried: {', '.join(where)}"
+
+
+def _widen_ranges(drawn: pd.DataFrame, shared: object, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield the options of a command that draws trials from wider ranges, which hold all that was searched.
+
+    drawn: rows of `Answer.edges` with a range; shared: the ranges that optimizers share, by the meaning of a parameter;
+    searched: those of each optimizer.
+    """
+    alike: dict[str, str] = {}
+    alone: dict[str, list[str]] = {}
+    for name, rows in drawn.groupby("parameter", sort=False):
+        if name == RATE:
+            yield f"--lr {shlex.quote(rows['range'].iloc[0])}"
+            continue
+        meaning, common = SAME_MEANING.get(name, name), shared if isinstance(shared, Mapping) else {}
+        for optimizer, part in rows.groupby("optimizer", sort=False):
+            made = _join_texts(part["range"])
+            if common.get(meaning) == searched.get(optimizer, {}).get(name):
+                alike[meaning] = _join_texts([alike[meaning], made]) if meaning in alike else made
+            else:
+                alone.setdefault(optimizer, []).append(f"{name}={made}")
+    if alike:
+        yield f"--ranges {shlex.quote(', '.join(f'{key}={text}' for key, text in alike.items()))}"
+    if alone:
+        texts = [labels.with_values(optimizer, values) for optimizer, values in alone.items()]
+        yield f"--optimizers {shlex.quote(', '.join(texts))}"
+
+
+def _join_texts(texts: Iterable[str]) -> str:
+    """Return the text of the range that holds some ranges of one kind."""
+    ranges = [made for made in map(parse_range, texts) if made is not None]
+    made = join_ranges(ranges)
+    return (made or ranges[0]).text
+
+
+def _add_values(name: str, part: pd.DataFrame) -> str:
+    """Return the option of a command that adds the next values to a list. part: rows of `Answer.edges` of a side."""
+    values = list(dict.fromkeys(part["wider"]))
+    if name == RATE:
+        return f"--lr {','.join(labels.number(value, 4) for value in values)}"
+    if name == "batch_size":
+        return f"--batch-sizes {','.join(str(int(value)) for value in values)}"
+    rows = part.drop_duplicates(["optimizer", "wider"]).to_dict("records")
+    texts = [
+        labels.optimizer_label({"optimizer": row["optimizer"], name: row["wider"]}, {row["optimizer"]: [name]})
+        for row in rows
+    ]
+    return f"--optimizers {shlex.quote(', '.join(texts))}"
