@@ -229,7 +229,7 @@ def read_search(search: Any) -> Any:
     """Return a search space with its texts as ranges; `check_space` refuses what else stands there."""
     if not isinstance(search, Mapping):
         return search
-    return {key: (isinstance(each, str) and parse_range(each)) or each for key, each in search.items()}
+    return {key: parse_range(each) or each for key, each in search.items()}
 
 
 def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:

@@ -204,8 +204,8 @@ def samples_to_targets(cohort: Cohort, part: Outcome, samples: np.ndarray) -> np
         diverged; NaN where a deadline came first, or without f*.
     """
     loss = part.train[:, 0]
-    minimum = np.full(loss.shape[1], float(cohort.problem.minimum))
-    floor = FLOOR * np.fmax(1.0, np.abs(minimum))
+    minimum = float(cohort.problem.minimum)
+    floor = FLOOR * max(1.0, abs(minimum))
     aim = np.array(TARGETS)[:, None] * np.maximum(loss[0] - minimum, floor)
     worst = np.maximum.accumulate(loss[::-1], axis=0)[::-1]  # from here to the end; NaN stays
     here = np.count_nonzero(~(worst[:, None] <= minimum + aim), axis=0)

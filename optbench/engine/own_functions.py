@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from optbench.catalogue.functions import STEP, Parts, parts_of
+from optbench.catalogue.functions import Parts, difference_gradient, parts_of
 from optbench.compiler.numba_compat import IN_NO_FILE, is_compiling, is_plain
 from optbench.contract.problems import Problem
 
@@ -43,11 +43,8 @@ def compile_function(problem: Problem) -> Problem:
                 _compare(problem, gradient, evaluate, w)
     except Exception:  # numba raises many kinds
         return problem
-    made = [
-        _attach(problem.value_and_gradient, gradient, parts=parts),
-        _attach(problem.evaluate, evaluate),
-    ]
-    return replace(problem, value_and_gradient=made[0], evaluate=made[1], eager=False)
+    own = _attach(problem.value_and_gradient, gradient, parts=parts)
+    return replace(problem, value_and_gradient=own, evaluate=_attach(problem.evaluate, evaluate), eager=False)
 
 
 def _attach(function: Any, compiled: Callable, **more: Any) -> FunctionType:
@@ -62,7 +59,10 @@ def _compile(parts: Parts) -> tuple[Callable, Callable]:
     """Return a problem's ``value_and_gradient`` and ``evaluate``, for numba to compile when they are called."""
     f, args, has_both = _jit(parts.f), parts.args, parts.has_both
     slope: Any = None if parts.gradient is None else _jit(parts.gradient)
-    step = STEP
+
+    def value_at(x):
+        """Return the value; the function may change its argument."""
+        return f(x.copy(), *args)
 
     def by_both(w, g):
         """Return the value, and write the gradient that comes with it."""
@@ -76,16 +76,9 @@ def _compile(parts: Parts) -> tuple[Callable, Callable]:
         return float(f(w.astype(np.float64), *args))
 
     def by_differences(w, g):
-        """Return the value, and write the gradient by central differences: see `functions.difference_gradient`."""
+        """Return the value, and write the gradient by central differences."""
         x = w.astype(np.float64)
-        for i in range(len(x)):
-            before = x[i]
-            h = step * max(1.0, abs(before))
-            x[i] = before + h
-            above, high = f(x.copy(), *args), x[i]
-            x[i] = before - h
-            g[i] = (above - f(x.copy(), *args)) / (high - x[i])
-            x[i] = before
+        difference_gradient(value_at, x, g)
         return float(f(x, *args))
 
     def value(w, out):

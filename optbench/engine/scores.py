@@ -131,7 +131,8 @@ def score_runs(
     """
     columns: dict[str, np.ndarray] = {}
     without: dict[str, np.ndarray] = {}
-    names = [name for name in names if name not in problem.metrics and name in scores_of(problem)]
+    known = scores_of(problem) if names else ()
+    names = [name for name in names if name in known and name not in problem.metrics]
     if not names or problem.predict is None:
         return columns, without
     for part in ("validation", "test"):

@@ -110,6 +110,7 @@ def take_records(raw: Any, changes: Mapping[str, Any], extend: bool = False) -> 
     object that is none of these.
     """
     records: dict[tuple[str, str], Record] = {}
+    items: dict[tuple[str, str], Any] = {}  # what the records were made of: one object keeps its name
     known = loader.load()
     taken = {
         "problem": {*known.problems}, "optimizer": {*known.optimizers, *known.baselines, *known.wrappers},
@@ -150,7 +151,7 @@ def take_records(raw: Any, changes: Mapping[str, Any], extend: bool = False) -> 
         name, number = record.name, 1
         if name in taken[kind]:
             name = f"my_{record.name}"
-        while (kind, name) in records and records[kind, name] is not record:
+        while items.setdefault((kind, name), item) is not item:
             number += 1
             name = f"{record.name}_{number}"
         records[kind, name] = _name_record(kind, record, name)

@@ -116,6 +116,9 @@ def test_names_are_told_apart():
     assert changes["problems"] == [mine[0], "rosenbrock", *mine[1:], {"name": "bowl", "epochs": 3}]
     assert changes["given"] == [f"problem {name}" for name in ("my_rosenbrock", "function", "function_2", "bowl")]
     assert [record.name for record in own.records.values()] == ["my_rosenbrock", "function", "function_2", "bowl"]
+    raw, changes, own = take_records({"optimizers": [own_signs, "gd"]}, {"optimizers": [own_signs]})  # one object
+    assert raw["optimizers"] == ["own_signs", "gd"] and changes["optimizers"] == ["own_signs"]
+    assert own.names == ("optimizer own_signs",)
     shipped = optbench.optimizers()["adam"], optbench.problems()["quadratic"]
     assert take_records(None, {"optimizers": shipped[0], "problems": [shipped[1]]})[1] == {
         "optimizers": ["adam"], "problems": ["quadratic"],

@@ -190,15 +190,13 @@ class WorkerProcess:
             self._process.wait(timeout=_END_SECONDS)
         code = self._process.returncode
         self.close()
-        for reader in self._readers:
-            reader.join(timeout=_PIPE_SECONDS)
         if code is None:
             how = "its worker process sent what cannot be read"
         elif code < 0:
             how = f"{DIED} {_signal_name(-code)}"
         else:
             how = f"its worker process ended by itself with exit code {code}"
-        lines = self._stderr.decode(errors="replace").strip().splitlines()
+        lines = self.last_output.strip().splitlines()
         return f"{how}; its last words: {lines[-1].strip()[:160]}" if lines else how
 
     @property
