@@ -171,7 +171,10 @@ def test_the_readme_is_short():
     assert len(TEXT.splitlines()) <= MOST_LINES
 
 
-PAGES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "reports").rglob("*.html"))]
+PAGES = [
+    path.relative_to(ROOT).as_posix()
+    for path in (*sorted((ROOT / "docs").iterdir()), *sorted((ROOT / "reports").rglob("*.html")))
+]
 LINKS = {".md": r"\]\(([^)#:]+)(?:#[\w-]+)?\)", ".html": r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"'}
 
 
@@ -192,10 +195,6 @@ def test_every_data_set_and_named_folder_is_there():
         assert extra in extras
 
 
-if __name__ == "__main__":
-    CATALOGUE.write_text(generated(CATALOGUE.read_text(encoding="utf-8"), loader.load()), encoding="utf-8")
-
-
 def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
     quoted = " ".join(line.removeprefix("> ") for line in TEXT.splitlines() if line.startswith("> "))
     problem, sentence = quoted.split(": ", 1)
@@ -207,3 +206,7 @@ def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
 def test_committed_pages_are_of_this_version(name):
     made = json.loads((ROOT / "reports" / name / "provenance.json").read_text(encoding="utf-8"))
     assert made["optbench"] == __version__ and made["command"].startswith(f"python -m optbench {name}")
+
+
+if __name__ == "__main__":
+    CATALOGUE.write_text(generated(CATALOGUE.read_text(encoding="utf-8"), loader.load()), encoding="utf-8")
