@@ -44,7 +44,7 @@ def _load(folder):
 
 
 def _model(folder):
-    table = pd.DataFrame({"size": np.arange(40.0), "kind": ["small", "large"] * 20})
+    table = pd.DataFrame({"size": np.sqrt(np.arange(40.0)), "kind": ["small", "large"] * 20})
     optbench.OptbenchClassifier(lr=0.1, epochs=2).fit(table[["size"]], table["kind"]).model_.save(folder / "model.json")
     return optbench.load_model(folder / "model.json").predict(table)
 

@@ -63,21 +63,23 @@ def ewa(
     Source:
         Lecture B1, B2 and B5.
     """
+    name = "beta" if betas is None else "betas"
     if betas is not None:
         if not (is_real(beta) and beta == _USUAL):
             raise OptbenchError("ewa: beta and betas are the same: give one")
         beta = betas
-    if isinstance(beta, Sequence | np.ndarray) and not isinstance(beta, str) and np.ndim(beta):
+    if isinstance(beta, Sequence) and not isinstance(beta, str) or isinstance(beta, np.ndarray) and beta.ndim:
         if hasattr(x, "iloc"):
             raise OptbenchError("ewa: a table takes one beta; several are for its values, x.to_numpy().T")
-        return np.stack([np.asarray(ewa(x, each, bias_correction, device)) for each in list_items("ewa: betas", beta)])
+        several = [checked_beta(each, "ewa", name) for each in list_items(f"ewa: {name}", beta)]
+        return np.stack([np.asarray(ewa(x, each, bias_correction, device)) for each in several])
     if hasattr(x, "iloc"):  # pandas
         table: Any = x
         axes = {"index": table.index, **({"columns": table.columns} if table.ndim == 2 else {"name": table.name})}
         return type(table)(ewa(table.to_numpy().T, beta, bias_correction, device).T, **axes)
     on_card = checked(device) != "cpu" and hasattr(x, "__cuda_array_interface__")
     values: Any = x if on_card else real_array(x, "ewa: x")
-    beta, bias_correction = checked_beta(beta, "ewa"), checked_flag(bias_correction, "ewa")
+    beta, bias_correction = checked_beta(beta, "ewa", name), checked_flag(bias_correction, "ewa")
     if not values.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
     if device != "cpu" and choose(device)[0] == "cuda":
@@ -160,8 +162,8 @@ def checked_flag(value: Any, owner: str) -> bool:
     return bool(value)
 
 
-def checked_beta(beta: Any, owner: str) -> float:
-    """Return beta as a float. Raises OptbenchError unless it is in [0, 1)."""
+def checked_beta(beta: Any, owner: str, name: str = "beta") -> float:
+    """Return beta as a float. Raises OptbenchError, with the name of the argument, unless it is in [0, 1)."""
     if not (isinstance(beta, int | float | np.floating) and 0 <= beta < 1):
-        raise OptbenchError(f"{owner}: beta={shown(beta)} must be a number in [0, 1)")
+        raise OptbenchError(f"{owner}: {name}={shown(beta)} must be a number in [0, 1)")
     return float(beta)

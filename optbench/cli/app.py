@@ -5,7 +5,7 @@ import sys
 import traceback
 import warnings
 from io import TextIOWrapper
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
@@ -26,8 +26,8 @@ from optbench.cli import (
     sweep,
 )
 from optbench.cli import list as listing
-from optbench.cli.options import WARNING, TakesNumbers
-from optbench.contract.errors import OptbenchError
+from optbench.cli.options import TakesNumbers
+from optbench.contract.errors import OptbenchError, show_warning
 from optbench.contract.resources import memory_ran_out, need_addresses
 from optbench.contract.version import __version__
 
@@ -92,7 +92,7 @@ def _show_version(
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on standard error and exit code 2."""
-    known, warnings.showwarning = warnings.showwarning, _show_warning
+    known, warnings.showwarning = warnings.showwarning, show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal does not have, or half of one in a path
             stream.reconfigure(errors="backslashreplace")
@@ -119,18 +119,3 @@ def _run() -> None:
             output.fail(text)
         traceback.print_exc()
         output.fail(f"{type(error).__name__}: {error}", output.BUG)
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Print a warning of this package without its line of source, and others as Python does."""
-    if category.__module__.startswith("optbench."):
-        print(f"{WARNING} {message}", file=sys.stderr)
-    else:
-        print(warnings.formatwarning(message, category, filename, lineno, line), file=file or sys.stderr, end="")

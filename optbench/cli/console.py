@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from optbench.catalogue import loader
-from optbench.cli.options import WARNING
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import WARNING, OptbenchError
 
 # Names and paths of the user's are no markup; text with a style is a rich Text.
 console = Console(highlight=False, markup=False)

@@ -9,9 +9,6 @@ import typer
 from optbench.cli import groups
 from optbench.contract.errors import OptbenchError
 
-WARNING = "optbench: warning:"
-"""Prefix of a warning on standard error; an error that ends the command begins with ``optbench:``."""
-
 
 def plugin_option(group: str) -> Any:
     """Return the option ``--plugin`` under the heading ``group``."""

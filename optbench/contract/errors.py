@@ -2,8 +2,13 @@
 
 import difflib
 import reprlib
+import sys
+import warnings
 from collections.abc import Iterable
+from typing import TextIO
 
+WARNING = "optbench: warning:"
+"""Prefix of a warning on standard error; an error that ends the command begins with ``optbench:``."""
 _HEAD, _TAIL, _GAP = 600, 250, " ... "
 """Characters kept of a message that is too long: its start names the key, its end says how to mend it."""
 _SHOWN = 60
@@ -125,3 +130,18 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     else:
         hint = f"valid names: {', '.join(valid) or 'none'}"
     return OptbenchError(f"unknown {kind} {shown(name) if len(name) > _HEAD else repr(name)}: {hint}")
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning of this package without its line of source, and others as Python does."""
+    if category.__module__.startswith("optbench."):
+        print(f"{WARNING} {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), file=file or sys.stderr, end="")

@@ -230,7 +230,7 @@ def _select_names(
         return known
     found: set[str] = set()
     for name in split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names):
-        name = labeled.get(name, name)
+        name = labeled.get(name, name) if isinstance(name, str) else name
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)

@@ -13,7 +13,7 @@ import pytest
 from command_cases import BLOCKS, SMALL, line
 
 from optbench.cli import app
-from optbench.cli.options import WARNING
+from optbench.contract.errors import WARNING
 from optbench.sweeps.run.loop import ExecutionOptions
 
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from optbench.catalogue import loader
 from optbench.catalogue.loader import cached_catalogue
-from optbench.contract.errors import OptbenchError, PluginError, in_one_line
+from optbench.contract.errors import OptbenchError, PluginError, in_one_line, show_warning
 from optbench.contract.schedules import Schedule
 from optbench.sweeps.run.pipes import receive, send
 
@@ -47,6 +48,7 @@ def main() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    warnings.showwarning = show_warning
     _die_with_parent()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
