@@ -39,6 +39,7 @@ COUNTS = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700
 """Numbers of trials at which the value of the best is computed."""
 HALF_DECADE = math.log(10) / 2
 """Step between the middles of the bins of rates that were drawn from a range: by eye."""
+RATES = ["problem", "optimizer", "lr"]
 
 
 class Tables(trajectories.Tables, Protocol):
@@ -179,13 +180,28 @@ class ReportData:
 
     @cached_property
     def by_rate(self) -> pd.DataFrame:
-        """The best settings by `shown_measure`: a row for each problem, optimizer and rate, as `binned_runs` has it."""
-        return self._best_by("problem", "optimizer", "lr")
+        """The best settings by `shown_measure`: a row for each problem, optimizer and rate that ran.
+
+        Where blocks drew their own rates, those of all screens with the recommended batch size and schedule: each ran
+        on the seed of its block.
+        """
+        runs = self.results.runs
+        if self.rate_step:
+            keys = ["problem", "optimizer", "batch_size", "schedule"]
+            runs = select_screening_runs(runs).merge(self.best[keys], on=keys)
+        return best_configurations(runs, self.results.tuning_seeds, RATES, choose_by=self.shown_measure)
+
+    @cached_property
+    def recommended_rates(self) -> pd.DataFrame:
+        """The settings of `best`, measured by `shown_measure` on the seeds that report; columns as of `by_rate`."""
+        table = best_configurations(self.reported_runs, [], RATES, choose_by=self.shown_measure)
+        return table.drop(columns="held_out").merge(self.best[[*RATES, "held_out"]], on=RATES)
 
     @cached_property
     def by_cell(self) -> pd.DataFrame:
         """The best settings by `shown_measure`: a row for each problem, optimizer, batch size and schedule."""
-        return self._best_by("problem", "optimizer", "batch_size", "schedule")
+        by = ("problem", "optimizer", "batch_size", "schedule")
+        return best_configurations(self.binned_runs, self.results.tuning_seeds, by, choose_by=self.shown_measure)
 
     def runs_of_cells(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of ``runs`` behind rows of `best` and of `by_cell`, whose rate may be rounded.
@@ -353,11 +369,6 @@ class ReportData:
     def short_schedules(self) -> dict[str, str]:
         """Schedule -> its short name in labels."""
         return shorten_schedules(self.results.runs["schedule"].unique())
-
-    def _best_by(self, *columns: str) -> pd.DataFrame:
-        """Return a row with the best setting for each group of runs with equal values in these columns."""
-        seeds = self.results.tuning_seeds
-        return best_configurations(self.binned_runs, seeds, by=columns, choose_by=self.shown_measure)
 
 
 def find_rate_step(runs: pd.DataFrame, drawn: bool = False) -> float:

@@ -14,11 +14,11 @@ from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.selection import select_problem, select_styles
-from optbench.figures.style import current
+from optbench.figures.style import BLACK, current
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
 
-START, DIVERGED = "at the start", "diverged"
+START, DIVERGED, RECOMMENDED = "at the start", "diverged", "recommended"
 ENDS = ["median", "low", "high"]
 # Share of the height: it holds medians that diverged, which have no place on the axis
 STRIP = 0.1
@@ -148,10 +148,11 @@ def rates(
 ) -> Axes:
     """Draw the final suboptimality of each optimizer at each rate, with the batch size and schedule best at that rate.
 
-    Points are medians over the seeds that report, in a sweep with blocks over those that tune; bars are their
-    intervals, hollow where some runs failed; in the strip at the top half of the runs or more diverged, or ended above
-    1000 times the first suboptimality. Where each block draws its own rates, those within half a step of the grid are
-    one point. Of a sweep that is tuned for a metric on test data, that metric is drawn.
+    Each rate that ran is a point, the median over the seeds that report; bars are intervals. In a sweep with blocks
+    they are the seeds that tune, and where blocks draw their own rates, each rate has the seed of its block. The large
+    marker is the recommended setting on the seeds that report. Hollow: some runs failed. In the strip at the top half
+    of the runs or more diverged, or ended above 1000 times the first suboptimality. Of a sweep that is tuned for a
+    metric on test data, that metric is drawn.
 
     Args:
         results: those of a sweep.
@@ -173,24 +174,31 @@ def rates(
     data = report_data(results)
     problem = select_problem(data, problem)
     styles, names = select_styles(data, problem, optimizers), data.short_names
-    by_rate = data.by_rate[data.by_rate["problem"] == problem]
+    by_rate, best = (table[table["problem"] == problem] for table in (data.by_rate, data.recommended_rates))
     gray = by_rate["optimizer"].nunique() - len(styles)
-    legend = [DIVERGED, *(names[name] for name in styles), START, panels.count_others(gray)]
+    legend = [DIVERGED, *(names[name] for name in styles), RECOMMENDED, START, panels.count_others(gray)]
     with panels.axes(ax, panels.join_title("Final loss against learning rate", problem), legend) as ax:
-        _draw_rates(ax, by_rate, data.start(problem), styles, names)
+        _draw_rates(ax, by_rate, best, data.start(problem), styles, names, bool(data.rate_step))
         if data.shown_measure != LOSS:
             panels.set_ylabel(ax, name_measure(data.shown_measure))
     return ax
 
 
-def _draw_rates(ax: Axes, by_rate: pd.DataFrame, start: float, styles: Mapping[str, dict], names: dict) -> None:
+def _draw_rates(
+    ax: Axes, by_rate: pd.DataFrame, best: pd.DataFrame, start: float, styles: Mapping[str, dict], names: dict,
+    scattered: bool,
+) -> None:  # fmt: skip
     """Draw medians with their intervals against the rate, what diverged in a strip above them.
 
-    by_rate: the best setting of each optimizer and rate; start: the first suboptimality, NaN if it is not known.
+    by_rate: the best setting of each optimizer and rate; best: the recommended ones; start: the first suboptimality,
+    NaN if it is not known; scattered: True where each rate ran on one seed, so that no line or interval joins points.
     """
     known = bool(np.isfinite(start))
     highest = HIGHEST * start if known and start > 0 else np.inf
-    table = by_rate.assign(diverged=~(np.isfinite(by_rate["median"]) & (by_rate["median"] <= highest)))
+    flat = set(by_rate.loc[without_rates(by_rate), "optimizer"])  # their line says it all
+    best = best[best["optimizer"].isin(set(styles) - flat)]
+    table = pd.concat([by_rate.assign(best=False), best.assign(best=True)], ignore_index=True)
+    table = table.assign(diverged=~(np.isfinite(table["median"]) & (table["median"] <= highest)))
     log = known or bool((table.loc[~table["diverged"], "median"] > 0).all())
     if log:
         table = table.assign(**{name: np.maximum(table[name], labels.plot_floor(start)) for name in ENDS})
@@ -204,33 +212,39 @@ def _draw_rates(ax: Axes, by_rate: pd.DataFrame, start: float, styles: Mapping[s
         )
         ax.axhspan(top, upper, color="#f3dfdb", zorder=0.5, linewidth=0, label=DIVERGED)
 
-    level = without_rates(by_rate)
-    rates = np.unique(table.loc[~level, "lr"])
-    gap = float(np.log10(rates[1:] / rates[:-1]).min()) if len(rates) > 1 else 0.5
-    ends = rates[0] / 10 ** (0.6 * gap), rates[-1] * 10 ** (0.6 * gap)
-    # Each optimizer is moved a little along the axis, so that bars and markers stand side by side.
-    side = {name: gap * (place - (len(styles) - 1) / 2) / len(styles) for place, name in enumerate(styles)}
-    share = np.where(table["diverged"], 0.75, 0.35)
+    level = table["optimizer"].isin(flat)
+    least, most = (float(end) for end in np.quantile(table.loc[~level, "lr"], [0, 1]))
+    margin = (most / least) ** 0.05 if most > least else 2.0
+    ends = least / margin, most * margin
     table = table.assign(
         # An optimizer without a rate to choose stands in the middle, at the height of its line.
-        lr=table["lr"].mask(level, np.sqrt(ends[0] * ends[1])) * 10 ** (share * table["optimizer"].map(side).fillna(0)),
+        lr=table["lr"].mask(level, np.sqrt(ends[0] * ends[1])),
         height=table["median"].mask(table["diverged"]),
         low=table["low"].clip(bottom, top), high=table["high"].clip(bottom, top),
     )  # fmt: skip
     gray_level = level & ~table["optimizer"].isin(list(styles))  # in gray a line from one end of the axis to the other
-    drawn = pd.concat([table[~gray_level], *(table[gray_level].assign(lr=end) for end in ends)])
-    panels.draw_lines(ax, drawn, "lr", "height", styles, names, interval="bars")
-    size = current().lines
+    drawn = table[~gray_level & ~table["best"]]
+    drawn = pd.concat([drawn, *(table[gray_level].assign(lr=end) for end in ends)])
+    size, shade = current().lines, 0.5 if scattered else 0.8
+    form, interval = ({"linewidth": 0.0}, "") if scattered else ({}, "bars")
+    panels.draw_lines(ax, drawn, "lr", "height", styles, names, interval=interval, alpha=shade, **form)
     for name, style in styles.items():
-        part = table[table["optimizer"] == name]
-        dots = {"linestyle": "none", "marker": style["marker"], "markersize": 5.4 * size, "zorder": 4}
-        some = part[(part["failures"] > 0) & ~part["diverged"]]
-        ax.plot(some["lr"], some["height"], color=style["color"], markerfacecolor="white", **dots)
-        lost = part.loc[part["diverged"], "lr"]
-        ax.plot(lost, np.full(len(lost), middle), color=style["color"], markeredgecolor="white", **dots)
-        for height in part.loc[level & ~part["diverged"], "height"]:
-            line = ax.axhline(height, color=style["color"], linewidth=1.5 * size, zorder=2.5)
+        mine, color = table[table["optimizer"] == name], style["color"]
+        for chosen, part in mine.groupby("best"):
+            form = {"linestyle": "none", "marker": style["marker"], "markersize": 5.4 * size, "zorder": 4}
+            if chosen:
+                form |= {"markersize": 9 * size, "zorder": 5, "markeredgecolor": BLACK}
+                ax.vlines(part["lr"], part["low"], part["high"], color=color, linewidth=1.5 * size, zorder=4.5)
+                ax.plot(part["lr"], part["height"], color=color, **form)
+            some, lost = part[(part["failures"] > 0) & ~part["diverged"]], part.loc[part["diverged"], "lr"]
+            ax.plot(some["lr"], some["height"], color=color, markerfacecolor="white", **form)
+            ax.plot(lost, np.full(len(lost), middle), color=color, **{"markeredgecolor": "white"} | form)
+        for height in mine.loc[level & ~mine["diverged"], "height"]:
+            line = ax.axhline(height, color=color, linewidth=1.5 * size, zorder=2.5)
             line.set_dashes(style["dashes"] or ())
+    if len(best):
+        circle = {"marker": "o", "markersize": 7.5 * size, "markerfacecolor": "white", "markeredgecolor": BLACK}
+        ax.plot([], [], linestyle="none", label=RECOMMENDED, **circle)
     if known and bottom < start < top:
         panels.draw_level(ax, start, START)
     ax.set(xscale="log", yscale="log" if log else "linear", xlim=ends, ylim=(bottom, upper), xlabel="learning rate")

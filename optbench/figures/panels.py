@@ -192,6 +192,8 @@ def draw_lines(
     gray = table[~table["optimizer"].isin(list(styles))]
     if len(gray):
         thin = {"color": PALE, "linewidth": 0.7 * lines, "zorder": 1.5, "drawstyle": keywords.get("drawstyle")}
+        if keywords.get("linewidth") == 0:
+            thin |= {"linewidth": 0, "marker": ".", "markeredgecolor": PALE}
         sns.lineplot(gray, units="optimizer", **unaggregated, **thin)
         ax.lines[-1].set_label(count_others(gray["optimizer"].nunique()))
 

@@ -207,21 +207,24 @@ class ExplorerData:
     def rates(self) -> dict[str, Any]:
         """Return a row for each setting, those of one problem, optimizer and rate together, the best in tuning first.
 
-        `whole`: every batch size and schedule is there; beyond the limit, only the best of each rate is. `level`: the
+        `chosen`: the recommended ones, which come last, on seeds that report. `whole`: every batch size and schedule is
+        there; else, beyond the limit and where blocks drew their own rates, only `ReportData.by_rate` is. `level`: the
         optimizer was given a single rate where others were given several.
         """
-        best, keys = self.data.by_rate, ["problem", "optimizer", "lr"]
-        columns, runs = [*keys, "batch_size", "schedule"], self.data.binned_runs
-        whole, table = len(runs.drop_duplicates(columns)) <= MAX_SETTINGS, best
+        best, keys, data = self.data.by_rate, ["problem", "optimizer", "lr"], self.data
+        columns, runs = [*keys, "batch_size", "schedule"], self.results.runs
+        whole, table = not data.rate_step and len(runs.drop_duplicates(columns)) <= MAX_SETTINGS, best
         if whole:
-            seeds, measure = self.results.tuning_seeds, self.data.shown_measure
-            table = best_configurations(runs, seeds, by=columns, choose_by=measure)
+            table = best_configurations(runs, self.results.tuning_seeds, by=columns, choose_by=data.shown_measure)
         level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
-        table = _sort_by_preference(table, keys)
+        chosen = data.recommended_rates
+        chosen = chosen[[(row.problem, row.optimizer) not in level for row in chosen.itertuples()]]
+        table = pd.concat([_sort_by_preference(table, keys), chosen], ignore_index=True)
         pairs = zip(table["problem"], table["optimizer"], strict=True)
         return {
-            **self.describe_settings(table), "level": [int(pair in level) for pair in pairs],
-            "median": short(table["median"]), "low": short(table["low"]), "high": short(table["high"]), "whole": whole,
+            **self.describe_settings(table), "level": [int(pair in level) for pair in pairs], "whole": whole,
+            "chosen": [0] * (len(table) - len(chosen)) + [1] * len(chosen),
+            "median": short(table["median"]), "low": short(table["low"]), "high": short(table["high"]),
         }  # fmt: skip
 
     def tuning(self) -> dict[str, Any]:

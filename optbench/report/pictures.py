@@ -47,12 +47,21 @@ def _caption_rates(data: ReportData, problem: str) -> str:
     """Return the caption of `figures.rates`."""
     table = data.by_rate[data.by_rate["problem"] == problem]
     level = "A level line: an optimizer that takes no learning rate (it was given a single one)."
+    if data.rate_step:
+        points = (
+            "Each rate that ran with the recommended batch size and schedule of its optimizer, on the seed of the "
+            "block that drew it."
+        )
+    else:
+        points = (
+            "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "
+            f"seeds. Point: median over the {_describe_seeds(data, table)}; bar: its interval; hollow: some runs "
+            "failed, but fewer than half."
+        )
     return _join(
-        "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "
-        f"seeds. {_describe_bins(data)}Point: median over the {_describe_seeds(data, table)}; bar: its interval; "
-        "hollow: some runs failed, but fewer than half. Points and bars are moved a little sideways, so that they do "
-        "not hide each other. In the strip at the top, if there is one: rates at which half of the runs or more "
-        "diverged, or ended above 1000 times the suboptimality at the start.",
+        f"{points} Large, with a dark edge: the recommended setting, on the seeds that report. In the strip at the "
+        "top, if there is one: rates at which half of the runs or more diverged, or ended above 1000 times the "
+        "suboptimality at the start.",
         level if without_rates(table).any() else "",
         _describe_colors(data, problem, "Gray: the medians of the others, where they did not diverge."),
     )

@@ -10,6 +10,7 @@ from synthetic import runs_table
 
 from optbench import figures
 from optbench.figures.data import ReportData, find_rate_step, round_rates
+from optbench.figures.style import BLACK
 from optbench.report.explorer import ExplorerData
 from optbench.report.pictures import KINDS
 from optbench.sweeps.results import Results
@@ -61,19 +62,24 @@ def test_each_block_has_one_rate_in_each_bin():
     assert len(round_rates(twice, math.log(10))) == 24
 
 
-def test_by_rate_and_by_cell_are_medians_over_blocks(data):
-    logs = {power: [loss(10 ** (power + shift), 16, block) for block, shift in enumerate(SHIFTS)]
-            for power in (-3, -2, -1)}  # fmt: skip
-    rows = data.by_rate.set_index("lr")
-    assert {rate: rows.loc[rate, "median"] for rate in (0.001, 0.01, 0.1)} == pytest.approx(
-        {10.0**power: np.median(np.exp(values)) for power, values in logs.items()}, rel=1e-3
-    )
-    assert (rows["n"] == 4).all() and not rows["held_out"].any() and (rows["batch_size"] == 16).all()
+def test_each_rate_that_ran_is_a_point_and_the_recommended_one_stands_where_the_answer_says(data):
+    runs = data.results.runs
+    tried = runs.query("stage == 'screen' and batch_size == 16").set_index("lr")["suboptimality_final"].sort_index()
+    ax = figures.rates(data)
+    (line,) = [line for line in ax.lines if line.get_label() == "gd"]
+    assert line.get_xdata().tolist() == tried.index.tolist() and len(tried) == 3 * len(SHIFTS)
+    assert line.get_ydata() == pytest.approx(tried.to_numpy())
+    (ring,) = [line for line in ax.lines if line.get_markeredgecolor() == BLACK and len(line.get_xdata())]
+    fresh = runs.query("stage == 'report'")
+    assert ring.get_xdata().tolist() == fresh["lr"].unique().tolist() == data.best["lr"].tolist()
+    assert ring.get_ydata() == pytest.approx([fresh["suboptimality_final"].median()])
+
+
+def test_cells_are_medians_over_blocks(data):
+    values = [loss(10 ** (-2 + shift), 16, block) for block, shift in enumerate(SHIFTS)]
     cells = data.by_cell.set_index("batch_size")
     assert (cells["lr"] == 0.01).all() and (cells["n"] == 4).all()
-    assert cells.loc[16, "median"] == pytest.approx(np.median(np.exp(logs[-2])), rel=1e-3)
-    (line,) = [line for line in figures.rates(data).lines if line.get_label() == "gd"]
-    assert len(line.get_xdata()) == 3
+    assert cells.loc[16, "median"] == pytest.approx(np.median(np.exp(values)), rel=1e-3)
 
 
 def test_a_cell_shows_the_seeds_that_tune_and_the_recommendation_fresh_ones(data):
@@ -86,10 +92,11 @@ def test_a_cell_shows_the_seeds_that_tune_and_the_recommendation_fresh_ones(data
 
 def test_pages_and_captions_say_so(data):
     caption = KINDS["rates"].describe(data, "p")
-    assert "median over the seeds that tune, one in each block" in caption and "within half a step" in caption
+    assert "on the seed of the block that drew it" in caption and "within half a step" not in caption
     assert "on the seed of its block that it was tuned on" in KINDS["best_of_n"].describe(data, "p")
     table = ExplorerData(data).rates()
-    assert table["rate"] == [0.001] * 2 + [0.01] * 2 + [0.1] * 2 and set(table["held"]) == {0}
+    assert len(set(table["rate"])) == 3 * len(SHIFTS) and not table["whole"]
+    assert table["chosen"] == table["held"] == [0] * 3 * len(SHIFTS) + [1]
 
 
 def test_a_size_that_one_block_added_is_a_cell_of_its_one_seed():

@@ -64,7 +64,9 @@ def test_the_best_ten_are_in_color(large, problem):
     order = best[best["problem"] == problem].sort_values(["place", "median"])["optimizer"].tolist()
     wanted = [labels.shorten(name, 40) for name in order[:10]] + ["5 others"]
     for kind in ("curves", "rates"):
-        texts = [text for text in legend(figures[kind, problem]) if text not in ("diverged", "at the start")]
+        texts = [
+            text for text in legend(figures[kind, problem]) if text not in ("diverged", "recommended", "at the start")
+        ]
         assert [re.sub(r" \(\d/\d failed\)", "", text) for text in texts] == wanted
     ticks = [text.get_text() for text in figures["heatmap", problem].axes[0].get_yticklabels()]
     assert ticks == ["constant", "warmup(cosine)"]

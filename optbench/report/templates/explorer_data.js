@@ -12,7 +12,7 @@ optbench.data = (() => {
     });
   const setting = ["problem", "optimizer", "batch", "schedule", "rate", "text", "n", "failures", "held"];
   const curves = rows(raw.curves, [...setting, "recommended", "pace", "axis", "values"]);
-  const rates = rows(raw.rates, [...setting, "level", "median", "low", "high"]);
+  const rates = rows(raw.rates, [...setting, "level", "chosen", "median", "low", "high"]);
 
   const trials = rows(raw.tuning, ["problem", "optimizer", "n", "blocks", "value", "low", "high"]);
 
@@ -56,7 +56,7 @@ optbench.data = (() => {
   const words = (row) => {
     const { number, shorten } = optbench.text;
     const schedule = shorten(raw.schedules[row.schedule].short, 40);
-    return [row.text, `batch ${raw.batches[row.batch]}`, schedule, `${raw.drawn && !row.held ? "rate near" : "rate"} ${number(row.rate)}`].filter(Boolean).join(" · ");
+    return [row.text, `batch ${raw.batches[row.batch]}`, schedule, `${raw.drawn && !row.held && row.level === undefined ? "rate near" : "rate"} ${number(row.rate)}`].filter(Boolean).join(" · ");
   };
 
   // Which seeds its numbers come from, and how many of them failed.

@@ -25,7 +25,7 @@ optbench.views.rates = (() => {
   const best = (data, choose) => {
     const rows = new Map();
     for (const row of choose.passing(data.rateRows, data.rates.whole)) {
-      const key = `${row.optimizer} ${row.rate}`;
+      const key = `${row.optimizer} ${row.rate} ${row.chosen}`;
       if (!rows.has(key)) rows.set(key, row);
     }
     return [...rows.values()].sort((a, b) => a.rate - b.rate);
@@ -44,18 +44,16 @@ optbench.views.rates = (() => {
     const upper = lost ? top + (STRIP / (1 - STRIP)) * (top - bottom) : top;
     const real = (height) => (log ? 10 ** height : height);
     const steps = [...new Set(rows.filter((row) => !row.level).map((row) => row.rate))].sort((a, b) => a - b);
-    const gaps = steps.slice(1).map((rate, place) => Math.log10(rate / steps[place]));
-    const gap = gaps.length ? Math.min(...gaps) : 0.5;
-    const across = steps.length ? [Math.log10(steps[0]) - 0.6 * gap, Math.log10(steps.at(-1)) + 0.6 * gap] : [-0.5, 0.5];
+    const [least, most] = steps.length ? [Math.log10(steps[0]), Math.log10(steps.at(-1))] : [0, 0];
+    const margin = 0.05 * (most - least) || 0.3;
+    const across = [least - margin, most + margin];
     const optimizers = [...new Set(rows.map((row) => row.optimizer))].sort((a, b) => a - b);
     const traces = [];
-    optimizers.forEach((optimizer, place) => {
+    optimizers.forEach((optimizer) => {
       const mine = rows.filter((row) => row.optimizer === optimizer);
-      // Each is moved a little sideways, so that points and intervals stand side by side.
-      const side = 10 ** ((0.25 * gap * (place - (optimizers.length - 1) / 2)) / optimizers.length);
       const middle = real((top + upper) / 2);
       const points = mine.map((row) => ({
-        row, x: (row.level ? 10 ** ((across[0] + across[1]) / 2) : row.rate) * side,
+        row, x: row.level ? 10 ** ((across[0] + across[1]) / 2) : row.rate,
         y: row.lost ? middle : Math.max(row.median, floor),
       }));
       traces.push(...parts(points, data, values, floor, real(top), across));
@@ -76,7 +74,7 @@ optbench.views.rates = (() => {
   const parts = (points, data, values, floor, top, across) => {
     const { look } = points[0].row;
     const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
-    const { paper } = optbench.theme.colors();
+    const { paper, ink } = optbench.theme.colors();
     const width = look ? 2 : 1;
     const placed = points.filter((point) => !point.row.lost);
     const line = { color, width, dash: look ? look.dash : "solid" };
@@ -87,13 +85,17 @@ optbench.views.rates = (() => {
       x: points.map((p) => p.x), y: points.map((p) => p.y), mode: "markers", type: "scatter", error_y: bars,
       hoverinfo: "text", hovertext: points.map((p) => text(p.row, data)), name: plain(data.short(points[0].row.optimizer)),
       marker: {
-        size: look ? 8 : 5, symbol: look ? SYMBOLS[look.marker] || "circle" : "circle",
-        color: points.map((p) => (p.row.failures && !p.row.lost ? paper : color)), line: { color, width: 1.5 },
+        size: points.map((p) => (look ? 8 : 5) + 5 * p.row.chosen), symbol: look ? SYMBOLS[look.marker] || "circle" : "circle",
+        color: points.map((p) => (p.row.failures && !p.row.lost ? paper : color)),
+        opacity: points.map((p) => (p.row.chosen ? 1 : data.drawn ? 0.5 : 0.8)),
+        line: { color: points.map((p) => (p.row.chosen ? ink : color)), width: 1.5 },
       },
     };
     const level = points.some((p) => p.row.level && !p.row.lost);
-    const x = level ? across.map((end) => 10 ** end) : points.map((p) => p.x);
-    const y = level ? [placed[0].y, placed[0].y] : points.map((p) => (p.row.lost ? null : p.y));
+    if (data.drawn && !level) return [marks];
+    const tried = points.filter((p) => !p.row.chosen);
+    const x = level ? across.map((end) => 10 ** end) : tried.map((p) => p.x);
+    const y = level ? [placed[0].y, placed[0].y] : tried.map((p) => (p.row.lost ? null : p.y));
     return [{ x, y, mode: "lines", type: "scatter", hoverinfo: "skip", line, connectgaps: false }, marks];
   };
 
@@ -131,14 +133,15 @@ optbench.views.rates = (() => {
 
   const note = (data, rows) => {
     const parts = [
-      "Each optimizer at each rate, with the batch size and schedule that tuning prefers there.",
-      "Point: median over seeds; bar: its interval; hollow: some runs failed.",
+      data.drawn
+        ? "Each rate that ran with the recommended batch size and schedule, on the seed of the block that drew it; hollow: the run failed."
+        : "Each optimizer at each rate, with the batch size and schedule that tuning prefers there. Point: median over seeds; bar: its interval; hollow: some runs failed.",
+      "Large: the recommended setting on the seeds that report.",
     ];
-    if (data.staged) parts.push("These are the seeds that tune, one in each block: only chosen settings were run on others.");
-    if (data.drawn) parts.push("Each block drew its own rates: those near a rate count as having it.");
+    if (data.staged && !data.drawn) parts.push("Small points are of the seeds that tune, one in each block.");
     if (rows.some((row) => row.lost)) parts.push("In the strip at the top: half of the runs or more diverged, or the end lies above 1000 times the start.");
     if (rows.some((row) => row.level)) parts.push("A level line: an optimizer that takes no learning rate.");
-    if (!data.rates.whole) parts.push("The sweep has too many settings for this page: only the best of each rate is here.");
+    if (!data.rates.whole && !data.drawn) parts.push("The sweep has too many settings for this page: only the best of each rate is here.");
     return parts.join(" ");
   };
 
