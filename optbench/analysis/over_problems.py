@@ -9,18 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from optbench.analysis import texts
 from optbench.analysis.judging import describe_known, find_decided
 from optbench.analysis.pair_statistics import adjust_by_sidak, count_comparisons, signed_ranks
-from optbench.contract.names import join_names
 
 # Problems from which on signed ranks are tested: with fewer, a family of five levels needs nearly all to agree, and a
 # verdict is a question of the number of problems. A choice
 LEAST_PROBLEMS = 20
 # Draws of the bootstrap: 40 of them lie beyond each end of an interval of seven problems
 DRAWS = 10_000
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 class MeanRanks(NamedTuple):
@@ -81,39 +77,6 @@ def mean_ranks(
     return MeanRanks(mean, low, high, table.max(axis=0), leads, chance, without, len(table))
 
 
-def describe_mean_ranks(result: MeanRanks, levels: Sequence[str], problems: Sequence[str]) -> str:
-    """Return who leads over problems, by how much, and whether a single problem decides that, in a sentence.
-
-    levels, problems: the names at the places of `result`. Such as "adam has the best mean rank, 1.9 of 5 [1.4, 2.4],
-    never below third, also without any one problem; seven problems cannot say that for others".
-    """
-    if not result.problems:
-        return "no problem has results of all"
-    leaders = np.flatnonzero(result.leads).tolist()
-    best = leaders[0]
-    rank = f"{result.mean[best]:.2g} of {len(levels)}"
-    if not np.isnan(result.low[best]):
-        rank += f" [{result.low[best]:.2g}, {result.high[best]:.2g}]"
-    if len(leaders) > 1:
-        text = f"{texts.join_with_and([levels[each] for each in leaders])} share the best mean rank, {rank}"
-    else:
-        worst = int(np.ceil(result.worst[best]))
-        place = "always first" if worst == 1 else f"never below {_name_place(worst)}"
-        text = f"{levels[best]} has the best mean rank, {rank}, {place}"
-    if result.problems > 1 and not result.without:
-        text += ", also without any one problem"
-    elif result.without:
-        others = [
-            f"without {problems[place]} that is {texts.join_with_and([levels[each] for each in then])}"
-            for place, then in result.without.items()
-        ]
-        text += "; " + join_names(others, most=2)
-    if result.problems < LEAST_PROBLEMS:
-        count = NUMBERS[result.problems] if result.problems < len(NUMBERS) else str(result.problems)
-        text += f"; {count} problem{'s' * (result.problems > 1)} cannot say that for others"
-    return text
-
-
 def judge_over_problems(logs: ArrayLike, levels: int | None = None, alpha: float = 0.05) -> pd.DataFrame:
     """Return one row for each pair with the verdict on a over problems, by signed ranks; columns as those of `judge`.
 
@@ -162,8 +125,3 @@ def number_families(weigh_by: pd.Series, problems: Sequence[str]) -> np.ndarray:
 def find_leaders(means: np.ndarray) -> np.ndarray:
     """Return whether each level has the lowest mean rank, shared or not; the last axis is that of levels."""
     return means <= means.min(axis=-1, keepdims=True) + 1e-9
-
-
-def _name_place(place: int) -> str:
-    """Return a place as a word: "third", and "12th" beyond tenth."""
-    return ORDINALS[place - 1] if place <= len(ORDINALS) else f"{place}th"

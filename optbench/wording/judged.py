@@ -314,7 +314,7 @@ class Judged:
         return texts + ([f"{join_with_and(cut)} {verb} no setting without a stopped or failed run"] if cut else [])
 
     def overall(self) -> str:
-        """Return the sentence over all problems: mean ranks, and whom they speak for; "" with a single problem."""
+        """Return two sentences on all problems: mean ranks, and if they are tested; "" with a single problem."""
         rows = self.rows(ALL)
         rows = rows[rows["mean_rank"].notna()]
         if rows.empty:
@@ -322,28 +322,26 @@ class Judged:
         count, top = int(rows["blocks"].max()), rows.iloc[0]
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         kinds = int(rows["kinds"].max()) if "kinds" in rows else 0
-        of = f" of {kinds} kind{'s' * (kinds > 1)}, each kind weighing as one" if kinds else ""
-        text = f"over {count} problems{of}: best mean rank {top['mean_rank']:.1f} of {len(rows)}"
+        of = f" (each of {kinds} kind{'s' * (kinds > 1)} counts once)" if kinds else ""
+        verb = "has" if len(best) == 1 else "share"
+        text = f"over {count} problems{of}, {join_with_and([*map(self.name, best)])} {verb} the best mean rank: "
+        text += f"{top['mean_rank']:.1f} of {len(rows)}"
         if math.isfinite(top["low"]):
             text += f" [{top['low']:.1f}, {top['high']:.1f}]"
-        text += f" ({join_with_and([*map(self.name, best)])})"
-        if math.isfinite(top["worst_rank"]) and len(best) == 1:
-            worst = math.ceil(top["worst_rank"])
-            text += ", always first" if worst == 1 else f", never below {labels.ordinal(worst)}"
-        if pd.notna(top["stays_first"]) and len(best) == 1:
-            text += ", also without any one problem" if top["stays_first"] else ", though another leads without one"
         after = rows.iloc[len(best) :].to_dict("records")
         rest = [f"{self.name(row[self.of])} {row['mean_rank']:.1f}" for row in after]
-        text += f"; then {join_with_and(rest)}" if rest else ""
+        text += f", then {join_with_and(rest)}" if rest else ""
+        fragile = pd.notna(top["stays_first"]) and len(best) == 1 and not top["stays_first"]
+        text += ". Leaving out one problem changes who leads" if fragile else ""
         if (kinds or count) < FEW_PROBLEMS:
-            unit = f"kind{'s' * (kinds > 1)} of problem" if kinds else "problems"
-            return f"{text}; {labels.count_word(kinds or count)} {unit} cannot say that for others"
+            unit = "kinds of problem" if kinds else "problems"
+            return f"{text}. With fewer than {FEW_PROBLEMS} {unit} this is not tested: on others the order may differ"
         beaten = [row[self.of] for row in rows.iloc[1:].to_dict("records")
                   if self.pairs[ALL, top[self.of], row[self.of]].verdict == WINS]  # fmt: skip
         if not beaten:
-            return f"{text}; for other problems that is open"
+            return f"{text}. On others the order may differ: no difference is shown"
         whom = "each of the others" if len(beaten) == len(rows) - 1 else join_with_and([*map(self.name, beaten)])
-        return f"{text}; on problems like these {self.name(top[self.of])} wins against {whom}"
+        return f"{text}. On problems like these {self.name(top[self.of])} wins against {whom}"
 
 
 def _with_results(rows: pd.DataFrame) -> pd.DataFrame:

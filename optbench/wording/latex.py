@@ -18,7 +18,7 @@ from optbench.contract.names import join_names
 from optbench.wording import labels
 from optbench.wording.answers import Answer, name_measure
 from optbench.wording.caveats import name_standing_in
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES
+from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
@@ -162,6 +162,9 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     text += (
         rf" \textsuperscript{{\textdagger}}: not told apart from it, at {latex_escaped(level)} for all pairs of a row."
     )
+    over = answer.judged.rows(ALL)
+    if len(over) and over["blocks"].max() < FEW_PROBLEMS:
+        text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
     limits = answer.ranking[answer.ranking["limit"] & answer.ranking["optimizer"].isin(names)]
     where = [f"{name} on {problem}" for problem, name in zip(limits["problem"], limits["optimizer"], strict=True)]
     if where:

@@ -9,7 +9,6 @@ from staged import plain_table
 from optbench.analysis import ranking, verdicts
 from optbench.analysis.over_problems import (
     DRAWS,
-    describe_mean_ranks,
     judge_over_problems,
     mean_ranks,
     number_families,
@@ -55,9 +54,6 @@ def test_a_problem_that_decides_who_leads_is_named():
         if sums[0] > sums.min():
             expected[place] = np.flatnonzero(sums == sums.min()).tolist()
     assert result.without == expected == {4: [1]}
-    assert describe_mean_ranks(result, LEVELS, PROBLEMS).endswith(
-        "never below third; without e that is gd; five problems cannot say that for others"
-    )
 
 
 def test_families_weigh_as_one():
@@ -105,22 +101,8 @@ def test_problems_without_all_ranks_are_left_out():
     assert result.mean == pytest.approx(RANKS.mean(axis=0)) and result.problems == 7
     none = mean_ranks(ranks[:1])
     assert np.isnan(none.mean).all() and none.problems == 0 and not none.leads.any()
-    assert describe_mean_ranks(none, LEVELS, PROBLEMS) == "no problem has results of all"
     decided = mean_ranks(np.vstack([[np.nan, 1, 2], [1, 2, 3], [1, 2, 3], [3, 1, 2], [2, 1, 3], [1, 3, 2.0]]))
     assert set(decided.without) == {5}  # the places of the table as it was given
-
-
-def test_what_mean_ranks_say():
-    first = mean_ranks([[1, 2, 3]] * 7)
-    assert describe_mean_ranks(first, LEVELS, PROBLEMS) == (
-        "adam has the best mean rank, 1 of 3 [1, 1], always first, also without any one problem; "
-        "seven problems cannot say that for others"
-    )
-    assert describe_mean_ranks(mean_ranks([[1, 2, 3]] * 20), LEVELS, ["p"] * 20).endswith("any one problem")
-    one = describe_mean_ranks(mean_ranks([[2, 1, 3]]), LEVELS, ["p"])
-    assert one == "gd has the best mean rank, 1 of 3, always first; one problem cannot say that for others"
-    shared = describe_mean_ranks(mean_ranks([[1, 2, 3], [2, 1, 3]]), LEVELS, ["p", "q"])
-    assert shared.startswith("adam and gd share the best mean rank, 1.5 of 3")
 
 
 def test_signed_ranks_from_twenty_problems_on_equal_scipys():

@@ -62,7 +62,7 @@ optbench.views.ranks = (() => {
       },
       note: [
         `Ranks by what each gives once tuned: large dots are means over ${count(problems.length, "problem")}, small ones single problems.`,
-        problems.length < FEW && "So few problems cannot say that for others.",
+        problems.length < FEW && "With so few problems, ranks are not tested: on others the order may differ.",
         "A rank depends on who takes part: hide an optimizer, and the others are ranked anew. The verdicts of the page stay.",
       ].filter(Boolean).join(" "),
       heading: `Mean ranks over ${choose.overWords()}`,
