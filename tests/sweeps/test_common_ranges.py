@@ -190,6 +190,7 @@ def test_wider_ranges_are_asked_for_by_name(tmp_path):
     with pytest.warns(UserWarning, match="0 of 8 runs are kept; .* drawn anew, .* unused, and this is a further look"):
         found = optbench.sweep(out=tmp_path, extend=True, ranges="beta1=one_minus_log_uniform(0.001, 0.9)", workers=1)
     assert {each["beta1"] for each in found.searched.values()} == {"one_minus_log_uniform(0.001, 0.9)"}
+    assert found.look == 2 and optbench.sweep(out=tmp_path, extend=True, workers=1).look == 2
     with pytest.raises(OptbenchError, match="cannot extend .*: they differ in ranges"):
         optbench.sweep(out=tmp_path, extend=True, ranges="own", workers=1)
 

@@ -204,6 +204,9 @@ class Store:
             self._provenance_before = read_provenance(directory)
             looks = self._provenance_before.get("looks", []), provenance.get("looks", [])
             self._provenance = {**provenance, "looks": max(looks, key=len)}
+            drawn, now = (each.get("searched") or {} for each in (self._provenance_before, provenance))
+            if any(drawn[name] != now[name] for name in {*drawn} & {*now}):
+                self._provenance["looks"] += [0]  # trials are drawn anew: a further look, whatever the number of blocks
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
@@ -408,7 +411,7 @@ class Store:
         )
         number, looks = max(complete.values(), default=0), self._provenance["looks"]
         if number and looks[-1:] != [number]:
-            self._provenance["looks"] = [*looks, number]
+            self._provenance["looks"] = [*(each for each in looks if each), number]
             self._write_provenance()
 
     def _write_provenance(self) -> None:
