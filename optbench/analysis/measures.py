@@ -194,6 +194,18 @@ def solved_shares(runs: pd.DataFrame, problem: pd.Series) -> np.ndarray:
     return np.where(problem.isin(list(runs.attrs.get(STANDING_IN, {}))), NEAR_LOWEST, SOLVED)
 
 
+def clip_intervals(table: pd.DataFrame, runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return a table with `low` and `high` of shares, which 1 - accuracy, 1 - F1 and 1 - AUC are, cut at 1.
+
+    table: with the columns problem, low and high; failures stay inf, and so do losses of problems without the metric.
+    """
+    if not is_gain(measure) or measure.endswith("r2"):
+        return table
+    has = table["problem"].isin(runs.loc[_problems_with(runs, metric_name(runs, measure)), "problem"])
+    ends = table[["low", "high"]]
+    return table.assign(**ends.mask(ends.lt(np.inf) & ends.gt(1.0) & has.to_numpy()[:, None], 1.0))
+
+
 def _problems_with(runs: pd.DataFrame, column: str) -> np.ndarray:
     """Return (runs,) bool, True where some finished run of the same problem has a value in the column."""
     has = pd.Series(~np.isnan(read_floats(runs, column)) & ~find_failed_runs(runs))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.held_out import held_out
-from optbench.analysis.measures import TIME
+from optbench.analysis.measures import TIME, clip_intervals
 from optbench.analysis.over_problems import mean_ranks, number_families
 from optbench.analysis.pair_statistics import trimmed_means
 from optbench.analysis.protocol import CodedRuns
@@ -61,7 +61,8 @@ def ranking(
     """
     table = tune_levels(runs, judge_by, of, choose_by)
     pairs = compare_levels(table, confidence, look, edges, weigh_by)
-    return rank_levels(pairs, measure_levels(table, confidence, edges), of, weigh_by)
+    values = clip_intervals(measure_levels(table, confidence, edges), runs, judge_by)
+    return rank_levels(pairs, values, of, weigh_by)
 
 
 def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from optbench.analysis.columns import (
     number_groups,
     read_floats,
 )
-from optbench.analysis.measures import TIME, jackknife_values, pair_tail_values
+from optbench.analysis.measures import TIME, clip_intervals, jackknife_values, pair_tail_values
 from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
 from optbench.analysis.sampling import Sampling, group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
@@ -118,10 +118,11 @@ def best_configurations(
         best = best.assign(block=owner.iloc[rows].to_numpy(dtype=np.int64, na_value=-1))
     for name, values in _measure_overfitting(measured).items():
         best[name] = values.groupby(at).median().reindex(range(len(rows)))
-    return best.assign(
+    best = best.assign(
         median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
         held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
     )  # fmt: skip
+    return best if choose_by is None else clip_intervals(best, runs, choose_by)
 
 
 def _measure_runs(runs: pd.DataFrame, bad: np.ndarray, choose_by: str | None) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from optbench.analysis.columns import NAMES, hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
-from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, metric_name
+from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.protocol import SCREEN, WIDEN, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
@@ -294,7 +294,7 @@ def judge_runs(
     """
     table = tune_levels(runs, judge_by, of, chosen_for(judge_by, choose_by))
     pairs = compare_levels(table, look=look, edges=edges, weigh_by=weigh_by)
-    values = measure_levels(table, edges=edges)
+    values = clip_intervals(measure_levels(table, edges=edges), runs, judge_by)
     bad = held_out(table).bad
     shares = failure_shares(np.nansum(bad, axis=2), (~np.isnan(bad)).sum(axis=2))
     places = rank_levels(pairs, values, of, weigh_by)
@@ -508,9 +508,10 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
         name = labels.optimizer_label(row, varied)
         batch = labels.batch_label(row["batch_size"], row["full_batch"])
         seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
+        seeds = f", median of {seeds}" if row["n"] > 1 else f" on {seeds}"
         value = _describe_value(answer, row, budget[problem, row["batch_size"]])
         setting = f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'], 4)}"
-        text = f"{setting}; {value} on {seeds}"
+        text = f"{setting}; {value}{seeds}"
         if 0 < row["failures"] < row["n"]:
             text += f", {int(row['failures'])} failed"
         if pd.notna(row.get("test_accuracy")) and "accuracy" not in chosen_for(answer.judge_by, answer.choose_by):
