@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from optbench.contract.errors import OptbenchError
@@ -54,6 +57,7 @@ def axes(
             if ax.get_legend_handles_labels()[0]:
                 box: dict = {"frameon": True, "framealpha": 0.8, "edgecolor": "none", "labelspacing": 0.3}
                 ax.legend(fontsize=now.legend, handlelength=2.6, loc="best", **box)
+            _read_math(ax)
         return
     with figure_style() as now:
         texts, below = tuple(filter(None, legend)), now.width < 5  # a column has no room beside the panel
@@ -70,6 +74,7 @@ def axes(
         yield grid[0, 0]
         if grid[0, 0].get_legend_handles_labels()[0]:
             set_legend(figure, grid[0, 0], below=below)
+        _read_math(figure)
 
 
 def join_title(words: str, problem: str) -> str:
@@ -136,6 +141,7 @@ def draw_panels(
         ax.tick_params(labelsize=now.small, labelbottom=not share or lowest)
         ax.set_xlabel(captions[0] if lowest else "", fontsize=now.panel)
         ax.set_ylabel(captions[1] if place % columns == 0 else "", fontsize=now.panel)
+    _read_math(figure)
     return figure
 
 
@@ -206,6 +212,17 @@ def draw_level(ax: Axes, height: float, label: str) -> None:
 def draw_guide(ax: Axes, x: Any, y: Any, label: str) -> None:
     """Draw a dashed gray line through x and y, for comparison: that of a law; label: its text in the legend."""
     ax.plot(x, y, color=GRAY, linewidth=current().lines, linestyle=(0, (4, 3)), label=label, zorder=1)
+
+
+def _read_math(artist: Artist) -> None:
+    """Let labels in a figure, or in axes, be math where mathtext can read it; else they are drawn as they stand."""
+    for each in artist.findobj(Text):
+        if isinstance(each, Text) and len(labels.split_math(each.get_text())) > 1:
+            try:
+                MathTextParser("path").parse(each.get_text())
+            except ValueError:
+                continue
+            each.set_parse_math(True)
 
 
 def draw_note(ax: Axes, text: str) -> None:

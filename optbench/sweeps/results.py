@@ -171,7 +171,8 @@ class Results:
 
         Args:
             labels: a label for the name of a problem or an optimizer, whose parameters may be left out, or for the
-                label that it has; the name itself takes a label away.
+                label that it has; the name itself takes a label away. Math between dollars, "$\\beta_1$-Adam", is
+                math in figures and in LaTeX.
             colors: a color such as "#d62728" or "tab:red" for the name or the label of an optimizer.
 
         Returns:

@@ -16,6 +16,8 @@ from optbench.contract.names import INNER, canonical, parse
 
 Row = Mapping[str, Any] | pd.Series
 """A row of a table, by column."""
+MATH = re.compile(r"(\$[^$]*[\\^_][^$]*\$)")
+"""Math between dollars: with a command, an index or a power, which no price has."""
 LONG = 30
 """Length up to which a schedule's text is its label."""
 LONGEST = 48
@@ -157,6 +159,15 @@ def file_names(problems: Iterable[str]) -> dict[str, str]:
             plain = f"{plain[:50].rstrip('-.')}-{hashlib.sha256(str(problem).encode()).hexdigest()[:8]}".lstrip("-")
         out[problem] = plain
     return out
+
+
+def split_math(text: str) -> list[str]:
+    """Return the parts of a text, those at odd places TeX's math between dollars: "$\\beta_1$-Adam".
+
+    Math has a command, an index or a power, and as many opening as closing braces; other dollars are dollars.
+    """
+    parts = MATH.split(text)
+    return parts if all(part.count("{") == part.count("}") for part in parts[1::2]) else [text]
 
 
 def shorten(text: str, length: int) -> str:

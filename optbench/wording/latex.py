@@ -173,8 +173,11 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
 
 
 def latex_escaped(value: str) -> str:
-    """Return the LaTeX source that prints `value`."""
-    text = "".join(_SPECIAL.get(each, each) for each in value)
+    """Return the LaTeX source that prints `value`; math between dollars stays (`labels.split_math`)."""
+    parts = labels.split_math(value)
+    text = "".join(
+        part if place % 2 else "".join(_SPECIAL.get(each, each) for each in part) for place, part in enumerate(parts)
+    )
     return f"{{}}{text}" if text[:1] in ("[", "*") else text  # behind the end of a row these are its arguments
 
 

@@ -9,6 +9,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 from synthetic import make_tables, write_folder
 
 import optbench
@@ -194,3 +195,14 @@ def test_folders_without_every_step_show_the_points_that_there_are(results, tabl
     more.paths = walks
     line = line_of(more.plot.paths("rosenbrock"), "adam")
     assert len(line.get_xdata()) > 500 and line.get_ydata()[-1] == 1
+
+
+def test_math_in_labels_is_read_where_it_can_be(results, tmp_path):
+    """A price, a lone dollar and math that mathtext cannot read are drawn as they stand."""
+    names = {"gd": r"$\frac{1}$-GD", "adam": r"$\beta_1$-Adam", "momentum": "$5 to $6", "rmsprop": "$_"}
+    for draw in ("curves", "rates", "forest"):
+        figure = getattr(results.labeled(names).plot, draw)("rosenbrock").figure
+        figure.savefig(tmp_path / "math.pdf")
+        texts = {text.get_text(): text.get_parse_math() for text in figure.findobj(Text)}
+        read = {name: any(on for text, on in texts.items() if name in text) for name in names.values()}
+        assert [name for name in read if read[name]] == [names["adam"]], draw

@@ -164,3 +164,9 @@ def test_the_caption_says_where_loss_stands_in():
         text = results.to_latex()
         assert words in text
         assert {second[0][15:-1] for _, second in read(text)[1] if second[0]} == units
+
+
+def test_math_in_labels_stays_and_other_dollars_are_escaped():
+    assert latex_escaped(r"$\beta_1$-Adam & co") == r"$\beta_1$-Adam \& co"
+    assert latex_escaped("$5 to $6") == r"\$5 to \$6" and latex_escaped("a$_1") == r"a\$\_1"
+    assert latex_escaped(r"$\frac{1$").count(r"\$") == 2
