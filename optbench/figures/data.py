@@ -182,13 +182,13 @@ class ReportData:
     def by_rate(self) -> pd.DataFrame:
         """The best settings by `shown_measure`: a row for each problem, optimizer and rate that ran.
 
-        Where blocks drew their own rates, those of all screens with the recommended batch size and schedule: each ran
-        on the seed of its block.
+        Where blocks drew their own rates, those of all screens, each on the seed of its block: all trials, and of a
+        grid those with the recommended batch size and schedule.
         """
-        runs = self.results.runs
-        if self.rate_step:
+        runs = select_screening_runs(self.results.runs) if self.rate_step else self.results.runs
+        if self.rate_step and not self.results.searched:
             keys = ["problem", "optimizer", "batch_size", "schedule"]
-            runs = select_screening_runs(runs).merge(self.best[keys], on=keys)
+            runs = runs.merge(self.best[keys], on=keys)
         return best_configurations(runs, self.results.tuning_seeds, RATES, choose_by=self.shown_measure)
 
     @cached_property

@@ -223,6 +223,7 @@ class ExplorerData:
         pairs = zip(table["problem"], table["optimizer"], strict=True)
         return {
             **self.describe_settings(table), "level": [int(pair in level) for pair in pairs], "whole": whole,
+            "trials": bool(self.results.searched),
             "chosen": [0] * (len(table) - len(chosen)) + [1] * len(chosen),
             "median": short(table["median"]), "low": short(table["low"]), "high": short(table["high"]),
         }  # fmt: skip

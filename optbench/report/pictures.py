@@ -48,10 +48,8 @@ def _caption_rates(data: ReportData, problem: str) -> str:
     table = data.by_rate[data.by_rate["problem"] == problem]
     level = "A level line: an optimizer that takes no learning rate (it was given a single one)."
     if data.rate_step:
-        points = (
-            "Each rate that ran with the recommended batch size and schedule of its optimizer, on the seed of the "
-            "block that drew it."
-        )
+        which = "" if data.results.searched else " with the recommended batch size and schedule of its optimizer"
+        points = f"Each rate that ran{which}, on the seed of the block that drew it."
     else:
         points = (
             "Each optimizer at each rate, with the batch size and schedule that were best at this rate on the tuning "

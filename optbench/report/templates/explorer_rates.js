@@ -134,7 +134,7 @@ optbench.views.rates = (() => {
   const note = (data, rows) => {
     const parts = [
       data.drawn
-        ? "Each rate that ran with the recommended batch size and schedule, on the seed of the block that drew it; hollow: the run failed."
+        ? `Each rate that ran${data.rates.trials ? "" : " with the recommended batch size and schedule"}, on the seed of the block that drew it; hollow: the run failed.`
         : "Each optimizer at each rate, with the batch size and schedule that tuning prefers there. Point: median over seeds; bar: its interval; hollow: some runs failed.",
       "Large: the recommended setting on the seeds that report.",
     ];
