@@ -31,8 +31,8 @@ _POLL_SECONDS = 0.1
 """Seconds between two checks of a worker's memory and clock."""
 _COMPILE_SECONDS = 300.0
 """Seconds that loading and compiling may take, unless the worker's own limit is longer."""
-_CHECK_SECONDS = 5.0
-"""Seconds that quick checks of a record may take; Python's part of them ends after half of one."""
+_CHECK_SECONDS = 20.0
+"""Seconds that quick checks of a record may take, on a busy machine, too; Python's part ends after half of one."""
 _END_SECONDS = 5.0
 """Seconds that a killed process may take to end."""
 _PIPE_SECONDS = 0.1
