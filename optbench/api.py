@@ -188,12 +188,17 @@ def minimize(
         raise OptbenchError(f"minimize: {asked} has no lr and no schedule, and runs on the full batch")
     if tune and lr is not None:
         raise OptbenchError("minimize: tune=True finds the rate: leave lr out")
-    return run.minimize(
-        run.choose_problem(problem, start if x0 is None else x0, args, jac), record,
-        {"lr": lr, "schedule": schedule} | values | hyperparameters, tune=tune, steps=steps, epochs=epochs,
-        batch_size=batch_size, seed=seed, dtype=dtype, points="every" if callback and points is None else points,
-        x0=x0, start=start, run_timeout=run_timeout, device=device, callback=callback, catalogue=catalogue,
-    )  # fmt: skip
+    try:
+        return run.minimize(
+            run.choose_problem(problem, start if x0 is None else x0, args, jac), record,
+            {"lr": lr, "schedule": schedule} | values | hyperparameters, tune=tune, steps=steps, epochs=epochs,
+            batch_size=batch_size, seed=seed, dtype=dtype, points="every" if callback and points is None else points,
+            x0=x0, start=start, run_timeout=run_timeout, device=device, callback=callback, catalogue=catalogue,
+        )  # fmt: skip
+    except KeyboardInterrupt as error:
+        way = "run_timeout= ends a run with what it has, and so does a callback that raises StopIteration"
+        error.args = error.args or (f"minimize was interrupted, and nothing of the run is kept; {way}",)
+        raise
 
 
 def cohort(

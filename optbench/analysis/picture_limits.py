@@ -7,7 +7,7 @@ import numpy as np
 Limits = tuple[tuple[float, float], tuple[float, float]]
 """((left, right), (bottom, top))."""
 # By eye. A run that went farther than so many times the best one has left
-_FAR = 2.0
+_FAR = 3.0
 # The best one itself has left if it went farther than so many times the usual run: there may be no minimum
 _FARTHEST = 20.0
 # Room around the paths, and the least ratio of the sides

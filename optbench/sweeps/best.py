@@ -246,7 +246,8 @@ def make_best(
     same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
     same &= runs["batch_size"] == row["batch_size"]
     epochs, steps = float(runs.loc[same, "epochs"].max()), int(runs.loc[same, "steps"].max())
-    budget = {"epochs": int(epochs)} if epochs.is_integer() and epochs >= 1 else {"steps": steps}
+    is_step = bool(row["full_batch"]) and int(row["batch_size"]) == 1  # of a function an epoch is a step
+    budget = {"epochs": int(epochs)} if epochs.is_integer() and epochs >= 1 and not is_step else {"steps": steps}
     values = {name: float(row[name]) for name in hyperparameter_columns(runs) if pd.notna(row.get(name))}
     problem, optimizer = (str(names.get(row[key], row[key])) for key in ("problem", "optimizer"))
     is_baseline = optimizer.partition("(")[0] in loader.load().baselines

@@ -126,6 +126,8 @@ class Single:
         lower = run["loss_final"] <= run["loss_initial"]
         curve = self.tables["curves"].drop_columns(["run_id"]).to_pandas()
         count = f"{steps:,}" if length.endswith("steps") else f"{steps:,} steps"
+        if end is not None:  # behind its end the points repeat the last one
+            curve = curve[curve["step"].shift(fill_value=-1) < end.steps]
         norm = curve["gradient_norm"].iloc[-1]
         slope = f"; the gradient's norm is {norm:.2g}" if np.isfinite(norm) else ""
         endings = {
