@@ -34,8 +34,8 @@ optbench.views.curves = (() => {
 
   // What curves are drawn against at first: steps where an epoch is a single step, as of a function without data.
   const counts = (data, mine) => {
-    const [steps, epochs] = ["steps", "epochs"].map((x) => mine.flatMap((curve) => data.clock(curve, x)));
-    return steps.every((step, place) => step === epochs[place]) ? "steps" : "epochs";
+    const same = (steps, epochs) => steps.every((step, place) => step === epochs[place]);
+    return mine.every((curve) => same(data.clock(curve, "steps"), data.clock(curve, "epochs"))) ? "steps" : "epochs";
   };
 
   // The curves that pass the filters, with their numbers.
