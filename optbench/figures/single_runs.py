@@ -62,7 +62,7 @@ def read_runs(given: Any) -> dict[str, Run]:
     else:
         return {}
     if not found or not all(map(_is_run, found.values())):
-        raise OptbenchError("a figure takes the results of a sweep, or one or several results of optbench.minimize")
+        raise OptbenchError("results must be those of a sweep, or one or several of optbench.minimize")
     problems = [run.problem for run in found.values() if run.problem is not None]
     if any(not _is_same(problems[0], other) for other in problems[1:]):
         raise OptbenchError("these runs are of several problems: a figure shows those of one")

@@ -49,7 +49,7 @@ def test_what_is_no_run_is_refused(runs):
     other = optbench.minimize("rosenbrock", "gd", lr=1e-3, steps=5)
     with pytest.raises(OptbenchError, match="several problems"):
         optbench.figures.paths([runs[0], other])
-    with pytest.raises(OptbenchError, match="one or several results of optbench.minimize"):
+    with pytest.raises(OptbenchError, match="one or several of optbench.minimize"):
         optbench.figures.curves([1, 2])
     with pytest.raises(OptbenchError, match="problem is for the results of a sweep"):
         optbench.figures.paths(runs, "bowl")
