@@ -127,7 +127,8 @@ def minimize(
             if its argument is called ``intermediate_result``. It ends the run by raising StopIteration.
         seed: of the start point, the mini-batches and the noise.
         dtype: "float64" or "float32".
-        points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced.
+        points: steps to evaluate at, besides the first and the last; "every" for all; by default some, log-spaced, or
+            on two parameters and without data all, of at most 20,000.
         start: the same as ``x0``.
         run_timeout: seconds, or a text such as "2m", after which a run ends where it is. A run takes its share of the
             time of those that run beside it.
@@ -137,7 +138,8 @@ def minimize(
 
     Returns:
         The last weights, the curve and how the run ended, also under SciPy's names: x, fun, nit, nfev, success,
-        message. A run that diverges is no error but has that status.
+        message. A run that diverges is no error but has that status. ``optbench.figures.curves(result)``, or of a list
+        of results, draws the losses, and ``optbench.figures.paths`` on two parameters the paths over the contours.
 
     Raises:
         OptbenchError: the input cannot run.
@@ -151,7 +153,7 @@ def minimize(
     from optbench.sweeps import minimize as run
 
     if isinstance(x0, str | AnyOptimizer | type) or callable(x0):
-        if optimizer is not None:
+        if optimizer is not None and optimizer is not x0 and optimizer != x0:
             raise OptbenchError("minimize: behind the problem stand x0 and the optimizer, minimize(f, x0, 'adam')")
         x0, optimizer = None, x0
     if optimizer is None and isinstance(method := hyperparameters.get("method"), str):
@@ -186,12 +188,17 @@ def minimize(
         raise OptbenchError(f"minimize: {asked} has no lr and no schedule, and runs on the full batch")
     if tune and lr is not None:
         raise OptbenchError("minimize: tune=True finds the rate: leave lr out")
-    return run.minimize(
-        run.choose_problem(problem, start if x0 is None else x0, args, jac), record,
-        {"lr": lr, "schedule": schedule} | values | hyperparameters, tune=tune, steps=steps, epochs=epochs,
-        batch_size=batch_size, seed=seed, dtype=dtype, points="every" if callback and points is None else points,
-        x0=x0, start=start, run_timeout=run_timeout, device=device, callback=callback, catalogue=catalogue,
-    )  # fmt: skip
+    try:
+        return run.minimize(
+            run.choose_problem(problem, start if x0 is None else x0, args, jac), record,
+            {"lr": lr, "schedule": schedule} | values | hyperparameters, tune=tune, steps=steps, epochs=epochs,
+            batch_size=batch_size, seed=seed, dtype=dtype, points="every" if callback and points is None else points,
+            x0=x0, start=start, run_timeout=run_timeout, device=device, callback=callback, catalogue=catalogue,
+        )  # fmt: skip
+    except KeyboardInterrupt as error:
+        way = "run_timeout= ends a run with what it has, and so does a callback that raises StopIteration"
+        error.args = error.args or (f"minimize was interrupted, and nothing of the run is kept; {way}",)
+        raise
 
 
 def cohort(
@@ -385,6 +392,12 @@ def _execute(spec, out, options, given, progress, callback) -> "Results":
             if not (any_finished := bool(CohortFiles(folder).ids())) and out is None:
                 shutil.rmtree(folder, ignore_errors=True)
             if not (any_finished and isinstance(error, Interrupted)):  # not the signal that ends a whole command
+                if isinstance(error, Interrupted) and not error.args:
+                    where = f"; the same call with out={str(folder)!r} begins anew" if out is not None else ""
+                    error.args = (
+                        f"the sweep was interrupted before its first runs had finished: kept are the kernels "
+                        f"that it had compiled, and no results{where}",
+                    )
                 if any_finished and not isinstance(error, OptbenchError):
                     error.add_note(f"what has finished is kept: the same call with out={str(folder)!r} resumes it")
                 raise
@@ -393,6 +406,11 @@ def _execute(spec, out, options, given, progress, callback) -> "Results":
         missing = found.missing or "its tables were not written yet"
         warnings.warn(f"interrupted; {missing}; the same call with out={str(folder)!r} resumes it", stacklevel=3)
         return found
+    if status.out_of_time:
+        done = f"{status.runs:,} of {status.total_runs:,} runs planned so far"
+        limit = f"stopped by time_limit={options.time_limit.seconds:g} s after {done}"
+        again = f"what was incomplete is left out; the same call with out={str(folder)!r} resumes it"
+        warnings.warn(f"{limit}; {again}", stacklevel=3)
     for pair, reason in status.failed.items():
         warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
     return found

@@ -34,10 +34,12 @@ class Series:
     rows: np.ndarray
     dates: np.ndarray | None
     missing: int
+    note: str = ""
+    """Which column was chosen, where another one is numeric as well."""
 
 
 def read_series(file: str | Path, column: str | None = None, skip_missing: bool = False) -> Series:
-    """Read ``column`` of a CSV file, or its only numeric column; nothing else of the file is kept.
+    """Read ``column`` of a CSV file, or its only numeric one that counts no rows; nothing else of the file is kept.
 
     Commas, semicolons (also with decimal commas), tabs and bars separate; compressed files are read as they are. A
     value that is empty, NA, NaN or infinite is missing. Raises OptbenchError for a file or a column that is not there
@@ -50,7 +52,7 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
         options = _dialect(path)
         first = _read(path, column, nrows=_FIRST_ROWS, **options)
         numeric = [str(name) for name in first if name != column and _is_number(first[name])]
-        column = _choose(path, file, first, column, options)
+        asked, column = column, _choose(path, file, first, column, options)
         dates = next((name for name in first if name != column and _as_dates(first[name]) is not None), None)
         frame = _read(path, column, usecols=[column, *([dates] if dates else [])], **options)
     except _UNREADABLE as error:
@@ -68,7 +70,10 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
         raise OptbenchError(f"column {column!r} of {str(file)!r} holds no values")
     rows = np.flatnonzero(present)
     dates_kept = None if found is None or np.isnat(found[rows]).any() else found[rows]
-    return Series(column, values[rows], rows + 1, dates_kept, missing)
+    others = [name for name in numeric if name != column]
+    counters = " and ".join(map(repr, others))
+    note = f"averaging {column!r}, for {counters} counts rows; --column names another" if others and not asked else ""
+    return Series(column, values[rows], rows + 1, dates_kept, missing, note)
 
 
 def _dialect(path: Path) -> dict[str, Any]:
@@ -96,8 +101,14 @@ def _is_number(values: pd.Series) -> bool:
     return is_numeric_dtype(values) and not is_bool_dtype(values) and bool(values.notna().any())
 
 
+def _is_counter(values: pd.Series) -> bool:
+    """Return True for whole numbers in equal steps, such as an index or years: they say which row it is."""
+    steps = values.diff().dropna().unique()
+    return len(values) > 2 and values.dtype.kind in "iu" and len(steps) == 1 and steps[0] != 0
+
+
 def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | None, options: dict[str, Any]) -> str:
-    """Return the name of the column to read: ``column``, or the only numeric one; raise OptbenchError if unclear.
+    """Return the column to read: ``column``, or the only numeric one that counts no rows. Raises OptbenchError.
 
     path: the file, to be read whole; file: its name in messages; first: its first rows; options: as of `_read`.
     """
@@ -109,6 +120,9 @@ def _choose(path: Path, file: str | Path, first: pd.DataFrame, column: str | Non
             raise OptbenchError(f"{str(file)!r} has {names.count(column)} columns {column!r}")
         return column
     numeric = [name for name in first if _is_number(first[name])]
+    measured = [name for name in numeric if not _is_counter(first[name])]
+    if len(numeric) > 1 and len(measured) == 1:
+        return measured[0]
     if len(numeric) != 1:
         names = ", ".join(numeric) or "none"
         raise OptbenchError(f"name a column of {str(file)!r} with --column; the numeric ones are: {names}")

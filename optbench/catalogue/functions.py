@@ -16,6 +16,8 @@ from optbench.contract.source_code import memory_origin
 
 DIFFERENCES = ("2-point", "3-point")
 """Words of SciPy for ``jac``, which stand for central differences here."""
+NAMELESS = "function"
+"""The name of a function without one."""
 _MOST_PARAMETERS = 10_000_000
 """The most numbers of a range that becomes a start point: more are a typing error."""
 # Step of a central difference, relative to max(1, |w|): the cube root of the rounding, as in SciPy's approx_derivative.
@@ -69,8 +71,8 @@ def function(
             the value and the gradient; None for central differences.
         name: by which the tables call it; by default that of the function.
         minimum: the least value, if it is known; otherwise the smallest loss of a sweep stands for it.
-        domain: of two parameters, the region that figures of paths draw, ((left, right), (bottom, top)); None: a square
-            around ``x0`` that reaches past the origin.
+        domain: of two parameters, the region that figures of paths draw, ((left, right), (bottom, top)); None: where
+            the paths go, or a square around ``x0`` where there are none.
 
     Returns:
         The problem. A gradient that differs from central differences at ``x0``, and a function that gives another
@@ -123,7 +125,7 @@ def name_of(f: Any) -> str:
         else:
             break
     found = getattr(f, "__name__", type(f).__name__)
-    return found if re.fullmatch(r"[A-Za-z_]\w*", found) else "function"
+    return found if re.fullmatch(r"[A-Za-z_]\w*", found) else NAMELESS
 
 
 def _find_domain(start: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]] | None:
@@ -133,6 +135,18 @@ def _find_domain(start: np.ndarray) -> tuple[tuple[float, float], tuple[float, f
         return None
     (left, right), (bottom, top) = ((float(each) - half, float(each) + half) for each in start)
     return (left, right), (bottom, top)
+
+
+def has_found_domain(problem: Problem) -> bool:
+    """Return True for a function of the user's whose domain is the square around its start, as nobody gave one."""
+    if parts_of(problem) is None or problem.domain is None:
+        return False
+    return problem.domain == _find_domain(start_of(problem))
+
+
+def start_of(problem: Problem) -> np.ndarray:
+    """Return the start point of a function of the user's, (dim,)."""
+    return np.asarray(problem.start(np.random.default_rng(0)))
 
 
 def read_start(x0: Any, owner: str) -> np.ndarray:

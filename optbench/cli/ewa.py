@@ -33,7 +33,7 @@ _ENDS = 2
 def ewa(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file whose first line names the columns.")],
     column: Annotated[str | None, option(
-        "column", "NAME", "The column; needless where only one is numeric.", INPUT, completion.columns,
+        "column", "NAME", "The column; needless where only one is numeric, beside an index.", INPUT, completion.columns,
     )] = None,
     skip_missing: Annotated[bool, flag("skip-missing", "Leave rows without a value out.", INPUT)] = False,
     beta: Annotated[list[str] | None, typer.Option(
@@ -62,6 +62,8 @@ def ewa(
     check_ending("--png", png, ".png")
     check_ending("--out", out, ".csv", ".parquet")
     series = read_series(file, column, skip_missing)
+    if series.note:
+        errors.print(series.note, soft_wrap=True, markup=False)
     if series.missing:
         rows = "row without a value was" if series.missing == 1 else "rows without a value were"
         errors.print(f"{series.missing:,} {rows} left out")

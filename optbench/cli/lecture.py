@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from optbench.claims.record import Claim, Outcome
 
-_SHOWN = 90  # letters of what a verdict depends on
 _COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow", "undecided": "blue"}
 _INDENT = 6
 """Letters: as wide as the widest id, and a space."""
@@ -85,6 +84,7 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
 
         budget = Budget(quick, checked_workers(workers))
         outcomes = run(chosen, out, budget, PAPER, typed_command(), show_claim, select(()))
+    console.print("verdict: what was measured [95% interval] (time); below it, on what the verdict depends")
     console.print(_make_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
@@ -93,23 +93,25 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
 
 
 def _make_table(outcomes: Sequence[Outcome]) -> Table:
-    """Return the table to print: for each claim its verdict, the measured effect, what it depends on, and seconds."""
+    """Return the table to print: for each claim its verdict, the measured effect and seconds, and what it depends on.
+
+    Sentences are whole, wrapped to the width of the terminal.
+    """
     from rich.table import Table
     from rich.text import Text
 
     from optbench.claims.page import badge, effect
-    from optbench.wording.labels import shorten
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("claim", "verdict"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("measured [95% interval]")
-    table.add_column("on what it depends (in full on the page)")
-    table.add_column("s", justify="right", no_wrap=True)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for item in outcomes:
         mark, verdict = badge(item), item.verdict
         words = Text(f"{mark['symbol']} {mark['words']}", _COLORS.get(mark["words"], "bold"))
-        text = shorten(verdict.on, _SHOWN) if verdict else item.error
-        measured = f"{effect(verdict)} {verdict.unit}" if verdict else "–"
-        table.add_row(item.claim.id, words, measured, text, f"{item.seconds:.1f}")
+        if verdict:
+            words.append(f": {effect(verdict)} {verdict.unit}", "default")
+        words.append(f" ({item.seconds:.1f} s)", "dim")
+        if text := verdict.on if verdict else item.error:
+            words.append(f"\n{text}", "default")
+        table.add_row(item.claim.id, words)
     return table

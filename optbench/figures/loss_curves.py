@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from optbench.analysis.measures import LOSS
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
-from optbench.figures import panels
+from optbench.figures import panels, single_runs
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.selection import select_problem, select_styles
 from optbench.figures.style import BLACK, current
@@ -38,7 +38,7 @@ def curves(
     *,
     optimizers: Iterable[str] | None = None,
     ax: Axes | None = None,
-    x: str = "epoch",
+    x: str | None = None,
     y: str | None = None,
 ) -> Axes:
     """Draw loss curves of the recommended settings: the median over the seeds that report, with its interval.
@@ -46,11 +46,12 @@ def curves(
     A failed run counts as infinitely bad from its last point on, so a line ends where half of the runs have failed.
 
     Args:
-        results: those of a sweep.
+        results: those of a sweep; or of ``optbench.minimize`` one, a list, or a mapping from labels to them.
         problem: by default the only one.
         optimizers: those in color; by default all, or the best ten of more. The others are thin gray lines.
         ax: where to draw; by default on a new figure.
-        x: "epoch", "samples", "steps" or "seconds" (steps times the median time of one).
+        x: "epoch", "samples", "steps" or "seconds" (steps times the median time of one); by default epochs, of a
+            function of your own and of single runs steps.
         y: "suboptimality", "loss", "test_loss" or a metric such as "test_accuracy"; by default the suboptimality, or
             the loss where the minimum is not known.
 
@@ -65,10 +66,15 @@ def curves(
         >>> optbench.figures.curves(sweep(small, seeds=3)).get_ylabel()
         'suboptimality (loss − minimum)'
     """
+    if x is not None:
+        arguments.one_of("x", x, CLOCKS)
+    if runs := single_runs.read_runs(results):
+        single_runs.refuse_selection(problem=problem, optimizers=optimizers)
+        return _draw_runs(runs, ax, x, y)
     data = report_data(results)
     problem = select_problem(data, problem)
     styles = select_styles(data, problem, optimizers)
-    arguments.one_of("x", x, CLOCKS)
+    x = x or ("steps" if data.results.problem(problem).get("examples") == 1 else "epoch")
     minimum = data.minimum(problem)
     y = y or ("loss" if minimum is None else "suboptimality")
     arguments.one_of("y", y, ["suboptimality", "loss", *data.measured(problem)])
@@ -93,6 +99,22 @@ def curves(
         bands[ENDS] -= minimum if y == "suboptimality" else 0.0
         _draw_curves(ax, bands, styles, texts, y == "suboptimality", "accuracy" not in y)
         ax.set(xlabel=CLOCKS[x], ylabel=name)
+    return ax
+
+
+def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None, x: str | None, y: str | None) -> Axes:
+    """Draw the losses of single runs, by label."""
+    x = x or "steps"
+    if x == "seconds":
+        raise OptbenchError("x: single runs have no time of each step: take 'steps', 'epoch' or 'samples'")
+    table, y = single_runs.tabulate_losses(runs, x, y)
+    texts = {label: label + (" (diverged)" if run.status == "diverged" else "") for label, run in runs.items()}
+    title = single_runs.make_title("Loss over time", runs)
+    with panels.axes(ax, title, [*texts.values(), START]) as ax:
+        _draw_curves(ax, table, single_runs.style_runs(runs), texts, y == "suboptimality", "accuracy" not in y)
+        ax.set(
+            xlabel=CLOCKS[x], ylabel="suboptimality (loss − minimum)" if y == "suboptimality" else y.replace("_", " ")
+        )
     return ax
 
 

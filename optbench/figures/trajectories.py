@@ -17,7 +17,7 @@ from PIL import Image
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.paths import path_of
-from optbench.figures import panels, style
+from optbench.figures import panels, single_runs, style
 from optbench.figures.data import ReportData, Tables, Trajectory, report_data
 from optbench.figures.selection import select_problem, select_styles
 from optbench.figures.style import FOOT_INCHES, GRAY, current
@@ -27,6 +27,8 @@ _BEYOND = 20.0
 # By eye: contours; inches of a panel among others, and between panels
 LEVELS = 11
 SIDE, GAP = 2.0, 0.24
+# Points of the longest path of a single run whose steps are dots
+_DOTTED = 101
 # Inches: a column of a paper has room for two panels
 _NARROW = 4.0
 # Pictures of a film: five seconds at 12 a second, which moves, and keeps the file small
@@ -47,10 +49,11 @@ def paths(
     """Draw paths of the recommended settings over the contours of a problem of two parameters, from one start.
 
     Contours are spaced evenly in the logarithm of the loss above the minimum; darker is higher. Dots stand at the steps
-    1, 10, 100 and so on, a square at the last one, or a cross where the run diverged.
+    1, 10, 100 and so on, of a single run of up to 100 at each; a square at the last one, or a cross where the run
+    diverged.
 
     Args:
-        results: those of a sweep.
+        results: those of a sweep; or of ``optbench.minimize`` one, a list, or a mapping from labels to them.
         problem: by default the only one.
         optimizers: by default all, or the best ten of more.
         ax: where to draw; by default on a new figure.
@@ -65,14 +68,36 @@ def paths(
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.001], "steps": 50}
         >>> optbench.figures.paths(sweep(small, seeds=3)).get_xlabel()
         'w₁'
+        >>> bowl = lambda w: w[0] ** 2 + 20 * w[1] ** 2
+        >>> runs = [minimize(bowl, [10, 1], each, lr=0.02, steps=100) for each in ("gd", "momentum", "adam")]
+        >>> [text.get_text() for text in optbench.figures.paths(runs).figure.legends[0].get_texts()][:2]
+        ['gd, lr=0.02', 'momentum, lr=0.02']
     """
+    if runs := single_runs.read_runs(results):
+        single_runs.refuse_selection(problem=problem, optimizers=optimizers)
+        return _draw_runs(runs, ax)
     data = report_data(results)
     problem = select_problem(data, problem)
     styles = select_styles(data, problem, optimizers)
     scene = _find_scene(data, problem, styles)
-    with _draw_scene(data, problem, scene, ax) as ax:
+    with _draw_scene(_title(problem, scene), data.short_names, scene, ax) as ax:
         for name, path in scene.paths.items():
             draw_path(ax, path, styles[name], scene, data.short_names[name] + scene.describe_end(path))
+    return ax
+
+
+def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None) -> Axes:
+    """Draw the paths of single runs, by label, over the contours of their problem."""
+    found, styles = single_runs.trace_runs(runs), single_runs.style_runs(runs)
+    x, y, height, minimizer = single_runs.compute_surface(runs)
+    starts = np.array([path.w[0] for path in found.values()])
+    across, along = (_find_range(axis, starts[:, column]) for column, axis in enumerate((x, y)))
+    scene = Scene(x, y, height, minimizer, found, 0, across, along)
+    title = single_runs.make_title("Paths over the loss", runs)
+    with _draw_scene(title, {name: name for name in found}, scene, ax) as ax:
+        for name, path in found.items():
+            is_short = len(path.step) <= _DOTTED
+            draw_path(ax, path, styles[name], scene, name + scene.describe_end(path), every=is_short)
     return ax
 
 
@@ -97,7 +122,7 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     titles = {name: data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()}
     figure = panels.draw_panels(
         draw, titles, (side, side),
-        f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})", ("w₁", "w₂"), left, most=most,
+        _title(problem, scene), ("w₁", "w₂"), left, most=most,
         right=0.15 * now.scale, gap=(GAP, 0.36), bottom=0.72, sharex=True, sharey=True,
     )  # fmt: skip
     foot = FOOT_INCHES if now.titled else 0.0
@@ -144,7 +169,7 @@ def animate_paths(
     styles = select_styles(data, problem, optimizers)
     scene, file = _find_scene(data, problem, styles), path_of("file", file)
     with style.detached(), style.figure_style():
-        with _draw_scene(data, problem, scene, None) as ax:
+        with _draw_scene(_title(problem, scene), data.short_names, scene, None) as ax:
             lines, ends = {}, {}
             for name, path in scene.paths.items():
                 text = data.short_names[name] + scene.describe_end(path)
@@ -228,11 +253,18 @@ def _find_range(axis: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
     return (low - room if low < axis[0] else low), (high + room if high > axis[-1] else high)
 
 
+def _title(problem: str, scene: Scene) -> str:
+    """Return the title of the paths of a sweep."""
+    return f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})"
+
+
 @contextmanager
-def _draw_scene(data: ReportData, problem: str, scene: Scene, ax: Axes | None) -> Iterator[Axes]:
-    """Yield axes with the contours, to draw paths on; then draw the start and the minimum."""
-    texts = [data.short_names[name] + scene.describe_end(path) for name, path in scene.paths.items()]
-    title = f"{panels.join_title('Paths over the loss', problem)} (seed {scene.seed})"
+def _draw_scene(title: str, names: Mapping[str, str], scene: Scene, ax: Axes | None) -> Iterator[Axes]:
+    """Yield axes with the contours, to draw paths on; then draw the start and the minimum.
+
+    names: what the legend calls the paths.
+    """
+    texts = [names[name] + scene.describe_end(path) for name, path in scene.paths.items()]
     with panels.axes(ax, title, [*texts, "start", "minimum"], height=1.15, left=0.62) as ax:
         draw_contours(ax, scene)
         yield ax

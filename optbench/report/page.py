@@ -240,7 +240,7 @@ def describe_problem(facts: dict) -> str:
         parts.append(labels.count_noun(int(facts["dim"]), "parameter"))
     if isinstance(facts.get("data"), str) and facts["data"]:
         parts.append(facts["data"])
-    elif pd.notna(facts.get("examples")) and facts["examples"] > 0:
+    elif pd.notna(facts.get("examples")) and facts["examples"] > 1:
         parts.append(f"{labels.count_noun(int(facts['examples']), 'example')} in an epoch")
     if pd.notna(facts.get("minimum")):
         source = f" ({facts['minimum_source']})" if isinstance(facts.get("minimum_source"), str) else ""

@@ -32,7 +32,7 @@ class Best:
     Example:
         >>> setting = {"problems": ["logistic"], "optimizers": ["adam_torch"], "learning_rates": [0.01], "epochs": 5}
         >>> best = sweep(setting, seeds=3).best()
-        >>> best.lr, minimize(best.problem, best.optimizer, **best.params).status
+        >>> best.lr, minimize(best.problem, **best.params).status
         (0.01, 'ok')
     """
 
@@ -61,7 +61,8 @@ class Best:
 
     def __repr__(self) -> str:
         """Return problem, optimizer and all values in a line."""
-        values = [f"{key}={each if isinstance(each, str) else number_text(each)}" for key, each in self.params.items()]
+        rest = ((key, value) for key, value in self.params.items() if key != "optimizer")
+        values = [f"{key}={each if isinstance(each, str) else number_text(each)}" for key, each in rest]
         return f"Best({', '.join([self.problem, self.optimizer, *values])})"
 
     def __getattr__(self, name: str) -> Any:
@@ -70,9 +71,9 @@ class Best:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The setting as keywords: ``minimize(best.problem, best.optimizer, **best.params)`` runs it."""
+        """The setting as keywords, the optimizer among them: ``minimize(best.problem, **best.params)`` runs it."""
         rate = {} if self.lr is None else {"lr": self.lr, "batch_size": self.batch_size, "schedule": self.schedule}
-        return {**rate, **self.budget, **self.hyperparameters}
+        return {"optimizer": self.optimizer, **rate, **self.budget, **self.hyperparameters}
 
     def code(self, library: str = "pytorch") -> str:
         """Return the setting as code of another library, as on the page.
@@ -119,11 +120,11 @@ class Best:
         try:
             problem = catalogue.problem(self.problem)
         except OptbenchError as error:
-            run = "optbench.minimize(PROBLEM, best.optimizer, **best.params) runs it"
+            run = "optbench.minimize(PROBLEM, **best.params) runs it"
             raise OptbenchError(f"fit: {error}; of one that was given as an object no code is kept: {run}") from None
         prepared = getattr(problem.data_set, "preparation", None)
         if problem.architecture is None or prepared is None:
-            run = "optbench.minimize(best.problem, best.optimizer, **best.params) runs it"
+            run = "optbench.minimize(best.problem, **best.params) runs it"
             raise OptbenchError(f"fit: {self.problem} has no predictions to make of rows of a table; {run}")
         if self.digest and problem.digest != self.digest:
             raise OptbenchError(f"fit: the data of {self.problem} have changed since the sweep: run it again")
@@ -134,7 +135,7 @@ class Best:
             result = self._run(catalogue, problem, seed, _begin_of(whole, int(result.curve["step"].iloc[-1])), steps)
         if result.status != "ok":
             raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
-        given = {"optimizer": self.optimizer, **self.params, "seed": seed}
+        given = {**self.params, "seed": seed}
         parameters = problem.data_set.parameters
         reads = {key: parameters[key] for key in READING if parameters.get(key)}
         return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given, reads)
@@ -245,7 +246,8 @@ def make_best(
     same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
     same &= runs["batch_size"] == row["batch_size"]
     epochs, steps = float(runs.loc[same, "epochs"].max()), int(runs.loc[same, "steps"].max())
-    budget = {"epochs": int(epochs)} if epochs.is_integer() and epochs >= 1 else {"steps": steps}
+    is_step = bool(row["full_batch"]) and int(row["batch_size"]) == 1  # of a function an epoch is a step
+    budget = {"epochs": int(epochs)} if epochs.is_integer() and epochs >= 1 and not is_step else {"steps": steps}
     values = {name: float(row[name]) for name in hyperparameter_columns(runs) if pd.notna(row.get(name))}
     problem, optimizer = (str(names.get(row[key], row[key])) for key in ("problem", "optimizer"))
     is_baseline = optimizer.partition("(")[0] in loader.load().baselines

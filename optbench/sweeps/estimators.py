@@ -20,8 +20,9 @@ from optbench.datasets.record import Raw, prepare_features
 from optbench.kit.networks import HIDDEN, check_choice, dense, network
 from optbench.sweeps.models import Model
 from optbench.sweeps.single import CohortResult, run_single
+from optbench.sweeps.tuned_rate import lowest, try_rates
 
-_RATES = tuple(float(f"{rate:.2g}") for rate in np.geomspace(1e-4, 1, 9))
+_GRID = np.geomspace(1e-4, 1, 9)
 """The rates that are tried where none is given: two a decade over the range of Adam's search space."""
 _SHARE = 0.2
 """The share of the rows on which a rate is chosen."""
@@ -82,7 +83,7 @@ class _Estimator(BaseEstimator):
         self.model_ = Model(type(self).__name__, problem.architecture, prepared, result.w[0], setting)
 
     def _tune(self, raw: Raw, y: np.ndarray, classes: tuple[str, ...]) -> float:
-        """Return the rate of _RATES with the least loss at the end on a fifth of the rows, drawn with the seed.
+        """Return the rate of _GRID with the least loss at the end on a fifth of the rows, drawn with the seed.
 
         These rows teach nothing before: not the preparation either.
         """
@@ -91,9 +92,13 @@ class _Estimator(BaseEstimator):
         train, rest = order[:cut], order[cut:] if cut < len(y) else order
         # Without names, for columns that are constant in these rows stay.
         data, *_ = _prepare(replace(raw, columns=()), y, classes, train, rest)
-        runs = self._train(data, _RATES)[1].runs
-        loss = runs["test_loss_final"].where(runs["status"] == "ok", np.inf).fillna(np.inf)
-        return _RATES[int(loss.to_numpy().argmin())]
+
+        def last_losses(rates: list[float]) -> list[float]:
+            """Return the test loss of each rate; inf of a run that diverged."""
+            runs = self._train(data, rates)[1].runs
+            return runs["test_loss_final"].where(runs["status"] == "ok", np.inf).tolist()
+
+        return lowest(type(self).__name__, try_rates(last_losses, _GRID, digits=2))
 
     def _train(self, data: Dataset, rates: Any, baseline: bool = False) -> tuple[Any, CohortResult]:
         """Return the problem of a data set, and a run for each rate."""

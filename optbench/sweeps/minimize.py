@@ -19,6 +19,8 @@ from optbench.engine import settings as values
 from optbench.engine.own_functions import compile_function
 from optbench.sweeps.own_records import make_record
 from optbench.sweeps.single import Result, Single, errors_begin_with, run_single
+from optbench.sweeps.trajectories import MOST_STEPS
+from optbench.sweeps.tuned_rate import lowest, try_rates
 
 STEPS, EVALUATIONS = 1_000, 10_000
 """The budget that is taken where none is given: steps of a rule; evaluations of SciPy's methods, which end by
@@ -80,6 +82,9 @@ def minimize(
         steps = EVALUATIONS if isinstance(record, Baseline) else STEPS
     with errors_begin_with("minimize"):
         values.check_budget(epochs, steps)
+    is_flat = objective.dim == 2 and objective.data is None
+    if shared["points"] is None and is_flat and steps is not None and steps <= MOST_STEPS:
+        shared["points"] = "every"  # a path through some points cuts corners
     if isinstance(record, Baseline):
         setting, tune = {**setting, "lr": 1.0}, False
     tune = tune or setting["lr"] is None
@@ -93,19 +98,20 @@ def minimize(
 
     words = ""
     if tune:
-        rate, words = _tune(partial(run, callback=None, points=None), record, setting)
-        setting = {**setting, "lr": rate}
+        best, words = _tune(partial(run, callback=None, points=None), record, setting)
+        setting = {**setting, "lr": best}
     single = run([dict(setting)])
     budget = f"{steps:,} steps" if steps is not None else f"{epochs:g} epochs"
-    told = f"{record.name}, {budget}"
     if isinstance(record, Baseline):
-        told = f"{record.name} (SciPy's {record.method})"
+        label, told = record.name, f"{record.name} (SciPy's {record.method})"
     else:
-        told += f" at lr={number_text(float(setting['lr']))}{words}"
+        rate = number_text(float(setting["lr"]))
+        label, told = f"{record.name}, lr={rate}", f"{record.name} at lr={rate}{words}"
     parts = functions.parts_of(objective)
     differs = bool(parts and parts.calls is None)
     told += "; gradient by central differences" * differs
-    return single.result(told, 2 * objective.dim + 1 if differs else 1)
+    calls, limit = 2 * objective.dim + 1 if differs else 1, shared["run_timeout"]
+    return single.result(told, calls, budget, limit, label=label, problem=objective)
 
 
 def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str, Any]) -> tuple[float, str]:
@@ -119,29 +125,16 @@ def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str
     grid = np.geomspace(float(ends[0]), float(ends[1]), _COARSE)
     ratio = float(grid[1] / grid[0])
 
-    def try_rates(grid: np.ndarray) -> dict[float, float]:
-        """Return the last loss of each rate of a grid."""
-        rates = [float(f"{rate:.3g}") for rate in grid]
-        losses = run([{**setting, "lr": rate} for rate in rates]).tables["runs"]["loss_final"].to_pylist()
-        return dict(zip(rates, losses, strict=True))
+    def last_losses(rates: list[float]) -> list[float]:
+        """Return the last loss of each rate."""
+        return run([{**setting, "lr": rate} for rate in rates]).tables["runs"]["loss_final"].to_pylist()
 
-    tried = try_rates(grid)
-    tried |= try_rates(_lowest(tried) * ratio ** np.array(_FINE))
-    best = _lowest(tried)
+    tried = try_rates(last_losses, grid, digits=3)
+    tried |= try_rates(last_losses, lowest("minimize", tried) * ratio ** np.array(_FINE), digits=3)
+    best = lowest("minimize", tried)
     low, high = min(tried), max(tried)
     edge = " and the best lies at the end of them: give a rate beyond" if best in (low, high) else ""
     return best, f" (the best of {len(tried)} rates from {number_text(low)} to {number_text(high)}{edge})"
-
-
-def _lowest(tried: Mapping[float, float]) -> float:
-    """Return the rate of the lowest finite loss, the smaller of equal ones. Raises OptbenchError if there is none."""
-    finite = {rate: loss for rate, loss in tried.items() if np.isfinite(loss)}
-    if not finite:
-        raise OptbenchError(
-            f"minimize: tuning tried rates from {number_text(min(tried))} to {number_text(max(tried))}, and the run "
-            "diverged with each: give lr="
-        )
-    return min(finite, key=lambda rate: (finite[rate], rate))
 
 
 def _compile_if_it_pays(problem: Problem, record: AnyOptimizer, steps: float, runs: int) -> Problem:

@@ -215,8 +215,11 @@ def make_record(kind: str, item: Any) -> Any:
 
 def _name_record(kind: str, record: Any, name: str) -> Any:
     """Return a record with its name, and with the hash of what it is made of as its origin."""
-    origin = next((each for each in record.origins if each.in_memory), None)
-    origin = origin or memory_origin("", name, record)
+    parts = functions.parts_of(record) if isinstance(record, Problem) else None
+    if parts is not None:  # anew: what it takes from around it may have changed since it was made
+        origin = memory_origin("", name, (parts, functions.start_of(record)))
+    else:
+        origin = next((each for each in record.origins if each.in_memory), None) or memory_origin("", name, record)
     origin = replace(origin, key=f"{kind} {name}", file=Path(name))
     named = copy.copy(record)  # its values are checked
     for key, value in {"name": name, "origins": (origin,), **({"kept": {}} if kind == "problem" else {})}.items():

@@ -581,7 +581,7 @@ class Results:
         """The recommended setting as keywords of ``minimize``, with the optimizer; of several problems by name."""
         names = list(self.runs["problem"].unique())
         found = {name: self.best(name) for name in names}
-        each = {name: {"optimizer": best.optimizer, **best.params} for name, best in found.items()}
+        each = {name: best.params for name, best in found.items()}
         return each[names[0]] if len(names) == 1 else each
 
     def __getattr__(self, name: str) -> Any:

@@ -220,11 +220,12 @@ def write_tables(
     paths, code = trajectories.SCHEMA.empty_table(), SNIPPETS.empty_table()
     files = _list_files(plan) if isolation.mode == "always" or plan.spec.plugins else ()
     with contextlib.closing(UserCode(isolation, files)) as user_code:
-        grids = user_code.compute_grids(problems)
         if settings:
             tuning_seeds = plan.spec.split_seeds()[0]
             paths = trajectories.make_paths_table(settings, runs, tuning_seeds, user_code.run_trajectory, until)
             code = make_snippets(settings, runs, user_code.write_codes, plan.spec.judge_by.startswith(EARLY))
+        problems = trajectories.fit_domains(problems, paths)
+        grids = user_code.compute_grids(problems)
     ended = runs[["problem", "optimizer", "status", "failure"]]
     del runs, settings  # a million take as much memory as what puts the tables together
     store.finish({**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only)

@@ -53,6 +53,16 @@ class Result:
     message: str = ""
     """What was run, and how it ended, in one line."""
 
+    label: str = ""
+    """The optimizer with its rate: its name in the legends of figures."""
+    problem: Problem | None = field(default=None, repr=False, compare=False)
+    """What was minimized, whose contours ``optbench.figures.paths(result)`` draws; None in a copy of another process's,
+    which a function may not be sent to."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: all but the problem."""
+        return {**vars(self), "problem": None}
+
     def __repr__(self) -> str:
         """Return the main values, a line each, as SciPy shows them."""
         names = ("message", "success", "status", "fun", "x", "nit", "nfev")
@@ -104,21 +114,31 @@ class Single:
     """runs, curves and timings."""
     outcome: CohortOutcome
 
-    def result(self, words: str = "", calls: int = 1) -> Result:
+    def result(self, words: str = "", calls: int = 1, length: str = "", limit: Any = None, **more: Any) -> Result:
         """Return the result of the only run.
 
-        words: what was run, the beginning of the message; calls: those of the function for a value and a gradient.
+        words: what was run, the beginning of the message; calls: those of the function for a value and a gradient;
+        length: the budget, such as "500 steps"; limit: the run_timeout; more: further fields of the result.
         """
         (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
         status, steps = run["status"], run["steps"] if end is None else end.steps
         status = "stopped" if end and end.message.startswith(STOPPED) else status
         lower = run["loss_final"] <= run["loss_initial"]
-        endings = {"diverged": f"it diverged at step {steps:,}", "deadline": f"its time was up after {steps:,} steps"}
-        ending = endings.get(status) or (end.message if end else "")
+        curve = self.tables["curves"].drop_columns(["run_id"]).to_pandas()
+        count = f"{steps:,}" if length.endswith("steps") else f"{steps:,} steps"
+        if end is not None:  # behind its end the points repeat the last one
+            curve = curve[curve["step"].shift(fill_value=-1) < end.steps]
+        norm = curve["gradient_norm"].iloc[-1]
+        slope = f"; the gradient's norm is {norm:.2g}" if np.isfinite(norm) else ""
+        endings = {
+            "diverged": f"it diverged at step {steps:,}",
+            "deadline": f"stopped by run_timeout={limit!r} after {count} of {length}",
+        }
+        ending = endings.get(status) or (end.message if end else f"ran all {length}{slope}")
         fall = f"the loss went from {run['loss_initial']:.6g} to {run['loss_final']:.6g}"
         return Result(
             w=self.outcome.parts[0].w[0],
-            curve=self.tables["curves"].drop_columns(["run_id"]).to_pandas(),
+            curve=curve,
             status=status,
             loss=run["loss_final"],
             suboptimality=run["suboptimality_final"],
@@ -126,6 +146,7 @@ class Single:
             nfev=steps * calls,
             success=status == "ok" and lower and (end is None or end.success),
             message="; ".join(filter(None, (words, ending, fall))),
+            **more,
         )
 
     def cohort_result(self) -> CohortResult:

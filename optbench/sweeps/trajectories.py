@@ -5,7 +5,7 @@ most MOST_STEPS steps runs once more, on the first seed of its final stage, and 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,9 @@ import pyarrow as pa
 
 from optbench.analysis import reported_runs
 from optbench.analysis.columns import drop_lost_runs
+from optbench.analysis.picture_limits import find_picture_limits
+from optbench.catalogue import functions
+from optbench.contract.problems import Problem
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.code import is_compiled
 from optbench.engine.run import run
@@ -65,6 +68,21 @@ def make_paths_table(
             break
         parts.append(_make_path(row, trajectory_of(planned)))
     return pa.concat_tables(parts)
+
+
+def fit_domains(problems: Iterable[Problem], paths: pa.Table) -> list[Problem]:
+    """Return problems, where functions of the user's that came without a domain have that of their paths.
+
+    paths: the table.
+    """
+    table, found = paths.to_pandas(), []
+    for problem in problems:
+        if functions.has_found_domain(problem):
+            rows = table[table["problem"] == problem.name].groupby("run_id", sort=False)
+            runs = [(part[["w_1", "w_2"]].to_numpy(), part["train_loss"].to_numpy()) for _, part in rows]
+            problem = replace(problem, domain=find_picture_limits(runs) or problem.domain)
+        found.append(problem)
+    return found
 
 
 def run_trajectory(planned: PlannedCohort) -> pa.Table:

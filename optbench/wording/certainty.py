@@ -139,10 +139,12 @@ def state_cost(costs: dict) -> str:
 
 
 def state_length(runs: pd.DataFrame) -> str:
-    """Return the length of the runs of a table: "6 epochs, 6,144 samples a run"."""
+    """Return the length of the runs of a table: "6 epochs, 6,144 samples a run"; of a function "300 steps a run"."""
     done = runs[runs["status"] == "ok"]
     rows = done if len(done) else runs
     epochs, samples = float(rows["epochs"].median()), float(rows["samples"].median())
+    if samples == epochs:  # of a function, whose only example is the function itself
+        return f"{samples:,.0f} step{'' if samples == 1 else 's'} a run"
     return f"{labels.number(epochs)} epoch{'' if epochs == 1 else 's'}, {samples:,.0f} samples a run"
 
 

@@ -197,4 +197,20 @@ def test_paths_of_a_function_are_drawn_where_it_can_be_evaluated():
     value = found.landscapes["w_1"] ** 2 + found.landscapes["w_2"] ** 2
     np.testing.assert_allclose(found.landscapes["value"], value, rtol=1e-12)
     assert len(found.plot.paths(problem="function").lines)
-    assert optbench.sweep({**spec, "problems": [(half, [1.0, 2.0])]}, seeds=2, workers=1).landscapes.empty
+    assert len(optbench.sweep({**spec, "problems": [(half, [1.0, 2.0])]}, seeds=2, workers=1).landscapes)
+    wide = optbench.function(half, [1.0, 2.0], domain=((-1, 1), (0, 2)))
+    assert optbench.sweep({**spec, "problems": [wide]}, seeds=2, workers=1).landscapes.empty
+
+
+def test_the_landscape_of_a_function_is_where_its_paths_go():
+    def far(w):
+        return (w[0] - 50) ** 2 + 3 * (w[1] + 20) ** 2
+
+    spec = {"optimizers": ["gd", "adam"], "learning_rates": [0.2], "steps": 50}
+    for isolate in ("auto", "always"):
+        found = optbench.sweep({**spec, "problems": [(far, [0.0, 0.0])]}, seeds=2, workers=1, isolate=isolate)
+        for name, wanted in (("w_1", (0.0, 50.0)), ("w_2", (-20.0, 0.0))):
+            axis = found.landscapes[name]
+            assert axis.min() < wanted[0] and axis.max() > wanted[1] and axis.max() - axis.min() < 120
+    stated = optbench.function(far, [0.0, 0.0], domain=((-1, 60), (-30, 1)))
+    assert optbench.sweep({**spec, "problems": [stated]}, seeds=2, workers=1).landscapes["w_1"].max() == 60

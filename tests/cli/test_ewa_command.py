@@ -197,3 +197,14 @@ def test_hints_at_the_column_and_at_the_decimal_point(run):
     assert run("days.csv", "--column", "date")[2].endswith("'2020-01-01': not a number; numeric columns: temp\n")
     told = "commas separate betas, and a decimal takes a point: 0.9\n"
     assert run("days.csv", "--beta", "0,9")[2].endswith(told) and not run("days.csv", "--beta", "1.5")[2].endswith(told)
+
+
+@pytest.mark.parametrize("text", ["year,sales\n2001,3.5\n2002,4.5\n2003,2\n", ",sales\n0,3.5\n1,4.5\n2,2\n"])
+def test_a_column_that_counts_rows_is_not_averaged(run, text):
+    Path("sales.csv").write_text(text)
+    code, out, err = run("sales.csv", "--beta", "0.5")
+    assert code == 0 and err.startswith("averaging 'sales', for '") and "counts rows; --column names another" in err
+    assert cells(out)["sales"] == ["3.5", "4.5", "2"]
+    Path("two.csv").write_text("a,b\n1.5,3.5\n2,4.5\n3,2\n")
+    code, out, err = run("two.csv")
+    assert code == 2 and "the numeric ones are: a, b" in err

@@ -37,7 +37,8 @@ def over(monkeypatch):
 )
 def test_what_counts_is_fair_and_the_rest_goes_on(spec, unit, count, tmp_path, over):
     over(tmp_path / "cut", count)
-    cut = optbench.sweep(spec, out=tmp_path / "cut", workers=1, time_limit="1h")
+    with pytest.warns(UserWarning, match=r"stopped by time_limit=3600 s after .* runs planned so far; .*resumes"):
+        cut = optbench.sweep(spec, out=tmp_path / "cut", workers=1, time_limit="1h")
     assert cut.missing, "it says what is left out"
     runs = cut.runs
     stage = "grid" if unit == "seed" else "screen"

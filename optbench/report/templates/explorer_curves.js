@@ -19,7 +19,7 @@ optbench.views.curves = (() => {
     return [
       choose.problems(),
       choose.select("y", "value", measures),
-      choose.select("x", "against", clocks(data, mine), "epochs"),
+      choose.select("x", "against", clocks(data, mine), counts(data, mine)),
       choose.select("ly", "vertical axis", [["log", "log"], ["linear", "linear"]], log ? "log" : "linear"),
       choose.select("lx", "horizontal axis", [["log", "log"], ["linear", "linear"]], "log"),
       ...choose.filters(mine),
@@ -31,6 +31,12 @@ optbench.views.curves = (() => {
 
   const clocks = (data, mine) =>
     Object.keys(X).filter((x) => x !== "seconds" || mine.some((curve) => curve.pace !== null)).map((x) => [x, x]);
+
+  // What curves are drawn against at first: steps where an epoch is a single step, as of a function without data.
+  const counts = (data, mine) => {
+    const same = (steps, epochs) => steps.every((step, place) => step === epochs[place]);
+    return mine.every((curve) => same(data.clock(curve, "steps"), data.clock(curve, "epochs"))) ? "steps" : "epochs";
+  };
 
   // The curves that pass the filters, with their numbers.
   const drawn = (data, choose, y) =>

@@ -124,7 +124,7 @@ class UserCode:
         for problem in problems:
             if self._isolation.isolates_record(problem.origins):
                 flat = problem.dim == 2 and problem.domain is not None
-                columns = self._ask("grid", problem.name) if flat else None
+                columns = self._ask("grid", problem.name, problem.domain) if flat else None
                 grids[problem.name] = None if columns is None else pa.table(columns)
         return grids
 

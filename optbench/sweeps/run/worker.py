@@ -244,13 +244,13 @@ class _Worker:
         with limited_threads():
             return None, Job((planned,)).run(threads, progress, stop)
 
-    def do_grid(self, plugins: Sequence[str], problem: str) -> Answer:
-        """Return a problem's landscape, column by column."""
+    def do_grid(self, plugins: Sequence[str], problem: str, domain: Any) -> Answer:
+        """Return a problem's landscape over a domain, column by column."""
         from optbench.sweeps.tables import make_landscape
 
-        record = self._load_catalogue(plugins).problem(problem)
+        record, ((left, right), (bottom, top)) = self._load_catalogue(plugins).problem(problem), domain
         with self._compiling_alone():
-            return make_landscape(record).to_pydict(), ()
+            return make_landscape(replace(record, domain=((left, right), (bottom, top)))).to_pydict(), ()
 
     def do_trajectory(self, plugins: Sequence[str], cohort: dict[str, Any]) -> Answer:
         """Return the trajectory of a cohort, column by column."""
