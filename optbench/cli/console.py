@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from optbench.catalogue import loader
-from optbench.contract.errors import WARNING, OptbenchError
+from optbench.contract.errors import WARNING
 
 # Names and paths of the user's are no markup; text with a style is a rich Text.
 console = Console(highlight=False, markup=False)
@@ -33,12 +33,6 @@ def show_broken(path: Path, trace: str) -> None:
     text = trace.rstrip("\n")
     gap = "\n" if "\n" in text else " "
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
-
-
-def refuse_broken(catalogue: loader.Catalogue, path: Path) -> None:
-    """Raise OptbenchError if a plug-in file is broken; :func:`load_catalogue` has printed its traceback."""
-    if path in catalogue.broken:
-        raise OptbenchError(f"{path.name} does not load (see above)")
 
 
 def warn(text: str) -> None:
