@@ -6,6 +6,7 @@ Imported when a command runs, because rich and the catalogue take a while to imp
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -13,9 +14,18 @@ from rich.text import Text
 from optbench.catalogue import loader
 from optbench.contract.errors import WARNING
 
+
+class _Console(Console):
+    """A console that lets the reader's end be seen: rich would end with 1, which says that a regression is shown."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise the error that rich has caught."""
+        raise BrokenPipeError
+
+
 # Names and paths of the user's are no markup; text with a style is a rich Text.
-console = Console(highlight=False, markup=False)
-errors = Console(stderr=True, highlight=False, markup=False)
+console = _Console(highlight=False, markup=False)
+errors = _Console(stderr=True, highlight=False, markup=False)
 # Columns: longer lines are hard to read, however wide the terminal
 _WIDEST = 120
 
