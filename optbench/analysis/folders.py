@@ -206,10 +206,11 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
         more = judged["more"].to_numpy() if "more" in judged else np.full(len(judged), "")
         all_fail = (more == "b") & (judged["verdict"] == WINS).to_numpy() & np.isnan(low)  # of B, the second
         shown = (low > 1 + above) & (more != "a") | all_fail
-        table["regression"] = np.select([shown, high <= 1 + above], ["shown", "ruled out"], "open")
+        same = ((low == 1) & (high == 1)) | (rows["identical"] == 1).to_numpy()
+        table["regression"] = np.select([shown, (high <= 1 + above) | same], ["shown", "ruled out"], "open")
         table = _settle(table)
         # runs that are equal in both are within any limit
-        table["p_regression"] = np.where((low == 1) & (high == 1), 0.0, against["p_adjusted"])
+        table["p_regression"] = np.where(same, 0.0, against["p_adjusted"])
     table = pd.concat([table, over], ignore_index=True) if len(over) else table
     table = table.reindex(columns=list(COLUMNS))
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)

@@ -1,28 +1,34 @@
 """Print the table and the verdict of ``optbench check RULE --against OTHER``."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from rich.text import Text
 
-from optbench.catalogue.loader import Catalogue, plugin_path
-from optbench.checks.against.agreement import Agreement, compare_all, implementation
+from optbench.catalogue import loader
+from optbench.catalogue.loader import plugin_path
+from optbench.checks.against.agreement import Agreement, compare_names
 from optbench.checks.against.rollouts import STEPS
-from optbench.cli.console import console, load_catalogue, paragraph, refuse_broken
+from optbench.cli.console import console, paragraph, show_broken
 from optbench.cli.output import print_json
 from optbench.contract.errors import OptbenchError
+from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
 
 
 def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Path], as_json: bool) -> bool:
-    """Compare a rule, or all of a file's, with another optimizer; return True if they are equal."""
+    """Compare a rule, or all of a file's, with another optimizer; return True if they are equal.
+
+    The user's files are loaded and compared in a worker process: if that dies, it ends this one with a line.
+    """
     path = plugin_path(rule) if Path(rule).suffix == ".py" or Path(rule).is_file() else None
-    catalogue = load_catalogue((path, *files) if path else files)
-    names = [rule] if path is None else _list_optimizers(path, catalogue)
-    found = [
-        compare_all(implementation(name, catalogue), implementation(other, catalogue), catalogue, tolerance)
-        for name in names
-    ]
+    plugins = (path, *files) if path else files
+    if plugins or "file=" in rule + other:
+        found = _compare_in_worker(rule, other, tolerance, path, plugins)
+    else:
+        found = compare_names([rule], other, tolerance, loader.load())
     if as_json:
         print_json([_to_json(each) for each in found])
     else:
@@ -31,16 +37,27 @@ def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Pat
     return all(each.equal for each in found)
 
 
-def _list_optimizers(path: Path, catalogue: Catalogue) -> list[str]:
-    """Return the names of the optimizers that a file defines; raise OptbenchError if there is none."""
-    refuse_broken(catalogue, path)
-    defined = {key.split(" ", 1)[1] for key, file in catalogue.files.items() if file == path}
-    names = [name for name in (*catalogue.optimizers, *catalogue.eager) if name in defined]
-    if not names:
-        raise OptbenchError(
-            f"{path.name} has no optimizer, neither a function under @optimizer nor a class of PyTorch's"
-        )
-    return names
+def _compare_in_worker(
+    rule: str, other: str, tolerance: float, path: Path | None, plugins: Sequence[Path]
+) -> list[Agreement]:
+    """Return the comparisons, made in a worker process. path: the file of the rules; None: ``rule`` is a name.
+
+    Raises OptbenchError if the files do not load or the process dies.
+    """
+    with contextlib.closing(WorkerProcess(Limits(stall=float("inf")))) as worker:
+        try:
+            ok, answer, _ = worker.ask("compare", rule, other, tolerance, path and str(path), [*map(str, plugins)])
+        except Died as error:
+            raise OptbenchError(f"{worker.state}: {error}") from None
+    if not ok:
+        raise OptbenchError(answer)
+    for file, trace in answer["broken"].items():
+        show_broken(Path(file), trace)
+    if path and str(path) in answer["broken"]:
+        loader.refuse_broken(path, answer["broken"][str(path)])
+    if "error" in answer:
+        raise OptbenchError(answer["error"])
+    return TypeAdapter(list[Agreement]).validate_python(answer["found"])
 
 
 def _print_agreement(found: Agreement) -> None:

@@ -1,6 +1,7 @@
 """The command line: the commands by name, in the order of the help."""
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -69,6 +70,10 @@ _COMMANDS = {
 }
 
 
+_OPTIONS = {"learning_rates": "lr", "dtypes": "dtype", "plugins": "plugin", "labels": "label"}
+"""Options that are called otherwise than in Python."""
+
+
 def _add_commands() -> None:
     """Register the commands under the headings of their groups."""
     for group, commands in _COMMANDS.items():
@@ -108,12 +113,24 @@ def _typed_command() -> str:
     return next((word for word in sys.argv[1:] if any(word in each for each in _COMMANDS.values())), "sweep")
 
 
+def _name_options(text: str) -> str:
+    """Return a message with options that were typed in place of Python's names at its start: "--lr: 'x' must ..."."""
+    typed = {word.partition("=")[0] for word in sys.argv[1:]}
+
+    def name_option(match: re.Match) -> str:
+        """Return the option of a name, or the name if the option was not typed."""
+        option = f"--{_OPTIONS.get(match[0], match[0]).replace('_', '-')}"
+        return option if option in typed else match[0]
+
+    return re.sub(r"^\w+(?: and \w+)*(?=: |=)", lambda head: re.sub(r"\w+", name_option, head[0]), text)
+
+
 def _run() -> None:
     """Run the command; end the process where it could not do what was asked."""
     try:
         app(prog_name=completion.program())
     except OptbenchError as error:
-        output.fail(str(error), error.exit_code)
+        output.fail(_name_options(str(error)), error.exit_code)
     except Exception as error:
         if text := memory_ran_out(error, _typed_command()):
             output.fail(text)

@@ -13,7 +13,7 @@ import typer
 
 from optbench.cli import completion, groups
 from optbench.cli.options import Json, Plugin, option
-from optbench.cli.output import NO, print_error, print_json
+from optbench.cli.output import NO, print_json
 from optbench.contract.errors import OptbenchError
 
 
@@ -43,7 +43,7 @@ def check(
     code 1 where a check fails, or the steps differ.
 
     JSON: a record each with "kind", "name" and "checks" (each with "name", "ok" and "message"); a crash and a timeout
-    are a failed check of their record, and an error where the file does not load.
+    are a failed check of their record. A file that does not load, crashes or hangs then is an error, with exit code 2.
     """
     files = tuple(plugin or ())
     if against is None:
@@ -53,7 +53,7 @@ def check(
             )
         from optbench.engine import settings
 
-        found = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)), json)
+        found = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)))
         fine = all(each["ok"] for record in found for each in record["checks"])
         if json:
             print_json(found)
@@ -67,14 +67,16 @@ def check(
         raise typer.Exit(NO)
 
 
-def print_checks(file: Path, files: Sequence[Path], check_timeout: float, json: bool) -> list[dict[str, Any]]:
+def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> list[dict[str, Any]]:
     """Print the verdict of every check on every record of ``file``; return them as ``--json`` has them.
 
     The file is loaded and checked in a worker process. If that dies, or takes longer than ``check_timeout`` seconds for
-    one check, which may loop for ever, this is the last check, and has failed; it ends this process while loading.
+    one check, which may loop for ever, this is the last check, and has failed. Raises OptbenchError if the file does
+    not load.
     """
     from rich.text import Text
 
+    from optbench.catalogue.loader import refuse_broken
     from optbench.cli.console import console, show_broken
     from optbench.engine.runner import Cancelled
     from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
@@ -88,15 +90,14 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float, json: 
         return answer
 
     found: list[dict[str, Any]] = []
-    with contextlib.closing(WorkerProcess(Limits(stall=float("inf")))) as worker:
+    with contextlib.closing(WorkerProcess(Limits(stall=float("inf"), check=float("inf")))) as worker:
         try:
             worker.ask("start")
             loaded = ask("load_for_check", str(file), [str(each) for each in (file, *files)])
             for path, trace in loaded["broken"].items():
                 show_broken(Path(path), trace)
             if trace := loaded["broken"].get(loaded["path"]):
-                why = f": {trace.strip().splitlines()[-1]}" if json else " (see above)"
-                raise OptbenchError(f"{file.name} does not load{why}")
+                refuse_broken(file, trace)
             if loaded["reasons"]:
                 raise OptbenchError("; ".join(loaded["reasons"]))
             if not loaded["names"]:
@@ -116,10 +117,9 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float, json: 
         except (Died, Cancelled) as error:
             text = f"timed out after {check_timeout:g} s {worker.state}: an infinite loop? Else raise --check-timeout"
             text = f"{worker.state}: {error}" if isinstance(error, Died) else text
-            print(f"  FAIL {text}", flush=True)
             if not found:
-                print_error(text, NO)
-                raise typer.Exit(NO) from None
+                raise OptbenchError(text) from None
+            print(f"  FAIL {text}", flush=True)
             found[-1]["checks"].append({"name": "comes to an end", "ok": False, "message": text})
         finally:
             sys.stderr.write(worker.last_output)

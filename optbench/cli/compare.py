@@ -77,7 +77,7 @@ def compare(
     by key), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or null), each with
     problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled out",
     "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a, failures_b,
-    trials, trials_a, trials_b, reason. A number that is not finite is null.
+    trials, trials_a, trials_b, reason, measure (loss where it stands in). A number that is not finite is null.
     """
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS
+from optbench.analysis.measures import LOSS
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import counted, filled, print_lines
@@ -42,7 +43,8 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
         count = int(rows["runs"].sum())
         print_lines(f"all {count:,} pairs of runs are identical" if count > 1 else "the only pair of runs is identical")
     for problem, part in () if same else rows.groupby("problem", sort=False):
-        print_lines(filled(f"{problem}: {_describe_problem(part, single_pair)}", 2))
+        by = " (by loss)" if part["measure"].iloc[0] == LOSS != table.attrs["judge_by"] else ""
+        print_lines(filled(f"{problem}{by}: {_describe_problem(part, single_pair)}", 2))
     for row in () if same else over.to_dict("records"):
         several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         problems = counted(int(row["blocks"]), "problem")

@@ -6,16 +6,26 @@ Imported when a command runs, because rich and the catalogue take a while to imp
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
 from optbench.catalogue import loader
-from optbench.contract.errors import WARNING, OptbenchError
+from optbench.contract.errors import WARNING
+
+
+class _Console(Console):
+    """A console that lets the reader's end be seen: rich would end with 1, which says that a regression is shown."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raise the error that rich has caught."""
+        raise BrokenPipeError
+
 
 # Names and paths of the user's are no markup; text with a style is a rich Text.
-console = Console(highlight=False, markup=False)
-errors = Console(stderr=True, highlight=False, markup=False)
+console = _Console(highlight=False, markup=False)
+errors = _Console(stderr=True, highlight=False, markup=False)
 # Columns: longer lines are hard to read, however wide the terminal
 _WIDEST = 120
 
@@ -33,12 +43,6 @@ def show_broken(path: Path, trace: str) -> None:
     text = trace.rstrip("\n")
     gap = "\n" if "\n" in text else " "
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
-
-
-def refuse_broken(catalogue: loader.Catalogue, path: Path) -> None:
-    """Raise OptbenchError if a plug-in file is broken; :func:`load_catalogue` has printed its traceback."""
-    if path in catalogue.broken:
-        raise OptbenchError(f"{path.name} does not load (see above)")
 
 
 def warn(text: str) -> None:

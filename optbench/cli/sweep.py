@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,10 +171,7 @@ def sweep(
         "plugins": [str(path) for path in plugin] if plugin else None,
         "labels": read_pairs(label) if label else None,
     }  # fmt: skip
-    try:
-        isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
-    except OptbenchError as error:  # it names the argument of Python
-        raise OptbenchError(re.sub(r"^(\w+)_(\w+):", r"--\1-\2:", str(error))) from None
+    isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with handle_signals(on_kill=stopping.print_exit_text):

@@ -47,7 +47,7 @@ def make_answer(
 
 
 def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
-    """Return what would tell more: sentences, each with the command that does it, or ""; nothing for a shard."""
+    """Return what would tell more: sentences, each with the command that does it, or ""; nothing of a part."""
     from optbench.contract.names import join_names
     from optbench.sweeps.run.processes import DIED
     from optbench.wording.certainty import plan_more_runs
@@ -55,7 +55,7 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
 
     results, answer, directory = finished.results, finished.answer, finished.directory
     made, steps = results.provenance, []
-    if made.get("shard"):
+    if made.get("shard") or results.missing:  # what is missing runs first
         return []
     edges, runs = answer.promising_edges, finished.everything.runs
     died = runs[runs["failure"].str.contains(DIED, regex=False, na=False)] if "failure" in runs else runs[:0]
@@ -65,7 +65,6 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
         again = shlex.join(["optbench", "sweep", str(directory / "spec.toml"), "--out", str(directory)])
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))
-        edges = edges[[pair not in pairs for pair in zip(edges["problem"], edges["optimizer"], strict=True)]]
     add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
     add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):

@@ -1,14 +1,18 @@
 """A candidate's results against those of a baseline: two folders, or two optimizers of one."""
 
 from collections.abc import Iterable, Mapping
+from math import inf, nan
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
+from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import join_names, split_list
@@ -62,7 +66,8 @@ def compare(
         of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open"; None without
         ``fail_above``; where it is shown no verdict is open), p_regression, known (of what is open), blocks_needed,
         blocks, seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability
-        (that B is lower), failures_a, failures_b, trials, trials_a, trials_b and reason. ``attrs`` of the table has
+        (that B is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and
+        measure (by which the row is compared). ``attrs`` of the table has
         "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables),
         "differences" (what else is not the same in A and B, a sentence each), "missing" (problem and optimizer of what
         A alone has), "provenance" (of that, what provenance.json has, by key) and "time" (the ratios of a "step" and of
@@ -108,7 +113,7 @@ def compare(
     alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
     lines = [] if b is None else list_differences(first, alike)
     if cost == "seconds":
-        table = compare_timings(*times, pairs, above=fail_above, confidence=confidence)
+        table = compare_timings(*times, pairs, above=fail_above, confidence=confidence).assign(measure=cost)
         judge_by, tried = cost, []
     else:
         if judge_by is None:
@@ -123,8 +128,14 @@ def compare(
         table = compare_tables(
             first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets
         )  # fmt: skip
-        if without := table.attrs.pop("without_measure", []):
-            lines.append(f"{join_names(without)} without {judge_by}, compared by {LOSS}")
+        by_loss = table.attrs.pop("without_measure", [])
+        if by_loss:
+            lines.append(f"{join_names(by_loss)} without {judge_by}, compared by {LOSS}")
+        if judge_by == TIME and targets is not None:
+            shared = join_targets(*targets).shared
+            by_loss = [each for each in table["problem"].unique() if each != ALL and not shared.get(each, nan) < inf]
+        by_loss += [ALL] * ({*by_loss} == {*table["problem"]} - {ALL})
+        table["measure"] = np.where(table["problem"].isin(by_loss), LOSS, judge_by)
         tried = compare_tried_values(first, second)
         lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))

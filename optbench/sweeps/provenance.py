@@ -3,6 +3,7 @@
 import datetime
 import importlib.metadata
 import platform
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -82,10 +83,10 @@ def describe_environment(command: str, device: str = "cpu", card: str = "") -> d
 
 
 def typed_command() -> str:
-    """Return the command as it was typed, for the foot of figures."""
+    """Return the command as it was typed, in the quotes that a shell needs to run it again."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
-    program = "python -m optbench" if program == "__main__.py" else program
-    return " ".join([program, *(repr(part) if " " in part or "(" in part else part for part in sys.argv[1:])])
+    words = ["python", "-m", "optbench"] if program == "__main__.py" else [program]
+    return shlex.join([*words, *sys.argv[1:]])
 
 
 @cache

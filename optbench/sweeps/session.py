@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -110,10 +110,16 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
         raise _name_broken_files(catalogue.broken, error) from None
 
 
-def _name_broken_files(broken: Iterable[Path], error: OptbenchError) -> OptbenchError:
-    """Return the error followed by the names of files that do not load, which may be why a name is unknown."""
-    files = ", ".join(path.name for path in broken if path.name not in str(error))
-    return OptbenchError(f"{error} (broken plug-in files: {files})") if files else error
+def _name_broken_files(broken: Mapping[Path, str], error: OptbenchError) -> OptbenchError:
+    """Return the error; of an unknown name, with why files do not load in place of the nearest name.
+
+    broken: the tracebacks by file.
+    """
+    what = str(error).partition(": ")[0]
+    if not what.startswith("unknown ") or not broken:
+        return error
+    reasons = [f"the plug-in {path.name} does not load: {loader.last_line(trace)}" for path, trace in broken.items()]
+    return OptbenchError("; ".join([what, *reasons]))
 
 
 def execute(

@@ -21,7 +21,7 @@ from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
 from optbench.analysis.pair_statistics import spent_alpha
-from optbench.analysis.protocol import SCREEN, WIDEN, select_best_draws
+from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import compare_levels, tune_levels
@@ -82,6 +82,14 @@ class Answer:
     def blocks(self) -> int:
         """The number of blocks that have run; 0 of a sweep without blocks."""
         return self.runs.loc[self.runs["block"] >= 0, "block"].nunique() if "block" in self.runs else 0
+
+    @cached_property
+    def reported_blocks(self) -> str:
+        """The number of blocks that have reported, as a text: of an unfinished sweep "2 to 3" where problems differ."""
+        reported = self.runs[self.runs["stage"] == HOLDOUT] if self.blocks else self.runs[:0]
+        counts = reported.groupby("problem")["block"].nunique().reindex(self.runs["problem"].unique(), fill_value=0)
+        low, high = int(counts.min()), int(counts.max()) or self.blocks
+        return f"{low} to {high}" if low < high else str(high)
 
     @cached_property
     def drawn_anew(self) -> bool:
@@ -171,8 +179,11 @@ class Answer:
 
     @property
     def promising_edges(self) -> pd.DataFrame:
-        """The edges of problems where something was learned, so that a wider search may pay."""
-        return self.edges[~self.edges["problem"].isin(list(self.unlearned))]
+        """The edges of problems where something was learned, and no run crashed, so that a wider search may pay."""
+        crashed = self.runs.loc[self.runs["status"] == "failed", ["problem", "optimizer"]].drop_duplicates()
+        pairs = pd.MultiIndex.from_frame(self.edges[["problem", "optimizer"]])
+        lost = pairs.isin(pd.MultiIndex.from_frame(crashed)) | self.edges["problem"].isin(list(self.unlearned))
+        return self.edges[~lost]
 
     def _compare_with_constant(self, problem: str) -> str:
         """Return that no interval on a problem excludes what a constant answer has; "" if one does, or if unknown."""
@@ -454,11 +465,11 @@ def _describe_tuning(answer: Answer) -> str:
     by = "" if chosen == answer.judge_by else f", by {name_measure(chosen)}"
     if answer.drawn_anew:
         return (
-            f"Settings were drawn anew in each of {answer.blocks} blocks of seeds, which tune{by} and report on fresh "
-            "seeds by themselves, so that the luck of the draw and of tuning is in every interval."
+            f"Settings were drawn anew in each of {answer.reported_blocks} blocks of seeds, which tune{by} and report "
+            "on fresh seeds by themselves, so that the luck of the draw and of tuning is in every interval."
         )
     if answer.blocks:
-        where = f"separately in each of {answer.blocks} blocks of seeds"
+        where = f"separately in each of {answer.reported_blocks} blocks of seeds"
     else:
         where = "on some of the seeds"
     fresh = bool(answer.best["held_out"].all())

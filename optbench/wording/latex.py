@@ -149,7 +149,7 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
     parts += name_standing_in(answer.runs)
-    how = f" of {answer.blocks}" if answer.blocks else ""
+    how = f" of {answer.reported_blocks}" if answer.blocks else ""
     parts.append(
         f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "
         "blocks (trimmed), with its 95% interval."

@@ -40,6 +40,14 @@ def test_a_candidate_that_lacks_an_optimizer_is_a_warning(run):
     assert code == 2 and "--json and --format junit: give one of them" in err
 
 
+def test_a_reader_that_ends_early_is_no_regression(run):
+    assert run(*SMALL, "--out", "a")[0] == 0
+    command = [sys.executable, "-m", "optbench", "compare", "a", "gd", "momentum"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        process.stdout.close()
+        assert process.wait(60) == 141
+
+
 def test_names_that_a_comparison_prints_are_understood(run):
     for name in ("0.9", "0.5"):
         assert run(*SMALL, "--optimizers", f"gd, momentum(beta1={name})", "--out", name)[0] == 0

@@ -61,13 +61,13 @@ def test_a_broken_plugin_is_shown_and_the_rest_goes_on(run):
     assert code == 0 and "24 runs" in out
     assert "broken.py does not load" in err and "Traceback" in err and "RuntimeError: spoilt" in err and "line 3" in err
     code, out, err = run("check", "broken.py")
-    assert code == 2 and "RuntimeError: spoilt" in err and "optbench: broken.py does not load" in err
+    assert code == 2 and "RuntimeError: spoilt" in err and "optbench: the plug-in broken.py does not load" in err
 
 
 def test_a_broken_contract_is_told_in_a_line_with_the_nearest_name(run):
     Path("mine.py").write_text(OPTIMIZER.replace("lr, drag)", "lr, drog)"))
     code, _, err = run("check", "mine.py")
-    assert code == 2 and err.endswith("optbench: mine.py does not load (see above)")
+    assert code == 2 and "optbench: the plug-in mine.py does not load: optimizer mine: 'drog' has no default" in err
     told = "mine.py does not load: optimizer mine: 'drog' has no default in its decorator: did you mean 'drag'?"
     assert told in " ".join(err.split()) and "Traceback" not in err
 
@@ -84,22 +84,29 @@ def test_the_reason_why_a_rule_does_not_compile_is_whole_and_names_the_line(run,
 
 
 @pytest.mark.parametrize("line, told", [
-    ("import ctypes; ctypes.string_at(0)", "FAIL loading mine.py: its worker process died of SIGSEGV"),
-    ("import time; time.sleep(10000)", "FAIL timed out after 2 s loading mine.py"),
+    ("import ctypes; ctypes.string_at(0)", "loading mine.py: its worker process died of SIGSEGV"),
+    ("import time; time.sleep(10000)", "timed out after 2 s loading mine.py"),
 ])  # fmt: skip
-def test_a_file_that_crashes_or_hangs_as_it_loads_fails_its_check(run, line, told):
+def test_a_file_that_crashes_or_hangs_as_it_loads_is_an_error(run, line, told):
     Path("mine.py").write_text(f"{line}\n")
-    code, out, _ = run("check", "mine.py", "--check-timeout", "2s")
-    assert code == 1 and out.startswith(told)
+    code, out, err = run("check", "mine.py", "--check-timeout", "2s")
+    assert code == 2 and not out and err.startswith(f"optbench: {told}")
     code, out, _ = run("check", "mine.py", "--check-timeout", "2s", "--json")
-    assert json.loads(out) == {"error": json.loads(out)["error"], "exit_code": 1}
-    assert json.loads(out)["error"].startswith(told.removeprefix("FAIL "))
+    assert json.loads(out) == {"error": json.loads(out)["error"], "exit_code": 2}
+    assert json.loads(out)["error"].startswith(told)
+
+
+def test_a_crash_while_rules_are_compared_is_one_line(run):
+    Path("mine.py").write_text(f"{OPTIMIZER}\nimport ctypes\nctypes.string_at(0)\n")
+    code, out, err = run("check", "mine.py", "--against", "gd", "--json")
+    assert code == 2 and json.loads(out) == {"error": err.removeprefix("optbench: "), "exit_code": 2}
+    assert err.startswith("optbench: loading mine.py: its worker process died of SIGSEGV")
 
 
 def test_a_check_names_the_error_of_a_file_in_its_json(run):
     Path("mine.py").write_text("def f(:\n")
     code, out, _ = run("check", "mine.py", "--json")
-    assert code == 2 and json.loads(out)["error"] == "mine.py does not load: SyntaxError: invalid syntax"
+    assert code == 2 and json.loads(out)["error"] == "the plug-in mine.py does not load: SyntaxError: invalid syntax"
 
 
 def test_a_check_of_a_loop_for_ever_ends(tmp_path):

@@ -54,7 +54,7 @@ def test_parts_end_as_the_whole_would(count, tmp_path):
     lacking, told = joined(folders, tmp_path / "all")
     assert lacking and not told
     found, right = optbench.load(tmp_path / "all"), optbench.load(tmp_path / "whole").runs
-    assert "cohorts are missing" in found.missing and found.missing.endswith("not begun"), "the report, at least"
+    assert "are missing" in found.missing and found.missing.endswith(": final, report"), "the report, at least"
     tuning = [each[each["stage"].isin(["screen", "widen", "race"])] for each in (found.runs, right)]
     pd.testing.assert_frame_equal(*tuning)
     assert {"widen", "race", "holdout"} <= set(found.runs["stage"]) and set(found.runs["run_id"]) < set(right["run_id"])
@@ -73,7 +73,7 @@ def test_some_of_the_parts_keep_all_that_their_blocks_have_run(tmp_path):
     parts = [optbench.load(folder).runs for folder in (folders[0], folders[2])]
     assert lacking and not told
     assert set(found.runs["run_id"]) == set(pd.concat(parts)["run_id"]), "a part loses nothing, its holdout included"
-    assert "the final and the report have not begun" in found.missing and "holdout" not in found.missing
+    assert "stages that are planned when these are complete: race, holdout, final, report" in found.missing
     optbench.sweep(spec, out=tmp_path / "some", workers=1)
     same_bytes(tmp_path / "some", tmp_path / "whole")
 
@@ -113,7 +113,7 @@ def test_parts_of_which_an_optimizer_cannot_run(tmp_path):
         optbench.sweep(spec, out=tmp_path / "whole", workers=1)
     folders = run_parts(spec, tmp_path, 1)
     lacking, _ = joined(folders, tmp_path / "all", [file])
-    assert lacking and "the report has not begun" in optbench.load(tmp_path / "all").missing
+    assert lacking and "stages not begun: report" in optbench.load(tmp_path / "all").missing
     with pytest.warns(UserWarning, match="could not run rosenbrock with bad"):
         optbench.sweep(spec, out=tmp_path / "all", workers=1)
     same_bytes(tmp_path / "all", tmp_path / "whole")

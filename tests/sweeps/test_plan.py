@@ -218,7 +218,7 @@ def test_what_cannot_be_planned_is_refused_in_one_line(catalogue, changes, words
 def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('no')\n")
     spec = make_spec(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})
-    with pytest.raises(OptbenchError, match=r"unknown optimizer 'mine'.*\(broken plug-in files: broken.py\)"):
+    with pytest.raises(OptbenchError, match="^unknown optimizer 'mine'; the plug-in broken.py does not load: Run"):
         session.plan(spec, loader.load(spec.plugins))
 
 

@@ -38,15 +38,15 @@ def unfinished(whole, folder, stages, lacking):
 
 
 CASES = {
-    "in the screen": (["screen"], [0, 1], "2 of 12 cohorts are missing (rosenbrock: gd); the race and the holdout"),
-    "before the race": (["screen"], [], "unfinished: the race and the holdout and the final and the report have not"),
+    "in the screen": (["screen"], [0, 1], "2 of 12 cohorts planned so far are missing (rosenbrock: gd); stages"),
+    "before the race": (["screen"], [], "unfinished: stages not begun: race, holdout, final, report"),
     "in the race": (
         ["screen", "race"],
         [-1],
-        "1 of 24 cohorts is missing (saddle: momentum); the holdout and the final",
+        "is missing (saddle: momentum); stages that are planned when these are complete: holdout, final, report",
     ),
-    "in the holdout": (["screen", "race", "holdout"], [-1], "1 of 48 cohorts is missing (saddle: momentum)"),
-    "at the first cohort": (["screen"], range(1, 12), "11 of 12 cohorts are missing (rosenbrock: gd, momentum; saddle"),
+    "in the holdout": (["screen", "race", "holdout"], [-1], "1 of 48 cohorts planned so far is missing (saddle"),
+    "at the first cohort": (["screen"], range(1, 12), "11 of 12 cohorts planned so far are missing (rosen"),
 }
 
 

@@ -153,6 +153,14 @@ def implementation(text: str | AnyOptimizer, catalogue: Catalogue) -> Implementa
     )
 
 
+def compare_names(names: Iterable[str], other: str, tolerance: float, catalogue: Catalogue) -> list[Agreement]:
+    """Return the comparison of each of some optimizers with another one. Raises OptbenchError."""
+    return [
+        compare_all(implementation(name, catalogue), implementation(other, catalogue), catalogue, tolerance)
+        for name in names
+    ]
+
+
 def compare_all(a: Implementation, b: Implementation, catalogue: Catalogue, tolerance: float) -> Agreement:
     """Return the comparison of two optimizers on all streams. Raises OptbenchError if none of them suits both."""
     with isolated_libraries():

@@ -31,8 +31,6 @@ _POLL_SECONDS = 0.1
 """Seconds between two checks of a worker's memory and clock."""
 _COMPILE_SECONDS = 300.0
 """Seconds that loading and compiling may take, unless the worker's own limit is longer."""
-_CHECK_SECONDS = 20.0
-"""Seconds that quick checks of a record may take, on a busy machine, too; Python's part ends after half of one."""
 _END_SECONDS = 5.0
 """Seconds that a killed process may take to end."""
 _PIPE_SECONDS = 0.1
@@ -48,8 +46,6 @@ _LEAST_MEMORY = 1e9
 """Bytes that each worker may take in any case."""
 DIED = "its worker process died of"
 """Stands before the signal in the reason of a failed run."""
-# Bytes: the unit of messages
-_GIGABYTE = 1e9
 
 
 class Died(Exception):
@@ -64,6 +60,8 @@ class Limits:
     """Seconds without a sign of progress."""
     memory: float = float("inf")
     """Bytes of its own, without shared files."""
+    check: float = 20.0
+    """Seconds that quick checks of a record may take, on a busy machine, too; Python's part ends after half of one."""
 
 
 def worker_limits(processes: int, stall: float, memory: float | None) -> Limits:
@@ -174,15 +172,18 @@ class WorkerProcess:
         if self.state == "running" or self.state.startswith(("loading ", "building ", "planning")):
             limit = self._limits.stall
         elif self.state.startswith("checking "):
-            limit = _CHECK_SECONDS
+            limit = self._limits.check
         if self.state != "waiting" and silent > limit:
             what = "it showed no sign of progress for" if self.state == "running" else f"{self.state} took more than"
             self.close()
             raise Died(f"{what} {limit:g} s, and was ended (--worker-timeout)")
         if (size := _private_memory(self._process.pid)) > self._limits.memory:
             self.close()
-            most = f"{self._limits.memory / _GIGABYTE:.2g} GB"
-            raise Died(f"it took more than {most} of memory ({size / _GIGABYTE:.2g} GB), and was ended")
+            took, share = map(resources.size_text, (size, self._limits.memory))
+            raise Died(
+                f"it took {took} of memory, and was ended: half of the machine's is shared by all workers, {share} for "
+                "each; run it with fewer --workers, or where there is more"
+            )
 
     def _cause_of_death(self) -> str:
         """Return how the worker died, and the last line of its output."""

@@ -160,6 +160,28 @@ class _Worker:
         reasons = [str(each) for each in made if isinstance(each, OptbenchError)]
         return {"path": str(path), "broken": broken, "names": names, "reasons": reasons}, ()
 
+    def do_compare(self, rule: str, other: str, tolerance: float, file: str | None, plugins: Sequence[str]) -> Answer:
+        """Compare an optimizer, or all of a user's file, with another one.
+
+        Keys: "broken", the tracebacks of files that do not load, by path; and "found", the comparisons as mappings, or
+        "error", why there are none.
+        """
+        from optbench.checks.against.agreement import compare_names
+
+        self._send_state(f"loading {', '.join(map(os.path.basename, plugins)) or rule}")
+        catalogue = loader.load(tuple(map(Path, plugins)))
+        answer: dict[str, Any] = {"broken": {str(path): trace for path, trace in catalogue.broken.items()}}
+        defined = {key.split(" ", 1)[1] for key, path in catalogue.files.items() if str(path) == file}
+        names = [name for name in (*catalogue.optimizers, *catalogue.eager) if name in defined] if file else [rule]
+        self._send_state(f"comparing {', '.join(names)} with {other}")
+        try:
+            answer["found"] = list(map(asdict, compare_names(names, other, tolerance, catalogue)))
+        except OptbenchError as error:
+            answer["error"] = str(error)
+        if not names:
+            answer["error"] = f"{rule} has no optimizer, neither a function under @optimizer nor a class of PyTorch's"
+        return answer, ()
+
     def do_begin_checks(self, kind: str, name: str) -> Answer:
         """Begin the checks of a record of what :meth:`do_load_for_check` has loaded."""
         from optbench.checks import check_record

@@ -15,6 +15,7 @@ from optbench.contract.arguments import Flag, Text, Whole
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.contract.version import __version__
+from optbench.sweeps.spec import COMMON_STAGES
 from optbench.sweeps.store.cohort_files import AGAIN
 from optbench.sweeps.store.files import check_plain, read_bytes, write_text
 
@@ -98,13 +99,30 @@ class Manifest:
         """
         texts = [f"part {self.shard} of the sweep: optbench merge joins the parts"] if self.shard else []
         there = {entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id}
-        if missing := [entry for entry in self.cohorts if entry.cohort_id not in there]:
-            verb = "is" if len(missing) == 1 else "are"
-            texts.append(f"{len(missing):,} of {len(self.cohorts):,} cohorts {verb} missing ({_name_pairs(missing)})")
-        planned = {entry.stage for entry in self.cohorts}
-        if later := [stage for stage in self.stages if not begun and stage not in planned]:
-            texts.append(f"the {' and the '.join(later)} {'have' if len(later) > 1 else 'has'} not begun")
+        missing = [entry for entry in self.cohorts if entry.cohort_id not in there]
+        later = [] if begun else self._list_later(missing)
+        if missing:
+            verb, so_far = "is" if len(missing) == 1 else "are", " planned so far" * bool(later)
+            count = f"{len(missing):,} of {len(self.cohorts):,} cohorts{so_far} {verb} missing"
+            texts.append(f"{count} ({_name_pairs(missing)})")
+        if later:
+            what = "stages that are planned when these are complete" if missing else "stages not begun"
+            texts.append(f"{what}: {', '.join(later)}")
         return f"unfinished: {'; '.join(texts)}" if texts else ""
+
+    def _list_later(self, missing: Sequence[Entry]) -> list[Stage]:
+        """Return the stages with cohorts that are not planned yet: those behind the last one that is planned.
+
+        A block that lacks cohorts waits for them, while others go on.
+        """
+        place = {stage: number for number, stage in enumerate(self.stages)}
+        last: dict[tuple[str, int], int] = {}
+        for entry in self.cohorts:
+            unit = entry.problem, entry.block
+            last[unit] = max(last.get(unit, 0), place.get(entry.stage, 0))  # a widened screen is a screen
+        most = max(last.values(), default=-1)
+        least = min((last[each.problem, each.block] for each in missing if each.block >= 0), default=most)
+        return [each for each in self.stages if place[each] > (most if each in COMMON_STAGES else least)]
 
 
 @cache
