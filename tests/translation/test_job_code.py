@@ -49,6 +49,8 @@ def save(folder, kind):
         table.to_parquet(path)
     else:
         sep, decimal = (",", ".") if kind == "csv" else (";", ",")
+        if kind == "csv":
+            table.insert(0, "owed", (table["spent"] * 100).map("{:,.2f}".format))
         table.to_csv(path, index=False, sep=sep, decimal=decimal)
     return path
 
