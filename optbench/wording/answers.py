@@ -153,7 +153,8 @@ class Answer:
         ]
         apart = rows["high"].iloc[0] < rows["low"].iloc[1:].min()
         verdict = f"{rows['problem'].iloc[0]} is better" if apart else "not told apart"
-        return f"on this table, {unit} of the best of each: {', '.join(texts)}: {verdict}"
+        means = ", means over blocks" * bool(self.blocks)
+        return f"on this table, {unit} of the best of each: {', '.join(texts)}{means}: {verdict}"
 
     def sentence(self, problem: str, short: bool = False) -> str:
         """Return a sentence: who is first on a problem, by how much the others are behind, and if nothing was learned.
@@ -510,7 +511,7 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
         seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
         value = _describe_value(answer, row, budget[problem, row["batch_size"]])
         setting = f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'], 4)}"
-        text = f"{setting}; {value} on {seeds}"
+        text = f"{setting}; {value}{', median of' if '[' in value else ' on'} {seeds}"
         if 0 < row["failures"] < row["n"]:
             text += f", {int(row['failures'])} failed"
         if pd.notna(row.get("test_accuracy")) and "accuracy" not in chosen_for(answer.judge_by, answer.choose_by):

@@ -166,7 +166,9 @@ def test_everything_diverged(tmp_path):
     assert len(pictures) == 7
     assert "every seed failed" in page.text and "6/6" in page.text
     texts = describe_settings(answer_of(tables["runs"], [0, 1, 2]), tables["runs"]).values()
-    assert all("; loss inf [inf, inf] on 6 fresh seeds" in text and "(every seed failed)" in text for text in texts)
+    assert all(
+        "; loss inf [inf, inf], median of 6 fresh seeds" in text and "(every seed failed)" in text for text in texts
+    )
 
 
 def test_runs_that_never_got_anywhere(tmp_path):

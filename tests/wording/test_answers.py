@@ -58,7 +58,7 @@ def test_samples_to_the_target_come_first():
     assert answer.sentence("p").startswith("p: adam is first; gd needs ")
     text = describe_settings(answer, runs)["p", "adam"]
     assert text.startswith("adam: batch 16, constant, rate 0.2; 1") and " samples [" in text
-    assert text.endswith(" to 10% on 24 fresh seeds")
+    assert text.endswith(" to 10%, median of 24 fresh seeds")
     text = describe_measure(answer)
     assert "10% on p and q" in text and "reaches in every block" in text
     missed = runs.assign(**{target_column(0.1): runs[target_column(0.1)].where(runs["optimizer"] == "adam", np.inf)})
@@ -115,12 +115,13 @@ def test_settings_in_words():
     runs = planted(["gd", "adam"])
     answer = answer_of(runs, [])
     text = describe_settings(answer, runs)["p", "adam"]
-    assert text.startswith("adam: batch 16, constant, rate 0.2; loss 0.001") and text.endswith(" on 24 fresh seeds")
+    assert text.startswith("adam: batch 16, constant, rate 0.2; loss 0.001")
+    assert text.endswith(", median of 24 fresh seeds")
     rows = [failure(seed=seed) if seed == 4 else {"seed": seed} for seed in range(9)]
     rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
     runs = runs_table(rows)
     texts = describe_settings(answer_of(runs, [0, 1, 2]), runs)
-    assert texts["p", "gd"].endswith("; loss 0.5 [0.5, inf] on 6 fresh seeds, 1 failed")
+    assert texts["p", "gd"].endswith("; loss 0.5 [0.5, inf], median of 6 fresh seeds, 1 failed")
     assert texts["z", "gd"].endswith("(6/6 stopped by --run-timeout)")
 
 
