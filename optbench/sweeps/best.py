@@ -73,7 +73,10 @@ class Best:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The setting as keywords: ``minimize(best.problem, best.optimizer, **best.params)`` runs it."""
+        """The setting as keywords: ``minimize(best.problem, best.optimizer, **best.params)`` runs it.
+
+        ``OptbenchClassifier.from_best(best)`` is an estimator with the network and the optimizer, which these lack.
+        """
         rate = {} if self.lr is None else {"lr": self.lr, "batch_size": self.batch_size, "schedule": self.schedule}
         return {**rate, **self.budget, **self.hyperparameters}
 

@@ -62,6 +62,7 @@ CASES = [
     ("logistic", "csv", "target=plan, positive=gold"),
     ("logistic", "csv", "target=member"),
     ("least_squares", "csv", "target=value"),
+    ("least_squares", "csv", "target=owed"),
     ("mlp", "csv", "target=value"),
     ("softmax", "tsv", "target=plan, sep=';', decimal=','"),
     ("softmax", "semicolons.csv", "target=plan"),
