@@ -82,6 +82,8 @@ class _Estimator(BaseEstimator):
             >>> mine.lr, mine.optimizer
             (0.1, 'momentum(beta1=0.9)')
         """
+        if not isinstance(best, Best):
+            raise OptbenchError(f"{cls.__name__}.from_best: {shown(best)} is not what results.best() returns")
         made = loader.load().problem(best.problem).architecture
         hidden = made.layers[:-1] if made is not None and made.is_dense else ()
         activations = {each[3] for each in hidden}
