@@ -426,9 +426,14 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "opt
     level has a single setting, each seed is a block.
     """
     table = code_runs(runs, choose_by, of)
-    best = pd.MultiIndex.from_frame(choose_coded_settings(table)[["setting", "block"]])
-    used = pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == HOLDS_OUT) & ~table.cut
+    used = _find_chosen_runs(table)
     return runs.iloc[table.row[used]].assign(stage=HOLDOUT, block=table.block[used])
+
+
+def _find_chosen_runs(table: CodedRuns) -> np.ndarray:
+    """Return (runs,) bool, True for each block's chosen setting on the block's reporting seeds."""
+    best = pd.MultiIndex.from_frame(choose_coded_settings(table)[["setting", "block"]])
+    return pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == HOLDS_OUT) & ~table.cut
 
 
 def choose_coded_settings(table: CodedRuns, most: int | None = None) -> pd.DataFrame:
@@ -459,7 +464,8 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
 
     Returns one row for each (problem, optimizer): the setting; block, the one that drew it (-1 in a plain table);
     score, failures_tuning, n_tuning of the race or the tuning seeds; trials; and from fresh seeds, which are not used
-    for the choice, median, low, high, coverage (exp of y, failures as inf), n and failures.
+    for the choice, median, low, high, coverage (exp of y, failures as inf), n and failures. With folds these are the
+    numbers of all blocks' choices, each on the test rows of its own fold.
     """
     table = code_runs(runs, choose_by)
     choices = choose_coded_settings(table)
@@ -477,8 +483,10 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     mine = (at[table.setting] >= 0) & ~table.cut
     reports = np.bincount(at[table.setting[mine & (table.stage == REPORTS)]], minlength=len(best)) > 0
     fresh = np.isin(at[table.setting], np.flatnonzero(reports))
-    used = mine & np.where(fresh, table.stage == REPORTS, table.stage == HOLDS_OUT)
-    y, at = np.where(table.bad, np.inf, table.reported)[used], at[table.setting[used]]
+    used, at = mine & np.where(fresh, table.stage == REPORTS, table.stage == HOLDS_OUT), at[table.setting]
+    if table.fold is not None:  # the validation rows of one fold, by which the settings raced, are test rows of another
+        used, at = _find_chosen_runs(table), np.searchsorted(best["cell"], table.cell)
+    y, at = np.where(table.bad, np.inf, table.reported)[used], at[used]
     median, low, high, coverage, n = grouped_intervals(y, at, len(best), confidence)
     sampling = None if table.jackknife is None else group_sampling(table.jackknife[used], at, len(best))
     if table.fold is not None:

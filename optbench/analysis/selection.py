@@ -22,8 +22,16 @@ from optbench.analysis.columns import (
     number_groups,
     read_floats,
 )
-from optbench.analysis.measures import TIME, clip_intervals, jackknife_values, pair_tail_values
-from optbench.analysis.protocol import HOLDOUT, REPORT, SCREEN, WIDEN, find_targets, recommend_settings
+from optbench.analysis.measures import LOSS, TIME, clip_intervals, jackknife_values, pair_tail_values
+from optbench.analysis.protocol import (
+    HOLDOUT,
+    REPORT,
+    SCREEN,
+    WIDEN,
+    find_targets,
+    recommend_settings,
+    select_chosen_runs,
+)
 from optbench.analysis.sampling import Sampling, group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
 from optbench.contract.columns import EARLY
@@ -49,6 +57,10 @@ def best_configurations(
     In a sweep with blocks of seeds, for each problem and optimizer it is the setting that the last race of the blocks'
     choices recommends, measured on fresh seeds, with `block`, the one that drew it. Of other groups the best is that of
     the screens, each setting on the seed of its own block, and so a little too good (held_out is False).
+
+    With folds, validation rows of one fold are test rows of another, so that the recommended setting has been chosen
+    on all rows. The measure and the metrics are then those of nested cross-validation: of each block's own choice on
+    the test rows of its fold.
 
     The best has the lowest median of suboptimality_final over the tuning seeds, a failed run counting as inf. Ties go
     to fewer failures, then to the smaller range over the tuning seeds, then to the smaller rate, and last to the
@@ -102,7 +114,11 @@ def best_configurations(
     reporting = reporting & ~tuning
     has_other = np.bincount(code, weights=reporting, minlength=len(table)) > 0
     used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
-    at, measured = place[code[used]], runs.loc[used]
+    own, at = runs.loc[used], place[code]
+    risen = {name: each.groupby(at[used]).median() for name, each in _measure_overfitting(own).items()}
+    if owner is not None and count_folds(runs):
+        used, at = _nest_folds(runs, choose_by or LOSS, used, at, group[code], group[rows])
+    at, measured = at[used], runs.loc[used]
     median, low, high, coverage, n = grouped_intervals(value[used], at, len(rows), confidence)
     if choose_by is not None and (sampling := _find_sampling(runs, choose_by, value, used, at, len(rows))) is not None:
         with np.errstate(divide="ignore"):
@@ -116,13 +132,28 @@ def best_configurations(
     side = _find_edges(runs, best)
     if owner is not None:
         best = best.assign(block=owner.iloc[rows].to_numpy(dtype=np.int64, na_value=-1))
-    for name, values in _measure_overfitting(measured).items():
-        best[name] = values.groupby(at).median().reindex(range(len(rows)))
     best = best.assign(
+        **{name: values.reindex(range(len(rows))) for name, values in risen.items()},
         median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
         held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
     )  # fmt: skip
     return best if choose_by is None else clip_intervals(best, runs, choose_by)
+
+
+def _nest_folds(
+    runs: pd.DataFrame, choose_by: str, used: np.ndarray, at: np.ndarray, group: np.ndarray, best: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the runs to report and the row of the best that each is for, with those of nested cross-validation.
+
+    used: (runs,) bool, the runs of the best settings; at: (runs,) their rows; group: (runs,); best: (rows,) the group
+    of each row. Of a group without any run of the holdout, those given stay.
+    """
+    chosen = np.zeros(len(runs), dtype=bool)
+    chosen[select_chosen_runs(runs.reset_index(drop=True), choose_by).index] = True
+    row = np.full(int(group.max()) + 1, -1)
+    row[best] = np.arange(len(best))
+    nested = (np.bincount(group, weights=chosen) > 0)[group]
+    return np.where(nested, chosen & (row[group] >= 0), used), np.where(nested, row[group], at)
 
 
 def _measure_runs(runs: pd.DataFrame, bad: np.ndarray, choose_by: str | None) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,10 @@ def predict(
     save: Annotated[Path | None, option("save", "FILE", "Write the model of a folder, .json.", OUTPUT)] = None,
     out: Annotated[Path | None, option("out", "FILE", "Write the predictions, .csv.", OUTPUT)] = None,
 ) -> None:  # fmt: skip
-    """Predict the target of new rows: a class with the probability of each, or a number."""
+    """Predict the target of new rows: a class with the probability of each, or a number.
+
+    The first column tells the rows apart: an id of FILE that the model does not use, or the number of the row, from 1.
+    """
     from optbench.cli.console import errors, warn
     from optbench.sweeps.models import load_model, predict_file
 
@@ -35,7 +38,13 @@ def predict(
     if is_folder(model):
         from optbench.sweeps.results import load
 
-        trained = load(model).best(problem).fit()
+        best = load(model).best(problem)
+        if best.folds:
+            errors.print(
+                f"trained on the training rows of one split, not on those of the sweep's {best.folds} folds",
+                soft_wrap=True,
+            )
+        trained = best.fit()
     elif problem is not None or save is not None:
         given = "problem" if problem is not None else "save"
         raise OptbenchError(f"--{given} is for a results folder, not for a model")

@@ -4,6 +4,7 @@ Numbers: gaps filled, then standardized. Texts: a column of 0 and 1 for each lev
 """
 
 import dataclasses
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ MISSING = "missing"
 """The level of a missing text."""
 NO_TEXT = ("", "?", ".")
 """Texts that stand for a missing value, besides those that pandas knows: of the UCI archive, and of SAS."""
+_WITH_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+([.]\d*)?")
+"""A number with commas between its thousands: 1,009.00."""
+THOUSANDS = "commas between thousands are read as such"
+"""How a note on the columns of such numbers begins."""
 _MOST_NAMES = 6
 """Columns that a message names before it counts the others."""
 
@@ -157,11 +162,18 @@ def parse_number(text: str, decimal: str = "") -> float | None:
 
 
 def read_number(text: str, decimal: str = "") -> float | None:
-    """Return the number that a text is in a column of numbers, also of "True" and "False"; None if it is no plain one.
+    """Return the number that a text is in a column of numbers, also of "True" and "1,009.00"; None if it is none.
 
     decimal: as of `parse_number`.
     """
+    if has_thousands(text, decimal):
+        text = text.replace(",", "")
     return {"True": 1.0, "False": 0.0}.get(text, parse_number(text, decimal))
+
+
+def has_thousands(text: str, decimal: str = "") -> bool:
+    """Return True for a number with commas between its thousands; decimal: as of `parse_number`."""
+    return decimal != "," and _WITH_THOUSANDS.fullmatch(text) is not None
 
 
 def to_texts(values: Any) -> np.ndarray:

@@ -17,7 +17,16 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.datasets.preparation import MISSING, NO_TEXT, parse_number, read_number, strip_texts
+from optbench.contract.names import join_names
+from optbench.datasets.preparation import (
+    MISSING,
+    NO_TEXT,
+    THOUSANDS,
+    has_thousands,
+    parse_number,
+    read_number,
+    strip_texts,
+)
 from optbench.datasets.record import (
     FILLS,
     Raw,
@@ -262,6 +271,9 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     columns, left_out, warned = read_features(given, table, [name for name in names if name not in {target, *dropped}])
     aim, remark = _read_target(given, target, table[target])
     rows, notes = _rows_to_learn(given, columns, target, aim)
+    read = {**columns, target: aim}
+    if written := [name for name in read if read[name].dtype.kind == "f" and _has_thousands(given, table[name])]:
+        notes += (f"{THOUSANDS}: {join_names(written, 6)}",)
     width = sum(1 if each.dtype.kind == "f" else len(set(each)) for each in columns.values())
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
@@ -280,6 +292,13 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
         fill=FILLS[given["missing"]], notes=notes, left_out=dict.fromkeys(dropped, "as asked") | left_out,
         warnings=(*warned, *([remark] if remark else [])), target_name=target, decimal=given["decimal"],
     )  # fmt: skip
+
+
+def _has_thousands(given: Mapping[str, Any], values: pd.Series) -> bool:
+    """Return True for a column of numbers some of which have commas between their thousands."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return False
+    return any(has_thousands(each, given.get("decimal", "")) for each in strip_texts(values).dropna())
 
 
 def stack_features(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns
+from optbench.analysis.columns import count_folds
 from optbench.catalogue import loader
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
@@ -54,6 +55,8 @@ class Best:
     """The precision."""
     stops: bool = False
     """Whether ``fit`` keeps the weights with the least validation loss, as the sweep judged by early stopping."""
+    folds: int = 0
+    """How often the sweep repeated the split of the data; ``fit`` and ``code`` use one split. 0 without folds."""
     digest: str = field(default="", repr=False)
     """sha256 of the user's file, if the problem learns from one."""
     snippets: pd.DataFrame | None = field(default=None, repr=False)
@@ -71,7 +74,10 @@ class Best:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The setting as keywords, the optimizer among them: ``minimize(best.problem, **best.params)`` runs it."""
+        """The setting as keywords, the optimizer among them: ``minimize(best.problem, **best.params)`` runs it.
+
+        ``OptbenchClassifier.from_best(best)`` is an estimator with the network, too, which these lack.
+        """
         rate = {} if self.lr is None else {"lr": self.lr, "batch_size": self.batch_size, "schedule": self.schedule}
         return {"optimizer": self.optimizer, **rate, **self.budget, **self.hyperparameters}
 
@@ -100,6 +106,8 @@ class Best:
 
     def fit(self, seed: int = 0, plugin: str | Path | Iterable[str | Path] = ()) -> Model:
         """Train on the problem's training rows with this setting: the same numbers every time.
+
+        These are the training rows of one split, also where the sweep repeated the split in folds.
 
         Args:
             seed: of the first weights and the mini-batches; with a seed of the sweep it is that run again.
@@ -255,4 +263,5 @@ def make_best(
     codes = snippets[(snippets["problem"] == row["problem"]) & (snippets["optimizer"] == row["optimizer"])]
     size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
     schedule, dtype = str(row["schedule"]), str(row["dtype"])
-    return Best(problem, optimizer, rate, size, schedule, values, budget, dtype, stops, digest, codes)
+    folds = count_folds(runs)
+    return Best(problem, optimizer, rate, size, schedule, values, budget, dtype, stops, folds, digest, codes)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from optbench.analysis import best_configurations
-from optbench.analysis.columns import drop_lost_runs
+from optbench.analysis.columns import count_folds, drop_lost_runs
 from optbench.contract import names
 from optbench.contract.equals import LIBRARIES
 from optbench.contract.names import number_text
@@ -93,7 +93,10 @@ def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf, st
     """
     rows = []
     for cohort, lane in settings.places:
-        for library, equal, code in code_of(cohort, lane, *_count_epochs(cohort, runs), stops):
+        epochs, remark = _count_epochs(cohort, runs)
+        if folds := count_folds(runs):
+            remark = f"{remark} The sweep repeated the split in {folds} folds; this is one split.".strip()
+        for library, equal, code in code_of(cohort, lane, epochs, remark, stops):
             rows.append({**identify_setting(cohort, lane), "library": library, "equal": int(equal), "code": code})
     return pa.Table.from_pylist(rows, SNIPPETS)
 

@@ -1,5 +1,6 @@
 """scikit-learn estimators: a linear model or a network, trained by an optimizer of the catalogue."""
 
+import re
 import warnings
 from dataclasses import replace
 from typing import Any, Self
@@ -13,11 +14,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from optbench.catalogue import loader
 from optbench.contract.arguments import is_real, is_whole
 from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.names import canonical, parse
 from optbench.contract.optimizers import Baseline
 from optbench.datasets import Dataset, tables
 from optbench.datasets.preparation import Preparation, class_name, column_names
 from optbench.datasets.record import Raw, prepare_features
 from optbench.kit.networks import HIDDEN, check_choice, dense, network
+from optbench.sweeps.best import Best
 from optbench.sweeps.models import Model
 from optbench.sweeps.single import CohortResult, run_single
 from optbench.sweeps.tuned_rate import lowest, try_rates
@@ -26,6 +29,8 @@ _GRID = np.geomspace(1e-4, 1, 9)
 """The rates that are tried where none is given: two a decade over the range of Adam's search space."""
 _SHARE = 0.2
 """The share of the rows on which a rate is chosen."""
+_TOLD: set[str] = set()
+"""Warnings that were given, without their numbers: cross-validation fits on many parts of a table."""
 _FEWEST = 10
 """The rows below which it is chosen on the training rows, as a fifth of them would tell nothing."""
 
@@ -56,6 +61,48 @@ class _Estimator(BaseEstimator):
         self.l2 = l2
         self.seed = seed
 
+    @classmethod
+    def from_best(cls, best: Best, seed: int = 0) -> Self:
+        """Return an estimator with the network, the optimizer and the setting of ``results.best()``, to be fitted.
+
+        Two classes have two outputs here, whose rates are those of logistic regression with one.
+
+        Args:
+            best: a recommended setting, of a linear model or a network of dense layers.
+            seed: as for the estimator.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            OptbenchError: the problem is no such model, or its target of the other kind.
+
+        Example:
+            >>> setting = {"problems": ["logistic"], "optimizers": ["momentum"], "learning_rates": [0.1], "epochs": 5}
+            >>> mine = OptbenchClassifier.from_best(sweep(setting, seeds=3).best())
+            >>> mine.lr, mine.optimizer
+            (0.1, 'momentum(beta1=0.9)')
+        """
+        if not isinstance(best, Best):
+            raise OptbenchError(f"{cls.__name__}.from_best: {shown(best)} is not what results.best() returns")
+        made = loader.load().problem(best.problem).architecture
+        hidden = made.layers[:-1] if made is not None and made.is_dense else ()
+        activations = {each[3] for each in hidden}
+        head = f"{cls.__name__}.from_best: {best.problem}"
+        if made is None or not made.is_dense or len(activations) > 1:
+            raise OptbenchError(f"{head} is no linear model and no network of dense layers with one activation")
+        if made.classifies != issubclass(cls, ClassifierMixin):
+            other = OptbenchClassifier if made.classifies else OptbenchRegressor
+            raise OptbenchError(f"{head} is for {other.__name__}.from_best")
+        if "epochs" not in best.budget:
+            raise OptbenchError(f"{head} ran {best.budget['steps']:,} steps, which are no whole epochs")
+        name, inner = parse(best.optimizer)
+        return cls(
+            tuple(each[2] for each in hidden), activation=next(iter(activations), "relu"),
+            optimizer=canonical(name, {**inner, **best.hyperparameters}), lr=best.lr, batch_size=best.batch_size,
+            epochs=best.budget["epochs"], schedule=best.schedule, l2=made.l2, seed=seed,
+        )  # fmt: skip
+
     def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks for: texts and missing values are fine."""
         tags = super().__sklearn_tags__()
@@ -74,7 +121,9 @@ class _Estimator(BaseEstimator):
         rows = np.arange(len(y))
         data, prepared, notes = _prepare(raw, y, classes, rows, rows, target)
         for text in (*raw.warnings, *(each for each in notes if each.startswith("columns left out"))):
-            warnings.warn(f"{type(self).__name__}: {text}", stacklevel=3)  # where fit is called
+            if (words := f"{type(self).__name__}: {re.sub(r'[0-9]+', '', text)}") not in _TOLD:
+                _TOLD.add(words)
+                warnings.warn(f"{type(self).__name__}: {text}", stacklevel=3)  # where fit is called
         problem, result = self._train(data, [self.lr_], baseline)
         if result.runs["status"].iloc[0] != "ok":
             raise OptbenchError(f"{type(self).__name__}: training diverged at lr={self.lr_!r}: try a smaller one")

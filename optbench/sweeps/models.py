@@ -13,6 +13,7 @@ from optbench.contract import resources
 from optbench.contract.architecture import Architecture
 from optbench.contract.arguments import refusal
 from optbench.contract.errors import OptbenchError, in_one_line, shown
+from optbench.contract.names import join_names
 from optbench.contract.paths import is_file, path_of
 from optbench.datasets import files
 from optbench.datasets.preparation import Preparation, text_of
@@ -103,14 +104,17 @@ class Model:
             The share of right classes, or R^2 of real numbers.
 
         Raises:
-            OptbenchError: X and y differ in length, or as for ``predict``.
+            OptbenchError: X and y differ in length, y has none of the classes, or as for ``predict``.
         """
         made, values = self.predict(X), np.asarray(y).reshape(-1)
         if len(values) != len(made):
             raise OptbenchError(f"score: X has {len(made):,} rows, and y {len(values):,}")
         if self.architecture.classifies:
-            same = [text_of(a) == text_of(b) for a, b in zip(made.tolist(), values.tolist(), strict=True)]
-            return float(np.mean(same))
+            labels = [*map(text_of, values.tolist())]
+            if labels and {*map(text_of, self.classes)}.isdisjoint(labels):
+                found, wanted = (join_names(map(shown, each), 6) for each in (dict.fromkeys(labels), self.classes))
+                raise OptbenchError(f"score: y holds {found}, none of the classes {wanted}")
+            return float(np.mean([text_of(each) == label for each, label in zip(made.tolist(), labels, strict=True)]))
         error, spread = ((values - made) ** 2).sum(), ((values - values.mean()) ** 2).sum()
         return float(1 - error / spread)
 
@@ -195,7 +199,9 @@ def load_model(path: str | Path) -> Model:
 def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
     """Return a table with a model's predictions for the rows of a file, .csv, .tsv or .parquet.
 
-    Columns: prediction, and of classes the probability of each. Raises OptbenchError for a file that is no such table.
+    Columns: what tells the rows apart, which is the first column of the file that the model does not use and whose
+    values all differ, such as an id, or else the number of the row, from 1; prediction; and of classes the probability
+    of each. Raises OptbenchError for a file that is no such table.
     """
     import pandas as pd
 
@@ -211,6 +217,10 @@ def predict_file(model: Model, path: str | Path) -> "pd.DataFrame":
     if model.architecture.classifies:
         for name, column in zip(model.classes, shares.T, strict=True):
             made[f"probability_{name}"] = column
+    used = {model.preparation.target, *(each.name for each in model.preparation.features), *made}
+    own = (name for name in table if name not in used and table[name].notna().all() and table[name].is_unique)
+    name = next(own, None)
+    made.insert(0, "row" if name is None else name, range(1, len(made) + 1) if name is None else table[name].array)
     return made
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from optbench.contract.architecture import Architecture
 from optbench.datasets import files
+from optbench.datasets.preparation import THOUSANDS
 from optbench.datasets.record import FILLS, class_values
 
 _BUNDLED = {
@@ -47,6 +48,8 @@ class Job(NamedTuple):
     """What a missing number becomes, "median" or "mean"; "" where none can be missing."""
     drops: bool
     """Whether rows with missing values are left out."""
+    thousands: bool
+    """Whether some numbers have commas between their thousands."""
     scales: bool
     """Whether numbers are standardized."""
     ends: tuple[int, ...]
@@ -80,7 +83,8 @@ def describe_job(problem: Any, stops: bool = False) -> Job | None:
     return Job(
         loads, table, arrays, fixed, prepared.target, classes, classes[1] if given.get("positive") else None,
         prepared.numbers, prepared.texts, FILLS[given["missing"]] if data.kind == "file" else "",
-        given.get("missing") == "drop", any(each.mean != 0 or each.scale != 1 for each in prepared.features),
+        given.get("missing") == "drop", any(note.startswith(THOUSANDS) for note in data.notes),
+        any(each.mean != 0 or each.scale != 1 for each in prepared.features),
         tuple(ends[: 1 if fixed else 2].tolist()), made, stops and len(data.rows.validation) > 0,
     )  # fmt: skip
 

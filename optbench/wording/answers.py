@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import best_configurations, varied_hyperparameters
-from optbench.analysis.columns import NAMES, hyperparameter_columns
+from optbench.analysis.columns import NAMES, count_folds, hyperparameter_columns
 from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
@@ -161,7 +161,8 @@ class Answer:
         ]
         apart = rows["high"].iloc[0] < rows["low"].iloc[1:].min()
         verdict = f"{rows['problem'].iloc[0]} is better" if apart else "not told apart"
-        return f"on this table, {unit} of the best of each: {', '.join(texts)}: {verdict}"
+        means = f", means {self.judged.over}"
+        return f"on this table, {unit} of the best of each: {', '.join(texts)}{means}: {verdict}"
 
     def sentence(self, problem: str, short: bool = False) -> str:
         """Return a sentence: who is first on a problem, by how much the others are behind, and if nothing was learned.
@@ -320,7 +321,7 @@ def judge_runs(
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, labels_of if of != "optimizer" else {},
-        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0,
+        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, folds=count_folds(runs),
     )  # fmt: skip
 
 

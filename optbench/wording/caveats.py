@@ -97,7 +97,11 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
             "validation data: these results are too good."
         )
     if folds := count_folds(runs):
-        yield f"The split is repeated in {folds} folds, and its variance is in every interval."
+        yield (
+            f"The split is repeated in {folds} folds, and its variance is in every interval. The number beside a "
+            "recommended setting is what tuning gives: each fold's own choice on its test rows; curves are of the "
+            "setting itself, which all rows had a part in choosing."
+        )
     elif holds_sampling_error(runs, judge_by):
         yield "Intervals hold the sampling error of the test examples, on which all are compared."
 

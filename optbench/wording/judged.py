@@ -66,6 +66,8 @@ class Judged:
     """The seeds of a sweep without blocks; 0 with blocks."""
     macro: frozenset[str] = frozenset()
     """The problems of more than two classes, whose F1 is the macro F1."""
+    folds: int = 0
+    """The folds that take the place of blocks; 0 where the data are split once."""
 
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
@@ -203,9 +205,9 @@ class Judged:
 
     @property
     def over(self) -> str:
-        """What values of the ranking are means over: "over 10 blocks"."""
+        """What values of the ranking are means over: "over 10 blocks", or "over 5 folds"."""
         count = self.seeds or int(self.ranking.loc[self.ranking["problem"] != ALL, "blocks"].max())
-        return f"over {labels.count_noun(count, 'seed' if self.seeds else 'block')}"
+        return f"over {labels.count_noun(count, 'seed' if self.seeds else 'fold' if self.folds else 'block')}"
 
     def state_value(self, rows: pd.DataFrame) -> str:
         """Return the value of the first row with what it is a mean over, "0.04 over 10 blocks"; "" but on test data."""

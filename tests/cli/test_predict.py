@@ -30,7 +30,8 @@ def test_a_folders_best_setting_and_its_saved_model_predict_alike(run, folder):
     code, out, err = run("predict", folder / "out", folder / "new.csv", "--problem", "logistic", "--save", "kept.json")
     assert code == 0 and err.strip() == "wrote kept.json"
     made = pd.read_csv(StringIO(out.replace(" ", "\n")))
-    assert list(made) == ["prediction", "probability_large", "probability_small"] and len(made) == 7
+    assert made["row"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert list(made)[1:] == ["prediction", "probability_large", "probability_small"] and len(made) == 7
     rows = pd.read_csv(folder / "mine.csv", sep=";", decimal=",").head(7)
     assert (made["prediction"] == np.where(made["probability_large"] > 0.5, "large", "small")).all()
     assert (made["prediction"] == rows["kind"]).mean() > 0.7
@@ -43,6 +44,14 @@ def test_a_folders_best_setting_and_its_saved_model_predict_alike(run, folder):
         and "wrote made.csv" in err
         and Path("made.csv").read_text(encoding="utf-8").split() == again.split()
     )
+
+
+def test_an_id_stands_beside_its_prediction(run, folder):
+    run("predict", folder / "out", folder / "new.csv", "--problem", "logistic", "--save", "kept.json")
+    (folder / "ids.csv").write_text("city;class;id;size\nRome;b;C9;4,5\nRome;b;C7;1,5\n", encoding="utf-8")
+    code, out, _ = run("predict", "kept.json", folder / "ids.csv")
+    made = pd.read_csv(StringIO(out.replace(" ", "\n")))
+    assert code == 0 and list(made)[:2] == ["id", "prediction"] and made["id"].tolist() == ["C9", "C7"]
 
 
 def test_a_text_that_is_new_or_no_number_is_a_warning(run, folder):

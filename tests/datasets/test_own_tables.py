@@ -123,7 +123,7 @@ def test_what_was_learned_is_plain_data_and_prepares_other_rows():
 
 @pytest.mark.parametrize("decimal, last, value", [
     (",", "1,5", 1.5), ("", "True", 1), ("", "False", 0), ("", "no", np.nan),
-    ("", "1_0", np.nan),
+    ("", "1_0", np.nan), ("", "1,009.00", 1009), ("", "-12,345,678", -12345678),
 ])  # fmt: skip
 def test_a_text_is_the_same_number_to_learn_from_and_to_predict_for(decimal, last, value):
     texts = pd.Series([*map(str, range(30)), last])

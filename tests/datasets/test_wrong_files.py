@@ -221,6 +221,19 @@ LEFT_OUT = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("texts", [["1,009.00", "87.50", "-12,500.00"], ["1,009", "87", "", "n/a"]])
+def test_commas_between_thousands_are_read_and_said(texts):
+    data = loaded(texts)
+    assert "commas between thousands are read as such: a" in data.text and not data.warning and data.x.shape[1] == 2
+    first, second = (data.preparation.apply(pd.DataFrame({"a": [one], "b": [1]})) for one in (texts[0], 1009.0))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("texts", [["0,125", "1,250"], ["1,009.00", "1,5"], ["1.009,00", "2.500,00"]])
+def test_commas_that_may_be_decimal_are_not(texts):
+    assert "'a' holds numbers written as" in loaded(texts).warning
+
+
 @pytest.mark.parametrize(("texts", "more", "words"), LEFT_OUT, ids=range(len(LEFT_OUT)))
 def test_columns_that_are_left_out_with_a_warning(texts, more, words):
     data = loaded(texts, more)

@@ -91,6 +91,7 @@ def test_mistakes_name_the_way(results, table):
         (lambda: results.best("rosenbrock").fit(), "no predictions to make.*optbench.minimize"),
         (lambda: results.best("mlp").predict(table[1].drop(columns="age")), "no column 'age'"),
         (lambda: results.best("mlp").save("model.npz"), "must end in .json"),
+        (lambda: results.best("mlp").score(table[1], ["Yes"] * len(table[1])), "holds 'Yes', none of the classes 'no'"),
     ):
         with pytest.raises(OptbenchError, match=words):
             ask()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -84,6 +84,30 @@ def test_a_dataframe_loses_ids_dates_and_constants_as_in_a_sweep():
     assert all(f"{name} (" in str(warning.message) for name in ("id", "country", "signed up"))
     assert warning.filename == __file__ and mine.model_.preparation.numbers == ("age",)
     assert mine.score(table[200:], y[200:]) > 0.65  # without a further warning: warnings are errors here
+
+
+def test_cross_validation_warns_once():
+    table = pd.DataFrame({"age": np.arange(90.0) % 7, "code": [f"C{i:05}" for i in range(90)]})
+    with pytest.warns(UserWarning, match=r"columns left out: code \(60 different texts\)") as caught:
+        cross_val_score(OptbenchClassifier(lr=0.1, epochs=2), table, table["age"] > 3, cv=3)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("problem, optimizer, written", [
+    ("softmax(data=breast_cancer)", "momentum", "momentum(beta1=0.9)"), ("ridge", "gd", "gd"),
+    ("mlp(data=breast_cancer, hidden=(4, 3))", "lbfgs", "lbfgs(memory=10.0)"),
+])  # fmt: skip
+def test_a_sweeps_best_setting_is_an_estimator(problem, optimizer, written):
+    size = "full" if optimizer == "lbfgs" else 16
+    setting = {"learning_rates": [0.02], "batch_sizes": [size], "schedules": ["constant"], "epochs": 3, "seeds": 3}
+    best = optbench.sweep(problems=[problem], optimizers=[optimizer], **setting).best()
+    right, wrong = (OptbenchClassifier, OptbenchRegressor)[:: -1 if problem == "ridge" else 1]
+    X, y = (load_diabetes if problem == "ridge" else load_breast_cancer)(return_X_y=True)
+    mine, model = right.from_best(best).fit(X, y), best.fit()
+    assert mine.model_.architecture.layers == model.architecture.layers and mine.l2 == model.architecture.l2
+    assert (mine.optimizer, mine.lr, mine.batch_size, mine.epochs) == (written, best.lr, size, 3)
+    with pytest.raises(OptbenchError, match=f"is for {right.__name__}.from_best"):
+        wrong.from_best(best)
 
 
 def test_a_rate_is_chosen_on_rows_that_taught_nothing():

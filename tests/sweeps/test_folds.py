@@ -7,6 +7,7 @@ import pytest
 from harness import CATALOGUE
 
 import optbench
+from optbench.analysis import best_configurations, recommend_settings
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
@@ -48,8 +49,10 @@ def test_blocks_take_the_folds_in_turn_under_one_name(swept):
 
 
 def test_the_answer_says_that_the_split_is_repeated(swept):
-    told = describe_measure(answer_of(swept[1].runs, [], "test_loss", choose_by=("test_loss",)))
-    assert "The split is repeated in 3 folds, and its variance is in every interval." in told
+    answer = answer_of(swept[1].runs, [], "test_loss", choose_by=("test_loss",))
+    told = describe_measure(answer)
+    assert answer.judged.over == "over 3 folds"
+    assert "The split is repeated in 3 folds, and its variance is in every interval. The number" in told
     table = swept[1].verdicts()
     assert table["blocks"].tolist() == [3] and np.isfinite(table["low"]).all()
 
@@ -129,3 +132,18 @@ def test_one_fold_is_the_split_of_always():
     assert make_spec(SPEC, {"folds": 1}) == plain and "folds" not in plain.to_dict()
     assert make_spec(SPEC).to_dict()["folds"] == 3
     assert {each.cohort.problem.fold for each in expand(plain, CATALOGUE).cohorts} == {(0, 1)}
+
+
+def test_a_recommended_setting_has_the_score_of_nested_cross_validation(swept):
+    runs = swept[1].runs
+    best = best_configurations(runs, swept[1].tuning_seeds, choose_by="test_loss").set_index("optimizer")
+    recommended = recommend_settings(runs, "test_loss").set_index("optimizer")
+    for optimizer, own in runs.groupby("optimizer"):
+        tuned = own[own["stage"] == "screen"]
+        chosen = tuned.loc[tuned.groupby("block")["validation_loss_final"].idxmin(), ["block", "lr"]]
+        nested = own[own["stage"] == "holdout"].merge(chosen, on=["block", "lr"])
+        assert set(nested["fold"]) == {1, 2, 3} and best.loc[optimizer, "n"] == len(nested) == 8
+        assert best.loc[optimizer, "test_accuracy"] == nested["test_accuracy"].median()
+        assert best.loc[optimizer, "median"] == pytest.approx(nested["test_loss_final"].median())
+        logarithms = np.log(nested["test_loss_final"])
+        assert recommended.loc[optimizer, "median"] == pytest.approx(np.exp(logarithms.median()))

@@ -49,6 +49,8 @@ def save(folder, kind):
         table.to_parquet(path)
     else:
         sep, decimal = (",", ".") if kind == "csv" else (";", ",")
+        if kind == "csv":
+            table.insert(0, "owed", (table["spent"] * 100).map("{:,.2f}".format))
         table.to_csv(path, index=False, sep=sep, decimal=decimal)
     return path
 
@@ -60,6 +62,7 @@ CASES = [
     ("logistic", "csv", "target=plan, positive=gold"),
     ("logistic", "csv", "target=member"),
     ("least_squares", "csv", "target=value"),
+    ("least_squares", "csv", "target=owed"),
     ("mlp", "csv", "target=value"),
     ("softmax", "tsv", "target=plan, sep=';', decimal=','"),
     ("softmax", "semicolons.csv", "target=plan"),

@@ -117,9 +117,8 @@ def test_settings_in_words():
     runs = planted(["gd", "adam"])
     answer = answer_of(runs, [])
     text = describe_settings(answer, runs)["p", "adam"]
-    assert text.startswith("adam: batch 16, constant, rate 0.2; loss 0.001") and text.endswith(
-        ", median of 24 fresh seeds"
-    )
+    assert text.startswith("adam: batch 16, constant, rate 0.2; loss 0.001")
+    assert text.endswith(", median of 24 fresh seeds")
     rows = [failure(seed=seed) if seed == 4 else {"seed": seed} for seed in range(9)]
     rows += [{"problem": "z", "seed": seed, "status": "deadline"} for seed in range(9)]
     runs = runs_table(rows)
