@@ -20,9 +20,9 @@ ALL_DIVERGED = "every reporting run failed on both sides"
 ONE_DIVERGED = "every reporting run of one side failed"
 """Reasons why a pair is open."""
 
-SOLVED = "both solve it: below 1e-8 of the first suboptimality"
+SOLVED = "both solve it: below 1e-8 of the gap at the start"
 NEAR_LOWEST = "both end within 1% of the lowest loss found"
-BOTH_SMALL = "more than 100 times, both below 1e-5 of the first suboptimality"
+BOTH_SMALL = "more than 100 times, both below 1e-5 of the gap at the start"
 """What is known of a pair of losses that are both small."""
 
 

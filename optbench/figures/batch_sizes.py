@@ -111,7 +111,7 @@ def batch_scaling(
     }
     with panels.axes(ax, panels.join_title("Steps against batch size", problem), [*texts.values(), PERFECT]) as ax:
         draw_scaling(ax, points, fits, styles, texts, PERFECT if clock == "steps" else "")
-        what = f"loss {number(goal)}" if loss is not None else f"{number(goal)} of the first suboptimality"
+        what = f"loss {number(goal)}" if loss is not None else f"{number(goal)} of the gap at the start"
         ax.set(xlabel="batch size")
         panels.set_ylabel(ax, f"{clock} to {what}")
     return ax

@@ -433,7 +433,7 @@ def draw_sizes(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     looks = {name: drawing.line_style(place) for place, name in enumerate(texts)}
     figure, grid = drawing.new_figure(
         (1.9, 2.2), 1, len(AXES), left=0.6, right=0.15, top=0.75, bottom=0.55, gap=(0.5, 0),
-        title=f"What it takes to reach {TARGET:.0%} of the first suboptimality",
+        title=f"What it takes to reach {TARGET:.0%} of the gap at the start",
     )  # fmt: skip
     for ax, (axis, words) in zip(grid[0], AXES.items(), strict=True):
         points = drawing.medians(tables["costs"], ["set", "batch_size"], axis).rename(columns={"set": "optimizer"})

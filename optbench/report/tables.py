@@ -184,7 +184,7 @@ class SweepTables:
             rows = self._keep(part, self.most).to_dict("records")
             cells = [[text_cell(row["optimizer"]), *(_cost_cell(row, share) for share in SHARES)] for row in rows]
             if any(each.text != "–" for row in cells for each in row[1:]):
-                caption = f"{problem}: samples to reach a share of the first suboptimality"
+                caption = f"{problem}: samples until the gap stays below a share of that at the start"
                 name = f"costs-{self.sweep.files[problem]}"
                 tables[problem] = Table(name, caption, ["optimizer", *heads], cells, heads, len(part) - len(rows))
         return tables

@@ -448,12 +448,12 @@ def describe_targets(targets: Mapping[str, float]) -> list[str]:
     if by_share:
         each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
         texts = [
-            "A target is the share of the first suboptimality (the loss at the start, above the minimum) that is left, "
-            f"for good: {', '.join(each)}; each is the hardest that at least one optimizer reaches in every block."
+            "A run reaches its target once the gap, its loss above the minimum, stays below a share of the gap at the "
+            f"start: {', '.join(each)}. Each is the hardest target that some optimizer reaches in every block."
         ]
     none = [labels.short_name(problem) for problem, share in targets.items() if not math.isfinite(share)]
     if none:
-        texts.append(f"On {join_with_and(none)} no target is reached in every block: the loss at the end stands in.")
+        texts.append(f"On {join_with_and(none)} no target is reached in every block, so the loss at the end stands in.")
     return texts
 
 
@@ -466,8 +466,8 @@ def _describe_tuning(answer: Answer) -> str:
     by = "" if chosen == answer.judge_by else f", by {name_measure(chosen)}"
     if answer.drawn_anew:
         return (
-            f"Settings were drawn anew in each of {answer.reported_blocks} blocks of seeds, which tune{by} and report "
-            "on fresh seeds by themselves, so that the luck of the draw and of tuning is in every interval."
+            f"Each of {answer.reported_blocks} blocks of seeds drew its own settings, tuned them{by}, and reported on "
+            "fresh seeds, so every interval includes the luck of the draw and of tuning."
         )
     if answer.blocks:
         where = f"separately in each of {answer.reported_blocks} blocks of seeds"
@@ -482,9 +482,9 @@ def _describe_intervals(answer: Answer) -> str:
     """Return the sentence on the level of the intervals, which depends on how often a sweep was looked at."""
     level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
     if answer.look == 1:
-        return f"Intervals are of {level}, for all pairs of a problem at once."
+        return f"Intervals cover {level}, for all pairs of a problem at once."
     look = labels.ordinal(answer.look).capitalize()
-    return f"{look} look at this growing sweep: intervals are of {level}, for all pairs of a problem at once."
+    return f"{look} look at this growing sweep: intervals cover {level}, for all pairs of a problem at once."
 
 
 def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:

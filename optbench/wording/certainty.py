@@ -135,7 +135,7 @@ def state_cost(costs: dict) -> str:
         arrived = round(costs[f"reached_{share:g}"] * runs)
         some = "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
         texts.append(f"{labels.samples_text(spent[share])} samples{some} to {100 * share:g}%")
-    return f"{', '.join(texts)} of the first suboptimality"
+    return f"{', '.join(texts)} of the gap at the start"
 
 
 def state_length(runs: pd.DataFrame) -> str:

@@ -145,7 +145,9 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     measure = name_measure(judge_by)
     parts = [f"{measure[:1].upper()}{measure[1:]}; lower is better."]
     if judge_by == TIME:
-        parts.append("A target is the share of the first suboptimality that is left, for good.")
+        parts.append(
+            "A run reaches its target once its loss above the minimum stays below that share of the first one."
+        )
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")
     parts += name_standing_in(answer.runs)

@@ -180,12 +180,12 @@ def test_solved_and_small_losses_are_not_told_apart_by_their_rounding():
     runs = staged_table(lambda p, name, rate, *_: deep[name] + 0.01 * rate, tuple(deep), blocks=4)
     table = verdicts(runs, "loss").set_index(["a", "b"])
     assert table.loc[("gd", "adam"), ["verdict", "ratio"]].tolist() == ["tie", 1.0]
-    assert table.loc[("gd", "adam"), "known"] == "both solve it: below 1e-8 of the first suboptimality"
+    assert table.loc[("gd", "adam"), "known"] == "both solve it: below 1e-8 of the gap at the start"
     assert table.loc[("adam", "lion"), "ratio"] == pytest.approx(100.0, rel=0.01)  # not 460 to 22,000
     far = {"gd": -30.0, "lion": math.log(9e-6)}
     row = verdicts(staged_table(lambda p, name, *_: far[name], tuple(far), blocks=8), "loss").iloc[0]
     assert (row["verdict"], row["ratio"], row["high"]) == ("wins", 100.0, 100.0)
-    assert row["known"] == "more than 100 times, both below 1e-5 of the first suboptimality"
+    assert row["known"] == "more than 100 times, both below 1e-5 of the gap at the start"
     assert table.loc[("gd", "lbfgs"), "ratio"] == pytest.approx(3e4, rel=0.01)  # lbfgs is not small
 
 

@@ -214,11 +214,11 @@ def test_batch_sizes_and_schedules_have_a_sentence_each():
 def test_what_the_verdicts_depend_on_is_said():
     runs = planted(["gd", "adam"])
     assert "verdicts are given the settings that were tried" in describe_measure(answer_of(runs, []))
-    assert "Intervals are of 96%" in describe_measure(answer_of(runs, []))
+    assert "Intervals cover 96%" in describe_measure(answer_of(runs, []))
     drawn = runs.assign(lr=runs["lr"] * (1 + 0.001 * runs["block"]))
     answer = answer_of(drawn, [], look=2)
-    assert answer.drawn_anew and "Settings were drawn anew in each of 8 blocks" in describe_measure(answer)
-    assert "Second look at this growing sweep: intervals are of 99.5%" in describe_measure(answer)
+    assert answer.drawn_anew and "Each of 8 blocks of seeds drew its own settings" in describe_measure(answer)
+    assert "Second look at this growing sweep: intervals cover 99.5%" in describe_measure(answer)
 
 
 def test_failures_have_no_ratio():

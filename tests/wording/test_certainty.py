@@ -87,10 +87,10 @@ def costs(runs=32, **targets):
     ("row", "text"),
     [
         (costs(**{"0.1": (353.2, 32), "0.01": (1703.0, 32), "0.001": (40747.7, 32), "1e-05": (math.inf, 0)}),
-         "1,700 samples to 1%, 40,700 samples to 0.1% of the first suboptimality"),
+         "1,700 samples to 1%, 40,700 samples to 0.1% of the gap at the start"),
         (costs(**{"0.1": (1480.0, 32), "0.01": (68900.0, 4), "0.001": (math.inf, 0)}),
-         "1,480 samples to 10%, 68,900 samples (4 of 32 runs arrived) to 1% of the first suboptimality"),
-        (costs(**{"0.1": (2.0, 32)}), "2 samples to 10% of the first suboptimality"),
+         "1,480 samples to 10%, 68,900 samples (4 of 32 runs arrived) to 1% of the gap at the start"),
+        (costs(**{"0.1": (2.0, 32)}), "2 samples to 10% of the gap at the start"),
         (costs(**{"0.1": (math.inf, 0)}), ""),
         ({}, ""),
     ],
