@@ -1,0 +1,24 @@
+"""The numbers that the widgets of the lecture's page start from: Seattle's temperatures, and the optimizers' colors."""
+
+from matplotlib.colors import to_hex
+
+from optbench.claims import drawing
+from optbench.lecture import c4_quiz, temperature
+
+OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam")
+
+
+def numbers() -> dict:
+    """Return what the page's script reads: `first`, a date; `temperatures`, degrees Celsius; and colors as "#rrggbb".
+
+    colors: by the name of the optimizer; quiz: by the beta of the path.
+    """
+    days = temperature.read_seattle()
+    return {
+        "first": f"{days['date'].iloc[0]:%Y-%m-%d}",
+        "temperatures": days["temp_max"].tolist(),
+        "colors": {name: to_hex(drawing.line_style(place)["color"]) for place, name in enumerate(OPTIMIZERS)},
+        "quiz": {
+            f"{beta:g}": to_hex(color) for beta, color in zip(c4_quiz.KINDS.values(), drawing.INK[1:], strict=False)
+        },
+    }
