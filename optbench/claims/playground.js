@@ -28,7 +28,6 @@ playground.start = (widgets) => {
   };
 
   const draw = (panel) => {
-    controls(panel).forEach(label);
     if (controls(panel).some((control) => !control.validity.valid)) {
       panel.querySelector(".says").textContent = "A number is missing or out of its range.";
       return;
@@ -42,7 +41,9 @@ playground.start = (widgets) => {
         draw(panel);
       },
     });
+    controls(panel).forEach(label); // after the widget, which may have moved a slider's end
   };
+  const ends = new Map(panels.flatMap(controls).map((control) => [control, control.max]));
   const initial = Object.fromEntries(panels.flatMap(controls).map((control) => [control.name, read(control)]));
   // The address follows when the controls rest: browsers refuse a hundred changes in half a minute.
   let later = 0;
@@ -66,7 +67,10 @@ playground.start = (widgets) => {
     return shown;
   };
   const restore = () => {
-    for (const control of panels.flatMap(controls)) write(control, state.get(control.name, initial[control.name]));
+    for (const [control, end] of ends) {
+      if (end) control.max = end;
+      write(control, state.get(control.name, initial[control.name]));
+    }
     show(state.get("panel"));
   };
   const choose = (tab) => state.set({ panel: name(show(tab.dataset.panel, true)) === name(panels[0]) ? "" : tab.dataset.panel });

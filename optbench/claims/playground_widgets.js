@@ -19,6 +19,7 @@
     const from = Math.max(day - window, 0.5);
     drawn.add(`<rect class="window" x="${drawn.X(from)}" y="${drawn.top}" width="${drawn.X(day) - drawn.X(from)}" height="${drawn.bottom - drawn.top}"/>`);
     drawn.dots(days(series), count > 400 ? 1.3 : 2, "pale");
+    if (values.other) drawn.line(days(P.ewa(series, Number(values.other), corrected)), "thick", ORANGE);
     drawn.line(days(v), "thick", BLUE);
     drawn.upright(day);
     drawn.dots([[day, v[day - 1]]], 4, "", BLUE);
@@ -171,7 +172,7 @@
       v: `${number(b2)} × ${of(before.v)} + ${number(1 - b2)} × ${of(g)}² = <b>${number(v)}</b>`,
       mHat: `${number(m)} / (1 − ${number(b1)}<sup>${t}</sup>) = <b>${number(mHat)}</b>`,
       vHat: `${number(v)} / (1 − ${number(b2)}<sup>${t}</sup>) = <b>${number(vHat)}</b>`,
-      w: `${number(before.w)} − ${number(settings.rate)} × ${of(mHat)} / √(${number(vHat)} + 1e−8) = <b>${number(w)}</b>`,
+      w: `${number(before.w)} − ${number(settings.rate)} × ${of(mHat)} / √(${number(vHat)} + 10⁻⁸) = <b>${number(w)}</b>`,
     };
     for (const [key, text] of Object.entries(sums)) panel.querySelector(`[data-sum=${key}]`).innerHTML = text;
     panel.querySelector("tbody").innerHTML = rows

@@ -33,6 +33,9 @@ def math(chromium, page):
         )
 
 
+SAYS = "document.querySelector('.panel:not([hidden]) .says').innerText"
+
+
 def says(view):
     return view.locator(".panel:visible .says").inner_text()
 
@@ -240,7 +243,7 @@ def test_decay_narrows_the_cloud(chromium, page):
 def test_the_table_of_adam_follows_its_inputs(chromium, page):
     with opened(chromium, page, "#?panel=adam") as view:
         assert view.locator("#panel-adam tbody tr").count() == 5
-        text = "0.9 × 0 + 0.1 × 0.5 = 0.05"
+        text = "0.9 × 0.085 + 0.1 × 0.5 = 0.1265"
         assert view.locator("[data-sum=m]").inner_text() == text
         step = view.locator("#panel-adam tbody tr td:nth-child(7)").all_inner_texts()
         view.locator("[data-do=scale]").click()
@@ -269,6 +272,25 @@ def test_the_address_keeps_what_was_chosen(chromium, page):
         for panel in (*PANELS[1:], PANELS[0]):
             view.keyboard.press("ArrowRight")
             assert view.locator(".panel:visible").get_attribute("data-panel") == panel
+
+
+def test_every_example_shows_what_it_says(chromium, page):
+    with opened(chromium, page) as view:
+        for panel in PANELS:
+            view.locator(f"#tab-{panel}").click()
+            for example in view.locator(".panel:visible .try a").all():
+                before = says(view)
+                example.click()
+                view.wait_for_function(f"before => {SAYS} !== before", arg=before)
+                wanted = dict(pair.split("=") for pair in example.get_attribute("href")[2:].split("&"))
+                for name, value in wanted.items():
+                    control = view.locator(f".playground [name={name}]")
+                    if value in ("true", "false"):
+                        assert control.is_checked() == (value == "true")
+                    elif name == "panel":
+                        assert view.locator(".panel:visible").get_attribute("data-panel") == value == panel
+                    elif control.get_attribute("data-log") is None:
+                        assert control.input_value() == value
 
 
 @pytest.mark.parametrize("panel", PANELS)
