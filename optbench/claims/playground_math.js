@@ -88,8 +88,14 @@ window.playground = (() => {
     return { w: points, loss: points.map(plane.value) };
   };
 
-  // The rate of step t: alpha0 / (1 + decay * epoch), the epoch being the passes completed before it.
-  const decayed = (alpha0, decay, perEpoch) => (t) => alpha0 / (1 + decay * Math.floor((t - 1) / perEpoch));
+  // The rate of step t under a schedule of optbench's; the epoch is the number of passes completed before the step.
+  const DECAYS = {
+    inverse: (epoch, t, decay) => 1 / (1 + decay * epoch),
+    exponential: (epoch) => 0.95 ** epoch,
+    sqrt_epoch: (epoch) => 1 / Math.sqrt(Math.max(epoch, 1)),
+    sqrt_step: (epoch, t) => 1 / Math.sqrt(t),
+  };
+  const decayed = (schedule, alpha0, decay, perEpoch) => (t) => alpha0 * DECAYS[schedule](Math.floor((t - 1) / perEpoch), t, decay);
 
   // GD's paths from one start, each with its own noise: a list of `runs` lists of points.
   const cloud = (plane, rate, steps, noise, runs) =>

@@ -21,6 +21,8 @@
     drawn.dots(days(series), count > 400 ? 1.3 : 2, "pale");
     if (values.other) drawn.line(days(P.ewa(series, Number(values.other), corrected)), "thick", ORANGE);
     drawn.line(days(v), "thick", BLUE);
+    [["beta", BLUE], ["other", ORANGE]].filter(([name]) => values[name] !== "").forEach(([name, color], place) =>
+      drawn.add(`<text class="name" style="--own:${color}" x="${drawn.left + 8}" y="${drawn.top + 18 + 18 * place}">β = ${values[name]}</text>`));
     drawn.upright(day);
     drawn.dots([[day, v[day - 1]]], 4, "", BLUE);
     drawn.done();
@@ -101,10 +103,10 @@
 
   const PASS = 10, RUNS = 150;
   const decay = ({ panel, values, number, says }) => {
-    const plane = P.surface("bowl", 4, 30), last = Number(panel.querySelector("[name=epoch]").max), now = values.epoch * PASS;
+    const plane = P.surface("bowl", 4, 30), rate = P.decayed(values.schedule, values.alpha0, values.decay, PASS), last = Number(panel.querySelector("[name=epoch]").max), now = values.epoch * PASS;
     const sides = {
       constant: P.cloud(plane, values.alpha0, last * PASS, values.spread, RUNS),
-      decayed: P.cloud(plane, P.decayed(values.alpha0, values.decay, PASS), last * PASS, values.spread, RUNS),
+      decayed: P.cloud(plane, rate, last * PASS, values.spread, RUNS),
     };
     const colors = { constant: ORANGE, decayed: BLUE };
     const distance = (side, t) => P.spread(sides[side].map((w) => w[t]), plane.minima[0]);
@@ -118,17 +120,18 @@
       drawn.done();
     }
     const all = curves.flatMap(([, points]) => points.map((point) => point[1]));
-    const drawn = chart(find("chart-spread"), { x: [0, last], y: [Math.min(...all) / 1.5, 1.5 * Math.max(...all)], log: true, height: find("chart-decayed").clientHeight, across: "epoch", up: "distance to the minimum" });
+    const drawn = chart(find("chart-spread"), { x: [0, last], y: [Math.min(...all) / 1.5, 1.5 * Math.max(...all)], log: true, height: Math.max(find("chart-decayed").clientHeight, 230), across: "epoch", up: "distance to the minimum" });
     drawn.upright(values.epoch);
     for (const [side, points] of curves) {
       drawn.line(points, "thick", colors[side]);
       drawn.add(`<text class="name" style="--own:${colors[side]}" x="${drawn.right - 6}" y="${drawn.Y(points[last][1]) + (side === "constant" ? -8 : 16)}" text-anchor="end">${side}</text>`);
     }
     drawn.done();
+    panel.querySelector("[name=decay]").disabled = values.schedule !== "inverse";
     const [constant, decayed] = ["constant", "decayed"].map((side) => distance(side, now));
     says(
       `After ${plural(number(values.epoch), "epoch")} of ${PASS} mini-batches the runs end ${number(constant)} from the minimum with the constant rate ${number(values.alpha0)}, ` +
-      `and ${number(decayed)} with the rate decayed to ${number(P.decayed(values.alpha0, values.decay, PASS)(Math.max(now, 1)))} (root mean square of ${RUNS} runs).`,
+      `and ${number(decayed)} with the rate decayed to ${number(rate(Math.max(now, 1)))} (root mean square of ${RUNS} runs).`,
     );
   };
 

@@ -126,12 +126,14 @@ def test_noise_is_normal_repeats_and_is_the_same_for_all(math):
 
 
 def test_decayed_rates_are_those_of_a_run(math):
-    settings = [{"lr": 0.4, "schedule": f"inverse(decay_rate={rate})"} for rate in (0.0, 0.5, 2.0)]
+    schedules = [("inverse", 0.0), ("inverse", 2.0), ("exponential", 0.0), ("sqrt_epoch", 0.0), ("sqrt_step", 0.0)]
+    texts = [f"{name}(decay_rate={rate})" if name == "inverse" else name for name, rate in schedules]
+    settings = [{"lr": 0.4, "schedule": text} for text in texts]
     curves = optbench.cohort("quadratic(dim=2)", "gd", settings, epochs=4, batch_size=64, points="every").curves
-    for rate, (_, curve) in zip((0.0, 0.5, 2.0), curves.groupby("run_id"), strict=True):
+    for (name, rate), (_, curve) in zip(schedules, curves.groupby("run_id"), strict=True):
         steps = curve[curve["step"] > 0]
-        drawn = math("a.steps.map(P.decayed(0.4, a.rate, a.each))",
-                     {"steps": steps["step"].tolist(), "rate": rate, "each": len(steps) // 4})  # fmt: skip
+        given = [steps["step"].tolist(), name, 0.4, rate, len(steps) // 4]
+        drawn = math("(([steps, ...rest]) => steps.map(P.decayed(...rest)))(a)", given)
         np.testing.assert_allclose(drawn, steps["lr"], **CLOSE)
 
 
