@@ -4,7 +4,7 @@
   const P = playground, { chart, levels, raised, MARKS } = P.draw;
   const data = JSON.parse(document.getElementById("playground-data").textContent);
   const find = (id) => document.getElementById(id);
-  const BLUE = data.colors.gd, ORANGE = data.colors.momentum;
+  const FIRST = data.colors.gd, SECOND = data.colors.rmsprop;
   const SQUARE = { x: [-4, 4], y: [-4, 4], equal: true };
   const button = (panel, what) => panel.querySelector(`[data-do=${what}]`);
   const plural = (count, word) => `${count} ${word}${count === "1" ? "" : "s"}`;
@@ -19,19 +19,19 @@
     const from = Math.max(day - window, 0.5);
     drawn.add(`<rect class="window" x="${drawn.X(from)}" y="${drawn.top}" width="${drawn.X(day) - drawn.X(from)}" height="${drawn.bottom - drawn.top}"/>`);
     drawn.dots(days(series), count > 400 ? 1.3 : 2, "pale");
-    if (values.other) drawn.line(days(P.ewa(series, Number(values.other), corrected)), "thick", ORANGE);
-    drawn.line(days(v), "thick", BLUE);
-    [["beta", BLUE], ["other", ORANGE]].filter(([name]) => values[name] !== "").forEach(([name, color], place) =>
+    if (values.other) drawn.line(days(P.ewa(series, Number(values.other), corrected)), "thick", SECOND);
+    drawn.line(days(v), "thick", FIRST);
+    [["beta", FIRST], ["other", SECOND]].filter(([name]) => values[name] !== "").forEach(([name, color], place) =>
       drawn.add(`<text class="name" style="--own:${color}" x="${drawn.left + 8}" y="${drawn.top + 18 + 18 * place}">β = ${values[name]}</text>`));
     drawn.upright(day);
-    drawn.dots([[day, v[day - 1]]], 4, "", BLUE);
+    drawn.dots([[day, v[day - 1]]], 4, "", FIRST);
     drawn.done();
     const highest = Math.max(...weights), below = chart(find("chart-weights"), { x, y: [0, 1.1 * highest], height: 150, across: "day", up: "weight in the average of day t" });
     const wide = Math.max(0.8 * (below.X(2) - below.X(1)), 1);
     weights.forEach((weight, place) => {
       if (weight < highest / 500) return;
       const top = below.Y(weight), old = day - place - 1 >= window;
-      below.add(`<rect class="bar${old ? " pale" : ""}" style="--own:${BLUE}" x="${below.X(place + 1) - wide / 2}" y="${top}" width="${wide}" height="${below.bottom - top}"/>`);
+      below.add(`<rect class="bar${old ? " pale" : ""}" style="--own:${FIRST}" x="${below.X(place + 1) - wide / 2}" y="${top}" width="${wide}" height="${below.bottom - top}"/>`);
     });
     below.done();
     const date = new Date(Date.parse(data.first) + 864e5 * (day - 1)).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
@@ -84,7 +84,8 @@
       return out >= 0 && out <= step ? `${NAMES[name]} diverged` : `${NAMES[name]} ${runs[name].loss[step] < 1e-12 ? "below 10⁻¹²" : number(runs[name].loss[step])}`;
     };
     const word = shown.length ? `Step ${step}, loss above the minimum: ${shown.map(say).join(", ")} (${number(first)} at the start).` : "Choose an optimizer.";
-    if (!timer) says(word);
+    panel.querySelector(".says").setAttribute("aria-live", timer ? "off" : "polite"); // a reader aloud waits for the end
+    says(word);
     const go = (wanted) => set({ step: Math.min(Math.max(wanted, 0), last) });
     const play = (on) => {
       clearInterval(timer);
@@ -108,7 +109,7 @@
       constant: P.cloud(plane, values.alpha0, last * PASS, values.spread, RUNS),
       decayed: P.cloud(plane, rate, last * PASS, values.spread, RUNS),
     };
-    const colors = { constant: ORANGE, decayed: BLUE };
+    const colors = { constant: SECOND, decayed: FIRST };
     const distance = (side, t) => P.spread(sides[side].map((w) => w[t]), plane.minima[0]);
     const curves = Object.keys(sides).map((side) => [side, Array.from({ length: last + 1 }, (_, epoch) => [epoch, Math.max(distance(side, epoch * PASS), 1e-6)])]);
     for (const [side, runs] of Object.entries(sides)) {

@@ -1,15 +1,20 @@
 """The widgets of the lecture's page in a real browser: their numbers are optbench's, and every control works."""
 
+import tomllib
+from importlib.resources import files
+
 import numpy as np
 import pytest
 from browser import opened, scrolls_sideways
+from matplotlib.colors import to_hex
 from scipy.stats import kstest
 
 import optbench
 from optbench import lecture
 from optbench.claims import run
 from optbench.claims.record import Budget
-from optbench.lecture import c4_quiz, temperature
+from optbench.figures.style import line_style
+from optbench.lecture import c4_quiz, playground, temperature
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -34,6 +39,12 @@ def math(chromium, page):
 
 
 SAYS = "document.querySelector('.panel:not([hidden]) .says').innerText"
+
+
+def test_colors_are_those_of_the_default_sweeps_page():
+    optimizers = tomllib.loads((files("optbench.sweeps") / "default.toml").read_text(encoding="utf-8"))["optimizers"]
+    expected = {name: to_hex(line_style(place)["color"]) for place, name in enumerate(optimizers) if name in HYPER}
+    assert playground.numbers()["colors"] == expected
 
 
 def says(view):
