@@ -309,7 +309,9 @@ def test_every_example_shows_what_it_says(chromium, page):
 @pytest.mark.parametrize("panel", PANELS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_panel_fits_a_phone_and_names_its_controls(chromium, page, panel, scheme):
-    with opened(chromium, page, f"#?panel={panel}", width=390, color_scheme=scheme) as view:
+    with opened(
+        chromium, page, f"#?panel={panel}", width=320 if scheme == "dark" else 390, color_scheme=scheme
+    ) as view:
         assert not scrolls_sideways(view)
         assert view.locator(".panel:visible").count() == 1 and says(view)
         named = "all => all.every(e => e.type === 'hidden' || (e.labels.length && e.labels[0].innerText.trim()))"
