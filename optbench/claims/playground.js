@@ -92,6 +92,15 @@ playground.start = (widgets) => {
     });
     panel.addEventListener("submit", (event) => event.preventDefault());
   }
+  // An example sets the widgets alone: what else stands in the address, such as the theme, stays.
+  root.addEventListener("click", (event) => {
+    const link = event.target.closest(".try a");
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const nothing = Object.fromEntries(Object.keys(initial).map((key) => [key, ""]));
+    state.set({ ...nothing, ...Object.fromEntries(new URLSearchParams(link.hash.slice(2))) });
+    restore();
+  });
   const large = root.querySelector("[data-do=large]");
   large.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()));
   large.hidden = !document.fullscreenEnabled;

@@ -288,13 +288,14 @@ def test_the_address_keeps_what_was_chosen(chromium, page):
 
 
 def test_every_example_shows_what_it_says(chromium, page):
-    with opened(chromium, page) as view:
+    with opened(chromium, page, "#?theme=dark") as view:
         for panel in PANELS:
             view.locator(f"#tab-{panel}").click()
             for example in view.locator(".panel:visible .try a").all():
                 before = says(view)
                 example.click()
                 view.wait_for_function(f"before => {SAYS} !== before", arg=before)
+                assert "theme=dark" in view.evaluate("location.hash"), "what is no widget's stays"
                 wanted = dict(pair.split("=") for pair in example.get_attribute("href")[2:].split("&"))
                 for name, value in wanted.items():
                     control = view.locator(f".playground [name={name}]")
