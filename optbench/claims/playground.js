@@ -70,6 +70,7 @@ playground.start = (widgets) => {
     for (const [control, end] of ends) {
       if (end) control.max = end;
       write(control, state.get(control.name, initial[control.name]));
+      if (control.selectedIndex === -1) write(control, initial[control.name]); // an address with no such option
     }
     show(state.get("panel"));
   };

@@ -58,8 +58,7 @@ playground.draw = (() => {
       mark: (point, text, kind = "", color = "") =>
         add(`<text class="mark ${kind}" style="--own:${color}" x="${X(point[0])}" y="${Y(point[1])}" dy=".35em" text-anchor="middle">${text}</text>`),
       upright: (value, kind = "level") => add(`<path class="${kind}" d="M${X(value)},${top}V${tall - foot}"/>`),
-      // Lines of equal height, by marching squares.
-      contours: (value, levels) => levels.forEach((level) => add(`<path class="contour" d="${contour(value, x, y, level, at)}"/>`)),
+      contours: (value, levels) => contours(value, x, y, levels, at).forEach((path) => add(`<path class="contour" d="${path}"/>`)),
       done: () => {
         svg.innerHTML = parts.join("") + `</g><rect class="frame" x="${left}" y="${top}" width="${width - left - right}" height="${tall - top - foot}"/>`;
       },
@@ -67,26 +66,31 @@ playground.draw = (() => {
     return self;
   };
 
+  // The SVG paths of a surface's lines of equal height, by marching squares: one for each level.
   const CELLS = 64;
-  const contour = (value, x, y, level, at) => {
+  const contours = (value, x, y, levels, at) => {
     const place = ([low, high], k) => low + ((high - low) * k) / CELLS;
-    const grid = Array.from({ length: CELLS + 1 }, (_, j) => Array.from({ length: CELLS + 1 }, (_, i) => value([place(x, i), place(y, j)]) - level));
-    let text = "";
+    const grid = Array.from({ length: CELLS + 1 }, (_, j) => Array.from({ length: CELLS + 1 }, (_, i) => value([place(x, i), place(y, j)])));
+    const paths = levels.map(() => "");
     for (let j = 0; j < CELLS; j++) {
       for (let i = 0; i < CELLS; i++) {
-        // Where the four sides of the cell cross the level, in turn around it
-        const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]], cuts = [];
-        corners.forEach(([a, b], k) => {
-          const [c, d] = corners[(k + 1) % 4], from = grid[b][a], to = grid[d][c];
-          if (from > 0 !== to > 0) {
+        const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]], heights = corners.map(([a, b]) => grid[b][a]);
+        const low = Math.min(...heights), high = Math.max(...heights);
+        levels.forEach((level, which) => {
+          if (low > level || high <= level) return;
+          // Where the four sides of the cell cross the level, in turn around it
+          const cuts = [];
+          corners.forEach(([a, b], k) => {
+            const [c, d] = corners[(k + 1) % 4], from = heights[k] - level, to = heights[(k + 1) % 4] - level;
+            if (from > 0 === to > 0) return;
             const share = from / (from - to);
             cuts.push([place(x, a + share * (c - a)), place(y, b + share * (d - b))]);
-          }
+          });
+          for (let k = 0; k + 1 < cuts.length; k += 2) paths[which] += `M${at(cuts[k])}L${at(cuts[k + 1])}`;
         });
-        for (let k = 0; k + 1 < cuts.length; k += 2) text += `M${at(cuts[k])}L${at(cuts[k + 1])}`;
       }
     }
-    return text;
+    return paths;
   };
 
   // Heights for the contours of a surface whose minimum is 0, closer near it.

@@ -74,16 +74,16 @@ window.playground = (() => {
   // settings: {rate, beta1, beta2}, rate a number or a function of the step; noise: the standard deviation of what a
   // mini-batch adds to each part of the gradient; the same seed draws the same noise for every optimizer.
   const path = (plane, optimizer, settings, steps, noise = 0, seed = 1) => {
-    const { normal } = random(seed), rate = settings.rate;
-    let w = plane.start, slots = [[0, 0], [0, 0]];
-    const points = [w];
-    for (let t = 1; t <= steps && Math.hypot(...w) < 1e6; t++) {
-      const now = typeof rate === "function" ? { ...settings, rate: rate(t) } : settings;
-      const g = plane.gradient(w).map((part) => (noise ? part + noise * normal() : part));
-      const parts = w.map((each, k) => update[optimizer](each, g[k], ...slots[k], now, t));
-      w = parts.map((part) => part[0]);
-      slots = parts.map((part) => part.slice(1));
-      points.push(w);
+    const { normal } = random(seed), { rate } = settings, rule = update[optimizer], now = { ...settings };
+    const points = [plane.start];
+    let [x, y] = plane.start, slots = [0, 0, 0, 0];
+    for (let t = 1; t <= steps && Math.hypot(x, y) < 1e6; t++) {
+      if (typeof rate === "function") now.rate = rate(t);
+      const g = plane.gradient([x, y]), [mx, vx, my, vy] = slots;
+      if (noise) [g[0], g[1]] = [g[0] + noise * normal(), g[1] + noise * normal()];
+      const [across, up] = [rule(x, g[0], mx, vx, now, t), rule(y, g[1], my, vy, now, t)];
+      [x, y, slots] = [across[0], up[0], [across[1], across[2], up[1], up[2]]];
+      points.push([x, y]);
     }
     return { w: points, loss: points.map(plane.value) };
   };

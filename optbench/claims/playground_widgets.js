@@ -39,7 +39,7 @@
     says(
       `β = ${number(beta)}: v averages about 1/(1 − β) = ${plural(number(window), "day")} (shaded, ${Math.round(100 * sum)}% of the weights) and lags a steady change by β/(1 − β) = ${plural(number(beta * window), "day")}. ` +
       `Day ${day}, ${date}: ${number(series[day - 1])} °C measured, v = ${number(v[day - 1])} °C. ` +
-      (corrected ? `The correction divided by 1 − β${raised(day)} = ${number(1 - beta ** day, 5)}.` : `The weights add up to 1 − β${raised(day)} = ${number(1 - beta ** day, 5)}.`),
+      `${corrected ? "The correction divided by" : "The weights add up to"} 1 − β${raised(day)} = ${number(1 - beta ** day, 5)}.`,
     );
   };
 
@@ -80,8 +80,8 @@
       swatch.style.setProperty("--own", data.colors[name]);
     }
     const say = (name) => {
-      const out = runs[name].w.findIndex((w) => Math.max(...w.map(Math.abs)) > 10);
-      return out >= 0 && out <= step ? `${NAMES[name]} diverged` : `${NAMES[name]} ${runs[name].loss[step] < 1e-12 ? "below 10⁻¹²" : number(runs[name].loss[step])}`;
+      const loss = runs[name].loss[step]; // there is none after a path has left every bound
+      return `${NAMES[name]} ${loss === undefined ? "diverged" : loss < 1e-12 ? "below 10⁻¹²" : number(loss)}`;
     };
     const word = shown.length ? `Step ${step}, loss above the minimum: ${shown.map(say).join(", ")} (${number(first)} at the start).` : "Choose an optimizer.";
     panel.querySelector(".says").setAttribute("aria-live", timer ? "off" : "polite"); // a reader aloud waits for the end

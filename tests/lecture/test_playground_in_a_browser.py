@@ -287,6 +287,15 @@ def test_the_address_keeps_what_was_chosen(chromium, page):
             assert view.locator(".panel:visible").get_attribute("data-panel") == panel
 
 
+def test_an_address_with_nonsense_shows_the_page_as_it_is(chromium, page):
+    nonsense = "&".join(
+        f"{name}=x%3Cb%3E" for name in ("surface", "angle", "days", "other", "schedule", "gradients", "t")
+    )
+    for panel in (*PANELS, "none"):
+        with opened(chromium, page, f"#?{nonsense}&panel={panel}") as view:
+            assert says(view) and view.locator(".playground b", has_text="x<b>").count() == 0
+
+
 def test_every_example_shows_what_it_says(chromium, page):
     with opened(chromium, page, "#?theme=dark") as view:
         for panel in PANELS:
