@@ -11,7 +11,7 @@ import optbench
 from optbench.analysis.statistics import ert_interval, median_interval, speedup
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Identity
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds
+from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds, split_seeds
 from optbench.lecture.runs import tuned_costs
 
 DIM, STEPS, RATE, STARTS = 8, 60, 0.03, 3
@@ -241,7 +241,7 @@ def batches_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     parts = []
     for problem, target in list(TARGETS.items())[1 if budget.quick else 0 :]:
         spec = {"problems": [problem], "optimizers": ["adam"], "batch_sizes": list(BATCHES), "epochs": EPOCHS}
-        table = tuned_costs(spec, target, RATES, *((3, 6) if budget.quick else (3, 9)), budget)
+        table = tuned_costs(spec, target, RATES, split_seeds(3, 6 if budget.quick else 9), budget)
         largest = table["batch_size"].max()
         names = [str(size) if size < largest else "full" for size in table["batch_size"]]
         parts.append(table.assign(batch=names))

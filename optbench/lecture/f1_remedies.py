@@ -33,7 +33,8 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     The network: 4 hidden layers of 16 tanh units on the 455 training examples of breast_cancer; a large start is one
     of standard deviation 1.
     """
-    tuning, seeds, epochs = (2, 5, 1000) if budget.quick else (3, 10, 2000)
+    tuning, reporting = split_seeds(*((2, 5) if budget.quick else (3, 10)))
+    epochs = 1000 if budget.quick else 2000
     parts = []
     for arm in product((False, True), repeat=len(REMEDIES)):
         has = dict(zip(REMEDIES, arm, strict=True))
@@ -43,10 +44,9 @@ def experiment(budget: Budget) -> dict[str, pd.DataFrame]:
         spec = {"problems": [problem], "optimizers": [optimizer], "epochs": epochs * share,
                 "batch_sizes": [_BATCH if has["mini-batch"] else "full"]}  # fmt: skip
         if has["alpha"]:
-            table = tuned_costs(spec, TARGET, RATES[optimizer], tuning, seeds, budget)
+            table = tuned_costs(spec, TARGET, RATES[optimizer], (tuning, reporting), budget)
         else:
-            _, rest = split_seeds(tuning, seeds)
-            spec |= {"learning_rates": [UNTUNED[optimizer]], "seeds": rest}
+            spec |= {"learning_rates": [UNTUNED[optimizer]], "seeds": reporting}
             table = costs_to_loss(run_sweep(spec, workers=budget.workers), TARGET)
         parts.append(table.assign(**has))
     return {"arms": pd.concat(parts, ignore_index=True)}
