@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, FunctionLoader
 
 from optbench.claims.criterion import RULE
 from optbench.claims.record import ESTIMATE, IDENTITY, VERDICTS, Outcome, Paper, Verdict
@@ -40,7 +40,7 @@ def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pict
         for letter, group in groupby(outcomes, lambda item: item.claim.section)
     ]
     return (
-        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_part))
         .from_string(template)
         .render(
             paper=paper,
@@ -48,6 +48,7 @@ def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pict
             sections=sections,
             counts=summary(outcomes),
             pictures=pictures,
+            playground=paper.playground and paper.playground(),
             effect=effect,
             badge=badge,
             quick=any(item.quick for item in outcomes),
@@ -85,6 +86,12 @@ def badge(outcome: Outcome) -> dict:
     """Return a verdict as the page marks it: its words, a symbol for those who see no colors, and its CSS class."""
     words = outcome.verdict.verdict if outcome.verdict else NO_VERDICT
     return {"words": words, "symbol": SYMBOLS.get(words, "?"), "kind": words.replace(" ", "-")}
+
+
+def _part(name: str) -> str:
+    """Return the text of a file that the page includes: one of its own, or of the report's templates."""
+    own = files(__package__) / name
+    return (own if own.is_file() else files("optbench.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _picture(path: Path) -> dict:

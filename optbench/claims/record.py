@@ -143,13 +143,15 @@ class Claim:
 class Paper:
     """The words around claims on the page. about: a sentence below the title.
 
-    sections: letter -> title. program: the command that tries a claim when its id is added.
+    sections: letter -> title. program: the command that tries a claim when its id is added. playground: returns what
+    the script of the page's widgets reads; None for a page without them.
     """
 
     title: str
     about: str
     sections: Mapping[str, str]
     program: str
+    playground: Callable[[], Mapping] | None = None
 
 
 @dataclass(frozen=True)

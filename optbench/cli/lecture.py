@@ -87,6 +87,7 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
         outcomes = run(chosen, out, budget, PAPER, typed_command(), show_claim, select(()))
     console.print(_make_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
+    console.print("It opens with a playground: move β, race the optimizers, take the quiz.")
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
     if broken:
         raise OptbenchError("some claims could not run: " + "; ".join(broken))

@@ -167,7 +167,7 @@ def command(capsys, monkeypatch, tmp_path):
 def test_the_command_shows_the_verdicts_and_the_page(command, tmp_path):
     code, out, _ = command("--out", "here", "--quick")
     assert code == 0 and "✓ holds" in out and "✗ does not hold" in out and "2 [1, 3]" in out
-    assert "2 claims: 1 holds, 1 does not hold; page: here/index.html" in out
+    assert "2 claims: 1 holds, 1 does not hold; page: here/index.html It opens with a playground" in out
     assert "A quick run" in (tmp_path / "here/index.html").read_text()
 
 
