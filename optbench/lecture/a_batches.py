@@ -12,7 +12,16 @@ from optbench.analysis.statistics import crossing, exponent_interval, median_int
 from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Parts, Within
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, split_seeds
+from optbench.claims.record import (
+    SECOND_SEED,
+    Budget,
+    Claim,
+    Measured,
+    Verdict,
+    estimate_text,
+    percent_text,
+    split_seeds,
+)
 from optbench.lecture.runs import find_best_rate, run_every_step, run_sweep
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000
@@ -88,7 +97,8 @@ def measure_large_set(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=seconds[SHOWN],
         measure=f"seconds that the full batch takes until {100 * SHOWN:g}% is left, over those of mini-batches of "
         f"{BATCH_SIZE:,}; n = {examples:,}",
-        unit="times as many seconds",
+        answer=f"Until {100 * SHOWN:g}% is left, the full batch takes {estimate_text(seconds[SHOWN])} times as many "
+        f"seconds as mini-batches of {BATCH_SIZE:,}.",
         detail=f"In passes over the data the factor is {passes[SHOWN][0]:,.0f} "
         f"[{passes[SHOWN][1]:,.0f}, {passes[SHOWN][2]:,.0f}] at {100 * SHOWN:g}%. A factor of 0: most mini-batch runs, "
         "whose rate is constant, never get there.",
@@ -210,7 +220,7 @@ def measure_fall(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=cells[list(PROBLEMS)[-1]],
         measure=f"share of the network's runs in which some of {STEPS} full-batch steps raises the cost, at the best "
         "rate",
-        unit="of the network's runs have a rise",
+        answer=f"In {percent_text(cells[list(PROBLEMS)[-1]])} of the network's runs the cost rose at least once.",
         detail=f"Best rates: {rates}. Most rises in a run of {STEPS} steps: {most}. The rate decides: below 2/L (L: "
         f"the largest curvature) {below['share'].mean():.1%} of the steps fall, above it, up to {max(ABOVE):g} times, "
         f"{each}.",
@@ -282,7 +292,7 @@ def measure_noisy(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={FALL: {"all": left}, NOISE: {"all": rising}},
         effect=rising,
         measure=f"share of steps at which the cost of {ONE_BATCH} examples rises",
-        unit="of the steps rise",
+        answer=f"The cost of {ONE_BATCH} examples rose in {percent_text(rising)} of the steps.",
         detail=f"Over the run that cost falls to {left[0]:.2f} [{left[1]:.2f}, {left[2]:.2f}] of what it was (mean of "
         "the last quarter).",
     )
@@ -315,7 +325,7 @@ def measure_law(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": exponent},
         effect=exponent,
         measure="fitted exponent p of the noise of the mini-batch cost, noise ~ B^p",
-        unit="is the power of B",
+        answer=f"Noise shrinks like B^{estimate_text(exponent)}.",
         detail=f"From B = {table.columns[0]} to {table.columns[-1]} the noise falls from {middle.iloc[0]:.3f} to "
         f"{middle.iloc[-1]:.4f}, by a factor of {middle.iloc[0] / middle.iloc[-1]:.1f}; 1/sqrt(B) says "
         f"{np.sqrt(table.columns[-1] / table.columns[0]):.1f}.",
@@ -413,7 +423,8 @@ def measure_sizes(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=cases["large", "seconds"]["ratio"],
         measure="seconds to the target with the best of 64 to 512, over those with the best other size (20,000 "
         "examples)",
-        unit="times the seconds of the best other size",
+        answer="On 20,000 examples the best size from 64 to 512 takes "
+        f"{estimate_text(cases['large', 'seconds']['ratio'])} times the seconds of the best other size.",
         detail=f"Runs that never reach the target: {lost} of {len(costs)}. {_critical_text(costs)}",
     )
 
@@ -520,6 +531,7 @@ CLAIMS = (
     Claim(
         id="A3.3",
         sentence="The noise of the mini-batch cost grows like 1/sqrt(B) as the mini-batch gets smaller.",
+        formulas=(r"σ ∝ \frac{1}{\sqrt{B}}",),
         experiment=noise_experiment,
         criterion=Within(what="the fitted exponent", least=-0.6, most=-0.4),
         measure=measure_law,

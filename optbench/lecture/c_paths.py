@@ -11,7 +11,7 @@ import optbench
 from optbench.analysis.statistics import bootstrap_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Within
-from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
+from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, exact, fresh_seeds, percent_text
 from optbench.lecture.planes import (
     Method,
     draw_bowl,
@@ -93,7 +93,7 @@ def measure_momentum(column: str, what: str, unit: str) -> Callable[[dict[str, p
             cells=cells,
             effect=cells[path_label(0.9)],
             measure=f"{what}, as a multiple of GD's, at beta1 = 0.9, both at their best rates",
-            unit=f"times GD's {unit}",
+            answer=f"At beta1 = 0.9, momentum takes {estimate_text(cells[path_label(0.9)])} times GD's {unit}.",
             detail=f"Median of GD: {table.loc[table['label'] == plain, column].median():.3g}.",
         )
 
@@ -142,7 +142,7 @@ def _momentum_criterion(what: str) -> Below:
     )
 
 
-_CAPTION = "Medians over 12 blocks of seeds with 95% intervals; each block tunes its rates anew, on other seeds."
+_CAPTION = "Medians over blocks of seeds with 95% intervals; each block tunes its rates anew, on other seeds."
 
 
 def correction_schedule(beta: float, steps: int) -> str:
@@ -177,7 +177,7 @@ def measure_warm_up(tables: dict[str, pd.DataFrame]) -> Measured:
         cells=cells,
         effect=cells["beta1 0.9"],
         measure=f"share that step {WARM} is short of, at beta1 = 0.9",
-        unit="of the corrected step is missing",
+        answer=f"At beta1 = 0.9, step {WARM} is {percent_text(cells['beta1 0.9'])} shorter than the corrected one.",
         detail=f"Steps until {1 - SHORT_OF:.0%} are reached: "
         + ", ".join(f"{step} at {beta:g}" for beta, step in enough.items())
         + ".",
@@ -236,7 +236,8 @@ def measure_cost(tables: dict[str, pd.DataFrame]) -> Measured:
         cells=cells,
         effect=cells["beta1 0.9, 10 steps"],
         measure="final loss without the correction over that with it, after 10 steps at beta1 = 0.9",
-        unit="times the loss with the correction",
+        answer="At beta1 = 0.9, leaving the correction out makes the loss after 10 steps "
+        f"{estimate_text(cells['beta1 0.9, 10 steps'])} times as high.",
     )
 
 
@@ -299,7 +300,7 @@ def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": exponent},
         effect=exponent,
         measure="exponent of the effective rate against the gradient",
-        unit="is the power of the gradient",
+        answer=f"The effective rate goes like the gradient's size to the power {estimate_text(exponent)}.",
     )
 
 
@@ -364,7 +365,7 @@ def measure_rmsprop(column: str, what: str, unit: str) -> Callable[[dict[str, pd
             cells=cells,
             effect=cells["0°, condition 100"],
             measure=f"{what}, as a multiple of GD's, at 0° and condition 100",
-            unit=f"times GD's {unit}",
+            answer=f"RMSProp takes {estimate_text(cells['0°, condition 100'])} times GD's {unit} on an upright bowl.",
         )
 
     return measured_against_gd
@@ -415,9 +416,10 @@ CLAIMS = (
     Claim(
         id="C1.1",
         sentence="Momentum smooths the steps: the path turns back along the steep axis less often.",
+        formulas=("V = β_1 V + (1 - β_1) dW", "W = W - α V"),
         experiment=momentum_experiment,
         criterion=_momentum_criterion("the share of the steps that turn back along the steep axis"),
-        measure=measure_momentum("reversals", "share of steps that turn back", "turns"),
+        measure=measure_momentum("reversals", "share of steps that turn back", "turns along the steep axis"),
         figure=figure_momentum,
         caption="Offsets from the minimum (star) along the flat axis (across) and the steep one (up): 100 steps of one "
         "seed, a dot each, the square the last.",
@@ -425,26 +427,33 @@ CLAIMS = (
     Claim(
         id="C1.2",
         sentence="Momentum oscillates less: the way back and forth along the steep axis is shorter.",
+        formulas=("V = β_1 V + (1 - β_1) dW", "W = W - α V"),
         experiment=momentum_experiment,
         criterion=_momentum_criterion(f"the way along the steep axis in {STEPS} steps"),
-        measure=measure_momentum("way", "way along the steep axis", "way"),
+        measure=measure_momentum("way", "way along the steep axis", "way along the steep axis"),
         figure=figure_betas("way", "Way along the steep axis in 100 steps", "start distances"),
         caption=_CAPTION,
     ),
     Claim(
         id="C1.3",
         sentence="Momentum gets ahead faster along the flat axis.",
+        formulas=("V = β_1 V + (1 - β_1) dW", "W = W - α V"),
         experiment=momentum_experiment,
         criterion=_momentum_criterion(
             f"the steps that halve the distance along the flat axis (infinite if not within {STEPS})"
         ),
-        measure=measure_momentum("steps", "steps to halve the distance along the flat axis", "steps"),
+        measure=measure_momentum(
+            "steps",
+            "steps to halve the distance along the flat axis",
+            "steps to halve the distance along the flat axis",
+        ),
         figure=figure_betas("steps", "Steps to halve the distance along the flat axis", "steps"),
         caption=_CAPTION,
     ),
     Claim(
         id="C1.4",
         sentence="After about 10 steps the average has warmed up.",
+        formulas=(r"\frac{V}{1 - β_1^t}",),
         experiment=warm_up_experiment,
         criterion=AtMost(
             what=f"the share that step {WARM} is shorter than the bias-corrected one, on a constant slope",
@@ -460,6 +469,7 @@ CLAIMS = (
     Claim(
         id="C1.5",
         sentence="Momentum does without bias correction.",
+        formulas=(r"\frac{V}{1 - β_1^t}",),
         experiment=cost_experiment,
         criterion=Below(
             what="the final loss without the correction over that with it, each at its best rate",
@@ -474,6 +484,7 @@ CLAIMS = (
     Claim(
         id="C2.1",
         sentence="RMSProp divides large derivatives by a large number and small ones by a small number.",
+        formulas=("S = β_2 S + (1 - β_2) dW^2", r"W = W - α \frac{dW}{\sqrt{S + ε}}"),
         experiment=rates_experiment,
         criterion=Within(
             what="the exponent p of (ratio of the effective rates of the two coordinates) ~ (ratio of their "
@@ -489,9 +500,10 @@ CLAIMS = (
     Claim(
         id="C2.2",
         sentence="RMSProp damps the oscillation along the steep axis.",
+        formulas=("S = β_2 S + (1 - β_2) dW^2", r"W = W - α \frac{dW}{\sqrt{S + ε}}"),
         experiment=rotated_experiment,
         criterion=_rmsprop_criterion(f"the way along the steep axis in {STEPS} steps"),
-        measure=measure_rmsprop("way", "way along the steep axis", "way"),
+        measure=measure_rmsprop("way", "way along the steep axis", "way along the steep axis"),
         figure=figure_rmsprop,
         caption="Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed, a dot each, the "
         "square the last.",
@@ -499,11 +511,12 @@ CLAIMS = (
     Claim(
         id="C2.3",
         sentence="RMSProp speeds up along the flat axis.",
+        formulas=("S = β_2 S + (1 - β_2) dW^2", r"W = W - α \frac{dW}{\sqrt{S + ε}}"),
         experiment=rotated_experiment,
         criterion=_rmsprop_criterion(
             f"the steps that halve the distance along the flat axis (infinite if not within {STEPS})"
         ),
-        measure=measure_rmsprop("steps", "steps to halve the flat distance", "steps"),
+        measure=measure_rmsprop("steps", "steps to halve the flat distance", "steps to halve the flat distance"),
         figure=figure_settings,
         caption=f"{_CAPTION} Not halved in 100 steps is infinite in the verdict, and 200 in the picture.",
     ),

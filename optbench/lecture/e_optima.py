@@ -21,7 +21,17 @@ from optbench.analysis.statistics import (
 from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Parts
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, fresh_seeds, split_seeds
+from optbench.claims.record import (
+    SECOND_SEED,
+    Budget,
+    Claim,
+    Measured,
+    Verdict,
+    estimate_text,
+    fresh_seeds,
+    percent_text,
+    split_seeds,
+)
 from optbench.lecture.runs import find_best_rate, run_sweep, tuned_costs
 
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
@@ -144,7 +154,8 @@ def measure_saddles(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=(worst["minima"], worst["low"], worst["high"]),
         measure=f"share of minima among the critical points in dimension {worst['dim']} ({worst['landscape']})",
-        unit="of the critical points are minima",
+        answer=f"{percent_text(worst[['minima', 'low', 'high']])} of the critical points in dimension {worst['dim']} "
+        "are minima.",
         detail=f"{listed}. There {index} of the Hessian's eigenvalues are negative on average. {found} critical points "
         f"and {plateaus} plateaus from {starts} searches; the others found one again, or ended where the gradient's "
         "norm is stuck above zero."
@@ -287,14 +298,29 @@ def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
     factor = speedup(by_distance[far], by_distance[near], "steps")
     last = max(reached, default=near)
     growth = growth_text(by_distance, [distance for distance in reached if by_distance[distance]["reached"].all()])
-    lost = 1 - by_distance[far]["reached"].mean()
+    lost, most = 1 - by_distance[far]["reached"].mean(), by_distance[far]["steps"].max()
     return Measured(
         cells={"all": factor},
         effect=factor,
         measure=f"steps (ERT) of tuned gradient descent from {far:g} away over those from {near:g} away",
-        unit="times the steps",
-        detail=f"From {far:g} away {lost:.0%} of the runs do not arrive in {by_distance[far]['steps'].max():,.0f} "
+        answer=_answer_slow(by_distance, factor),
+        detail=f"From {far:g} away {lost:.0%} of the runs do not arrive in {most:,.0f} "
         f"steps; {last:g} is the farthest from which any does. {growth}{_gd_from_saddles(table)}",
+    )
+
+
+def _answer_slow(by_distance: Mapping[float, pd.DataFrame], factor: Interval) -> str:
+    """Return the factor from the far end of the plateau over the near one in a sentence, also where it is infinite."""
+    near, far = min(by_distance), max(by_distance)
+    if math.isfinite(factor[0]):
+        return (
+            f"Tuned gradient descent takes {estimate_text(factor)} times the steps from {far:g} away as from {near:g}."
+        )
+    runs = by_distance[near]
+    return (
+        f"From {far:g} away, tuned gradient descent did not leave the plateau in "
+        f"{by_distance[far]['steps'].max():,.0f} steps; from {near:g} away it took "
+        f"{two_digits(ert_interval(runs['steps'], runs['reached'])[0])}."
     )
 
 
@@ -350,7 +376,8 @@ def measure_help(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=(weakest["factor"], weakest["low"], weakest["high"]),
         measure=f"steps (ERT) of gradient descent over those of the slowest of the three, {weakest['optimizer']}, on "
         "the plateau",
-        unit="times the method's steps",
+        answer=f"On the plateau gradient descent takes {estimate_text(weakest[['factor', 'low', 'high']])} times the "
+        f"steps of {weakest['optimizer']}, the slowest of the three.",
         detail=f"Factors over gradient descent: {_list_factors(each)}. "
         f"Runs that did not arrive, all situations: {lost}. {_list_limits(table)}",
     )
@@ -465,7 +492,8 @@ def measure_stuck(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": share},
         effect=share,
         measure=f"share of runs that end more than {POOR} nats above the best one, at width {large['width']:.0f}",
-        unit="of the runs are stuck",
+        answer=f"At width {large['width']:.0f}, {percent_text(share)} of the runs are stuck more than {POOR} nats "
+        "above the best.",
         detail=f"Stuck most often at width {small['width']:.0f}: {small['stuck']:.0%} [{small['low']:.0%}, "
         f"{small['high']:.0%}] of {small['seeds']:.0f} seeds. Between the 10% and the 90% quantile of the final "
         f"losses lie {small['spread']:.3f} nats there and {large['spread']:.2g} at width {large['width']:.0f}."

@@ -11,7 +11,7 @@ from optbench.analysis.statistics import speedup
 from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above
-from optbench.claims.record import Budget, Claim, Measured, Verdict, split_seeds
+from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, split_seeds
 from optbench.lecture.runs import costs_to_loss, run_sweep, tuned_costs
 
 REMEDIES = ("adam", "initialization", "alpha", "mini-batch")
@@ -88,7 +88,8 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=(weakest["factor"], weakest["low"], weakest["high"]),
         measure="examples (ERT) that batch gradient descent needs over those of the weakest remedy, "
         f"{NAMES[weakest['remedies']]}",
-        unit="times the remedy's examples",
+        answer=f"Batch gradient descent needs {estimate_text(weakest[['factor', 'low', 'high']])} times the examples "
+        f"that it needs with the weakest remedy, {NAMES[weakest['remedies']]}.",
         detail=f"Alone, {_list_factors(alone)}. All four together: "
         f"{interval_text(together[['factor', 'low', 'high']])} in examples; best of the 16: {best['remedies']}, "
         f"{interval_text(best[['factor', 'low', 'high']])}. Without remedies {base['reached'].mean():.0%} of "

@@ -11,7 +11,7 @@ from optbench.analysis import best_configurations, fixed_targets, time_to_target
 from optbench.analysis.statistics import Interval, fastest_rate, median_interval
 from optbench.claims.record import SECOND_SEED, Budget, split_seeds
 
-BLOCKS, QUICK_BLOCKS = 12, 6
+BLOCKS, QUICK_BLOCKS = 9, 6
 """Blocks of seeds; six are the fewest whose median has a 95% interval."""
 BLOCK_TUNES, BLOCK_REPORTS = 5, 3
 """Seeds of a block on which rates are tuned, and on which they are reported."""

@@ -1,7 +1,10 @@
 """Formulas as MathML: what is drawn, and what is refused."""
 
+from xml.etree import ElementTree
+
 import pytest
 
+from optbench import lecture
 from optbench.claims.formula import to_mathml
 
 
@@ -25,3 +28,10 @@ def test_tex_as_mathml(text, expected):
 def test_what_is_not_understood_is_refused(text):
     with pytest.raises(ValueError):
         to_mathml(text)
+
+
+def test_every_formula_of_the_lecture_is_whole():
+    formulas = [formula for claim in lecture.claims() for formula in claim.formulas]
+    assert len(formulas) > 20
+    for formula in formulas:
+        ElementTree.fromstring(to_mathml(formula))
