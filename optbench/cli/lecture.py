@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from optbench.claims.record import Claim, Outcome
 
-_SHOWN = 90  # letters of what a verdict depends on
+_SHOWN = 160  # letters of what a verdict depends on
 _COLORS = {"holds": "green", "does not hold": "red", "depends": "yellow", "undecided": "blue"}
 _INDENT = 6
 """Letters: as wide as the widest id, and a space."""
@@ -98,19 +98,20 @@ def _make_table(outcomes: Sequence[Outcome]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from optbench.claims.page import badge, effect
+    from optbench.claims.page import badge
     from optbench.wording.labels import shorten
 
     table = Table(box=None, pad_edge=False)
     for name in ("claim", "verdict"):
         table.add_column(name, no_wrap=True)
-    table.add_column("measured [95% interval]")
-    table.add_column("on what it depends (in full on the page)")
+    table.add_column("measured [95% interval], and on what it depends (in full on the page)")
     table.add_column("s", justify="right", no_wrap=True)
     for item in outcomes:
         mark, verdict = badge(item), item.verdict
         words = Text(f"{mark['symbol']} {mark['words']}", _COLORS.get(mark["words"], "bold"))
-        text = shorten(verdict.on, _SHOWN) if verdict else item.error
-        measured = f"{effect(verdict)} {verdict.unit}" if verdict else "–"
-        table.add_row(item.claim.id, words, measured, text, f"{item.seconds:.1f}")
+        text = Text(verdict.answer if verdict else item.error)
+        if verdict and verdict.on:
+            word = "depends on" if verdict.verdict == "depends" else "open:"
+            text.append(f"\n{word} {shorten(verdict.on, _SHOWN)}", "dim")
+        table.add_row(item.claim.id, words, text, f"{item.seconds:.1f}")
     return table
