@@ -1,7 +1,7 @@
 r"""Formulas as MathML, which browsers draw without a script, from a small part of TeX.
 
-Letters and numbers, ``_`` and ``^``, braces, ``\frac{a}{b}``, ``\sqrt{a}``, and ``\{`` and ``\}`` for braces that are
-seen; any other character is an operator.
+Letters and numbers, ``_`` and ``^``, braces, ``\frac{a}{b}``, ``\sqrt{a}``, ``\hat{a}``, and ``\{`` and ``\}`` for
+braces that are seen; any other character is an operator.
 """
 
 import re
@@ -46,6 +46,8 @@ def _atom(tokens: list[str]) -> str:
     if token in _ARGUMENTS:
         tag, count = _ARGUMENTS[token]
         return f"<{tag}>{''.join(_atom(tokens) for _ in range(count))}</{tag}>"
+    if token == r"\hat":
+        return f'<mover>{_atom(tokens)}<mo stretchy="false">^</mo></mover>'
     if token == "{":
         row = _row(tokens)
         if not tokens:
