@@ -12,8 +12,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from optbench.analysis.statistics import Interval
-from optbench.analysis.texts import interval_text, two_digits
-from optbench.claims.record import DEPENDS, ESTIMATE, FAILS, HOLDS, IDENTITY, NUMBER, UNDECIDED, Criterion, Kind
+from optbench.claims.record import (
+    DEPENDS,
+    ESTIMATE,
+    FAILS,
+    HOLDS,
+    IDENTITY,
+    NUMBER,
+    UNDECIDED,
+    Criterion,
+    Kind,
+    estimate_text,
+    percent_text,
+)
 
 RULE = (
     "Where a criterion has several settings or parts: all agree, holds; all disagree, does not hold; some agree and "
@@ -82,10 +93,7 @@ class _Bounds:
 
     def _interval_text(self, interval: Interval) -> str:
         """Return the text of an effect with its interval, or alone if it is exact."""
-        if self.percent:
-            effect, low, high = (two_digits(100 * value) for value in interval)
-            return f"{effect}%" if low == effect == high else f"{effect}% [{low}, {high}]"
-        return two_digits(interval[0]) if interval[1] == interval[2] else interval_text(interval)
+        return (percent_text if self.percent else estimate_text)(interval)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,15 +9,18 @@ from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from optbench.claims.criterion import RULE
-from optbench.claims.record import ESTIMATE, IDENTITY, VERDICTS, Outcome, Paper, Verdict
+from optbench.claims.formula import to_mathml
+from optbench.claims.record import VERDICTS, Outcome, Paper
 from optbench.sweeps.store.files import write_text
 from optbench.wording.labels import number
 
 SYMBOLS = dict(zip(VERDICTS, "✓✗◐○", strict=True))
 NO_VERDICT = "no verdict"
+_ORDER = [words.replace(" ", "-") for words in (*VERDICTS, NO_VERDICT)]
+"""The kinds of badges."""
 
 
 def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, folder: Path) -> Path:
@@ -27,33 +30,50 @@ def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, 
     with a verdict is in `folder` already, as ``<figure>.png``.
     """
     pictures = {item.claim.id: _picture(folder / f"{item.figure}.png") for item in outcomes if item.verdict}
+    there = {item.claim.id: [n for n in item.tables if (folder / f"{n}.csv").is_file()] for item in outcomes}
     path = folder / "index.html"
-    write_text(path, render(outcomes, paper, environment, pictures))
+    write_text(
+        path, render(outcomes, paper, environment, pictures, {id: names for id, names in there.items() if names})
+    )
     return path
 
 
-def render(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, pictures: Mapping[str, dict]) -> str:
-    """Return the HTML of the page, every value escaped. pictures: {source, width, height} by the id of the claim."""
-    template = (files(__package__) / "page.html").read_text(encoding="utf-8")
+def render(
+    outcomes: Sequence[Outcome],
+    paper: Paper,
+    environment: Mapping,
+    pictures: Mapping[str, dict],
+    tables: Mapping[str, Sequence[str]],
+) -> str:
+    """Return the HTML of the page, every value escaped.
+
+    pictures, tables: by the id of the claim: {source, width, height}, and the tables that lie beside the page.
+    """
     sections = [
         {"letter": letter, "title": paper.sections[letter], "claims": list(group)}
         for letter, group in groupby(outcomes, lambda item: item.claim.section)
     ]
-    return (
-        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        .from_string(template)
-        .render(
-            paper=paper,
-            rule=RULE,
-            sections=sections,
-            counts=summary(outcomes),
-            pictures=pictures,
-            effect=effect,
-            badge=badge,
-            quick=any(item.quick for item in outcomes),
-            seconds=number(sum(item.seconds for item in outcomes)),
-            environment={key: _flat_text(value) for key, value in environment.items()},
-        )
+    ids = [item.claim.id for item in outcomes]
+    kinds = {badge(item)["kind"]: badge(item)["words"] for item in outcomes}
+    templates = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, loader=FunctionLoader(_part)
+    )
+    templates.filters["mathml"] = to_mathml
+    return templates.get_template("page.html").render(
+        paper=paper,
+        rule=RULE,
+        sections=sections,
+        counts=summary(outcomes),
+        filters=[("", "all"), *((kind, kinds[kind]) for kind in _ORDER if kind in kinds)],
+        before=dict(zip(ids, ids[-1:] + ids, strict=False)),
+        after=dict(zip(ids, ids[1:] + ids[:1], strict=True)),
+        pictures=pictures,
+        tables=tables,
+        playground=paper.playground and paper.playground(),
+        badge=badge,
+        quick=any(item.quick for item in outcomes),
+        seconds=number(sum(item.seconds for item in outcomes)),
+        environment={key: _flat_text(value) for key, value in environment.items()},
     )
 
 
@@ -70,21 +90,16 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return f"{len(outcomes)} claim{'' if len(outcomes) == 1 else 's'}: {', '.join(parts)}"
 
 
-def effect(verdict: Verdict) -> str:
-    """Return the text of a verdict's number with its interval, without its unit.
-
-    "0.5 [0.48, 0.53]"; without chance "1 (exact)"; of an identity "exact: largest difference 2e-16".
-    """
-    value = number(verdict.effect)
-    if verdict.kind == ESTIMATE:
-        return f"{value} [{number(verdict.low)}, {number(verdict.high)}]"
-    return f"exact: largest difference {value}" if verdict.kind == IDENTITY else f"{value} (exact)"
-
-
 def badge(outcome: Outcome) -> dict:
     """Return a verdict as the page marks it: its words, a symbol for those who see no colors, and its CSS class."""
     words = outcome.verdict.verdict if outcome.verdict else NO_VERDICT
     return {"words": words, "symbol": SYMBOLS.get(words, "?"), "kind": words.replace(" ", "-")}
+
+
+def _part(name: str) -> str:
+    """Return the text of a file that the page includes: one of its own, or of the report's templates."""
+    own = files(__package__) / name
+    return (own if own.is_file() else files("optbench.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _picture(path: Path) -> dict:

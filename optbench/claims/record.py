@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, get_args
 
 from optbench.analysis.statistics import Interval
+from optbench.analysis.texts import interval_text, two_digits
 from optbench.contract.errors import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+_PACKAGE = Path(__file__).parents[1]
 
 FIRST_SEED = 1000
 """The first seed of experiments. Seeds below it served to choose settings and criteria, and are not reported."""
@@ -33,20 +37,32 @@ def exact(number: float) -> Interval:
     return (float(number),) * 3
 
 
+def estimate_text(interval: Interval) -> str:
+    """Return a number with its interval as text, to two digits: "0.51 [0.49, 0.53]"; alone if it is exact."""
+    value, low, high = interval
+    return two_digits(value) if low == value == high else interval_text((value, low, high))
+
+
+def percent_text(interval: Interval) -> str:
+    """Return a share with its interval in percent, to two digits: "30% [18, 45]"; alone if it is exact."""
+    value, low, high = (two_digits(100 * number) for number in interval)
+    return f"{value}%" if low == value == high else f"{value}% [{low}, {high}]"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """The tables of an experiment in numbers, before any verdict.
 
     cells: setting -> (effect, low, high), all that the criterion judges; for a criterion of several parts, part ->
-    such cells. effect: the number to show, with its 95% interval. measure: what that number is; unit: the same in a
-    few words that follow the number ("of the steps rise"). detail: one sentence with further numbers.
+    such cells. effect: the number to show, with its 95% interval. measure: what that number is; answer: both in a whole
+    sentence ("The cost of 64 examples rose in 44% [41, 47] of the steps."). detail: one sentence with further numbers.
     exact: there is no chance in the number shown.
     """
 
     cells: Mapping[str, Interval] | Mapping[str, Mapping[str, Interval]]
     effect: Interval
     measure: str
-    unit: str
+    answer: str
     detail: str = ""
     exact: bool = False
 
@@ -58,8 +74,8 @@ class Verdict:
     verdict: `holds`, `does not hold`, `depends` (some settings speak for the claim and some against it) or
     `undecided` (no two settings contradict each other, and not all decide). on: what it depends on, or what is
     undecided, with the numbers that show it. effect, low, high: the measured number and its 95% interval over seeds;
-    measure and unit: what it is. kind: whether it is an estimate, a number without chance, or the largest
-    difference of an identity; without chance all three numbers are equal.
+    measure: what it is; answer: both in a sentence. kind: whether it is an estimate, a number without chance, or the
+    largest difference of an identity; without chance all three numbers are equal.
     """
 
     verdict: Word
@@ -67,7 +83,7 @@ class Verdict:
     low: float
     high: float
     measure: str
-    unit: str
+    answer: str
     on: str = ""
     detail: str = ""
     kind: Kind = ESTIMATE
@@ -113,7 +129,7 @@ class Claim:
     experiment: Budget -> tidy tables by name, through the package's public API.
     criterion: holds the thresholds and judges what was measured; the page shows its own sentence.
     measure: tables -> Measured; a pure function.
-    figure: (tables, verdict) -> matplotlib Figure.
+    figure: (tables, verdict) -> matplotlib Figure. formulas: what it is about, as `formula.to_mathml` reads them.
     """
 
     id: str
@@ -123,11 +139,20 @@ class Claim:
     measure: Callable[[dict[str, pd.DataFrame]], Measured]
     figure: Callable[[dict[str, pd.DataFrame], Verdict], Figure]
     caption: str = ""
+    formulas: tuple[str, ...] = ()
 
     @property
     def section(self) -> str:
         """The letter of its section."""
         return self.id[0]
+
+    @property
+    def source(self) -> str:
+        """The file and the line of its experiment, "optbench/lecture/c_paths.py:57"."""
+        code = inspect.unwrap(self.experiment).__code__
+        path = Path(code.co_filename)
+        inside = path.is_relative_to(_PACKAGE.parent)
+        return f"{path.relative_to(_PACKAGE.parent).as_posix() if inside else path.name}:{code.co_firstlineno}"
 
     def judge(self, tables: Mapping[str, pd.DataFrame]) -> Verdict:
         """Return the verdict on the tables of the experiment: they are measured, and the criterion judges."""
@@ -135,7 +160,7 @@ class Claim:
         verdict, on = self.criterion.judge(measured.cells)
         kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
         return Verdict(
-            verdict, *map(float, measured.effect), measured.measure, measured.unit, on, measured.detail, kind
+            verdict, *map(float, measured.effect), measured.measure, measured.answer, on, measured.detail, kind
         )
 
 
@@ -143,13 +168,15 @@ class Claim:
 class Paper:
     """The words around claims on the page. about: a sentence below the title.
 
-    sections: letter -> title. program: the command that tries a claim when its id is added.
+    sections: letter -> title. program: the command that tries a claim when its id is added. playground: returns what
+    the script of the page's widgets reads; None for a page without them.
     """
 
     title: str
     about: str
     sections: Mapping[str, str]
     program: str
+    playground: Callable[[], Mapping] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +190,8 @@ class Outcome:
     tables: tuple[str, ...] = ()
     """Paths below the folder, without their endings: each is there as .parquet and .csv."""
     error: str = ""
+    alt: str = ""
+    """What is seen in its figure, in words."""
 
     @property
     def figure(self) -> str:

@@ -84,9 +84,10 @@ def try_claims(ids: Sequence[str], out: str, quick: bool, workers: int | None) -
 
         budget = Budget(quick, checked_workers(workers))
         outcomes = run(chosen, out, budget, PAPER, typed_command(), show_claim, select(()))
-    console.print("verdict: what was measured [95% interval] (time); below it, on what the verdict depends")
+    console.print("verdict (time), what was measured [95% interval], and what the verdict depends on")
     console.print(_make_table(outcomes))
     console.print(f"{summary(outcomes)}; page: {Path(out) / 'index.html'}", soft_wrap=True)
+    console.print("It opens with a playground: move β, race the optimizers, take the quiz.")
     broken = [f"{item.claim.id}: {item.error}" for item in outcomes if item.error]
     if broken:
         raise OptbenchError("some claims could not run: " + "; ".join(broken))
@@ -100,7 +101,7 @@ def _make_table(outcomes: Sequence[Outcome]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from optbench.claims.page import badge, effect
+    from optbench.claims.page import badge
 
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
@@ -108,10 +109,9 @@ def _make_table(outcomes: Sequence[Outcome]) -> Table:
     for item in outcomes:
         mark, verdict = badge(item), item.verdict
         words = Text(f"{mark['symbol']} {mark['words']}", _COLORS.get(mark["words"], "bold"))
-        if verdict:
-            words.append(f": {effect(verdict)} {verdict.unit}", "default")
-        words.append(f" ({item.seconds:.1f} s)", "dim")
-        if text := verdict.on if verdict else item.error:
-            words.append(f"\n{text}", "default")
+        words.append(f" ({item.seconds:.1f} s)\n", "dim")
+        words.append(verdict.answer if verdict else item.error, "default")
+        if verdict and verdict.on:
+            words.append(f"\n{'depends on' if verdict.verdict == 'depends' else 'open'}: {verdict.on}", "dim")
         table.add_row(item.claim.id, words)
     return table

@@ -19,11 +19,21 @@ SECTIONS = {
     "E": "Local optima",
     "F": "When a deep network learns too slowly",
 }
+
+
+def _playground() -> dict:
+    """Return the numbers of the page's widgets."""
+    from optbench.lecture import playground  # imports what the list of claims does without
+
+    return playground.numbers()
+
+
 PAPER = Paper(
     title="The lecture, verified",
     about="Lecture notes on optimization algorithms for neural networks make claims.",
     sections=SECTIONS,
     program="python -m optbench lecture",
+    playground=_playground,
 )
 
 

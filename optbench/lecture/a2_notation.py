@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import optbench
 from optbench.claims import drawing
 from optbench.claims.criterion import Identity
-from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
+from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, exact, fresh_seeds
 
 BATCH_SIZE, RATE = 64, 0.1
 LAYER, BATCH, EXAMPLE = 3, 8, 7
@@ -78,7 +78,8 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=worst,
         measure="relative difference between a run's mini-batch cost and the one from traced activations, over "
         f"{len(losses)} mini-batches",
-        unit="of the cost",
+        answer=f"A run's mini-batch cost differs from that of traced activations by {estimate_text(worst)} of itself "
+        "at most.",
         detail=f"a^[{LAYER}]{{{BATCH}}}({EXAMPLE}) has {len(named)} units, {named.min():.3f} to {named.max():.3f}.",
     )
 
@@ -110,6 +111,7 @@ CLAIMS = (
     Claim(
         id="A2",
         sentence="The activation of the 3rd layer on the 7th example of the 8th mini-batch is a^[3]{8}(7).",
+        formulas=(r"a^{[3]\{8\}(7)}",),
         experiment=experiment,
         criterion=Identity(
             what="the largest relative difference between the cost of a mini-batch from the traced activations of its "

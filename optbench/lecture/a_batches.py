@@ -12,7 +12,16 @@ from optbench.analysis.statistics import crossing, exponent_interval, median_int
 from optbench.analysis.texts import interval_text
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Parts, Within
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, split_seeds
+from optbench.claims.record import (
+    SECOND_SEED,
+    Budget,
+    Claim,
+    Measured,
+    Verdict,
+    estimate_text,
+    percent_text,
+    split_seeds,
+)
 from optbench.lecture.runs import find_best_rate, run_every_step, run_sweep
 
 FULL, QUICK, TUNED_ON = 5_000_000, 500_000, 50_000
@@ -88,7 +97,8 @@ def measure_large_set(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=seconds[SHOWN],
         measure=f"seconds that the full batch takes until {100 * SHOWN:g}% is left, over those of mini-batches of "
         f"{BATCH_SIZE:,}; n = {examples:,}",
-        unit="times as many seconds",
+        answer=f"Until {100 * SHOWN:g}% is left, the full batch takes {estimate_text(seconds[SHOWN])} times as many "
+        f"seconds as mini-batches of {BATCH_SIZE:,}.",
         detail=f"In passes over the data the factor is {passes[SHOWN][0]:,.0f} "
         f"[{passes[SHOWN][1]:,.0f}, {passes[SHOWN][2]:,.0f}] at {100 * SHOWN:g}%. A factor of 0: most mini-batch runs, "
         "whose rate is constant, never get there.",
@@ -210,7 +220,7 @@ def measure_fall(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=cells[list(PROBLEMS)[-1]],
         measure=f"share of the network's runs in which some of {STEPS} full-batch steps raises the cost, at the best "
         "rate",
-        unit="of the network's runs have a rise",
+        answer=f"In {percent_text(cells[list(PROBLEMS)[-1]])} of the network's runs the cost rose at least once.",
         detail=f"Best rates: {rates}. Most rises in a run of {STEPS} steps: {most}. The rate decides: below 2/L (L: "
         f"the largest curvature) {below['share'].mean():.1%} of the steps fall, above it, up to {max(ABOVE):g} times, "
         f"{each}.",
@@ -282,7 +292,7 @@ def measure_noisy(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={FALL: {"all": left}, NOISE: {"all": rising}},
         effect=rising,
         measure=f"share of steps at which the cost of {ONE_BATCH} examples rises",
-        unit="of the steps rise",
+        answer=f"The cost of {ONE_BATCH} examples rose in {percent_text(rising)} of the steps.",
         detail=f"Over the run that cost falls to {left[0]:.2f} [{left[1]:.2f}, {left[2]:.2f}] of what it was (mean of "
         "the last quarter).",
     )
@@ -315,7 +325,7 @@ def measure_law(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": exponent},
         effect=exponent,
         measure="fitted exponent p of the noise of the mini-batch cost, noise ~ B^p",
-        unit="is the power of B",
+        answer=f"Noise shrinks like B^{estimate_text(exponent)}.",
         detail=f"From B = {table.columns[0]} to {table.columns[-1]} the noise falls from {middle.iloc[0]:.3f} to "
         f"{middle.iloc[-1]:.4f}, by a factor of {middle.iloc[0] / middle.iloc[-1]:.1f}; 1/sqrt(B) says "
         f"{np.sqrt(table.columns[-1] / table.columns[0]):.1f}.",
@@ -358,49 +368,63 @@ def reach_target(examples, sizes, rates, seeds, budget) -> pd.DataFrame:
 
 @cache
 def size_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Return `costs`: steps, passes and seconds to the target, for each set, batch size and reporting seed."""
-    parts = []
+    """Return `costs`: steps, passes and seconds to the target, for each set, batch size and reporting seed.
+
+    Also `trials`: the same on the seeds that tuned the rates, by which the sizes to compare are chosen.
+    """
+    tuning, reporting = split_seeds(*((2, 6) if budget.quick else (3, 9)), SECOND_SEED)
+    parts, tuned = [], []
     for name, examples in SETS.items():
         train = _training_size(examples)
         sizes = [size for size in SIZES if size == "full" or size < train]
-        trials = reach_target(examples, sizes, RATES, TUNING[: 2 if budget.quick else None], budget)
+        trials = reach_target(examples, sizes, RATES, tuning, budget)
         middle = trials.groupby(["batch_size", "lr"])["steps"].median().reset_index()
         best = middle.sort_values(["steps", "lr"]).groupby("batch_size")["lr"].first()
+        tuned.append(trials[trials["lr"] == trials["batch_size"].map(best)].assign(set=name, examples=train))
         for rate, group in best.groupby(best):
             chosen = [int(size) if size < train else "full" for size in group.index]
-            reported = reach_target(examples, chosen, [rate], REPORTING[: 6 if budget.quick else None], budget)
+            reported = reach_target(examples, chosen, [rate], reporting, budget)
             parts.append(reported.assign(set=name, examples=train))
+    return {"costs": _name_batches(parts), "trials": _name_batches(tuned)}
+
+
+def _name_batches(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the runs of both sets as one table, with `batch`, "full" or the size as text, and passes for samples."""
     costs = pd.concat(parts, ignore_index=True)
     full = costs["batch_size"] >= costs["examples"]
     costs["batch"] = np.where(full, "full", costs["batch_size"].astype(str))
     costs["samples"] /= costs["examples"]
-    return {"costs": costs.sort_values(["set", "batch_size", "seed"], ascending=[False, True, True])}
+    return costs.sort_values(["set", "batch_size", "seed"], ascending=[False, True, True])
 
 
-def compare_sizes(costs: pd.DataFrame, name: str, axis: str) -> dict:
-    """Compare the best advised batch size with the best other one, by the median cost.
+def compare_sizes(tables: dict[str, pd.DataFrame], name: str, axis: str) -> dict:
+    """Compare the best advised batch size with the best other one, both chosen by the median cost of the trials.
 
-    costs: of `size_experiment`; name: the set; axis: one of AXES, the kind of cost. Returns `advised` and `other`, both
-    sizes, and `ratio`, (ratio, low, high) of their costs over the seeds.
+    tables: of `size_experiment`; name: the set; axis: one of AXES, the kind of cost. Returns `advised` and `other`,
+    both sizes, and `ratio`, (ratio, low, high) of their costs over the reporting seeds.
     """
-    table = costs[costs["set"] == name].pivot(index="seed", columns="batch", values=axis)
-    order = table.median().sort_values(kind="stable").index
+    trials, costs = (
+        table[table["set"] == name].pivot(index="seed", columns="batch", values=axis)
+        for table in (tables["trials"], tables["costs"])
+    )
+    order = trials.median().sort_values(kind="stable").index
     advised = next(size for size in order if size in ADVICE[name])
     other = next(size for size in order if size not in ADVICE[name])
-    return {"advised": advised, "other": other, "ratio": ratio_interval(table[advised], table[other])}
+    return {"advised": advised, "other": other, "ratio": ratio_interval(costs[advised], costs[other])}
 
 
 def measure_sizes(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure the cost with the best advised batch size over that with the best other one, by set and axis."""
     costs = tables["costs"]
-    cases = {(name, axis): compare_sizes(costs, name, axis) for name in SETS for axis in AXES}
+    cases = {(name, axis): compare_sizes(tables, name, axis) for name in SETS for axis in AXES}
     lost = int(np.isinf(costs["steps"]).sum())
     return Measured(
         cells={_case_text(*key, case): case["ratio"] for key, case in cases.items()},
         effect=cases["large", "seconds"]["ratio"],
         measure="seconds to the target with the best of 64 to 512, over those with the best other size (20,000 "
         "examples)",
-        unit="times the seconds of the best other size",
+        answer="On 20,000 examples the best size from 64 to 512 takes "
+        f"{estimate_text(cases['large', 'seconds']['ratio'])} times the seconds of the best other size.",
         detail=f"Runs that never reach the target: {lost} of {len(costs)}. {_critical_text(costs)}",
     )
 
@@ -507,6 +531,7 @@ CLAIMS = (
     Claim(
         id="A3.3",
         sentence="The noise of the mini-batch cost grows like 1/sqrt(B) as the mini-batch gets smaller.",
+        formulas=(r"σ ∝ \frac{1}{\sqrt{B}}",),
         experiment=noise_experiment,
         criterion=Within(what="the fitted exponent", least=-0.6, most=-0.4),
         measure=measure_law,
@@ -527,7 +552,7 @@ CLAIMS = (
         measure=measure_sizes,
         figure=draw_sizes,
         caption="What it takes to bring the suboptimality of logistic regression to 1% of the first, the rate tuned "
-        "for each batch size on other seeds. Last point: the full batch. Shaded gray: 64 to 512. Bars: intervals of "
-        "the medians over seeds. Dashed: half the steps at twice the size.",
+        "for each batch size, and the sizes to compare chosen, on other seeds. Last point: the full batch. Shaded "
+        "gray: 64 to 512. Bars: intervals of the medians over seeds. Dashed: half the steps at twice the size.",
     ),
 )

@@ -11,9 +11,21 @@ from matplotlib.figure import Figure
 
 from optbench import EWA, ewa
 from optbench.analysis.statistics import bootstrap_interval, exponent, median_interval, share_interval
+from optbench.analysis.texts import two_digits
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, AtMost, Below, Identity, Parts, Within
-from optbench.claims.record import FIRST_SEED, SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds
+from optbench.claims.record import (
+    FIRST_SEED,
+    SECOND_SEED,
+    Budget,
+    Claim,
+    Measured,
+    Verdict,
+    estimate_text,
+    exact,
+    fresh_seeds,
+    percent_text,
+)
 from optbench.lecture import temperature
 
 BETAS = (0.5, 0.9, 0.98)
@@ -66,7 +78,8 @@ def measure_memory(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=exact(saving[saving.index.max()]),
         measure=f"memory of the last 1/(1-beta) values over the average's own, at beta = {saving.index.max():g}",
-        unit="times the memory",
+        answer=f"At beta = {saving.index.max():g} the last 1/(1-beta) values take {two_digits(saving.iloc[-1])} "
+        "times the memory of the average.",
         detail=f"The state takes {most:.1f} bytes an element after {last['step'].iloc[0]:,} values; the window takes "
         f"{each}; {differ:,} values differ from those of the array function in any bit.",
         exact=True,
@@ -132,7 +145,8 @@ def measure_window(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=ratio[USUAL],
         measure=f"length of the plain mean that leaves as much noise, over 1/(1-beta), at beta = {USUAL}",
-        unit="times 1/(1-beta) days",
+        answer=f"At beta = {USUAL} the average lets as much noise through as the plain mean of "
+        f"{estimate_text(ratio[USUAL])} times 1/(1-beta) days.",
         detail=f"Weight inside 1/(1-beta): {inside}. Equal plain mean: {noise}; the formula is (1+beta)/(1-beta).",
     )
 
@@ -183,7 +197,8 @@ def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=lost[max(lost)],
         measure=f"error of beta = {USUAL} over that of the best beta, minus 1, for the mean of the "
         f"{_task_text(max(lost))}",
-        unit="times the best beta's error on top",
+        answer=f"For the mean of the {_task_text(max(lost))}, beta = {USUAL} errs {percent_text(lost[max(lost)])} "
+        "more than the best beta.",
         detail=f"The best beta is {', '.join(best)}.",
     )
 
@@ -239,7 +254,7 @@ def measure_weights(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": error},
         effect=error,
         measure=f"relative difference of a weight of v_{LAST} from (1-beta) beta^age",
-        unit="of the weight",
+        answer=f"No weight of v_{LAST} is further than {estimate_text(error)} of itself from (1-beta) beta^age.",
         detail="At beta = 0.9 the newest days weigh " + ", ".join(f"{weight:.4g}" for weight in first) + ".",
     )
 
@@ -292,7 +307,8 @@ def measure_horizon(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=exact(products[USUAL_EPS]),
         measure=f"n (1-beta) at beta = {1 - USUAL_EPS:g}",
-        unit="times 1/eps",
+        answer=f"At beta = {1 - USUAL_EPS:g} a weight falls to 1/e of the newest after "
+        f"{two_digits(products[USUAL_EPS])} times 1/(1-beta) days.",
         detail=f"n is {each}; the difference from 1 falls like eps^{order:.2f}, and (1-eps)^(1/eps) is "
         f"{least['power']:.5f} at eps = {least['eps']:g} (1/e = {1 / math.e:.5f}).",
         exact=True,
@@ -353,7 +369,8 @@ def measure_start(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=off[f"beta {USUAL:g}"],
         measure="mean distance of v_1 from the mean of the first 1/(1-beta) days, with the correction over without it, "
         f"at beta = {USUAL}",
-        unit="times the distance without it",
+        answer="The correction leaves "
+        f"{percent_text(off[f'beta {USUAL:g}'])} of v_1's distance from the mean of the first days (beta = {USUAL}).",
         detail=f"On a constant series v_t differs without correction from (1 - beta^t) theta by {wrong[0]:.1g} at "
         f"most, with it from theta by {left[0]:.1g}. In {len(usual):,} noisy summers v_1 is, without and with "
         f"correction, {shares} of the mean of the first 10 days (beta = {USUAL}).",
@@ -380,7 +397,8 @@ def measure_fading(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={f"beta {beta:g}": exact(share) for beta, share in end.items()},
         effect=exact(end[USUAL]),
         measure=f"share that the correction adds at t = {STEPS}, beta = {USUAL}",
-        unit="of the average is missing",
+        answer=f"Without the correction {percent_text(exact(end[USUAL]))} of the average is missing after {STEPS} "
+        f"days (beta = {USUAL}).",
         detail=f"Bias at t = {STEPS}: {each}; by beta^t, it is under {SMALL:.0%} from t = {needed}.",
     )
 
@@ -462,11 +480,12 @@ def measure_shape(tables: dict[str, pd.DataFrame]) -> Measured:
     parts = ", ".join(f"{row.oscillation:.2g} and {row.lag:.3g} days at {beta:g}" for beta, row in real.iterrows())
     shares = ", ".join(f"{text} in {each.drop(_REAL).mean():.0%} of {len(lags)} series" for text, each in
                        (("every larger beta oscillates less", calmer), ("lags more", later)))  # fmt: skip
+    lag = median_interval(lags[large] - lags[small])
     return Measured(
         cells={CALMER: _shares(calmer), LATER: _shares(later)},
-        effect=median_interval(lags[large] - lags[small]),
+        effect=lag,
         measure=f"days by which beta = {large:g} lags behind beta = {small:g}",
-        unit="days of lag",
+        answer=f"At beta = {large:g} the average lags {estimate_text(lag)} days behind that at {small:g}.",
         detail=f"{shares[0].upper()}{shares[1:]}. In Seattle's series variance of the increments and lag are {parts}.",
     )
 
@@ -517,6 +536,7 @@ CLAIMS = (
     Claim(
         id="B1",
         sentence="The exponentially weighted average v_t = beta v_(t-1) + (1 - beta) theta_t needs very little memory.",
+        formulas=("v_t = β v_{t-1} + (1 - β) θ_t", "v_0 = 0"),
         experiment=memory_experiment,
         criterion=Parts(
             {
@@ -544,6 +564,7 @@ CLAIMS = (
     Claim(
         id="B2.1",
         sentence="v_t averages about 1/(1-beta) days: 10 for beta = 0.9, 2 for beta = 0.5.",
+        formulas=(r"n ≈ \frac{1}{1 - β}",),
         experiment=window_experiment,
         criterion=Parts(
             {
@@ -570,6 +591,7 @@ CLAIMS = (
     Claim(
         id="B2.2",
         sentence="beta is a hyperparameter, usually 0.9.",
+        formulas=("v_t = β v_{t-1} + (1 - β) θ_t",),
         experiment=best_experiment,
         criterion=Below(
             what="the error that 0.9 has beyond that of the best beta (quarters of a year drawn anew)",
@@ -585,6 +607,7 @@ CLAIMS = (
     Claim(
         id="B3",
         sentence="v_100 = 0.1 theta_100 + 0.1*0.9 theta_99 + 0.1*0.9^2 theta_98 + ...: the weights fall exponentially.",
+        formulas=("v_{100} = 0.1 θ_{100} + 0.1 · 0.9 θ_{99} + 0.1 · 0.9^2 θ_{98} + …",),
         experiment=weights_experiment,
         criterion=Identity(
             what=f"the largest relative difference of the {LAST} weights from (1-beta) beta^age, at beta = "
@@ -599,6 +622,7 @@ CLAIMS = (
     Claim(
         id="B4",
         sentence="With beta = 1 - eps, the n with (1-eps)^n = 1/e is about 1/eps.",
+        formulas=(r"(1 - ε)^{1/ε} ≈ \frac{1}{e}", "ε = 1 - β"),
         experiment=horizon_experiment,
         criterion=Parts(
             {
@@ -615,6 +639,7 @@ CLAIMS = (
         id="B5.1",
         sentence="Bias correction, v_t / (1 - beta^t), mends the start: at t = 1 the plain average is (1-beta) "
         "theta_1.",
+        formulas=(r"\frac{v_t}{1 - β^t}",),
         experiment=bias_experiment,
         criterion=Parts(
             {
@@ -641,6 +666,7 @@ CLAIMS = (
     Claim(
         id="B5.2",
         sentence="The correction fades as beta^t goes to 0, so in practice it is often left out.",
+        formulas=(r"\frac{v_t}{1 - β^t}",),
         experiment=bias_experiment,
         criterion=AtMost(
             what=f"the share of v_t that the correction adds at t = {STEPS}",

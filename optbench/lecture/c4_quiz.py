@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from optbench.analysis.statistics import share_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Below
-from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured, Verdict
+from optbench.claims.record import FIRST_SEED, Budget, Claim, Measured, Verdict, percent_text
 from optbench.lecture.planes import Method, draw_bowl, new_bowl_panels, run_paths
 
 KINDS = {"GD": 0.0, "small beta": 0.5, "large beta": 0.9}
@@ -82,7 +82,7 @@ def measure(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={band: _wrong_share(hit[test["band"] == band]) for band in RATES},
         effect=(1 - wrong, 1 - high, 1 - low),
         measure="accuracy on unseen bowls and starts",
-        unit="of the paths told right",
+        answer=f"{percent_text((1 - wrong, 1 - high, 1 - low))} of the unseen paths were told right.",
         detail=f"{hit.sum()} of {len(hit)} unseen paths told right; by chance it would be a third.{most}",
     )
 

@@ -9,9 +9,21 @@ from matplotlib.figure import Figure
 
 import optbench
 from optbench.analysis.statistics import ert_interval, median_interval, speedup
+from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Identity
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds
+from optbench.claims.record import (
+    SECOND_SEED,
+    Budget,
+    Claim,
+    Measured,
+    Verdict,
+    estimate_text,
+    exact,
+    fresh_seeds,
+    percent_text,
+    split_seeds,
+)
 from optbench.lecture.runs import tuned_costs
 
 DIM, STEPS, RATE, STARTS = 8, 60, 0.03, 3
@@ -91,7 +103,8 @@ def measure_limits(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={name: exact(off) for name, off in worst.items()},
         effect=exact(np.nan_to_num(worst, nan=np.inf).max()),
         measure="difference of the weights, over the way walked",
-        unit="of the way walked",
+        answer="In each limit Adam ends where the other rule does, up to "
+        f"{two_digits(np.nan_to_num(worst, nan=np.inf).max())} of the way walked.",
         detail=f"{len(worst)} limits, {STARTS} series of gradients each.",
     )
 
@@ -156,7 +169,7 @@ def measure_eps(tables: dict[str, pd.DataFrame]) -> Measured:
         cells=cells,
         effect=cells[first],
         measure=f"share by which eps inside shortens the first step ({first})",
-        unit="of the step is lost",
+        answer=f"Inside the root, eps takes {percent_text(cells[first])} off the first step ({first}).",
         detail=f"eps = {EPS:g} inside acts like {EPS**0.5:g} outside.",
     )
 
@@ -210,11 +223,14 @@ def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
     # GD's is 1: the inverse is small where rates differ.
     cells = {f"step {step}": median_interval(part["low"] / part["high"]) for step, part in table.groupby("step")}
     plain = tables["spread"].loc[tables["spread"]["optimizer"] == "gd"]
+    middle, low, high = 1 / np.array(cells[f"step {RATE_STEPS[-1]}"])
+    inverse = (middle, high, low)
     return Measured(
         cells=cells,
         effect=cells[f"step {RATE_STEPS[-1]}"],
         measure=f"10% quantile of the effective rates over their 90% quantile, at step {RATE_STEPS[-1]}",
-        unit="is the lowest tenth's rate over the highest's",
+        answer=f"At step {RATE_STEPS[-1]} Adam's largest tenth of effective rates are at least "
+        f"{interval_text(inverse)} times its smallest tenth.",
         detail=f"Of GD: {(plain['low'] / plain['high']).median():.4g}.",
     )
 
@@ -241,7 +257,7 @@ def batches_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     parts = []
     for problem, target in list(TARGETS.items())[1 if budget.quick else 0 :]:
         spec = {"problems": [problem], "optimizers": ["adam"], "batch_sizes": list(BATCHES), "epochs": EPOCHS}
-        table = tuned_costs(spec, target, RATES, *((3, 6) if budget.quick else (3, 9)), budget)
+        table = tuned_costs(spec, target, RATES, split_seeds(3, 6 if budget.quick else 9), budget)
         largest = table["batch_size"].max()
         names = [str(size) if size < largest else "full" for size in table["batch_size"]]
         parts.append(table.assign(batch=names))
@@ -263,7 +279,7 @@ def measure_batches(tables: dict[str, pd.DataFrame]) -> Measured:
         cells=cells,
         effect=cells[first],
         measure=f"expected running time to the target over that of the full batch ({first})",
-        unit="times the full batch's samples",
+        answer=f"Adam takes {estimate_text(cells[first])} times the full batch's samples to the target ({first}).",
         detail="Runs that reached it: " + ", ".join(f"{value:.0%} at {batch}" for batch, value in share.items()) + ".",
     )
 
@@ -288,6 +304,7 @@ CLAIMS = (
     Claim(
         id="C3.1",
         sentence="Adam is momentum and RMSProp together, both bias-corrected: in its limits it is each of them.",
+        formulas=(r"W = W - α \frac{V / (1 - β_1^t)}{\sqrt{S / (1 - β_2^t) + ε}}",),
         experiment=limits_experiment,
         criterion=Identity(
             what=f"the largest difference of the weights after {STEPS} steps with the same gradients, over the way "
@@ -305,6 +322,7 @@ CLAIMS = (
     Claim(
         id="C3.2",
         sentence="eps may stand inside the root, for RMSProp and Adam.",
+        formulas=(r"W = W - α \frac{V / (1 - β_1^t)}{\sqrt{S / (1 - β_2^t) + ε}}",),
         experiment=eps_experiment,
         criterion=AtMost(
             what=f"the share by which eps = {EPS:g} inside of the root shortens the first step, against outside",
@@ -320,6 +338,7 @@ CLAIMS = (
     Claim(
         id="C5.1",
         sentence="Adam adapts the rate of each parameter.",
+        formulas=(r"\frac{α}{\sqrt{S / (1 - β_2^t) + ε}}",),
         experiment=rates_experiment,
         criterion=Below(
             what="the 10% quantile of the effective rates of softmax regression's parameters over their 90% quantile, "

@@ -8,26 +8,30 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import optbench
-from optbench.analysis import best_configurations, reported_runs
-from optbench.analysis.statistics import bootstrap_interval, ratio_interval
+from optbench.analysis.statistics import bootstrap_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import AtMost, Below, Within
-from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, fresh_seeds
+from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, exact, fresh_seeds, percent_text
 from optbench.lecture.planes import (
     Method,
     draw_bowl,
     find_curvature,
-    group_by_label,
     measure_paths,
     new_bowl_panels,
     path_length,
     run_paths,
     select_farthest_path,
     share_of_reversals,
-    split_sweep_seeds,
     steps_to_halve,
 )
-from optbench.lecture.runs import run_sweep
+from optbench.lecture.runs import (
+    block_medians,
+    block_ratio_interval,
+    blocks_of_seeds,
+    final_suboptimalities,
+    shift_grid,
+    tune_rates,
+)
 
 PROBLEM, CONDITION = "quadratic(dim=2, condition=100.0, noise=0.02)", 100.0
 BATCH, STEPS = 64, 100
@@ -37,6 +41,8 @@ START_BETAS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 WARM, SHORT_OF = 10, 0.1  # the lecture's number of steps, and the shortfall that still counts as warm
 HORIZONS = (10, 100)
 COST = 1.25
+COST_BETAS = (0.5, 0.9, 0.98)
+PLAIN, CORRECTED = "without", "with correction"
 
 
 def path_label(beta: float, rate: str = OWN) -> str:
@@ -46,31 +52,30 @@ def path_label(beta: float, rate: str = OWN) -> str:
 
 @cache
 def momentum_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Run momentum with each beta, at its own best rate and at that of gradient descent.
+    """Run momentum with each beta, at its own best rate and at that of gradient descent, tuned anew in each block.
 
-    Returns `tuned`: the best rate of each beta; `measured`: a row for each path; `paths`: the paths of one seed.
+    Returns `tuned`: the best rate of each beta and block; `measured`: a row for each path; `paths`: those of one seed
+    of the first block.
     """
-    split = split_sweep_seeds(budget, 36)
-    results = run_sweep(
-        {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={list(BETAS)})"], "batch_sizes": [BATCH]}
-        | {"learning_rates": "0.1:200:34", "steps": STEPS, **split},
-        workers=budget.workers,
-    )
-    tuning = split["seeds"][: split["tuning_seeds"]]
-    best = best_configurations(results.runs, tuning, by=("problem", "optimizer", "beta1"))
-    rate = dict(zip(best["beta1"], best["lr"], strict=True))
-    methods = [
-        Method(path_label(beta, kind), "momentum", lr, {"beta1": beta})
-        for beta in BETAS
-        for kind, lr in {OWN: rate[beta], SAME: rate[0.0]}.items()
-        if beta or kind == OWN
-    ]
-    paths = run_paths(PROBLEM, methods, split["seeds"][len(tuning) :], STEPS, BATCH)
-    return {
-        "tuned": best[["beta1", "lr", "tuning_median", "median", "low", "high", "n", "failures", "edge_side"]],
-        "measured": measure_paths(paths, reversals=share_of_reversals, way=path_length, steps=steps_to_halve),
-        "paths": select_farthest_path(paths),
-    }
+    parts = {"tuned": [], "measured": [], "paths": []}
+    for block, tuning, reporting in blocks_of_seeds(budget):
+        rates = tune_rates(
+            PROBLEM, "momentum", [{"beta1": beta} for beta in BETAS], shift_grid(0.1, 200.0, 34, tuning[0]), tuning,
+            steps=STEPS, batch_size=BATCH,
+        )  # fmt: skip
+        rate = dict(zip(BETAS, rates, strict=True))
+        methods = [
+            Method(path_label(beta, kind), "momentum", lr, {"beta1": beta})
+            for beta in BETAS
+            for kind, lr in {OWN: rate[beta], SAME: rate[0.0]}.items()
+            if beta or kind == OWN
+        ]
+        paths = run_paths(PROBLEM, methods, reporting, STEPS, BATCH)
+        measured = measure_paths(paths, reversals=share_of_reversals, way=path_length, steps=steps_to_halve)
+        parts["tuned"].append(pd.DataFrame({"block": block, "beta1": BETAS, "lr": rates}))
+        parts["measured"].append(measured.assign(block=block))
+        parts["paths"] += [select_farthest_path(paths)] if block == 0 else []
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def measure_momentum(column: str, what: str, unit: str) -> Callable[[dict[str, pd.DataFrame]], Measured]:
@@ -81,15 +86,15 @@ def measure_momentum(column: str, what: str, unit: str) -> Callable[[dict[str, p
 
     def measured_against_gd(tables: dict[str, pd.DataFrame]) -> Measured:
         """Measure the ratio to gradient descent by beta and rate."""
-        values = group_by_label(tables["measured"], column)
-        plain = values.pop(path_label(0.0))
-        cells = {name: ratio_interval(ours, plain) for name, ours in values.items()}
+        table, plain = tables["measured"], path_label(0.0)
+        labels = [label for label in table["label"].unique() if label != plain]
+        cells = {label: block_ratio_interval(table, column, label, plain) for label in sorted(labels)}
         return Measured(
             cells=cells,
             effect=cells[path_label(0.9)],
             measure=f"{what}, as a multiple of GD's, at beta1 = 0.9, both at their best rates",
-            unit=f"times GD's {unit}",
-            detail=f"Median of GD: {np.median(plain):.3g}.",
+            answer=f"At beta1 = 0.9, momentum takes {estimate_text(cells[path_label(0.9)])} times GD's {unit}.",
+            detail=f"Median of GD: {table.loc[table['label'] == plain, column].median():.3g}.",
         )
 
     return measured_against_gd
@@ -97,7 +102,8 @@ def measure_momentum(column: str, what: str, unit: str) -> Callable[[dict[str, p
 
 def figure_momentum(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw paths of gradient descent and momentum through the bowl."""
-    paths, rates = tables["paths"], tables["tuned"].set_index("beta1")["lr"]
+    tuned = tables["tuned"]
+    paths, rates = tables["paths"], tuned[tuned["block"] == 0].set_index("beta1")["lr"]
     shown = [(0.0, OWN), (0.9, SAME), (0.98, SAME), (0.5, OWN), (0.9, OWN), (0.98, OWN)]
     figure, grid = new_bowl_panels(2, 3, "Paths through a bowl 100 times as steep as flat", sharex=True, sharey=True)
     for ax, (beta, kind) in zip(grid.flat, shown, strict=True):
@@ -119,7 +125,8 @@ def figure_betas(column: str, title: str, unit: str) -> Callable[[dict[str, pd.D
         measured = tables["measured"]
         kinds = {path_label(beta, kind): (f"{beta:g}", f"at the {kind}") for beta in BETAS[1:] for kind in (OWN, SAME)}
         beta, kind = zip(*measured["label"].map(kinds | {"GD": ("GD", "GD")}), strict=True)
-        table = drawing.medians(measured.assign(beta1=beta, rate=kind), ["beta1", "rate"], column)
+        measured = block_medians(measured.assign(beta1=beta, rate=kind), ["beta1", "rate"], column)
+        table = drawing.medians(measured, ["beta1", "rate"], column)
         return drawing.interval_figure({"": table}, "beta1", "rate", title, colors=drawing.INK, ylabel=unit)
 
     return draw
@@ -135,7 +142,7 @@ def _momentum_criterion(what: str) -> Below:
     )
 
 
-_CAPTION = "Median over seeds with its 95% interval; rates were chosen on other seeds."
+_CAPTION = "Medians over blocks of seeds with 95% intervals; each block tunes its rates anew, on other seeds."
 
 
 def correction_schedule(beta: float, steps: int) -> str:
@@ -170,7 +177,7 @@ def measure_warm_up(tables: dict[str, pd.DataFrame]) -> Measured:
         cells=cells,
         effect=cells["beta1 0.9"],
         measure=f"share that step {WARM} is short of, at beta1 = 0.9",
-        unit="of the corrected step is missing",
+        answer=f"At beta1 = 0.9, step {WARM} is {percent_text(cells['beta1 0.9'])} shorter than the corrected one.",
         detail=f"Steps until {1 - SHORT_OF:.0%} are reached: "
         + ", ".join(f"{step} at {beta:g}" for beta, step in enough.items())
         + ".",
@@ -188,38 +195,38 @@ def figure_warm_up(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 
 @cache
 def cost_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Run momentum with and without the correction, each at its best rate.
+    """Run momentum with and without the correction, each at its best rate, tuned anew in each block.
 
-    Returns `final`: a reporting run a row: beta1, seed, lr, steps, `average` ("plain" or "corrected"), `suboptimality`.
+    Returns `final`: a reporting run a row: block, beta1, seed, lr, steps, `label` (PLAIN or CORRECTED),
+    `suboptimality`.
     """
-    split = split_sweep_seeds(budget, 36)
-    tuning, parts = split["seeds"][: split["tuning_seeds"]], []
-    for steps in HORIZONS:
-        for beta in (0.5, 0.9, 0.98):
-            results = run_sweep(
-                {"problems": [PROBLEM], "optimizers": [f"momentum(beta1={beta})"], "batch_sizes": [BATCH]}
-                | {"schedules": ["constant", correction_schedule(beta, steps)], "learning_rates": "0.1:200:45"}
-                | {"steps": steps, **split},
-                workers=budget.workers,
-            )
-            best = best_configurations(results.runs, tuning, by=("problem", "schedule"))
-            runs = reported_runs(results.runs, best, tuning)
-            corrected = np.where(runs["schedule"] == "constant", "plain", "corrected")
-            final = runs["suboptimality_final"].to_numpy()
-            parts.append(runs[["beta1", "seed", "lr"]].assign(steps=steps, average=corrected, suboptimality=final))
+    parts = []
+    for block, tuning, reporting in blocks_of_seeds(budget):
+        for steps in HORIZONS:
+            settings = [
+                {"beta1": beta, "schedule": schedule}
+                for beta in COST_BETAS
+                for schedule in ("constant", correction_schedule(beta, steps))
+            ]
+            run = {"steps": steps, "batch_size": BATCH}
+            rates = tune_rates(PROBLEM, "momentum", settings, shift_grid(0.1, 200.0, 24, tuning[0]), tuning, **run)
+            tuned = [{**setting, "lr": rate} for setting, rate in zip(settings, rates, strict=True)]
+            final = final_suboptimalities(PROBLEM, "momentum", tuned, reporting, **run)
+            for seed, row in zip(reporting, final, strict=True):
+                table = pd.DataFrame(tuned).assign(block=block, seed=seed, steps=steps, suboptimality=row)
+                parts.append(table.assign(label=[PLAIN, CORRECTED] * len(COST_BETAS)).drop(columns="schedule"))
     return {"final": pd.concat(parts, ignore_index=True)}
 
 
 def loss_ratios(tables: dict[str, pd.DataFrame]) -> dict[str, tuple]:
-    """Return setting -> (ratio, low, high): the final loss without the correction over that with it, median over seeds.
+    """Return setting -> (ratio, low, high): the final loss without the correction over that with it, by block.
 
     tables: of `cost_experiment`; a setting is beta1 and the number of steps, in words.
     """
-    cells = {}
-    for (beta, steps), part in tables["final"].groupby(["beta1", "steps"], sort=True):
-        values = group_by_label(part.rename(columns={"average": "label"}), "suboptimality")
-        cells[f"beta1 {beta:g}, {steps} steps"] = ratio_interval(values["plain"], values["corrected"])
-    return cells
+    return {
+        f"beta1 {beta:g}, {steps} steps": block_ratio_interval(part, "suboptimality", PLAIN, CORRECTED)
+        for (beta, steps), part in tables["final"].groupby(["beta1", "steps"], sort=True)
+    }
 
 
 def measure_cost(tables: dict[str, pd.DataFrame]) -> Measured:
@@ -229,19 +236,19 @@ def measure_cost(tables: dict[str, pd.DataFrame]) -> Measured:
         cells=cells,
         effect=cells["beta1 0.9, 10 steps"],
         measure="final loss without the correction over that with it, after 10 steps at beta1 = 0.9",
-        unit="times the loss with the correction",
+        answer="At beta1 = 0.9, leaving the correction out makes the loss after 10 steps "
+        f"{estimate_text(cells['beta1 0.9, 10 steps'])} times as high.",
     )
 
 
 def figure_cost(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw the final loss with and without the correction, a panel for each number of steps."""
-    final = tables["final"].replace({"average": {"plain": "without", "corrected": "with correction"}})
     panels = {
-        f"{steps} steps": drawing.medians(part, ["beta1", "average"], "suboptimality")
-        for steps, part in final.groupby("steps")
+        f"{steps} steps": drawing.medians(part, ["beta1", "label"], "suboptimality")
+        for steps, part in block_medians(tables["final"], ["steps", "beta1", "label"], "suboptimality").groupby("steps")
     }
     title = "Final loss with and without bias correction, each at its best rate"
-    return drawing.interval_figure(panels, "beta1", "average", title, ylabel="suboptimality")
+    return drawing.interval_figure(panels, "beta1", "label", title, ylabel="suboptimality")
 
 
 CONDITIONS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -293,7 +300,7 @@ def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": exponent},
         effect=exponent,
         measure="exponent of the effective rate against the gradient",
-        unit="is the power of the gradient",
+        answer=f"The effective rate goes like the gradient's size to the power {estimate_text(exponent)}.",
     )
 
 
@@ -314,33 +321,27 @@ def figure_rates(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 
 @cache
 def rotated_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
-    """Run gradient descent and RMSProp on bowls of each angle and condition, at their best rates.
+    """Run gradient descent and RMSProp on bowls of each angle and condition, at rates tuned anew in each block.
 
-    Returns `tuned`: these rates; `measured`: a row for each path; `paths`: the paths of one seed.
+    Returns `tuned`: these rates; `measured`: a row for each path; `paths`: those of one seed of the first block.
     """
-    split = split_sweep_seeds(budget, 24)
-    tuning = split["seeds"][: split["tuning_seeds"]]
     problems = {find_rotated_bowl(angle, condition): (angle, condition) for condition in STEEPNESS for angle in ANGLES}
-    results = run_sweep(
-        {"problems": list(problems), "optimizers": ["gd", "rmsprop"], "batch_sizes": [BATCH], "steps": STEPS}
-        | {"learning_rates": "0.003:2:20", **split},
-        workers=budget.workers,
-    )
-    best = best_configurations(results.runs, tuning)
-    best["angle"], best["condition"] = zip(*best["problem"].map(problems), strict=True)
-    walked, table = [], []
-    for problem, rows in best.groupby("problem", sort=False):
-        setting = dict(zip(("angle", "condition"), problems[problem], strict=True))
-        methods = [Method(row.optimizer, row.optimizer, row.lr) for row in rows.itertuples()]
-        paths = run_paths(problem, methods, split["seeds"][len(tuning) :], STEPS, BATCH)
-        table.append(measure_paths(paths, way=path_length, steps=steps_to_halve).assign(**setting))
-        walked.append(select_farthest_path(paths).assign(**setting))
-    facts = ["angle", "condition", "optimizer", "lr", "tuning_median", "median", "low", "high", "failures", "edge_side"]
-    return {
-        "tuned": best[facts],
-        "measured": pd.concat(table, ignore_index=True),
-        "paths": pd.concat(walked, ignore_index=True),
-    }
+    parts = {"tuned": [], "measured": [], "paths": []}
+    for block, tuning, reporting in blocks_of_seeds(budget):
+        rates = shift_grid(0.003, 2.0, 20, tuning[0])
+        for problem, (angle, condition) in problems.items():
+            setting = {"block": block, "angle": angle, "condition": condition}
+            methods = [
+                Method(name, name, *tune_rates(problem, name, [{}], rates, tuning, steps=STEPS, batch_size=BATCH))
+                for name in NAMES
+            ]
+            tuned = [{"optimizer": method.optimizer, "lr": method.lr} for method in methods]
+            paths = run_paths(problem, methods, reporting, STEPS, BATCH)
+            measured = measure_paths(paths, way=path_length, steps=steps_to_halve)
+            parts["tuned"].append(pd.DataFrame(tuned).assign(**setting))
+            parts["measured"].append(measured.assign(**setting))
+            parts["paths"] += [select_farthest_path(paths).assign(**setting)] if block == 0 else []
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def group_by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -358,13 +359,13 @@ def measure_rmsprop(column: str, what: str, unit: str) -> Callable[[dict[str, pd
 
     def measured_against_gd(tables: dict[str, pd.DataFrame]) -> Measured:
         """Measure the ratio to gradient descent by angle and condition number."""
-        values = {name: group_by_label(part, column) for name, part in group_by_setting(tables["measured"]).items()}
-        cells = {name: ratio_interval(numbers["rmsprop"], numbers["gd"]) for name, numbers in values.items()}
+        groups = group_by_setting(tables["measured"])
+        cells = {name: block_ratio_interval(part, column, "rmsprop", "gd") for name, part in groups.items()}
         return Measured(
             cells=cells,
             effect=cells["0°, condition 100"],
             measure=f"{what}, as a multiple of GD's, at 0° and condition 100",
-            unit=f"times GD's {unit}",
+            answer=f"RMSProp takes {estimate_text(cells['0°, condition 100'])} times GD's {unit} on an upright bowl.",
         )
 
     return measured_against_gd
@@ -372,7 +373,8 @@ def measure_rmsprop(column: str, what: str, unit: str) -> Callable[[dict[str, pd
 
 def figure_rmsprop(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     """Draw paths of gradient descent and RMSProp through a bowl at three angles."""
-    paths, rates = tables["paths"], tables["tuned"].set_index(["angle", "condition", "optimizer"])["lr"]
+    tuned = tables["tuned"]
+    paths, rates = tables["paths"], tuned[tuned["block"] == 0].set_index(["angle", "condition", "optimizer"])["lr"]
     title = "GD and RMSProp at their best rates, the bowl (condition 100) turned"
     figure, grid = new_bowl_panels(2, len(ANGLES), title, sharex=True, sharey=True)
     paths = paths[paths["condition"] == STEEPNESS[0]]
@@ -390,7 +392,10 @@ def figure_settings(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure
     measured = measured.sort_values(["condition", "angle"], kind="stable")
     measured["bowl"] = [f"{row.angle}°\n×{row.condition:g}" for row in measured.itertuples()]
     texts = {"way": "way along the steep axis / start", "steps": "steps to halve the flat distance"}
-    panels = {text: drawing.medians(measured, ["bowl", "label"], column) for column, text in texts.items()}
+    panels = {
+        text: drawing.medians(block_medians(measured, ["bowl", "label"], column), ["bowl", "label"], column)
+        for column, text in texts.items()
+    }
     for table in panels.values():
         table[["median", "low", "high"]] = table[["median", "low", "high"]].clip(upper=2 * STEPS)
     title = "RMSProp and GD against the turn of the bowl (degrees) and its condition number"
@@ -411,9 +416,10 @@ CLAIMS = (
     Claim(
         id="C1.1",
         sentence="Momentum smooths the steps: the path turns back along the steep axis less often.",
+        formulas=("V = β_1 V + (1 - β_1) dW", "W = W - α V"),
         experiment=momentum_experiment,
         criterion=_momentum_criterion("the share of the steps that turn back along the steep axis"),
-        measure=measure_momentum("reversals", "share of steps that turn back", "turns"),
+        measure=measure_momentum("reversals", "share of steps that turn back", "turns along the steep axis"),
         figure=figure_momentum,
         caption="Offsets from the minimum (star) along the flat axis (across) and the steep one (up): 100 steps of one "
         "seed, a dot each, the square the last.",
@@ -421,26 +427,33 @@ CLAIMS = (
     Claim(
         id="C1.2",
         sentence="Momentum oscillates less: the way back and forth along the steep axis is shorter.",
+        formulas=("V = β_1 V + (1 - β_1) dW", "W = W - α V"),
         experiment=momentum_experiment,
         criterion=_momentum_criterion(f"the way along the steep axis in {STEPS} steps"),
-        measure=measure_momentum("way", "way along the steep axis", "way"),
+        measure=measure_momentum("way", "way along the steep axis", "way along the steep axis"),
         figure=figure_betas("way", "Way along the steep axis in 100 steps", "start distances"),
         caption=_CAPTION,
     ),
     Claim(
         id="C1.3",
         sentence="Momentum gets ahead faster along the flat axis.",
+        formulas=("V = β_1 V + (1 - β_1) dW", "W = W - α V"),
         experiment=momentum_experiment,
         criterion=_momentum_criterion(
             f"the steps that halve the distance along the flat axis (infinite if not within {STEPS})"
         ),
-        measure=measure_momentum("steps", "steps to halve the distance along the flat axis", "steps"),
+        measure=measure_momentum(
+            "steps",
+            "steps to halve the distance along the flat axis",
+            "steps to halve the distance along the flat axis",
+        ),
         figure=figure_betas("steps", "Steps to halve the distance along the flat axis", "steps"),
         caption=_CAPTION,
     ),
     Claim(
         id="C1.4",
         sentence="After about 10 steps the average has warmed up.",
+        formulas=(r"\frac{V}{1 - β_1^t}",),
         experiment=warm_up_experiment,
         criterion=AtMost(
             what=f"the share that step {WARM} is shorter than the bias-corrected one, on a constant slope",
@@ -456,6 +469,7 @@ CLAIMS = (
     Claim(
         id="C1.5",
         sentence="Momentum does without bias correction.",
+        formulas=(r"\frac{V}{1 - β_1^t}",),
         experiment=cost_experiment,
         criterion=Below(
             what="the final loss without the correction over that with it, each at its best rate",
@@ -465,11 +479,12 @@ CLAIMS = (
         ),
         measure=measure_cost,
         figure=figure_cost,
-        caption="Medians over seeds with 95% intervals; rates were chosen on other seeds.",
+        caption=_CAPTION,
     ),
     Claim(
         id="C2.1",
         sentence="RMSProp divides large derivatives by a large number and small ones by a small number.",
+        formulas=("S = β_2 S + (1 - β_2) dW^2", r"W = W - α \frac{dW}{\sqrt{S + ε}}"),
         experiment=rates_experiment,
         criterion=Within(
             what="the exponent p of (ratio of the effective rates of the two coordinates) ~ (ratio of their "
@@ -485,9 +500,10 @@ CLAIMS = (
     Claim(
         id="C2.2",
         sentence="RMSProp damps the oscillation along the steep axis.",
+        formulas=("S = β_2 S + (1 - β_2) dW^2", r"W = W - α \frac{dW}{\sqrt{S + ε}}"),
         experiment=rotated_experiment,
         criterion=_rmsprop_criterion(f"the way along the steep axis in {STEPS} steps"),
-        measure=measure_rmsprop("way", "way along the steep axis", "way"),
+        measure=measure_rmsprop("way", "way along the steep axis", "way along the steep axis"),
         figure=figure_rmsprop,
         caption="Offsets from the minimum (star) along the bowl's own axes: 100 steps of one seed, a dot each, the "
         "square the last.",
@@ -495,13 +511,13 @@ CLAIMS = (
     Claim(
         id="C2.3",
         sentence="RMSProp speeds up along the flat axis.",
+        formulas=("S = β_2 S + (1 - β_2) dW^2", r"W = W - α \frac{dW}{\sqrt{S + ε}}"),
         experiment=rotated_experiment,
         criterion=_rmsprop_criterion(
             f"the steps that halve the distance along the flat axis (infinite if not within {STEPS})"
         ),
-        measure=measure_rmsprop("steps", "steps to halve the flat distance", "steps"),
+        measure=measure_rmsprop("steps", "steps to halve the flat distance", "steps to halve the flat distance"),
         figure=figure_settings,
-        caption="Medians over seeds with 95% intervals; rates were chosen on other seeds. Not halved in 100 steps is "
-        "infinite in the verdict, and 200 in the picture.",
+        caption=f"{_CAPTION} Not halved in 100 steps is infinite in the verdict, and 200 in the picture.",
     ),
 )

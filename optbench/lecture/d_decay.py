@@ -10,7 +10,7 @@ from optbench.analysis import best_configurations, reported_runs
 from optbench.analysis.statistics import exponent_interval, median_interval, ratio_interval
 from optbench.claims import drawing
 from optbench.claims.criterion import Above, Below, Identity
-from optbench.claims.record import Budget, Claim, Measured, Verdict, exact, split_seeds
+from optbench.claims.record import Budget, Claim, Measured, Verdict, estimate_text, exact, split_seeds
 from optbench.lecture.runs import run_every_step, run_sweep
 
 DECAYS = {
@@ -57,7 +57,7 @@ def measure_floor(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": exponent},
         effect=exponent,
         measure="fitted exponent p of the final suboptimality at one constant rate, suboptimality ~ B^p",
-        unit="is the power of B",
+        answer=f"At one constant rate the final suboptimality goes like B^{estimate_text(exponent)}.",
         detail=f"At the rate {FIXED:g} it ends at {middle.iloc[0]:.2g} with B = {middle.index[0]}, at "
         f"{middle.iloc[-1]:.2g} with B = {middle.index[-1]}, and at {full[0]:.2g} with the full batch.",
     )
@@ -84,7 +84,8 @@ def measure_decay(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=smallest[weakest],
         measure="final suboptimality of the constant rate over that under the weakest decay, "
         f"{weakest} (B = {sizes[0]})",
-        unit="times the decay's suboptimality",
+        answer=f"With batches of {sizes[0]}, the constant rate ends {estimate_text(smallest[weakest])} times as high "
+        "as the weakest decay.",
         detail=f"With the full batch (no noise) the constant rate ends at {full['constant']:.2g}, the best "
         f"decay at {full[list(DECAYS)].min():.2g}.",
     )
@@ -153,7 +154,7 @@ def measure_rates(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": worst},
         effect=worst,
         measure=f"relative difference between the rate of a run's step and the lecture's, over {len(rates):,} steps",
-        unit="of the rate",
+        answer=f"A run's rates differ from the lecture's by {estimate_text(worst)} of themselves at most.",
         detail=f"After {PASSES} passes of {EXAMPLES // BATCH_SIZE} steps the rates are down to "
         + ", ".join(f"{value:.3g}" for value in last)
         + " of the first, in this order.",
@@ -185,6 +186,7 @@ CLAIMS = (
     Claim(
         id="D1.2",
         sentence="Under the noise of small mini-batches a decaying rate converges where a constant rate does not.",
+        formulas=(r"α = \frac{k}{\sqrt{t}} α_0",),
         experiment=noise_experiment,
         criterion=Above(
             what="the final suboptimality under the constant rate over that under the decay, mini-batches of one "
@@ -202,6 +204,12 @@ CLAIMS = (
         id="D2",
         sentence="One epoch is one pass over the data. The rates: α₀ / (1 + decay_rate · epoch); 0.95^epoch α₀; "
         "k / sqrt(epoch) α₀; k / sqrt(t) α₀, with t the mini-batch number.",
+        formulas=(
+            r"α = \frac{α_0}{1 + r n}",
+            "α = 0.95^n α_0",
+            r"α = \frac{k}{\sqrt{n}} α_0",
+            r"α = \frac{k}{\sqrt{t}} α_0",
+        ),
         experiment=rates_experiment,
         criterion=Identity(
             what="the largest relative difference between the rate of a run's step and that of the formula",

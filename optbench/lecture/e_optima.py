@@ -1,5 +1,7 @@
 """E: the points of zero gradient by dimension, the time on plateaus and saddles, and poor optima by width."""
 
+import math
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -8,11 +10,28 @@ from matplotlib.figure import Figure
 from scipy.optimize import root
 
 import optbench
-from optbench.analysis.statistics import bootstrap_interval, ert_interval, median_interval, share_interval, speedup
+from optbench.analysis.statistics import (
+    Interval,
+    bootstrap_interval,
+    ert_interval,
+    median_interval,
+    share_interval,
+    speedup,
+)
 from optbench.analysis.texts import interval_text, two_digits
 from optbench.claims import drawing
-from optbench.claims.criterion import Above, AtMost, Below, Parts
-from optbench.claims.record import SECOND_SEED, Budget, Claim, Measured, Verdict, exact, fresh_seeds, split_seeds
+from optbench.claims.criterion import Above, Below, Parts
+from optbench.claims.record import (
+    SECOND_SEED,
+    Budget,
+    Claim,
+    Measured,
+    Verdict,
+    estimate_text,
+    fresh_seeds,
+    percent_text,
+    split_seeds,
+)
 from optbench.lecture.runs import find_best_rate, run_sweep, tuned_costs
 
 EXACT = {1: 1 / 2, 2: 1 / 4, 3: (29 - 6 * 6**0.5) / 116}
@@ -91,14 +110,13 @@ def field_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
 @cache
 def network_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `points`: critical points of networks with one hidden tanh layer, on 80 examples of three classes."""
-    widths, starts = ((1, 4), 48) if budget.quick else ((1, 2, 4), 60)
+    widths, starts = ((1, 4), 8) if budget.quick else ((1, 2, 4), 10)
     family, parts = optbench.problems()["mlp"], []
     for width in widths:
-        problem = family.build(
-            {"data": "gaussian(examples=100, features=2, classes=3)", "hidden": (width,), "activation": "tanh",
-             "initialization": "xavier"}
-        )  # fmt: skip
-        parts.append(find_points(problem, starts, 0).assign(landscape="network"))
+        for seed in fresh_seeds(6, SECOND_SEED):
+            data = f"gaussian(examples=100, features=2, classes=3, seed={seed})"
+            problem = family.build({"data": data, "hidden": (width,), "activation": "tanh", "initialization": "xavier"})
+            parts.append(find_points(problem, starts, seed).assign(landscape="network"))
     return {"points": pd.concat(parts, ignore_index=True)}
 
 
@@ -132,16 +150,30 @@ def measure_saddles(tables: dict[str, pd.DataFrame]) -> Measured:
     return Measured(
         cells={
             SHARE: {last["landscape"]: (last["minima"], last["low"], last["high"]) for _, last in ends},
-            DIMENSION: {last["landscape"]: exact(last["minima"] - first["minima"]) for first, last in ends},
+            DIMENSION: {last["landscape"]: share_difference(last, first) for first, last in ends},
         },
         effect=(worst["minima"], worst["low"], worst["high"]),
         measure=f"share of minima among the critical points in dimension {worst['dim']} ({worst['landscape']})",
-        unit="of the critical points are minima",
+        answer=f"{percent_text(worst[['minima', 'low', 'high']])} of the critical points in dimension {worst['dim']} "
+        "are minima.",
         detail=f"{listed}. There {index} of the Hessian's eigenvalues are negative on average. {found} critical points "
         f"and {plateaus} plateaus from {starts} searches; the others found one again, or ended where the gradient's "
         "norm is stuck above zero."
         + _compare_losses(tables["points"]),
     )  # fmt: skip
+
+
+def share_difference(a: Mapping[str, float], b: Mapping[str, float]) -> Interval:
+    """Return the share of minima of a minus that of b, with its 95% interval.
+
+    a, b: rows of `minima_shares`, of which "minima", "low" and "high" count.
+
+    Source: Newcombe 1998, Statistics in Medicine 17, method 10: from Wilson's intervals of both.
+    """
+    difference = a["minima"] - b["minima"]
+    low = np.hypot(a["minima"] - a["low"], b["high"] - b["minima"])
+    high = np.hypot(a["high"] - a["minima"], b["minima"] - b["low"])
+    return float(difference), float(difference - low), float(difference + high)
 
 
 def _compare_losses(points: pd.DataFrame) -> str:
@@ -202,7 +234,7 @@ def _saddle_criterion(rare: float) -> Parts:
                 against=LIKELY,
                 percent=True,
             ),
-            DIMENSION: AtMost(
+            DIMENSION: Below(
                 what="this share minus that in the smallest dimension",
                 each="every landscape",
                 on="the landscape",
@@ -217,16 +249,20 @@ _SENTENCE = "In high dimension a point of zero gradient is far more likely a sad
 
 
 OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam")
-ESCAPE_RATES = (0.01, 0.022, 0.046, 0.1, 0.22, 0.46, 1.0, 2.2, 4.6, 10.0, 22.0)
+ESCAPE_RATES = (0.01, 0.022, 0.046, 0.1, 0.22, 0.46, 1.0, 2.2, 4.6, 10.0, 22.0, 46.0)
+FIRST_STEPS = {"rmsprop": 10**0.5, "adam": 1.0}
+"""The first step of a coordinate over the rate, whatever the gradient: 1 / sqrt(1 - beta2) and 1."""
+STRIDE = 0.5
+"""The longest such step, as a share of the width: a tuned rate could otherwise jump over a saddle in a single step."""
 DISTANCES = (2.0, 3.0, 4.0, 6.0)
 OFFSETS = (1e-3, 1e-6)
 
-# (problem, kind, how deep in it the start lies, label, level of the plateau or saddle, minimum)
+# (problem, kind, how deep in it the start lies, label, level of the plateau or saddle, minimum, width of it)
 SITUATIONS = (
-    *((f"plateau(distance={d})", "plateau", d, f"plateau, {d:g} away", 1.0, 0.0) for d in DISTANCES),
-    *((f"saddle(offset={o})", "saddle", o, f"saddle, {o:g} off the ridge", 0.0, -0.25) for o in OFFSETS),
-    ("rotated_saddle", "rotated", 1e-3, "saddle turned, in 20-D", 0.0, -1.25),
-    ("octopus", "chain", 1.0, "chain of 5 saddles", 0.0, -699.352162870035),
+    *((f"plateau(distance={d})", "plateau", d, f"plateau, {d:g} away", 1.0, 0.0, d) for d in DISTANCES),
+    *((f"saddle(offset={o})", "saddle", o, f"saddle, {o:g} off the ridge", 0.0, -0.25, 1.0) for o in OFFSETS),
+    ("rotated_saddle", "rotated", 1e-3, "saddle turned, in 20-D", 0.0, -1.25, 1.0),
+    ("octopus", "chain", 1.0, "chain of 5 saddles", 0.0, -699.352162870035, math.e),
 )
 COMPARED = ("plateau(distance=4.0)", "saddle(offset=0.001)", "rotated_saddle", "octopus")
 
@@ -235,15 +271,20 @@ COMPARED = ("plateau(distance=4.0)", "saddle(offset=0.001)", "rotated_saddle", "
 def escape_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `escapes`: the steps until the loss stays below half-way from the plateau or saddle to the minimum.
 
-    Gradients are exact, and the learning rate is tuned for each optimizer and situation.
+    Gradients are exact. The learning rate is tuned for each optimizer and situation; that of RMSProp and Adam, whose
+    steps do not shrink with the gradient, is limited (STRIDE). `at_limit`: no larger rate was allowed, or tried.
     """
-    tuning, seeds, steps = (2, 6, 3000) if budget.quick else (3, 10, 5000)
+    seeds = split_seeds(*((2, 6) if budget.quick else (3, 10)), SECOND_SEED)
+    steps = 3000 if budget.quick else 5000
     kept = [row for row in SITUATIONS if not budget.quick or row[0] in COMPARED or row[1] == "plateau" and row[2] < 6]
     parts = []
-    for problem, kind, depth, label, level, minimum in kept:
+    for problem, kind, depth, label, level, minimum, width in kept:
         spec = {"problems": [problem], "optimizers": list(OPTIMIZERS), "steps": steps}
-        table = tuned_costs(spec, (level + minimum) / 2, ESCAPE_RATES, tuning, seeds, budget)
-        parts.append(table.assign(problem=problem, kind=kind, depth=depth, label=label))
+        limits = {name: STRIDE * width / FIRST_STEPS[name] for name in FIRST_STEPS}
+        largest = {name: max(r for r in ESCAPE_RATES if r <= limits.get(name, math.inf)) for name in OPTIMIZERS}
+        table = tuned_costs(spec, (level + minimum) / 2, ESCAPE_RATES, seeds, budget, largest)
+        at_limit = table["lr"] == table["optimizer"].map(largest)
+        parts.append(table.assign(problem=problem, kind=kind, depth=depth, label=label, at_limit=at_limit))
     return {"escapes": pd.concat(parts, ignore_index=True)}
 
 
@@ -257,14 +298,29 @@ def measure_slow(tables: dict[str, pd.DataFrame]) -> Measured:
     factor = speedup(by_distance[far], by_distance[near], "steps")
     last = max(reached, default=near)
     growth = growth_text(by_distance, [distance for distance in reached if by_distance[distance]["reached"].all()])
-    lost = 1 - by_distance[far]["reached"].mean()
+    lost, most = 1 - by_distance[far]["reached"].mean(), by_distance[far]["steps"].max()
     return Measured(
         cells={"all": factor},
         effect=factor,
         measure=f"steps (ERT) of tuned gradient descent from {far:g} away over those from {near:g} away",
-        unit="times the steps",
-        detail=f"From {far:g} away {lost:.0%} of the runs do not arrive in {by_distance[far]['steps'].max():,.0f} "
+        answer=_answer_slow(by_distance, factor),
+        detail=f"From {far:g} away {lost:.0%} of the runs do not arrive in {most:,.0f} "
         f"steps; {last:g} is the farthest from which any does. {growth}{_gd_from_saddles(table)}",
+    )
+
+
+def _answer_slow(by_distance: Mapping[float, pd.DataFrame], factor: Interval) -> str:
+    """Return the factor from the far end of the plateau over the near one in a sentence, also where it is infinite."""
+    near, far = min(by_distance), max(by_distance)
+    if math.isfinite(factor[0]):
+        return (
+            f"Tuned gradient descent takes {estimate_text(factor)} times the steps from {far:g} away as from {near:g}."
+        )
+    runs = by_distance[near]
+    return (
+        f"From {far:g} away, tuned gradient descent did not leave the plateau in "
+        f"{by_distance[far]['steps'].max():,.0f} steps; from {near:g} away it took "
+        f"{two_digits(ert_interval(runs['steps'], runs['reached'])[0])}."
     )
 
 
@@ -320,10 +376,18 @@ def measure_help(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=(weakest["factor"], weakest["low"], weakest["high"]),
         measure=f"steps (ERT) of gradient descent over those of the slowest of the three, {weakest['optimizer']}, on "
         "the plateau",
-        unit="times the method's steps",
+        answer=f"On the plateau gradient descent takes {estimate_text(weakest[['factor', 'low', 'high']])} times the "
+        f"steps of {weakest['optimizer']}, the slowest of the three.",
         detail=f"Factors over gradient descent: {_list_factors(each)}. "
-        f"Runs that did not arrive, all situations: {lost}.",
+        f"Runs that did not arrive, all situations: {lost}. {_list_limits(table)}",
     )
+
+
+def _list_limits(table: pd.DataFrame) -> str:
+    """Return a sentence on the chosen rates that are the largest allowed or tried; table: `escapes`."""
+    rows = table[table["at_limit"] & table["problem"].isin(COMPARED)].drop_duplicates(["label", "optimizer"])
+    listed = "; ".join(f"{label}: {', '.join(part['optimizer'])}" for label, part in rows.groupby("label", sort=False))
+    return f"The largest rate that was allowed is the best one for {listed}." if listed else ""
 
 
 def _list_factors(table: pd.DataFrame) -> str:
@@ -364,8 +428,9 @@ def draw_help(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 _ESCAPE_CAPTION = (
     "Steps until the loss is half-way down from the plateau or saddle to the minimum and stays there; exact "
     "gradients, rates tuned for each method and situation on other seeds; a run that does not arrive costs all its "
-    "steps. The loss is looked at at about 24 log-spaced steps, so that a single time is known to within a factor of "
-    "1.5."
+    "steps. RMSProp's and Adam's first step, which is the same whatever the gradient, is at most half of the "
+    "plateau's or saddle's width, so that none is jumped over. The loss is looked at at about 24 log-spaced steps, so "
+    "that a single time is known to within a factor of 1.5."
 )
 
 
@@ -427,7 +492,8 @@ def measure_stuck(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": share},
         effect=share,
         measure=f"share of runs that end more than {POOR} nats above the best one, at width {large['width']:.0f}",
-        unit="of the runs are stuck",
+        answer=f"At width {large['width']:.0f}, {percent_text(share)} of the runs are stuck more than {POOR} nats "
+        "above the best.",
         detail=f"Stuck most often at width {small['width']:.0f}: {small['stuck']:.0%} [{small['low']:.0%}, "
         f"{small['high']:.0%}] of {small['seeds']:.0f} seeds. Between the 10% and the 90% quantile of the final "
         f"losses lie {small['spread']:.3f} nats there and {large['spread']:.2g} at width {large['width']:.0f}."
@@ -483,8 +549,8 @@ CLAIMS = (
         measure=measure_saddles,
         figure=draw_saddles,
         caption="The same for networks with one hidden layer of 1, 2 or 4 tanh units on 80 examples of three "
-        "overlapping classes. Not among them are plateaus, where every unit is saturated and the loss that of a guess "
-        "by the classes' frequencies.",
+        "overlapping classes, six draws of the data each. Not among them are plateaus, where every unit is saturated "
+        "and the loss that of a guess by the classes' frequencies.",
     ),
     Claim(
         id="E2.1",

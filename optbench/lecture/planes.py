@@ -8,7 +8,6 @@ import pandas as pd
 
 import optbench
 from optbench.claims import drawing
-from optbench.claims.record import Budget, fresh_seeds
 
 PANEL = 1.95
 
@@ -118,21 +117,6 @@ def select_farthest_path(paths: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of all paths of one seed, for a figure: that which starts farthest from both axes."""
     start = paths[paths["step"] == 0].set_index("seed")[["steep", "flat"]].abs().min(axis=1)
     return paths[paths["seed"] == start.idxmax()].drop(columns=["gradient_1", "gradient_2"]).reset_index(drop=True)
-
-
-def split_sweep_seeds(budget: Budget, count: int) -> dict:
-    """Return {"seeds": `count` seeds, "tuning_seeds": how many of these tune, a third}, for a sweep.
-
-    A quick run takes a third of that number, and at least nine.
-    """
-    count = max(count // 3, 9) if budget.quick else count
-    return {"seeds": list(fresh_seeds(count)), "tuning_seeds": count // 3}
-
-
-def group_by_label(table: pd.DataFrame, column: str) -> dict[str, np.ndarray]:
-    """Return label -> the values of a column (seeds,), ordered by seed, so that labels are paired."""
-    ordered = table.sort_values("seed", kind="stable")
-    return {label: part[column].to_numpy() for label, part in ordered.groupby("label", sort=False)}
 
 
 def draw_bowl(ax, path: pd.DataFrame, shown: pd.DataFrame, condition: float, color, title: str) -> None:

@@ -17,14 +17,13 @@ from optbench.claims.record import (
     DEPENDS,
     FAILS,
     HOLDS,
-    IDENTITY,
-    NUMBER,
     UNDECIDED,
     Budget,
     Claim,
     Measured,
     Paper,
-    Verdict,
+    estimate_text,
+    percent_text,
 )
 from optbench.cli import app
 from optbench.cli import lecture as lecture_command
@@ -49,17 +48,20 @@ def planted(id="Z1", verdict=HOLDS, effect=2.0, experiment=None, sentence="one &
     def measure(tables):
         number = tables["numbers"]["x"].iloc[1]
         return Measured(
-            cells=SIDES[verdict], effect=(number, number - 1, number + 1), measure="a measure", unit="units"
+            cells=SIDES[verdict],
+            effect=(number, number - 1, number + 1),
+            measure="a measure",
+            answer=f"It is {number:g} units.",
         )
 
     def figure(tables, verdict):
         drawn = Figure(figsize=(2, 1))
-        drawn.subplots().plot(tables["numbers"]["x"])
+        drawn.subplots().plot(tables["numbers"]["x"], label="x")
         return drawn
 
     claim = Claim(
         id=id, sentence=sentence, experiment=experimented, criterion=Below(what="a number", each="each", limit=1.0),
-        measure=measure, figure=figure, caption="a caption",
+        measure=measure, figure=figure, caption="a caption", formulas=(r"\frac{1}{1 - β^t}",),
     )  # fmt: skip
     object.__setattr__(claim, "calls", [])
     return claim
@@ -80,8 +82,25 @@ def test_a_run_leaves_tables_figures_verdicts_and_a_page(tmp_path):
     assert json.loads((tmp_path / "provenance.json").read_text())["command"] == "the command"
     text = (tmp_path / "index.html").read_text()
     assert text.count("data:image/png;base64,") == 2 and "one &amp; two are &lt;three&gt;" in text
-    assert not re.search(r'(src|href)="(?!data:|#)', text), "the page must be whole by itself"
-    assert "tables: <code>tables/A1-numbers.csv</code>" in text
+    links = set(re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', text))
+    assert links == {"tables/A1-numbers.csv", "tables/A2-numbers.csv"} and all(
+        (tmp_path / each).exists() for each in links
+    )
+    assert (
+        "<math><mfrac><mn>1</mn><mrow><mn>1</mn><mo>−</mo><msup><mi>β</mi><mi>t</mi></msup></mrow></mfrac></math>"
+        in text
+    )
+    assert 'alt="x from 1 at 0 to 2 at 1."' in text and re.search(r"<code>[^<]*test_claims\.py:\d+</code>", text)
+    assert [row["answer"] for row in rows] == ["It is 2 units.", "It is inf units.", ""]
+
+
+def test_the_page_links_no_table_that_is_not_there(tmp_path):
+    claim = planted("A1")
+    run.run([claim], tmp_path, Budget(), PAPER)
+    for path in (tmp_path / "tables").iterdir():
+        path.unlink()
+    run.run([claim], tmp_path, Budget(), PAPER)
+    assert len(claim.calls) == 1 and "tables/" not in (tmp_path / "index.html").read_text()
 
 
 def test_claims_of_one_experiment_write_its_tables_once(tmp_path):
@@ -166,8 +185,8 @@ def command(capsys, monkeypatch, tmp_path):
 
 def test_the_command_shows_the_verdicts_and_the_page(command, tmp_path):
     code, out, _ = command("--out", "here", "--quick")
-    assert code == 0 and "✓ holds" in out and "✗ does not hold" in out and "2 [1, 3]" in out
-    assert "2 claims: 1 holds, 1 does not hold; page: here/index.html" in out
+    assert code == 0 and "✓ holds" in out and "✗ does not hold" in out and "It is 2 units." in out
+    assert "2 claims: 1 holds, 1 does not hold; page: here/index.html It opens with a playground" in out
     assert "A quick run" in (tmp_path / "here/index.html").read_text()
 
 
@@ -202,16 +221,15 @@ def test_the_list_fits_a_terminal_of_80_columns(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("effect", "kind", "text"),
+    ("interval", "estimate", "percent"),
     [
-        ((1.0, 1.0, 1.0), NUMBER, "1 (exact)"),
-        ((2e-16,) * 3, IDENTITY, "exact: largest difference 2e-16"),
-        ((0.5, 0.25, math.inf), "estimate", "0.5 [0.25, inf]"),
-        ((38.0,) * 3, "estimate", "38 [38, 38]"),  # an interval of no width is still one
+        ((0.3, 0.181, 0.454), "0.3 [0.18, 0.45]", "30% [18, 45]"),
+        ((0.0052,) * 3, "0.0052", "0.52%"),
+        ((0.5, 0.25, math.inf), "0.5 [0.25, infinite]", "50% [25, infinite]"),
     ],
 )
-def test_an_effect_is_shown_with_its_interval_or_as_exact(effect, kind, text):
-    assert page.effect(Verdict(HOLDS, *effect, "m", "u", kind=kind)) == text
+def test_a_number_is_told_with_its_interval(interval, estimate, percent):
+    assert (estimate_text(interval), percent_text(interval)) == (estimate, percent)
 
 
 def test_the_page_and_the_table_show_every_verdict_with_its_unit(tmp_path, command):
@@ -221,7 +239,7 @@ def test_the_page_and_the_table_show_every_verdict_with_its_unit(tmp_path, comma
     text = (tmp_path / "index.html").read_text()
     for kind, symbol in page.SYMBOLS.items():
         assert f'class="badge {kind.replace(" ", "-")}"><span aria-hidden="true">{symbol}</span> {kind}' in text
-    assert text.count('<b>2 [1, 3]</b> <span class="small">units</span>') == 4
+    assert text.count("It is 2 units.") == 8
     assert "1 holds, 1 does not hold, 1 depends, 1 undecided" in page.summary(outcomes)
     assert "the program A1" in text and "A paper" in text and "A setting agrees if it lies below 1" in text
 

@@ -16,7 +16,7 @@ def momentum_table(column, ratios):
     for beta, ratio in ratios.items():
         values |= {c_paths.path_label(beta, kind): ratio for kind in (c_paths.OWN, c_paths.SAME)}
     rows = [
-        {"label": label, "seed": seed, column: value * base}
+        {"label": label, "block": seed // 2, "seed": seed, column: value * base}
         for label, value in values.items()
         for seed, base in enumerate(spread(5.0))
     ]
@@ -73,10 +73,17 @@ def test_warm_up(short, expected):
 )
 def test_cost_of_the_missing_correction(ratios, expected):
     rows = [
-        {"beta1": beta, "seed": seed, "steps": steps, "average": average, "suboptimality": base * factor}
+        {
+            "beta1": beta,
+            "block": seed // 2,
+            "seed": seed,
+            "steps": steps,
+            "label": average,
+            "suboptimality": base * factor,
+        }
         for steps, ratio in zip(c_paths.HORIZONS, ratios, strict=True)
         for beta in (0.5, 0.9)
-        for average, factor in (("plain", ratio), ("corrected", 1.0))
+        for average, factor in ((c_paths.PLAIN, ratio), (c_paths.CORRECTED, 1.0))
         for seed, base in enumerate(spread(1e-3))
     ]
     found = judged("C1.5", final=pd.DataFrame(rows))
@@ -102,7 +109,7 @@ def test_exponent_of_the_effective_rates(power, expected):
 )
 def test_rmsprop_is_judged_angle_by_angle(name, column, at_0, at_45, expected):
     rows = [
-        {"label": label, "seed": seed, "angle": angle, "condition": 100.0, column: base * factor}
+        {"label": label, "block": seed // 2, "seed": seed, "angle": angle, "condition": 100.0, column: base * factor}
         for angle, ratio in ((0, at_0), (45, at_45))
         for label, factor in (("gd", 1.0), ("rmsprop", ratio))
         for seed, base in enumerate(spread(20.0))

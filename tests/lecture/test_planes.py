@@ -1,11 +1,19 @@
 """Paths in the plane, in closed form; rates are tuned on seeds that do not report."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from optbench.claims.record import FIRST_SEED, Budget
+from optbench.claims.record import FIRST_SEED, SECOND_SEED, Budget, split_seeds
 from optbench.lecture import planes
-from optbench.lecture.runs import tuned_costs
+from optbench.lecture.runs import (
+    block_ratio_interval,
+    blocks_of_seeds,
+    final_suboptimalities,
+    shift_grid,
+    tune_rates,
+    tuned_costs,
+)
 
 
 def test_a_path_in_the_axes_of_the_bowl():
@@ -31,6 +39,37 @@ def test_a_path_that_diverges_is_infinite():
 def test_tuned_costs_tunes_and_reports_on_different_seeds():
     """The best rate of gradient descent on a quadratic of one coordinate and curvature 1 is 1: there in one step."""
     spec = {"problems": ["quadratic(dim=1, condition=1.0)"], "optimizers": ["gd"], "steps": 16}
-    table = tuned_costs(spec, 1e-6, [0.1, 1.0, 3.0], 2, 3, Budget(workers=1))
+    table = tuned_costs(spec, 1e-6, [0.1, 1.0, 3.0], split_seeds(2, 3), Budget(workers=1))
     assert table["seed"].tolist() == [FIRST_SEED + k for k in (2, 3, 4)] and (table["lr"] == 1.0).all()
     assert table["reached"].all() and (table["steps"] == 1).all()
+
+
+def test_rates_are_tuned_on_the_seeds_given_and_a_failure_is_the_worst():
+    """On f = w^2 / 2 without noise a step of rate r leaves (1 - r) of w, so the best of these rates is 1."""
+    bowl, run = "quadratic(dim=1, condition=1.0, noise=0.0)", {"steps": 1, "batch_size": 1024}
+    assert tune_rates(bowl, "gd", [{}, {"schedule": "table(factors=(0.5,))"}], [0.25, 1.0, 2.5], [1, 2], **run) == [
+        1.0, 2.5,
+    ]  # fmt: skip
+    left = final_suboptimalities(bowl, "gd", [{"lr": 0.5}, {"lr": 1e200}], [1], **run | {"steps": 3})
+    assert 0 < left[0, 0] < left[0, 1] == np.inf
+
+
+def test_the_interval_over_blocks_has_the_luck_of_tuning():
+    """Simulated: tuning multiplies all runs of a block by a common factor, which an interval over runs leaves out."""
+    rng, covered = np.random.default_rng(0), 0
+    for _ in range(200):
+        luck, noise = rng.lognormal(0, 0.3, (12, 1)), rng.lognormal(0, 0.1, (12, 3))
+        ours = pd.DataFrame({"block": np.repeat(range(12), 3), "seed": range(36), "x": (2 * luck * noise).ravel()})
+        table = pd.concat([ours.assign(label="a"), ours.assign(label="b", x=1.0)])
+        _, low, high = block_ratio_interval(table, "x", "a", "b")
+        covered += low <= 2 <= high
+    assert covered >= 186
+
+
+def test_blocks_share_no_seed_and_move_their_grids():
+    blocks = list(blocks_of_seeds(Budget()))
+    seeds = [seed for _, tuning, reporting in blocks for seed in tuning + reporting]
+    assert len(blocks) >= 6 and len(set(seeds)) == len(seeds) and min(seeds) == SECOND_SEED
+    grids = np.log([shift_grid(0.1, 10.0, 3, tuning[0]) for _, tuning, _ in blocks])
+    assert (np.abs(grids[:, 1]) <= np.log(10) / 2).all() and len(set(grids[:, 1])) == len(blocks)
+    np.testing.assert_allclose(np.diff(grids), np.log(10))

@@ -1,0 +1,100 @@
+// Charts in SVG: they follow the style sheet's variables, so light and dark need no second drawing.
+playground.draw = (() => {
+  "use strict";
+  const MARKS = { gd: "●", momentum: "■", rmsprop: "▲", adam: "◆" };
+
+  const raised = (whole) => String(whole).replace(/[-−]/, "⁻").replace(/[0-9]/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+
+  // A number as short as can be, by default to three significant digits.
+  const number = (value, digits = 3) => {
+    if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : "∞";
+    const size = Math.abs(value);
+    if (size === 0 || (size >= 10 ** -digits && size < 1e5)) return String(Number(value.toPrecision(digits))).replace("-", "−");
+    const [front, power] = value.toExponential(Math.min(digits, 4) - 2).split("e");
+    return `${Number(front) === 1 ? "" : `${Number(front)}×`}10${raised(Number(power))}`.replace("-", "−");
+  };
+
+  // Round numbers from low to high, about `count` of them.
+  const ticks = (low, high, count) => {
+    const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+    const step = power * [1, 2, 5, 10].find((each) => each * power >= rough);
+    const first = Math.ceil(low / step - 1e-9);
+    return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, k) => Number(((first + k) * step).toPrecision(12)));
+  };
+  // Powers of ten from low to high, and 2 and 5 times these where there are few.
+  const powers = (low, high) => {
+    const decades = Math.log10(high / low), every = Math.ceil(decades / 6), parts = decades < 2.5 ? [1, 2, 5] : [1];
+    const all = Array.from({ length: 40 }, (_, k) => k - 20).filter((k) => k % every === 0);
+    return all.flatMap((k) => parts.map((part) => Number(`${part}e${k}`))).filter((value) => value >= low && value <= high);
+  };
+
+  // An empty chart in an svg: {x, y} are its ranges; equal: a unit is as long up as across; height: in pixels.
+  const chart = (svg, { x, y, log = false, equal = false, height = 260, across = "", up = "", bare = false }) => {
+    const width = Math.max(svg.clientWidth, 120), left = bare ? 2 : 44, right = bare ? 2 : 10, top = up ? 22 : 6, foot = bare ? 2 : across ? 38 : 20;
+    const tall = equal ? Math.round(((width - left - right) * (y[1] - y[0])) / (x[1] - x[0])) + top + foot : height;
+    svg.setAttribute("viewBox", `0 0 ${width} ${tall}`);
+    svg.style.height = `${tall}px`;
+    const scale = log ? Math.log10 : (value) => value;
+    const X = (value) => left + ((value - x[0]) / (x[1] - x[0])) * (width - left - right);
+    const Y = (value) => tall - foot - ((scale(value) - scale(y[0])) / (scale(y[1]) - scale(y[0]))) * (tall - top - foot);
+    const clip = `${svg.id}-clip`, parts = [];
+    const add = (text) => parts.push(text);
+    const at = ([a, b]) => `${X(a).toFixed(1)},${Y(b).toFixed(1)}`;
+    if (!bare) {
+      for (const tick of ticks(...x, width < 420 ? 4 : 7)) {
+        add(`<path class="grid" d="M${X(tick)},${top}V${tall - foot}"/><text x="${X(tick)}" y="${tall - foot + 14}" text-anchor="middle">${number(tick)}</text>`);
+      }
+      for (const tick of log ? powers(...y) : ticks(...y, 5)) {
+        add(`<path class="grid" d="M${left},${Y(tick)}H${width - right}"/><text x="${left - 5}" y="${Y(tick) + 4}" text-anchor="end">${number(tick)}</text>`);
+      }
+      add(`<text x="${(left + width - right) / 2}" y="${tall - 5}" text-anchor="middle">${across}</text><text x="4" y="12">${up}</text>`);
+    }
+    add(`<clipPath id="${clip}"><rect x="${left}" y="${top}" width="${width - left - right}" height="${tall - top - foot}"/></clipPath><g clip-path="url(#${clip})">`);
+    const self = {
+      X, Y, left, right: width - right, top, bottom: tall - foot, add,
+      line: (points, kind = "", color = "") => add(`<polyline class="line ${kind}" style="--own:${color}" points="${points.map(at).join(" ")}"/>`),
+      dots: (points, size, kind = "", color = "") =>
+        add(`<path class="dots ${kind}" style="--own:${color};stroke-width:${2 * size}" d="${points.map((point) => `M${at(point)}h0`).join("")}"/>`),
+      mark: (point, text, kind = "", color = "") =>
+        add(`<text class="mark ${kind}" style="--own:${color}" x="${X(point[0])}" y="${Y(point[1])}" dy=".35em" text-anchor="middle">${text}</text>`),
+      upright: (value, kind = "level") => add(`<path class="${kind}" d="M${X(value)},${top}V${tall - foot}"/>`),
+      contours: (value, levels) => contours(value, x, y, levels, at).forEach((path) => add(`<path class="contour" d="${path}"/>`)),
+      done: () => {
+        svg.innerHTML = parts.join("") + `</g><rect class="frame" x="${left}" y="${top}" width="${width - left - right}" height="${tall - top - foot}"/>`;
+      },
+    };
+    return self;
+  };
+
+  // The SVG paths of a surface's lines of equal height, by marching squares: one for each level.
+  const CELLS = 64;
+  const contours = (value, x, y, levels, at) => {
+    const place = ([low, high], k) => low + ((high - low) * k) / CELLS;
+    const grid = Array.from({ length: CELLS + 1 }, (_, j) => Array.from({ length: CELLS + 1 }, (_, i) => value([place(x, i), place(y, j)])));
+    const paths = levels.map(() => "");
+    for (let j = 0; j < CELLS; j++) {
+      for (let i = 0; i < CELLS; i++) {
+        const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]], heights = corners.map(([a, b]) => grid[b][a]);
+        const low = Math.min(...heights), high = Math.max(...heights);
+        levels.forEach((level, which) => {
+          if (low > level || high <= level) return;
+          // Where the four sides of the cell cross the level, in turn around it
+          const cuts = [];
+          corners.forEach(([a, b], k) => {
+            const [c, d] = corners[(k + 1) % 4], from = heights[k] - level, to = heights[(k + 1) % 4] - level;
+            if (from > 0 === to > 0) return;
+            const share = from / (from - to);
+            cuts.push([place(x, a + share * (c - a)), place(y, b + share * (d - b))]);
+          });
+          for (let k = 0; k + 1 < cuts.length; k += 2) paths[which] += `M${at(cuts[k])}L${at(cuts[k + 1])}`;
+        });
+      }
+    }
+    return paths;
+  };
+
+  // Heights for the contours of a surface whose minimum is 0, closer near it.
+  const levels = (highest, count = 11) => Array.from({ length: count }, (_, k) => highest * ((k + 1) / count) ** 3);
+
+  return { MARKS, number, raised, chart, levels };
+})();

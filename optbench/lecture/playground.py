@@ -1,0 +1,25 @@
+"""The numbers that the widgets of the lecture's page start from: Seattle's temperatures, and the optimizers' colors."""
+
+from matplotlib.colors import to_hex
+
+from optbench.claims import drawing
+from optbench.lecture import c4_quiz, temperature
+
+PLACES = {"gd": 0, "momentum": 1, "rmsprop": 3, "adam": 4}
+"""The optimizers by their places in the default sweep, whose page gives them their colors."""
+
+
+def numbers() -> dict:
+    """Return what the page's script reads: `first`, a date; `temperatures`, degrees Celsius; and colors as "#rrggbb".
+
+    colors: by the name of the optimizer; quiz: by the beta of the path.
+    """
+    days = temperature.read_seattle()
+    return {
+        "first": f"{days['date'].iloc[0]:%Y-%m-%d}",
+        "temperatures": days["temp_max"].tolist(),
+        "colors": {name: to_hex(drawing.line_style(place)["color"]) for name, place in PLACES.items()},
+        "quiz": {
+            f"{beta:g}": to_hex(color) for beta, color in zip(c4_quiz.KINDS.values(), drawing.INK[1:], strict=False)
+        },
+    }

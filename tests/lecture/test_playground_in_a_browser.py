@@ -1,0 +1,335 @@
+"""The widgets of the lecture's page in a real browser: their numbers are optbench's, and every control works."""
+
+import tomllib
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from browser import opened, scrolls_sideways
+from matplotlib.colors import to_hex
+from scipy.stats import kstest
+
+import optbench
+from optbench import lecture
+from optbench.claims import run
+from optbench.claims.record import Budget
+from optbench.figures.style import line_style
+from optbench.lecture import c4_quiz, playground, temperature
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+CLOSE = {"rtol": 1e-12, "atol": 1e-12}
+HYPER = {"gd": (), "momentum": ("beta1",), "rmsprop": ("beta2",), "adam": ("beta1", "beta2")}
+PANELS = ("average", "paths", "decay", "quiz", "adam")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lecture")
+    run.run(lecture.select(["D2"]), folder, Budget(quick=True), lecture.PAPER)
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="module")
+def math(chromium, page):
+    """math(script, argument) -> what JavaScript returns; P stands for the page's functions."""
+    with opened(chromium, page) as view:
+        yield lambda script, argument=None: view.evaluate(
+            f"(a) => {{ const P = playground; return {script} }}", argument
+        )
+
+
+SAYS = "document.querySelector('.panel:not([hidden]) .says').innerText"
+
+
+def test_colors_are_those_of_the_default_sweeps_page():
+    optimizers = tomllib.loads((files("optbench.sweeps") / "default.toml").read_text(encoding="utf-8"))["optimizers"]
+    expected = {name: to_hex(line_style(place)["color"]) for place, name in enumerate(optimizers) if name in HYPER}
+    assert playground.numbers()["colors"] == expected
+
+
+def says(view):
+    return view.locator(".panel:visible .says").inner_text()
+
+
+def slide(view, name, value):
+    """Move a slider as a reader does, with all its events."""
+    view.locator(f".playground [name={name}]").evaluate(
+        "(e, value) => { e.value = value; e.dispatchEvent(new Event('input', {bubbles: true})); }", value
+    )
+
+
+def points(view, chart):
+    """Return the number of points of each line of a chart."""
+    return view.locator(f"#{chart} polyline").evaluate_all("all => all.map(e => e.points.numberOfItems)")
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.99])
+def test_averages_and_weights_are_those_of_ewa(math, beta, corrected):
+    series = temperature.read_seattle()["temp_max"].to_numpy()
+    drawn = math("P.ewa(JSON.parse(document.getElementById('playground-data').textContent).temperatures, ...a)",
+                 [beta, corrected])  # fmt: skip
+    np.testing.assert_allclose(drawn, optbench.ewa(series, beta, bias_correction=corrected), **CLOSE)
+    weights = [optbench.ewa(day, beta, bias_correction=corrected)[-1] for day in np.eye(30)]
+    np.testing.assert_allclose(math("P.weights(30, ...a)", [beta, corrected]), weights, **CLOSE)
+
+
+def test_the_lag_in_words_is_that_of_a_steady_change(chromium, page):
+    ramp = np.arange(2000.0)
+    with opened(chromium, page) as view:
+        for beta, words in ((0.5, "2 days"), (0.9, "10 days"), (0.98, "50 days")):
+            slide(view, "beta", beta)
+            lag = (ramp - optbench.ewa(ramp, beta))[-1]
+            assert f"1/(1 − β) = {words}" in says(view)
+            assert f"lags a steady change by β/(1 − β) = {round(lag, 6):g} day" in says(view)
+
+
+def plane(kind, condition, angle):
+    """Return (value, gradient) of a surface: s^2 / 2 + h(t), s and t being the axes turned by an angle in degrees."""
+    turn = np.deg2rad(angle)
+    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    h, slope = {
+        "bowl": (lambda t: t**2 / 2, lambda t: t),
+        "saddle": (lambda t: (t**2 - 4) ** 2 / 16, lambda t: t * (t**2 - 4) / 4),
+        "plateau": (
+            lambda t: 2.25 - 2.25 * np.exp(-((t - 2) ** 2) / 4.5),
+            lambda t: (t - 2) * np.exp(-((t - 2) ** 2) / 4.5),
+        ),
+    }[kind]
+
+    def value(w):
+        t, s = axes @ w
+        return h(t) / condition + s**2 / 2
+
+    def gradient(w):
+        t, s = axes @ w
+        return axes.T @ np.array([slope(t) / condition, s])
+
+    return value, gradient
+
+
+@pytest.mark.parametrize("optimizer", HYPER)
+@pytest.mark.parametrize("surface", [("bowl", 32, 0), ("bowl", 100, 30), ("saddle", 10, 45), ("plateau", 5, 20)])
+def test_paths_are_those_of_minimize(math, optimizer, surface):
+    settings = {"rate": 0.13, "beta1": 0.8, "beta2": 0.95}
+    found = math("(plane => ({start: plane.start, ...P.path(plane, a[1], a[2], 60)}))(P.surface(...a[0]))",
+                 [surface, optimizer, settings])  # fmt: skip
+    value, gradient = plane(*surface)
+    walked = []
+    hyperparameters = {name: settings[name] for name in HYPER[optimizer]}
+    result = optbench.minimize(
+        value, found["start"], optimizer, jac=gradient, lr=settings["rate"], steps=60, points="every",
+        callback=lambda w: walked.append(w.copy()), **hyperparameters,
+    )  # fmt: skip
+    np.testing.assert_allclose(found["w"][1:], walked, **CLOSE)
+    np.testing.assert_allclose(found["loss"], result.curve["train_loss"], **CLOSE)
+
+
+def test_noise_is_normal_repeats_and_is_the_same_for_all(math):
+    draws = math("(r => Array.from({length: 5000}, () => r.normal()))(P.random(7))")
+    assert kstest(draws, "norm").pvalue > 0.01 and abs(np.corrcoef(draws[1:], draws[:-1])[0, 1]) < 0.03
+    first, again, other, gd = (
+        np.array(math("P.path(P.surface('bowl', 10, 0), a[0], {rate: 0.1, beta1: 0}, 20, 0.3, a[1]).w", [name, seed]))
+        for name, seed in (("momentum", 1), ("momentum", 1), ("momentum", 2), ("gd", 1))
+    )
+    assert (first == again).all() and not np.isclose(first[1:], other[1:]).any()
+    np.testing.assert_allclose(first, gd, **CLOSE)
+
+
+def test_decayed_rates_are_those_of_a_run(math):
+    schedules = [("inverse", 0.0), ("inverse", 2.0), ("exponential", 0.0), ("sqrt_epoch", 0.0), ("sqrt_step", 0.0)]
+    texts = [f"{name}(decay_rate={rate})" if name == "inverse" else name for name, rate in schedules]
+    settings = [{"lr": 0.4, "schedule": text} for text in texts]
+    curves = optbench.cohort("quadratic(dim=2)", "gd", settings, epochs=4, batch_size=64, points="every").curves
+    for (name, rate), (_, curve) in zip(schedules, curves.groupby("run_id"), strict=True):
+        steps = curve[curve["step"] > 0]
+        given = [steps["step"].tolist(), name, 0.4, rate, len(steps) // 4]
+        drawn = math("(([steps, ...rest]) => steps.map(P.decayed(...rest)))(a)", given)
+        np.testing.assert_allclose(drawn, steps["lr"], **CLOSE)
+
+
+def test_the_cloud_of_a_constant_rate_is_as_wide_as_the_theory_says(math):
+    rate, noise, condition = 0.6, 0.5, 4
+    spread = math("P.spread(P.cloud(P.surface('bowl', a[2], 30), a[0], 200, a[1], 3000).map(w => w[200]), [0, 0])",
+                  [rate, noise, condition])  # fmt: skip
+    curvature = np.array([1.0, 1 / condition])
+    assert spread == pytest.approx(np.sqrt((rate * noise**2 / (curvature * (2 - rate * curvature))).sum()), rel=0.03)
+
+
+def test_the_quiz_has_the_claims_three_kinds_at_one_rate_with_one_noise(math):
+    orders = set()
+    for n in range(1, 9):
+        question = math("(q => ({...q, hessian: [[1, 0], [0, 1]].map(q.plane.gradient)}))(P.quiz(a))", n)
+        betas = [curve["beta1"] for curve in question["curves"]]
+        assert sorted(betas) == list(c4_quiz.KINDS.values())
+        orders.add(tuple(betas))
+        noises = []
+        for curve in question["curves"]:
+            w, beta = np.array(curve["w"]), curve["beta1"]
+            average = np.vstack([[0, 0], -np.diff(w, axis=0) / question["rate"]])
+            gradient = (average[1:] - beta * average[:-1]) / (1 - beta)  # solved from V = beta V + (1 - beta) g
+            noises.append(gradient - w[:-1] @ np.array(question["hessian"]))
+        np.testing.assert_allclose(noises[1:], [noises[0]] * 2, atol=1e-10)
+        assert np.std(noises[0]) == pytest.approx(0.02, rel=0.4)
+    assert len(orders) > 3, "the labels cannot be learned by heart"
+
+
+def test_adam_in_numbers_is_the_steppers(math):
+    gradients, settings = [0.5, 0.4, -30.0, 0.0, 1e-3], {"rate": 0.1, "beta1": 0.8, "beta2": 0.99}
+    rows = math("P.adam(a[0], 1.5, a[1])", [gradients, settings])
+    w = np.array([1.5])
+    stepper = optbench.stepper("adam", w, lr=0.1, beta1=0.8, beta2=0.99)
+    for t, (row, g) in enumerate(zip(rows, gradients, strict=True), start=1):
+        before = float(w[0])
+        stepper.step(np.array([g]))
+        m, v = (optbench.ewa(values, beta)[t - 1] for values, beta in ((gradients, 0.8), (np.square(gradients), 0.99)))
+        expected = [w[0], w[0] - before, m, v, m / (1 - 0.8**t), v / (1 - 0.99**t)]
+        np.testing.assert_allclose([row[key] for key in ("w", "step", "m", "v", "mHat", "vHat")], expected, **CLOSE)
+
+
+def test_the_player_steps_plays_and_starts_again(chromium, page):
+    with opened(chromium, page, "#?panel=paths&step=10") as view:
+        buttons = ("reset", "back", "step", "play", "draw")
+        press = {name: view.locator(f"#panel-paths [data-do={name}]") for name in buttons}
+        assert points(view, "chart-paths") == [11] * 4 and says(view).startswith("Step 10, ")
+        press["step"].click()
+        assert points(view, "chart-paths") == [12] * 4
+        press["back"].click(), press["back"].click()
+        assert points(view, "chart-paths") == [10] * 4
+        press["play"].click()
+        view.wait_for_function("document.querySelector('#chart-paths polyline').points.numberOfItems > 12")
+        press["play"].click()
+        assert press["play"].inner_text() == "▶ Play" and not says(view).startswith("Step 10,")
+        press["reset"].click()
+        assert points(view, "chart-paths") == [1] * 4 and says(view).startswith("Step 0, ")
+        view.locator("[name=step]").focus()
+        view.keyboard.press("ArrowRight")
+        assert says(view).startswith("Step 1, ")
+        view.locator("[name=gd]").uncheck()
+        assert len(points(view, "chart-paths")) == 3 and "GD" not in says(view)
+        assert press["draw"].is_hidden()
+        slide(view, "noise", 0.4)
+        before = says(view)
+        press["draw"].click()
+        assert says(view) != before
+        slide(view, "noise", 0)
+        slide(view, "rate_momentum", 0.7)
+        slide(view, "beta1", 0)
+        slide(view, "step", 60)
+        assert "momentum diverged" in says(view)
+
+
+def test_turning_the_bowl_moves_the_path_and_the_axes_are_equal(chromium, page):
+    with opened(chromium, page, "#?panel=paths") as view:
+        box = view.locator("#chart-paths .frame").bounding_box()
+        assert box["width"] == pytest.approx(box["height"], abs=1)
+        shown = view.locator("#chart-paths polyline").first.get_attribute("points")
+        slide(view, "angle", 30)
+        assert view.locator("#chart-paths polyline").first.get_attribute("points") != shown
+
+
+def test_the_quiz_hides_its_labels_until_reveal(chromium, page):
+    with opened(chromium, page, "#?panel=quiz") as view:
+        answers = view.locator("#panel-quiz .answer")
+        assert answers.all_inner_texts() == [""] * 3
+        ink = view.locator("#panel-quiz polyline").evaluate_all("all => all.map(e => getComputedStyle(e).stroke)")
+        assert len(set(ink)) == 1, "a color would tell"
+        true = [curve["beta1"] for curve in view.evaluate("playground.quiz(1).curves")]
+        for letter, beta in zip("ABC", true, strict=True):
+            view.locator(f"[name=guess_{letter}]").select_option(f"{beta:g}")
+        view.locator("[data-do=reveal]").click()
+        names = {0: "GD", 0.5: "momentum, β = 0.5", 0.9: "momentum, β = 0.9"}
+        assert answers.all_inner_texts() == [f"✓ {names[beta]}" for beta in true] and "3 of 3 right" in says(view)
+        view.locator("[data-do=next]").click()
+        assert answers.all_inner_texts() == [""] * 3 and says(view) == "Question 2."
+
+
+def test_decay_narrows_the_cloud(chromium, page):
+    with opened(chromium, page, "#?panel=decay") as view:
+        before = says(view)
+        slide(view, "decay", 0)
+        assert says(view) != before and "constant rate 0.6, and" in says(view)
+        dots = [view.locator(f"#chart-{side} .dots").get_attribute("d") for side in ("constant", "decayed")]
+        assert dots[0] == dots[1], "without decay, the same runs"
+
+
+def test_the_table_of_adam_follows_its_inputs(chromium, page):
+    with opened(chromium, page, "#?panel=adam") as view:
+        assert view.locator("#panel-adam tbody tr").count() == 5
+        text = "0.9 × 0.085 + 0.1 × 0.5 = 0.1265"
+        assert view.locator("[data-sum=m]").inner_text() == text
+        step = view.locator("#panel-adam tbody tr td:nth-child(7)").all_inner_texts()
+        view.locator("[data-do=scale]").click()
+        assert view.locator("#panel-adam tbody tr td:nth-child(7)").all_inner_texts() == step, "Adam knows no scale"
+        view.locator("[name=gradients]").fill("1, 2")
+        assert view.locator("#panel-adam tbody tr").count() == 2
+        view.locator("[name=gradients]").fill("1, x")
+        assert "as numbers" in says(view)
+        view.locator("[name=gradients]").fill("1")
+        view.locator("[name=adam_beta1]").fill("1.5")
+        assert "out of its range" in says(view)
+
+
+def test_the_address_keeps_what_was_chosen(chromium, page):
+    with opened(chromium, page, "#?panel=paths&surface=saddle&rate_adam=0.2&angle=45&gd=false") as view:
+        assert not view.locator("[name=gd]").is_checked() and view.locator("[name=surface]").input_value() == "saddle"
+        shown = says(view)
+        assert "Adam" in shown and "GD" not in shown
+        slide(view, "angle", 10)
+        view.wait_for_function("location.hash.includes('angle=10')")
+        shown = says(view)
+        view.reload()
+        assert says(view) == shown
+    with opened(chromium, page) as view:
+        view.locator("#tab-average").focus()
+        for panel in (*PANELS[1:], PANELS[0]):
+            view.keyboard.press("ArrowRight")
+            assert view.locator(".panel:visible").get_attribute("data-panel") == panel
+
+
+def test_an_address_with_nonsense_shows_the_page_as_it_is(chromium, page):
+    nonsense = "&".join(
+        f"{name}=x%3Cb%3E" for name in ("surface", "angle", "days", "other", "schedule", "gradients", "t")
+    )
+    for panel in (*PANELS, "none"):
+        with opened(chromium, page, f"#?{nonsense}&panel={panel}") as view:
+            assert says(view) and view.locator(".playground b", has_text="x<b>").count() == 0
+
+
+def test_every_example_shows_what_it_says(chromium, page):
+    with opened(chromium, page, "#?theme=dark") as view:
+        for panel in PANELS:
+            view.locator(f"#tab-{panel}").click()
+            for example in view.locator(".panel:visible .try a").all():
+                before = says(view)
+                example.click()
+                view.wait_for_function(f"before => {SAYS} !== before", arg=before)
+                assert "theme=dark" in view.evaluate("location.hash"), "what is no widget's stays"
+                wanted = dict(pair.split("=") for pair in example.get_attribute("href")[2:].split("&"))
+                for name, value in wanted.items():
+                    control = view.locator(f".playground [name={name}]")
+                    if value in ("true", "false"):
+                        assert control.is_checked() == (value == "true")
+                    elif name == "panel":
+                        assert view.locator(".panel:visible").get_attribute("data-panel") == value == panel
+                    elif control.get_attribute("data-log") is None:
+                        assert control.input_value() == value
+
+
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_panel_fits_a_phone_and_names_its_controls(chromium, page, panel, scheme):
+    with opened(
+        chromium, page, f"#?panel={panel}", width=320 if scheme == "dark" else 390, color_scheme=scheme
+    ) as view:
+        assert not scrolls_sideways(view)
+        assert view.locator(".panel:visible").count() == 1 and says(view)
+        named = "all => all.every(e => e.type === 'hidden' || (e.labels.length && e.labels[0].innerText.trim()))"
+        assert view.locator(".panel:visible").locator("input, select").evaluate_all(named)
+        inside = "all => all.every(e => e.getBoundingClientRect().right <= innerWidth + 1)"
+        assert view.locator(".panel:visible *:not(.scroll *):not(svg *)").evaluate_all(inside)
+
+
+def test_without_javascript_the_page_is_the_claims_alone(chromium, page):
+    with opened(chromium, page, java_script_enabled=False) as view:
+        assert view.locator(".playground").is_hidden() and view.locator("article figure").is_visible()
