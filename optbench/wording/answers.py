@@ -520,10 +520,9 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
         name = labels.optimizer_label(row, varied)
         batch = labels.batch_label(row["batch_size"], row["full_batch"])
         seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
-        seeds = f", median of {seeds}" if row["n"] > 1 else f" on {seeds}"
         value = _describe_value(answer, row, budget[problem, row["batch_size"]])
         setting = f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'], 4)}"
-        text = f"{setting}; {value}{seeds}"
+        text = f"{setting}; {value}{', median of' if '[' in value else ' on'} {seeds}"
         if 0 < row["failures"] < row["n"]:
             text += f", {int(row['failures'])} failed"
         if pd.notna(row.get("test_accuracy")) and "accuracy" not in chosen_for(answer.judge_by, answer.choose_by):
