@@ -530,7 +530,7 @@ CLAIMS = (
     ),
     Claim(
         id="A3.3",
-        sentence="The noise of the mini-batch cost grows like 1/sqrt(B) as the mini-batch gets smaller.",
+        sentence="The noise of the mini-batch cost grows like 1/√B as the mini-batch gets smaller.",
         formulas=(r"σ ∝ \frac{1}{\sqrt{B}}",),
         experiment=noise_experiment,
         criterion=Within(what="the fitted exponent", least=-0.6, most=-0.4),

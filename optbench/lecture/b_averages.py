@@ -78,7 +78,7 @@ def measure_memory(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=exact(saving[saving.index.max()]),
         measure=f"memory of the last 1/(1-beta) values over the average's own, at beta = {saving.index.max():g}",
-        answer=f"At beta = {saving.index.max():g} the last 1/(1-beta) values take {two_digits(saving.iloc[-1])} "
+        answer=f"At β = {saving.index.max():g} the last 1/(1 − β) values take {two_digits(saving.iloc[-1])} "
         "times the memory of the average.",
         detail=f"The state takes {most:.1f} bytes an element after {last['step'].iloc[0]:,} values; the window takes "
         f"{each}; {differ:,} values differ from those of the array function in any bit.",
@@ -145,8 +145,8 @@ def measure_window(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=ratio[USUAL],
         measure=f"length of the plain mean that leaves as much noise, over 1/(1-beta), at beta = {USUAL}",
-        answer=f"At beta = {USUAL} the average lets as much noise through as the plain mean of "
-        f"{estimate_text(ratio[USUAL])} times 1/(1-beta) days.",
+        answer=f"At β = {USUAL} the average lets as much noise through as the plain mean of "
+        f"{estimate_text(ratio[USUAL])} times 1/(1 − β) days.",
         detail=f"Weight inside 1/(1-beta): {inside}. Equal plain mean: {noise}; the formula is (1+beta)/(1-beta).",
     )
 
@@ -197,8 +197,8 @@ def measure_best(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=lost[max(lost)],
         measure=f"error of beta = {USUAL} over that of the best beta, minus 1, for the mean of the "
         f"{_task_text(max(lost))}",
-        answer=f"For the mean of the {_task_text(max(lost))}, beta = {USUAL} errs {percent_text(lost[max(lost)])} "
-        "more than the best beta.",
+        answer=f"For the mean of the {_task_text(max(lost))}, β = {USUAL} errs {percent_text(lost[max(lost)])} "
+        "more than the best β.",
         detail=f"The best beta is {', '.join(best)}.",
     )
 
@@ -254,7 +254,7 @@ def measure_weights(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={"all": error},
         effect=error,
         measure=f"relative difference of a weight of v_{LAST} from (1-beta) beta^age",
-        answer=f"No weight of v_{LAST} is further than {estimate_text(error)} of itself from (1-beta) beta^age.",
+        answer=f"No weight of v_{LAST} is further than {estimate_text(error)} of itself from (1 − β) β^age.",
         detail="At beta = 0.9 the newest days weigh " + ", ".join(f"{weight:.4g}" for weight in first) + ".",
     )
 
@@ -307,8 +307,8 @@ def measure_horizon(tables: dict[str, pd.DataFrame]) -> Measured:
         },
         effect=exact(products[USUAL_EPS]),
         measure=f"n (1-beta) at beta = {1 - USUAL_EPS:g}",
-        answer=f"At beta = {1 - USUAL_EPS:g} a weight falls to 1/e of the newest after "
-        f"{two_digits(products[USUAL_EPS])} times 1/(1-beta) days.",
+        answer=f"At β = {1 - USUAL_EPS:g} a weight falls to 1/e of the newest after "
+        f"{two_digits(products[USUAL_EPS])} times 1/(1 − β) days.",
         detail=f"n is {each}; the difference from 1 falls like eps^{order:.2f}, and (1-eps)^(1/eps) is "
         f"{least['power']:.5f} at eps = {least['eps']:g} (1/e = {1 / math.e:.5f}).",
         exact=True,
@@ -370,7 +370,7 @@ def measure_start(tables: dict[str, pd.DataFrame]) -> Measured:
         measure="mean distance of v_1 from the mean of the first 1/(1-beta) days, with the correction over without it, "
         f"at beta = {USUAL}",
         answer="The correction leaves "
-        f"{percent_text(off[f'beta {USUAL:g}'])} of v_1's distance from the mean of the first days (beta = {USUAL}).",
+        f"{percent_text(off[f'beta {USUAL:g}'])} of v₁'s distance from the mean of the first days (β = {USUAL}).",
         detail=f"On a constant series v_t differs without correction from (1 - beta^t) theta by {wrong[0]:.1g} at "
         f"most, with it from theta by {left[0]:.1g}. In {len(usual):,} noisy summers v_1 is, without and with "
         f"correction, {shares} of the mean of the first 10 days (beta = {USUAL}).",
@@ -398,7 +398,7 @@ def measure_fading(tables: dict[str, pd.DataFrame]) -> Measured:
         effect=exact(end[USUAL]),
         measure=f"share that the correction adds at t = {STEPS}, beta = {USUAL}",
         answer=f"Without the correction {percent_text(exact(end[USUAL]))} of the average is missing after {STEPS} "
-        f"days (beta = {USUAL}).",
+        f"days (β = {USUAL}).",
         detail=f"Bias at t = {STEPS}: {each}; by beta^t, it is under {SMALL:.0%} from t = {needed}.",
     )
 
@@ -485,7 +485,7 @@ def measure_shape(tables: dict[str, pd.DataFrame]) -> Measured:
         cells={CALMER: _shares(calmer), LATER: _shares(later)},
         effect=lag,
         measure=f"days by which beta = {large:g} lags behind beta = {small:g}",
-        answer=f"At beta = {large:g} the average lags {estimate_text(lag)} days behind that at {small:g}.",
+        answer=f"At β = {large:g} the average lags {estimate_text(lag)} days behind that at {small:g}.",
         detail=f"{shares[0].upper()}{shares[1:]}. In Seattle's series variance of the increments and lag are {parts}.",
     )
 
@@ -535,7 +535,7 @@ _EACH = {
 CLAIMS = (
     Claim(
         id="B1",
-        sentence="The exponentially weighted average v_t = beta v_(t-1) + (1 - beta) theta_t needs very little memory.",
+        sentence="The exponentially weighted average vₜ = β vₜ₋₁ + (1 − β) θₜ needs very little memory.",
         formulas=("v_t = β v_{t-1} + (1 - β) θ_t", "v_0 = 0"),
         experiment=memory_experiment,
         criterion=Parts(
@@ -563,7 +563,7 @@ CLAIMS = (
     ),
     Claim(
         id="B2.1",
-        sentence="v_t averages about 1/(1-beta) days: 10 for beta = 0.9, 2 for beta = 0.5.",
+        sentence="vₜ averages about 1/(1 − β) days: 10 for β = 0.9, 2 for β = 0.5.",
         formulas=(r"n ≈ \frac{1}{1 - β}",),
         experiment=window_experiment,
         criterion=Parts(
@@ -590,7 +590,7 @@ CLAIMS = (
     ),
     Claim(
         id="B2.2",
-        sentence="beta is a hyperparameter, usually 0.9.",
+        sentence="β is a hyperparameter, usually 0.9.",
         formulas=("v_t = β v_{t-1} + (1 - β) θ_t",),
         experiment=best_experiment,
         criterion=Below(
@@ -606,7 +606,7 @@ CLAIMS = (
     ),
     Claim(
         id="B3",
-        sentence="v_100 = 0.1 theta_100 + 0.1*0.9 theta_99 + 0.1*0.9^2 theta_98 + ...: the weights fall exponentially.",
+        sentence="v₁₀₀ = 0.1 θ₁₀₀ + 0.1 · 0.9 θ₉₉ + 0.1 · 0.9² θ₉₈ + …: the weights fall exponentially.",
         formulas=("v_{100} = 0.1 θ_{100} + 0.1 · 0.9 θ_{99} + 0.1 · 0.9^2 θ_{98} + …",),
         experiment=weights_experiment,
         criterion=Identity(
@@ -621,7 +621,7 @@ CLAIMS = (
     ),
     Claim(
         id="B4",
-        sentence="With beta = 1 - eps, the n with (1-eps)^n = 1/e is about 1/eps.",
+        sentence="With β = 1 − ε, the n with (1 − ε)ⁿ = 1/e is about 1/ε.",
         formulas=(r"(1 - ε)^{1/ε} ≈ \frac{1}{e}", "ε = 1 - β"),
         experiment=horizon_experiment,
         criterion=Parts(
@@ -637,8 +637,7 @@ CLAIMS = (
     ),
     Claim(
         id="B5.1",
-        sentence="Bias correction, v_t / (1 - beta^t), mends the start: at t = 1 the plain average is (1-beta) "
-        "theta_1.",
+        sentence="Bias correction, vₜ / (1 − βᵗ), mends the start: at t = 1 the plain average is (1 − β) θ₁.",
         formulas=(r"\frac{v_t}{1 - β^t}",),
         experiment=bias_experiment,
         criterion=Parts(
@@ -665,7 +664,7 @@ CLAIMS = (
     ),
     Claim(
         id="B5.2",
-        sentence="The correction fades as beta^t goes to 0, so in practice it is often left out.",
+        sentence="The correction fades as βᵗ goes to 0, so in practice it is often left out.",
         formulas=(r"\frac{v_t}{1 - β^t}",),
         experiment=bias_experiment,
         criterion=AtMost(
@@ -681,7 +680,7 @@ CLAIMS = (
     ),
     Claim(
         id="B6",
-        sentence="A smaller beta makes the curve oscillate more; a larger beta shifts it to the right.",
+        sentence="A smaller β makes the curve oscillate more; a larger β shifts it to the right.",
         experiment=shape_experiment,
         criterion=Parts(
             {

@@ -108,8 +108,7 @@ def figure(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 CLAIMS = (
     Claim(
         id="C4",
-        sentence="From the paths one can tell gradient descent, momentum with a small beta and momentum with a large "
-        "beta.",
+        sentence="From the paths one can tell gradient descent, momentum with a small β and momentum with a large β.",
         experiment=experiment,
         criterion=Below(
             what="the share of errors of a logistic regression on three features of a path's shape, trained on some "

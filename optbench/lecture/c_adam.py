@@ -321,7 +321,7 @@ CLAIMS = (
     ),
     Claim(
         id="C3.2",
-        sentence="eps may stand inside the root, for RMSProp and Adam.",
+        sentence="ε may stand inside the root, for RMSProp and Adam.",
         formulas=(r"W = W - α \frac{V / (1 - β_1^t)}{\sqrt{S / (1 - β_2^t) + ε}}",),
         experiment=eps_experiment,
         criterion=AtMost(

@@ -203,7 +203,7 @@ CLAIMS = (
     Claim(
         id="D2",
         sentence="One epoch is one pass over the data. The rates: α₀ / (1 + decay_rate · epoch); 0.95^epoch α₀; "
-        "k / sqrt(epoch) α₀; k / sqrt(t) α₀, with t the mini-batch number.",
+        "k / √epoch α₀; k / √t α₀, with t the mini-batch number.",
         formulas=(
             r"α = \frac{α_0}{1 + r n}",
             "α = 0.95^n α_0",

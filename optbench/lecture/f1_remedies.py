@@ -128,7 +128,7 @@ CLAIMS = (
     Claim(
         id="F1",
         sentence="When batch gradient descent takes too long on a deep network, try Adam, a better random "
-        "initialization, tuning alpha, or mini-batches.",
+        "initialization, tuning α, or mini-batches.",
         experiment=experiment,
         criterion=Above(
             what="the factor by which it shortens the expected time to the target",

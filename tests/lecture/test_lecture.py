@@ -59,6 +59,14 @@ def test_the_lecture_uses_public_names_only(path):
             assert node.attr in optbench.__all__, node.attr
 
 
+def test_the_committed_page_has_no_dead_link():
+    page = Path(lecture.__file__).parents[2] / "reports" / "lecture" / "index.html"
+    if not page.exists():
+        pytest.skip("this is no checkout")
+    for link in re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
 @pytest.mark.parametrize("name", SECTION_B)
 def test_a_quick_run_gives_a_verdict_and_a_picture(name):
     before = tables(name)
