@@ -1,0 +1,22 @@
+"""The pages of docs/: what they list is what there is."""
+
+import re
+
+import pytest
+
+import optbench
+from optbench import figures
+from tests import write_docs
+
+
+@pytest.mark.parametrize("page", list(write_docs.PARTS))
+def test_a_part_that_follows_from_the_code_is_current(page):
+    text = (write_docs.DOCS / page).read_text(encoding="utf-8")
+    assert write_docs.renew(page) == text, "it lags behind: run `python -m tests.write_docs`"
+
+
+def test_every_public_name_is_in_the_reference():
+    listed = re.findall(r"^::: ([\w.]+)$", (write_docs.DOCS / "python.md").read_text(encoding="utf-8"), flags=re.M)
+    names = [getattr(optbench, name) for name in optbench.__all__ if name != "__version__"]
+    names += [getattr(figures, name) for name in figures.__all__ if name != "Plot"]
+    assert sorted(listed) == sorted(f"{each.__module__}.{each.__name__}" for each in names)
