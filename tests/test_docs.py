@@ -5,7 +5,7 @@ import re
 import pytest
 
 import optbench
-from optbench import figures
+from optbench import datasets, figures
 from tests import write_docs
 
 
@@ -13,6 +13,12 @@ from tests import write_docs
 def test_a_part_that_follows_from_the_code_is_current(page):
     text = (write_docs.DOCS / page).read_text(encoding="utf-8")
     assert write_docs.renew(page) == text, "it lags behind: run `python -m tests.write_docs`"
+
+
+def test_the_catalogue_is_the_registry(catalogue):
+    text = (write_docs.DOCS / "catalogue.md").read_text(encoding="utf-8").split(write_docs.BEGIN)[1]
+    rows = re.findall(r"^\| `(\w+)` \|", text, flags=re.M)
+    assert sorted(rows) == sorted([*datasets.NAMES, *(key.split(" ")[1] for key in catalogue.files)])
 
 
 def test_every_public_name_is_in_the_reference():

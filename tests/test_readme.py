@@ -1,4 +1,4 @@
-"""The commands and code of README.md, docs/training.md and CONTRIBUTING.md, run as they stand, and the catalogue.
+"""The commands and code of README.md, docs/training.md and CONTRIBUTING.md, run as they stand.
 
 Of CONTRIBUTING.md, blocks of the kind ``console`` are shown only: they set up, take long, or need other machines.
 """
@@ -17,7 +17,6 @@ import pandas as pd
 import pytest
 
 from optbench import datasets
-from optbench.catalogue import listing, loader
 from optbench.cli import app
 from optbench.contract.version import __version__
 
@@ -26,11 +25,6 @@ README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-CATALOGUE = ROOT / "reports" / "catalogue.md"
-START, END = (
-    "<!-- tables of what is in the box: python -m tests.test_readme writes them -->\n",
-    "<!-- end of the tables -->",
-)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT + TRAINING + CONTRIBUTING, flags=re.M | re.S)
 OF_TORCH = re.findall(r"^```(\w+) torch\n(.*?)^```$", TEXT + TRAINING, flags=re.M | re.S)
 """Blocks that need PyTorch: "sh torch" is shown as "sh" is."""
@@ -149,19 +143,6 @@ def test_first_two_commands_are_single_lines_that_set_up_and_run():
     assert ".venv/bin/python -m pytest" in second
 
 
-def generated(text, catalogue):
-    """Return ``text`` with the tables of shipped names as the registry has them now."""
-    before, rest = text.split(START)
-    return before + START + "\n" + listing.write_markdown(catalogue) + "\n\n" + END + rest.split(END)[1]
-
-
-def test_the_tables_are_those_of_the_registry(catalogue):
-    text = CATALOGUE.read_text(encoding="utf-8")
-    assert generated(text, catalogue) == text, "the tables lag behind: run `python -m tests.test_readme`"
-    rows = re.findall(r"^\| `(\w+)` \|", text.split(START)[1].split(END)[0], flags=re.M)
-    assert sorted(rows) == sorted([*datasets.NAMES, *(key.split(" ")[1] for key in catalogue.files)])
-
-
 def test_the_readme_counts_what_is_there(catalogue):
     for kind in ("optimizers", "wrappers", "schedules", "problems"):
         assert f"{len(getattr(catalogue, kind))} {kind}" in TEXT
@@ -206,7 +187,3 @@ def test_the_answer_that_the_readme_quotes_is_that_of_the_committed_report():
 def test_committed_pages_are_of_this_version(name):
     made = json.loads((ROOT / "reports" / name / "provenance.json").read_text(encoding="utf-8"))
     assert made["optbench"] == __version__ and made["command"].startswith(f"python -m optbench {name}")
-
-
-if __name__ == "__main__":
-    CATALOGUE.write_text(generated(CATALOGUE.read_text(encoding="utf-8"), loader.load()), encoding="utf-8")

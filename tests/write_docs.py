@@ -10,12 +10,18 @@ from typing import Any
 
 import typer
 
+from optbench.catalogue import listing, loader
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 from optbench.cli.output import EXIT_CODES
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- begin: python -m tests.write_docs writes this part -->", "<!-- end -->"
+
+
+def write_catalogue() -> str:
+    """Return the tables of all shipped names."""
+    return listing.write_markdown(loader.load())
 
 
 def write_commands() -> str:
@@ -56,7 +62,7 @@ def _escaped(text: str) -> str:
     return re.sub(r"([|*_<>\[\]])", r"\\\1", text)
 
 
-PARTS: dict[str, Callable[[], str]] = {"commands.md": write_commands}
+PARTS: dict[str, Callable[[], str]] = {"catalogue.md": write_catalogue, "commands.md": write_commands}
 """Page -> what returns its part."""
 
 
