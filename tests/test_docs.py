@@ -6,6 +6,7 @@ import pytest
 
 import optbench
 from optbench import datasets, figures
+from optbench.contract.columns import TABLES, TARGETS, target_column
 from tests import write_docs
 
 
@@ -26,3 +27,19 @@ def test_every_public_name_is_in_the_reference():
     names = [getattr(optbench, name) for name in optbench.__all__ if name != "__version__"]
     names += [getattr(figures, name) for name in figures.__all__ if name != "Plot"]
     assert sorted(listed) == sorted(f"{each.__module__}.{each.__name__}" for each in names)
+
+
+def test_every_column_of_the_tables_is_explained():
+    text = (write_docs.DOCS / "results.md").read_text(encoding="utf-8")
+    targets = [target_column(share) for share in TARGETS]
+    for heading in re.findall(r"^## (`.*)$", text, flags=re.M):
+        section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+        explained = [name for cells in re.findall(r"^\| (`.*?) \|", section, flags=re.M) for name in _codes(cells)]
+        columns = [column.name for name in _codes(heading) for column in TABLES[name]]
+        between = set(targets[1:-1])
+        assert sorted(explained) == sorted(name for name in columns if name not in between), heading
+    assert set(TABLES) == {name for names in re.findall(r"^## (`.*)$", text, flags=re.M) for name in _codes(names)}
+
+
+def _codes(text):
+    return re.findall(r"`([^`]+)`", text)
