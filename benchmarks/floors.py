@@ -50,7 +50,7 @@ def entries(pattern: str) -> Iterator[tuple[str, str]]:
 
 def wrappers() -> list[str]:
     """Of the committed catalogue, since the package's public names list optimizers only."""
-    lines = (ROOT / "reports" / "catalogue.md").read_text().split("wrappers\n", 1)[1].split("\n## ", 1)[0].splitlines()
+    lines = (ROOT / "docs" / "catalogue.md").read_text().split("wrappers\n", 1)[1].split("\n## ", 1)[0].splitlines()
     return [line.split("`")[1].split("(")[0] for line in lines if line.startswith("| `")]
 
 

@@ -59,7 +59,6 @@ SLOW_CASES = {
     "sweeps/test_widening.py": r"natural_limits|halved_in_a_grid",
     "test_guest.py": r"leaves_the_process_as_it_was\[(?!sweep|minimize)",
     "test_packaging.py": r"from_the_wheel",
-    "test_readme.py": r"test_commands",
     "test_workers.py": r"kind_was_skipped_whole",
     "test_wrong_values.py": r"test_wrong_values_are_refused\[(?!minimize|load)",
 }

@@ -16,7 +16,7 @@ import sklearn.datasets  # noqa: F401  see below
 
 import optbench
 
-_CATALOGUE = Path(__file__).parents[2] / "reports" / "catalogue.md"
+_CATALOGUE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 _FIRST = optbench.__version__ == "0.1.0"
 
 # asv loads this once and forks for every set of parameters: what takes a second to load is loaded here.

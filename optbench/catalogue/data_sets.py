@@ -121,7 +121,7 @@ def _find_learners(catalogue: Catalogue, text: str, data: datasets.Dataset) -> l
 
 
 def write_markdown() -> str:
-    """Return the table of reports/catalogue.md."""
+    """Return the table of docs/catalogue.md."""
     head = ["| name | rows | features | target | what it is | parameters |", "|---|---|---|---|---|---|"]
     lines = []
     for row in list_data_sets():

@@ -1,4 +1,4 @@
-"""The catalogue as plain data, for ``list``, its ``--json`` and reports/catalogue.md.
+"""The catalogue as plain data, for ``list``, its ``--json`` and docs/catalogue.md.
 
 Plain means as JSON has it: dicts, lists, texts and numbers; a tuple is a list, and a number that is not finite is None.
 """
@@ -116,7 +116,7 @@ def values_text(values: Mapping) -> str:
 
 
 def write_markdown(catalogue: Catalogue) -> str:
-    """Return the tables of reports/catalogue.md, one for each registry: name, formula, defaults and search space."""
+    """Return the tables of docs/catalogue.md, one for each registry."""
     parts = []
     for kind in KINDS:
         table = list_names(catalogue, kind)
@@ -125,19 +125,19 @@ def write_markdown(catalogue: Catalogue) -> str:
             if not lines:
                 continue  # of eager ones none ship
             title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
-            head = [f"## {title}", "", "| name | formula | defaults |", "|---|---|---|"]
-            if kind == "optimizers":
-                head[2:] = ["| name | formula | defaults | search space |", "|---|---|---|---|"]
+            given = "defaults, and ranges of the search" if kind == "optimizers" else "defaults"
+            head = [f"## {title}", "", f"| name | formula and source | {given} |", "|---|---|---|"]
             parts.append("\n".join([*head, *lines]))
     return "\n\n".join([*parts, data_sets.write_markdown()])
 
 
 def _write_row(row) -> str:
     """Return a row of `list_names` as a line of a Markdown table."""
-    cells = [row["name"], row["formula"].replace("`", ""), values_text(row["defaults"])]
-    if row["kind"] in ("optimizer", "wrapper", "baseline", "eager"):
-        cells.append(", ".join(f"{key}={text}" for key, text in row["search"].items()))
-    return "| " + " | ".join(f"`{cell}`".replace("|", r"\|") if cell else "" for cell in cells) + " |"
+    searched = ", ".join(f"{key}={text}" for key, text in row["search"].items())
+    given = "<br>".join(f"`{text}`" for text in (values_text(row["defaults"]), searched) if text)
+    formula_text = row["formula"].replace("`", "")
+    cells = (f"`{row['name']}`", f"`{formula_text}`<br>{row['source']}", given)
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def _read_family(path: Path) -> str:

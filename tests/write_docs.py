@@ -1,0 +1,77 @@
+"""The parts of docs/ that follow from the code: ``python -m tests.write_docs`` writes them.
+
+They stand between two comments, BEGIN and END, in a page that is otherwise written by hand.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from optbench.catalogue import listing, loader
+from optbench.cli import app
+from optbench.cli.examples import EXAMPLES
+from optbench.cli.output import EXIT_CODES
+
+DOCS = Path(__file__).parents[1] / "docs"
+BEGIN, END = "<!-- begin: python -m tests.write_docs writes this part -->", "<!-- end -->"
+
+
+def write_catalogue() -> str:
+    """Return the tables of all shipped names."""
+    return listing.write_markdown(loader.load())
+
+
+def write_commands() -> str:
+    """Return the help of every command as Markdown."""
+    parts = ["## Exit codes", _table("exit code", EXIT_CODES.items())]
+    for name, command in typer.main.get_command(app.app).commands.items():
+        parts += [f"## {name}", _escaped(command.help), *_options(name, command)]
+        about, lines = EXAMPLES[name]
+        parts += [f"**Example.** {_escaped(about)}", "\n".join(["```console", *lines, "```"])]
+    return "\n\n".join(parts)
+
+
+def _options(name: str, command: Any) -> list[str]:
+    """Return a table of the arguments, and one of the options below each heading."""
+    context = command.make_context(name, [], resilient_parsing=True)
+    rows: dict[str, list] = {}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and parameter.name != "help":
+            argument = parameter.param_type_name == "argument"
+            heading = "Arguments" if argument else parameter.rich_help_panel or "Options"
+            shown = parameter.metavar or record[0] if argument else record[0]
+            rows.setdefault(heading, []).append((shown, record[1]))
+    parts = []
+    for heading in sorted(rows, key=lambda each: each != "Arguments"):
+        parts += [f"**{heading}**", _table("argument" if heading == "Arguments" else "option", rows[heading])]
+    return parts
+
+
+def _table(first: str, rows: Any) -> str:
+    """Return a table of two columns, the first of which is typed."""
+    lines = [f"| `{name.replace('|', '/')}` | {_escaped(text)} |" for name, text in rows]
+    return "\n".join([f"| {first} | |", "|---|---|", *lines])
+
+
+def _escaped(text: str) -> str:
+    """Return the text without signs that Markdown would read."""
+    return re.sub(r"([|*_<>\[\]])", r"\\\1", text)
+
+
+PARTS: dict[str, Callable[[], str]] = {"catalogue.md": write_catalogue, "commands.md": write_commands}
+"""Page -> what returns its part."""
+
+
+def renew(page: str) -> str:
+    """Return the text of a page with its part as the code has it now."""
+    before, rest = (DOCS / page).read_text(encoding="utf-8").split(BEGIN)
+    return f"{before}{BEGIN}\n\n{PARTS[page]()}\n\n{END}{rest.split(END)[1]}"
+
+
+if __name__ == "__main__":
+    for page in PARTS:
+        (DOCS / page).write_text(renew(page), encoding="utf-8")
