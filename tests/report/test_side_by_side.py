@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 from synthetic import make_tables, write_folder
 from test_report import Page
@@ -53,6 +54,27 @@ def test_marks_stand_where_the_ratios_of_the_comparison_are(tmp_path):
         for (x, hollow), ratio, verdict in zip(marks, rows["ratio"], rows["verdict"], strict=True):
             assert float(x) == pytest.approx(one[0] + one[1] / 2 + scale * math.log(ratio), abs=0.3)
             assert bool(hollow) == (verdict == "open")
+
+
+def test_curves_are_the_medians_of_the_reported_seeds_on_shared_axes(tmp_path):
+    """With one setting, its median by pandas; B has a hundredth of A's suboptimality throughout."""
+    tables = make_tables(**{**SMALL, "problems": ["saddle"], "optimizers": ["gd"], "rates": (0.01,)})
+    runs = tables["runs"] = tables["runs"].assign(status="ok")
+    minimum = tables["problems"]["minimum"].iloc[0]
+    a = write_folder(tmp_path / "a", tables)
+    loss = tables["curves"]["train_loss"]
+    tables["curves"] = tables["curves"].assign(train_loss=minimum + (loss - minimum) / 100)
+    page = write_side_by_side([a, write_folder(tmp_path / "b", tables)], out=tmp_path / "page.html").read_text()
+    held = runs.loc[~runs["seed"].isin(load(a).tuning_seeds), "run_id"]
+    there = load(a).curves_of(held)
+    wanted = np.log((there.groupby("samples")["train_loss"].median() - minimum).to_numpy())
+    lines = [re.findall(r"([\d.]+),([\d.]+)", points) for points in re.findall(r'<polyline[^>]* points="(.*?)"', page)]
+    one, two = (np.array(line, dtype=float) for line in lines)
+    span = wanted.max() - (wanted.min() - math.log(100))
+    assert one[:, 1] == pytest.approx(90 * (wanted.max() - wanted) / span, abs=0.06)
+    assert two[:, 1] - one[:, 1] == pytest.approx(90 * math.log(100) / span, abs=0.11)
+    samples = np.sort(there["samples"].unique())
+    assert one[:, 0] == pytest.approx(200 * samples / samples.max(), abs=0.06) and len(samples) > 3
 
 
 def test_three_folders_each_against_the_first(tmp_path):
