@@ -153,6 +153,9 @@ def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
                 new = Series(".".join(name.split(".")[-2:]), parameters, known[name].get("unit", ""),
                              bool(known[name].get("more_is_better")), {})  # fmt: skip
                 history["series"].setdefault((name, parameters), new).values[content["commit_hash"]] = value
+    if not found:
+        print(f"history.py: {folder} holds no results, only the list of benchmarks", file=sys.stderr)
+        raise SystemExit(2)
     return dict(sorted(found.items(), key=lambda item: -item[1]["date"]))
 
 
