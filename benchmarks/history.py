@@ -1,13 +1,14 @@
-"""The performance history on one page: what ``asv run`` has recorded, version by version, regressions first.
+"""The performance history on one page: what ``asv run`` has recorded, version by version, by class of benchmarks.
 
     python benchmarks/history.py                                     # reports/asv/results -> reports/asv/history.html
     python benchmarks/history.py RESULTS --out PAGE.html
     python benchmarks/history.py --fail-above 20%                    # exit code 1 where one is that much slower
 
 A change counts as worse or better when it exceeds a tenth and the two 99% intervals, as asv computes them, do not
-overlap. Sizes have no noise: there the ratio alone decides. Regressions are also printed. The page ends with the
-comparison with other libraries, where ``peers.json`` lies two folders above the results. With --fail-above the exit
-code is 1 where a regression from the version before exceeds that share, and 2 where there are no results.
+overlap. Sizes have no noise: there the ratio alone decides. What has changed is open on the page, and all else folds to
+a line a benchmark. Regressions are also printed. The page ends with the comparison with other libraries, where
+``peers.json`` lies two folders above the results. With --fail-above the exit code is 1 where a regression from the
+version before exceeds that share, and 2 where there are no results.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import groupby, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,44 @@ class Series:
         return Change(ratio, "worse" if ratio > 1 else "better")
 
 
+@dataclass(frozen=True)
+class Step:
+    """The last value of a series beside an earlier one, in words."""
+
+    change: Change
+    before: str
+    since: str
+    """The version of the earlier value."""
+    now: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A series as the page shows it."""
+
+    series: Series
+    cells: list[tuple[str, Change | None]]
+    """By version, the value and the change from the one before."""
+    line: list[float | None]
+    """By version, the value over the first one."""
+    step: Step | None
+    """From the version before to the last one, where both have a value."""
+    best: Step | None
+    """From the best of all earlier versions."""
+
+    @property
+    def changed(self) -> str:
+        """worse or better, in the last version; "" if neither."""
+        return self.step.change.verdict if self.step and self.step.change.verdict in ("worse", "better") else ""
+
+    @property
+    def drawing(self) -> str:
+        """The line, with a mark at its end where that has changed."""
+        return sparkline([self.line], self.changed)
+
+
 def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Read asv's results: by machine and environment, its commits from the oldest on, its facts and its series."""
+    """Read asv's results: by machine and environment, the latest first, commits from the oldest on, and series."""
     if not (folder / "benchmarks.json").is_file():
         print(f"history.py: {folder} holds no benchmarks.json: it is not a folder of asv's results", file=sys.stderr)
         raise SystemExit(2)
@@ -104,6 +141,7 @@ def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
         history = found.setdefault(key, {"commits": [], "series": {}, "other": 0})
         history["facts"] = ", ".join(str(facts[name]) for name in ("cpu", "ram", "os") if facts.get(name))
         history["commits"].append(content["commit_hash"])
+        history["date"] = content["date"]
         for name, row in content["results"].items():
             cells = dict(zip(content["result_columns"], row, strict=False))
             if name not in known:
@@ -115,7 +153,10 @@ def read(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
                 new = Series(".".join(name.split(".")[-2:]), parameters, known[name].get("unit", ""),
                              bool(known[name].get("more_is_better")), {})  # fmt: skip
                 history["series"].setdefault((name, parameters), new).values[content["commit_hash"]] = value
-    return found
+    if not found:
+        print(f"history.py: {folder} holds no results, only the list of benchmarks", file=sys.stderr)
+        raise SystemExit(2)
+    return dict(sorted(found.items(), key=lambda item: -item[1]["date"]))
 
 
 def measured(cells: dict[str, Any]) -> list[tuple[str, Measured | None]]:
@@ -145,39 +186,52 @@ def version(folder: Path, commit: str) -> str:
 
 
 def compared(folder: Path, history: dict[str, Any]) -> dict[str, Any]:
-    """Compare each value with the one before it and the last with the best: rows of the page, regressions first."""
-    commits = history["commits"]
+    """Compare each value with the one before it and the last with the best: what the page shows of a machine."""
+    commits, rows, failed = history["commits"], [], []
     names = {commit: version(folder, commit) for commit in commits}
-    rows, failed, changed = [], [], []
     for _, series in sorted(history["series"].items()):
         values = {commit: value for commit in commits if (value := series.values.get(commit)) is not None}
         if series.values.get(commits[-1], 0) is None:
             failed.append(series.name)
         if not values:
             continue
-        steps = {new: series.change(values[new], values[old]) for old, new in pairwise(values)}
         *earlier, last = values
-        best = (max if series.more_is_better else min)(earlier, key=lambda c: values[c].value) if earlier else None
-        against = series.change(values[last], values[best]) if best else None
-        cells = [(quantity(values[c], series.unit), steps.get(c)) if c in values else ("", None) for c in commits]
-        drawing = sparkline([values[c].value if c in values else None for c in commits])
-        rows.append((series, cells, against, drawing))
-        if last == commits[-1]:
-            step = steps.get(last)
-            for kind, change, since in (("step", step, earlier[-1:]), ("best", against, [best])):
-                if change and change.verdict in ("worse", "better"):
-                    before = quantity(values[since[0]], series.unit)
-                    changed.append((kind, series, before, names[since[0]], quantity(values[last], series.unit), change))
-    changed.sort(key=lambda each: -each[-1].ratio)
-    worse = [each for each in changed if each[0] == "step" and each[-1].verdict == "worse"]
-    hit = {id(each[1]) for each in worse}
+        texts = {commit: quantity(value, series.unit) for commit, value in values.items()}
+        steps = {new: series.change(values[new], values[old]) for old, new in pairwise(values)}
+        best = (max if series.more_is_better else min)(earlier, key=lambda c: values[c].value) if earlier else last
+        pair = [
+            Step(change, texts[old], names[old], texts[last])
+            if old != last == commits[-1] and (change := series.change(values[last], values[old])) else None
+            for old in (earlier[-1] if earlier else last, best)
+        ]  # fmt: skip
+        first = next(iter(values.values())).value
+        line = [values[c].value / first if c in values and first > 0 else None for c in commits]
+        rows.append(Row(series, [(texts.get(c, ""), steps.get(c)) for c in commits], line, *pair))
+    worse = sorted((row for row in rows if row.changed == "worse"), key=lambda row: -row.step.change.ratio)
+    behind = [row for row in rows if row.best and row.best.change.verdict == "worse" and row.changed != "worse"]
     return history | {
-        "names": [names[commit] for commit in commits], "rows": rows, "failed": failed,
-        "count": sum(commits[-1] in series.values for series, *_ in rows),
-        "regressions": worse,
-        "behind": [e for e in changed if e[0] == "best" and e[-1].verdict == "worse" and id(e[1]) not in hit],
-        "improvements": [e for e in reversed(changed) if e[0] == "step" and e[-1].verdict == "better"],
+        "names": [names[commit] for commit in commits], "failed": failed, "classes": grouped(rows),
+        "count": sum(commits[-1] in row.series.values for row in rows), "regressions": worse,
+        "improvements": [row for row in rows if row.changed == "better"],
+        "behind": sorted(behind, key=lambda row: -row.best.change.ratio),
     }  # fmt: skip
+
+
+def grouped(rows: list[Row]) -> list[dict[str, Any]]:
+    """Return the classes of benchmarks, those with the largest changes first, each with its benchmarks and changes."""
+    classes = []
+    for name, part in groupby(rows, key=lambda row: row.series.benchmark.split(".")[0]):
+        part = list(part)
+        changes = sorted((row for row in part if row.changed), key=lambda row: -row.step.change.ratio)
+        benchmarks = []
+        for benchmark, some in groupby(part, key=lambda row: row.series.benchmark):
+            some = list(some)
+            still = sum(not row.changed for row in some)
+            drawing = sparkline([row.line for row in some])
+            benchmarks.append({"name": benchmark.split(".")[-1], "rows": some, "still": still, "drawing": drawing})
+        classes.append({"name": name, "changes": changes, "benchmarks": benchmarks})
+    # Worse ones first, then better ones, then the rest
+    return sorted(classes, key=lambda each: -max((row.step.change.ratio for row in each["changes"]), default=0))
 
 
 def quantity(measured: Measured, unit: str) -> str:
@@ -193,16 +247,32 @@ def digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def sparkline(values: list[float | None]) -> str:
-    """Draw a line of 84 by 22 pixels on a log axis that spans a factor of two at least; None is a gap."""
-    logs = {i: math.log2(value) for i, value in enumerate(values) if value is not None and value > 0}
-    if len(logs) < 2:
+def sparkline(lines: list[list[float | None]], mark: str = "") -> str:
+    """Draw lines of 84 by 22 pixels on a log axis that spans a factor of two at least; None is a gap.
+
+    mark: worse or better, the color of a dot at the end; "" for none.
+    """
+    logs = [{i: math.log2(value) for i, value in enumerate(line) if value} for line in lines]
+    logs = [line for line in logs if len(line) > 1]
+    if not logs:
         return ""
-    middle, span = (max(logs.values()) + min(logs.values())) / 2, max(max(logs.values()) - min(logs.values()), 1.0)
-    points = " ".join(
-        f"{3 + 78 * i / (len(values) - 1):.1f},{11 - 16 * (y - middle) / span:.1f}" for i, y in logs.items()
-    )
-    return f'<svg class="spark" width="84" height="22"><polyline points="{points}"/></svg>'
+    ends = [y for line in logs for y in line.values()]
+    middle, span = (max(ends) + min(ends)) / 2, max(max(ends) - min(ends), 1.0)
+    drawn = [[(3 + 78 * i / (len(lines[0]) - 1), 11 - 16 * (y - middle) / span) for i, y in line.items()]
+             for line in logs]  # fmt: skip
+    parts = [f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in line)}"/>' for line in drawn]
+    dot = f'<circle class="{mark}" cx="{drawn[0][-1][0]:.1f}" cy="{drawn[0][-1][1]:.1f}" r="2.6"/>' if mark else ""
+    kind = "spark" if len(parts) == 1 else "spark many"
+    return f'<svg class="{kind}" width="84" height="22" aria-hidden="true">{"".join(parts)}{dot}</svg>'
+
+
+def headline(history: dict[str, Any]) -> str:
+    """Return what has become of the last version of a machine, in a line."""
+    names, worse, better = history["names"], len(history["regressions"]), len(history["improvements"])
+    if len(names) < 2:
+        return f"{names[-1]}: {history['count']} measurements, and no version before"
+    count = f"{worse or 'none'} of {history['count']} benchmarks worse, {better or 'none'} better"
+    return f"{names[-1]} against {names[-2]}: {count}"
 
 
 def peers(path: Path) -> dict[str, list[tuple[str, ...]]]:
@@ -224,7 +294,7 @@ def peers(path: Path) -> dict[str, list[tuple[str, ...]]]:
 
 def main() -> None:
     """Write the page, and print its regressions."""
-    from jinja2 import Environment, FileSystemLoader
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?", type=Path, default=ROOT / "reports" / "asv" / "results")
@@ -235,22 +305,28 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.results.absolute()
     histories = {key: compared(folder, history) for key, history in read(folder).items()}
-    template = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template("history.html")
+    folders = Path(__file__).parent, ROOT / "optbench" / "report" / "templates"  # its style sheet and scripts
+    environment = Environment(
+        loader=FileSystemLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )  # fmt: skip
     page = given.out or folder.parent / "history.html"
-    text = template.render(
-        histories=histories, peers=peers(folder.parents[1] / "peers.json"), percent=f"{THRESHOLD:.0%}"
-    )
+    text = environment.get_template("history.html").render(
+        histories=[(*key, headline(history), history) for key, history in histories.items()],
+        peers=peers(folder.parents[1] / "peers.json"), percent=f"{THRESHOLD:.0%}",
+    )  # fmt: skip
     page.write_text(text, encoding="utf-8")
     for (machine, _), history in histories.items():
         if len(history["names"]) > 1:
             count = f"{len(history['regressions'])} of {history['count']} benchmarks over {THRESHOLD:.0%} worse"
             print(f"{machine}: {count} in {history['names'][-1]} than in {history['names'][-2]}")
-        for _, series, before, since, now, change in history["regressions"]:
-            print(f"{series.name}: {now}, {change.text} against {before} in {since}")
+        for row in history["regressions"]:
+            step = row.step
+            print(f"{row.series.name}: {step.now}, {step.change.text} against {step.before} in {step.since}")
     print(f"performance history: {page}")
     if given.fail_above is not None:
         worse = [each for history in histories.values() for each in history["regressions"]]
-        failed = sum(change.ratio > 1 + given.fail_above for *_, change in worse)
+        failed = sum(row.step.change.ratio > 1 + given.fail_above for row in worse)
         print(f"slower by more than {given.fail_above:.4g}, beyond the noise: {failed} benchmarks")
         if failed:
             raise SystemExit(1)

@@ -120,7 +120,7 @@ def find_limits(rows: pd.DataFrame) -> tuple[float, float, float]:
 def list_ticks(begin: float, end: float) -> list[float]:
     """Return the ratios with a tick on an axis: the powers of ten, and on a short axis 2 and 5 times them."""
     steps = (1, 2, 5) if end / begin < 1000 else (1,)
-    ticks = [step * 10.0**power for power in range(-2, 6) for step in steps]
+    ticks = [step * 10.0**power for power in range(-4, 6) for step in steps]
     return [tick for tick in ticks if begin <= tick <= end]
 
 

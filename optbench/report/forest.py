@@ -6,7 +6,7 @@ The template `forest.html` draws it as SVG, so that it is text of the page, prin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
 
-from optbench.analysis.verdicts import ALL
+from optbench.analysis.verdicts import ALL, OPEN
 from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks
 from optbench.figures.style import COLORS, GRAY
 from optbench.report.loaded import LoadedSweep
@@ -28,6 +28,8 @@ MARK, ROW, LEAST = 9.0, 10, 50
 APART = 11.0
 """Percent of the axis from one label of a tick to the next: about as much as "1,000×" takes on a phone."""
 GRAY_MARK = {"color": GRAY, "marker": "o"}
+LEADER = "leader"
+"""Whose ratio is 1 in a sweep; in a comparison it is a folder."""
 
 
 class Mark(NamedTuple):
@@ -56,13 +58,8 @@ class Row:
     height: int
     left_out: int
     """Optimizers without a mark."""
-
-    @property
-    def text(self) -> str:
-        """What the row shows, in words."""
-        first, *others = self.marks
-        rest = [f"{labels.count_noun(self.left_out, 'optimizer')} not shown"] if self.left_out else []
-        return f"Beside {first.name}: {'; '.join([mark.text for mark in others] + rest) or 'nobody'}"
+    text: str
+    """What the row shows, in words."""
 
 
 class Look(NamedTuple):
@@ -92,7 +89,6 @@ def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> F
     A row has the leader and, of many optimizers, the best ten others.
     """
     judged, problems = answer.judged, list(answer.best["problem"].unique())
-    places = {look.name: place for place, look in enumerate(looks)}
     own = sweep.results.own
     tables, left_out = {}, {}
     for problem in problems:
@@ -101,6 +97,62 @@ def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> F
         tables[problem] = compare_with_leader(judged, problem, shown)
         left_out[problem] = len(names) - len(tables[problem])
     begin, most, end = find_limits(pd.concat(tables.values()))
+    units = dict.fromkeys(judged.unit(each) for each in problems)
+    title = f"times the leader's {' or '.join(units)}"
+    return _lay_out(tables, left_out, (begin, begin, most, end), LEADER, title, looks)
+
+
+def build_comparison(
+    table: pd.DataFrame, letters: tuple[str, str], units: Sequence[str], looks: Sequence[Look], own: Collection[str]
+) -> Forest:
+    """Return the chart of B against A: for each problem a mark for each optimizer that both have.
+
+    table: of `optbench.compare`, with the optimizers' names in the tables in a column "name"; letters: of A and B;
+    units: what the ratios are of; looks: of `find_looks`; own: the user's optimizers, which are never left out.
+    """
+    a, b = letters
+    colored = {look.name for look in looks}
+    tables, left_out = {}, {}
+    for problem, rows in table[table["problem"] != ALL].groupby("problem", sort=False):
+        # Those in color come first
+        names = sorted(rows["name"], key=lambda name: name not in colored)
+        shown = labels.keep_own(names, own, COLORS + 1)
+        kept = rows[rows["name"].isin(shown)]
+        notes = [
+            "" if math.isfinite(row["ratio"]) else row["reason"] or _blame(row, a, b) for row in kept.to_dict("records")
+        ]
+        tables[problem] = kept[["ratio", "low", "high"]].assign(
+            optimizer=kept["name"], open=kept["verdict"] == OPEN, note=notes
+        )
+        left_out[problem] = len(rows) - len(kept)
+    found = pd.concat(tables.values())
+    _, most, end = find_limits(found)
+    _, least, begin = find_limits(found.assign(ratio=1 / found["ratio"], high=1 / found["low"]))
+    title = f"times {a}'s {' or '.join(units)}"
+    return _lay_out(tables, left_out, (1 / begin, 1 / least, most, end), a, title, looks)
+
+
+def _blame(row: Mapping, a: str, b: str) -> str:
+    """Return why a comparison has no ratio: which side's runs all failed."""
+    failed = [side for side, key in ((a, "failures_a"), (b, "failures_b")) if row[key] == 1]
+    return f"diverges in {' and '.join(failed)}" if failed else "no result"
+
+
+def _lay_out(
+    tables: Mapping[str, pd.DataFrame],
+    left_out: Mapping[str, int],
+    limits: tuple[float, float, float, float],
+    one: str,
+    title: str,
+    looks: Sequence[Look],
+) -> Forest:
+    """Return the chart of tables like those of `compare_with_leader`, by problem.
+
+    left_out: optimizers without a mark; limits: where the axis begins, the least and the largest ratio that is drawn in
+    its place, and where the axis ends; one: whose ratio is 1, a leader or a folder; title: of the axis.
+    """
+    begin, least, most, end = limits
+    places = {look.name: place for place, look in enumerate(looks)}
 
     def place(ratio: float) -> float:
         share = (math.log(ratio) - math.log(begin)) / (math.log(end) - math.log(begin)) if ratio > 0 else 0.0
@@ -111,17 +163,18 @@ def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> F
         marks = []
         for row in table.to_dict("records"):
             ratio, note = row["ratio"], row["note"]
-            beyond = math.isfinite(ratio) and ratio > most and not note
-            note = f"→ {format_ratio(ratio)}×" if beyond else note
-            x = place(min(ratio, most)) if not math.isnan(ratio) else math.nan
+            beyond = math.isfinite(ratio) and not least <= ratio <= most and not note
+            note = f"{'→' if ratio > 1 else '←'} {format_ratio(ratio)}×" if beyond else note
+            x = place(min(max(ratio, least), most)) if not math.isnan(ratio) else math.nan
             low, high = (place(max(row[end_], 0)) if not math.isnan(row[end_]) else x for end_ in ("low", "high"))
             where = places.get(row["optimizer"], len(looks) - 1)
             marks.append(Mark(row["optimizer"], where, x, low, high, row["open"], note, beyond, _say(row)))
-        rows[problem] = Row(marks, max(LEAST, ROW * (len(marks) + 1)), left_out[problem])
+        first, others = (marks[0].name, marks[1:]) if one == LEADER else (one, marks)
+        rest = [f"{labels.count_noun(left_out[problem], 'optimizer')} not shown"] if left_out[problem] else []
+        text = f"Beside {first}: {'; '.join([mark.text for mark in others] + rest) or 'nobody'}"
+        rows[problem] = Row(marks, max(LEAST, ROW * (len(marks) + 1)), left_out[problem], text)
     left = place(1 / EQUAL)
-    units = dict.fromkeys(judged.unit(each) for each in problems)
-    title = f"times the leader's {' or '.join(units)}"
-    return Forest(rows, _label_ticks(list_ticks(begin, end), place), (left, place(EQUAL) - left), title, looks)
+    return Forest(rows, _label_ticks(list_ticks(begin, end), place, one), (left, place(EQUAL) - left), title, looks)
 
 
 def find_looks(sweep: LoadedSweep) -> list[Look]:
@@ -146,12 +199,12 @@ def _draw_shape(marker: str) -> str:
     return "".join(parts)
 
 
-def _label_ticks(ticks: Sequence[float], place: Callable[[float], float]) -> list[tuple[float, str]]:
-    """Return the place of each tick with its label, "" where labels would touch; that of the leader comes first."""
+def _label_ticks(ticks: Sequence[float], place: Callable[[float], float], one: str) -> list[tuple[float, str]]:
+    """Return the place of each tick with its label, "" where labels would touch; `one`, that of 1, comes first."""
     found: dict[float, str] = {}
     for tick in sorted(ticks, key=lambda tick: (tick != 1, not math.log10(tick).is_integer(), tick)):
         free = all(abs(place(tick) - place(other)) >= APART for other, text in found.items() if text)
-        found[tick] = ("leader" if tick == 1 else f"{tick:,g}×") if free else ""
+        found[tick] = (one if tick == 1 else f"{tick:,g}×") if free else ""
     return [(place(tick), found[tick]) for tick in sorted(found)]
 
 

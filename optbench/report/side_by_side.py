@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
 
 import pandas as pd
 
-from optbench.analysis.verdicts import ALL, LOSES, WINS
+from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.errors import OptbenchError
+from optbench.report.forest import Look, build_comparison, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
+from optbench.report.overlay import overlay
 from optbench.report.page import count_runs
 from optbench.report.tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.sweeps.candidates import compare
 from optbench.sweeps.results import load, share_labels
 from optbench.wording import answers, labels
-from optbench.wording.comparisons import describe_comparison
+from optbench.wording.comparisons import (
+    BETTER,
+    IDENTICAL,
+    MIXED,
+    WORSE,
+    count_cases,
+    describe_comparison,
+    find_states,
+    headline_comparison,
+    list_verdicts,
+    name_state,
+)
+from optbench.wording.judged import SAMPLES
 
 FACTS = ("optbench", "date", "cpu", "cores", "device", "python", "numpy", "numba", "budget", "command")
 MAX_FOLDERS = 8
 """Folders of one page."""
+MOST_TITLES = 3
+"""Comparisons that the title of the page names."""
+KINDS = {BETTER: "wins", WORSE: "failed", MIXED: "open", IDENTICAL: "tie", TIE: "tie", OPEN_VERDICT: "open"}
+"""By what B is on a problem, the class of its text, which has its color."""
 
 
 @dataclass(frozen=True)
@@ -65,47 +83,104 @@ def write_page(
 
 def render(sides: Sequence[Side]) -> str:
     """Return the HTML of the page; every value from the tables is escaped."""
-    problems = list(dict.fromkeys(name for side in sides for name in side.sweep.files))
-    files = labels.file_names(problems)
+    first, looks = sides[0], find_looks(sides[0].sweep)
+    files = labels.file_names(list(dict.fromkeys(name for side in sides for name in side.sweep.files)))
+    parts = [_describe_comparison(side, first, files, looks) for side in sides[1:]]
+    facts = _list_facts(sides)
+    titles = [part["title"] for part in parts if part["forest"]]
+    if not titles:
+        title = f"{len(sides)} result folders with nothing to compare"
+    elif len(titles) <= MOST_TITLES:
+        title = "; ".join([titles[0], *(each.replace(f" against {first.letter}", "", 1) for each in titles[1:])])
+    else:
+        title = f"{len(sides)} result folders, each against {first.letter}"
+    forests = {part["letter"]: part["forest"] for part in parts if part["forest"]}
+    marks = {mark.look for each in forests.values() for row in each.rows.values() for mark in row.marks}
+    drawn = [(place, look) for place, look in enumerate(looks) if look.name or place in marks]
     return fill(
         "side_by_side.html",
-        sides=[_describe_side(side, sides[0]) for side in sides],
-        facts=_list_facts(sides),
-        problems=[
-            {
-                "name": problem,
-                "anchor": f"problem-{files[problem]}",
-                "table": _build_table(problem, files[problem], sides),
-                "sentences": [(side.letter, _answer_sentence(side, problem)) for side in sides],
-                "against": [
-                    (side.letter, describe_comparison(side.against, problem, sides[0].letter, side.letter))
-                    for side in sides
-                    if side.against is not None
-                ],
-            }
-            for problem in problems
-        ],
+        title=title,
+        sides=[_describe_side(side) for side in sides],
+        facts=facts,
+        differing=", ".join(key for key, _, differ in facts if differ),
+        parts=parts,
+        places={look.name: f"o{place}" for place, look in enumerate(looks)},
+        # What the macros of the forest read
+        page={"drawn": drawn, "forests": forests, "measures": (), "own": ""},
     )
 
 
-def _describe_side(side: Side, first: Side) -> dict:
-    """Return the texts of one folder, and of its comparison with the first, for the template."""
-    sweep, results, table = side.sweep, side.sweep.results, side.against
-    how = ""
+def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], looks: Sequence[Look]) -> dict:
+    """Return what the page says of a folder against the first: title, chart, and a row for each problem of the two.
+
+    files: the problems' names in file names; looks: of the optimizers.
+    """
+    table, letters = side.against, (first.letter, side.letter)
+    part = {"letter": side.letter, "why": side.why, "forest": None, "title": f"{side.letter} beside {first.letter}"}
+    names = [look.name for look in looks if look.name]
+    states, is_time, short, said = {}, False, {}, {}
     if table is not None:
+        units = _name_units(table, first)
+        is_time = units == [SAMPLES]
+        states = find_states(table)
         seeds = f"{int(table.loc[table['problem'] != ALL, 'seeds'].max()):,} seeds in common"
         kind = "the same settings in both" if table.attrs["by"] == "settings" else "each as it was tuned"
-        how = f"{kind}, on {seeds}"
+        over = table[table["problem"] == ALL]
+        is_clear = len(over) and over["verdict"].iloc[0] != OPEN_VERDICT
+        # By the name that the optimizer has in the tables
+        named = table.assign(name=table["b"].replace(table.attrs["names"]))
+        part |= {
+            "title": headline_comparison(table, *letters, is_time),
+            "forest": build_comparison(named, letters, units, looks, side.sweep.results.own),
+            "ends": ("needs fewer", "needs more") if is_time else ("better", "worse"),
+            "cases": count_cases(table, is_time),
+            "over": describe_comparison(table, ALL, *letters) if is_clear else "",
+            "how": f"{kind}, on {seeds}",
+            "differences": table.attrs["differences"],
+        }
+        short = {problem: list_verdicts(named, problem, is_time) for problem in states}
+        said = {problem: describe_comparison(table, problem, *letters) for problem in states}
+    problems = [name for name in files if name in first.sweep.files or name in side.sweep.files]
+    part["problems"] = [
+        {
+            "name": problem,
+            "anchor": f"{side.letter}-{files[problem]}",
+            "kind": KINDS.get(states.get(problem, ""), ""),
+            "state": name_state(states[problem], is_time) if problem in states else _say_where(problem, first, side),
+            "short": short.get(problem, ()),
+            "against": said.get(problem, ""),
+            "sentences": [(each.letter, _answer_sentence(each, problem)) for each in (first, side)],
+            "overlay": overlay(first.sweep, side.sweep, problem, names, letters) if problem in states else None,
+            "table": _build_table(problem, f"{side.letter}-{files[problem]}", (first, side)),
+        }
+        for problem in problems
+    ]
+    return part
+
+
+def _name_units(table: pd.DataFrame, first: Side) -> list[str]:
+    """Return what the ratios of a comparison are of, each once. table: of `optbench.compare`."""
+    answer, measure = first.sweep.answer, table.attrs["judge_by"]
+    judged = answer.judged if measure == answer.judge_by else answer.judge(measure)
+    return list(dict.fromkeys(judged.unit(problem) for problem in find_states(table)))
+
+
+def _say_where(problem: str, first: Side, side: Side) -> str:
+    """Return why a problem is not compared: it is in one of the folders alone, or no optimizer is in both."""
+    there = [each.letter for each in (first, side) if problem in each.sweep.files]
+    return f"only in {there[0]}" if len(there) == 1 else "not compared"
+
+
+def _describe_side(side: Side) -> dict:
+    """Return the texts of one folder for the template."""
+    sweep, results = side.sweep, side.sweep.results
     return {
         "letter": side.letter,
         "folder": str(sweep.directory),
+        "version": f"optbench {results.provenance['optbench']}" if "optbench" in results.provenance else "",
         "counts": count_runs(results),
         "overall": sweep.answer.overall(),
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
-        "why": side.why,
-        "against": "" if table is None else describe_comparison(table, ALL, first.letter, side.letter),
-        "how": how,
-        "differences": [] if table is None else table.attrs["differences"],
         "measure": answers.describe_measure(sweep.answer, results.search),
     }
 
@@ -164,7 +239,13 @@ def _build_table(problem: str, file: str, sides: Sequence[Side]) -> Table:
         ]
         for name in names
     ]
-    return Table(f"side-by-side-{file}", f"{problem}: each optimizer in each folder", headings, rows, numbers)
+    return Table(
+        f"side-by-side-{file}",
+        f"{problem}: each optimizer in {' and '.join(side.letter for side in sides)}",
+        headings,
+        rows,
+        numbers,
+    )
 
 
 def _list_tried(sides: Sequence[Side], name: str) -> str:

@@ -1,12 +1,14 @@
 """The performance history: which changes are regressions, and what the page shows of asv's files."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from asv_files import MIDDLE, NEW, OLD, record, three_commits
+from browser import opened, scrolls_sideways
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "history.py"
@@ -60,17 +62,53 @@ def test_the_page_and_the_terminal_begin_with_what_became_worse(folder):
         f"performance history: {page}",
     ]
     text = page.read_text()
-    start, end = text.index("Regressions: 1"), text.index("Improvements: 1")
-    worse, better = text[start:end], text[end : text.index("All benchmarks</h3>")]
-    assert worse.count("Lanes.time_step") == 1 and "Lanes.track_share" not in worse and "\u25b2 +20%" in worse
-    assert "gd, 64" in better and "700 \u00b5s" in better and "&lt;b&gt;fast" in text and "<b>fast" not in text
-    # 84 by 22 pixels, from the first of three commits to the last
-    assert text.count('<svg class="spark"') == 4 and "http" not in text and "Beside other libraries" not in text
+    assert "<title>optbench cccccccc against bbbbbbbb: 1 of 5 benchmarks worse, 1 better</title>" in text
+    changes = text[text.index('<ul class="changes">') : text.index("</ul>")].split("<li>")[1:]
+    assert len(changes) == 2  # the worse one first, and the share that is unclear is none
+    assert all(each in changes[0] for each in ("time_step (gd, 1)", "\u25b2 +20%", "1 ms in bbbbbbbb, now 1.2 ms"))
+    assert "time_step (gd, 64)" in changes[1] and "now 700 \u00b5s" in changes[1] and "&lt;b&gt;fast" in text
+    assert "<b>fast" not in text and "http" not in text and "Beside other libraries" not in text
+    folds = re.findall(r"<summary>.*</summary>", text)
+    assert "time_step" in folds[0] and "2 unchanged of 4" in folds[0] and "track_share" in folds[1]
+
+
+def test_a_line_goes_up_with_the_logarithm_and_ends_in_the_color_of_its_change(history):
+    """By hand: 84 by 22 pixels with a margin of 3; a doubling takes 16 pixels where the span is one of 2."""
+    drawing = history.sparkline([[1.0, None, 2.0]], "worse")
+    assert 'points="3.0,19.0 81.0,3.0"' in drawing and '<circle class="worse" cx="81.0" cy="3.0"' in drawing
+    assert history.sparkline([[1.0, None, None]]) == ""
+    assert history.sparkline([[1.0, 1.0, 4.0], [1.0, 1.0, 1.0]]).count("<polyline") == 2
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_what_is_recorded_fits_ten_screens_of_a_phone_and_prints_whole(chromium, history, tmp_path):
+    results, page = ROOT / "reports" / "asv" / "results", tmp_path / "page.html"
+    subprocess.run([sys.executable, SCRIPT, results, "--out", page], capture_output=True, check=True)
+    changes = sum(
+        len(each[kind])
+        for key, found in history.read(results).items()
+        for each in [history.compared(results, found)]
+        for kind in ("regressions", "improvements")
+    )
+    for width, scheme in ((390, "dark"), (1440, "light")):
+        with opened(chromium, page, width=width, height=844, color_scheme=scheme) as view:
+            assert "benchmarks worse" in view.title() and not scrolls_sideways(view)
+            assert view.evaluate("document.documentElement.scrollHeight") < 10 * 844
+            assert view.locator(".changes li:visible").count() == changes > 20
+            assert view.locator("tbody tr:visible").count() == 0
+            view.locator(".behind summary").first.click()
+            assert view.locator("tbody tr:visible").count() > 20 and not scrolls_sideways(view)
+            view.emulate_media(media="print")
+            rows = view.locator("tbody tr")
+            assert view.locator("tbody tr:visible").count() == rows.count() > 450
 
 
 def test_a_folder_without_results_is_one_line(tmp_path):
-    done = subprocess.run([sys.executable, SCRIPT, tmp_path], capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and done.stderr.startswith("history.py: ") and len(done.stderr.splitlines()) == 1
+    for _ in range(2):  # without the list of benchmarks, and with nothing else
+        done = subprocess.run([sys.executable, SCRIPT, tmp_path], capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and done.stderr.startswith("history.py: ") and len(done.stderr.splitlines()) == 1
+        (tmp_path / "benchmarks.json").write_text("{}")
 
 
 def test_a_slower_benchmark_ends_with_1_above_the_share_that_is_given(folder):

@@ -10,7 +10,7 @@ from harness import CATALOGUE
 from synthetic import make_tables, write_folder
 
 from optbench.contract.equals import LIBRARIES
-from optbench.report import write_report, write_side_by_side
+from optbench.report import write_report
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
@@ -191,17 +191,6 @@ def test_without_javascript_the_answer_is_there(chromium, usual):
             view.locator(f"summary:has(#{name})").click()
         assert view.locator("table[data-name='settings']").is_visible()
         assert not view.locator(".judge, .bar select, .bar button").first.is_visible()
-
-
-def test_side_by_side(chromium, tmp_path):
-    one = {**SMALL, "problems": ["rosenbrock"]}
-    folders = [write_folder(tmp_path / name, make_tables(**one)) for name in ("old", 'n<b>"w" 최적화' + "x" * 180)]
-    page = write_side_by_side(folders, out=tmp_path / "side.html")
-    for width in (360, 1280):
-        with opened(chromium, page, width=width) as view:
-            assert not scrolls_sideways(view)
-            assert view.locator(".card h3 .wraps").all_inner_texts() == [str(folder) for folder in folders]
-            assert view.locator("table.data tbody tr").count() == 5
 
 
 def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual):
