@@ -17,7 +17,7 @@ from optbench.analysis.batch_scaling import select_batch_runs
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import batch_sizes, comparisons, maps, rank_diagram, style, trajectories
+from optbench.figures import batch_sizes, comparisons, forest_plot, maps, rank_diagram, style, trajectories
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
@@ -28,6 +28,8 @@ OVERALL = ""
 """The key of figures of all problems together."""
 EXPLORED = ("curves", "rates", "best_of_n", "profiles", "divergence")
 """Kinds that are pictures on a static page only; elsewhere the explorer draws them."""
+ANSWER = "answer"
+"""The name of the file beside a page with the figure of all problems."""
 MIN_SIZES = 4
 """Batch sizes that a figure of a quantity against the batch size needs."""
 
@@ -38,7 +40,7 @@ def _caption_curves(data: ReportData, problem: str) -> str:
         f"The recommended setting of each optimizer. Line: median over the "
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
         "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
-        "distinguish the lines.",
+        "distinguish the lines. What verdicts judge is marked: the target, or the last fifth of a run in gray.",
         _describe_colors(data, problem, "Gray: the medians of the others."),
     )
 
@@ -228,6 +230,10 @@ def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:
 
 
 KINDS = {
+    "forest": Kind(
+        "how far each optimizer is from the leader of each problem", _draw_by("forest"), forest_plot.CAPTION,
+        overall=True,
+    ),
     "curves": Kind(
         "loss curves with intervals over seeds", _draw_by("curves"), _caption_curves,
         lambda data, problem: bool((data.bands_of("train_loss")["problem"] == problem).any()),
@@ -318,6 +324,23 @@ def write_pictures(
     texts = [f"{', '.join(each['files'])}\n{each['alt']}. {each['caption']}\n" for each in written]
     write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return written
+
+
+def write_answer(data: ReportData, folder: Path) -> Path:
+    """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves.
+
+    Returns the path of answer.png.
+    """
+    answer = folder / f"{ANSWER}.png"
+    with style.detached(), style.styled():
+        for problem in (OVERALL, *data.files):
+            name = "curves" if problem else "forest"
+            kind, stem = KINDS[name], data.files[problem] if problem else ANSWER
+            if kind.applies(data, problem):
+                path = answer if not problem else folder / f"{stem}{'-curves' if stem == ANSWER else ''}.png"
+                text = kind.describe(data, problem)
+                style.save(kind.draw(data, problem), without_link(path), data.results.foot, kind.words, text)
+    return answer
 
 
 def draw_page_pictures(
