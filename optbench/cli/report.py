@@ -62,7 +62,7 @@ def report(
         completion.words("screen", "paper", "slides"),
     )] = "screen",
     columns: Annotated[int, option(
-        "columns", "N", "Columns of a paper that a figure, and results.tex, take: 1 (3.3 inches) or 2 (6.8).", OUTPUT,
+        "columns", "N", "Columns of a paper that a figure, and results.tex, take: 1 (3.3 inches) or 2 (6.9).", OUTPUT,
     )] = 1,
     tables: Annotated[str | None, option(
         "tables", "LIST", "Also tables as files: csv, tex or 'csv,tex'; results.tex is for a paper.", OUTPUT,

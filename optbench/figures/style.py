@@ -40,6 +40,8 @@ TITLE_SIZE, PANEL_TITLE, LEGEND_SIZE = 10.5, 8.5, 8
 FOOT_INCHES, FOOT_SIZE = 0.25, 5.6
 # Points: the least that journals print
 SMALLEST = 7.0
+# Inches: the width of one column of a paper, and of two
+COLUMNS = (3.3, 6.9)
 GRAY, PALE, BLACK = "#5c5c5c", "#c3c3c3", "#262626"
 COLORS = 10
 """The most optimizers in color in one figure: a palette has no more for color-blind readers."""
@@ -92,6 +94,12 @@ class Style:
     """Figures have a title and a footer with their command; in a paper the caption says both."""
     dpi: int = 144
 
+    def fit_column(self, inches: float) -> float:
+        """Return the width of a figure that needs so many inches: in a paper that of one column or of two."""
+        if self.name != "paper" or inches > COLUMNS[1] + 1e-9:
+            return inches
+        return COLUMNS[0] if inches <= COLUMNS[0] + 1e-9 else COLUMNS[1]
+
     @property
     def scale(self) -> float:
         """Factor of the inches around text."""
@@ -101,10 +109,10 @@ class Style:
 SCREEN = Style()
 STYLES = {
     "screen": SCREEN,
-    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 7.0, 3.3, 2.1, 6.8, 0.8, titled=False, dpi=300),
+    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 7.0, COLUMNS[0], 2.1, COLUMNS[1], 0.8, titled=False, dpi=300),
     "slides": Style("slides", 17.0, 15.0, 15.0, 19.0, 15.0, 13.0, 12.0, 5.2, 13.0, 1.8),
 }
-_TWO_COLUMNS = {"width": 6.8, "height": 2.6}
+_TWO_COLUMNS = {"width": COLUMNS[1], "height": 2.6}
 _active: ContextVar[Style | None] = ContextVar("style", default=None)
 _detached: ContextVar[bool] = ContextVar("detached", default=False)
 _drawing = RLock()

@@ -1,8 +1,10 @@
 """The figures that a report has only for some sweeps, and that each of them can be drawn."""
 
+import pytest
+from matplotlib.text import Text
 from synthetic import make_tables
 
-from optbench.figures import data
+from optbench.figures import data, style
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL
 from optbench.sweeps.results import Results
 
@@ -15,6 +17,39 @@ def data_of(problems=TWO, optimizers=("gd", "<$나"), **given):
     tables = make_tables(problems, optimizers, **{**SMALL, **given})
     names = ("runs", "curves", "timings", "problems", "landscapes", "provenance")
     return data.report_data(Results(*(tables[name] for name in names)))
+
+
+@pytest.fixture(scope="module")
+def every():
+    """A sweep and a problem for each kind of figure."""
+    five = data_of(optimizers=("gd", "adam", "momentum", "a long name of a rule", "<$나"))
+    many = data_of(("rosenbrock",), batch_sizes=(2, 4, 8, 16, "full"), diverge_above=1e9)
+    curves = many.results.curves.assign(step=lambda rows: rows.groupby("run_id").cumcount())
+    often = data.report_data(Results(many.results.runs, curves, many.results.timings, many.results.problems))
+    dims = data_of(("quadratic(dim=10)", "quadratic(dim=100)"))
+    dims.results.problems["dim"] = [10, 100]
+    found = {}
+    for name, kind in KINDS.items():
+        found[name] = next(
+            (sweep, problem)
+            for sweep in (five, often, dims)
+            for problem in ([OVERALL] if kind.overall else sweep.results.runs["problem"].unique())
+            if kind.applies(sweep, problem)
+        )
+    return found
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("name", KINDS)
+def test_text_in_a_paper_has_seven_points_and_figures_the_width_of_columns(every, name, columns):
+    with style.detached(), style.styled("paper", columns):
+        figure = KINDS[name].draw(*every[name])
+        box = figure.get_tightbbox()
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    assert texts and min(text.get_fontsize() for text in texts) >= 7
+    width = figure.get_figwidth()
+    assert width == pytest.approx(6.9) or (columns == 1 and width == pytest.approx(3.3))
+    assert box.x0 >= -0.02 and box.x1 <= width + 0.02
 
 
 def there(of_sweep):

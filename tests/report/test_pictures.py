@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from matplotlib.text import Text
 from PIL import Image
 from synthetic import make_tables, write_folder
 
@@ -79,18 +78,6 @@ def test_a_film_of_each_paths_and_no_link_is_followed(swept, tmp_path):
     (only,) = write_pictures(swept, folder, ("gif",))
     assert only["files"] == ["paths-rosenbrock.gif"] and mine.read_text() == "keep this"
     assert sorted(path.name for path in folder.iterdir() if not path.is_symlink()) == ["captions.txt", *only["files"]]
-
-
-def test_text_in_a_paper_has_seven_points_and_figures_fit_its_columns(swept):
-    with style.detached(), style.styled("paper"):
-        for name, kind in KINDS.items():
-            problem = OVERALL if kind.overall else PROBLEM
-            if not kind.applies(swept, problem):
-                continue
-            figure = kind.draw(swept, problem)
-            texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
-            assert min(text.get_fontsize() for text in texts) >= 7, name
-            assert figure.get_figwidth() <= 6.81, name
 
 
 def test_a_few_kinds_are_written_unless_others_are_named():
