@@ -21,6 +21,7 @@ from optbench.figures import batch_sizes, comparisons, forest_plot, maps, rank_d
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
+from optbench.report import seen
 from optbench.report.output import FORMATS, without_link, write_file
 from optbench.wording.answers import name_measure
 
@@ -211,7 +212,7 @@ class Kind:
     """A kind of figure, of one problem or of all together."""
 
     words: str
-    """The text for readers who do not see the picture."""
+    """What it is called."""
     draw: Callable[[ReportData, str], Figure]
     """Draws it from the data and the problem, which is OVERALL for a figure of all."""
     caption: Callable[[ReportData, str], str] | str
@@ -298,8 +299,8 @@ def write_pictures(
 ) -> list[dict]:
     """Write figures into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths also as .gif, and their captions.
 
-    styling: the name of the style, and the columns of a paper; kinds: names in KINDS. Returns {files, caption, alt,
-    kind, problem} of each. Raises OptbenchError for an unknown format or style.
+    styling: the name of the style, and the columns of a paper; kinds: names in KINDS. Returns {files, title,
+    caption, alt, kind, problem} of each. Raises OptbenchError for an unknown format or style.
     """
     formats = list(formats)
     for name in formats:
@@ -312,16 +313,19 @@ def write_pictures(
         for kind, problem, about in _list_figures(data, progress, kinds):
             stem = kind if problem == OVERALL else f"{kind}-{data.files[problem]}"
             files = [f"{stem}.{ending}" for ending in still]
-            if still:
-                figure = KINDS[kind].draw(data, problem)
+            figure = KINDS[kind].draw(data, problem) if still else None
+            about["alt"] = seen.describe(kind, data, problem, figure)
+            if figure:
                 for file in files:
-                    style.save(figure, without_link(folder / file), foot, about["alt"], about["caption"])
+                    style.save(figure, without_link(folder / file), foot, about["title"], about["caption"])
             if kind == "paths" and "gif" in formats:
                 files.append(f"{stem}.gif")
                 trajectories.animate_paths(data, problem, without_link(folder / files[-1]))
             if files:
                 written.append({**about, "files": files})
-    texts = [f"{', '.join(each['files'])}\n{each['alt']}. {each['caption']}\n" for each in written]
+    texts = [
+        f"{', '.join(each['files'])}\n{each['title']}. {each['caption']}\nSeen: {each['alt']}.\n" for each in written
+    ]
     write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return written
 
@@ -338,8 +342,9 @@ def write_answer(data: ReportData, folder: Path) -> Path:
             kind, stem = KINDS[name], data.files[problem] if problem else ANSWER
             if kind.applies(data, problem):
                 path = answer if not problem else folder / f"{stem}{'-curves' if stem == ANSWER else ''}.png"
-                text = kind.describe(data, problem)
-                style.save(kind.draw(data, problem), without_link(path), data.results.foot, kind.words, text)
+                figure = kind.draw(data, problem)
+                text = f"{kind.describe(data, problem)} {seen.describe(name, data, problem, figure)}."
+                style.save(figure, without_link(path), data.results.foot, kind.words, text)
     return answer
 
 
@@ -360,7 +365,9 @@ def draw_page_pictures(
     with style.detached(), style.styled():
         for kind, problem, about in _list_figures(data, progress, kinds):
             if most_bytes >= 0:  # drawing takes a moment
-                picture = {**about, **_embed(KINDS[kind].draw(data, problem), data.results.foot)}
+                figure = KINDS[kind].draw(data, problem)
+                about["alt"] = seen.describe(kind, data, problem, figure)
+                picture = {**about, **_embed(figure, data.results.foot)}
                 most_bytes -= len(picture["source"])
             if most_bytes >= 0:
                 pictures[problem].append(picture)
@@ -372,16 +379,16 @@ def draw_page_pictures(
 def _list_figures(
     data: ReportData, progress: Callable[[str], None], kinds: Collection[str] = tuple(KINDS)
 ) -> Iterator[tuple[str, str, dict]]:
-    """Yield (kind, problem, {caption, alt, kind, problem}) of all figures: of all problems, then of each."""
+    """Yield (kind, problem, {title, caption, kind, problem}) of all figures: of all problems, then of each."""
     for problem in (OVERALL, *data.files):
         wanted = {name: KINDS[name] for name in KINDS if name in kinds and KINDS[name].overall == (problem == OVERALL)}
         if wanted:
             progress(f"figures of {problem or 'all problems'}")
         for name, kind in wanted.items():
             if kind.applies(data, problem):
-                alt = f"{problem}: {kind.words}" if problem else kind.words
+                title = f"{problem}: {kind.words}" if problem else kind.words
                 yield name, problem, {
-                    "kind": name, "problem": problem, "alt": alt, "words": kind.words,
+                    "kind": name, "problem": problem, "title": title, "words": kind.words,
                     "caption": kind.describe(data, problem),
                 }  # fmt: skip
 

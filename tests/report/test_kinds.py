@@ -1,12 +1,17 @@
 """The figures that a report has only for some sweeps, and that each of them can be drawn."""
 
+import re
+from dataclasses import replace
+
 import pytest
 from matplotlib.text import Text
 from synthetic import make_tables
 
 from optbench.figures import data, style
+from optbench.report import seen
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL
 from optbench.sweeps.results import Results
+from optbench.wording.labels import number
 
 MORE = [name for name in KINDS if name not in ("forest", "curves", "rates", "heatmap", "paths")]
 TWO = ("rosenbrock", "breast_cancer")
@@ -50,6 +55,29 @@ def test_text_in_a_paper_has_seven_points_and_figures_the_width_of_columns(every
     width = figure.get_figwidth()
     assert width == pytest.approx(6.9) or (columns == 1 and width == pytest.approx(3.3))
     assert box.x0 >= -0.02 and box.x1 <= width + 0.02
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_text_of_an_image_says_what_is_seen(every, name):
+    of_sweep, problem = every[name]
+    with style.detached(), style.styled():
+        text = seen.describe(name, of_sweep, problem, KINDS[name].draw(of_sweep, problem))
+    named = sum(each in text for each in of_sweep.results.runs["optimizer"].unique())
+    assert (
+        named >= 2 and len(re.findall(r"\d", text.removeprefix(problem))) >= named and not re.search(r"\bnan\b", text)
+    )
+    assert text.removeprefix(f"{problem}: ") not in (KINDS[name].words, KINDS[name].describe(of_sweep, problem))
+
+
+def test_the_first_at_a_target_and_the_ends_of_lines_are_told():
+    two = data_of(("rosenbrock",))
+    judged = replace(two.answer.judged, judge_by="time", targets={"rosenbrock": 0.001})
+    two.answer = replace(two.answer, judged=judged)
+    bands = two.bands_of("train_loss").sort_values("step").groupby("optimizer")["median"].last()
+    text = seen.describe("curves", two, "rosenbrock", None)
+    assert f"gd {number(bands['gd'] - two.minimum('rosenbrock'))}" in text
+    leader = judged.leader("rosenbrock") or judged.rows("rosenbrock")["optimizer"].iloc[0]
+    assert text.startswith((f"rosenbrock: {leader} reaches 0.1% of the gap first", f"rosenbrock: beside {leader}, to"))
 
 
 def there(of_sweep):
