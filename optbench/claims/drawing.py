@@ -15,15 +15,24 @@ from optbench.figures.batch_sizes import draw_noise, draw_scaling
 from optbench.figures.data import Trajectory
 from optbench.figures.fonts import text_width
 from optbench.figures.panels import axes, draw_guide, draw_level, log_ticks, new_figure, panel_title, set_legend
-from optbench.figures.style import BLACK, GRAY, LEGEND_SIZE, PALE, PANEL_TITLE, line_style
+from optbench.figures.style import (
+    BLACK,
+    GRAY,
+    LEGEND_SIZE,
+    PALE,
+    PANEL_TITLE,
+    is_optimizer,
+    line_style,
+    style_optimizers,
+)
 from optbench.figures.trajectories import Scene, draw_contours, draw_marks, draw_path
 
 __all__ = [
     "BLACK", "GRAY", "INK", "LEGEND_SIZE", "PALE", "PANEL_TITLE", "Scene", "Trajectory", "axes",
     "draw_averages", "draw_contours", "draw_factors", "draw_guide", "draw_interval", "draw_intervals",
-    "draw_level", "draw_lines", "draw_marks", "draw_noise", "draw_path", "draw_ratios", "draw_scaling", "draw_weights",
-    "interval_figure", "line_figure", "line_style", "log_axes", "log_ticks", "medians", "new_figure", "panel_title",
-    "set_legend", "text_width",
+    "draw_level", "draw_lines", "draw_marks", "draw_noise", "draw_path", "draw_ratios", "draw_scaling",
+    "draw_weights", "find_color", "find_styles", "interval_figure", "line_figure", "line_style", "log_axes",
+    "log_ticks", "medians", "new_figure", "panel_title", "set_legend", "text_width",
 ]  # fmt: skip
 
 INK = (BLACK, *(line_style(place)["color"] for place in (0, 1, 2, 3, 4, 6)))
@@ -34,6 +43,19 @@ def medians(table: pd.DataFrame, groups: list[str], column: str) -> pd.DataFrame
     """Return a row for each group: its values of the columns `groups`, and median, low and high of the column."""
     rows = [(*key, *median_interval(part[column])) for key, part in table.groupby(groups, sort=False)]
     return pd.DataFrame(rows, columns=[*groups, "median", "low", "high"])
+
+
+def find_styles(names: Iterable[str]) -> dict[str, dict]:
+    """Return line styles by name: those of optimizers, or by place where no name is one."""
+    names = list(dict.fromkeys(names))
+    if any(is_optimizer(name) for name in names):
+        return style_optimizers(names)
+    return {name: line_style(place) for place, name in enumerate(names)}
+
+
+def find_color(name: str) -> str:
+    """Return the color of an optimizer."""
+    return style_optimizers([name])[name]["color"]
 
 
 def draw_interval(ax: Axes, x: float, interval: Interval, color: Any, label: str | None = None) -> None:
@@ -48,7 +70,7 @@ def draw_lines(ax: Axes, table: pd.DataFrame, x: str, y: str, hue: str, interval
     interval: "bars" or "band", from the columns low to high; keywords: those of `Axes.plot`.
     """
     names = table[hue].map(str)
-    styles = {name: line_style(place) for place, name in enumerate(names.unique())}
+    styles = find_styles(names)
     panels.draw_lines(
         ax, table.assign(optimizer=names), x, y, styles, {name: name for name in styles}, interval, **keywords
     )
@@ -83,13 +105,17 @@ def line_figure(
     return ax.figure
 
 
-def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str, colors: Iterable = INK[1:]) -> None:
+def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str, colors: Iterable | None = None) -> None:
     """Draw medians with their intervals over the categories of x, side by side for the values of the column hue.
 
-    table: as of `medians`. What is not finite has no dot.
+    table: as of `medians`; colors: one for each value, None for those of optimizers, or of INK. What is not finite has
+    no dot.
     """
     places = {name: place for place, name in enumerate(table[x].unique())}
     names = list(table[hue].unique())
+    if colors is None and any(is_optimizer(str(name)) for name in names):
+        colors = [style["color"] for style in style_optimizers(names).values()]
+    colors = INK[1:] if colors is None else colors
     for shift, (name, color) in enumerate(zip(names, colors, strict=False)):
         label = str(name)
         rows = table[(table[hue] == name) & np.isfinite(table["median"])]
@@ -101,7 +127,13 @@ def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str, colors: Iter
 
 
 def interval_figure(
-    tables: Mapping[str, pd.DataFrame], x: str, hue: str, title: str, *, colors: Iterable = INK[1:], ylabel: str = ""
+    tables: Mapping[str, pd.DataFrame],
+    x: str,
+    hue: str,
+    title: str,
+    *,
+    colors: Iterable | None = None,
+    ylabel: str = "",
 ) -> Figure:
     """Return a figure with a panel for each table: medians and intervals over the categories of x, log-scaled upright.
 
@@ -133,12 +165,12 @@ def draw_ratios(ax: Axes, table: pd.DataFrame, row: str, hue: str, xlabel: str) 
     ends = table[["low", "high"]].to_numpy().ravel()
     limits = 0.7 * min(1, ends[ends > 0].min(initial=1)), 1.5 * ends[ends < np.inf].max(initial=10)
     names = list(table[hue].unique())
-    for place, name in enumerate(names):
-        part, style = table[table[hue] == name], line_style(place)
+    for place, (name, style) in enumerate(find_styles(map(str, names)).items()):
+        part = table[table[hue].map(str) == name]
         height = part[row].map(places) + 0.6 / len(names) * ((len(names) - 1) / 2 - place)
         ax.hlines(height, part["low"].clip(*limits), part["high"].clip(*limits), color=style["color"], linewidth=1.4)
         ax.plot(part["factor"].clip(*limits), height, style["marker"], color=style["color"], markersize=5,
-                markeredgecolor="white", label=str(name))  # fmt: skip
+                markeredgecolor="white", label=name)  # fmt: skip
     ax.axvline(1, color=GRAY, linewidth=1, linestyle=(0, (2, 2)))
     ax.set_yticks(list(places.values()), list(places))
     ax.set(xscale="log", xlim=limits, ylim=(0.5 - len(places), 0.5), xlabel=xlabel)

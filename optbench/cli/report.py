@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optbench.report.loaded import LoadedSweep
 
 FIGURES = (
-    "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise", "mean_ranks",
+    "forest", "curves", "rates", "heatmap", "paths", "best_of_n", "divergence", "batch_scaling", "noise", "mean_ranks",
     "profiles", "time_per_step",
 )  # fmt: skip
 """The kinds of figures: the keys of `optbench.report.pictures.KINDS`, which takes a while to import."""
@@ -62,7 +62,7 @@ def report(
         completion.words("screen", "paper", "slides"),
     )] = "screen",
     columns: Annotated[int, option(
-        "columns", "N", "Columns of a paper that a figure, and results.tex, take: 1 (3.3 inches) or 2 (6.8).", OUTPUT,
+        "columns", "N", "Columns of a paper that a figure, and results.tex, take: 1 (3.3 inches) or 2 (6.9).", OUTPUT,
     )] = 1,
     tables: Annotated[str | None, option(
         "tables", "LIST", "Also tables as files: csv, tex or 'csv,tex'; results.tex is for a paper.", OUTPUT,
@@ -109,6 +109,7 @@ def draw(
 
     from optbench.cli.console import console, errors
     from optbench.report import write_report, write_side_by_side
+    from optbench.report.output import Options
 
     try:
         with errors.status("drawing the report") as spinner:
@@ -126,6 +127,8 @@ def draw(
         place = error.filename or options.get("out") or getattr(last, "directory", last)
         raise OptbenchError(f"cannot write the report to {str(place)!r}: {error.strerror}") from None
     console.print(f"report: {page}", markup=False, soft_wrap=True)
+    if not isinstance(of, Sequence) and Options(out=options.get("out")).has_folder:
+        console.print(f"picture: {page.with_name('answer.png')}", markup=False, soft_wrap=True)
     if options.get("formats") or options.get("figures"):
         more = "" if options.get("figures") else f" ({USUAL}; --figures all, or a list, for others)"
         console.print(f"figures: {page.parent / 'figures'}{more}", markup=False, soft_wrap=True)

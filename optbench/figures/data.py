@@ -349,11 +349,18 @@ class ReportData:
         """Problem, or ALL -> optimizers in color -> line style: see `style.assign_line_styles`."""
         from optbench.figures.style import assign_line_styles  # a sweep that is only summed up needs no matplotlib
 
-        found, colors = assign_line_styles(self.best, self.answer.ranking, self.results.own), self.results.colors
-        return {
-            problem: {name: style | {"color": colors.get(name, style["color"])} for name, style in styles.items()}
-            for problem, styles in found.items()
-        }
+        found = assign_line_styles(self.best, self.answer.ranking, self.results.own, self.called)
+        return {problem: self.color_by_user(styles) for problem, styles in found.items()}
+
+    @property
+    def called(self) -> dict[str, str]:
+        """The names in the folder, by the labels of the user."""
+        return {label: name for name, label in self.results.labels.items()}
+
+    def color_by_user(self, styles: Mapping[str, dict]) -> dict[str, dict]:
+        """Return line styles with the colors that the user has given to optimizers."""
+        colors = self.results.colors
+        return {name: style | {"color": colors.get(name, style["color"])} for name, style in styles.items()}
 
     @cached_property
     def files(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import cut_to_width, text_width
 from optbench.figures.selection import select_optimizers, select_problems, select_styles
 from optbench.figures.style import GRAY, current
+from optbench.wording.headlines import headline
 from optbench.wording.judged import SAMPLES, Judged, format_ratio
 
 CAPTION = (
@@ -72,10 +73,13 @@ def forest(
     texts = [cut_to_width(each, current().tick, NAMES * current().width) for each in problems]
     left = max(text_width(text, current().tick) for text in texts) / current().scale + 0.22
     title = "Beside the leader of each problem"
-    if len(problems) == 1:
+    if problem is optimizers is judge_by is None:
+        title = headline(data.answer)
+    elif len(problems) == 1:
         title = panels.join_title("Beside the leader", problems[0])
     if len(styles) < len(names):
         title += f": {len(styles)} of {len(names)} optimizers"
+    title = cut_to_width(title, current().title, current().width)
     legend, height = [data.short_names[name] for name in styles], inches * current().scale / current().height
     with panels.axes(ax, title, legend, height=height, left=left, right=0.5) as ax:
         middles = _draw_rows(ax, rows, styles, data.short_names)

@@ -17,8 +17,9 @@ from optbench.figures.selection import select_problem, select_styles
 from optbench.figures.style import BLACK, current
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES
 
-START, DIVERGED, RECOMMENDED = "at the start", "diverged", "recommended"
+START, DIVERGED, RECOMMENDED, SCORED = "at the start", "diverged", "recommended", "scored"
 ENDS = ["median", "low", "high"]
 # Share of the height: it holds medians that diverged, which have no place on the axis
 STRIP = 0.1
@@ -44,6 +45,7 @@ def curves(
     """Draw loss curves of the recommended settings: the median over the seeds that report, with its interval.
 
     A failed run counts as infinitely bad from its last point on, so a line ends where half of the runs have failed.
+    What is judged is marked: the target as a dashed line, or the last fifth of a run in gray.
 
     Args:
         results: those of a sweep; or of ``optbench.minimize`` one, a list, or a mapping from labels to them.
@@ -88,7 +90,12 @@ def curves(
         for each, row in rows.loc[list(styles)].iterrows()
     }
     title = panels.join_title("Loss over time" if of_training else f"{name[:1].upper()}{name[1:]} over time", problem)
-    with panels.axes(ax, title, [*texts.values(), START, panels.count_others(len(rows) - len(texts))]) as ax:
+    judged = data.answer.judged
+    unit, share = judged.unit(problem), judged.targets.get(problem, np.nan)
+    target = f"target ({labels.share_text(share)})" if unit == SAMPLES and y == "suboptimality" else ""
+    scored = SCORED if unit == PLAIN_LOSS and of_training else ""
+    legend = [*texts.values(), START, target, scored, panels.count_others(len(rows) - len(texts))]
+    with panels.axes(ax, title, legend) as ax:
         bands = data.bands_of("train_loss" if of_training else y)
         bands = bands[bands["problem"] == problem]
         if x == "seconds":
@@ -98,6 +105,11 @@ def curves(
         bands = bands.assign(x=clock)
         bands[ENDS] -= minimum if y == "suboptimality" else 0.0
         _draw_curves(ax, bands, styles, texts, y == "suboptimality", "accuracy" not in y)
+        if target and ax.get_ylim()[0] < (height := share * data.start(problem)):
+            panels.draw_guide(ax, bands.loc[bands["step"] > 0, "x"].agg(["min", "max"]), (height, height), target)
+        if scored:
+            late = bands.loc[bands["step"] >= 0.8 * bands["step"].max(), "x"]
+            ax.axvspan(late.min(), late.max(), color="#ececec", linewidth=0, zorder=0, label=SCORED)
         ax.set(xlabel=CLOCKS[x], ylabel=name)
     return ax
 

@@ -285,11 +285,17 @@ def draw_divergence_maps(data: ReportData, problem: str) -> Figure:
     }  # fmt: skip
     tall, wide = (max(each.shape[side] for each in shares.values()) for side in (0, 1))
     left = max(text_width(text, now.tick) for each in shares.values() for text in each.index) + 0.4 * now.scale
+
+    def draw(ax: Axes, name: str) -> None:
+        """Draw the panel of an optimizer, the last one with the scale of colors."""
+        last = name == list(shares)[-1]
+        _draw_shares(ax, shares[name], ax.inset_axes((1.06, 0, 0.07, 1)) if last else None)
+
     return panels.draw_panels(
-        lambda ax, name: _draw_shares(ax, shares[name]), {name: data.short_names[name] for name in shares},
+        draw, {name: data.short_names[name] for name in shares},
         (SHARE_CELL[0] * now.scale * wide, SHARE_CELL[1] * now.scale * tall),
         panels.join_title("Share of runs that diverged, in %", problem), ("learning rate", "batch size"), left,
-        most=4, gap=(None, 0.62),
+        most=4, right=0.75 * now.scale, gap=(None, 0.62),
     )  # fmt: skip
 
 
@@ -343,7 +349,11 @@ def _draw_shares(ax: Axes, shares: pd.DataFrame, bar: Axes | None = None) -> Non
         texts = shares.map(lambda share: f"{100 * share if share in (0, 1) else np.clip(100 * share, 1, 99):.0f}")
     # Every so many have a text, as far as texts have room side by side.
     every = math.ceil((max(text_width(text, now.tick) for text in shares.columns) + 0.06) / wide)
-    bar_options = {"ticks": [0, 0.5, 1], "format": lambda share, _: f"{100 * share:.0f}%"}
+    bar_options = {
+        "label": "runs that diverged",
+        "ticks": [0, 0.5, 1],
+        "format": lambda share, _: f"{100 * share:.0f}%",
+    }
     options = {"cmap": "Reds", "vmin": 0, "vmax": 1, "xticklabels": every, "yticklabels": 1}
     _draw_heatmap(ax, shares, texts, now.small, bar, bar_options, **options)
     ax.collections[0].set_gid("shares")

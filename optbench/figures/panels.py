@@ -18,7 +18,17 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from optbench.contract.errors import OptbenchError
 from optbench.figures.fonts import cut_to_width, families, text_width
-from optbench.figures.style import FOOT_INCHES, GRAY, LEGEND_SIZE, PALE, axes_style, current, figure_style, open_figure
+from optbench.figures.style import (
+    FOOT_INCHES,
+    GRAY,
+    LEGEND_SIZE,
+    PALE,
+    SMALLEST,
+    axes_style,
+    current,
+    figure_style,
+    open_figure,
+)
 from optbench.wording import labels
 
 # Letters: dashes and a marker of a legend can be distinguished
@@ -60,13 +70,16 @@ def axes(
             _read_math(ax)
         return
     with figure_style() as now:
-        texts, below = tuple(filter(None, legend)), now.width < 5  # a column has no room beside the panel
+        texts = tuple(filter(None, legend))
         left, right, bottom = left * now.scale, right * now.scale, 0.5 * now.scale
+        # A column has no room beside the panel.
+        below = now.width < 5 or (now.name == "paper" and left + legend_width(texts) > 0.6 * now.width)
         if texts and below:
             bottom += -(-len(texts) // _legend_columns(texts, now.width)) * 1.35 * now.legend / 72 + 0.1
         elif texts:
             right = legend_width(texts)
-        width = width or max(now.width, left + right + 0.4 * now.width)  # a long legend does not squeeze the panel
+        # A long legend does not squeeze the panel.
+        width = now.fit_column(width or max(now.width, left + right + 0.4 * now.width))
         figure, grid = new_figure(
             (width - left - right, height * now.height), left=left, right=right, title=title, detached=False,
             top=(0.38 if now.titled else 0.1) * now.scale, bottom=bottom,
@@ -127,6 +140,9 @@ def draw_panels(
     most = max(1, min(most, int((now.widest - left - right + between) / (panel[0] + between))))
     rows = -(-len(names) // most)
     columns = -(-len(names) // rows)  # rows are about equally full
+    around = left + right + between * (columns - 1)
+    wide = (now.fit_column(around + panel[0] * columns) - around) / columns
+    panel = wide, panel[1] * (wide / panel[0] if share else 1.0)  # panels with axes in common keep their form
     figure, grid = new_figure(
         panel, rows, columns, left, right, top=(0.58 if now.titled else 0.25) * now.scale, title=title,
         bottom=bottom * now.scale, gap=(between, gap[1] * now.scale), **share,
@@ -148,7 +164,8 @@ def draw_panels(
 def panel_title(ax: Axes, text: str, room: float) -> None:
     """Set the title of a panel: in smaller letters if it is wider than `room` inches, then cut."""
     usual = current().panel
-    points = max(min(usual, usual * room / text_width(text, usual)), _SMALLEST_TITLE * usual)
+    least = SMALLEST if current().name == "paper" else _SMALLEST_TITLE * usual
+    points = max(min(usual, usual * room / text_width(text, usual)), least)
     ax.set_title(cut_to_width(text, points, room * 1.001), fontsize=points, pad=4)
 
 
@@ -275,7 +292,7 @@ def set_legend(figure: Figure, ax: Axes, title: str | None = None, below: bool =
 def legend_width(texts: Iterable[str]) -> float:
     """Return the inches that a legend with these texts takes beside a panel, its distance from it included."""
     points = current().legend
-    return max(text_width(text, points) for text in texts) + 0.47 * points / LEGEND_SIZE + 0.25
+    return max((text_width(text, points) for text in texts), default=0.0) + 0.47 * points / LEGEND_SIZE + 0.25
 
 
 def _legend_columns(texts: Sequence[str], room: float) -> int:

@@ -13,7 +13,7 @@ import pandas as pd
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.figures.data import ReportData
-from optbench.figures.style import line_style
+from optbench.figures.style import style_optimizers
 from optbench.wording.labels import list_optimizers
 
 
@@ -62,9 +62,8 @@ def select_styles(data: ReportData, problem: str, optimizers: Iterable[str] | No
     runs = data.results.runs
     mine = runs if problem == ALL else runs[runs["problem"] == problem]
     wanted = list_optimizers(optimizers, list(mine["optimizer"].unique()), data.results.labels)
-    # One that is gray by default has the style of its place in the sweep.
-    places = {name: place for place, name in enumerate(runs["optimizer"].unique())}
-    return {name: known.get(name) or line_style(places[name]) for name in wanted}
+    own = {name: style for name, style in known.items() if name not in data.results.colors}
+    return data.color_by_user(style_optimizers(wanted, own, data.called))
 
 
 def describe_selection(shown: Iterable, best: pd.DataFrame, own: Collection[str] = ()) -> str:

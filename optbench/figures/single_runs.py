@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from optbench.contract.problems import Problem
 from optbench.engine.cpu.objective import Objective
 from optbench.figures import panels
 from optbench.figures.data import Trajectory
-from optbench.figures.style import line_style
+from optbench.figures.style import style_optimizers
 
 # Points along a side of the grid: smooth contours of a function in Python within a quarter of a second
 _GRID = 121
@@ -75,9 +75,9 @@ def refuse_selection(**given: Any) -> None:
         raise OptbenchError(f"{wrong[0]} is for the results of a sweep: of single runs give those that are wanted")
 
 
-def style_runs(runs: Iterable[str]) -> dict[str, dict]:
-    """Return the line style of each run by its label."""
-    return {label: line_style(place, among_gray=False) for place, label in enumerate(runs)}
+def style_runs(runs: Mapping[str, Run]) -> dict[str, dict]:
+    """Return the line style of each run by its label, that of its optimizer: the label of a run begins with it."""
+    return style_optimizers(runs, called={label: run.label.partition(", ")[0] for label, run in runs.items()})
 
 
 def trace_runs(runs: Mapping[str, Run]) -> dict[str, Trajectory]:

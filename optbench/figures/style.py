@@ -1,6 +1,6 @@
 """The style of all figures: sizes for papers, slides and screens, a line style per optimizer, files with their origin.
 
-Colors are seaborn's for color-blind readers; dashes and markers do without color.
+Colors are for color-blind readers, too; dashes and markers do without color.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from threading import RLock
+from typing import NamedTuple
 
 import matplotlib as mpl
 import matplotlib.style
@@ -23,7 +25,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.backends import BackendFilter, backend_registry
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
@@ -39,12 +40,25 @@ TITLE_SIZE, PANEL_TITLE, LEGEND_SIZE = 10.5, 8.5, 8
 FOOT_INCHES, FOOT_SIZE = 0.25, 5.6
 # Points: the least that journals print
 SMALLEST = 7.0
+# Inches: the width of one column of a paper, and of two
+COLUMNS = (3.3, 6.9)
 GRAY, PALE, BLACK = "#5c5c5c", "#c3c3c3", "#262626"
 COLORS = 10
 """The most optimizers in color in one figure: a palette has no more for color-blind readers."""
-PALETTE = list(sns.color_palette("colorblind", COLORS))
-# Two of seaborn's ten are too pale for a thin line on white: the same hues, darker.
-PALETTE[6], PALETTE[8] = to_rgb("#8c2d78"), to_rgb("#b3a200")
+PALETTE = (
+    "#0173b2", "#c47a00", "#029e73", "#a82e00", "#b977da", "#7d4825", "#7a1f6a", "#003690", "#29a91a", "#3d9daa",
+)  # fmt: skip
+"""At least 3:1 on white. Of all such colors, near seaborn's for color-blind readers, those that look least alike to
+people without red or green cones: by a distance of 12 (CIELAB, Machado et al. 2009), seaborn's by 3.8."""
+NAMES = (
+    "gd", "momentum", "nesterov", "rmsprop", "adam", "adagrad", "adamw", "lion", "nadam", "muon",
+    "heavy_ball", "adam_torch", "rmsprop_torch", "radam", "adabelief", "amsgrad", "shampoo", "signsgd", "lamb", "yogi",
+    "lbfgs", "cg", "adafactor", "prodigy", "schedule_free_adamw", "schedule_free_sgd", "signum", "lars", "adan",
+    "ademamix", "mars", "adabound", "adamax", "adopt", "rmsprop_centered", "rmsprop_momentum", "adadelta", "asgd",
+    "novograd", "aggmo", "qhm", "qhadam", "rprop",
+)  # fmt: skip
+"""The optimizers in the order of their styles: those that often meet in one figure stand among ten that differ. New
+ones come last, so that no other one's style changes."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 DASHES = (
     "", (4, 1.2), (1.2, 1.2), (5, 1.2, 1.2, 1.2), (7, 1.6), (2.5, 1.2), (5, 1, 1, 1, 1, 1), (9, 2), (1, 2), (3, 3),
@@ -80,6 +94,12 @@ class Style:
     """Figures have a title and a footer with their command; in a paper the caption says both."""
     dpi: int = 144
 
+    def fit_column(self, inches: float) -> float:
+        """Return the width of a figure that needs so many inches: in a paper that of one column or of two."""
+        if self.name != "paper" or inches > COLUMNS[1] + 1e-9:
+            return inches
+        return COLUMNS[0] if inches <= COLUMNS[0] + 1e-9 else COLUMNS[1]
+
     @property
     def scale(self) -> float:
         """Factor of the inches around text."""
@@ -89,10 +109,10 @@ class Style:
 SCREEN = Style()
 STYLES = {
     "screen": SCREEN,
-    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 7.0, 3.3, 2.1, 6.8, 0.8, titled=False, dpi=300),
+    "paper": Style("paper", 8.0, 7.0, 7.0, 8.0, 7.5, 7.0, COLUMNS[0], 2.1, COLUMNS[1], 0.8, titled=False, dpi=300),
     "slides": Style("slides", 17.0, 15.0, 15.0, 19.0, 15.0, 13.0, 12.0, 5.2, 13.0, 1.8),
 }
-_TWO_COLUMNS = {"width": 6.8, "height": 2.6}
+_TWO_COLUMNS = {"width": COLUMNS[1], "height": 2.6}
 _active: ContextVar[Style | None] = ContextVar("style", default=None)
 _detached: ContextVar[bool] = ContextVar("detached", default=False)
 _drawing = RLock()
@@ -212,16 +232,70 @@ def _show_in_notebook(figure: Figure) -> None:
     shell.events.register("post_run_cell", show)
 
 
-def line_style(place: int, among_gray: bool = False) -> dict:
-    """Return `color`, `marker` and `dashes` of the optimizer at this place, counted from 0.
-
-    among_gray: True where others are gray, so that no color is.
-    """
-    color, cycle = place % COLORS, place // COLORS
+def line_style(place: int) -> dict:
+    """Return `color`, `marker` and `dashes` at a place, counted from 0, of lines that are no optimizers."""
     # The second ten repeat the colors, not the dashes and markers.
-    other = (color + 3 * cycle) % len(DASHES)
-    ink = BLACK if among_gray and color == 7 else PALETTE[color]
-    return {"color": ink, "marker": MARKERS[other], "dashes": DASHES[other]}
+    return _make_style(place % COLORS, (place + 3 * (place // COLORS)) % COLORS)
+
+
+def style_optimizers(
+    names: Iterable[str], known: Mapping[str, dict] | None = None, called: Mapping[str, str] | None = None
+) -> dict[str, dict]:
+    """Return the line style of each optimizer of a figure, which belongs to its name.
+
+    Those of NAMES have the one of their place there, with parameters that of the optimizer alone; another name, a
+    plug-in's, has one by its hash. Where two of a figure would look alike, one of them keeps its style, the first in
+    NAMES, a plain name before one with parameters and this before an unknown one, and the other has the next color,
+    marker and dashes that are free.
+
+    known: styles that names have already, which come first; called: names in NAMES, by what the user calls them.
+    """
+    names, known, called = list(dict.fromkeys(names)), known or {}, called or {}
+    wanted = {name: _find_look(called.get(name, name)) for name in names}
+    page = Counter(PALETTE.index(style["color"]) for style in known.values())
+    colors: Counter[int] = Counter()
+    shapes: Counter[int] = Counter()
+    pairs: Counter[tuple[int, int]] = Counter()
+    styles = {}
+    for name in sorted(names, key=lambda name: (name not in known, wanted[name].rank)):
+        rank, color, shape = wanted[name]
+        if name in known:
+            color, shape = PALETTE.index(known[name]["color"]), MARKERS.index(known[name]["marker"])
+        color = min(range(COLORS), key=lambda each: (colors[each], each != color, page[each], (each - color) % COLORS))
+        shape = min(range(COLORS), key=lambda each: (pairs[color, each], shapes[each], (each - shape) % COLORS))
+        colors[color] += 1
+        shapes[shape] += 1
+        pairs[color, shape] += 1
+        styles[name] = _make_style(color, shape)
+    return {name: styles[name] for name in names}
+
+
+def is_optimizer(name: str) -> bool:
+    """Return whether a name is that of an optimizer of NAMES, with parameters or without, such as "Adam"."""
+    return name.partition("(")[0].lower() in NAMES
+
+
+class _Look(NamedTuple):
+    """What a name would like: its color and its marker and dashes, by place, and its rank among others that do."""
+
+    rank: int
+    color: int
+    shape: int
+
+
+def _find_look(name: str) -> _Look:
+    """Return the look that belongs to the name of an optimizer."""
+    base = name.partition("(")[0].lower()
+    place = NAMES.index(base) if base in NAMES else None
+    if place is None:
+        number = int.from_bytes(sha256(name.encode("utf-8", "backslashreplace")).digest()[:4], "big")
+        return _Look(2 * len(NAMES), number % COLORS, number // COLORS % COLORS)
+    return _Look(place + len(NAMES) * ("(" in name), place % COLORS, (place + 3 * (place // COLORS)) % COLORS)
+
+
+def _make_style(color: int, shape: int) -> dict:
+    """Return `color`, `marker` and `dashes` by their places."""
+    return {"color": PALETTE[color], "marker": MARKERS[shape], "dashes": DASHES[shape]}
 
 
 def sort_by_place(best: pd.DataFrame) -> pd.DataFrame:
@@ -230,45 +304,34 @@ def sort_by_place(best: pd.DataFrame) -> pd.DataFrame:
 
 
 def assign_line_styles(
-    best: pd.DataFrame, ranking: pd.DataFrame, own: Collection[str] = ()
+    best: pd.DataFrame, ranking: pd.DataFrame, own: Collection[str] = (), called: Mapping[str, str] | None = None
 ) -> dict[str, dict[str, dict]]:
     """Return, for each problem and for ALL, the line styles of the optimizers in color, in the order of the legend.
 
     Up to COLORS optimizers are all in color, in the order of the sweep; of more, the best COLORS, in the order of rank,
     and before them the user's `own`.
-    An optimizer keeps its style on the whole page, unless another one in the same figure has its color.
+    An optimizer keeps its style on the whole page, unless another one in the same figure looks alike.
 
     best: the recommended settings; ranking: a row for each problem and optimizer, with the mean rank over all problems
-    in the rows ALL, if there are several.
+    in the rows ALL, if there are several; called: as of `style_optimizers`.
     """
     optimizers = list(best["optimizer"].unique())
-    many = len(optimizers) > COLORS
-    shown = {
-        problem: list(rows["optimizer"])
-        if len(rows) <= COLORS
-        else labels.keep_own(sort_by_place(rows)["optimizer"], own, COLORS)
-        for problem, rows in best.groupby("problem", sort=False)
-    }
-    if many:
+    shown = {}
+    if len(optimizers) > COLORS:
         rows = ranking[ranking["problem"] == (ALL if ALL in set(ranking["problem"]) else best["problem"].iloc[0])]
         shown[ALL] = labels.keep_own(rows.sort_values("mean_rank", kind="stable")["optimizer"], own, COLORS)
     else:
         shown[ALL] = optimizers
-    places = {} if many else {name: place for place, name in enumerate(optimizers)}
-    uses: Counter[int] = Counter(places.values())
+    for problem, rows in best.groupby("problem", sort=False):
+        few = len(rows) <= COLORS
+        shown[problem] = list(rows["optimizer"]) if few else labels.keep_own(
+            sort_by_place(rows)["optimizer"], own, COLORS
+        )  # fmt: skip
     styles: dict[str, dict[str, dict]] = {}
+    known: dict[str, dict] = {}
     for problem, names in shown.items():
-        owners = {places[name] % COLORS: name for name in reversed(names) if name in places}
-        free = sorted(set(range(COLORS)) - set(owners), key=lambda color: (uses[color], color))
-        styles[problem] = {}
-        for name in names:
-            place = places.get(name)
-            if place is None or owners[place % COLORS] != name:  # new, or another one in this figure has its color
-                color = free.pop(0)
-                place = color + COLORS * uses[color]
-                uses[color] += 1
-                places.setdefault(name, place)
-            styles[problem][name] = line_style(place, among_gray=many)
+        styles[problem] = style_optimizers(names, known, called)
+        known = styles[problem] | known
     return styles
 
 

@@ -127,7 +127,11 @@ def draw_path_panels(data: ReportData, problem: str) -> Figure:
     )  # fmt: skip
     foot = FOOT_INCHES if now.titled else 0.0
     place = left / figure.get_figwidth(), (foot + 0.05) / figure.get_figheight()
-    figure.legend(handles=marks, loc="lower left", ncols=4, borderpad=0, borderaxespad=0, bbox_to_anchor=place)
+    loc, columns = "lower left", 4
+    if free := [ax for ax in figure.axes if not ax.get_visible()]:
+        box = free[0].get_position()
+        loc, columns, place = "center", 1, ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+    figure.legend(handles=marks, loc=loc, ncols=columns, borderpad=0, borderaxespad=0, bbox_to_anchor=place)
     return figure
 
 

@@ -241,9 +241,7 @@ def figure_rates(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     table = table.reset_index().sort_values("step", kind="stable").rename(columns={"middle": "median"})
     table["optimizer"] = table["optimizer"].map({"gd": "GD"}).fillna("Adam")
     title = "The effective rates of 650 parameters: median, 10% to 90%"
-    return drawing.interval_figure(
-        {"": table}, "step", "optimizer", title, colors=drawing.INK, ylabel="step / (lr × gradient)"
-    )
+    return drawing.interval_figure({"": table}, "step", "optimizer", title, ylabel="step / (lr × gradient)")
 
 
 @cache

@@ -253,7 +253,7 @@ def figure_cost(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 
 CONDITIONS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 ANGLES, STEEPNESS = (0, 20, 45), (100.0, 1000.0)
-NAMES = {"gd": ("GD", drawing.INK[0]), "rmsprop": ("RMSProp", drawing.INK[1])}
+NAMES = {"gd": ("GD", drawing.find_color("gd")), "rmsprop": ("RMSProp", drawing.find_color("rmsprop"))}
 
 
 @cache

@@ -55,6 +55,11 @@ class Options:
         if self.figures and not self.formats:
             object.__setattr__(self, "formats", ("pdf" if self.style == "paper" else "png",))
 
+    @property
+    def has_folder(self) -> bool:
+        """Whether the page stands in a folder of its own, where other files may stand beside it."""
+        return self.out is None or not self._is_page(self.out)
+
     def page(self, default: Path, name: str = "index.html") -> Path:
         """Return the path of the page: `name` in the folder ``default``, unless ``out`` names another folder or file.
 
@@ -62,11 +67,16 @@ class Options:
         """
         if self.out is None:
             return default / name
-        if self.out.suffix.lower() in (".html", ".htm") and not self.out.is_dir():
+        if self._is_page(self.out):
             return self.out
         if self.out.is_file():
             raise OptbenchError(f"--out: {str(self.out)!r} is a file that is no page: name a folder, or a file.html")
         return self.out / name
+
+    @staticmethod
+    def _is_page(path: Path) -> bool:
+        """Return whether the path names a page, which need not be there yet, and no folder."""
+        return path.suffix.lower() in (".html", ".htm") and not path.is_dir()
 
 
 def fill(template: str, **values) -> str:

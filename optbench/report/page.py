@@ -22,9 +22,17 @@ from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
-from optbench.report.pictures import EXPLORED, KINDS, OVERALL, draw_page_pictures, select_kinds, write_pictures
+from optbench.report.pictures import (
+    EXPLORED,
+    KINDS,
+    OVERALL,
+    draw_page_pictures,
+    select_kinds,
+    write_answer,
+    write_pictures,
+)
 from optbench.report.settle import list_steps
-from optbench.report.tables import SweepTables, write_tables
+from optbench.report.tables import SweepTables, write_answer_tables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.wording import answers, labels
 from optbench.wording.answers import Answer, chosen_for
@@ -71,13 +79,17 @@ def write_page(
     if sweep.results.missing:
         warn(sweep.results.missing)
     sweep.check()
-    kinds = [name for name in KINDS if options.static or name not in EXPLORED]
+    kinds = [name for name in KINDS if name != "forest" and (options.static or name not in EXPLORED)]
     most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
     pictures, left_out = draw_page_pictures(sweep, progress, kinds, most)
     progress("page")
     page = options.page(sweep.directory / "report")
     content = Page(sweep, pictures, left_out, not options.static, at_home=options.out is None)
     write_file(page, fill("report.html", page=content))
+    if options.has_folder:
+        progress("pictures beside it")
+        write_answer_tables(sweep, page.parent)
+        write_answer(sweep, page.parent)
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)

@@ -17,10 +17,11 @@ from optbench.analysis.batch_scaling import select_batch_runs
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.figures import batch_sizes, comparisons, maps, rank_diagram, style, trajectories
+from optbench.figures import batch_sizes, comparisons, forest_plot, maps, rank_diagram, style, trajectories
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
+from optbench.report import seen
 from optbench.report.output import FORMATS, without_link, write_file
 from optbench.wording.answers import name_measure
 
@@ -28,6 +29,8 @@ OVERALL = ""
 """The key of figures of all problems together."""
 EXPLORED = ("curves", "rates", "best_of_n", "profiles", "divergence")
 """Kinds that are pictures on a static page only; elsewhere the explorer draws them."""
+ANSWER = "answer"
+"""The name of the file beside a page with the figure of all problems."""
 MIN_SIZES = 4
 """Batch sizes that a figure of a quantity against the batch size needs."""
 
@@ -38,7 +41,7 @@ def _caption_curves(data: ReportData, problem: str) -> str:
         f"The recommended setting of each optimizer. Line: median over the "
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
         "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
-        "distinguish the lines.",
+        "distinguish the lines. What verdicts judge is marked: the target, or the last fifth of a run in gray.",
         _describe_colors(data, problem, "Gray: the medians of the others."),
     )
 
@@ -209,7 +212,7 @@ class Kind:
     """A kind of figure, of one problem or of all together."""
 
     words: str
-    """The text for readers who do not see the picture."""
+    """What it is called."""
     draw: Callable[[ReportData, str], Figure]
     """Draws it from the data and the problem, which is OVERALL for a figure of all."""
     caption: Callable[[ReportData, str], str] | str
@@ -228,6 +231,10 @@ def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:
 
 
 KINDS = {
+    "forest": Kind(
+        "how far each optimizer is from the leader of each problem", _draw_by("forest"), forest_plot.CAPTION,
+        overall=True,
+    ),
     "curves": Kind(
         "loss curves with intervals over seeds", _draw_by("curves"), _caption_curves,
         lambda data, problem: bool((data.bands_of("train_loss")["problem"] == problem).any()),
@@ -292,8 +299,8 @@ def write_pictures(
 ) -> list[dict]:
     """Write figures into `folder` as KIND-PROBLEM.png, .svg or .pdf, paths also as .gif, and their captions.
 
-    styling: the name of the style, and the columns of a paper; kinds: names in KINDS. Returns {files, caption, alt,
-    kind, problem} of each. Raises OptbenchError for an unknown format or style.
+    styling: the name of the style, and the columns of a paper; kinds: names in KINDS. Returns {files, title,
+    caption, alt, kind, problem} of each. Raises OptbenchError for an unknown format or style.
     """
     formats = list(formats)
     for name in formats:
@@ -306,18 +313,39 @@ def write_pictures(
         for kind, problem, about in _list_figures(data, progress, kinds):
             stem = kind if problem == OVERALL else f"{kind}-{data.files[problem]}"
             files = [f"{stem}.{ending}" for ending in still]
-            if still:
-                figure = KINDS[kind].draw(data, problem)
+            figure = KINDS[kind].draw(data, problem) if still else None
+            about["alt"] = seen.describe(kind, data, problem, figure)
+            if figure:
                 for file in files:
-                    style.save(figure, without_link(folder / file), foot, about["alt"], about["caption"])
+                    style.save(figure, without_link(folder / file), foot, about["title"], about["caption"])
             if kind == "paths" and "gif" in formats:
                 files.append(f"{stem}.gif")
                 trajectories.animate_paths(data, problem, without_link(folder / files[-1]))
             if files:
                 written.append({**about, "files": files})
-    texts = [f"{', '.join(each['files'])}\n{each['alt']}. {each['caption']}\n" for each in written]
+    texts = [
+        f"{', '.join(each['files'])}\n{each['title']}. {each['caption']}\nSeen: {each['alt']}.\n" for each in written
+    ]
     write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return written
+
+
+def write_answer(data: ReportData, folder: Path) -> Path:
+    """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves.
+
+    Returns the path of answer.png.
+    """
+    answer = folder / f"{ANSWER}.png"
+    with style.detached(), style.styled():
+        for problem in (OVERALL, *data.files):
+            name = "curves" if problem else "forest"
+            kind, stem = KINDS[name], data.files[problem] if problem else ANSWER
+            if kind.applies(data, problem):
+                path = answer if not problem else folder / f"{stem}{'-curves' if stem == ANSWER else ''}.png"
+                figure = kind.draw(data, problem)
+                text = f"{kind.describe(data, problem)} {seen.describe(name, data, problem, figure)}."
+                style.save(figure, without_link(path), data.results.foot, kind.words, text)
+    return answer
 
 
 def draw_page_pictures(
@@ -337,7 +365,9 @@ def draw_page_pictures(
     with style.detached(), style.styled():
         for kind, problem, about in _list_figures(data, progress, kinds):
             if most_bytes >= 0:  # drawing takes a moment
-                picture = {**about, **_embed(KINDS[kind].draw(data, problem), data.results.foot)}
+                figure = KINDS[kind].draw(data, problem)
+                about["alt"] = seen.describe(kind, data, problem, figure)
+                picture = {**about, **_embed(figure, data.results.foot)}
                 most_bytes -= len(picture["source"])
             if most_bytes >= 0:
                 pictures[problem].append(picture)
@@ -349,16 +379,16 @@ def draw_page_pictures(
 def _list_figures(
     data: ReportData, progress: Callable[[str], None], kinds: Collection[str] = tuple(KINDS)
 ) -> Iterator[tuple[str, str, dict]]:
-    """Yield (kind, problem, {caption, alt, kind, problem}) of all figures: of all problems, then of each."""
+    """Yield (kind, problem, {title, caption, kind, problem}) of all figures: of all problems, then of each."""
     for problem in (OVERALL, *data.files):
         wanted = {name: KINDS[name] for name in KINDS if name in kinds and KINDS[name].overall == (problem == OVERALL)}
         if wanted:
             progress(f"figures of {problem or 'all problems'}")
         for name, kind in wanted.items():
             if kind.applies(data, problem):
-                alt = f"{problem}: {kind.words}" if problem else kind.words
+                title = f"{problem}: {kind.words}" if problem else kind.words
                 yield name, problem, {
-                    "kind": name, "problem": problem, "alt": alt, "words": kind.words,
+                    "kind": name, "problem": problem, "title": title, "words": kind.words,
                     "caption": kind.describe(data, problem),
                 }  # fmt: skip
 

@@ -343,6 +343,13 @@ LATEX = {
 """The columns of each table in LaTeX, with their headings; CSV has all."""
 
 
+def write_answer_tables(sweep: LoadedSweep, folder: Path) -> None:
+    """Write winners.csv and verdicts.csv into `folder`, with the columns of `write_tables`."""
+    winners = build_winners_table(sweep.answer, sweep.costs, hyperparameter_columns(sweep.results.runs))
+    for name, table in (("winners", winners), ("verdicts", sweep.answer.verdicts)):
+        write_file(folder / f"{name}.csv", csv_text(table))
+
+
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], columns: int = 1) -> None:
     """Write the tables winners, settings, verdicts, ranking and costs into `folder`.
 

@@ -32,6 +32,7 @@ from optbench.sweeps.spec import FIRST_TRIALS, TPE
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
+from optbench.wording.headlines import headline
 from optbench.wording.latex import build_results_table
 from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
 
@@ -646,7 +647,8 @@ class Results:
             return ""
         width = round(96 * figure.get_figwidth())  # a browser's pixels; the picture has more
         data = base64.b64encode(buffer.getvalue()).decode()
-        return f"<img width='{width}' alt='ratio of each optimizer to the leader' src='data:image/png;base64,{data}'>"
+        seen = escape(headline(report_data(self).answer))
+        return f"<img width='{width}' alt='{seen}' src='data:image/png;base64,{data}'>"
 
     def _measures(self, judge_by: str | None, choose_by: str | None) -> tuple[str, str]:
         """Return the measures to judge and to choose by; None: those of the sweep. Raises OptbenchError for no text."""

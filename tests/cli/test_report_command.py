@@ -11,7 +11,7 @@ SMALL = {"problems": ["saddle"], "optimizers": ["gd", "adam"], "batch_sizes": (1
 def test_one_folder_with_what_to_take_along(run):
     write_folder("results", make_tables(**SMALL))
     code, out, err = run("report", "--out", "page", "--tables", "csv, tex", "--static")
-    assert code == 0 and not err and out == "report: page/index.html tables: page/tables"
+    assert code == 0 and not err and out == "report: page/index.html picture: page/answer.png tables: page/tables"
     assert len(list(Path("page/tables").iterdir())) == 11 and not Path("results/report").exists()
     assert "plotly" not in Path("page/index.html").read_text(encoding="utf-8").lower()
 
@@ -61,7 +61,9 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     write_folder("results", make_tables(**SMALL))
     wish = ("--label", "adam=Our method", "--label", "saddle=A saddle", "--color", "Our method=#123456")
     code, out, err = run("report", "--static", *wish, "--figures", "curves", "--style", "paper")
-    assert code == 0 and not err and out == "report: results/report/index.html figures: results/report/figures"
+    folder = "results/report"
+    assert code == 0 and not err
+    assert out == f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures"
     figures = Path("results/report/figures")
     assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
     page = Path("results/report/index.html").read_text(encoding="utf-8")
@@ -84,6 +86,13 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
         (("--figures", "all", "--columns", "2"), "columns=2 must be 1, or 2 in the style paper or for tables in LaTeX"),
     ):
         assert run("report", *wish) == (2, "", f"optbench: {message}")
+
+
+def test_a_picture_that_cannot_be_written_is_one_line(run):
+    write_folder("results", make_tables(**SMALL))
+    Path("results/report/answer.png").mkdir(parents=True)
+    message = "cannot write the report to 'results/report/answer.png': Is a directory"
+    assert run("report") == (2, "", f"optbench: {message}")
 
 
 def test_two_folders_side_by_side(run):

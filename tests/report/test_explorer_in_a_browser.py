@@ -324,7 +324,7 @@ def test_dark_and_light(chromium, usual):
         pale, deep = paper(light), paper(dark)
         assert pale == "#ffffff" and int(deep[1:], 16) < 0x303030
         names = {trace["name"]: trace["color"] for trace in traces(light) if trace["name"]}
-        assert names["gd"] == "#0173b2"  # the first of seaborn's colors for the color-blind
+        assert names["gd"] == "#0173b2"  # the first of the palette
         assert (
             traces(dark)[-1]["color"] != ""
             and axis(dark, "x")["tickfont"]["color"] != axis(light, "x")["tickfont"]["color"]

@@ -1,12 +1,19 @@
 """The figures that a report has only for some sweeps, and that each of them can be drawn."""
 
+import re
+from dataclasses import replace
+
+import pytest
+from matplotlib.text import Text
 from synthetic import make_tables
 
-from optbench.figures import data
+from optbench.figures import data, style
+from optbench.report import seen
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL
 from optbench.sweeps.results import Results
+from optbench.wording.labels import number
 
-MORE = [name for name in KINDS if name not in ("curves", "rates", "heatmap", "paths")]
+MORE = [name for name in KINDS if name not in ("forest", "curves", "rates", "heatmap", "paths")]
 TWO = ("rosenbrock", "breast_cancer")
 SMALL = {"schedules": ("constant",), "rates": (0.01, 0.1, 3.0), "points": 30, "seeds": range(4), "epochs": 40}
 
@@ -15,6 +22,62 @@ def data_of(problems=TWO, optimizers=("gd", "<$나"), **given):
     tables = make_tables(problems, optimizers, **{**SMALL, **given})
     names = ("runs", "curves", "timings", "problems", "landscapes", "provenance")
     return data.report_data(Results(*(tables[name] for name in names)))
+
+
+@pytest.fixture(scope="module")
+def every():
+    """A sweep and a problem for each kind of figure."""
+    five = data_of(optimizers=("gd", "adam", "momentum", "a long name of a rule", "<$나"))
+    many = data_of(("rosenbrock",), batch_sizes=(2, 4, 8, 16, "full"), diverge_above=1e9)
+    curves = many.results.curves.assign(step=lambda rows: rows.groupby("run_id").cumcount())
+    often = data.report_data(Results(many.results.runs, curves, many.results.timings, many.results.problems))
+    dims = data_of(("quadratic(dim=10)", "quadratic(dim=100)"))
+    dims.results.problems["dim"] = [10, 100]
+    found = {}
+    for name, kind in KINDS.items():
+        found[name] = next(
+            (sweep, problem)
+            for sweep in (five, often, dims)
+            for problem in ([OVERALL] if kind.overall else sweep.results.runs["problem"].unique())
+            if kind.applies(sweep, problem)
+        )
+    return found
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("name", KINDS)
+def test_text_in_a_paper_has_seven_points_and_figures_the_width_of_columns(every, name, columns):
+    with style.detached(), style.styled("paper", columns):
+        figure = KINDS[name].draw(*every[name])
+        box = figure.get_tightbbox()
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    assert texts and min(text.get_fontsize() for text in texts) >= 7
+    width = figure.get_figwidth()
+    assert width == pytest.approx(6.9) or (columns == 1 and width == pytest.approx(3.3))
+    assert box.x0 >= -0.02 and box.x1 <= width + 0.02
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_text_of_an_image_says_what_is_seen(every, name):
+    of_sweep, problem = every[name]
+    with style.detached(), style.styled():
+        text = seen.describe(name, of_sweep, problem, KINDS[name].draw(of_sweep, problem))
+    named = sum(each in text for each in of_sweep.results.runs["optimizer"].unique())
+    assert (
+        named >= 2 and len(re.findall(r"\d", text.removeprefix(problem))) >= named and not re.search(r"\bnan\b", text)
+    )
+    assert text.removeprefix(f"{problem}: ") not in (KINDS[name].words, KINDS[name].describe(of_sweep, problem))
+
+
+def test_the_first_at_a_target_and_the_ends_of_lines_are_told():
+    two = data_of(("rosenbrock",))
+    judged = replace(two.answer.judged, judge_by="time", targets={"rosenbrock": 0.001})
+    two.answer = replace(two.answer, judged=judged)
+    bands = two.bands_of("train_loss").sort_values("step").groupby("optimizer")["median"].last()
+    text = seen.describe("curves", two, "rosenbrock", None)
+    assert f"gd {number(bands['gd'] - two.minimum('rosenbrock'))}" in text
+    leader = judged.leader("rosenbrock") or judged.rows("rosenbrock")["optimizer"].iloc[0]
+    assert text.startswith((f"rosenbrock: {leader} reaches 0.1% of the gap first", f"rosenbrock: beside {leader}, to"))
 
 
 def there(of_sweep):
