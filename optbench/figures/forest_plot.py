@@ -109,16 +109,28 @@ def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> p
     return pd.DataFrame(found)
 
 
+def find_limits(rows: pd.DataFrame) -> tuple[float, float, float]:
+    """Return (begin, most, end) of the axis for rows of `compare_with_leader`: larger ratios are drawn at ``most``."""
+    finite = rows[np.isfinite(rows["ratio"])]
+    most = min(max(finite["ratio"].max(), NEAREST), FARTHEST)
+    end = min(max(finite["high"].max(), most), 10 * most) * 1.3
+    return min(max(finite["low"].min(), 0.1) / 1.3, 0.8), most, end
+
+
+def list_ticks(begin: float, end: float) -> list[float]:
+    """Return the ratios with a tick on an axis: the powers of ten, and on a short axis 2 and 5 times them."""
+    steps = (1, 2, 5) if end / begin < 1000 else (1,)
+    ticks = [step * 10.0**power for power in range(-2, 6) for step in steps]
+    return [tick for tick in ticks if begin <= tick <= end]
+
+
 def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[float]:
     """Draw a mark with its interval for each row of `compare_with_leader`, and return the middle of each problem.
 
     styles, texts: line style, and text of the legend, by optimizer.
     """
     lines, small = current().lines, current().small
-    finite = rows[np.isfinite(rows["ratio"])]
-    most = min(max(finite["ratio"].max(), NEAREST), FARTHEST)
-    end = min(max(finite["high"].max(), most), 10 * most) * 1.3
-    begin = min(max(finite["low"].min(), 0.1) / 1.3, 0.8)
+    begin, most, end = find_limits(rows)
     ax.set(xscale="log", xlim=(begin, end))
     ax.axvspan(1 / EQUAL, EQUAL, color=GREEN, alpha=0.15, linewidth=0, zorder=0)
     for name, style in styles.items():
@@ -148,8 +160,6 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
         place += GAP / ROW / 2
     ax.set_ylim(place - 0.5, -0.5)
     ax.grid(False, axis="y")
-    steps = (1, 2, 5) if ax.get_xlim()[1] / ax.get_xlim()[0] < 1000 else (1,)
-    ticks = [step * 10.0**power for power in range(-2, 6) for step in steps]
-    ax.set_xticks(ticks := [tick for tick in ticks if begin <= tick <= end], [f"{tick:,g}×" for tick in ticks])
+    ax.set_xticks(ticks := list_ticks(begin, end), [f"{tick:,g}×" for tick in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
     return middles

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns, varied_hyperparameters
+from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
+from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options, fill, write_file
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL, draw_page_pictures, select_kinds, write_pictures
+from optbench.report.settle import list_steps
 from optbench.report.tables import SweepTables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.wording import answers, labels
+from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.certainty import (
     ALONE,
     EQUIVALENT,
@@ -32,7 +40,9 @@ from optbench.wording.certainty import (
     state_length,
 )
 from optbench.wording.eager import describe_eager
-from optbench.wording.wider_search import advise_wider_search
+from optbench.wording.headlines import describe_shortly, headline, is_at_limit
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
+from optbench.wording.wider_search import describe_limits
 
 PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
 """Bytes of pictures in a page: the rest of it takes under two megabytes, and under seven with the explorer."""
@@ -44,6 +54,8 @@ MAX_SETTINGS = 3
 """Settings on a card; the table of the problem has them all."""
 MAX_SENTENCE = 300
 """Letters of a sentence that fits a card."""
+QUICK = 0.01
+"""What is left of the first suboptimality when 99% of it is gone."""
 
 
 def write_page(
@@ -64,7 +76,8 @@ def write_page(
     pictures, left_out = draw_page_pictures(sweep, progress, kinds, most)
     progress("page")
     page = options.page(sweep.directory / "report")
-    write_file(page, fill("report.html", page=Page(sweep, pictures, left_out, not options.static)))
+    content = Page(sweep, pictures, left_out, not options.static, at_home=options.out is None)
+    write_file(page, fill("report.html", page=content))
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)
@@ -85,7 +98,9 @@ class Page:
     with the explorer, which needs a third-party script.
     """
 
-    def __init__(self, sweep: LoadedSweep, pictures: Mapping[str, list[dict]], undrawn: int, interactive: bool):
+    def __init__(
+        self, sweep: LoadedSweep, pictures: Mapping[str, list[dict]], undrawn: int, interactive: bool, at_home: bool
+    ):
         """Compute all attributes, in the order in which the page shows them."""
         results, answer = sweep.results, sweep.answer
         runs, provenance = results.runs, results.provenance
@@ -93,15 +108,20 @@ class Page:
         self.missing, self.failures = results.missing, sweep.failures
         self.hyperparameters, self.varied = hyperparameter_columns(runs), varied_hyperparameters(runs)
 
-        # The answer
+        # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
         self.measure = answers.describe_measure(answer, results.search)
-        self.overall = answer.overall()
-        is_sure = len(sweep.files) > 1 and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
-        self.overall_sure = state_certainty(answer, ALL, 0) if is_sure else ""
-        # The page is read anywhere, so its commands are to be run where the results are.
-        advice = advise_wider_search(answer.promising_edges, ".", provenance)
-        self.wider = [text.split("; wider: ") for text in advice]
+        self.views = list_views(sweep)
+        self.own = answer.judge_by
+        self.measures = {key: name_choice(key) for key in self.views}
+        self.titles = {key: headline(view.answer) for key, view in self.views.items()}
+        self.overall = {key: self.describe_overall(view.answer) for key, view in self.views.items()}
+        self.looks = find_looks(sweep)
+        self.forests = {key: build_forest(sweep, view.answer, self.looks) for key, view in self.views.items()}
+        drawn = {mark.look for forest in self.forests.values() for row in forest.rows.values() for mark in row.marks}
+        self.drawn = [(place, look) for place, look in enumerate(self.looks) if place in drawn]
+        self.cut = any(row.left_out for forest in self.forests.values() for row in forest.rows.values())
+        self.steps, self.at_home = list_steps(sweep), at_home
 
         # Each problem
         tables = SweepTables(sweep)
@@ -118,6 +138,9 @@ class Page:
             }
             for problem, anchor in anchors.items()
         ]
+        captions = Counter(figure["caption"] for each in self.problems for figure in each["figures"])
+        self.notes = [caption for caption, count in captions.items() if count > 1]
+        self.named = {figure["caption"]: figure["words"] for each in self.problems for figure in each["figures"]}
 
         # All of them
         self.explorer = explorer(sweep) if interactive else None
@@ -136,16 +159,35 @@ class Page:
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
 
+    def describe_overall(self, answer: Answer) -> str:
+        """Return the sentence over all problems, with how sure it is where somebody wins; "" of a single problem."""
+        text = answer.overall()
+        is_sure = text and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
+        sure = state_certainty(answer, ALL, 0) if is_sure else ""
+        return f"{text}. {sure[:1].upper()}{sure[1:]}" if sure else text
+
     def build_card(self, problem: str, anchor: str) -> dict:
+        """Return what a problem's row and card say: by each measure, in `views`, and `own`, that of the sweep.
+
+        anchor: of the problem's section. codes: the code of each setting on the card, with the measures it belongs to.
+        """
+        views = {key: self.describe_view(view, problem) for key, view in self.views.items()}
+        codes: dict[tuple, dict] = {}
+        for key, view in views.items():
+            for setting in view["settings"]:
+                code = {"name": setting["name"], "codes": setting["codes"], "by": []}
+                codes.setdefault((setting["name"], setting["setting"]), code)["by"].append(key)
+        return {"name": problem, "anchor": anchor, "views": views, "own": views[self.own], "codes": codes.values()}
+
+    def describe_view(self, sweep: LoadedSweep, problem: str) -> dict:
         """Return the texts of a problem's card: what to use, by how much, how sure, at what cost and length of a run.
 
-        anchor: of the problem's section.
+        sweep: a view of `list_views`.
         """
-        sweep, answer = self.sweep, self.sweep.answer
+        answer = sweep.answer
         firsts, state = answer.firsts(problem), find_state(answer, problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
-        rows = answer.ranking[answer.ranking["problem"] == problem]
-        if state in (FIRST, EQUIVALENT) and rows.loc[rows["optimizer"] == firsts[0], "limit"].any():
+        if state in (FIRST, EQUIVALENT) and is_at_limit(answer, problem):
             state = AT_LIMIT
         card = {"cost": "", "length": ""}
         if firsts:
@@ -155,13 +197,16 @@ class Page:
             card = {"cost": state_cost(cost), "length": state_length(runs) if len(runs) else ""}
         sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
         return card | {
-            "name": problem, "anchor": anchor, "kind": state, "chip": CHIPS[state],
+            "kind": state, "chip": CHIPS[state], "short": describe_shortly(answer, problem),
+            "unit": name_unit(sweep, problem),
             "settings": [self.describe_setting(best.loc[name].to_dict()) for name in firsts[:MAX_SETTINGS]],
             "others": max(len(firsts) - MAX_SETTINGS, 0),
             "rest": "that none beats" if state == UNDECIDED else "in first place",
             "sentence": sentence, "brief": shorten_sentence(sentence),
             "sure": state_certainty(answer, problem, seeds_of_a_block(self.sweep.results.runs)),
             "leader": firsts[0] if len(firsts) > 1 else "",
+            "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
+            "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
         }  # fmt: skip
 
     def describe_setting(self, row: dict) -> dict:
@@ -173,11 +218,68 @@ class Page:
         parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
         return {
             "name": labels.optimizer_label(row, self.varied),
+            "rate": parts[2],
+            "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),
             "notes": "; ".join(labels.list_warnings(row)),
             "codes": find_code(self.sweep.results.snippets, row, self.hyperparameters),
         }
+
+
+def list_views(sweep: LoadedSweep) -> dict[str, LoadedSweep]:
+    """Return by measure the sweep as judged by it: its own measure first, then the others that some problem has.
+
+    Settings are those that the sweep chose for the measure.
+    """
+    answer, views = sweep.answer, {sweep.answer.judge_by: sweep}
+    _ = sweep.costs, sweep.reported_runs  # which all views share
+    for measure, judged in answer.others.items():
+        if judged.without >= {*answer.best["problem"]}:
+            continue
+        chosen = chosen_for(measure, answer.choose_by)
+        if chosen == chosen_for(answer.judge_by, answer.choose_by):
+            view = copy.copy(sweep)
+        else:
+            view = LoadedSweep(sweep.everything.judged_by(chosen))
+        view.answer = replace(view.answer, judged=judged)
+        views[measure] = view
+    return views
+
+
+def name_choice(measure: str) -> str:
+    """Return a measure in the words of the switch: "time to target", "loss at the end", "test accuracy"."""
+    named = {TIME: "time to target", LOSS: "loss at the end"}
+    return named.get(measure) or name_metric(measure).removesuffix(" on test data")
+
+
+def name_unit(sweep: LoadedSweep, problem: str) -> str:
+    """Return what a problem is judged by, in a few words: "samples to 0.01%", "loss at the end"."""
+    judged = sweep.answer.judged
+    unit = judged.unit(problem)
+    if unit == SAMPLES:
+        return f"samples to {labels.share_text(judged.targets[problem])}"
+    return "loss at the end" if unit == PLAIN_LOSS else unit
+
+
+def find_quickest(costs: pd.DataFrame, leader: str) -> tuple[str, str, str]:
+    """Return who needs the fewest samples to close 99% of the gap, how many, and the number of the leader.
+
+    costs: the rows of a problem, of `optbench.analysis.costs`. All three are "" where nobody gets there.
+    """
+    column = f"samples_to_{QUICK:g}"
+    there = costs[costs[column].notna() & (costs[column] < math.inf)] if column in costs else costs[:0]
+    if there.empty:
+        return "", "", ""
+    best = there.loc[there[column].idxmin()]
+    runs, reached = int(best["runs"]), round(best[f"reached_{QUICK:g}"] * best["runs"])
+    note = f"only {reached} of {runs} runs got there" if reached < runs else ""
+    mine = there[there["optimizer"] == leader]
+    if not note and leader:
+        is_leader = best["optimizer"] == leader
+        others = labels.samples_text(mine[column].iloc[0]) if len(mine) else "never"
+        note = "the leader, too" if is_leader else f"{leader}: {others}"
+    return best["optimizer"], f"{labels.samples_text(best[column])} samples", note
 
 
 def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:

@@ -358,7 +358,8 @@ def _list_figures(
             if kind.applies(data, problem):
                 alt = f"{problem}: {kind.words}" if problem else kind.words
                 yield name, problem, {
-                    "kind": name, "problem": problem, "alt": alt, "caption": kind.describe(data, problem)
+                    "kind": name, "problem": problem, "alt": alt, "words": kind.words,
+                    "caption": kind.describe(data, problem),
                 }  # fmt: skip
 
 

@@ -105,13 +105,15 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
     return MoreRuns(text, f"--{unit}s {there + more}")
 
 
-def _state_minutes(answer: Answer, timings: pd.DataFrame, cores: int, times: float) -> str:
-    """Return " (about 3 minutes here)", the time that the sweep's blocks or seeds take once more, `times` as many.
-
-    "" where no time was measured.
-    """
+def estimate_seconds(answer: Answer, timings: pd.DataFrame, cores: int, times: float = 1.0) -> float:
+    """Return the seconds that the sweep's blocks or seeds take once more, `times` as many; 0 if none was measured."""
     used = timings[timings["cohort_id"].isin(answer.runs["cohort_id"])] if "seconds" in timings else timings[:0]
-    seconds = float(used["seconds"].sum()) * times / max(cores, 1) if len(used) else 0.0
+    return float(used["seconds"].sum()) * times / max(cores, 1) if len(used) else 0.0
+
+
+def _state_minutes(answer: Answer, timings: pd.DataFrame, cores: int, times: float) -> str:
+    """Return " (about 3 minutes here)" of `estimate_seconds`; "" where no time was measured."""
+    seconds = estimate_seconds(answer, timings, cores, times)
     if not seconds > 0:
         return ""
     if seconds < 90:

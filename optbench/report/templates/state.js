@@ -20,6 +20,12 @@ optbench.state = (() => {
     history.replaceState(null, "", text ? "#?" + text : location.pathname + location.search);
   };
 
+  // Set some values, and tell all who draw.
+  const change = (changes) => {
+    set(changes);
+    listeners.forEach((listener) => listener());
+  };
+
   // Call `listener` when the reader changes the address by hand, or goes back.
   const on = (listener) => listeners.push(listener);
 
@@ -28,5 +34,5 @@ optbench.state = (() => {
     values = read();
     listeners.forEach((listener) => listener());
   });
-  return { get, set, on };
+  return { get, set, change, on };
 })();

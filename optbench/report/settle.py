@@ -1,0 +1,111 @@
+"""What would settle the verdicts that are open, and the choices at a limit of the search: commands with their time."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import NamedTuple
+
+from optbench.analysis.protocol import WIDEN
+from optbench.analysis.verdicts import ALL
+from optbench.report.loaded import LoadedSweep
+from optbench.wording import labels
+from optbench.wording.certainty import estimate_seconds
+from optbench.wording.judged import MOST_BLOCKS
+from optbench.wording.wider_search import advise_wider_search
+
+FOLDER = "."
+"""Where the commands are to be run: in the folder of the results, for the page is read anywhere."""
+NAMED = 4
+"""Pairs that a row names."""
+COLUMNS = {"--lr": "lr", "--batch-sizes": "batch_size"}
+"""The columns of options that add values to a list."""
+
+
+class Step(NamedTuple):
+    """A row of the table."""
+
+    what: str
+    command: str
+    """"" where no number of runs is advised."""
+    time: str
+
+
+def list_steps(sweep: LoadedSweep) -> list[Step]:
+    """Return what would settle what is open, the quickest first, then what lies at a limit; nothing for a shard."""
+    made = sweep.results.provenance
+    if made.get("shard"):
+        return []
+    return [*_list_more_runs(sweep), *_list_wider_searches(sweep)]
+
+
+def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
+    """Return how many blocks, or seeds, in all would probably settle half of what is open, and all of it."""
+    answer, made = sweep.answer, sweep.results.provenance
+    judged, needed, hopeless = answer.judged, {}, []
+    for problem in judged.ranking["problem"].unique():
+        for name in judged.list_open(problem) if problem != ALL and problem not in answer.unlearned else ():
+            pair = judged.pairs[problem, judged.leader(problem), name]
+            if pair.more > MOST_BLOCKS:
+                hopeless.append((problem, name))
+            elif not math.isnan(pair.more) and "fails in" not in pair.known:
+                needed[problem, name] = judged.count_more(pair)
+    there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
+    counts = sorted(needed.values())
+    steps = []
+    for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
+        settled = [pair for pair in needed if needed[pair] <= more]
+        seconds = estimate_seconds(answer, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
+        what = f"{_name_pairs(sweep, settled)}: {labels.count_noun(more, f'more {unit}')} would probably tell"
+        steps.append(Step(what, f"{_begin(made)} --{unit}s {there + more}", _format_time(seconds)))
+    if hopeless:
+        what = f"{_name_pairs(sweep, hopeless)}: over {MOST_BLOCKS:,} more blocks would be needed"
+        steps.append(Step(what, "", ""))
+    return steps
+
+
+def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
+    """Return the searches beyond the limits at which choices lie."""
+    answer, made = sweep.answer, sweep.results.provenance
+    runs, timings, cores = sweep.results.runs, sweep.results.timings, made.get("cores") or 1
+    whole, steps = estimate_seconds(answer, timings, cores), []
+    for text in advise_wider_search(answer.promising_edges, FOLDER, made):
+        what, _, command = text.partition("; wider: ")
+        words = shlex.split(command)
+        option, value = words[-2:]
+        seconds = whole
+        if option == "--widen":  # at most as much again as the rounds before
+            widened = runs.loc[runs["stage"] == WIDEN, "cohort_id"].unique() if "stage" in runs else ()
+            share = timings.loc[timings["cohort_id"].isin(widened), "seconds"].sum() if "seconds" in timings else 0.0
+            seconds = float(share) / max(cores, 1)
+        elif option in COLUMNS and "(" not in value:
+            seconds = whole * len(value.split(",")) / max(runs[COLUMNS[option]].nunique(), 1)
+        steps.append(Step(what, command, _format_time(seconds)))
+    return steps
+
+
+def _begin(made) -> str:
+    """Return the command that extends these results, with the files of plug-ins that it needs."""
+    files = "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
+    return f"optbench sweep --extend --out {FOLDER}{files}"
+
+
+def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
+    """Return "mlp: nesterov or adam; rosenbrock: rmsprop or gd": problems with their leader and who may be as good."""
+    judged, texts = sweep.answer.judged, []
+    for problem, name in pairs[:NAMED]:
+        texts.append(f"{labels.short_name(problem)}: {judged.leader(problem)} or {name}")
+    more = f"; {len(pairs) - NAMED} more pairs" if len(pairs) > NAMED + 1 else ""
+    if len(pairs) == NAMED + 1:
+        problem, name = pairs[-1]
+        more = f"; {labels.short_name(problem)}: {judged.leader(problem)} or {name}"
+    return "; ".join(texts) + more
+
+
+def _format_time(seconds: float) -> str:
+    """Return "20 s", "4 min" or "1.5 h"; "" where nothing was measured."""
+    if not seconds > 0:
+        return ""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"

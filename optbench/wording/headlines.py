@@ -1,0 +1,121 @@
+"""The answer of a sweep in one line, and that of a problem in a few words: what the first screen of a page says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from optbench.analysis.texts import join_with_and
+from optbench.wording import labels
+from optbench.wording.answers import Answer
+from optbench.wording.certainty import ALONE, EQUIVALENT, FAILED, FIRST, UNDECIDED, find_state
+
+NAMED = 2
+"""Optimizers that a line names; of more it says how many."""
+WINS, TIED, LEADS = "wins", "ties", "leads"
+
+
+def headline(answer: Answer) -> str:
+    """Return the title of a sweep: who wins, ties or leads, and on how many of its problems.
+
+    Nobody "wins" where a verdict is open. Problems without the measure, where the loss stands in, do not count unless
+    all are.
+    """
+    judged = answer.judged
+    everything = list(answer.best["problem"].unique())
+    problems = [name for name in everything if name not in judged.without] or everything
+    states = {problem: find_state(answer, problem) for problem in problems}
+    if answer.runs["optimizer"].nunique() == 1:
+        return f"Only {answer.runs['optimizer'].iloc[0]} ran: there is nothing to compare it with"
+    if set(states.values()) == {FAILED}:
+        return "Every run diverged: there is nothing to compare"
+    if len(problems) == 1:
+        return _describe_one(answer, problems[0])
+    done: dict[str, list[str]] = {}
+    for problem, state in states.items():
+        for name in _list_first(answer, problem, state):
+            verb = LEADS if is_at_limit(answer, problem) else {FIRST: WINS, EQUIVALENT: TIED}.get(state, LEADS)
+            done.setdefault(name, []).append(verb)
+    some = " with test data" * (len(problems) < len(everything))
+    every = f"{'both' if len(problems) == 2 else f'all {len(problems)}'} problems{some}"
+    open_ = [problem for problem, state in states.items() if state == UNDECIDED]
+    if not done:
+        return f"Too close to call on {every}" if len(open_) == len(problems) else f"Nothing to compare on {every}"
+    most = max(map(len, done.values()))
+    best = [name for name in done if len(done[name]) == most]
+    if most == len(problems):
+        if len(best) > 1:
+            who = f"All {len(best)} optimizers" if len(best) == answer.runs["optimizer"].nunique() else _join(best)
+            return f"{who} tie on {every}"
+        return f"{best[0]} {_join_verbs(done[best[0]])} on {every}"
+    head = "No winner yet" if len(open_) == len(problems) else "No single winner"
+    where = f"on {most} of {len(problems)} problems{some}"
+    if len(best) > 3:
+        return f"{head}: no optimizer is ahead on more than {most} of {len(problems)} problems{some}"
+    if len(best) > 1:
+        verbs = _join_verbs([verb for name in best for verb in done[name]], several=True)
+        return f"{head}: {join_with_and(best)} each {verbs} {where}"
+    return f"{head}: {best[0]} {_join_verbs(done[best[0]])} {where}"
+
+
+def describe_shortly(answer: Answer, problem: str) -> str:
+    """Return a problem's verdict in a few words: "nesterov leads; momentum may be as good"."""
+    judged, state = answer.judged, find_state(answer, problem)
+    rows, firsts = judged.rows(problem), judged.firsts(problem)
+    if state == ALONE:
+        return f"{rows['optimizer'].iloc[0]} alone: nothing to compare"
+    if state == FAILED:
+        return "every run diverged"
+    if not firsts or (rows["blocks"] == 0).all():
+        return "no result on fresh seeds yet"
+    if state == FIRST:
+        return f"{firsts[0]} {'leads, at a limit of the search' if is_at_limit(answer, problem) else 'wins'}"
+    if state == EQUIVALENT:
+        return f"{'all ' * (len(firsts) == len(rows) > NAMED)}{_join(firsts)} tie"
+    if not judged.first(problem):
+        return f"too close to call: {_join(firsts)}"
+    open_ = judged.list_open(problem)
+    return f"{firsts[0]} leads; {open_[0] if len(open_) == 1 else f'{len(open_)} others'} may be as good"
+
+
+def is_at_limit(answer: Answer, problem: str) -> bool:
+    """Return True if the first optimizer of a problem leads at a limit of the search, so that nothing is settled."""
+    rows = answer.judged.rows(problem)
+    return bool(rows.loc[rows["optimizer"] == answer.judged.first(problem), "limit"].fillna(False).any())
+
+
+def _describe_one(answer: Answer, problem: str) -> str:
+    """Return the title of a sweep of one problem."""
+    state, name = find_state(answer, problem), labels.shorten(labels.short_name(problem), 60)
+    firsts = answer.judged.firsts(problem)
+    if state == FIRST:
+        return f"{firsts[0]} {'leads' if is_at_limit(answer, problem) else 'wins'} on {name}"
+    if state == EQUIVALENT:
+        every = len(firsts) == len(answer.judged.rows(problem))
+        return f"{f'All {len(firsts)} optimizers' if every and len(firsts) > NAMED else _join(firsts)} tie on {name}"
+    if not firsts or (answer.judged.rows(problem)["blocks"] == 0).all():
+        return f"No result on {name} yet"
+    if answer.judged.first(problem):
+        return f"No winner on {name} yet: {describe_shortly(answer, problem)}"
+    return f"Too close to call on {name}: {_join(firsts)}"
+
+
+def _list_first(answer: Answer, problem: str, state: str) -> list[str]:
+    """Return who is ahead on a problem: the first, with those that tie with it where nothing is open."""
+    if state == EQUIVALENT:
+        return answer.judged.firsts(problem)
+    first = answer.judged.first(problem)
+    return [first] if first and state in (FIRST, UNDECIDED) else []
+
+
+def _join_verbs(verbs: Sequence[str], several: bool = False) -> str:
+    """Return the verbs that occur, each once, from the strongest to the weakest: "wins or leads"."""
+    counts = Counter(verbs)
+    found = [verb for verb in (WINS, TIED, LEADS) if counts[verb]]
+    found = [{WINS: "win", TIED: "tie", LEADS: "lead"}[verb] if several else verb for verb in found]
+    return join_with_and(found).replace(" and ", " or ")
+
+
+def _join(names: Sequence[str]) -> str:
+    """Return a few names, or how many of them there are: "adam and lion", "5 optimizers"."""
+    return join_with_and(list(names)) if len(names) <= NAMED else f"{len(names)} optimizers"
