@@ -32,10 +32,11 @@ def chromium():
 
 
 @contextmanager
-def opened(chromium, page: Path, hash: str = "", width: int = 1280, height: int = 900, **context):
+def opened(chromium, page: Path, hash: str = "", width: int = 1280, height: int = 900, explore: bool = True, **context):
     """Yield the page as a reader has it, from its file; at the end: nothing was logged as an error, no request left it.
 
-    context: what Playwright's `new_context` takes, such as color_scheme="dark" or java_script_enabled=False.
+    explore: start the explorer, where there is one, as if the reader had scrolled there. context: what Playwright's
+    `new_context` takes, such as color_scheme="dark" or java_script_enabled=False.
     """
     frame = chromium.new_context(viewport={"width": width, "height": height}, **context)
     errors, requests = [], []
@@ -46,6 +47,8 @@ def opened(chromium, page: Path, hash: str = "", width: int = 1280, height: int 
         view.on("request", lambda request: requests.append(request.url))
         address = page.resolve().as_uri()
         view.goto(address + hash, wait_until="load")
+        if explore and context.get("java_script_enabled", True):
+            view.evaluate("window.optbench && optbench.explore && optbench.explore()")
         yield view
         assert not errors, errors
         outside = [url for url in requests if not url.startswith((address, "data:", "blob:"))]
