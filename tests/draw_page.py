@@ -1,6 +1,6 @@
 """The picture of a page: ``python -m tests.draw_page results/report/index.html reports/page.png`` in headless Chromium.
 
-What a reader of the README sees first: the answer, and the explorer with one problem's curves.
+What a reader of the README sees first: the first screen, with its answer in one chart.
 """
 
 import io
@@ -13,18 +13,16 @@ from playwright.sync_api import sync_playwright
 from optbench.figures.style import quantize
 from tests.browser import SWITCHES, executable
 
-WIDTH, HEIGHT = 1200, 1000
-VIEW = "#?problem=mlp"
+WIDTH, HEIGHT = 1280, 900
 
 
 def draw(page: Path, picture: Path) -> None:
-    """Write what the page shows from its top to the end of the explorer's chart."""
+    """Write what the page shows from its top to the end of its first chart."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=list(SWITCHES))
         view = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        view.goto(page.resolve().as_uri() + VIEW, wait_until="load")
-        view.wait_for_selector("#explore-chart svg")
-        end = view.evaluate("document.getElementById('explore-chart').getBoundingClientRect().bottom + scrollY")
+        view.goto(page.resolve().as_uri(), wait_until="load")
+        end = view.evaluate("document.querySelector('.forest').getBoundingClientRect().bottom + scrollY")
         view.set_viewport_size({"width": WIDTH, "height": int(end) + 16})
         content = view.screenshot()
         browser.close()

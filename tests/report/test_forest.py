@@ -1,0 +1,81 @@
+"""The first screen's chart in numbers: planted ratios stand where a logarithmic axis has them, and many are cut."""
+
+import math
+
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from staged import staged_table
+
+from optbench.report.forest import build_forest, find_looks
+from optbench.report.loaded import LoadedSweep
+from optbench.report.settle import list_steps
+from optbench.sweeps.results import Results
+
+
+def sweep_of(factors, luck=(), far=4.0):
+    """Return a sweep of problems whose losses differ by these factors; those in `luck` by much more between seeds."""
+    names = list(next(iter(factors.values())))
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        spread = far if optimizer in luck else 0.004
+        return math.log(factors[problem][optimizer]) + spread * math.sin(17 * seed + names.index(optimizer))
+
+    runs = staged_table(value, names, rates=(0.1,), blocks=8, problems=tuple(factors), holdout=3)
+    timings = pd.DataFrame({"cohort_id": ["c"], "seconds": [360.0]})
+    return LoadedSweep(Results(runs, pd.DataFrame(), timings, provenance={"choose_by": ["loss"], "cores": 2}))
+
+
+def forest_of(sweep):
+    looks = find_looks(sweep)
+    return build_forest(sweep, sweep.answer, looks), looks
+
+
+def test_marks_stand_on_a_logarithmic_axis_and_say_what_they_show():
+    sweep = sweep_of({"p": {"a": 1.0, "same": 1.02, "b": 3.0, "luck": 1.5, "far": 5e5}}, luck=["luck"])
+    forest, looks = forest_of(sweep)
+    ticks = {text: x for x, text in forest.ticks}
+    marks = {mark.name: mark for mark in forest.rows["p"].marks}
+    decade = ticks["100×"] - ticks["10×"] if "100×" in ticks else ticks["10×"] - ticks["leader"]
+    for name, ratio in {"a": 1.0, "same": 1.02, "b": 3.0}.items():
+        assert marks[name].x == pytest.approx(ticks["leader"] + decade * math.log10(ratio), abs=0.3)
+        assert not marks[name].hollow
+    left, width = forest.band
+    assert left + width / 2 == pytest.approx(ticks["leader"], abs=0.1)
+    assert width == pytest.approx(2 * decade * math.log10(1.1), abs=0.1)
+    assert marks["luck"].hollow and marks["luck"].low < marks["luck"].x < marks["luck"].high
+    assert marks["far"].beyond and marks["far"].note == "→ 5e5×" and marks["far"].x <= 100
+    text = forest.rows["p"].text
+    assert text.startswith("Beside a: ") and "b 3× [" in text and "could be luck" in text and "far 5e5×" in text
+    styles = sweep.line_styles["p"]
+    assert {look.name: look.color for look in looks if look.name} == {
+        name: to_hex(style["color"]) for name, style in styles.items()
+    }
+    assert len({look.shape for look in looks[:-1]}) == len(styles)
+
+
+def test_who_fails_is_named_and_has_no_mark():
+    forest, _ = forest_of(sweep_of({"p": {"a": 1.0, "lost": math.inf}}))
+    lost = forest.rows["p"].marks[1]
+    assert lost.note == "diverges" and math.isnan(lost.x) and "lost diverges" in forest.rows["p"].text
+
+
+def test_of_many_optimizers_the_leader_and_the_best_ten_are_drawn():
+    factors = {f"rule{place:02}": 1.2**place for place in range(30)}
+    forest, looks = forest_of(sweep_of({"p": factors, "q": dict(reversed(list(factors.items())))}))
+    row = forest.rows["p"]
+    assert [mark.name for mark in row.marks] == list(factors)[:11] and row.left_out == 19
+    assert "19 optimizers not shown" in row.text
+    assert all(mark.look < len(looks) for row in forest.rows.values() for mark in row.marks)
+
+
+def test_what_settles_it_names_pairs_commands_and_minutes():
+    """Eight blocks took 360 s on two cores, so one more takes 22.5 s."""
+    steps = list_steps(sweep_of({"p": {"a": 1.0, "b": 1.5}}, luck=["b"], far=6.0))
+    (step,) = [step for step in steps if "--blocks" in step.command]
+    more = int(step.command.rpartition(" ")[2]) - 8
+    assert step.command == f"optbench sweep --extend --out . --blocks {8 + more}" and more > 0
+    assert step.what == f"p: a or b: {more} more block{'s' * (more > 1)} would probably tell"
+    number, unit = step.time.split()
+    assert float(number) * {"s": 1, "min": 60}[unit] == pytest.approx(22.5 * more, abs=31)
+    assert list_steps(sweep_of({"p": {"a": 1.0, "b": 3.0}})) == []
