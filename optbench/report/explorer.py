@@ -238,6 +238,7 @@ class ExplorerData:
         runs; steps: those of each cell's axis.
         """
         runs = self.data.reported_runs
+        rows = rows[rows["run_id"].isin(runs["run_id"])]
         found: list[list[list[list]]] = [[] for _ in range(len(cells))]
         left = MAX_SINGLE
         for place in np.argsort(_rank_of_entry(cells), kind="stable"):
@@ -245,7 +246,9 @@ class ExplorerData:
             same = (runs["problem"] == cell["problem"]) & (runs["optimizer"] == cell["optimizer"])
             ids = runs.loc[same, "run_id"].tolist() if cell["recommended"] else []
             left -= len(ids) * len(steps[place]) * len(names)
-            if not ids or left < 0:
+            if left < 0:
+                break
+            if not ids:
                 continue
             mine = rows[rows["run_id"].isin(ids)]
             for name in names:

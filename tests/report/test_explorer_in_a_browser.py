@@ -523,7 +523,7 @@ PICTURES = {
     "view=seeds": ("rosenbrock-seeds", "how sure the verdicts are", "", []),
     "view=sensitivity": ("rosenbrock-learning_rate", "where each learning rate ends", "batch size 16", []),
     "view=sensitivity&show=settings": ("rosenbrock-settings", "all settings", "", []),
-    "view=sensitivity&show=tuning": ("rosenbrock-tuning_effort", "what the best of n trials gives", "", []),
+    "view=sensitivity&show=tuning": ("rosenbrock-tuning_effort", "best of n trials", "", []),
     "view=profiles": ("profile-samples", "Performance profiles over 3 problems", "", []),
     "view=ranks": ("ranks", "Mean ranks over 3 problems", "", None),  # the names stand at the axis
     "view=paths": ("rosenbrock-paths", "Paths on rosenbrock", "990 of 1,536 samples", []),
@@ -549,7 +549,8 @@ def test_a_saved_picture_has_a_title_a_legend_and_its_source_and_is_light(chromi
             assert legend == ([] if others is None else ["gd", "momentum", "rmsprop", "adagrad", *others])
             assert reader.locator(".gtitle").text_content().endswith(title)
             assert "".join(reader.locator(".gtitle-subtitle").all_text_contents()) == subtitle
-            assert reader.locator("text.source").text_content().startswith("optbench 0.1.0  ·  python -m optbench sweep")
+            source = reader.locator("text.source").text_content()
+            assert source.startswith("optbench 0.1.0  ·  python -m optbench sweep")
             letters = reader.evaluate(
                 "[...document.querySelectorAll('text')].map(e => parseFloat(getComputedStyle(e).fontSize))"
             )

@@ -169,7 +169,7 @@ optbench.views.curves = (() => {
       text(words, { xref: "paper", x: 1, xanchor: "right", y: height, yanchor: place });
     };
     if (values.y === "suboptimality" && problem.start > 0) level(problem.start, "at the start", "bottom");
-    if (losses && problem.target) level(shift + problem.target * problem.start, `target: ${number(100 * problem.target)}% of the start`, "top");
+    if (losses && problem.target) level(shift + problem.target * problem.start, `target: ${problem.score.replace("samples to ", "")} of the start`, "top");
     const ends = front.map((curve) => curve.x.findLast((x) => x !== null) ?? 0);
     const end = Math.max(...ends);
     const same = front.length && ends.every((each) => each > 0.98 * end);

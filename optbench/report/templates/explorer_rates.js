@@ -170,11 +170,11 @@ optbench.slices.rates = (() => {
     const { warn } = optbench.theme.colors();
     return {
       shapes: [{
-        type: "rect", xref: "paper", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 },
+        type: "rect", xref: "x domain", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 },
         layer: "below",
       }],
       annotations: [{
-        xref: "paper", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 },
+        xref: "x domain", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 },
       }],
     };
   };
