@@ -7,6 +7,7 @@ setting would never show. In a plain grid all blocks share the settings, and ver
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -150,6 +151,26 @@ def compare_levels(
     rows = rows[list(COLUMNS)]
     over = _compare_over_problems(rows, confidence, weigh_by)
     return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
+
+
+def block_ratios(
+    runs: pd.DataFrame, leaders: Mapping[str, str], judge_by: str = TIME, choose_by: str | None = None
+) -> pd.DataFrame:
+    """Return a row for each problem, optimizer and block that verdicts compare, with its ratio to the leader.
+
+    leaders: an optimizer by problem. judge_by, choose_by: as for `verdicts`. ratio: exp(y - y of the leader) in that
+    block, above 1 where the leader is better; its geometric mean over blocks is the ratio of the verdict, if that is
+    not capped.
+    """
+    table = tune_levels(runs, judge_by, "optimizer", choose_by)
+    cells = table.cells.reset_index(drop=True)
+    first = pd.MultiIndex.from_frame(cells).get_indexer(
+        pd.MultiIndex.from_arrays([cells["problem"], cells["problem"].map(leaders)])
+    )
+    rows = np.flatnonzero(first >= 0)
+    ratios = np.exp(pair_cells(table, first[rows], rows).differences)
+    place, block = np.nonzero(~np.isnan(ratios))
+    return cells.iloc[rows[place]].assign(block=block, ratio=ratios[place, block]).reset_index(drop=True)
 
 
 def judge_differences(

@@ -5,8 +5,7 @@ from matplotlib.colors import to_hex
 from optbench.claims import drawing
 from optbench.lecture import c4_quiz, temperature
 
-PLACES = {"gd": 0, "momentum": 1, "rmsprop": 3, "adam": 4}
-"""The optimizers by their places in the default sweep, whose page gives them their colors."""
+OPTIMIZERS = ("gd", "momentum", "rmsprop", "adam")
 
 
 def numbers() -> dict:
@@ -18,7 +17,7 @@ def numbers() -> dict:
     return {
         "first": f"{days['date'].iloc[0]:%Y-%m-%d}",
         "temperatures": days["temp_max"].tolist(),
-        "colors": {name: to_hex(drawing.line_style(place)["color"]) for name, place in PLACES.items()},
+        "colors": {name: to_hex(drawing.find_color(name)) for name in OPTIMIZERS},
         "quiz": {
             f"{beta:g}": to_hex(color) for beta, color in zip(c4_quiz.KINDS.values(), drawing.INK[1:], strict=False)
         },

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -25,15 +24,22 @@ from optbench.analysis import (
     time_to_target,
     varied_hyperparameters,
 )
+from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.costs import CLOCKS
+from optbench.analysis.measures import TIME, read_times, tail_values
 from optbench.analysis.selection import is_staged
 from optbench.analysis.trajectories import step_seconds
+from optbench.analysis.verdicts import block_ratios
 from optbench.contract.errors import OptbenchError
+from optbench.contract.problems import FLOOR
 from optbench.contract.process_state import restored_process
 from optbench.figures.data import ReportData, Trajectory, mirrored_bands
+from optbench.figures.forest_plot import compare_with_leader
 from optbench.figures.loss_curves import without_rates
+from optbench.report.output import json_text
 from optbench.wording import labels
 from optbench.wording.answers import name_measure
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES
 
 CELL = ["problem", "optimizer", "batch_size", "schedule"]
 LINE = 2.0
@@ -44,6 +50,8 @@ MAX_CURVES = 1_000
 """Curves of a page: the default sweep has 525; a chart is unreadable with more than a hundred."""
 MAX_NUMBERS = 160_000
 """Medians and ends of intervals of a page, about 8 bytes each."""
+MAX_SINGLE = 80_000
+"""Numbers of single seeds of a page, about 7 bytes each."""
 MAX_SETTINGS = 8_000
 """Settings of a page, about 50 bytes each; the default sweep has 5,250."""
 GRID_SIDE = 121
@@ -80,10 +88,14 @@ def explorer_data(data: ReportData) -> dict[str, Any]:
         "batches": parts.batches,
         "measures": parts.measures,
         "value": name_measure(data.shown_measure),
+        "source": results.foot,
         "staged": is_staged(results.runs),
         "drawn": bool(data.rate_step),
         **parts.line_styles(),
-        **{name: getattr(parts, name)() for name in ("curves", "rates", "tuning", "profiles", "ranks", "paths")},
+        **{
+            name: getattr(parts, name)()
+            for name in ("curves", "rates", "screened", "tuning", "profiles", "ranks", "seeds", "paths")
+        },
     }
 
 
@@ -112,12 +124,18 @@ class ExplorerData:
         """Return the facts about a problem: `name`, `short`, its `minimum` (None if unknown), `start` and `floor`.
 
         start: the median suboptimality at the start, None if unknown; floor: the height at which smaller values are
-        drawn. `unit`: what the ratios of verdicts are of.
+        drawn, that of scores. `unit`: what the ratios of verdicts are of; `score`: what values of the ranking are;
+        `target`: the share of the first suboptimality that verdicts are about, None where they are not; `tail`: they
+        are about the loss at the end of a run; `file`: the name in file names.
         """
-        start = self.data.start(name)
+        start, judged = self.data.start(name), self.data.answer.judged
+        target = judged.targets.get(name, math.nan) if judged.judge_by == TIME else math.nan
+        unit = judged.unit(name)
         return {
+            "target": exact(target), "tail": unit == PLAIN_LOSS, "file": self.data.files[name],
+            "score": f"samples to {labels.share_text(target)}" if unit == SAMPLES else unit,
             "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.data.minimum(name),
-            "start": exact(start), "floor": labels.plot_floor(start), "unit": self.data.answer.judged.unit(name),
+            "start": exact(start), "floor": FLOOR * max(1.0, abs(self.data.minimum(name) or 0.0)), "unit": unit,
         }  # fmt: skip
 
     @cached_property
@@ -175,7 +193,7 @@ class ExplorerData:
         `values` has for each measure medians, lower and upper ends; [] without them. Losses are given as suboptimality
         where the minimum is known: their difference to it might have no digit left. `pace` is the seconds of a step,
         the median over all runs of the problem, optimizer and batch size: the only run of a cohort shares no work and
-        would look slow. `left_out` counts the cells beyond the limit.
+        would look slow. `single`: of `single_seeds`. `left_out` counts the cells beyond the limit.
         """
         # The recommended setting stands for its cell: it ran on the held-out seeds.
         table = pd.concat([self.data.best.assign(recommended=True),
@@ -206,9 +224,39 @@ class ExplorerData:
         return {
             **self.describe_settings(cells),
             "recommended": cells["recommended"].astype(int).tolist(),
+            "single": self.single_seeds(cells, rows, [axes[place]["step"] for place in axis], list(bands)),
             "pace": short(seconds.reindex(pd.MultiIndex.from_frame(cells[CELL[:3]]))),
             "axes": axes, "axis": axis, "values": values, "left_out": len(every) - len(cells),
         }  # fmt: skip
+
+    def single_seeds(
+        self, cells: pd.DataFrame, rows: pd.DataFrame, steps: Sequence[list[int]], names: Sequence[str]
+    ) -> list[list[list[list]]]:
+        """Return for each cell and measure the values of each reported seed at its steps; [] beyond the limit.
+
+        Only recommended settings have them. cells, names: the cells and measures of `curves`; rows: the curves of their
+        runs; steps: those of each cell's axis.
+        """
+        runs = self.data.reported_runs
+        rows = rows[rows["run_id"].isin(runs["run_id"])]
+        found: list[list[list[list]]] = [[] for _ in range(len(cells))]
+        left = MAX_SINGLE
+        for place in np.argsort(_rank_of_entry(cells), kind="stable"):
+            cell = cells.iloc[place]
+            same = (runs["problem"] == cell["problem"]) & (runs["optimizer"] == cell["optimizer"])
+            ids = runs.loc[same, "run_id"].tolist() if cell["recommended"] else []
+            left -= len(ids) * len(steps[place]) * len(names)
+            if left < 0:
+                break
+            if not ids:
+                continue
+            mine = rows[rows["run_id"].isin(ids)]
+            for name in names:
+                shift = (self.data.minimum(cell["problem"]) or 0.0) if name == "train_loss" else 0.0
+                table = mine.pivot(index="step", columns="run_id", values=name).reindex(steps[place], columns=ids)
+                known = table.notna().any(axis=None)
+                found[place].append([short(table[each] - shift) for each in ids] if known else [])
+        return found
 
     def rates(self) -> dict[str, Any]:
         """Return a row for each setting, those of one problem, optimizer and rate together, the best in tuning first.
@@ -232,6 +280,26 @@ class ExplorerData:
             "trials": bool(self.results.searched),
             "chosen": [0] * (len(table) - len(chosen)) + [1] * len(chosen),
             "median": short(table["median"]), "low": short(table["low"]), "high": short(table["high"]),
+        }  # fmt: skip
+
+    def screened(self) -> dict[str, Any]:
+        """Return a row for each setting that was screened, where `rates` has not got them all.
+
+        Where blocks drew their own rates, these are rounded, so that a setting has a run in each block. `whole`: they
+        are here; [] for all columns where they are not, or beyond the limit. `median`: on the tuning seeds.
+        """
+        data = self.data
+        columns = ["problem", "optimizer", "lr", "batch_size", "schedule"]
+        runs = data.binned_runs
+        table = data.by_rate[:0]
+        if data.rate_step and len(runs.drop_duplicates(columns)) <= MAX_SETTINGS:
+            table = best_configurations(runs, self.results.tuning_seeds, by=columns, choose_by=data.shown_measure)
+        level = set(map(tuple, table.loc[without_rates(table), ["problem", "optimizer"]].to_numpy()))
+        described = self.describe_settings(table)
+        return {
+            **{name: described[name] for name in ("problem", "optimizer", "batch", "schedule", "rate", "text")},
+            "level": [int(pair in level) for pair in zip(table["problem"], table["optimizer"], strict=True)],
+            "median": short(table["median"], 3), "whole": len(table) > 0,
         }  # fmt: skip
 
     def tuning(self) -> dict[str, Any]:
@@ -288,6 +356,7 @@ class ExplorerData:
         `ahead`: for each problem a matrix, 1 where the row's optimizer has the lower value, 0.5 for a tie, else 0;
         null: not compared. A rank is 1 + the sum of what others are ahead, as in `optbench.analysis.ranking`.
         `value`: for each problem and optimizer what tuning and then running gives; null, too, where every run failed.
+        `there`: it has been compared; `never`: no run reached the target that problems are judged by.
         """
         table = self.data.answer.ranking.set_index(["problem", "optimizer"])
         table = table.reindex(pd.MultiIndex.from_product([self.problems, self.optimizers]))
@@ -299,14 +368,51 @@ class ExplorerData:
         return {
             "ahead": [[list(map(exact, line)) for line in matrix] for matrix in ahead],
             "value": list(map(exact, value)),
+            "there": table["state"].notna().astype(int).tolist(),
+            "never": (table["reached"] == 0).astype(int).tolist(),
         }
+
+    def seeds(self) -> dict[str, Any]:
+        """Return what the verdicts rest on, as lists by name, an entry a problem and optimizer, the leader first.
+
+        `ratios`: to the leader, a number a block, null where one has no result; `ratio`, `low`, `high`: those of the
+        verdict, 1 for the leader; `open`: 1 where the two are not told apart. `finals`: what each reporting run of the
+        recommended setting gave, in the unit of the problem; null where it failed or never reached the target.
+        """
+        of, judged = self.results, self.data.answer.judged
+        leaders = {problem: judged.leader(problem) or judged.rows(problem)["optimizer"].iloc[0]
+                   for problem in self.problems}  # fmt: skip
+        blocks = block_ratios(of.runs, leaders, of.judge_by, self.data.choose_by)
+        lists = blocks.pivot(index=["problem", "optimizer"], columns="block", values="ratio")
+        targets = of.runs["problem"].map(judged.targets).to_numpy(dtype=np.float64)
+        value = np.exp(tail_values(of.runs, of.judge_by, targets if judged.judge_by == TIME else None))
+        bad = find_failed_runs(of.runs)
+        if judged.judge_by == TIME:
+            bad |= ~np.isnan(targets) & ~read_times(of.runs, targets).reached
+        finals = pd.Series(np.where(bad, np.nan, value), of.runs["run_id"])
+        reported = self.data.reported_runs.groupby(["problem", "optimizer"])["run_id"]
+        rows = []
+        for problem in self.problems:
+            for row in compare_with_leader(judged, problem, self.optimizers).to_dict("records"):
+                key = problem, row["optimizer"]
+                rows.append(
+                    {
+                        "problem": self.problems.index(problem), "optimizer": self.optimizers.index(row["optimizer"]),
+                        "ratios": short(lists.loc[key]) if key in lists.index else [],
+                        **{name: exact(row[name]) for name in ("ratio", "low", "high")}, "open": int(row["open"]),
+                        "finals": short(finals.loc[reported.get_group(key)]) if key in reported.groups else [],
+                    }
+                )  # fmt: skip
+        names = ("problem", "optimizer", "ratios", "ratio", "low", "high", "open", "finals")
+        return {name: [row[name] for row in rows] for name in names}
 
     def paths(self) -> list[dict[str, Any]]:
         """Return an entry for each problem with a landscape and a path.
 
         `x`, `y`: the grid; `z`: log10 of the height above the minimum; `minimizer`; `lines`: of each optimizer its
-        steps and points, as differences of whole numbers that count parts of the picture's sides from the lower left;
-        `every`: the points come from every step.
+        steps and points, as differences of whole numbers that count parts of the picture's sides from the lower left,
+        `batch`, the samples of a step, and `loss`, the steps and suboptimalities of the same run; `every`: the points
+        come from every step.
         """
         has_landscape = [problem for problem in self.problems if len(self.data.landscape(problem))]
         found = {problem: self.data.trajectories(problem) for problem in has_landscape}
@@ -326,9 +432,10 @@ class ExplorerData:
             for axis, start in zip((x, y), starts.T, strict=True)
         )
         lines = [
-            {"optimizer": self.optimizers.index(name), **_encode_path(path, across, along)}
+            {"optimizer": self.optimizers.index(name), **_encode_path(path, across, along),
+             **self._describe_run(problem, name, path.seed)}
             for name, path in paths.items()
-        ]
+        ]  # fmt: skip
         minimizer = self.data.minimizer(problem)
         return {
             "problem": self.problems.index(problem), "x": short(x[fewer_x]), "y": short(y[fewer_y]),
@@ -338,6 +445,15 @@ class ExplorerData:
             "lines": sorted(lines, key=lambda line: line["optimizer"]),
             "every": all(path.every_step for path in paths.values()),
         }  # fmt: skip
+
+    def _describe_run(self, problem: str, optimizer: str, seed: int) -> dict[str, Any]:
+        """Return `batch` and `loss` of the run of a path, as of the method `paths`."""
+        runs = self.data.reported_runs
+        same = (runs["problem"] == problem) & (runs["optimizer"] == optimizer) & (runs["seed"] == seed)
+        run, curves = runs[same].iloc[0], self.data.curves
+        curve = curves[curves["run_id"] == run["run_id"]].sort_values("step")
+        values = curve["train_loss"] - (self.data.minimum(problem) or 0.0)
+        return {"batch": int(run["batch_size"]), "loss": {"step": curve["step"].tolist(), "value": short(values)}}
 
 
 def _label_batches(table: pd.DataFrame) -> list[str]:
@@ -466,12 +582,6 @@ def short(values: Iterable[float], digits: int = DIGITS) -> list[float | int | N
 def exact(value: float) -> float | None:
     """Return the value in full; None for one that is not finite, which JSON does not have."""
     return float(value) if math.isfinite(value) else None
-
-
-def json_text(data: Any) -> str:
-    """Return JSON that may stand in a script element: nothing in it ends the element or opens a comment."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _round(value: float, digits: int) -> float | int | None:

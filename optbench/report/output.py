@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
@@ -82,6 +84,12 @@ class Options:
 def fill(template: str, **values) -> str:
     """Return the HTML of a template in `templates/`; values: what it reads, by name, escaped."""
     return _environment().get_template(template).render(**values)
+
+
+def json_text(data: Any) -> str:
+    """Return JSON that may stand in a script element: nothing in it ends the element or opens a comment."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def without_link(path: Path) -> Path:

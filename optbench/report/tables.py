@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
 from optbench.analysis.budget import against_budget
@@ -23,7 +24,7 @@ from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.columns import spreadsheet_text
 from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep
-from optbench.report.output import write_file
+from optbench.report.output import json_text, write_file
 from optbench.wording import labels
 from optbench.wording.answers import Answer
 from optbench.wording.latex import build_results_table, latex_escaped, latex_number
@@ -72,6 +73,13 @@ class Table:
     """The headings of columns with numbers."""
     left_out: int = 0
     """Rows beyond the limit."""
+    export: Mapping = field(default_factory=dict)
+    """The same rows as `write_tables` writes them, by kind of file: `head`, `rows` and `foot`; empty without any."""
+
+    @property
+    def export_json(self) -> Markup:
+        """`export` for the script of the page."""
+        return Markup(json_text(self.export))  # noqa: S704 - json_text escapes what ends a script element
 
 
 def text_cell(text: object, **more) -> Cell:
@@ -116,21 +124,40 @@ class SweepTables:
         """Return the page's table of recommended settings on one problem: one row for each optimizer, by place."""
         rows = sort_by_place(self.best[self.best["problem"] == problem])
         metrics = [name for name in self.metrics if rows[name].notna().any()]
-        cells = [self._setting_cells(row, metrics) for row in self._keep(rows, self.most).to_dict("records")]
+        kept = self._keep(rows, self.most)
+        cells = [self._setting_cells(row, metrics) for row in kept.to_dict("records")]
         name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
-        return Table(name, caption, *self._arrange_columns(cells, metrics), len(rows) - len(cells))
+        columns, export = self._arrange_columns(cells, metrics), self._export("settings", kept)
+        return Table(name, caption, *columns, len(rows) - len(cells), export)
 
     def all_settings(self, links: Mapping[str, str]) -> Table:
         """Return the table of the recommended settings of all problems; links: the anchor of each problem."""
         metrics = [name for name in self.metrics if self.best[name].notna().any()]
         table = pd.concat([sort_by_place(self.best[self.best["problem"] == problem]) for problem in links])
+        kept = self._keep(table, MAX_ROWS)
         rows = [
             (text_cell(row["problem"], link=links[row["problem"]]), *self._setting_cells(row, metrics))
-            for row in self._keep(table, MAX_ROWS).to_dict("records")
+            for row in kept.to_dict("records")
         ]
         caption = "The recommended setting of each optimizer on each problem"
         columns = self._arrange_columns(rows, metrics, ["problem"])
-        return Table("settings", caption, *columns, len(table) - len(rows))
+        return Table("settings", caption, *columns, len(table) - len(rows), self._export("settings", kept))
+
+    def _export(self, name: str, rows: pd.DataFrame) -> dict:
+        """Return rows of the table of that name of `write_tables`, for `Table.export`; {} where a cell has two lines.
+
+        rows: without the column `place` of the page, if the file has none.
+        """
+        texts = {"csv": csv_text(rows), "tex": write_latex(self.sweep, name, rows)}
+        found = {}
+        for kind, text in texts.items():
+            lines = text.splitlines()
+            first = lines.index("\\midrule") + 1 if kind == "tex" else 1
+            last = lines.index("\\bottomrule") if kind == "tex" else len(lines)
+            if last - first != len(rows):
+                return {}
+            found[kind] = {"head": lines[:first], "rows": lines[first:last], "foot": lines[last:]}
+        return found
 
     def _keep(self, table: pd.DataFrame, most: int, columns: Sequence[str] = ("optimizer",)) -> pd.DataFrame:
         """Return at most so many rows of a table, in their order: those of the user's own optimizers, and the first.
@@ -181,12 +208,14 @@ class SweepTables:
         """Problem -> table of the samples to each target, a row an optimizer; none if no target was reached."""
         heads, tables = share_texts(), {}
         for problem, part in self.sweep.costs.groupby("problem", sort=False):
-            rows = self._keep(part, self.most).to_dict("records")
+            kept = self._keep(part, self.most)
+            rows = kept.to_dict("records")
             cells = [[text_cell(row["optimizer"]), *(_cost_cell(row, share) for share in SHARES)] for row in rows]
             if any(each.text != "–" for row in cells for each in row[1:]):
                 caption = f"{problem}: samples until the gap stays below a share of that at the start"
                 name = f"costs-{self.sweep.files[problem]}"
-                tables[problem] = Table(name, caption, ["optimizer", *heads], cells, heads, len(part) - len(rows))
+                left_out, export = len(part) - len(rows), self._export("costs", kept)
+                tables[problem] = Table(name, caption, ["optimizer", *heads], cells, heads, left_out, export)
         return tables
 
     @cached_property
@@ -219,6 +248,7 @@ class SweepTables:
         if verdicts.empty:
             return None
         marks = {WINS: (BEST,), OPEN_VERDICT: (OPEN,)}
+        kept = self._keep(verdicts, MAX_ROWS, ("a", "b"))
         rows = [
             (
                 *map(text_cell, ("all problems" if row["problem"] == ALL else row["problem"], row["a"], row["b"])),
@@ -227,7 +257,7 @@ class SweepTables:
                 text_cell(row["known"] or row["reason"]), number_cell(row["p_adjusted"], 2),
                 number_cell(row["blocks"]), number_cell(row["blocks_needed"]),
             )
-            for row in self._keep(verdicts, MAX_ROWS, ("a", "b")).to_dict("records")
+            for row in kept.to_dict("records")
         ]  # fmt: skip
         headings = (
             "problem", "a", "b", "verdict", "ratio", "interval", "known", "adjusted p", "blocks", "blocks needed",
@@ -237,7 +267,8 @@ class SweepTables:
             "hold for all pairs of a problem at once"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
-        return Table("verdicts", caption, headings, rows, numbers, len(verdicts) - len(rows))
+        left_out = len(verdicts) - len(rows)
+        return Table("verdicts", caption, headings, rows, numbers, left_out, self._export("verdicts", kept))
 
     def times(self) -> list[Table]:
         """Return two tables: the total time of each problem, and the time of a step by problem and optimizer."""
@@ -365,28 +396,27 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], colum
         "ranking": places,
         "costs": costs,
     }
-    keys, states = ["problem", "optimizer"], _find_states(answer)
-    marked_rows = {
-        mark: pd.MultiIndex.from_tuples(
-            [key for key, state in states.items() if mark in MARKS.get(state, ())], names=keys
-        )
-        for mark in (BEST, OPEN)
-    }
     if "tex" in formats:
         write_file(
             folder / "results.tex", build_results_table(answer, sweep.results.own, sweep.results.foot, columns=columns)
         )
     for name, table in tables.items():
-        if name == "verdicts":
-            bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT
-        else:
-            place = pd.MultiIndex.from_frame(table[keys])
-            bold, dagger = (pd.Series(place.isin(rows), table.index) for rows in marked_rows.values())
         if "csv" in formats:
             write_file(folder / f"{name}.csv", csv_text(table))
         if "tex" in formats:
-            comment, marked = f"{name}: {sweep.results.foot}", "verdict" if name == "verdicts" else "optimizer"
-            write_file(folder / f"{name}.tex", latex_text(table, LATEX[name], comment, bold, dagger, marked))
+            write_file(folder / f"{name}.tex", write_latex(sweep, name, table))
+
+
+def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
+    """Return rows of the table of that name in LaTeX: bold who is first, ties or is decided, with a dagger for open."""
+    if name == "verdicts":
+        bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT
+    else:
+        states = _find_states(sweep.answer)
+        marks = [MARKS.get(states.get(key, ""), ()) for key in zip(table["problem"], table["optimizer"], strict=True)]
+        bold, dagger = (pd.Series([mark in each for each in marks], table.index, bool) for mark in (BEST, OPEN))
+    comment, marked = f"{name}: {sweep.results.foot}", "verdict" if name == "verdicts" else "optimizer"
+    return latex_text(table, LATEX[name], comment, bold, dagger, marked)
 
 
 def csv_text(table: pd.DataFrame) -> str:

@@ -105,3 +105,20 @@ def test_a_size_that_one_block_added_is_a_cell_of_its_one_seed():
     cells = data.by_cell.set_index("batch_size")
     assert cells["n"].to_dict() == {16: 4, 64: 4, 4: 1}
     assert "from those blocks alone whose search went on" in KINDS["heatmap"].describe(data, "p")
+
+
+def test_the_explorer_has_all_screened_settings_at_the_rates_of_the_grid(data):
+    parts = ExplorerData(data)
+    table = parts.screened()
+    told = {
+        (rate, parts.batches[batch]): median
+        for rate, batch, median in zip(table["rate"], table["batch"], table["median"], strict=True)
+    }
+    wanted = {
+        (float(f"{10**power:.3g}"), str(size)): np.median(
+            [math.exp(loss(float(f"{10 ** (power + shift):.4g}"), size, block)) for block, shift in enumerate(SHIFTS)]
+        )
+        for power in (-3, -2, -1)
+        for size in (16, 64)
+    }
+    assert table["whole"] and told == {key: pytest.approx(value, rel=6e-3) for key, value in wanted.items()}

@@ -157,6 +157,9 @@ def test_paths_are_told_to_a_part_of_a_pixel(usual):
         for axis, column, (low, high) in (("x", "w_1", entry["across"]), ("y", "w_2", entry["along"])):
             told = low + (high - low) * np.cumsum(line[axis]) / entry["fine"]
             np.testing.assert_allclose(told, path[column][:count], atol=(high - low) / entry["fine"])
+        run = swept.results.runs.set_index("run_id").loc[path["run_id"].iloc[0]]
+        assert line["batch"] == run["batch_size"] and line["loss"]["step"] == path["step"].tolist()
+        np.testing.assert_allclose(line["loss"]["value"], path["train_loss"], rtol=1e-3)
 
 
 def test_long_paths_are_thinned_and_wild_ones_cut():
@@ -200,3 +203,29 @@ def test_a_landscape_without_a_number_is_a_grid_without_heights():
     (entry,) = explorer_data(swept)["paths"]
     assert {value for row in entry["z"] for value in row} == {None} and entry["lines"]
     assert figures.paths(swept, "rosenbrock").lines
+
+
+def test_seeds_hold_the_ratios_behind_the_verdicts_and_what_runs_gave(usual):
+    swept, data = usual
+    table, runs = data["seeds"], swept.reported_runs
+    judged = swept.answer.judged
+    for place, (problem, optimizer) in enumerate(rows(table, "problem", "optimizer")):
+        name, who = data["problems"][problem]["name"], data["optimizers"][optimizer]["name"]
+        mine = runs[(runs["problem"] == name) & (runs["optimizer"] == who)]
+        wanted = mine["suboptimality_final"].where(mine["status"] == "ok").replace(np.inf, np.nan)
+        told = np.array(table["finals"][place], dtype=float)
+        np.testing.assert_allclose(np.sort(told), np.sort(wanted), rtol=1e-3)
+        leader = judged.leader(name)
+        ratio = 1.0 if who == leader else judged.pairs[name, leader, who].ratio
+        assert np.exp(np.mean(np.log(table["ratios"][place]))) == pytest.approx(ratio, rel=1e-3)
+    assert len(table["problem"]) == 6
+
+
+def test_single_seeds_are_told_up_to_a_limit(usual, monkeypatch):
+    swept, data = usual
+    table = data["curves"]
+    counts = [len(each[0]) if each else 0 for each in table["single"]]
+    assert counts == [6 * recommended for recommended in table["recommended"]]
+    monkeypatch.setattr(explorer, "MAX_SINGLE", 500)
+    left = [bool(each) for each in explorer_data(swept)["curves"]["single"]]
+    assert 0 < sum(left) < 6

@@ -1,17 +1,19 @@
 """The explorer in a real browser: every control does what it says, and counts what analysis counts."""
 
+import io
 import math
 import re
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from browser import opened, scrolls_sideways
 from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_of_n, performance_profiles, ranking, select_chosen_runs, time_to_target
-from optbench.figures.data import COUNTS
+from optbench.figures.data import COUNTS, ReportData
 from optbench.report import write_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -49,7 +51,7 @@ def settings(view):
 
 
 def axis(view, name):
-    return view.evaluate(f"{CHART}.layout.{name}axis")
+    return view.evaluate(f"{CHART}.layout.{name[0]}axis{name[1:]}")
 
 
 def press(view, name):
@@ -74,21 +76,20 @@ def test_curves(chromium, usual):
     with opened(chromium, usual) as view:
         assert colored(view) == list(OPTIMIZERS) and settings(view) == 15
         assert "75" not in view.locator("#explore-note").inner_text()
-        assert "20 settings" in view.locator("#explore-note").inner_text()
-        assert axis(view, "y")["type"] == axis(view, "x")["type"] == "log"
+        assert "20 combinations" in view.locator("#explore-note").inner_text()
+        assert axis(view, "y")["type"] == "log" and axis(view, "x")["type"] == "linear"
 
         before = traces(view)[-1]
         view.select_option("select[name=ly]", "linear")
-        view.select_option("select[name=lx]", "linear")
-        assert axis(view, "y")["type"] == axis(view, "x")["type"] == "linear"
-        assert traces(view)[-1]["x"][0] == 0 and before["x"][0] is None  # a log axis has no step 0
         view.select_option("select[name=lx]", "log")
+        assert axis(view, "y")["type"] == "linear" and axis(view, "x")["type"] == "log"
+        assert traces(view)[-1]["x"][0] is None and before["x"][0] == 0  # a log axis has no step 0
 
         view.select_option("select[name=x]", "samples")
         assert axis(view, "x")["title"]["text"] == "samples (steps × batch size)"
         assert max(traces(view)[-1]["x"][1:]) > 100 * max(before["x"][1:])
-        view.select_option("select[name=x]", "seconds")
-        assert 0 < max(traces(view)[-1]["x"][1:]) < 1
+        view.select_option("select[name=x]", "ms")
+        assert 0 < max(traces(view)[-1]["x"][1:]) < 1000
 
         view.select_option("select[name=problem]", "breast_cancer")
         view.select_option("select[name=y]", "train_loss")
@@ -109,6 +110,7 @@ def test_curves(chromium, usual):
         view.select_option("select[name=color]", "all")
         assert len(colored(view)) == 20 and settings(view) == 0
         assert all(trace["fill"] != "toself" for trace in traces(view))  # so many bands would hide each other
+        assert view.locator("input[name=others]").is_disabled()  # there is no rest
         view.select_option("select[name=color]", "best")
         view.uncheck("input[name=others]")
         assert settings(view) == 0 and len(colored(view)) == 5
@@ -117,12 +119,92 @@ def test_curves(chromium, usual):
         assert sum(trace["fill"] == "toself" for trace in traces(view)) == 0
 
 
+def test_scores_stand_beside_the_curves_in_their_order(chromium, usual):
+    results = load(usual.parents[1])
+    table = results.ranking()
+    with opened(chromium, usual, "#?view=curves&problem=rosenbrock") as view:
+        told = [note["text"] for note in view.evaluate(f"{CHART}.layout.annotations") if note["text"].startswith("<b>")]
+        mine = table[table["problem"] == "rosenbrock"].sort_values("value")
+        assert [re.match("<b>(.*)</b>", text)[1] for text in told] == mine["optimizer"].tolist()
+        for text, value in zip(told, mine["value"], strict=True):
+            assert float(text.split("> ")[1].replace(",", "")) == pytest.approx(value, rel=5e-3)
+        (scored,) = (shape for shape in view.evaluate(f"{CHART}.layout.shapes") if shape["type"] == "rect")
+        assert [scored["x0"], scored["x1"]] == pytest.approx([4.8, 6.0])  # the last fifth of 6 epochs
+        legend(view, "adam").click()
+        assert len([note for note in view.evaluate(f"{CHART}.layout.annotations") if "<b>" in note["text"]]) == 4
+        view.select_option("select[name=color]", "all")
+        view.select_option("select[name=x]", "steps")  # at which full batches end much earlier
+        assert not [shape for shape in view.evaluate(f"{CHART}.layout.shapes") if shape["type"] == "rect"]
+
+
+def test_single_seeds_are_those_of_the_runs(chromium, usual):
+    results = load(usual.parents[1])
+    with opened(chromium, usual, "#?view=curves&problem=breast_cancer&y=test_accuracy&x=steps") as view:
+        before = len(traces(view))
+        view.check("input[name=single]")
+        assert "single=yes" in view.url and len(traces(view)) == before + 5
+        row = ReportData(results).best_of("breast_cancer").set_index("optimizer").loc["adam"]
+        runs = results.runs.query(
+            f"problem == 'breast_cancer' and optimizer == 'adam' and batch_size == {row.batch_size}"
+            f" and schedule == '{row.schedule}' and lr == {row.lr} and seed > 2"
+        )
+        curves = results.curves[results.curves["run_id"].isin(runs["run_id"])]
+        place = OPTIMIZERS.index("adam")
+        lines = [trace for trace in traces(view) if trace["mode"] == "lines" and trace["text"] is None][-5:]
+        told = {(x, y) for x, y in zip(lines[place]["x"], lines[place]["y"], strict=True) if y is not None}
+        assert sorted(told) == pytest.approx(
+            sorted(set(zip(curves["step"], curves["test_accuracy"].map(lambda v: float(f"{v:.4g}")), strict=True)))
+        )
+
+
+def test_values_of_all_curves_under_the_pointer(chromium, usual):
+    with opened(chromium, usual, "#?view=curves&problem=rosenbrock&ly=linear") as view:
+        left, top = place_of(view, 2.5, 1.0)
+        view.mouse.move(left - 3, top)
+        view.mouse.move(left, top)
+        box = view.locator(".explore-values")
+        box.wait_for(state="attached")
+        at = float(box.locator("div").first.inner_text().split()[0])
+        assert at == pytest.approx(2.5, abs=0.02)
+        told = dict(row.split("\n") for row in box.locator("div").all_inner_texts()[1:])
+        lines = {trace["name"]: trace for trace in traces(view) if trace["name"]}
+        assert set(told) == set(OPTIMIZERS)
+        for name, value in told.items():
+            wanted = np.interp(at, lines[name]["x"], lines[name]["y"])
+            assert float(value) == pytest.approx(wanted, rel=0.03, abs=0.01)
+        view.mouse.move(2, 2)
+        view.wait_for_function("!document.querySelector('.explore-cross')")
+
+
+def test_seeds_show_what_verdicts_rest_on(chromium, usual):
+    results = load(usual.parents[1])
+    verdicts, runs = results.verdicts(), ReportData(results).reported_runs
+    with opened(chromium, usual, "#?view=seeds&problem=rosenbrock") as view:
+        found = {}
+        for trace in traces(view):
+            if trace["mode"] == "markers" and trace["name"]:
+                found[trace["name"]] = trace["x"]
+        mine = verdicts[verdicts["problem"] == "rosenbrock"]
+        leader = next(name for name, ratios in found.items() if set(ratios) == {1})
+        for row in mine[(mine["a"] == leader) | (mine["b"] == leader)].itertuples():
+            other, ratio = (row.b, row.ratio) if row.a == leader else (row.a, 1 / row.ratio)
+            assert len(found[other]) == row.blocks
+            assert np.exp(np.mean(np.log(found[other]))) == pytest.approx(ratio, rel=1e-3)
+        finals = view.evaluate(f"{CHART}.data.filter(t => t.xaxis === 'x2' && t.mode === 'markers').map(t => [...t.x])")
+        mine = runs[runs["problem"] == "rosenbrock"]
+        assert sorted(x for each in finals for x in each) == pytest.approx(
+            sorted(mine["suboptimality_final"]), rel=1e-3
+        )
+        lines = view.evaluate(f"[...{CHART}.data[0].x]")
+        assert lines.count(None) == len(found[leader]) and len(lines) == 6 * len(found[leader])  # a line joins a block
+
+
 def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
     with opened(chromium, usual) as view:
         legend(view, "adam").click()
         assert colored(view) == ["gd", "momentum", "rmsprop", "adagrad"] and "hide=adam" in view.url
         assert legend(view, "adam").get_attribute("aria-pressed") == "false"
-        press(view, "Profiles")
+        press(view, "Performance profile")
         assert colored(view) == ["gd", "momentum", "rmsprop", "adagrad"]
         press(view, "Ranks")
         assert view.locator("#explore-table tbody tr").count() == 4
@@ -155,7 +237,7 @@ def test_pointer_shows_one_curve_over_the_others(chromium, usual):
 
 
 def test_rates(chromium, usual):
-    with opened(chromium, usual, "#?view=rates&problem=breast_cancer") as view:
+    with opened(chromium, usual, "#?view=sensitivity&problem=breast_cancer") as view:
         assert axis(view, "x")["type"] == "log" and axis(view, "x")["title"]["text"] == "learning rate"
         points = {trace["name"]: trace for trace in traces(view) if trace["mode"] == "markers"}
         assert list(points) == list(OPTIMIZERS) and all(len(set(trace["x"])) == 3 for trace in points.values())
@@ -163,9 +245,9 @@ def test_rates(chromium, usual):
         by_rate = load(usual.parents[1])
         runs = by_rate.runs.query("problem == 'breast_cancer' and optimizer == 'gd' and seed < 3 and lr == 0.1")
         best = runs.groupby(["batch_size", "schedule"])["suboptimality_final"].median().idxmin()
-        assert f"batch {'full' if best[0] == 455 else 16} · {best[1]}" in points["gd"]["text"][1]
+        assert f"{'full batch' if best[0] == 455 else 'batch 16'} · {best[1]}" in points["gd"]["text"][1]
         view.select_option("select[name=batch]", "full")
-        assert all("batch full" in text for trace in traces(view) for text in trace["text"] or [])
+        assert all("full batch" in text for trace in traces(view)[:-1] for text in trace["text"] or [])
         assert not view.evaluate(f"{CHART}.layout.shapes")
         view.select_option("select[name=schedule]", "constant")
         assert view.evaluate(f"{CHART}.layout.shapes[0].type") == "rect"  # the strip of what diverged
@@ -175,7 +257,7 @@ def test_rates(chromium, usual):
 def test_best_of_n_is_that_of_analysis(chromium, usual):
     results = load(usual.parents[1])
     table = best_of_n(results.runs, COUNTS, "loss")
-    with opened(chromium, usual, "#?view=tuning") as view:
+    with opened(chromium, usual, "#?view=sensitivity&show=tuning") as view:
         problem = view.locator("select[name=problem]").input_value()
         mine = table[table["problem"] == problem]
         for name in OPTIMIZERS:
@@ -224,16 +306,22 @@ def test_ranks_are_those_of_analysis_for_whoever_is_left(chromium, usual):
                 press(view, "Show all")
 
 
+def heads(view):
+    """Return the traces of the heads of paths, by the name of the optimizer."""
+    return {trace["name"]: trace for trace in traces(view) if trace["mode"] == "markers" and trace["name"]}
+
+
 def test_player(chromium, usual):
     with opened(chromium, usual, "#?view=paths") as view:
         whole = [trace for trace in traces(view) if trace["mode"] == "lines"]
-        assert len(whole) == 5 and axis(view, "x")["title"]["text"] == "w₁"
+        assert len(whole) == 4 * 5  # of each optimizer the path, its trail, the loss and the loss so far
+        assert axis(view, "x")["title"]["text"] == "w₁" and axis(view, "x2")["title"]["text"] == "samples"
         assert view.locator("#explore-player").is_visible() and len(view.evaluate(f"{CHART}.data[0].z")) > 20
         view.locator("#explore-step").fill("0")
-        assert "step 0 of" in view.locator("#explore-at").inner_text()
-        assert all(len(trace["x"]) == 1 for trace in traces(view) if trace["mode"] == "lines")
+        assert view.locator("#explore-at").inner_text() == "0 of 1,536 samples"
+        assert [len(trace["x"]) for trace in traces(view) if trace["mode"] == "lines"][5:] == [1] * 15
         view.locator("#explore-step").dispatch_event("change")
-        assert view.url.endswith("step=0")
+        assert view.url.endswith("at=0")
         legend(view, "gd").click()
         assert view.locator("#explore-step").input_value() == "0"  # where it was left
         legend(view, "gd").click()
@@ -242,9 +330,9 @@ def test_player(chromium, usual):
         view.wait_for_function("Number(document.getElementById('explore-step').value) > 10")
         view.locator("#explore-play").click()
         assert view.locator("#explore-play").inner_text() == "Play"
-        step = re.search(r"step=(\d+)", view.url)[1]
-        assert f"step {int(step):,} of" in view.locator("#explore-at").inner_text()
-        assert any(1 < len(trace["x"]) for trace in traces(view) if trace["mode"] == "lines")
+        at = re.search(r"at=(\d+)", view.url)[1]
+        assert f"{int(at):,} of" in view.locator("#explore-at").inner_text()
+        assert any(1 < len(trace["x"]) for trace in traces(view)[6:] if trace["mode"] == "lines")
         view.locator("#explore-step").fill(view.locator("#explore-step").get_attribute("max"))
         assert [t["x"] for t in traces(view) if t["mode"] == "lines"] == [trace["x"] for trace in whole]
         view.locator("#explore-step").fill("0")
@@ -252,14 +340,67 @@ def test_player(chromium, usual):
         view.evaluate("location.hash = '#?view=ranks&theme=dark'")  # while it plays
         view.wait_for_function("optbench.explorer.shown().name === 'ranks'")
         assert view.locator("#explore-player").is_hidden()
-        view.evaluate("location.hash = '#?view=paths&step=-3'")
+        view.evaluate("location.hash = '#?view=paths&at=-3'")
         view.wait_for_function("optbench.explorer.shown().name === 'paths'")
         assert view.locator("#explore-step").input_value() == "0"
 
 
+def test_the_clock_of_paths_is_samples_for_all_or_steps(chromium, usual):
+    results = load(usual.parents[1])
+    with opened(chromium, usual, "#?view=paths&at=1000") as view:
+        at = int(view.locator("#explore-at").inner_text().split(" of ")[0].replace(",", ""))
+        assert 900 < at <= 1000
+        best = ReportData(results).best_of("rosenbrock").set_index("optimizer")
+        for clock in ("samples", "steps"):
+            if clock == "steps":
+                view.select_option("select[name=clock]", clock)
+                view.locator("#explore-step").fill("60")
+                at = int(view.locator("#explore-at").inner_text().split(" of ")[0].replace(",", ""))
+            for name, head in heads(view).items():
+                row = best.loc[name]
+                run = results.runs.query(
+                    f"problem == 'rosenbrock' and optimizer == '{name}' and batch_size == {row.batch_size}"
+                    f" and schedule == '{row.schedule}' and lr == {row.lr} and seed == 3"
+                )
+                curve = results.curves[results.curves["run_id"] == run["run_id"].iloc[0]].sort_values("step")
+                spent = curve["step"] * (row.batch_size if clock == "samples" else 1)
+                here = curve[spent <= at].iloc[-1]
+                assert head["x"] == pytest.approx([here["w_1"]], abs=1e-3), (name, clock)
+
+
+def test_paths_have_equal_axes_and_trails_that_fade(chromium, usual):
+    with opened(chromium, usual, "#?view=paths&at=600") as view:
+        across, along = view.evaluate(
+            f"[...'xy'].map(name => {CHART}._fullLayout[name + 'axis']).map(axis =>"
+            " axis._length / Math.abs(axis.range[1] - axis.range[0]))"
+        )
+        assert across == pytest.approx(along, rel=0.01)
+        lines = view.evaluate(f"{CHART}.data.filter(t => t.mode === 'lines').map(t => [t.opacity, t.x.length])")
+        faint, solid = lines[5:10], lines[10:15]
+        assert all(a[0] < 0.4 < 0.8 < b[0] and a[1] > b[1] for a, b in zip(faint, solid, strict=True))
+
+
+def test_keys_play_paths(chromium, usual):
+    with opened(chromium, usual, "#?view=paths&at=0") as view:
+        place = lambda: int(view.locator("#explore-step").input_value())  # noqa: E731
+        view.locator("#explore-chart").focus()
+        view.keyboard.press("ArrowRight")
+        view.keyboard.press("ArrowRight")
+        view.keyboard.press("ArrowLeft")
+        assert place() == 1 and "at=" in view.url
+        view.keyboard.press("Space")
+        view.wait_for_function("Number(document.getElementById('explore-step').value) > 5")
+        view.keyboard.press("Space")
+        assert view.locator("#explore-play").inner_text() == "Play"
+        was = place()
+        view.locator("#explore-play").focus()
+        view.keyboard.press("ArrowRight")
+        assert place() == was + 1
+
+
 def drawn(view):
     """Return the SVG paths of the contours, lines and marks in the chart of the paths, as text."""
-    kinds = {"contours": ".contourlayer path", "lines": ".js-line", "marks": ".points path"}
+    kinds = {"contours": ".contourlayer path", "lines": ".xy .js-line", "marks": ".xy .points path"}
     texts = "paths => paths.map(path => path.getAttribute('d') + (path.getAttribute('transform') || ''))"
     return {name: view.locator(f"#explore-chart {kind}").evaluate_all(texts) for name, kind in kinds.items()}
 
@@ -267,25 +408,23 @@ def drawn(view):
 def test_contours_and_marks_stay_while_paths_move(chromium, usual):
     with opened(chromium, usual, "#?view=paths&problem=rosenbrock") as view:
         whole = drawn(view)
-        assert len(whole["contours"]) > 10 and len(whole["lines"]) == 5 and len(whole["marks"]) == 7
+        assert len(whole["contours"]) > 10 and len(whole["lines"]) == 10 and len(whole["marks"]) == 7
         view.locator("#explore-step").fill("0")
         first = drawn(view)
-        assert first["contours"] == whole["contours"]
-        assert (
-            first["marks"][:5] != whole["marks"][:5] and first["marks"][5:] == whole["marks"][5:]
-        )  # heads, start and minimum
-        assert "up to step 0:" in view.locator("#explore-chart").get_attribute("aria-label")
+        assert first["contours"] == whole["contours"] and view.locator(".contourfill path").count() > 0
+        assert first["marks"][:5] != whole["marks"][:5] and first["marks"][5:] == whole["marks"][5:]  # the heads alone
+        assert "up to 0 samples:" in view.locator("#explore-chart").get_attribute("aria-label")
         press(view, "Play")
-        view.wait_for_function("Number(document.getElementById('explore-step').value) > 10")
+        view.wait_for_function("Number(document.getElementById('explore-step').value) > 60")
         moved = drawn(view)
         press(view, "Pause")
-        assert moved["contours"] == whole["contours"]
+        assert moved["contours"] == whole["contours"] and view.locator(".contourfill path").count() > 0
         assert moved["lines"] != first["lines"] and moved["marks"][:5] != first["marks"][:5]
-        left, top = place_of(view, *view.evaluate(f"[...'xy'].map(axis => {CHART}.data[6][axis][0])"))
+        (x,), (y,) = (list(heads(view).values())[-1][name] for name in "xy")
+        left, top = place_of(view, x, y)
         view.mouse.move(left - 2, top)
         view.mouse.move(left, top)
         told = view.locator(".hoverlayer .hovertext").first.text_content()
-        x = view.evaluate(f"{CHART}.data[6].x[0]")
         assert f"({x:.3g}," in told  # where the head is now
         view.locator("#explore-step").fill(view.locator("#explore-step").get_attribute("max"))
         assert drawn(view) == whole
@@ -293,7 +432,13 @@ def test_contours_and_marks_stay_while_paths_move(chromium, usual):
 
 def test_a_copied_address_opens_the_same_view(chromium, usual):
     with opened(chromium, usual) as view:
-        for name, value in (("problem", "breast_cancer"), ("y", "test_loss"), ("x", "steps"), ("batch", "full")):
+        for name, value in (
+            ("problem", "breast_cancer"),
+            ("y", "test_loss"),
+            ("x", "steps"),
+            ("lx", "log"),
+            ("batch", "full"),
+        ):
             view.select_option(f"select[name={name}]", value)
         legend(view, "gd").click()
         view.evaluate(f"Plotly.relayout({CHART}, {{'xaxis.range[0]': 0.1, 'xaxis.range[1]': 0.6}})")
@@ -374,41 +519,130 @@ def saved(view, name):
 
 
 PICTURES = {
-    "curves": ("suboptimality (loss − minimum)", "batch size 16", ["4 other settings"]),
-    "rates": ("where each learning rate ends", "batch size 16", []),
-    "tuning": ("what the best of n trials gives", "", []),
-    "profiles": ("Performance profiles over 3 problems", "", []),
-    "ranks": ("Mean ranks over 3 problems", "", None),  # the names stand at the axis
-    "paths": ("Paths on rosenbrock", "step 3 of 96", []),
+    "view=curves": ("rosenbrock-suboptimality", "rosenbrock: suboptimality", "batch size 16", ["4 others"]),
+    "view=seeds": ("rosenbrock-seeds", "how sure the verdicts are", "", []),
+    "view=sensitivity": ("rosenbrock-learning_rate", "where each learning rate ends", "batch size 16", []),
+    "view=sensitivity&show=settings": ("rosenbrock-settings", "all settings", "", []),
+    "view=sensitivity&show=tuning": ("rosenbrock-tuning_effort", "best of n trials", "", []),
+    "view=profiles": ("profile-samples", "Performance profiles over 3 problems", "", []),
+    "view=ranks": ("ranks", "Mean ranks over 3 problems", "", None),  # the names stand at the axis
+    "view=paths": ("rosenbrock-paths", "Paths on rosenbrock", "990 of 1,536 samples", []),
 }
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-def test_a_saved_picture_has_a_title_and_a_legend(chromium, usual, width):
-    with opened(chromium, usual, width=width, accept_downloads=True) as view:
+@pytest.mark.parametrize("size, width", [("slide", 1280), ("paper", 360)])
+def test_a_saved_picture_has_a_title_a_legend_and_its_source_and_is_light(chromium, usual, size, width):
+    with opened(chromium, usual, width=width, color_scheme="dark", accept_downloads=True) as view:
         reader = view.context.new_page()
-        for name, (title, subtitle, others) in PICTURES.items():
-            view.evaluate(f"location.hash = '#?view={name}&hide=adam&batch=16&step=3'")
-            view.wait_for_function(f"optbench.explorer.shown().name === '{name}'")
-            file, content = saved(view, "SVG")
-            assert file == f"optbench-{name}.svg"
+        view.select_option("#explore-size", size)
+        for number, (hash, (file, title, subtitle, others)) in enumerate(PICTURES.items()):
+            view.evaluate(f"location.hash = '#?problem=rosenbrock&{hash}&hide=adam&batch=16&at=1000&n={number}'")
+            view.wait_for_function(f"optbench.explorer.shown().file === '{file}'")
+            dark = view.evaluate(f"{CHART}.layout.paper_bgcolor")
+            told, content = saved(view, "SVG")
+            assert told == f"optbench-{file}.svg"
+            assert view.evaluate(f"{CHART}.layout.paper_bgcolor") == dark != "#ffffff"  # the page stays as it is
             reader.set_content(content.decode())
+            assert reader.locator("svg").first.get_attribute("width") == {"slide": "8.33in", "paper": "3.3in"}[size]
+            assert "rgb(255, 255, 255)" in reader.locator("svg > rect").first.get_attribute("style")
             legend = [text.text_content() for text in reader.locator(".legendtext").all()]
             assert legend == ([] if others is None else ["gd", "momentum", "rmsprop", "adagrad", *others])
             assert reader.locator(".gtitle").text_content().endswith(title)
             assert "".join(reader.locator(".gtitle-subtitle").all_text_contents()) == subtitle
+            source = reader.locator("text.source").text_content()
+            assert source.startswith("optbench 0.1.0  ·  python -m optbench sweep")
+            letters = reader.evaluate(
+                "[...document.querySelectorAll('text')].map(e => parseFloat(getComputedStyle(e).fontSize))"
+            )
+            shown = {"slide": 8.33 / 800, "paper": 3.3 / 380}[size] * 72  # points of a pixel of the drawing
+            assert min(letters) * shown >= 7
             lowest = ".gtitle-subtitle" if subtitle else ".gtitle"
             parts = (".main-svg", ".gtitle", lowest, ".yaxislayer-above", ".xtitle", ".legend" if legend else ".xtitle")
             picture, head, under, panel, axis, foot = (
                 ends(reader.locator(part).first.bounding_box()) for part in parts
             )
-            # From the top: the title, the panel, the title of its axis, the legend; nothing is cut.
+            source = ends(reader.locator("text.source").bounding_box())
+            # From the top: the title, the panel, the title of its axis, the legend, the source; nothing is cut.
             order = [picture.top, head.top, under.bottom, panel.top, axis.top]
-            order += [axis.bottom, foot.top, foot.bottom, picture.bottom] if legend else [axis.bottom, picture.bottom]
-            assert order == sorted(order), name
-            assert max(head.right, under.right, foot.right) <= picture.right, name
+            order += [axis.bottom, foot.top, foot.bottom] if legend else [axis.bottom]
+            assert order == sorted(order), file
+            assert order[-1] <= source.top + 4 and source.bottom <= picture.bottom + 1, file
+            assert max(head.right, under.right, foot.right, source.right) <= picture.right, file
         file, content = saved(view, "PNG")
-        assert file == "optbench-paths.png" and content.startswith(b"\x89PNG") and len(content) > 5_000
+        assert file == "optbench-rosenbrock-paths.png" and content.startswith(b"\x89PNG") and len(content) > 5_000
+        wide = int.from_bytes(content[16:20], "big")
+        assert wide == {"slide": 1920, "paper": 1330}[size]
+
+
+def test_what_is_on_the_screen_is_saved_as_csv(chromium, usual):
+    with opened(chromium, usual, "#?view=curves&problem=breast_cancer&y=test_accuracy&others=no&hide=gd",
+                accept_downloads=True) as view:  # fmt: skip
+        file, content = saved(view, "CSV")
+        table = pd.read_csv(io.BytesIO(content), dtype={"batch_size": str})
+        assert file == "optbench-breast_cancer-test_accuracy.csv"
+        assert table["optimizer"].unique().tolist() == list(OPTIMIZERS[1:])
+        lines = {trace["name"]: trace for trace in traces(view) if trace["name"]}
+        for name, rows in table.groupby("optimizer"):
+            assert rows["epochs"].tolist() == lines[name]["x"] and rows["test_accuracy"].tolist() == lines[name]["y"]
+            assert (rows["low"] <= rows["test_accuracy"]).all() and (rows["test_accuracy"] <= rows["high"]).all()
+        for view_name, wanted in (("seeds", "value"), ("sensitivity", "median"), ("profiles", "targets reached"),
+                                  ("ranks", "mean rank"), ("paths", "w_1")):  # fmt: skip
+            view.evaluate(f"location.hash = '#?view={view_name}&hide=gd'")
+            view.wait_for_function(f"optbench.explorer.shown().name === '{view_name}'")
+            table = pd.read_csv(io.BytesIO(saved(view, "CSV")[1]))
+            assert wanted in table and set(table["optimizer"]) == set(OPTIMIZERS[1:])
+
+
+def test_the_share_of_good_rates_and_rectangles_that_keep_settings(chromium, usual):
+    results = load(usual.parents[1])
+    runs = results.runs.query("problem == 'breast_cancer' and seed > 2")
+    keys = ["optimizer", "lr", "batch_size", "schedule"]
+    medians = runs.groupby(keys)["suboptimality_final"].median()  # inf where half of the runs diverged
+    with opened(chromium, usual, "#?view=sensitivity&problem=breast_cancer") as view:
+        told = {
+            OPTIMIZERS[place]: (within, of) for place, within, of in view.evaluate("optbench.explorer.shown().shares()")
+        }
+        for name in OPTIMIZERS:
+            best = medians[name].groupby("lr").min()
+            assert told[name] == ((best <= 2 * best.min()).sum(), 3)
+        view.select_option("select[name=show]", "settings")
+        assert view.evaluate("optbench.explorer.shown().inside()") == len(medians) == 60
+        view.evaluate("document.getElementById('explore-chart').scrollIntoView({block: 'center'})")
+        box, axis, up = view.evaluate(
+            f"(({{xaxis4: x, yaxis4: y}}) => [{CHART}.getBoundingClientRect().toJSON(), [x._offset, x.d2p(0.03),"
+            f" x.d2p(0.5)], [y._offset, y._length]])({CHART}._fullLayout)"
+        )
+        left, right = (box["x"] + axis[0] + place for place in axis[1:])
+        top, bottom = box["y"] + up[0] + 2, box["y"] + up[0] + up[1] - 2
+        view.mouse.move(left, top)
+        view.mouse.down()
+        view.mouse.move((left + right) / 2, (top + bottom) / 2, steps=4)
+        view.mouse.move(right, bottom, steps=4)
+        view.mouse.up()
+        view.wait_for_function("optbench.explorer.shown().inside() < 60")
+        assert view.evaluate("optbench.explorer.shown().inside()") == 40  # the rates 0.1 and 0.3
+        assert "brush=rate" in view.url and "Kept: 40 of 60" in view.locator("#explore-note").inner_text()
+        best = medians.drop(0.01, level="lr").nsmallest(10)
+        told = [float(row.split("\t")[-1]) for row in view.locator("#explore-table tbody tr").all_inner_texts()]
+        assert told == pytest.approx(best.tolist(), rel=5e-3)
+        view.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        press(view, "Copy table as Markdown")
+        view.get_by_text("Copied.").wait_for()
+        lines = view.evaluate("navigator.clipboard.readText()").splitlines()
+        assert len(lines) == 12 and lines[0].startswith("| optimizer | setting |") and lines[1] == "| --- | --- | --: |"
+        press(view, "Reset")
+        assert "brush" not in view.url
+
+
+def test_nothing_selected(chromium, usual):
+    with opened(chromium, usual, f"#?view=curves&hide={','.join(OPTIMIZERS)}") as view:
+        for button in view.locator("#explore-views button").all():
+            button.click()
+            assert view.get_by_text("Nothing selected").is_visible()
+            assert not view.locator("#explore-chart").is_visible() and view.locator("#explore-png").is_disabled()
+            assert not view.locator("#explore-table").is_visible() and not view.locator("#explore-player").is_visible()
+        press(view, "Show all optimizers")
+        assert view.locator("#explore-chart .main-svg").first.is_visible() and "hide" not in view.url
 
 
 def test_names_are_literal(chromium, tmp_path):
@@ -421,7 +655,7 @@ def test_names_are_literal(chromium, tmp_path):
         assert options[:2] == list(HOSTILE["problems"][:2]) and options[2].endswith("p…")
         titles = [button.get_attribute("title") for button in view.locator("#explore-legend button[title]").all()]
         assert titles == list(HOSTILE["optimizers"])
-        for name in ("Rates", "Trials", "Profiles", "Ranks", "Paths", "Curves"):
+        for name in ("Seeds", "Sensitivity", "Performance profile", "Ranks", "Paths", "Curves"):
             press(view, name)
             wide, room = view.evaluate(
                 "(e => [e.scrollWidth, e.clientWidth])(document.getElementById('explore-section'))"

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from synthetic import runs_table
+from synthetic import make_tables, runs_table
 
 from optbench.report.loaded import LoadedSweep
-from optbench.report.tables import SweepTables, share_texts
+from optbench.report.tables import SweepTables, share_texts, write_tables
 from optbench.sweeps.results import Results
 
 LOSSES = {"gd": [(1, 0.5, 0.05, 0.05), (1, 0.5, 0.5, 0.5)], "adam": [(1, 0.05, 0.0005, 1e-6), (1, 0.05, 0.0005, 1e-6)]}
@@ -64,3 +64,28 @@ def test_the_best_batch_size_changes_with_the_budget():
 
 def test_one_batch_size_is_no_question():
     assert SweepTables(LoadedSweep(hasty(sizes=(16,)))).budgets == {}
+
+
+def test_tables_of_the_page_export_the_lines_of_the_files(tmp_path):
+    sweep = LoadedSweep(Results(**make_tables(batch_sizes=(16, "full"), rates=(0.01, 0.1), points=8, epochs=6)))
+    write_tables(sweep, tmp_path, ["csv", "tex"])
+    tables, problems = SweepTables(sweep), list(sweep.files)
+    parts = {
+        "settings": [tables.settings(problem) for problem in problems],
+        "verdicts": [tables.pairs()], "costs": [tables.costs[problem] for problem in problems],
+    }  # fmt: skip
+    parts["settings again"] = [tables.all_settings(dict.fromkeys(problems, "anchor"))]
+    for name, each in parts.items():
+        for kind in ("csv", "tex"):
+            lines = (tmp_path / f"{name.split()[0]}.{kind}").read_text(encoding="utf-8").splitlines()
+            found = [table.export[kind] for table in each]
+            assert all(part["head"] == lines[: len(part["head"])] for part in found)
+            assert all(part["foot"] == lines[len(lines) - len(part["foot"]) :] for part in found)
+            rows = [row for part in found for row in part["rows"]]
+            first = len(found[0]["head"])
+            assert sorted(rows) == sorted(lines[first : len(lines) - len(found[0]["foot"])])
+            for table in each:  # a line for each row of the table, in its order
+                names = [
+                    row[[*table.headings].index("optimizer" if name != "verdicts" else "a")].text for row in table.rows
+                ]
+                assert all(text in row for text, row in zip(names, table.export[kind]["rows"], strict=True))

@@ -1,13 +1,11 @@
 // The explorer: the state of the page decides what is drawn; whoever changes it changes the state and draws.
 optbench.explorer = (() => {
   "use strict";
-  const { state, data, views, theme, controls, legend, hover } = optbench;
+  const { state, data, views, theme, controls, legend, hover, cross, picture } = optbench;
   const element = (name) => document.getElementById("explore-" + name);
   const KEYS = [
-    "view", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "clock", "hide", "step", "zoom",
+    "view", "show", "problem", "over", "x", "y", "lx", "ly", "batch", "schedule", "color", "others", "bands", "single", "clock", "hide", "at", "brush", "zoom",
   ];
-  const TITLE_ROOM = 28; // pixels above the chart of a picture, for a line
-  const NARROWEST = 720; // pixels of a picture, whose title and legend need more room than a phone has
   const chart = element("chart");
   let current = null;
   let timer = 0;
@@ -35,7 +33,9 @@ optbench.explorer = (() => {
       const usual = options.some(([value]) => value === otherwise) ? otherwise : undefined;
       return { key, label, kind: "select", options, value: choose.among(key, options, usual) };
     },
-    check: (key, label) => ({ key, label, kind: "check", value: state.get(key) !== "no" }),
+    // usual: whether it is checked where nothing was said.
+    check: (key, label, { usual = true, disabled = false } = {}) =>
+      ({ key, label, kind: "check", usual, disabled, value: !disabled && (usual ? state.get(key) !== "no" : state.get(key) === "yes") }),
     problem: (places = data.problems.map((_, place) => place)) =>
       places.find((place) => data.problems[place].name === state.get("problem")) ?? places[0],
     problems: (places = data.problems.map((_, place) => place)) => {
@@ -80,35 +80,46 @@ optbench.explorer = (() => {
     const view = views[name];
     controls.tabs(element("views"), viewNames().map((key) => [key, views[key].title]), name, (key) => change("view", key));
     controls.sync(element("controls"), view.controls(data, choose), change);
-    const problem = ["curves", "rates", "tuning", "paths"].includes(name) ? choose.problem() : null;
+    const problem = ["profiles", "ranks"].includes(name) ? null : choose.problem();
     legend.draw(element("legend"), data, problem, hidden(), hide);
+    const none = !choose.shown().length;
+    element("nothing").hidden = !none;
+    chart.hidden = none;
+    for (const each of ["png", "svg", "csv"]) element(each).disabled = none;
+    if (none) {
+      Plotly.react(chart, [], {}, config);
+      for (const each of ["player", "table", "markdown"]) element(each).hidden = true;
+      element("note").textContent = "";
+      current = { name, problem, traces: [], layout: {} };
+      return;
+    }
     current = view.draw(data, choose);
     Object.assign(current, { name, problem });
     const zoom = state.get("zoom").split(",").map(Number);
-    if (view.zooms && zoom.length === 4 && zoom.every(Number.isFinite)) {
+    if (current.zooms && zoom.length === 4 && zoom.every(Number.isFinite)) {
       current.layout.xaxis.range = zoom.slice(0, 2);
       current.layout.yaxis.range = zoom.slice(2);
     }
     const layout = theme.layout(current.layout);
-    layout.dragmode = view.zooms && !matchMedia("(pointer: coarse)").matches ? "zoom" : false;
+    layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : current.zooms ? "zoom" : current.brush ? "select" : false;
     if (theme.printing()) layout.width = 680;
     hover.clear(chart);
+    cross.clear(chart);
     chart.style.height = `${layout.height}px`; // which Plotly asks for when the window changes
     Plotly.react(chart, current.traces, layout, config);
     chart.setAttribute("aria-label", current.label);
     element("note").textContent = current.note;
     element("table").replaceChildren(...(current.table ? [current.table] : []));
-    element("table").hidden = !current.table;
+    element("table").hidden = element("markdown").hidden = !current.table;
     prepare(current.player);
   };
 
   // A choice that makes another chart of it forgets where the last one was zoomed to.
   const change = (key, value) => {
     stop();
-    const kept = ["others", "bands", "color", "hide"].includes(key) ? {} : { zoom: "" };
-    const text = value === true ? "" : value === false ? "no" : value;
-    const again = key === "problem" ? { step: "" } : {};
-    state.set({ view: viewName(), ...kept, ...again, [key]: text });
+    const kept = ["others", "bands", "single", "color", "hide"].includes(key) ? {} : { zoom: "" };
+    const again = ["problem", "clock", "show"].includes(key) ? { at: "", brush: "" } : {};
+    state.set({ view: viewName(), ...kept, ...again, [key]: value });
     draw();
   };
   const hide = (places) => {
@@ -119,13 +130,14 @@ optbench.explorer = (() => {
   // The player of the paths.
   const prepare = (player) => {
     element("player").hidden = !player;
+    chart.tabIndex = player ? 0 : -1; // for its keys
     if (!player) return;
     Object.assign(element("step"), { max: player.stops.length - 1, value: player.at });
     tell(player.at);
   };
   const tell = (place) => {
-    const { stops } = current.player;
-    const words = `step ${stops[place].toLocaleString("en")} of ${stops.at(-1).toLocaleString("en")}`;
+    const { stops, unit } = current.player;
+    const words = `${stops[place].toLocaleString("en")} of ${stops.at(-1).toLocaleString("en")} ${unit}`;
     element("at").textContent = words;
     element("step").setAttribute("aria-valuetext", words);
   };
@@ -138,7 +150,7 @@ optbench.explorer = (() => {
     if (!current.player) return;
     const { stops } = current.player;
     const place = Number(element("step").value);
-    state.set({ view: viewName(), step: place === stops.length - 1 ? "" : String(stops[place]) });
+    state.set({ view: viewName(), at: place === stops.length - 1 ? "" : String(stops[place]) });
   };
   const stop = () => {
     if (!timer) return;
@@ -168,58 +180,26 @@ optbench.explorer = (() => {
     element("said").textContent = text;
     setTimeout(() => (element("said").textContent = ""), 2500);
   };
-  const copy = async () => {
+  const copy = () => {
     state.set({ view: viewName() });
-    try {
-      await navigator.clipboard.writeText(location.href);
-      say("Copied.");
-    } catch {
-      const field = controls.make("textarea", location.href);
-      document.body.append(field);
-      field.select();
-      const done = document.execCommand("copy"); // where a browser keeps the clipboard from files
-      field.remove();
-      say(done ? "Copied." : "The link is this page's address.");
-    }
+    toClipboard(location.href, "Copied.", "The link is this page's address.");
   };
-  // The chart with a title and a legend, which on the page stand around it.
-  const picture = () => {
-    const { plain, count, shorten } = optbench.text;
-    const chosen = views[current.name].controls(data, choose).filter(({ key, value }) => ["batch", "schedule"].includes(key) && value);
-    const filters = chosen.map(({ label, options, value }) => `${label} ${options.find(([each]) => each === value)[1]}`);
-    const step = current.player ? [element("at").textContent] : [];
-    const drawn = new Set(chart.data.map(({ name }) => name));
-    const here = choose.shown().filter((place) => drawn.has(plain(data.short(place))));
-    const looks = here.map((place) => data.look(place, current.problem));
-    const sample = (name, line) => ({ x: [null], y: [null], mode: "lines", type: "scatter", name: plain(name), line, showlegend: true });
-    const samples = here.flatMap((place, at) =>
-      looks[at] ? [sample(data.short(place), { color: theme.seen(looks[at].color), width: 2.4, dash: looks[at].dash })] : []);
-    const others = looks.filter((look) => !look).length;
-    const gray = current.gray || (others ? count(others, "other optimizer") : "");
-    if (gray) samples.push(sample(gray, { color: theme.gray(), width: 1.2 }));
-    const width = Math.max(chart.clientWidth, NARROWEST);
-    const fitting = (text, letter) => plain(shorten(text, Math.floor(width / letter)));
-    const subtitle = [...filters, ...step].join(", ");
-    const room = subtitle ? 2 * TITLE_ROOM : TITLE_ROOM;
-    const height = chart.clientHeight + room + (samples.length && element("legend").clientHeight);
-    const { margin } = chart.layout;
-    return {
-      data: [...chart.data.map((trace) => ({ ...trace, showlegend: false })), ...samples],
-      layout: {
-        ...chart.layout, width, height, showlegend: samples.length > 0, margin: { ...margin, t: margin.t + room },
-        title: {
-          text: fitting(current.heading, 9), font: { size: 15 }, subtitle: { text: fitting(subtitle, 8) },
-          xref: "paper", x: 0, xanchor: "left", yref: "container", y: 1, yanchor: "top", pad: { t: 12 },
-        },
-        legend: { orientation: "h", xref: "paper", x: 0, xanchor: "left", yref: "container", y: 0.01, yanchor: "bottom" },
-      },
-      config,
-    };
-  };
+  const toClipboard = async (text, done, otherwise) => say((await optbench.exports.copy(text)) ? done : otherwise);
+  const fileName = (kind) => `optbench-${current.file || current.name}.${kind}`;
   const save = (format) => {
-    const figure = picture();
-    const { width, height } = figure.layout;
-    return Plotly.downloadImage(figure, { format, width, height, scale: format === "png" ? 2 : 1, filename: `optbench-${current.name}` });
+    stop();
+    remember();
+    const view = views[current.name];
+    const chosen = view.controls(data, choose).filter(({ key, value }) => ["batch", "schedule"].includes(key) && value);
+    const filters = chosen.map(({ label, options, value }) => `${label} ${options.find(([each]) => each === value)[1]}`);
+    const subtitle = [...filters, ...(current.player ? [element("at").textContent] : [])].join(", ");
+    return picture.save(format, element("size").value, fileName(format), view, current.name, subtitle, data, choose);
+  };
+  const saveTable = () => {
+    stop();
+    remember();
+    const { csvOf, save: saveText } = optbench.exports;
+    saveText(fileName("csv"), csvOf(views[current.name].draw(data, choose).rows()), "text/csv");
   };
 
   const listen = () => {
@@ -238,10 +218,20 @@ optbench.explorer = (() => {
       state.set({ view: viewName(), zoom: zoom.join(",") });
       draw(); // with labels for these ends
     });
-    chart.on("plotly_doubleclick", () => change("zoom", ""));
+    chart.on("plotly_selected", (box) => {
+      if (!box || !box.range || !current.brush) return;
+      state.set({ view: viewName(), brush: current.brush(box.range) });
+      draw();
+    });
+    chart.on("plotly_doubleclick", () => change(current.brush ? "brush" : "zoom", ""));
+    for (const kind of ["pointermove", "pointerdown"]) chart.addEventListener(kind, (event) => cross.show(chart, event, current, data));
+    chart.addEventListener("pointerleave", () => cross.clear(chart));
     element("copy").addEventListener("click", copy);
     element("png").addEventListener("click", () => save("png"));
     element("svg").addEventListener("click", () => save("svg"));
+    element("csv").addEventListener("click", saveTable);
+    element("markdown").addEventListener("click", () => toClipboard(optbench.exports.markdown(current.table), "Copied.", "No clipboard here."));
+    element("nothing").querySelector("button").addEventListener("click", () => change("hide", ""));
     element("reset").addEventListener("click", () => {
       stop();
       state.set(Object.fromEntries(KEYS.map((key) => [key, ""])));
@@ -253,6 +243,18 @@ optbench.explorer = (() => {
       go(Number(element("step").value));
     });
     element("step").addEventListener("change", remember);
+    element("app").addEventListener("keydown", (event) => {
+      const { target, key } = event;
+      if (!current.player || event.ctrlKey || event.metaKey || event.altKey || !(target === chart || target.closest("#explore-player"))) return;
+      const move = { ArrowLeft: -1, ArrowRight: 1 }[key];
+      if (move && target !== element("step")) {
+        stop();
+        go(Math.max(0, Math.min(current.player.stops.length - 1, Number(element("step").value) + move)));
+        remember();
+      } else if (key === " " && target !== element("play")) play();
+      else return;
+      event.preventDefault();
+    });
     state.on(() => {
       stop();
       draw();
@@ -263,6 +265,7 @@ optbench.explorer = (() => {
   const start = () => {
     if (!viewNames().length) return;
     element("app").hidden = false;
+    for (const [key, { name }] of Object.entries(picture.SIZES)) element("size").append(controls.make("option", name, { value: key }));
     draw();
     listen();
     if (state.get("view")) document.getElementById("explorer").scrollIntoView();

@@ -14,7 +14,7 @@ optbench.controls = (() => {
     const words = make("span", spec.label);
     if (spec.kind === "check") {
       const box = make("input", "", { type: "checkbox", name: spec.key });
-      box.addEventListener("change", () => change(spec.key, box.checked));
+      box.addEventListener("change", () => change(spec.key, box.checked === spec.usual ? "" : box.checked ? "yes" : "no"));
       label.append(box, words);
     } else {
       const list = make("select", "", { name: spec.key });
@@ -29,6 +29,7 @@ optbench.controls = (() => {
     const field = label.querySelector("input, select");
     if (spec.kind === "check") {
       field.checked = spec.value;
+      field.disabled = spec.disabled;
       return;
     }
     const wanted = JSON.stringify(spec.options);

@@ -3,7 +3,14 @@ optbench.views = {};
 optbench.views.curves = (() => {
   "use strict";
   const { number, plain, count } = optbench.text;
-  const X = { steps: "steps", epochs: "epochs (passes over the data)", samples: "samples (steps × batch size)", seconds: "seconds of steps" };
+  const X = {
+    steps: "steps", epochs: "epochs (passes over the data)", samples: "samples (steps × batch size)",
+    ms: "milliseconds of steps (amortized over parallel runs)",
+  };
+  const TAIL = 0.8; // of a run is not scored: the loss at the end is a mean over the last fifth
+  const LINE = 18; // pixels of a line of scores
+  const MARGIN = 176; // pixels right of the chart, for scores
+  const MOST = 18; // scores that are listed
   const FAR = 1000; // how many times the start a curve in color may stretch the axis to
   const NEAR = 5; // and a gray one
   const CROWD = 12; // more lines in color than that are thinner and have no bands
@@ -18,19 +25,20 @@ optbench.views.curves = (() => {
     const mine = data.curveRows.filter((curve) => curve.problem === problem);
     return [
       choose.problems(),
-      choose.select("y", "value", measures),
-      choose.select("x", "against", clocks(data, mine), counts(data, mine)),
-      choose.select("ly", "vertical axis", [["log", "log"], ["linear", "linear"]], log ? "log" : "linear"),
-      choose.select("lx", "horizontal axis", [["log", "log"], ["linear", "linear"]], "log"),
+      choose.select("y", "y-axis", measures),
+      choose.select("x", "x-axis", clocks(data, mine), counts(data, mine)),
+      choose.select("ly", "y scale", [["log", "log"], ["linear", "linear"]], log ? "log" : "linear"),
+      choose.select("lx", "x scale", [["log", "log"], ["linear", "linear"]], "linear"),
       ...choose.filters(mine),
-      choose.select("color", "in color", [["best", "best of each optimizer"], ["all", "all"]]),
-      choose.check("others", "others in gray"),
-      choose.check("bands", "intervals"),
+      choose.select("color", "highlight", [["best", "best of each optimizer"], ["all", "all"]]),
+      choose.check("others", "show the rest", { disabled: choose.get("color") === "all" }),
+      choose.check("bands", "confidence bands"),
+      choose.check("single", "single seeds", { usual: false, disabled: !mine.some((curve) => data.singles(curve, y).length) }),
     ];
   };
 
   const clocks = (data, mine) =>
-    Object.keys(X).filter((x) => x !== "seconds" || mine.some((curve) => curve.pace !== null)).map((x) => [x, x]);
+    Object.keys(X).filter((x) => x !== "ms" || mine.some((curve) => curve.pace !== null)).map((x) => [x, x]);
 
   // What curves are drawn against at first: steps where an epoch is a single step, as of a function without data.
   const counts = (data, mine) => {
@@ -66,19 +74,22 @@ optbench.views.curves = (() => {
     const traces = [field(back, values, data, owners)];
     const crowd = front.length > CROWD;
     if (values.bands && !crowd) for (const curve of front) traces.push(band(curve, log, range.y));
+    if (values.single) for (const curve of front) traces.push(singles(curve, data, values, log, problem));
     for (const curve of front) {
       owners[traces.length] = curve.x.map(() => curve);
       traces.push(line(curve, values, data, crowd));
     }
+    const marked = marks(problem, data, values, front, range.y, log);
     return {
-      traces, curves: shown, front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
+      traces, zooms: true, curves: shown, front, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
       layout: {
         xaxis: { type: values.lx, range: range.x, text: X[values.x] },
         yaxis: { type: values.ly, range: range.y, text: nameOf(data, values.y) },
-        ...start(problem, values.y, range.y, log.y),
+        ...marked, ...scores(data, choose, front, range.y, log.y, marked),
       },
       note: note(data, values, curves, front, back), label: label(data, values, problem, front, back),
-      heading: `${problem.short}: ${nameOf(data, values.y)}`, gray: back.length ? count(back.length, "other setting") : "",
+      heading: `${problem.short}: ${nameOf(data, values.y).replace(/ \(.*/, "")}`, file: `${problem.file}-${values.y}`,
+      rows: () => listed(shown, data, values), gray: back.length ? count(back.length, "other") : "",
     };
   };
 
@@ -150,26 +161,90 @@ optbench.views.curves = (() => {
     return ends([...under(front, most(FAR)), ...under(back, most(NEAR))], log, 0.05);
   };
 
-  // The loss at the start, which a log axis of steps cannot show.
-  const start = (problem, y, range, log) => {
-    if (y !== "suboptimality" || !(problem.start > 0)) return {};
-    const height = log ? Math.log10(problem.start) : problem.start;
-    if (height > range[1] || height < range[0]) return {};
+  // The loss at the start, which a log axis of steps cannot show; the target, and the part of a run that is scored.
+  const marks = (problem, data, values, front, range, log) => {
+    const { soft, ink } = optbench.theme.colors();
+    const shapes = [], annotations = [];
+    const text = (words, more) => annotations.push({ text: words, showarrow: false, font: { color: soft, size: 11.5 }, ...more });
+    const losses = values.y === "suboptimality" || values.y === "train_loss";
+    const shift = values.y === "train_loss" && problem.minimum !== null ? problem.minimum : 0;
+    const level = (y, words, place) => {
+      const height = log.y ? Math.log10(y) : y;
+      if (!(height >= range[0] && height <= range[1])) return;
+      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: soft, width: 1, dash: "2px,4px" } });
+      text(words, { xref: "paper", x: 1, xanchor: "right", y: height, yanchor: place });
+    };
+    if (values.y === "suboptimality" && problem.start > 0) level(problem.start, "at the start", "bottom");
+    if (losses && problem.target) level(shift + problem.target * problem.start, `target: ${problem.score.replace("samples to ", "")} of the start`, "top");
+    const ends = front.map((curve) => curve.x.findLast((x) => x !== null) ?? 0);
+    const end = Math.max(...ends);
+    const same = front.length && ends.every((each) => each > 0.98 * end);
+    if (losses && problem.tail && same) {
+      const [x0, x1] = [TAIL * end, end];
+      shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0, x1, fillcolor: optbench.theme.faded(ink, 0.07), line: { width: 0 }, layer: "below" });
+      text("scored", { x: log.x ? Math.log10(Math.sqrt(x0 * x1)) : (x0 + x1) / 2, xanchor: "center", yref: "paper", y: 1, yanchor: "top" });
+    }
+    return { shapes, annotations };
+  };
+
+  // Right of the chart: the optimizers in the order of their scores, each joined to the end of its line.
+  const scores = (data, choose, front, range, log, marked) => {
+    const listed = data.scores(choose.problem()).filter(({ optimizer }) => choose.shown().includes(optimizer));
+    if (optbench.theme.narrow() || !listed.length) return {};
     const { soft } = optbench.theme.colors();
+    const room = optbench.theme.layout({}).height - 60;
+    const named = listed.slice(0, MOST).map((score) => {
+      const curve = front.find(({ row }) => row.optimizer === score.optimizer);
+      const last = curve && curve.line.findLast((v) => v !== null);
+      const share = last === undefined || (log && last <= 0) ? NaN : ((log ? Math.log10(last) : last) - range[0]) / (range[1] - range[0]);
+      return { ...score, share: share >= 0 && share <= 1 && !choose.get("zoom") ? share : NaN };
+    });
+    // The list stands about as high as the ends of the lines.
+    const ends = named.filter(({ share }) => !Number.isNaN(share)).map(({ share }) => (1 - share) * room);
+    const size = LINE * (named.length + (listed.length > MOST ? 2 : 1));
+    const middle = ends.length ? ends.reduce((sum, end) => sum + end, 0) / ends.length : 0;
+    const top = Math.max(0, Math.min(room - size, middle - (size + LINE) / 2));
+    const at = { xref: "paper", x: 1, xanchor: "left", xshift: 22, yref: "paper", y: 1, yanchor: "middle", showarrow: false, align: "left" };
+    const text = (words, place, font) => ({ ...at, yshift: -(top + LINE * (place + 0.5)), text: words, font: { color: soft, size: 11.5, ...font } });
+    const annotations = [text(plain(`score: ${data.problems[choose.problem()].score}`), 0)];
+    const shapes = [];
+    named.forEach(({ optimizer, text: value, share }, place) => {
+      const look = data.look(optimizer, choose.problem());
+      const color = look ? optbench.theme.seen(look.color) : soft;
+      const name = plain(optbench.text.shorten(data.short(optimizer), 14));
+      annotations.push(text(`<b>${name}</b> ${value}`, place + 1, { color, size: 12 }));
+      if (Number.isNaN(share) || !look) return;
+      const x1 = 1 + 18 / (optbench.theme.room() - MARGIN - 60);
+      const y1 = 1 - (top + LINE * (place + 1.5)) / room;
+      shapes.push({ type: "line", xref: "paper", yref: "paper", x0: 1, y0: share, x1, y1, line: { color, width: 0.8 } });
+    });
+    if (listed.length > MOST) annotations.push(text(`and ${listed.length - MOST} more`, MOST + 1));
     return {
-      shapes: [{
-        type: "line", xref: "paper", x0: 0, x1: 1, y0: problem.start, y1: problem.start,
-        line: { color: soft, width: 1, dash: "2px,4px" },
-      }],
-      annotations: [{
-        xref: "paper", x: 1, xanchor: "right", y: height, yanchor: "bottom", text: "at the start", showarrow: false,
-        font: { color: soft, size: 11.5 },
-      }],
+      margin: { l: 60, r: MARGIN, t: 12, b: 44 },
+      shapes: [...marked.shapes, ...shapes], annotations: [...marked.annotations, ...annotations],
     };
   };
 
+  // The seeds of a setting as one trace, its lines kept apart by gaps.
+  const singles = (curve, data, values, log, problem) => {
+    const x = [], y = [];
+    const least = log.y ? (values.y === "suboptimality" ? problem.floor : Number.MIN_VALUE) : -Infinity;
+    for (const list of data.singles(curve.row, values.y)) {
+      x.push(...curve.x.slice(0, list.length), null);
+      y.push(...list.map((v) => (v === null ? null : Math.max(v, least))), null);
+    }
+    return { x, y, mode: "lines", type: "scatter", hoverinfo: "skip", opacity: 0.55, line: { color: curve.color, width: 0.8 } };
+  };
+
+  // What is on the screen, as a table.
+  const listed = (curves, data, values) => [
+    [...data.settingHeads, values.x, values.y, "low", "high"],
+    ...curves.flatMap((curve) => curve.x.map((x, place) =>
+      [...data.settingCells(curve.row), x, curve.y.median[place], curve.y.low[place], curve.y.high[place]])),
+  ];
+
   const note = (data, values, curves, front, back) => {
-    const parts = [`${count(curves.length, "setting")}: optimizer, batch size and schedule, each at the rate that tuning chose for it.`];
+    const parts = [`Each line is one of ${count(curves.length, "combination")} of optimizer, batch size and schedule, at its tuned learning rate.`];
     if (back.length) {
       const which = front.every((curve) => curve.row.recommended) ? "recommended" : "best";
       const some = front.length < new Set(curves.map((curve) => curve.row.optimizer)).size ? " that has a color here" : "";
@@ -177,7 +252,15 @@ optbench.views.curves = (() => {
     }
     const bands = values.bands && front.length <= CROWD ? "; band: its interval of 95%, or the range where seeds are few" : "";
     parts.push(`Line: median over seeds${bands}. A failed run counts as infinitely bad from its last point on.`);
-    if (values.x === "seconds") parts.push("Seconds: steps times the median time of a step of the optimizer at this batch size, evaluations left out.");
+    if (values.single) parts.push("Thin: the single seeds of what is highlighted, where this page has them.");
+    const problem = data.problems[curves.length ? curves[0].row.problem : 0];
+    if (problem.tail) parts.push("Scores: the mean loss over the last fifth of a run, after tuning in each block of seeds, so that the ends of two lines may say otherwise.");
+    if (problem.target) parts.push("Scores: the expected samples until a run stays below the target, after tuning in each block of seeds.");
+    if (optbench.theme.narrow() && curves.length) {
+      const each = data.scores(curves[0].row.problem).slice(0, MOST).map(({ optimizer, text }) => `${data.short(optimizer)} ${text}`);
+      parts.push(`In order: ${each.join(", ")} (${problem.score}).`);
+    }
+    if (values.x === "ms") parts.push("Time: steps times the median time of a step of the optimizer at this batch size, evaluations left out.");
     if (data.staged) parts.push("Recommended settings were run on held-out seeds, the others on tuning seeds alone.");
     if (data.curves.left_out) {
       parts.push(`${count(data.curves.left_out, "setting")} of the sweep had no room on this page; those that tuning prefers are here.`);
@@ -193,5 +276,5 @@ optbench.views.curves = (() => {
     return `Line chart of ${problem.name}: ${nameOf(data, values.y)} against ${values.x}. ${each.join("; ")}. ${count(back.length, "other setting")} in gray.`;
   };
 
-  return { title: "Curves", there: (data) => data.curveRows.length > 0, controls, draw, zooms: true };
+  return { title: "Curves", there: (data) => data.curveRows.length > 0, controls, draw };
 })();

@@ -11,16 +11,22 @@ optbench.data = (() => {
       return row;
     });
   const setting = ["problem", "optimizer", "batch", "schedule", "rate", "text", "n", "failures", "held"];
-  const curves = rows(raw.curves, [...setting, "recommended", "pace", "axis", "values"]);
+  const curves = rows(raw.curves, [...setting, "recommended", "pace", "axis", "values", "single"]);
   const rates = rows(raw.rates, [...setting, "level", "chosen", "median", "low", "high"]);
 
   const trials = rows(raw.tuning, ["problem", "optimizer", "n", "blocks", "value", "low", "high"]);
+
+  // All settings that were screened, where the page has room for them.
+  const screened = raw.screened.median.length ? rows(raw.screened, ["problem", "optimizer", "batch", "schedule", "rate", "text", "level", "median"]) : [];
+  const settingRows = screened.length ? screened : rates.filter((row) => !row.chosen);
+
+  const seedRows = rows(raw.seeds, ["problem", "optimizer", "ratios", "ratio", "low", "high", "open", "finals"]);
 
   // Where the clock of a curve stands at its points; null where no time was recorded.
   const clock = (curve, name) => {
     const axis = raw.curves.axes[curve.axis];
     const length = curve.values[0][0].length;
-    if (name === "seconds") return axis.step.slice(0, length).map((step) => (curve.pace === null ? null : step * curve.pace));
+    if (name === "ms") return axis.step.slice(0, length).map((step) => (curve.pace === null ? null : 1000 * step * curve.pace));
     return axis[{ steps: "step", epochs: "epoch", samples: "samples" }[name]].slice(0, length);
   };
 
@@ -33,6 +39,25 @@ optbench.data = (() => {
     const shift = key === "train_loss" && minimum !== null ? minimum : 0;
     const [median, low, high] = shift ? lists.map((list) => list.map((y) => (y === null ? null : y + shift))) : lists;
     return { median, low, high };
+  };
+
+  // The values of a measure of a curve on each seed that reports, a list each; none where the page has no room for them.
+  const singles = (curve, key) => {
+    const place = raw.measures.findIndex((measure) => measure.key === (key === "suboptimality" ? "train_loss" : key));
+    const minimum = raw.problems[curve.problem].minimum;
+    const shift = key === "train_loss" && minimum !== null ? minimum : 0;
+    return ((curve.single || [])[place] || []).map((list) => list.map((y) => (y === null ? null : y + shift)));
+  };
+
+  // The optimizers of a problem in the order of what the verdicts compare, with it in words.
+  const scores = (problem) => {
+    const samples = raw.problems[problem].target !== null;
+    return raw.optimizers.map((_, optimizer) => {
+      const place = problem * raw.optimizers.length + optimizer;
+      const [value, never] = [raw.ranks.value[place], raw.ranks.never[place]];
+      const text = never ? "never" : value === null ? "failed" : samples ? Math.round(Number(value.toPrecision(3))).toLocaleString("en") : optbench.text.number(value);
+      return { optimizer, value: value ?? Infinity, never, text, there: raw.ranks.there[place] };
+    }).filter(({ there }) => there).sort((a, b) => a.never - b.never || a.value - b.value);
   };
 
   // What the curves of a problem can show: [{key, name}].
@@ -56,7 +81,8 @@ optbench.data = (() => {
   const words = (row) => {
     const { number, shorten } = optbench.text;
     const schedule = shorten(raw.schedules[row.schedule].short, 40);
-    return [row.text, `batch ${raw.batches[row.batch]}`, schedule, `${raw.drawn && !row.held && row.level === undefined ? "rate near" : "rate"} ${number(row.rate)}`].filter(Boolean).join(" · ");
+    const batch = raw.batches[row.batch] === "full" ? "full batch" : `batch ${raw.batches[row.batch]}`;
+    return [row.text, batch, schedule, `${raw.drawn && !row.held && row.level === undefined ? "rate near" : "rate"} ${number(row.rate)}`].filter(Boolean).join(" · ");
   };
 
   // Which seeds its numbers come from, and how many of them failed.
@@ -66,5 +92,15 @@ optbench.data = (() => {
     return optbench.text.count(row.n, kind) + failed;
   };
 
-  return { ...raw, curveRows: curves, rateRows: rates, trialRows: trials, clock, values, measuresOf: measures, look, short, words, seeds };
+  // A setting as cells of a table, with the headings.
+  const settingHeads = ["problem", "optimizer", "batch_size", "schedule", "hyperparameters", "lr"];
+  const settingCells = (row) => [
+    raw.problems[row.problem].name, raw.optimizers[row.optimizer].name, raw.batches[row.batch], raw.schedules[row.schedule].name,
+    row.text || "", row.rate,
+  ];
+
+  // "the loss at the end of a run, above the minimum" -> "loss at the end of a run"
+  const axis = raw.value.replace(/^the /, "").replace(/,.*/, "");
+
+  return { axis, settingHeads, settingCells, singles, scores, ...raw, curveRows: curves, rateRows: rates, trialRows: trials, seedRows, settingRows, clock, values, measuresOf: measures, look, short, words, seeds };
 })();

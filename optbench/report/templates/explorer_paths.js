@@ -1,87 +1,155 @@
-// Paths: where optimizers walk on a two-parameter problem, step by step, with a player.
+// Paths: where optimizers walk on a two-parameter problem, with a player; beside it the loss, which plays along.
 optbench.views.paths = (() => {
   "use strict";
   const { number, plain, count } = optbench.text;
   const LEVELS = 12;
   const FRAMES = 240;
-  const SECONDS = 8; // from the first step to the last
+  const SECONDS = 8; // from the start to the end
+  const TRAIL = 30; // frames for which a path stays solid
+  const HEIGHT = { wide: 520, narrow: 560 };
+  const SLIVER = 4; // sides that differ by more have no equal axes
 
-  const controls = (data, choose) => [choose.problems(data.paths.map((entry) => entry.problem))];
+  const controls = (data, choose) => [
+    choose.problems(data.paths.map((entry) => entry.problem)),
+    choose.select("clock", "clock", [["samples", "samples"], ["steps", "steps"]]),
+  ];
 
   const entryOf = (data, choose) => data.paths.find((entry) => entry.problem === choose.problem(data.paths.map((e) => e.problem)));
 
-  // Differences of whole numbers -> steps and points.
-  const decoded = (entry, line) => {
+  // Differences of whole numbers -> points, with the clock at each.
+  const decoded = (entry, line, clock, floor) => {
     const summed = (list) => {
       let sum = 0;
       return list.map((step) => (sum += step));
     };
     const place = (list, [low, high]) => summed(list).map((part) => low + ((high - low) * part) / entry.fine);
-    return { optimizer: line.optimizer, step: summed(line.step), x: place(line.x, entry.across), y: place(line.y, entry.along) };
+    const timed = (steps) => steps.map((step) => step * (clock === "samples" ? line.batch : 1));
+    return {
+      optimizer: line.optimizer,
+      path: { at: timed(summed(line.step)), x: place(line.x, entry.across), y: place(line.y, entry.along) },
+      loss: { at: timed(line.loss.step), x: timed(line.loss.step), y: line.loss.value.map((v) => (v === null ? null : Math.max(v, floor))) },
+    };
   };
 
-  // The steps at which the player stops: evenly in the logarithm, for most happens early.
+  // Where the player stops: evenly in the logarithm, for most happens early.
   const frames = (lines) => {
-    const last = Math.max(1, ...lines.map((line) => line.step.at(-1)));
-    const steps = Array.from({ length: FRAMES }, (_, place) => Math.round(last ** (place / (FRAMES - 1))));
-    return [...new Set([0, ...steps])];
+    const all = lines.flatMap((line) => line.path.at).filter((at) => at > 0);
+    const [first, last] = [all.reduce((a, b) => Math.min(a, b), Infinity), all.reduce((a, b) => Math.max(a, b), 1)];
+    if (!(first < last)) return [0, last];
+    return [...new Set([0, ...Array.from({ length: FRAMES }, (_, place) => Math.round(first * (last / first) ** (place / (FRAMES - 1))))])];
   };
 
-  // What of each path has been walked by a step; a path that has ended stays where it is.
-  const walked = (line, step) => {
-    let many = line.step.findIndex((at) => at > step);
-    if (many < 0) many = line.step.length;
-    return { x: line.x.slice(0, many), y: line.y.slice(0, many) };
+  // The part of a line from one time to another; a path that has ended stays where it is.
+  const part = ({ at, x, y }, from, to) => {
+    const until = at.findIndex((time) => time > to);
+    const end = until < 0 ? at.length : until;
+    const begin = Math.max(0, Math.min(end - 1, at.findIndex((time) => time >= from) - 1));
+    return { x: x.slice(from < 0 ? 0 : begin, end), y: y.slice(from < 0 ? 0 : begin, end) };
   };
 
   const draw = (data, choose) => {
     const entry = entryOf(data, choose);
+    const problem = data.problems[entry.problem];
+    const clock = controls(data, choose)[1].value;
     const shown = choose.shown();
-    const lines = entry.lines.filter((line) => shown.includes(line.optimizer)).map((line) => decoded(entry, line));
-    const stops = frames(lines.length ? lines : [{ step: [1] }]);
-    const wanted = parseInt(choose.get("step"), 10);
-    const at = Number.isNaN(wanted) ? stops.length - 1 : Math.max(0, stops.filter((step) => step <= wanted).length - 1);
+    const lines = entry.lines.filter((line) => shown.includes(line.optimizer)).map((line) => decoded(entry, line, clock, problem.floor));
+    const stops = frames(lines);
+    const last = stops.length - 1;
+    const wanted = parseFloat(choose.get("at"));
+    const at = Number.isNaN(wanted) ? last : Math.max(0, stops.filter((stop) => stop <= wanted).length - 1);
     const { paper, ink, soft } = optbench.theme.colors();
+    const look = (line) => data.look(line.optimizer, entry.problem);
+    const color = (line) => (look(line) ? optbench.theme.seen(look(line).color) : soft);
     const traces = [contour(entry, soft, paper)];
-    const color = (line) => {
-      const look = data.look(line.optimizer, entry.problem);
-      return look ? optbench.theme.seen(look.color) : soft;
+    const stroke = (line, opacity, width) => ({
+      mode: "lines", type: "scatter", hoverinfo: "skip", opacity,
+      line: { color: color(line), width, dash: look(line) ? look(line).dash : "solid" },
+    });
+    const beside = { xaxis: "x2", yaxis: "y2" };
+    const first = stops[1];
+    const logged = ({ x, y }) => ({ x: x.map((time) => Math.max(time, first)), y });
+    for (const line of lines) traces.push({ ...stroke(line, 0.25, 1.2), ...beside, ...logged(line.loss) });
+    const still = traces.length;
+    // What moves: the path so far, its last part, its head, the loss so far and its head.
+    const moving = (place) => {
+      const now = stops[place];
+      const from = place === last ? -1 : stops[Math.max(0, place - TRAIL)];
+      return [
+        ...lines.map((line) => ({ ...stroke(line, 0.3, 1.5), ...part(line.path, -1, now) })),
+        ...lines.map((line) => ({ ...stroke(line, 0.9, 2.2), ...part(line.path, from, now) })),
+        ...lines.map((line) => head(part(line.path, -1, now), color(line), paper, plain(data.short(line.optimizer)), where)),
+        ...lines.map((line) => ({ ...stroke(line, 1, 1.8), ...beside, ...logged(part(line.loss, -1, now)) })),
+        ...lines.map((line) => ({
+          ...head(logged(part(line.loss, -1, now)), color(line), paper, plain(data.short(line.optimizer)), height), ...beside, name: "",
+        })),
+      ];
     };
-    const dash = (line) => (data.look(line.optimizer, entry.problem) || { dash: "solid" }).dash;
-    const moving = (step) => [
-      ...lines.map((line) => ({
-        ...walked(line, step), mode: "lines", type: "scatter", hoverinfo: "skip",
-        line: { color: color(line), width: 2, dash: dash(line) },
-      })),
-      ...lines.map((line) => head(line, step, color(line), paper, data)),
-    ];
-    traces.push(...moving(stops[at]));
+    const height = ({ x, y }) => `${number(x.at(-1), 4)} ${clock}: ${number(y.at(-1))}`;
+    traces.push(...moving(at));
     for (const line of lines.slice(0, 1)) {
       const marker = { size: 10, color: ink, line: { color: paper, width: 1.5 } };
-      traces.push(mark([line.x[0], line.y[0]], "start", marker));
+      traces.push(mark([line.path.x[0], line.path.y[0]], "start", marker));
     }
     if (entry.minimizer) {
       const marker = { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } };
       traces.push(mark(entry.minimizer, "minimum", marker));
     }
-    const problem = data.problems[entry.problem];
-    const label = (step) => [
-      `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to step ${step}:`,
-      lines.map((line) => `${data.short(line.optimizer)} at ${where(walked(line, step))}`).join("; "),
+    const told = (place) => [
+      `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to ${stops[place]} ${clock}:`,
+      lines.map((line) => `${data.short(line.optimizer)} at ${where(part(line.path, -1, stops[place]))}`).join("; "),
     ].join(" ");
+    const show = (chart, place) => {
+      const each = (key) => moving(place).map((trace) => trace[key]);
+      chart.setAttribute("aria-label", told(place));
+      // Not by Plotly.animate, which deletes the contours.
+      const places = each("x").map((_, number) => number + still);
+      return Plotly.restyle(chart, { x: each("x"), y: each("y"), hovertext: each("hovertext") }, places);
+    };
     return {
-      traces, player: { stops, at, seconds: SECONDS, show: (chart, place) => show(chart, moving(stops[place]), label(stops[place])) },
-      layout: {
-        height: 520,
-        xaxis: { type: "linear", range: entry.across, text: "w₁", showgrid: false },
-        yaxis: { type: "linear", range: entry.along, text: "w₂", showgrid: false },
-      },
+      traces, player: { stops, at, seconds: SECONDS, unit: clock, show },
+      layout: layout(entry, lines, stops, problem, clock),
       note: [
-        `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "from every step" : "at the evaluated steps"}.`,
-        "Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum.",
-        "The slider is spaced evenly in the logarithm of the step.",
+        `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "from every step" : "at the evaluated steps"};`,
+        "beside it the loss of the same run. The clock is the same for all:",
+        clock === "samples" ? "a step costs as many samples as its batch has." : "a step counts as one, whatever its batch costs.",
+        "It runs evenly in its logarithm. Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum.",
+        "Keys: ← and → go on, space plays.",
       ].join(" "),
-      heading: `Paths on ${problem.short}`, label: label(stops[at]),
+      heading: `Paths on ${problem.short}`, file: `${problem.file}-paths`, label: told(at),
+      rows: () => [
+        ["problem", "optimizer", clock, "w_1", "w_2"],
+        ...lines.flatMap((line) => {
+          const { x, y } = part(line.path, -1, stops[at]);
+          return x.map((_, place) => [problem.name, data.optimizers[line.optimizer].name, line.path.at[place], x[place], y[place]]);
+        }),
+      ],
+    };
+  };
+
+  // Two panels: the paths with equal axes, and the loss to the right of them, or below on a phone.
+  const layout = (entry, lines, stops, problem, clock) => {
+    const narrow = optbench.theme.narrow();
+    const height = narrow ? HEIGHT.narrow : HEIGHT.wide;
+    const sides = (entry.across[1] - entry.across[0]) / (entry.along[1] - entry.along[0]);
+    const equal = sides < SLIVER && sides > 1 / SLIVER;
+    const wide = optbench.theme.room() - 74;
+    const share = narrow ? 1 : Math.min(0.62, equal ? (sides * (height - 60)) / wide : 0.62);
+    const [low, high] = lines.flatMap((line) => line.loss.y).filter((v) => v !== null && v > 0)
+      .reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, 0]);
+    const ends = low <= high ? [Math.log10(low) - 0.2, Math.log10(high) + 0.2] : [-1, 1];
+    const anchored = equal ? { scaleanchor: "x", constrain: "domain" } : {};
+    return {
+      height,
+      xaxis: { type: "linear", range: entry.across, text: "w₁", showgrid: false, domain: [0, share], constrain: "domain" },
+      yaxis: { type: "linear", range: entry.along, text: "w₂", showgrid: false, domain: narrow ? [0.42, 1] : [0, 1], ...anchored },
+      xaxis2: {
+        type: "log", range: [Math.log10(stops[1]), Math.log10(stops.at(-1)) + 0.1], text: clock, anchor: "y2",
+        domain: narrow ? [0, 1] : [share + 90 / wide, 1],
+      },
+      yaxis2: {
+        type: "log", range: ends, text: problem.minimum === null ? "training loss" : "suboptimality", anchor: "x2",
+        domain: narrow ? [0, 0.27] : [0, 1],
+      },
     };
   };
 
@@ -100,21 +168,10 @@ optbench.views.paths = (() => {
     };
   };
 
-  const head = (line, step, color, paper, data) => {
-    const { x, y } = walked(line, step);
-    const name = plain(data.short(line.optimizer));
-    return {
-      ...mark([x.at(-1), y.at(-1)], `<b>${name}</b><br>${where({ x, y })}`, { size: 10, symbol: "square", color, line: { color: paper, width: 1.5 } }),
-      name,
-    };
-  };
+  const head = (line, color, paper, name, words) => ({
+    ...mark([line.x.at(-1), line.y.at(-1)], `<b>${name}</b><br>${words(line)}`, { size: 10, symbol: "square", color, line: { color: paper, width: 1.5 } }),
+    name,
+  });
 
-  // Draws paths and heads at another step. Not by Plotly.animate, which deletes the contours.
-  const show = (chart, traces, label) => {
-    const each = (key) => traces.map((trace) => trace[key]);
-    chart.setAttribute("aria-label", label);
-    return Plotly.restyle(chart, { x: each("x"), y: each("y"), hovertext: each("hovertext") }, traces.map((_, place) => place + 1));
-  };
-
-  return { title: "Paths", there: (data) => data.paths.length > 0, controls, draw, decoded };
+  return { title: "Paths", there: (data) => data.paths.length > 0, controls, draw };
 })();

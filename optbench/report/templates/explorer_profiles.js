@@ -46,21 +46,26 @@ optbench.views.profiles = (() => {
     const ones = shown.map((optimizer, place) => `${data.short(optimizer)} ${number(100 * share(table[place], 1))}%`);
     const lacks = listed(lacking.map((row) => data.problems[row].short));
     return {
-      traces, shares: (ratio) => shown.map((optimizer, place) => [optimizer, share(table[place], ratio)]),
+      traces, zooms: true, shares: (ratio) => shown.map((optimizer, place) => [optimizer, share(table[place], ratio)]),
       layout: {
-        xaxis: { type: "log", range: [-0.01, Math.log10(MOST)], text: `within this multiple of the least expected ${values.clock}` },
-        yaxis: { type: "linear", range: [-0.02, 1.04], text: "share of problems × targets", tickformat: ".0%" },
+        xaxis: { type: "log", range: [-0.01, Math.log10(MOST)], text: optbench.theme.narrow() ? "cost relative to the cheapest" : `${values.clock}, relative to the cheapest optimizer` },
+        yaxis: { type: "linear", range: [-0.02, 1.04], text: "targets reached", tickformat: ".0%" },
       },
       note: [
         `How often each optimizer reaches a target within a multiple of the least expected cost, over ${count(pairs, "pair")} of problem`,
         "and target (10%, 1%, 0.1% and 0.001% of the first suboptimality). At the left end: how often it is the cheapest.",
-        "The runs are those that the verdicts compare. Hide an optimizer, and the others are compared anew.",
+        "The runs are those that the verdicts compare. Hide an optimizer to compare the rest anew.",
         lacks && `Without ${lacks}, where not all of these optimizers have runs.`,
       ].filter(Boolean).join(" "),
+      file: [...(choose.problemsOver().length === 1 ? [data.problems[choose.problemsOver()[0]].file] : []), "profile", values.clock].join("-"),
+      rows: () => [
+        ["optimizer", `times the least ${values.clock}`, "targets reached"],
+        ...traces.flatMap((trace, place) => trace.x.map((x, at) => [data.optimizers[shown[place]].name, x, trace.y[at]])),
+      ],
       heading: `Performance profiles over ${choose.overWords()}`,
       label: `Performance profiles over ${count(pairs, "pair")} of problem and target, cost in ${values.clock}. Cheapest on: ${ones.join(", ")}.`,
     };
   };
 
-  return { title: "Profiles", there: (data) => data.profiles.problem.length > 0, controls, draw, zooms: true };
+  return { title: "Performance profile", there: (data) => data.profiles.problem.length > 0, controls, draw };
 })();

@@ -61,10 +61,17 @@ optbench.views.ranks = (() => {
         },
       },
       note: [
-        `Ranks by what each gives once tuned: large dots are means over ${count(problems.length, "problem")}, small ones single problems.`,
+        problems.length === 1
+          ? "Ranks by what each gives once tuned. They order optimizers that the verdict may not tell apart: see Seeds."
+          : `Ranks by what each gives once tuned: large dots are means over ${count(problems.length, "problem")}, small ones single problems.`,
         problems.length < FEW && "With so few problems, ranks are not tested: on others the order may differ.",
-        "A rank depends on who takes part: hide an optimizer, and the others are ranked anew. The verdicts of the page stay.",
+        "Hide an optimizer to re-rank the rest. The verdicts above don't change.",
       ].filter(Boolean).join(" "),
+      file: choose.problemsOver().length === 1 ? `${data.problems[choose.problemsOver()[0]].file}-ranks` : "ranks",
+      rows: () => [
+        ["optimizer", "mean rank", ...problems.map((problem) => data.problems[problem].name)],
+        ...rows.map((row) => [data.optimizers[row.optimizer].name, row.mean, ...row.ranks.map(([, rank]) => rank)]),
+      ],
       heading: `Mean ranks over ${choose.overWords()}`,
       label: `Mean ranks: ${rows.map((row) => `${data.short(row.optimizer)} ${number(row.mean)}`).join(", ")}.`,
     };

@@ -1,10 +1,13 @@
-// Rates: where each optimizer ends at each rate, and where it diverges.
-optbench.views.rates = (() => {
+// Learning rates: where each optimizer ends at each rate, where it diverges, and how wide the good range is.
+optbench.slices = {};
+optbench.slices.rates = (() => {
   "use strict";
   const { number, plain, count } = optbench.text;
   const STRIP = 0.1; // share of the height that holds what has no place on the axis
   const FAR = 1000; // an end this many times above the start counts as lost
   const REACH = 2; // decades that intervals may stretch the axis
+  const GOOD = 2; // times the best that is as good for most purposes: a choice
+  const BAR = 26; // pixels for a bar
   const SYMBOLS = {
     o: "circle", s: "square", "^": "triangle-up", D: "diamond", v: "triangle-down", P: "cross", X: "x",
     "<": "triangle-left", ">": "triangle-right", p: "pentagon",
@@ -15,9 +18,9 @@ optbench.views.rates = (() => {
     const positive = mine.every((row) => row.median === null || row.median > 0);
     return [
       choose.problems(),
-      choose.select("ly", "vertical axis", [["log", "log"], ["linear", "linear"]], positive ? "log" : "linear"),
+      choose.select("ly", "y scale", [["log", "log"], ["linear", "linear"]], positive ? "log" : "linear"),
       ...(data.rates.whole ? choose.filters(mine) : []),
-      choose.check("bands", "intervals"),
+      choose.check("bands", "confidence bands"),
     ];
   };
 
@@ -29,6 +32,20 @@ optbench.views.rates = (() => {
       if (!rows.has(key)) rows.set(key, row);
     }
     return [...rows.values()].sort((a, b) => a.rate - b.rate);
+  };
+
+  // Of each optimizer the rates, each at its best batch size and schedule, that end within twice its best.
+  const shares = (data, choose) => {
+    const rows = choose.passing(data.settingRows, data.rates.whole || data.screened.whole).filter((row) => !row.level);
+    return [...new Set(rows.map((row) => row.optimizer))].sort((a, b) => a - b).map((optimizer) => {
+      const values = new Map();
+      for (const row of rows.filter((each) => each.optimizer === optimizer)) {
+        values.set(row.rate, Math.min(values.get(row.rate) ?? Infinity, row.median ?? Infinity));
+      }
+      const best = Math.min(...values.values());
+      const within = best >= 0 && best < Infinity ? [...values.values()].filter((value) => value <= GOOD * best).length : 0;
+      return { optimizer, within, of: values.size };
+    }).filter(({ of }) => of > 1);
   };
 
   const draw = (data, choose) => {
@@ -58,17 +75,48 @@ optbench.views.rates = (() => {
       }));
       traces.push(...parts(points, data, values, floor, real(top), across));
     });
+    const wide = shares(data, choose);
+    traces.push(bars(wide, data, choose));
+    const narrow = optbench.theme.narrow();
+    const size = narrow && wide.length ? 1 - (BAR * wide.length + 60) / (400 + BAR * wide.length) : 0;
     return {
-      traces, curves: rows,
+      traces, curves: rows, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: true,
+      file: `${problem.file}-learning_rate`, rows: () => listed(rows, data),
       layout: {
-        xaxis: { type: "log", range: across, text: "learning rate" },
-        yaxis: { type: values.ly, range: [bottom, upper], text: data.value },
+        ...(narrow ? { height: 400 + BAR * wide.length } : {}),
+        xaxis: { type: "log", range: across, text: "learning rate", domain: narrow || !wide.length ? [0, 1] : [0, 0.7] },
+        yaxis: { type: values.ly, range: [bottom, upper], text: data.axis, domain: narrow && wide.length ? [1 - size, 1] : [0, 1] },
+        ...(wide.length ? {
+          xaxis2: { type: "linear", range: [0, 1.02], tickformat: ".0%", tickvals: [0, 0.5, 1], text: `rates within ${GOOD}× of the best`, anchor: "y2", domain: narrow ? [0, 1] : [0.83, 1] },
+          yaxis2: {
+            type: "linear", range: [wide.length - 0.4, -0.6], showgrid: false, anchor: "x2", ticks: "",
+            domain: narrow ? [0, (1 - size) * 0.55] : [Math.max(0, 1 - (BAR * wide.length + 20) / 400), 1], tickvals: wide.map((_, place) => place),
+            ticktext: wide.map(({ optimizer }) => plain(optbench.text.shorten(data.short(optimizer), 12))),
+          },
+        } : {}),
         ...strip(lost, real(top), real(upper), (top + upper) / 2),
       },
       note: note(data, rows), label: label(data, problem, rows),
       heading: `${problem.short}: where each learning rate ends`,
     };
   };
+
+  const bars = (wide, data, choose) => ({
+    type: "bar", orientation: "h", xaxis: "x2", yaxis: "y2", hoverinfo: "text", width: 0.62,
+    x: wide.map(({ within, of }) => within / of), y: wide.map((_, place) => place),
+    text: wide.map(({ within, of }) => `${within} of ${of}`), textposition: "inside", insidetextanchor: "start", constraintext: "none",
+    hovertext: wide.map(({ optimizer, within, of }) => `<b>${plain(data.short(optimizer))}</b><br>${within} of ${count(of, "rate")} within ${GOOD} times its best`),
+    marker: { color: wide.map(({ optimizer }) => {
+      const look = data.look(optimizer, choose.problem());
+      return look ? optbench.theme.faded(optbench.theme.seen(look.color), 0.55) : optbench.theme.gray();
+    }) },
+    textfont: { color: optbench.theme.colors().ink, size: 12 },
+  });
+
+  const listed = (rows, data) => [
+    [...data.settingHeads, "recommended", "median", "low", "high", "runs", "failed"],
+    ...rows.map((row) => [...data.settingCells(row), row.chosen, row.median, row.low, row.high, row.n, row.failures]),
+  ];
 
   // The traces of one optimizer: a line through what has a place, points of all, a level line without rates.
   const parts = (points, data, values, floor, top, across) => {
@@ -122,11 +170,11 @@ optbench.views.rates = (() => {
     const { warn } = optbench.theme.colors();
     return {
       shapes: [{
-        type: "rect", xref: "paper", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 },
+        type: "rect", xref: "x domain", x0: 0, x1: 1, y0, y1, fillcolor: optbench.theme.faded(warn, 0.12), line: { width: 0 },
         layer: "below",
       }],
       annotations: [{
-        xref: "paper", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 },
+        xref: "x domain", x: 0, xanchor: "left", y: middle, text: "diverged", showarrow: false, font: { color: warn, size: 12 },
       }],
     };
   };
@@ -135,9 +183,10 @@ optbench.views.rates = (() => {
     const parts = [
       data.drawn
         ? `Each rate that ran${data.rates.trials ? "" : " with the recommended batch size and schedule"}, on the seed of the block that drew it; hollow: the run failed.`
-        : "Each optimizer at each rate, with the batch size and schedule that tuning prefers there. Point: median over seeds; bar: its interval; hollow: some runs failed.",
+        : "Each optimizer at each rate, with the batch size and schedule that did best at that rate. Point: median over seeds; bar: its interval; hollow: some runs failed.",
       "Large: the recommended setting on the seeds that report.",
     ];
+    parts.push(`Bars: the share of rates, each with its best batch size and schedule, that end within ${GOOD} times the optimizer's best: wide is easy to tune.`);
     if (data.staged && !data.drawn) parts.push("Small points are of the seeds that tune, one in each block.");
     if (rows.some((row) => row.lost)) parts.push("In the strip at the top: half of the runs or more diverged, or the end lies above 1000 times the start.");
     if (rows.some((row) => row.level)) parts.push("A level line: an optimizer that takes no learning rate.");
@@ -154,5 +203,5 @@ optbench.views.rates = (() => {
     return `Chart of ${problem.name}: ${data.value} against the learning rate, ${count(rows.length, "point")}. ${each.join("; ")}.`;
   };
 
-  return { title: "Rates", there: (data) => data.rateRows.length > 0, controls, draw, best, zooms: true };
+  return { title: "learning rate", there: (data) => data.rateRows.length > 0, controls, draw };
 })();

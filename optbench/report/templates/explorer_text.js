@@ -25,11 +25,11 @@ optbench.text = (() => {
   const count = (many, one, more = one + "s") => `${many.toLocaleString("en")} ${many === 1 ? one : more}`;
 
   // Where a log axis over `range` (of exponents) has its labels: at decades, where those are few also between them.
-  const ticks = ([low, high]) => {
+  const ticks = ([low, high], narrow) => {
     const span = high - low;
     if (!(span > 0.35)) return {}; // so near that Plotly's own are good
     const every = Math.max(1, Math.ceil(span / 8));
-    const factors = span > 3 ? [1] : span > 1.3 ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
+    const factors = span > 3 ? [1] : span > 1.3 ? (narrow ? [1] : [1, 2, 5]) : narrow ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
     const tickvals = [];
     for (let exponent = Math.floor(low); exponent <= high; exponent += 1) {
       if (exponent % every) continue;

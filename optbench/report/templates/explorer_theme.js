@@ -3,11 +3,12 @@ optbench.theme = (() => {
   "use strict";
   const listeners = [];
   let printing = false;
+  let picture = 0; // the width of a picture that is drawn at the moment
   const PAPER = { ink: "#000000", soft: "#444444", line: "#cccccc", paper: "#ffffff", shade: "#f2f2f2", warn: "#7a3200" };
   const CONTRAST = 3.2; // of a line in color to the page behind it
 
   const colors = () => {
-    if (printing) return PAPER;
+    if (printing || picture) return PAPER;
     const style = getComputedStyle(document.documentElement);
     const read = (name) => style.getPropertyValue("--" + name).trim() || PAPER[name];
     const found = Object.fromEntries(Object.keys(PAPER).map((name) => [name, read(name)]));
@@ -49,26 +50,39 @@ optbench.theme = (() => {
   // The lines of all that is not in color.
   const gray = () => mixed(colors().paper, colors().soft, dark() ? 0.5 : 0.38);
 
+  // Pixels that a chart is wide; on a narrow one, parts stand below each other.
+  const room = () => picture || document.getElementById("explore-chart").clientWidth;
+  const narrow = () => room() < 520;
+
   // What all charts share.
   const layout = (more = {}) => {
     const { ink, soft, line, paper, shade } = colors();
     const family = getComputedStyle(document.body).fontFamily;
-    const narrow = document.getElementById("explore-chart").clientWidth < 520;
     const axis = {
-      gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, ticks: "outside", ticklen: 4, automargin: true,
+      gridcolor: line, linecolor: line, zeroline: false, tickcolor: line, ticks: "outside", ticklen: 4, automargin: true, tickangle: 0,
       tickfont: { color: soft, size: 12 }, title: { font: { color: ink, size: 13 }, standoff: 10 },
       exponentformat: "power", showexponent: "all", minexponent: 4, fixedrange: matchMedia("(pointer: coarse)").matches,
     };
-    const { xaxis = {}, yaxis = {}, ...rest } = more;
-    const ticks = ({ type, range }) => (type === "log" ? optbench.text.ticks(range) : {});
+    const ticks = ({ type, range }) => (type === "log" ? optbench.text.ticks(range, narrow()) : {});
     const joined = (given) => ({ ...axis, ...ticks(given), ...given, title: { ...axis.title, text: given.text || "" }, text: undefined });
+    const axes = { xaxis: {}, yaxis: {}, ...Object.fromEntries(Object.entries(more).filter(([key]) => /^[xy]axis/.test(key))) };
     return {
-      height: narrow ? 340 : 460, autosize: true, showlegend: false, hovermode: "closest", hoverdistance: 30,
-      margin: { l: narrow ? 44 : 60, r: 14, t: 12, b: 44 }, paper_bgcolor: paper, plot_bgcolor: paper,
+      height: narrow() ? 340 : 460, autosize: true, showlegend: false, hovermode: "closest", hoverdistance: 30,
+      margin: { l: narrow() ? 44 : 60, r: 14, t: 12, b: 44 }, paper_bgcolor: paper, plot_bgcolor: paper,
       font: { family, color: ink, size: 13 },
       hoverlabel: { bgcolor: shade, bordercolor: line, align: "left", namelength: -1, font: { color: ink, size: 12.5, family } },
-      ...rest, xaxis: joined(xaxis), yaxis: joined(yaxis),
+      ...more, ...Object.fromEntries(Object.entries(axes).map(([key, given]) => [key, joined(given)])),
     };
+  };
+
+  // What `make` returns, with the colors of paper and for a chart so wide.
+  const as = (width, make) => {
+    picture = width;
+    try {
+      return make();
+    } finally {
+      picture = 0;
+    }
   };
 
   const tell = () => listeners.forEach((listener) => listener());
@@ -80,5 +94,5 @@ optbench.theme = (() => {
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   matchMedia("print").addEventListener("change", (event) => print(event.matches)); // after which the colors are right
-  return { colors, dark, seen, faded, mixed, gray, layout, on: (listener) => listeners.push(listener), printing: () => printing };
+  return { colors, dark, seen, faded, mixed, gray, room, narrow, layout, as, on: (listener) => listeners.push(listener), printing: () => printing };
 })();

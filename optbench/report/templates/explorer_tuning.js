@@ -1,5 +1,5 @@
-// Trials: what the best of n trials is expected to give, so what it costs to tune each optimizer.
-optbench.views.tuning = (() => {
+// Tuning effort: what the best of n trials is expected to give, so what it costs to tune each optimizer.
+optbench.slices.tuning = (() => {
   "use strict";
   const { number, plain, count } = optbench.text;
 
@@ -8,8 +8,8 @@ optbench.views.tuning = (() => {
     const positive = mine.every((row) => row.value === null || row.value > 0);
     return [
       choose.problems(),
-      choose.select("ly", "vertical axis", [["log", "log"], ["linear", "linear"]], positive ? "log" : "linear"),
-      choose.check("bands", "intervals"),
+      choose.select("ly", "y scale", [["log", "log"], ["linear", "linear"]], positive ? "log" : "linear"),
+      choose.check("bands", "confidence bands"),
     ];
   };
 
@@ -41,14 +41,18 @@ optbench.views.tuning = (() => {
     const room = 0.08 * (high - low || 1);
     const most = Math.max(2, ...rows.map((row) => row.n));
     return {
-      traces,
+      traces, zooms: true, file: `${problem.file}-tuning_effort`,
+      rows: () => [
+        ["problem", "optimizer", "trials", "value", "low", "high", "blocks"],
+        ...rows.map((row) => [problem.name, data.optimizers[row.optimizer].name, row.n, row.value, row.low, row.high, row.blocks]),
+      ],
       layout: {
-        xaxis: { type: "log", range: [-0.04, Math.log10(most) + 0.04], text: "n, trials that the best is chosen from" },
-        yaxis: { type: values.ly, range: [low - room, high + room], text: data.value },
+        xaxis: { type: "log", range: [-0.04, Math.log10(most) + 0.04], text: "tuning trials (best of n kept)" },
+        yaxis: { type: values.ly, range: [low - room, high + room], text: data.axis },
       },
       note: `What the best of so many trials is expected to give ${data.staged ? "on the seed of its block that it was tuned on, a little too good" : "on fresh seeds"}; `
-        + "bars: intervals of 95% over blocks of seeds. Low at the left is what is easy to tune, low at the right what is good where it is tuned.",
-      heading: `${problem.short}: what the best of n trials gives`,
+        + "bars: intervals of 95% over blocks of seeds. Low on the left: good with little tuning. Low on the right: best when fully tuned.",
+      heading: `${problem.short}: best of n trials`,
       label: `Chart of ${problem.name}: ${data.value} of the best of n trials, ${count(rows.length, "point")}. ${ends(rows, data)}.`,
     };
   };
@@ -65,5 +69,5 @@ optbench.views.tuning = (() => {
       .map((row) => `${data.short(row.optimizer)}: ${number(row.value)} of ${count(row.n, "trial")}`).join("; ");
   };
 
-  return { title: "Trials", there: (data) => data.trialRows.some((row) => row.n > 1), controls, draw, zooms: true };
+  return { title: "tuning effort", there: (data) => data.trialRows.some((row) => row.n > 1), controls, draw };
 })();

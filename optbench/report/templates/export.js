@@ -42,12 +42,42 @@ optbench.exports = (() => {
     ].join("\n");
   };
 
-  const save = (name, text, type) => {
+  // Plain values -> CSV; null is an empty cell.
+  const csvOf = (rows) => rows.map((row) => row.map((value) => csvText(String(value ?? ""))).join(",")).join("\n") + "\n";
+
+  // A table element as it is seen -> Markdown, as a pull request takes it; columns of numbers to the right.
+  const markdown = (table) => {
+    const seen = (cell) => [...cell.childNodes].map((node) => node.textContent.trim()).filter(Boolean).join(" ")
+      .replace(/\s+/g, " ").replace(/[\\|`*_<>[\]]/g, "\\$&");
+    const line = (cells) => `| ${cells.join(" | ")} |`;
+    const [head] = table.tHead.rows;
+    const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+    const rule = [...head.cells].map((cell) => (cell.classList.contains("number") ? "--:" : "---"));
+    return [head, ...rows].map((row) => line([...row.cells].map(seen))).toSpliced(1, 0, line(rule)).join("\n") + "\n";
+  };
+
+  // Put a text into the clipboard; false where the browser keeps it from this page.
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const field = Object.assign(document.createElement("textarea"), { value: text });
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand("copy"); // of pages opened from a file
+      field.remove();
+      return done;
+    }
+  };
+
+  // content: a text or a Blob.
+  const save = (name, content, type) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+    link.href = URL.createObjectURL(new Blob([content], { type: type.startsWith("text") ? `${type};charset=utf-8` : type }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
-  return { csv, latex, save };
+  return { csv, csvOf, latex, markdown, copy, save };
 })();

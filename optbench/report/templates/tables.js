@@ -1,4 +1,5 @@
-// Every table.data sorts by its headings, filters by a text where it is long, and can be saved as CSV or LaTeX.
+// Every table.data sorts by its headings, filters by a text where it is long, and can be saved as CSV or LaTeX,
+// as `optbench report --tables` writes it where the page has that, or copied as Markdown.
 (() => {
   "use strict";
   const LONG = 8; // rows from which a filter is worth its place
@@ -56,6 +57,12 @@
     );
   };
 
+  // What is seen, in lines that the page has: {head, rows, foot}, with a row for each of the table's at first.
+  const joined = ({ head, rows, foot }, table) => {
+    const seen = [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => rows[row.dataset.row]);
+    return [...head, ...seen, ...foot, ""].join("\n");
+  };
+
   const tools = (table) => {
     const bar = make("div", "", { className: "tools" });
     const caption = table.caption.textContent.trim();
@@ -68,16 +75,21 @@
       bar.append(field);
     }
     bar.append(status);
-    const button = (word, action) => {
+    const button = (word, action, verb = "Save as") => {
       const each = make("button", word, { type: "button" });
-      each.setAttribute("aria-label", `Save as ${word}: ${caption}`);
+      each.setAttribute("aria-label", `${verb} ${word}: ${caption}`);
       each.addEventListener("click", action);
       bar.append(each);
     };
     const numbers = () => [...table.tHead.rows[0].cells].map((cell) => cell.classList.contains("number"));
-    const { csv, latex, save } = optbench.exports;
-    button("CSV", () => save(`${table.dataset.name}.csv`, csv(contents(table)), "text/csv"));
-    button("LaTeX", () => save(`${table.dataset.name}.tex`, latex(contents(table), numbers(), caption), "text/plain"));
+    const { csv, latex, markdown, copy, save } = optbench.exports;
+    const lines = table.closest(".tabled").querySelector("script.export");
+    const whole = lines && JSON.parse(lines.textContent);
+    [...table.tBodies[0].rows].forEach((row, place) => (row.dataset.row = place));
+    const { name } = table.dataset;
+    button("CSV", () => save(`${name}.csv`, whole ? joined(whole.csv, table) : csv(contents(table)), "text/csv"));
+    button("LaTeX", () => save(`${name}.tex`, whole ? joined(whole.tex, table) : latex(contents(table), numbers(), caption), "text/plain"));
+    button("Markdown", async () => (status.textContent = (await copy(markdown(table))) ? "Copied." : "No clipboard here."), "Copy as");
     return bar;
   };
 
