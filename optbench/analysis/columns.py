@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.contract.columns import EARLY, FORMER, JACKKNIFE, RUNS, SCORES, TEST, VALIDATION, is_gain, is_metric
+from optbench.contract.names import find_values
 
 COORDINATES = ("w_1", "w_2")
 
@@ -44,13 +45,17 @@ def configuration_columns(runs: pd.DataFrame) -> list[str]:
 
 
 def varied_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
-    """Return, for each optimizer, the hyperparameters that took more than one value in the sweep.
+    """Return, for each optimizer, the hyperparameters that took more than one value in the sweep, or that it was given.
 
-    Only these are needed to tell two configurations of one optimizer apart in a short label.
+    A short label has these: others are defaults, or stand in the name.
     """
-    columns = hyperparameter_columns(runs)
+    columns, given = hyperparameter_columns(runs), runs.attrs.get(GIVEN, {})
     groups = runs.groupby("optimizer", sort=False)
-    return {name: [column for column in columns if part[column].nunique() > 1] for name, part in groups}
+    return {
+        name: [column for column in columns if part[column].nunique() > 1
+               or (column in find_values(given.get(name, "_")) and f"{column}=" not in name)]
+        for name, part in groups
+    }  # fmt: skip
 
 
 def final_suboptimality(runs: pd.DataFrame) -> np.ndarray:
@@ -69,6 +74,9 @@ def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
 
 NAMES = "names"
 """Key in the ``attrs`` of a table ``runs`` whose problems and optimizers have labels: label -> name in the folder."""
+
+GIVEN = "given"
+"""Key in the ``attrs`` of a table ``runs``: the texts of optimizers that were given hyperparameters, by optimizer."""
 
 STANDING_IN = "standing_in"
 """Key in the ``attrs`` of a table ``runs``: the losses that stand for a minimum which is not known, by problem."""

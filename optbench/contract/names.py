@@ -153,6 +153,24 @@ def split_list(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+def find_values(text: str) -> dict:
+    """Return all values that a text gives, also inside wrappers.
+
+    Example:
+        >>> find_values("clip(adam(beta1=0.8), norm=2)")
+        {'beta1': 0.8, 'norm': 2}
+    """
+    given = parse(text)[1]
+    inner = given.pop(INNER, None)
+    return given if inner is None else find_values(inner) | given
+
+
+def strip_values(text: str) -> str:
+    """Return a text without its values, also inside wrappers: "clip(adam)" of "clip(adam(beta1=0.8), norm=2)"."""
+    name, given = parse(text)
+    return canonical(name, {INNER: strip_values(given[INNER])} if INNER in given else {})
+
+
 def canonical(name: str, parameters: Mapping) -> str:
     """Return the text that :func:`parse` reads back."""
     if not parameters:

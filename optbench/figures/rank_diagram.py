@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from optbench.analysis import ranking
+from optbench.analysis.over_problems import LEAST_PROBLEMS
 from optbench.analysis.verdicts import ALL
 from optbench.contract.errors import OptbenchError
 from optbench.figures import panels
@@ -20,7 +21,7 @@ from optbench.figures.style import GRAY, PALE, current
 
 CAPTION = (
     "Ranks of the optimizers by what each gives on a problem once tuned, the best mean rank at the top. Colored dots: "
-    "means over problems, bars: their 95% intervals by a bootstrap over problems, where there are enough. Gray dots: "
+    "means over problems; from twenty problems on, bars: their 95% intervals by a bootstrap over problems. Gray dots: "
     "single problems, larger where several problems have one rank. Fewer than twenty problems say nothing about others."
 )
 # Inches, by eye: of a row at usual text; of the longest name, as a share of a figure's width
@@ -39,8 +40,8 @@ def mean_ranks(
     """Draw the mean rank of each optimizer, the best at the top.
 
     Over several problems these are means over problems of the rank by value, as ``results.ranking`` has them in its
-    rows "all", with their bootstrap intervals and gray dots for the single problems. Of one problem they are the means
-    over its reporting seeds.
+    rows "all", with gray dots for the single problems and, from 20 problems on, their bootstrap intervals. Of one
+    problem they are the means over its reporting seeds.
 
     Args:
         results: of a sweep.
@@ -114,11 +115,12 @@ def _draw_ranks(ax: Axes, rows: pd.DataFrame, dots: pd.DataFrame, texts: list[st
     rows: of `ranking`, the best first, with `color`; dots: of `rank_on_problems`; texts: the names.
     """
     lines, over = current().lines, rows["problem"].iloc[0] == ALL
+    tested = over and (rows["kinds"].max() or rows["blocks"].max()) >= LEAST_PROBLEMS
     for place, row in enumerate(rows.to_dict("records")):
         counts = dots.loc[dots["optimizer"] == row["optimizer"], "rank"].value_counts()
         sizes = 12 * lines * np.sqrt(counts.to_numpy(dtype=float)) * 1.6
         ax.scatter(counts.index, np.full(len(counts), place), s=sizes, color=PALE, zorder=2, linewidths=0, gid="single")
-        if over and math.isfinite(row["low"]) and math.isfinite(row["high"]):
+        if tested and math.isfinite(row["low"]) and math.isfinite(row["high"]):
             ax.hlines(place, row["low"], row["high"], color=row["color"], linewidth=2 * lines, zorder=3, gid="interval")
         dot = {"marker": "o", "markersize": 6.5 * lines, "markeredgecolor": "white", "linestyle": "none"}
         ax.plot([row["mean_rank"]], [place], color=row["color"], zorder=4, gid=f"mean {row['optimizer']}", **dot)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.columns import GIVEN
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
@@ -167,9 +168,15 @@ def _add_values(name: str, tried: list[Tried], place: int) -> str:
 
 
 def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], *places: int) -> str:
-    """Return the optimizer's name in the tables for one that a comparison of the whole has shown with its values."""
+    """Return the optimizer's name in the tables for one with its values, as in the spec or in a comparison."""
     names = [(name, place) for place in places for name in sides[place].runs["optimizer"].unique()]
-    return next((str(name) for name, place in names if text == _add_values(name, tried, place)), text)
+    given = {
+        "".join(written.split()): name
+        for place in places
+        for name, written in sides[place].runs.attrs.get(GIVEN, {}).items()
+    }
+    shown = (str(name) for name, place in names if text == _add_values(name, tried, place))
+    return next(shown, given.get("".join(text.split()), text) if isinstance(text, str) else text)
 
 
 def _check_pair(pair: object) -> tuple[str, str]:

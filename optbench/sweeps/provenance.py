@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.compiler.fastmath import FASTMATH
+from optbench.contract import names
 from optbench.contract.problems import DIVERGENCE_FACTOR
 from optbench.contract.resources import cores
 from optbench.contract.version import __version__
@@ -39,7 +40,16 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         **({"labels": dict(plan.labels)} if plan.labels else {}),
         **({"own": own} if (own := plan.own_optimizers) else {}),
         **({"shard": plan.shard} if plan.shard else {}),
+        **({"given": given} if (given := _find_given(spec)) else {}),
         **({} if spec.trials is None else _describe_trials(plan)),
+    }
+
+
+def _find_given(spec: Spec) -> dict[str, str]:
+    """Return by optimizer its text in the spec, for those that the spec gives hyperparameters, and once."""
+    bare = [names.strip_values(text) for text in spec.optimizers]
+    return {
+        name: text for name, text in zip(bare, spec.optimizers, strict=True) if name != text and bare.count(name) == 1
     }
 
 

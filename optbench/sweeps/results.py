@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.columns import NAMES, count_folds, drop_lost_runs
+from optbench.analysis.columns import GIVEN, NAMES, count_folds, drop_lost_runs
 from optbench.analysis.importances import importances
 from optbench.analysis.measures import LOG_TAIL, LOSS
 from optbench.analysis.selection import is_staged
@@ -221,8 +221,9 @@ class Results:
             rows = getattr(self, table)
             columns = [name for name in ("problem", "optimizer") if name in rows]
             setattr(same, table, rows.assign(**{name: rows[name].replace(changed) for name in columns}))
-        if minima := self.runs.attrs.get(STANDING_IN):
-            same.runs.attrs[STANDING_IN] = {changed.get(name, name): value for name, value in minima.items()}
+        for key in (STANDING_IN, GIVEN):
+            if known := self.runs.attrs.get(key):
+                same.runs.attrs[key] = {changed.get(name, name): value for name, value in known.items()}
         return same
 
     @property
@@ -762,6 +763,7 @@ def load(path: str | Path) -> Results:
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)
+    found.runs.attrs[GIVEN] = provenance.get("given", {})
     found.provenance = {key: value for key, value in provenance.items() if key != "labels"}
     there = {*runs["problem"].unique(), *runs["optimizer"].unique()}  # of an unfinished sweep, not all yet
     given = {name: label for name, label in provenance.get("labels", {}).items() if name in there}

@@ -343,7 +343,7 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
     optimizer, _ = catalogue.optimizer(bare)
     said = names.parse(bare)[1] if isinstance(optimizer, Eager) else {}
     given: dict[str, Range] = {}
-    for key, value in _hyperparameters_in(text).items():
+    for key, value in names.find_values(text).items():
         if key in said and key not in optimizer.hyperparameters:
             continue  # no number: a part of the name
         made = _parse_range(f"optimizer {optimizer.name}", key, value) or choice(*names.expand_values(value))
@@ -415,22 +415,13 @@ def _without_hyperparameters(text: str) -> str:
     name, given = names.parse(text)
     if library_and_name(name):
         return names.canonical(name, {key: v for key, v in given.items() if _is_single(name, key, v)})
-    return names.canonical(
-        name, {names.INNER: _without_hyperparameters(given[names.INNER])} if names.INNER in given else {}
-    )
+    return names.strip_values(text)
 
 
 def _is_single(owner: str, key: str, value: object) -> bool:
     """Return True for a single value, neither a list nor a range. owner, key: of the value, for messages."""
     several = isinstance(value, list | tuple) or (isinstance(value, str) and ":" in value)
     return not several and _parse_range(owner, key, value) is None
-
-
-def _hyperparameters_in(text: str) -> dict:
-    """Return all hyperparameters that a text gives, also inside wrappers."""
-    _, given = names.parse(text)
-    inner = given.pop(names.INNER, None)
-    return given if inner is None else _hyperparameters_in(inner) | given
 
 
 def _find_ranges(text: str, kind: str) -> Iterator[Range]:

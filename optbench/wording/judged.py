@@ -26,8 +26,8 @@ SAMPLES, ERRORS, PLAIN_LOSS = "samples", "errors", "loss"
 """Units: what the ratios of a problem are ratios of, besides losses on test data."""
 _VERBS = {SAMPLES: ("needs", "need"), ERRORS: ("makes", "make")}
 _LEAST = {SAMPLES: "the fewest samples", ERRORS: "the fewest errors"}
-_SHORT = 2
-"""Levels that a short sentence names with their ratio."""
+_SHORT, _NAMED = 2, 3
+"""Levels that a short sentence names with their ratio, and that are named of those who lead on as many problems."""
 
 
 class Beside(NamedTuple):
@@ -316,15 +316,17 @@ class Judged:
         return texts + ([f"{join_with_and(cut)} {verb} no setting without a stopped or failed run"] if cut else [])
 
     def overall(self) -> str:
-        """Return two sentences on all problems: mean ranks, and if they are tested; "" with a single problem."""
+        """Return a sentence on all problems: who leads on how many, or of many mean ranks; "" with a single problem."""
         rows = self.rows(ALL)
         rows = rows[rows["mean_rank"].notna()]
         if rows.empty:
             return ""
         count, top = int(rows["blocks"].max()), rows.iloc[0]
-        best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         kinds = int(rows["kinds"].max()) if "kinds" in rows else 0
-        of = f" (each of {kinds} kind{'s' * (kinds > 1)} counts once)" if kinds else ""
+        if (kinds or count) < FEW_PROBLEMS:
+            return self._count_leads(rows, "kinds of problem" if kinds else "problems")
+        best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
+        of = f" (each of {kinds} kinds counts once)" if kinds else ""
         verb = "has" if len(best) == 1 else "share"
         text = f"over {count} problems{of}, {join_with_and([*map(self.name, best)])} {verb} the best mean rank: "
         text += f"{top['mean_rank']:.1f} of {len(rows)}"
@@ -335,15 +337,37 @@ class Judged:
         text += f", then {join_with_and(rest)}" if rest else ""
         fragile = pd.notna(top["stays_first"]) and len(best) == 1 and not top["stays_first"]
         text += ". Leaving out one problem changes who leads" if fragile else ""
-        if (kinds or count) < FEW_PROBLEMS:
-            unit = "kinds of problem" if kinds else "problems"
-            return f"{text}. With fewer than {FEW_PROBLEMS} {unit} this is not tested: on others the order may differ"
         beaten = [row[self.of] for row in rows.iloc[1:].to_dict("records")
                   if self.pairs[ALL, top[self.of], row[self.of]].verdict == WINS]  # fmt: skip
         if not beaten:
             return f"{text}. On others the order may differ: no difference is shown"
         whom = "each of the others" if len(beaten) == len(rows) - 1 else join_with_and([*map(self.name, beaten)])
         return f"{text}. On problems like these {self.name(top[self.of])} wins against {whom}"
+
+    def _count_leads(self, rows: pd.DataFrame, unit: str) -> str:
+        """Return who leads or ties on most problems, so few of them that their order over all is not tested.
+
+        rows: those of problem "all", the best mean rank first. A tie counts where nothing is open, as the lead does
+        where something is; problems without the measure do not count, unless all lack it.
+        """
+        every = [problem for problem in self.ranking["problem"].unique() if problem != ALL]
+        problems = [problem for problem in every if problem not in self.without] or every
+        ahead: dict[str, int] = {}
+        for problem in problems:
+            if first := self.first(problem):
+                for name in [first] if self.list_open(problem) else self.firsts(problem):
+                    ahead[name] = ahead.get(name, 0) + 1
+        where = f"of {len(problems)} problems{' with test data' * (len(problems) < len(every))}"
+        ranks = {row[self.of]: f"{row['mean_rank']:.1f}" for row in rows.to_dict("records")}
+        most = max(ahead.values(), default=0)
+        best = [name for name in ranks if most and ahead.get(name) == most]
+        if 0 < len(best) <= _NAMED:
+            each, verbs = ("each ", "lead or tie") if len(best) > 1 else ("", "leads or ties")
+            means = f"mean rank{'s' * (len(best) > 1)} {join_with_and([ranks[name] for name in best])} of {len(ranks)}"
+            text = f"{join_with_and([*map(self.name, best)])} {each}{verbs} on {most} {where} ({means})"
+        else:
+            text = f"nobody leads or ties on {'more than ' * bool(most)}{most or 'any'} {where}"
+        return f"{text}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
 
 
 def _with_results(rows: pd.DataFrame) -> pd.DataFrame:

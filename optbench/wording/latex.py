@@ -49,6 +49,7 @@ def build_results_table(
     Raises OptbenchError for an optimizer that is unknown.
     """
     ranking = answer.ranking
+    few = _is_untested(answer)
     known = list(dict.fromkeys(ranking["optimizer"]))
     if optimizers is None:
         names = _list_columns(ranking, own)
@@ -60,13 +61,14 @@ def build_results_table(
         if problem == ALL and part["mean_rank"].isna().all():
             continue
         cells = part.set_index("optimizer")
-        marks = _find_marks(answer, str(problem), cells)
+        cells = cells.assign(low=np.nan, high=np.nan) if problem == ALL and few else cells
+        marks = {} if problem == ALL and few else _find_marks(answer, str(problem), cells)
         pairs = [
             _write_cell(cells.loc[name], marks.get(name, "")) if name in cells.index else ("--", "") for name in names
         ]
         head = ("mean rank", "") if problem == ALL else (latex_escaped(str(problem)), _name_unit(answer, str(problem)))
         rows.append(("\\midrule" if problem == ALL else "\\addlinespace") if rows else "\\midrule")
-        rows += [f"{' & '.join(texts)} \\\\" for texts in zip(head, *pairs, strict=True)]
+        rows += [f"{' & '.join(texts)} \\\\" for texts in zip(head, *pairs, strict=True) if any(texts)]
     heads = " & ".join(["problem", *map(latex_escaped, names)])
     shrinks = len(names) > _FITTING * columns
     place, packages = "table*" if columns == 2 else "table", "booktabs,graphicx" if shrinks else "booktabs"
@@ -164,14 +166,19 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     text += (
         rf" \textsuperscript{{\textdagger}}: not told apart from it, at {latex_escaped(level)} for all pairs of a row."
     )
-    over = answer.judged.rows(ALL)
-    if len(over) and over["blocks"].max() < FEW_PROBLEMS:
+    if _is_untested(answer):
         text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
     limits = answer.ranking[answer.ranking["limit"] & answer.ranking["optimizer"].isin(names)]
     where = [f"{name} on {problem}" for problem, name in zip(limits["problem"], limits["optimizer"], strict=True)]
     if where:
         text += latex_escaped(f" At the limit of the search, and perhaps better beyond: {join_names(where, 5)}.")
     return text + (f" Shown: {len(names)} of {total} optimizers; marks are towards all." if len(names) < total else "")
+
+
+def _is_untested(answer: Answer) -> bool:
+    """Return True if mean ranks are over too few problems for a test, or over too few kinds of them."""
+    rows = answer.judged.rows(ALL)
+    return len(rows) > 0 and int(rows["kinds"].max() or rows["blocks"].max()) < FEW_PROBLEMS
 
 
 def latex_escaped(value: str) -> str:

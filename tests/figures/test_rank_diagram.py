@@ -61,7 +61,8 @@ def test_means_and_single_problems_are_scipy_s_ranks():
 
 
 def test_intervals_are_those_of_the_ranking():
-    results, _ = field(["a", "b", "c"], 9)
+    assert not parts(figures.mean_ranks(field(["a", "b", "c"], 19)[0]), "interval"), "too few problems"
+    results, _ = field(["a", "b", "c"], 20)
     rows = results.ranking().query("problem == 'all'").set_index("optimizer")
     ax = figures.mean_ranks(results)
     drawn = [tuple(part.get_segments()[0][:, 0]) for part in parts(ax, "interval")]

@@ -9,6 +9,7 @@ import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.report import write_report
 from optbench.sweeps.spec import make_spec, parse_spec
+from optbench.wording.answers import answer_of, describe_settings
 
 PLAIN = {
     "problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["adam(beta1=0.8)", "gd", "clip(gd)"],
@@ -138,3 +139,19 @@ def test_forged_labels_in_a_folder_are_refused(folders, tmp_path, labels):
     (copy / "provenance.json").write_text(json.dumps(facts | {"labels": labels}))
     with pytest.raises(OptbenchError, match=r"provenance.json.*run the sweep again"):
         optbench.load(copy)
+
+
+def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison():
+    spec = {"problems": ["rosenbrock"], "optimizers": "clip(adam( beta1=0.5), norm=2), gd", "seeds": 3, "steps": 5}
+    results = optbench.sweep(spec, learning_rates=[0.01], progress=False)
+    answer = answer_of(results.runs, results.tuning_seeds, "loss")
+    texts = describe_settings(answer, results.runs)
+    assert texts["rosenbrock", "clip(adam)"].startswith("clip(adam, beta1=0.5, norm=2): ")
+    assert texts["rosenbrock", "gd"].startswith("gd: ")
+    labeled = results.labeled({"clip(adam)": "Ours"})
+    labeled = describe_settings(answer_of(labeled.runs, results.tuning_seeds, "loss"), labeled.runs)
+    assert labeled["rosenbrock", "Ours"].startswith("Ours(beta1=0.5, norm=2): ")
+    table = optbench.compare(results, pair=("gd", "clip(adam(beta1=0.5), norm=2)"))
+    assert table["b"].tolist() == ["clip(adam)"]
+    with pytest.raises(OptbenchError, match="unknown optimizer"):
+        optbench.compare(results, pair=("gd", "clip(adam(beta1=0.6), norm=2)"))

@@ -30,6 +30,7 @@ def read(text):
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)&", line[:-2])] for line in rows]
     columns = re.search(r"\\begin\{tabular\}\{l(r+)\}", text)[1]
     assert {len(row) for row in cells} == {len(columns) + 1}
+    cells += [[""] * len(cells[0])] * (len(cells) % 2 == 0)  # mean ranks of a few problems have no interval
     return cells[0], list(zip(cells[1::2], cells[2::2], strict=True))
 
 
@@ -65,6 +66,9 @@ def test_every_number_and_mark_is_that_of_the_ranking(measure):
         for name, value, interval in zip(heads[1:], first[1:], second[1:], strict=True):
             row = part.loc[name]
             assert latex_number(row[column]) in value
+            if problem == "all":  # two problems are too few
+                assert (value, interval) == (latex_number(row["mean_rank"]), "")
+                continue
             assert value.startswith(r"\textbf") == (name == best)
             assert value.startswith(r"\underline") == (name != best and row["state"] == "tie")
             assert value.endswith(r"{\textdagger}") == (name != best and row["state"] == "open")

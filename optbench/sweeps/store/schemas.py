@@ -31,6 +31,7 @@ class _Provenance(BaseModel):
     plugins: dict[str, str] | None = None
     searched: dict[str, dict[str, str]] | None = None
     labels: dict[str, str] = {}
+    given: dict[str, str] = {}
     own: list[str] = []
     ranges: dict[str, str] | str = ""
 
