@@ -20,6 +20,22 @@ from optbench.wording import labels
 from optbench.wording.answers import answer_of, describe_settings
 
 WORDS = {name: KINDS[name].words for name in ("curves", "rates", "heatmap", "paths")}
+SEEN = {
+    "curves": r"\blines? (end|reach)",
+    "rates": ": lowest are",
+    "heatmap": "the lowest cells",
+    "paths": r"after [\d,]+ step",
+}
+"""What the text of an image of each kind has."""
+SUFFIXES = (".html", ".png", ".csv")
+
+
+def name_kind(text):
+    """Return the problem and the kind of a figure, by the text of its image."""
+    kinds = [WORDS[name] for name, part in SEEN.items() if re.search(part, text)]
+    return f"{text.partition(': ')[0]}: {kinds[0]}" if kinds else text
+
+
 """Of the pictures that are counted here; test_kinds.py has the others."""
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
 
@@ -40,7 +56,7 @@ class Page(HTMLParser):
         self.sources += [attrs["src"]] if "src" in attrs else []
         self.anchors += [attrs["id"]] if "id" in attrs else []
         self.links += [attrs["href"]] if "href" in attrs else []
-        self.pictures += [attrs["alt"]] if tag == "img" else []
+        self.pictures += [name_kind(attrs["alt"])] if tag == "img" else []
         if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
@@ -59,7 +75,7 @@ def counted(page):
 def report(folder, tables):
     """Write the tables, report on them; the page, which is one file with all that it shows, and its pictures."""
     path = write_report(write_folder(folder, tables), static=True)
-    assert path == folder / "report" / "index.html" and list(path.parent.iterdir()) == [path]
+    assert path == folder / "report" / "index.html" and {each.suffix for each in path.parent.iterdir()} == {*SUFFIXES}
     page = Page(path)
     assert all(source.startswith("data:image/") for source in page.sources)
     assert {link[1:] for link in page.links} <= set(page.anchors) and len(set(page.anchors)) == len(page.anchors)
@@ -82,7 +98,7 @@ def test_every_problem_has_its_pictures(usual):
     for source in page.sources:
         height, width, _ = imread(io.BytesIO(base64.b64decode(source.partition(",")[2]))).shape
         assert 600 < width < 1800 and 150 < height < 1800
-    assert len(parts) == 2 + 4 and "figures of rosenbrock" in parts
+    assert len(parts) == 3 + 4 and "figures of rosenbrock" in parts
     assert path.stat().st_size < 1_000_000
 
 
