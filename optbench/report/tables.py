@@ -340,7 +340,7 @@ LATEX = {
         "samples_to_0.001": "0.1%", "samples_to_1e-05": "0.001%", "failures": "failures",
     },
 }  # fmt: skip
-"""The columns of each table in LaTeX, with their headings; CSV has all."""
+"""The columns of each table in LaTeX, with their headings; settings have those of `varied_hyperparameters` besides."""
 
 
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], columns: int = 1) -> None:
@@ -379,7 +379,12 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], colum
             write_file(folder / f"{name}.csv", csv_text(table))
         if "tex" in formats:
             comment, marked = f"{name}: {sweep.results.foot}", "verdict" if name == "verdicts" else "optimizer"
-            write_file(folder / f"{name}.tex", latex_text(table, LATEX[name], comment, bold, dagger, marked))
+            heads = LATEX[name]
+            if name == "settings":
+                varied = {each: each for some in varied_hyperparameters(sweep.results.runs).values() for each in some}
+                first = dict(list(heads.items())[: list(heads).index("lr") + 1])
+                heads = first | varied | heads
+            write_file(folder / f"{name}.tex", latex_text(table, heads, comment, bold, dagger, marked))
 
 
 def csv_text(table: pd.DataFrame) -> str:
