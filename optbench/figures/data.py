@@ -27,6 +27,7 @@ from optbench.analysis import (
     trajectories,
 )
 from optbench.analysis.columns import drop_lost_runs
+from optbench.analysis.costs import SHARES, targets_of
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.selection import is_staged
 from optbench.contract.errors import OptbenchError
@@ -341,8 +342,13 @@ class ReportData:
 
     @cached_property
     def costs(self) -> pd.DataFrame:
-        """The cost of reaching the targets of each problem: `optbench.analysis.costs` of `reported_runs`."""
-        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs)
+        """The cost of reaching the targets of each problem: `optbench.analysis.costs` of `reported_runs`.
+
+        The targets are the usual ones and those that verdicts are by.
+        """
+        judged = [share for share in self.answer.judged.targets.values() if math.isfinite(share)]
+        targets = targets_of(self.results.runs, self.results.problems, list(dict.fromkeys([*SHARES, *judged])))
+        return costs(self.results, ("problem", "optimizer"), runs=self.reported_runs, targets=targets)
 
     @cached_property
     def line_styles(self) -> dict[str, dict[str, dict]]:

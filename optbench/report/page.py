@@ -206,7 +206,7 @@ class Page:
             same = {"problem": problem, "optimizer": firsts[0]}
             (cost,) = select_rows(sweep.costs, same).to_dict("records") or [{}]
             runs = select_rows(sweep.reported_runs, same)
-            card = {"cost": state_cost(cost), "length": state_length(runs) if len(runs) else ""}
+            card = {"cost": state_cost(cost, sweep.target(problem)), "length": state_length(runs) if len(runs) else ""}
         sentence = answer.sentence(problem).removeprefix(f"{problem}: ")
         return card | {
             "kind": state, "chip": CHIPS[state], "short": describe_shortly(answer, problem),

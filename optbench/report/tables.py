@@ -371,7 +371,7 @@ LATEX = {
         "samples_to_0.001": "0.1%", "samples_to_1e-05": "0.001%", "failures": "failures",
     },
 }  # fmt: skip
-"""The columns of each table in LaTeX, with their headings; CSV has all."""
+"""The columns of each table in LaTeX, with their headings; settings have those of `varied_hyperparameters` besides."""
 
 
 def write_answer_tables(sweep: LoadedSweep, folder: Path) -> None:
@@ -416,7 +416,12 @@ def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
         marks = [MARKS.get(states.get(key, ""), ()) for key in zip(table["problem"], table["optimizer"], strict=True)]
         bold, dagger = (pd.Series([mark in each for each in marks], table.index, bool) for mark in (BEST, OPEN))
     comment, marked = f"{name}: {sweep.results.foot}", "verdict" if name == "verdicts" else "optimizer"
-    return latex_text(table, LATEX[name], comment, bold, dagger, marked)
+    heads = LATEX[name]
+    if name == "settings":
+        varied = {each: each for some in varied_hyperparameters(sweep.results.runs).values() for each in some}
+        first = dict(list(heads.items())[: list(heads).index("lr") + 1])
+        heads = first | varied | heads
+    return latex_text(table, heads, comment, bold, dagger, marked)
 
 
 def csv_text(table: pd.DataFrame) -> str:

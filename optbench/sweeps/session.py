@@ -1,6 +1,7 @@
 """Run a whole sweep, from its spec to its folder: the common part of the command and the Python function."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -107,6 +108,9 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
     try:
         return expand(spec, catalogue, device, note)
     except OptbenchError as error:
+        if not spec.plugins and re.match(r"unknown (optimizer|problem|schedule) '", str(error)):
+            end = "" if str(error).endswith("?") else "."
+            raise OptbenchError(f"{error}{end} Is it in a file of yours? Add --plugin FILE") from None
         raise _name_broken_files(catalogue.broken, error) from None
 
 

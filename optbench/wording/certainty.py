@@ -121,22 +121,26 @@ def _state_minutes(answer: Answer, timings: pd.DataFrame, cores: int, times: flo
     return f" (about {seconds / 60:,.0f} minutes here)" if seconds < 5400 else f" (about {seconds / 3600:,.1f} h here)"
 
 
-def state_cost(costs: dict) -> str:
-    """Return in words the average cost of an easy target and of the hardest one reached; "" if there is none.
+def state_cost(costs: dict, target: float = math.nan) -> str:
+    """Return in words the average cost of an easy target and of the judged one; "" if there is none.
 
-    costs: a row of `optbench.analysis.costs`. A target that not all runs reach costs more than a run is given, so the
-    text says how many arrived.
+    costs: a row of `optbench.analysis.costs`; target: that of the verdicts; NaN: the hardest one reached. A target that
+    not all runs reach costs more than a run is given, so the text says how many arrived.
     """
-    spent = {share: costs.get(f"samples_to_{share:g}", math.nan) for share in SHARES}
-    reached = [share for share, cost in spent.items() if cost is not None and math.isfinite(cost)]
-    if not reached:
+    spent = {share: costs.get(f"samples_to_{share:g}", math.nan) for share in (*SHARES, target)}
+    arrived_at = [share for share, cost in spent.items() if cost is not None and math.isfinite(cost)]
+    reached = [share for share in arrived_at if share in SHARES]
+    if not arrived_at:
         return ""
     shown = reached[-2:] if len(reached) < 3 else [reached[1], reached[-1]]
+    if target in arrived_at and target not in shown:
+        far = max(shown, key=lambda share: abs(math.log(share / target)), default=target)
+        shown = sorted({far, target}, reverse=True)
     texts, runs = [], int(costs["runs"])
     for share in shown:
         arrived = round(costs[f"reached_{share:g}"] * runs)
         some = "" if arrived == runs else f" ({arrived} of {runs} runs arrived)"
-        texts.append(f"{labels.samples_text(spent[share])} samples{some} to {100 * share:g}%")
+        texts.append(f"{labels.samples_text(spent[share])} samples{some} to {labels.share_text(share)}")
     return f"{', '.join(texts)} of the gap at the start"
 
 

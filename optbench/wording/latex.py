@@ -22,6 +22,7 @@ from optbench.wording.judged import FEW_PROBLEMS, PLAIN_LOSS, SAMPLES
 
 MOST_COLUMNS = 8
 """Optimizers of the table of a paper unless others are named: more columns with intervals are wider than a page."""
+_TRIMMED = ", the lowest and the highest of every eight left out"
 _FITTING = 4
 """Optimizers that fit into a column of a paper with their intervals, in the size of its text."""
 _SPECIAL = {
@@ -156,9 +157,9 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     how = f" of {answer.reported_blocks}" if answer.blocks else ""
     parts.append(
         f"Every optimizer is tuned anew in each{how} blocks of seeds, and reports on fresh ones: geometric mean over "
-        "blocks (trimmed), with its 95% interval."
+        f"blocks{_TRIMMED}, with its 95% interval."
         if answer.drawn_anew
-        else f"Geometric mean over{how or ' the'} blocks of seeds (trimmed), with its 95% interval."
+        else f"Geometric mean over{how or ' the'} blocks of seeds{_TRIMMED}, with its 95% interval."
     )
     level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
     parts.append("Bold: the best. Underlined: tied with it, within 10%.")

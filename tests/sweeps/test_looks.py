@@ -31,14 +31,23 @@ def test_each_number_at_which_tables_are_finished_is_a_look(spec, key, first, tm
     optbench.sweep(spec, out=tmp_path, workers=1, judge_by="loss")
     assert looks(tmp_path) == [first], "the same tables once more"
     optbench.sweep(out=tmp_path, extend=True, workers=1, optimizers="momentum")
-    assert looks(tmp_path) == [first], "others at the same number"
+    assert looks(tmp_path) == [first, first], "further runs at the same number"
     for number in (first + 1, first + 3):
         optbench.sweep(out=tmp_path, extend=True, workers=1, **{key: number})
-    assert looks(tmp_path) == [first, first + 1, first + 3]
+    assert looks(tmp_path) == [first, first, first + 1, first + 3]
     assert optbench.sweep(out=tmp_path, extend=True, workers=1).provenance["looks"] == looks(tmp_path)
 
 
-def test_an_extension_that_is_killed_is_no_look_and_loses_none(tmp_path, monkeypatch):
+def test_a_wider_search_is_a_look(tmp_path):
+    optbench.sweep(BLOCKS, out=tmp_path, workers=1)
+    optbench.sweep(out=tmp_path, extend=True, workers=1, widen=2)
+    assert looks(tmp_path) == [2, 2]
+    optbench.sweep(out=tmp_path, extend=True, workers=1, widen=2)
+    assert looks(tmp_path) == [2, 2], "no run was added"
+
+
+@pytest.mark.parametrize("change", [{"blocks": 3}, {"optimizers": "momentum"}])
+def test_an_extension_that_is_killed_is_no_look_and_loses_none(change, tmp_path, monkeypatch):
     optbench.sweep(BLOCKS, out=tmp_path, workers=1)
     asked = itertools.count()
 
@@ -51,10 +60,10 @@ def test_an_extension_that_is_killed_is_no_look_and_loses_none(tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(runner.Runner, "run", stop)
         with pytest.raises(KeyboardInterrupt):
-            optbench.sweep(out=tmp_path, extend=True, workers=1, blocks=3)
+            optbench.sweep(out=tmp_path, extend=True, workers=1, **change)
     assert looks(tmp_path) == [2]
     optbench.sweep(out=tmp_path, extend=True, workers=1)
-    assert looks(tmp_path) == [2, 3]
+    assert looks(tmp_path) == [2, change.get("blocks", 2)]
 
 
 def test_what_a_time_limit_leaves_complete_is_a_look(tmp_path, monkeypatch):
@@ -63,7 +72,8 @@ def test_what_a_time_limit_leaves_complete_is_a_look(tmp_path, monkeypatch):
         ExecutionOptions, "is_late", lambda ways: ways.until is not None and len(list(tmp_path.rglob("*.cohort"))) >= 2
     )
     spec = GRID | {"problems": ["rosenbrock", "saddle"], "seeds": 6}
-    optbench.sweep(spec, out=tmp_path, workers=1, time_limit="1h")
+    with pytest.warns(UserWarning, match="stopped by time_limit"):
+        optbench.sweep(spec, out=tmp_path, workers=1, time_limit="1h")
     runs = optbench.load(tmp_path).runs
     most = int(runs.groupby("problem")["seed"].nunique().max())
     assert looks(tmp_path) == [most] and 1 <= most < 6

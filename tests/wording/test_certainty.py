@@ -99,6 +99,16 @@ def test_costs_in_words(row, text):
     assert certainty.state_cost(row) == text
 
 
+def test_costs_are_of_the_judged_target():
+    row = costs(
+        8, **{"0.1": (9.0, 8), "0.01": (50.0, 8), "0.001": (90.0, 8), "1e-05": (math.inf, 0), "1e-08": (70.0, 8)}
+    )
+    assert certainty.state_cost(row, 1e-8) == "50 samples to 1%, 70 samples to 1e-8 of the gap at the start"
+    assert certainty.state_cost(row, 0.1) == "9 samples to 10%, 90 samples to 0.1% of the gap at the start"
+    assert certainty.state_cost(row, 0.01) == certainty.state_cost(row)
+    assert certainty.state_cost(costs(8, **{"0.5": (7.0, 8)}), 0.5) == "7 samples to 50% of the gap at the start"
+
+
 def test_winners_have_setting_lead_and_verdict():
     curves = pd.DataFrame({name: [] for name in ("run_id", "step", "samples", "epoch", "train_loss")})
     results = Results(table({"gd": 1.0, "adam": 3.0, "lion": 9.0}), curves, TIMINGS)

@@ -5,6 +5,7 @@ sweep runs only the runs that no file holds. The tables are written in the order
 the number of workers nor on interruptions.
 """
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -203,7 +204,9 @@ class Store:
             self._before = check_resumable(directory, spec, warn, extend, shard)
             self._provenance_before = read_provenance(directory)
             looks = self._provenance_before.get("looks", []), provenance.get("looks", [])
-            self._provenance = {**provenance, "looks": max(looks, key=len)}
+            kept = {key: self._provenance_before[key] for key in ("looked_at",) if key in self._provenance_before}
+            self._provenance = {**provenance, **kept, "looks": max(looks, key=len)}
+            self._extends = extend
             drawn, now = (each.get("searched") or {} for each in (self._provenance_before, provenance))
             if any(drawn[name] != now[name] for name in {*drawn} & {*now}):
                 self._provenance["looks"] += [0]  # trials are drawn anew: a further look, whatever the number of blocks
@@ -401,17 +404,23 @@ class Store:
         """Add the number of complete blocks, or seeds, to the looks of provenance.json, if the last look had another.
 
         It is that of the problem that has most. A block is complete when it has reported: verdicts on these tables are
-        a look at that many. there: the ids of the cohorts that the tables have.
+        a look at that many. An extension that adds other runs is one, too, such as of a wider search at the same
+        number: `looked_at` is a digest of the cohorts that verdicts are about. there: the ids of the cohorts that the
+        tables have.
         """
-        complete = Counter(
-            problem
-            for (problem, _), cohorts in self._units.items()
+        complete = {
+            unit: cohorts
+            for unit, cohorts in self._units.items()
             if all(cohort_id in there for cohort_id, _ in cohorts)
             and any(stage in ("grid", "holdout") for _, stage in cohorts)
-        )
-        number, looks = max(complete.values(), default=0), self._provenance["looks"]
-        if number and looks[-1:] != [number]:
-            self._provenance["looks"] = [*(each for each in looks if each), number]
+        }
+        number, looks = max(Counter(problem for problem, _ in complete).values(), default=0), self._provenance["looks"]
+        ids = sorted(cohort_id for cohorts in complete.values() for cohort_id, _ in cohorts)
+        now, last = hashlib.sha256(" ".join(ids).encode()).hexdigest(), self._provenance_before.get("looked_at")
+        if number and (looks[-1:] != [number] or (self._extends and last not in (now, None))):
+            looks = [*(each for each in looks if each), number]
+        if number:
+            self._provenance |= {"looks": looks, "looked_at": now}
             self._write_provenance()
 
     def _write_provenance(self) -> None:
