@@ -173,7 +173,7 @@ class Page:
 
     def describe_overall(self, answer: Answer) -> str:
         """Return the sentence over all problems, with how sure it is where somebody wins; "" of a single problem."""
-        text = answer.overall()
+        text = answer.overall(short=True)
         is_sure = text and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         sure = state_certainty(answer, ALL, 0) if is_sure else ""
         return f"{text}. {sure[:1].upper()}{sure[1:]}" if sure else text

@@ -132,9 +132,12 @@ class Answer:
         pair = self.judged.pairs[problem, a, b]
         return pair.ratio, pair.low, pair.high, pair.verdict
 
-    def overall(self) -> str:
-        """Return the sentence over all problems; "" if there is only one problem. Models of one table are compared."""
-        return self._compare_models() if self.is_one_table else self.judged.overall()
+    def overall(self, short: bool = False) -> str:
+        """Return the sentence over all problems; "" if there is only one problem. Models of one table are compared.
+
+        short: as for `Judged.overall`.
+        """
+        return self._compare_models() if self.is_one_table else self.judged.overall(short)
 
     @property
     def is_one_table(self) -> bool:

@@ -315,8 +315,11 @@ class Judged:
         verb = "has" if len(cut) == 1 else "have"
         return texts + ([f"{join_with_and(cut)} {verb} no setting without a stopped or failed run"] if cut else [])
 
-    def overall(self) -> str:
-        """Return a sentence on all problems: who leads on how many, or of many mean ranks; "" with a single problem."""
+    def overall(self, short: bool = False) -> str:
+        """Return a sentence on all problems: who leads on how many, or of many mean ranks; "" with a single problem.
+
+        short: of few problems only that their order is not tested, where a headline says who leads.
+        """
         rows = self.rows(ALL)
         rows = rows[rows["mean_rank"].notna()]
         if rows.empty:
@@ -324,7 +327,9 @@ class Judged:
         count, top = int(rows["blocks"].max()), rows.iloc[0]
         kinds = int(rows["kinds"].max()) if "kinds" in rows else 0
         if (kinds or count) < FEW_PROBLEMS:
-            return self._count_leads(rows, "kinds of problem" if kinds else "problems")
+            unit = "kinds of problem" if kinds else "problems"
+            untested = f"with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
+            return untested if short else f"{self._count_leads(rows)}; {untested}"
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         of = f" (each of {kinds} kinds counts once)" if kinds else ""
         verb = "has" if len(best) == 1 else "share"
@@ -344,8 +349,8 @@ class Judged:
         whom = "each of the others" if len(beaten) == len(rows) - 1 else join_with_and([*map(self.name, beaten)])
         return f"{text}. On problems like these {self.name(top[self.of])} wins against {whom}"
 
-    def _count_leads(self, rows: pd.DataFrame, unit: str) -> str:
-        """Return who leads or ties on most problems, so few of them that their order over all is not tested.
+    def _count_leads(self, rows: pd.DataFrame) -> str:
+        """Return who leads or ties on most problems.
 
         rows: those of problem "all", the best mean rank first. A tie counts where nothing is open, as the lead does
         where something is; problems without the measure do not count, unless all lack it.
@@ -364,10 +369,8 @@ class Judged:
         if 0 < len(best) <= _NAMED:
             each, verbs = ("each ", "lead or tie") if len(best) > 1 else ("", "leads or ties")
             means = f"mean rank{'s' * (len(best) > 1)} {join_with_and([ranks[name] for name in best])} of {len(ranks)}"
-            text = f"{join_with_and([*map(self.name, best)])} {each}{verbs} on {most} {where} ({means})"
-        else:
-            text = f"nobody leads or ties on {'more than ' * bool(most)}{most or 'any'} {where}"
-        return f"{text}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
+            return f"{join_with_and([*map(self.name, best)])} {each}{verbs} on {most} {where} ({means})"
+        return f"nobody leads or ties on {'more than ' * bool(most)}{most or 'any'} {where}"
 
 
 def _with_results(rows: pd.DataFrame) -> pd.DataFrame:
