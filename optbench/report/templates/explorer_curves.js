@@ -26,7 +26,7 @@ optbench.views.curves = (() => {
     return [
       choose.problems(),
       choose.select("y", "y-axis", measures),
-      choose.select("x", "x-axis", clocks(data, mine), "epochs"),
+      choose.select("x", "x-axis", clocks(data, mine), counts(data, mine)),
       choose.select("ly", "y scale", [["log", "log"], ["linear", "linear"]], log ? "log" : "linear"),
       choose.select("lx", "x scale", [["log", "log"], ["linear", "linear"]], "linear"),
       ...choose.filters(mine),
@@ -39,6 +39,12 @@ optbench.views.curves = (() => {
 
   const clocks = (data, mine) =>
     Object.keys(X).filter((x) => x !== "ms" || mine.some((curve) => curve.pace !== null)).map((x) => [x, x]);
+
+  // What curves are drawn against at first: steps where an epoch is a single step, as of a function without data.
+  const counts = (data, mine) => {
+    const same = (steps, epochs) => steps.every((step, place) => step === epochs[place]);
+    return mine.every((curve) => same(data.clock(curve, "steps"), data.clock(curve, "epochs"))) ? "steps" : "epochs";
+  };
 
   // The curves that pass the filters, with their numbers.
   const drawn = (data, choose, y) =>
