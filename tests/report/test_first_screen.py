@@ -172,6 +172,9 @@ def test_the_measure_is_chosen_in_the_address(chromium, seven):
         card = view.locator(".row:has-text('breast_cancer') .card")
         assert row["optimizer"] in card.locator("p:visible").first.inner_text()
         assert view.title() == f"{view.locator('h1').inner_text()} · optbench"
+        assert (
+            f"Judged by test accuracy; the sections below are by {words[0]}." in view.locator(".reading").inner_text()
+        )
         chosen = view.locator("h1").inner_text()
         view.get_by_label(words[0]).check(force=True)
         assert view.evaluate("location.hash") == "" and view.locator("h1").inner_text() == first
