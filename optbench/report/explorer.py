@@ -238,24 +238,30 @@ class ExplorerData:
         runs; steps: those of each cell's axis.
         """
         runs = self.data.reported_runs
-        rows = rows[rows["run_id"].isin(runs["run_id"])]
+        ids = runs.groupby(["problem", "optimizer"])["run_id"].agg(list).to_dict()
+        rows = rows[rows["run_id"].isin(runs["run_id"])].sort_values(["run_id", "step"])
+        values, at = rows[list(names)].to_numpy(dtype=np.float64), rows["step"].to_numpy()
+        places = rows.groupby("run_id").indices
         found: list[list[list[list]]] = [[] for _ in range(len(cells))]
         left = MAX_SINGLE
         for place in np.argsort(_rank_of_entry(cells), kind="stable"):
-            cell = cells.iloc[place]
-            same = (runs["problem"] == cell["problem"]) & (runs["optimizer"] == cell["optimizer"])
-            ids = runs.loc[same, "run_id"].tolist() if cell["recommended"] else []
-            left -= len(ids) * len(steps[place]) * len(names)
+            problem, optimizer, recommended = cells.iloc[place][["problem", "optimizer", "recommended"]]
+            mine = [places[each] for each in ids[problem, optimizer] if each in places] if recommended else []
+            left -= len(mine) * len(steps[place]) * len(names)
             if left < 0:
                 break
-            if not ids:
-                continue
-            mine = rows[rows["run_id"].isin(ids)]
-            for name in names:
-                shift = (self.data.minimum(cell["problem"]) or 0.0) if name == "train_loss" else 0.0
-                table = mine.pivot(index="step", columns="run_id", values=name).reindex(steps[place], columns=ids)
-                known = table.notna().any(axis=None)
-                found[place].append([short(table[each] - shift) for each in ids] if known else [])
+            lines = np.full((len(names), len(mine), len(steps[place])), np.nan)
+            for row, own in enumerate(mine):
+                lines[:, row, np.searchsorted(steps[place], at[own])] = values[own].T
+            shift = [(self.data.minimum(problem) or 0.0) if name == "train_loss" else 0.0 for name in names]
+            found[place] = (
+                [
+                    [short(line - less) for line in each] if np.isfinite(each).any() else []
+                    for each, less in zip(lines, shift, strict=True)
+                ]
+                if mine
+                else []
+            )
         return found
 
     def rates(self) -> dict[str, Any]:
