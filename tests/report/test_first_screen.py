@@ -217,7 +217,7 @@ def test_the_explorer_starts_when_it_is_asked_for(chromium, seven):
         assert view.locator("#explore-controls select[name=problem] option:checked").inner_text() == "saddle"
         view.select_option(".bar select", label="rosenbrock")  # and after
         assert view.locator("#explore-controls select[name=problem] option:checked").inner_text() == "rosenbrock"
-    for hash in ("#explorer", "#?view=rates"):
+    for hash in ("#explorer", "#?view=sensitivity"):
         with opened(chromium, seven, hash=hash, explore=False) as view:
             view.wait_for_function(started)
             view.wait_for_function("scrollY > 100")

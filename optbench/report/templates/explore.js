@@ -1,5 +1,5 @@
 // The explorer waits as plain text, so that the page opens without it. It starts when a reader scrolls to it, or an
-// address asks for it, "#explorer" or "#?view=rates".
+// address asks for it, "#explorer" or "#?view=sensitivity".
 optbench.explore = (() => {
   "use strict";
   const section = document.getElementById("explore-section");
