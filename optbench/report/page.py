@@ -132,7 +132,7 @@ class Page:
         self.tuning_seeds = ", ".join(map(str, results.tuning_seeds)) or "none"
         self.coverage = sorted({labels.number(100 * value) for value in answer.best["coverage"]})
         self.schedules = [(short, full) for full, short in sweep.short_schedules.items() if short != full]
-        self.command = provenance.get("command", "not recorded")
+        self.command = labels.describe_command(provenance)
         self.version = provenance.get("optbench", "unknown")
         self.provenance = list_provenance(provenance)
 

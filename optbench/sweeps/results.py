@@ -32,6 +32,7 @@ from optbench.sweeps.spec import FIRST_TRIALS, TPE
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
+from optbench.wording.labels import describe_command
 from optbench.wording.latex import build_results_table
 from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
 
@@ -229,7 +230,7 @@ class Results:
     def foot(self) -> str:
         """The command and version that every figure carries."""
         version = self.provenance.get("optbench", "unknown version")
-        return f"optbench {version}  ·  {self.provenance.get('command', 'command not recorded')}"
+        return f"optbench {version}  ·  {describe_command(self.provenance)}"
 
     def problem(self, name: str) -> dict[str, Any]:
         """Return the row of ``problems`` for one problem.

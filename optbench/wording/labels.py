@@ -75,6 +75,13 @@ def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], lab
     return list(dict.fromkeys(names))
 
 
+def describe_command(provenance: Mapping[str, Any]) -> str:
+    """Return the command that made a folder, with the number of extensions as a comment."""
+    count = len(provenance.get("extended_by") or ())
+    times = "" if not count else "  # extended once" if count == 1 else f"  # extended {count} times"
+    return f"{provenance.get('command', 'command not recorded')}{times}"
+
+
 def share_text(share: float) -> str:
     """Return a target, a share of the first suboptimality: "0.1%"; "1e-8" instead of the smallest percentages."""
     return f"{100 * share:.6g}%" if share > 2e-6 else number(share)

@@ -46,6 +46,14 @@ def test_a_wider_search_is_a_look(tmp_path):
     assert looks(tmp_path) == [2, 2], "no run was added"
 
 
+def test_the_command_is_the_first_one_and_extensions_are_counted(tmp_path):
+    first = optbench.sweep(GRID, out=tmp_path, workers=1)
+    assert first.foot.endswith("optbench.sweep")
+    for seeds, words in ((4, "optbench.sweep  # extended once"), (5, "optbench.sweep  # extended 2 times")):
+        results = optbench.sweep(out=tmp_path, extend=True, workers=1, seeds=seeds)
+        assert results.foot.endswith(words)
+
+
 @pytest.mark.parametrize("change", [{"blocks": 3}, {"optimizers": "momentum"}])
 def test_an_extension_that_is_killed_is_no_look_and_loses_none(change, tmp_path, monkeypatch):
     optbench.sweep(BLOCKS, out=tmp_path, workers=1)

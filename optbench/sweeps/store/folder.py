@@ -204,7 +204,12 @@ class Store:
             self._before = check_resumable(directory, spec, warn, extend, shard)
             self._provenance_before = read_provenance(directory)
             looks = self._provenance_before.get("looks", []), provenance.get("looks", [])
-            kept = {key: self._provenance_before[key] for key in ("looked_at",) if key in self._provenance_before}
+            before, command = self._provenance_before, provenance.get("command", "")
+            kept = {key: before[key] for key in ("looked_at", "extended_by") if key in before}
+            if extend and self._before and self._before.spec != spec.to_toml():
+                kept["extended_by"] = [*kept.get("extended_by", []), command]
+            if kept.get("extended_by"):
+                kept["command"] = before.get("command", command)
             self._provenance = {**provenance, **kept, "looks": max(looks, key=len)}
             self._extends = extend
             drawn, now = (each.get("searched") or {} for each in (self._provenance_before, provenance))

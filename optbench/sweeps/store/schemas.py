@@ -25,6 +25,7 @@ class _Provenance(BaseModel):
     choose_by: list[str] | str = ""
     judge_by: str = ""
     weigh_by: str = ""
+    extended_by: list[str] = []
     looks: list[int] = []
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
