@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optbench.contract.optimizers import Optimizer, arguments
+from optbench.contract.optimizers import Optimizer, arguments, explain_values
 
 
 class Interpreter:
@@ -68,6 +68,8 @@ class Interpreter:
                 if len(result) != 1 + len(record.slots):
                     slots = ", ".join(record.slots)
                     raise TypeError(f"returns {len(result)} values, not w and the {len(record.slots)} slots {slots}")
+                if text := explain_values(record, result):
+                    raise TypeError(text)
                 new[i] = result[0]
                 fresh = dict(zip(record.slots, result[1:], strict=True))
                 for slot in record.own:

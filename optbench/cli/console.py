@@ -51,10 +51,14 @@ def warn(text: str) -> None:
 
 
 def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:
-    """Print ``text`` wrapped to the terminal's width, as it is: long words are not broken and markup has no effect.
+    """Print ``text`` wrapped to the terminal's width: long words are not broken, markup has no effect, math is plain.
 
     indent: columns before the first line; hang: columns before the others.
     """
+    if "$" in text:
+        from optbench.wording.labels import write_math  # it takes a while to import
+
+        text = write_math(text)
     print(
         textwrap.fill(
             text, max(console.width, 30), initial_indent=" " * indent, subsequent_indent=" " * hang,

@@ -2,9 +2,12 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from optbench.contract import columns, equals, names
 from optbench.contract.arguments import (
@@ -440,6 +443,20 @@ def explain_return(record: Optimizer) -> str:
         count = len(value.elts) if isinstance(value, ast.Tuple) else 1 if alone else len(wanted)
         if count != len(wanted):
             return f"a rule returns w and its state: return {', '.join(wanted)}"
+    with suppress(Exception):  # whatever a rule of the user's may raise: numba has told it
+        result = record.rule(*[0.5] * (2 + len(record.slots) + 1 + len(record.scalars)))
+        return explain_values(record, result if isinstance(result, tuple) else (result,))
+    return ""
+
+
+def explain_values(record: Optimizer, values: Sequence) -> str:
+    """Return the words for what a rule has returned if something of it is no real number; "" if all are."""
+    for name, value in zip(("w", *record.slots), values, strict=False):
+        shape = np.shape(value)
+        if shape:
+            return f"returns {name} of shape {shape}, expected a number: a rule is written for one weight"
+        if isinstance(value, complex):
+            return f"returns {name}={value:.3g}, expected a real number (a root of a negative one?)"
     return ""
 
 

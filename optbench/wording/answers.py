@@ -173,7 +173,24 @@ class Answer:
         short: name a few of the others only.
         """
         unlearned = self.unlearned.get(problem)
-        return "; ".join(filter(None, (self.judged.sentence(problem, short or bool(unlearned)), unlearned)))
+        broken = [f"{each.optimizer} from step {each.step:,} on at any rate (optbench check FILE tests a rule of yours)"
+                  for each in self._broken[self._broken["problem"] == problem].itertuples()]  # fmt: skip
+        return "; ".join(filter(None, (self.judged.sentence(problem, short or bool(unlearned)), *broken, unlearned)))
+
+    @cached_property
+    def _broken(self) -> pd.DataFrame:
+        """The pairs of problem and optimizer whose every run diverged at one step, whatever its rate, with the `step`.
+
+        With batches of another size it may be another step, as losses are evaluated at others.
+        """
+        if "diverged_at" not in self.runs:
+            return self.runs[["problem", "optimizer"]][:0].assign(step=0)
+        groups = self.runs.groupby(["problem", "optimizer", "batch_size"])
+        table = groups.agg(step=("diverged_at", "min"), last=("diverged_at", "max"), rates=("lr", "nunique"))
+        table["whole"] = groups["diverged_at"].count() == groups.size()
+        table["whole"] &= (table["step"] == table["last"]).fillna(False).astype(bool) & (table["rates"] > 1)
+        found = table.groupby(level=[0, 1]).agg({"step": "min", "whole": "all"})
+        return found.loc[found["whole"], ["step"]].astype(np.int64).reset_index()
 
     @cached_property
     def unlearned(self) -> dict[str, str]:
@@ -183,8 +200,12 @@ class Answer:
 
     @property
     def promising_edges(self) -> pd.DataFrame:
-        """The edges of problems where something was learned, and no run crashed, so that a wider search may pay."""
+        """The edges of problems where something was learned, so that a wider search may pay.
+
+        Without optimizers of which a run crashed, or every run diverged at one step.
+        """
         crashed = self.runs.loc[self.runs["status"] == "failed", ["problem", "optimizer"]].drop_duplicates()
+        crashed = pd.concat([crashed, self._broken[["problem", "optimizer"]]])
         pairs = pd.MultiIndex.from_frame(self.edges[["problem", "optimizer"]])
         lost = pairs.isin(pd.MultiIndex.from_frame(crashed)) | self.edges["problem"].isin(list(self.unlearned))
         return self.edges[~lost]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ Row = Mapping[str, Any] | pd.Series
 """A row of a table, by column."""
 MATH = re.compile(r"(\$[^$]*[\\^_][^$]*\$)")
 """Math between dollars: with a command, an index or a power, which no price has."""
+_COMMAND, _BRACES, _GREEK = re.compile(r"\\([A-Za-z]+) ?"), str.maketrans("", "", "{}\\"), {"lambda": "lamda"}
 LONG = 30
 """Length up to which a schedule's text is its label."""
 LONGEST = 48
@@ -175,6 +177,23 @@ def split_math(text: str) -> list[str]:
     """
     parts = MATH.split(text)
     return parts if all(part.count("{") == part.count("}") for part in parts[1::2]) else [text]
+
+
+def write_math(text: str) -> str:
+    """Return a text with its math in plain letters: "β_1-Adam" of "$\\beta_1$-Adam"; of unknown commands the word."""
+    parts = split_math(text)
+    parts[1::2] = [_COMMAND.sub(_read_command, part.strip("$")).translate(_BRACES) for part in parts[1::2]]
+    return "".join(parts)
+
+
+def _read_command(found: re.Match) -> str:
+    """Return the Greek letter of a command of TeX; of others the word, and nothing for a change of font."""
+    word = found[1]
+    size = "CAPITAL" if word[:1].isupper() else "SMALL"
+    try:
+        return unicodedata.lookup(f"GREEK {size} LETTER {_GREEK.get(word.lower(), word)}")
+    except KeyError:
+        return "" if word.startswith(("math", "text", "oper")) else word
 
 
 def shorten(text: str, length: int) -> str:

@@ -1,5 +1,7 @@
 """Records of optimizers, schedules, ranges and problems: what is read from a signature, and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from harness import CATALOGUE, OPTIMIZERS, PROBLEMS, SCHEDULES
@@ -17,7 +19,8 @@ from optbench import (
     variant,
     wrapper,
 )
-from optbench.contract.optimizers import Optimizer
+from optbench.checks.interpreter import Interpreter
+from optbench.contract.optimizers import Optimizer, explain_return
 from optbench.contract.search import check_space
 
 
@@ -320,3 +323,14 @@ def test_every_shipped_rule_states_its_source():
         record.source and record.source != "not stated"
         for record in (CATALOGUE.optimizers[name] for name in OPTIMIZERS)
     )
+
+
+def test_a_rule_that_returns_no_number_is_told_in_words():
+    @optimizer(source="test")
+    def vectors(w, g, lr):
+        return np.array([w - lr * g, w, w])
+
+    words = "returns w of shape (3,), expected a number: a rule is written for one weight"
+    assert explain_return(vectors) == words
+    with pytest.raises(TypeError, match=re.escape(words)):
+        Interpreter(vectors, ((2,),)).step(np.ones(2), np.ones(2), 0.1)

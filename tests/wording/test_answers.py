@@ -264,3 +264,19 @@ def test_intervals_of_shares_end_at_what_is_possible():
     runs = runs.assign(test_accuracy=accuracy, validation_accuracy=accuracy)
     rows = answer_of(runs, [], "test_accuracy", choose_by=("test_accuracy",)).judged.rows("p")
     assert rows["high"].tolist() == [1.0, 1.0] and (rows["value"] < 1).all() and (rows["low"] < rows["value"]).all()
+
+
+def test_a_rule_that_diverges_at_one_step_whatever_the_rate_is_to_be_checked_and_not_searched_wider():
+    runs = planted(["adam", "slow"])
+    mine = runs["optimizer"] == "slow"
+    lost = {"status": "diverged", "loss_final": np.nan, "suboptimality_final": np.nan, "log_tail": np.inf}
+    for name, value in lost.items():
+        runs.loc[mine, name] = value
+    runs["diverged_at"] = pd.array(np.where(mine, 3, None), dtype="Int64")
+    answer = answer_of(runs, [])
+    assert answer.sentence("p").endswith(
+        "slow diverges in every run; slow from step 3 on at any rate (optbench check FILE tests a rule of yours)"
+    )
+    assert "slow" not in set(answer.promising_edges["optimizer"])
+    runs.loc[mine & (runs["lr"] == runs["lr"].max()), "diverged_at"] = 2
+    assert "from step" not in answer_of(runs, []).sentence("p")

@@ -52,3 +52,9 @@ def test_varied_hyperparameters_stand_inside_a_wrapper():
 def test_schedules_in_sentences_have_parameters_only_where_they_differ():
     texts = ["constant", "inverse(decay_rate=1.0)", "inverse(decay_rate=0.1)", "exponential(base=0.95)"]
     assert list(labels.name_schedules(texts).values()) == [*texts[:3], "exponential"]
+
+
+def test_math_is_written_in_plain_letters():
+    assert labels.write_math("$\\beta_1$-Adam leads") == "β_1-Adam leads"
+    assert labels.write_math("$\\mathcal{M}$, $\\lambda^{2}$ and $\\Delta_t$") == "M, λ^2 and Δ_t"
+    assert labels.write_math("$5 and $6") == "$5 and $6"
