@@ -64,7 +64,7 @@ def test_samples_to_the_target_come_first():
     missed = runs.assign(**{target_column(0.1): runs[target_column(0.1)].where(runs["optimizer"] == "adam", np.inf)})
     answer = answer_of(missed, [])
     assert answer.sentence("p") == "p: adam is first; gd never reaches 10%"
-    assert "; 10% is not reached, median of " in describe_settings(answer, missed)["p", "gd"]
+    assert "; 10% is not reached on " in describe_settings(answer, missed)["p", "gd"]
 
 
 def test_equals_tie_and_what_is_noisy_is_open():
