@@ -256,3 +256,14 @@ def test_a_reader_that_has_ended_is_no_bad_answer():
     command = f"{shlex.quote(sys.executable)} -m optbench list optimizers --json | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize("arguments", [["list", "optimizers"], ["list", "--json"], ["sweep", "--help"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_an_error_in_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "optbench", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    told = "optbench: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, told)
