@@ -4,14 +4,12 @@ Imported when a command runs, because rich and the catalogue take a while to imp
 """
 
 import textwrap
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
-from optbench.catalogue import loader
 from optbench.contract.errors import WARNING
 
 
@@ -28,14 +26,6 @@ console = _Console(highlight=False, markup=False)
 errors = _Console(stderr=True, highlight=False, markup=False)
 # Columns: longer lines are hard to read, however wide the terminal
 _WIDEST = 120
-
-
-def load_catalogue(files: Iterable[Path]) -> loader.Catalogue:
-    """Return the catalogue with the plug-in files; print the traceback of a file that does not load, and go on."""
-    catalogue = loader.load(tuple(files))
-    for path, trace in catalogue.broken.items():
-        show_broken(path, trace)
-    return catalogue
 
 
 def show_broken(path: Path, trace: str) -> None:

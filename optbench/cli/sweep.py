@@ -145,7 +145,7 @@ def sweep(
     with their value on fresh seeds), "next" (what would tell more: text and command). A number that is not finite is
     null.
     """
-    from optbench.cli.console import command, paragraph, show_broken, warn
+    from optbench.cli.console import command, paragraph, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
     from optbench.sweeps.labels import read_pairs
@@ -179,7 +179,7 @@ def sweep(
 
             def make_plan() -> Plan:
                 """Return the plan of the sweep, or of one shard of it."""
-                whole = session.load_and_plan(checked, isolation, show_broken)
+                whole = session.load_and_plan(checked, isolation)
                 return select_shard(whole, shard) if shard is not None else whole
 
             if dry_run:

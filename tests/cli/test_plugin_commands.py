@@ -55,13 +55,14 @@ def test_a_plugin_of_each_kind_in_a_sweep(run, own_kernels):
     assert runs["gd"].iloc[0].tolist() == [0.5 * 0.5**4]
 
 
-def test_a_broken_plugin_is_shown_and_the_rest_goes_on(run):
+def test_a_plugin_that_does_not_load_is_bad_input(run):
     Path("broken.py").write_text("import numpy\n\nraise RuntimeError('spoilt')\n")
-    code, out, err = run(*SMALL, "--plugin", "broken.py")
-    assert code == 0 and "24 runs" in out
-    assert "broken.py does not load" in err and "Traceback" in err and "RuntimeError: spoilt" in err and "line 3" in err
-    code, out, err = run("check", "broken.py")
-    assert code == 2 and "RuntimeError: spoilt" in err and "optbench: the plug-in broken.py does not load" in err
+    told = "optbench: the plug-in broken.py does not load: RuntimeError: spoilt"
+    for command in (SMALL, [*SMALL, "--isolate", "never"], ["list", "optimizers"], ["show", "gd"]):
+        assert run(*command, "--plugin", "broken.py") == (2, "", told)
+    assert not Path("results").exists()
+    code, _, err = run("check", "broken.py")
+    assert code == 2 and "Traceback" in err and "line 3" in err and told in err
 
 
 def test_a_broken_contract_is_told_in_a_line_with_the_nearest_name(run):
