@@ -35,6 +35,11 @@ def show_broken(path: Path, trace: str) -> None:
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
 
 
+def late_text(state: str, check_timeout: float) -> str:
+    """Return in words that a worker in this state has taken more than so many seconds."""
+    return f"timed out after {check_timeout:g} s {state}: an infinite loop? Else raise --check-timeout"
+
+
 def warn(text: str) -> None:
     """Print a warning in one line."""
     errors.print(f"{WARNING} {text}", style="yellow", soft_wrap=True)

@@ -104,6 +104,27 @@ def test_a_crash_while_rules_are_compared_is_one_line(run):
     assert err.startswith("optbench: loading mine.py: its worker process died of SIGSEGV")
 
 
+@pytest.mark.parametrize("line, told", [
+    ("if drag: raise ValueError('no')", "mine.py: comparing mine with gd: ValueError: no"),
+    ("drag = w.nothing", "mine.py: comparing mine with gd: optimizer mine: mine does not compile: "),
+    ("while drag: pass", "mine.py: timed out after 2 s comparing mine with gd"),
+])  # fmt: skip
+def test_a_rule_that_raises_or_hangs_as_it_is_compared_is_a_fault(run, line, told):
+    Path("mine.py").write_text(OPTIMIZER.replace("    return", f"    {line}\n    return"))
+    code, out, err = run("check", "mine.py", "--against", "gd", "--check-timeout", "2s")
+    assert code == 1 and not err and f"FAIL {told}" in out
+    code, out, _ = run("check", "mine.py", "--against", "gd", "--check-timeout", "2s", "--json")
+    (found,) = json.loads(out)
+    assert code == 1 and not found["equal"] and not found["comparisons"]
+    assert found["findings"][0]["name"] == "comes to an end" and found["findings"][0]["text"].startswith(told)
+
+
+def test_a_file_that_hangs_as_it_loads_ends_a_comparison(run):
+    Path("mine.py").write_text("import time; time.sleep(10000)\n")
+    code, out, err = run("check", "mine.py", "--against", "gd", "--check-timeout", "2s")
+    assert code == 2 and not out and err.startswith("optbench: timed out after 2 s loading mine.py")
+
+
 def test_a_check_names_the_error_of_a_file_in_its_json(run):
     Path("mine.py").write_text("def f(:\n")
     code, out, _ = run("check", "mine.py", "--json")
