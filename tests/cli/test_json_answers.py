@@ -113,6 +113,10 @@ def test_an_unfinished_merge_has_a_code_of_its_own_and_names_the_command(run):
     code, out, err = run("merge", "one", "one-again", "--out", "all", "--json")
     assert code == 2 and json.loads(out)["exit_code"] == 2 and err.startswith("optbench: ")
     assert run(*PARTS, "--shard", "1/3", "--out", "other")[0] == 0
+    missing = "unfinished: part 1/2 of the sweep"
+    assert f"::warning title=one::{missing}" in run("compare", "one", "one", "--format", "github")[1]
+    suite = ElementTree.fromstring(run("compare", "one", "one", "--format", "junit")[1])
+    assert suite.find(".//property[@name='unfinished']").get("value").startswith(f"one: {missing}")
     code, out, err = run("merge", "one", "other", "--out", "all", "--no-report", "--json")
     data = json.loads(out)
     assert code == 3 and not data["finished"] and "missing" in data["missing"]
