@@ -52,11 +52,12 @@ def test_names_that_a_comparison_prints_are_understood(run):
     for name in ("0.9", "0.5"):
         assert run(*SMALL, "--optimizers", f"gd, momentum(beta1={name})", "--out", name)[0] == 0
     names = ["momentum(beta1=0.9)", "momentum(beta1=0.5)"]
-    for typed in ([*names], ["--by", "tuned", "--optimizers", names[1]]):
+    for typed in ([*names], [names[0].replace("0.9", " .90"), names[1]], ["--by", "tuned", "--optimizers", names[1]]):
         code, out, err = run("compare", "0.9", "0.5", *typed, "--json")
         assert code == 0, err
         assert [(row["a"], row["b"]) for row in json.loads(out)["rows"]] == [tuple(names)]
-    assert run("compare", "0.9", "0.5", *reversed(names))[0] == 2
+    code, _, err = run("compare", "0.9", "0.5", *reversed(names))
+    assert (code, err) == (2, "optbench: '0.9': unknown optimizer 'momentum(beta1=0.5)': did you mean 'momentum'?")
 
 
 def test_a_sweep_answers_in_one_object(run):
