@@ -377,7 +377,7 @@ def _execute(spec, out, options, given, progress, callback) -> "Results":
 
     status = None
     with handle_signals(["SIGINT"]):
-        plan = session.load_and_plan(spec, options.isolation, loader.refuse_broken, given)
+        plan = session.load_and_plan(spec, options.isolation, given)
         for text in plan.warnings:
             warnings.warn(text, stacklevel=3)
         folder = Path(tempfile.mkdtemp(prefix="optbench-")) if out is None else out

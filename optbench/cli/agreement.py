@@ -1,9 +1,11 @@
 """Print the table and the verdict of ``optbench check RULE --against OTHER``."""
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 from rich.text import Text
@@ -11,22 +13,34 @@ from rich.text import Text
 from optbench.catalogue import loader
 from optbench.catalogue.loader import plugin_path
 from optbench.checks.against.agreement import Agreement, compare_names
+from optbench.checks.against.findings import Finding
 from optbench.checks.against.rollouts import STEPS
-from optbench.cli.console import console, paragraph, show_broken
+from optbench.cli.console import console, late_text, paragraph, show_broken
 from optbench.cli.output import print_json
 from optbench.contract.errors import OptbenchError
+from optbench.engine.runner import Cancelled
 from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
 
 
-def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Path], as_json: bool) -> bool:
+class _Failed(Exception):
+    """Raised if a request to the worker raised an error, crashed or timed out; the text says so."""
+
+    going_on = False
+    """Whether the worker still answers."""
+
+
+def print_agreement(
+    rule: str, other: str, tolerance: float, files: Sequence[Path], check_timeout: float, as_json: bool
+) -> bool:
     """Compare a rule, or all of a file's, with another optimizer; return True if they are equal.
 
-    The user's files are loaded and compared in a worker process: if that dies, it ends this one with a line.
+    The user's files are loaded and compared in a worker process, which may die, or take longer than ``check_timeout``
+    seconds for one comparison.
     """
     path = plugin_path(rule) if Path(rule).suffix == ".py" or Path(rule).is_file() else None
     plugins = (path, *files) if path else files
     if plugins or "file=" in rule + other:
-        found = _compare_in_worker(rule, other, tolerance, path, plugins)
+        found = _compare_in_worker(rule, other, tolerance, path, plugins, check_timeout)
     else:
         found = compare_names([rule], other, tolerance, loader.load())
     if as_json:
@@ -38,31 +52,62 @@ def print_agreement(rule: str, other: str, tolerance: float, files: Sequence[Pat
 
 
 def _compare_in_worker(
-    rule: str, other: str, tolerance: float, path: Path | None, plugins: Sequence[Path]
+    rule: str, other: str, tolerance: float, path: Path | None, plugins: Sequence[Path], check_timeout: float
 ) -> list[Agreement]:
-    """Return the comparisons, made in a worker process. path: the file of the rules; None: ``rule`` is a name.
+    """Return the comparisons, made in a worker process; one that raises, crashes or times out has failed.
 
-    Raises OptbenchError if the files do not load or the process dies.
+    path: the file of the rules; None: ``rule`` is a name. check_timeout: the seconds for loading and for each
+    comparison. Raises OptbenchError if the files do not load, or what was named cannot be compared.
     """
-    with contextlib.closing(WorkerProcess(Limits(stall=float("inf")))) as worker:
+
+    def ask(kind: str, *arguments: Any) -> Any:
+        """Return the worker's answer. Raises _Failed if there is none within the time."""
+        end = time.monotonic() + check_timeout
         try:
-            ok, answer, _ = worker.ask("compare", rule, other, tolerance, path and str(path), [*map(str, plugins)])
+            ok, answer, _ = worker.ask(kind, *arguments, should_stop=lambda: time.monotonic() > end)
         except Died as error:
-            raise OptbenchError(f"{worker.state}: {error}") from None
-    if not ok:
-        raise OptbenchError(answer)
-    for file, trace in answer["broken"].items():
-        show_broken(Path(file), trace)
-    if path and str(path) in answer["broken"]:
-        loader.refuse_broken(path, answer["broken"][str(path)])
-    if "error" in answer:
-        raise OptbenchError(answer["error"])
-    return TypeAdapter(list[Agreement]).validate_python(answer["found"])
+            raise _Failed(f"{worker.state}: {error}") from None
+        except Cancelled:
+            raise _Failed(late_text(worker.state, check_timeout)) from None
+        if not ok and kind != "compare":
+            raise OptbenchError(answer)
+        if not ok:
+            failed = _Failed(f"{worker.state}: {answer}")
+            failed.going_on = True
+            raise failed
+        return answer
+
+    found: list[Agreement] = []
+    file = f"{path.name}: " if path else ""
+    with contextlib.closing(WorkerProcess(Limits(stall=float("inf"), check=float("inf")))) as worker:
+        try:
+            worker.ask("build_streams")
+            loaded = ask("load_for_compare", rule, other, path and str(path), [*map(str, plugins)])
+        except (Died, _Failed) as error:
+            raise OptbenchError(str(error)) from None
+        for each, trace in loaded["broken"].items():
+            show_broken(Path(each), trace)
+            loader.refuse_broken(Path(each), trace)
+        if "error" in loaded:
+            raise OptbenchError(loaded["error"])
+        for name in loaded["names"]:
+            try:
+                compared = ask("compare", name, other, tolerance)
+                found.append(TypeAdapter(Agreement).validate_python(compared))
+            except _Failed as error:
+                failure = Finding("comes to an end", f"{file}{error}")
+                found.append(Agreement(name, other, tolerance, (), (failure,)))
+                if not error.going_on:
+                    break
+    return found
 
 
 def _print_agreement(found: Agreement) -> None:
     """Print the comparisons, the verdict, and the findings or else the first steps."""
     console.print(f"{found.first} against {found.second}", style="bold")
+    if not found.comparisons:  # it did not come to an end
+        console.print(Text.assemble("  ", ("FAIL", "red"), f" {found.findings[0].text}"), soft_wrap=True)
+        return
     _print_values(found)
     compared = [each for each in found.comparisons if not each.refused]
     refused = [each for each in found.comparisons if each.refused]

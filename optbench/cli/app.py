@@ -1,6 +1,5 @@
 """The command line: the commands by name, in the order of the help."""
 
-import os
 import re
 import sys
 import traceback
@@ -45,7 +44,6 @@ class Commands(groups.Commands):
         except KeyboardInterrupt as error:
             stopping.exit_with_signal(error)
         except BrokenPipeError:  # click would end with 1, which says that something is wrong
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it when it ends
             sys.exit(141)
         except Exception as error:
             if hasattr(error, "format_message"):  # click prints its own on standard error
@@ -128,7 +126,13 @@ def _name_options(text: str) -> str:
 def _run() -> None:
     """Run the command; end the process where it could not do what was asked."""
     try:
-        app(prog_name=completion.program())
+        try:
+            app(prog_name=completion.program())
+        finally:
+            if sys.stdout:  # None if it is closed
+                sys.stdout.flush()
+    except BrokenPipeError:
+        sys.exit(141)
     except OptbenchError as error:
         output.fail(_name_options(str(error)), error.exit_code)
     except Exception as error:

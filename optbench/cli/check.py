@@ -30,7 +30,7 @@ def check(
         "tolerance", "SHARE", "With --against: the largest relative difference at which two are equal.", groups.INPUT,
     )] = 1e-9,
     check_timeout: Annotated[str, option(
-        "check-timeout", "TIME", "Without --against: the time after which loading or a check has failed.", groups.INPUT,
+        "check-timeout", "TIME", "The time after which loading, a check or a comparison has failed.", groups.INPUT,
     )] = "60s",
     json: Json = False,
     plugin: Plugin = None,
@@ -43,17 +43,18 @@ def check(
     code 1 where a check fails, or the steps differ.
 
     JSON: a record each with "kind", "name" and "checks" (each with "name", "ok" and "message"); a crash and a timeout
-    are a failed check of their record. A file that does not load, crashes or hangs then is an error, with exit code 2.
+    are a failed check of their record; with --against, as an error of the rule, a finding "comes to an end", and no
+    comparisons. A file that does not load, crashes or hangs then is an error, with exit code 2.
     """
-    files = tuple(plugin or ())
+    from optbench.engine import settings
+
+    files, seconds = tuple(plugin or ()), float(settings.checked("check_timeout", check_timeout))
     if against is None:
         if not file.endswith(".py") and not Path(file).exists():
             raise OptbenchError(
                 f"no plug-in file {file!r}; with --against OPTIMIZER it may be the name of an optimizer"
             )
-        from optbench.engine import settings
-
-        found = print_checks(Path(file), files, float(settings.checked("check_timeout", check_timeout)))
+        found = print_checks(Path(file), files, seconds)
         fine = all(each["ok"] for record in found for each in record["checks"])
         if json:
             print_json(found)
@@ -62,7 +63,7 @@ def check(
 
         if not 0 < tolerance < 1:
             raise OptbenchError(f"--tolerance {tolerance:g} must lie between 0 and 1")
-        fine = print_agreement(file, against, tolerance, files, json)
+        fine = print_agreement(file, against, tolerance, files, seconds, json)
     if not fine:
         raise typer.Exit(NO)
 
@@ -77,7 +78,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
     from rich.text import Text
 
     from optbench.catalogue.loader import refuse_broken
-    from optbench.cli.console import console, show_broken
+    from optbench.cli.console import console, late_text, show_broken
     from optbench.engine.runner import Cancelled
     from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
 
@@ -96,8 +97,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
             loaded = ask("load_for_check", str(file), [str(each) for each in (file, *files)])
             for path, trace in loaded["broken"].items():
                 show_broken(Path(path), trace)
-            if trace := loaded["broken"].get(loaded["path"]):
-                refuse_broken(file, trace)
+                refuse_broken(Path(path), trace)
             if loaded["reasons"]:
                 raise OptbenchError("; ".join(loaded["reasons"]))
             if not loaded["names"]:
@@ -115,8 +115,8 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
                     console.print(Text.assemble("  ", mark, text), soft_wrap=True)
                     found[-1]["checks"].append(finding)
         except (Died, Cancelled) as error:
-            text = f"timed out after {check_timeout:g} s {worker.state}: an infinite loop? Else raise --check-timeout"
-            text = f"{worker.state}: {error}" if isinstance(error, Died) else text
+            died = isinstance(error, Died)
+            text = f"{worker.state}: {error}" if died else late_text(worker.state, check_timeout)
             if not found:
                 raise OptbenchError(text) from None
             print(f"  FAIL {text}", flush=True)

@@ -32,6 +32,8 @@ def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
     """
     limit, count = f"{100 * (above or 0):.4g}%", int((table["problem"] != ALL).sum())
     yield _annotate("notice", "optbench compare", "\n".join(describe_sides(table, sides)))
+    for folder, missing in _find_unfinished(sides).items():
+        yield _annotate("warning", folder, missing)
     for row in table.to_dict("records"):
         if row["regression"] == "shown":
             yield _annotate("error", f"{name_row(row)}: regression above {limit}", f"B over A: {format_times(row)}")
@@ -52,6 +54,8 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
     facts = ElementTree.SubElement(suite, "properties")
     for place, line in enumerate(describe_sides(table, sides)):
         ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=_clean(line))
+    for folder, missing in _find_unfinished(sides).items():
+        ElementTree.SubElement(facts, "property", name="unfinished", value=_clean(f"{folder}: {missing}"))
     failed = 0
     for row in table.to_dict("records"):
         name = name_row(row)
@@ -76,6 +80,11 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
     whole.append(suite)
     ElementTree.indent(whole)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(whole).decode("ascii")
+
+
+def _find_unfinished(sides: list[dict[str, Any]]) -> dict[str, str]:
+    """Return by folder what is missing there, of those that are not finished."""
+    return {each["folder"]: each["missing"] for each in sides if each["missing"]}
 
 
 def _annotate(level: str, title: str, text: str) -> str:

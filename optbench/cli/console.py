@@ -4,14 +4,12 @@ Imported when a command runs, because rich and the catalogue take a while to imp
 """
 
 import textwrap
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
-from optbench.catalogue import loader
 from optbench.contract.errors import WARNING
 
 
@@ -30,19 +28,16 @@ errors = _Console(stderr=True, highlight=False, markup=False)
 _WIDEST = 120
 
 
-def load_catalogue(files: Iterable[Path]) -> loader.Catalogue:
-    """Return the catalogue with the plug-in files; print the traceback of a file that does not load, and go on."""
-    catalogue = loader.load(tuple(files))
-    for path, trace in catalogue.broken.items():
-        show_broken(path, trace)
-    return catalogue
-
-
 def show_broken(path: Path, trace: str) -> None:
     """Print why a plug-in file does not load. trace: its traceback."""
     text = trace.rstrip("\n")
     gap = "\n" if "\n" in text else " "
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
+
+
+def late_text(state: str, check_timeout: float) -> str:
+    """Return in words that a worker in this state has taken more than so many seconds."""
+    return f"timed out after {check_timeout:g} s {state}: an infinite loop? Else raise --check-timeout"
 
 
 def warn(text: str) -> None:

@@ -38,10 +38,10 @@ def list_names(
     plugin: Plugin = None,
 ) -> None:
     """List optimizers, schedules or problems with formula and defaults, or data sets."""
-    from optbench.catalogue import listing
-    from optbench.cli.console import counted, filled, load_catalogue, print_entry, print_lines
+    from optbench.catalogue import listing, loader
+    from optbench.cli.console import counted, filled, print_entry, print_lines
 
-    catalogue = load_catalogue(plugin or ())
+    catalogue = loader.load_all(plugin or ())
     kinds = [kind] if kind is not None else listing.KINDS
     rows = [row for each in kinds for row in listing.list_names(catalogue, each)]
     if json:

@@ -28,13 +28,13 @@ def merge(
 
     Exit code 3 if runs are missing; the command that is then printed makes them. JSON: as of optbench sweep.
     """
-    from optbench.cli.console import command, paragraph, show_broken, warn
+    from optbench.cli.console import command, paragraph, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.merge import merge_folders
     from optbench.sweeps.provenance import typed_command
 
     check_folder(out)
-    missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn, show_broken)
+    missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn)
     sweep = LoadedSweep(Path(out))
     print_summary(sweep)
     resume = f"optbench sweep {shlex.quote(str(Path(out) / 'spec.toml'))} --out {shlex.quote(out)}" if missing else None

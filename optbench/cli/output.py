@@ -4,13 +4,17 @@ With ``--json`` all else that is printed, also by plug-ins, goes to standard err
 nothing slow.
 """
 
+import io
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from itertools import pairwise
 from typing import Any, NoReturn, TextIO
+
+from optbench.contract.errors import OptbenchError
 
 NO, MISTAKE, UNFINISHED, BUG = 1, 2, 3, 70
 EXIT_CODES = {
@@ -27,6 +31,29 @@ EXIT_CODES = {
 """By code, what it means, for the help page."""
 _stdout: TextIO | None = None
 """Standard output while it is kept for a JSON value; None without ``--json``, and once the value is printed."""
+
+
+class _Stdout(io.FileIO):
+    """Standard output of the process, without a buffer."""
+
+    def write(self, data: Any) -> int:
+        """Write the bytes. Raises OptbenchError if they cannot be written, as on a full disk."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())  # Python flushes what is left when it ends
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise OptbenchError(f"cannot write to standard output: {error.strerror}") from None
+
+
+def open_stdout() -> None:
+    """Let standard output tell an error of its own from any other: to be called once, before anything is printed."""
+    if isinstance(old := sys.stdout, io.TextIOWrapper):  # None if it is closed
+        raw = _Stdout(old.fileno(), "w", closefd=False)
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(raw), old.encoding, None, None, old.line_buffering, old.write_through
+        )
 
 
 @contextmanager
@@ -48,8 +75,8 @@ def keep_stdout() -> Iterator[None]:
 def print_json(data: Any) -> None:
     """Print the answer as JSON: a table as a list of its rows, and null for a number that is not finite."""
     global _stdout
-    print(json.dumps(_to_plain(data), indent=2, allow_nan=False), file=_stdout or sys.stdout, flush=True)
-    _stdout = None
+    stream, _stdout = _stdout or sys.stdout, None
+    print(json.dumps(_to_plain(data), indent=2, allow_nan=False), file=stream, flush=True)
 
 
 def print_error(text: str, code: int) -> None:

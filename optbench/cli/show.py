@@ -50,10 +50,10 @@ def show(
     if library is not None or any(value is not None for value in given.values()):
         print_code(name, library, given, json, plugin or ())
         return
-    from optbench.catalogue import description
-    from optbench.cli.console import errors, load_catalogue, print_lines, warn
+    from optbench.catalogue import description, loader
+    from optbench.cli.console import errors, print_lines, warn
 
-    catalogue = load_catalogue(plugin or ())
+    catalogue = loader.load_all(plugin or ())
     records, leads = description.describe_word(catalogue, name)
     for text in filter(None, (record.get("data_warning") for record in records)):
         warn(text)
@@ -248,11 +248,11 @@ def _format_point(coordinates: Sequence[float]) -> str:
 
 def print_kernel(name: str, plugins: Iterable[str | Path]) -> None:
     """Print the text of an optimizer's kernel; raise OptbenchError for an optimizer of another library."""
-    from optbench.cli.console import load_catalogue
+    from optbench.catalogue import loader
     from optbench.compiler.update_text import kernel_text
     from optbench.contract.optimizers import Optimizer
 
-    catalogue = load_catalogue(plugins)
+    catalogue = loader.load_all(plugins)
     record, _ = catalogue.optimizer(name)
     if not isinstance(record, Optimizer):
         raise OptbenchError(f"{name} has no kernel of its own: its steps are another library's")

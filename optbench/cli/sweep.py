@@ -13,7 +13,7 @@ from optbench.cli.dry_run import print_if_long, print_plan
 from optbench.cli.groups import HOW, SEEDS, TIME, WHAT, WHERE
 from optbench.cli.options import Report, Workers, check_folder, flag, json_option, label_option, option, plugin_option
 from optbench.cli.output import MISTAKE, UNFINISHED, print_json
-from optbench.cli.progress import make_progress
+from optbench.cli.progress import format_duration, make_progress
 from optbench.cli.sweep_json import list_next_steps, make_answer
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError
@@ -145,7 +145,7 @@ def sweep(
     with their value on fresh seeds), "next" (what would tell more: text and command). A number that is not finite is
     null.
     """
-    from optbench.cli.console import command, paragraph, show_broken, warn
+    from optbench.cli.console import command, paragraph, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps import session
     from optbench.sweeps.labels import read_pairs
@@ -179,7 +179,7 @@ def sweep(
 
             def make_plan() -> Plan:
                 """Return the plan of the sweep, or of one shard of it."""
-                whole = session.load_and_plan(checked, isolation, show_broken)
+                whole = session.load_and_plan(checked, isolation)
                 return select_shard(whole, shard) if shard is not None else whole
 
             if dry_run:
@@ -200,8 +200,8 @@ def sweep(
             if not report and is_file(page := Path(out) / "report" / "index.html"):
                 paragraph(f"{page} is out of date: optbench report {out} draws it again", hang=2)
             late = bool(time and status.out_of_time)
-            if late:
-                text = f"stopped at the time limit of {time_limit}; what was incomplete is left out"
+            if time and late:
+                text = f"stopped at the time limit of {format_duration(time.seconds)}; what was incomplete is left out"
                 paragraph(f"{text}; {stopping.RESUME_HINT}", hang=2)
                 command(stopping.resume_command())
             failed = f"some cohorts could not run: {join_failures(status.failed)}" if status.failed else ""

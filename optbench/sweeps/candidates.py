@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from optbench.analysis.protocol import code_runs
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.names import join_names, split_list
+from optbench.contract.names import INNER, join_names, parse, split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.results import Results, load, share_labels
 from optbench.sweeps.unknown_minima import STANDING_IN
@@ -169,14 +170,21 @@ def _add_values(name: str, tried: list[Tried], place: int) -> str:
 
 def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], *places: int) -> str:
     """Return the optimizer's name in the tables for one with its values, as in the spec or in a comparison."""
-    names = [(name, place) for place in places for name in sides[place].runs["optimizer"].unique()]
-    given = {
-        "".join(written.split()): name
-        for place in places
-        for name, written in sides[place].runs.attrs.get(GIVEN, {}).items()
-    }
-    shown = (str(name) for name, place in names if text == _add_values(name, tried, place))
-    return next(shown, given.get("".join(text.split()), text) if isinstance(text, str) else text)
+    wanted = _read_name(text)
+    names = [(str(name), place) for place in places for name in sides[place].runs["optimizer"].unique()]
+    written = [(_add_values(name, tried, place), name) for name, place in names]
+    written += [(long, name) for place in places for name, long in sides[place].runs.attrs.get(GIVEN, {}).items()]
+    written += [(name, name) for name, _ in names]
+    return next((name for long, name in written if _read_name(long) == wanted), text)
+
+
+def _read_name(text: str) -> Any:
+    """Return what is equal for two spellings of a name, such as "adam(eps=0)" and "adam( eps=0.0 )"."""
+    try:
+        name, given = parse(text)
+    except OptbenchError:  # a label
+        return text
+    return name, {key: _read_name(value) if key == INNER else value for key, value in given.items()}
 
 
 def _check_pair(pair: object) -> tuple[str, str]:
@@ -224,7 +232,7 @@ def _select_sides(
                 f"no run of {name!r} is there yet, of {', '.join(sorted(there))} alone: {results.missing}"
             )
         if name not in there:
-            raise unknown("optimizer", name, there)
+            raise OptbenchError(f"{str(results.path)!r}: {unknown('optimizer', name, there)}")
     wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (problems, problems)]
     runs = [first.runs, second.runs]
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):

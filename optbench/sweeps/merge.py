@@ -71,14 +71,13 @@ def merge_folders(
     plugins: Sequence[str | Path],
     command: str,
     warn: Callable[[str], None],
-    on_broken: Callable[[Path, str], None],
 ) -> int:
     """Copy the cohorts of the folders into ``out``, and write its tables from those that there are. No cohort runs.
 
-    If ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded; on_broken is
-    called with each that does not load, and its traceback. Returns the number of cohorts that are missing in the
-    stages that could be planned. Raises OptbenchError if the folders are not parts of one sweep, if they name files of
-    the user's that are not in ``plugins``, or if ``out`` holds another sweep.
+    If ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded.
+    Returns the number of cohorts that are missing in the stages that could be planned. Raises OptbenchError if the
+    folders are not parts of one sweep, if they name files of the user's that are not in ``plugins`` or do not load, or
+    if ``out`` holds another sweep.
     """
     if len({folder.resolve() for folder in (*folders, out)}) <= len(folders):
         raise OptbenchError("merge needs folders that differ, and another one as --out")
@@ -97,7 +96,7 @@ def merge_folders(
         )
     refuse_unnamed(spec.plugins, plugins)
     isolation = Isolation()
-    plan = session.load_and_plan(spec, isolation, on_broken)
+    plan = session.load_and_plan(spec, isolation)
     looks = max((_list_looks(folder, before) for folder, (before, _) in zip(folders, parts, strict=True)), key=len)
     with open_store(out, plan.spec, {**make_provenance(command, plan), "looks": looks}, warn) as store:
         for folder in folders:

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -66,13 +66,11 @@ def checked_workers(workers: int | None) -> int:
     return cores() if workers is None else min(int(workers), MOST_WORKERS)
 
 
-def load_and_plan(
-    spec: Spec, isolation: Isolation, on_broken: Callable[[Path, str], None], given: OwnRecords | None = None
-) -> Plan:
+def load_and_plan(spec: Spec, isolation: Isolation, given: OwnRecords | None = None) -> Plan:
     """Expand ``spec``; a worker process does so if it names files of the user's, which stay out of this process.
 
-    on_broken: called with each file that does not load, and its traceback. given: what came as objects of Python:
-    where there are such, this process loads the files as well. Raises OptbenchError.
+    given: what came as objects of Python: where there are such, this process loads the files as well. Raises
+    OptbenchError, also for a file that does not load, even if no name of it is used.
     """
     check_optuna(spec)
     given = given or OwnRecords()
@@ -82,9 +80,9 @@ def load_and_plan(
     catalogue = loader.load(() if isolated else spec.plugins)
     broken = {Path(path): trace for path, trace in data["broken"].items()} if isolated else catalogue.broken
     for path, trace in broken.items():
-        on_broken(path, trace)
+        loader.refuse_broken(path, trace)
     if "error" in data:
-        raise _name_broken_files(broken, OptbenchError(data["error"]))
+        raise OptbenchError(data["error"])
     given.add_to(catalogue)
     if not isolated:
         return replace(plan(spec, catalogue), given=given)
@@ -100,10 +98,7 @@ def load_and_plan(
 
 
 def plan(spec: Spec, catalogue: Catalogue) -> Plan:
-    """Return the cohorts of ``spec``, for the device that it asks for.
-
-    Raises OptbenchError, which names the plug-in files that do not load.
-    """
+    """Return the cohorts of ``spec``, for the device that it asks for. Raises OptbenchError."""
     device, note = devices.choose(spec.device)
     try:
         return expand(spec, catalogue, device, note)
@@ -111,19 +106,7 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
         if not spec.plugins and re.match(r"unknown (optimizer|problem|schedule) '", str(error)):
             end = "" if str(error).endswith("?") else "."
             raise OptbenchError(f"{error}{end} Is it in a file of yours? Add --plugin FILE") from None
-        raise _name_broken_files(catalogue.broken, error) from None
-
-
-def _name_broken_files(broken: Mapping[Path, str], error: OptbenchError) -> OptbenchError:
-    """Return the error; of an unknown name, with why files do not load in place of the nearest name.
-
-    broken: the tracebacks by file.
-    """
-    what = str(error).partition(": ")[0]
-    if not what.startswith("unknown ") or not broken:
-        return error
-    reasons = [f"the plug-in {path.name} does not load: {loader.last_line(trace)}" for path, trace in broken.items()]
-    return OptbenchError("; ".join([what, *reasons]))
+        raise
 
 
 def execute(

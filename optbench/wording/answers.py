@@ -489,12 +489,14 @@ def _describe_tuning(answer: Answer) -> str:
     chosen = chosen_for(answer.judge_by, answer.choose_by)
     by = "" if chosen == answer.judge_by else f", by {name_measure(chosen)}"
     if answer.drawn_anew:
+        each = "The one block" if answer.reported_blocks == "1" else f"Each of {answer.reported_blocks} blocks"
         return (
-            f"Each of {answer.reported_blocks} blocks of seeds drew its own settings, tuned them{by}, and reported on "
+            f"{each} of seeds drew its own settings, tuned them{by}, and reported on "
             "fresh seeds, so every interval includes the luck of the draw and of tuning."
         )
     if answer.blocks:
-        where = f"separately in each of {answer.reported_blocks} blocks of seeds"
+        count = answer.reported_blocks
+        where = "in a single block of seeds" if count == "1" else f"separately in each of {count} blocks of seeds"
     else:
         where = "on some of the seeds"
     fresh = bool(answer.best["held_out"].all())

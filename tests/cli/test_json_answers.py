@@ -52,11 +52,12 @@ def test_names_that_a_comparison_prints_are_understood(run):
     for name in ("0.9", "0.5"):
         assert run(*SMALL, "--optimizers", f"gd, momentum(beta1={name})", "--out", name)[0] == 0
     names = ["momentum(beta1=0.9)", "momentum(beta1=0.5)"]
-    for typed in ([*names], ["--by", "tuned", "--optimizers", names[1]]):
+    for typed in ([*names], [names[0].replace("0.9", " .90"), names[1]], ["--by", "tuned", "--optimizers", names[1]]):
         code, out, err = run("compare", "0.9", "0.5", *typed, "--json")
         assert code == 0, err
         assert [(row["a"], row["b"]) for row in json.loads(out)["rows"]] == [tuple(names)]
-    assert run("compare", "0.9", "0.5", *reversed(names))[0] == 2
+    code, _, err = run("compare", "0.9", "0.5", *reversed(names))
+    assert (code, err) == (2, "optbench: '0.9': unknown optimizer 'momentum(beta1=0.5)': did you mean 'momentum'?")
 
 
 def test_a_sweep_answers_in_one_object(run):
@@ -113,6 +114,10 @@ def test_an_unfinished_merge_has_a_code_of_its_own_and_names_the_command(run):
     code, out, err = run("merge", "one", "one-again", "--out", "all", "--json")
     assert code == 2 and json.loads(out)["exit_code"] == 2 and err.startswith("optbench: ")
     assert run(*PARTS, "--shard", "1/3", "--out", "other")[0] == 0
+    missing = "unfinished: part 1/2 of the sweep"
+    assert f"::warning title=one::{missing}" in run("compare", "one", "one", "--format", "github")[1]
+    suite = ElementTree.fromstring(run("compare", "one", "one", "--format", "junit")[1])
+    assert suite.find(".//property[@name='unfinished']").get("value").startswith(f"one: {missing}")
     code, out, err = run("merge", "one", "other", "--out", "all", "--no-report", "--json")
     data = json.loads(out)
     assert code == 3 and not data["finished"] and "missing" in data["missing"]
@@ -256,3 +261,14 @@ def test_a_reader_that_has_ended_is_no_bad_answer():
     command = f"{shlex.quote(sys.executable)} -m optbench list optimizers --json | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize("arguments", [["list", "optimizers"], ["list", "--json"], ["sweep", "--help"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_an_error_in_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "optbench", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    told = "optbench: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, told)

@@ -55,13 +55,14 @@ def test_a_plugin_of_each_kind_in_a_sweep(run, own_kernels):
     assert runs["gd"].iloc[0].tolist() == [0.5 * 0.5**4]
 
 
-def test_a_broken_plugin_is_shown_and_the_rest_goes_on(run):
+def test_a_plugin_that_does_not_load_is_bad_input(run):
     Path("broken.py").write_text("import numpy\n\nraise RuntimeError('spoilt')\n")
-    code, out, err = run(*SMALL, "--plugin", "broken.py")
-    assert code == 0 and "24 runs" in out
-    assert "broken.py does not load" in err and "Traceback" in err and "RuntimeError: spoilt" in err and "line 3" in err
-    code, out, err = run("check", "broken.py")
-    assert code == 2 and "RuntimeError: spoilt" in err and "optbench: the plug-in broken.py does not load" in err
+    told = "optbench: the plug-in broken.py does not load: RuntimeError: spoilt"
+    for command in (SMALL, [*SMALL, "--isolate", "never"], ["list", "optimizers"], ["show", "gd"]):
+        assert run(*command, "--plugin", "broken.py") == (2, "", told)
+    assert not Path("results").exists()
+    code, _, err = run("check", "broken.py")
+    assert code == 2 and "Traceback" in err and "line 3" in err and told in err
 
 
 def test_a_broken_contract_is_told_in_a_line_with_the_nearest_name(run):
@@ -101,6 +102,27 @@ def test_a_crash_while_rules_are_compared_is_one_line(run):
     code, out, err = run("check", "mine.py", "--against", "gd", "--json")
     assert code == 2 and json.loads(out) == {"error": err.removeprefix("optbench: "), "exit_code": 2}
     assert err.startswith("optbench: loading mine.py: its worker process died of SIGSEGV")
+
+
+@pytest.mark.parametrize("line, told", [
+    ("if drag: raise ValueError('no')", "mine.py: comparing mine with gd: ValueError: no"),
+    ("drag = w.nothing", "mine.py: comparing mine with gd: optimizer mine: mine does not compile: "),
+    ("while drag: pass", "mine.py: timed out after 2 s comparing mine with gd"),
+])  # fmt: skip
+def test_a_rule_that_raises_or_hangs_as_it_is_compared_is_a_fault(run, line, told):
+    Path("mine.py").write_text(OPTIMIZER.replace("    return", f"    {line}\n    return"))
+    code, out, err = run("check", "mine.py", "--against", "gd", "--check-timeout", "2s")
+    assert code == 1 and not err and f"FAIL {told}" in out
+    code, out, _ = run("check", "mine.py", "--against", "gd", "--check-timeout", "2s", "--json")
+    (found,) = json.loads(out)
+    assert code == 1 and not found["equal"] and not found["comparisons"]
+    assert found["findings"][0]["name"] == "comes to an end" and found["findings"][0]["text"].startswith(told)
+
+
+def test_a_file_that_hangs_as_it_loads_ends_a_comparison(run):
+    Path("mine.py").write_text("import time; time.sleep(10000)\n")
+    code, out, err = run("check", "mine.py", "--against", "gd", "--check-timeout", "2s")
+    assert code == 2 and not out and err.startswith("optbench: timed out after 2 s loading mine.py")
 
 
 def test_a_check_names_the_error_of_a_file_in_its_json(run):

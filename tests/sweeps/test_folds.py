@@ -68,7 +68,7 @@ def test_parts_end_and_resume_as_the_whole_would(swept, tmp_path):
     parts = [tmp_path / name for name in "12"]
     for number, each in enumerate(parts, start=1):
         session.execute(select_shard(plan, f"{number}/2"), each, session.Options(workers=1))
-    merge_folders(parts, tmp_path / "all", (), "a test", print, loader.refuse_broken)
+    merge_folders(parts, tmp_path / "all", (), "a test", print)
     optbench.sweep(SPEC, out=tmp_path / "all", workers=1)
     same_bytes(tmp_path / "all", swept[0])
 

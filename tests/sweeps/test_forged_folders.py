@@ -204,7 +204,7 @@ def test_forged_folders_are_read_or_refused(case, sound, tmp_path):
 
 USES = {
     "compared": lambda folder, sound, out: optbench.compare(folder, sound),
-    "merged": lambda folder, sound, out: merge_folders([folder, sound], out, (), "a test", str, print),
+    "merged": lambda folder, sound, out: merge_folders([folder, sound], out, (), "a test", str),
     "gone on with": lambda folder, sound, out: optbench.sweep(SPEC, out=folder, workers=1),
     "extended": lambda folder, sound, out: optbench.sweep(out=folder, extend=True, learning_rates=[1e-2], workers=1),
 }

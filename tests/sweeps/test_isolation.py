@@ -32,7 +32,7 @@ def run(tmp_path, own_kernels, monkeypatch):
         file.write_text(HEAD + text)
         spec = make_spec({**SMALL, "plugins": [str(file)]}, changes)
         isolation = Isolation(mode, stall, memory)
-        plan = session.load_and_plan(spec, isolation, loader.refuse_broken)
+        plan = session.load_and_plan(spec, isolation)
         options = session.Options(workers=2, isolation=isolation, retry_failed=again)
         status = session.execute(plan, tmp_path / "out", options)
         return optbench.load(tmp_path / "out").runs, status

@@ -92,11 +92,11 @@ def test_what_a_time_limit_leaves_complete_is_a_look(tmp_path, monkeypatch):
 
 def test_parts_are_a_look_at_the_whole_when_they_are_merged(tmp_path):
     spec = make_spec({**BLOCKS, "problems": ["rosenbrock"], "optimizers": ["gd", "momentum"]})
-    plan = session.load_and_plan(spec, session.Options().isolation, lambda *_: None)
+    plan = session.load_and_plan(spec, session.Options().isolation)
     parts = [tmp_path / f"part-{number}" for number in (1, 2)]
     for number, folder in enumerate(parts, start=1):
         session.execute(select_shard(plan, f"{number}/2"), folder, session.Options(workers=1))
         assert looks(folder) == [1], "each part is a block"
     for some, out, wanted in ((parts[:1], "one", [1]), (parts, "all", [2])):
-        merge_folders(some, tmp_path / out, (), "a test", lambda text: None, lambda *_: None)
+        merge_folders(some, tmp_path / out, (), "a test", lambda text: None)
         assert looks(tmp_path / out) == wanted, "blocks of some parts have reported: a look"

@@ -13,6 +13,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.source_code import SourceFile
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps import plan, session
+from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import make_spec
 
 BASE = {"problems": ["rosenbrock"], "optimizers": ["adam"], "schedules": ["inverse"], "learning_rates": [0.1],
@@ -218,8 +219,8 @@ def test_what_cannot_be_planned_is_refused_in_one_line(catalogue, changes, words
 def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('no')\n")
     spec = make_spec(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})
-    with pytest.raises(OptbenchError, match="^unknown optimizer 'mine'; the plug-in broken.py does not load: Run"):
-        session.plan(spec, loader.load(spec.plugins))
+    with pytest.raises(OptbenchError, match="^the plug-in broken.py does not load: RuntimeError: no$"):
+        session.load_and_plan(spec, Isolation())
 
 
 def at(record, letter):

@@ -60,7 +60,7 @@ def extend(folder: Path, changes) -> None:
 
 
 def join(folders: list[Path], out: Path) -> None:
-    merge_folders(folders, out, (), "a test", str, print)
+    merge_folders(folders, out, (), "a test", str)
 
 
 def loaded(folder: Path) -> set[str]:

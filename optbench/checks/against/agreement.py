@@ -84,8 +84,8 @@ class Agreement:
 
     @property
     def difference(self) -> float:
-        """The largest difference of all."""
-        return max(each.difference for each in self.comparisons if not each.refused)
+        """The largest difference of all; infinite if there is no comparison."""
+        return max((each.difference for each in self.comparisons if not each.refused), default=np.inf)
 
     @property
     def equal(self) -> bool:

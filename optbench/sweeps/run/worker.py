@@ -158,29 +158,44 @@ class _Worker:
         names = [key for key, place in self.checked.files.items() if place == path]
         made = () if names or str(path) in broken else make_torch_records(self.checked.modules[path])
         reasons = [str(each) for each in made if isinstance(each, OptbenchError)]
-        return {"path": str(path), "broken": broken, "names": names, "reasons": reasons}, ()
+        return {"broken": broken, "names": names, "reasons": reasons}, ()
 
-    def do_compare(self, rule: str, other: str, tolerance: float, file: str | None, plugins: Sequence[str]) -> Answer:
-        """Compare an optimizer, or all of a user's file, with another one.
+    def do_build_streams(self) -> Answer:
+        """Load and compile the problems that optimizers are compared on, which takes a moment that is not theirs."""
+        from optbench.checks.against.rollouts import problem_streams
 
-        Keys: "broken", the tracebacks of files that do not load, by path; and "found", the comparisons as mappings, or
-        "error", why there are none.
+        list(problem_streams(loader.load()))
+        return None, ()
+
+    def do_load_for_compare(self, rule: str, other: str, file: str | None, plugins: Sequence[str]) -> Answer:
+        """Load the user's files, and find the optimizers that are compared: one, or all of a file, with another one.
+
+        Keys: "broken", the tracebacks of files that do not load, by path; "names", of the optimizers; and "error", why
+        they cannot be compared, if so.
         """
-        from optbench.checks.against.agreement import compare_names
+        from optbench.checks.against.agreement import implementation
 
         self._send_state(f"loading {', '.join(map(os.path.basename, plugins)) or rule}")
-        catalogue = loader.load(tuple(map(Path, plugins)))
+        catalogue = self.checked = loader.load(tuple(map(Path, plugins)))
         answer: dict[str, Any] = {"broken": {str(path): trace for path, trace in catalogue.broken.items()}}
         defined = {key.split(" ", 1)[1] for key, path in catalogue.files.items() if str(path) == file}
         names = [name for name in (*catalogue.optimizers, *catalogue.eager) if name in defined] if file else [rule]
-        self._send_state(f"comparing {', '.join(names)} with {other}")
-        try:
-            answer["found"] = list(map(asdict, compare_names(names, other, tolerance, catalogue)))
-        except OptbenchError as error:
-            answer["error"] = str(error)
+        answer["names"] = names
         if not names:
             answer["error"] = f"{rule} has no optimizer, neither a function under @optimizer nor a class of PyTorch's"
+        try:
+            for name in (*names, other):
+                implementation(name, catalogue)
+        except OptbenchError as error:
+            answer["error"] = str(error)
         return answer, ()
+
+    def do_compare(self, name: str, other: str, tolerance: float) -> Answer:
+        """Return the comparison of an optimizer of what :meth:`do_load_for_compare` has loaded with another one."""
+        from optbench.checks.against.agreement import compare_names
+
+        self._send_state(f"comparing {name} with {other}")
+        return asdict(compare_names([name], other, tolerance, self.checked)[0]), ()
 
     def do_begin_checks(self, kind: str, name: str) -> Answer:
         """Begin the checks of a record of what :meth:`do_load_for_check` has loaded."""
