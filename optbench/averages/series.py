@@ -35,7 +35,7 @@ class Series:
     dates: np.ndarray | None
     missing: int
     note: str = ""
-    """Which column was chosen, where another one is numeric as well."""
+    """Which column was chosen, where another one is numeric as well; or that a name looks like a value."""
 
 
 def read_series(file: str | Path, column: str | None = None, skip_missing: bool = False) -> Series:
@@ -73,6 +73,8 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
     others = [name for name in numeric if name != column]
     counters = " and ".join(map(repr, others))
     note = f"averaging {column!r}, for {counters} counts rows; --column names another" if others and not asked else ""
+    if not np.isnan(pd.to_numeric(pd.Series([column.replace(",", ".")]), errors="coerce").iloc[0]):
+        note = f"the first line names the columns, so {column!r} is not averaged: put a line of names above it"
     return Series(column, values[rows], rows + 1, dates_kept, missing, note)
 
 

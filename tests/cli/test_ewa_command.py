@@ -208,3 +208,11 @@ def test_a_column_that_counts_rows_is_not_averaged(run, text):
     Path("two.csv").write_text("a,b\n1.5,3.5\n2,4.5\n3,2\n")
     code, out, err = run("two.csv")
     assert code == 2 and "the numeric ones are: a, b" in err
+
+
+def test_a_file_without_a_line_of_names_is_noticed(run):
+    file = Path("plain.csv")
+    file.write_text("2024-01-01,3.5\n2024-01-02,4.5\n2024-01-03,5.0\n")
+    code, _, err = run("plain.csv")
+    said = "the first line names the columns, so '3.5' is not averaged: put a line of names above it"
+    assert code == 0 and " ".join(err.split()) == said
