@@ -50,7 +50,8 @@ def headline(answer: Answer) -> str:
         return f"{best[0]} {_join_verbs(done[best[0]])} on {every}"
     head = "No winner yet" if len(open_) == len(problems) else "No single winner"
     where = f"on {most} of {len(problems)} problems{some}"
-    if len(best) > 3:
+    shown = {verb for name in best for verb in done[name]} - {LEADS}
+    if len(best) > 3 or (not shown and 2 * most < len(problems)):  # leads that may be luck are no reason to name one
         return f"{head}: no optimizer is ahead on more than {most} of {len(problems)} problems{some}"
     if len(best) > 1:
         verbs = _join_verbs([verb for name in best for verb in done[name]], several=True)

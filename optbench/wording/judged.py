@@ -328,8 +328,11 @@ class Judged:
         kinds = int(rows["kinds"].max()) if "kinds" in rows else 0
         if (kinds or count) < FEW_PROBLEMS:
             unit = "kinds of problem" if kinds else "problems"
-            untested = f"with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
-            return untested if short else f"{self._count_leads(rows)}; {untested}"
+            if short:
+                return (
+                    f"{kinds or count} {unit} are too few to rank over all (that takes {FEW_PROBLEMS}): read row by row"
+                )
+            return f"{self._count_leads(rows)}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         of = f" (each of {kinds} kinds counts once)" if kinds else ""
         verb = "has" if len(best) == 1 else "share"
