@@ -69,8 +69,8 @@ def compare(
     """Compare a candidate B with its baseline A: wins, loses, tie (within 10%) or open, on each problem and over all.
 
     Runs are paired by seed, and the intervals of all rows hold at once. Exit code 1 if --fail-above is given and a
-    regression is shown (the whole interval lies beyond it, or all runs of B fail); 2 for bad input; else 0. What A
-    alone has is a warning.
+    regression is shown (the whole interval lies beyond it, or all runs of B fail or cannot run); 2 for bad input; else
+    0. What A alone has is a warning.
 
     JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "failed",
     "differences" (sentences), "missing" (problem and optimizer of what A alone has), "provenance" (what differs there,
@@ -105,7 +105,7 @@ def compare(
     if above is not None and form == "text" and (lacking := compare_text.list_missing(table)):
         warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
-    failed = bool((table["regression"] == "shown").any())
+    failed = bool((table["regression"] == "shown").any()) or (above is not None and bool(table.attrs["lost"]))
     if form == "json":
         print_json(_as_json(table, sides, above, failed))
     elif form == "github":

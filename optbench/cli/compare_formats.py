@@ -40,7 +40,8 @@ def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
         elif row["verdict"] == LOSES:
             yield _annotate("warning", name_row(row), describe_row(row))
     if lacking := list_missing(table):
-        yield _annotate("warning", f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
+        level = "warning" if above is None or not table.attrs["lost"] else "error"
+        yield _annotate(level, f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
     if rows := list_open(table, above):
         words = [f"{name_row(row)} ({bound_regression(row)})" for row in rows]
         title = "open" if above is None else f"a regression above {limit} is not ruled out"
@@ -73,8 +74,11 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
         case = ElementTree.SubElement(
             suite, "testcase", classname=_clean(f"optbench.{each['problem']}"), name=_clean(name)
         )
-        ElementTree.SubElement(case, "skipped", message="missing: B has no such runs")
-    counts = {"tests": len(table) + len(lacking), "failures": failed, "skipped": len(open_rows) + len(lacking)}
+        lost = each in table.attrs["lost"]
+        ElementTree.SubElement(case, "failure" if lost else "skipped", message="missing: B has no such runs")
+    lost = len(table.attrs["lost"])
+    skipped = len(open_rows) + len(lacking) - lost
+    counts = {"tests": len(table) + len(lacking), "failures": failed + lost, "skipped": skipped}
     suite.attrib |= {name: str(count) for name, count in counts.items()} | {"errors": "0"}
     whole = ElementTree.Element("testsuites")
     whole.append(suite)

@@ -284,7 +284,10 @@ def bound_regression(row: Row) -> str:
 
 def list_missing(table: pd.DataFrame) -> list[str]:
     """Return the words for what A alone has, such as "adam on rosenbrock", so that B was not compared there."""
-    return [f"{each['optimizer']} on {each['problem']}" for each in table.attrs["missing"]]
+    return [
+        f"{each['optimizer']} on {each['problem']}{' (no run of B could run)' * (each in table.attrs['lost'])}"
+        for each in table.attrs["missing"]
+    ]
 
 
 def name_row(row: Row, single_pair: bool = False) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import GIVEN
+from optbench.analysis.columns import GIVEN, drop_lost_runs
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
@@ -72,8 +72,8 @@ def compare(
         measure (by which the row is compared). ``attrs`` of the table has
         "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables),
         "differences" (what else is not the same in A and B, a sentence each), "missing" (problem and optimizer of what
-        A alone has), "provenance" (of that, what provenance.json has, by key) and "time" (the ratios of a "step" and of
-        "evaluation", without a test).
+        A alone has), "lost" (those of them that B has, too, without a run that could run), "provenance" (of that, what
+        provenance.json has, by key) and "time" (the ratios of a "step" and of "evaluation", without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -141,10 +141,12 @@ def compare(
         tried = compare_tried_values(first, second)
         lines += [each.text for each in tried]
         lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
-    pairs_of = [each.runs[["problem", "optimizer"]].drop_duplicates() for each in (first, alike)]
-    lacking = pairs_of[0].merge(pairs_of[1], how="left", indicator=True).query("_merge == 'left_only'")
+    keys = ["problem", "optimizer"]
+    pairs_of = [drop_lost_runs(each.runs)[keys].drop_duplicates() for each in (first, alike)]
+    lacking = pairs_of[0].merge(pairs_of[1], how="left", indicator=True).query("_merge == 'left_only'")[keys]
     table.attrs |= {"judge_by": judge_by, "differences": lines, "time": paired_times(*times, pairs)}
-    table.attrs["missing"] = lacking[["problem", "optimizer"]].to_dict("records")
+    table.attrs["missing"] = lacking.to_dict("records")
+    table.attrs["lost"] = lacking.merge(alike.runs[keys].drop_duplicates()).to_dict("records")
     table.attrs["provenance"] = list_provenance(first.provenance, second.provenance)
     return _name_tried_values(table, tried if table.attrs["by"] == TUNED else [])
 

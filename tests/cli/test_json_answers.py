@@ -40,6 +40,24 @@ def test_a_candidate_that_lacks_an_optimizer_is_a_warning(run):
     assert code == 2 and "--json and --format junit: give one of them" in err
 
 
+def test_a_candidate_that_cannot_run_is_a_regression(run):
+    """A gate that passes because nothing is left to compare would be worse than none."""
+    head = "from optbench import optimizer\n\n\n@optimizer(source='a test')\ndef mine(w, g, lr):\n"
+    sweep = [*SMALL, "--optimizers", "gd, mine", "--plugin", "mine.py"]
+    Path("mine.py").write_text(f"{head}    return w - lr * g\n")
+    assert run(*sweep, "--out", "a")[0] == 0
+    Path("mine.py").write_text(f"{head}    if w < 1e300:\n        raise ValueError('no')\n    return w - lr * g\n")
+    assert run(*sweep, "--out", "b")[0] == 2
+    gate = ["compare", "a", "b", "--fail-above", "5%"]
+    code, _, err = run(*gate)
+    assert code == 1 and err.endswith("compared there: mine on rosenbrock (no run of B could run)")
+    code, out, _ = run(*gate, "--format", "github")
+    assert code == 1 and re.search(r"::error title=B lacks 1 of \d rows::mine on rosenbrock \(no run of B", out)
+    suite = ElementTree.fromstring(run(*gate, "--format", "junit")[1]).find("testsuite")
+    assert suite.get("failures") == "1" and suite.find("testcase/failure") is not None
+    assert json.loads(run(*gate, "--json")[1])["failed"] and run("compare", "a", "b")[0] == 0
+
+
 def test_a_reader_that_ends_early_is_no_regression(run):
     assert run(*SMALL, "--out", "a")[0] == 0
     command = [sys.executable, "-m", "optbench", "compare", "a", "gd", "momentum"]
