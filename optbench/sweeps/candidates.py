@@ -172,6 +172,8 @@ def _add_values(name: str, tried: list[Tried], place: int) -> str:
 
 def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], *places: int) -> str:
     """Return the optimizer's name in the tables for one with its values, as in the spec or in a comparison."""
+    if not isinstance(text, str):
+        return text  # refused where names are looked up
     wanted = _read_name(text)
     names = [(str(name), place) for place in places for name in sides[place].runs["optimizer"].unique()]
     written = [(_add_values(name, tried, place), name) for name, place in names]
