@@ -165,12 +165,6 @@ def find_values(text: str) -> dict:
     return given if inner is None else find_values(inner) | given
 
 
-def strip_values(text: str) -> str:
-    """Return a text without its values, also inside wrappers: "clip(adam)" of "clip(adam(beta1=0.8), norm=2)"."""
-    name, given = parse(text)
-    return canonical(name, {INNER: strip_values(given[INNER])} if INNER in given else {})
-
-
 def canonical(name: str, parameters: Mapping) -> str:
     """Return the text that :func:`parse` reads back."""
     if not parameters:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from optbench.compiler.fastmath import FASTMATH
-from optbench.contract import names
 from optbench.contract.problems import DIVERGENCE_FACTOR
 from optbench.contract.resources import cores
 from optbench.contract.version import __version__
+from optbench.sweeps.labels import without_numbers
 from optbench.sweeps.plan import Plan
 from optbench.sweeps.spec import Spec
 
@@ -47,7 +47,7 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
 
 def _find_given(spec: Spec) -> dict[str, str]:
     """Return by optimizer its text in the spec, for those that the spec gives hyperparameters, and once."""
-    bare = [names.strip_values(text) for text in spec.optimizers]
+    bare = [without_numbers(text) for text in spec.optimizers]
     return {
         name: text for name, text in zip(bare, spec.optimizers, strict=True) if name != text and bare.count(name) == 1
     }

@@ -415,7 +415,9 @@ def _without_hyperparameters(text: str) -> str:
     name, given = names.parse(text)
     if library_and_name(name):
         return names.canonical(name, {key: v for key, v in given.items() if _is_single(name, key, v)})
-    return names.strip_values(text)
+    return names.canonical(
+        name, {names.INNER: _without_hyperparameters(given[names.INNER])} if names.INNER in given else {}
+    )
 
 
 def _is_single(owner: str, key: str, value: object) -> bool:

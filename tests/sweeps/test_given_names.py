@@ -155,3 +155,11 @@ def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison()
     assert table["b"].tolist() == ["clip(adam)"]
     with pytest.raises(OptbenchError, match="unknown optimizer"):
         optbench.compare(results, pair=("gd", "clip(adam(beta1=0.6), norm=2)"))
+
+
+def test_given_hyperparameters_of_another_library_are_known_to_a_comparison():
+    pytest.importorskip("torch")
+    given = "torch:SGD(nesterov=True, momentum=0.9)"
+    spec = {"problems": ["rosenbrock"], "optimizers": [given, "gd"], "seeds": 3, "steps": 5}
+    results = optbench.sweep(spec, learning_rates=[0.001], workers=1, progress=False)
+    assert optbench.compare(results, pair=("gd", given))["b"].tolist() == ["torch:SGD(nesterov=True)"]
