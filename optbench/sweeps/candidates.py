@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from math import inf, nan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,9 @@ from optbench.analysis.protocol import code_runs
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown, unknown
-from optbench.contract.names import INNER, join_names, parse, split_list
+from optbench.contract.names import join_names, split_list
 from optbench.contract.paths import path_of
+from optbench.sweeps.labels import to_canonical
 from optbench.sweeps.results import Results, load, share_labels
 from optbench.sweeps.unknown_minima import STANDING_IN
 from optbench.wording import labels
@@ -174,21 +174,20 @@ def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], 
     """Return the optimizer's name in the tables for one with its values, as in the spec or in a comparison."""
     if not isinstance(text, str):
         return text  # refused where names are looked up
-    wanted = _read_name(text)
+    wanted = _normalize(text)
     names = [(str(name), place) for place in places for name in sides[place].runs["optimizer"].unique()]
     written = [(_add_values(name, tried, place), name) for name, place in names]
     written += [(long, name) for place in places for name, long in sides[place].runs.attrs.get(GIVEN, {}).items()]
     written += [(name, name) for name, _ in names]
-    return next((name for long, name in written if _read_name(long) == wanted), text)
+    return next((name for long, name in written if _normalize(long) == wanted), text)
 
 
-def _read_name(text: str) -> Any:
+def _normalize(text: str) -> str:
     """Return what is equal for two spellings of a name, such as "adam(eps=0)" and "adam( eps=0.0 )"."""
     try:
-        name, given = parse(text)
+        return to_canonical(text)
     except OptbenchError:  # a label
         return text
-    return name, {key: _read_name(value) if key == INNER else value for key, value in given.items()}
 
 
 def _check_pair(pair: object) -> tuple[str, str]:

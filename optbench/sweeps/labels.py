@@ -23,7 +23,7 @@ def to_canonical(text: str) -> str:
     """Return a name with its parameters in alphabetical order, and so of the optimizer that it wraps."""
     name, given = names.parse(text)
     inner = {names.INNER: to_canonical(given.pop(names.INNER))} if names.INNER in given else {}
-    numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in given.items()}
+    numbers = {key: float(v) if type(v) is int and abs(v) < 1e308 else v for key, v in given.items()}
     return names.canonical(name, {**inner, **dict(sorted(numbers.items()))})
 
 
