@@ -49,12 +49,12 @@ def varied_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
 
     A short label has these: others are defaults, or stand in the name.
     """
-    columns, given = hyperparameter_columns(runs), runs.attrs.get(GIVEN, {})
-    groups = runs.groupby("optimizer", sort=False)
+    columns = hyperparameter_columns(runs)
+    given = {name: find_values(text) for name, text in runs.attrs.get(GIVEN, {}).items()}
     return {
-        name: [column for column in columns if part[column].nunique() > 1
-               or (column in find_values(given.get(name, "_")) and f"{column}=" not in name)]
-        for name, part in groups
+        name: [each for each in columns if part[each].nunique() > 1
+               or (each in given.get(name, ()) and f"{each}=" not in name)]
+        for name, part in runs.groupby("optimizer", sort=False)
     }  # fmt: skip
 
 
