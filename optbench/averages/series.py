@@ -70,10 +70,11 @@ def read_series(file: str | Path, column: str | None = None, skip_missing: bool 
         raise OptbenchError(f"column {column!r} of {str(file)!r} holds no values")
     rows = np.flatnonzero(present)
     dates_kept = None if found is None or np.isnat(found[rows]).any() else found[rows]
-    others = [name for name in numeric if name != column]
-    counters = " and ".join(map(repr, others))
-    note = f"averaging {column!r}, for {counters} counts rows; --column names another" if others and not asked else ""
-    if not np.isnan(pd.to_numeric(pd.Series([column.replace(",", ".")]), errors="coerce").iloc[0]):
+    counters, note = [repr(name) for name in numeric if name != column], ""
+    if counters and not asked:
+        verb = "counts" if len(counters) == 1 else "count"
+        note = f"averaging {column!r}, for {' and '.join(counters)} {verb} rows; --column names another"
+    if not np.isnan(pd.to_numeric(column.replace(",", "."), errors="coerce")):
         note = f"the first line names the columns, so {column!r} is not averaged: put a line of names above it"
     return Series(column, values[rows], rows + 1, dates_kept, missing, note)
 

@@ -205,6 +205,8 @@ def test_a_column_that_counts_rows_is_not_averaged(run, text):
     code, out, err = run("sales.csv", "--beta", "0.5")
     assert code == 0 and err.startswith("averaging 'sales', for '") and "counts rows; --column names another" in err
     assert cells(out)["sales"] == ["3.5", "4.5", "2"]
+    Path("counted.csv").write_text("day,year,sales\n1,2001,3.5\n2,2002,4.5\n3,2003,2\n")
+    assert run("counted.csv")[2] == "averaging 'sales', for 'day' and 'year' count rows; --column names another\n"
     Path("two.csv").write_text("a,b\n1.5,3.5\n2,4.5\n3,2\n")
     code, out, err = run("two.csv")
     assert code == 2 and "the numeric ones are: a, b" in err
