@@ -17,12 +17,12 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.contract.names import join_names
 from optbench.datasets.preparation import (
     MISSING,
     NO_TEXT,
     THOUSANDS,
     has_thousands,
+    name_some,
     parse_number,
     read_number,
     strip_texts,
@@ -273,7 +273,7 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     rows, notes = _rows_to_learn(given, columns, target, aim)
     read = {**columns, target: aim}
     if written := [name for name in read if read[name].dtype.kind == "f" and _has_thousands(given, table[name])]:
-        notes += (f"{THOUSANDS}: {join_names(written, 6)}",)
+        notes += (f"{THOUSANDS}: {name_some(written)}",)
     width = sum(1 if each.dtype.kind == "f" else len(set(each)) for each in columns.values())
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
