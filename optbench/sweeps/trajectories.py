@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from optbench.analysis import reported_runs
 from optbench.analysis.columns import drop_lost_runs
@@ -75,10 +76,11 @@ def fit_domains(problems: Iterable[Problem], paths: pa.Table) -> list[Problem]:
 
     paths: the table.
     """
-    table, found = paths.to_pandas(), []
+    found = []
     for problem in problems:
         if functions.has_found_domain(problem):
-            rows = table[table["problem"] == problem.name].groupby("run_id", sort=False)
+            table = paths.filter(pc.equal(paths["problem"], problem.name)).to_pandas()
+            rows = table.groupby("run_id", sort=False)
             runs = [(part[["w_1", "w_2"]].to_numpy(), part["train_loss"].to_numpy()) for _, part in rows]
             problem = replace(problem, domain=find_picture_limits(runs) or problem.domain)
         found.append(problem)
