@@ -202,19 +202,18 @@ class Store:
         """The cohorts, with their stage, of each problem and block, or seed where there are no blocks."""
         with _explain_write_errors(directory):
             self._before = check_resumable(directory, spec, warn, extend, shard)
-            self._provenance_before = read_provenance(directory)
-            looks = self._provenance_before.get("looks", []), provenance.get("looks", [])
-            before, command = self._provenance_before, provenance.get("command", "")
+            before = self._provenance_before = read_provenance(directory)
+            self._extends, command = extend, provenance.get("command", "")
             kept = {key: before[key] for key in ("looked_at", "extended_by") if key in before}
             if extend and self._before and self._before.spec != spec.to_toml():
                 kept["extended_by"] = [*kept.get("extended_by", []), command]
             if kept.get("extended_by"):
                 kept["command"] = before.get("command", command)
-            self._provenance = {**provenance, **kept, "looks": max(looks, key=len)}
-            self._extends = extend
-            drawn, now = (each.get("searched") or {} for each in (self._provenance_before, provenance))
+            looks = max(before.get("looks", []), provenance.get("looks", []), key=len)
+            drawn, now = (each.get("searched") or {} for each in (before, provenance))
             if any(drawn[name] != now[name] for name in {*drawn} & {*now}):
-                self._provenance["looks"] += [0]  # trials are drawn anew: a further look, whatever the number of blocks
+                looks = [*looks, 0]  # trials are drawn anew: a further look, whatever the number of blocks
+            self._provenance = {**provenance, **kept, "looks": looks}
             self.files.folder.mkdir(parents=True, exist_ok=True)
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
