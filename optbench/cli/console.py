@@ -35,9 +35,13 @@ def show_broken(path: Path, trace: str) -> None:
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
 
 
-def late_text(state: str, check_timeout: float) -> str:
-    """Return in words that a worker in this state has taken more than so many seconds."""
-    return f"timed out after {check_timeout:g} s {state}: an infinite loop? Else raise --check-timeout"
+def describe_end(error: Exception, state: str, check_timeout: float) -> str:
+    """Return why a worker has ended in this state. error: Died, or Cancelled after ``check_timeout`` seconds."""
+    from optbench.engine.runner import Cancelled  # it takes a while to import
+
+    if isinstance(error, Cancelled):
+        return f"timed out after {check_timeout:g} s {state}: an infinite loop? Else raise --check-timeout"
+    return f"{state}: {error}"
 
 
 def warn(text: str) -> None:
