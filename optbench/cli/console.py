@@ -71,11 +71,6 @@ def command(text: str) -> None:
     print(f"    {text}")
 
 
-def counted(number: int, word: str) -> str:
-    """Return a number with a noun, which gets an s unless it is 1: ``3 numbers``, ``1 number``."""
-    return f"{number:,} {word}{'s' * (number != 1)}"
-
-
 def print_entry(label: str, indent: int, text: str, remark: str = "") -> None:
     """Print a label, padded to `indent` columns, and its text.
 
