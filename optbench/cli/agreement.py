@@ -15,18 +15,11 @@ from optbench.catalogue.loader import plugin_path
 from optbench.checks.against.agreement import Agreement, compare_names
 from optbench.checks.against.findings import Finding
 from optbench.checks.against.rollouts import STEPS
-from optbench.cli.console import console, late_text, paragraph, show_broken
+from optbench.cli.console import console, describe_end, paragraph, show_broken
 from optbench.cli.output import print_json
 from optbench.contract.errors import OptbenchError
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
-
-
-class _Failed(Exception):
-    """Raised if a request to the worker raised an error, crashed or timed out; the text says so."""
-
-    going_on = False
-    """Whether the worker still answers."""
 
 
 def print_agreement(
@@ -60,45 +53,39 @@ def _compare_in_worker(
     comparison. Raises OptbenchError if the files do not load, or what was named cannot be compared.
     """
 
-    def ask(kind: str, *arguments: Any) -> Any:
-        """Return the worker's answer. Raises _Failed if there is none within the time."""
+    def ask(kind: str, *arguments: Any) -> tuple[bool, Any]:
+        """Return whether the worker has done it, and its answer. Raises Died, or Cancelled after the time."""
         end = time.monotonic() + check_timeout
-        try:
-            ok, answer, _ = worker.ask(kind, *arguments, should_stop=lambda: time.monotonic() > end)
-        except Died as error:
-            raise _Failed(f"{worker.state}: {error}") from None
-        except Cancelled:
-            raise _Failed(late_text(worker.state, check_timeout)) from None
-        if not ok and kind != "compare":
-            raise OptbenchError(answer)
-        if not ok:
-            failed = _Failed(f"{worker.state}: {answer}")
-            failed.going_on = True
-            raise failed
-        return answer
+        return worker.ask(kind, *arguments, should_stop=lambda: time.monotonic() > end)[:2]
 
     found: list[Agreement] = []
     file = f"{path.name}: " if path else ""
     with contextlib.closing(WorkerProcess(Limits(stall=float("inf"), check=float("inf")))) as worker:
         try:
             worker.ask("build_streams")
-            loaded = ask("load_for_compare", rule, other, path and str(path), [*map(str, plugins)])
-        except (Died, _Failed) as error:
-            raise OptbenchError(str(error)) from None
+            ok, loaded = ask("load_for_compare", rule, other, path and str(path), [*map(str, plugins)])
+        except (Died, Cancelled) as error:
+            raise OptbenchError(describe_end(error, worker.state, check_timeout)) from None
+        if not ok:
+            raise OptbenchError(loaded)
         for each, trace in loaded["broken"].items():
             show_broken(Path(each), trace)
             loader.refuse_broken(Path(each), trace)
         if "error" in loaded:
             raise OptbenchError(loaded["error"])
         for name in loaded["names"]:
+            ended = ""
             try:
-                compared = ask("compare", name, other, tolerance)
-                found.append(TypeAdapter(Agreement).validate_python(compared))
-            except _Failed as error:
-                failure = Finding("comes to an end", f"{file}{error}")
-                found.append(Agreement(name, other, tolerance, (), (failure,)))
-                if not error.going_on:
-                    break
+                ok, answer = ask("compare", name, other, tolerance)
+            except (Died, Cancelled) as error:
+                ok, ended = False, describe_end(error, worker.state, check_timeout)
+            if ok:
+                found.append(TypeAdapter(Agreement).validate_python(answer))
+                continue
+            failure = Finding("comes to an end", f"{file}{ended or f'{worker.state}: {answer}'}")
+            found.append(Agreement(name, other, tolerance, (), (failure,)))
+            if ended:  # and so has the worker
+                break
     return found
 
 

@@ -78,7 +78,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
     from rich.text import Text
 
     from optbench.catalogue.loader import refuse_broken
-    from optbench.cli.console import console, late_text, show_broken
+    from optbench.cli.console import console, describe_end, show_broken
     from optbench.engine.runner import Cancelled
     from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
 
@@ -115,8 +115,7 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
                     console.print(Text.assemble("  ", mark, text), soft_wrap=True)
                     found[-1]["checks"].append(finding)
         except (Died, Cancelled) as error:
-            died = isinstance(error, Died)
-            text = f"{worker.state}: {error}" if died else late_text(worker.state, check_timeout)
+            text = describe_end(error, worker.state, check_timeout)
             if not found:
                 raise OptbenchError(text) from None
             print(f"  FAIL {text}", flush=True)

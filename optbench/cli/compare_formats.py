@@ -49,7 +49,10 @@ def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: fl
 
 
 def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> str:
-    """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped if open or missing."""
+    """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped if open or missing.
+
+    above: the regression that fails; None: nothing fails. Missing rows fail if no run of B could run.
+    """
     open_rows = {name_row(row): row for row in list_open(table, above)}
     suite = ElementTree.Element("testsuite", name=_clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
     facts = ElementTree.SubElement(suite, "properties")
@@ -69,16 +72,15 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
         elif name in open_rows:
             ElementTree.SubElement(case, "skipped", message=_clean(f"open: {bound_regression(row)}"))
         ElementTree.SubElement(case, "system-out").text = _clean(describe_row(row))
-    lacking = list_missing(table)
+    lacking, lost = list_missing(table), [] if above is None else table.attrs["lost"]
     for each, name in zip(table.attrs["missing"], lacking, strict=True):
         case = ElementTree.SubElement(
             suite, "testcase", classname=_clean(f"optbench.{each['problem']}"), name=_clean(name)
         )
-        lost = each in table.attrs["lost"]
-        ElementTree.SubElement(case, "failure" if lost else "skipped", message="missing: B has no such runs")
-    lost = len(table.attrs["lost"])
-    skipped = len(open_rows) + len(lacking) - lost
-    counts = {"tests": len(table) + len(lacking), "failures": failed + lost, "skipped": skipped}
+        what = "failure" if each in lost else "skipped"
+        ElementTree.SubElement(case, what, message="missing: B has no such runs")
+    skipped = len(open_rows) + len(lacking) - len(lost)
+    counts = {"tests": len(table) + len(lacking), "failures": failed + len(lost), "skipped": skipped}
     suite.attrib |= {name: str(count) for name, count in counts.items()} | {"errors": "0"}
     whole = ElementTree.Element("testsuites")
     whole.append(suite)

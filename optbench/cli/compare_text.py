@@ -12,8 +12,8 @@ from optbench.analysis.folders import SECONDS, SETTINGS
 from optbench.analysis.measures import LOSS
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
-from optbench.cli.console import counted, filled, print_lines
-from optbench.contract.names import join_names
+from optbench.cli.console import filled, print_lines
+from optbench.contract.names import count_noun, join_names
 from optbench.wording.answers import name_measure
 from optbench.wording.judged import MOST_BLOCKS
 
@@ -47,7 +47,7 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
         print_lines(filled(f"{problem}{by}: {_describe_problem(part, single_pair)}", 2))
     for row in () if same else over.to_dict("records"):
         several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
-        problems = counted(int(row["blocks"]), "problem")
+        problems = count_noun(int(row["blocks"]), "problem")
         print_lines(filled(f"over all {problems}{several}: {describe_row(row, single_pair)}", 2))
     print_lines("", *_format_table(rows if same else table, single_pair), "")
     for line in _describe_notes(table, rows, above, single_pair):
@@ -62,11 +62,11 @@ def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
     rows = table[table["problem"] != ALL]
     for name, side in zip("AB", sides, strict=True):
         what = f"{side['optimizer']} of {side['folder']}" if side["optimizer"] else side["folder"]
-        yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {counted(side['runs'], 'run')})"
+        yield f"{name}: {what} (optbench {side['optbench'] or 'of unknown version'}, {count_noun(side['runs'], 'run')})"
     by, seeds = table.attrs["by"], _format_range(rows["seeds"], "seed")
     measure = name_measure(table.attrs["judge_by"])
     if by == SECONDS:
-        cohorts = counted(int(rows["runs"].sum()), "cohort")
+        cohorts = count_noun(int(rows["runs"].sum()), "cohort")
         yield f"compared: seconds of a run, by {cohorts} in common; what else the machine had to do is in them"
     elif by == SETTINGS:
         settings = f"the same settings in both, {_format_range(rows['trials'])} a row"
@@ -244,7 +244,7 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
             f"{names[name]} {format_number(part['ratio'])} {_format_interval(part, as_factor=False)}"
             for name, part in time.items()
         ]
-        cohorts = counted(next(iter(time.values()))["cohorts"], "cohort")
+        cohorts = count_noun(next(iter(time.values()))["cohorts"], "cohort")
         times = f"{', '.join(parts)} times as long in B ({cohorts} in common; --cost seconds tests it)"
         yield f"time (not tested): {times}"
     if above is None:
@@ -255,7 +255,7 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     yield f"regression above {limit} shown: {'; '.join(words)}" if shown else f"no regression above {limit} is shown"
     if still := list_open(table, above):
         words = [f"{name_row(row, single_pair)} ({bound_regression(row)})" for row in still]
-        yield f"not ruled out in {len(still)} of {counted(len(rows), 'row')}: {join_names(words, _OPEN)}"
+        yield f"not ruled out in {len(still)} of {count_noun(len(rows), 'row')}: {join_names(words, _OPEN)}"
 
 
 def format_times(row: Row) -> str:

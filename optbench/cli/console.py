@@ -35,9 +35,13 @@ def show_broken(path: Path, trace: str) -> None:
     errors.print(f"the plug-in {path} does not load:{gap}{text}", style="yellow", soft_wrap=True)
 
 
-def late_text(state: str, check_timeout: float) -> str:
-    """Return in words that a worker in this state has taken more than so many seconds."""
-    return f"timed out after {check_timeout:g} s {state}: an infinite loop? Else raise --check-timeout"
+def describe_end(error: Exception, state: str, check_timeout: float) -> str:
+    """Return why a worker has ended in this state. error: Died, or Cancelled after ``check_timeout`` seconds."""
+    from optbench.engine.runner import Cancelled  # it takes a while to import
+
+    if isinstance(error, Cancelled):
+        return f"timed out after {check_timeout:g} s {state}: an infinite loop? Else raise --check-timeout"
+    return f"{state}: {error}"
 
 
 def warn(text: str) -> None:
@@ -65,11 +69,6 @@ def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:
 def command(text: str) -> None:
     """Print a command in one line, however long, so that it can be copied."""
     print(f"    {text}")
-
-
-def counted(number: int, word: str) -> str:
-    """Return a number with a noun, which gets an s unless it is 1: ``3 numbers``, ``1 number``."""
-    return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 def print_entry(label: str, indent: int, text: str, remark: str = "") -> None:

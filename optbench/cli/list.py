@@ -39,7 +39,8 @@ def list_names(
 ) -> None:
     """List optimizers, schedules or problems with formula and defaults, or data sets."""
     from optbench.catalogue import listing, loader
-    from optbench.cli.console import counted, filled, print_entry, print_lines
+    from optbench.cli.console import filled, print_entry, print_lines
+    from optbench.contract.names import count_noun
 
     catalogue = loader.load_all(plugin or ())
     kinds = [kind] if kind is not None else listing.KINDS
@@ -54,7 +55,7 @@ def list_names(
     else:
         for part, group in _group_rows(rows, lambda row: row["kind"]):
             noun = _NOUNS.get(part, part.replace("_", " "))
-            print_entry(counted(len(group), noun), 20, ", ".join(row["name"] for row in group))
+            print_entry(count_noun(len(group), noun), 20, ", ".join(row["name"] for row in group))
         print_lines("", "More: optbench list wrappers, optbench show adam")
 
 

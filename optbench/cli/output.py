@@ -21,9 +21,8 @@ EXIT_CODES = {
     "0": "done, and nothing that was asked about is wrong",
     str(NO): "the answer is no: compare --fail-above shows a regression, or check finds a fault",
     str(MISTAKE): "bad input, too little memory or disk, or runs that failed; one line says what",
-    str(
-        UNFINISHED
-    ): "unfinished: merge lacks cohorts, or sweep has reached --time-limit; tables hold what has finished",
+    str(UNFINISHED): "unfinished: merge lacks cohorts, or sweep has reached --time-limit; "
+    "tables hold what has finished",
     str(BUG): "a bug of optbench, with its traceback",
     "129, 130, 143": "ended by SIGHUP, Ctrl-C or SIGTERM; the same command resumes a sweep",
     "141": "the program that reads the output has ended",

@@ -106,15 +106,15 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
 
     record: as ``show --json`` prints it, here as below.
     """
-    from optbench.cli.console import counted
+    from optbench.contract.names import count_noun
 
     state, sums = record["state"], record["sums"]
     slots = {place: state[f"by_{place}"] for place in ("parameter", "block", "run")}
     memory = [
-        f"{counted(len(names), 'number')} a {place} ({', '.join(names)})" for place, names in slots.items() if names
+        f"{count_noun(len(names), 'number')} a {place} ({', '.join(names)})" for place, names in slots.items() if names
     ]
     for stage in state["matrix"]:
-        memory.append(f"{counted(stage['numbers'], 'number')} for a block of {_format_shape(stage['block'])}")
+        memory.append(f"{count_noun(stage['numbers'], 'number')} for a block of {_format_shape(stage['block'])}")
     stages = {"all": "sums over all parameters", "block": "sums over each block", "matrix": "each block as a matrix"}
     needs = [f"{words} ({', '.join(sums[key])})" for key, words in stages.items() if sums[key]]
     none = "none" + " of its own" * (record["kind"] == "wrapper")

@@ -234,7 +234,8 @@ def print_notes(plan: Plan) -> None:
 
 def print_summary(finished: LoadedSweep) -> None:
     """Print the verdicts with their settings, what would tell more, where to search wider, and the cost."""
-    from optbench.cli.console import command, counted, paragraph
+    from optbench.cli.console import command, paragraph
+    from optbench.contract.names import count_noun
     from optbench.wording import answers
     from optbench.wording.eager import describe_eager
 
@@ -279,7 +280,7 @@ def print_summary(finished: LoadedSweep) -> None:
     diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(
-        f"{counted(len(runs), 'run')} ({diverged:,} diverged"
+        f"{count_noun(len(runs), 'run')} ({diverged:,} diverged"
         + (": they count as failures" if diverged else "")
         + (f"; {late:,} stopped by --run-timeout: their settings are not chosen" if late else "")
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",

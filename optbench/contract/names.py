@@ -291,6 +291,11 @@ def number_text(value: float | int) -> str:
     return short if float(short) == value else repr(value)
 
 
+def count_noun(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one: "1,200 runs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def join_names(names: Iterable[str], most: int = 4) -> str:
     """Return names with commas between them; of more than ``most``, the first ones and the number of the others.
 

@@ -16,6 +16,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
 
 from optbench.analysis.verdicts import ALL, OPEN
+from optbench.contract.names import count_noun
 from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks
 from optbench.figures.style import COLORS, GRAY
 from optbench.report.loaded import LoadedSweep
@@ -170,7 +171,7 @@ def _lay_out(
             where = places.get(row["optimizer"], len(looks) - 1)
             marks.append(Mark(row["optimizer"], where, x, low, high, row["open"], note, beyond, _say(row)))
         first, others = (marks[0].name, marks[1:]) if one == LEADER else (one, marks)
-        rest = [f"{labels.count_noun(left_out[problem], 'optimizer')} not shown"] if left_out[problem] else []
+        rest = [f"{count_noun(left_out[problem], 'optimizer')} not shown"] if left_out[problem] else []
         text = f"Beside {first}: {'; '.join([mark.text for mark in others] + rest) or 'nobody'}"
         rows[problem] = Row(marks, max(LEAST, ROW * (len(marks) + 1)), left_out[problem], text)
     left = place(1 / EQUAL)

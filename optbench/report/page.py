@@ -17,6 +17,7 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
+from optbench.contract.names import count_noun
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
@@ -336,12 +337,12 @@ def shorten_sentence(sentence: str) -> str:
 def count_runs(results: Tables) -> str:
     """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
     runs = results.runs
-    kinds = [labels.count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
-    text = f"{labels.count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
+    kinds = [count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
+    text = f"{count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
     if budget := results.provenance.get("budget"):
         text += f", budget {budget} a run"
     diverged, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "deadline"))
-    text += f". {labels.count_noun(diverged, 'run')} diverged" if diverged else ". None diverged"
+    text += f". {count_noun(diverged, 'run')} diverged" if diverged else ". None diverged"
     return text + (f", {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 
@@ -351,11 +352,11 @@ def describe_problem(facts: dict) -> str:
         return ""
     parts = []
     if pd.notna(facts.get("dim")):
-        parts.append(labels.count_noun(int(facts["dim"]), "parameter"))
+        parts.append(count_noun(int(facts["dim"]), "parameter"))
     if isinstance(facts.get("data"), str) and facts["data"]:
         parts.append(facts["data"])
     elif pd.notna(facts.get("examples")) and facts["examples"] > 1:
-        parts.append(f"{labels.count_noun(int(facts['examples']), 'example')} in an epoch")
+        parts.append(f"{count_noun(int(facts['examples']), 'example')} in an epoch")
     if pd.notna(facts.get("minimum")):
         source = f" ({facts['minimum_source']})" if isinstance(facts.get("minimum_source"), str) else ""
         parts.append(f"minimum {labels.number(facts['minimum'], 6)}{source}")

@@ -12,6 +12,7 @@ from optbench.analysis import find_failed_runs, select_screening_runs
 from optbench.analysis.best_of_n import TRIALS
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL
+from optbench.contract.names import count_noun
 from optbench.figures.data import ReportData
 from optbench.figures.forest_plot import compare_with_leader
 from optbench.wording import labels
@@ -41,7 +42,7 @@ def _see_forest(data: ReportData, problem: str) -> str:
         rest = [f"{row['optimizer']} {row['note'] or 'at ' + format_ratio(row['ratio']) + '×'}" for row in others[-1:]]
         texts.append(", ".join([f"on {each} {first['optimizer']} leads", *rest]))
     if more := len(problems) - len(texts):
-        texts.append(f"{labels.count_noun(more, 'more problem')}")
+        texts.append(f"{count_noun(more, 'more problem')}")
     return f"{headline(data.answer)}: {'; '.join(texts)}"
 
 
@@ -93,7 +94,7 @@ def _see_paths(data: ReportData, problem: str) -> str:
     for name, path in data.trajectories(problem).items():
         if name in data.line_styles[problem]:
             verb = "diverges" if path.failed else f"ends at ({number(path.w[-1][0], 2)}, {number(path.w[-1][1], 2)})"
-            texts.append(f"{name} {verb} after {labels.count_noun(int(path.step[-1]), 'step')}")
+            texts.append(f"{name} {verb} after {count_noun(int(path.step[-1]), 'step')}")
     return "; ".join(texts)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.verdicts import ALL
+from optbench.contract.names import count_noun
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
 from optbench.wording.certainty import estimate_seconds
@@ -56,7 +57,7 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
         settled = [pair for pair in needed if needed[pair] <= more]
         seconds = estimate_seconds(answer, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
-        what = f"{_name_pairs(sweep, settled)}: {labels.count_noun(more, f'more {unit}')} would probably tell"
+        what = f"{_name_pairs(sweep, settled)}: {count_noun(more, f'more {unit}')} would probably tell"
         steps.append(Step(what, f"{_begin(made)} --{unit}s {there + more}", _format_time(seconds)))
     if hopeless:
         what = f"{_name_pairs(sweep, hopeless)}: over {MOST_BLOCKS:,} more blocks would be needed"

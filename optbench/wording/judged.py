@@ -16,6 +16,7 @@ from optbench.analysis.ranking import BEHIND, FAILED, FIRST
 from optbench.analysis.texts import BOTH_SMALL, NEAR_LOWEST, SOLVED, join_with_and, turn_known
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, exchange_sides
 from optbench.contract.columns import EARLY, SCORES, TEST, is_gain
+from optbench.contract.names import count_noun
 from optbench.wording import labels
 
 MOST_BLOCKS = 1000
@@ -207,7 +208,7 @@ class Judged:
     def over(self) -> str:
         """What values of the ranking are means over: "over 10 blocks", or "over 5 folds"."""
         count = self.seeds or int(self.ranking.loc[self.ranking["problem"] != ALL, "blocks"].max())
-        return f"over {labels.count_noun(count, 'seed' if self.seeds else 'fold' if self.folds else 'block')}"
+        return f"over {count_noun(count, 'seed' if self.seeds else 'fold' if self.folds else 'block')}"
 
     def state_value(self, rows: pd.DataFrame) -> str:
         """Return the value of the first row with what it is a mean over, "0.04 over 10 blocks"; "" but on test data."""

@@ -41,11 +41,6 @@ def count_word(count: int) -> str:
     return words[count] if 0 <= count < len(words) else f"{count:,}"
 
 
-def count_noun(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is one: "1,200 runs"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def ordinal(place: int) -> str:
     """Return a place as a word, "third"; a later one as "13th"."""
     words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

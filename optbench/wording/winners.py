@@ -12,10 +12,10 @@ from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.measures import TIME
 from optbench.analysis.ranking import FAILED
 from optbench.analysis.trajectories import Part, Tables
+from optbench.contract.names import count_noun
 from optbench.wording import caveats
 from optbench.wording.answers import CHOOSE_BY, Answer, answer_of, name_measure
 from optbench.wording.certainty import find_state
-from optbench.wording.labels import count_noun
 
 MOST_LINES = 12
 """Problems that a short answer names: about as many as a screen shows."""

@@ -56,6 +56,8 @@ def test_a_candidate_that_cannot_run_is_a_regression(run):
     suite = ElementTree.fromstring(run(*gate, "--format", "junit")[1]).find("testsuite")
     assert suite.get("failures") == "1" and suite.find("testcase/failure") is not None
     assert json.loads(run(*gate, "--json")[1])["failed"] and run("compare", "a", "b")[0] == 0
+    code, out, _ = run("compare", "a", "b", "--format", "junit")
+    assert code == 0 and ElementTree.fromstring(out).find("testsuite").get("failures") == "0"
 
 
 def test_a_reader_that_ends_early_is_no_regression(run):
