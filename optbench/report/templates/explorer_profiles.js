@@ -67,5 +67,5 @@ optbench.views.profiles = (() => {
     };
   };
 
-  return { title: "Performance profile", there: (data) => data.profiles.problem.length > 0, controls, draw };
+  return { title: "Performance profile", overall: true, there: (data) => data.profiles.problem.length > 0, controls, draw };
 })();

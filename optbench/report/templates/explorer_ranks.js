@@ -95,5 +95,5 @@ optbench.views.ranks = (() => {
     return element;
   };
 
-  return { title: "Ranks", there: (data) => data.optimizers.length > 1, controls, draw };
+  return { title: "Ranks", overall: true, there: (data) => data.optimizers.length > 1, controls, draw };
 })();
