@@ -81,7 +81,7 @@ optbench.views.curves = (() => {
     }
     const marked = marks(problem, data, values, front, range.y, log);
     return {
-      traces, zooms: true, curves: shown, front, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
+      traces, zooms: true, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
       layout: {
         xaxis: { type: values.lx, range: range.x, text: X[values.x] },
         yaxis: { type: values.ly, range: range.y, text: nameOf(data, values.y) },

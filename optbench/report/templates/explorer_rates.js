@@ -80,7 +80,7 @@ optbench.slices.rates = (() => {
     const narrow = optbench.theme.narrow();
     const size = narrow && wide.length ? 1 - (BAR * wide.length + 60) / (400 + BAR * wide.length) : 0;
     return {
-      traces, curves: rows, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: true,
+      traces, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: true,
       file: `${problem.file}-learning_rate`, rows: () => listed(rows, data),
       layout: {
         ...(narrow ? { height: 400 + BAR * wide.length } : {}),
