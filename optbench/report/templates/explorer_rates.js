@@ -121,7 +121,7 @@ optbench.slices.rates = (() => {
   // The traces of one optimizer: a line through what has a place, points of all, a level line without rates.
   const parts = (points, data, values, floor, top, across) => {
     const { look } = points[0].row;
-    const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+    const color = optbench.theme.colorOf(look);
     const { paper, ink } = optbench.theme.colors();
     const width = look ? 2 : 1;
     const placed = points.filter((point) => !point.row.lost);
