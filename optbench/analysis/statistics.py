@@ -195,18 +195,22 @@ def speedup(slow: pd.DataFrame, fast: pd.DataFrame, clock: str, seed: int = 0) -
         raise ValueError("speedup: both tables need one run for each of the same seeds")
     counts = resample_counts(len(pair[0]), seed)
     a, b = (expected_times(table[clock].to_numpy(), table["reached"].to_numpy(), counts) for table in pair)
+    return percentile_interval(paired_ratios(a, b))
+
+
+def paired_ratios(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """Return a / b, pair by pair. A failure of one, which is inf, makes the ratio inf or 0; of both, 1."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return percentile_interval(np.where(np.isinf(a) & np.isinf(b), 1.0, a / b))
+        return np.where(np.isinf(a) & np.isinf(b), 1.0, a / b)
 
 
 def ratio_interval(a: ArrayLike, b: ArrayLike) -> Interval:
     """Return the median over seeds of a / b, paired by seed, with its distribution-free interval.
 
-    a, b: (seeds,) positive; inf for a failure. A failure of one makes the ratio inf or 0; of both, 1.
+    a, b: (seeds,) positive; inf for a failure, as of `paired_ratios`.
     """
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        return median_interval(np.where(np.isinf(a) & np.isinf(b), 1.0, a / b))
+    return median_interval(paired_ratios(a, b))
 
 
 def share_interval(hits: int, total: int) -> Interval:

@@ -108,14 +108,12 @@ def line_figure(
 def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str, colors: Iterable | None = None) -> None:
     """Draw medians with their intervals over the categories of x, side by side for the values of the column hue.
 
-    table: as of `medians`; colors: one for each value, None for those of optimizers, or of INK. What is not finite has
-    no dot.
+    table: as of `medians`; colors: one for each value, None for those of `find_styles`. What is not finite has no dot.
     """
     places = {name: place for place, name in enumerate(table[x].unique())}
     names = list(table[hue].unique())
-    if colors is None and any(is_optimizer(str(name)) for name in names):
-        colors = [style["color"] for style in style_optimizers(names).values()]
-    colors = INK[1:] if colors is None else colors
+    if colors is None:
+        colors = [style["color"] for style in find_styles(map(str, names)).values()]
     for shift, (name, color) in enumerate(zip(names, colors, strict=False)):
         label = str(name)
         rows = table[(table[hue] == name) & np.isfinite(table["median"])]

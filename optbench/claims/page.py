@@ -30,11 +30,13 @@ def write_page(outcomes: Sequence[Outcome], paper: Paper, environment: Mapping, 
     with a verdict is in `folder` already, as ``<figure>.png``.
     """
     pictures = {item.claim.id: _picture(folder / f"{item.figure}.png") for item in outcomes if item.verdict}
-    there = {item.claim.id: [n for n in item.tables if (folder / f"{n}.csv").is_file()] for item in outcomes}
+    tables = {
+        item.claim.id: there
+        for item in outcomes
+        if (there := [name for name in item.tables if (folder / f"{name}.csv").is_file()])
+    }
     path = folder / "index.html"
-    write_text(
-        path, render(outcomes, paper, environment, pictures, {id: names for id, names in there.items() if names})
-    )
+    write_text(path, render(outcomes, paper, environment, pictures, tables))
     return path
 
 

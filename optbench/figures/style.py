@@ -234,8 +234,7 @@ def _show_in_notebook(figure: Figure) -> None:
 
 def line_style(place: int) -> dict:
     """Return `color`, `marker` and `dashes` at a place, counted from 0, of lines that are no optimizers."""
-    # The second ten repeat the colors, not the dashes and markers.
-    return _make_style(place % COLORS, (place + 3 * (place // COLORS)) % COLORS)
+    return _make_style(*_find_parts(place))
 
 
 def style_optimizers(
@@ -252,16 +251,15 @@ def style_optimizers(
     """
     names, known, called = list(dict.fromkeys(names)), known or {}, called or {}
     wanted = {name: _find_look(called.get(name, name)) for name in names}
-    page = Counter(PALETTE.index(style["color"]) for style in known.values())
     colors: Counter[int] = Counter()
     shapes: Counter[int] = Counter()
     pairs: Counter[tuple[int, int]] = Counter()
     styles = {}
     for name in sorted(names, key=lambda name: (name not in known, wanted[name].rank)):
-        rank, color, shape = wanted[name]
+        color, shape = wanted[name].color, wanted[name].shape
         if name in known:
             color, shape = PALETTE.index(known[name]["color"]), MARKERS.index(known[name]["marker"])
-        color = min(range(COLORS), key=lambda each: (colors[each], each != color, page[each], (each - color) % COLORS))
+        color = min(range(COLORS), key=lambda each: (colors[each], (each - color) % COLORS))
         shape = min(range(COLORS), key=lambda each: (pairs[color, each], shapes[each], (each - shape) % COLORS))
         colors[color] += 1
         shapes[shape] += 1
@@ -290,7 +288,12 @@ def _find_look(name: str) -> _Look:
     if place is None:
         number = int.from_bytes(sha256(name.encode("utf-8", "backslashreplace")).digest()[:4], "big")
         return _Look(2 * len(NAMES), number % COLORS, number // COLORS % COLORS)
-    return _Look(place + len(NAMES) * ("(" in name), place % COLORS, (place + 3 * (place // COLORS)) % COLORS)
+    return _Look(place + len(NAMES) * ("(" in name), *_find_parts(place))
+
+
+def _find_parts(place: int) -> tuple[int, int]:
+    """Return the places of color and of marker and dashes: the second ten repeat the colors, not the others."""
+    return place % COLORS, (place + 3 * (place // COLORS)) % COLORS
 
 
 def _make_style(color: int, shape: int) -> dict:

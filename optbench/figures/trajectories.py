@@ -89,10 +89,7 @@ def paths(
 def _draw_runs(runs: Mapping[str, single_runs.Run], ax: Axes | None) -> Axes:
     """Draw the paths of single runs, by label, over the contours of their problem."""
     found, styles = single_runs.trace_runs(runs), single_runs.style_runs(runs)
-    x, y, height, minimizer = single_runs.compute_surface(runs)
-    starts = np.array([path.w[0] for path in found.values()])
-    across, along = (_find_range(axis, starts[:, column]) for column, axis in enumerate((x, y)))
-    scene = Scene(x, y, height, minimizer, found, 0, across, along)
+    scene = _make_scene(*single_runs.compute_surface(runs), found)
     title = single_runs.make_title("Paths over the loss", runs)
     with _draw_scene(title, {name: name for name in found}, scene, ax) as ax:
         for name, path in found.items():
@@ -242,11 +239,20 @@ def _find_scene(data: ReportData, problem: str, optimizers: Iterable[str]) -> Sc
     paths = {name: known[name] for name in optimizers if name in known}
     if data.landscape(problem).empty or not paths:
         raise OptbenchError(f"{problem} has no paths: only problems of two parameters with a domain do")
-    x, y, height = data.surface(problem)
+    return _make_scene(*data.surface(problem), data.minimizer(problem), paths)
+
+
+def _make_scene(
+    x: np.ndarray,
+    y: np.ndarray,
+    height: np.ndarray,
+    minimizer: tuple[float, float] | None,
+    paths: Mapping[str, Trajectory],
+) -> Scene:
+    """Return the scene of paths on a landscape, with axes that hold it and all starts; arguments as of `Scene`."""
     starts = np.array([path.w[0] for path in paths.values()])
     across, along = (_find_range(axis, starts[:, column]) for column, axis in enumerate((x, y)))
-    seed = next(iter(paths.values())).seed
-    return Scene(x, y, height, data.minimizer(problem), paths, seed, across, along)
+    return Scene(x, y, height, minimizer, paths, next(iter(paths.values())).seed, across, along)
 
 
 def _find_range(axis: np.ndarray, starts: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 import optbench
 from optbench.analysis import best_configurations, fixed_targets, time_to_target
-from optbench.analysis.statistics import Interval, fastest_rate, median_interval
+from optbench.analysis.statistics import Interval, fastest_rate, median_interval, paired_ratios
 from optbench.claims.record import SECOND_SEED, Budget, split_seeds
 
 BLOCKS, QUICK_BLOCKS = 9, 6
@@ -108,13 +108,11 @@ def tune_rates(
 def block_ratio_interval(table: pd.DataFrame, column: str, ours: str, other: str) -> Interval:
     """Return the median over blocks of `ours` over `other`, with its distribution-free interval.
 
-    A block's ratio is the median over its seeds, paired by seed. A failure of one (inf) makes a ratio inf or 0; of
-    both, 1. table: a row a run, with block, seed, label and `column`; ours, other: labels.
+    A block's ratio is the median over its seeds of `paired_ratios`. table: a row a run, with block, seed, label and
+    `column`, inf for a failure; ours, other: labels.
     """
     wide = table.pivot(index=["block", "seed"], columns="label", values=column)
-    a, b = wide[ours], wide[other]
-    with np.errstate(invalid="ignore"):
-        ratio = (a / b).mask(np.isinf(a) & np.isinf(b), 1.0)
+    ratio = pd.Series(paired_ratios(wide[ours], wide[other]), wide.index)
     return median_interval(ratio.groupby("block").median())
 
 

@@ -33,7 +33,7 @@ from optbench.analysis.verdicts import block_ratios
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import FLOOR
 from optbench.contract.process_state import restored_process
-from optbench.figures.data import ReportData, Trajectory, mirrored_bands
+from optbench.figures.data import RATES, ReportData, Trajectory, mirrored_bands
 from optbench.figures.forest_plot import compare_with_leader
 from optbench.figures.loss_curves import without_rates
 from optbench.report.output import json_text
@@ -264,6 +264,14 @@ class ExplorerData:
             )
         return found
 
+    @cached_property
+    def settings(self) -> pd.DataFrame:
+        """Every setting that was tried, a row each, with rates as in `binned_runs`; empty beyond the limit."""
+        columns, runs = ["problem", "optimizer", "lr", "batch_size", "schedule"], self.data.binned_runs
+        if len(runs.drop_duplicates(columns)) > MAX_SETTINGS:
+            return self.data.by_rate[:0]
+        return best_configurations(runs, self.results.tuning_seeds, by=columns, choose_by=self.data.shown_measure)
+
     def rates(self) -> dict[str, Any]:
         """Return a row for each setting, those of one problem, optimizer and rate together, the best in tuning first.
 
@@ -271,15 +279,12 @@ class ExplorerData:
         there; else, beyond the limit and where blocks drew their own rates, only `ReportData.by_rate` is. `level`: the
         optimizer was given a single rate where others were given several.
         """
-        best, keys, data = self.data.by_rate, ["problem", "optimizer", "lr"], self.data
-        columns, runs = [*keys, "batch_size", "schedule"], self.results.runs
-        whole, table = not data.rate_step and len(runs.drop_duplicates(columns)) <= MAX_SETTINGS, best
-        if whole:
-            table = best_configurations(runs, self.results.tuning_seeds, by=columns, choose_by=data.shown_measure)
+        best, data = self.data.by_rate, self.data
+        whole = not data.rate_step and not self.settings.empty
         level = set(map(tuple, best.loc[without_rates(best), ["problem", "optimizer"]].to_numpy()))
         chosen = data.recommended_rates
         chosen = chosen[[(row.problem, row.optimizer) not in level for row in chosen.itertuples()]]
-        table = pd.concat([_sort_by_preference(table, keys), chosen], ignore_index=True)
+        table = pd.concat([_sort_by_preference(self.settings if whole else best, RATES), chosen], ignore_index=True)
         pairs = zip(table["problem"], table["optimizer"], strict=True)
         return {
             **self.describe_settings(table), "level": [int(pair in level) for pair in pairs], "whole": whole,
@@ -291,20 +296,13 @@ class ExplorerData:
     def screened(self) -> dict[str, Any]:
         """Return a row for each setting that was screened, where `rates` has not got them all.
 
-        Where blocks drew their own rates, these are rounded, so that a setting has a run in each block. `whole`: they
-        are here; [] for all columns where they are not, or beyond the limit. `median`: on the tuning seeds.
+        `whole`: they are here; [] for all columns where they are not. `median`: on the tuning seeds.
         """
-        data = self.data
-        columns = ["problem", "optimizer", "lr", "batch_size", "schedule"]
-        runs = data.binned_runs
-        table = data.by_rate[:0]
-        if data.rate_step and len(runs.drop_duplicates(columns)) <= MAX_SETTINGS:
-            table = best_configurations(runs, self.results.tuning_seeds, by=columns, choose_by=data.shown_measure)
-        level = set(map(tuple, table.loc[without_rates(table), ["problem", "optimizer"]].to_numpy()))
+        table = self.settings if self.data.rate_step else self.settings[:0]
         described = self.describe_settings(table)
         return {
             **{name: described[name] for name in ("problem", "optimizer", "batch", "schedule", "rate", "text")},
-            "level": [int(pair in level) for pair in zip(table["problem"], table["optimizer"], strict=True)],
+            "level": without_rates(table).astype(int).tolist(),
             "median": short(table["median"], 3), "whole": len(table) > 0,
         }  # fmt: skip
 

@@ -48,6 +48,15 @@ optbench.explorer = (() => {
       const one = all.filter((place) => data.problems[place].name === state.get("over"));
       return one.length ? one : all;
     },
+    // The problem whose styles a view draws in; null: those over all problems.
+    problemOf: (view) => (view.overall ? null : choose.problem()),
+    // End the axes of a drawing where the reader has zoomed to.
+    zoom: ({ zooms, layout }) => {
+      const ends = state.get("zoom").split(",").map(Number);
+      if (!zooms || ends.length !== 4 || !ends.every(Number.isFinite)) return;
+      layout.xaxis.range = ends.slice(0, 2);
+      layout.yaxis.range = ends.slice(2);
+    },
     overWords: () => {
       const over = choose.problemsOver();
       return over.length === 1 ? data.problems[over[0]].short : `${over.length} problems`;
@@ -80,8 +89,7 @@ optbench.explorer = (() => {
     const view = views[name];
     controls.tabs(element("views"), viewNames().map((key) => [key, views[key].title]), name, (key) => change("view", key));
     controls.sync(element("controls"), view.controls(data, choose), change);
-    const problem = ["profiles", "ranks"].includes(name) ? null : choose.problem();
-    legend.draw(element("legend"), data, problem, hidden(), hide);
+    legend.draw(element("legend"), data, choose.problemOf(view), hidden(), hide);
     const none = !choose.shown().length;
     element("nothing").hidden = !none;
     chart.hidden = none;
@@ -90,16 +98,11 @@ optbench.explorer = (() => {
       Plotly.react(chart, [], {}, config);
       for (const each of ["player", "table", "markdown"]) element(each).hidden = true;
       element("note").textContent = "";
-      current = { name, problem, traces: [], layout: {} };
+      current = { name, traces: [], layout: {} };
       return;
     }
-    current = view.draw(data, choose);
-    Object.assign(current, { name, problem });
-    const zoom = state.get("zoom").split(",").map(Number);
-    if (current.zooms && zoom.length === 4 && zoom.every(Number.isFinite)) {
-      current.layout.xaxis.range = zoom.slice(0, 2);
-      current.layout.yaxis.range = zoom.slice(2);
-    }
+    current = { ...view.draw(data, choose), name };
+    choose.zoom(current);
     const layout = theme.layout(current.layout);
     layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : current.zooms ? "zoom" : current.brush ? "select" : false;
     if (theme.printing()) layout.width = 680;
@@ -193,7 +196,7 @@ optbench.explorer = (() => {
     const chosen = view.controls(data, choose).filter(({ key, value }) => ["batch", "schedule"].includes(key) && value);
     const filters = chosen.map(({ label, options, value }) => `${label} ${options.find(([each]) => each === value)[1]}`);
     const subtitle = [...filters, ...(current.player ? [element("at").textContent] : [])].join(", ");
-    return picture.save(format, element("size").value, fileName(format), view, current.name, subtitle, data, choose);
+    return picture.save(format, element("size").value, fileName(format), view, subtitle, data, choose);
   };
   const saveTable = () => {
     stop();

@@ -81,7 +81,7 @@ optbench.views.curves = (() => {
     }
     const marked = marks(problem, data, values, front, range.y, log);
     return {
-      traces, zooms: true, curves: shown, front, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
+      traces, zooms: true, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
       layout: {
         xaxis: { type: values.lx, range: range.x, text: X[values.x] },
         yaxis: { type: values.ly, range: range.y, text: nameOf(data, values.y) },
@@ -210,7 +210,7 @@ optbench.views.curves = (() => {
     const shapes = [];
     named.forEach(({ optimizer, text: value, share }, place) => {
       const look = data.look(optimizer, choose.problem());
-      const color = look ? optbench.theme.seen(look.color) : soft;
+      const color = optbench.theme.colorOf(look, soft);
       const name = plain(optbench.text.shorten(data.short(optimizer), 14));
       annotations.push(text(`<b>${name}</b> ${value}`, place + 1, { color, size: 12 }));
       if (Number.isNaN(share) || !look) return;

@@ -17,7 +17,7 @@ optbench.data = (() => {
   const trials = rows(raw.tuning, ["problem", "optimizer", "n", "blocks", "value", "low", "high"]);
 
   // All settings that were screened, where the page has room for them.
-  const screened = raw.screened.median.length ? rows(raw.screened, ["problem", "optimizer", "batch", "schedule", "rate", "text", "level", "median"]) : [];
+  const screened = rows(raw.screened, ["problem", "optimizer", "batch", "schedule", "rate", "text", "level", "median"]);
   const settingRows = screened.length ? screened : rates.filter((row) => !row.chosen);
 
   const seedRows = rows(raw.seeds, ["problem", "optimizer", "ratios", "ratio", "low", "high", "open", "finals"]);
@@ -30,22 +30,24 @@ optbench.data = (() => {
     return axis[{ steps: "step", epochs: "epoch", samples: "samples" }[name]].slice(0, length);
   };
 
+  // Where a measure of a curve stands in its lists, and what the page has taken from its values.
+  const stored = (curve, key) => ({
+    place: raw.measures.findIndex((measure) => measure.key === (key === "suboptimality" ? "train_loss" : key)),
+    shift: key === "train_loss" ? raw.problems[curve.problem].minimum || 0 : 0,
+  });
+
   // {median, low, high} of a measure of a curve; null where it has none. A null in them is not finite.
   const values = (curve, key) => {
-    const place = raw.measures.findIndex((measure) => measure.key === (key === "suboptimality" ? "train_loss" : key));
+    const { place, shift } = stored(curve, key);
     const lists = curve.values[place];
     if (!lists || !lists.length) return null;
-    const minimum = raw.problems[curve.problem].minimum;
-    const shift = key === "train_loss" && minimum !== null ? minimum : 0;
     const [median, low, high] = shift ? lists.map((list) => list.map((y) => (y === null ? null : y + shift))) : lists;
     return { median, low, high };
   };
 
   // The values of a measure of a curve on each seed that reports, a list each; none where the page has no room for them.
   const singles = (curve, key) => {
-    const place = raw.measures.findIndex((measure) => measure.key === (key === "suboptimality" ? "train_loss" : key));
-    const minimum = raw.problems[curve.problem].minimum;
-    const shift = key === "train_loss" && minimum !== null ? minimum : 0;
+    const { place, shift } = stored(curve, key);
     return ((curve.single || [])[place] || []).map((list) => list.map((y) => (y === null ? null : y + shift)));
   };
 

@@ -9,7 +9,7 @@ optbench.legend = (() => {
     const box = document.createElementNS(space, "svg");
     const line = document.createElementNS(space, "line");
     for (const [name, value] of Object.entries({ width: 26, height: 10, "aria-hidden": "true" })) box.setAttribute(name, value);
-    const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+    const color = optbench.theme.colorOf(look);
     const dash = look && look.dash !== "solid" ? look.dash.replace(/px/g, "") : "none";
     const facts = { x1: 1, x2: 25, y1: 5, y2: 5, stroke: color, "stroke-width": look ? 2.4 : 1.2, "stroke-dasharray": dash };
     for (const [name, value] of Object.entries(facts)) line.setAttribute(name, value);

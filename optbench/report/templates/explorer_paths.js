@@ -59,7 +59,7 @@ optbench.views.paths = (() => {
     const at = Number.isNaN(wanted) ? last : Math.max(0, stops.filter((stop) => stop <= wanted).length - 1);
     const { paper, ink, soft } = optbench.theme.colors();
     const look = (line) => data.look(line.optimizer, entry.problem);
-    const color = (line) => (look(line) ? optbench.theme.seen(look(line).color) : soft);
+    const color = (line) => optbench.theme.colorOf(look(line), soft);
     const traces = [contour(entry, soft, paper)];
     const stroke = (line, opacity, width) => ({
       mode: "lines", type: "scatter", hoverinfo: "skip", opacity,

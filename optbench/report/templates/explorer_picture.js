@@ -12,14 +12,14 @@ optbench.picture = (() => {
   const ENTRY = { height: 20, line: 46, letter: 7.4 }; // pixels of an entry of the legend
 
   // The parts of a figure for Plotly. view: of optbench.views; subtitle: what is chosen besides.
-  const figure = (view, name, subtitle, data, choose, size) => {
+  const figure = (view, subtitle, data, choose, size) => {
     const { theme } = optbench;
     const { plain, count, shorten } = optbench.text;
     const current = view.draw(data, choose);
-    const problem = ["profiles", "ranks"].includes(name) ? null : choose.problem();
+    choose.zoom(current);
     const drawn = new Set(current.traces.map((trace) => trace.name));
     const here = choose.shown().filter((place) => drawn.has(plain(data.short(place))));
-    const looks = here.map((place) => data.look(place, problem));
+    const looks = here.map((place) => data.look(place, choose.problemOf(view)));
     const sample = (words, line) => ({ x: [null], y: [null], mode: "lines", type: "scatter", name: plain(words), line, showlegend: true });
     const samples = here.flatMap((place, at) =>
       looks[at] ? [sample(data.short(place), { color: theme.seen(looks[at].color), width: 2.4, dash: looks[at].dash })] : []);
@@ -33,11 +33,6 @@ optbench.picture = (() => {
     const head = subtitle ? 2 * TITLE : TITLE;
     const body = current.layout.height || Math.max(size.height - head - legend - FOOT, LEAST);
     const height = Math.round(body + head + legend + FOOT);
-    const zoom = choose.get("zoom").split(",").map(Number);
-    if (current.zooms && zoom.length === 4 && zoom.every(Number.isFinite)) {
-      layout.xaxis.range = zoom.slice(0, 2);
-      layout.yaxis.range = zoom.slice(2);
-    }
     const fitting = (text, letter) => plain(shorten(text, Math.floor((size.width - 20) / letter)));
     return {
       data: [...current.traces.map((trace) => ({ ...trace, showlegend: false })), ...samples],
@@ -81,9 +76,9 @@ optbench.picture = (() => {
   };
 
   // Save what the view shows. format: "png" or "svg"; named: a key of SIZES.
-  const save = async (format, named, file, view, name, subtitle, data, choose) => {
+  const save = async (format, named, file, view, subtitle, data, choose) => {
     const size = SIZES[named];
-    const parts = optbench.theme.as(size.width, () => figure(view, name, subtitle, data, choose, size));
+    const parts = optbench.theme.as(size.width, () => figure(view, subtitle, data, choose, size));
     const svg = await drawn(parts, size, data.source);
     const content = format === "png" ? await asPng(svg, parts, size.scale) : new XMLSerializer().serializeToString(svg);
     optbench.exports.save(file, content, format === "png" ? "image/png" : "image/svg+xml");

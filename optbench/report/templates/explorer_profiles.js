@@ -35,7 +35,7 @@ optbench.views.profiles = (() => {
       const marks = [1, ...new Set(table[place].filter((v) => v > 1 && v <= MOST).sort((a, b) => a - b)), MOST];
       const y = marks.map((ratio) => share(table[place], ratio));
       const name = plain(data.short(optimizer));
-      const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+      const color = optbench.theme.colorOf(look);
       const text = (ratio, at) => `within ${number(ratio)} times the least cost:<br>${number(100 * y[at])}% of ${count(pairs, "pair")}`;
       return {
         x: marks, y, mode: "lines", type: "scatter", name, hoverinfo: "text",
@@ -67,5 +67,5 @@ optbench.views.profiles = (() => {
     };
   };
 
-  return { title: "Performance profile", there: (data) => data.profiles.problem.length > 0, controls, draw };
+  return { title: "Performance profile", overall: true, there: (data) => data.profiles.problem.length > 0, controls, draw };
 })();

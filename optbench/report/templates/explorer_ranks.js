@@ -27,10 +27,7 @@ optbench.views.ranks = (() => {
     const { ink, soft, line } = optbench.theme.colors();
     const value = (problem, optimizer) => data.ranks.value[problem * data.optimizers.length + optimizer];
     const spots = rows.flatMap((row, place) => row.ranks.map(([problem, rank]) => ({ row, place, problem, rank })));
-    const color = (row) => {
-      const look = data.look(row.optimizer);
-      return optbench.theme.seen(look ? look.color : soft);
-    };
+    const color = (row) => optbench.theme.colorOf(data.look(row.optimizer), soft);
     const traces = [
       {
         x: spots.map((spot) => spot.rank), y: spots.map((spot) => spot.place), mode: "markers", type: "scatter", hoverinfo: "text",
@@ -95,5 +92,5 @@ optbench.views.ranks = (() => {
     return element;
   };
 
-  return { title: "Ranks", there: (data) => data.optimizers.length > 1, controls, draw };
+  return { title: "Ranks", overall: true, there: (data) => data.optimizers.length > 1, controls, draw };
 })();

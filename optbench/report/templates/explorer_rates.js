@@ -80,7 +80,7 @@ optbench.slices.rates = (() => {
     const narrow = optbench.theme.narrow();
     const size = narrow && wide.length ? 1 - (BAR * wide.length + 60) / (400 + BAR * wide.length) : 0;
     return {
-      traces, curves: rows, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: true,
+      traces, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: true,
       file: `${problem.file}-learning_rate`, rows: () => listed(rows, data),
       layout: {
         ...(narrow ? { height: 400 + BAR * wide.length } : {}),
@@ -121,7 +121,7 @@ optbench.slices.rates = (() => {
   // The traces of one optimizer: a line through what has a place, points of all, a level line without rates.
   const parts = (points, data, values, floor, top, across) => {
     const { look } = points[0].row;
-    const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+    const color = optbench.theme.colorOf(look);
     const { paper, ink } = optbench.theme.colors();
     const width = look ? 2 : 1;
     const placed = points.filter((point) => !point.row.lost);

@@ -17,10 +17,7 @@ optbench.views.seeds = (() => {
       .sort((a, b) => order.indexOf(a.optimizer) - order.indexOf(b.optimizer));
     const leader = data.seedRows.find((row) => row.problem === choose.problem());
     const { soft, ink, paper } = optbench.theme.colors();
-    const color = (row) => {
-      const look = data.look(row.optimizer, row.problem);
-      return look ? optbench.theme.seen(look.color) : soft;
-    };
+    const color = (row) => optbench.theme.colorOf(data.look(row.optimizer, row.problem), soft);
     const name = (row) => `<b>${plain(data.short(row.optimizer))}</b>`;
     const blocks = Math.max(0, ...rows.map((row) => row.ratios.length));
     const clipped = (ratio) => Math.min(Math.max(ratio, 10 ** -FAR), 10 ** FAR);

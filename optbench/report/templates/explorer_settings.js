@@ -69,7 +69,7 @@ optbench.slices.settings = (() => {
       for (const optimizer of [...new Set(rows.map((row) => row.optimizer))]) {
         const mine = rows.filter((row) => row.optimizer === optimizer);
         const look = data.look(optimizer, choose.problem());
-        const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+        const color = optbench.theme.colorOf(look);
         const spread = (place) => (((place * 0.618) % 1) - 0.5) * 2 * SPREAD;
         traces.push({
           type: "scatter", mode: "markers", xaxis: `x${end}`, yaxis: `y${end}`, hoverinfo: "text", name: at ? "" : plain(data.short(optimizer)),

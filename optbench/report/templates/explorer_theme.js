@@ -50,6 +50,9 @@ optbench.theme = (() => {
   // The lines of all that is not in color.
   const gray = () => mixed(colors().paper, colors().soft, dark() ? 0.5 : 0.38);
 
+  // The color of an optimizer with a look as `data.look` gives it; `otherwise` where that is null.
+  const colorOf = (look, otherwise = gray()) => (look ? seen(look.color) : otherwise);
+
   // Pixels that a chart is wide; on a narrow one, parts stand below each other.
   const room = () => picture || document.getElementById("explore-chart").clientWidth;
   const narrow = () => room() < 520;
@@ -94,5 +97,5 @@ optbench.theme = (() => {
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   matchMedia("print").addEventListener("change", (event) => print(event.matches)); // after which the colors are right
-  return { colors, dark, seen, faded, mixed, gray, room, narrow, layout, as, on: (listener) => listeners.push(listener), printing: () => printing };
+  return { colors, dark, seen, colorOf, faded, mixed, gray, room, narrow, layout, as, on: (listener) => listeners.push(listener), printing: () => printing };
 })();

@@ -24,7 +24,7 @@ optbench.slices.tuning = (() => {
     const traces = [...new Set(rows.map((row) => row.optimizer))].map((optimizer) => {
       const mine = rows.filter((row) => row.optimizer === optimizer && placed(row));
       const look = data.look(optimizer, choose.problem());
-      const color = look ? optbench.theme.seen(look.color) : optbench.theme.gray();
+      const color = optbench.theme.colorOf(look);
       const bars = values.bands && look ? {
         type: "data", symmetric: false, color, thickness: 1, width: 0,
         array: mine.map((row) => (row.high === null ? 0 : row.high - row.value)),

@@ -62,11 +62,13 @@ optbench.exports = (() => {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
+      const focused = document.activeElement;
       const field = Object.assign(document.createElement("textarea"), { value: text });
       document.body.append(field);
       field.select();
       const done = document.execCommand("copy"); // of pages opened from a file
       field.remove();
+      focused.focus();
       return done;
     }
   };
