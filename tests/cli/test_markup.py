@@ -48,4 +48,4 @@ def test_a_plugin(run):
     assert code == 0 and "w = w - lr g [/x]" in out and "source [/red]" in out
     Path("spoilt[x].py").write_text("raise RuntimeError('[/x]')\n")
     code, _, err = run("list", "--plugin", "spoilt[x].py")
-    assert code == 0 and "RuntimeError: [/x]" in err
+    assert code == 2 and "RuntimeError: [/x]" in err
