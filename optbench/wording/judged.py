@@ -83,8 +83,16 @@ class Judged:
 
     def rows(self, problem: str) -> pd.DataFrame:
         """Return the ranking of one problem, the lowest value first; of problem "all", the best mean rank first."""
-        rows = self.ranking[self.ranking["problem"] == problem]
-        return rows.sort_values("mean_rank" if problem == ALL else ["value", "mean_rank"], kind="stable")
+        return self._rows.get(problem, self.ranking[:0])
+
+    @cached_property
+    def _rows(self) -> dict[str, pd.DataFrame]:
+        """The ranking by problem, as `rows` returns it: a report asks for each some hundred times."""
+        keys = {ALL: ["mean_rank"]}
+        return {
+            problem: part.sort_values(keys.get(problem, ["value", "mean_rank"]), kind="stable")
+            for problem, part in self.ranking.groupby("problem", sort=False)
+        }
 
     def firsts(self, problem: str) -> list[str]:
         """Return the level that is first and those that tie with it; where none is, all that nobody wins against."""
