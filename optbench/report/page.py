@@ -48,7 +48,7 @@ from optbench.wording.certainty import (
     state_length,
 )
 from optbench.wording.eager import describe_eager
-from optbench.wording.headlines import describe_shortly, headline, is_at_limit
+from optbench.wording.headlines import describe_shortly, headline
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
 from optbench.wording.wider_search import describe_limits
 
@@ -199,7 +199,7 @@ class Page:
         answer = sweep.answer
         firsts, state = answer.firsts(problem), find_state(answer, problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
-        if state in (FIRST, EQUIVALENT) and is_at_limit(answer, problem):
+        if state in (FIRST, EQUIVALENT) and answer.judged.is_at_limit(problem):
             state = AT_LIMIT
         card = {"cost": "", "length": ""}
         if firsts:
