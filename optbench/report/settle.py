@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from typing import NamedTuple
 
 from optbench.analysis.protocol import WIDEN
-from optbench.analysis.verdicts import ALL
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
-from optbench.wording.certainty import estimate_seconds
+from optbench.wording.certainty import estimate_seconds, find_open_pairs
 from optbench.wording.judged import MOST_BLOCKS
 from optbench.wording.wider_search import advise_wider_search
 
@@ -42,19 +40,14 @@ def list_steps(sweep: LoadedSweep) -> list[Step]:
 def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     """Return how many blocks, or seeds, in all would probably settle half of what is open, and all of it."""
     answer, made = sweep.answer, sweep.results.provenance
-    judged, needed, hopeless = answer.judged, {}, []
-    for problem in judged.ranking["problem"].unique():
-        for name in judged.list_open(problem) if problem != ALL and problem not in answer.unlearned else ():
-            pair = judged.pairs[problem, judged.leader(problem), name]
-            if pair.more > MOST_BLOCKS:
-                hopeless.append((problem, name))
-            elif not math.isnan(pair.more) and "fails in" not in pair.known:
-                needed[problem, name] = judged.count_more(pair)
+    judged, pairs = answer.judged, find_open_pairs(answer)
+    hopeless = [key for key, pair in pairs.items() if pair.more > MOST_BLOCKS]
+    needed = {key: judged.count_more(pair) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
     there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
     counts = sorted(needed.values())
     steps = []
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
-        settled = [pair for pair in needed if needed[pair] <= more]
+        settled = [key for key in needed if needed[key] <= more]
         seconds = estimate_seconds(answer, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
         what = f"{_name_pairs(sweep, settled)}: {labels.count_noun(more, f'more {unit}')} would probably tell"
         steps.append(Step(what, f"{_begin(made)} --{unit}s {there + more}", _format_time(seconds)))
