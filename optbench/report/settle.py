@@ -10,7 +10,7 @@ from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
 from optbench.wording.certainty import estimate_seconds, find_open_pairs
 from optbench.wording.judged import MOST_BLOCKS
-from optbench.wording.wider_search import advise_wider_search
+from optbench.wording.wider_search import advise_wider_search, begin_extension
 
 FOLDER = "."
 """Where the commands are to be run: in the folder of the results, for the page is read anywhere."""
@@ -50,7 +50,7 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
         settled = [key for key in needed if needed[key] <= more]
         seconds = estimate_seconds(answer, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
         what = f"{_name_pairs(sweep, settled)}: {labels.count_noun(more, f'more {unit}')} would probably tell"
-        steps.append(Step(what, f"{_begin(made)} --{unit}s {there + more}", _format_time(seconds)))
+        steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
     if hopeless:
         what = f"{_name_pairs(sweep, hopeless)}: over {MOST_BLOCKS:,} more blocks would be needed"
         steps.append(Step(what, "", ""))
@@ -75,12 +75,6 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
             seconds = whole * len(value.split(",")) / max(runs[COLUMNS[option]].nunique(), 1)
         steps.append(Step(what, command, _format_time(seconds)))
     return steps
-
-
-def _begin(made) -> str:
-    """Return the command that extends these results, with the files of plug-ins that it needs."""
-    files = "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
-    return f"optbench sweep --extend --out {FOLDER}{files}"
 
 
 def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
