@@ -128,10 +128,10 @@ class Page:
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {key: headline(view.answer) for key, view in self.views.items()}
         self.overall = {key: self.describe_overall(view.answer) for key, view in self.views.items()}
-        self.looks = find_looks(sweep)
-        self.forests = {key: build_forest(sweep, view.answer, self.looks) for key, view in self.views.items()}
-        drawn = {mark.look for forest in self.forests.values() for row in forest.rows.values() for mark in row.marks}
-        self.drawn = [(place, look) for place, look in enumerate(self.looks) if place in drawn]
+        looks = find_looks(sweep)
+        self.forests = {key: build_forest(sweep, view.answer, looks) for key, view in self.views.items()}
+        drawn = set().union(*(forest.drawn for forest in self.forests.values()))
+        self.drawn = [(place, look) for place, look in enumerate(looks) if place in drawn]
         self.cut = any(row.left_out for forest in self.forests.values() for row in forest.rows.values())
         self.steps, self.at_home = list_steps(sweep), at_home
 
