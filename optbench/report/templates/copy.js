@@ -1,24 +1,11 @@
 // A button above each code puts it into the clipboard, and says so.
 (() => {
   "use strict";
-  // Pages opened from a file have no clipboard of their own in some browsers: a selection has one everywhere.
-  const bySelection = (code) => {
-    const selection = getSelection(), range = document.createRange();
-    range.selectNodeContents(code);
-    selection.removeAllRanges();
-    selection.addRange(range);
-    const copied = document.execCommand("copy");
-    if (copied) selection.removeAllRanges();
-    return copied;
-  };
-
+  // Where the browser keeps the clipboard from the page, the code is selected, for the reader's own keys.
   const copy = async (code) => {
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      return true;
-    } catch {
-      return bySelection(code);
-    }
+    const copied = await optbench.exports.copy(code.textContent);
+    if (!copied) getSelection().selectAllChildren(code);
+    return copied;
   };
 
   const status = document.createElement("span");
