@@ -119,6 +119,7 @@ class Page:
         self.sweep, self.undrawn = sweep, undrawn
         self.missing, self.failures = results.missing, sweep.failures
         self.hyperparameters, self.varied = hyperparameter_columns(runs), varied_hyperparameters(runs)
+        self.seeds_of_a_block = count_seeds_of_a_block(runs)
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
@@ -215,7 +216,7 @@ class Page:
             "others": max(len(firsts) - MAX_SETTINGS, 0),
             "rest": "that none beats" if state == UNDECIDED else "in first place",
             "sentence": sentence, "brief": shorten_sentence(sentence),
-            "sure": state_certainty(answer, problem, seeds_of_a_block(self.sweep.results.runs)),
+            "sure": state_certainty(answer, problem, self.seeds_of_a_block),
             "leader": firsts[0] if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
@@ -314,7 +315,7 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
     return table[same]
 
 
-def seeds_of_a_block(runs: pd.DataFrame) -> int:
+def count_seeds_of_a_block(runs: pd.DataFrame) -> int:
     """Return how many seeds one more block would take: as many as the largest has; 2 if there are no blocks."""
     if "block" in runs and (runs["block"] >= 0).any():
         return int(runs[runs["block"] >= 0].groupby("block")["seed"].nunique().max())
