@@ -51,7 +51,7 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
     from optbench.contract.names import join_names
     from optbench.sweeps.run.processes import DIED
     from optbench.wording.certainty import plan_more_runs
-    from optbench.wording.wider_search import advise_wider_search
+    from optbench.wording.wider_search import advise_wider_search, begin_extension
 
     results, answer, directory = finished.results, finished.answer, finished.directory
     made, steps = results.provenance, []
@@ -65,10 +65,8 @@ def list_next_steps(finished: LoadedSweep) -> list[tuple[str, str]]:
         again = shlex.join(["optbench", "sweep", str(directory / "spec.toml"), "--out", str(directory)])
         text = f"{len(died):,} runs of {where} died of a signal; this runs them again"
         steps.append((text, f"{again} --retry-failed"))
-    add = f"optbench sweep --extend --out {shlex.quote(str(directory))}"
-    add += "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
     if more := plan_more_runs(answer, results.timings, made.get("cores") or 1):
-        steps.append((more.text, f"{add} {more.option}" if more.option else ""))
+        steps.append((more.text, f"{begin_extension(directory, made)} {more.option}" if more.option else ""))
     for text in advise_wider_search(edges, directory, made):
         reason, _, wider = text.partition("wider: ")
         steps.append((f"{reason}wider", wider))

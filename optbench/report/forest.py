@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
     name: str
     look: int
-    """Its place in `Forest.looks`."""
+    """Its place in the list of `find_looks`."""
     x: float
     low: float
     high: float
@@ -81,7 +81,11 @@ class Forest:
     band: tuple[float, float]
     """Where the green band of a tie begins, and its width."""
     title: str
-    looks: Sequence[Look] = field(default=())
+
+    @property
+    def drawn(self) -> set[int]:
+        """The looks that its marks have."""
+        return {mark.look for row in self.rows.values() for mark in row.marks}
 
 
 def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> Forest:
@@ -175,7 +179,7 @@ def _lay_out(
         text = f"Beside {first}: {'; '.join([mark.text for mark in others] + rest) or 'nobody'}"
         rows[problem] = Row(marks, max(LEAST, ROW * (len(marks) + 1)), left_out[problem], text)
     left = place(1 / EQUAL)
-    return Forest(rows, _label_ticks(list_ticks(begin, end), place, one), (left, place(EQUAL) - left), title, looks)
+    return Forest(rows, _label_ticks(list_ticks(begin, end), place, one), (left, place(EQUAL) - left), title)
 
 
 def find_looks(sweep: LoadedSweep) -> list[Look]:

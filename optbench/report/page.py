@@ -49,7 +49,7 @@ from optbench.wording.certainty import (
     state_length,
 )
 from optbench.wording.eager import describe_eager
-from optbench.wording.headlines import describe_shortly, headline, is_at_limit
+from optbench.wording.headlines import describe_shortly, headline
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
 from optbench.wording.wider_search import describe_limits
 
@@ -120,6 +120,7 @@ class Page:
         self.sweep, self.undrawn = sweep, undrawn
         self.missing, self.failures = results.missing, sweep.failures
         self.hyperparameters, self.varied = hyperparameter_columns(runs), varied_hyperparameters(runs)
+        self.seeds_of_a_block = count_seeds_of_a_block(runs)
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
@@ -129,10 +130,10 @@ class Page:
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {key: headline(view.answer) for key, view in self.views.items()}
         self.overall = {key: self.describe_overall(view.answer) for key, view in self.views.items()}
-        self.looks = find_looks(sweep)
-        self.forests = {key: build_forest(sweep, view.answer, self.looks) for key, view in self.views.items()}
-        drawn = {mark.look for forest in self.forests.values() for row in forest.rows.values() for mark in row.marks}
-        self.drawn = [(place, look) for place, look in enumerate(self.looks) if place in drawn]
+        looks = find_looks(sweep)
+        self.forests = {key: build_forest(sweep, view.answer, looks) for key, view in self.views.items()}
+        drawn = set().union(*(forest.drawn for forest in self.forests.values()))
+        self.drawn = [(place, look) for place, look in enumerate(looks) if place in drawn]
         self.cut = any(row.left_out for forest in self.forests.values() for row in forest.rows.values())
         self.steps, self.at_home = list_steps(sweep), at_home
 
@@ -200,7 +201,7 @@ class Page:
         answer = sweep.answer
         firsts, state = answer.firsts(problem), find_state(answer, problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
-        if state in (FIRST, EQUIVALENT) and is_at_limit(answer, problem):
+        if state in (FIRST, EQUIVALENT) and answer.judged.is_at_limit(problem):
             state = AT_LIMIT
         card = {"cost": "", "length": ""}
         if firsts:
@@ -216,7 +217,7 @@ class Page:
             "others": max(len(firsts) - MAX_SETTINGS, 0),
             "rest": "that none beats" if state == UNDECIDED else "in first place",
             "sentence": sentence, "brief": shorten_sentence(sentence),
-            "sure": state_certainty(answer, problem, seeds_of_a_block(self.sweep.results.runs)),
+            "sure": state_certainty(answer, problem, self.seeds_of_a_block),
             "leader": firsts[0] if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
@@ -315,7 +316,7 @@ def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
     return table[same]
 
 
-def seeds_of_a_block(runs: pd.DataFrame) -> int:
+def count_seeds_of_a_block(runs: pd.DataFrame) -> int:
     """Return how many seeds one more block would take: as many as the largest has; 2 if there are no blocks."""
     if "block" in runs and (runs["block"] >= 0).any():
         return int(runs[runs["block"] >= 0].groupby("block")["seed"].nunique().max())

@@ -330,22 +330,17 @@ def write_pictures(
     return written
 
 
-def write_answer(data: ReportData, folder: Path) -> Path:
-    """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves.
-
-    Returns the path of answer.png.
-    """
-    answer = folder / f"{ANSWER}.png"
+def write_answer(data: ReportData, folder: Path) -> None:
+    """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves."""
     with style.detached(), style.styled():
         for problem in (OVERALL, *data.files):
             name = "curves" if problem else "forest"
             kind, stem = KINDS[name], data.files[problem] if problem else ANSWER
             if kind.applies(data, problem):
-                path = answer if not problem else folder / f"{stem}{'-curves' if stem == ANSWER else ''}.png"
+                path = folder / f"{stem}{'-curves' if problem and stem == ANSWER else ''}.png"
                 figure = kind.draw(data, problem)
                 text = f"{kind.describe(data, problem)} {seen.describe(name, data, problem, figure)}."
                 style.save(figure, without_link(path), data.results.foot, kind.words, text)
-    return answer
 
 
 def draw_page_pictures(

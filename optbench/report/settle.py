@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from typing import NamedTuple
 
 from optbench.analysis.protocol import WIDEN
-from optbench.analysis.verdicts import ALL
 from optbench.contract.names import count_noun
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
-from optbench.wording.certainty import estimate_seconds
+from optbench.wording.certainty import estimate_seconds, find_open_pairs
 from optbench.wording.judged import MOST_BLOCKS
-from optbench.wording.wider_search import advise_wider_search
+from optbench.wording.wider_search import advise_wider_search, begin_extension
 
 FOLDER = "."
 """Where the commands are to be run: in the folder of the results, for the page is read anywhere."""
@@ -43,22 +41,17 @@ def list_steps(sweep: LoadedSweep) -> list[Step]:
 def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     """Return how many blocks, or seeds, in all would probably settle half of what is open, and all of it."""
     answer, made = sweep.answer, sweep.results.provenance
-    judged, needed, hopeless = answer.judged, {}, []
-    for problem in judged.ranking["problem"].unique():
-        for name in judged.list_open(problem) if problem != ALL and problem not in answer.unlearned else ():
-            pair = judged.pairs[problem, judged.leader(problem), name]
-            if pair.more > MOST_BLOCKS:
-                hopeless.append((problem, name))
-            elif not math.isnan(pair.more) and "fails in" not in pair.known:
-                needed[problem, name] = judged.count_more(pair)
+    judged, pairs = answer.judged, find_open_pairs(answer)
+    hopeless = [key for key, pair in pairs.items() if pair.more > MOST_BLOCKS]
+    needed = {key: judged.count_more(pair) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
     there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
     counts = sorted(needed.values())
     steps = []
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
-        settled = [pair for pair in needed if needed[pair] <= more]
+        settled = [key for key in needed if needed[key] <= more]
         seconds = estimate_seconds(answer, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
         what = f"{_name_pairs(sweep, settled)}: {count_noun(more, f'more {unit}')} would probably tell"
-        steps.append(Step(what, f"{_begin(made)} --{unit}s {there + more}", _format_time(seconds)))
+        steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
     if hopeless:
         what = f"{_name_pairs(sweep, hopeless)}: over {MOST_BLOCKS:,} more blocks would be needed"
         steps.append(Step(what, "", ""))
@@ -83,12 +76,6 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
             seconds = whole * len(value.split(",")) / max(runs[COLUMNS[option]].nunique(), 1)
         steps.append(Step(what, command, _format_time(seconds)))
     return steps
-
-
-def _begin(made) -> str:
-    """Return the command that extends these results, with the files of plug-ins that it needs."""
-    files = "".join(f" --plugin {shlex.quote(file)}" for file in made.get("plugin_files") or ())
-    return f"optbench sweep --extend --out {FOLDER}{files}"
 
 
 def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:

@@ -95,8 +95,8 @@ def render(sides: Sequence[Side]) -> str:
     else:
         title = f"{len(sides)} result folders, each against {first.letter}"
     forests = {part["letter"]: part["forest"] for part in parts if part["forest"]}
-    marks = {mark.look for each in forests.values() for row in each.rows.values() for mark in row.marks}
-    drawn = [(place, look) for place, look in enumerate(looks) if look.name or place in marks]
+    marked = set().union(*(forest.drawn for forest in forests.values()))
+    drawn = [(place, look) for place, look in enumerate(looks) if look.name or place in marked]
     return fill(
         "side_by_side.html",
         title=title,

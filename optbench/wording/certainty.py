@@ -12,7 +12,7 @@ from optbench.analysis.costs import SHARES
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS
 from optbench.wording import labels
 from optbench.wording.answers import Answer, format_ratio
-from optbench.wording.judged import MOST_BLOCKS, Judged
+from optbench.wording.judged import MOST_BLOCKS, Beside, Judged
 
 FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = WINS, TIE, OPEN, "alone", "failed"
 
@@ -77,14 +77,7 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
     that at most MOST_BLOCKS can decide, each with the probability of four in five that `blocks_needed` has. timings:
     the table of the sweep; cores: those of its machine, for an estimate of the time.
     """
-    judged = answer.judged
-    pairs = [
-        judged.pairs[problem, judged.leader(problem), name]
-        for problem in judged.ranking["problem"].unique()
-        if problem != ALL and problem not in answer.unlearned
-        for name in judged.list_open(problem)
-    ]
-    known = [pair for pair in pairs if not math.isnan(pair.more) and "fails in" not in pair.known]
+    judged, known = answer.judged, list(find_open_pairs(answer).values())
     if not known:
         return None
     unit = "seed" if judged.seeds else "block"
@@ -103,6 +96,18 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
     if len(counts) < len(known):
         text += f"; {len(known) - len(counts):,} would take more than {MOST_BLOCKS:,}"
     return MoreRuns(text, f"--{unit}s {there + more}")
+
+
+def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
+    """Return by problem and optimizer the pairs with the leader that are open, and that more runs would decide."""
+    judged = answer.judged
+    pairs = {
+        (problem, name): judged.pairs[problem, judged.leader(problem), name]
+        for problem in judged.ranking["problem"].unique()
+        if problem != ALL and problem not in answer.unlearned
+        for name in judged.list_open(problem)
+    }
+    return {key: pair for key, pair in pairs.items() if not math.isnan(pair.more) and "fails in" not in pair.known}
 
 
 def estimate_seconds(answer: Answer, timings: pd.DataFrame, cores: int, times: float = 1.0) -> float:

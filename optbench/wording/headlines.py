@@ -33,8 +33,8 @@ def headline(answer: Answer) -> str:
         return _describe_one(answer, problems[0])
     done: dict[str, list[str]] = {}
     for problem, state in states.items():
-        for name in _list_first(answer, problem, state):
-            verb = LEADS if is_at_limit(answer, problem) else {FIRST: WINS, EQUIVALENT: TIED}.get(state, LEADS)
+        verb = LEADS if judged.is_at_limit(problem) else {FIRST: WINS, EQUIVALENT: TIED}.get(state, LEADS)
+        for name in judged.list_ahead(problem) if state != ALONE else ():
             done.setdefault(name, []).append(verb)
     some = " with test data" * (len(problems) < len(everything))
     every = f"{'both' if len(problems) == 2 else f'all {len(problems)}'} problems{some}"
@@ -70,7 +70,7 @@ def describe_shortly(answer: Answer, problem: str) -> str:
     if not firsts or (rows["blocks"] == 0).all():
         return "no result on fresh seeds yet"
     if state == FIRST:
-        return f"{firsts[0]} {'leads, at a limit of the search' if is_at_limit(answer, problem) else 'wins'}"
+        return f"{firsts[0]} {'leads, at a limit of the search' if judged.is_at_limit(problem) else 'wins'}"
     if state == EQUIVALENT:
         return f"{'all ' * (len(firsts) == len(rows) > NAMED)}{_join(firsts)} tie"
     if not judged.first(problem):
@@ -79,18 +79,12 @@ def describe_shortly(answer: Answer, problem: str) -> str:
     return f"{firsts[0]} leads; {open_[0] if len(open_) == 1 else f'{len(open_)} others'} may be as good"
 
 
-def is_at_limit(answer: Answer, problem: str) -> bool:
-    """Return True if the first optimizer of a problem leads at a limit of the search, so that nothing is settled."""
-    rows = answer.judged.rows(problem)
-    return bool(rows.loc[rows["optimizer"] == answer.judged.first(problem), "limit"].fillna(False).any())
-
-
 def _describe_one(answer: Answer, problem: str) -> str:
     """Return the title of a sweep of one problem."""
     state, name = find_state(answer, problem), labels.shorten(labels.short_name(problem), 60)
     firsts = answer.judged.firsts(problem)
     if state == FIRST:
-        return f"{firsts[0]} {'leads' if is_at_limit(answer, problem) else 'wins'} on {name}"
+        return f"{firsts[0]} {'leads' if answer.judged.is_at_limit(problem) else 'wins'} on {name}"
     if state == EQUIVALENT:
         every = len(firsts) == len(answer.judged.rows(problem))
         return f"{f'All {len(firsts)} optimizers' if every and len(firsts) > NAMED else _join(firsts)} tie on {name}"
@@ -99,14 +93,6 @@ def _describe_one(answer: Answer, problem: str) -> str:
     if answer.judged.first(problem):
         return f"No winner on {name} yet: {describe_shortly(answer, problem)}"
     return f"Too close to call on {name}: {_join(firsts)}"
-
-
-def _list_first(answer: Answer, problem: str, state: str) -> list[str]:
-    """Return who is ahead on a problem: the first, with those that tie with it where nothing is open."""
-    if state == EQUIVALENT:
-        return answer.judged.firsts(problem)
-    first = answer.judged.first(problem)
-    return [first] if first and state in (FIRST, UNDECIDED) else []
 
 
 def _join_verbs(verbs: Sequence[str], several: bool = False) -> str:

@@ -84,8 +84,16 @@ class Judged:
 
     def rows(self, problem: str) -> pd.DataFrame:
         """Return the ranking of one problem, the lowest value first; of problem "all", the best mean rank first."""
-        rows = self.ranking[self.ranking["problem"] == problem]
-        return rows.sort_values("mean_rank" if problem == ALL else ["value", "mean_rank"], kind="stable")
+        return self._rows.get(problem, self.ranking[:0])
+
+    @cached_property
+    def _rows(self) -> dict[str, pd.DataFrame]:
+        """The ranking by problem, as `rows` returns it: a report asks for each some hundred times."""
+        keys = {ALL: ["mean_rank"]}
+        return {
+            problem: part.sort_values(keys.get(problem, ["value", "mean_rank"]), kind="stable")
+            for problem, part in self.ranking.groupby("problem", sort=False)
+        }
 
     def firsts(self, problem: str) -> list[str]:
         """Return the level that is first and those that tie with it; where none is, all that nobody wins against."""
@@ -97,6 +105,18 @@ class Judged:
         """Return the level that is first on a problem; "" where none is."""
         rows = self.rows(problem)
         return next(iter(rows.loc[rows["state"] == FIRST, self.of]), "")
+
+    def list_ahead(self, problem: str) -> list[str]:
+        """Return the level that is first, and where nothing is open those that tie with it; none where none is."""
+        first = self.first(problem)
+        if not first:
+            return []
+        return [first] if self.list_open(problem) else self.firsts(problem)
+
+    def is_at_limit(self, problem: str) -> bool:
+        """Return True if the level that is first leads at a limit of the search, so that nothing is settled."""
+        rows = self.rows(problem)
+        return bool(rows.loc[rows[self.of] == self.first(problem), "limit"].fillna(False).any())
 
     def leader(self, problem: str) -> str:
         """Return the level that is first on a problem, or else the best that nobody wins against; "" without one."""
@@ -180,14 +200,13 @@ class Judged:
         if open_ and not first and not ties and not behind and all(beside[name].reason for name in open_):
             listed = join_with_and([*map(self.name, names)])
             return [f"undecided ({beside[open_[0]].reason}); lowest first: {listed}"]
-        limit = bool(left.loc[left[self.of] == leader, "limit"].fillna(False).any())
         failing = _describe_failures(left[left[self.of] == leader])
         value = "" if short else self.state_value(left[left[self.of] == leader])
         note = f" ({'; '.join(filter(None, (value, failing)))})" if value or failing else ""
         if not first:
             least = f"{_verb(self.unit(problem))} {self._name_least(problem)}"
             parts = [f"undecided: {self.name(leader)} {least} so far{note}"]
-        elif limit:
+        elif self.is_at_limit(problem):
             parts = [f"{self.name(leader)} leads{' so far' * bool(open_)}, at the limit of the search{note}"]
         else:
             parts = [f"{self.name(leader)} {'leads so far' if open_ else 'is first'}{note}"]
@@ -356,16 +375,15 @@ class Judged:
     def _count_leads(self, rows: pd.DataFrame) -> str:
         """Return who leads or ties on most problems.
 
-        rows: those of problem "all", the best mean rank first. A tie counts where nothing is open, as the lead does
-        where something is; problems without the measure do not count, unless all lack it.
+        rows: those of problem "all", the best mean rank first. Problems without the measure do not count, unless all
+        lack it.
         """
         every = [problem for problem in self.ranking["problem"].unique() if problem != ALL]
         problems = [problem for problem in every if problem not in self.without] or every
         ahead: dict[str, int] = {}
         for problem in problems:
-            if first := self.first(problem):
-                for name in [first] if self.list_open(problem) else self.firsts(problem):
-                    ahead[name] = ahead.get(name, 0) + 1
+            for name in self.list_ahead(problem):
+                ahead[name] = ahead.get(name, 0) + 1
         where = f"of {len(problems)} problems{' with test data' * (len(problems) < len(every))}"
         ranks = {row[self.of]: f"{row['mean_rank']:.1f}" for row in rows.to_dict("records")}
         most = max(ahead.values(), default=0)

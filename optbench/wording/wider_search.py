@@ -45,8 +45,7 @@ def advise_wider_search(
     if known.get("shard"):
         return []
     texts = []
-    command = "" if directory is None else f"optbench sweep --extend --out {shlex.quote(str(directory))} "
-    command += "".join(f"--plugin {shlex.quote(file)} " for file in known.get("plugin_files") or ())
+    command = "" if directory is None else f"{begin_extension(directory, known)} "
     drawn, named = table[table["range"] != ""], table.attrs.get(NAMES, {})
     if "block" in table and (table["block"] >= 0).any() and len(drawn) == 0:
         where = []
@@ -66,6 +65,12 @@ def advise_wider_search(
     for (name, side), part in _group_ends(table[table["range"] == ""]):
         texts.append(f"{_describe_end(name, side, part)}; wider: {command}{_add_values(name, _unlabel(part, named))}")
     return texts
+
+
+def begin_extension(directory: str | Path, provenance: Mapping) -> str:
+    """Return the command that extends the results of a folder, with the files of plug-ins that it needs."""
+    files = "".join(f" --plugin {shlex.quote(file)}" for file in provenance.get("plugin_files") or ())
+    return f"optbench sweep --extend --out {shlex.quote(str(directory))}{files}"
 
 
 def _unlabel(rows: pd.DataFrame, named: Mapping[str, str]) -> pd.DataFrame:

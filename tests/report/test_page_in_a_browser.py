@@ -140,7 +140,7 @@ def test_theme_by_the_switch_by_the_system_and_in_the_address(chromium, usual):
         assert paper(view) == DARK
         view.emulate_media(media="print", color_scheme="dark")
         assert paper(view) == "rgb(255, 255, 255)"
-        hidden = view.locator("nav.contents, .tools, fieldset.theme")
+        hidden = view.locator("nav.bar, .tools, fieldset.theme")
         assert hidden.count() > 3 and not any(each.is_visible() for each in hidden.all())
         assert view.locator(".row").first.is_visible() and view.locator("figure img").first.is_visible()
     with opened(chromium, usual, hash="#?theme=dark") as view:
