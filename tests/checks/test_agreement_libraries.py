@@ -92,7 +92,7 @@ def test_a_class_in_a_file_of_theirs(tmp_path, capsys):
     (tmp_path / "theirs.py").write_text(MINE.replace("FAILS", ""))
     text = f'torch:Mine(file="{tmp_path / "theirs.py"}")'
     assert [each.name for each in optbench.agreement("heavy_ball", text).findings] == ["rate"]
-    assert print_agreement(str(tmp_path / "theirs.py"), "momentum", 1e-9, (), False)
+    assert print_agreement(str(tmp_path / "theirs.py"), "momentum", 1e-9, (), 60, False)
     assert "torch:Mine against momentum" in capsys.readouterr().out
 
 
