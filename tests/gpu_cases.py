@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from by_role import by_role
 
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
@@ -33,9 +34,14 @@ SMALL = {
 }
 
 
+def optimizer_of(text: str):
+    """Return the record of an optimizer that ``text`` names, and the hyperparameters that it states."""
+    return CATALOGUE.optimizer(by_role if text == "by_role" else text)
+
+
 def record_of(text: str):
     """Return the record of an optimizer that ``text`` names."""
-    return CATALOGUE.optimizer(text)[0]
+    return optimizer_of(text)[0]
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Steps:
         w = rng.standard_normal((self.runs, dim)).astype(self.dtype)
         gradients = rng.standard_normal((self.count, self.runs, dim)).astype(self.dtype)
         rates = np.outer(1 / np.arange(1, self.count + 1), np.geomspace(0.001, 0.1, self.runs))
-        _, given = CATALOGUE.optimizer(self.text)
+        _, given = optimizer_of(self.text)
         betas = [{key: beta for key in given if key.startswith("beta")} for beta in (0.5, 0.97)]
         values = [record.with_values(given | other) for other in [{}, *betas]]
         return w, gradients, rates, values
@@ -98,6 +104,7 @@ STEPS = [Steps(text, order, dtype) for text in TEXTS for order in ORDERS for dty
 """On a card, where they are quick."""
 PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]
 """In the simulator: of a rule like others each order and each precision once, for order and precision do not meet."""
+PAIRED += [Steps("by_role", order, "float64") for order in ORDERS]
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class Sweep:
         return self.optimizer if self.problem == "rosenbrock" else self.problem
 
     def lanes(self):
-        record, values = CATALOGUE.optimizer(self.optimizer)
+        record, values = optimizer_of(self.optimizer)
         slow = CATALOGUE.schedule("inverse(decay_rate=0.1)")
         flat = CATALOGUE.schedule("constant")
         return [Lane(lr, schedule, values) for lr, schedule in ((0.01, flat), (0.02, slow), (10.0, flat))]
@@ -153,7 +160,9 @@ COHORTS += [
     Sweep("rosenbrock", rule, dtype="float32")
     for rule in ("adam", "asgd", "gd", "mars", "novograd", "prodigy", "radam", "schedule_free_adamw", *WRAPPED)
 ]
-COHORTS += [Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("lamb", "lookahead(momentum)", "novograd", "prodigy")]
+COHORTS += [
+    Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("by_role", "lamb", "lookahead(momentum)", "novograd", "prodigy")
+]
 
 
 ONCE = ("w", "diverged_at", "jackknife")

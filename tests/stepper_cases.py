@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from by_role import by_role
 
 SHAPES = ((2, 3), (), (4,), (0, 2), (2, 1, 2))
 STAYS = {0: (4,), 2: (1, 2), 3: (0, 1, 2, 3, 4)}
@@ -26,12 +27,13 @@ class ListSteps:
 
         rng, shapes = np.random.default_rng(6), [(self.scale * s[0], *s[1:]) if s else s for s in SHAPES]
         w = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
-        rule = optbench.stepper(self.text, w, lr=0.05, **device)
+        optimizer = by_role if self.text == "by_role" else self.text
+        rule = optbench.stepper(optimizer, w, lr=0.05, **device)
         for t in range(COUNT):
             g = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
             if self.resumed and t == 3:
                 state = rule.state_dict()
-                rule = optbench.stepper(self.text, w, lr=1.0, **device)
+                rule = optbench.stepper(optimizer, w, lr=1.0, **device)
                 rule.load_state_dict(state)
             rule.step([None if k in STAYS.get(t, ()) else x for k, x in enumerate(g)], lr=0.05 / (t + 1))
         return {"w": flat(map(get, w)), "reported": flat(map(get, rule.reported))}
@@ -41,7 +43,7 @@ def flat(arrays) -> np.ndarray:
     return np.concatenate([array.ravel() for array in arrays])
 
 
-KINDS = ("gd", "adamw", "lamb", "mars", "novograd", "nadam", "prodigy", "schedule_free_adamw")
+KINDS = ("gd", "by_role", "adamw", "lamb", "mars", "novograd", "nadam", "prodigy", "schedule_free_adamw")
 """One of what a kernel may have to do beside its elements."""
 WRAPPED = ("clip(adam, norm=0.5)", "clip(lamb, norm=0.5)", "average(clip(gd))", "clip(schedule_free_sgd, norm=0.5)")
 LISTS = [ListSteps(text, dtype) for text in (*KINDS, *WRAPPED) for dtype in ("float64", "float32")]

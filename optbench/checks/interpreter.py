@@ -6,17 +6,19 @@ from collections.abc import Callable
 import numpy as np
 
 from optbench.contract.optimizers import Optimizer, arguments, explain_values
+from optbench.contract.roles import ROLES, find_roles
 
 
 class Interpreter:
-    """One run of a rule with the defaults of its hyperparameters; ``shapes`` are those of the parameter blocks."""
+    """One run of a rule with the defaults of its hyperparameters; shapes, roles: those of the parameter blocks."""
 
-    def __init__(self, record: Optimizer, shapes: tuple[tuple[int, ...], ...]):
+    def __init__(self, record: Optimizer, shapes: tuple[tuple[int, ...], ...], roles: tuple[str, ...] = ()):
         """Begin before the first step: all slots, and the memory of a rule on matrices, are 0."""
         self.record, self.t = record, 0
         sizes = [math.prod(shape) for shape in shapes]
         ends = np.cumsum(sizes).tolist()
         self.dim = ends[-1]
+        self.roles = [float(ROLES.index(role)) for role in roles or find_roles(shapes)]
         self.blocks = [
             (range(end - size, end), shape[0], size // shape[0])
             for end, size, shape in zip(ends, sizes, shapes, strict=True)
@@ -51,7 +53,7 @@ class Interpreter:
             known[name] = sum(call(i, 0, function) for i in range(self.dim))
         new = np.array(w, dtype=float)
         for b, (places, rows, columns) in enumerate(self.blocks):
-            known |= {"rows": float(rows), "columns": float(columns)}
+            known |= {"rows": float(rows), "columns": float(columns), "role": self.roles[b]}
             for name, function in record.block.items():
                 known[name] = sum(call(i, b, function) for i in places)
             along = {}

@@ -4,6 +4,7 @@ A ``_check`` function returns nothing, or what is worth knowing: it raises Check
 Its docstring gives its title in the output.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -19,10 +20,10 @@ from optbench.engine.arrays import StepInputs
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.lanes import eager_update
 
-SHAPES = ((2, 3), (2,))
-"""A matrix and a vector, for rules that see the blocks."""
-# Parameters: those of the two blocks
-_DIM = 8
+SHAPES = ((3, 2), (1, 3), (3,), (3, 2), (2, 2))
+"""A block of each role, for rules that see the blocks."""
+BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
+_DIM = sum(math.prod(shape) for shape in SHAPES)
 
 
 def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
@@ -39,7 +40,8 @@ def _run_rule(
         return _run_eager(record, gradients[:, :, 0], dtype)[:, :, None]
     steps, dim, runs = gradients.shape
     w = np.ones((runs, dim) if order == "rows" else (dim, runs), dtype)
-    update, path = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs), np.empty((steps, dim, runs))
+    update = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs, BLOCK_ROLES)
+    path = np.empty((steps, dim, runs))
     for t, g in enumerate(gradients, start=1):
         update.step(w, np.ascontiguousarray(g.T if order == "rows" else g, dtype), StepInputs(t, 0.01))
         path[t - 1] = w.T if order == "rows" else w
@@ -70,7 +72,7 @@ def _loop_orders(record: Optimizer) -> tuple[str, ...]:
 def _check_in_python(record: Optimizer) -> None:
     """Check that it returns the new w and every state slot."""
     try:
-        Interpreter(record, SHAPES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
+        Interpreter(record, SHAPES, BLOCK_ROLES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
     except TypeError as error:
         raise CheckFailed(str(error)) from None
 
@@ -85,7 +87,7 @@ def _check_compilation(record: Optimizer) -> None:
 def _check_kernel(record: Optimizer) -> None:
     """Check that the compiled rule computes what the Python rule computes, 200 steps."""
     gradients = _draw_gradients(record)[:, :, :1]
-    w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES)
+    w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES)
     for g in gradients[:, :, 0]:
         w = python.step(w, g, 0.01)
         expected.append(w)

@@ -118,7 +118,7 @@ class _Writer(Writer):
         self.add_line(1, f"i0, step = _index({start.format(parameter)}), _index({step.format(parameter)})")
         self.add_line(1, "for b in range(cuda.blockIdx.z, blocks.shape[0], cuda.gridDim.z):")
         self.add_line(2, "first, last = _index(blocks[b, 0]), _index(blocks[b, 1])")
-        self.add_line(2, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+        self.add_block_numbers(2)
         bounds = [start.format(run), "scalars.shape[1]", step.format(run)]
         self.add_line(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
         self.read_scalars(3)

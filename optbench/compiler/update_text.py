@@ -137,7 +137,7 @@ class Writer:
         if record.by_block:
             self.add_line(at, "for b in range(blocks.shape[0]):")
             at, bounds = at + 1, ("blocks[b, 0]", "blocks[b, 1]")
-            self.add_line(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+            self.add_block_numbers(at)
             if self.flat:  # views of the block: an index that numba cannot see to be positive does not vectorize
                 self._add_views(at, "r", f"[{':'.join(bounds)}]")
                 bounds = "0", "_w.shape[0]"
@@ -162,6 +162,12 @@ class Writer:
     def add_line(self, at: int, line: str) -> None:
         """Append a line of code at indentation level ``at``."""
         self.lines.append("    " * at + line)
+
+    def add_block_numbers(self, at: int) -> None:
+        """Add the lines that name what the engine knows of block ``b``; ``at``: their level of indentation."""
+        self.add_line(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+        if "role" in self.needed:
+            self.add_line(at, "_role = _real(blocks[b, 6])")
 
     def multiply_powers(self, at: int) -> None:
         """Add the lines that multiply each running product beta^(t-1) by beta; ``at``: their level of indentation.

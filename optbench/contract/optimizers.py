@@ -29,8 +29,10 @@ from optbench.contract.source_code import SourceFile, function_tree
 STEP_INPUTS = ("lr",)
 """What a rule sees of a step and each run besides w, g and its state. Every loop over steps writes these numbers, in
 this order, to the first rows of ``scalars``, from which all kernels read them by name."""
-GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns")
-"""Scalars that the engine knows: those, the step, from 1, and the shape of the parameter block, (n, 1) for a vector."""
+GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role")
+"""Scalars that the engine knows: those, the step, from 1, and of the parameter block its shape, (n, 1) for a vector,
+and its role in the network, a number of contract/roles.py."""
+_OF_BLOCK = {"rows", "columns", "role"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +161,7 @@ class Optimizer(Tunable):
     @property
     def by_block(self) -> bool:
         """True if the rule sees the parameter blocks."""
-        return bool(self.block or self.matrix or {"rows", "columns"} & set(self.scalar_arguments()))
+        return bool(self.block or self.matrix or _OF_BLOCK & set(self.scalar_arguments()))
 
     @property
     def elementwise(self) -> bool:
@@ -336,7 +338,7 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
         raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")
     if isinstance(record, Optimizer) and record.by_block:
         early = {name for function in record.total.values() for name in arguments(function)}
-        if early & {*record.shared, "rows", "columns"}:
+        if early & {*record.shared, *_OF_BLOCK}:
             raise PluginError(f"{owner}: a sum over all parameters cannot see what is kept by block")
     for slot in (*((record.report,) if record.report else ()), *getattr(record, "shared", ())):
         if slot not in record.slots:
@@ -363,8 +365,9 @@ def optimizer(
 
     The rule returns the new ``w``, and the new slots behind it. State slots stand between ``g`` and ``lr`` and start at
     zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
-    1, ``rows`` and ``columns`` for the shape of the parameter's block, and the names in ``total``, ``block`` and
-    ``matrix``.
+    1, ``rows`` and ``columns`` for the shape of the parameter's block, ``role`` for its place in a network (a number to
+    compare with FIRST, HIDDEN, LAST, VECTOR and EMBEDDING of ``optbench.contract.roles``), and the names in ``total``,
+    ``block`` and ``matrix``.
 
     Args:
         *bare: nothing: the decorator has brackets, ``@optimizer()``.

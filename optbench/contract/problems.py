@@ -71,6 +71,9 @@ class Problem:
     """One minimizer, (dim,), if it is known."""
     blocks: tuple[tuple[int, ...], ...] = ()
     """Shapes of the parameter blocks, in order; by default one block of all parameters."""
+    roles: tuple[str, ...] = ()
+    """The role of each block, "first", "hidden", "last", "vector" or "embedding"; by default that of its place: of the
+    matrices, the first one, those between, and the last one."""
     data: tuple | None = None
     """(x, y): the training examples, (n, features) and (n,)."""
     validation: tuple | None = None

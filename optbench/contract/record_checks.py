@@ -33,6 +33,7 @@ from optbench.contract.arguments import (
     to_python,
 )
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
+from optbench.contract.roles import ROLES, find_roles
 from optbench.contract.search import check_space
 from optbench.contract.types import Form
 
@@ -64,6 +65,7 @@ _RULE = {
 _SCHEDULE = {"source": Text, "doc": Text, "limits": _LIMITS}
 _LIST = BeforeValidator(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)
 _ENDS = Annotated[tuple[Real, Real], _LIST]
+_ROLE = Annotated[Any, condition(lambda value: isinstance(value, str) and value in ROLES, f"one of {', '.join(ROLES)}")]
 _PARAMETER = Annotated[Any, condition(_is_parameter, "a finite number, a tuple of them, or a word")]
 _MINIMUM = Annotated[
     float,
@@ -78,7 +80,7 @@ _PROBLEM = {
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
     "layout": Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST],
     "blocks": tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...],
-    "domain": Annotated[tuple[_ENDS, _ENDS], _LIST] | None,
+    "roles": tuple[_ROLE, ...], "domain": Annotated[tuple[_ENDS, _ENDS], _LIST] | None,
 } | dict.fromkeys(("minimum_source", "digest", "data_text", "data_warning", "name", "source"), Text)  # fmt: skip
 
 
@@ -162,6 +164,9 @@ def check_problem(record: Any) -> dict[str, Any]:
     fields["blocks"] = fields["blocks"] or ((dim,),)
     if sum(map(math.prod, fields["blocks"])) != dim:
         raise PluginError(f"problem: blocks {shown(fields['blocks'])} do not add up to dim={dim}")
+    fields["roles"] = fields["roles"] or find_roles(fields["blocks"])
+    if len(fields["roles"]) != len(fields["blocks"]):
+        raise PluginError(f"problem: roles has {len(fields['roles'])} entries, and blocks {len(fields['blocks'])}")
     if fields["domain"] and not all(low < high for low, high in fields["domain"]):
         raise field_error(owner, "domain", record.domain, "((left, right), (bottom, top)), the lower number first")
     return fields

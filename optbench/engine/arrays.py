@@ -11,6 +11,7 @@ from optbench.compiler.scalars import scalar_count
 from optbench.contract.optimizers import STEP_INPUTS, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.record_checks import scratch
+from optbench.contract.roles import ROLES, find_roles
 from optbench.contract.types import DtypeName
 
 # Bytes of a cache line: arrays that begin off it make small kernels up to 1.3 times as slow (measured)
@@ -138,16 +139,19 @@ def write_hyperparameters(
         scalars[row] = [values[name] for values in hyperparameters]
 
 
-def make_block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:
+def make_block_table(
+    record: Optimizer, shapes: Sequence[tuple[int, ...]], roles: Sequence[str] = ()
+) -> tuple[np.ndarray, int, int]:
     """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that all blocks need.
 
-    ``blocks``, (blocks, 6): first parameter, the one behind the last, rows, columns, and both ends of its memory.
+    ``blocks``, (blocks, 7): first parameter, the one behind the last, rows, columns, both ends of its memory, and its
+    role, by default that of its place.
     """
     need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
     table, at, memory = [], 0, 0
-    for shape in shapes:
+    for shape, role in zip(shapes, roles or find_roles(shapes), strict=True):
         rows, columns = shape[0], int(np.prod(shape[1:], dtype=int))
         size = int(need(rows, columns))
-        table.append((at, at + rows * columns, rows, columns, memory, memory + size))
+        table.append((at, at + rows * columns, rows, columns, memory, memory + size, ROLES.index(role)))
         at, memory = at + rows * columns, memory + size
     return np.array(table, np.int64), at, memory

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.optimizers import Optimizer
+from optbench.contract.roles import find_roles
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import StepInputs, write_hyperparameters
 
@@ -75,13 +76,15 @@ class ChunkedRule:
         most = int(np.clip(sum(w.shape[1] for w in rows) // _CHUNKS, _SMALLEST, _LARGEST)) // _LINE * _LINE + _OFFSET
         can_split = can_split and not record.by_block
         self.arrays: list[list[Chunk]] = []
+        roles = iter(find_roles([shape for blocks in shapes for shape in blocks]))
         for w, blocks in zip(rows, shapes, strict=True):
             runs, size = w.shape
-            chunks = []
+            chunks, own = [], [next(roles) for _ in blocks]
             for first in range(0, size, most if can_split else max(size, 1)):
                 last = min(first + most, size) if can_split else size
                 is_whole = last - first == size
-                update = self.new_update(blocks if is_whole else ((last - first,),), [values] * runs)
+                parts = blocks if is_whole else ((last - first,),)
+                update = self.new_update(parts, [values] * runs, own if is_whole else ())
                 chunks.append(Chunk(update, w if is_whole else w[:, first:last], first, last))
             self.arrays.append(chunks)
         self.chunks = [chunk for chunks in self.arrays for chunk in chunks]
@@ -136,7 +139,9 @@ class ChunkedRule:
 
     # For each device to define.
 
-    def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Any:
+    def new_update(
+        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str]
+    ) -> Any:
         """Return the rule's kernels with new arrays."""
         raise NotImplementedError
 

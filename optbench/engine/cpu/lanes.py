@@ -188,7 +188,8 @@ class CpuLanes(Lanes):
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
-        return Update(cohort.rule, self.code.order, cohort.problem.blocks, cohort.dtype, hyperparameters)
+        problem = cohort.problem
+        return Update(cohort.rule, self.code.order, problem.blocks, cohort.dtype, hyperparameters, problem.roles)
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """Return the (runs, dim) view of an array of either form."""

@@ -35,10 +35,14 @@ class Update:
         shapes: Sequence[tuple[int, ...]],
         dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
+        roles: Sequence[str] = (),
     ):
-        """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel."""
+        """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel.
+
+        roles: of the blocks; by default those of their places.
+        """
         runs = len(hyperparameters)
-        self.blocks, dim, memory = make_block_table(record, shapes)
+        self.blocks, dim, memory = make_block_table(record, shapes, roles)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs
@@ -96,9 +100,11 @@ class CpuChunks(ChunkedRule):
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
 
-    def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Update:
+    def new_update(
+        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str]
+    ) -> Update:
         """Return the rule's kernel with new arrays, compiled for calls from Python."""
-        update = Update(self.record, "rows", shapes, self.dtype, values)
+        update = Update(self.record, "rows", shapes, self.dtype, values, roles)
         update.kernel.prepare()
         return update
 

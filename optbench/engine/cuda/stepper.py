@@ -11,6 +11,7 @@ from optbench.compiler.cuda import BLOCK, GRID, blocks, cuda, put
 from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, across, compile_rule, total
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.optimizers import STEP_INPUTS, Optimizer
+from optbench.contract.roles import VECTOR
 from optbench.contract.types import DtypeName, Order
 from optbench.engine.arrays import StepInputs, make_block_table, make_initial_scalars
 from optbench.engine.chunks import Chunk, ChunkedRule
@@ -133,12 +134,16 @@ class Update:
         shapes: Sequence[tuple[int, ...]],
         dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
+        roles: Sequence[str] = (),
     ):
-        """Allocate the state of a run for each entry of ``hyperparameters``, and choose the grids of the kernels."""
+        """Allocate the state of a run for each entry of ``hyperparameters``, and choose the grids of the kernels.
+
+        roles: of the blocks; by default those of their places.
+        """
         runs = len(hyperparameters)
-        table, dim, _ = make_block_table(record, shapes)
+        table, dim, _ = make_block_table(record, shapes, roles)
         if not record.by_block:
-            table = np.array([[0, dim, dim, 1, 0, 0]])
+            table = np.array([[0, dim, dim, 1, 0, 0, VECTOR]])
         self.code = compile_rule(record, order, dtype)
         shape = (runs, dim) if order == "rows" else (dim, runs)
         self.state = put(np.zeros((len(record.own), *shape), dtype))
@@ -215,8 +220,10 @@ class CudaChunks(ChunkedRule):
             for k, chunk in enumerate(self.chunks):
                 chunk.update.sums = self._sums[k]
 
-    def new_update(self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]]) -> Update:
-        return Update(self.record, "rows", shapes, self.dtype, values)
+    def new_update(
+        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str]
+    ) -> Update:
+        return Update(self.record, "rows", shapes, self.dtype, values, roles)
 
     def write_inputs(self, inputs: StepInputs) -> None:
         """Write what the rule sees of the next step to the rows of all ``scalars``, without waiting for the card."""

@@ -1,0 +1,99 @@
+"""The role of a parameter block: where it comes from, and that rules get it wherever they are stepped."""
+
+import numpy as np
+import pytest
+from by_role import FACTORS, by_role
+from harness import run_cohort
+
+from optbench import PluginError, Problem, optimizer, stepper
+from optbench.catalogue import loader
+from optbench.contract.roles import find_roles
+from optbench.engine.cohort import Lane
+from optbench.engine.cpu.update import Update
+
+SHAPES = ((2, 3), (3,), (3, 2, 1), (2,), (2, 2), (1,))
+ROLES = ("first", "vector", "hidden", "vector", "last", "vector")
+OTHER_ROLES = ("embedding", "vector", "first", "vector", "last", "hidden")
+DIM = sum(int(np.prod(shape)) for shape in SHAPES)
+
+
+def factors(roles, shapes=SHAPES):
+    pairs = zip(shapes, roles, strict=True)
+    return np.concatenate([np.full(int(np.prod(shape)), FACTORS[role]) for shape, role in pairs])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "roles"),
+    [
+        (SHAPES, ROLES),
+        (((5,),), ("vector",)),
+        (((4, 3),), ("last",)),
+        (((3,), (4, 1), (2, 4)), ("vector", "first", "last")),
+        ((), ()),
+    ],
+)
+def test_the_order_of_the_blocks_says_what_they_are(shapes, roles):
+    assert find_roles(shapes) == roles
+
+
+@pytest.mark.parametrize("order", ["rows", "lanes"])
+@pytest.mark.parametrize("roles", [(), OTHER_ROLES])
+def test_a_rule_gets_the_role_of_each_block(order, roles):
+    update = Update(by_role, order, SHAPES, "float64", [{}] * 2, roles)
+    w = np.zeros((2, DIM) if order == "rows" else (DIM, 2))
+    update.scalars[0] = [1.0, 2.0]
+    update(w, np.ones_like(w), 1)
+    np.testing.assert_array_equal(w if order == "rows" else w.T, -np.outer([1.0, 2.0], factors(roles or ROLES)))
+
+
+def test_a_list_is_a_network_in_its_order_and_one_array_in_blocks_likewise():
+    arrays, whole = [np.zeros(shape) for shape in SHAPES], np.zeros(DIM)
+    stepper(by_role, arrays, lr=1.0).step([np.ones(shape) for shape in SHAPES])
+    stepper(by_role, whole, lr=1.0, blocks=SHAPES).step(np.ones(DIM))
+    np.testing.assert_array_equal(np.concatenate([array.ravel() for array in arrays]), -factors(ROLES))
+    np.testing.assert_array_equal(whole, -factors(ROLES))
+
+
+def slope(w, g):
+    for i in range(w.shape[0]):
+        g[i] = 1.0
+    return np.sum(w)
+
+
+FIELDS = {"form": "single", "dim": DIM, "start": lambda rng: np.zeros(DIM), "value_and_gradient": slope}
+
+
+@pytest.mark.parametrize("roles", [(), OTHER_ROLES])
+def test_a_problem_may_say_what_its_blocks_are(roles):
+    problem = Problem(**FIELDS, blocks=SHAPES, roles=roles, name="slope")
+    assert problem.roles == (roles or ROLES)
+    flat = loader.load().schedule("constant")
+    found = run_cohort(
+        problem, by_role, [Lane(0.5, flat, {})], seed=0, batch_size=1, steps=2, dtype="float64", points=np.array([0, 2])
+    )
+    np.testing.assert_allclose(found.parts[0].w[0], -factors(roles or ROLES))
+
+
+@pytest.mark.parametrize(
+    ("roles", "said"),
+    [
+        (("middle",) * 6, "roles='middle' must be one of vector, hidden, first, last, embedding"),
+        (("first",), "problem: roles has 1 entries, and blocks 6"),
+        ("first", "roles='first' must be a tuple"),
+    ],
+)
+def test_roles_that_make_no_sense_are_refused(roles, said):
+    with pytest.raises(PluginError, match=said):
+        Problem(**FIELDS, blocks=SHAPES, roles=roles)
+
+
+def total(g, role):
+    return g * role
+
+
+def test_a_sum_over_all_parameters_cannot_ask_for_it():
+    def rule(w, g, lr, total, role):
+        return w - lr * g * total * role
+
+    with pytest.raises(PluginError, match="cannot see what is kept by block"):
+        optimizer(total={"total": total})(rule)
