@@ -98,19 +98,21 @@ def evaluate(problem, w, xy=None, dtype="float64"):
     return (out.array if problem.form == "single" else out.array.T).copy()
 
 
-def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False):
+def drive_rule(
+    record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False, roles=()
+):
     """Trajectories (steps + 1, runs, dim) of a compiled rule.
 
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
-    ``reported``: the path of what the rule reports instead of that of w.
+    ``reported``: the path of what the rule reports instead of that of w. ``roles``: of the blocks, by default by place.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
     at, g = np.empty(shape, dtype), np.empty(shape, dtype)
     by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
     by_run[:] = w
-    update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters)
+    update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters, roles)
     path = [by_run.copy()]
     for step, rate in enumerate(rates):
         g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]

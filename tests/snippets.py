@@ -26,7 +26,8 @@ SPECIAL = [
     "nadam(momentum_decay=1)", "radam(eps=0, beta2=0.5)", "radam(beta2=0.5)", "heavy_ball(dampening=0.4)",
     "heavy_ball(beta1=0)", "nesterov(beta1=0)", "rmsprop_centered(eps=0, beta2=0.5)", "rmsprop_momentum(eps=0)",
     "lion(weight_decay=0.3)", "yogi(initial=0)", "lamb(weight_decay=0)", "lars(trust=0.1)",
-    "novograd(weight_decay=0.2)", "prodigy(d0=0.01)", "muon(weight_decay=0.2)", "asgd(t0=3, lambd=0.5)",
+    "novograd(weight_decay=0.2)", "prodigy(d0=0.01)", "muon(weight_decay=0.2)", "muon(vector_rate=0.5)",
+    "muon(consistent_rms=0.2)", "asgd(t0=3, lambd=0.5)",
     "adafactor(eps2=0.5, weight_decay=0.1)", "schedule_free_sgd(weight_decay=0.2)",
     "schedule_free_adamw(weight_decay=0.2)", "adopt(eps=0.5, beta1=0.5)",
 ]  # fmt: skip

@@ -20,7 +20,10 @@ DIAGONAL_INVARIANT = {
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
 # Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0).
-SCALE_INVARIANT = {"adafactor", "lamb", "lars", "muon", "novograd", "prodigy", "shampoo"}
+SCALE_INVARIANT = {
+    "adafactor", "lamb", "lars", "moonlight_muon", "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion",
+    "shampoo",
+}  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
 OTHERS = {"adabound", "adadelta", "asgd", "mars", "radam"}
@@ -34,13 +37,12 @@ START = np.random.default_rng(7).standard_normal(DIM)
 GRADIENTS = gradients_of()
 
 
-def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLOCKS, **values):
+def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLOCKS, roles=(), **values):
     """Return the trajectory (steps + 1, dim) of one run; ``lr`` may be one rate a step."""
     record, stated = CATALOGUE.optimizer(text)
     rates = np.broadcast_to(lr, len(lr if callable(gradients) else gradients))[:, None]
-    return drive_rule(record, "rows", w[None], gradients, rates, [stated | values], blocks=blocks, reported=reported)[
-        :, 0
-    ]
+    values, shown = [stated | values], {"blocks": blocks, "reported": reported, "roles": roles}
+    return drive_rule(record, "rows", w[None], gradients, rates, values, **shown)[:, 0]
 
 
 def without_eps(name):
@@ -83,7 +85,7 @@ def test_scale_of_the_gradients_is_scale_of_the_rate(name):
     np.testing.assert_array_equal(path(name, 4 * GRADIENTS), path(name, lr=0.2))
 
 
-@pytest.mark.parametrize("name", ["muon", "shampoo"])
+@pytest.mark.parametrize("name", ["moonlight_muon", "muon", "shampoo"])
 def test_equivariant_to_rotations_of_a_matrix(name):
     """Q W R from the gradients Q G R (Gupta et al. 2018: any basis of the rows and of the columns)."""
     rng, blocks = np.random.default_rng(2), ((4, 3),)
@@ -117,6 +119,10 @@ TO_ROUNDING = [
     ("schedule_free_sgd(beta1=0)", "gd"),
     ("coupled_decay(gd, decay=0.3)", "decoupled_decay(gd, decay=0.3)"),
     ("decoupled_decay(adam_torch, decay=0.3)", "adamw(weight_decay=0.3)"),
+    (
+        "moonlight_muon(beta1=0, beta_adam=0, weight_decay=0, eps=0)",
+        "muon(beta1=0, beta_adam=0, beta2=0.95, consistent_rms=0.2, eps=0)",
+    ),
     ("lookahead(adam, k=1, alpha=1)", "adam"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),
 ]
@@ -130,6 +136,41 @@ def test_special_case_is_exactly_another_rule(special, plain):
 @pytest.mark.parametrize(("special", "plain"), TO_ROUNDING)
 def test_special_case_is_another_rule(special, plain):
     np.testing.assert_allclose(path(special), path(plain), rtol=1e-12, atol=1e-13)
+
+
+ADAM_FOR_VECTORS = {
+    "moonlight_muon": "adamw(beta2=0.95, weight_decay=0.1)",
+    "muon": "",
+    "muon_squared": "adamw(beta1=0.8, beta2=0.95, eps=1e-10, weight_decay=0)",
+    "normuon": "adamw(beta2=0.95, eps=1e-10, weight_decay=0)",
+}
+
+
+@pytest.mark.parametrize(("name", "adam"), ADAM_FOR_VECTORS.items())
+def test_muon_takes_another_step_at_another_rate_for_vectors_and_embeddings(name, adam):
+    slow = path(f"{name}(vector_rate=0.3)", blocks=((DIM,),))
+    np.testing.assert_array_equal(path(f"{name}(vector_rate=0.3)", blocks=((5, 2),), roles=("embedding",)), slow)
+    np.testing.assert_allclose(slow, path(f"{name}(vector_rate=1)", lr=0.3 * 0.05, blocks=((DIM,),)), rtol=1e-13)
+    matrices = [path(f"{name}(vector_rate={rate})", blocks=((5, 2),)) for rate in (0.3, 1)]
+    np.testing.assert_array_equal(*matrices)
+    if adam:
+        np.testing.assert_allclose(slow, path(adam, lr=0.3 * 0.05), rtol=1e-12, atol=1e-13)
+
+
+def test_scion_has_a_norm_for_each_role():
+    """Signs in the last layer; the root mean square of a vector, and of each row of an embedding."""
+    np.testing.assert_allclose(
+        path("scion(weight_decay=0, last_radius=2)", blocks=((2, 5),)), path("signum(beta1=0.9)"), rtol=1e-13
+    )
+    rows = path("scion", blocks=((2,),) * 5)
+    np.testing.assert_array_equal(path("scion", blocks=((5, 2),), roles=("embedding",)), rows)
+    by_hand, m = [START], np.zeros(DIM)
+    for g in GRADIENTS:
+        m = 0.9 * m + 0.1 * g
+        by_hand.append(0.95 * by_hand[-1] - 0.05 * 3.0 * m / (np.sqrt(np.mean(m**2)) + 1e-8))
+    np.testing.assert_allclose(path("scion(radius=3)", blocks=((DIM,),)), by_hand, rtol=1e-12, atol=1e-13)
+    first, hidden = (path("scion(weight_decay=0)", blocks=((5, 2),), roles=(role,)) for role in ("first", "hidden"))
+    np.testing.assert_allclose((hidden - START)[1], (first - START)[1] * (2 / 5) ** 0.5, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["lars", "lamb"])

@@ -9,11 +9,60 @@ ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 ADAM_TORCH = ADAM | {"eps_root": 0.0}
 MIXED = [[2, 3], [4]]
 MATRICES = [[2, 3], [2, 2]]
+MATRICES_AND_VECTOR = [[2, 2], [2, 2], [2]]
+MUON = ADAM | {
+    "beta1": 0.95, "beta_adam": 0.9, "ns_steps": 5.0, "ns_coefficients": 0.0, "consistent_rms": 0.0, "vector_rate": 1.0,
+    "weight_decay": 0.0,
+}  # fmt: skip
+MOONLIGHT = MUON | {"beta2": 0.95, "consistent_rms": 0.2, "weight_decay": 0.1}
+NORMUON = {
+    "beta1": 0.95, "beta2": 0.95, "beta_adam": 0.9, "beta2_adam": 0.95, "eps": 1e-10, "ns_steps": 5.0,
+    "ns_coefficients": 0.0, "vector_rate": 0.015, "weight_decay": 0.0,
+}  # fmt: skip
+SCION = {
+    "beta1": 0.9, "eps": 1e-8, "ns_steps": 5.0, "ns_coefficients": 0.0, "radius": 1.0, "last_radius": 1024.0,
+    "weight_decay": 1.0,
+}  # fmt: skip
+LAYERS = [[2, 1], [1, 3], [2], [3, 1]]
+WIDE_LAYERS = [[1, 2], [2], [2, 2], [2, 1]]
+"""Networks: first and hidden layer, vector, last layer; first layer, vector, hidden and last layer."""
+LONG = 200
+POLAR = [
+    [a / 1.01, b / 1.01**3, c / 1.01**5]
+    for a, b, c in [
+        (8.28721201814563, -23.595886519098837, 17.300387312530933),
+        (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
+        (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
+        (3.3184196573706015, -2.488488024314874, 0.51004894012372),
+        (2.300652019954817, -1.6689039845747493, 0.4188073119525673),
+        (1.891301407787398, -1.2679958271945868, 0.37680408948524835),
+        (1.8750014808534479, -1.2500016453999487, 0.3750001645474248),
+    ]
+]
+"""The paper's Polar Express, as heavyball's msign has it; pytorch_optimizer's preset is another (8.2373, ...)."""
 
 
 def ewa_rate(lr, beta):
     """Return the rate that makes v = beta v + g, w -= rate v equal to the moving average m = (1 - beta) v with `lr`."""
     return lr * (1 - beta)
+
+
+def muon_groups(shapes, lr, ratio, betas=(0.9, 0.95), decay=0.0, eps=1e-8, **muon):
+    """Return the groups of Muon in pytorch_optimizer: matrices with these keywords, vectors with Adam's."""
+    adam = {"lr": lr * ratio, "betas": list(betas), "eps": eps, "weight_decay": decay, "use_muon": False}
+    return [({"use_muon": True, "weight_decay": decay, "eps": eps} | muon) if len(s) > 1 else adam for s in shapes]
+
+
+def scion_groups(shapes, radius, last_radius, constraint=True):
+    """Return the groups of SCION in pytorch_optimizer: its norms for first, hidden and last layers, and for vectors."""
+    matrices = [k for k, shape in enumerate(shapes) if len(shape) > 1]
+    groups = []
+    for k, shape in enumerate(shapes):
+        kind, options = (2, {"max_scale": k == matrices[0]}) if len(shape) > 1 else (5, {})
+        kind, options = (4, {}) if k == matrices[-1] else (kind, options)
+        scale = last_radius if k == matrices[-1] else radius
+        groups.append({"norm_type": kind, "norm_kwargs": options, "scale": scale, "constraint": constraint})
+    return groups
 
 
 TORCH = [
@@ -58,6 +107,12 @@ TORCH = [
     ("rprop", "Rprop", {}, "rprop", 0.01, {"eta_minus": 0.5, "eta_plus": 1.2, "step_min": 1e-6, "step_max": 50.0}),
     ("rprop_bounds", "Rprop", {"etas": [0.4, 1.5], "step_sizes": [0.01, 0.1]}, "rprop", 0.05,
      {"eta_minus": 0.4, "eta_plus": 1.5, "step_min": 0.01, "step_max": 0.1}),
+    # It bounds the norm from below by its eps. Steps in float64: bfloat16 is patched.
+    ("moonlight", "Muon", {"groups": [{}, {}], "adjust_lr_fn": "match_rms_adamw"}, "moonlight_muon", 0.02, MOONLIGHT,
+     MATRICES, LONG),
+    ("moonlight_decay", "Muon", {"groups": [{}, {}], "adjust_lr_fn": "match_rms_adamw", "momentum": 0.8, "ns_steps": 3,
+                                 "weight_decay": 0.5}, "moonlight_muon", 0.01,
+     MOONLIGHT | {"beta1": 0.8, "ns_steps": 3.0, "weight_decay": 0.5}, MATRICES, LONG),
     ("adafactor", "Adafactor", {"eps": [1e-15, 1e-3]}, "adafactor", 0.05,
      {"beta2_decay": 0.8, "eps1": 1e-15, "eps2": 1e-3, "threshold": 1.0, "weight_decay": 0.0}, MIXED),
     ("adafactor_decay", "Adafactor", {"eps": [1e-15, 1.0], "beta2_decay": -0.6, "d": 1.5, "weight_decay": 0.5},
@@ -123,10 +178,20 @@ OPTAX = [
      MIXED),
     ("prodigy_decay", "contrib.prodigy", {"estim_lr0": 1e-2, "weight_decay": 0.3, "betas": [0.8, 0.95]}, "prodigy", 0.1,
      {"beta1": 0.8, "beta2": 0.95, "eps": 1e-8, "d0": 1e-2, "weight_decay": 0.3}, MIXED),
-    ("muon", "contrib.muon", {}, "muon", 0.01,
-     ADAM | {"beta1": 0.95, "beta_adam": 0.9, "ns_steps": 5.0, "weight_decay": 0.0}, MIXED),
+    ("muon", "contrib.muon", {}, "muon", 0.01, MUON, MIXED),
     ("muon_decay", "contrib.muon", {"beta": 0.8, "ns_steps": 3, "weight_decay": 0.3, "adam_b1": 0.7}, "muon", 0.01,
-     ADAM | {"beta1": 0.8, "beta_adam": 0.7, "ns_steps": 3.0, "weight_decay": 0.3}, [[3, 2], [4]]),
+     MUON | {"beta1": 0.8, "beta_adam": 0.7, "ns_steps": 3.0, "weight_decay": 0.3}, [[3, 2], [4]]),
+    ("muon_rates", "contrib.muon", {"adam_learning_rate": 0.0005, "weight_decay": 0.1}, "muon", 0.005,
+     MUON | {"vector_rate": 0.1, "weight_decay": 0.1}, MIXED, LONG),
+    ("muon_fast_vectors", "contrib.muon", {"adam_learning_rate": 0.02, "beta": 0.9}, "muon", 0.01,
+     MUON | {"vector_rate": 2.0, "beta1": 0.9}, MATRICES_AND_VECTOR, LONG),
+    ("muon_rms", "contrib.muon", {"consistent_rms": 0.2, "weight_decay": 0.1, "eps": 1e-7}, "muon", 0.02,
+     MUON | {"consistent_rms": 0.2, "weight_decay": 0.1, "eps": 1e-7}, MIXED, LONG),
+    ("muon_polar", "contrib.muon", {"ns_coeffs": POLAR[:5], "consistent_rms": 0.3, "adam_learning_rate": 0.01}, "muon",
+     0.02, MUON | {"consistent_rms": 0.3, "ns_coefficients": 1.0, "vector_rate": 0.5}, MATRICES_AND_VECTOR, LONG),
+    ("muon_polar_long", "contrib.muon", {"ns_coeffs": [*POLAR, *2 * [[1.875, -1.25, 0.375]]], "ns_steps": 9,
+                                         "beta": 0.5}, "muon", 0.001,
+     MUON | {"beta1": 0.5, "ns_coefficients": 1.0, "ns_steps": 9.0}, MATRICES, LONG),
     ("clip", "clipped adam", {"max_norm": 1.0}, "clip(adam_torch)", 0.02, ADAM_TORCH | {"norm": 1.0}, MIXED),
     ("clip_sgd", "clipped sgd", {"max_norm": 5.0}, "clip(gd)", 0.02, {"norm": 5.0}, MIXED),
     ("lookahead", "lookahead sgd", {"sync_period": 5, "slow_step_size": 0.5}, "lookahead(gd)", 0.02,
@@ -167,4 +232,38 @@ COLLECTION = [
     # It has full matrices for vectors, too.
     ("shampoo", "Shampoo", {}, "shampoo", 0.1, {"eps": 1e-6, "every": 1.0}, MATRICES),
     ("shampoo_eps", "Shampoo", {"matrix_eps": 0.5}, "shampoo", 0.3, {"eps": 0.5, "every": 1.0}, MATRICES),
+    # Its Newton-Schulz steps in float64: their default is bfloat16.
+    ("moonlight", "Muon", {"groups": muon_groups(MIXED, 0.02, 1, decay=0.1), "use_adjusted_lr": True},
+     "moonlight_muon", 0.02, MOONLIGHT, MIXED, LONG),
+    ("moonlight_rates", "Muon", {"groups": muon_groups(MIXED, 0.005, 0.1, (0.8, 0.9), 0.3, 1e-6, momentum=0.9),
+                                 "use_adjusted_lr": True}, "moonlight_muon", 0.005,
+     MOONLIGHT | {"beta1": 0.9, "beta_adam": 0.8, "beta2": 0.9, "vector_rate": 0.1, "weight_decay": 0.3, "eps": 1e-6},
+     MIXED, LONG),
+    ("moonlight_polar", "Muon", {"groups": muon_groups(MATRICES_AND_VECTOR, 0.01, 3, ns_steps=7, ns_coeffs=POLAR),
+                                 "use_adjusted_lr": True}, "moonlight_muon", 0.01,
+     MOONLIGHT | {"ns_coefficients": 1.0, "ns_steps": 7.0, "vector_rate": 3.0, "weight_decay": 0.0},
+     MATRICES_AND_VECTOR, LONG),
+    ("moonlight_convergent", "Muon", {"groups": muon_groups(MIXED, 0.01, 1, decay=1.0, momentum=0.5, ns_steps=10,
+                                                            ns_coeffs=[2.0, -1.5, 0.5]), "use_adjusted_lr": True},
+     "moonlight_muon", 0.01,
+     MOONLIGHT | {"beta1": 0.5, "ns_coefficients": 2.0, "ns_steps": 10.0, "weight_decay": 1.0}, MIXED, LONG),
+    ("normuon", "NorMuon", {"groups": muon_groups(MIXED, 0.005, 0.015, eps=1e-10)}, "normuon", 0.005, NORMUON, MIXED,
+     LONG),
+    ("normuon_decay", "NorMuon", {"groups": muon_groups(MIXED, 0.003, 0.5, (0.8, 0.9), 0.3, 1e-4, momentum=0.9,
+                                                        beta2=0.8)}, "normuon", 0.003,
+     NORMUON | {"beta1": 0.9, "beta2": 0.8, "beta_adam": 0.8, "beta2_adam": 0.9, "vector_rate": 0.5,
+                "weight_decay": 0.3, "eps": 1e-4}, MIXED, LONG),
+    ("normuon_tall", "NorMuon", {"groups": muon_groups([[3, 2], [4]], 0.002, 2, eps=1e-10, momentum=0.5, beta2=0.5,
+                                                       ns_steps=3)}, "normuon", 0.002,
+     NORMUON | {"beta1": 0.5, "beta2": 0.5, "ns_steps": 3.0, "vector_rate": 2.0}, [[3, 2], [4]], LONG),
+    ("normuon_polar", "NorMuon", {"groups": muon_groups(MATRICES_AND_VECTOR, 0.005, 1, decay=0.1, eps=1e-10,
+                                                        ns_coeffs=POLAR)}, "normuon", 0.005,
+     NORMUON | {"ns_coefficients": 1.0, "vector_rate": 1.0, "weight_decay": 0.1}, MATRICES_AND_VECTOR, LONG),
+    ("scion", "SCION", {"groups": scion_groups(LAYERS, 1.0, 1024.0)}, "scion", 0.0005, SCION, LAYERS, LONG),
+    ("scion_radii", "SCION", {"groups": scion_groups(WIDE_LAYERS, 3.0, 20.0), "momentum": 0.5}, "scion", 0.001,
+     SCION | {"beta1": 0.5, "radius": 3.0, "last_radius": 20.0}, WIDE_LAYERS, LONG),
+    ("scion_free", "SCION", {"groups": scion_groups(LAYERS, 1.0, 2.0, constraint=False), "momentum": 0.05}, "scion",
+     0.02, SCION | {"beta1": 0.95, "last_radius": 2.0, "weight_decay": 0.0}, LAYERS, LONG),
+    ("scion_decay", "SCION", {"groups": scion_groups(WIDE_LAYERS, 2.0, 2.0, constraint=False), "weight_decay": 0.3},
+     "scion", 0.002, SCION | {"radius": 2.0, "last_radius": 2.0, "weight_decay": 0.3}, WIDE_LAYERS, LONG),
 ]  # fmt: skip

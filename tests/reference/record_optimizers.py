@@ -16,6 +16,7 @@ import argparse
 import importlib
 import json
 import platform
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,18 +53,48 @@ def starts(shapes):
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def torch_run(module, name, settings, shapes):
-    """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others."""
+def _leave_bfloat16():
+    """Let Newton-Schulz steps of PyTorch and pytorch_optimizer compute in float64."""
+    import torch
+
+    torch.Tensor.bfloat16 = torch.Tensor.clone
+    try:
+        from pytorch_optimizer.optimizer.utils.matrix import zero_power_via_newton_schulz_5 as steps
+    except ImportError:
+        return
+    steps.__defaults__ = tuple(torch.float64 if x is torch.bfloat16 else x for x in steps.__defaults__)
+
+
+def _to_tuples(value):
+    """Return settings with tuples in the place of lists, as PyTorch's optimizers want them."""
+    if isinstance(value, dict):
+        return {key: _to_tuples(each) for key, each in value.items()}
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value
+
+
+def torch_run(module, name, settings, shapes, steps):
+    """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others.
+
+    settings: where they have "groups", the parameter group of each block, whose matrices are (outputs, inputs).
+    """
     import torch
 
     torch.set_default_dtype(torch.float64)
-    matrix = torch.tensor(MATRICES[_dim(shapes)])
-    parameters = [torch.tensor(part, requires_grad=True) for part in starts(shapes)]
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    optimizer = getattr(importlib.import_module(module), name)(parameters, **settings)
+    _leave_bfloat16()
+    matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), dict(settings)
+    groups = settings.pop("groups", None)
+    parameters = [torch.tensor(part.T.copy() if groups else part, requires_grad=True) for part in starts(shapes)]
+    settings = _to_tuples(settings)
+    given = (
+        [{"params": [p]} | _to_tuples(group) for p, group in zip(parameters, groups, strict=True)]
+        if groups
+        else parameters
+    )
+    optimizer = getattr(importlib.import_module(module), name)(given, **settings)
 
     def flat(tensors):
-        return np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors])
+        parts = [tensor.detach().numpy() for tensor in tensors]
+        return np.concatenate([(part.T if groups else part).ravel() for part in parts])
 
     def reported():
         if name == "ASGD":
@@ -77,9 +108,9 @@ def torch_run(module, name, settings, shapes):
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
-    for _ in range(STEPS[_dim(shapes)]):
+    for _ in range(steps):
         optimizer.zero_grad()
-        w = torch.cat([p.reshape(-1) for p in parameters])
+        w = torch.cat([(p.t() if groups else p).reshape(-1) for p in parameters])
         (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
         gradients.append(flat([p.grad for p in parameters]))
         optimizer.step()
@@ -111,7 +142,7 @@ def optax_optimizer(name, settings):
     return getattr(optax.contrib if home else optax, name)(rate, **settings)
 
 
-def optax_run(name, settings, shapes):
+def optax_run(name, settings, shapes, steps):
     """Run an optimizer of optax, and return its steps."""
     import jax
     import optax
@@ -144,7 +175,7 @@ def optax_run(name, settings, shapes):
         return at, state, averages, flat(gradient), flat(average)
 
     trajectory, gradients, seen = [flat(blocks)], [], [flat(blocks)]
-    for _ in range(STEPS[_dim(shapes)]):
+    for _ in range(steps):
         at, state, averages, gradient, average = step(at, state, averages)
         gradients.append(gradient)
         trajectory.append(flat(at.fast if looking else at))
@@ -171,21 +202,17 @@ def entries():
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
     ]
     for library, module, rows in peers:
-        for key, name, settings, optimizer, lr, hyperparameters, *blocks in rows:
+        for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
             settings = {"learning_rate" if library == "optax" else "lr": lr} | settings
-            shapes = blocks[0] if blocks else [[5]]
+            shapes = rest[0] if rest else [[5]]
+            steps = rest[1] if len(rest) > 1 else STEPS[_dim(shapes)]
             entry = {"key": f"{library}.{key}", "library": library, "class": f"{module}.{name}", "settings": settings}
             entry |= {"optimizer": optimizer, "lr": lr, "hyperparameters": hyperparameters}
             entry |= {"problem": PROBLEMS[_dim(shapes)], "blocks": shapes}
             if library == "optax":
-                yield entry, lambda name=name, settings=settings, shapes=shapes: optax_run(name, settings, shapes)
+                yield entry, partial(optax_run, name, settings, shapes, steps)
             else:
-                yield (
-                    entry,
-                    lambda module=module, name=name, settings=settings, shapes=shapes: torch_run(
-                        module, name, settings, shapes
-                    ),
-                )
+                yield entry, partial(torch_run, module, name, settings, shapes, steps)
 
 
 def recorded(key, before):
@@ -204,7 +231,7 @@ def main(only=""):
         arrays |= {f"{problem}.matrix": MATRICES[dim], f"{problem}.start": STARTS[dim]}
     index = []
     for entry, run in entries():
-        if only and entry["optimizer"].partition("(")[0] != only:
+        if only and entry["optimizer"].partition("(")[0] not in only.split(","):
             arrays |= recorded(entry["key"], before)
             index.append(entries_before[entry["key"]])
             continue
@@ -232,5 +259,5 @@ def main(only=""):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone")
+    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone, or of A,B")
     main(**vars(parser.parse_args()))

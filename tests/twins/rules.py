@@ -251,19 +251,38 @@ def prodigy(w, *, beta1=0.9, beta2=0.999, eps=1e-8, d0=1e-6, weight_decay=0.0):
         w = w - gamma * weight_decay * w - gamma * m / (np.sqrt(v) + d * eps)
 
 
-def newton_schulz(x, steps, eps):
-    """Jordan et al. 2024: the quintic iteration on the smaller side."""
+POLAR_EXPRESS = [
+    (8.28721201814563, -23.595886519098837, 17.300387312530933),
+    (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
+    (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
+    (3.3184196573706015, -2.488488024314874, 0.51004894012372),
+    (2.300652019954817, -1.6689039845747493, 0.4188073119525673),
+    (1.891301407787398, -1.2679958271945868, 0.37680408948524835),
+    (1.8750014808534479, -1.2500016453999487, 0.3750001645474248),
+]
+"""Amsel et al. 2025, as their code prints them; before their margin of 1%."""
+
+
+def newton_schulz(x, steps, eps, kind=0):
+    """Jordan et al. 2024, Amsel et al. 2025, or the convergent quintic iteration, on the smaller side."""
     if x.shape[0] > x.shape[1]:
-        return newton_schulz(x.T, steps, eps).T
+        return newton_schulz(x.T, steps, eps, kind).T
     x = x / (np.sqrt(np.sum(x * x)) + eps)
-    for _ in range(int(steps)):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    for k in range(int(steps)):
+        a, b, c = [(3.4445, -4.7750, 2.0315), (1.875, -1.25, 0.375), (2.0, -1.5, 0.5)][int(kind)]
+        scale = 1.0
+        if kind == 1 and k < len(POLAR_EXPRESS):
+            (a, b, c), scale = POLAR_EXPRESS[k], 1.01
+        gram = x @ x.T
+        x = a / scale * x + (b / scale**3 * gram + c / scale**5 * gram @ gram) @ x
     return x
 
 
 @twin
-def muon(w, blocks, *, beta1=0.95, beta2=0.999, beta_adam=0.9, eps=1e-8, ns_steps=5.0, weight_decay=0.0):
+def muon(
+    w, blocks, *, beta1=0.95, beta2=0.999, beta_adam=0.9, eps=1e-8, ns_steps=5.0, ns_coefficients=0.0,
+    consistent_rms=0.0, vector_rate=1.0, weight_decay=0.0,
+):  # fmt: skip
     """Jordan et al. 2024 with the Nesterov and bias terms of optax.contrib.muon; Adam with them for vectors."""
     m, v = np.zeros_like(w), np.zeros_like(w)
     for t in count(1):
@@ -274,13 +293,39 @@ def muon(w, blocks, *, beta1=0.95, beta2=0.999, beta_adam=0.9, eps=1e-8, ns_step
                 m[at] = beta_adam * m[at] + (1 - beta_adam) * g[at]
                 v[at] = beta2 * v[at] + (1 - beta2) * g[at] ** 2
                 ahead = beta_adam * m[at] / (1 - beta_adam ** (t + 1)) + (1 - beta_adam) * g[at] / (1 - beta_adam**t)
-                w[at] = w[at] - lr * ahead / (np.sqrt(v[at] / (1 - beta2**t)) + eps)
+                w[at] = w[at] - vector_rate * lr * ahead / (np.sqrt(v[at] / (1 - beta2**t)) + eps)
             else:
                 m[at] = beta1 * m[at] + (1 - beta1) * g[at]
                 ahead = beta1 * m[at] / (1 - beta1 ** (t + 1)) + (1 - beta1) * g[at] / (1 - beta1**t)
-                o = newton_schulz(ahead.reshape(shape), ns_steps, eps)
+                o = newton_schulz(ahead.reshape(shape), ns_steps, eps, ns_coefficients)
                 scale = w.dtype.type(max(1, shape[1] / shape[0]) ** 0.5)
+                if consistent_rms > 0:  # an orthogonal matrix has the root mean square 1 / sqrt(its longer side)
+                    scale = consistent_rms * w.dtype.type(max(shape) ** 0.5)
                 w[at] = w[at] - lr * (scale * o.ravel() + weight_decay * w[at])
+
+
+@twin
+def muon_squared(
+    w, blocks, *, beta1=0.95, beta2=0.95, beta_adam=0.8, eps=1e-10, ns_steps=12.0, ns_coefficients=2.0,
+    vector_rate=0.1, weight_decay=0.0,
+):  # fmt: skip
+    """arXiv:2604.09967 as modded-nanogpt has it: Muon of the momentum over the root of the average square."""
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for t in count(1):
+        w, g, lr = yield w
+        w, m = w.copy(), m.copy()
+        v = beta2 * v + (1 - beta2) * g**2
+        for at, shape in pieces(blocks):
+            if shape[1] == 1:
+                m[at] = beta_adam * m[at] + (1 - beta_adam) * g[at]
+                adam = m[at] / (1 - beta_adam**t) / (np.sqrt(v[at] / (1 - beta2**t)) + eps)
+                w[at] = w[at] - vector_rate * lr * adam
+                continue
+            m[at] = beta1 * m[at] + (1 - beta1) * g[at]
+            ahead = (beta1 * m[at] + (1 - beta1) * g[at]) / (np.sqrt(v[at]) + eps)
+            o = newton_schulz(ahead.reshape(shape), ns_steps, w.dtype.type(1e-16), ns_coefficients)
+            scale = w.dtype.type(max(1, shape[1] / shape[0]) ** 0.5)
+            w[at] = w[at] - lr * scale * o.ravel() - lr * weight_decay * w[at]
 
 
 TWINS = {
@@ -288,5 +333,6 @@ TWINS = {
     for rule in (
         gd, momentum, nesterov, aggmo, signum, rmsprop, rmsprop_centered, rmsprop_momentum, adam, adam_torch, amsgrad,
         adamax, yogi, adabound, schedule_free_adamw, lamb, novograd, mars, prodigy, muon,
+        muon_squared,
     )
 }  # fmt: skip
