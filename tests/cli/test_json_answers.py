@@ -277,6 +277,16 @@ def test_strict_fails_for_what_is_open_or_missing(run, tmp_path):
     assert out.endswith("--strict: fails for 1 row not ruled out and 1 row missing in B")
 
 
+def test_bad_input_is_seen_in_ci(run):
+    code, out, err = run("compare", "none", "none", "--format", "github")
+    text = err.removeprefix("optbench: ").strip()
+    assert code == 2 and out.strip() == f"::error title=optbench::{text}" and "none" in text
+    code, out, err = run("compare", "none", "none", "--format=junit")
+    suite = ElementTree.fromstring(out).find("testsuite")
+    assert code == 2 and err.strip() == f"optbench: {text}" and suite.get("errors") == "1"
+    assert [each.get("message") for each in suite.findall("testcase/error")] == [text]
+
+
 def test_junit_of_a_hostile_name(tmp_path):
     from optbench.cli.compare_formats import list_annotations, make_junit
 
