@@ -104,6 +104,14 @@ def test_a_crash_while_rules_are_compared_is_one_line(run):
     assert err.startswith("optbench: loading mine.py: its worker process died of SIGSEGV")
 
 
+def test_what_a_worker_printed_before_it_died_is_shown(run):
+    last = "import os, sys\nsys.stderr.write('first words\\nlast words\\n')\nsys.stderr.flush()\nos.abort()\n"
+    Path("mine.py").write_text(f"{OPTIMIZER}\n{last}")
+    for against in ((), ("--against", "gd")):
+        code, _, err = run("check", "mine.py", *against)
+        assert code == 2 and "first words last words" in err and "SIGABRT" in err
+
+
 @pytest.mark.parametrize("line, told", [
     ("if drag: raise ValueError('no')", "mine.py: comparing mine with gd: ValueError: no"),
     ("drag = w.nothing", "mine.py: comparing mine with gd: optimizer mine: mine does not compile: "),

@@ -1,6 +1,7 @@
 """A folder's sweep with more in it: what was run is kept, what is missing runs, the tables are those of a new sweep."""
 
 import shlex
+import shutil
 
 import pandas as pd
 import pytest
@@ -129,16 +130,24 @@ def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     file.write_text(RULE.format(factor="1.0"))
     spec = {**GRID, "optimizers": ["gd", "mine"], "plugins": [str(file)]}
     optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
+    shutil.copytree(tmp_path / "out", tmp_path / "earlier")
     file.write_text(RULE.format(factor="2.0"))
     ran.clear()
     with pytest.warns(UserWarning) as told:
         optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
     assert [str(each.message) for each in told] == [
-        "12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed"
+        f"12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed. They stay in {tmp_path}/out/cohorts, "
+        "and with the earlier file the same command writes the earlier tables again; choose another --out to have both"
     ]
     assert sum(ran) == 12
     optbench.sweep(spec, out=tmp_path / "fresh", workers=1, isolate="never")
     same_tables(tmp_path / "out", tmp_path / "fresh")
+    file.write_text(RULE.format(factor="1.0"))
+    ran.clear()
+    with pytest.warns(UserWarning, match="has changed"):
+        optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
+    assert not ran
+    same_tables(tmp_path / "out", tmp_path / "earlier")
 
 
 def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):

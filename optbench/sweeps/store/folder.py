@@ -358,7 +358,11 @@ class Store:
                 for reason, counts in lost.items()
             ]
             rest = total - sum(counts.total() for counts in lost.values())
-            self._warn(f"{prefix}{rest:,} of {total:,} runs are kept; {'; '.join(texts)}")
+            text = f"{prefix}{rest:,} of {total:,} runs are kept; {'; '.join(texts)}"
+            if not prefix and any(reason.endswith(" changed") for reason in lost):
+                text += f". They stay in {self.files.folder}, and with the earlier file the same command writes the "
+                text += "earlier tables again; choose another --out to have both"
+            self._warn(text)
 
     def _warn_of_damage(self) -> None:
         """Warn of the damaged files that were set aside, in one line."""
