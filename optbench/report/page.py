@@ -35,6 +35,7 @@ from optbench.report.pictures import (
 from optbench.report.settle import list_steps
 from optbench.report.tables import SweepTables, write_answer_tables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
+from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
 from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.certainty import (
@@ -82,10 +83,12 @@ def write_page(
     sweep.check()
     kinds = [name for name in KINDS if name != "forest" and (options.static or name not in EXPLORED)]
     most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
-    pictures, left_out = draw_page_pictures(sweep, progress, kinds, most)
+    plain = with_plain_labels(sweep.everything)
+    shown = sweep if plain is sweep.everything else LoadedSweep(plain)
+    pictures, left_out = draw_page_pictures(shown, progress, kinds, most)
     progress("page")
     page = options.page(sweep.directory / "report")
-    content = Page(sweep, pictures, left_out, not options.static, at_home=options.out is None)
+    content = Page(shown, pictures, left_out, not options.static, at_home=options.out is None)
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
         progress("pictures beside it")
