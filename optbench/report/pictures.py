@@ -42,6 +42,9 @@ def _caption_curves(data: ReportData, problem: str) -> str:
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
         "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
         "distinguish the lines. What verdicts judge is marked: the target, or the last fifth of a run in gray.",
+        "Verdicts and their ratios are over blocks, each with a setting of its own, and may order the lines otherwise."
+        if data.answer.drawn_anew
+        else "",
         _describe_colors(data, problem, "Gray: the medians of the others."),
     )
 
