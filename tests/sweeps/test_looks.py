@@ -46,12 +46,28 @@ def test_a_wider_search_is_a_look(tmp_path):
     assert looks(tmp_path) == [2, 2], "no run was added"
 
 
-def test_the_command_is_the_first_one_and_extensions_are_counted(tmp_path):
+def test_the_command_is_the_first_one_and_what_extensions_added_is_named(tmp_path):
     first = optbench.sweep(GRID, out=tmp_path, workers=1)
     assert first.foot.endswith("optbench.sweep")
-    for seeds, words in ((4, "optbench.sweep  # extended once"), (5, "optbench.sweep  # extended 2 times")):
-        results = optbench.sweep(out=tmp_path, extend=True, workers=1, seeds=seeds)
-        assert results.foot.endswith(words)
+    text = "optbench.sweep  # extended by "
+    for change, words in (
+        ({"seeds": 5}, "seeds 3, 4"),
+        ({"seeds": 5}, ""),  # nothing new
+        ({"optimizers": "momentum, adam(beta1=[0.5, 0.9])"}, "optimizers momentum, adam(beta1=[0.5, 0.9])"),
+        ({"problems": "saddle", "labels": {"saddle": "Saddle"}}, "problems saddle, labels saddle=Saddle"),
+    ):
+        text += "; then by " * (bool(words) and not text.endswith("by ")) + words
+        assert optbench.sweep(out=tmp_path, extend=True, workers=1, **change).foot.endswith(text)
+
+
+def test_what_an_extension_of_blocks_and_trials_added_is_named(tmp_path):
+    spec = BLOCKS | {"trials": 3, "learning_rates": "log_uniform(1e-4, 1e-3)"}
+    optbench.sweep(spec, out=tmp_path, workers=1)
+    results = optbench.sweep(out=tmp_path, extend=True, workers=1, trials=4, blocks=3, widen=1)
+    assert results.foot.endswith("# extended by blocks 3, trials 4, widen 1")
+    with pytest.warns(UserWarning, match="drawn anew"):
+        results = optbench.sweep(out=tmp_path, extend=True, workers=1, learning_rates="log_uniform(1e-5, 1e-3)")
+    assert "widen 1; then by learning_rates log_uniform(1e-5, 0.001)" in results.foot
 
 
 @pytest.mark.parametrize("change", [{"blocks": 3}, {"optimizers": "momentum"}])

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
-from optbench.sweeps.joined_specs import COUNTS, find_differences, join_specs
+from optbench.sweeps.joined_specs import COUNTS, describe_additions, find_differences, join_specs
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, TPE, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
@@ -204,9 +204,12 @@ class Store:
             self._before = check_resumable(directory, spec, warn, extend, shard)
             before = self._provenance_before = read_provenance(directory)
             self._extends, command = extend, provenance.get("command", "")
-            kept = {key: before[key] for key in ("looked_at", "extended_by") if key in before}
+            kept = {key: before[key] for key in ("looked_at", "extended_by", "added") if key in before}
             if extend and self._before and self._before.spec != spec.to_toml():
-                kept["extended_by"] = [*kept.get("extended_by", []), command]
+                earlier, old = kept.get("extended_by", []), parse_spec(self._before.spec)
+                unknown = [""] * (len(earlier) - len(kept.get("added", [])))  # of before 0.17
+                kept["extended_by"] = [*earlier, command]
+                kept["added"] = [*unknown, *kept.get("added", []), describe_additions(old, spec) if old else ""]
             if kept.get("extended_by"):
                 kept["command"] = before.get("command", command)
             looks = max(before.get("looks", []), provenance.get("looks", []), key=len)

@@ -26,6 +26,7 @@ class _Provenance(BaseModel):
     judge_by: str = ""
     weigh_by: str = ""
     extended_by: list[str] = []
+    added: list[str] = []
     looks: list[int] = []
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
