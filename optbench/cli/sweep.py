@@ -253,7 +253,7 @@ def print_summary(finished: LoadedSweep) -> None:
     if results.missing:
         paragraph(results.missing, hang=2)
         paragraph("")
-    paragraph(answers.describe_measure(answer, results.search))
+    paragraph(answers.describe_measure(answer, results.search, results.targets_before))
     for problem in answer.best["problem"].unique():
         paragraph("")
         paragraph(answer.sentence(problem), hang=2)

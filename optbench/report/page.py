@@ -127,7 +127,7 @@ class Page:
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer, results.search)
+        self.measure = answers.describe_measure(answer, results.search, results.targets_before)
         self.views = list_views(sweep)
         self.own = answer.judge_by
         self.measures = {key: name_choice(key) for key in self.views}

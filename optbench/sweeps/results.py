@@ -297,6 +297,11 @@ class Results:
         return max(1, len(self.provenance.get("looks") or ()))
 
     @property
+    def targets_before(self) -> dict[str, float | None]:
+        """The targets, by problem, at the look before ``--extend``; None: there was none."""
+        return {self.label_of(name): share for name, share in (self.provenance.get("targets_before") or {}).items()}
+
+    @property
     def search(self) -> str:
         """How trials were drawn, "sobol" or "tpe" where that drew some; "" without trials."""
         drawn, trials = (self.provenance.get(key) for key in ("search", "trials"))

@@ -6,11 +6,15 @@ import json
 import pytest
 
 import optbench
+from optbench.analysis.protocol import find_targets
 from optbench.engine import runner
+from optbench.figures.data import report_data
 from optbench.sweeps import session
 from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.run.loop import ExecutionOptions
 from optbench.sweeps.spec import make_spec
+from optbench.wording.answers import describe_measure
+from optbench.wording.labels import share_text
 
 BLOCKS = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "blocks": 2,
           "race": 1, "holdout": 1, "finalists": 1, "widen": 0, "final": 1, "report": 1, "steps": 5}  # fmt: skip
@@ -58,6 +62,27 @@ def test_the_command_is_the_first_one_and_what_extensions_added_is_named(tmp_pat
     ):
         text += "; then by " * (bool(words) and not text.endswith("by ")) + words
         assert optbench.sweep(out=tmp_path, extend=True, workers=1, **change).foot.endswith(text)
+
+
+def test_a_target_that_an_extension_changes_is_said(tmp_path):
+    """Targets come from the best runs, so a faster optimizer moves those of all."""
+
+    def say(results):
+        share = find_targets(results.runs)["saddle"]
+        assert results.provenance["targets"]["saddle"] == (share if share > 0 else None)
+        text = describe_measure(report_data(results).answer, "", results.targets_before)
+        return share, "the target has changed" in text, text
+
+    spec = BLOCKS | {"learning_rates": [1e-4, 1e-3], "steps": 200}
+    none, is_said, _ = say(optbench.sweep(spec, out=tmp_path, workers=1))
+    assert not is_said and none != none
+    second, is_said, text = say(optbench.sweep(out=tmp_path, extend=True, workers=1, learning_rates=[0.1]))
+    assert is_said and f"from none to {share_text(second)} on saddle" in text
+    again = say(optbench.sweep(out=tmp_path, extend=True, workers=1))
+    assert again == (second, True, text), "nothing new"
+    assert optbench.load(tmp_path).labeled({"saddle": "Saddle"}).targets_before["Saddle"] is None
+    third, is_said, _ = say(optbench.sweep(out=tmp_path, extend=True, workers=1, optimizers="momentum"))
+    assert third == second and not is_said
 
 
 def test_what_an_extension_of_blocks_and_trials_added_is_named(tmp_path):
