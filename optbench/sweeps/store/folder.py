@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -99,6 +100,8 @@ def check_resumable(
         return before
     if changed := ["what is in spec.toml"] if old is None else find_differences(old, spec):
         extension = "" if both is None else "add --extend to keep its runs and run what is missing, "
+        if old and changed == ["plugins"] and old.plugins:
+            extension = f"name its plug-ins: {' '.join(f'--plugin {shlex.quote(file)}' for file in old.plugins)}, "
         raise OptbenchError(
             f"{str(directory)!r} holds another sweep (different: {', '.join(changed)}); choose another --out, "
             f"{extension}or delete it"
