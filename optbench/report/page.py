@@ -28,6 +28,7 @@ from optbench.report.pictures import (
     KINDS,
     OVERALL,
     draw_page_pictures,
+    remove_earlier_pictures,
     select_kinds,
     write_answer,
     write_pictures,
@@ -94,6 +95,9 @@ def write_page(
         progress("pictures beside it")
         write_answer_tables(sweep, page.parent)
         write_answer(sweep, page.parent)
+        if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
+            text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
+            warn(f"{text}; --figures and --format, as before, draw new ones")
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)

@@ -333,6 +333,23 @@ def write_pictures(
     return written
 
 
+def remove_earlier_pictures(folder: Path, foot: str) -> int:
+    """Remove the files that captions.txt names, unless it ends with ``foot``, that of this look; return how many."""
+    captions = folder / "captions.txt"
+    try:
+        text = captions.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return 0
+    if text.rstrip().endswith(foot.rstrip()):
+        return 0
+    listed = {name for part in text.split("\n\n") for name in part.partition("\n")[0].split(", ")}
+    # Whoever wrote the list, nothing but pictures in this folder goes
+    found = [path for path in folder.iterdir() if path.name in listed and path.suffix[1:] in FORMATS]
+    for path in (*found, captions):
+        path.unlink()
+    return len(found)
+
+
 def write_answer(data: ReportData, folder: Path) -> None:
     """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves."""
     with style.detached(), style.styled():

@@ -64,7 +64,11 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     code, out, err = run("report", "--static", *wish, "--figures", "curves", "--style", "paper")
     folder = "results/report"
     assert code == 0 and not err
-    assert out == f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures"
+    keep = "optbench sweep --extend --out results --label 'adam=Our method' --label 'saddle=A saddle'"
+    assert out == (
+        f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures labels: of this page and "
+        f"its files alone; the folder keeps them, for what is drawn later, by: {keep}"
+    )
     figures = Path("results/report/figures")
     assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
     page = Path("results/report/index.html").read_text(encoding="utf-8")
