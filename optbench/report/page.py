@@ -50,7 +50,7 @@ from optbench.wording.certainty import (
 )
 from optbench.wording.eager import describe_eager
 from optbench.wording.headlines import describe_shortly, headline
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
 from optbench.wording.wider_search import describe_limits
 
 PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
@@ -64,7 +64,7 @@ MAX_SETTINGS = 3
 MAX_SENTENCE = 300
 """Letters of a sentence that fits a card."""
 QUICK = 0.01
-"""What is left of the first suboptimality when 99% of it is gone."""
+"""The share of the gap at the start to which the quickest optimizer is named."""
 
 
 def write_page(
@@ -277,7 +277,7 @@ def name_unit(sweep: LoadedSweep, problem: str) -> str:
 
 
 def find_quickest(costs: pd.DataFrame, leader: str) -> tuple[str, str, str]:
-    """Return who needs the fewest samples to close 99% of the gap, how many, and the number of the leader.
+    """Return who needs the fewest samples to 1% of the gap, how many, and the number of the leader.
 
     costs: the rows of a problem, of `optbench.analysis.costs`. All three are "" where nobody gets there.
     """
@@ -341,10 +341,11 @@ def count_runs(results: Tables) -> str:
     kinds = [count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
     text = f"{count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
     if budget := results.provenance.get("budget"):
-        text += f", budget {budget} a run"
+        text += f", {budget} a run"
     diverged, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "deadline"))
-    text += f". {count_noun(diverged, 'run')} diverged" if diverged else ". None diverged"
-    return text + (f", {stopped:,} stopped by --run-timeout." if stopped else ".")
+    share = describe_share(diverged / max(len(runs), 1), math.nan, math.nan)
+    text += f". {diverged:,} diverged, {share}" if diverged else ". None diverged"
+    return text + (f"; {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 
 def describe_problem(facts: dict) -> str:

@@ -168,16 +168,19 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
     beaten = [name for name in rivals if judged.pairs[problem, first, name].verdict == WINS]
     if not beaten:
         return ""
-    rest = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) else f"{len(beaten)} of {len(rivals)}"
+    rest = f"all {len(rivals)} others" if len(beaten) == len(rivals) else f"{len(beaten)} of {len(rivals)} others"
     text = f"wins against {rivals[0] if len(rivals) == 1 else rest}"
     rows = judged.verdicts[judged.verdicts["problem"] == problem]
     rows = rows[(rows["a"].eq(first) & rows["b"].isin(beaten)) | (rows["b"].eq(first) & rows["a"].isin(beaten))]
     p, blocks = rows["p_adjusted"].max(), int(rows["blocks"].max())
+    facts = []
     if pd.notna(p):
-        text += f", adjusted p {'< 0.001' if p < 0.001 else f'≤ {labels.number(p, 2)}'}"
+        which = "largest adjusted p" if len(beaten) > 1 else "adjusted p"
+        facts.append(f"{which} {'< 0.001' if p < 0.001 else f'= {labels.number(p, 2)}'}")
     kinds = problem == ALL and "kinds" in judged.ranking and judged.ranking["kinds"].max() > 0
     unit = "kinds of problem" if kinds else "problems" if problem == ALL else "blocks of seeds"
-    return text + (f", {blocks} {unit}" if blocks else "")
+    facts += [f"{blocks} {unit}"] if blocks else []
+    return f"{text} ({'; '.join(facts)})" if facts else text
 
 
 def _format_interval(judged: Judged, problem: str, first: str, name: str) -> str:

@@ -346,9 +346,7 @@ class Judged:
         if (kinds or count) < FEW_PROBLEMS:
             unit = "kinds of problem" if kinds else "problems"
             if short:
-                return (
-                    f"{kinds or count} {unit} are too few to rank over all (that takes {FEW_PROBLEMS}): read row by row"
-                )
+                return f"{kinds or count} {unit} are too few for an overall ranking: it takes {FEW_PROBLEMS}"
             return f"{self._count_leads(rows)}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         of = f" (each of {kinds} kinds counts once)" if kinds else ""

@@ -26,8 +26,8 @@ def table(factors, spread=0.02):
 
 @pytest.mark.parametrize(
     ("factors", "spread", "known", "words"),
-    [({"gd": 1.0, "adam": 3.0}, 0.02, "wins", "wins against adam, adjusted p < 0.001, 8 blocks of seeds"),
-     ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "wins", "wins against each of the 2 others, adjusted p < 0.001"),
+    [({"gd": 1.0, "adam": 3.0}, 0.02, "wins", "wins against adam (adjusted p < 0.001; 8 blocks of seeds)"),
+     ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "wins", "wins against all 2 others (largest adjusted p < 0.001; 8 "),
      ({"gd": 1.0, "adam": 1.001}, 0.02, "tie", " over "),
      ({"gd": 1.0, "adam": 1.05}, 2.0, "open", ""),
      ({"gd": 1.0}, 0.02, "alone", "")],
