@@ -199,6 +199,8 @@ class Page:
         sweep: a view of `list_views`.
         """
         answer = sweep.answer
+        if answer.judge_by != self.own and problem in answer.judged.without:
+            return self.describe_unjudged(sweep, problem)
         firsts, state = answer.firsts(problem), find_state(answer, problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
         if state in (FIRST, EQUIVALENT) and answer.judged.is_at_limit(problem):
@@ -221,6 +223,16 @@ class Page:
             "leader": firsts[0] if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
+        }  # fmt: skip
+
+    def describe_unjudged(self, sweep: LoadedSweep, problem: str) -> dict:
+        """Return the texts of `describe_view` for a problem that lacks the measure, which is not the sweep's own."""
+        sentence = f"there are no test data, so nothing is judged by {name_choice(sweep.answer.judge_by)}"
+        empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "cost", "length"), "")
+        quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "")
+        return empty | {
+            "kind": ALONE, "chip": "no test data", "short": "no test data", "settings": [], "others": 0,
+            "sentence": sentence, "brief": sentence[:1].upper() + sentence[1:], "quickest": quickest,
         }  # fmt: skip
 
     def describe_setting(self, row: dict) -> dict:

@@ -263,8 +263,8 @@ class SweepTables:
             "problem", "a", "b", "verdict", "ratio", "interval", "known", "adjusted p", "blocks", "blocks needed",
         )  # fmt: skip
         caption = (
-            "Verdicts on every pair: whether a wins against b, loses or ties, or if that is open. The ratio is b's value "
-            "over a's: above 1, a is better. Intervals hold for all pairs of a problem at once"
+            "Verdicts on every pair, of a against b. The ratio is b's value over a's: above 1, a is better. Intervals "
+            "hold for all pairs of a problem at once"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
         left_out = len(verdicts) - len(rows)
