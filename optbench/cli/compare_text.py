@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import filled, print_lines
 from optbench.contract.names import count_noun, join_names
 from optbench.wording.answers import name_measure
-from optbench.wording.judged import MOST_BLOCKS
+from optbench.wording.judged import MOST_BLOCKS, describe_settling
 
 Row = dict[str, Any]
 """A row of the table of `optbench.compare`, by column."""
@@ -28,10 +29,11 @@ _WIDEST = 1000.0
 _NOISY = "too noisy to place"
 
 
-def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None) -> None:
+def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None, strict: bool = False) -> None:
     """Print a comparison: both sides, the measure, other differences, a sentence for each problem, table, regressions.
 
-    above: the share from which a regression is reported; None for no check.
+    above: the share from which a regression is reported; None for no check. strict: whether rows in which it is not
+    ruled out, and what B lacks, fail as well.
     """
     single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
     rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
@@ -52,6 +54,9 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
     print_lines("", *_format_table(rows if same else table, single_pair), "")
     for line in _describe_notes(table, rows, above, single_pair):
         print_lines(filled(line, 2))
+    gaps = [(len(list_unsettled(table)), "not ruled out"), (len(table.attrs["missing"]), "missing in B")]
+    if strict and (words := [f"{count_noun(count, 'row')} {what}" for count, what in gaps if count]):
+        print_lines(f"--strict: fails for {' and '.join(words)}")
 
 
 def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
@@ -142,9 +147,9 @@ def _explain_open(row: Row) -> str:
     ratio = f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}".rstrip()
     texts = [f": {_NOISY}"] if _is_noisy(row) else [ratio, *([row["known"]] if row["known"] else [])]
     if more > MOST_BLOCKS:
-        texts.append(f"more than {MOST_BLOCKS:,} blocks would be needed")
+        texts.append(describe_settling())
     elif more > 0:
-        texts.append(f"{np.ceil(more):,.0f} more blocks would probably decide")
+        texts.append(describe_settling(count_noun(math.ceil(more), "more block")))
     return "; ".join(texts)
 
 
@@ -271,6 +276,14 @@ def list_open(table: pd.DataFrame, above: float | None) -> list[Row]:
     rows = [row for row in table.to_dict("records") if row[column] == OPEN]
     rows = [row for row in rows if row["problem"] != ALL or not row["reason"]]
     return sorted(rows, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
+
+
+def list_unsettled(table: pd.DataFrame) -> list[Row]:
+    """Return the rows of single problems in which a regression is neither shown nor ruled out: --strict fails for them.
+
+    The row of all problems is left out: a gain on one of few problems alone makes its interval wide.
+    """
+    return [row for row in table.to_dict("records") if row["regression"] == OPEN and row["problem"] != ALL]
 
 
 def bound_regression(row: Row) -> str:
