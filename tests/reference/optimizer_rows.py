@@ -54,6 +54,12 @@ TORCH = [
     ("nadam", "NAdam", {}, "nadam", 0.02, ADAM | {"momentum_decay": 0.004}),
     ("nadam_decay", "NAdam", {"momentum_decay": 0.5, "betas": [0.8, 0.95]}, "nadam", 0.02,
      {"beta1": 0.8, "beta2": 0.95, "eps": 1e-8, "momentum_decay": 0.5}),
+    ("nadamw", "NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.01}, "nadamw", 0.02,
+     ADAM | {"momentum_decay": 0.004, "weight_decay": 0.01}, MIXED, 200),
+    ("nadamw_decay", "NAdam",
+     {"decoupled_weight_decay": True, "weight_decay": 0.5, "momentum_decay": 0.5, "betas": [0.8, 0.95], "eps": 0.01},
+     "nadamw", 0.01,
+     {"beta1": 0.8, "beta2": 0.95, "eps": 0.01, "momentum_decay": 0.5, "weight_decay": 0.5}, [[5]], 200),
     ("radam", "RAdam", {}, "radam", 0.005, ADAM),
     ("radam_short", "RAdam", {"betas": [0.8, 0.5]}, "radam", 0.005, {"beta1": 0.8, "beta2": 0.5, "eps": 1e-8}),
     ("asgd", "ASGD", {"t0": 0}, "asgd", 0.02, {"lambd": 1e-4, "alpha": 0.75, "t0": 0.0}),
@@ -100,6 +106,11 @@ OPTAX = [
     ("adam_eps", "adam", {"b1": 0.8, "b2": 0.95, "eps": 0.25, "eps_root": 0.5}, "adam", 0.05,
      {"beta1": 0.8, "beta2": 0.95, "eps": 0.25, "eps_root": 0.5}),
     ("adamw", "adamw", {"weight_decay": 0.5}, "adamw", 0.02, ADAM | {"weight_decay": 0.5}),
+    # Its momentum has no schedule: 0.96^(t momentum_decay) is 0 here.
+    ("nadamw", "nadamw", {"weight_decay": 0.1}, "nadamw", 0.02, ADAM | {"momentum_decay": 1e9, "weight_decay": 0.1},
+     MIXED, 200),
+    ("nadamw_betas", "nadamw", {"b1": 0.95, "b2": 0.98, "eps": 0.1, "weight_decay": 0.7}, "nadamw", 0.01,
+     {"beta1": 0.95, "beta2": 0.98, "eps": 0.1, "momentum_decay": 1e9, "weight_decay": 0.7}, [[5]], 200),
     ("adamax", "adamax", {}, "adamax", 0.05, ADAM),
     ("adabelief", "adabelief", {}, "adabelief", 0.01, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-16, "eps_root": 1e-16}),
     ("adabelief_eps", "adabelief", {"b1": 0.8, "b2": 0.95, "eps": 0.1, "eps_root": 0.01}, "adabelief", 0.05,
@@ -172,9 +183,19 @@ COLLECTION = [
     ("cautious", "Lion", {"cautious": True}, "cautious(lion)", 0.02, LION | CAUTIOUS | {"extra": 1.0}, MIXED, 200),
     ("cautious_betas", "Lion", {"cautious": True, "betas": [0.6, 0.95]}, "cautious(lion)", 0.005,
      LION | CAUTIOUS | {"beta1": 0.6, "beta2": 0.95, "extra": 1.0}, [[5]], 200),
+    ("stable_adamw", "StableAdamW", {"eps": 1e-6}, "stable_adamw", 0.02,
+     {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01}, MIXED, 200),
+    ("stable_adamw_betas", "StableAdamW", {"betas": [0.8, 0.999], "weight_decay": 0.5}, "stable_adamw", 0.005,
+     {"beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.5}, [[5]], 200),
     # It has full matrices for vectors, too.
     ("shampoo", "Shampoo", {}, "shampoo", 0.1, {"eps": 1e-6, "every": 1.0}, MATRICES),
     ("shampoo_eps", "Shampoo", {"matrix_eps": 0.5}, "shampoo", 0.3, {"eps": 0.5, "every": 1.0}, MATRICES),
+]  # fmt: skip
+OPTIMI = [
+    ("stable_adamw", "StableAdamW", {}, "stable_adamw", 0.01,
+     {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01}, MATRICES, 200),
+    ("stable_adamw_eps", "StableAdamW", {"betas": [0.95, 0.98], "eps": 0.1, "weight_decay": 0.3}, "stable_adamw",
+     [0.05, 0.001], {"beta1": 0.95, "beta2": 0.98, "eps": 0.1, "weight_decay": 0.3}, MIXED, 200),
 ]  # fmt: skip
 # Its eps is a floor of the root, and not a term beside it: it is next to nothing here, and 0 there.
 HEAVYBALL = [

@@ -5,7 +5,8 @@ or in 10 (some blocks). A has eigenvalues 0.5 .. 50 in a basis that is no coordi
 dyadic number, so A is exact whatever library multiplies it. Each library computes its own gradients by its own
 automatic differentiation.
 
-Run it with the extra `peers` and the packages pytorch_optimizer, heavyball, schedulefree and prodigyopt installed:
+Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, schedulefree and prodigyopt
+installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
@@ -176,6 +177,7 @@ def entries():
         ("schedulefree", "schedulefree", optimizer_rows.SCHEDULEFREE),
         ("prodigyopt", "prodigyopt", optimizer_rows.PRODIGYOPT),
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
+        ("torch-optimi", "optimi", optimizer_rows.OPTIMI),
         ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
     ]
     for library, module, rows in peers:
@@ -229,7 +231,17 @@ def main(only=""):
     if only:
         print(f"the rows of {only} recorded in {HERE / 'trajectories.npz'}")
         return
-    packages = ("torch", "optax", "jax", "numpy", "pytorch_optimizer", "heavyball", "schedulefree", "prodigyopt")
+    packages = (
+        "torch",
+        "optax",
+        "jax",
+        "numpy",
+        "pytorch_optimizer",
+        "torch-optimi",
+        "heavyball",
+        "schedulefree",
+        "prodigyopt",
+    )
     versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
     print(f"{len(index)} trajectories recorded in {HERE / 'trajectories.npz'}")
