@@ -14,6 +14,7 @@ BLOCKS = ((5, 3), (7,), (3, 5))
 WRAPPED = (
     "clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)",
     "cautious(adam)", "cautious_decay(momentum)", "corrected_decay(gd)", "hyperball(novograd)",
+    "schedule_free(momentum)", "mechanic(adam, s0=0.01)",
 )  # fmt: skip
 RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
 TEXTS = [*RULES, *WRAPPED]

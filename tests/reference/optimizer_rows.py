@@ -11,6 +11,7 @@ ADAM_TORCH = ADAM | {"eps_root": 0.0}
 ADAM_FREE = ADAM_TORCH | {"eps": 0.0}
 LION = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}
 CAUTIOUS = {"floor": 1e-12, "extra": 0.0}
+MECHANIC = {"decay_scale": 0.01, "s0": 1e-6, "tuner_eps": 1e-8}
 MIXED = [[2, 3], [4]]
 MATRICES = [[2, 3], [2, 2]]
 
@@ -148,10 +149,42 @@ OPTAX = [
      {"k": 5.0, "alpha": 0.5}),
     ("lookahead_adam", "lookahead adam", {"sync_period": 7, "slow_step_size": 0.8}, "lookahead(adam_torch)", 0.05,
      ADAM_TORCH | {"k": 7.0, "alpha": 0.8}),
+    ("schedule_free_around", "scheduled adam", {"b1": 0.9}, "schedule_free(adam_torch)", 0.02,
+     ADAM_TORCH | {"blend": 0.9}, MIXED, 200),
+    ("schedule_free_around_sgd", "scheduled sgd", {"b1": 0.6}, "schedule_free(gd)", 0.02, {"blend": 0.6}, [[5]], 200),
+    ("mechanic", "mechanize sgd", {}, "mechanic(gd)", 0.01, MECHANIC, [[5]], 200),
+    ("mechanic_adam", "mechanize adam", {"s_init": 1e-3}, "mechanic(adam_torch)", 1.0,
+     ADAM_TORCH | MECHANIC | {"s0": 1e-3}, MIXED, 200),
+    ("mechanic_decay", "mechanize adam", {"s_init": 1e-4, "weight_decay": 0.3, "eps": 1e-6}, "mechanic(adam_torch)",
+     0.5, ADAM_TORCH | {"decay_scale": 0.3, "s0": 1e-4, "tuner_eps": 1e-6}, MIXED, 200),
+    ("mechanic_sign", "mechanize sign_sgd", {"s_init": 1e-5, "weight_decay": 0.0}, "mechanic(signsgd)", 0.1,
+     MECHANIC | {"s0": 1e-5, "decay_scale": 0.0}, MIXED, 200),
     ("average", "averaged sgd", {"decay": 0.9}, "average(gd)", 0.03, {"beta": 0.9}),
 ]  # fmt: skip
 # The authors' own packages.
 SCHEDULEFREE = [
+    ("wrapper", "ScheduleFreeWrapper SGD", {}, "schedule_free(gd)", 0.03, {"blend": 0.9}, MIXED, 200),
+    # Around PyTorch's Adam it fails: Adam takes the wrapper's z for a state that is complete.
+    (
+        "wrapper_momentum",
+        "ScheduleFreeWrapper SGD",
+        {"momentum": 0.8, "wrapper.momentum": 0.7},
+        "schedule_free(heavy_ball)",
+        0.01,
+        {"beta1": 0.8, "dampening": 0.0, "blend": 0.7},
+        [[5]],
+        200,
+    ),
+    (
+        "wrapper_falling",
+        "ScheduleFreeWrapper SGD",
+        {"momentum": 0.5, "wrapper.momentum": 0.95},
+        "schedule_free(heavy_ball)",
+        [0.03, 0.001],
+        {"beta1": 0.5, "dampening": 0.0, "blend": 0.95},
+        MIXED,
+        200,
+    ),
     ("sgd", "SGDScheduleFree", {"weight_decay": 0.3}, "schedule_free_sgd", 0.03, {"beta1": 0.9, "weight_decay": 0.3}),
     ("adamw", "AdamWScheduleFree", {}, "schedule_free_adamw", 0.05, ADAM | {"weight_decay": 0.0}),
 ]

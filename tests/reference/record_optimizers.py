@@ -66,7 +66,14 @@ def torch_run(module, name, settings, shapes, steps):
         importlib.import_module("heavyball.utils").compile_mode = None
         settings["storage_dtype"] = "float64"
     rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else [settings["lr"]] * steps
-    optimizer = getattr(importlib.import_module(module), name)(parameters, **settings | {"lr": float(rates[0])})
+    outer, _, inner = name.partition(" ")
+    settings["lr"] = float(rates[0])
+    if inner:  # a wrapper's setting is named "wrapper.name" here
+        own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
+        base = getattr(torch.optim, inner)(parameters, **settings)
+        optimizer = getattr(importlib.import_module(module), outer)(base, **own)
+    else:
+        optimizer = getattr(importlib.import_module(module), name)(parameters, **settings)
 
     def flat(tensors):
         return np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors])
@@ -112,6 +119,8 @@ def optax_optimizer(name, settings):
         wraps = {
             "clipped": lambda: optax.chain(optax.clip_by_global_norm(**settings), base),
             "lookahead": lambda: optax.lookahead(base, **settings),
+            "scheduled": lambda: optax.contrib.schedule_free(base, rate, **settings),
+            "mechanize": lambda: optax.contrib.mechanize(base, **settings),
             "averaged": lambda: base,
         }
         return wraps[outer]()
@@ -160,7 +169,7 @@ def optax_run(name, settings, shapes, steps):
             seen.append(flat(at.slow))
         elif name.startswith("averaged"):
             seen.append(average)
-        elif "schedule_free" in name:
+        elif "schedule" in name:
             seen.append(flat(optax.contrib.schedule_free_eval_params(state, at)))
     return np.array(trajectory), np.array(gradients), np.array(seen) if len(seen) > 1 else None
 

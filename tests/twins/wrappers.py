@@ -120,7 +120,39 @@ def hyperball(w, inner, blocks):
         w = new
 
 
+@around
+def schedule_free(w, inner, *, blend=0.9):
+    """Defazio et al. 2024, equations 1 to 3, around any rule; an iterate weighs its squared highest rate."""
+    z, x, largest, total = w, w, 0, 0
+    while True:
+        _, g, lr = yield w, x
+        z = inner.send((z, g, lr))
+        largest = max(largest, lr)
+        total = total + largest**2
+        c = largest**2 / total
+        x = (1 - c) * x + c * z
+        w = (1 - blend) * z + blend * x
+
+
+@around
+def mechanic(w, inner, *, decay_scale=0.01, s0=1e-6, tuner_eps=1e-8):
+    """Cutkosky, Defazio and Mehta 2023, Algorithm 1, with delta kept, and h clipped to the largest before."""
+    betas = (1 - 0.1 ** np.arange(1, 7)).astype(w.dtype)
+    m, v, r, s = (np.zeros_like(betas) for _ in range(4))
+    s, start, norm = s + s0, w, np.linalg.norm
+    while True:
+        w, g, lr = yield w
+        delta = (start - w) / (sum(s) + tuner_eps)
+        h = np.sum(delta * (g + decay_scale * sum(s) * norm(g) / (norm(w) + tuner_eps) * w))
+        r = betas * r + np.clip(h, -m, m) * s
+        m = np.maximum(betas * m, abs(h) + tuner_eps)
+        v = betas**2 * v + h**2
+        s = (s0 / 6 * m + np.maximum(r, 0)) / (np.sqrt(v) + tuner_eps)
+        w = start - sum(s) * (delta + w - inner.send((w, g, lr)))
+
+
 _ALL = (
-    clip, lookahead, average, coupled_decay, decoupled_decay, cautious, cautious_decay, corrected_decay, hyperball
+    clip, lookahead, average, coupled_decay, decoupled_decay, cautious, cautious_decay, corrected_decay, hyperball,
+    schedule_free, mechanic,
 )  # fmt: skip
 WRAPPERS = {wrapper.rule.__name__: wrapper for wrapper in _ALL}
