@@ -88,6 +88,13 @@ def shared_row(record: Optimizer, slot: str, fresh: bool) -> str:
     return _row_of_block(record, record.shared.index(slot) + (len(record.shared) if fresh else 0))
 
 
+def rows_of_run(record: Optimizer) -> list[int]:
+    """Return the rows, of the first block, with what shared slots hold for all parameters of a run."""
+    count, base = len(record.shared), len(scalar_rows(record))
+    places = [record.shared.index(slot) for slot in record.run_slots]
+    return [base + place + more for more in (0, count) for place in places]
+
+
 def kept_row(record: Optimizer, name: str) -> str:
     """Return the text of the row of block ``b`` that keeps one of `kept_sums`."""
     return _row_of_block(record, 2 * len(record.shared) + kept_sums(record).index(name))

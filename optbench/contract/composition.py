@@ -74,6 +74,7 @@ class _Composition:
             limits={**base.limits, **wrapper.limits},
             report=report,
             shared=(*wrapper.shared, *self._renamed_names(base.shared)),
+            of_run=(*(() if wrapper.by_block else wrapper.shared), *self._renamed_names(base.run_slots)),
             total=total,
             block=block,
             matrix=matrix,

@@ -131,6 +131,8 @@ class Optimizer(Tunable):
     """The slot that is the reported iterate, where that is not w, at which gradients are taken."""
     shared: tuple[str, ...] = ()
     """Slots of one number a block (a run, if nothing else is by block); all elements must give the same new one."""
+    of_run: tuple[str, ...] = ()
+    """Those of ``shared`` that are the same in all blocks of a rule that sees blocks, as those of a wrapped prodigy."""
     total: Mapping[str, Callable] = field(default_factory=dict)
     """Sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name."""
     block: Mapping[str, Callable] = field(default_factory=dict)
@@ -162,6 +164,11 @@ class Optimizer(Tunable):
     def by_block(self) -> bool:
         """True if the rule sees the parameter blocks."""
         return bool(self.block or self.matrix or {"rows", "columns"} & set(self.scalar_arguments()))
+
+    @property
+    def run_slots(self) -> tuple[str, ...]:
+        """The shared slots that hold one number for all parameters of a run."""
+        return self.of_run if self.by_block else self.shared
 
     @property
     def elementwise(self) -> bool:
@@ -234,6 +241,11 @@ class Wrapper(Tunable):
         """Check all fields; raise PluginError if one makes no sense."""
         check_rule("wrapper", self)
         equals.check_equals(f"wrapper {self.name}", self.equals, self.hyperparameters, around=True)
+
+    @property
+    def by_block(self) -> bool:
+        """True if the wrapper itself sees the parameter blocks."""
+        return bool(self.block or {"rows", "columns"} & set(self.scalars))
 
     @property
     def all_limits(self) -> dict[str, str]:
