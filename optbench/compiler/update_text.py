@@ -133,15 +133,18 @@ class Writer:
 
     def _add_rule(self, at: int) -> FunctionType:
         """Add the last pass, at indentation level ``at``, which ends with the rule; return the kernel."""
-        record, (*earlier, last) = self.record, passes(self.record)
+        record, (*earlier, final) = self.record, passes(self.record)
         at, bounds = self._begin_blocks(at) if record.by_block else (at, self._all)
-        self._add_local(at, last, earlier, bounds)
+        self._add_local(at, final, earlier, bounds)
         lines = [f"{self.results} = {self.call_of_rule(at)}", "_w[@] = _n"]
-        for k, slot in enumerate(record.slots):
-            own = slot in record.own
-            place = f"_s{record.own.index(slot)}[@]" if own else f"_m{record.shared.index(slot)}{self.lane}"
-            lines.append(f"{place} = _n{k}")
-        self._add_loop(at, *bounds, lines)
+        lines += [f"_s{k}[@] = _n{record.slots.index(slot)}" for k, slot in enumerate(record.own)]
+        once = [f"_m{j}{self.lane} = _n{record.slots.index(slot)}" for j, slot in enumerate(record.shared)]
+        first, last = bounds
+        if once and not self.flat:  # the same number at each element, but a row of runs: only the first one writes it
+            self.add_line(at, f"_second = min({first} + 1, {last})")
+            self._add_loop(at, first, "_second", [*lines, *once])
+            first, once = "_second", []
+        self._add_loop(at, first, last, [*lines, *once])
         kept = "scalars[{row}, r]" if self.flat else "_h{j}[r]"
         for j, slot in enumerate(record.shared):
             place = kept.format(row=shared_row(record, slot, False), j=j)
