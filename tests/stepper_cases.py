@@ -45,7 +45,10 @@ def flat(arrays) -> np.ndarray:
 
 KINDS = ("gd", "by_role", "adamw", "lamb", "mars", "novograd", "nadam", "prodigy", "schedule_free_adamw")
 """One of what a kernel may have to do beside its elements."""
-WRAPPED = ("clip(adam, norm=0.5)", "clip(lamb, norm=0.5)", "average(clip(gd))", "clip(schedule_free_sgd, norm=0.5)")
+WRAPPED = (
+    "clip(adam, norm=0.5)", "clip(lamb, norm=0.5)", "average(clip(gd))", "clip(schedule_free_sgd, norm=0.5)",
+    "cautious(prodigy)",
+)  # fmt: skip
 LISTS = [ListSteps(text, dtype) for text in (*KINDS, *WRAPPED) for dtype in ("float64", "float32")]
 LISTS += [
     ListSteps(text, resumed=True) for text in ("adamw", "novograd", "prodigy", "clip(schedule_free_sgd, norm=0.5)")

@@ -141,8 +141,8 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
     state = {
         "by_parameter": _unwrapped_names(record.own),
-        "by_block": _unwrapped_names(record.shared if record.by_block else ()),
-        "by_run": _unwrapped_names(() if record.by_block else record.shared),
+        "by_block": _unwrapped_names(slot for slot in record.shared if slot not in record.run_slots),
+        "by_run": _unwrapped_names(record.run_slots),
         "matrix": [{"block": list(BLOCK), "numbers": numbers} for numbers in memory if numbers],
     }
     sums = {"all": record.total, "block": record.block, "matrix": record.matrix}

@@ -90,7 +90,7 @@ class ChunkedRule:
         self.chunks = [chunk for chunks in self.arrays for chunk in chunks]
         self._written: tuple = ()  # the inputs in the rows of ``scalars``
         self.has_global_sums = bool(record.total) and len(self.chunks) > 1
-        self.shares_state = self.has_global_sums and bool(record.shared) and not record.by_block
+        self.shares_state = self.has_global_sums and bool(record.run_slots)
 
     def step(self, gradients: Sequence[Any], inputs: StepInputs) -> None:
         """Make one step along gradients, each like its array; None: the array stays, and so does its clock.
@@ -158,7 +158,7 @@ class ChunkedRule:
         raise NotImplementedError
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
-        """Copy powers and scalars to ``other``."""
+        """Copy powers, and the shared slots of the run, to ``other``."""
         raise NotImplementedError
 
     def concatenate(self, parts: list[Any]) -> Any:

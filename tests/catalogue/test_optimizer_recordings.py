@@ -15,6 +15,8 @@ FOLDER = Path(__file__).parents[1] / "reference"
 RECORDED = np.load(FOLDER / "trajectories.npz")
 INDEX = {entry["key"]: entry for entry in map(json.loads, RECORDED["index"])}
 LOOSER = {"pytorch_optimizer.mars": 2e-12}  # it adds 1e-15 under the root
+FEW = {"mechanic": 30}
+"""Steps in a closed loop of what, at the rate that it learns, makes 1e11 of a rounding in the start in 200 steps."""
 CASES = [
     pytest.param(key, order, marks=pytest.mark.xdist_group(entry["optimizer"].split("(")[0]))
     for key, entry in INDEX.items()
@@ -31,18 +33,20 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
     entry = INDEX[key]
     record, _ = CATALOGUE.optimizer(entry["optimizer"])
     assert set(entry["hyperparameters"]) == set(record.hyperparameters)
+    count = FEW.get(names.parse(entry["optimizer"])[0]) if loop == "closed" else None
     expected, runs = RECORDED[f"{key}.trajectory"], 1 if record.matrix else 2
     matrix, quartic = RECORDED[f"{entry['problem']}.matrix"], RECORDED["problem.quartic"]
     gradients = RECORDED[f"{key}.gradients"] if loop == "open" else lambda _, w: w @ matrix + quartic * w**3
     values = [record.with_values(entry["hyperparameters"])] * runs
-    rates, blocks = np.full((len(expected) - 1, runs), entry["lr"]), tuple(map(tuple, entry["blocks"]))
+    rates, blocks = np.linspace(*np.broadcast_to(entry["lr"], 2), len(expected) - 1), entry["blocks"]
+    rates, blocks = np.tile(rates[:count, None], runs), tuple(map(tuple, blocks))
     for part, reported in (("trajectory", False), ("reported", True)):
         if f"{key}.{part}" in RECORDED:
             w = np.tile(expected[0], (runs, 1))
             path = drive_rule(record, order, w, gradients, rates, values, blocks=blocks, reported=reported)
             for r in range(runs):
                 np.testing.assert_allclose(
-                    path[:, r], RECORDED[f"{key}.{part}"], rtol=1e-12, atol=LOOSER.get(key, 1e-13)
+                    path[:, r], RECORDED[f"{key}.{part}"][: len(path)], rtol=1e-12, atol=LOOSER.get(key, 1e-13)
                 )
 
 

@@ -53,6 +53,7 @@ DEFAULTS = {
     "nadam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004},
     "normuon": {"beta1": 0.95, "beta2": 0.95, "beta_adam": 0.9, "beta2_adam": 0.95, "eps": 1e-10, "ns_steps": 5.0,
                 "ns_coefficients": 0.0, "vector_rate": 0.015, "weight_decay": 0.0},
+    "nadamw": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004, "weight_decay": 0.01},
     "qhadam": {"beta1": 0.995, "beta2": 0.999, "nu1": 0.7, "nu2": 1.0, "eps": 1e-8},
     "qhm": {"beta1": 0.999, "nu": 0.7},
     "radam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -63,6 +64,7 @@ DEFAULTS = {
               "weight_decay": 1.0},
     "shampoo": {"eps": 1e-6, "every": 1.0},
     "signsgd": {},
+    "stable_adamw": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01},
 }  # fmt: skip
 """The defaults of rules without a twin, from their papers and from PyTorch's documentation; a twin states its own."""
 # Four values beside the default, for hyperparameters that are neither a beta nor an eps.

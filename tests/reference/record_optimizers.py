@@ -5,7 +5,8 @@ or in 10 (some blocks). A has eigenvalues 0.5 .. 50 in a basis that is no coordi
 dyadic number, so A is exact whatever library multiplies it. Each library computes its own gradients by its own
 automatic differentiation.
 
-Run it with the extra `peers` and the packages pytorch_optimizer, schedulefree and prodigyopt installed:
+Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, schedulefree and prodigyopt
+installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
@@ -90,7 +91,19 @@ def torch_run(module, name, settings, shapes, steps):
         if groups
         else parameters
     )
-    optimizer = getattr(importlib.import_module(module), name)(given, **settings)
+    if module == "heavyball":
+        importlib.import_module("heavyball.utils").compile_mode = None
+        settings["storage_dtype"] = "float64"
+    rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else None
+    if rates is not None:
+        settings["lr"] = float(rates[0])
+    outer, _, inner = name.partition(" ")
+    if inner:  # a wrapper's setting is named "wrapper.name" here
+        own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
+        base = getattr(torch.optim, inner)(given, **settings)
+        optimizer = getattr(importlib.import_module(module), outer)(base, **own)
+    else:
+        optimizer = getattr(importlib.import_module(module), name)(given, **settings)
 
     def flat(tensors):
         parts = [tensor.detach().numpy() for tensor in tensors]
@@ -108,11 +121,14 @@ def torch_run(module, name, settings, shapes, steps):
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
-    for _ in range(steps):
+    for s in range(steps):
+        if rates is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = float(rates[s])
         optimizer.zero_grad()
         w = torch.cat([(p.t() if groups else p).reshape(-1) for p in parameters])
         (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
-        gradients.append(flat([p.grad for p in parameters]))
+        gradients.append(flat([p.grad.clone() for p in parameters]))
         optimizer.step()
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
@@ -135,6 +151,8 @@ def optax_optimizer(name, settings):
         wraps = {
             "clipped": lambda: optax.chain(optax.clip_by_global_norm(**settings), base),
             "lookahead": lambda: optax.lookahead(base, **settings),
+            "scheduled": lambda: optax.contrib.schedule_free(base, rate, **settings),
+            "mechanize": lambda: optax.contrib.mechanize(base, **settings),
             "averaged": lambda: base,
         }
         return wraps[outer]()
@@ -183,7 +201,7 @@ def optax_run(name, settings, shapes, steps):
             seen.append(flat(at.slow))
         elif name.startswith("averaged"):
             seen.append(average)
-        elif "schedule_free" in name:
+        elif "schedule" in name:
             seen.append(flat(optax.contrib.schedule_free_eval_params(state, at)))
     return np.array(trajectory), np.array(gradients), np.array(seen) if len(seen) > 1 else None
 
@@ -200,19 +218,22 @@ def entries():
         ("schedulefree", "schedulefree", optimizer_rows.SCHEDULEFREE),
         ("prodigyopt", "prodigyopt", optimizer_rows.PRODIGYOPT),
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
+        ("torch-optimi", "optimi", optimizer_rows.OPTIMI),
+        ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
             settings = {"learning_rate" if library == "optax" else "lr": lr} | settings
             shapes = rest[0] if rest else [[5]]
-            steps = rest[1] if len(rest) > 1 else STEPS[_dim(shapes)]
+            run = {"name": name, "settings": settings, "shapes": shapes}
+            run["steps"] = rest[1] if len(rest) > 1 else STEPS[_dim(shapes)]
             entry = {"key": f"{library}.{key}", "library": library, "class": f"{module}.{name}", "settings": settings}
             entry |= {"optimizer": optimizer, "lr": lr, "hyperparameters": hyperparameters}
             entry |= {"problem": PROBLEMS[_dim(shapes)], "blocks": shapes}
             if library == "optax":
-                yield entry, partial(optax_run, name, settings, shapes, steps)
+                yield entry, partial(optax_run, **run)
             else:
-                yield entry, partial(torch_run, module, name, settings, shapes, steps)
+                yield entry, partial(torch_run, module, **run)
 
 
 def recorded(key, before):
@@ -251,7 +272,17 @@ def main(only=""):
     if only:
         print(f"the rows of {only} recorded in {HERE / 'trajectories.npz'}")
         return
-    packages = ("torch", "optax", "jax", "numpy", "pytorch_optimizer", "schedulefree", "prodigyopt")
+    packages = (
+        "torch",
+        "optax",
+        "jax",
+        "numpy",
+        "pytorch_optimizer",
+        "torch-optimi",
+        "heavyball",
+        "schedulefree",
+        "prodigyopt",
+    )
     versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
     print(f"{len(index)} trajectories recorded in {HERE / 'trajectories.npz'}")
@@ -259,5 +290,5 @@ def main(only=""):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone, or of A,B")
+    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone, or A,B")
     main(**vars(parser.parse_args()))

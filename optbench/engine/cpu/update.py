@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.compiler.scalars import scalar_rows
+from optbench.compiler.scalars import rows_of_run, scalar_rows
 from optbench.compiler.update_kernels import partial_update, update_kernel
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import Optimizer
@@ -130,16 +130,19 @@ class CpuChunks(ChunkedRule):
         """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
         assert self._partial is not None
         shared = len(scalar_rows(self.record))
-        other.update.powers[:] = chunk.update.powers
-        other.update.scalars[:shared] = chunk.update.scalars[:shared]
         before, other.g, other.clock = other.w.copy(), np.zeros_like(other.w), chunk.clock
+        for kernel in self._partial.sums:
+            self._run(kernel, [other])
+            other.update.scalars[:shared] = chunk.update.scalars[:shared]
+        other.update.powers[:] = chunk.update.powers
         self._run(self._partial.apply, [other])
         other.w[:], other.g = before, None
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
-        """Copy powers and scalars to ``other``."""
+        """Copy powers, and the shared slots of the run, to ``other``."""
         other.update.powers[:] = chunk.update.powers
-        other.update.scalars[:] = chunk.update.scalars
+        rows = rows_of_run(self.record)
+        other.update.scalars[rows] = chunk.update.scalars[rows]
 
     def concatenate(self, parts: list[Any]) -> np.ndarray:
         return np.concatenate(parts, axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from optbench.compiler.contracts import SharedUpdateArguments
 from optbench.compiler.cuda import BLOCK, GRID, blocks, cuda, put
 from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, across, compile_rule, total
+from optbench.compiler.scalars import rows_of_run
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.optimizers import STEP_INPUTS, Optimizer
 from optbench.contract.roles import VECTOR
@@ -256,13 +257,17 @@ class CudaChunks(ChunkedRule):
     def make_first_step(self, chunk: Chunk, other: Chunk) -> None:
         """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
         self.copy_shared(chunk, other)
-        before = self.concatenate([other.w])
-        other.update.apply(other.w, put(np.zeros(other.w.shape, self.dtype)), chunk.clock)
+        before, zeros = self.concatenate([other.w]), put(np.zeros(other.w.shape, self.dtype))
+        for k, (_, whole) in enumerate(other.update.code.shares):
+            if not whole:
+                other.update.share(k, other.w, zeros, chunk.clock)
+        other.update.apply(other.w, zeros, chunk.clock)
         other.w.copy_to_device(before)
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
-        """Copy powers and scalars to ``other``, on the card."""
-        other.update.scalars.copy_to_device(chunk.update.scalars)
+        """Copy powers, and the shared slots of the run, to ``other``, on the card."""
+        for row in rows_of_run(self.record):
+            other.update.scalars[row].copy_to_device(chunk.update.scalars[row])
         other.update.powers.copy_to_device(chunk.update.powers)
 
     def concatenate(self, parts: list[Any]) -> Any:
