@@ -138,16 +138,18 @@ def write_hyperparameters(
         scalars[row] = [values[name] for values in hyperparameters]
 
 
-def make_block_table(record: Optimizer, shapes: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, int, int]:
+def make_block_table(
+    record: Optimizer, shapes: Sequence[tuple[int, ...]], values: Mapping[str, float]
+) -> tuple[np.ndarray, int, int]:
     """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that all blocks need.
 
+    values: the hyperparameters, on which memory may depend.
     ``blocks``, (blocks, 6): first parameter, the one behind the last, rows, columns, and both ends of its memory.
     """
-    need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
     table, at, memory = [], 0, 0
     for shape in shapes:
         rows, columns = shape[0], int(np.prod(shape[1:], dtype=int))
-        size = int(need(rows, columns))
+        size = sum(stage.numbers(rows, columns, values) for stage in record.matrix.values())
         table.append((at, at + rows * columns, rows, columns, memory, memory + size))
         at, memory = at + rows * columns, memory + size
     return np.array(table, np.int64), at, memory

@@ -38,7 +38,7 @@ class Update:
     ):
         """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel."""
         runs = len(hyperparameters)
-        self.blocks, dim, memory = make_block_table(record, shapes)
+        self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0])
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs

@@ -136,7 +136,7 @@ class Update:
     ):
         """Allocate the state of a run for each entry of ``hyperparameters``, and choose the grids of the kernels."""
         runs = len(hyperparameters)
-        table, dim, _ = make_block_table(record, shapes)
+        table, dim, _ = make_block_table(record, shapes, {})
         if not record.by_block:
             table = np.array([[0, dim, dim, 1, 0, 0]])
         self.code = compile_rule(record, order, dtype)
