@@ -19,8 +19,11 @@ DIAGONAL_INVARIANT = {
     "schedule_free_adamw", "signsgd", "signum", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
-# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0).
-SCALE_INVARIANT = {"adafactor", "lamb", "lars", "muon", "novograd", "prodigy", "shampoo"}
+# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise).
+SCALE_INVARIANT = {
+    "adafactor", "came", "distributed_shampoo", "lamb", "lars", "muon", "novograd", "prodigy", "shampoo", "soap",
+    "splus",
+}  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
 OTHERS = {"adabound", "adadelta", "asgd", "mars", "radam"}
@@ -46,7 +49,7 @@ def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLO
 def without_eps(name):
     """Return the hyperparameters that are in the gradient's unit, at 0."""
     known = CATALOGUE.optimizers[name].hyperparameters
-    return {key: 0.0 for key in known if key in ("eps", "eps_root", "eps1", "initial")}
+    return {key: 0.0 for key in known if key in ("eps", "eps_root", "eps1", "eps_graft", "initial")}
 
 
 def test_every_rule_is_in_one_group():
@@ -83,7 +86,7 @@ def test_scale_of_the_gradients_is_scale_of_the_rate(name):
     np.testing.assert_array_equal(path(name, 4 * GRADIENTS), path(name, lr=0.2))
 
 
-@pytest.mark.parametrize("name", ["muon", "shampoo"])
+@pytest.mark.parametrize("name", ["muon", "shampoo", "soap"])
 def test_equivariant_to_rotations_of_a_matrix(name):
     """Q W R from the gradients Q G R (Gupta et al. 2018: any basis of the rows and of the columns)."""
     rng, blocks = np.random.default_rng(2), ((4, 3),)
@@ -103,6 +106,7 @@ EXACT = [
     ("lion(beta1=0.9, beta2=0.9)", "signum"),
     ("adam(eps=1e-8, eps_root=0)", "adam_torch"),
     ("asgd(lambd=0)", "gd"),
+    ("splus(max_dim=1, vectors=1)", "signum"),
     ("coupled_decay(gd, decay=0)", "gd"),
 ]
 TO_ROUNDING = [
@@ -117,6 +121,7 @@ TO_ROUNDING = [
     ("schedule_free_sgd(beta1=0)", "gd"),
     ("coupled_decay(gd, decay=0.3)", "decoupled_decay(gd, decay=0.3)"),
     ("decoupled_decay(adam_torch, decay=0.3)", "adamw(weight_decay=0.3)"),
+    ("distributed_shampoo(every=1000)", "adam_torch"),
     ("lookahead(adam, k=1, alpha=1)", "adam"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),
 ]
@@ -130,6 +135,13 @@ def test_special_case_is_exactly_another_rule(special, plain):
 @pytest.mark.parametrize(("special", "plain"), TO_ROUNDING)
 def test_special_case_is_another_rule(special, plain):
     np.testing.assert_allclose(path(special), path(plain), rtol=1e-12, atol=1e-13)
+
+
+def test_soap_without_bases_is_adam_after_the_step_that_makes_them():
+    values = {"beta1": 0.9, "beta2": 0.999, "eps": 0.0}
+    soap = path("soap(max_dim=1)", **values)
+    np.testing.assert_array_equal(soap[0], soap[1])
+    np.testing.assert_allclose(soap[1:], path("adam_torch", GRADIENTS[1:], **values), rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["lars", "lamb"])

@@ -45,6 +45,24 @@ DEFAULTS = {
     "ademamix": {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "alpha": 5.0, "eps": 1e-8},
     "adopt": {"beta1": 0.9, "beta2": 0.9999, "eps": 1e-6},
     "asgd": {"lambd": 1e-4, "alpha": 0.75, "t0": 0.0},
+    "came": {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "beta3": 0.9999,
+        "eps1": 1e-30,
+        "eps2": 1e-16,
+        "threshold": 1.0,
+        "weight_decay": 0.0,
+    },  # fmt: skip
+    "distributed_shampoo": {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-12,
+        "eps_graft": 1e-8,
+        "every": 10.0,
+        "max_dim": 1024.0,
+        "weight_decay": 0.0,
+    },  # fmt: skip
     "heavy_ball": {"beta1": 0.9, "dampening": 0.0},
     "lars": {"beta1": 0.9, "trust": 0.001, "weight_decay": 0.0, "eps": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
@@ -57,6 +75,17 @@ DEFAULTS = {
     "schedule_free_sgd": {"beta1": 0.9, "weight_decay": 0.0},
     "shampoo": {"eps": 1e-6, "every": 1.0},
     "signsgd": {},
+    "soap": {"beta1": 0.95, "beta2": 0.95, "eps": 1e-8, "every": 10.0, "max_dim": 10000.0, "weight_decay": 0.0},
+    "splus": {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "beta_average": 0.999,
+        "eps": 1e-30,
+        "every": 100.0,
+        "max_dim": 10000.0,
+        "vectors": 0.001,
+        "weight_decay": 0.0,
+    },  # fmt: skip
 }
 """The defaults of rules without a twin, from their papers and from PyTorch's documentation; a twin states its own."""
 # Four values beside the default, for hyperparameters that are neither a beta nor an eps.
@@ -71,6 +100,7 @@ VALUES = {
     "gamma": (1.0, 0.1, 0.01, 1e-4),
     "initial": (0.0, 1e-3, 1.0, 1e-8),
     "lambd": (0.0, 1e-3, 0.1, 1e-4),
+    "max_dim": (1.0, 2.0, 3.0, 4.0),
     "momentum_decay": (0.0, 0.01, 0.1, 1.0),
     "ns_steps": (1.0, 2.0, 5.0, 6.0),
     "nu": (0.0, 0.3, 0.9, 1.0),
@@ -81,6 +111,7 @@ VALUES = {
     "t0": (3.0, 100.0, 2000.0, 1.0),
     "threshold": (0.5, 1.0, 2.0, 10.0),
     "trust": (0.01, 0.1, 1.0, 1e-4),
+    "vectors": (0.01, 0.1, 1.0, 1e-4),
     "weight_decay": (0.01, 0.1, 0.3, 1e-3),
 }
 # Here a rule divides by a difference that is nothing but rounding: by the variance of the last 1 gradient.

@@ -8,6 +8,7 @@ automatic differentiation.
 Run it with the extra `peers` and the packages pytorch_optimizer, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
+Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, and no test imports this file.
 """
@@ -16,13 +17,18 @@ import argparse
 import importlib
 import json
 import platform
+import sys
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import optimizer_rows
 
 HERE = Path(__file__).parent
+COMMITS = {"distributed_shampoo": "facebookresearch/optimizers f6066066"}  # in no package
 STEPS = {5: 120, 10: 80}
 QUARTIC = 0.5
 STATEMENT = "f(w) = w' A w / 2 + (c / 4) sum_i w_i^4; gradient A w + c w^3; A = <problem>.matrix, c = problem.quartic"
@@ -52,7 +58,44 @@ def starts(shapes):
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def torch_run(module, name, settings, shapes):
+class InDouble:
+    """PyTorch for a module that decomposes in float32: there that is float64."""
+
+    def __getattr__(self, name):
+        import torch
+
+        return torch.float64 if name == "float32" else getattr(torch, name)
+
+
+@contextmanager
+def in_double(kind):
+    """Let the module of a class, and `.float()`, compute in float64."""
+    import torch
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(sys.modules[kind.__module__], "torch", InDouble()))
+        stack.enter_context(patch.object(torch.Tensor, "float", torch.Tensor.double))
+        yield
+
+
+def distributed_shampoo(parameters, lr, betas=(0.9, 0.999), grafting_epsilon=1e-8, **settings):
+    """Return Meta's optimizer as in its README, in float64, and without merging the sides of small matrices."""
+    import distributed_shampoo as meta
+    import torch
+
+    dtypes = dict.fromkeys(("factor_matrix_dtype", "inv_factor_matrix_dtype"), torch.float64)
+    return meta.DistributedShampoo(
+        parameters,
+        lr=lr,
+        betas=betas,
+        grafting_config=meta.AdamPreconditionerConfig(beta2=betas[1], epsilon=grafting_epsilon),
+        preconditioner_config=meta.RootInvShampooPreconditionerConfig(**dtypes),
+        distributed_config=meta.SingleDeviceDistributedConfig(target_parameter_dimensionality=2),
+        **settings,
+    )
+
+
+def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others."""
     import torch
 
@@ -60,7 +103,8 @@ def torch_run(module, name, settings, shapes):
     matrix = torch.tensor(MATRICES[_dim(shapes)])
     parameters = [torch.tensor(part, requires_grad=True) for part in starts(shapes)]
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    optimizer = getattr(importlib.import_module(module), name)(parameters, **settings)
+    kind = distributed_shampoo if name == "DistributedShampoo" else getattr(importlib.import_module(module), name)
+    optimizer = kind(parameters, **settings)
 
     def flat(tensors):
         return np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors])
@@ -73,16 +117,17 @@ def torch_run(module, name, settings, shapes):
         optimizer.train()
         return seen
 
-    averages = name == "ASGD" or module == "schedulefree"
+    averages = name in ("ASGD", "SPlus") or module == "schedulefree"
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
-    for _ in range(STEPS[_dim(shapes)]):
+    for _ in range(steps):
         optimizer.zero_grad()
         w = torch.cat([p.reshape(-1) for p in parameters])
         (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
         gradients.append(flat([p.grad for p in parameters]))
-        optimizer.step()
+        with in_double(kind) if name in ("SOAP", "SPlus") else ExitStack():
+            optimizer.step()
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))
@@ -111,7 +156,7 @@ def optax_optimizer(name, settings):
     return getattr(optax.contrib if home else optax, name)(rate, **settings)
 
 
-def optax_run(name, settings, shapes):
+def optax_run(name, settings, shapes, steps):
     """Run an optimizer of optax, and return its steps."""
     import jax
     import optax
@@ -144,7 +189,7 @@ def optax_run(name, settings, shapes):
         return at, state, averages, flat(gradient), flat(average)
 
     trajectory, gradients, seen = [flat(blocks)], [], [flat(blocks)]
-    for _ in range(STEPS[_dim(shapes)]):
+    for _ in range(steps):
         at, state, averages, gradient, average = step(at, state, averages)
         gradients.append(gradient)
         trajectory.append(flat(at.fast if looking else at))
@@ -169,23 +214,22 @@ def entries():
         ("schedulefree", "schedulefree", optimizer_rows.SCHEDULEFREE),
         ("prodigyopt", "prodigyopt", optimizer_rows.PRODIGYOPT),
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
+        ("came_pytorch", "came_pytorch", optimizer_rows.CAME_PYTORCH),
+        ("distributed_shampoo", "distributed_shampoo", optimizer_rows.DISTRIBUTED_SHAMPOO),
     ]
     for library, module, rows in peers:
-        for key, name, settings, optimizer, lr, hyperparameters, *blocks in rows:
+        for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
             settings = {"learning_rate" if library == "optax" else "lr": lr} | settings
-            shapes = blocks[0] if blocks else [[5]]
+            shapes = rest[0] if rest else [[5]]
+            run = {"name": name, "settings": settings, "shapes": shapes}
+            run["steps"] = rest[1] if len(rest) > 1 else STEPS[_dim(shapes)]
             entry = {"key": f"{library}.{key}", "library": library, "class": f"{module}.{name}", "settings": settings}
             entry |= {"optimizer": optimizer, "lr": lr, "hyperparameters": hyperparameters}
             entry |= {"problem": PROBLEMS[_dim(shapes)], "blocks": shapes}
             if library == "optax":
-                yield entry, lambda name=name, settings=settings, shapes=shapes: optax_run(name, settings, shapes)
+                yield entry, partial(optax_run, **run)
             else:
-                yield (
-                    entry,
-                    lambda module=module, name=name, settings=settings, shapes=shapes: torch_run(
-                        module, name, settings, shapes
-                    ),
-                )
+                yield entry, partial(torch_run, module, **run)
 
 
 def recorded(key, before):
@@ -204,13 +248,13 @@ def main(only=""):
         arrays |= {f"{problem}.matrix": MATRICES[dim], f"{problem}.start": STARTS[dim]}
     index = []
     for entry, run in entries():
-        if only and entry["optimizer"].partition("(")[0] != only:
+        if only and entry["optimizer"].partition("(")[0] not in only.split(","):
             arrays |= recorded(entry["key"], before)
             index.append(entries_before[entry["key"]])
             continue
         trajectory, gradients, reported = run()
         if only:
-            entry["version"] = version(entry["library"])
+            entry["version"] = COMMITS.get(entry["library"]) or version(entry["library"])
         arrays |= {f"{entry['key']}.trajectory": trajectory, f"{entry['key']}.gradients": gradients}
         if reported is not None:
             arrays[f"{entry['key']}.reported"] = reported
@@ -225,12 +269,12 @@ def main(only=""):
         print(f"the rows of {only} recorded in {HERE / 'trajectories.npz'}")
         return
     packages = ("torch", "optax", "jax", "numpy", "pytorch_optimizer", "schedulefree", "prodigyopt")
-    versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
+    versions = {package: version(package) for package in packages} | COMMITS | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
     print(f"{len(index)} trajectories recorded in {HERE / 'trajectories.npz'}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone")
+    parser.add_argument("--only", default="", metavar="NAMES", help="record these optimizers alone, a,b")
     main(**vars(parser.parse_args()))
