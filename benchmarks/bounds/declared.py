@@ -70,7 +70,7 @@ def rule_work(rule: optbench.Optimizer, shape: tuple[int, int], lanes: int) -> W
     Read are weights, gradient and state, written weights and state; numbers a lane (rates, sums) are none of them.
     """
     size = shape[0] * shape[1]
-    memory = sum(stage.memory(*shape) for stage in rule.matrix.values())
+    memory = sum(stage.numbers(*shape, rule.hyperparameters) for stage in rule.matrix.values())
     given: dict[str, Any] = {name: Real(0.5) for name in ("w", "g", *rule.own)}
     # Shared slots and sums so far apart that radam rectifies, as it does after its first steps.
     given |= {name: 8.0**k for k, name in enumerate((*rule.shared, *rule.total, *rule.block))} | {
@@ -86,7 +86,7 @@ def rule_work(rule: optbench.Optimizer, shape: tuple[int, int], lanes: int) -> W
     for matrix in rule.matrix.values():
         operations += _times(counted(lambda matrix=matrix: _called(counting(matrix.term), given)), size)
         block = reals(np.random.default_rng(0).standard_normal(shape))
-        places = {"block": block, "memory": reals(np.zeros(matrix.memory(*shape)))}
+        places = {"block": block, "memory": reals(np.zeros(matrix.numbers(*shape, rule.hyperparameters)))}
         order = list(inspect.signature(matrix.transform).parameters)[:2]
         renamed = given | dict(zip(order, places.values(), strict=True))
         operations += counted(lambda matrix=matrix, renamed=renamed: _called(counting(matrix.transform), renamed))

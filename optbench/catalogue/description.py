@@ -138,7 +138,7 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
         return facts | _describe_search(record.space, record.search_source)
     kind = "wrapper" if bare else "optimizer"
     facts = _describe_record(kind, text, record, values, record.hyperparameters, record.all_limits)
-    memory = [stage.memory(*BLOCK) for stage in record.matrix.values()]
+    memory = [stage.numbers(*BLOCK, values) for stage in record.matrix.values()]
     state = {
         "by_parameter": _unwrapped_names(record.own),
         "by_block": _unwrapped_names(slot for slot in record.shared if slot not in record.run_slots),

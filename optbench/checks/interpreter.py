@@ -29,7 +29,7 @@ class Interpreter:
         self.own = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
-            np.zeros(next((m.memory(rows, columns) for m in record.matrix.values()), 0))
+            np.zeros(sum(stage.numbers(rows, columns, record.hyperparameters) for stage in record.matrix.values()))
             for _, rows, columns in self.blocks
         ]
 

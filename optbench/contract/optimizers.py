@@ -52,15 +52,31 @@ class Matrix:
     term: Callable
     """A scalar function of arguments by name, as in a sum: it fills an array (rows, columns) for each block."""
     transform: Callable
-    """``transform(block, memory, ...)`` changes that array in place; it may name lr, hyperparameters and ``t``, too."""
-    memory: Callable[[int, int], int] = lambda rows, columns: 0
-    """``memory(rows, columns)`` -> how many numbers, zero at first, are kept for a block from step to step."""
+    """``transform(block, memory, ...)`` changes that array in place; it may name lr, hyperparameters, their powers and
+    ``t``, too."""
+    memory: Callable[..., int] = lambda rows, columns: 0
+    """``memory(rows, columns, ...)`` -> how many numbers, zero at first, are kept for a block from step to step; it may
+    name hyperparameters, such as a cap on the sizes of matrices."""
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one is no function that fits."""
         check_field(SourceFunction, "Matrix", "term", self.term)
         check_field(SourceFunction, "Matrix", "transform", self.transform)
-        check_function("Matrix", "memory", self.memory, 2)
+        check_function("Matrix", "memory", self.memory)
+        check_function("Matrix", "memory", self.memory, max(2, len(arguments(self.memory))))
+
+    def numbers(self, rows: int, columns: int, values: Mapping[str, float]) -> int:
+        """Return how many numbers are kept for a block.
+
+        Args:
+            rows: of the block.
+            columns: of the block, all sides but the first.
+            values: the hyperparameters.
+
+        Returns:
+            What ``memory`` says.
+        """
+        return int(self.memory(rows, columns, **{name: values[name] for name in arguments(self.memory)[2:]}))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -345,7 +361,7 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
         if AFTER in names_:
             raise PluginError(f"{owner}: {AFTER!r} is what step returns; choose another name")
         names_.add(AFTER)
-    matrix = getattr(record, "matrix", {})
+    matrix, hyperparameters = getattr(record, "matrix", {}), {*record.hyperparameters}
     stages = [*record.total.items(), *record.block.items()]
     stages += [(name, stage.term) for name, stage in matrix.items()]
     asked = [*record.scalars]
@@ -356,7 +372,15 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
             raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
         names_.add(name)
     for stage in matrix.values():
-        asked += arguments(stage.transform)[2:]
+        for function, known in (
+            (stage.transform, names_ - {"w", "g", *record.slots, *matrix}),
+            (stage.memory, hyperparameters),
+        ):
+            rest = arguments(function)[2:]
+            strange = next((argument for argument in rest if argument not in known), None)
+            if strange:
+                raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
+            asked += rest
     idle = next((k for k in record.hyperparameters if k not in asked and f"{k}_t" not in asked), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")

@@ -140,18 +140,18 @@ def write_hyperparameters(
 
 
 def make_block_table(
-    record: Optimizer, shapes: Sequence[tuple[int, ...]], roles: Sequence[str] = ()
+    record: Optimizer, shapes: Sequence[tuple[int, ...]], values: Mapping[str, float], roles: Sequence[str] = ()
 ) -> tuple[np.ndarray, int, int]:
     """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that all blocks need.
 
+    values: the hyperparameters, on which memory may depend.
     ``blocks``, (blocks, 7): first parameter, the one behind the last, rows, columns, both ends of its memory, and its
     role, by default that of its place.
     """
-    need = next((stage.memory for stage in record.matrix.values()), lambda rows, columns: 0)
     table, at, memory = [], 0, 0
     for shape, role in zip(shapes, roles or find_roles(shapes), strict=True):
         rows, columns = shape[0], int(np.prod(shape[1:], dtype=int))
-        size = int(need(rows, columns))
+        size = sum(stage.numbers(rows, columns, values) for stage in record.matrix.values())
         table.append((at, at + rows * columns, rows, columns, memory, memory + size, ROLES.index(role)))
         at, memory = at + rows * columns, memory + size
     return np.array(table, np.int64), at, memory

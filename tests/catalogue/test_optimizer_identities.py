@@ -19,10 +19,10 @@ DIAGONAL_INVARIANT = {
     "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
-# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0).
+# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise).
 SCALE_INVARIANT = {
-    "adafactor", "lamb", "lars", "moonlight_muon", "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion",
-    "shampoo",
+    "adafactor", "came", "distributed_shampoo", "lamb", "lars", "moonlight_muon", "muon", "muon_squared", "normuon",
+    "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
@@ -48,7 +48,7 @@ def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLO
 def without_eps(name):
     """Return the hyperparameters that are in the gradient's unit, at 0."""
     known = CATALOGUE.optimizers[name].hyperparameters
-    return {key: 0.0 for key in known if key in ("eps", "eps_root", "eps1", "initial")}
+    return {key: 0.0 for key in known if key in ("eps", "eps_root", "eps1", "eps_graft", "initial")}
 
 
 def test_every_rule_is_in_one_group():
@@ -85,7 +85,7 @@ def test_scale_of_the_gradients_is_scale_of_the_rate(name):
     np.testing.assert_array_equal(path(name, 4 * GRADIENTS), path(name, lr=0.2))
 
 
-@pytest.mark.parametrize("name", ["moonlight_muon", "muon", "shampoo"])
+@pytest.mark.parametrize("name", ["moonlight_muon", "muon", "shampoo", "soap"])
 def test_equivariant_to_rotations_of_a_matrix(name):
     """Q W R from the gradients Q G R (Gupta et al. 2018: any basis of the rows and of the columns)."""
     rng, blocks = np.random.default_rng(2), ((4, 3),)
@@ -114,6 +114,7 @@ EXACT = [
     ("lion(beta1=0.9, beta2=0.9)", "signum"),
     ("adam(eps=1e-8, eps_root=0)", "adam_torch"),
     ("asgd(lambd=0)", "gd"),
+    ("splus(max_dim=1, vectors=1)", "signum"),
     ("coupled_decay(gd, decay=0)", "gd"),
 ]
 TO_ROUNDING = [
@@ -132,6 +133,7 @@ TO_ROUNDING = [
         "moonlight_muon(beta1=0, beta_adam=0, weight_decay=0, eps=0)",
         "muon(beta1=0, beta_adam=0, beta2=0.95, consistent_rms=0.2, eps=0)",
     ),
+    ("distributed_shampoo(every=1000)", "adam_torch"),
     ("lookahead(adam, k=1, alpha=1)", "adam"),
     ("decoupled_decay(nadam, decay=0.3)", "nadamw(weight_decay=0.3)"),
     ("nadamw(weight_decay=0)", "nadam"),
@@ -188,6 +190,13 @@ def test_scion_has_a_norm_for_each_role():
     np.testing.assert_allclose(path("scion(radius=3)", blocks=((DIM,),)), by_hand, rtol=1e-12, atol=1e-13)
     first, hidden = (path("scion(weight_decay=0)", blocks=((5, 2),), roles=(role,)) for role in ("first", "hidden"))
     np.testing.assert_allclose((hidden - START)[1], (first - START)[1] * (2 / 5) ** 0.5, rtol=1e-12)
+
+
+def test_soap_without_bases_is_adam_after_the_step_that_makes_them():
+    values = {"beta1": 0.9, "beta2": 0.999, "eps": 0.0}
+    soap = path("soap(max_dim=1)", **values)
+    np.testing.assert_array_equal(soap[0], soap[1])
+    np.testing.assert_allclose(soap[1:], path("adam_torch", GRADIENTS[1:], **values), rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["lars", "lamb"])

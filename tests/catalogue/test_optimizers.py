@@ -45,6 +45,24 @@ DEFAULTS = {
     "ademamix": {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "alpha": 5.0, "eps": 1e-8},
     "adopt": {"beta1": 0.9, "beta2": 0.9999, "eps": 1e-6},
     "asgd": {"lambd": 1e-4, "alpha": 0.75, "t0": 0.0},
+    "came": {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "beta3": 0.9999,
+        "eps1": 1e-30,
+        "eps2": 1e-16,
+        "threshold": 1.0,
+        "weight_decay": 0.0,
+    },
+    "distributed_shampoo": {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-12,
+        "eps_graft": 1e-8,
+        "every": 10.0,
+        "max_dim": 1024.0,
+        "weight_decay": 0.0,
+    },
     "heavy_ball": {"beta1": 0.9, "dampening": 0.0},
     "lars": {"beta1": 0.9, "trust": 0.001, "weight_decay": 0.0, "eps": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
@@ -64,6 +82,17 @@ DEFAULTS = {
               "weight_decay": 1.0},
     "shampoo": {"eps": 1e-6, "every": 1.0},
     "signsgd": {},
+    "soap": {"beta1": 0.95, "beta2": 0.95, "eps": 1e-8, "every": 10.0, "max_dim": 10000.0, "weight_decay": 0.0},
+    "splus": {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "beta_average": 0.999,
+        "eps": 1e-30,
+        "every": 100.0,
+        "max_dim": 10000.0,
+        "vectors": 0.001,
+        "weight_decay": 0.0,
+    },
     "stable_adamw": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01},
 }  # fmt: skip
 """The defaults of rules without a twin, from their papers and from PyTorch's documentation; a twin states its own."""
@@ -81,6 +110,7 @@ VALUES = {
     "initial": (0.0, 1e-3, 1.0, 1e-8),
     "lambd": (0.0, 1e-3, 0.1, 1e-4),
     "last_radius": (1.0, 10.0, 100.0, 3000.0),
+    "max_dim": (1.0, 2.0, 3.0, 4.0),
     "momentum_decay": (0.0, 0.01, 0.1, 1.0),
     "ns_coefficients": (1.0, 0.0, 2.0, 1.0),
     "ns_steps": (1.0, 2.0, 5.0, 6.0),
@@ -94,6 +124,7 @@ VALUES = {
     "threshold": (0.5, 1.0, 2.0, 10.0),
     "trust": (0.01, 0.1, 1.0, 1e-4),
     "vector_rate": (0.015, 0.1, 2.0, 10.0),
+    "vectors": (0.01, 0.1, 1.0, 1e-4),
     "weight_decay": (0.01, 0.1, 0.3, 1e-3),
 }
 # Here a rule divides by a difference that is nothing but rounding: by the variance of the last 1 gradient.

@@ -10,7 +10,7 @@ from twins import TWINS, WRAPPERS
 from twins.drive import pieces
 from twins.wrappers import around
 
-from optbench import OptbenchError, PluginError, optimizer, stepper, wrapper
+from optbench import Matrix, OptbenchError, PluginError, optimizer, stepper, wrapper
 from optbench.contract.composition import wrap
 from optbench.contract.names import expand_alternatives, parse
 
@@ -256,6 +256,18 @@ def strange(g, nothing):
     return g * nothing
 
 
+def whole(block, memory):
+    pass
+
+
+def halve(block, memory, half):
+    block *= half
+
+
+def unbounded(rows, columns, most):
+    return min(rows, most)
+
+
 def rule(w, g, m, lr, total):
     return w, m
 
@@ -265,6 +277,8 @@ def rule(w, g, m, lr, total):
     [
         ({"total": {"sum": square}}, "'total' has no default|'sum' is computed but is no argument"),
         ({"total": {"total": strange}}, "strange asks for 'nothing', which is not known before it"),
+        ({"matrix": {"total": Matrix(square, halve)}}, "halve asks for 'half', which is not known before it"),
+        ({"matrix": {"total": Matrix(square, whole, unbounded)}}, "unbounded asks for 'most', which is not known"),
         ({"total": {"total": square}, "report": "x"}, "'x' is no state slot"),
         ({"total": {"total": square}, "shared": ("x",)}, "'x' is no state slot"),
     ],

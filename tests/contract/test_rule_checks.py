@@ -96,6 +96,7 @@ def test_what_is_no_function_is_not_decorated(made, function):
     ("fields", "words"),
     [
         ({"term": 3}, "term=3 must be a function"),
+        ({"memory": 3}, "memory=3 must be a function"),
         ({"memory": lambda rows: 0}, "memory must be a function of 2 arguments"),
     ],
 )

@@ -28,6 +28,14 @@ SCION = {
     "beta1": 0.9, "eps": 1e-8, "ns_steps": 5.0, "ns_coefficients": 0.0, "radius": 1.0, "last_radius": 1024.0,
     "weight_decay": 1.0,
 }  # fmt: skip
+SOAP = {"beta1": 0.95, "beta2": 0.95, "eps": 1e-8, "every": 10.0, "max_dim": 10000.0, "weight_decay": 0.0}
+GRAFTED = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-12, "eps_graft": 1e-8, "every": 10.0, "max_dim": 1024.0,
+           "weight_decay": 0.0}  # fmt: skip
+CAME = {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "eps1": 1e-30, "eps2": 1e-16, "threshold": 1.0,
+        "weight_decay": 0.0}  # fmt: skip
+SPLUS = {"beta1": 0.9, "beta2": 0.999, "beta_average": 0.999, "eps": 1e-30, "every": 100.0, "max_dim": 10000.0,
+         "vectors": 0.001, "weight_decay": 0.0}  # fmt: skip
+SQUARES = [[2, 2], [2, 2], [2]]
 LAYERS = [[2, 1], [1, 3], [2], [3, 1]]
 WIDE_LAYERS = [[1, 2], [2], [2, 2], [2, 1]]
 """Networks: first and hidden layer, vector, last layer; first layer, vector, hidden and last layer."""
@@ -257,6 +265,31 @@ PRODIGYOPT = [
     ("prodigy", "Prodigy", {"use_bias_correction": True, "d0": 1e-3, "weight_decay": 0.1}, "prodigy", 1.0,
      ADAM | {"d0": 1e-3, "weight_decay": 0.1}, MIXED),
 ]  # fmt: skip
+CAME_PYTORCH = [
+    ("came", "CAME", {}, "came", 2e-4, CAME, MIXED, 200),
+    ("clip", "CAME", {"betas": [0.8, 0.95, 0.99], "clip_threshold": 0.5, "weight_decay": 0.3}, "came", 0.002,
+     CAME | {"beta1": 0.8, "beta2": 0.95, "beta3": 0.99, "threshold": 0.5, "weight_decay": 0.3}, MATRICES, 200),
+    ("eps", "CAME", {"betas": [0.95, 0.9, 0.9], "eps": [1e-3, 0.01], "clip_threshold": 2.0}, "came", 0.01,
+     CAME | {"beta1": 0.95, "beta2": 0.9, "beta3": 0.9, "eps1": 1e-3, "eps2": 0.01, "threshold": 2.0}, SQUARES, 200),
+    ("decay", "CAME", {"betas": [0.5, 0.99, 0.999], "eps": [1e-8, 1e-4], "weight_decay": 0.1}, "came", 0.001,
+     CAME | {"beta1": 0.5, "beta2": 0.99, "beta3": 0.999, "eps1": 1e-8, "eps2": 1e-4, "weight_decay": 0.1},
+     [[3, 2], [4]], 200),
+]  # fmt: skip
+# Meta's, from its repository. Its rate is float32, and so a power of 2 here; matrices are not merged to vectors.
+DISTRIBUTED_SHAMPOO = [
+    ("adam", "DistributedShampoo", {"precondition_frequency": 100}, "distributed_shampoo", 2**-6,
+     GRAFTED | {"every": 100.0}, SQUARES, 200),
+    ("often", "DistributedShampoo",
+     {"precondition_frequency": 1, "betas": [0.8, 0.99], "epsilon": 0.1, "grafting_epsilon": 0.01},
+     "distributed_shampoo", 2**-6,
+     GRAFTED | {"beta1": 0.8, "beta2": 0.99, "every": 1.0, "eps": 0.1, "eps_graft": 0.01}, MIXED, 200),
+    ("decay", "DistributedShampoo",
+     {"precondition_frequency": 7, "betas": [0.5, 0.95], "epsilon": 1e-6, "weight_decay": 0.3},
+     "distributed_shampoo", 2**-7,
+     GRAFTED | {"beta1": 0.5, "beta2": 0.95, "every": 7.0, "eps": 1e-6, "weight_decay": 0.3}, [[3, 2], [2, 2]], 200),
+    ("pieces", "DistributedShampoo", {"precondition_frequency": 3, "max_preconditioner_dim": 2, "epsilon": 1e-3},
+     "distributed_shampoo", 2**-7, GRAFTED | {"every": 3.0, "eps": 1e-3, "max_dim": 2.0}, MIXED, 200),
+]  # fmt: skip
 # A collection of other people's optimizers, where neither PyTorch nor optax nor the authors have a package for it.
 COLLECTION = [
     ("qhm", "QHM", {"momentum": 0.999, "nu": 0.7}, "qhm", 0.03, {"beta1": 0.999, "nu": 0.7}),
@@ -285,6 +318,30 @@ COLLECTION = [
      {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01}, MIXED, 200),
     ("stable_adamw_betas", "StableAdamW", {"betas": [0.8, 0.999], "weight_decay": 0.5}, "stable_adamw", 0.005,
      {"beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.5}, [[5]], 200),
+    # It decomposes in float32, here in float64. Without a large eps the second step divides numbers near rounding.
+    ("soap", "SOAP", {"weight_decay": 0.0}, "soap", 0.005, SOAP, SQUARES, 200),
+    ("soap_often", "SOAP", {"betas": [0.9, 0.99], "precondition_frequency": 1, "eps": 0.01}, "soap", 0.01,
+     SOAP | {"beta1": 0.9, "beta2": 0.99, "eps": 0.01, "every": 1.0, "weight_decay": 0.01}, SQUARES, 200),
+    ("soap_decay", "SOAP", {"betas": [0.8, 0.9], "precondition_frequency": 7, "weight_decay": 0.3, "eps": 1.0}, "soap",
+     0.01, SOAP | {"beta1": 0.8, "beta2": 0.9, "every": 7.0, "weight_decay": 0.3, "eps": 1.0}, [[3, 2], [2, 2]], 200),
+    ("soap_one_side", "SOAP", {"betas": [0.5, 0.97], "precondition_frequency": 3, "max_precondition_dim": 2}, "soap",
+     0.005, SOAP | {"beta1": 0.5, "beta2": 0.97, "every": 3.0, "max_dim": 2.0, "weight_decay": 0.01}, MIXED, 200),
+    # Its eigenvectors, too, are of float32, here of float64.
+    ("splus", "SPlus", {"weight_decay": 0.0}, "splus", 0.1, SPLUS, MIXED, 200),
+    ("splus_decay", "SPlus",
+     {"betas": [0.8, 0.95], "inverse_steps": 7, "ema_rate": 0.9, "weight_decay": 0.5, "nonstandard_constant": 0.1},
+     "splus", 0.05,
+     SPLUS | {"beta1": 0.8, "beta2": 0.95, "every": 7.0, "beta_average": 0.9, "weight_decay": 0.5, "vectors": 0.1},
+     MATRICES, 200),
+    ("splus_often", "SPlus",
+     {"betas": [0.95, 0.9], "inverse_steps": 1, "ema_rate": 0.99, "nonstandard_constant": 0.05, "eps": 1e-3},
+     "splus", 0.02,
+     SPLUS | {"beta1": 0.95, "beta2": 0.9, "every": 1.0, "beta_average": 0.99, "vectors": 0.05, "eps": 1e-3,
+              "weight_decay": 0.01}, SQUARES, 200),
+    ("splus_one_side", "SPlus",
+     {"betas": [0.5, 0.99], "inverse_steps": 20, "max_dim": 3, "nonstandard_constant": 0.1}, "splus", 0.1,
+     SPLUS | {"beta1": 0.5, "beta2": 0.99, "every": 20.0, "max_dim": 3.0, "weight_decay": 0.01, "vectors": 0.1},
+     MIXED, 200),
     # It has full matrices for vectors, too.
     ("shampoo", "Shampoo", {}, "shampoo", 0.1, {"eps": 1e-6, "every": 1.0}, MATRICES),
     ("shampoo_eps", "Shampoo", {"matrix_eps": 0.5}, "shampoo", 0.3, {"eps": 0.5, "every": 1.0}, MATRICES),

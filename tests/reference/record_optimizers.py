@@ -9,6 +9,7 @@ Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, 
 installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
+Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, and no test imports this file.
 """
@@ -17,14 +18,18 @@ import argparse
 import importlib
 import json
 import platform
+import sys
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import optimizer_rows
 
 HERE = Path(__file__).parent
+COMMITS = {"distributed_shampoo": "facebookresearch/optimizers f6066066"}  # in no package
 STEPS = {5: 120, 10: 80}
 QUARTIC = 0.5
 STATEMENT = "f(w) = w' A w / 2 + (c / 4) sum_i w_i^4; gradient A w + c w^3; A = <problem>.matrix, c = problem.quartic"
@@ -73,6 +78,43 @@ def _to_tuples(value):
     return tuple(map(_to_tuples, value)) if isinstance(value, list) else value
 
 
+class InDouble:
+    """PyTorch for a module that decomposes in float32: there that is float64."""
+
+    def __getattr__(self, name):
+        import torch
+
+        return torch.float64 if name == "float32" else getattr(torch, name)
+
+
+@contextmanager
+def in_double(kind):
+    """Let the module of a class, and `.float()`, compute in float64."""
+    import torch
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(sys.modules[kind.__module__], "torch", InDouble()))
+        stack.enter_context(patch.object(torch.Tensor, "float", torch.Tensor.double))
+        yield
+
+
+def distributed_shampoo(parameters, lr, betas=(0.9, 0.999), grafting_epsilon=1e-8, **settings):
+    """Return Meta's optimizer as in its README, in float64, and without merging the sides of small matrices."""
+    import distributed_shampoo as meta
+    import torch
+
+    dtypes = dict.fromkeys(("factor_matrix_dtype", "inv_factor_matrix_dtype"), torch.float64)
+    return meta.DistributedShampoo(
+        parameters,
+        lr=lr,
+        betas=betas,
+        grafting_config=meta.AdamPreconditionerConfig(beta2=betas[1], epsilon=grafting_epsilon),
+        preconditioner_config=meta.RootInvShampooPreconditionerConfig(**dtypes),
+        distributed_config=meta.SingleDeviceDistributedConfig(target_parameter_dimensionality=2),
+        **settings,
+    )
+
+
 def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others.
 
@@ -102,8 +144,10 @@ def torch_run(module, name, settings, shapes, steps):
         own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
         base = getattr(torch.optim, inner)(given, **settings)
         optimizer = getattr(importlib.import_module(module), outer)(base, **own)
+        kind = type(base)
     else:
-        optimizer = getattr(importlib.import_module(module), name)(given, **settings)
+        kind = distributed_shampoo if name == "DistributedShampoo" else getattr(importlib.import_module(module), name)
+        optimizer = kind(given, **settings)
 
     def flat(tensors):
         parts = [tensor.detach().numpy() for tensor in tensors]
@@ -117,7 +161,7 @@ def torch_run(module, name, settings, shapes, steps):
         optimizer.train()
         return seen
 
-    averages = name == "ASGD" or module == "schedulefree"
+    averages = name in ("ASGD", "SPlus") or module == "schedulefree"
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
@@ -129,7 +173,8 @@ def torch_run(module, name, settings, shapes, steps):
         w = torch.cat([(p.t() if groups else p).reshape(-1) for p in parameters])
         (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
         gradients.append(flat([p.grad.clone() for p in parameters]))
-        optimizer.step()
+        with in_double(kind) if name in ("SOAP", "SPlus") else ExitStack():
+            optimizer.step()
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))
@@ -220,6 +265,8 @@ def entries():
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
         ("torch-optimi", "optimi", optimizer_rows.OPTIMI),
         ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
+        ("came_pytorch", "came_pytorch", optimizer_rows.CAME_PYTORCH),
+        ("distributed_shampoo", "distributed_shampoo", optimizer_rows.DISTRIBUTED_SHAMPOO),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
@@ -258,7 +305,7 @@ def main(only=""):
             continue
         trajectory, gradients, reported = run()
         if only:
-            entry["version"] = version(entry["library"])
+            entry["version"] = COMMITS.get(entry["library"]) or version(entry["library"])
         arrays |= {f"{entry['key']}.trajectory": trajectory, f"{entry['key']}.gradients": gradients}
         if reported is not None:
             arrays[f"{entry['key']}.reported"] = reported
@@ -280,10 +327,11 @@ def main(only=""):
         "pytorch_optimizer",
         "torch-optimi",
         "heavyball",
+        "came_pytorch",
         "schedulefree",
         "prodigyopt",
     )
-    versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
+    versions = {package: version(package) for package in packages} | COMMITS | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
     print(f"{len(index)} trajectories recorded in {HERE / 'trajectories.npz'}")
 

@@ -42,7 +42,7 @@ class Update:
         roles: of the blocks; by default those of their places.
         """
         runs = len(hyperparameters)
-        self.blocks, dim, memory = make_block_table(record, shapes, roles)
+        self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs

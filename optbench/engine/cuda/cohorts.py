@@ -159,7 +159,7 @@ class GpuLanes(Lanes):
         self.batches = [batches.Batches(problem, batch_size, cohort.seed, dtype, cohort.steps) for cohort, _ in members]
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.unmoved = np.zeros(self.runs, bool)
-        table, _, _ = make_block_table(optimizer, problem.blocks, problem.roles)
+        table, _, _ = make_block_table(optimizer, problem.blocks, {}, problem.roles)
         scalars = make_initial_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
         self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)

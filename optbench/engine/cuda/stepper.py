@@ -142,7 +142,7 @@ class Update:
         roles: of the blocks; by default those of their places.
         """
         runs = len(hyperparameters)
-        table, dim, _ = make_block_table(record, shapes, roles)
+        table, dim, _ = make_block_table(record, shapes, {}, roles)
         if not record.by_block:
             table = np.array([[0, dim, dim, 1, 0, 0, VECTOR]])
         self.code = compile_rule(record, order, dtype)

@@ -1,0 +1,202 @@
+"""Rules that step in the eigenbases of Shampoo's matrices, which they renew every few steps.
+
+SOAP: Adam in these bases. SPlus: the sign of the momentum there.
+"""
+
+from math import sqrt
+
+from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
+from optbench.kit.decompositions import (
+    average_products,
+    eigenvectors,
+    from_basis,
+    is_due,
+    renew_eigenvectors,
+    reorder,
+    side,
+    to_basis,
+    write,
+)
+from optbench.kit.scalars import larger, sign
+
+
+def _gradient(g):
+    return g
+
+
+def _before(beta, beta_t):
+    """Return beta^(t - 1) from the power t."""
+    return beta_t / beta if beta > 0 else 0.0
+
+
+def _soap_memory(rows, columns, max_dim):
+    """Return how many numbers hold m, v, and each side's matrix and basis, of a block of that shape."""
+    n, k = (side(rows, max_dim), side(columns, max_dim)) if columns > 1 else (0, 0)
+    return 2 * (rows * columns + n * n + k * k)
+
+
+def _adam_in_basis(block, memory, beta1, beta2, eps, every, max_dim, t):
+    """Replace the gradient of a block by Adam's direction in the bases of the step before, and then renew these.
+
+    The first step's gradient makes the first bases, and the direction is 0. A vector has no bases.
+    memory: as many numbers as `_soap_memory` says; the momentum in it stays in the bases, too.
+    """
+    rows, columns = block.shape
+    n, k = side(rows, max_dim if columns > 1 else 0.0), side(columns, max_dim if columns > 1 else 0.0)
+    size, squares = rows * columns, n * n + k * k
+    m, v = memory[:size].reshape(rows, columns), memory[size : 2 * size].reshape(rows, columns)
+    factors, bases = memory[2 * size : 2 * size + squares], memory[2 * size + squares :]
+    left, right = factors[: n * n].reshape(n, n), factors[n * n :].reshape(k, k)
+    left_basis, right_basis = bases[: n * n].reshape(n, n), bases[n * n :].reshape(k, k)
+    average_products(block, left, right, beta2)
+    if t == 1.0:
+        eigenvectors(left, left_basis)
+        eigenvectors(right, right_basis)
+        for i in range(rows):
+            for j in range(columns):
+                block[i, j] = 0.0
+        return
+    turned = to_basis(block, left_basis, right_basis)
+    for i in range(rows):
+        for j in range(columns):
+            m[i, j] = beta1 * m[i, j] + (1.0 - beta1) * turned[i, j]
+            v[i, j] = beta2 * v[i, j] + (1.0 - beta2) * turned[i, j] * turned[i, j]
+            turned[i, j] = m[i, j] / (sqrt(v[i, j]) + eps)
+    write(from_basis(turned, left_basis, right_basis), block)
+    if squares > 0 and is_due(t, every):
+        momentum = from_basis(m, left_basis, right_basis)
+        reorder(v, renew_eigenvectors(left, left_basis), renew_eigenvectors(right, right_basis))
+        write(to_basis(momentum, left_basis, right_basis), m)
+
+
+@optimizer(
+    source="Vyas et al. 2024, Algorithm 3, with the details of the authors' code",
+    limits={"every": "[1, inf)", "max_dim": "[1, inf)"},
+    matrix={"along": Matrix(_gradient, _adam_in_basis, _soap_memory)},
+    search={
+        "lr": log_uniform(1e-4, 1),
+        "beta1": one_minus_log_uniform(0.01, 0.3),
+        "beta2": one_minus_log_uniform(0.001, 0.3),
+    },
+    search_source="our choice, about the authors' lr of 0.003 and betas of 0.95",
+    equals={
+        "torch": "# PyTorch has no SOAP",
+        "optax": "# optax has no SOAP",
+        "keras": "# Keras has no SOAP",
+    },
+    beta1=0.95,
+    beta2=0.95,
+    eps=1e-8,
+    every=10,
+    max_dim=10000,
+    weight_decay=0.0,
+)
+def soap(w, g, lr, along, beta1, beta2, weight_decay, beta1_t, beta2_t, t):
+    """L, R average G G', G' G;  w = w - lr QL A QR', where A is Adam's direction for QL' G QR, and QL, QR are bases.
+
+    The bases are the eigenvectors of L and R after the first step, which moves nothing, neither matrices nor vectors;
+    then every so many steps a QR decomposition improves them. A side longer than max_dim keeps its own basis, and a
+    vector, a matrix of one column as well, gets Adam; a block of more than two sides is a matrix of its first side.
+    Decay follows the step: w = w - lr weight_decay w. As in the authors' code the momentum
+    turns with the bases, v does not but is sorted with them, and eps stands beside the uncorrected root.
+
+    Of a 10 x 10 block a step takes 3.4 us where its operations at BLAS's rate would take 0.4 (benchmarks/floors.py on
+    an AMD EPYC), six products of BLAS; of a 64 x 32 block 46 us for 27. Without the QR of every 10th step, which the
+    floor does not count, it is 2.4 and 32 us.
+    """
+    moved = w - lr * sqrt(1 - _before(beta2, beta2_t)) / (1 - _before(beta1, beta1_t)) * along
+    return w if t == 1 else moved - lr * weight_decay * moved
+
+
+def _splus_memory(rows, columns, max_dim):
+    """Return how many numbers hold m, and each side's matrix and basis, of a block of that shape."""
+    n, k = (_short(rows, max_dim), _short(columns, max_dim)) if columns > 1 else (0, 0)
+    return rows * columns + 2 * (n * n + k * k)
+
+
+def _short(length, max_dim):
+    """Return a side's length, or 0 where it is not shorter than max_dim."""
+    return length if length < max_dim else 0
+
+
+def _signs_in_basis(block, memory, beta1, beta2, eps, every, max_dim, t):
+    """Replace the gradient of a block by the signs of its average in the bases of the step before.
+
+    A vector has no bases. memory: as many numbers as `_splus_memory` says; the average in it is that of the gradient.
+    """
+    rows, columns = block.shape
+    n, k = _short(rows, max_dim if columns > 1 else 0.0), _short(columns, max_dim if columns > 1 else 0.0)
+    size, squares = rows * columns, n * n + k * k
+    m = memory[:size].reshape(rows, columns)
+    factors, bases = memory[size : size + squares], memory[size + squares :]
+    left, right = factors[: n * n].reshape(n, n), factors[n * n :].reshape(k, k)
+    left_basis, right_basis = bases[: n * n].reshape(n, n), bases[n * n :].reshape(k, k)
+    average_products(block, left, right, beta2)
+    for i in range(rows):
+        for j in range(columns):
+            m[i, j] = beta1 * m[i, j] + (1.0 - beta1) * block[i, j]
+    if t == 1.0:
+        for i in range(rows):
+            for j in range(columns):
+                block[i, j] = sign(m[i, j])
+    else:
+        turned = to_basis(m, left_basis, right_basis)
+        for i in range(rows):
+            for j in range(columns):
+                turned[i, j] = sign(turned[i, j])
+        write(from_basis(turned, left_basis, right_basis), block)
+    if t == 1.0 or t % every == 0.0:
+        _decompose(left, eps, left_basis)
+        _decompose(right, eps, right_basis)
+
+
+def _decompose(matrix, eps, basis):
+    """Write the eigenvectors of matrix + eps I to basis."""
+    shifted = matrix.copy()
+    for i in range(len(matrix)):
+        shifted[i, i] += eps
+    eigenvectors(shifted, basis)
+
+
+@optimizer(
+    source="Frans, Levine & Abbeel 2025, with the details of the authors' code",
+    limits={"every": "[1, inf)", "max_dim": "[1, inf)", "vectors": "(0, inf)"},
+    matrix={"along": Matrix(_gradient, _signs_in_basis, _splus_memory)},
+    report="seen",
+    search={
+        "lr": log_uniform(1e-3, 10),
+        "beta1": one_minus_log_uniform(0.01, 0.3),
+        "beta2": one_minus_log_uniform(1e-4, 0.1),
+    },
+    search_source="our choice, about the authors' lr of 0.1 and betas of 0.9 and 0.999",
+    rate_means="half the sum of a matrix's sides times the length of its steps; for vectors, 1000 times",
+    equals={
+        "torch": "# PyTorch has no SPlus",
+        "optax": "# optax has no SPlus",
+        "keras": "# Keras has no SPlus",
+    },
+    beta1=0.9,
+    beta2=0.999,
+    beta_average=0.999,
+    eps=1e-30,
+    every=100,
+    max_dim=10000,
+    vectors=0.001,
+    weight_decay=0.0,
+)
+def splus(w, g, seen, lr, along, beta_average, max_dim, vectors, weight_decay, beta_average_t, rows, columns):
+    """w = w - lr 2 / (rows + columns) QL sign(QL' m QR) QR', m averages G; an average of w is what gets evaluated.
+
+    L and R average G G' and G' G, and QL and QR are the eigenvectors of L + eps I, R + eps I of step 1 and of every
+    so many-th step; a step takes those before it, and the first none. A side not shorter than max_dim keeps its basis.
+    A vector, a matrix of one column as well, moves by lr `vectors` sign(m), as the signs of a block with a side over
+    max_dim do. The average, of weight beta_average on the past, is corrected for its start. Decay follows it:
+    w = (1 - rate weight_decay) w, with the rate of the step.
+
+    Of a 10 x 10 block a step takes 2.2 us where its operations at BLAS's rate would take 0.3 (benchmarks/floors.py on
+    an AMD EPYC), of a 64 x 32 block 33 us for 26.
+    """
+    rate = lr * (vectors if columns == 1 or larger(rows, columns) > max_dim else 2 / (rows + columns))
+    w = w - rate * along
+    seen = seen + (1 - beta_average) / (1 - beta_average_t) * (w - seen)
+    return w - rate * weight_decay * w, seen
