@@ -4,6 +4,9 @@ import numpy as np
 
 from optbench import OptbenchError, Problem, problem
 
+MOST = 5000
+"""Rows or columns: all 25 million entries then fit into a laptop's memory."""
+
 
 def value_and_gradient(w, g, x, y, layout):
     """Return the mean of half the squared errors of the entries, and write the gradient to g."""
@@ -37,6 +40,8 @@ def matrix_completion(rows=100, columns=80, rank=5, observed=0.2, condition=10.0
     minimum, 0, is reached by other matrices, too. The curvature goes with the singular values, and U and V share it:
     what scales each parameter by itself does not see that. Starts normal times ``offset``.
     """
+    if max(rows, columns) > MOST:
+        raise OptbenchError(f"problem matrix_completion: rows={rows} and columns={columns} must be at most {MOST:,}")
     if not 1 <= rank <= min(rows, columns):
         raise OptbenchError(f"problem matrix_completion: rank={rank!r} must be between 1 and {min(rows, columns)}")
     if condition < 1:

@@ -68,8 +68,8 @@ def grokking(modulus=31, share=0.6, width=128, activation="relu", initialization
     """
     check_widths("grokking", "width", (width,))
     check_choice("grokking", "activation", activation, HIDDEN)
-    if not isinstance(modulus, int) or modulus < 5:
-        raise OptbenchError(f"problem grokking: modulus={modulus!r} must be a whole number of at least 5")
+    if not isinstance(modulus, int) or not 5 <= modulus <= 200:
+        raise OptbenchError(f"problem grokking: modulus={modulus!r} must be a whole number between 5 and 200")
     if not 0.1 <= share <= 0.9:
         raise OptbenchError(f"problem grokking: share={share!r} must be between 0.1 and 0.9")
     pairs = np.random.default_rng(seed).permutation(modulus**2)

@@ -6,6 +6,9 @@ import numpy as np
 
 from optbench import OptbenchError, Problem, problem
 
+MOST = 4096
+"""Pairs, or dimensions: their scores then fit into a laptop's memory."""
+
 
 def value_and_gradient(w, g, x, constants, layout, work):
     """Return the mean cross-entropy of the batch, and write the gradient to g. Each pair is recalled once."""
@@ -92,8 +95,10 @@ def zipf_recall(pairs=128, size=32, alpha=1.0, examples=4096, seed=0):
     share of pairs that are recalled, the rare ones counting like the frequent. The loss is bounded below by 0. Starts
     near 0. Metric: accuracy.
     """
-    if pairs < 2 or size < 1:
-        raise OptbenchError(f"problem zipf_recall: pairs={pairs!r} must be at least 2 and size={size!r} at least 1")
+    if not 2 <= pairs <= MOST:
+        raise OptbenchError(f"problem zipf_recall: pairs={pairs!r} must be between 2 and {MOST:,}")
+    if not 1 <= size <= MOST:
+        raise OptbenchError(f"problem zipf_recall: size={size!r} must be between 1 and {MOST:,}")
     if alpha < 0:
         raise OptbenchError(f"problem zipf_recall: alpha={alpha!r} must be at least 0")
     if examples < pairs:
