@@ -15,11 +15,12 @@ import pytest
 from fake_slurm import install, wait
 
 from optbench.cli.output import EXIT_CODES
+from tests.test_docs import read_blocks
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+(?: \w+)?)\n(.*?)^```$", TEXT, flags=re.M | re.S)
-PYTHON = {kind.split()[1]: text for kind, text in BLOCKS if kind.startswith("python ")}
+BLOCKS = read_blocks("docs/pipelines.md")
+PYTHON = {each.word: each.text for each in BLOCKS if each.kind == "python"}
 
 
 def test_the_exit_codes_are_those_of_the_help():
@@ -38,7 +39,7 @@ def test_the_error_is_the_one_that_is_shown(tmp_path):
 def place(tmp_path_factory):
     """A folder with the files that the page shows, and the environment: optbench and SLURM's commands on the path."""
     folder = tmp_path_factory.mktemp("pipelines")
-    for _, text in BLOCKS:
+    for text in (each.text for each in BLOCKS):
         if name := re.match(r"(?:#!.*\n)?# file: (\S+)\n", text):
             (folder / name[1]).write_text(text, encoding="utf-8")
     environment = os.environ | install(folder / "slurm")

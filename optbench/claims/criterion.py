@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import ClassVar
 
 from optbench.analysis.statistics import Interval
@@ -22,6 +23,7 @@ from optbench.claims.record import (
     UNDECIDED,
     Criterion,
     Kind,
+    Row,
     estimate_text,
     percent_text,
 )
@@ -33,6 +35,7 @@ RULE = (
 """The rule of all criteria, which the page and the list of claims print once."""
 
 _COUNTS = {2: "Two", 3: "Three"}
+_ORDER = (HOLDS, FAILS, UNDECIDED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +71,21 @@ class _Bounds:
 
         text: what the verdict depends on, or what is undecided; "" if all settings agree.
         """
-        by_verdict = {HOLDS: [], FAILS: [], UNDECIDED: []}
-        for name, interval in cells.items():
-            by_verdict[self._judge_one(*interval)].append(name)
-        verdict = _combine_verdicts([verdict_of for verdict_of, names in by_verdict.items() if names])
+        rows = self.rows(cells)
+        verdict = _combine_verdicts([each for each, *_ in rows])
         if verdict in (HOLDS, FAILS) or len(cells) < 2:
             return verdict, ""
         words = {HOLDS: "it holds at", FAILS: "not at", UNDECIDED: "undecided at"}
         parts = [
-            f"{words[verdict_of]} " + ", ".join(f"{name} ({self._interval_text(cells[name])})" for name in names)
-            for verdict_of, names in by_verdict.items()
-            if names
+            f"{words[each]} " + ", ".join(f"{name} ({number})" for _, name, number in group)
+            for each, group in groupby(rows, lambda row: row[0])
         ]
         return verdict, f"{self.on}: {'; '.join(parts)}"
+
+    def rows(self, cells: Mapping[str, Interval]) -> tuple[Row, ...]:
+        """Return (verdict, setting, number with its interval) of each setting, those that agree first."""
+        rows = [(self._judge_one(*cell), name, self._interval_text(cell)) for name, cell in cells.items()]
+        return tuple(sorted(rows, key=lambda row: _ORDER.index(row[0])))
 
     @property
     def _verb(self) -> str:
@@ -247,6 +252,14 @@ class Parts:
         return verdict, "the part: " + "; ".join(
             f"“{name}” {each}" + (f" on {on}" if each == DEPENDS else f" ({on})" if on else "")
             for name, (each, on) in judged.items()
+        )
+
+    def rows(self, cells: Mapping[str, Mapping[str, Interval]]) -> tuple[Row, ...]:
+        """Return (verdict, part and setting, number with its interval) of each setting, part by part."""
+        return tuple(
+            (verdict, name if len(cells[name]) == 1 else f"{name}, {setting}", number)
+            for name, part in self.parts.items()
+            for verdict, setting, number in part.rows(cells[name])
         )
 
 

@@ -58,10 +58,12 @@ def find_color(name: str) -> str:
     return style_optimizers([name])[name]["color"]
 
 
-def draw_interval(ax: Axes, x: float, interval: Interval, color: Any, label: str | None = None) -> None:
-    """Draw a number and its interval: a dot on a pale bar."""
+def draw_interval(
+    ax: Axes, x: float, interval: Interval, color: Any, label: str | None = None, marker: str = "o"
+) -> None:
+    """Draw a number and its interval: a mark on a pale bar."""
     ax.plot([x, x], interval[1:], color=color, linewidth=6, alpha=0.3, solid_capstyle="butt")
-    ax.plot([x], interval[:1], "o", color=color, markersize=5, label=label)
+    ax.plot([x], interval[:1], marker, color=color, markersize=5, label=label)
 
 
 def draw_lines(ax: Axes, table: pd.DataFrame, x: str, y: str, hue: str, interval: str = "", **keywords: Any) -> None:
@@ -105,20 +107,19 @@ def line_figure(
     return ax.figure
 
 
-def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str, colors: Iterable | None = None) -> None:
+def draw_intervals(ax: Axes, table: pd.DataFrame, x: str, hue: str) -> None:
     """Draw medians with their intervals over the categories of x, side by side for the values of the column hue.
 
-    table: as of `medians`; colors: one for each value, None for those of `find_styles`. What is not finite has no dot.
+    table: as of `medians`; colors and marks: those of `find_styles`. What is not finite has no mark.
     """
     places = {name: place for place, name in enumerate(table[x].unique())}
-    names = list(table[hue].unique())
-    if colors is None:
-        colors = [style["color"] for style in find_styles(map(str, names)).values()]
-    for shift, (name, color) in enumerate(zip(names, colors, strict=False)):
-        label = str(name)
-        rows = table[(table[hue] == name) & np.isfinite(table["median"])]
+    styles = find_styles(table[hue].map(str))
+    for shift, (name, look) in enumerate(styles.items()):
+        label = name
+        rows = table[(table[hue].map(str) == name) & np.isfinite(table["median"])]
         for category, *interval in rows[[x, "median", "low", "high"]].itertuples(index=False):
-            draw_interval(ax, places[category] + 0.2 * (shift - (len(names) - 1) / 2), interval, color, label)
+            place = places[category] + 0.2 * (shift - (len(styles) - 1) / 2)
+            draw_interval(ax, place, interval, look["color"], label, look["marker"])
             label = ""
     ax.set_xticks(range(len(places)), list(map(str, places)), fontsize=7.5 if len(places) > 5 else None)
     ax.grid(False, axis="x")
@@ -130,12 +131,13 @@ def interval_figure(
     hue: str,
     title: str,
     *,
-    colors: Iterable | None = None,
     ylabel: str = "",
+    level: float | None = None,
 ) -> Figure:
     """Return a figure with a panel for each table: medians and intervals over the categories of x, log-scaled upright.
 
-    tables: as of `medians`, by the title of the panel; x, hue: the columns of the categories and of the color.
+    tables: as of `medians`, by the title of the panel; x, hue: the columns of the categories and of the color; level:
+    the height of a dotted line.
     """
     names = list(dict.fromkeys(str(name) for table in tables.values() for name in table[hue]))
     wide = 5.0 / len(tables) - 0.2
@@ -144,7 +146,9 @@ def interval_figure(
         bottom=0.55, gap=(0.6, 0.1), title=title,
     )  # fmt: skip
     for ax, (name, table) in zip(grid[0], tables.items(), strict=True):
-        draw_intervals(ax, table, x, hue, colors)
+        draw_intervals(ax, table, x, hue)
+        if level is not None:
+            draw_level(ax, level, "")
         ax.set(yscale="log", xlabel=x)
         log_axes(ax, plain=True)
         if name:

@@ -73,6 +73,7 @@ def render(
         tables=tables,
         playground=paper.playground and paper.playground(),
         badge=badge,
+        symbols=SYMBOLS,
         quick=any(item.quick for item in outcomes),
         seconds=number(sum(item.seconds for item in outcomes)),
         environment={key: _flat_text(value) for key, value in environment.items()},

@@ -55,7 +55,8 @@ playground.start = (widgets) => {
   };
 
   const show = (wanted, focus = false) => {
-    const shown = panels.find((panel) => name(panel) === wanted) || panels[0];
+    const tab = tabs.find((each) => [each.dataset.panel, each.textContent].some((word) => word.toLowerCase() === wanted.toLowerCase()));
+    const shown = tab ? panels[tabs.indexOf(tab)] : panels[0];
     for (const panel of panels) panel.hidden = panel !== shown;
     for (const tab of tabs) {
       const on = tab.dataset.panel === name(shown);

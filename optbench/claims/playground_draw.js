@@ -1,8 +1,6 @@
 // Charts in SVG: they follow the style sheet's variables, so light and dark need no second drawing.
 playground.draw = (() => {
   "use strict";
-  const MARKS = { gd: "●", momentum: "■", rmsprop: "▲", adam: "◆" };
-
   const raised = (whole) => String(whole).replace(/[-−]/, "⁻").replace(/[0-9]/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 
   // A number as short as can be, by default to three significant digits.
@@ -96,5 +94,5 @@ playground.draw = (() => {
   // Heights for the contours of a surface whose minimum is 0, closer near it.
   const levels = (highest, count = 11) => Array.from({ length: count }, (_, k) => highest * ((k + 1) / count) ** 3);
 
-  return { MARKS, number, raised, chart, levels };
+  return { number, raised, chart, levels };
 })();

@@ -1,10 +1,10 @@
 // The five widgets. Each gets {panel, values, number, says, set, redraw} and draws its panel.
 (() => {
   "use strict";
-  const P = playground, { chart, levels, raised, MARKS } = P.draw;
+  const P = playground, { chart, levels, raised } = P.draw;
   const data = JSON.parse(document.getElementById("playground-data").textContent);
   const find = (id) => document.getElementById(id);
-  const FIRST = data.colors.gd, SECOND = data.colors.rmsprop;
+  const FIRST = data.colors.gd, SECOND = data.colors.rmsprop, MARKS = data.marks;
   const SQUARE = { x: [-4, 4], y: [-4, 4], equal: true };
   const button = (panel, what) => panel.querySelector(`[data-do=${what}]`);
   const plural = (count, word) => `${count} ${word}${count === "1" ? "" : "s"}`;
@@ -144,7 +144,7 @@
       const letter = "ABC"[place], svg = find("chart-quiz-" + letter), drawn = chart(svg, { ...SQUARE, bare: true });
       contours(drawn, plane, 4);
       drawn.line(w, "", revealed ? data.quiz[beta1] : "var(--ink)");
-      drawn.dots(w, 2, "", revealed ? data.quiz[beta1] : "var(--ink)");
+      if (revealed || values.hint) drawn.dots(w, 2, "", revealed ? data.quiz[beta1] : "var(--ink)"); // the first step tells
       drawn.mark(plane.start, "○", "minimum");
       drawn.done();
       const right = values["guess_" + letter] === String(beta1);

@@ -27,6 +27,9 @@ SECOND_SEED = 2000
 Word = Literal["holds", "does not hold", "depends", "undecided"]
 HOLDS, FAILS, DEPENDS, UNDECIDED = VERDICTS = get_args(Word)
 
+Row = tuple[Word, str, str]
+"""The verdict on a setting, its name, and its number with the interval."""
+
 Kind = Literal["estimate", "number", "identity"]
 ESTIMATE, NUMBER, IDENTITY = get_args(Kind)
 """A number with its interval over seeds; a deterministic number; the largest difference of an identity."""
@@ -73,9 +76,10 @@ class Verdict:
 
     verdict: `holds`, `does not hold`, `depends` (some settings speak for the claim and some against it) or
     `undecided` (no two settings contradict each other, and not all decide). on: what it depends on, or what is
-    undecided, with the numbers that show it. effect, low, high: the measured number and its 95% interval over seeds;
-    measure: what it is; answer: both in a sentence. kind: whether it is an estimate, a number without chance, or the
-    largest difference of an identity; without chance all three numbers are equal.
+    undecided, with the numbers that show it; settings: the same as rows, (verdict, setting, number with its interval).
+    effect, low, high: the measured number and its 95% interval over seeds; measure: what it is; answer: both in a
+    sentence. kind: whether it is an estimate, a number without chance, or the largest difference of an identity;
+    without chance all three numbers are equal.
     """
 
     verdict: Word
@@ -87,6 +91,7 @@ class Verdict:
     on: str = ""
     detail: str = ""
     kind: Kind = ESTIMATE
+    settings: tuple[Row, ...] = ()
 
 
 class Criterion(Protocol):
@@ -100,6 +105,9 @@ class Criterion(Protocol):
 
     def judge(self, cells: Mapping) -> tuple[str, str]:
         """Return (verdict, what it depends on or what is undecided, in words); cells: of a `Measured`."""
+
+    def rows(self, cells: Mapping) -> tuple[Row, ...]:
+        """Return (verdict, setting, number with its interval) of each setting, those that agree first."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +167,9 @@ class Claim:
         measured = self.measure(dict(tables))
         verdict, on = self.criterion.judge(measured.cells)
         kind = NUMBER if measured.exact and self.criterion.kind == ESTIMATE else self.criterion.kind
+        rows = self.criterion.rows(measured.cells) if on else ()
         return Verdict(
-            verdict, *map(float, measured.effect), measured.measure, measured.answer, on, measured.detail, kind
+            verdict, *map(float, measured.effect), measured.measure, measured.answer, on, measured.detail, kind, rows
         )
 
 

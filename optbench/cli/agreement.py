@@ -1,6 +1,7 @@
 """Print the table and the verdict of ``optbench check RULE --against OTHER``."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -60,7 +61,9 @@ def _compare_in_worker(
 
     found: list[Agreement] = []
     file = f"{path.name}: " if path else ""
-    with contextlib.closing(WorkerProcess(Limits(stall=float("inf"), check=float("inf")))) as worker:
+    limits = Limits(stall=float("inf"), check=float("inf"))
+    with contextlib.closing(WorkerProcess(limits)) as worker, contextlib.ExitStack() as at_end:
+        at_end.callback(lambda: sys.stderr.write(worker.last_output))
         try:
             worker.ask("build_streams")
             ok, loaded = ask("load_for_compare", rule, other, path and str(path), [*map(str, plugins)])

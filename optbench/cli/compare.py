@@ -10,7 +10,7 @@ import typer
 
 from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
-from optbench.cli.options import json_option, label_option, option
+from optbench.cli.options import flag, json_option, label_option, option
 from optbench.cli.output import NO, print_json
 from optbench.contract.columns import MEASURES
 from optbench.contract.errors import OptbenchError, unknown
@@ -60,6 +60,9 @@ def compare(
     fail_above: Annotated[str | None, option(
         "fail-above", "SHARE", "Exit 1 where B is shown to be worse by more than this, such as 5% or 0.", OUTPUT,
     )] = None,
+    strict: Annotated[bool, flag(
+        "strict", "With --fail-above: also exit 1 where that is not ruled out, and where B lacks what A has.", OUTPUT,
+    )] = False,
     form: Annotated[str, option(
         "format", "NAME", "text, json (the keys below), github (annotations of a workflow) or junit (XML).", OUTPUT,
         completion.words(*_FORMATS),
@@ -70,14 +73,15 @@ def compare(
 
     Runs are paired by seed, and the intervals of all rows hold at once. Exit code 1 if --fail-above is given and a
     regression is shown (the whole interval lies beyond it, or all runs of B fail or cannot run); 2 for bad input; else
-    0. What A alone has is a warning.
+    0. What A alone has is a warning, and fails with --strict.
 
-    JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "failed",
-    "differences" (sentences), "missing" (problem and optimizer of what A alone has), "provenance" (what differs there,
-    by key), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or null), each with
-    problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled out",
-    "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a, failures_b,
-    trials, trials_a, trials_b, reason, measure (loss where it stands in). A number that is not finite is null.
+    JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "strict",
+    "failed", "differences" (sentences), "missing" (problem and optimizer of what A alone has), "provenance" (what
+    differs there, by key), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or null),
+    each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled
+    out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a,
+    failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands in). A number that is not finite is
+    null.
     """
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn
@@ -85,6 +89,7 @@ def compare(
     from optbench.sweeps import candidates
     from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.results import share_labels
+    from optbench.wording.labels import write_math
 
     if form not in _FORMATS:
         raise unknown("format", form, _FORMATS)
@@ -92,6 +97,8 @@ def compare(
         raise OptbenchError(f"--json and --format {form}: give one of them")
     form = "json" if json else form
     above = None if fail_above is None else _parse_share(fail_above)
+    if strict and above is None:
+        raise OptbenchError("--strict needs --fail-above SHARE, the regression that it wants to see ruled out")
     a, b, pair = _load_targets(targets)
     a, *rest = share_labels([a] if b is None else [a, b], read_pairs(label or ()))
     b = rest[0] if rest else None
@@ -106,14 +113,17 @@ def compare(
         warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
     failed = bool((table["regression"] == "shown").any()) or (above is not None and bool(table.attrs["lost"]))
+    if strict:
+        failed = failed or bool(compare_text.list_unsettled(table) or table.attrs["missing"])
     if form == "json":
-        print_json(_as_json(table, sides, above, failed))
+        print_json(_as_json(table, sides, above, strict, failed))
     elif form == "github":
-        print(*compare_formats.list_annotations(table, sides, above), sep="\n")
+        print(*compare_formats.list_annotations(table, sides, above, strict), sep="\n")
     elif form == "junit":
-        print(compare_formats.make_junit(table, sides, above))
+        print(compare_formats.make_junit(table, sides, above, strict))
     else:
-        compare_text.print_comparison(table, sides, above)
+        plain = table.map(lambda value: write_math(value) if isinstance(value, str) else value)
+        compare_text.print_comparison(plain, sides, above, strict)
     if failed:
         raise typer.Exit(NO)
 
@@ -163,11 +173,13 @@ def _describe_side(results: Results, optimizer: str | None) -> dict[str, Any]:
     }
 
 
-def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, failed: bool) -> dict[str, Any]:
+def _as_json(
+    table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, strict: bool, failed: bool
+) -> dict[str, Any]:
     """Return the content of ``--json``.
 
-    table: from `optbench.compare`; sides: A and B, from `_describe_side`; above: the share of --fail-above; failed:
-    True if a regression was shown.
+    table: from `optbench.compare`; sides: A and B, from `_describe_side`; above: the share of --fail-above; strict:
+    that of --strict; failed: True if the command ends with 1.
     """
     from optbench.analysis.verdicts import ALL
 
@@ -179,6 +191,7 @@ def _as_json(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | No
         "judge_by": table.attrs["judge_by"],
         "level": table.attrs["level"],
         "fail_above": above,
+        "strict": strict,
         "failed": failed,
         "differences": table.attrs["differences"],
         "missing": table.attrs["missing"],

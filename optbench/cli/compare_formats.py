@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -17,88 +16,80 @@ from optbench.cli.compare_text import (
     format_times,
     list_missing,
     list_open,
+    list_unsettled,
     name_row,
 )
+from optbench.cli.output import annotate, clean, to_xml
 from optbench.contract.names import join_names
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A character that XML 1.0 does not allow."""
 
-
-def list_annotations(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> Iterator[str]:
-    """Yield GitHub's annotations, a line each: errors for regressions, warnings for losses, gaps of B and what is open.
+def list_annotations(
+    table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, strict: bool = False
+) -> Iterator[str]:
+    """Yield GitHub's annotations, a line each: errors for what fails, warnings for losses, gaps of B and what is open.
 
     Arguments as for `compare_text.print_comparison`, here as below.
     """
     limit, count = f"{100 * (above or 0):.4g}%", int((table["problem"] != ALL).sum())
-    yield _annotate("notice", "optbench compare", "\n".join(describe_sides(table, sides)))
+    yield annotate("notice", "optbench compare", "\n".join(describe_sides(table, sides)))
     for folder, missing in _find_unfinished(sides).items():
-        yield _annotate("warning", folder, missing)
+        yield annotate("warning", folder, missing)
     for row in table.to_dict("records"):
         if row["regression"] == "shown":
-            yield _annotate("error", f"{name_row(row)}: regression above {limit}", f"B over A: {format_times(row)}")
+            yield annotate("error", f"{name_row(row)}: regression above {limit}", f"B over A: {format_times(row)}")
         elif row["verdict"] == LOSES:
-            yield _annotate("warning", name_row(row), describe_row(row))
+            yield annotate("warning", name_row(row), describe_row(row))
     if lacking := list_missing(table):
-        level = "warning" if above is None or not table.attrs["lost"] else "error"
-        yield _annotate(level, f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
+        level = "error" if strict or (above is not None and table.attrs["lost"]) else "warning"
+        yield annotate(level, f"B lacks {len(lacking)} of {count + len(lacking)} rows", join_names(lacking, 20))
     if rows := list_open(table, above):
         words = [f"{name_row(row)} ({bound_regression(row)})" for row in rows]
         title = "open" if above is None else f"a regression above {limit} is not ruled out"
-        yield _annotate("warning", f"{title} in {len(rows)} of {count} rows", join_names(words, len(words)))
+        level = "error" if strict and list_unsettled(table) else "warning"
+        yield annotate(level, f"{title} in {len(rows)} of {count} rows", join_names(words, len(words)))
 
 
-def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None) -> str:
+def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, strict: bool = False) -> str:
     """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped if open or missing.
 
-    above: the regression that fails; None: nothing fails. Missing rows fail if no run of B could run.
+    above: the regression that fails; None: nothing fails. strict: open and missing rows fail, too, in place of missing
+    rows of which no run of B could run alone.
     """
     open_rows = {name_row(row): row for row in list_open(table, above)}
-    suite = ElementTree.Element("testsuite", name=_clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
+    unsettled = [name_row(row) for row in list_unsettled(table)] if strict else []
+    suite = ElementTree.Element("testsuite", name=clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
     facts = ElementTree.SubElement(suite, "properties")
     for place, line in enumerate(describe_sides(table, sides)):
-        ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=_clean(line))
+        ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=clean(line))
     for folder, missing in _find_unfinished(sides).items():
-        ElementTree.SubElement(facts, "property", name="unfinished", value=_clean(f"{folder}: {missing}"))
+        ElementTree.SubElement(facts, "property", name="unfinished", value=clean(f"{folder}: {missing}"))
     failed = 0
     for row in table.to_dict("records"):
         name = name_row(row)
         case = ElementTree.SubElement(
-            suite, "testcase", classname=_clean(f"optbench.{row['problem']}"), name=_clean(name)
+            suite, "testcase", classname=clean(f"optbench.{row['problem']}"), name=clean(name)
         )
         if row["regression"] == "shown":
             failed += 1
-            ElementTree.SubElement(case, "failure", message=_clean(f"{name}: B over A: {format_times(row)}"))
+            ElementTree.SubElement(case, "failure", message=clean(f"{name}: B over A: {format_times(row)}"))
         elif name in open_rows:
-            ElementTree.SubElement(case, "skipped", message=_clean(f"open: {bound_regression(row)}"))
-        ElementTree.SubElement(case, "system-out").text = _clean(describe_row(row))
-    lacking, lost = list_missing(table), [] if above is None else table.attrs["lost"]
+            failed += name in unsettled
+            what = "failure" if name in unsettled else "skipped"
+            ElementTree.SubElement(case, what, message=clean(f"open: {bound_regression(row)}"))
+        ElementTree.SubElement(case, "system-out").text = clean(describe_row(row))
+    lacking, lost = list_missing(table), [] if above is None else table.attrs["missing" if strict else "lost"]
     for each, name in zip(table.attrs["missing"], lacking, strict=True):
         case = ElementTree.SubElement(
-            suite, "testcase", classname=_clean(f"optbench.{each['problem']}"), name=_clean(name)
+            suite, "testcase", classname=clean(f"optbench.{each['problem']}"), name=clean(name)
         )
         what = "failure" if each in lost else "skipped"
         ElementTree.SubElement(case, what, message="missing: B has no such runs")
-    skipped = len(open_rows) + len(lacking) - len(lost)
+    skipped = len(open_rows) - len(unsettled) + len(lacking) - len(lost)
     counts = {"tests": len(table) + len(lacking), "failures": failed + len(lost), "skipped": skipped}
     suite.attrib |= {name: str(count) for name, count in counts.items()} | {"errors": "0"}
-    whole = ElementTree.Element("testsuites")
-    whole.append(suite)
-    ElementTree.indent(whole)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(whole).decode("ascii")
+    return to_xml(suite)
 
 
 def _find_unfinished(sides: list[dict[str, Any]]) -> dict[str, str]:
     """Return by folder what is missing there, of those that are not finished."""
     return {each["folder"]: each["missing"] for each in sides if each["missing"]}
-
-
-def _annotate(level: str, title: str, text: str) -> str:
-    """Return the workflow command of an annotation. level: error, warning or notice."""
-    title, text = (each.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for each in (title, text))
-    return f"::{level} title={title.replace(':', '%3A').replace(',', '%2C')}::{text}"
-
-
-def _clean(text: str) -> str:
-    """Return a text with a replacement character for each that XML does not allow."""
-    return _NO_XML.sub("\ufffd", text)

@@ -28,10 +28,11 @@ _WIDEST = 1000.0
 _NOISY = "too noisy to place"
 
 
-def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None) -> None:
+def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None, strict: bool = False) -> None:
     """Print a comparison: both sides, the measure, other differences, a sentence for each problem, table, regressions.
 
-    above: the share from which a regression is reported; None for no check.
+    above: the share from which a regression is reported; None for no check. strict: whether rows in which it is not
+    ruled out, and what B lacks, fail as well.
     """
     single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
     rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
@@ -52,6 +53,9 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None)
     print_lines("", *_format_table(rows if same else table, single_pair), "")
     for line in _describe_notes(table, rows, above, single_pair):
         print_lines(filled(line, 2))
+    gaps = [(len(list_unsettled(table)), "not ruled out"), (len(table.attrs["missing"]), "missing in B")]
+    if strict and (words := [f"{count_noun(count, 'row')} {what}" for count, what in gaps if count]):
+        print_lines(f"--strict: fails for {' and '.join(words)}")
 
 
 def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
@@ -271,6 +275,14 @@ def list_open(table: pd.DataFrame, above: float | None) -> list[Row]:
     rows = [row for row in table.to_dict("records") if row[column] == OPEN]
     rows = [row for row in rows if row["problem"] != ALL or not row["reason"]]
     return sorted(rows, key=lambda row: -np.nan_to_num(row["high"], nan=np.inf, posinf=np.inf))
+
+
+def list_unsettled(table: pd.DataFrame) -> list[Row]:
+    """Return the rows of single problems in which a regression is neither shown nor ruled out: --strict fails for them.
+
+    The row of all problems is left out: a gain on one of few problems alone makes its interval wide.
+    """
+    return [row for row in table.to_dict("records") if row["regression"] == OPEN and row["problem"] != ALL]
 
 
 def bound_regression(row: Row) -> str:

@@ -1,25 +1,28 @@
 """Output for programs: one JSON value on standard output, and the exit codes.
 
-With ``--json`` all else that is printed, also by plug-ins, goes to standard error, and an error is JSON, too. Imports
-nothing slow.
+With ``--json`` all else that is printed, also by plug-ins, goes to standard error, and an error is JSON, too; with
+``--format github`` an error is an annotation, and with ``--format junit`` a suite of its own. Imports nothing slow.
 """
 
 import io
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from itertools import pairwise
 from typing import Any, NoReturn, TextIO
+from xml.etree import ElementTree
 
 from optbench.contract.errors import OptbenchError
 
 NO, MISTAKE, UNFINISHED, BUG = 1, 2, 3, 70
 EXIT_CODES = {
     "0": "done, and nothing that was asked about is wrong",
-    str(NO): "the answer is no: compare --fail-above shows a regression, or check finds a fault",
+    str(NO): "the answer is no: compare --fail-above shows a regression (--strict: does not rule it out), or check "
+    "finds a fault",
     str(MISTAKE): "bad input, too little memory or disk, or runs that failed; one line says what",
     str(UNFINISHED): "unfinished: merge lacks cohorts, or sweep has reached --time-limit; "
     "tables hold what has finished",
@@ -28,6 +31,8 @@ EXIT_CODES = {
     "141": "the program that reads the output has ended",
 }
 """By code, what it means, for the help page."""
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML 1.0 does not allow."""
 _stdout: TextIO | None = None
 """Standard output while it is kept for a JSON value; None without ``--json``, and once the value is printed."""
 
@@ -59,8 +64,7 @@ def open_stdout() -> None:
 def keep_stdout() -> Iterator[None]:
     """Where the command was typed with ``--json``, send what is printed to standard error, except by `print_json`."""
     global _stdout
-    typed = sys.argv[1:]
-    if not ({"--json", "--format=json"} & set(typed) or ("--format", "json") in pairwise(typed)):
+    if "--json" not in sys.argv[1:] and not _has_typed("json"):
         yield
         return
     _stdout = sys.stdout
@@ -71,6 +75,31 @@ def keep_stdout() -> Iterator[None]:
         _stdout = None
 
 
+def _has_typed(form: str) -> bool:
+    """Return whether ``--format`` with this value was typed."""
+    typed = sys.argv[1:]
+    return f"--format={form}" in typed or ("--format", form) in pairwise(typed)
+
+
+def annotate(level: str, title: str, text: str) -> str:
+    """Return the workflow command of GitHub for an annotation. level: error, warning or notice."""
+    title, text = (each.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for each in (title, text))
+    return f"::{level} title={title.replace(':', '%3A').replace(',', '%2C')}::{text}"
+
+
+def clean(text: str) -> str:
+    """Return a text with a replacement character for each that XML does not allow."""
+    return _NO_XML.sub("\ufffd", text)
+
+
+def to_xml(suite: ElementTree.Element) -> str:
+    """Return the file of JUnit that has this suite."""
+    whole = ElementTree.Element("testsuites")
+    whole.append(suite)
+    ElementTree.indent(whole)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(whole).decode("ascii")
+
+
 def print_json(data: Any) -> None:
     """Print the answer as JSON: a table as a list of its rows, and null for a number that is not finite."""
     global _stdout
@@ -79,17 +108,25 @@ def print_json(data: Any) -> None:
 
 
 def print_error(text: str, code: int) -> None:
-    """Print an error as JSON if that was asked for, and nothing else has been printed as such.
+    """Print an error as JSON if that was asked for, and nothing else has been printed as such; or as ``--format`` says.
 
     What is unfinished has the keys that say so in any other answer, too.
     """
     if _stdout:
         unfinished = {"finished": False, "answers": {}} if code == UNFINISHED else {}
         print_json({"error": text, "exit_code": code} | unfinished)
+    elif _has_typed("github"):
+        print(annotate("error", "optbench", text))
+    elif _has_typed("junit"):
+        counts = {"tests": "1", "failures": "0", "skipped": "0", "errors": "1"}
+        suite = ElementTree.Element("testsuite", {"name": "optbench", **counts})
+        case = ElementTree.SubElement(suite, "testcase", classname="optbench", name="input")
+        ElementTree.SubElement(case, "error", message=clean(text))
+        print(to_xml(suite))
 
 
 def fail(text: str, code: int = MISTAKE) -> NoReturn:
-    """End the command with an exit code and a line on standard error, as JSON as well if that was asked for."""
+    """End the command with an exit code and a line on standard error, and as `print_error` prints it."""
     print(f"optbench: {text}", file=sys.stderr)
     print_error(text, code)
     sys.exit(code)

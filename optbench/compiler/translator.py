@@ -9,6 +9,7 @@ import ast
 import builtins
 import hashlib
 import inspect
+from _ctypes import CFuncPtr
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -119,6 +120,9 @@ class Translator:
                 value = getattr(builtins, name)
             else:
                 value = function.__globals__[name]
+            if isinstance(value, CFuncPtr):  # it has no hash, and no source
+                text = f"{owner}: {function.__name__} uses {name!r}, a function of ctypes, which cannot be compiled"
+                raise PluginError(f"{text}: use those of Python, math and NumPy")
             if callable(value) and value in self.replaced:
                 value = self.replaced[value]
             else:

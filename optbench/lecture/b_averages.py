@@ -504,7 +504,7 @@ def draw_shape(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
     shape = tables["shape"].assign(x=1 - tables["shape"]["beta"])
     figure, grid = drawing.new_figure(
         (2.0, 2.4), columns=2, left=0.7, right=1.75, top=0.42, bottom=0.5, gap=(0.7, 0),
-        title="A smaller β oscillates, a larger one lags",
+        title="An average with a small β follows the noise, one with a large β lags",
     )  # fmt: skip
     texts = {"oscillation": "variance of increments", "lag": "lag in days"}
     for ax, (column, text) in zip(grid[0], texts.items(), strict=True):

@@ -114,20 +114,25 @@ def figure_momentum(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure
     return figure
 
 
-def figure_betas(column: str, title: str, unit: str) -> Callable[[dict[str, pd.DataFrame], Verdict], Figure]:
-    """Return (tables, verdict) -> Figure: a column against beta at both rates, median and interval over seeds.
+def figure_betas(column: str, title: str) -> Callable[[dict[str, pd.DataFrame], Verdict], Figure]:
+    """Return (tables, verdict) -> Figure: the ratios to gradient descent that are judged, against beta, at both rates.
 
-    column: of the table `measured`; unit: the label of the y axis.
+    column: of the table `measured`.
     """
 
     def draw(tables, verdict):
-        """Draw the medians with their intervals, and gradient descent beside them."""
-        measured = tables["measured"]
-        kinds = {path_label(beta, kind): (f"{beta:g}", f"at the {kind}") for beta in BETAS[1:] for kind in (OWN, SAME)}
-        beta, kind = zip(*measured["label"].map(kinds | {"GD": ("GD", "GD")}), strict=True)
-        measured = block_medians(measured.assign(beta1=beta, rate=kind), ["beta1", "rate"], column)
-        table = drawing.medians(measured, ["beta1", "rate"], column)
-        return drawing.interval_figure({"": table}, "beta1", "rate", title, colors=drawing.INK, ylabel=unit)
+        """Draw the ratios with their intervals; below the line at 1 momentum is better than gradient descent."""
+        rows = [
+            (
+                f"{beta:g}",
+                f"at the {kind}",
+                *block_ratio_interval(tables["measured"], column, path_label(beta, kind), "GD"),
+            )
+            for beta in BETAS[1:]
+            for kind in (OWN, SAME)
+        ]
+        table = pd.DataFrame(rows, columns=["beta1", "rate", "median", "low", "high"])
+        return drawing.interval_figure({"": table}, "beta1", "rate", title, ylabel="momentum / GD", level=1.0)
 
     return draw
 
@@ -143,6 +148,10 @@ def _momentum_criterion(what: str) -> Below:
 
 
 _CAPTION = "Medians over blocks of seeds with 95% intervals; each block tunes its rates anew, on other seeds."
+_RATIOS = (
+    "Each mark is a setting of the criterion: momentum's number over GD's, with the same start and noise. An interval "
+    f"below the dotted line at 1 agrees with the claim, one above it disagrees. {_CAPTION}"
+)
 
 
 def correction_schedule(beta: float, steps: int) -> str:
@@ -399,7 +408,7 @@ def figure_settings(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure
     for table in panels.values():
         table[["median", "low", "high"]] = table[["median", "low", "high"]].clip(upper=2 * STEPS)
     title = "RMSProp and GD against the turn of the bowl (degrees) and its condition number"
-    return drawing.interval_figure(panels, "bowl", "label", title, colors=[color for _, color in NAMES.values()])
+    return drawing.interval_figure(panels, "bowl", "label", title)
 
 
 def _rmsprop_criterion(what: str) -> Below:
@@ -431,8 +440,8 @@ CLAIMS = (
         experiment=momentum_experiment,
         criterion=_momentum_criterion(f"the way along the steep axis in {STEPS} steps"),
         measure=measure_momentum("way", "way along the steep axis", "way along the steep axis"),
-        figure=figure_betas("way", "Way along the steep axis in 100 steps", "start distances"),
-        caption=_CAPTION,
+        figure=figure_betas("way", "Way along the steep axis in 100 steps, as a multiple of GD's"),
+        caption=_RATIOS,
     ),
     Claim(
         id="C1.3",
@@ -447,8 +456,8 @@ CLAIMS = (
             "steps to halve the distance along the flat axis",
             "steps to halve the distance along the flat axis",
         ),
-        figure=figure_betas("steps", "Steps to halve the distance along the flat axis", "steps"),
-        caption=_CAPTION,
+        figure=figure_betas("steps", "Steps to halve the distance along the flat axis, as a multiple of GD's"),
+        caption=_RATIOS,
     ),
     Claim(
         id="C1.4",

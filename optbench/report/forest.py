@@ -17,7 +17,7 @@ from matplotlib.path import Path
 
 from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
-from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks
+from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks, sort_ticks
 from optbench.figures.style import COLORS, GRAY
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
@@ -207,7 +207,7 @@ def _draw_shape(marker: str) -> str:
 def _label_ticks(ticks: Sequence[float], place: Callable[[float], float], one: str) -> list[tuple[float, str]]:
     """Return the place of each tick with its label, "" where labels would touch; `one`, that of 1, comes first."""
     found: dict[float, str] = {}
-    for tick in sorted(ticks, key=lambda tick: (tick != 1, not math.log10(tick).is_integer(), tick)):
+    for tick in sort_ticks(ticks):
         free = all(abs(place(tick) - place(other)) >= APART for other, text in found.items() if text)
         found[tick] = (one if tick == 1 else f"{tick:,g}×") if free else ""
     return [(place(tick), found[tick]) for tick in sorted(found)]

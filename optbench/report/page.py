@@ -28,6 +28,7 @@ from optbench.report.pictures import (
     KINDS,
     OVERALL,
     draw_page_pictures,
+    remove_earlier_pictures,
     select_kinds,
     write_answer,
     write_pictures,
@@ -35,6 +36,7 @@ from optbench.report.pictures import (
 from optbench.report.settle import list_steps
 from optbench.report.tables import SweepTables, write_answer_tables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
+from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
 from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.certainty import (
@@ -82,15 +84,20 @@ def write_page(
     sweep.check()
     kinds = [name for name in KINDS if name != "forest" and (options.static or name not in EXPLORED)]
     most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
-    pictures, left_out = draw_page_pictures(sweep, progress, kinds, most)
+    plain = with_plain_labels(sweep.everything)
+    shown = sweep if plain is sweep.everything else LoadedSweep(plain)
+    pictures, left_out = draw_page_pictures(shown, progress, kinds, most)
     progress("page")
     page = options.page(sweep.directory / "report")
-    content = Page(sweep, pictures, left_out, not options.static, at_home=options.out is None)
+    content = Page(shown, pictures, left_out, not options.static, at_home=options.out is None)
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
         progress("pictures beside it")
         write_answer_tables(sweep, page.parent)
         write_answer(sweep, page.parent)
+        if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
+            text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
+            warn(f"{text}; --figures and --format, as before, draw new ones")
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)
@@ -124,7 +131,7 @@ class Page:
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer, results.search)
+        self.measure = answers.describe_measure(answer, results.search, results.targets_before)
         self.views = list_views(sweep)
         self.own = answer.judge_by
         self.measures = {key: name_choice(key) for key in self.views}

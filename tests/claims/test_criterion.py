@@ -62,6 +62,19 @@ def test_settings_depend_only_where_some_agree_and_some_disagree(cells, expected
         assert ("undecided at c" in on) == (len(cells) == 3)
 
 
+def test_rows_name_every_setting_with_its_verdict_those_that_agree_first():
+    one = Below(**RATIO, each="each letter", on="the letter")
+    assert one.rows({"a": BAD, "b": OPEN, "c": GOOD}) == (
+        (HOLDS, "c", "0.5 [0.4, 0.6]"), (FAILS, "a", "2 [1.5, 3]"), (UNDECIDED, "b", "1 [0.8, 1.2]")
+    )  # fmt: skip
+    cells = {"one": {"all": GOOD}, "two": {"a": BAD, "b": GOOD}}
+    assert [row[:2] for row in parts(needed=False).rows(cells)] == [
+        (HOLDS, "one"),
+        (HOLDS, "two, b"),
+        (FAILS, "two, a"),
+    ]
+
+
 def test_a_changed_threshold_changes_the_sentence_and_the_verdict():
     criterion = Below(what="the share", limit=0.1, percent=True)
     later = replace(criterion, limit=0.3)

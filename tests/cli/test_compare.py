@@ -194,8 +194,8 @@ def test_json_holds_the_numbers_of_the_table(run):
     assert code == 1 and not err
     data = json.loads(out)
     table = optbench.compare("old", "new", judge_by="loss", fail_above=0.05)
-    assert list(data) == ["a", "b", "by", "judge_by", "level", "fail_above", "failed", "differences", "missing",
-                          "provenance", "time", "rows", "overall"]  # fmt: skip
+    assert list(data) == ["a", "b", "by", "judge_by", "level", "fail_above", "strict", "failed", "differences",
+                          "missing", "provenance", "time", "rows", "overall"]  # fmt: skip
     assert (data["by"], data["judge_by"], data["fail_above"], data["failed"]) == ("settings", "loss", 0.05, True)
     assert data["a"] == {"folder": "old", "optimizer": None, "optbench": optbench.__version__, "runs": 48,
                          "missing": ""}  # fmt: skip
@@ -212,7 +212,8 @@ def test_json_holds_the_numbers_of_the_table(run):
 
 
 def test_every_key_of_json_is_in_the_help(run):
-    keys = {"by", "judge_by", "level", "fail_above", "failed", "differences", "provenance", "time", "rows", "overall"}
+    keys = {"by", "judge_by", "level", "fail_above", "strict", "failed", "differences", "provenance", "time", "rows",
+            "overall"}  # fmt: skip
     _, out, _ = run("--help")
     words = set(out.replace('"', " ").replace(",", " ").replace(".", " ").split())
     assert keys | set(optbench.compare("old", "old").columns) <= words

@@ -248,6 +248,45 @@ def test_junit_is_xml_and_counts(run, planted, capsys, monkeypatch):
     assert len(suite.findall("testcase/failure")) == 2
 
 
+def test_strict_fails_for_what_is_open_or_missing(run, tmp_path):
+    """On p0 B is 5 times as good, on p1 the same to 1%, on p2 open; the row of all problems never counts."""
+    tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
+    one, two = with_effects([(-np.log(5), 0.02), (0.0, 0.01), (0.0, 0.3)])
+    for name, runs in (("a", one), ("b", two), ("less", two[two["problem"] != "p1"])):
+        write_folder(tmp_path / name, {**tables, "runs": runs})
+
+    def count(*arguments):
+        """Return the exit code, failures and skipped cases of JUnit, and errors on GitHub, of a comparison."""
+        gate = ["compare", *arguments, "--judge-by", "loss", "--fail-above", "5%"]
+        code, out, _ = run(*gate, "--format", "junit")
+        suite = ElementTree.fromstring(out).find("testsuite")
+        assert [int(suite.get(name)) for name in ("failures", "skipped")] == [
+            len(suite.findall(f"testcase/{name}")) for name in ("failure", "skipped")
+        ]
+        github, data = run(*gate, "--format", "github")[1], json.loads(run(*gate, "--json")[1])
+        assert data["failed"] == (code == 1) and run(*gate)[0] == code
+        return code, int(suite.get("failures")), int(suite.get("skipped")), github.count("::error")
+
+    fine = ("--problems", "p0, p1")
+    table = optbench.compare("a", "b", judge_by="loss", fail_above=0.05, problems="p0, p1")
+    assert table["regression"].tolist() == ["ruled out", "ruled out", "open"]
+    assert count("a", "b", *fine, "--strict")[0] == 0
+    assert count("a", "b")[0] == 0 and count("a", "b", "--strict")[:2] == (1, 1)
+    assert count("a", "less", *fine)[0] == 0 and count("a", "less", *fine, "--strict") == (1, 1, 0, 1)
+    out = run("compare", "a", "less", "--judge-by", "loss", "--fail-above", "5%", "--strict")[1]
+    assert out.endswith("--strict: fails for 1 row not ruled out and 1 row missing in B")
+
+
+def test_bad_input_is_seen_in_ci(run):
+    code, out, err = run("compare", "none", "none", "--format", "github")
+    text = err.removeprefix("optbench: ").strip()
+    assert code == 2 and out.strip() == f"::error title=optbench::{text}" and "none" in text
+    code, out, err = run("compare", "none", "none", "--format=junit")
+    suite = ElementTree.fromstring(out).find("testsuite")
+    assert code == 2 and err.strip() == f"optbench: {text}" and suite.get("errors") == "1"
+    assert [each.get("message") for each in suite.findall("testcase/error")] == [text]
+
+
 def test_junit_of_a_hostile_name(tmp_path):
     from optbench.cli.compare_formats import list_annotations, make_junit
 

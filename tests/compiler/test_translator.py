@@ -183,6 +183,16 @@ def test_a_rule_that_does_not_compile_is_told_in_words(own_kernels, body):
         update_kernel(record, "rows", "float64")
 
 
+def test_a_function_of_ctypes_is_refused(own_kernels):
+    text = (
+        "import ctypes\nfrom optbench import optimizer\n\nroot = ctypes.CDLL(None).sqrt\n\n\n"
+        "@optimizer(source='a test')\ndef of_c(w, g, lr):\n    return w - lr * root(g * g)\n"
+    )
+    record = rule_file(own_kernels, text).optimizers["of_c"]
+    with pytest.raises(PluginError, match="optimizer of_c: of_c uses 'root', a function of ctypes, which cannot be"):
+        update_kernel(record, "rows", "float64")
+
+
 def only_w(w):
     return 0.0
 

@@ -35,6 +35,31 @@ def test_a1_flips(full, mini, expected):
     assert found.effect == pytest.approx(full / mini.get(0.01, 1.0))
 
 
+def test_a1_names_a_factor_of_zero_only_where_there_is_one():
+    words = "A factor of 0"
+    assert words not in CLAIMS["A1"].judge(crossings(50.0, {})).detail
+    assert words in CLAIMS["A1"].judge(crossings(50.0, {0.001: math.inf})).detail
+
+
+def test_a1_takes_the_seconds_of_a_step_from_the_quickest_run(monkeypatch):
+    """A machine that is slow in one seed's run changes no number: all seeds of a batch size have the same work."""
+    real, calls = a_batches.run_sweep, []
+
+    def slow_at_times(spec, **changes):
+        results = real(spec, **changes)
+        calls.append((spec["seeds"], spec["batch_sizes"]))
+        results.timings["ns_per_run_step"] = 1000.0 if len(calls) % 3 else 50_000.0
+        return results
+
+    monkeypatch.setattr(a_batches, "run_sweep", slow_at_times)
+    monkeypatch.setattr(a_batches, "find_best_rate", lambda *args, **keywords: 4.0)
+    monkeypatch.setattr(a_batches, "QUICK", 4_000)
+    monkeypatch.setattr(a_batches, "LARGE_REPORTING", [1, 2, 3])
+    curves = a_batches.large_set_experiment.__wrapped__(QUICK)["curves"]
+    np.testing.assert_allclose(curves["seconds"], 1e-6 * curves["step"])
+    assert calls == [([seed], [size]) for seed in (1, 2, 3) for size in ("full", 1000)], "in turns"
+
+
 def test_a1_costs_are_interpolated_and_a_miss_is_infinite():
     curve = pd.DataFrame(
         {"batch": "full", "seed": 0, "passes": [0, 1, 2], "seconds": [0, 10, 20], "left": [1.0, 0.1, 0.002]}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from harness import problem_of
-from lecture_claims import QUICK, judged, spread
+from lecture_claims import CLAIMS, QUICK, judged, spread
 
 import optbench
 from optbench.lecture import c_paths, planes
@@ -33,6 +33,19 @@ def test_momentum_is_judged_by_its_ratio_to_gradient_descent(name, column):
     assert mixed.verdict == "depends" and "not at beta1 0.98" in mixed.on
     same = judged(name, measured=momentum_table(column, dict.fromkeys(better, 1.0)))
     assert same.verdict == "undecided" and "undecided at beta1" in same.on
+
+
+@pytest.mark.parametrize(("name", "column"), [("C1.2", "way"), ("C1.3", "steps")])
+def test_the_figure_shows_the_ratios_that_are_judged(name, column):
+    ratios = {0.5: 0.5, 0.8: 0.8, 0.9: 1.5, 0.98: 2.0}
+    tables = {"measured": momentum_table(column, ratios)}
+    (ax,) = CLAIMS[name].figure(tables, CLAIMS[name].judge(tables)).axes
+    drawn = {}
+    for line in ax.lines:
+        if line.get_marker() in ("o", "s"):
+            drawn.setdefault(line.get_marker(), []).append(line.get_ydata()[0])
+    assert drawn == {mark: list(ratios.values()) for mark in ("o", "s")}
+    assert any(set(line.get_ydata()) == {1.0} for line in ax.lines), "the line that separates better from worse"
 
 
 def test_paths_that_diverge_count_as_infinitely_bad():

@@ -41,10 +41,13 @@ def math(chromium, page):
 SAYS = "document.querySelector('.panel:not([hidden]) .says').innerText"
 
 
-def test_colors_are_those_of_the_default_sweeps_page():
+def test_colors_and_marks_are_those_of_the_default_sweeps_page():
     optimizers = tomllib.loads((files("optbench.sweeps") / "default.toml").read_text(encoding="utf-8"))["optimizers"]
     expected = {name: to_hex(line_style(place)["color"]) for place, name in enumerate(optimizers) if name in HYPER}
     assert playground.numbers()["colors"] == expected
+    marks = {name: line_style(place)["marker"] for place, name in enumerate(optimizers) if name in HYPER}
+    shapes = {"●": "o", "■": "s", "◆": "D", "▼": "v"}
+    assert {name: shapes[mark] for name, mark in playground.numbers()["marks"].items()} == marks
 
 
 def says(view):
@@ -207,6 +210,7 @@ def test_the_player_steps_plays_and_starts_again(chromium, page):
         assert says(view).startswith("Step 1, ")
         view.locator("[name=gd]").uncheck()
         assert len(points(view, "chart-paths")) == 3 and "GD" not in says(view)
+        slide(view, "noise", 0)
         assert press["draw"].is_hidden()
         slide(view, "noise", 0.4)
         before = says(view)
@@ -234,12 +238,18 @@ def test_the_quiz_hides_its_labels_until_reveal(chromium, page):
         assert answers.all_inner_texts() == [""] * 3
         ink = view.locator("#panel-quiz polyline").evaluate_all("all => all.map(e => getComputedStyle(e).stroke)")
         assert len(set(ink)) == 1, "a color would tell"
+        dots = view.locator("#panel-quiz .dots")
+        assert dots.count() == 0, "the length of the first step would tell"
+        view.locator("[name=hint]").check()
+        assert dots.count() == 3
+        view.locator("[name=hint]").uncheck()
         true = [curve["beta1"] for curve in view.evaluate("playground.quiz(1).curves")]
         for letter, beta in zip("ABC", true, strict=True):
             view.locator(f"[name=guess_{letter}]").select_option(f"{beta:g}")
         view.locator("[data-do=reveal]").click()
         names = {0: "GD", 0.5: "momentum, β = 0.5", 0.9: "momentum, β = 0.9"}
         assert answers.all_inner_texts() == [f"✓ {names[beta]}" for beta in true] and "3 of 3 right" in says(view)
+        assert dots.count() == 3
         view.locator("[data-do=next]").click()
         assert answers.all_inner_texts() == [""] * 3 and says(view) == "Question 2."
 
@@ -285,6 +295,30 @@ def test_the_address_keeps_what_was_chosen(chromium, page):
         for panel in (*PANELS[1:], PANELS[0]):
             view.keyboard.press("ArrowRight")
             assert view.locator(".panel:visible").get_attribute("data-panel") == panel
+
+
+@pytest.mark.parametrize("wanted", ["paths", "optimizers", "Optimizers"])
+def test_a_panel_has_the_name_that_its_tab_shows(chromium, page, wanted):
+    with opened(chromium, page, f"#?panel={wanted}") as view:
+        assert view.locator(".panel:visible").get_attribute("data-panel") == "paths"
+
+
+def test_rmsprop_crosses_the_default_bowl_without_swinging_and_then_hovers(math, chromium, page):
+    with opened(chromium, page, "#?panel=paths") as view:
+        shown = {name: view.locator(f".playground [name={name}]").evaluate("e => e.valueAsNumber")
+                 for name in ("condition", "angle", "noise", "beta1", "beta2", "rate_gd", "rate_rmsprop")}  # fmt: skip
+        assert "RMSProp below" not in says(view)
+    paths = {
+        name: math("P.path(P.surface('bowl', ...a[0]), a[1], a[2], 150, a[3], 1)", [
+            [10 ** shown["condition"], shown["angle"]], name,
+            {"rate": 10 ** shown[f"rate_{name}"], "beta1": shown["beta1"], "beta2": shown["beta2"]}, shown["noise"],
+        ])
+        for name in ("gd", "rmsprop")
+    }  # fmt: skip
+    steep = {name: np.array(path["w"])[:, 1] for name, path in paths.items()}
+    assert steep["gd"].min() < -0.5 and steep["rmsprop"][:40].min() > -0.05
+    end = {name: np.median(path["loss"][100:]) for name, path in paths.items()}
+    assert 1e-4 < end["rmsprop"] and end["rmsprop"] > 5 * end["gd"]
 
 
 def test_an_address_with_nonsense_shows_the_page_as_it_is(chromium, page):

@@ -1,6 +1,7 @@
 """A folder's sweep with more in it: what was run is kept, what is missing runs, the tables are those of a new sweep."""
 
 import shlex
+import shutil
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.run import executors, loop
-from optbench.sweeps.spec import read_spec
+from optbench.sweeps.spec import read_spec, refuse_unnamed
 from optbench.sweeps.store.folder import Store
 from optbench.wording.answers import answer_of
 from optbench.wording.wider_search import advise_wider_search
@@ -129,16 +130,24 @@ def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     file.write_text(RULE.format(factor="1.0"))
     spec = {**GRID, "optimizers": ["gd", "mine"], "plugins": [str(file)]}
     optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
+    shutil.copytree(tmp_path / "out", tmp_path / "earlier")
     file.write_text(RULE.format(factor="2.0"))
     ran.clear()
     with pytest.warns(UserWarning) as told:
         optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
     assert [str(each.message) for each in told] == [
-        "12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed"
+        f"12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed. They stay in {tmp_path}/out/cohorts, "
+        "and with the earlier file the same command writes the earlier tables again; choose another --out to have both"
     ]
     assert sum(ran) == 12
     optbench.sweep(spec, out=tmp_path / "fresh", workers=1, isolate="never")
     same_tables(tmp_path / "out", tmp_path / "fresh")
+    file.write_text(RULE.format(factor="1.0"))
+    ran.clear()
+    with pytest.warns(UserWarning, match="has changed"):
+        optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
+    assert not ran
+    same_tables(tmp_path / "out", tmp_path / "earlier")
 
 
 def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
@@ -192,3 +201,15 @@ def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_p
 
 def stop(*arguments, **named):
     raise KeyboardInterrupt
+
+
+def test_plugins_at_another_path_are_told_what_to_do(tmp_path):
+    old, new = tmp_path / "old" / "own.py", str(tmp_path / "own.py")
+    with pytest.raises(OptbenchError, match=f"--plugin {old}; {new} is not {old}, which is gone: put the file there"):
+        refuse_unnamed([str(old)], [new])
+    old.parent.mkdir()
+    old.touch()
+    with pytest.raises(OptbenchError, match=f"--plugin {old}; {new} is not {old}$"):
+        refuse_unnamed([str(old)], [new])
+    with pytest.raises(OptbenchError, match=f"--plugin {old}$"):
+        refuse_unnamed([str(old)], [str(tmp_path / "other.py")])
