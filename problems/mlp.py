@@ -1,10 +1,13 @@
 """A multilayer perceptron with softmax cross-entropy or squared error: any depth, width; one run at a time on BLAS.
 
-Layers of the widths that are given (mlp), and many equal narrow ones (deep_narrow).
+Layers of the widths that are given (mlp), many equal narrow ones (deep_narrow), normalized ones (scale_invariant_mlp),
+and one that learns to add (grokking).
 """
 
+import numpy as np
+
 from optbench import OptbenchError, datasets, problem
-from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, network
+from optbench.kit.networks import HIDDEN, check_choice, check_widths, dense, layer_norm, network
 
 TARGETS = {"auto": None, "cross_entropy": True, "mse": False}
 """The losses, and the targets that they take."""
@@ -34,6 +37,53 @@ def deep_narrow(data="digits", depth=6, width=8, activation="sigmoid", initializ
     if depth < 1 or width < 1:
         raise OptbenchError(f"problem deep_narrow: depth={depth} and width={width} must be at least 1")
     return perceptron("deep_narrow", data, (width,) * depth, activation, initialization)
+
+
+@problem(source="Ba, Kiros & Hinton 2016 (layer normalization); van Laarhoven 2017, arXiv 1706.05350")
+def scale_invariant_mlp(data="digits", hidden=(32,), activation="relu", initialization="he"):
+    """The perceptron ``mlp`` with layer normalization before each activation, in place of biases: scale-invariant.
+
+    The loss stays the same if the weights (in, out) of a hidden layer are multiplied by a number: its gradient is
+    orthogonal to them, and falls as they grow. So each step adds to their norm and lowers the effective rate, lr/|w|^2;
+    weight decay raises it again, up to an equilibrium. Gains, shifts and the last layer have no such freedom.
+    Parameters and metric as for ``mlp``.
+    """
+    name = "scale_invariant_mlp"
+    check_widths(name, "hidden", hidden)
+    check_choice(name, "activation", activation, HIDDEN)
+    d = datasets.load_for(name, data, True)
+    layers = [layer for width in hidden for layer in (dense(width, bias=False), layer_norm, activation)]
+    return network(name, [*layers, dense(d.classes)], d, initialization)
+
+
+@problem(source="Power et al. 2022, arXiv 2201.02177; Liu et al. 2023, arXiv 2210.01117 (large initial weights)")
+def grokking(modulus=31, share=0.6, width=128, activation="relu", initialization="he", seed=0):
+    """Mean cross-entropy of a perceptron that is to say a + b mod ``modulus``, of one hidden layer of ``width`` units.
+
+    a and b come one-hot. The pairs in a random ``share`` are for training; of the others, a fifth validates and the
+    rest tests. The training pairs are soon learned by heart; the rule behind them, which the test accuracy shows, much
+    later, if at all: adamw(weight_decay=1, beta2=0.98) at the rate 0.01 and the full batch has 99% of the training
+    pairs after about 60 steps, and 95% of the test pairs after about 1,100. With few pairs (modulus 23, share 0.4) it
+    found no rule. ``seed`` chooses the pairs. Metric: accuracy. The loss is bounded below by 0.
+    """
+    check_widths("grokking", "width", (width,))
+    check_choice("grokking", "activation", activation, HIDDEN)
+    if not isinstance(modulus, int) or not 5 <= modulus <= 200:
+        raise OptbenchError(f"problem grokking: modulus={modulus!r} must be a whole number between 5 and 200")
+    if not 0.1 <= share <= 0.9:
+        raise OptbenchError(f"problem grokking: share={share!r} must be between 0.1 and 0.9")
+    pairs = np.random.default_rng(seed).permutation(modulus**2)
+    first, second = np.divmod(pairs, modulus)
+    one = np.eye(modulus)
+    x, y = np.concatenate([one[first], one[second]], axis=1), ((first + second) % modulus).astype(float)
+    train = round(share * len(x))
+    middle = train + (len(x) - train) // 5
+    d = datasets.Dataset(
+        x[:train], y[:train], x[middle:], y[middle:], modulus, "generated: sums of pairs",
+        x_validation=x[train:middle], y_validation=y[train:middle], name="generated sums",
+        target=f"target: a + b mod {modulus}",
+    )  # fmt: skip
+    return network("grokking", [dense(width), activation, dense(modulus)], d, initialization)
 
 
 def perceptron(name, data, hidden, activation, initialization, classes=True):

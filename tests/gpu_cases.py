@@ -24,17 +24,23 @@ EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
 # Settings for the simulator, which needs a millisecond for a few hundred operations.
 SMALL = {
     "autoencoder": "autoencoder(hidden=(2,))",
+    "bigram": "bigram(vocabulary=4)",
     "convolution": "convolution(channels=(1,))",
     "deep_linear": "deep_linear(size=3, hidden=(2,))",
     "deep_narrow": "deep_narrow(depth=2, width=3)",
+    "grokking": "grokking(modulus=5, width=3)",
+    "matrix_completion": "matrix_completion(rows=6, columns=5, rank=2, observed=0.5)",
     "matrix_factorization": "matrix_factorization(size=4, rank=2)",
     "mlp": "mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))",
     "nesterov_worst": "nesterov_worst(dim=4)",
+    "nqm": "nqm(dim=4)",
     "quadratic": "quadratic(dim=4)",
     "quadratic_deep": "quadratic_deep(dim=4)",
     "random_field": "random_field(dim=3, waves=5)",
     "rotated_saddle": "rotated_saddle(dim=4, index=1)",
+    "scale_invariant_mlp": "scale_invariant_mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))",
     "softmax": "softmax(data=gaussian(examples=60, features=5, classes=3))",
+    "zipf_recall": "zipf_recall(pairs=5, size=3, examples=20)",
 }
 
 
@@ -154,7 +160,9 @@ class Sweep:
 
 
 # Enough for a second epoch; many more of a network would take the simulator seconds each.
-FEW = dict.fromkeys(("autoencoder", "convolution", "deep_narrow", "mlp", "softmax"), 3)
+FEW = dict.fromkeys(
+    ("autoencoder", "convolution", "deep_narrow", "grokking", "mlp", "scale_invariant_mlp", "softmax"), 3
+)
 COHORTS = [
     Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)
 ]

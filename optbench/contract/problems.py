@@ -95,6 +95,10 @@ class Problem:
     adds to the gradient. Example i is ``weight_i f(w) + b_i'w``, the weights spread about 1, the b_i about 0. A
     mini-batch sees the mean of its examples; all of them together, and so the full batch, are exactly f. 0: every
     example is f."""
+    weight_spread: float = 0.5
+    """For problems without data: standard deviation of the weights of examples. The default was measured on data, as
+    that of the examples' gradients along the mean one, over its square: 0.25 to 1.7 at the start and after 10 and 100
+    steps of gd on softmax, logistic and mlp. 0: noise adds to gradients, and does not scale them."""
     curvature: Any = None
     """The diagonal of the Hessian at the minimizer, (dim,), where it is known: the noise of a coordinate goes with its
     root. By default it is the same in all."""

@@ -77,6 +77,7 @@ _PROBLEM = {
         Any, condition(lambda value: isinstance(value, str) and value in get_args(Form), "'single' or 'lanes'")
     ],
     "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": _MINIMUM, "noise": Annotated[Real, Ge(0)],
+    "weight_spread": Annotated[Real, Ge(0)],
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
     "layout": Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST],
     "blocks": tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...],

@@ -19,14 +19,19 @@ from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
 from optbench.datasets import bundled, copies, files, generated, mapped
 from optbench.datasets.mapped import load_or_compute, with_intercept
-from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, prepare_data_set
+from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, prepare_data_set, redraw_labels
 
 __all__ = [
     "ENTRIES", "NAMES", "Dataset", "Entry", "Rows", "in_fold", "kind_fits", "load", "load_for", "load_or_compute",
     "wanted_targets", "with_intercept",
 ]  # fmt: skip
 
-ENTRIES: Mapping[str, Entry] = bundled.SETS | generated.SETS | mapped.SETS | files.SETS
+_LABEL_NOISE = {"label_noise": 0.0}
+ENTRIES: Mapping[str, Entry] = {
+    name: entry if entry.target == "real" else entry._replace(parameters={**entry.parameters, **_LABEL_NOISE})
+    for name, entry in (bundled.SETS | generated.SETS | mapped.SETS | files.SETS).items()
+}
+"""The sets by name; those of classes have ``label_noise``, the share of training labels that are redrawn."""
 NAMES = tuple(ENTRIES)
 _ASKED_ONLY: ContextVar[bool] = ContextVar("asked_only", default=False)
 _FOLD: ContextVar[tuple[int, int]] = ContextVar("fold", default=(0, 1))
@@ -124,11 +129,13 @@ def _load_cached(name, given, classes, digest, fold) -> Dataset:
     ``given``: its parameters, as hashable (key, value) pairs; ``classes``: the wanted kind of targets; ``digest``: of
     its files; ``fold``: as of `in_fold`.
     """
-    made = (_make_cached if name == "file" else _make_cached.__wrapped__)(name, given, digest)
+    own = tuple((key, value) for key, value in given if key not in _LABEL_NOISE)
+    made = (_make_cached if name == "file" else _make_cached.__wrapped__)(name, own, digest)
     label = _data_set_name(name, dict(given))
     if fold[1] > 1 and getattr(made, "test", made) is not None:  # a Dataset, or Raw with test rows
         raise OptbenchError(f"folds: the test rows of {label} are fixed")
     data = prepare_data_set(made, classes, fold) if isinstance(made, Raw) else made
+    data = redraw_labels(data, label, dict(given).get("label_noise", 0.0))
     return dataclasses.replace(data, digest=digest, name=label, kind=name, parameters=dict(given))
 
 

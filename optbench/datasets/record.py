@@ -3,7 +3,7 @@
 import gzip
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ FILLS = {"": "median", "median": "median", "mean": "mean", "drop": "median"}
 FEWEST_EXAMPLES = 5
 LIMITS = {
     "examples": f"[{FEWEST_EXAMPLES}, inf)", "features": "[1, inf)", "hidden": "[1, inf)", "arms": "[2, inf)",
-    "noise": "[0, inf)", "seed": "[0, inf)",
+    "noise": "[0, inf)", "seed": "[0, inf)", "label_noise": "[0, 1]",
 }  # fmt: skip
 """Limits of parameters that mean the same in every set."""
 SPLITS = {
@@ -252,6 +252,24 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
             raw.decimal,
         ),
     )  # fmt: skip
+
+
+def redraw_labels(data: Dataset, name: str, share: float) -> Dataset:
+    """Return the data set with this share of its training labels drawn anew, each class as likely; 0: as it is.
+
+    Which and what is drawn with seed 0. Labels of validation and test rows stay: they measure what was learned beside
+    the noise (Zhang et al. 2017, arXiv 1611.03530, redraw so). name: for the message of the OptbenchError for targets
+    that are no classes.
+    """
+    if not share:
+        return data
+    if not data.classes:
+        raise OptbenchError(f"data set {name}: label_noise={share} needs classes, and the target is real")
+    rng = np.random.default_rng([0, 1])
+    rows = rng.permutation(len(data.y))[: round(share * len(data.y))]
+    y = np.array(data.y, float)
+    y[rows] = rng.integers(data.classes, size=len(rows))
+    return replace(data, y=y, target=f"{data.target}, {len(rows):,} training labels redrawn")
 
 
 def _unseen_warning(y, labels) -> str:

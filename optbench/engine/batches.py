@@ -26,10 +26,6 @@ from optbench.engine.arrays import owner_of
 _START, _ORDER, _NOISE = range(3)
 MOST_BATCHES = 1_000_000
 """Mini-batches in one list."""
-WEIGHTS = 0.5
-"""Standard deviation of the weights of examples in a problem without data. Measured on data, as the examples' gradients
-along the mean one, over its square: 0.25 to 1.7 at the start and after 10 and 100 steps of gd on softmax, logistic and
-mlp."""
 # Normal numbers drawn at a time: 32 KiB, which stay in the L1 cache. Measured, Rosenbrock gd 50 lanes, ns a step: 187,
 # and 196 where a whole chunk of steps is drawn at once
 _NORMALS = 1 << 12
@@ -118,7 +114,7 @@ class _Noise:
 def _example_spread(problem: Problem) -> np.ndarray:
     """Return the standard deviation of an example's gradient, (dim,), and of its weight behind that."""
     curvature = np.ones(problem.dim) if problem.curvature is None else np.asarray(problem.curvature, float)
-    return np.append(problem.noise * np.sqrt(curvature / curvature.mean()), WEIGHTS)
+    return np.append(problem.noise * np.sqrt(curvature / curvature.mean()), problem.weight_spread)
 
 
 _cache: OrderedDict[tuple, np.ndarray] = OrderedDict()

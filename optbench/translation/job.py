@@ -63,12 +63,16 @@ class Job(NamedTuple):
 def describe_job(problem: Any, stops: bool = False) -> Job | None:
     """Return what the templates need of a problem; None if it has no such data, or is no network of dense layers.
 
+    Neither are labels redrawn in another library.
+
     stops: whether the weights of the epoch with the least validation loss are kept.
     """
     made, data = problem.architecture, problem.data_set
     if made is None or not made.is_dense or data is None or data.preparation is None or data.rows is None:
         return None
     given, prepared, ending, loads = data.parameters, data.preparation, "", _BUNDLED.get(data.kind)
+    if given.get("label_noise"):
+        return None
     if data.kind == "file":
         path = Path(given["path"]).expanduser()
         ending = files.format_ending(path)

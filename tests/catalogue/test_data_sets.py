@@ -51,13 +51,16 @@ def test_a_set_says_what_is_learned_and_by_which_problems(run):
     (record,) = json.loads(out)
     assert (record["rows"], record["features"], record["classes"]) == (1438, 64, 10)
     assert (record["validation_rows"], record["test_rows"]) == (179, 180)
-    assert record["problems"] == ["autoencoder", "convolution", "softmax", "mlp", "deep_narrow"]
+    assert record["problems"] == [
+        "autoencoder", "convolution", "softmax", "mlp", "deep_narrow", "scale_invariant_mlp",
+    ]  # fmt: skip
     assert (
         record["scaling"] == "features as they come"
         and record["split"] == "validation and test rows drawn with seed 0 (a tenth each)"
     )
     code, out, err = run("show", "digits")
-    assert (code, err) == (0, "") and "\nlearned by  autoencoder, convolution, softmax, mlp, deep_narrow\n" in out
+    learned_by = "\nlearned by  autoencoder, convolution, softmax, mlp, deep_narrow, scale_invariant_mlp\n"
+    assert (code, err) == (0, "") and learned_by in out
 
 
 @pytest.mark.parametrize("name", ["diabetes", "spirals", "spirals(arms=3)", "breast_cancer"])

@@ -190,3 +190,29 @@ def test_a_torn_archive_is_one_line(fashion):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(OptbenchError, match="data set fashion_mnist: .*train-images.*"):
         datasets.load(f"fashion_mnist(path={folder})")
+
+
+@pytest.mark.parametrize("text", ["digits", "spirals(examples=500, arms=3)", "gaussian"])
+def test_label_noise_redraws_a_share_of_the_training_labels_alone(text):
+    name, given = text.removesuffix(")"), ", " if "(" in text else "("
+    clean, noisy = datasets.load(text), datasets.load(f"{name}{given}label_noise=0.4)")
+    np.testing.assert_array_equal(clean.x, noisy.x)
+    np.testing.assert_array_equal(clean.y_test, noisy.y_test)
+    np.testing.assert_array_equal(clean.y_validation, noisy.y_validation)
+    expected = 0.4 * (1 - 1 / clean.classes)  # a redrawn label may be the old one
+    changed = clean.y != noisy.y
+    assert changed.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / len(clean.y)))
+    assert np.bincount(noisy.y[changed].astype(int), minlength=clean.classes).min() > 0
+    redrawn = datasets.load(f"{name}{given}label_noise=1.0)").y
+    assert np.mean(redrawn == clean.y) == pytest.approx(1 / clean.classes, abs=0.06)
+
+
+def test_label_noise_is_refused_where_there_are_no_classes(tmp_path):
+    for text in ("gaussian(classes=0, label_noise=0.1)", "digits(label_noise=1.5)", "diabetes(label_noise=0.1)"):
+        with pytest.raises(OptbenchError, match="label_noise"):
+            datasets.load(text)
+    pd.DataFrame({"a": np.sin(np.arange(40.0)), "b": ["yes", "no"] * 20}).to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(OptbenchError, match="label_noise"):
+        datasets.load(f"file(path='{tmp_path / 'own.csv'}', target=a, label_noise=0.2)")
+    own = datasets.load(f"file(path='{tmp_path / 'own.csv'}', target=b, label_noise=0.5)")
+    assert "12 training labels redrawn" in own.text

@@ -12,6 +12,8 @@ SETTINGS = [
     f"autoencoder({SMALL}, hidden=(6, 2), activation=relu, output=linear)",
     "convolution(channels=(3, 2), initialization=he)",
     f"convolution({SMALL}, channels=(3, 4), stride=1, activation=sigmoid)",
+    f"scale_invariant_mlp({SMALL}, hidden=(5, 4), activation=tanh)",
+    "grokking(modulus=9, share=0.6, width=5, activation=tanh, initialization=xavier, seed=1)",
 ]  # fmt: skip
 BAD = [
     "deep_narrow(depth=0)", "deep_narrow(width=0)", "deep_narrow(activation=linear)", "deep_narrow(data=diabetes)",
@@ -22,6 +24,10 @@ BAD = [
     "mlp(data=spirals(noise=-1))", "mlp(data=spirals(arms=2.5))", "mlp(data=teacher(hidden=0))",
     "mlp(data=teacher(classes=1))", "deep_narrow(data=teacher(classes=0))", "mlp(data=teacher(examples=2))",
     "mlp(data=/tmp/x.txt)", "mlp(data=gaussian(seed=-1))",
+    "scale_invariant_mlp(hidden=(0,))", "scale_invariant_mlp(activation=linear)", "scale_invariant_mlp(data=diabetes)",
+    "grokking(modulus=4)", "grokking(modulus=1000)", "grokking(modulus=7.5)", "grokking(share=0.0)",
+    "grokking(share=1.0)", "grokking(width=0)",
+    "grokking(activation=no)", "grokking(seed=-1)",
     "mlp(loss=huber)", "mlp(loss=mse)", "mlp(data=diabetes, loss=cross_entropy)",
     "logistic(data=mapped(examples=0))", "logistic(data=mapped(features=0))", "logistic(data=mapped(seed=-1))",
 ]  # fmt: skip
@@ -62,6 +68,17 @@ def perceptron(w, x, y, sizes, activation):
     return cross_entropy(dense(w, x, sizes, activation), y)
 
 
+def normalized(w, x, y, sizes, activation):
+    """With layer normalization in place of biases."""
+    for wide, tall in zip(sizes[:-2], sizes[1:-1], strict=True):
+        weights, gains, shifts, w = np.split(w, np.cumsum([wide * tall, tall, tall]))
+        a = x @ weights.reshape(wide, tall)
+        a = a - a.mean(axis=1, keepdims=True)
+        x = ACTIVATIONS[activation](gains * a / np.sqrt((a**2).mean(axis=1, keepdims=True) + 1e-5) + shifts)
+    weights, bias = np.split(w, [sizes[-2] * sizes[-1]])
+    return cross_entropy(x @ weights.reshape(sizes[-2:]) + bias, y)
+
+
 def regression(w, x, y, sizes, activation):
     return np.mean((dense(w, x, sizes, activation)[:, 0] - y) ** 2)
 
@@ -97,6 +114,12 @@ FORMULAS = {
     "mlp(data=spirals(examples=100), hidden=(5, 5), activation=tanh)": (
         perceptron, {"sizes": (2, 5, 5, 2), "activation": "tanh"}),
     "mlp(data=diabetes, hidden=(4,), activation=tanh)": (regression, {"sizes": (10, 4, 1), "activation": "tanh"}),
+    "scale_invariant_mlp": (normalized, {"sizes": (64, 32, 10), "activation": "relu"}),
+    f"scale_invariant_mlp({SMALL}, hidden=(5, 4), activation=tanh)": (
+        normalized, {"sizes": (9, 5, 4, 3), "activation": "tanh"}),
+    "grokking": (perceptron, {"sizes": (62, 128, 31), "activation": "relu"}),
+    "grokking(modulus=9, share=0.6, width=5, activation=tanh, initialization=xavier, seed=1)": (
+        perceptron, {"sizes": (18, 5, 9), "activation": "tanh"}),
     "deep_narrow": (perceptron, {"sizes": (64, 8, 8, 8, 8, 8, 8, 10), "activation": "sigmoid"}),
     "deep_narrow(depth=3, width=4, activation=tanh)": (perceptron, {"sizes": (64, 4, 4, 4, 10), "activation": "tanh"}),
     "autoencoder": (autoencoder, {"sizes": _CODE, "activation": "sigmoid", "output": "sigmoid"}),

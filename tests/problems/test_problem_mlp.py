@@ -95,3 +95,29 @@ def test_initialization_has_the_spread_it_says(initialization, deviation):
     (first, bias), (_, last_bias) = unpack(start_point(problem, 0), (64, 100, 10))
     assert first.std() == pytest.approx(deviation, rel=0.05)
     assert (bias == 0).all() and (last_bias == 0).all()
+
+
+def test_layers_before_a_normalization_are_scale_invariant():
+    """f(c w) = f(w), so the gradient is orthogonal to w, and that at c w is 1/c of it."""
+    problem = problem_of("scale_invariant_mlp(hidden=(20, 20))")
+    w = start_point(problem, 0)
+    blocks = np.split(np.arange(problem.dim), np.cumsum([np.prod(shape) for shape in problem.blocks])[:-1])
+    (value,), (slope,) = gradient(problem, w)
+    for block in (blocks[0], blocks[3]):
+        assert abs(w[block] @ slope[block]) < 1e-5 * np.linalg.norm(w[block]) * np.linalg.norm(slope[block])
+        grown = w.copy()
+        grown[block] *= 3
+        (same,), (smaller,) = gradient(problem, grown)
+        assert same == pytest.approx(value, rel=1e-5)
+        np.testing.assert_allclose(3 * smaller[block], slope[block], rtol=1e-3, atol=1e-4 * np.abs(slope[block]).max())
+    last = blocks[-2]
+    assert abs(w[last] @ slope[last]) > 0.01 * np.linalg.norm(w[last]) * np.linalg.norm(slope[last])
+
+
+def test_grokking_adds():
+    problem = problem_of("grokking(modulus=11, share=0.5)")
+    parts = problem.data, problem.validation, problem.test
+    assert [len(y) for _, y in parts] == [60, 12, 49]
+    for x, y in parts:
+        np.testing.assert_array_equal((x[:, :11] @ np.arange(11) + x[:, 11:] @ np.arange(11)) % 11, y)
+        assert (x.sum(axis=1) == 2).all()

@@ -147,3 +147,16 @@ def test_going_down_from_a_grid_of_starts_finds_the_minima_it_says(text, reach, 
     distinct = {tuple(np.round(end.x / 0.02).astype(int) // 2): end.fun for end in inside}
     assert len(distinct) == number
     assert sum(value < problem.minimum + 1e-6 for value in distinct.values()) == globally
+
+
+@pytest.mark.parametrize("condition", [1.0, 100.0])
+def test_a_matrix_to_complete_has_its_rank_its_condition_and_every_entry_once(condition):
+    problem = problem_of(f"matrix_completion(condition={condition})")
+    matrix = np.full((100, 80), np.nan)
+    for x, y in (problem.data, problem.validation, problem.test):
+        assert np.isnan(matrix[tuple(x.astype(int).T)]).all()
+        matrix[tuple(x.astype(int).T)] = y
+    values = np.linalg.svd(matrix, compute_uv=False)
+    assert len(problem.data[1]) == 1600 and len(problem.test[1]) == 3200
+    assert values[0] / values[4] == pytest.approx(condition) and values[5] < 1e-12 * values[0]
+    assert (matrix**2).mean() == pytest.approx(1)

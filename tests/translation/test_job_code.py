@@ -15,6 +15,7 @@ import optbench
 from optbench import OptbenchError, datasets
 from optbench.engine.scores import score, scores_of
 from optbench.translation.code import render
+from optbench.translation.job import describe_job
 from optbench.translation.setting import Setting
 
 TEXTS = ["Oslo", "Rome ", "Lima", "?"]
@@ -173,3 +174,8 @@ def test_what_has_no_table_is_refused():
 def test_code_for_keras_chooses_a_backend_before_it_imports_keras(optimizer, problem):
     head, _, _ = optbench.training_code(optimizer, "keras", problem=problem).partition("import keras")
     assert "KERAS_BACKEND" in head and head.count("import os") == 1
+
+
+def test_no_code_claims_to_train_on_redrawn_labels():
+    assert describe_job(CATALOGUE.problem("softmax(data=digits)")) is not None
+    assert describe_job(CATALOGUE.problem("softmax(data=digits(label_noise=0.2))")) is None
