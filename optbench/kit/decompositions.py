@@ -7,7 +7,7 @@ stands for a side that is left as it is, because it is too long to decompose.
 
 import numpy as np
 
-from optbench.kit.scalars import larger
+from optbench.kit.scalars import average, larger
 
 
 def is_due(t, every):
@@ -48,7 +48,7 @@ def _average(matrix, product, beta):
     """Move a matrix towards a product."""
     for i in range(len(matrix)):
         for j in range(len(matrix)):
-            matrix[i, j] = beta * matrix[i, j] + (1.0 - beta) * product[i, j]
+            matrix[i, j] = average(matrix[i, j], product[i, j], beta)
 
 
 def eigenvectors(matrix, basis):

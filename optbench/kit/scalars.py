@@ -19,6 +19,15 @@ def clipped(x, low, high):
     return high if x > high else (low if x < low else x)
 
 
+def average(old, new, beta):
+    """Return beta old + (1 - beta) new, to be used where a matrix is transformed.
+
+    There the compiler may turn that sum into new + beta (old - new), which leaves few digits in float32 while an
+    average that began at 0 is small and beta is near 1. Rules themselves keep the order in which they are written.
+    """
+    return old + (1.0 - beta) * (new - old)
+
+
 def ratio(over, under):
     """Return over / under, or 1 where either is 0; NaN stays NaN."""
     return 1 if over == 0 else (1 if under == 0 else over / under)

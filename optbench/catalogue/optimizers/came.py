@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 
 from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
-from optbench.kit.scalars import larger
+from optbench.kit.scalars import average, larger
 
 
 def _gradient(g):
@@ -62,7 +62,7 @@ def _guided(block, memory, beta1, beta2, beta3, eps1, eps2, threshold):
         _divide(block, squares[:rows], squares[rows : rows + columns])
     else:
         for i in range(rows):
-            squares[i] = beta2 * squares[i] + (1.0 - beta2) * (block[i, 0] * block[i, 0] + eps1)
+            squares[i] = average(squares[i], block[i, 0] * block[i, 0] + eps1, beta2)
             block[i, 0] /= sqrt(squares[i])
     total = block[0, 0] * 0.0
     for i in range(rows):
@@ -72,7 +72,7 @@ def _guided(block, memory, beta1, beta2, beta3, eps1, eps2, threshold):
     for i in range(rows):
         for j in range(columns):
             block[i, j] *= scale
-            m[i, j] = beta1 * m[i, j] + (1.0 - beta1) * block[i, j]
+            m[i, j] = average(m[i, j], block[i, j], beta1)
     if factored:
         _add_squares(block, m, residues[:rows], residues[rows:], beta3, eps2)
     for i in range(rows):

@@ -6,6 +6,7 @@ import numpy as np
 
 from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
 from optbench.kit.decompositions import average_products, inverse_root, write
+from optbench.kit.scalars import average
 
 
 def _gradient(g):
@@ -50,8 +51,8 @@ def _grafted(piece, k, m, v, memory, beta1, beta2, eps, eps_graft, every, t, res
     ahead, wanted, found = np.empty_like(piece), piece[0, 0] * 0.0, piece[0, 0] * 0.0
     for i in range(rows):
         for j in range(columns):
-            m[i, j] = beta1 * m[i, j] + (1.0 - beta1) * piece[i, j]
-            v[i, j] = beta2 * v[i, j] + (1.0 - beta2) * piece[i, j] * piece[i, j]
+            m[i, j] = average(m[i, j], piece[i, j], beta1)
+            v[i, j] = average(v[i, j], piece[i, j] * piece[i, j], beta2)
             ahead[i, j] = m[i, j] / rest1
             piece[i, j] = ahead[i, j] / (sqrt(v[i, j] / rest2) + eps_graft)
             wanted += piece[i, j] * piece[i, j]

@@ -17,7 +17,7 @@ from optbench.kit.decompositions import (
     to_basis,
     write,
 )
-from optbench.kit.scalars import larger, sign
+from optbench.kit.scalars import average, larger, sign
 
 
 def _gradient(g):
@@ -59,8 +59,8 @@ def _adam_in_basis(block, memory, beta1, beta2, eps, every, max_dim, t):
     turned = to_basis(block, left_basis, right_basis)
     for i in range(rows):
         for j in range(columns):
-            m[i, j] = beta1 * m[i, j] + (1.0 - beta1) * turned[i, j]
-            v[i, j] = beta2 * v[i, j] + (1.0 - beta2) * turned[i, j] * turned[i, j]
+            m[i, j] = average(m[i, j], turned[i, j], beta1)
+            v[i, j] = average(v[i, j], turned[i, j] * turned[i, j], beta2)
             turned[i, j] = m[i, j] / (sqrt(v[i, j]) + eps)
     write(from_basis(turned, left_basis, right_basis), block)
     if squares > 0 and is_due(t, every):
@@ -104,8 +104,8 @@ def soap(w, g, lr, along, beta1, beta2, weight_decay, beta1_t, beta2_t, t):
     an AMD EPYC), six products of BLAS; of a 64 x 32 block 46 us for 27. Without the QR of every 10th step, which the
     floor does not count, it is 2.4 and 32 us.
     """
-    moved = w - lr * sqrt(1 - _before(beta2, beta2_t)) / (1 - _before(beta1, beta1_t)) * along
-    return w if t == 1 else moved - lr * weight_decay * moved
+    rate = lr * sqrt(1 - _before(beta2, beta2_t)) / (1 - _before(beta1, beta1_t)) if t > 1 else 0
+    return (w - rate * along) * (1 - lr * weight_decay) if t > 1 else w
 
 
 def _splus_memory(rows, columns, max_dim):
@@ -134,7 +134,7 @@ def _signs_in_basis(block, memory, beta1, beta2, eps, every, max_dim, t):
     average_products(block, left, right, beta2)
     for i in range(rows):
         for j in range(columns):
-            m[i, j] = beta1 * m[i, j] + (1.0 - beta1) * block[i, j]
+            m[i, j] = average(m[i, j], block[i, j], beta1)
     if t == 1.0:
         for i in range(rows):
             for j in range(columns):
