@@ -91,9 +91,12 @@ class Forest:
 def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> Forest:
     """Return the chart of all problems. answer: the verdicts by the measure; looks: of `find_looks`.
 
-    A row has the leader and, of many optimizers, the best ten others.
+    A row has the leader and, of many optimizers, the best ten others. Problems without a measure that is not the
+    sweep's own have no row.
     """
-    judged, problems = answer.judged, list(answer.best["problem"].unique())
+    judged = answer.judged
+    lacking = judged.without if answer.judge_by != sweep.answer.judge_by else ()
+    problems = [problem for problem in answer.best["problem"].unique() if problem not in lacking]
     own = sweep.results.own
     tables, left_out = {}, {}
     for problem in problems:
@@ -103,7 +106,7 @@ def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> F
         left_out[problem] = len(names) - len(tables[problem])
     begin, most, end = find_limits(pd.concat(tables.values()))
     units = dict.fromkeys(judged.unit(each) for each in problems)
-    title = f"times the leader's {' or '.join(units)}"
+    title = f"times the leader's {' or '.join(units)} (right is worse)"
     return _lay_out(tables, left_out, (begin, begin, most, end), LEADER, title, looks)
 
 

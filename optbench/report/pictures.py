@@ -81,8 +81,8 @@ def _caption_heatmaps(data: ReportData, problem: str) -> str:
     return _join(
         f"log₁₀ of the median of {name_measure(data.shown_measure)}, over the {_describe_seeds(data, table)}, each "
         "cell at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. "
-        f"{_describe_bins(data)}One color scale for all panels. Hatched: half of the runs or more failed. Framed: what "
-        "is recommended for each optimizer that none beats.",
+        f"{_describe_bins(data)}One color scale for all panels. Hatched: half of the runs or more failed. "
+        f"Framed: the recommended setting, chosen by {name_measure(data.choose_by)}; another cell may be lower here.",
         _describe_widened(data, problem),
         "Light gray: not run." if len(shown) < every else "",
         f"Shown: {rule}; color scale and frame refer to these only." if rule else "",

@@ -237,7 +237,7 @@ class SweepTables:
             rows.setdefault(problem, []).append((text_cell(text, value=float(budget)), text_cell(" or ".join(firsts))))
         heads = ("samples", "batch size")
         return {
-            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: batch size against the budget", heads,
+            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: best batch size for a budget", heads,
                            each, heads[:1])
             for problem, each in rows.items()
         }  # fmt: skip
@@ -263,7 +263,7 @@ class SweepTables:
             "problem", "a", "b", "verdict", "ratio", "interval", "known", "adjusted p", "blocks", "blocks needed",
         )  # fmt: skip
         caption = (
-            "Verdicts of every pair: a against b, the ratio being b over a, so above 1 where a is better; intervals "
+            "Verdicts on every pair, of a against b. The ratio is b's value over a's: above 1, a is better. Intervals "
             "hold for all pairs of a problem at once"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")

@@ -134,8 +134,8 @@ def list_warnings(row: Row, confidence: float = 0.95, edge: bool = True) -> list
     if row["failures"] == row["n"]:
         out.append("every seed failed")
     if edge and row["edge"]:
-        word = "highest" if row["edge_side"] == "high" else "lowest"
-        out.append(f"{word} rate that was tried: search wider")
+        words = ("highest", "higher") if row["edge_side"] == "high" else ("lowest", "lower")
+        out.append("the {} rate that was tried: try {} ones".format(*words))
     if not row["held_out"]:
         out.append("reported on the seeds it was tuned on")
     if row["unfinished"]:

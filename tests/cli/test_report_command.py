@@ -30,10 +30,10 @@ def test_the_page_of_another_measure_and_of_kinds_as_one(run):
     for name in ("results", "other"):
         write_folder(name, tables)
     errors = "Compared by the share of errors on test data"
-    few, kinds = "kinds of problem are too few to rank over all", "with fewer than 20 kinds of problem the order"
+    few, kinds = "kinds of problem are too few for an overall ranking", "with fewer than 20 kinds of problem the order"
     assert run("report", "--static")[0] == 0
     page = Path("results/report/index.html").read_text(encoding="utf-8")
-    assert errors not in page and "3 problems are too few to rank over all" in page
+    assert errors not in page and "3 problems are too few for an overall ranking" in page
     wish = ("--judge-by", "test_accuracy", "--weigh-by", "kind")
     code, out, err = run("report", *wish, "--static", "--out", "page.html")
     assert code == 0 and not err and out == "report: page.html"
