@@ -5,9 +5,10 @@ import pytest
 from by_role import FACTORS, by_role
 from harness import run_cohort
 
-from optbench import PluginError, Problem, optimizer, stepper
+from optbench import PluginError, Problem, optimizer, stepper, wrapper
 from optbench.catalogue import loader
-from optbench.contract.roles import find_roles
+from optbench.contract.composition import wrap
+from optbench.contract.roles import VECTOR, find_roles
 from optbench.engine.cohort import Lane
 from optbench.engine.cpu.update import Update
 
@@ -52,6 +53,24 @@ def test_a_list_is_a_network_in_its_order_and_one_array_in_blocks_likewise():
     stepper(by_role, whole, lr=1.0, blocks=SHAPES).step(np.ones(DIM))
     np.testing.assert_array_equal(np.concatenate([array.ravel() for array in arrays]), -factors(ROLES))
     np.testing.assert_array_equal(whole, -factors(ROLES))
+
+
+@wrapper(source="a test", share=0.5)
+def slower_vectors(step, w, g, lr, share, role):
+    """A share of the inner step for vectors."""
+    new = step(w, g)
+    new = w + share * (new - w) if role == VECTOR else new
+    return new
+
+
+def test_a_wrapper_may_ask_for_it_around_a_rule_that_does_not():
+    record = loader.load().optimizer("gd")[0]
+    wrapped = wrap(slower_vectors, record)
+    assert wrapped.by_block and not record.by_block
+    arrays = [np.ones(shape) for shape in SHAPES]
+    stepper(wrapped, arrays, lr=0.5).step([np.ones(shape) for shape in SHAPES])
+    for array, role in zip(arrays, ROLES, strict=True):
+        np.testing.assert_array_equal(array, 0.75 if role == "vector" else 0.5)
 
 
 def slope(w, g):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from by_role import by_role
 from eager_problems import TARGET, X, learned, one_matrix
 
 import optbench
@@ -202,6 +203,18 @@ class Grows(Base):
         for lr, p in self.each():
             p.data = torch.cat([p.data, p.data])
 
+class Groups(Base):
+    def __init__(self, params, lr):
+        params = list(params)
+        factors = {"vector": 2.0, "last": 0.5}
+        groups = [{"params": [p for p in params if p.role == role], "lr": lr * factors[role]} for role in factors]
+        super().__init__(groups, lr)
+
+    @torch.no_grad()
+    def step(self):
+        for lr, p in self.each():
+            p.sub_(lr * p.grad)
+
 class NoRate(torch.optim.Optimizer):
     def __init__(self, params, k=1):
         super().__init__(params, {})
@@ -222,6 +235,11 @@ def test_other_ways_to_write_gradient_descent(kind, file):
         found[optimizer] = ours(optimizer, schedule=schedule)
     tolerance = 1e-5 if kind == "Single" else 1e-12
     np.testing.assert_allclose(*found.values(), rtol=tolerance)
+
+
+def test_a_class_may_make_groups_by_role_and_they_keep_their_rates_under_a_schedule(file):
+    found = [ours(each, schedule="inverse(decay_rate=0.1)") for each in (by_role, f"torch:Groups(file='{file}')")]
+    np.testing.assert_allclose(*found, rtol=1e-12)
 
 
 def test_a_gradient_that_is_kept_stays_what_it_was(file):

@@ -94,6 +94,7 @@ def eager_update(
     rows: bool,
     rates: np.ndarray | None = None,
     seed: int = 0,
+    roles: Sequence[str] = (),
 ) -> EagerUpdate:
     """Return the optimizers of some lanes; imports the library.
 
@@ -105,6 +106,7 @@ def eager_update(
         rows: True if w is the engine's own memory, and contiguous.
         rates: (runs,), before any schedule; by default those of the first step.
         seed: of the random numbers that an optimizer draws.
+        roles: of the blocks, for PyTorch's; by default those of their places.
     """
     if record.library == "optax":
         from optbench.engine.eager.optax_update import OptaxUpdate
@@ -112,7 +114,7 @@ def eager_update(
         return OptaxUpdate(record, blocks, hyperparameters, w, rows)
     from optbench.engine.eager.torch_update import TorchUpdate
 
-    return TorchUpdate(record, blocks, hyperparameters, w, rows, rates, seed)
+    return TorchUpdate(record, blocks, hyperparameters, w, rows, rates, seed, roles)
 
 
 class EagerLanes(CpuLanes):
@@ -132,7 +134,8 @@ class EagerLanes(CpuLanes):
             update = super()._new_update(cohort, hyperparameters)
             update.kernel.prepare()
             return update
-        lanes = cohort.problem.blocks, hyperparameters, self.by_run(self.w), self.single, self._bases, cohort.seed
+        problem, w = cohort.problem, self.by_run(self.w)
+        lanes = problem.blocks, hyperparameters, w, self.single, self._bases, cohort.seed, problem.roles
         self._eager = eager_update(cohort.optimizer, *lanes)
         return self._eager
 

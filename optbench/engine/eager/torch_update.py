@@ -12,6 +12,7 @@ import torch
 
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
+from optbench.contract.roles import find_roles
 from optbench.engine.arrays import StepInputs
 from optbench.engine.eager.update import EagerUpdate
 
@@ -32,10 +33,11 @@ class TorchUpdate(EagerUpdate):
         rows: bool,
         rates: np.ndarray | None,
         seed: int,
+        roles: Sequence[str] = (),
     ):
         """Take the arguments of each lane; the optimizers are made at the first step."""
         super().__init__(record, blocks, hyperparameters, w, rows)
-        self._rates, self._seed = rates, seed
+        self._rates, self._seed, self._roles = rates, seed, roles or find_roles(blocks)
         # In lanes form a lane is not contiguous, as PyTorch asks: each gets a row of its own.
         self._w = w if rows else np.array(w, order="C")
         self._steppers: list[TorchStepper | None] = [None] * len(w)
@@ -60,7 +62,8 @@ class TorchUpdate(EagerUpdate):
         begin = time.perf_counter()
         try:
             base = rate if self._rates is None else float(self._rates[r])
-            return TorchStepper(self.record, self.blocks, self._w[r], self.arguments[r], base, self._seed)
+            given = self.blocks, self._roles, self._w[r], self.arguments[r], base, self._seed
+            return TorchStepper(self.record, *given)
         finally:
             self.preparation_seconds += time.perf_counter() - begin
 
@@ -86,6 +89,7 @@ class TorchStepper:
     Args:
         record: the optimizer.
         blocks: shapes of the parameter blocks.
+        roles: theirs, which each parameter has as ``role``, for a class that makes groups of them.
         w: (dim,): their memory, changed in place.
         arguments: of the class, by name.
         rate: the learning rate that the class is given.
@@ -96,6 +100,7 @@ class TorchStepper:
         self,
         record: Eager,
         blocks: Sequence[tuple[int, ...]],
+        roles: Sequence[str],
         w: np.ndarray,
         arguments: Mapping[str, Any],
         rate: float,
@@ -107,6 +112,8 @@ class TorchStepper:
         self.views = self._split(torch.from_numpy(w))
         self.addresses = [view.data_ptr() for view in self.views]
         self.parameters = [torch.nn.Parameter(view) for view in self.views]
+        for parameter, role in zip(self.parameters, roles, strict=True):
+            parameter.role = role
         # PyTorch's own optimizers draw from its own generator; a user's class may draw from all of them.
         self.generators = _Generators(seed, not record.target.__module__.startswith("torch."))
         with self.generators:
@@ -116,6 +123,8 @@ class TorchStepper:
             self.has_two_points = all(callable(mode) for mode in modes)
             if self.has_two_points:
                 self.optimizer.train()
+        groups = self.optimizer.param_groups
+        self.factors = [float(group.get(record.rate, rate)) / rate if len(groups) > 1 else 1.0 for group in groups]
         step = inspect.signature(self.optimizer.step).parameters
         self.needs_closure = bool(step) and next(iter(step.values())).default is inspect.Parameter.empty
 
@@ -142,12 +151,12 @@ class TorchStepper:
         self._restore_memory()
 
     def _set_rate(self, rate: float) -> None:
-        """Set the rate of all parameter groups, in place if it is a tensor."""
-        for group in self.optimizer.param_groups:
+        """Set the rate of all parameter groups, of several to their own multiples; in place if it is a tensor."""
+        for group, factor in zip(self.optimizer.param_groups, self.factors, strict=True):
             if torch.is_tensor(group[self.rate_name]):
-                group[self.rate_name].fill_(rate)
+                group[self.rate_name].fill_(factor * rate)
             else:
-                group[self.rate_name] = rate
+                group[self.rate_name] = factor * rate
         self.rate = rate
 
     def _restore_memory(self) -> None:
