@@ -7,7 +7,7 @@ import numpy as np
 
 from optbench.compiler.scalars import passes
 from optbench.contract.optimizers import Matrix, Optimizer, arguments, explain_values
-from optbench.contract.roles import ROLES, find_roles
+from optbench.contract.roles import ROLES, VECTOR, find_roles
 
 
 class Interpreter:
@@ -25,7 +25,7 @@ class Interpreter:
             for end, size, shape in zip(ends, sizes, shapes, strict=True)
         ]
         if not record.by_block:
-            self.blocks = [(range(self.dim), self.dim, 1)]
+            self.blocks, self.roles = [(range(self.dim), self.dim, 1)], [float(VECTOR)]
         self.own = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
