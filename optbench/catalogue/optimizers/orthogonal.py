@@ -41,7 +41,7 @@ def _orthogonal(block, memory, ns_steps, ns_coefficients, role):
 
 @optimizer(
     source="Liu et al. 2025 (Moonlight; D-Muon), section 2.2",
-    limits=_LIMITS,
+    limits=_LIMITS | {"consistent_rms": "[0, inf)"},
     matrix={"along": Matrix(_nesterov, _orthogonal)},
     search=_SEARCH,
     search_source="our choice; vector_rate as for muon, the authors' is 1",
@@ -237,8 +237,8 @@ def scion(w, g, m, lr, along, beta1, radius, last_radius, weight_decay, role):
 
     D of a hidden matrix (inputs, outputs) is sqrt(outputs / inputs) times the nearest orthogonal one, roughly, of the
     first layer max(1, sqrt(outputs / inputs)) times that; of the last layer sign(m) / inputs, with last_radius; of a
-    vector, and of each row of an embedding, m / (rms(m) + eps). With weight_decay 1 no weight leaves the ball of its
-    radius; 0 is the authors' unconstrained variant, whose steps are the same without the pull to 0.
+    vector, and of each row of an embedding, m / (rms(m) + eps). With weight_decay 1 weights are drawn into the
+    ball of their radius; 0 is the authors' unconstrained variant, without that pull.
     """
     m = beta1 * m + (1 - beta1) * g
     length = last_radius if role == LAST else radius
