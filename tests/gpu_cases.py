@@ -11,7 +11,10 @@ from optbench.engine.outcome import merge_outcomes
 CATALOGUE = loader.load()
 DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
 BLOCKS = ((5, 3), (7,), (3, 5))
-WRAPPED = ("clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)")
+WRAPPED = (
+    "clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)",
+    "cautious(adam)", "cautious_decay(momentum)", "corrected_decay(gd)", "hyperball(novograd)",
+)  # fmt: skip
 RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
 TEXTS = [*RULES, *WRAPPED]
 EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optbench.contract.optimizers import Optimizer, arguments, explain_values
+from optbench.compiler.scalars import passes
+from optbench.contract.optimizers import Matrix, Optimizer, arguments, explain_values
 
 
 class Interpreter:
@@ -37,32 +38,36 @@ class Interpreter:
         known = {"lr": lr, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
+        local: list[dict] = [{"rows": float(rows), "columns": float(columns)} for _, rows, columns in self.blocks]
+        along: dict[str, np.ndarray] = {}
+
         def names_at(i: int, b: int) -> dict[str, float]:
             """Return the values, by name, that a rule may read at parameter i of block b."""
-            own = {slot: values[i] for slot, values in self.own.items()}
-            return own | self.shared[b] | known | {"w": float(w[i]), "g": float(g[i])}
+            own = {slot: values[i] for slot, values in [*self.own.items(), *along.items()]}
+            return own | self.shared[b] | known | local[b] | {"w": float(w[i]), "g": float(g[i])}
 
-        def call(i: int, b: int, function: Callable) -> float:
-            """Return the value of a function of a rule at parameter i of block b."""
-            values = names_at(i, b)
-            return function(**{name: values[name] for name in arguments(function)})
+        def values_of(b: int, function: Callable) -> list[float]:
+            """Return the values of a function of a rule at the parameters of block b."""
+            names = arguments(function)
+            return [function(*(names_at(i, b)[name] for name in names)) for i in self.blocks[b][0]]
 
-        for name, function in record.total.items():
-            known[name] = sum(call(i, 0, function) for i in range(self.dim))
+        for each in passes(record):
+            for name, stage in (pair for group in each.local for pair in group):
+                for b, (places, rows, columns) in enumerate(self.blocks):
+                    if not isinstance(stage, Matrix):
+                        local[b][name] = sum(values_of(b, stage))
+                        continue
+                    block = np.array(values_of(b, stage.term)).reshape(rows, columns)
+                    rest = [(known | local[b])[key] for key in arguments(stage.transform)[2:]]
+                    stage.transform(block, self.memory[b], *rest)
+                    along.setdefault(name, np.empty(self.dim))[places] = block.ravel()
+            for name, function in each.total:
+                known[name] = sum(sum(values_of(b, function)) for b in range(len(self.blocks)))
         new = np.array(w, dtype=float)
-        for b, (places, rows, columns) in enumerate(self.blocks):
-            known |= {"rows": float(rows), "columns": float(columns)}
-            for name, function in record.block.items():
-                known[name] = sum(call(i, b, function) for i in places)
-            along = {}
-            for name, stage in record.matrix.items():
-                block = np.array([call(i, b, stage.term) for i in places]).reshape(rows, columns)
-                rest = {key: known[key] for key in arguments(stage.transform)[2:]}
-                stage.transform(block, self.memory[b], **rest)
-                along[name] = block.ravel()
+        for b, (places, _, _) in enumerate(self.blocks):
             shared = self.shared[b]
-            for k, i in enumerate(places):
-                values = names_at(i, b) | {name: float(values[k]) for name, values in along.items()}
+            for i in places:
+                values = names_at(i, b)
                 result = record.rule(*(values[name] for name in ("w", "g", *record.slots, "lr", *record.scalars)))
                 result = result if isinstance(result, tuple) else (result,)
                 if len(result) != 1 + len(record.slots):

@@ -16,7 +16,7 @@ from typing import Any
 from optbench.compiler.contracts import Flag, Flags1, Reals3, Reals4, SharedUpdateArguments, Whole
 from optbench.compiler.cuda import BLOCK, cuda, index, kernel
 from optbench.compiler.cuda_translator import translator
-from optbench.compiler.scalars import group_sums, shared_row
+from optbench.compiler.scalars import passes, shared_row
 from optbench.compiler.signatures import signature
 from optbench.compiler.update_text import Writer
 from optbench.contract.errors import PluginError
@@ -37,6 +37,11 @@ multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of 
 def refusal_reason(record: Optimizer) -> str | None:
     """Return the reason why a rule cannot run on a GPU; None if it can."""
     return "its rule transforms whole matrices" if record.matrix else None
+
+
+def _groups(record: Optimizer) -> list[tuple[list[tuple], bool]]:
+    """Return the groups of sums (name, function) in the order of a step, each with True if it is over all blocks."""
+    return [(group, group is each.total) for each in passes(record) for group in [*each.local, each.total] if group]
 
 
 class _Writer(Writer):
@@ -122,7 +127,7 @@ class _Writer(Writer):
         bounds = [start.format(run), "scalars.shape[1]", step.format(run)]
         self.add_line(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
         self.read_scalars(3)
-        for k, name in enumerate([*self.record.total, *self.record.block]):
+        for k, name in enumerate(name for group, _ in _groups(self.record) for name, _ in group):
             self.add_line(3, f"_c{self.rows.index(name)} = sums[{k}, b, r]")
         for j, slot in enumerate(self.record.shared):
             self.add_line(3, f"_h{j} = scalars[{shared_row(self.record, slot, False)}, r]")
@@ -144,9 +149,8 @@ class Compiled:
         why = refusal_reason(record)
         if why:
             raise PluginError(f"optimizer {record.name} cannot run on a GPU: {why}")
-        self.sums = [*record.total, *record.block]
-        self.shares = [(group, True) for group in group_sums(record.total)]
-        self.shares += [(group, False) for group in group_sums(record.block)]
+        self.shares = _groups(record)
+        self.sums = [name for group, _ in self.shares for name, _ in group]
         self.begin = _Writer(record, order, dtype).write_beginning() if record.powers or record.shared else None
         self.share = [_Writer(record, order, dtype).write_share(group) for group, _ in self.shares]
         self.apply = _Writer(record, order, dtype).write_rule_kernel()

@@ -64,6 +64,8 @@ def _hoist(record: Optimizer, home: Callable, tree: ast.FunctionDef, scope: dict
     if not parts.is_costly:
         return None
     made = parts.find_read_constants()
+    if not made:  # they are of no use, such as those of a wrapper's slots in a sum
+        return None
     names = tuple(name for name in arguments if name in _names(parts.first))
     result = ast.Tuple([_name_node(name) for name in made], ast.Load()) if len(made) > 1 else _name_node(made[0])
     first = _make_function(home, tree, "constants", names, [*parts.first, ast.Return(result)], scope)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from optbench.compiler.contracts import UpdateArguments
 from optbench.compiler.kernels import Kernel, compile_kernel
-from optbench.compiler.scalars import group_sums, scalar_rows
+from optbench.compiler.scalars import passes, scalar_rows
 from optbench.compiler.signatures import signature
 from optbench.compiler.translator import translator
 from optbench.compiler.update_text import Writer
@@ -58,7 +58,7 @@ class PartialUpdate(NamedTuple):
 @cache
 def partial_update(record: Optimizer, dtype: DtypeName) -> PartialUpdate:
     """Return the kernels of a rule with sums over all parameters. Raises PluginError if one does not compile."""
-    groups, rows = group_sums(record.total), scalar_rows(record)
+    groups, rows = [each.total for each in passes(record)[:-1]], scalar_rows(record)
     functions = [_writer(record, "rows", dtype).write_sums(k) for k in range(len(groups))]
     sums = [_compile(record, function, dtype) for function in functions]
     apply = _compile(record, _writer(record, "rows", dtype).write_rule(), dtype)

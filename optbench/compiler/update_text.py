@@ -21,15 +21,15 @@ are hoisted out of the rule and ``_q`` those of a sum (hoisting.py), ``_n`` new 
 """
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 
 from optbench.compiler import hoisting
 from optbench.compiler.contracts import ThreadUpdateArguments, UpdateArguments
-from optbench.compiler.scalars import group_sums, scalar_rows, shared_row
+from optbench.compiler.scalars import Pass, kept_row, kept_sums, passes, scalar_rows, shared_row
 from optbench.compiler.signatures import names
 from optbench.compiler.translator import Translator, compile_tree, translator
-from optbench.contract.optimizers import GIVEN, Optimizer, arguments
+from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, arguments
 from optbench.contract.types import Order
 
 
@@ -49,7 +49,7 @@ def kernel_text(record: Optimizer) -> str:
 
 
 class Writer:
-    """A writer of one kernel's source: powers, sums over all parameters, then for each block sums, matrix and rule.
+    """A writer of one kernel's source: powers, the passes of scalars.py with sums and matrices, and the rule.
 
     ``order``: "rows" or "lanes", or "thread" for the one lane ``r`` of a thread of a GPU: there w and g are (dim,),
     and state (k, dim, runs). ``scalar`` compiles the functions that the kernel calls.
@@ -77,19 +77,19 @@ class Writer:
     def write_step(self) -> FunctionType:
         """Return the kernel of a whole step, a Python function that is still to be compiled."""
         at = self._add_beginning()
-        self._add_sums(at, group_sums(self.record.total), *self._all)
+        for each in passes(self.record)[:-1]:
+            self._add_pass(at, each)
         return self._add_rule(at)
 
     def write_sums(self, k: int) -> FunctionType:
-        """Return the kernel, to be compiled, that writes the ``k``-th group of sums over all parameters to ``scalars``.
+        """Return the kernel, to be compiled, that makes the ``k``-th pass, and writes its sums to ``scalars``.
 
-        It finds the groups before it there. With k = 0 it also multiplies the powers.
+        It finds those of the passes before it there. With k = 0 it also multiplies the powers.
         """
-        groups = group_sums(self.record.total)
-        self.computed -= {name for group in groups[:k] for name, _ in group}
+        self.computed -= {name for each in passes(self.record)[:k] for name, _ in each.total}
         at = self._add_beginning(powers=k == 0)
-        self._add_sums(at, groups[k : k + 1], *self._all)
-        for name, _ in groups[k]:
+        self._add_pass(at, passes(self.record)[k])
+        for name, _ in passes(self.record)[k].total:
             self.add_line(at, f"scalars[{self.rows.index(name)}, r] = _c{self.rows.index(name)}")
         return self.compile(UpdateArguments)
 
@@ -132,19 +132,10 @@ class Writer:
         return at
 
     def _add_rule(self, at: int) -> FunctionType:
-        """Add the sums of each block, its matrix and the rule, at indentation level ``at``; return the kernel."""
-        record, bounds = self.record, self._all
-        if record.by_block:
-            self.add_line(at, "for b in range(blocks.shape[0]):")
-            at, bounds = at + 1, ("blocks[b, 0]", "blocks[b, 1]")
-            self.add_line(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
-            if self.flat:  # views of the block: an index that numba cannot see to be positive does not vectorize
-                self._add_views(at, "r", f"[{':'.join(bounds)}]")
-                bounds = "0", "_w.shape[0]"
-            self._read_shared(at)
-        self._add_sums(at, group_sums(record.block), *bounds)
-        if record.matrix:
-            self._add_matrix(at, *bounds)
+        """Add the last pass, at indentation level ``at``, which ends with the rule; return the kernel."""
+        record, (*earlier, last) = self.record, passes(self.record)
+        at, bounds = self._begin_blocks(at) if record.by_block else (at, self._all)
+        self._add_local(at, last, earlier, bounds)
         lines = [f"{self.results} = {self.call_of_rule(at)}", "_w[@] = _n"]
         for k, slot in enumerate(record.slots):
             own = slot in record.own
@@ -156,6 +147,45 @@ class Writer:
             place = kept.format(row=shared_row(record, slot, False), j=j)
             self._add_for_each_run(at, f"{place} = _m{j}{self.lane}")
         return self.compile(ThreadUpdateArguments if self.order == "thread" else UpdateArguments)
+
+    def _add_pass(self, at: int, each: Pass) -> None:
+        """Add the loops of a pass before the last one, at indentation level ``at``."""
+        if not each.by_block:
+            self._add_sums(at, each.total, *self._all)
+            return
+        self._begin_sums(at, each.total)
+        at, bounds = self._begin_blocks(at)
+        self._add_local(at, each, passes(self.record)[: passes(self.record).index(each)], bounds)
+        self._add_sums(at, each.total, *bounds, begin=False)
+
+    def _begin_blocks(self, at: int) -> tuple[int, tuple[str, str]]:
+        """Add the head of a loop over blocks; return the indentation inside, and the bounds of a block's elements."""
+        self.add_line(at, "for b in range(blocks.shape[0]):")
+        at, bounds = at + 1, ("blocks[b, 0]", "blocks[b, 1]")
+        self.add_line(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
+        if self.flat:  # views of the block: an index that numba cannot see to be positive does not vectorize
+            self._add_views(at, "r", f"[{':'.join(bounds)}]")
+            bounds = "0", "_w.shape[0]"
+        self._read_shared(at)
+        return at, bounds
+
+    def _add_local(self, at: int, each: Pass, earlier: Sequence[Pass], bounds: tuple[str, str]) -> None:
+        """Add the sums and matrices of a block in a pass, behind lines that read those of ``earlier`` passes."""
+        kept, here = kept_sums(self.record), [name for group in each.local for name, _ in group]
+        before = {name for other in earlier for group in other.local for name, _ in group}
+        for name in kept:
+            if name in before or (name in here and not self.flat):
+                place = f"scalars[{kept_row(self.record, name)}{self.at_run}]"
+                self.add_line(at, f"_c{self.rows.index(name)} = {place}")
+        for group in each.local:
+            name, stage = group[0]
+            if isinstance(stage, Matrix):
+                self._add_matrix(at, name, stage, *bounds)
+            else:
+                self._add_sums(at, group, *bounds)
+        for name in here:
+            if name in kept and self.flat:
+                self.add_line(at, f"scalars[{kept_row(self.record, name)}, r] = _c{self.rows.index(name)}")
 
     # The pieces; ``@`` in a line stands for the place of the element. GPU kernels are put together of some of them.
 
@@ -282,29 +312,32 @@ class Writer:
         for k in range(len(self.record.own) + len(self.record.matrix)):
             self.add_line(at, f"_s{k} = state[{k}, {':, ' if alone else ''}{index}]{part}")
 
-    def _add_sums(self, at: int, groups: list[list[tuple]], first: str, last: str) -> None:
-        """Add the loops that sum scalar functions over elements, one for each group of sums.
+    def _begin_sums(self, at: int, group: list[tuple]) -> None:
+        """Add the lines that set sums (name, function) to zero."""
+        for name, _ in group:
+            self._add_for_each_run(at, f"_c{self.rows.index(name)}{self.lane} = _real(0)")
 
-        groups: lists of (name of the sum, function); first, last: as for `_add_loop`.
+    def _add_sums(self, at: int, group: list[tuple], first: str, last: str, begin: bool = True) -> None:
+        """Add the loop that sums scalar functions over elements.
+
+        group: (name of the sum, function) of each; first, last: as for `_add_loop`; begin: True to begin at zero.
         """
-        for group in groups:
-            lines: list[str] = []
-            count = 0
-            for name, function in group:
-                target = f"_c{self.rows.index(name)}{self.lane}"
-                self._add_for_each_run(at, f"{target} = _real(0)")
-                call, more = self.call_of_term(at, function, count)
-                lines.append(f"{target} += {call}")
-                count += more
-            self._add_loop(at, first, last, lines)
+        lines: list[str] = []
+        count = 0
+        for name, function in group:
+            if begin:
+                self._begin_sums(at, [(name, function)])
+            call, more = self.call_of_term(at, function, count)
+            lines.append(f"_c{self.rows.index(name)}{self.lane} += {call}")
+            count += more
+        self._add_loop(at, first, last, lines)
 
-    def _add_matrix(self, at: int, first: str, last: str) -> None:
-        """Add the lines that fill the rule's matrix element by element and transform it as a whole.
+    def _add_matrix(self, at: int, name: str, stage: Matrix, first: str, last: str) -> None:
+        """Add the lines that fill the rule's matrix ``name`` element by element and transform it as a whole.
 
         first, last: as for `_add_loop`.
         """
-        (stage,) = self.record.matrix.values()
-        k = len(self.record.own)
+        k = len(self.record.own) + [*self.record.matrix].index(name)
         values = ", ".join(map(self.argument_text, arguments(stage.term)))
         self._add_loop(at, first, last, [f"_s{k}[@] = {self.compile_helper(stage.term)}({values})"])
         transform = self.compile_helper(stage.transform, translator(self.scalar.dtype))

@@ -2,14 +2,14 @@
 
 import ast
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
 from optbench.contract.equals import combine_equals
 from optbench.contract.errors import PluginError
 from optbench.contract.names import unique
-from optbench.contract.optimizers import Matrix, Optimizer, Wrapper, arguments
+from optbench.contract.optimizers import AFTER, Matrix, Optimizer, Wrapper, arguments
 from optbench.contract.source_code import function_of, function_tree
 
 
@@ -46,6 +46,10 @@ class _Composition:
         if len(calls) != 1 or uses != 1:
             raise PluginError(f"wrapper {wrapper.name}: must hold one statement 'name = step(w, g)', and no other step")
         self.at = calls[0]
+        late = [name for name, stage in (*wrapper.total.items(), *wrapper.block.items()) if AFTER in arguments(stage)]
+        early = next((name for name in late if name in _names_read(self.tree.body[: self.at + 1])), None)
+        if early:
+            raise PluginError(f"wrapper {wrapper.name}: reads {early!r}, a sum after the inner step, before that step")
 
     def optimizer(self) -> Optimizer:
         """Return the record of the combined optimizer."""
@@ -53,10 +57,7 @@ class _Composition:
         slots = (*wrapper.slots, *self._renamed_names(base.slots))
         scalars = tuple(unique([*wrapper.scalars, *self._renamed_names(base.scalars)]))
         report = wrapper.report or (self.renamed[base.report] if base.report else None)
-        total = dict(wrapper.total)
-        for name, stage in base.total.items():
-            total[self.renamed[name]] = self._combined_stage(stage)
-        block = {self.renamed[name]: self._combined_stage(stage) for name, stage in base.block.items()}
+        total, block = self._combined_sums(wrapper.total, base.total), self._combined_sums(wrapper.block, base.block)
         matrix = {
             self.renamed[name]: Matrix(self._combined_stage(stage.term), stage.transform, stage.memory)
             for name, stage in base.matrix.items()
@@ -72,11 +73,12 @@ class _Composition:
             doc=f"{wrapper.doc}\n\nAround {base.name}: {base.doc}",
             limits={**base.limits, **wrapper.limits},
             report=report,
-            shared=self._renamed_names(base.shared),
+            shared=(*wrapper.shared, *self._renamed_names(base.shared)),
             total=total,
             block=block,
             matrix=matrix,
             search={**base.search, **wrapper.search},
+            rate_means=wrapper.rate_means or base.rate_means,
             search_source="; ".join(
                 f"{each.name}: {each.search_source}" for each in (wrapper, base) if each.search_source
             ),
@@ -90,15 +92,38 @@ class _Composition:
 
     def _combined_rule(self, slots: tuple[str, ...], scalars: tuple[str, ...]) -> Callable:
         """Return the wrapper's function of these slots and scalars, with a call of the wrapped rule for ``step``."""
+        tree = _Returns(self._renamed_names(self.base.slots)).visit(self._stepping_tree())
+        return self._compile_tree(tree, ["w", "g", *slots, "lr", *scalars], {"_inner": self.base.rule})
+
+    def _stepping_tree(self, target: str = "") -> ast.FunctionDef:
+        """Return a copy of the wrapper's tree that calls the wrapped rule for ``step``; target: a name for the new w.
+
+        Without one it is the wrapper's own.
+        """
         tree, inner = copy.deepcopy(self.tree), self._renamed_names(self.base.slots)
         call = tree.body[self.at]
         call.value = _call_tree(
             "_inner", [*call.value.args, *map(_name_tree, (*inner, "lr", *self._renamed_names(self.base.scalars)))]
         )
-        if inner:
-            call.targets = [ast.Tuple([call.targets[0], *(ast.Name(name, ast.Store()) for name in inner)], ast.Store())]
-        tree = _Returns(inner).visit(tree)
-        return self._compile_tree(tree, ["w", "g", *slots, "lr", *scalars], {"_inner": self.base.rule})
+        new = ast.Name(target, ast.Store()) if target else call.targets[0]
+        call.targets = [
+            ast.Tuple([new, *(ast.Name(name, ast.Store()) for name in inner)], ast.Store()) if inner else new
+        ]
+        return tree
+
+    def _combined_sums(self, own: Mapping[str, Callable], inner: Mapping[str, Callable]) -> dict[str, Callable]:
+        """Return the wrapper's sums before the inner step, those of the wrapped rule, and the wrapper's after it."""
+        late = {name: self._later_sum(stage) for name, stage in own.items() if AFTER in arguments(stage)}
+        sums = {name: stage for name, stage in own.items() if name not in late}
+        return sums | {self.renamed[name]: self._combined_stage(stage) for name, stage in inner.items()} | late
+
+    def _later_sum(self, stage: Callable) -> Callable:
+        """Return the function of a sum after the inner step: it makes that step, and keeps nothing but the new w."""
+        tree = self._stepping_tree("_new")
+        values: list[ast.expr] = [_name_tree("_new" if name == AFTER else name) for name in arguments(stage)]
+        tree.body[self.at + 1 :] = [ast.copy_location(ast.Return(_call_tree("_sum", values)), tree.body[self.at])]
+        known = unique([*self._known, *self._renamed_names(self.base.scalars), *arguments(stage)])
+        return self._compile_used(tree, known, {"_inner": self.base.rule, "_sum": stage})
 
     def _combined_stage(self, stage: Callable) -> Callable:
         """Return a sum's function of the wrapped rule, applied to the arguments that the wrapper passes to ``step``."""
@@ -107,10 +132,18 @@ class _Composition:
         seen = dict(zip(("w", "g"), call.value.args, strict=True))
         values = [seen.get(name) or _name_tree(self.renamed.get(name, name)) for name in arguments(stage)]
         tree.body[self.at :] = [ast.copy_location(ast.Return(_call_tree("_inner", values)), call)]
-        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        known = ["w", "g", *self.wrapper.slots, *self._renamed_names(self.base.slots), "lr", *self.wrapper.scalars]
-        known += self._renamed_names(unique([*self.base.scalars, *arguments(stage)]))
-        return self._compile_tree(tree, unique([name for name in known if name in used]), {"_inner": stage})
+        known = [*self._known, *self._renamed_names(unique([*self.base.scalars, *arguments(stage)]))]
+        return self._compile_used(tree, known, {"_inner": stage})
+
+    @property
+    def _known(self) -> list[str]:
+        """The arguments that every function of the combination may have."""
+        return ["w", "g", *self.wrapper.slots, *self._renamed_names(self.base.slots), "lr", *self.wrapper.scalars]
+
+    def _compile_used(self, tree: ast.FunctionDef, known: Iterable[str], scope: dict[str, Callable]) -> Callable:
+        """Return the function of a tree with those of ``known`` as arguments that it uses; scope: more globals."""
+        used = _names_read([tree])
+        return self._compile_tree(tree, unique([name for name in known if name in used]), scope)
 
     def _compile_tree(self, tree: ast.FunctionDef, names: Iterable[str], scope: dict[str, Callable]) -> Callable:
         """Return the function of a tree with the arguments ``names``, in the wrapper's module; scope: more globals."""
@@ -124,6 +157,11 @@ def _is_step(node: ast.stmt) -> bool:
         case ast.Assign(targets=[ast.Name()], value=ast.Call(func=ast.Name(id="step"), args=[_, _])):
             return True
     return False
+
+
+def _names_read(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names in some syntax trees."""
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _name_tree(name: str) -> ast.Name:

@@ -31,6 +31,8 @@ STEP_INPUTS = ("lr",)
 this order, to the first rows of ``scalars``, from which all kernels read them by name."""
 GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns")
 """Scalars that the engine knows: those, the step, from 1, and the shape of the parameter block, (n, 1) for a vector."""
+AFTER = "new"
+"""What a wrapper's sum asks for to be taken after the inner step: the weight that ``step`` returns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,8 +220,13 @@ class Wrapper(Tunable):
     """The function's docstring, which begins with the formula."""
     report: str | None = None
     """The slot that is the reported iterate, where that is not w."""
+    shared: tuple[str, ...] = ()
+    """Slots of one number a block (a run, if nothing is by block), as an optimizer's."""
     total: Mapping[str, Callable] = field(default_factory=dict)
-    """Sums over all parameters, as an optimizer's."""
+    """Sums over all parameters, as an optimizer's. Where a function asks for ``new``, the weight that ``step`` returns,
+    the sum is taken after the inner step; it sees w, g and the wrapper's slots as they stand there."""
+    block: Mapping[str, Callable] = field(default_factory=dict)
+    """The same over each parameter block."""
     equals: Mapping[str, str] = field(default_factory=dict)
     """The same calls of other libraries as for an optimizer; ``inner`` stands for the call of the wrapped one."""
 
@@ -319,8 +326,12 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
     """
     names_ = {"w", "g", "lr", *record.slots, *record.hyperparameters, *GIVEN}
     names_ |= {f"{key}_t" for key in record.hyperparameters}
+    if isinstance(record, Wrapper):
+        if AFTER in names_:
+            raise PluginError(f"{owner}: {AFTER!r} is what step returns; choose another name")
+        names_.add(AFTER)
     matrix = getattr(record, "matrix", {})
-    stages = [*record.total.items(), *getattr(record, "block", {}).items()]
+    stages = [*record.total.items(), *record.block.items()]
     stages += [(name, stage.term) for name, stage in matrix.items()]
     asked = [*record.scalars]
     for name, function in stages:
@@ -334,11 +345,7 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
     idle = next((k for k in record.hyperparameters if k not in asked and f"{k}_t" not in asked), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")
-    if isinstance(record, Optimizer) and record.by_block:
-        early = {name for function in record.total.values() for name in arguments(function)}
-        if early & {*record.shared, "rows", "columns"}:
-            raise PluginError(f"{owner}: a sum over all parameters cannot see what is kept by block")
-    for slot in (*((record.report,) if record.report else ()), *getattr(record, "shared", ())):
+    for slot in (*((record.report,) if record.report else ()), *record.shared):
         if slot not in record.slots:
             raise PluginError(f"{owner}: {slot!r} is no state slot of the rule")
 
@@ -511,23 +518,31 @@ def wrapper(
     source: str,
     limits: Mapping[str, str] | None = None,
     report: str | None = None,
+    shared: tuple[str, ...] = (),
     total: Mapping[str, Callable] | None = None,
+    block: Mapping[str, Callable] | None = None,
     search: Mapping[str, Range] | None = None,
     search_source: str = "",
+    rate_means: str = "",
     equals: Mapping[str, str] | None = None,
     **hyperparameters: float,
 ) -> Callable[[Callable], Wrapper]:
     """Register a wrapper around any optimizer: ``function(step, w, g, *slots, lr, *scalars)``.
 
-    Its body holds one statement ``name = step(w, g)``, which runs the wrapped rule; it returns like a rule.
+    Its body holds one statement ``name = step(w, g)``, which runs the wrapped rule; it returns like a rule. A sum whose
+    function asks for ``new``, the weight that ``step`` returns, is taken after the inner step, and sees w, g and the
+    slots as they stand there. The inner rule runs once more for each group of such sums, but makes one step.
 
     Args:
         source: the paper and the algorithm in it.
         limits: the interval of a hyperparameter, as for :func:`optimizer`.
         report: the slot that is evaluated in place of ``w``.
-        total: sums over all parameters, as for :func:`optimizer`.
+        shared: slots of one number for a block, or for the run.
+        total: sums over all parameters: name -> scalar function of arguments by name, ``new`` among them if it likes.
+        block: the same over each parameter block.
         search: where tuning looks for values of its hyperparameters, beside the space of what it goes around.
         search_source: where these ranges come from.
+        rate_means: what ``lr`` is where the wrapper makes it another thing, as for :func:`optimizer`.
         equals: as for :func:`optimizer`, with ``inner`` for the call of what it goes around:
             ``{"optax": "chain(clip_by_global_norm(norm), inner)"}``.
         **hyperparameters: their defaults.
@@ -545,17 +560,25 @@ def wrapper(
         ...     return w
         >>> gentle.hyperparameters
         {'factor': 0.5}
+        >>> @wrapper(source="an example", block={"moved": lambda w, new: (new - w) ** 2})
+        ... def unit(step, w, g, lr, moved):
+        ...     new = step(w, g)
+        ...     return w + lr * (new - w) / (moved**0.5 + 1e-12)
+        >>> unit.block.keys()
+        dict_keys(['moved'])
     """
 
     def decorate(function: Callable) -> Wrapper:
         """Return the wrapper of a function; raise PluginError if its signature is broken."""
+        given = {"total": total, "block": block}
         owner = f"wrapper {check_field(SourceFunction, 'wrapper', 'function', function).__name__}"
-        stages = check_field(by_name(), owner, "total", total)
-        parts = _signature_parts(owner, function, ["step", "w", "g"], hyperparameters, stages)
+        stages = {key: check_field(by_name(), owner, key, value) for key, value in given.items()}
+        names_ = [name for stage in stages.values() for name in stage]
+        parts = _signature_parts(owner, function, ["step", "w", "g"], hyperparameters, names_)
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
-            limits=limits or {}, report=report, total=stages, search=search or {}, search_source=search_source,
-            equals=equals or {},
+            limits=limits or {}, report=report, shared=check_field(Identifiers, owner, "shared", shared), **stages,
+            search=search or {}, search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)

@@ -15,8 +15,8 @@ STEPS, DIM = 60, 10
 # norm; adabound, whose bounds are in the gradient's unit; adadelta, which stands still without eps.
 DIAGONAL_INVARIANT = {
     "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "lion",
-    "nadam", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
-    "schedule_free_adamw", "signsgd", "signum", "yogi",
+    "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
+    "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
 # Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0).
@@ -94,6 +94,15 @@ def test_equivariant_to_rotations_of_a_matrix(name):
     np.testing.assert_allclose(turned.reshape(21, 4, 3), left @ plain @ right, rtol=1e-8, atol=1e-9)
 
 
+def test_hyperball_keeps_the_norm_of_a_matrix_whatever_the_gradients_scale():
+    made = path("hyperball(heavy_ball)")
+    np.testing.assert_allclose(np.linalg.norm(made[:, :6], axis=1), np.linalg.norm(START[:6]), rtol=1e-12)
+    np.testing.assert_array_equal(made[:, 6:], path("heavy_ball")[:, 6:])  # the vector
+    np.testing.assert_allclose(made[:, :6], path("hyperball(heavy_ball)", 8 * GRADIENTS)[:, :6], rtol=1e-9)
+    turned = 1 - np.sum(made[1:, :6] * made[:-1, :6], axis=1) / np.sum(START[:6] ** 2)
+    assert (turned < 1 - np.sqrt(1 - 0.05**2) + 1e-12).all() and turned.max() > 1e-3  # an angle of arcsin(lr)
+
+
 EXACT = [
     ("qhm(nu=0)", "gd"),
     ("qhm(nu=1, beta1=0.9)", "momentum"),
@@ -118,6 +127,12 @@ TO_ROUNDING = [
     ("coupled_decay(gd, decay=0.3)", "decoupled_decay(gd, decay=0.3)"),
     ("decoupled_decay(adam_torch, decay=0.3)", "adamw(weight_decay=0.3)"),
     ("lookahead(adam, k=1, alpha=1)", "adam"),
+    ("decoupled_decay(nadam, decay=0.3)", "nadamw(weight_decay=0.3)"),
+    ("nadamw(weight_decay=0)", "nadam"),
+    ("stable_adamw(beta1=0.9, beta2=0, eps=1e-8)", "adamw(beta2=0)"),
+    ("cautious_decay(adam, decay=0)", "adam"),
+    ("corrected_decay(adam, decay=0.3)", "decoupled_decay(adam, decay=0.3)"),
+    ("cautious(gd)", "gd"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),
 ]
 

@@ -35,7 +35,8 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
     matrix, quartic = RECORDED[f"{entry['problem']}.matrix"], RECORDED["problem.quartic"]
     gradients = RECORDED[f"{key}.gradients"] if loop == "open" else lambda _, w: w @ matrix + quartic * w**3
     values = [record.with_values(entry["hyperparameters"])] * runs
-    rates, blocks = np.full((len(expected) - 1, runs), entry["lr"]), tuple(map(tuple, entry["blocks"]))
+    rates, blocks = np.linspace(*np.broadcast_to(entry["lr"], 2), len(expected) - 1), entry["blocks"]
+    rates, blocks = np.tile(rates[:, None], runs), tuple(map(tuple, blocks))
     for part, reported in (("trajectory", False), ("reported", True)):
         if f"{key}.{part}" in RECORDED:
             w = np.tile(expected[0], (runs, 1))

@@ -49,6 +49,7 @@ DEFAULTS = {
     "lars": {"beta1": 0.9, "trust": 0.001, "weight_decay": 0.0, "eps": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
     "nadam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004},
+    "nadamw": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004, "weight_decay": 0.01},
     "qhadam": {"beta1": 0.995, "beta2": 0.999, "nu1": 0.7, "nu2": 1.0, "eps": 1e-8},
     "qhm": {"beta1": 0.999, "nu": 0.7},
     "radam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -57,6 +58,7 @@ DEFAULTS = {
     "schedule_free_sgd": {"beta1": 0.9, "weight_decay": 0.0},
     "shampoo": {"eps": 1e-6, "every": 1.0},
     "signsgd": {},
+    "stable_adamw": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01},
 }
 """The defaults of rules without a twin, from their papers and from PyTorch's documentation; a twin states its own."""
 # Four values beside the default, for hyperparameters that are neither a beta nor an eps.

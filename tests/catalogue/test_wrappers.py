@@ -14,7 +14,7 @@ BASES = ["gd", "adam_torch", "prodigy", "lamb", "muon"]
 IN_LANES = ("adam_torch", "lamb")
 """Those that are tried in both orders, and in the README's test command; CI does them all."""
 # Beside the defaults.
-VALUES = {"norm": 40.0, "k": 3.0, "alpha": 0.8, "beta": 0.5, "decay": 0.3}
+VALUES = {"norm": 40.0, "k": 3.0, "alpha": 0.8, "beta": 0.5, "decay": 0.3, "floor": 0.9, "extra": 1.0}
 EVERY_WRAPPER = pytest.mark.parametrize("name", sorted(CATALOGUE.wrappers))
 
 

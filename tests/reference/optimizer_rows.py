@@ -2,11 +2,15 @@
 
 Settings that are not named are the library's defaults, which is the point: torch's eps 1e-8 (Adagrad 1e-10), optax's
 Adam eps 1e-8 and eps_root 0. Ours are complete. Rows with blocks are on the objective in 10 dimensions; without, on the
-one in 5. `lr` in their settings is filled in from ours where it is not stated.
+one in 5. `lr` in their settings is filled in from ours where it is not stated; [a, b] goes evenly from a to b. Behind
+the blocks may stand a number of steps.
 """
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 ADAM_TORCH = ADAM | {"eps_root": 0.0}
+ADAM_FREE = ADAM_TORCH | {"eps": 0.0}
+LION = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}
+CAUTIOUS = {"floor": 1e-12, "extra": 0.0}
 MIXED = [[2, 3], [4]]
 MATRICES = [[2, 3], [2, 2]]
 
@@ -50,6 +54,12 @@ TORCH = [
     ("nadam", "NAdam", {}, "nadam", 0.02, ADAM | {"momentum_decay": 0.004}),
     ("nadam_decay", "NAdam", {"momentum_decay": 0.5, "betas": [0.8, 0.95]}, "nadam", 0.02,
      {"beta1": 0.8, "beta2": 0.95, "eps": 1e-8, "momentum_decay": 0.5}),
+    ("nadamw", "NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.01}, "nadamw", 0.02,
+     ADAM | {"momentum_decay": 0.004, "weight_decay": 0.01}, MIXED, 200),
+    ("nadamw_decay", "NAdam",
+     {"decoupled_weight_decay": True, "weight_decay": 0.5, "momentum_decay": 0.5, "betas": [0.8, 0.95], "eps": 0.01},
+     "nadamw", 0.01,
+     {"beta1": 0.8, "beta2": 0.95, "eps": 0.01, "momentum_decay": 0.5, "weight_decay": 0.5}, [[5]], 200),
     ("radam", "RAdam", {}, "radam", 0.005, ADAM),
     ("radam_short", "RAdam", {"betas": [0.8, 0.5]}, "radam", 0.005, {"beta1": 0.8, "beta2": 0.5, "eps": 1e-8}),
     ("asgd", "ASGD", {"t0": 0}, "asgd", 0.02, {"lambd": 1e-4, "alpha": 0.75, "t0": 0.0}),
@@ -96,6 +106,11 @@ OPTAX = [
     ("adam_eps", "adam", {"b1": 0.8, "b2": 0.95, "eps": 0.25, "eps_root": 0.5}, "adam", 0.05,
      {"beta1": 0.8, "beta2": 0.95, "eps": 0.25, "eps_root": 0.5}),
     ("adamw", "adamw", {"weight_decay": 0.5}, "adamw", 0.02, ADAM | {"weight_decay": 0.5}),
+    # Its momentum has no schedule: 0.96^(t momentum_decay) is 0 here.
+    ("nadamw", "nadamw", {"weight_decay": 0.1}, "nadamw", 0.02, ADAM | {"momentum_decay": 1e9, "weight_decay": 0.1},
+     MIXED, 200),
+    ("nadamw_betas", "nadamw", {"b1": 0.95, "b2": 0.98, "eps": 0.1, "weight_decay": 0.7}, "nadamw", 0.01,
+     {"beta1": 0.95, "beta2": 0.98, "eps": 0.1, "momentum_decay": 1e9, "weight_decay": 0.7}, [[5]], 200),
     ("adamax", "adamax", {}, "adamax", 0.05, ADAM),
     ("adabelief", "adabelief", {}, "adabelief", 0.01, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-16, "eps_root": 1e-16}),
     ("adabelief_eps", "adabelief", {"b1": 0.8, "b2": 0.95, "eps": 0.1, "eps_root": 0.01}, "adabelief", 0.05,
@@ -164,7 +179,60 @@ COLLECTION = [
     # Its trust ratio is for matrices only.
     ("lars", "LARS", {"trust_coefficient": 0.01, "weight_decay": 0.5, "momentum": 0.9}, "lars", 1.0,
      {"beta1": 0.9, "trust": 0.01, "weight_decay": 0.5, "eps": 0.0}, MATRICES),
+    # The scale of its mask is n / (sum + 1).
+    ("cautious", "Lion", {"cautious": True}, "cautious(lion)", 0.02, LION | CAUTIOUS | {"extra": 1.0}, MIXED, 200),
+    ("cautious_betas", "Lion", {"cautious": True, "betas": [0.6, 0.95]}, "cautious(lion)", 0.005,
+     LION | CAUTIOUS | {"beta1": 0.6, "beta2": 0.95, "extra": 1.0}, [[5]], 200),
+    ("stable_adamw", "StableAdamW", {"eps": 1e-6}, "stable_adamw", 0.02,
+     {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01}, MIXED, 200),
+    ("stable_adamw_betas", "StableAdamW", {"betas": [0.8, 0.999], "weight_decay": 0.5}, "stable_adamw", 0.005,
+     {"beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.5}, [[5]], 200),
     # It has full matrices for vectors, too.
     ("shampoo", "Shampoo", {}, "shampoo", 0.1, {"eps": 1e-6, "every": 1.0}, MATRICES),
     ("shampoo_eps", "Shampoo", {"matrix_eps": 0.5}, "shampoo", 0.3, {"eps": 0.5, "every": 1.0}, MATRICES),
+]  # fmt: skip
+OPTIMI = [
+    ("stable_adamw", "StableAdamW", {}, "stable_adamw", 0.01,
+     {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01}, MATRICES, 200),
+    ("stable_adamw_eps", "StableAdamW", {"betas": [0.95, 0.98], "eps": 0.1, "weight_decay": 0.3}, "stable_adamw",
+     [0.05, 0.001], {"beta1": 0.95, "beta2": 0.98, "eps": 0.1, "weight_decay": 0.3}, MIXED, 200),
+]  # fmt: skip
+# Its eps is a floor of the root, and not a term beside it: it is next to nothing here, and 0 there.
+HEAVYBALL = [
+    ("cautious", "AdamW", {"caution": True, "betas": [0.9, 0.999], "eps": 1e-30}, "cautious(adam_torch)", 0.02,
+     ADAM_FREE | CAUTIOUS, MIXED, 200),
+    ("cautious_betas", "AdamW", {"caution": True, "betas": [0.8, 0.95], "eps": 1e-30}, "cautious(adam_torch)", 0.05,
+     ADAM_FREE | CAUTIOUS | {"beta1": 0.8, "beta2": 0.95}, [[5]], 200),
+    ("cautious_falling", "AdamW", {"caution": True, "betas": [0.95, 0.99], "eps": 1e-30}, "cautious(adam_torch)",
+     [0.1, 0.001], ADAM_FREE | CAUTIOUS | {"beta1": 0.95, "beta2": 0.99}, MATRICES, 200),
+    ("cautious_decay", "AdamW",
+     {"cautious_weight_decay": True, "weight_decay": 0.3, "betas": [0.9, 0.999], "eps": 1e-30},
+     "cautious_decay(adam_torch)", 0.02, ADAM_FREE | {"decay": 0.3}, MIXED, 200),
+    ("cautious_decay_betas", "AdamW",
+     {"cautious_weight_decay": True, "weight_decay": 0.9, "betas": [0.8, 0.98], "eps": 1e-30},
+     "cautious_decay(adam_torch)", 0.01, ADAM_FREE | {"beta1": 0.8, "beta2": 0.98, "decay": 0.9}, [[5]], 200),
+    ("cautious_decay_rmsprop", "RMSprop",
+     {"cautious_weight_decay": True, "weight_decay": 0.1, "betas": [0.0, 0.99], "eps": 1e-30},
+     "cautious_decay(adam_torch)", 0.005, ADAM_FREE | {"beta1": 0.0, "beta2": 0.99, "decay": 0.1}, MIXED, 200),
+    ("cautious_decay_falling", "AdamW",
+     {"cautious_weight_decay": True, "weight_decay": 0.5, "betas": [0.9, 0.99], "eps": 1e-30},
+     "cautious_decay(adam_torch)", [0.05, 0.001], ADAM_FREE | {"beta2": 0.99, "decay": 0.5}, MIXED, 200),
+    ("corrected_decay", "AdamC", {"weight_decay": 0.3, "betas": [0.9, 0.999], "eps": 1e-30},
+     "corrected_decay(adam_torch)", [0.05, 0.002], ADAM_FREE | {"decay": 0.3}, MIXED, 200),
+    ("corrected_decay_betas", "AdamC", {"weight_decay": 0.9, "betas": [0.8, 0.98], "eps": 1e-30},
+     "corrected_decay(adam_torch)", [0.02, 0.0], ADAM_FREE | {"beta1": 0.8, "beta2": 0.98, "decay": 0.9}, [[5]], 200),
+    ("corrected_decay_constant", "AdamC", {"weight_decay": 0.5, "betas": [0.9, 0.99], "eps": 1e-30},
+     "corrected_decay(adam_torch)", 0.01, ADAM_FREE | {"beta2": 0.99, "decay": 0.5}, MIXED, 200),
+    ("corrected_decay_slow", "AdamC", {"weight_decay": 0.05, "betas": [0.95, 0.99], "eps": 1e-30},
+     "corrected_decay(adam_torch)", [0.01, 0.005], ADAM_FREE | {"beta1": 0.95, "beta2": 0.99, "decay": 0.05}, [[5]],
+     200),
+    # It has no average of the gradient, and no decay inside the step here.
+    ("hyperball", "HyperBallAdamW", {"betas": [0.0, 0.99], "eps": 1e-30}, "hyperball(adam_torch)", 0.02,
+     ADAM_FREE | {"beta1": 0.0, "beta2": 0.99}, MIXED, 200),
+    ("hyperball_betas", "HyperBallAdamW", {"betas": [0.0, 0.9], "eps": 1e-30}, "hyperball(adam_torch)", 0.005,
+     ADAM_FREE | {"beta1": 0.0, "beta2": 0.9}, MATRICES, 200),
+    ("hyperball_long", "HyperBallAdamW", {"betas": [0.0, 0.999], "eps": 1e-30}, "hyperball(adam_torch)", 0.01,
+     ADAM_FREE | {"beta1": 0.0}, [[3, 2], [4]], 200),
+    ("hyperball_falling", "HyperBallAdamW", {"betas": [0.0, 0.95], "eps": 1e-30}, "hyperball(adam_torch)",
+     [0.02, 0.0], ADAM_FREE | {"beta1": 0.0, "beta2": 0.95}, MATRICES, 200),
 ]  # fmt: skip

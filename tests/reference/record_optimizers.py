@@ -5,7 +5,8 @@ or in 10 (some blocks). A has eigenvalues 0.5 .. 50 in a basis that is no coordi
 dyadic number, so A is exact whatever library multiplies it. Each library computes its own gradients by its own
 automatic differentiation.
 
-Run it with the extra `peers` and the packages pytorch_optimizer, schedulefree and prodigyopt installed:
+Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, schedulefree and prodigyopt
+installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
@@ -16,6 +17,7 @@ import argparse
 import importlib
 import json
 import platform
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,7 +54,7 @@ def starts(shapes):
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def torch_run(module, name, settings, shapes):
+def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others."""
     import torch
 
@@ -60,7 +62,11 @@ def torch_run(module, name, settings, shapes):
     matrix = torch.tensor(MATRICES[_dim(shapes)])
     parameters = [torch.tensor(part, requires_grad=True) for part in starts(shapes)]
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    optimizer = getattr(importlib.import_module(module), name)(parameters, **settings)
+    if module == "heavyball":
+        importlib.import_module("heavyball.utils").compile_mode = None
+        settings["storage_dtype"] = "float64"
+    rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else [settings["lr"]] * steps
+    optimizer = getattr(importlib.import_module(module), name)(parameters, **settings | {"lr": float(rates[0])})
 
     def flat(tensors):
         return np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors])
@@ -77,11 +83,13 @@ def torch_run(module, name, settings, shapes):
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
-    for _ in range(STEPS[_dim(shapes)]):
+    for rate in rates:
+        for group in optimizer.param_groups:
+            group["lr"] = float(rate)
         optimizer.zero_grad()
         w = torch.cat([p.reshape(-1) for p in parameters])
         (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
-        gradients.append(flat([p.grad for p in parameters]))
+        gradients.append(flat([p.grad.clone() for p in parameters]))
         optimizer.step()
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
@@ -111,7 +119,7 @@ def optax_optimizer(name, settings):
     return getattr(optax.contrib if home else optax, name)(rate, **settings)
 
 
-def optax_run(name, settings, shapes):
+def optax_run(name, settings, shapes, steps):
     """Run an optimizer of optax, and return its steps."""
     import jax
     import optax
@@ -144,7 +152,7 @@ def optax_run(name, settings, shapes):
         return at, state, averages, flat(gradient), flat(average)
 
     trajectory, gradients, seen = [flat(blocks)], [], [flat(blocks)]
-    for _ in range(STEPS[_dim(shapes)]):
+    for _ in range(steps):
         at, state, averages, gradient, average = step(at, state, averages)
         gradients.append(gradient)
         trajectory.append(flat(at.fast if looking else at))
@@ -169,23 +177,22 @@ def entries():
         ("schedulefree", "schedulefree", optimizer_rows.SCHEDULEFREE),
         ("prodigyopt", "prodigyopt", optimizer_rows.PRODIGYOPT),
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
+        ("torch-optimi", "optimi", optimizer_rows.OPTIMI),
+        ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
     ]
     for library, module, rows in peers:
-        for key, name, settings, optimizer, lr, hyperparameters, *blocks in rows:
+        for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
             settings = {"learning_rate" if library == "optax" else "lr": lr} | settings
-            shapes = blocks[0] if blocks else [[5]]
+            shapes = rest[0] if rest else [[5]]
+            run = {"name": name, "settings": settings, "shapes": shapes}
+            run["steps"] = rest[1] if len(rest) > 1 else STEPS[_dim(shapes)]
             entry = {"key": f"{library}.{key}", "library": library, "class": f"{module}.{name}", "settings": settings}
             entry |= {"optimizer": optimizer, "lr": lr, "hyperparameters": hyperparameters}
             entry |= {"problem": PROBLEMS[_dim(shapes)], "blocks": shapes}
             if library == "optax":
-                yield entry, lambda name=name, settings=settings, shapes=shapes: optax_run(name, settings, shapes)
+                yield entry, partial(optax_run, **run)
             else:
-                yield (
-                    entry,
-                    lambda module=module, name=name, settings=settings, shapes=shapes: torch_run(
-                        module, name, settings, shapes
-                    ),
-                )
+                yield entry, partial(torch_run, module, **run)
 
 
 def recorded(key, before):
@@ -204,7 +211,7 @@ def main(only=""):
         arrays |= {f"{problem}.matrix": MATRICES[dim], f"{problem}.start": STARTS[dim]}
     index = []
     for entry, run in entries():
-        if only and entry["optimizer"].partition("(")[0] != only:
+        if only and entry["optimizer"].partition("(")[0] not in only.split(","):
             arrays |= recorded(entry["key"], before)
             index.append(entries_before[entry["key"]])
             continue
@@ -224,7 +231,17 @@ def main(only=""):
     if only:
         print(f"the rows of {only} recorded in {HERE / 'trajectories.npz'}")
         return
-    packages = ("torch", "optax", "jax", "numpy", "pytorch_optimizer", "schedulefree", "prodigyopt")
+    packages = (
+        "torch",
+        "optax",
+        "jax",
+        "numpy",
+        "pytorch_optimizer",
+        "torch-optimi",
+        "heavyball",
+        "schedulefree",
+        "prodigyopt",
+    )
     versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
     print(f"{len(index)} trajectories recorded in {HERE / 'trajectories.npz'}")
@@ -232,5 +249,5 @@ def main(only=""):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone")
+    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone, or A,B")
     main(**vars(parser.parse_args()))

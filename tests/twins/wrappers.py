@@ -1,10 +1,11 @@
 """Twins of the wrappers: WRAPPERS[name](twin of the optimizer, its hyperparameters, **own) -> trajectory function."""
 
+import inspect
 from itertools import count
 
 import numpy as np
 
-from twins.drive import twin
+from twins.drive import pieces, twin
 
 
 def around(wrapper):
@@ -14,7 +15,9 @@ def around(wrapper):
         def rule(w, blocks):
             inner = base.start(w, blocks, base_values)
             next(inner)
-            return wrapper(w, inner, **{name: w.dtype.type(value) for name, value in own.items()})
+            values = {name: w.dtype.type(value) for name, value in own.items()}
+            more = {"blocks": blocks} if "blocks" in inspect.signature(wrapper).parameters else {}
+            return wrapper(w, inner, **more, **values)
 
         return twin(rule)
 
@@ -72,4 +75,52 @@ def decoupled_decay(w, inner, *, decay=0.01):
         w = inner.send((w, g, lr)) - lr * decay * w
 
 
-WRAPPERS = {wrapper.rule.__name__: wrapper for wrapper in (clip, lookahead, average, coupled_decay, decoupled_decay)}
+@around
+def cautious(w, inner, blocks, *, floor=1e-3, extra=0.0):
+    """Liang et al. 2024, Algorithm 1, by block; the authors' C-AdamW divides by the mean of the mask, 1e-3 at least."""
+    while True:
+        w, g, lr = yield w
+        u = w - inner.send((w, g, lr))
+        for at, _ in pieces(blocks):
+            mask = np.where(u[at] * g[at] > 0, 1, 0).astype(w.dtype)
+            u[at] = u[at] * mask / max(mask.mean() + extra / mask.size, floor)
+        w = w - u
+
+
+@around
+def cautious_decay(w, inner, *, decay=0.01):
+    """Chen et al. 2025: decoupled weight decay where step and weight have one sign."""
+    while True:
+        w, g, lr = yield w
+        u = w - inner.send((w, g, lr))
+        w = w - u - lr * decay * np.where(u * w >= 0, w, 0)
+
+
+@around
+def corrected_decay(w, inner, *, decay=0.01):
+    """Defazio 2025, AdamC's decay: lr^2 / max lr times w; the largest rate is that of the steps so far."""
+    largest = 0
+    while True:
+        w, g, lr = yield w
+        largest = max(largest, lr)
+        w = inner.send((w, g, lr)) - lr**2 / largest * decay * w
+
+
+@around
+def hyperball(w, inner, blocks):
+    """Wen et al. 2026: each matrix moves by lr times its norm along the direction of the step, and keeps its norm."""
+    while True:
+        w, g, lr = yield w
+        new = inner.send((w, g, lr))
+        for at, shape in pieces(blocks):
+            if shape[1] > 1:
+                r, u = np.linalg.norm(w[at]), w[at] - new[at]
+                moved = w[at] - lr * r * u / np.linalg.norm(u)
+                new[at] = moved * r / np.linalg.norm(moved)
+        w = new
+
+
+_ALL = (
+    clip, lookahead, average, coupled_decay, decoupled_decay, cautious, cautious_decay, corrected_decay, hyperball
+)  # fmt: skip
+WRAPPERS = {wrapper.rule.__name__: wrapper for wrapper in _ALL}
