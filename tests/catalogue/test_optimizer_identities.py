@@ -14,8 +14,8 @@ STEPS, DIM = 60, 10
 # the sign rules, trivially). Not: radam and mars, whose first steps are those of the gradient or of its clipped
 # norm; adabound, whose bounds are in the gradient's unit; adadelta, which stands still without eps.
 DIAGONAL_INVARIANT = {
-    "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "lion",
-    "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
+    "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "laprop",
+    "lion", "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
     "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
@@ -133,6 +133,8 @@ TO_ROUNDING = [
     ("cautious_decay(adam, decay=0)", "adam"),
     ("corrected_decay(adam, decay=0.3)", "decoupled_decay(adam, decay=0.3)"),
     ("cautious(gd)", "gd"),
+    ("laprop(beta1=0, eps=1e-8)", "adam_torch(beta1=0)"),
+    ("laprop(weight_decay=0.3, beta1=0, eps=1e-8)", "adamw(weight_decay=0.3, beta1=0)"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),
 ]
 

@@ -187,6 +187,11 @@ COLLECTION = [
      {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01}, MIXED, 200),
     ("stable_adamw_betas", "StableAdamW", {"betas": [0.8, 0.999], "weight_decay": 0.5}, "stable_adamw", 0.005,
      {"beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.5}, [[5]], 200),
+    # Its eps stands beside the uncorrected sqrt(v): next to nothing here.
+    ("laprop", "LaProp", {"foreach": False}, "laprop", 0.02,
+     {"beta1": 0.9, "beta2": 0.999, "eps": 1e-15, "weight_decay": 0.0}, MIXED, 200),
+    ("laprop_betas", "LaProp", {"foreach": False, "betas": [0.95, 0.8]}, "laprop", 0.005,
+     {"beta1": 0.95, "beta2": 0.8, "eps": 1e-15, "weight_decay": 0.0}, [[5]], 200),
     # It has full matrices for vectors, too.
     ("shampoo", "Shampoo", {}, "shampoo", 0.1, {"eps": 1e-6, "every": 1.0}, MATRICES),
     ("shampoo_eps", "Shampoo", {"matrix_eps": 0.5}, "shampoo", 0.3, {"eps": 0.5, "every": 1.0}, MATRICES),
@@ -235,4 +240,8 @@ HEAVYBALL = [
      ADAM_FREE | {"beta1": 0.0}, [[3, 2], [4]], 200),
     ("hyperball_falling", "HyperBallAdamW", {"betas": [0.0, 0.95], "eps": 1e-30}, "hyperball(adam_torch)",
      [0.02, 0.0], ADAM_FREE | {"beta1": 0.0, "beta2": 0.95}, MATRICES, 200),
+    ("laprop_decay", "LaProp", {"betas": [0.9, 0.99], "weight_decay": 0.3, "eps": 1e-30}, "laprop", 0.02,
+     {"beta1": 0.9, "beta2": 0.99, "eps": 0.0, "weight_decay": 0.3}, MIXED, 200),
+    ("laprop_betas", "LaProp", {"betas": [0.99, 0.7], "weight_decay": 0.05, "eps": 1e-30}, "laprop", 0.005,
+     {"beta1": 0.99, "beta2": 0.7, "eps": 0.0, "weight_decay": 0.05}, [[5]], 200),
 ]  # fmt: skip
