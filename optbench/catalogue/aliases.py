@@ -43,6 +43,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "adamc": {"corrected_decay(adam_torch)": ""},
     "adamh hyperballadam hyperballadamw": {"hyperball(adam_torch)": "matrices keep their norm"},
     "muonh": {"hyperball(muon)": ""},
+    "distanceovergradients layerwisedog": {"dog": "over all parameters", "l_dog": "by parameter block"},
     "rectifiedadam": {"radam": ""},
     "ranger": {"lookahead(radam)": ""},
     "schedulefree adamwschedulefree": {"schedule_free_adamw": "", "schedule_free_sgd": ""},

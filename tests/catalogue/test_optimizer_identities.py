@@ -19,8 +19,8 @@ DIAGONAL_INVARIANT = {
     "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
-# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0).
-SCALE_INVARIANT = {"adafactor", "lamb", "lars", "muon", "novograd", "prodigy", "shampoo"}
+# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Ivgi et al. 2023).
+SCALE_INVARIANT = {"adafactor", "dog", "l_dog", "lamb", "lars", "muon", "novograd", "prodigy", "shampoo"}
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
 OTHERS = {"adabound", "adadelta", "asgd", "mars", "radam"}
@@ -149,14 +149,22 @@ def test_special_case_is_another_rule(special, plain):
     np.testing.assert_allclose(path(special), path(plain), rtol=1e-12, atol=1e-13)
 
 
+def test_l_dog_is_dog_on_every_block():
+    alone = [
+        path("dog", GRADIENTS[:, at], START[at], blocks=((size,),)) for at, size in ((slice(6), 6), (slice(6, 10), 4))
+    ]
+    np.testing.assert_allclose(path("l_dog"), np.concatenate(alone, axis=1), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", ["lars", "lamb"])
 def test_a_block_at_zero_still_moves(name):
     made = path(name, w=np.zeros(DIM))
     assert np.isfinite(made).all() and (made[1] != 0).all()
 
 
-def test_prodigy_finds_the_distance_on_the_absolute_value():
+@pytest.mark.parametrize("name", ["dog", "prodigy"])
+def test_the_distance_is_found_on_the_absolute_value(name):
     """f(w) = |w| from w = D: the estimate grows from 1e-6 to at most D, and w comes near 0 without any rate chosen."""
     for distance in (0.1, 10.0, 1000.0):
-        made = path("prodigy", lambda _, w: np.sign(w), np.array([distance]), lr=np.ones(400), blocks=((1,),))
+        made = path(name, lambda _, w: np.sign(w), np.array([distance]), lr=np.ones(400), blocks=((1,),))
         assert abs(made[-1, 0]) < 0.2 * distance and made.max() <= distance * 1.0001

@@ -159,6 +159,22 @@ PRODIGYOPT = [
     ("prodigy", "Prodigy", {"use_bias_correction": True, "d0": 1e-3, "weight_decay": 0.1}, "prodigy", 1.0,
      ADAM | {"d0": 1e-3, "weight_decay": 0.1}, MIXED),
 ]  # fmt: skip
+DOG = [
+    ("dog", "DoG", {"reps_rel": 1e-3}, "dog", 1.0, {"r0_rel": 1e-3, "eps": 1e-8, "gamma": 8.0}, MIXED, 200),
+    ("dog_eps", "DoG", {"reps_rel": 0.1, "eps": 100.0, "gamma": 2.0}, "dog", 0.5,
+     {"r0_rel": 0.1, "eps": 100.0, "gamma": 2.0}, MIXED, 200),
+    ("dog_far", "DoG", {"reps_rel": 0.5, "eps": 1.0, "gamma": 0.0}, "dog", 0.2,
+     {"r0_rel": 0.5, "eps": 1.0, "gamma": 0.0}, [[5]], 200),
+    ("dog_falling", "DoG", {"reps_rel": 1e-2, "gamma": 20.0}, "dog", [1.0, 0.1],
+     {"r0_rel": 1e-2, "eps": 1e-8, "gamma": 20.0}, MATRICES, 200),
+    ("l_dog", "LDoG", {"reps_rel": 1e-3}, "l_dog", 1.0, {"r0_rel": 1e-3, "eps": 1e-8, "gamma": 8.0}, MIXED, 200),
+    ("l_dog_eps", "LDoG", {"reps_rel": 0.1, "eps": 100.0, "gamma": 2.0}, "l_dog", 0.5,
+     {"r0_rel": 0.1, "eps": 100.0, "gamma": 2.0}, MIXED, 200),
+    ("l_dog_far", "LDoG", {"reps_rel": 0.5, "eps": 1.0, "gamma": 0.0}, "l_dog", 0.2,
+     {"r0_rel": 0.5, "eps": 1.0, "gamma": 0.0}, [[3, 2], [4]], 200),
+    ("l_dog_falling", "LDoG", {"reps_rel": 1e-2, "gamma": 20.0}, "l_dog", [1.0, 0.1],
+     {"r0_rel": 1e-2, "eps": 1e-8, "gamma": 20.0}, MATRICES, 200),
+]  # fmt: skip
 # A collection of other people's optimizers, where neither PyTorch nor optax nor the authors have a package for it.
 COLLECTION = [
     ("qhm", "QHM", {"momentum": 0.999, "nu": 0.7}, "qhm", 0.03, {"beta1": 0.999, "nu": 0.7}),

@@ -65,6 +65,11 @@ def torch_run(module, name, settings, shapes, steps):
     if module == "heavyball":
         importlib.import_module("heavyball.utils").compile_mode = None
         settings["storage_dtype"] = "float64"
+    averager = None
+    if module == "dog":
+        model = torch.nn.ParameterList(parameters)
+        parameters = list(model)
+        averager = importlib.import_module("dog").PolynomialDecayAverager(model, settings.pop("gamma", 8.0))
     rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else [settings["lr"]] * steps
     optimizer = getattr(importlib.import_module(module), name)(parameters, **settings | {"lr": float(rates[0])})
 
@@ -74,12 +79,15 @@ def torch_run(module, name, settings, shapes, steps):
     def reported():
         if name == "ASGD":
             return flat([optimizer.state[p]["ax"] for p in parameters])
+        if averager:
+            averager.step()
+            return flat(averager.averaged_model)
         optimizer.eval()
         seen = flat(parameters)
         optimizer.train()
         return seen
 
-    averages = name == "ASGD" or module == "schedulefree"
+    averages = name == "ASGD" or module in ("schedulefree", "dog")
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
@@ -179,6 +187,7 @@ def entries():
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
         ("torch-optimi", "optimi", optimizer_rows.OPTIMI),
         ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
+        ("dog-optimizer", "dog", optimizer_rows.DOG),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
@@ -241,6 +250,7 @@ def main(only=""):
         "heavyball",
         "schedulefree",
         "prodigyopt",
+        "dog-optimizer",
     )
     versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
