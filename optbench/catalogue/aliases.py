@@ -49,7 +49,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "schedulefree adamwschedulefree": {"schedule_free_adamw": "", "schedule_free_sgd": ""},
     "sgdschedulefree": {"schedule_free_sgd": ""},
     "averagedsgd averagedstochasticgradientdescent": {"asgd": "", "average(gd)": "an exponentially weighted average"},
-    "dadaptation dadapt dadaptadam": {"prodigy": "its successor"},
+    "dadaptation dadapt": {"dadapt_adam": "", "prodigy": "its successor"},
     "soap": {"shampoo": "SOAP, which runs Adam in its basis, is not here"},
     "lbfgsb bfgs quasinewton": {"lbfgs": "SciPy's, with a line search, on the full batch"},
     "conjugategradient conjugategradients nonlinearcg": {"cg": "SciPy's, on the full batch"},

@@ -19,8 +19,20 @@ DIAGONAL_INVARIANT = {
     "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
-# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Ivgi et al. 2023).
-SCALE_INVARIANT = {"adafactor", "dog", "l_dog", "lamb", "lars", "muon", "novograd", "prodigy", "shampoo"}
+# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Ivgi et al. 2023; Khaled et al. 2023).
+SCALE_INVARIANT = {
+    "adafactor",
+    "dadapt_adam",
+    "dog",
+    "dowg",
+    "l_dog",
+    "lamb",
+    "lars",
+    "muon",
+    "novograd",
+    "prodigy",
+    "shampoo",
+}
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
 OTHERS = {"adabound", "adadelta", "asgd", "mars", "radam"}
@@ -162,7 +174,7 @@ def test_a_block_at_zero_still_moves(name):
     assert np.isfinite(made).all() and (made[1] != 0).all()
 
 
-@pytest.mark.parametrize("name", ["dog", "prodigy"])
+@pytest.mark.parametrize("name", ["dog", "dowg", "prodigy"])
 def test_the_distance_is_found_on_the_absolute_value(name):
     """f(w) = |w| from w = D: the estimate grows from 1e-6 to at most D, and w comes near 0 without any rate chosen."""
     for distance in (0.1, 10.0, 1000.0):

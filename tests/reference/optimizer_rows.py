@@ -138,6 +138,12 @@ OPTAX = [
      MIXED),
     ("prodigy_decay", "contrib.prodigy", {"estim_lr0": 1e-2, "weight_decay": 0.3, "betas": [0.8, 0.95]}, "prodigy", 0.1,
      {"beta1": 0.8, "beta2": 0.95, "eps": 1e-8, "d0": 1e-2, "weight_decay": 0.3}, MIXED),
+    ("dowg", "contrib.dowg", {}, "dowg", 1.0, {"r0": 0.01, "eps": 1e-4}, MIXED, 200),
+    ("dowg_start", "contrib.dowg", {"init_estim_sq_dist": 0.25}, "dowg", 1.0, {"r0": 0.5, "eps": 1e-4}, [[5]], 200),
+    ("dowg_eps", "contrib.dowg", {"init_estim_sq_dist": 0.0625, "eps": 10.0}, "dowg", 0.05, {"r0": 0.25, "eps": 10.0},
+     MATRICES, 200),
+    ("dowg_factor", "contrib.dowg", {"init_estim_sq_dist": 1.0, "eps": 1.0}, "dowg", 0.1, {"r0": 1.0, "eps": 1.0},
+     MIXED, 200),
     ("muon", "contrib.muon", {}, "muon", 0.01,
      ADAM | {"beta1": 0.95, "beta_adam": 0.9, "ns_steps": 5.0, "weight_decay": 0.0}, MIXED),
     ("muon_decay", "contrib.muon", {"beta": 0.8, "ns_steps": 3, "weight_decay": 0.3, "adam_b1": 0.7}, "muon", 0.01,
@@ -175,6 +181,14 @@ DOG = [
     ("l_dog_falling", "LDoG", {"reps_rel": 1e-2, "gamma": 20.0}, "l_dog", [1.0, 0.1],
      {"r0_rel": 1e-2, "eps": 1e-8, "gamma": 20.0}, MATRICES, 200),
 ]  # fmt: skip
+DADAPTATION = [
+    ("dadapt_adam", "DAdaptAdam", {"d0": 0.05}, "dadapt_adam", 1.0, ADAM | {"d0": 0.05, "weight_decay": 0.0}, MIXED,
+     200),
+    ("dadapt_adam_decay", "DAdaptAdam", {"d0": 1e-2, "weight_decay": 0.3, "decouple": True, "betas": [0.8, 0.99]},
+     "dadapt_adam", 0.3, {"beta1": 0.8, "beta2": 0.99, "eps": 1e-8, "d0": 1e-2, "weight_decay": 0.3}, MIXED, 200),
+    ("dadapt_adam_falling", "DAdaptAdam", {"d0": 1e-2, "betas": [0.95, 0.99], "eps": 0.1}, "dadapt_adam", [1.0, 0.01],
+     {"beta1": 0.95, "beta2": 0.99, "eps": 0.1, "d0": 1e-2, "weight_decay": 0.0}, [[5]], 200),
+]  # fmt: skip
 # A collection of other people's optimizers, where neither PyTorch nor optax nor the authors have a package for it.
 COLLECTION = [
     ("qhm", "QHM", {"momentum": 0.999, "nu": 0.7}, "qhm", 0.03, {"beta1": 0.999, "nu": 0.7}),
@@ -203,6 +217,11 @@ COLLECTION = [
      {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01}, MIXED, 200),
     ("stable_adamw_betas", "StableAdamW", {"betas": [0.8, 0.999], "weight_decay": 0.5}, "stable_adamw", 0.005,
      {"beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.5}, [[5]], 200),
+    ("dadapt_adam", "DAdaptAdam", {"d0": 1e-2, "foreach": False}, "dadapt_adam", 0.5,
+     ADAM | {"d0": 1e-2, "weight_decay": 0.0}, MATRICES, 200),
+    ("dadapt_adam_decay", "DAdaptAdam",
+     {"d0": 1e-2, "betas": [0.8, 0.98], "eps": 1.0, "weight_decay": 0.1, "weight_decouple": True, "foreach": False},
+     "dadapt_adam", 0.1, {"beta1": 0.8, "beta2": 0.98, "eps": 1.0, "d0": 1e-2, "weight_decay": 0.1}, [[5]], 200),
     # Its eps stands beside the uncorrected sqrt(v): next to nothing here.
     ("laprop", "LaProp", {"foreach": False}, "laprop", 0.02,
      {"beta1": 0.9, "beta2": 0.999, "eps": 1e-15, "weight_decay": 0.0}, MIXED, 200),

@@ -188,6 +188,7 @@ def entries():
         ("torch-optimi", "optimi", optimizer_rows.OPTIMI),
         ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
         ("dog-optimizer", "dog", optimizer_rows.DOG),
+        ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
@@ -251,6 +252,7 @@ def main(only=""):
         "schedulefree",
         "prodigyopt",
         "dog-optimizer",
+        "dadaptation",
     )
     versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
