@@ -21,18 +21,9 @@ DIAGONAL_INVARIANT = {
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
 # Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Ivgi et al. 2023; Khaled et al. 2023).
 SCALE_INVARIANT = {
-    "adafactor",
-    "dadapt_adam",
-    "dog",
-    "dowg",
-    "l_dog",
-    "lamb",
-    "lars",
-    "muon",
-    "novograd",
-    "prodigy",
+    "adafactor", "adam_mini", "dadapt_adam", "dog", "dowg", "l_dog", "lamb", "lars", "muon", "novograd", "prodigy",
     "shampoo",
-}
+}  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
 OTHERS = {"adabound", "adadelta", "asgd", "mars", "radam"}
@@ -159,6 +150,12 @@ def test_special_case_is_exactly_another_rule(special, plain):
 @pytest.mark.parametrize(("special", "plain"), TO_ROUNDING)
 def test_special_case_is_another_rule(special, plain):
     np.testing.assert_allclose(path(special), path(plain), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("blocks", [((10,),), ((1, 6), (4,)), ((6, 1), (1, 4))])
+def test_adam_mini_is_adam_where_a_neuron_has_one_weight_and_on_vectors(blocks):
+    expected = path("adamw(weight_decay=0.3)")
+    np.testing.assert_allclose(path("adam_mini(weight_decay=0.3)", blocks=blocks), expected, rtol=1e-12, atol=1e-13)
 
 
 def test_l_dog_is_dog_on_every_block():

@@ -181,6 +181,16 @@ DOG = [
     ("l_dog_falling", "LDoG", {"reps_rel": 1e-2, "gamma": 20.0}, "l_dog", [1.0, 0.1],
      {"r0_rel": 1e-2, "eps": 1e-8, "gamma": 20.0}, MATRICES, 200),
 ]  # fmt: skip
+# Their matrices are (outputs, inputs), a row a neuron; without decay of biases.
+ADAM_MINI = [
+    ("adam_mini", "Adam_mini", {}, "adam_mini", 0.02, ADAM | {"weight_decay": 0.0}, MIXED, 200),
+    ("adam_mini_betas", "Adam_mini", {"betas": [0.8, 0.95], "eps": 0.1}, "adam_mini", [0.05, 0.001],
+     {"beta1": 0.8, "beta2": 0.95, "eps": 0.1, "weight_decay": 0.0}, [[3, 2], [4]], 200),
+    ("adam_mini_decay", "Adam_mini", {"betas": [0.9, 0.95], "weight_decay": 0.3}, "adam_mini", 0.01,
+     {"beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.3}, MATRICES, 200),
+    ("adam_mini_eps", "Adam_mini", {"betas": [0.95, 0.99], "eps": 2.0, "weight_decay": 0.05}, "adam_mini", 0.1,
+     {"beta1": 0.95, "beta2": 0.99, "eps": 2.0, "weight_decay": 0.05}, [[1, 6], [2, 2]], 200),
+]  # fmt: skip
 DADAPTATION = [
     ("dadapt_adam", "DAdaptAdam", {"d0": 0.05}, "dadapt_adam", 1.0, ADAM | {"d0": 0.05, "weight_decay": 0.0}, MIXED,
      200),

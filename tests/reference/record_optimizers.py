@@ -65,16 +65,23 @@ def torch_run(module, name, settings, shapes, steps):
     if module == "heavyball":
         importlib.import_module("heavyball.utils").compile_mode = None
         settings["storage_dtype"] = "float64"
-    averager = None
+    averager, given = None, parameters
+    turned = module == "adam_mini"
+    if turned:
+        parameters = [p.detach().T.clone().requires_grad_() if p.ndim > 1 else p for p in parameters]
+        given = [(f"{k}.{'mlp' if p.ndim > 1 else 'bias'}", p) for k, p in enumerate(parameters)]
     if module == "dog":
         model = torch.nn.ParameterList(parameters)
-        parameters = list(model)
+        parameters = given = list(model)
         averager = importlib.import_module("dog").PolynomialDecayAverager(model, settings.pop("gamma", 8.0))
     rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else [settings["lr"]] * steps
-    optimizer = getattr(importlib.import_module(module), name)(parameters, **settings | {"lr": float(rates[0])})
+    optimizer = getattr(importlib.import_module(module), name)(given, **settings | {"lr": float(rates[0])})
+
+    def joined(tensors):
+        return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
 
     def flat(tensors):
-        return np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors])
+        return joined([tensor.detach() for tensor in tensors]).clone().numpy()
 
     def reported():
         if name == "ASGD":
@@ -95,7 +102,7 @@ def torch_run(module, name, settings, shapes, steps):
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
         optimizer.zero_grad()
-        w = torch.cat([p.reshape(-1) for p in parameters])
+        w = joined(parameters)
         (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
         gradients.append(flat([p.grad.clone() for p in parameters]))
         optimizer.step()
@@ -189,6 +196,7 @@ def entries():
         ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
         ("dog-optimizer", "dog", optimizer_rows.DOG),
         ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
+        ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
@@ -253,6 +261,7 @@ def main(only=""):
         "prodigyopt",
         "dog-optimizer",
         "dadaptation",
+        "adam-mini",
     )
     versions = {package: version(package) for package in packages} | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
