@@ -14,15 +14,16 @@ STEPS, DIM = 60, 10
 # the sign rules, trivially). Not: radam and mars, whose first steps are those of the gradient or of its clipped
 # norm; adabound, whose bounds are in the gradient's unit; adadelta, which stands still without eps.
 DIAGONAL_INVARIANT = {
-    "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "lion",
-    "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
+    "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "laprop",
+    "lion", "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
     "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
-# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise).
+# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise; Ivgi et
+# al. 2023; Khaled et al. 2023).
 SCALE_INVARIANT = {
-    "adafactor", "came", "distributed_shampoo", "lamb", "lars", "moonlight_muon", "muon", "muon_squared", "normuon",
-    "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
+    "adafactor", "came", "dadapt_adam", "distributed_shampoo", "dog", "dowg", "l_dog", "lamb", "lars", "moonlight_muon",
+    "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
@@ -143,6 +144,8 @@ TO_ROUNDING = [
     ("cautious(gd)", "gd"),
     ("schedule_free(gd)", "schedule_free_sgd"),
     ("schedule_free(adam_torch(beta1=0), blend=0.8)", "schedule_free_adamw(beta1=0.8)"),
+    ("laprop(beta1=0, eps=1e-8)", "adam_torch(beta1=0)"),
+    ("laprop(weight_decay=0.3, beta1=0, eps=1e-8)", "adamw(weight_decay=0.3, beta1=0)"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),
 ]
 
@@ -199,14 +202,28 @@ def test_soap_without_bases_is_adam_after_the_step_that_makes_them():
     np.testing.assert_allclose(soap[1:], path("adam_torch", GRADIENTS[1:], **values), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("blocks", [((10,),), ((1, 6), (4,)), ((6, 1), (1, 4))])
+def test_adam_mini_is_adam_where_a_neuron_has_one_weight_and_on_vectors(blocks):
+    expected = path("adamw(weight_decay=0.3)")
+    np.testing.assert_allclose(path("adam_mini(weight_decay=0.3)", blocks=blocks), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_l_dog_is_dog_on_every_block():
+    alone = [
+        path("dog", GRADIENTS[:, at], START[at], blocks=((size,),)) for at, size in ((slice(6), 6), (slice(6, 10), 4))
+    ]
+    np.testing.assert_allclose(path("l_dog"), np.concatenate(alone, axis=1), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", ["lars", "lamb"])
 def test_a_block_at_zero_still_moves(name):
     made = path(name, w=np.zeros(DIM))
     assert np.isfinite(made).all() and (made[1] != 0).all()
 
 
-def test_prodigy_finds_the_distance_on_the_absolute_value():
+@pytest.mark.parametrize("name", ["dog", "dowg", "prodigy"])
+def test_the_distance_is_found_on_the_absolute_value(name):
     """f(w) = |w| from w = D: the estimate grows from 1e-6 to at most D, and w comes near 0 without any rate chosen."""
     for distance in (0.1, 10.0, 1000.0):
-        made = path("prodigy", lambda _, w: np.sign(w), np.array([distance]), lr=np.ones(400), blocks=((1,),))
+        made = path(name, lambda _, w: np.sign(w), np.array([distance]), lr=np.ones(400), blocks=((1,),))
         assert abs(made[-1, 0]) < 0.2 * distance and made.max() <= distance * 1.0001
