@@ -113,10 +113,15 @@ class Answer:
 
     @cached_property
     def _level_counts(self) -> dict[str, pd.Series]:
-        """By column and problem, the number of levels that were screened, those beyond its edges not counted."""
+        """By column and problem, the most levels that one optimizer has screened, those beyond its edges not counted.
+
+        Where each has one, as L-BFGS has the full batch beside others with 64, a difference may be the optimizers'.
+        """
         runs = self.runs[self.runs["stage"] != WIDEN] if "stage" in self.runs else self.runs
-        groups = runs.groupby("problem", sort=False)
-        return {name: groups[name].nunique() for name in ("batch_size", "schedule")}
+        groups = runs.groupby(["problem", "optimizer"], sort=False)
+        return {
+            name: groups[name].nunique().groupby("problem", sort=False).max() for name in ("batch_size", "schedule")
+        }
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""

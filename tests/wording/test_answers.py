@@ -208,6 +208,15 @@ def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     assert " of 2 problems (mean ranks 1.0 and 2.0 of 2); " in other.overall()
 
 
+def test_no_sentence_compares_batch_sizes_that_no_optimizer_shares():
+    """L-BFGS has the full batch alone, and the others 64: their difference is that of the optimizers."""
+    runs = planted(["gd", "adam"])
+    apart = runs.assign(batch_size=np.where(runs["optimizer"] == "gd", 64, 16))
+    assert answer_of(apart, []).describe_levels("p") == []
+    both = pd.concat([apart, apart[apart["optimizer"] == "gd"].assign(batch_size=16)], ignore_index=True)
+    assert answer_of(both, []).describe_levels("p")[0].startswith("batch size on p: 16 ")
+
+
 def test_who_leads_with_a_bad_mean_rank_does_not_stand_alone():
     """lion wins on p; on the others gd has the lower loss, and they are not told apart."""
 
