@@ -1,17 +1,17 @@
 """The rows of ``scalars``, (rows, runs): what a rule's kernel reads of a run that is the same for all its parameters.
 
-First those of STEP_INPUTS, the hyperparameters and the sums; then two rows a shared slot, for its value and that of the
-next step, which the rest of the block must not see yet; at the end those that a kernel needs for constants of its own.
+First its inputs, the hyperparameters and the sums; then two rows a shared slot, for its value and that of the next
+step, which the rest of the block must not see yet; at the end those that a kernel needs for constants of its own.
 """
 
 from collections.abc import Mapping
 
-from optbench.contract.optimizers import STEP_INPUTS, Optimizer, arguments
+from optbench.contract.optimizers import Optimizer, arguments
 
 
 def scalar_rows(record: Optimizer) -> tuple[str, ...]:
     """Return the names of the rows of ``scalars`` before the shared slots."""
-    return (*STEP_INPUTS, *record.hyperparameters, *record.total, *record.block)
+    return (*record.inputs, *record.hyperparameters, *record.total, *record.block)
 
 
 def scalar_count(record: Optimizer, blocks: int) -> int:
