@@ -11,7 +11,8 @@ from optbench.engine.outcome import merge_outcomes
 CATALOGUE = loader.load()
 DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
 BLOCKS = ((5, 3), (7,), (3, 5))
-WRAPPED = ("clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)")
+WRAPPED = ("clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)",
+           "clip(momo_adam, norm=0.5)")  # fmt: skip
 RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
 TEXTS = [*RULES, *WRAPPED]
 EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
@@ -73,7 +74,9 @@ class Steps:
         turned = self.order == "lanes"
         w, seen = put(w.T if turned else w), []
         for t in range(1, self.count + 1):
-            update.scalars[0] = put(rates[t - 1].astype(self.dtype))
+            inputs = {"lr": rates[t - 1], "loss": 0.02 * np.abs(gradients[t - 1]).sum(axis=1)}
+            for row, name in enumerate(record_of(self.text).inputs):
+                update.scalars[row] = put(inputs[name].astype(self.dtype))
             update(w, put(gradients[t - 1].T if turned else gradients[t - 1]), t)
             after = get(w)
             seen.append((after.T if turned else after).copy())

@@ -105,7 +105,7 @@ def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
     ``reported``: the path of what the rule reports instead of that of w. ``losses``: (steps, runs), or a function
-    (step from 0, w) -> (runs,), for a rule that asks for the loss.
+    (step from 0, w) -> (runs,), for a rule that asks for the loss; by default made up from the gradients.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
@@ -113,11 +113,12 @@ def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float
     by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
     by_run[:] = w
     update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters)
+    losses = losses if losses is not None else lambda step, w: 0.05 * np.abs(g_by_run).sum(axis=1)
     path = [by_run.copy()]
     for step, rate in enumerate(rates):
         g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]
         update.scalars[0] = rate
-        if losses is not None:
+        if "loss" in record.inputs:
             update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
         update(at, g, step + 1)
         path.append((by_run if not reported else _by_run(update.reported(at, step + 1), order)).copy())

@@ -48,6 +48,8 @@ DEFAULTS = {
     "heavy_ball": {"beta1": 0.9, "dampening": 0.0},
     "lars": {"beta1": 0.9, "trust": 0.001, "weight_decay": 0.0, "eps": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
+    "momo": {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0},
+    "momo_adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "lower_bound": 0.0, "weight_decay": 0.0},
     "nadam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004},
     "qhadam": {"beta1": 0.995, "beta2": 0.999, "nu1": 0.7, "nu2": 1.0, "eps": 1e-8},
     "qhm": {"beta1": 0.999, "nu": 0.7},
@@ -57,11 +59,13 @@ DEFAULTS = {
     "schedule_free_sgd": {"beta1": 0.9, "weight_decay": 0.0},
     "shampoo": {"eps": 1e-6, "every": 1.0},
     "signsgd": {},
+    "sps": {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8},
 }
 """The defaults of rules without a twin, from their papers and from PyTorch's documentation; a twin states its own."""
 # Four values beside the default, for hyperparameters that are neither a beta nor an eps.
 VALUES = {
     "alpha": (0.5, 1.0, 2.0, 8.0),
+    "c": (0.1, 0.2, 1.0, 10.0),
     "d0": (1e-3, 1e-5, 1e-2, 1e-4),
     "dampening": (0.0, 0.5, 0.9, 1.0),
     "eta_minus": (0.2, 0.5, 0.7, 0.9),
@@ -71,6 +75,7 @@ VALUES = {
     "gamma": (1.0, 0.1, 0.01, 1e-4),
     "initial": (0.0, 1e-3, 1.0, 1e-8),
     "lambd": (0.0, 1e-3, 0.1, 1e-4),
+    "lower_bound": (-1.0, 0.01, 0.1, 1.0),
     "momentum_decay": (0.0, 0.01, 0.1, 1.0),
     "ns_steps": (1.0, 2.0, 5.0, 6.0),
     "nu": (0.0, 0.3, 0.9, 1.0),
@@ -186,7 +191,7 @@ def test_rows_touch_only_the_lanes_of_the_call(name):
     calls = []
     for first, last in ((1, 3), (0, 4)):
         update = Update(record, "rows", BLOCKS[6], "float64", [record.with_values({})] * 4)
-        update.scalars[0] = 0.5
+        update.scalars[: len(record.inputs)] = 0.5
         arrays = [np.ones((4, 6)), update.state, update.scalars.T, update.powers.T]
         before = [array.copy() for array in arrays]
         for t, g in enumerate(gradients, start=1):

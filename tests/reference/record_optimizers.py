@@ -5,9 +5,9 @@ or in 10 (some blocks). A has eigenvalues 0.5 .. 50 in a basis that is no coordi
 dyadic number, so A is exact whatever library multiplies it. Each library computes its own gradients by its own
 automatic differentiation.
 
-Run it with the extra `peers` and the packages pytorch_optimizer, schedulefree and prodigyopt installed:
+Run it with the extra `peers` and the packages pytorch_optimizer, schedulefree, prodigyopt and momo-opt installed:
     python tests/reference/record_optimizers.py
-    python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
+    python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, and no test imports this file.
 """
@@ -16,6 +16,7 @@ import argparse
 import importlib
 import json
 import platform
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def starts(shapes):
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def torch_run(module, name, settings, shapes):
+def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others."""
     import torch
 
@@ -77,13 +78,15 @@ def torch_run(module, name, settings, shapes):
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
-    for _ in range(STEPS[_dim(shapes)]):
+    for _ in range(steps):
         optimizer.zero_grad()
         w = torch.cat([p.reshape(-1) for p in parameters])
-        (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
+        loss = 0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()
+        loss.backward()
         gradients.append(flat([p.grad for p in parameters]))
-        optimizer.step()
-        for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
+        optimizer.step(**({"loss": loss} if module == "momo" else {}))
+        states = (state for state in optimizer.state.values() if isinstance(state, dict))  # MoMo has a list
+        for state in states:  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))
         if averages:
@@ -111,7 +114,7 @@ def optax_optimizer(name, settings):
     return getattr(optax.contrib if home else optax, name)(rate, **settings)
 
 
-def optax_run(name, settings, shapes):
+def optax_run(name, settings, shapes, steps):
     """Run an optimizer of optax, and return its steps."""
     import jax
     import optax
@@ -137,14 +140,14 @@ def optax_run(name, settings, shapes):
 
     @jax.jit
     def step(at, state, averages):
-        gradient = jax.grad(value)(at.fast if looking else at)
-        updates, state = optimizer.update(gradient, state, at)
+        loss, gradient = jax.value_and_grad(value)(at.fast if looking else at)
+        updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, at, value=loss)
         at = optax.apply_updates(at, updates)
         average, averages = ema.update(at.fast if looking else at, averages)
         return at, state, averages, flat(gradient), flat(average)
 
     trajectory, gradients, seen = [flat(blocks)], [], [flat(blocks)]
-    for _ in range(STEPS[_dim(shapes)]):
+    for _ in range(steps):
         at, state, averages, gradient, average = step(at, state, averages)
         gradients.append(gradient)
         trajectory.append(flat(at.fast if looking else at))
@@ -169,23 +172,20 @@ def entries():
         ("schedulefree", "schedulefree", optimizer_rows.SCHEDULEFREE),
         ("prodigyopt", "prodigyopt", optimizer_rows.PRODIGYOPT),
         ("pytorch_optimizer", "pytorch_optimizer", optimizer_rows.COLLECTION),
+        ("momo-opt", "momo", optimizer_rows.MOMO),
     ]
     for library, module, rows in peers:
-        for key, name, settings, optimizer, lr, hyperparameters, *blocks in rows:
+        for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
             settings = {"learning_rate" if library == "optax" else "lr": lr} | settings
-            shapes = blocks[0] if blocks else [[5]]
+            shapes = rest[0] if rest else [[5]]
+            steps = rest[1] if len(rest) > 1 else STEPS[_dim(shapes)]
             entry = {"key": f"{library}.{key}", "library": library, "class": f"{module}.{name}", "settings": settings}
             entry |= {"optimizer": optimizer, "lr": lr, "hyperparameters": hyperparameters}
             entry |= {"problem": PROBLEMS[_dim(shapes)], "blocks": shapes}
             if library == "optax":
-                yield entry, lambda name=name, settings=settings, shapes=shapes: optax_run(name, settings, shapes)
+                yield entry, partial(optax_run, name, settings, shapes, steps)
             else:
-                yield (
-                    entry,
-                    lambda module=module, name=name, settings=settings, shapes=shapes: torch_run(
-                        module, name, settings, shapes
-                    ),
-                )
+                yield entry, partial(torch_run, module, name, settings, shapes, steps)
 
 
 def recorded(key, before):
@@ -204,7 +204,7 @@ def main(only=""):
         arrays |= {f"{problem}.matrix": MATRICES[dim], f"{problem}.start": STARTS[dim]}
     index = []
     for entry, run in entries():
-        if only and entry["optimizer"].partition("(")[0] != only:
+        if only and entry["optimizer"].partition("(")[0] not in only.split(","):
             arrays |= recorded(entry["key"], before)
             index.append(entries_before[entry["key"]])
             continue
@@ -232,5 +232,5 @@ def main(only=""):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone")
+    parser.add_argument("--only", default="", metavar="NAMES", help="record the rows of these optimizers alone")
     main(**vars(parser.parse_args()))
