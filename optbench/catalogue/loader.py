@@ -282,6 +282,8 @@ def _add_file(catalogue: Catalogue, path: Path) -> None:
             if record.name in getattr(catalogue, other):
                 raise PluginError(f"{path.name}: {record.name!r} is a name among the {other.replace('_', ' ')} already")
         if key in catalogue.files and registry.get(record.name, record) is not record:
+            if catalogue.hashes.get(key) == digest and catalogue.files[key].name == path.name:
+                raise PluginError(f"{path} and {catalogue.files[key]} are the same file: name one of them")
             raise PluginError(
                 f"{path.name}: the name of {key!r} is taken by {catalogue.files[key].name}; choose another"
             )

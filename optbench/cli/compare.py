@@ -89,6 +89,7 @@ def compare(
     from optbench.sweeps import candidates
     from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.results import share_labels
+    from optbench.wording.labels import write_math
 
     if form not in _FORMATS:
         raise unknown("format", form, _FORMATS)
@@ -121,7 +122,8 @@ def compare(
     elif form == "junit":
         print(compare_formats.make_junit(table, sides, above, strict))
     else:
-        compare_text.print_comparison(table, sides, above, strict)
+        plain = table.map(lambda value: write_math(value) if isinstance(value, str) else value)
+        compare_text.print_comparison(plain, sides, above, strict)
     if failed:
         raise typer.Exit(NO)
 

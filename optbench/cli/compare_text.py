@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import filled, print_lines
 from optbench.contract.names import count_noun, join_names
 from optbench.wording.answers import name_measure
-from optbench.wording.judged import MOST_BLOCKS
+from optbench.wording.judged import MOST_BLOCKS, describe_settling
 
 Row = dict[str, Any]
 """A row of the table of `optbench.compare`, by column."""
@@ -146,9 +147,9 @@ def _explain_open(row: Row) -> str:
     ratio = f", B over A {format_number(row['ratio'])} {_format_interval(row, as_factor=False)}".rstrip()
     texts = [f": {_NOISY}"] if _is_noisy(row) else [ratio, *([row["known"]] if row["known"] else [])]
     if more > MOST_BLOCKS:
-        texts.append(f"more than {MOST_BLOCKS:,} blocks would be needed")
+        texts.append(describe_settling())
     elif more > 0:
-        texts.append(f"{np.ceil(more):,.0f} more blocks would probably decide")
+        texts.append(describe_settling(count_noun(math.ceil(more), "more block")))
     return "; ".join(texts)
 
 

@@ -54,16 +54,21 @@ def paragraph(text: str, indent: int = 0, hang: int = 0) -> None:
 
     indent: columns before the first line; hang: columns before the others.
     """
-    if "$" in text:
-        from optbench.wording.labels import write_math  # it takes a while to import
-
-        text = write_math(text)
     print(
         textwrap.fill(
-            text, max(console.width, 30), initial_indent=" " * indent, subsequent_indent=" " * hang,
+            write_plainly(text), max(console.width, 30), initial_indent=" " * indent, subsequent_indent=" " * hang,
             break_on_hyphens=False, break_long_words=False,
         )
     )  # fmt: skip
+
+
+def write_plainly(text: str) -> str:
+    """Return a text with its math in plain letters."""
+    if "$" not in text:
+        return text
+    from optbench.wording.labels import write_math  # it takes a while to import
+
+    return write_math(text)
 
 
 def command(text: str) -> None:
@@ -83,8 +88,11 @@ def print_entry(label: str, indent: int, text: str, remark: str = "") -> None:
 
 
 def filled(text: str, indent: int = 0) -> str:
-    """Return a text wrapped to the terminal's width, the lines after the first one indented; elsewhere one line."""
-    text = text.replace("\n", " ")
+    """Return a text wrapped to the terminal's width, the lines after the first one indented; elsewhere one line.
+
+    Its math is plain.
+    """
+    text = write_plainly(text).replace("\n", " ")
     if not console.is_terminal:
         return text
     width = max(min(console.width, _WIDEST) - indent, 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,10 +75,11 @@ def report(
     One file, which needs no other file and no network. Several folders (versions, machines, sweeps) are shown side
     by side, the first being the baseline.
     """
-    from optbench.cli.console import warn
+    from optbench.cli.console import command, console, warn
     from optbench.report.loaded import LoadedSweep
     from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.results import load, share_labels
+    from optbench.wording.wider_search import begin_extension
 
     options = {
         "out": out,
@@ -94,6 +96,11 @@ def report(
         found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color"))
         folders = [LoadedSweep(each) for each in found]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
+    if label and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
+        sweep = folders[0]
+        console.print("labels: of this page and its files alone; the folder keeps them, for what is drawn later, by:")
+        keep = begin_extension(sweep.directory, sweep.results.provenance)
+        command(f"{keep} {' '.join(f'--label {shlex.quote(each)}' for each in label)}")
 
 
 def draw(

@@ -196,7 +196,14 @@ def sweep(
                 status = session.execute(plan, out, execution, command=typed_command(), watch=watch, tell=warn)
             finished = LoadedSweep(Path(out))
             print_summary(finished)
-            drawn = report_command.draw(finished) if report else None
+            said = finished.results.missing  # by the summary
+
+            def warn_of_more(text: str) -> None:
+                """Print a warning of the report."""
+                if text != said:
+                    warn(text)
+
+            drawn = report_command.draw(finished, warn_of_more) if report else None
             if not report and is_file(page := Path(out) / "report" / "index.html"):
                 paragraph(f"{page} is out of date: optbench report {out} draws it again", hang=2)
             late = bool(time and status.out_of_time)
@@ -253,7 +260,7 @@ def print_summary(finished: LoadedSweep) -> None:
     if results.missing:
         paragraph(results.missing, hang=2)
         paragraph("")
-    paragraph(answers.describe_measure(answer, results.search))
+    paragraph(answers.describe_measure(answer, results.search, results.targets_before))
     for problem in answer.best["problem"].unique():
         paragraph("")
         paragraph(answer.sentence(problem), hang=2)

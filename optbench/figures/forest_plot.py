@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.markers import CARETLEFT, CARETRIGHT
 from matplotlib.ticker import NullLocator
 
 from optbench.analysis.ranking import FAILED
@@ -24,7 +25,7 @@ from optbench.wording.judged import SAMPLES, Judged, format_ratio
 CAPTION = (
     "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
     "for all pairs of a problem at once. Filled: told apart from the leader, or within 10% of it. Hollow: it could be "
-    "luck. Green: within 10%."
+    "luck. Green: within 10%. Arrow: the interval goes on beyond the axis."
 )
 # Inches, by eye: of an optimizer and between two problems at usual text; of the longest name, as a share of the width
 ROW, GAP, NAMES = 0.14, 0.16, 0.3
@@ -128,6 +129,11 @@ def list_ticks(begin: float, end: float) -> list[float]:
     return [tick for tick in ticks if begin <= tick <= end]
 
 
+def sort_ticks(ticks: Iterable[float]) -> list[float]:
+    """Return ticks in the order in which they get a text: 1, then powers of ten, then the others."""
+    return sorted(ticks, key=lambda tick: (tick != 1, not math.log10(tick).is_integer(), tick))
+
+
 def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[float]:
     """Draw a mark with its interval for each row of `compare_with_leader`, and return the middle of each problem.
 
@@ -151,7 +157,11 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
             if x > most:
                 x, note = most, note or f"→ {format_ratio(row['ratio'])}×"
             if np.isfinite(x):
-                ax.hlines(place, max(row["low"], 1e-300), row["high"], color=style["color"], linewidth=1.4 * lines)
+                low, high = np.clip([row["low"], row["high"]], begin, end)  # either may be infinite
+                ax.hlines(place, low, high, color=style["color"], linewidth=1.4 * lines)
+                over = (row["low"] < begin, begin, CARETLEFT), (row["high"] > end, end, CARETRIGHT)
+                for edge, head in [rest for is_over, *rest in over if is_over]:
+                    ax.plot([edge], [place], color=style["color"], marker=head, markersize=5 * lines, clip_on=False)
                 face = "white" if row["open"] else style["color"]
                 ax.plot([x], [place], color=style["color"], marker=style["marker"], markersize=5.5 * lines, zorder=3,
                         markerfacecolor=face, linestyle="none", gid=f"{row['problem']} {row['optimizer']}")  # fmt: skip
@@ -164,6 +174,19 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
         place += GAP / ROW / 2
     ax.set_ylim(place - 0.5, -0.5)
     ax.grid(False, axis="y")
-    ax.set_xticks(ticks := list_ticks(begin, end), [f"{tick:,g}×" for tick in ticks])
+    ax.set_xticks(ticks := list_ticks(begin, end), _label_ticks(ax, ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     return middles
+
+
+def _label_ticks(ax: Axes, ticks: list[float]) -> list[str]:
+    """Return the text of each tick, "" where it would touch that of one before it: 1, then powers of ten come first."""
+    begin, end = ax.get_xlim()
+    inches, size = ax.get_window_extent().width / ax.figure.dpi / math.log(end / begin), current().tick
+    texts: dict[float, str] = {}
+    for tick in sort_ticks(ticks):
+        text = f"{tick:,g}×"
+        room = {other: text_width(f"{text} {shown}", size) / 2 for other, shown in texts.items()}
+        if all(abs(math.log(tick / other)) * inches > least for other, least in room.items()):
+            texts[tick] = text
+    return [texts.get(tick, "") for tick in ticks]

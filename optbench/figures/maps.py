@@ -49,8 +49,7 @@ def heatmap(
     """Draw batch size by schedule, of one optimizer: the median at the end, each cell at its best rate.
 
     In a sweep with blocks it is that of the seeds that tune, for only chosen settings ran on others. A cell is hatched
-    where half of its runs or more failed, and gray where nothing ran. A frame is around what is recommended, where no
-    optimizer beats this one.
+    where half of its runs or more failed, and gray where nothing ran. A frame is around what is recommended.
 
     Args:
         results: those of a sweep.
@@ -125,8 +124,8 @@ class _Cells:
     high: float
     quantity: str
     """The name of the values."""
-    firsts: pd.DataFrame
-    """The recommended settings in first place, by optimizer."""
+    best: pd.DataFrame
+    """The recommended settings, by optimizer."""
 
     @property
     def inches(self) -> tuple[float, float]:
@@ -154,7 +153,6 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
     pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
     finite = value[np.isfinite(value)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-    best = data.best_of(problem)
     return _Cells(
         rows.assign(value=value),
         {size: labels.batch_label(size, full) for size, full in pairs.itertuples(index=False)},
@@ -162,7 +160,7 @@ def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cel
         low - 0.05,
         high + 0.05,
         ("log₁₀ " if log else "") + quantity,
-        best[(best["place"] == 1) & bool(len(finite))].set_index("optimizer"),
+        data.best_of(problem)[slice(None if len(finite) else 0)].set_index("optimizer"),
     )
 
 
@@ -195,9 +193,9 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
         hatched = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}
         ax.add_patch(Rectangle((column, row), 1, 1, **hatched))
     ax.tick_params(labelsize=points)
-    if optimizer in cells.firsts.index:
-        first = cells.firsts.loc[optimizer]
-        corner = list(cells.sizes).index(first["batch_size"]), list(cells.schedules).index(first["schedule"])
+    if optimizer in cells.best.index:
+        row = cells.best.loc[optimizer]
+        corner = list(cells.sizes).index(row["batch_size"]), list(cells.schedules).index(row["schedule"])
         edge = {"fill": False, "edgecolor": "#d55e00", "linewidth": 2.2 * current().lines, "zorder": 5}
         ax.add_patch(Rectangle(corner, 1, 1, clip_on=False, **edge))
 

@@ -17,7 +17,7 @@ from matplotlib.path import Path
 
 from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
-from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks
+from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks, sort_ticks
 from optbench.figures.style import COLORS, GRAY
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
@@ -91,9 +91,12 @@ class Forest:
 def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> Forest:
     """Return the chart of all problems. answer: the verdicts by the measure; looks: of `find_looks`.
 
-    A row has the leader and, of many optimizers, the best ten others.
+    A row has the leader and, of many optimizers, the best ten others. Problems without a measure that is not the
+    sweep's own have no row.
     """
-    judged, problems = answer.judged, list(answer.best["problem"].unique())
+    judged = answer.judged
+    lacking = judged.without if answer.judge_by != sweep.answer.judge_by else ()
+    problems = [problem for problem in answer.best["problem"].unique() if problem not in lacking]
     own = sweep.results.own
     tables, left_out = {}, {}
     for problem in problems:
@@ -103,7 +106,7 @@ def build_forest(sweep: LoadedSweep, answer: Answer, looks: Sequence[Look]) -> F
         left_out[problem] = len(names) - len(tables[problem])
     begin, most, end = find_limits(pd.concat(tables.values()))
     units = dict.fromkeys(judged.unit(each) for each in problems)
-    title = f"times the leader's {' or '.join(units)}"
+    title = f"times the leader's {' or '.join(units)} (right is worse)"
     return _lay_out(tables, left_out, (begin, begin, most, end), LEADER, title, looks)
 
 
@@ -207,7 +210,7 @@ def _draw_shape(marker: str) -> str:
 def _label_ticks(ticks: Sequence[float], place: Callable[[float], float], one: str) -> list[tuple[float, str]]:
     """Return the place of each tick with its label, "" where labels would touch; `one`, that of 1, comes first."""
     found: dict[float, str] = {}
-    for tick in sorted(ticks, key=lambda tick: (tick != 1, not math.log10(tick).is_integer(), tick)):
+    for tick in sort_ticks(ticks):
         free = all(abs(place(tick) - place(other)) >= APART for other, text in found.items() if text)
         found[tick] = (one if tick == 1 else f"{tick:,g}×") if free else ""
     return [(place(tick), found[tick]) for tick in sorted(found)]

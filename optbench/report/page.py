@@ -28,6 +28,7 @@ from optbench.report.pictures import (
     KINDS,
     OVERALL,
     draw_page_pictures,
+    remove_earlier_pictures,
     select_kinds,
     write_answer,
     write_pictures,
@@ -35,6 +36,7 @@ from optbench.report.pictures import (
 from optbench.report.settle import list_steps
 from optbench.report.tables import SweepTables, write_answer_tables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
+from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
 from optbench.wording.answers import Answer, chosen_for
 from optbench.wording.certainty import (
@@ -50,7 +52,7 @@ from optbench.wording.certainty import (
 )
 from optbench.wording.eager import describe_eager
 from optbench.wording.headlines import describe_shortly, headline
-from optbench.wording.judged import PLAIN_LOSS, SAMPLES, name_metric
+from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
 from optbench.wording.wider_search import describe_limits
 
 PICTURE_BYTES, PICTURE_BYTES_WITH_EXPLORER = 6_000_000, 800_000
@@ -64,7 +66,7 @@ MAX_SETTINGS = 3
 MAX_SENTENCE = 300
 """Letters of a sentence that fits a card."""
 QUICK = 0.01
-"""What is left of the first suboptimality when 99% of it is gone."""
+"""The share of the gap at the start to which the quickest optimizer is named."""
 
 
 def write_page(
@@ -82,15 +84,20 @@ def write_page(
     sweep.check()
     kinds = [name for name in KINDS if name != "forest" and (options.static or name not in EXPLORED)]
     most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
-    pictures, left_out = draw_page_pictures(sweep, progress, kinds, most)
+    plain = with_plain_labels(sweep.everything)
+    shown = sweep if plain is sweep.everything else LoadedSweep(plain)
+    pictures, left_out = draw_page_pictures(shown, progress, kinds, most)
     progress("page")
     page = options.page(sweep.directory / "report")
-    content = Page(sweep, pictures, left_out, not options.static, at_home=options.out is None)
+    content = Page(shown, pictures, left_out, not options.static, at_home=options.out is None)
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
         progress("pictures beside it")
         write_answer_tables(sweep, page.parent)
         write_answer(sweep, page.parent)
+        if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
+            text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
+            warn(f"{text}; --figures and --format, as before, draw new ones")
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)
@@ -124,7 +131,7 @@ class Page:
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer, results.search)
+        self.measure = answers.describe_measure(answer, results.search, results.targets_before)
         self.views = list_views(sweep)
         self.own = answer.judge_by
         self.measures = {key: name_choice(key) for key in self.views}
@@ -199,6 +206,8 @@ class Page:
         sweep: a view of `list_views`.
         """
         answer = sweep.answer
+        if answer.judge_by != self.own and problem in answer.judged.without:
+            return self.describe_unjudged(sweep, problem)
         firsts, state = answer.firsts(problem), find_state(answer, problem)
         best = sweep.best_of(problem).set_index("optimizer", drop=False)
         if state in (FIRST, EQUIVALENT) and answer.judged.is_at_limit(problem):
@@ -221,6 +230,16 @@ class Page:
             "leader": firsts[0] if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
             "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
+        }  # fmt: skip
+
+    def describe_unjudged(self, sweep: LoadedSweep, problem: str) -> dict:
+        """Return the texts of `describe_view` for a problem that lacks the measure, which is not the sweep's own."""
+        sentence = f"there are no test data, so nothing is judged by {name_choice(sweep.answer.judge_by)}"
+        empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "cost", "length"), "")
+        quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "")
+        return empty | {
+            "kind": ALONE, "chip": "no test data", "short": "no test data", "settings": [], "others": 0,
+            "sentence": sentence, "brief": sentence[:1].upper() + sentence[1:], "quickest": quickest,
         }  # fmt: skip
 
     def describe_setting(self, row: dict) -> dict:
@@ -277,7 +296,7 @@ def name_unit(sweep: LoadedSweep, problem: str) -> str:
 
 
 def find_quickest(costs: pd.DataFrame, leader: str) -> tuple[str, str, str]:
-    """Return who needs the fewest samples to close 99% of the gap, how many, and the number of the leader.
+    """Return who needs the fewest samples to 1% of the gap, how many, and the number of the leader.
 
     costs: the rows of a problem, of `optbench.analysis.costs`. All three are "" where nobody gets there.
     """
@@ -341,10 +360,11 @@ def count_runs(results: Tables) -> str:
     kinds = [count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
     text = f"{count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
     if budget := results.provenance.get("budget"):
-        text += f", budget {budget} a run"
+        text += f", {budget} a run"
     diverged, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "deadline"))
-    text += f". {count_noun(diverged, 'run')} diverged" if diverged else ". None diverged"
-    return text + (f", {stopped:,} stopped by --run-timeout." if stopped else ".")
+    share = describe_share(diverged / max(len(runs), 1), math.nan, math.nan)
+    text += f". {diverged:,} diverged, {share}" if diverged else ". None diverged"
+    return text + (f"; {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 
 def describe_problem(facts: dict) -> str:

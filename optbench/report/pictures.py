@@ -42,6 +42,9 @@ def _caption_curves(data: ReportData, problem: str) -> str:
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
         "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
         "distinguish the lines. What verdicts judge is marked: the target, or the last fifth of a run in gray.",
+        "Verdicts and their ratios are over blocks, each with a setting of its own, and may order the lines otherwise."
+        if data.answer.drawn_anew
+        else "",
         _describe_colors(data, problem, "Gray: the medians of the others."),
     )
 
@@ -78,8 +81,8 @@ def _caption_heatmaps(data: ReportData, problem: str) -> str:
     return _join(
         f"log₁₀ of the median of {name_measure(data.shown_measure)}, over the {_describe_seeds(data, table)}, each "
         "cell at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. "
-        f"{_describe_bins(data)}One color scale for all panels. Hatched: half of the runs or more failed. Framed: what "
-        "is recommended for each optimizer that none beats.",
+        f"{_describe_bins(data)}One color scale for all panels. Hatched: half of the runs or more failed. "
+        f"Framed: the recommended setting, chosen by {name_measure(data.choose_by)}; another cell may be lower here.",
         _describe_widened(data, problem),
         "Light gray: not run." if len(shown) < every else "",
         f"Shown: {rule}; color scale and frame refer to these only." if rule else "",
@@ -328,6 +331,23 @@ def write_pictures(
     ]
     write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return written
+
+
+def remove_earlier_pictures(folder: Path, foot: str) -> int:
+    """Remove the files that captions.txt names, unless it ends with ``foot``, that of this look; return how many."""
+    captions = folder / "captions.txt"
+    try:
+        text = captions.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return 0
+    if text.rstrip().endswith(foot.rstrip()):
+        return 0
+    listed = {name for part in text.split("\n\n") for name in part.partition("\n")[0].split(", ")}
+    # Whoever wrote the list, nothing but pictures in this folder goes
+    found = [path for path in folder.iterdir() if path.name in listed and path.suffix[1:] in FORMATS]
+    for path in (*found, captions):
+        path.unlink()
+    return len(found)
 
 
 def write_answer(data: ReportData, folder: Path) -> None:

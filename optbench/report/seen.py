@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -47,23 +48,26 @@ def _see_forest(data: ReportData, problem: str) -> str:
 
 
 def _see_curves(data: ReportData, problem: str) -> str:
-    """Say who is at the target first where samples are judged, and where each line ends."""
+    """Say where each line ends, and where samples are judged from when on it stays below the target."""
     bands = data.bands_of("train_loss")
-    bands = bands[(bands["problem"] == problem) & np.isfinite(bands["median"])]
-    ends = bands.sort_values("step").groupby("optimizer")["median"].last() - (data.minimum(problem) or 0.0)
-    texts = _rank(ends, data.line_styles[problem], lambda name: number(ends[name]))
+    bands = bands[(bands["problem"] == problem) & np.isfinite(bands["median"])].sort_values("step")
+    bands = bands.assign(height=bands["median"] - (data.minimum(problem) or 0.0))
+    lines = bands.groupby("optimizer")
+    ends, drawn = lines["height"].last(), data.line_styles[problem]
+    texts = _rank(ends, drawn, lambda name: number(ends[name]))
     text = f"the lines end at {texts}" if texts else "no line reaches the end"
-    judged = data.answer.judged
-    if judged.unit(problem) == SAMPLES:
-        rows = compare_with_leader(judged, problem, list(data.line_styles[problem]))
-        leader, share = rows["optimizer"].iloc[0], labels.share_text(judged.targets[problem])
-        is_first = not (rows["ratio"] < 1).any()
-        head = f"{leader} reaches {share} of the gap first" if is_first else f"beside {leader}, to {share} of the gap"
-        others = []
-        for row in rows[1:].to_dict("records"):
-            needs = f"needs {format_ratio(row['ratio'])} times the samples{' (could be luck)' * row['open']}"
-            others.append(f"{row['optimizer']} {row['note'] or needs}")
-        text = f"{', '.join([head, *others])}; {text}"
+    judged, share = data.answer.judged, data.answer.judged.targets.get(problem, math.nan)
+    target = share * data.start(problem)
+    if judged.unit(problem) == SAMPLES and math.isfinite(target):
+        above = bands[bands["height"] > target].groupby("optimizer")["step"].max()
+        below = bands[bands["step"] > bands["optimizer"].map(above).fillna(-1)]
+        clock = "step" if data.results.problem(problem).get("examples") == 1 else "epoch"  # as the picture has
+        since = below.groupby("optimizer")[clock].first()
+        texts = _rank(since, drawn, lambda name: f"from {clock} {number(since[name])} on")
+        never = [name for name in drawn if name in ends and name not in since]
+        said = [f"{texts} below the target of {labels.share_text(share)}"] if texts else []
+        said += [f"{join_with_and(never)} not at {'it' if texts else 'the target'} in the end"] if never else []
+        text = f"{', '.join(said)}; {text}" if said else text
     return text
 
 

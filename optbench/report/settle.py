@@ -10,7 +10,7 @@ from optbench.contract.names import count_noun
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
 from optbench.wording.certainty import estimate_seconds, find_open_pairs
-from optbench.wording.judged import MOST_BLOCKS
+from optbench.wording.judged import MOST_BLOCKS, describe_settling
 from optbench.wording.wider_search import advise_wider_search, begin_extension
 
 FOLDER = "."
@@ -50,11 +50,11 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
         settled = [key for key in needed if needed[key] <= more]
         seconds = estimate_seconds(answer, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
-        what = f"{_name_pairs(sweep, settled)}: {count_noun(more, f'more {unit}')} would probably tell"
+        amount = count_noun(more, f"more {unit}")
+        what = f"{_name_pairs(sweep, settled)}: {describe_settling(amount, _name_them(settled))}"
         steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
     if hopeless:
-        what = f"{_name_pairs(sweep, hopeless)}: over {MOST_BLOCKS:,} more blocks would be needed"
-        steps.append(Step(what, "", ""))
+        steps.append(Step(f"{_name_pairs(sweep, hopeless)}: {describe_settling(what=_name_them(hopeless))}", "", ""))
     return steps
 
 
@@ -88,6 +88,11 @@ def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
         problem, name = pairs[-1]
         more = f"; {labels.short_name(problem)}: {judged.leader(problem)} or {name}"
     return "; ".join(texts) + more
+
+
+def _name_them(pairs: list[tuple[str, str]]) -> str:
+    """Return "this" for one pair, "these" for several."""
+    return "this" if len(pairs) == 1 else "these"
 
 
 def _format_time(seconds: float) -> str:

@@ -20,7 +20,7 @@ from optbench.report.overlay import overlay
 from optbench.report.page import count_runs
 from optbench.report.tables import BEST, MARKS, OPEN, Cell, Table, number_cell, text_cell
 from optbench.sweeps.candidates import compare
-from optbench.sweeps.results import load, share_labels
+from optbench.sweeps.results import load, share_labels, with_plain_labels
 from optbench.wording import answers, labels
 from optbench.wording.comparisons import (
     BETTER,
@@ -74,7 +74,8 @@ def write_page(
         found.append(load(source) if isinstance(source, Path) else source.everything)
     sides: list[Side] = []
     for results, letter in zip(share_labels(found), ascii_uppercase, strict=False):
-        sides.append(_compare_with_first(LoadedSweep(results), letter, sides[0] if sides else None, warn))
+        plain = with_plain_labels(results)
+        sides.append(_compare_with_first(LoadedSweep(plain), letter, sides[0] if sides else None, warn))
     progress("page")
     page = options.page(sides[-1].sweep.directory / "report", "side-by-side.html")
     write_file(page, render(sides))
@@ -181,7 +182,7 @@ def _describe_side(side: Side) -> dict:
         "counts": count_runs(results),
         "overall": sweep.answer.overall(),
         "warnings": [*filter(None, [results.missing]), *sweep.failures],
-        "measure": answers.describe_measure(sweep.answer, results.search),
+        "measure": answers.describe_measure(sweep.answer, results.search, results.targets_before),
     }
 
 

@@ -6,7 +6,7 @@ On the page the template `table.html` writes a Table, and `tables.js` sorts and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -237,7 +237,7 @@ class SweepTables:
             rows.setdefault(problem, []).append((text_cell(text, value=float(budget)), text_cell(" or ".join(firsts))))
         heads = ("samples", "batch size")
         return {
-            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: batch size against the budget", heads,
+            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: best batch size for a budget", heads,
                            each, heads[:1])
             for problem, each in rows.items()
         }  # fmt: skip
@@ -263,7 +263,7 @@ class SweepTables:
             "problem", "a", "b", "verdict", "ratio", "interval", "known", "adjusted p", "blocks", "blocks needed",
         )  # fmt: skip
         caption = (
-            "Verdicts of every pair: a against b, the ratio being b over a, so above 1 where a is better; intervals "
+            "Verdicts on every pair, of a against b. The ratio is b's value over a's: above 1, a is better. Intervals "
             "hold for all pairs of a problem at once"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
@@ -371,7 +371,20 @@ LATEX = {
         "samples_to_0.001": "0.1%", "samples_to_1e-05": "0.001%", "failures": "failures",
     },
 }  # fmt: skip
-"""The columns of each table in LaTeX, with their headings; settings have those of `varied_hyperparameters` besides."""
+"""The columns of each table in LaTeX, with their headings; settings have hyperparameters besides."""
+_OVER_BLOCKS, _OF_SETTINGS = (
+    "over blocks of seeds, as in results.tex",
+    "over the fresh seeds of the recommended setting",
+)
+ABOUT = {
+    "winners": f"value, low and high are {_OVER_BLOCKS}; ratio is the rival's over the winner's; samples are expected "
+    f"ones, {_OF_SETTINGS}",
+    "settings": f"median, low and high are {_OF_SETTINGS}, so they differ from results.tex, which is over blocks",
+    "verdicts": f"ratio, low and high are b over a, {_OVER_BLOCKS}; the intervals of a problem hold at once",
+    "ranking": f"value, low and high are {_OVER_BLOCKS}; in the rows all, low and high are of the mean rank",
+    "costs": f"expected samples until so much of the first gap is left, {_OF_SETTINGS}",
+}
+"""What the numbers of each table are, for a comment."""
 
 
 def write_answer_tables(sweep: LoadedSweep, folder: Path) -> None:
@@ -415,10 +428,15 @@ def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
         states = _find_states(sweep.answer)
         marks = [MARKS.get(states.get(key, ""), ()) for key in zip(table["problem"], table["optimizer"], strict=True)]
         bold, dagger = (pd.Series([mark in each for each in marks], table.index, bool) for mark in (BEST, OPEN))
-    comment, marked = f"{name}: {sweep.results.foot}", "verdict" if name == "verdicts" else "optimizer"
+    comment = f"{name}: {ABOUT[name]}", sweep.results.foot
+    marked = "verdict" if name == "verdicts" else "optimizer"
     heads = LATEX[name]
     if name == "settings":
-        varied = {each: each for some in varied_hyperparameters(sweep.results.runs).values() for each in some}
+        runs = sweep.results.runs
+        own = runs[runs["optimizer"].isin(sweep.results.own)]  # nobody knows their defaults
+        shown = {each for some in varied_hyperparameters(runs).values() for each in some}
+        shown |= {each for each in hyperparameter_columns(runs) if own[each].notna().any()}
+        varied = {each: each for each in hyperparameter_columns(runs) if each in shown}
         first = dict(list(heads.items())[: list(heads).index("lr") + 1])
         heads = first | varied | heads
     return latex_text(table, heads, comment, bold, dagger, marked)
@@ -435,11 +453,16 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def latex_text(
-    table: pd.DataFrame, columns: Mapping[str, str], comment: str, bold: pd.Series, dagger: pd.Series, marked: str
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    comment: Iterable[str],
+    bold: pd.Series,
+    dagger: pd.Series,
+    marked: str,
 ) -> str:
     """Return the table as a LaTeX tabular of these columns, by heading, with the rules of booktabs; texts are escaped.
 
-    bold, dagger: True for the rows whose cell in the column `marked` is bold or has a dagger.
+    comment: its lines above; bold, dagger: True for the rows whose cell in the column `marked` is bold or has a dagger.
     """
     there = [name for name in columns if name in table]
     numeric = [pd.api.types.is_numeric_dtype(table[name]) and table[name].dtype != bool for name in there]
@@ -454,6 +477,6 @@ def latex_text(
     ]
     texts = pd.DataFrame(cells, dtype=object).set_axis([latex_escaped(columns[name]) for name in there], axis=1)
     marks = "bold: first, tied with it, or decided; dagger: open"
-    head = f"% {' '.join(comment.split())}\n% needs the package booktabs; {marks}\n"
+    head = "".join(f"% {' '.join(line.split())}\n" for line in (*comment, f"needs the package booktabs; {marks}"))
     layout = "".join("r" if is_number else "l" for is_number in numeric)
     return head + texts.to_latex(index=False, escape=False, column_format=layout)

@@ -9,7 +9,7 @@ The folder's spec keeps the shared ranges, so that an optimizer which is added l
 drawn already, except those of a rule without ``search=`` that now shares one more range.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from optbench.contract.eager import AnyOptimizer
@@ -33,9 +33,10 @@ class SharedRanges:
     """What makes the comparison less fair than it could be."""
 
 
-def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> SharedRanges:
+def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str], files: Collection[str] = ()) -> SharedRanges:
     """Return the search spaces with shared ranges.
 
+    files: the plug-ins, whose rules get a warning if they search less than others do.
     asked: ``COMMON``; ``OWN``, which changes nothing; or the ranges of some meanings, which others are added to. Raises
     OptbenchError for a meaning that no optimizer has or searches, and for a range that none takes.
     """
@@ -77,6 +78,7 @@ def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> Sha
     for space, full in zip(spaces, filled, strict=True):
         if more := [key for key in full.ranges if key not in space.ranges]:
             notes.append(f"{space.optimizer.name} states no search=: {', '.join(more)} searched as by the others")
+    doubts += _warn_of_unsearched(filled, found, files)
     alike = tuple(_with_ranges(space, found) for space in filled)
     return SharedRanges(alike, {key: each.text for key, each in found.items()}, tuple(notes), tuple(doubts))
 
@@ -168,3 +170,19 @@ def _warn_of_unstated(spaces: Sequence[Space], asked: str | Mapping[str, str]) -
         f"no range of rates is stated for {', '.join(usual)}: searched is {RATES.text}, and {rest}; "
         "learning_rates, or --lr, is another one for all"
     ]
+
+
+def _warn_of_unsearched(spaces: Sequence[Space], common: Mapping[str, Range], files: Collection[str]) -> Iterator[str]:
+    """Yield a warning for each rule of these files whose search= leaves out what others search."""
+    for space in spaces:
+        rule = space.optimizer
+        if not _is_stated(space) or not any(str(of.file.resolve()) in files for of in rule.origins):
+            continue
+        known = {key: common.get(find_meaning(rule, key)) for key in rule.hyperparameters}
+        left = {key: made.text for key, made in known.items() if made and key not in (*space.fixed, *space.ranges)}
+        if left:
+            texts = ", ".join(f"{key}={text}" for key, text in left.items())
+            yield (
+                f"search= of {rule.name} leaves out {', '.join(left)}: not tuned, though others tune the like; "
+                f"add to it, or write --optimizers '{rule.name}({texts})'"
+            )

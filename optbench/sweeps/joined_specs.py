@@ -26,6 +26,23 @@ def find_differences(old: Spec, new: Spec) -> list[str]:
     return sorted(keys)
 
 
+def describe_additions(old: Spec, new: Spec) -> str:
+    """Return what an extended sweep has that the one before has not: "blocks 8, optimizers nadam"."""
+    texts = []
+    for key in (*find_differences(old, new), "judge_by", "weigh_by", "labels"):
+        before, after = getattr(old, key), getattr(new, key)
+        if before == after:
+            continue
+        if isinstance(after, dict):
+            of_before = before if isinstance(before, dict) else {}
+            after = [f"{name}={value}" for name, value in after.items() if of_before.get(name) != value]
+        elif isinstance(after, list | tuple):
+            known = before if isinstance(before, list | tuple) else ()
+            after = [str(getattr(each, "name", each)) for each in after if each not in known]
+        texts.append(f"{key} {', '.join(after) if isinstance(after, list) else after}")
+    return ", ".join(texts)
+
+
 def _to_comparable(spec: Spec) -> dict[str, Any]:
     """Return the spec without the order of its lists, and with names in one form."""
     raw = spec.model_dump(exclude={"judge_by", "weigh_by", "labels", "given"})

@@ -33,7 +33,7 @@ from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
 from optbench.wording.headlines import headline
-from optbench.wording.labels import describe_command
+from optbench.wording.labels import describe_command, write_math
 from optbench.wording.latex import build_results_table
 from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
 
@@ -92,7 +92,7 @@ class Results:
         wrapper = textwrap.TextWrapper(
             shutil.get_terminal_size().columns, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
         )
-        return "\n".join(map(wrapper.fill, self._describe()))
+        return "\n".join(wrapper.fill(write_math(line)) for line in self._describe())
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -295,6 +295,11 @@ class Results:
     def look(self) -> int:
         """How often the sweep has been looked at: 1, and 1 more each time that ``--extend`` has finished."""
         return max(1, len(self.provenance.get("looks") or ()))
+
+    @property
+    def targets_before(self) -> dict[str, float | None]:
+        """The targets, by problem, at the look before ``--extend``; None: there was none."""
+        return {self.label_of(name): share for name, share in (self.provenance.get("targets_before") or {}).items()}
 
     @property
     def search(self) -> str:
@@ -718,6 +723,20 @@ def share_labels(
         return {name: value for name, value in given.items() if name in _list_names(side)}
 
     return [side.labeled(select(shared, side), select(inks, side)) for side in sides]
+
+
+def with_plain_labels(results: Results) -> Results:
+    """Return results whose labels have their math in plain letters, for pages and terminals.
+
+    Labels that would be equal then, or that of another, stay as they are.
+    """
+    plain = {name: write_math(label) for name, label in results.labels.items()}
+    if plain == results.labels:
+        return results
+    try:
+        return results.labeled(plain)
+    except OptbenchError:
+        return results
 
 
 def _list_names(results: Results, columns: Iterable[str] = ("problem", "optimizer")) -> list[str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from optbench.analysis.columns import find_lost_runs
+from optbench.analysis.measures import TIME
+from optbench.analysis.protocol import find_targets
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
@@ -220,8 +222,9 @@ def write_tables(
         problems = trajectories.fit_domains(problems, paths)
         grids = user_code.compute_grids(problems)
     ended = runs[["problem", "optimizer", "status", "failure"]]
+    targets = find_targets(runs).to_dict() if TIME in plan.spec.choose_by and not find_lost_runs(runs).all() else {}
     del runs, settings  # a million take as much memory as what puts the tables together
-    store.finish({**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only)
+    store.finish({**make_problem_tables(problems, grids), "paths": paths, "snippets": code}, begun, only, targets)
     return ended
 
 

@@ -720,7 +720,11 @@ def refuse_unnamed(found: Iterable[str], named: Iterable[str | Path]) -> None:
     known = {str(path_of("a plug-in", file).resolve()) for file in named}
     if strange := [file for file in found if file not in known]:
         files = " ".join(f"--plugin {shlex.quote(file)}" for file in strange)
-        raise OptbenchError(f"nothing that a results folder names is run: to use its plug-ins, name them: {files}")
+        text = f"nothing that a results folder names is run: to use its plug-ins, name them: {files}"
+        for file in strange:
+            gone = "" if Path(file).is_file() else f", which is gone: put the file there again, and name {file}"
+            text += "".join(f"; {each} is not {file}{gone}" for each in known if Path(each).name == Path(file).name)
+        raise OptbenchError(text)
 
 
 def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:

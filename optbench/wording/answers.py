@@ -426,10 +426,11 @@ def describe_importances(table: pd.DataFrame) -> str:
     return f"what decided whether a trial was among the best: {', '.join(texts)}" if texts else ""
 
 
-def describe_measure(answer: Answer, search: str = "") -> str:
+def describe_measure(answer: Answer, search: str = "", before: Mapping[str, float | None] | None = None) -> str:
     """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats.
 
-    search: how trials were drawn, as in a spec; "" or "sobol" is not worth a word.
+    search: how trials were drawn, as in a spec; "" or "sobol" is not worth a word; before: the targets, by problem, of
+    an earlier look at the sweep.
     """
     runs, judged = answer.runs, answer.judged
     name = name_measure(answer.judge_by)
@@ -438,6 +439,22 @@ def describe_measure(answer: Answer, search: str = "") -> str:
     parts = [f"Compared by {name}."]
     if answer.judge_by == TIME:
         parts += describe_targets(judged.targets)
+        both = {
+            problem: [
+                labels.share_text(each) if each is not None and math.isfinite(each) else "none"
+                for each in (share, judged.targets[problem])
+            ]
+            for problem, share in (before or {}).items()
+            if problem in judged.targets
+        }
+        changed = [
+            f"from {old} to {new} on {labels.short_name(name)}" for name, (old, new) in both.items() if old != new
+        ]
+        if changed:
+            parts.append(
+                f"Since the look before, the target has changed {join_with_and(changed)}: samples to it are other "
+                "numbers, for unchanged runs, too."
+            )
     elif judged.without:
         parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
     chosen = chosen_for(answer.judge_by, answer.choose_by)

@@ -35,8 +35,8 @@ def warn_of_limits(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
     tail = runs[LOG_TAIL].astype(np.float64) if LOG_TAIL in runs else np.nan  # which folders of before do not have
     if judge_by == LOSS and (tail <= np.log(floor) + 1e-9).any():
         yield (
-            f"Below {labels.number(FLOOR)} (times the minimum, if that is more than 1) rounding decides: a run there "
-            "counts as having that, and is better than another by at least the ratio."
+            f"A gap below {labels.number(FLOOR)} (times the minimum, if that is more than 1) is rounding noise and "
+            f"counts as {labels.number(FLOOR)}, so the ratio to such a run is a lower bound."
         )
     yield from name_standing_in(runs)
     yield from warn_of_high_minima(runs)

@@ -10,9 +10,10 @@ import pandas as pd
 
 from optbench.analysis.costs import SHARES
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS
+from optbench.contract.names import count_noun
 from optbench.wording import labels
 from optbench.wording.answers import Answer, format_ratio
-from optbench.wording.judged import MOST_BLOCKS, Beside, Judged
+from optbench.wording.judged import MOST_BLOCKS, Beside, Judged, describe_settling
 
 FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = WINS, TIE, OPEN, "alone", "failed"
 
@@ -50,16 +51,16 @@ def state_certainty(answer: Answer, problem: str, seeds: int) -> str:
     if not needed:
         return next(iter(judged.reasons(problem)), "")
     name = max(needed, key=needed.__getitem__)
-    more = count_more_seeds(needed[name], seeds)
-    return f"{_format_interval(judged, problem, firsts[0], name)}; {more} would probably tell"
+    more = describe_settling(count_more_seeds(needed[name], seeds))
+    return f"{_format_interval(judged, problem, firsts[0], name)}; {more}"
 
 
 def count_more_seeds(blocks: float, seeds: int) -> str:
-    """Return a number of blocks with their seeds: "34 more blocks (238 more seeds)"."""
+    """Return a number of blocks with their seeds, "34 more blocks (238 seeds)"; "" of more than MOST_BLOCKS."""
     if blocks > MOST_BLOCKS:
-        return f"over {MOST_BLOCKS:,} more blocks of seeds"
+        return ""
     count = max(math.ceil(blocks), 1)
-    return f"{count:,} more block{'s' if count > 1 else ''} ({count * seeds:,} more seeds)"
+    return f"{count_noun(count, 'more block')} ({count * seeds:,} seeds)"
 
 
 class MoreRuns(NamedTuple):
@@ -84,17 +85,18 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
     counts = sorted(judged.count_more(pair) for pair in known if pair.more <= MOST_BLOCKS)
     total = f"{len(known):,} pair{'s' * (len(known) > 1)} with a leader {'are' if len(known) > 1 else 'is'} open"
     if not counts:
-        return MoreRuns(f"{total}: more than {MOST_BLOCKS:,} blocks would be needed to tell", "")
+        return MoreRuns(f"{total}: {describe_settling(what='it' if len(known) == 1 else 'them')}", "")
     more = counts[(len(counts) - 1) // 2]
     settled = int(np.sum(np.array(counts) <= more))
     there = judged.seeds or answer.blocks
     minutes = _state_minutes(answer, timings, cores, more / max(there, 1))
-    text = f"{total}: {more:,} more {unit}{'s' * (more > 1)}{minutes} would probably settle "
-    text += "it" if len(known) == 1 else "all" if settled == len(known) else f"{settled:,} of them"
+    what = "it" if len(known) == 1 else "all" if settled == len(known) else f"{settled:,} of them"
+    text = f"{total}: {describe_settling(count_noun(more, f'more {unit}') + minutes, what)}"
     if settled < len(counts):
-        text += f", and {counts[-1]:,} more {'all' if len(counts) == len(known) else f'{len(counts):,}'}"
-    if len(counts) < len(known):
-        text += f"; {len(known) - len(counts):,} would take more than {MOST_BLOCKS:,}"
+        most = count_noun(counts[-1], f"more {unit}")
+        text += f", {most} {'all' if len(counts) == len(known) else f'{len(counts):,}'}"
+    if left := len(known) - len(counts):
+        text += f"; {describe_settling(what=f'the other {left:,}' if left > 1 else 'the last')}"
     return MoreRuns(text, f"--{unit}s {there + more}")
 
 
@@ -166,16 +168,19 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
     beaten = [name for name in rivals if judged.pairs[problem, first, name].verdict == WINS]
     if not beaten:
         return ""
-    rest = f"each of the {len(rivals)} others" if len(beaten) == len(rivals) else f"{len(beaten)} of {len(rivals)}"
+    rest = f"all {len(rivals)} others" if len(beaten) == len(rivals) else f"{len(beaten)} of {len(rivals)} others"
     text = f"wins against {rivals[0] if len(rivals) == 1 else rest}"
     rows = judged.verdicts[judged.verdicts["problem"] == problem]
     rows = rows[(rows["a"].eq(first) & rows["b"].isin(beaten)) | (rows["b"].eq(first) & rows["a"].isin(beaten))]
     p, blocks = rows["p_adjusted"].max(), int(rows["blocks"].max())
+    facts = []
     if pd.notna(p):
-        text += f", adjusted p {'< 0.001' if p < 0.001 else f'≤ {labels.number(p, 2)}'}"
+        which = "largest adjusted p" if len(beaten) > 1 else "adjusted p"
+        facts.append(f"{which} {'< 0.001' if p < 0.001 else f'= {labels.number(p, 2)}'}")
     kinds = problem == ALL and "kinds" in judged.ranking and judged.ranking["kinds"].max() > 0
     unit = "kinds of problem" if kinds else "problems" if problem == ALL else "blocks of seeds"
-    return text + (f", {blocks} {unit}" if blocks else "")
+    facts += [f"{blocks} {unit}"] if blocks else []
+    return f"{text} ({'; '.join(facts)})" if facts else text
 
 
 def _format_interval(judged: Judged, problem: str, first: str, name: str) -> str:

@@ -52,7 +52,9 @@ def headline(answer: Answer) -> str:
     where = f"on {most} of {len(problems)} problems{some}"
     shown = {verb for name in best for verb in done[name]} - {LEADS}
     if len(best) > 3 or (not shown and 2 * most < len(problems)):  # leads that may be luck are no reason to name one
-        return f"{head}: no optimizer is ahead on more than {most} of {len(problems)} problems{some}"
+        if len(open_) == len(problems):
+            return f"No clear winner on any of {len(problems)} problems{some}: every lead may be luck"
+        return f"{head}: no optimizer wins, ties or leads on more than {most} of {len(problems)} problems{some}"
     if len(best) > 1:
         verbs = _join_verbs([verb for name in best for verb in done[name]], several=True)
         return f"{head}: {join_with_and(best)} each {verbs} {where}"
@@ -74,7 +76,8 @@ def describe_shortly(answer: Answer, problem: str) -> str:
     if state == EQUIVALENT:
         return f"{'all ' * (len(firsts) == len(rows) > NAMED)}{_join(firsts)} tie"
     if not judged.first(problem):
-        return f"too close to call: {_join(firsts)}"
+        count = f"{len(firsts)} of the {len(rows)}" if len(firsts) < len(rows) else f"all {len(rows)}"
+        return f"too close to call: {_join(firsts) if len(firsts) <= NAMED else f'{count} optimizers'}"
     open_ = judged.list_open(problem)
     return f"{firsts[0]} leads; {open_[0] if len(open_) == 1 else f'{len(open_)} others'} may be as good"
 

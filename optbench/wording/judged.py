@@ -247,7 +247,7 @@ class Judged:
             pair = self.pairs[problem, name, leader]
             known = pair.known.replace(" of each other", " of it").replace("the other", self.name(leader))
             more = self.describe_more(pair, brief=told)
-            told |= more.endswith("tell")
+            told |= bool(more)
             notes = [self._name_winner(problem, name), known or pair.reason, more]
             notes = [] if short else [note for note in notes if note]
             texts.append(f"{self.name(name)} ({'; '.join(notes)})" if notes else self.name(name))
@@ -266,20 +266,17 @@ class Judged:
         return f"loses to {self.name(wins[0])}" if wins else ""
 
     def describe_more(self, pair: Beside, brief: bool = False) -> str:
-        """Return how many more blocks, or seeds, would probably decide a pair; "" where that is not known.
+        """Return how many more blocks, or seeds, would probably settle a pair; "" where that is not known.
 
-        brief: the number alone, beside one that was told in full.
+        brief: beside a pair of which it was said in full.
         """
         if math.isnan(pair.more) or "fails in" in pair.known:
             return ""
         if pair.more > MOST_BLOCKS:
-            data = "" if brief or self.judge_by in (TIME, LOSS) else ", or more test data"
-            return f"{'' if brief else 'it would take '}over {MOST_BLOCKS:,}{'' if brief else ' blocks'}{data}"
-        count = self.count_more(pair)
-        if brief:
-            return f"{count:,} more"
-        unit = "block" if not self.seeds else "seed"
-        return f"{count:,} more {unit}{'s' * (count > 1)} would probably tell"
+            data = "" if brief or self.judge_by in (TIME, LOSS) else "; more test data might"
+            return describe_settling(brief=brief) + data
+        unit = "seed" if self.seeds else "block"
+        return describe_settling(count_noun(self.count_more(pair), f"more {unit}"), brief=brief)
 
     def count_more(self, pair: Beside) -> int:
         """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
@@ -349,9 +346,7 @@ class Judged:
         if (kinds or count) < FEW_PROBLEMS:
             unit = "kinds of problem" if kinds else "problems"
             if short:
-                return (
-                    f"{kinds or count} {unit} are too few to rank over all (that takes {FEW_PROBLEMS}): read row by row"
-                )
+                return f"{kinds or count} {unit} are too few for an overall ranking: it takes {FEW_PROBLEMS}"
             return f"{self._count_leads(rows)}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         of = f" (each of {kinds} kinds counts once)" if kinds else ""
@@ -398,6 +393,16 @@ class Judged:
 def _with_results(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a ranking without levels whose every run failed, or that have no result."""
     return rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+
+
+def describe_settling(amount: str = "", what: str = "this", brief: bool = False) -> str:
+    """Return "14 more blocks would probably settle this", or that MOST_BLOCKS would probably not.
+
+    amount: what would, such as "14 more blocks"; "": more than MOST_BLOCKS would be needed. brief: "14 more blocks
+    would", beside a sentence in full.
+    """
+    subject, not_ = amount or f"{MOST_BLOCKS:,} more blocks", "" if amount else " not"
+    return f"{subject} would{not_}" if brief else f"{subject} would probably{not_} settle {what}"
 
 
 def name_metric(measure: str) -> str:

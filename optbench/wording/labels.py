@@ -73,10 +73,11 @@ def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], lab
 
 
 def describe_command(provenance: Mapping[str, Any]) -> str:
-    """Return the command that made a folder, with the number of extensions as a comment."""
+    """Return the command that made a folder, with what each extension added as a comment."""
     count = len(provenance.get("extended_by") or ())
-    times = "" if not count else "  # extended once" if count == 1 else f"  # extended {count} times"
-    return f"{provenance.get('command', 'command not recorded')}{times}"
+    added = [each or "unknown" for each in provenance.get("added") or ["unknown"] * count]
+    comment = f"  # extended by {'; then by '.join(added)}" if count else ""
+    return f"{provenance.get('command', 'command not recorded')}{comment}"
 
 
 def share_text(share: float) -> str:
@@ -133,8 +134,8 @@ def list_warnings(row: Row, confidence: float = 0.95, edge: bool = True) -> list
     if row["failures"] == row["n"]:
         out.append("every seed failed")
     if edge and row["edge"]:
-        word = "highest" if row["edge_side"] == "high" else "lowest"
-        out.append(f"{word} rate that was tried: search wider")
+        words = ("highest", "higher") if row["edge_side"] == "high" else ("lowest", "lower")
+        out.append("the {} rate that was tried: try {} ones".format(*words))
     if not row["held_out"]:
         out.append("reported on the seeds it was tuned on")
     if row["unfinished"]:

@@ -42,7 +42,8 @@ def build_results_table(
 ) -> str:
     """Return a table in LaTeX: a row a problem, a column an optimizer, each value with its interval below.
 
-    The best value of a row is bold, what ties with it underlined, what is not told apart from it has a dagger.
+    The best value of a row is bold unless it is told apart from none, what ties with it is underlined, and what is not
+    told apart from it has a dagger.
 
     answer: that of the sweep; own: optimizers that stay whatever their number; comment: a first line, such as the
     command; optimizers: the columns, in their order; None: all up to MOST_COLUMNS, of more the best by mean rank;
@@ -104,15 +105,16 @@ def _list_columns(ranking: pd.DataFrame, own: Collection[str]) -> list[str]:
 def _find_marks(answer: Answer, problem: str, cells: pd.DataFrame) -> dict[str, str]:
     """Return by optimizer the mark of its cell: "best" of the lowest value that nobody wins against, TIE or OPEN.
 
-    TIE, OPEN: the verdict on an optimizer and that one, also where the optimizer loses to somebody else. cells: the
-    problem's rows of the ranking, by optimizer.
+    The lowest has no mark where it is open with all. TIE, OPEN: the verdict on an optimizer and that one, also where
+    the optimizer loses to somebody else. cells: the problem's rows of the ranking, by optimizer.
     """
     column = "mean_rank" if problem == ALL else "value"
     able = cells[cells["state"].ne(FAILED) & cells["place"].eq(1) & np.isfinite(cells[column])]
     if able.empty:
         return {}
     best = able[column].idxmin()
-    return {name: "best" if name == best else answer.judged.pairs[problem, best, name].verdict for name in cells.index}
+    marks = {name: answer.judged.pairs[problem, best, name].verdict for name in cells.index if name != best}
+    return marks if marks and {*marks.values()} == {OPEN} else {best: "best", **marks}
 
 
 def _write_cell(row: pd.Series, mark: str) -> tuple[str, str]:
@@ -162,11 +164,10 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
         else f"Geometric mean over{how or ' the'} blocks of seeds{_TRIMMED}, with its 95% interval."
     )
     level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
-    parts.append("Bold: the best. Underlined: tied with it, within 10%.")
+    parts.append("Bold: the best, unless all are open. Underlined: tied with the best, within 10%.")
     text = latex_escaped(" ".join(parts))
-    text += (
-        rf" \textsuperscript{{\textdagger}}: not told apart from it, at {latex_escaped(level)} for all pairs of a row."
-    )
+    dagger = r"\textsuperscript{\textdagger}"
+    text += f" {dagger}: not told apart from the best, at {latex_escaped(level)} for all pairs of a row."
     if _is_untested(answer):
         text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
     limits = answer.ranking[answer.ranking["limit"] & answer.ranking["optimizer"].isin(names)]

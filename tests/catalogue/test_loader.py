@@ -94,6 +94,13 @@ def test_a_name_that_is_taken_is_refused(tmp_path, name, message):
         loader.load(paths)
 
 
+def test_the_same_file_at_two_paths_is_named_once(tmp_path):
+    (tmp_path / "copy").mkdir()
+    paths = [write(folder, "one.py", RULE.format(name="double")) for folder in (tmp_path, tmp_path / "copy")]
+    with pytest.raises(PluginError, match=r"copy/one.py and .*/one.py are the same file: name one of them"):
+        loader.load(paths)
+
+
 def test_kinds_have_names_of_their_own(tmp_path):
     path = write(tmp_path, "kinds.py", RULE.format(name="quadratic"))
     assert "quadratic" in loader.load([path]).optimizers

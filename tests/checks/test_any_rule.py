@@ -27,10 +27,13 @@ PLANTED = {
         write_rule("inside", root="math.sqrt(s / (1 - beta2_t) + eps)"), "eps",
         "outside the root in mine, inside the root in inside",
     ),
-    "half": (write_rule("half", ", beta2_t", by_mean=""), "bias correction", "half steps as mine with beta1_t = 0"),
+    "half": (
+        write_rule("half", ", beta2_t", by_mean=""), "bias correction",
+        "half steps as mine without bias correction of m (beta1_t = 0)",
+    ),
     "without": (
         write_rule("without", "", by_mean="", root="math.sqrt(s) + eps"), "bias correction",
-        "without steps as mine with beta1_t and beta2_t = 0",
+        "without steps as mine without bias correction of m and v (beta1_t and beta2_t = 0)",
     ),
 }  # fmt: skip
 

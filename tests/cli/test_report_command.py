@@ -30,10 +30,10 @@ def test_the_page_of_another_measure_and_of_kinds_as_one(run):
     for name in ("results", "other"):
         write_folder(name, tables)
     errors = "Compared by the share of errors on test data"
-    few, kinds = "kinds of problem are too few to rank over all", "with fewer than 20 kinds of problem the order"
+    few, kinds = "kinds of problem are too few for an overall ranking", "with fewer than 20 kinds of problem the order"
     assert run("report", "--static")[0] == 0
     page = Path("results/report/index.html").read_text(encoding="utf-8")
-    assert errors not in page and "3 problems are too few to rank over all" in page
+    assert errors not in page and "3 problems are too few for an overall ranking" in page
     wish = ("--judge-by", "test_accuracy", "--weigh-by", "kind")
     code, out, err = run("report", *wish, "--static", "--out", "page.html")
     assert code == 0 and not err and out == "report: page.html"
@@ -64,7 +64,11 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     code, out, err = run("report", "--static", *wish, "--figures", "curves", "--style", "paper")
     folder = "results/report"
     assert code == 0 and not err
-    assert out == f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures"
+    keep = "optbench sweep --extend --out results --label 'adam=Our method' --label 'saddle=A saddle'"
+    assert out == (
+        f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures labels: of this page and "
+        f"its files alone; the folder keeps them, for what is drawn later, by: {keep}"
+    )
     figures = Path("results/report/figures")
     assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
     page = Path("results/report/index.html").read_text(encoding="utf-8")
@@ -73,6 +77,23 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     assert "(curves, mean_ranks and profiles; --figures all, or a list, for others)" in out
     code, out, err = run("compare", "results", "adam", "gd", "--label", "adam=Ours")
     assert code == 0 and "Ours" in out
+
+
+def test_math_in_labels_is_plain_on_pages_and_in_the_terminal_and_math_in_latex(run):
+    write_folder("results", make_tables(**SMALL))
+    label = ("--label", r"adam=$\beta_1$-Adam")
+    assert run("report", *label, "--tables", "tex")[0] == 0
+    assert run("report", "results", "results", *label)[0] == 0
+    for name in ("index", "side-by-side"):
+        page = Path(f"results/report/{name}.html").read_text(encoding="utf-8")
+        assert "β_1-Adam" in page and r"\beta_1" not in page
+    assert r"$\beta_1$-Adam" in Path("results/report/tables/results.tex").read_text(encoding="utf-8")
+    assert r"$\beta_1$-Adam" in Path("results/report/winners.csv").read_text(encoding="utf-8")
+    code, out, _ = run("compare", "results", r"$\beta_1$-Adam", "gd", *label)
+    assert code == 0 and "β_1-Adam" in out and "$" not in out
+    both = ("--label", r"adam=$\beta_1$", "--label", "gd=β_1")  # would be one name
+    assert run("report", *both)[0] == 0
+    assert r"$\\beta_1$" in Path("results/report/index.html").read_text(encoding="utf-8")
     for wish, message in (
         (("--label", "adm=x"), "unknown problem or optimizer to label 'adm': did you mean 'adam'?"),
         (("--label", "adam"), "--label: 'adam' must be NAME=VALUE, such as 'torch:Mine=Ours'"),

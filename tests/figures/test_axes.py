@@ -103,6 +103,16 @@ def test_cells_are_medians_on_a_log_scale(results, tables):
         assert float(texts[place]) == pytest.approx(wanted, abs=0.06)
 
 
+def test_a_frame_is_around_every_recommended_setting(results, tables):
+    for optimizer in ("gd", "adam"):
+        wanted = chosen_by_hand(tables["runs"], "breast_cancer", optimizer).iloc[0]
+        ax = results.plot.heatmap("breast_cancer", optimizer=optimizer)
+        (frame,) = [patch for patch in ax.patches if not patch.get_fill()]
+        column, line = (int(each) for each in frame.get_xy())
+        assert ax.get_xticklabels()[column].get_text() == {16: "16", 455: "full"}[wanted["batch_size"]]
+        assert ax.get_yticklabels()[line].get_text() == wanted["schedule"]
+
+
 def test_colors_are_the_same_in_all_figures(results):
     seen = {}
     for name in ("gd", "momentum", "rmsprop", "adam", "adagrad"):

@@ -306,6 +306,15 @@ def test_ranks_are_those_of_analysis_for_whoever_is_left(chromium, usual):
                 press(view, "Show all")
 
 
+def test_ranks_of_one_problem_are_hollow_where_they_could_be_luck(chromium, usual):
+    with opened(chromium, usual, "#?view=ranks&over=rosenbrock") as view:
+        data = view.evaluate(f"{CHART}.data[1].marker.color")
+        names = [row.split()[0] for row in view.locator("#explore-table tbody tr").all_inner_texts()]
+        paper = view.evaluate("optbench.theme.colors().paper")
+        wanted = set(ReportData(load(usual.parents[1])).answer.judged.list_open("rosenbrock"))
+        assert {name for name, color in zip(names, data, strict=True) if color == paper} == wanted
+
+
 def heads(view):
     """Return the traces of the heads of paths, by the name of the optimizer."""
     return {trace["name"]: trace for trace in traces(view) if trace["mode"] == "markers" and trace["name"]}
@@ -459,6 +468,18 @@ def test_a_copied_address_opens_the_same_view(chromium, usual):
         view.evaluate("location.hash = '#?view=nothing&batch=7&x=miles&zoom=1,b'")
         view.wait_for_function("optbench.explorer.shown().name === 'curves'")
         assert settings(view) == 15 and view.locator("select[name=x]").input_value() == "epochs"
+
+
+def test_back_undoes_the_choice_of_a_view_and_of_a_problem(chromium, usual):
+    with opened(chromium, usual) as view:
+        press(view, "Seeds")
+        view.select_option("select[name=problem]", "breast_cancer")
+        assert "view=seeds&problem=breast_cancer" in view.url
+        view.go_back()
+        view.wait_for_function("!location.hash.includes('problem') && optbench.explorer.shown().name === 'seeds'")
+        assert view.locator("select[name=problem]").input_value() != "breast_cancer"
+        view.go_back()
+        view.wait_for_function("optbench.explorer.shown().name === 'curves'")
 
 
 def test_dark_and_light(chromium, usual):

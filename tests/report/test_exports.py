@@ -3,6 +3,7 @@
 import io
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from synthetic import make_tables, write_folder
@@ -10,7 +11,9 @@ from synthetic import make_tables, write_folder
 from optbench import OptbenchError, load
 from optbench.figures import style
 from optbench.report import output, pictures, tables, write_report
+from optbench.report.loaded import LoadedSweep
 from optbench.report.output import Options
+from optbench.sweeps.results import Results
 
 ODD = '=a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ 최적화'
 SMALL = {"problems": ["saddle", ODD], "optimizers": ["gd", "adam", "momentum"], "batch_sizes": (16,), "points": 6,
@@ -60,6 +63,21 @@ def test_latex_is_balanced_and_escaped(exported, name):
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
     assert [part for part in ("toprule", "midrule", "bottomrule") if body.count(part) != 1] == []
     assert tables.latex_escaped(ODD) in body
+
+
+def test_comments_say_what_numbers_are_and_settings_name_all_of_an_own_rule(exported):
+    results, folder = exported
+    for name, words in (("settings", "over the fresh seeds of the recommended setting"), ("ranking", "over blocks"),
+                        ("verdicts", "b over a"), ("costs", "expected samples"), ("winners", "rival")):  # fmt: skip
+        first = (folder / f"{name}.tex").read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith(f"% {name}: ") and words in first
+    runs = results.runs.assign(kappa=np.where(results.runs["optimizer"] == "adam", 0.25, np.nan))
+    for own, there in ((["adam"], True), ([], False)):  # a constant that is no default of the catalogue
+        mine = Results(runs, results.curves, results.timings, results.problems, results.landscapes,
+                       results.provenance | {"own": own})  # fmt: skip
+        sweep = LoadedSweep(mine)
+        text = tables.write_latex(sweep, "settings", tables.measure_settings(sweep))
+        assert ("& kappa &" in text) == there == ("0.25" in text)
 
 
 def test_first_place_is_bold_and_what_is_undecided_has_a_dagger(exported):

@@ -50,14 +50,15 @@ def differ(a, b):
     return np.abs(a - b).mean(), np.abs(np.ptp(a, axis=2) - np.ptp(b, axis=2)).mean()
 
 
-@pytest.mark.parametrize("measure", ["", "test_accuracy"])
-def test_marks_stand_where_the_verdicts_have_them(chromium, seven, measure):
+@pytest.mark.parametrize(("measure", "rows"), [("", (2, 3)), ("test_accuracy", (3, 4))])
+def test_marks_stand_where_the_verdicts_have_them(chromium, seven, measure, rows):
     verdicts = load(seven.parents[1]).verdicts(measure or None)
     names = list(verdicts["problem"].unique())
     with opened(chromium, seven, f"#?judge={measure}", width=1440, explore=False) as view:
-        for row in (2, 3):
+        for row in rows:
             marks, ticks = places(view, row)
-            decade = (ticks["10×"] - ticks["leader"]) / math.log(10)
+            last, end = max((float(text[:-1].replace(",", "")), x) for text, x in ticks.items() if text != "leader")
+            decade = (end - ticks["leader"]) / math.log(last)
             (leader,) = [name for name, x in marks.items() if abs(x - ticks["leader"]) < 0.7][:1]
             for name in set(marks) - {leader}:
                 pair = verdicts[(verdicts["problem"] == names[row])]
@@ -165,7 +166,9 @@ def test_the_measure_is_chosen_in_the_address(chromium, seven):
         assert view.locator(".judge input:checked").count() == 1 and view.locator(".row svg.plot:visible").count() == 7
         view.get_by_label("test accuracy").check(force=True)
         assert view.evaluate("location.hash") == "#?judge=test_accuracy"
-        assert view.locator(".heads .chart > span:visible").inner_text() == "Times the leader's loss or errors"
+        assert view.locator(".heads .chart > span:visible").inner_text() == "Times the leader's errors (right is worse)"
+        rows = view.locator(".row").filter(has_text="no test data")
+        assert rows.count() == 3 and not rows.locator("svg.plot:visible").count()  # judged by nothing else
         ranked = results.ranking("test_accuracy")
         row = ranked[(ranked["problem"] == "breast_cancer")].sort_values("value").iloc[0]
         view.locator(".row:has-text('breast_cancer') > summary").click()

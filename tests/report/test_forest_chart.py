@@ -1,12 +1,14 @@
 """The first screen's chart in numbers: planted ratios stand where a logarithmic axis has them, and many are cut."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from staged import staged_table
 
+from optbench.report import output
 from optbench.report.forest import build_forest, find_looks
 from optbench.report.loaded import LoadedSweep
 from optbench.report.settle import list_steps
@@ -60,6 +62,19 @@ def test_who_fails_is_named_and_has_no_mark():
     assert lost.note == "diverges" and math.isnan(lost.x) and "lost diverges" in forest.rows["p"].text
 
 
+def test_an_interval_that_goes_on_beyond_the_axis_has_an_arrow():
+    sweep = sweep_of({"p": {"a": 1.0, "wild": 3.0, "b": 3.0}}, luck=["wild"], far=30)
+    forest, _ = forest_of(sweep)
+    chart = output._environment().get_template("forest.html").module.chart
+    marks = {mark.name: mark for mark in forest.rows["p"].marks}
+    assert marks["wild"].low > 0 and marks["wild"].high == 100 and 0 < marks["b"].low < marks["b"].high < 100
+    drawn = chart("loss", forest.rows["p"])
+    assert (drawn.count("#arrow-low"), drawn.count("#arrow-high")) == (0, 1)
+    endless = replace(forest.rows["p"], marks=[mark._replace(low=0.0) for mark in marks.values()])
+    drawn = chart("loss", endless)
+    assert (drawn.count("#arrow-low"), drawn.count("#arrow-high")) == (3, 1)
+
+
 def test_of_many_optimizers_the_leader_and_the_best_ten_are_drawn():
     factors = {f"rule{place:02}": 1.2**place for place in range(30)}
     forest, looks = forest_of(sweep_of({"p": factors, "q": dict(reversed(list(factors.items())))}))
@@ -75,7 +90,7 @@ def test_what_settles_it_names_pairs_commands_and_minutes():
     (step,) = [step for step in steps if "--blocks" in step.command]
     more = int(step.command.rpartition(" ")[2]) - 8
     assert step.command == f"optbench sweep --extend --out . --blocks {8 + more}" and more > 0
-    assert step.what == f"p: a or b: {more} more block{'s' * (more > 1)} would probably tell"
+    assert step.what == f"p: a or b: {more} more block{'s' * (more > 1)} would probably settle this"
     number, unit = step.time.split()
     assert float(number) * {"s": 1, "min": 60}[unit] == pytest.approx(22.5 * more, abs=31)
     assert list_steps(sweep_of({"p": {"a": 1.0, "b": 3.0}})) == []

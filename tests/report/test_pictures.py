@@ -15,7 +15,14 @@ from optbench import OptbenchError, figures, load
 from optbench.cli.report import FIGURES
 from optbench.figures import OF_RESULTS, data, style
 from optbench.report import write_report
-from optbench.report.pictures import KINDS, OVERALL, draw_page_pictures, select_kinds, write_pictures
+from optbench.report.pictures import (
+    KINDS,
+    OVERALL,
+    draw_page_pictures,
+    remove_earlier_pictures,
+    select_kinds,
+    write_pictures,
+)
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "schedules": ("constant",), "seeds": range(5)}
 PROBLEM = "rosenbrock"
@@ -142,3 +149,19 @@ def test_curves_show_what_is_judged(swept):
     (scored,) = [each for each in patches if each.get_label() == "scored"]
     end = swept.bands_of("train_loss").groupby("problem")["epoch"].max()[PROBLEM]
     assert scored.get_x() + scored.get_width() == pytest.approx(end) and scored.get_x() >= 0.8 * end - 1e-9
+
+
+def test_pictures_of_an_earlier_look_are_removed_and_nothing_else(swept, tmp_path):
+    folder = tmp_path / "figures"
+    write_pictures(swept, folder, ("svg",), kinds=("curves",))
+    (folder / "mine.svg").touch()
+    text = (folder / "captions.txt").read_text(encoding="utf-8")
+    (folder / "captions.txt").write_text(f"../outside.svg, note.txt\n\n{text}", encoding="utf-8")
+    for path in (tmp_path / "outside.svg", folder / "note.txt"):
+        path.touch()
+    before = {path.name for path in folder.iterdir()}
+    assert remove_earlier_pictures(folder, swept.results.foot) == 0, "they are of this look"
+    assert {path.name for path in folder.iterdir()} == before
+    assert remove_earlier_pictures(folder, f"{swept.results.foot}  # extended by blocks 8") == 2
+    assert {path.name for path in folder.iterdir()} == {"mine.svg", "note.txt"} and (tmp_path / "outside.svg").exists()
+    assert remove_earlier_pictures(folder, "another") == 0

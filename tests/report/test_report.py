@@ -152,7 +152,7 @@ def test_commands_that_settle_it_stand_alone_and_name_no_folder(usual):
     table = path.read_text(encoding="utf-8").partition('<table class="settle')[2].partition("</table>")[0]
     rows = table.partition("<tbody>")[2].split("<tr>")[1:]
     commands = re.findall("<code>(optbench .+?)</code></pre>", table)
-    assert commands and len(commands) == sum("more blocks would be needed" not in row for row in rows)
+    assert commands and len(commands) == sum("would probably not settle" not in row for row in rows)
     assert "wider:" not in table and all(
         command.startswith("optbench sweep --extend --out . --") for command in commands
     )

@@ -35,6 +35,12 @@ def unstated(w, g, m, lr, momentum):
     return w - lr * m, m
 
 
+@optimizer(source="a test", beta1=0.9, beta2=0.99, search={"beta1": log_uniform(0.5, 0.9)})
+def partly(w, g, m, lr, beta1, beta2):
+    m = beta1 * m + beta2 * g
+    return w - lr * m, m
+
+
 @optimizer(source="a test", beta=0.9, beta2=0.99, own=0.5)
 def plain(w, g, m, lr, beta, beta2, own):
     m = beta * m + beta2 * g
@@ -103,6 +109,24 @@ def test_a_rule_without_ranges_searches_what_the_others_search(own_rules):
     assert make(catalogue, optimizers="plain, gd").searched["plain"].keys() == {"lr"}
     assert make(catalogue, optimizers="plain, adam", ranges="own").searched["plain"].keys() == {"lr"}
     assert plan.expand(parse_spec(made.spec.to_toml()), catalogue).searched == made.searched
+
+
+def test_a_rule_that_searches_less_than_others_is_warned_of(own_rules):
+    catalogue = optbench.catalogue.loader.load((own_rules,))
+    given = {"plugins": [str(own_rules)]}
+    made = make(catalogue, optimizers="partly, adam", **given)
+    range_ = made.searched["adam"]["beta2"]
+    text = "leaves out beta2: not tuned, though others tune the like; add to it, or write --optimizers "
+    text += f"'partly(beta2={range_})'"
+    assert [each for each in made.doubts if "leaves out" in each] == [f"search= of partly {text}"]
+    for fine in (
+        f"partly(beta2={range_}), adam",
+        "partly(beta2=0.9), adam",
+        "partly, gd",
+        "plain, adam",
+        "rmsprop, adam",
+    ):
+        assert not [each for each in make(catalogue, optimizers=fine, **given).doubts if "leaves out" in each]
 
 
 def test_a_given_range_counts_for_a_single_optimizer_too(own_rules):

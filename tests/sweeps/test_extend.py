@@ -11,7 +11,7 @@ import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.run import executors, loop
-from optbench.sweeps.spec import read_spec
+from optbench.sweeps.spec import read_spec, refuse_unnamed
 from optbench.sweeps.store.folder import Store
 from optbench.wording.answers import answer_of
 from optbench.wording.wider_search import advise_wider_search
@@ -201,3 +201,15 @@ def test_an_extension_that_is_killed_shows_what_was_there_and_goes_on(ran, tmp_p
 
 def stop(*arguments, **named):
     raise KeyboardInterrupt
+
+
+def test_plugins_at_another_path_are_told_what_to_do(tmp_path):
+    old, new = tmp_path / "old" / "own.py", str(tmp_path / "own.py")
+    with pytest.raises(OptbenchError, match=f"--plugin {old}; {new} is not {old}, which is gone: put the file there"):
+        refuse_unnamed([str(old)], [new])
+    old.parent.mkdir()
+    old.touch()
+    with pytest.raises(OptbenchError, match=f"--plugin {old}; {new} is not {old}$"):
+        refuse_unnamed([str(old)], [new])
+    with pytest.raises(OptbenchError, match=f"--plugin {old}$"):
+        refuse_unnamed([str(old)], [str(tmp_path / "other.py")])

@@ -6,11 +6,15 @@ import json
 import pytest
 
 import optbench
+from optbench.analysis.protocol import find_targets
 from optbench.engine import runner
+from optbench.figures.data import report_data
 from optbench.sweeps import session
 from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.run.loop import ExecutionOptions
 from optbench.sweeps.spec import make_spec
+from optbench.wording.answers import describe_measure
+from optbench.wording.labels import share_text
 
 BLOCKS = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "blocks": 2,
           "race": 1, "holdout": 1, "finalists": 1, "widen": 0, "final": 1, "report": 1, "steps": 5}  # fmt: skip
@@ -46,12 +50,49 @@ def test_a_wider_search_is_a_look(tmp_path):
     assert looks(tmp_path) == [2, 2], "no run was added"
 
 
-def test_the_command_is_the_first_one_and_extensions_are_counted(tmp_path):
+def test_the_command_is_the_first_one_and_what_extensions_added_is_named(tmp_path):
     first = optbench.sweep(GRID, out=tmp_path, workers=1)
     assert first.foot.endswith("optbench.sweep")
-    for seeds, words in ((4, "optbench.sweep  # extended once"), (5, "optbench.sweep  # extended 2 times")):
-        results = optbench.sweep(out=tmp_path, extend=True, workers=1, seeds=seeds)
-        assert results.foot.endswith(words)
+    text = "optbench.sweep  # extended by "
+    for change, words in (
+        ({"seeds": 5}, "seeds 3, 4"),
+        ({"seeds": 5}, ""),  # nothing new
+        ({"optimizers": "momentum, adam(beta1=[0.5, 0.9])"}, "optimizers momentum, adam(beta1=[0.5, 0.9])"),
+        ({"problems": "saddle", "labels": {"saddle": "Saddle"}}, "problems saddle, labels saddle=Saddle"),
+    ):
+        text += "; then by " * (bool(words) and not text.endswith("by ")) + words
+        assert optbench.sweep(out=tmp_path, extend=True, workers=1, **change).foot.endswith(text)
+
+
+def test_a_target_that_an_extension_changes_is_said(tmp_path):
+    """Targets come from the best runs, so a faster optimizer moves those of all."""
+
+    def say(results):
+        share = find_targets(results.runs)["saddle"]
+        assert results.provenance["targets"]["saddle"] == (share if share > 0 else None)
+        text = describe_measure(report_data(results).answer, "", results.targets_before)
+        return share, "the target has changed" in text, text
+
+    spec = BLOCKS | {"learning_rates": [1e-4, 1e-3], "steps": 200}
+    none, is_said, _ = say(optbench.sweep(spec, out=tmp_path, workers=1))
+    assert not is_said and none != none
+    second, is_said, text = say(optbench.sweep(out=tmp_path, extend=True, workers=1, learning_rates=[0.1]))
+    assert is_said and f"from none to {share_text(second)} on saddle" in text
+    again = say(optbench.sweep(out=tmp_path, extend=True, workers=1))
+    assert again == (second, True, text), "nothing new"
+    assert optbench.load(tmp_path).labeled({"saddle": "Saddle"}).targets_before["Saddle"] is None
+    third, is_said, _ = say(optbench.sweep(out=tmp_path, extend=True, workers=1, optimizers="momentum"))
+    assert third == second and not is_said
+
+
+def test_what_an_extension_of_blocks_and_trials_added_is_named(tmp_path):
+    spec = BLOCKS | {"trials": 3, "learning_rates": "log_uniform(1e-4, 1e-3)"}
+    optbench.sweep(spec, out=tmp_path, workers=1)
+    results = optbench.sweep(out=tmp_path, extend=True, workers=1, trials=4, blocks=3, widen=1)
+    assert results.foot.endswith("# extended by blocks 3, trials 4, widen 1")
+    with pytest.warns(UserWarning, match="drawn anew"):
+        results = optbench.sweep(out=tmp_path, extend=True, workers=1, learning_rates="log_uniform(1e-5, 1e-3)")
+    assert "widen 1; then by learning_rates log_uniform(1e-5, 0.001)" in results.foot
 
 
 @pytest.mark.parametrize("change", [{"blocks": 3}, {"optimizers": "momentum"}])

@@ -26,8 +26,8 @@ def table(factors, spread=0.02):
 
 @pytest.mark.parametrize(
     ("factors", "spread", "known", "words"),
-    [({"gd": 1.0, "adam": 3.0}, 0.02, "wins", "wins against adam, adjusted p < 0.001, 8 blocks of seeds"),
-     ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "wins", "wins against each of the 2 others, adjusted p < 0.001"),
+    [({"gd": 1.0, "adam": 3.0}, 0.02, "wins", "wins against adam (adjusted p < 0.001; 8 blocks of seeds)"),
+     ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "wins", "wins against all 2 others (largest adjusted p < 0.001; 8 "),
      ({"gd": 1.0, "adam": 1.001}, 0.02, "tie", " over "),
      ({"gd": 1.0, "adam": 1.05}, 2.0, "open", ""),
      ({"gd": 1.0}, 0.02, "alone", "")],
@@ -39,9 +39,9 @@ def test_how_sure_first_place_is(factors, spread, known, words):
 
 
 def test_more_seeds_in_words():
-    assert certainty.count_more_seeds(34.0, 7) == "34 more blocks (238 more seeds)"
-    assert certainty.count_more_seeds(0.2, 2) == "1 more block (2 more seeds)"
-    assert certainty.count_more_seeds(5000, 7) == "over 1,000 more blocks of seeds"
+    assert certainty.count_more_seeds(34.0, 7) == "34 more blocks (238 seeds)"
+    assert certainty.count_more_seeds(0.2, 2) == "1 more block (2 seeds)"
+    assert certainty.count_more_seeds(5000, 7) == ""
 
 
 def open_pairs(needed, seconds=400.0, **more):
@@ -62,14 +62,14 @@ def test_more_blocks_come_with_their_time_and_their_option():
     plan = certainty.plan_more_runs(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
     assert plan.option == "--blocks 16"
     assert plan.text == (
-        "4 pairs with a leader are open: 8 more blocks (about 3 minutes here) would probably settle 2 of them, and 32 "
-        "more 3; 1 would take more than 1,000"
+        "4 pairs with a leader are open: 8 more blocks (about 3 minutes here) would probably settle 2 of them, 32 more "
+        "blocks 3; 1,000 more blocks would probably not settle the last"
     )
     assert certainty.plan_more_runs(*open_pairs([9.0], 40.0)).text == (
         "1 pair with a leader is open: 1 more block (about 5 s here) would probably settle it"
     )
     none = certainty.plan_more_runs(*open_pairs([math.inf]))
-    assert none.option == "" and none.text.endswith("more than 1,000 blocks would be needed to tell")
+    assert none.option == "" and none.text.endswith(": 1,000 more blocks would probably not settle it")
     assert certainty.plan_more_runs(*open_pairs([math.nan])) is None
     seeds = certainty.plan_more_runs(*open_pairs([16.0], seeds=24))
     assert seeds.option == "--seeds 48" and "24 more seeds" in seeds.text

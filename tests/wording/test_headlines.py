@@ -75,3 +75,15 @@ def test_a_leader_that_is_not_settled_leads():
     assert describe_shortly(answer, "p") == "adam leads; lion may be as good"
     one = answer_of(runs[runs["problem"] == "p"], [], "loss")
     assert headline(one) == "No winner on p yet: adam leads; lion may be as good"
+
+
+def test_leads_that_may_all_be_luck_make_no_winner():
+    """On each of three problems another one leads, one rival is behind for sure, and one may be as good."""
+    names = ("adam", "gd", "lion")
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        place = (names.index(optimizer) - "pqr".index(problem)) % 3
+        return math.log((1.0, 3.0, 1.5)[place]) + (0.02, 0.02, 6.0)[place] * draw(seed, optimizer)
+
+    answer = answer_of(staged_table(value, names, rates=(0.1,), blocks=8, problems=tuple("pqr"), holdout=3), [], "loss")
+    assert headline(answer) == "No clear winner on any of 3 problems: every lead may be luck"

@@ -48,7 +48,7 @@ def test_the_sentence_has_each_optimizer_once_in_its_place():
     assert judged(states, pairs).sentence("quadratic") == (
         "quadratic: nesterov leads so far; momentum ties with it (within 10%); gd needs 1.3 times the samples "
         "[1.2, 1.4], rmsprop at least 1.6 [1.3, 2]; not told apart from it: adam (too noisy to place; 14 more blocks "
-        "would probably tell)"
+        "would probably settle this)"
     )
     states["adam"] = "behind"
     text = judged(states, dict(list(pairs.items())[:2])).sentence("quadratic")
@@ -63,7 +63,7 @@ def test_who_loses_to_another_and_is_open_with_the_leader_is_not_told_apart():
     assert made.list_open("quadratic") == ["gd"]
     assert made.sentence("quadratic") == (
         "quadratic: nesterov leads so far; adam needs 1.3 times the samples [1.2, 1.4], momentum 1.3 [1.2, 1.4]; not "
-        "told apart from it: gd (loses to adam; too noisy to place; 14 more blocks would probably tell)"
+        "told apart from it: gd (loses to adam; too noisy to place; 14 more blocks would probably settle this)"
     )
     assert find_state(SimpleNamespace(judged=made), "quadratic") == UNDECIDED
 
@@ -111,8 +111,8 @@ def test_nobody_is_first_where_nobody_leads():
         ("a", "c"): {"verdict": "open", "known": "too noisy to place"},
     }
     assert judged(states, pairs).describe("quadratic") == (
-        "undecided: a needs the fewest samples so far; not told apart from it: b (behind, perhaps by less than 5%; it "
-        "would take over 1,000 blocks), c (loses to b; too noisy to place)"
+        "undecided: a needs the fewest samples so far; not told apart from it: b (behind, perhaps by less than 5%; "
+        "1,000 more blocks would probably not settle this), c (loses to b; too noisy to place)"
     )
     few = {("a", "b"): {"verdict": "open", "reason": "a single block of seeds: more are needed"}}
     text = judged({"a": "open", "b": "open"}, few).describe("quadratic")
@@ -167,7 +167,7 @@ def test_more_runs_are_whole_and_beyond_those_that_there_are():
     assert blocks.count_more(blocks.pairs["quadratic", "b", "a"]) == 1
     pairs["a", "b"] |= {"blocks_needed": 16.0}
     seeds = judged({"a": "first", "b": "open", "c": "behind"}, pairs, seeds=24)
-    assert "24 more seeds would probably tell" in seeds.describe("quadratic")
+    assert "24 more seeds would probably settle this" in seeds.describe("quadratic")
 
 
 def over(count, ranks=(1.9, 2.4), stays=True, verdict="open"):

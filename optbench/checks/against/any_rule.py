@@ -21,6 +21,7 @@ Explained = tuple[list[Finding], str]
 """The findings, and the sentence on the agreement with them."""
 # eps: far above the size of any average; steps then shrink with it by the power that its place gives
 _LARGE = (1e30, 1e34)
+_AVERAGES = {"beta1_t": "m", "beta2_t": "v"}  # what these powers correct, as papers call it
 _PLACES = {1.0: "outside the root", 0.5: "inside the root"}
 
 
@@ -99,7 +100,8 @@ def _try_corrections(
         for name, begin in each.uncorrected.items():
             difference = largest_difference(replace(each, begin=begin), other, streams, tolerance)
             if difference <= tolerance:
-                text = f"{other.name} steps as {each.name} with {name} = 0: it has no bias correction there"
+                averages = " and ".join(_AVERAGES.get(part, part) for part in name.split(" and "))
+                text = f"{other.name} steps as {each.name} without bias correction of {averages} ({name} = 0)"
                 remedy = describe_result(each.name, dict.fromkeys(name.split(" and "), 0.0), 1.0, difference, tolerance)
                 yield [Finding("bias correction", text)], remedy
 

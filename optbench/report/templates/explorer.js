@@ -122,7 +122,7 @@ optbench.explorer = (() => {
     stop();
     const kept = ["others", "bands", "single", "color", "hide"].includes(key) ? {} : { zoom: "" };
     const again = ["problem", "clock", "show"].includes(key) ? { at: "", brush: "" } : {};
-    state.set({ view: viewName(), ...kept, ...again, [key]: value });
+    state.set({ view: viewName(), ...kept, ...again, [key]: value }, ["view", "problem", "over"].includes(key));
     draw();
   };
   const hide = (places) => {
@@ -237,7 +237,7 @@ optbench.explorer = (() => {
     element("nothing").querySelector("button").addEventListener("click", () => change("hide", ""));
     element("reset").addEventListener("click", () => {
       stop();
-      state.set(Object.fromEntries(KEYS.map((key) => [key, ""])));
+      state.set(Object.fromEntries(KEYS.map((key) => [key, ""])), true);
       draw();
     });
     element("play").addEventListener("click", play);

@@ -24,10 +24,13 @@ optbench.views.ranks = (() => {
   const draw = (data, choose) => {
     const shown = choose.shown();
     const { rows, problems } = ranks(data, choose.problemsOver(), shown);
-    const { ink, soft, line } = optbench.theme.colors();
+    const { ink, soft, line, paper } = optbench.theme.colors();
     const value = (problem, optimizer) => data.ranks.value[problem * data.optimizers.length + optimizer];
     const spots = rows.flatMap((row, place) => row.ranks.map(([problem, rank]) => ({ row, place, problem, rank })));
     const color = (row) => optbench.theme.colorOf(data.look(row.optimizer), soft);
+    // Of one problem the verdicts are known: hollow is who may be as good as its leader.
+    const single = problems.length === 1;
+    const open = (row) => single && data.seedRows.some((each) => each.problem === problems[0] && each.optimizer === row.optimizer && each.open);
     const traces = [
       {
         x: spots.map((spot) => spot.rank), y: spots.map((spot) => spot.place), mode: "markers", type: "scatter", hoverinfo: "text",
@@ -41,7 +44,7 @@ optbench.views.ranks = (() => {
       {
         x: rows.map((row) => row.mean), y: rows.map((_, place) => place), mode: "markers", type: "scatter", hoverinfo: "text",
         hovertext: rows.map((row) => `<b>${plain(data.short(row.optimizer))}</b><br>mean rank ${number(row.mean)} on ${count(problems.length, "problem")}`),
-        marker: { size: 14, color: rows.map(color), line: { color: optbench.theme.colors().paper, width: 1.5 } },
+        marker: { size: 14, color: rows.map((row) => (open(row) ? paper : color(row))), line: { color: rows.map((row) => (open(row) ? color(row) : paper)), width: single ? 2 : 1.5 } },
       },
     ];
     return {
@@ -58,8 +61,8 @@ optbench.views.ranks = (() => {
         },
       },
       note: [
-        problems.length === 1
-          ? "Ranks by what each gives once tuned. They order optimizers that the verdict may not tell apart: see Seeds."
+        single
+          ? "Ranks by what each gives once tuned. Hollow: not told apart from the leader, so this order could be luck."
           : `Ranks by what each gives once tuned: large dots are means over ${count(problems.length, "problem")}, small ones single problems.`,
         problems.length < FEW && "With so few problems, ranks are not tested: on others the order may differ.",
         "Hide an optimizer to re-rank the rest. The verdicts above don't change.",

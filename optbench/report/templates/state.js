@@ -11,18 +11,19 @@ optbench.state = (() => {
   const get = (key, otherwise = "") => (values.has(key) ? values.get(key) : otherwise);
 
   // Set some values; null or "" takes a key away. Nobody is told: who sets, draws.
-  const set = (changes) => {
+  // step: the browser's Back undoes it.
+  const set = (changes, step = false) => {
     for (const [key, value] of Object.entries(changes)) {
       if (value === null || value === undefined || value === "") values.delete(key);
       else values.set(key, value);
     }
     const text = values.toString();
-    history.replaceState(null, "", text ? "#?" + text : location.pathname + location.search);
+    history[step && "#?" + text !== location.hash ? "pushState" : "replaceState"](null, "", text ? "#?" + text : location.pathname + location.search);
   };
 
   // Set some values, and tell all who draw.
   const change = (changes) => {
-    set(changes);
+    set(changes, true);
     listeners.forEach((listener) => listener());
   };
 

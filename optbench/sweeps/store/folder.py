@@ -7,7 +7,9 @@ the number of workers nor on interruptions.
 
 import hashlib
 import json
+import math
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +22,7 @@ import pyarrow as pa
 
 from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
-from optbench.sweeps.joined_specs import COUNTS, find_differences, join_specs
+from optbench.sweeps.joined_specs import COUNTS, describe_additions, find_differences, join_specs
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, TPE, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
@@ -30,6 +32,8 @@ from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, dig
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
 from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 
+_KEPT = ("looked_at", "targets", "targets_before", "extended_by", "added")
+"""Keys of provenance.json that another run into the folder keeps."""
 _NAMED = 5
 """The most damaged files that a message names; of further ones it states the number."""
 
@@ -96,6 +100,8 @@ def check_resumable(
         return before
     if changed := ["what is in spec.toml"] if old is None else find_differences(old, spec):
         extension = "" if both is None else "add --extend to keep its runs and run what is missing, "
+        if old and changed == ["plugins"] and old.plugins:
+            extension = f"name its plug-ins: {' '.join(f'--plugin {shlex.quote(file)}' for file in old.plugins)}, "
         raise OptbenchError(
             f"{str(directory)!r} holds another sweep (different: {', '.join(changed)}); choose another --out, "
             f"{extension}or delete it"
@@ -204,9 +210,12 @@ class Store:
             self._before = check_resumable(directory, spec, warn, extend, shard)
             before = self._provenance_before = read_provenance(directory)
             self._extends, command = extend, provenance.get("command", "")
-            kept = {key: before[key] for key in ("looked_at", "extended_by") if key in before}
+            kept = {key: before[key] for key in _KEPT if key in before}
             if extend and self._before and self._before.spec != spec.to_toml():
-                kept["extended_by"] = [*kept.get("extended_by", []), command]
+                earlier, old = kept.get("extended_by", []), parse_spec(self._before.spec)
+                unknown = [""] * (len(earlier) - len(kept.get("added", [])))  # of before 0.17
+                kept["extended_by"] = [*earlier, command]
+                kept["added"] = [*unknown, *kept.get("added", []), describe_additions(old, spec) if old else ""]
             if kept.get("extended_by"):
                 kept["command"] = before.get("command", command)
             looks = max(before.get("looks", []), provenance.get("looks", []), key=len)
@@ -390,10 +399,17 @@ class Store:
         sources = self._manifest.find_sources(self.files.ids())
         return [source for source in sources if only is None or source[0].cohort_id in only]
 
-    def finish(self, extra: Mapping[str, pa.Table], begun: bool = True, only: frozenset[str] | None = None) -> None:
+    def finish(
+        self,
+        extra: Mapping[str, pa.Table],
+        begun: bool = True,
+        only: frozenset[str] | None = None,
+        targets: Mapping[str, float] | None = None,
+    ) -> None:
         """Write the final tables from the saved cohorts, and the ``extra`` tables.
 
-        begun: all stages of the sweep were planned; only: the cohorts that count.
+        begun: all stages of the sweep were planned; only: the cohorts that count; targets: those of verdicts by
+        samples, a share by problem.
         """
         sources = self._find_sources(only)
         self._runs.clear()  # a million take as much memory as what puts the tables together
@@ -403,18 +419,19 @@ class Store:
             for name, table in extra.items():
                 with final_tables.parquet_writer(self.directory / f"{name}.parquet", table.schema) as add:
                     add(table)
-            self._record_look({entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id})
+            there = {entry.cohort_id for entry, cohort_id in sources if cohort_id == entry.cohort_id}
+            self._record_look(there, targets or {})
             missing = self._manifest.describe_missing(sources, begun)
             self._write_manifest(replace(self._manifest, finished=True, missing=missing), (*TABLES, *extra))
             flush_to_disk(self.directory)
 
-    def _record_look(self, there: set[str]) -> None:
+    def _record_look(self, there: set[str], targets: Mapping[str, float]) -> None:
         """Add the number of complete blocks, or seeds, to the looks of provenance.json, if the last look had another.
 
         It is that of the problem that has most. A block is complete when it has reported: verdicts on these tables are
         a look at that many. An extension that adds other runs is one, too, such as of a wider search at the same
-        number: `looked_at` is a digest of the cohorts that verdicts are about. there: the ids of the cohorts that the
-        tables have.
+        number: `looked_at` is a digest of the cohorts that verdicts are about, beside the targets that they have, and
+        had at the look before. there: the ids of the cohorts that the tables have.
         """
         complete = {
             unit: cohorts
@@ -427,7 +444,11 @@ class Store:
         now, last = hashlib.sha256(" ".join(ids).encode()).hexdigest(), self._provenance_before.get("looked_at")
         if number and (looks[-1:] != [number] or (self._extends and last not in (now, None))):
             looks = [*(each for each in looks if each), number]
+            self._provenance["targets_before"] = self._provenance.get("targets", {})
         if number:
+            self._provenance["targets"] = {
+                name: share if math.isfinite(share) else None for name, share in targets.items()
+            }
             self._provenance |= {"looks": looks, "looked_at": now}
             self._write_provenance()
 

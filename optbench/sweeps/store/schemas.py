@@ -26,7 +26,10 @@ class _Provenance(BaseModel):
     judge_by: str = ""
     weigh_by: str = ""
     extended_by: list[str] = []
+    added: list[str] = []
     looks: list[int] = []
+    targets: dict[str, float | None] = {}
+    targets_before: dict[str, float | None] = {}
     tuning_seeds: list[int] = []
     plugin_files: list[str] = []
     plugins: dict[str, str] | None = None
