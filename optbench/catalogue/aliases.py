@@ -27,6 +27,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "sgd(momentum)": {"heavy_ball": "PyTorch's momentum is beta1 here"},
     "sgdm sgdmomentum momentumsgd classicalmomentum": _MOMENTUM,
     "polyak polyakmomentum": _MOMENTUM | {"average": "Polyak's averaging of the iterates"},
+    "polyakstep polyakstepsize polyaksgd stochasticpolyakstepsize spsmax": {"sps": ""},
     "nag nesterovmomentum nesterovacceleratedgradient acceleratedgradient sgd(nesterov)": _NESTEROV,
     "sgdw": {"decoupled_decay(heavy_ball)": "with momentum", "decoupled_decay(gd)": "without"},
     "adam": _ADAM,

@@ -27,7 +27,7 @@ SCALE_INVARIANT = {
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
-OTHERS = {"adabound", "adadelta", "asgd", "mars", "radam"}
+OTHERS = {"adabound", "adadelta", "asgd", "mars", "momo", "momo_adam", "radam", "sps"}
 
 
 def gradients_of(seed=0, steps=STEPS):
@@ -38,12 +38,12 @@ START = np.random.default_rng(7).standard_normal(DIM)
 GRADIENTS = gradients_of()
 
 
-def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLOCKS, roles=(), **values):
-    """Return the trajectory (steps + 1, dim) of one run; ``lr`` may be one rate a step."""
+def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLOCKS, roles=(), losses=None, **values):
+    """Return the trajectory (steps + 1, dim) of one run; ``lr`` may be one rate a step, ``losses`` as there."""
     record, stated = CATALOGUE.optimizer(text)
     rates = np.broadcast_to(lr, len(lr if callable(gradients) else gradients))[:, None]
-    values, shown = [stated | values], {"blocks": blocks, "reported": reported, "roles": roles}
-    return drive_rule(record, "rows", w[None], gradients, rates, values, **shown)[:, 0]
+    shown = {"blocks": blocks, "reported": reported, "roles": roles, "losses": losses}
+    return drive_rule(record, "rows", w[None], gradients, rates, [stated | values], **shown)[:, 0]
 
 
 def without_eps(name):
@@ -213,6 +213,33 @@ def test_l_dog_is_dog_on_every_block():
         path("dog", GRADIENTS[:, at], START[at], blocks=((size,),)) for at, size in ((slice(6), 6), (slice(6, 10), 4))
     ]
     np.testing.assert_allclose(path("l_dog"), np.concatenate(alone, axis=1), rtol=1e-12, atol=1e-13)
+
+
+FAR, AT_THE_BOUND = np.full(STEPS, 1e9)[:, None], np.full(STEPS, -3.0)[:, None]
+
+
+@pytest.mark.parametrize(("special", "plain"), [("sps", "gd"), ("momo(beta1=0)", "gd"), ("momo_adam", "adam_torch")])
+def test_far_above_the_lower_bound_the_rate_is_the_largest(special, plain):
+    np.testing.assert_allclose(path(special, losses=FAR), path(plain), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["sps(lower_bound=-3)", "momo(beta1=0, lower_bound=-3)"])
+def test_at_the_lower_bound_nothing_moves(name):
+    np.testing.assert_array_equal(path(name, losses=AT_THE_BOUND), np.broadcast_to(START, (STEPS + 1, DIM)))
+
+
+def test_without_averages_momo_is_sps():
+    np.testing.assert_allclose(path("momo(beta1=0)"), path("sps(c=1, eps=0)"), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["sps(eps=0)", "momo(beta1=0)"])
+def test_polyaks_step_halves_the_way_to_the_minimum_of_a_ball(name):
+    """f(w) = |w|^2 / 2 + 7, with its lower bound (Polyak 1987): along g = w a step of (f - 7) / |w|^2 = 1/2."""
+    record, value = CATALOGUE.optimizer(name)[0].name, {"lower_bound": 7.0}
+    value |= {"c": 1.0} if record == "sps" else {}
+    losses = lambda _, w: 7 + 0.5 * (w**2).sum(axis=1)  # noqa: E731
+    made = path(name, lambda _, w: w, lr=np.full(9, 100.0), losses=losses, **value)
+    np.testing.assert_allclose(made, START * 0.5 ** np.arange(10)[:, None], rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["lars", "lamb"])

@@ -73,6 +73,8 @@ DEFAULTS = {
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
     "moonlight_muon": {"beta1": 0.95, "beta2": 0.95, "beta_adam": 0.9, "eps": 1e-8, "ns_steps": 5.0,
                        "ns_coefficients": 0.0, "consistent_rms": 0.2, "vector_rate": 1.0, "weight_decay": 0.1},
+    "momo": {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0},
+    "momo_adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "lower_bound": 0.0, "weight_decay": 0.0},
     "nadam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004},
     "normuon": {"beta1": 0.95, "beta2": 0.95, "beta_adam": 0.9, "beta2_adam": 0.95, "eps": 1e-10, "ns_steps": 5.0,
                 "ns_coefficients": 0.0, "vector_rate": 0.015, "weight_decay": 0.0},
@@ -87,6 +89,7 @@ DEFAULTS = {
               "weight_decay": 1.0},
     "shampoo": {"eps": 1e-6, "every": 1.0},
     "signsgd": {},
+    "sps": {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8},
     "soap": {"beta1": 0.95, "beta2": 0.95, "eps": 1e-8, "every": 10.0, "max_dim": 10000.0, "weight_decay": 0.0},
     "splus": {
         "beta1": 0.9,
@@ -104,6 +107,7 @@ DEFAULTS = {
 # Four values beside the default, for hyperparameters that are neither a beta nor an eps.
 VALUES = {
     "alpha": (0.5, 1.0, 2.0, 8.0),
+    "c": (0.1, 0.2, 1.0, 10.0),
     "consistent_rms": (0.2, 0.5, 0.0, 0.1),
     "d0": (1e-3, 1e-5, 1e-2, 1e-4),
     "dampening": (0.0, 0.5, 0.9, 1.0),
@@ -116,6 +120,7 @@ VALUES = {
     "lambd": (0.0, 1e-3, 0.1, 1e-4),
     "last_radius": (1.0, 10.0, 100.0, 3000.0),
     "max_dim": (1.0, 2.0, 3.0, 4.0),
+    "lower_bound": (-1.0, 0.01, 0.1, 1.0),
     "momentum_decay": (0.0, 0.01, 0.1, 1.0),
     "ns_coefficients": (1.0, 0.0, 2.0, 1.0),
     "ns_steps": (1.0, 2.0, 5.0, 6.0),
@@ -237,7 +242,7 @@ def test_rows_touch_only_the_lanes_of_the_call(name):
     calls = []
     for first, last in ((1, 3), (0, 4)):
         update = Update(record, "rows", BLOCKS[6], "float64", [record.with_values({})] * 4)
-        update.scalars[0] = 0.5
+        update.scalars[: len(record.inputs)] = 0.5
         arrays = [np.ones((4, 6)), update.state, update.scalars.T, update.powers.T]
         before = [array.copy() for array in arrays]
         for t, g in enumerate(gradients, start=1):

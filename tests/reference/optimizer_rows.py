@@ -53,6 +53,7 @@ POLAR = [
     ]
 ]
 """The paper's Polar Express, as heavyball's msign has it; pytorch_optimizer's preset is another (8.2373, ...)."""
+LINE = [[5]]
 
 
 def ewa_rate(lr, beta):
@@ -76,6 +77,11 @@ def scion_groups(shapes, radius, last_radius, constraint=True):
         scale = last_radius if k == matrices[-1] else radius
         groups.append({"norm_type": kind, "norm_kwargs": options, "scale": scale, "constraint": constraint})
     return groups
+
+
+def polyak(lr, c, lower_bound=0.0, eps=1e-8):
+    """Return the settings of optax' polyak_sgd that take the steps of `sps`."""
+    return {"learning_rate": lr / c, "scaling": c, "f_min": lower_bound, "eps": eps * c, "variant": "sps+"}
 
 
 TORCH = [
@@ -239,6 +245,17 @@ OPTAX = [
     ("mechanic_sign", "mechanize sign_sgd", {"s_init": 1e-5, "weight_decay": 0.0}, "mechanic(signsgd)", 0.1,
      MECHANIC | {"s0": 1e-5, "decay_scale": 0.0}, MIXED, 200),
     ("average", "averaged sgd", {"decay": 0.9}, "average(gd)", 0.03, {"beta": 0.9}),
+    # It scales the gradient first: c g, of squared length c^2 |g|^2, takes a step of at most lr / c.
+    ("sps", "polyak_sgd", polyak(0.035, 0.5), "sps", 0.035, {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8}, LINE, 200),
+    ("sps_short", "polyak_sgd", polyak(0.03, 2.0), "sps", 0.03, {"c": 2.0, "lower_bound": 0.0, "eps": 1e-8}, LINE, 200),
+    ("sps_bound", "polyak_sgd", polyak(1.0, 0.8, 0.5), "sps", 1.0, {"c": 0.8, "lower_bound": 0.5, "eps": 1e-8}, MIXED,
+     200),
+    ("sps_eps", "polyak_sgd", polyak(0.03, 3.0, -0.1, 10.0), "sps", 0.03, {"c": 3.0, "lower_bound": -0.1, "eps": 10.0},
+     MIXED, 200),
+    ("momo", "contrib.momo", {"beta": 0.8, "lower_bound": 0.1}, "momo", 0.02,
+     {"beta1": 0.8, "lower_bound": 0.1, "weight_decay": 0.0}, LINE, 200),
+    ("momo_adam", "contrib.momo_adam", {"b1": 0.8, "b2": 0.95, "lower_bound": 0.1}, "momo_adam", 0.1,
+     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.1, "weight_decay": 0.0}, LINE, 200),
 ]  # fmt: skip
 # The authors' own packages.
 SCHEDULEFREE = [
@@ -478,4 +495,21 @@ HEAVYBALL = [
      {"beta1": 0.9, "beta2": 0.99, "eps": 0.0, "weight_decay": 0.3}, MIXED, 200),
     ("laprop_betas", "LaProp", {"betas": [0.99, 0.7], "weight_decay": 0.05, "eps": 1e-30}, "laprop", 0.005,
      {"beta1": 0.99, "beta2": 0.7, "eps": 0.0, "weight_decay": 0.05}, [[5]], 200),
+]  # fmt: skip
+# The authors' own package of MoMo.
+MOMO = [
+    ("momo", "Momo", {}, "momo", 1.0, {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+    ("momo_capped", "Momo", {"beta": 0.5}, "momo", 0.01, {"beta1": 0.5, "lower_bound": 0.0, "weight_decay": 0.0}, LINE,
+     200),
+    ("momo_bound", "Momo", {"lb": 0.5, "weight_decay": 0.1}, "momo", 0.3,
+     {"beta1": 0.9, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
+    ("momo_decay", "Momo", {"lb": -1.0, "beta": 0.8, "weight_decay": 0.5}, "momo", 0.02,
+     {"beta1": 0.8, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
+    ("momo_adam", "MomoAdam", {}, "momo_adam", 0.01, ADAM | {"lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+    ("momo_adam_uncapped", "MomoAdam", {"betas": [0.8, 0.95]}, "momo_adam", 10.0,
+     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+    ("momo_adam_bound", "MomoAdam", {"lb": 0.5, "weight_decay": 0.1, "eps": 0.5}, "momo_adam", 0.3,
+     ADAM | {"eps": 0.5, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
+    ("momo_adam_decay", "MomoAdam", {"lb": -1.0, "betas": [0.5, 0.999], "weight_decay": 0.5}, "momo_adam", 0.02,
+     ADAM | {"beta1": 0.5, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
 ]  # fmt: skip

@@ -5,10 +5,10 @@ or in 10 (some blocks). A has eigenvalues 0.5 .. 50 in a basis that is no coordi
 dyadic number, so A is exact whatever library multiplies it. Each library computes its own gradients by its own
 automatic differentiation.
 
-Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, schedulefree and prodigyopt
-installed:
+Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, came-pytorch, dog-optimizer,
+dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py
-    python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
+    python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, and no test imports this file.
@@ -184,11 +184,13 @@ def torch_run(module, name, settings, shapes, steps):
                 group["lr"] = float(rates[s])
         optimizer.zero_grad()
         w = joined(parameters)
-        (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
+        loss = 0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()
+        loss.backward()
         gradients.append(flat([p.grad.clone() for p in parameters]))
         with in_double(kind) if name in ("SOAP", "SPlus") else ExitStack():
-            optimizer.step()
-        for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
+            optimizer.step(**({"loss": loss} if module == "momo" else {}))
+        states = (state for state in optimizer.state.values() if isinstance(state, dict))  # MoMo has a list
+        for state in states:  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))
         if averages:
@@ -244,8 +246,8 @@ def optax_run(name, settings, shapes, steps):
 
     @jax.jit
     def step(at, state, averages):
-        gradient = jax.grad(value)(at.fast if looking else at)
-        updates, state = optimizer.update(gradient, state, at)
+        loss, gradient = jax.value_and_grad(value)(at.fast if looking else at)
+        updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, at, value=loss)
         at = optax.apply_updates(at, updates)
         average, averages = ema.update(at.fast if looking else at, averages)
         return at, state, averages, flat(gradient), flat(average)
@@ -283,6 +285,7 @@ def entries():
         ("dog-optimizer", "dog", optimizer_rows.DOG),
         ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
         ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
+        ("momo-opt", "momo", optimizer_rows.MOMO),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
