@@ -22,8 +22,8 @@ DIAGONAL_INVARIANT = {
 # Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise; Ivgi et
 # al. 2023; Khaled et al. 2023).
 SCALE_INVARIANT = {
-    "adafactor", "came", "dadapt_adam", "distributed_shampoo", "dog", "dowg", "l_dog", "lamb", "lars", "moonlight_muon",
-    "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
+    "adafactor", "adam_mini", "came", "dadapt_adam", "distributed_shampoo", "dog", "dowg", "l_dog", "lamb", "lars",
+    "moonlight_muon", "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}

@@ -328,6 +328,7 @@ def muon_squared(
             w[at] = w[at] - lr * scale * o.ravel() - lr * weight_decay * w[at]
 
 
+@twin
 def laprop(w, *, beta1=0.9, beta2=0.999, eps=1e-15, weight_decay=0.0):
     """Ziyin, Wang & Ueda 2020, Algorithm 1, with a decay as AdamW's."""
     m, v = np.zeros_like(w), np.zeros_like(w)

@@ -33,7 +33,7 @@ def _farthest(r, moved, r0_rel, t):
     search={"lr": log_uniform(0.1, 10), "r0_rel": log_uniform(1e-8, 1e-3)},
     search_source="our choice, a decade about the authors' lr of 1, and some about their r0_rel of 1e-6",
     rate_means="a factor of the rate that it estimates",
-    equals={"optax": "# optax.contrib.dog takes the same steps, but does not average its iterates"},
+    equals={"optax": "# optax.contrib.dog has the same iterates, but does not average them"},
     r0_rel=1e-6,
     eps=1e-8,
     gamma=8.0,
