@@ -20,7 +20,7 @@ from optbench.engine.arrays import StepInputs
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.lanes import eager_update
 
-SHAPES = ((3, 2), (1, 3), (3,), (3, 2), (2, 2))
+SHAPES = ((3, 2), (2, 3), (3,), (3, 2), (2, 2))
 """A block of each role, for rules that see the blocks."""
 BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
 _DIM = sum(math.prod(shape) for shape in SHAPES)
