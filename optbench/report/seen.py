@@ -66,7 +66,7 @@ def _see_curves(data: ReportData, problem: str) -> str:
         texts = _rank(since, drawn, lambda name: f"from {clock} {number(since[name])} on")
         never = [name for name in drawn if name in ends and name not in since]
         said = [f"{texts} below the target of {labels.share_text(share)}"] if texts else []
-        said += [f"{join_with_and(never)} not at {'it' if texts else 'the target'} in the end"] if never else []
+        said += [f"{join_with_and(never)} not below {'it' if texts else 'the target'} at the end"] if never else []
         text = f"{', '.join(said)}; {text}" if said else text
     return text
 
