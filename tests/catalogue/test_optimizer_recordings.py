@@ -21,7 +21,7 @@ LOOSER = {
 # Roots of a matrix with small eigenvalues are less exact than the matrix.
 LOOSER |= {f"distributed_shampoo.{key}": 1e-11 for key in ("adam", "often", "decay", "pieces")}
 FEW = {"mechanic": 30}
-"""Steps in a closed loop of what, at the rate that it learns, makes 1e11 of a rounding in the start in 200 steps."""
+"""Steps in a closed loop of a rule that amplifies roundings: in 200 steps, mechanic makes them 1e11 times as large."""
 CASES = [
     pytest.param(key, order, marks=pytest.mark.xdist_group(entry["optimizer"].split("(")[0]))
     for key, entry in INDEX.items()
