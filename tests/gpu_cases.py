@@ -112,7 +112,9 @@ class Constant(Steps):
         return np.zeros_like(w), np.ones_like(gradients), np.full_like(rates, self.rate), values
 
 
-STEPS = [Steps(text, order, dtype) for text in TEXTS for order in ORDERS for dtype in DTYPES]
+COUNTS = {"schedule_free_radam": 6}
+"""Of one that stands still for 4 steps."""
+STEPS = [Steps(text, order, dtype, COUNTS.get(text, 4)) for text in TEXTS for order in ORDERS for dtype in DTYPES]
 """On a card, where they are quick."""
 PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]
 """In the simulator: of a rule like others each order and each precision once, for order and precision do not meet."""

@@ -49,6 +49,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "ranger": {"lookahead(radam)": ""},
     "schedulefree adamwschedulefree": {"schedule_free_adamw": "", "schedule_free_sgd": ""},
     "sgdschedulefree": {"schedule_free_sgd": ""},
+    "radamschedulefree schedulefreeradam": {"schedule_free_radam": ""},
     "averagedsgd averagedstochasticgradientdescent": {"asgd": "", "average(gd)": "an exponentially weighted average"},
     "dadaptation dadapt": {"dadapt_adam": "", "prodigy": "its successor"},
     "dmuon moonlight": {"moonlight_muon": "the scale of Adam's steps, with decay"},
