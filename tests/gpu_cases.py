@@ -25,6 +25,7 @@ EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
 SMALL = {
     "autoencoder": "autoencoder(hidden=(2,))",
     "bigram": "bigram(vocabulary=4)",
+    "char_transformer": "char_transformer(size=6, heads=2, context=2, hidden=2, vocabulary=4, letters=91)",
     "convolution": "convolution(channels=(1,))",
     "deep_linear": "deep_linear(size=3, hidden=(2,))",
     "deep_narrow": "deep_narrow(depth=2, width=3)",
@@ -161,7 +162,17 @@ class Sweep:
 
 # Enough for a second epoch; many more of a network would take the simulator seconds each.
 FEW = dict.fromkeys(
-    ("autoencoder", "convolution", "deep_narrow", "grokking", "mlp", "scale_invariant_mlp", "softmax"), 3
+    (
+        "autoencoder",
+        "char_transformer",
+        "convolution",
+        "deep_narrow",
+        "grokking",
+        "mlp",
+        "scale_invariant_mlp",
+        "softmax",
+    ),
+    3,
 )
 COHORTS = [
     Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)

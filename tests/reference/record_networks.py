@@ -31,6 +31,7 @@ NETWORKS = [
      {"activation": "tanh", "stride": 1}),
     ("convolution(channels=(2, 3, 4, 5), activation=sigmoid)", "convolution", (1, 2, 3, 4, 5),
      {"activation": "sigmoid", "stride": 2}),
+    ("char_transformer(size=8, heads=2, context=9, hidden=12, vocabulary=15)", "transformer", (8, 2, 9, 12, 15), {}),
 ]  # fmt: skip
 
 
@@ -54,6 +55,45 @@ class ChannelsLast(nn.Module):
         return images.permute(0, 2, 3, 1)
 
 
+class Transformer(nn.Module):
+    """torch.nn's layer of a transformer, between embeddings and a last layer; the biases that we lack stay 0."""
+
+    def __init__(self, size, heads, context, hidden, vocabulary):
+        super().__init__()
+        self.letters, self.places = nn.Embedding(vocabulary, size), nn.Embedding(context, size)
+        self.layer = nn.TransformerEncoderLayer(size, heads, hidden, dropout=0.0, norm_first=True, batch_first=True)
+        self.norm, self.last = nn.LayerNorm(size), nn.Linear(size, vocabulary, bias=False)
+        self.mask = nn.Transformer.generate_square_subsequent_mask(context, dtype=torch.get_default_dtype())
+
+    def forward(self, x):
+        made = self.layer(self.letters(x) + self.places.weight, src_mask=self.mask)
+        return self.last(self.norm(made)).transpose(1, 2)
+
+    def ours(self, part):
+        """Return what ``part`` makes of all parameters, in our order, the queries', keys' and values' apart."""
+        layer, pair = self.layer, lambda norm: [part(norm.weight), part(norm.bias)]
+        dense = [part(layer.linear1.weight).T, part(layer.linear1.bias)]
+        dense += [part(layer.linear2.weight).T, part(layer.linear2.bias)]
+        together = [each.T for each in part(layer.self_attn.in_proj_weight).chunk(3)]
+        embeddings = [part(self.letters.weight), part(self.places.weight)]
+        attention = [*together, part(layer.self_attn.out_proj.weight).T]
+        last = [*pair(self.norm), part(self.last.weight).T]
+        everything = [*embeddings, *pair(layer.norm1), *attention, *pair(layer.norm2), *dense, *last]
+        return np.concatenate([each.detach().reshape(-1).numpy() for each in everything])
+
+
+def transformer(sizes):
+    """Return (network, value, letters and those behind them) of random letters and weights."""
+    network = Transformer(*sizes)
+    x, y = torch.randint(0, sizes[4], (ROWS, sizes[2])), torch.randint(0, sizes[4], (ROWS,))
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            lacking = name.endswith(("in_proj_bias", "out_proj.bias"))
+            parameter.copy_((not lacking) * 0.5 * torch.randn(parameter.shape))
+    following = torch.cat([x[:, 1:], y[:, None]], dim=1)
+    return network, nn.functional.cross_entropy(network(x), following), x, y
+
+
 def ours(parameter):
     """Return a parameter or its gradient in our order: weights (in, out), filters (row, column, channel in, out)."""
     return parameter.detach().permute(*{1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[parameter.ndim]).reshape(-1).numpy()
@@ -65,6 +105,16 @@ def main():
     x, y = torch.rand(ROWS, 64), torch.randint(0, 10, (ROWS,))
     arrays, index = {"x": x.numpy(), "y": y.numpy().astype(float)}, []
     for number, (text, kind, sizes, settings) in enumerate(NETWORKS):
+        if kind == "transformer":
+            network, loss, *letters = transformer(sizes)
+            loss.backward()
+            for part, numbers in zip(("x", "y"), letters, strict=True):
+                arrays[f"{number}.{part}"] = numbers.numpy().astype(float)
+            arrays[f"{number}.w"] = network.ours(lambda parameter: parameter)
+            arrays[f"{number}.gradient"] = network.ours(lambda parameter: parameter.grad)
+            arrays[f"{number}.value"] = loss.detach().numpy()
+            index.append(text)
+            continue
         network = convolution(sizes, **settings) if kind == "convolution" else dense(sizes, **settings)
         with torch.no_grad():
             for parameter in network.parameters():
