@@ -52,16 +52,6 @@ def place_of(which, columns, layout):
     return units * columns
 
 
-def matrix(a, at, rows, columns):
-    """Return the numbers of ``a`` from ``at`` on as a matrix."""
-    return a[at : at + rows * columns].reshape(rows, columns)
-
-
-def array(work, which, size, columns):
-    """Return one of the arrays of (size, columns)."""
-    return matrix(work, which * size * columns, size, columns)
-
-
 def value_and_gradient(w, g, x, y, layout, work):
     """Return the mean cross-entropy over all letters of the batch, and write its gradient to g."""
     rows, dim, loss = x.shape[0], w.shape[0], 0.0
@@ -87,7 +77,7 @@ def evaluate(w, out, x, y, layout, work):
         forward(w, x[first:last], layout, work)
         room = work[place_of(END, columns, layout) :]
         list_next(x[first:last], y[first:last], room)
-        scores = matrix(work, place_of(SCORES, columns, layout), vocabulary, columns)
+        scores = work[place_of(SCORES, columns, layout) :][: vocabulary * columns].reshape(vocabulary, columns)
         softmax_report(scores, room[:columns], room[columns:], out)
     out[0], out[1] = out[0] / (rows * context), out[1] / (rows * context)
 
@@ -105,7 +95,9 @@ def forward(w, x, layout, work):
     """Fill ``work`` up to the scores of the next letters."""
     size, context, hidden, vocabulary = layout[0], layout[2], layout[3], layout[4]
     columns = x.shape[0] * context
-    stream, room = array(work, STREAM, size, columns), array(work, ROOM, size, columns)
+    area = size * columns
+    flat, flat_room = work[STREAM * area : (STREAM + 1) * area], work[ROOM * area : (ROOM + 1) * area]
+    stream, room = flat.reshape(size, columns), flat_room.reshape(size, columns)
     for j in range(size):
         row = stream[j]
         for i in range(x.shape[0]):
@@ -114,76 +106,116 @@ def forward(w, x, layout, work):
 
     at = standardize(w, (vocabulary + context) * size, 0, columns, layout, work)
     for which in (QUERIES, KEYS, VALUES):
-        product(matrix(w, at, size, size).T, array(work, READ, size, columns), array(work, which, size, columns))
+        product(
+            w[at : at + size * size].reshape(size, size).T,
+            work[READ * area : (READ + 1) * area].reshape(size, columns),
+            work[which * area : (which + 1) * area].reshape(size, columns),
+        )
         at += size * size
     attend(columns, layout, work)
-    product(matrix(w, at, size, size).T, array(work, MIXED, size, columns), room)
-    add(stream.reshape(stream.size), room.reshape(room.size), stream.reshape(stream.size))
+    product(
+        w[at : at + size * size].reshape(size, size).T,
+        work[MIXED * area : (MIXED + 1) * area].reshape(size, columns),
+        room,
+    )
+    add(flat, flat_room, flat)
 
     at = standardize(w, at + size * size, 1, columns, layout, work)
-    active = matrix(work, place_of(ACTIVE, columns, layout), hidden, columns)
-    product(matrix(w, at, size, hidden).T, array(work, READ + 1, size, columns), active)
+    active = work[place_of(ACTIVE, columns, layout) :][: hidden * columns].reshape(hidden, columns)
+    product(
+        w[at : at + size * hidden].reshape(size, hidden).T,
+        work[(READ + 1) * area : (READ + 2) * area].reshape(size, columns),
+        active,
+    )
     at += size * hidden
     add_bias_relu(active, w[at : at + hidden])
     at += hidden
-    product(matrix(w, at, hidden, size).T, active, room)
+    product(w[at : at + hidden * size].reshape(hidden, size).T, active, room)
     at += hidden * size
     add_bias(room, w[at : at + size])
-    add(stream.reshape(stream.size), room.reshape(room.size), stream.reshape(stream.size))
+    add(flat, flat_room, flat)
 
     at = standardize(w, at + size, 2, columns, layout, work)
-    scores = matrix(work, place_of(SCORES, columns, layout), vocabulary, columns)
-    product(matrix(w, at, size, vocabulary).T, array(work, READ + 2, size, columns), scores)
+    scores = work[place_of(SCORES, columns, layout) :][: vocabulary * columns].reshape(vocabulary, columns)
+    product(
+        w[at : at + size * vocabulary].reshape(size, vocabulary).T,
+        work[(READ + 2) * area : (READ + 3) * area].reshape(size, columns),
+        scores,
+    )
 
 
 def backward(w, g, x, y, layout, work):
     """Return the mean cross-entropy over the letters, and write its gradient to g, from the last block to the first."""
     size, context, hidden, vocabulary = layout[0], layout[2], layout[3], layout[4]
-    columns, square = x.shape[0] * layout[2], size * size
+    columns, square = x.shape[0] * context, size * size
+    area, place = size * columns, place_of(ACTIVE, columns, layout)
     forward(w, x, layout, work)
     room = work[place_of(END, columns, layout) :]
     list_next(x, y, room)
-    scores = matrix(work, place_of(SCORES, columns, layout), vocabulary, columns)
+    scores = work[place_of(SCORES, columns, layout) :][: vocabulary * columns].reshape(vocabulary, columns)
     loss = softmax_error(scores, room[:columns], room[columns:])
-    error, behind = array(work, ERROR, size, columns), array(work, BEHIND, size, columns)
-    spare = array(work, ROOM, size, columns)
+    error = work[ERROR * area : (ERROR + 1) * area].reshape(size, columns)
+    behind = work[BEHIND * area : (BEHIND + 1) * area].reshape(size, columns)
+    spare = work[ROOM * area : (ROOM + 1) * area].reshape(size, columns)
     for j in range(size):
         for i in range(columns):
             error[j, i] = 0.0
 
     at = w.shape[0] - size * vocabulary
-    product_with_transposed(array(work, READ + 2, size, columns), scores, matrix(g, at, size, vocabulary), room)
-    product(matrix(w, at, size, vocabulary), scores, behind)
+    product_with_transposed(
+        work[(READ + 2) * area : (READ + 3) * area].reshape(size, columns),
+        scores,
+        g[at : at + size * vocabulary].reshape(size, vocabulary),
+        room,
+    )
+    product(w[at : at + size * vocabulary].reshape(size, vocabulary), scores, behind)
     at = destandardize(w, g, at, 2, columns, layout, work)
 
     at -= size
     sum_rows(error, g[at : at + size])
     at -= hidden * size
-    active = matrix(work, place_of(ACTIVE, columns, layout), hidden, columns)
-    product_with_transposed(active, error, matrix(g, at, hidden, size), room)
-    by_hidden, room = matrix(room, 0, hidden, columns), room[hidden * columns :]
-    product(matrix(w, at, hidden, size), error, by_hidden)
-    back_through(by_hidden.reshape(by_hidden.size), active.reshape(active.size), 0)
+    active = work[place : place + hidden * columns].reshape(hidden, columns)
+    product_with_transposed(active, error, g[at : at + hidden * size].reshape(hidden, size), room)
+    by_hidden = room[: hidden * columns].reshape(hidden, columns)
+    spare_room = room[hidden * columns :]
+    product(w[at : at + hidden * size].reshape(hidden, size), error, by_hidden)
+    back_through(room[: hidden * columns], work[place : place + hidden * columns], 0)
     at -= hidden
     sum_rows(by_hidden, g[at : at + hidden])
     at -= size * hidden
-    product_with_transposed(array(work, READ + 1, size, columns), by_hidden, matrix(g, at, size, hidden), room)
-    product(matrix(w, at, size, hidden), by_hidden, behind)
+    product_with_transposed(
+        work[(READ + 1) * area : (READ + 2) * area].reshape(size, columns),
+        by_hidden,
+        g[at : at + size * hidden].reshape(size, hidden),
+        spare_room,
+    )
+    product(w[at : at + size * hidden].reshape(size, hidden), by_hidden, behind)
     at = destandardize(w, g, at, 1, columns, layout, work)
 
     at -= square
-    product_with_transposed(array(work, MIXED, size, columns), error, matrix(g, at, size, size), room)
-    product(matrix(w, at, size, size), error, behind)
+    product_with_transposed(
+        work[MIXED * area : (MIXED + 1) * area].reshape(size, columns),
+        error,
+        g[at : at + size * size].reshape(size, size),
+        room,
+    )
+    product(w[at : at + size * size].reshape(size, size), error, behind)
     attend_back(columns, layout, work, room)
     for which in (BY_VALUES, BY_KEYS, BY_QUERIES):
         at -= square
-        slope, made = array(work, which, size, columns), spare
-        product_with_transposed(array(work, READ, size, columns), slope, matrix(g, at, size, size), room)
+        slope, made = work[which * area : (which + 1) * area].reshape(size, columns), spare
+        product_with_transposed(
+            work[READ * area : (READ + 1) * area].reshape(size, columns),
+            slope,
+            g[at : at + size * size].reshape(size, size),
+            room,
+        )
         if which == BY_VALUES:
             made = behind
-        product(matrix(w, at, size, size), slope, made)
+        product(w[at : at + size * size].reshape(size, size), slope, made)
         if which != BY_VALUES:
-            add(behind.reshape(behind.size), made.reshape(made.size), behind.reshape(behind.size))
+            flat = work[BEHIND * area : (BEHIND + 1) * area]
+            add(flat, work[ROOM * area : (ROOM + 1) * area], flat)
     at = destandardize(w, g, at, 0, columns, layout, work)
 
     for k in range(at):
@@ -202,9 +234,11 @@ def standardize(w, at, which, columns, layout, work):
 
     at: where in w the gains begin, with the shifts behind them; which: the number of the normalization.
     """
-    size = layout[0]
-    stream, normal = array(work, STREAM, size, columns), array(work, NORMAL + which, size, columns)
-    read, mean = array(work, READ + which, size, columns), work[place_of(END, columns, layout) :]
+    size, area = layout[0], layout[0] * columns
+    stream = work[STREAM * area : (STREAM + 1) * area].reshape(size, columns)
+    normal = work[(NORMAL + which) * area : (NORMAL + which + 1) * area].reshape(size, columns)
+    read = work[(READ + which) * area : (READ + which + 1) * area].reshape(size, columns)
+    mean = work[place_of(END, columns, layout) :]
     scale, share = work[place_of(SCALES, columns, layout) + which * columns :][:columns], w.dtype.type(1.0 / size)
     for i in range(columns):
         mean[i], scale[i] = 0.0, 0.0
@@ -230,10 +264,12 @@ def destandardize(w, g, at, which, columns, layout, work):
 
     at: where in w the shifts end. The gradients by gains and shifts are written to g.
     """
-    size = layout[0]
+    size, area = layout[0], layout[0] * columns
     at -= 2 * size
-    error, behind = array(work, ERROR, size, columns), array(work, BEHIND, size, columns)
-    normal, room = array(work, NORMAL + which, size, columns), work[place_of(END, columns, layout) :]
+    error = work[ERROR * area : (ERROR + 1) * area].reshape(size, columns)
+    behind = work[BEHIND * area : (BEHIND + 1) * area].reshape(size, columns)
+    normal = work[(NORMAL + which) * area : (NORMAL + which + 1) * area].reshape(size, columns)
+    room = work[place_of(END, columns, layout) :]
     scale = work[place_of(SCALES, columns, layout) + which * columns :][:columns]
     total, along, share = room[:columns], room[columns : 2 * columns], w.dtype.type(1.0 / size)
     for i in range(columns):
@@ -256,15 +292,17 @@ def destandardize(w, g, at, which, columns, layout, work):
 
 def attend(columns, layout, work):
     """Mix the values of all letters up to each one, by the softmax of its query's products with their keys."""
-    size, heads, context = layout[0], layout[1], layout[2]
-    queries, keys = array(work, QUERIES, size, columns), array(work, KEYS, size, columns)
-    values, mixed = array(work, VALUES, size, columns), array(work, MIXED, size, columns)
+    size, heads, context, area = layout[0], layout[1], layout[2], layout[0] * columns
+    queries = work[QUERIES * area : (QUERIES + 1) * area].reshape(size, columns)
+    keys = work[KEYS * area : (KEYS + 1) * area].reshape(size, columns)
+    values = work[VALUES * area : (VALUES + 1) * area].reshape(size, columns)
+    mixed = work[MIXED * area : (MIXED + 1) * area].reshape(size, columns)
     wide, place = size // heads, place_of(ATTENTION, columns, layout)
     factor = work.dtype.type(1.0 / sqrt(wide))
     for top in range(0, size, wide):
         for first in range(0, columns, context):
             bottom, last = top + wide, first + context
-            shares = matrix(work, place, context, context)
+            shares = work[place : place + context * context].reshape(context, context)
             place += context * context
             np.matmul(queries[top:bottom, first:last].T, keys[top:bottom, first:last], shares)
             for q in range(context):
@@ -283,17 +321,23 @@ def attend(columns, layout, work):
 
 def attend_back(columns, layout, work, room):
     """Write the gradients by queries, keys and values from that by the mixed values, which is behind."""
-    size, heads, context = layout[0], layout[1], layout[2]
-    queries, keys = array(work, QUERIES, size, columns), array(work, KEYS, size, columns)
-    values, error = array(work, VALUES, size, columns), array(work, BEHIND, size, columns)
-    by_queries, by_keys = array(work, BY_QUERIES, size, columns), array(work, BY_KEYS, size, columns)
-    by_values, slopes = array(work, BY_VALUES, size, columns), matrix(room, 0, context, context)
+    size, heads, context, area = layout[0], layout[1], layout[2], layout[0] * columns
+    queries = work[QUERIES * area : (QUERIES + 1) * area].reshape(size, columns)
+    keys = work[KEYS * area : (KEYS + 1) * area].reshape(size, columns)
+    values = work[VALUES * area : (VALUES + 1) * area].reshape(size, columns)
+    error = work[BEHIND * area : (BEHIND + 1) * area].reshape(size, columns)
+    by_queries = work[BY_QUERIES * area : (BY_QUERIES + 1) * area].reshape(size, columns)
+    by_keys = work[BY_KEYS * area : (BY_KEYS + 1) * area].reshape(size, columns)
+    by_values, slopes = (
+        work[BY_VALUES * area : (BY_VALUES + 1) * area].reshape(size, columns),
+        room[: context * context].reshape(context, context),
+    )
     wide, place = size // heads, place_of(ATTENTION, columns, layout)
     factor = work.dtype.type(1.0 / sqrt(wide))
     for top in range(0, size, wide):
         for first in range(0, columns, context):
             bottom, last = top + wide, first + context
-            shares = matrix(work, place, context, context)
+            shares = work[place : place + context * context].reshape(context, context)
             place += context * context
             np.matmul(error[top:bottom, first:last], shares, by_values[top:bottom, first:last])
             np.matmul(error[top:bottom, first:last].T, values[top:bottom, first:last], slopes)
