@@ -7,7 +7,7 @@ import numpy as np
 
 from optbench.compiler.scalars import passes
 from optbench.contract.optimizers import Matrix, Optimizer, arguments, explain_values
-from optbench.contract.roles import ROLES, find_roles
+from optbench.contract.roles import ROLES, VECTOR, find_roles
 
 
 class Interpreter:
@@ -25,7 +25,7 @@ class Interpreter:
             for end, size, shape in zip(ends, sizes, shapes, strict=True)
         ]
         if not record.by_block:
-            self.blocks = [(range(self.dim), self.dim, 1)]
+            self.blocks, self.roles = [(range(self.dim), self.dim, 1)], [float(VECTOR)]
         self.own = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
@@ -33,11 +33,11 @@ class Interpreter:
             for _, rows, columns in self.blocks
         ]
 
-    def step(self, w: np.ndarray, g: np.ndarray, lr: float) -> np.ndarray:
-        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at the rate ``lr``."""
+    def step(self, w: np.ndarray, g: np.ndarray, lr: float, loss: float = math.nan) -> np.ndarray:
+        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at that rate; ``loss``: at ``w``."""
         record = self.record
         self.t += 1
-        known = {"lr": lr, "t": float(self.t), **record.hyperparameters}
+        known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
         local: list[dict] = [
@@ -54,7 +54,8 @@ class Interpreter:
         def values_of(b: int, function: Callable) -> list[float]:
             """Return the values of a function of a rule at the parameters of block b."""
             names = arguments(function)
-            return [function(*(names_at(i, b)[name] for name in names)) for i in self.blocks[b][0]]
+            values = (names_at(i, b) for i in self.blocks[b][0])
+            return [function(*(each[name] for name in names)) for each in values]
 
         for each in passes(record):
             for name, stage in (pair for group in each.local for pair in group):

@@ -20,8 +20,9 @@ from optbench.engine.arrays import StepInputs
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.lanes import eager_update
 
-SHAPES = ((3, 2), (1, 3), (3,), (3, 2), (2, 2))
-"""A block of each role, for rules that see the blocks."""
+SHAPES = ((3, 2), (2, 3), (2,), (3, 2), (2, 2))
+"""A block of each role, for rules that see the blocks. Sides differ by 1 at most, so that eigenvectors of G G' are
+unique but for signs: otherwise a rule such as SOAP would differ in float32."""
 BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
 _DIM = sum(math.prod(shape) for shape in SHAPES)
 
@@ -30,6 +31,11 @@ def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
     """Return gradients (steps, dim, runs); a rule on matrices, and an eager optimizer, get one run."""
     several = isinstance(record, Optimizer) and not record.matrix
     return np.random.default_rng(0).standard_normal((steps, _DIM, 4 if several else 1))
+
+
+def _losses(g: np.ndarray) -> np.ndarray:
+    """Return made-up losses (runs,) along gradients g (dim, runs), so that a step |g|^2 / loss lies about the rate."""
+    return 0.01 * np.abs(g).sum(axis=0)
 
 
 def _run_rule(
@@ -43,7 +49,8 @@ def _run_rule(
     update = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs, BLOCK_ROLES)
     path = np.empty((steps, dim, runs))
     for t, g in enumerate(gradients, start=1):
-        update.step(w, np.ascontiguousarray(g.T if order == "rows" else g, dtype), StepInputs(t, 0.01))
+        given = np.ascontiguousarray(g.T if order == "rows" else g, dtype)
+        update.step(w, given, StepInputs(t, 0.01, _losses(g)))
         path[t - 1] = w.T if order == "rows" else w
     return path
 
@@ -72,7 +79,7 @@ def _loop_orders(record: Optimizer) -> tuple[str, ...]:
 def _check_in_python(record: Optimizer) -> None:
     """Check that it returns the new w and every state slot."""
     try:
-        Interpreter(record, SHAPES, BLOCK_ROLES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
+        Interpreter(record, SHAPES, BLOCK_ROLES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1, 1.0)
     except TypeError as error:
         raise CheckFailed(str(error)) from None
 
@@ -89,7 +96,7 @@ def _check_kernel(record: Optimizer) -> None:
     gradients = _draw_gradients(record)[:, :, :1]
     w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES)
     for g in gradients[:, :, 0]:
-        w = python.step(w, g, 0.01)
+        w = python.step(w, g, 0.01, float(_losses(g)))
         expected.append(w)
     for order in _loop_orders(record):
         check_close(_run_rule(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")

@@ -14,12 +14,14 @@ from optbench.contract import names
 FOLDER = Path(__file__).parents[1] / "reference"
 RECORDED = np.load(FOLDER / "trajectories.npz")
 INDEX = {entry["key"]: entry for entry in map(json.loads, RECORDED["index"])}
-# mars adds 1e-15 under the root; SOAP divides a number near rounding by its own size.
-# Roots of matrices with small eigenvalues are less exact than those.
-LOOSER = {"pytorch_optimizer.mars": 2e-12, "pytorch_optimizer.soap": 1e-9}
+LOOSER = {
+    "pytorch_optimizer.mars": 2e-12,  # it adds 1e-15 under the root
+    "pytorch_optimizer.soap": 1e-9,  # it divides a number near rounding by its own size
+}
+# Roots of a matrix with small eigenvalues are less exact than the matrix.
 LOOSER |= {f"distributed_shampoo.{key}": 1e-11 for key in ("adam", "often", "decay", "pieces")}
 FEW = {"mechanic": 30}
-"""Steps in a closed loop of what, at the rate that it learns, makes 1e11 of a rounding in the start in 200 steps."""
+"""Steps in a closed loop of a rule that amplifies roundings: in 200 steps, mechanic makes them 1e11 times as large."""
 CASES = [
     pytest.param(key, order, marks=pytest.mark.xdist_group(entry["optimizer"].split("(")[0]))
     for key, entry in INDEX.items()
@@ -40,13 +42,15 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
     expected, runs = RECORDED[f"{key}.trajectory"], 1 if record.matrix else 2
     matrix, quartic = RECORDED[f"{entry['problem']}.matrix"], RECORDED["problem.quartic"]
     gradients = RECORDED[f"{key}.gradients"] if loop == "open" else lambda _, w: w @ matrix + quartic * w**3
+    losses = lambda _, w: ((0.5 * w @ matrix + 0.25 * quartic * w**3) * w).sum(axis=1)  # noqa: E731
     values = [record.with_values(entry["hyperparameters"])] * runs
     rates, blocks = np.linspace(*np.broadcast_to(entry["lr"], 2), len(expected) - 1), entry["blocks"]
     rates, blocks = np.tile(rates[:count, None], runs), tuple(map(tuple, blocks))
     for part, reported in (("trajectory", False), ("reported", True)):
         if f"{key}.{part}" in RECORDED:
             w = np.tile(expected[0], (runs, 1))
-            path = drive_rule(record, order, w, gradients, rates, values, blocks=blocks, reported=reported)
+            path = drive_rule(record, order, w, gradients, rates, values, blocks=blocks, reported=reported,
+                              losses=losses)  # fmt: skip
             for r in range(runs):
                 np.testing.assert_allclose(
                     path[:, r], RECORDED[f"{key}.{part}"][: len(path)], rtol=1e-12, atol=LOOSER.get(key, 1e-13)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from by_role import FACTORS, by_role
-from harness import run_cohort
+from harness import CATALOGUE, run_cohort
 
 from optbench import PluginError, Problem, optimizer, stepper, wrapper
-from optbench.catalogue import loader
 from optbench.contract.composition import wrap
+from optbench.contract.roles import ROLES as WORDS
 from optbench.contract.roles import VECTOR, find_roles
 from optbench.engine.cohort import Lane
 from optbench.engine.cpu.update import Update
@@ -64,7 +64,7 @@ def slower_vectors(step, w, g, lr, share, role):
 
 
 def test_a_wrapper_may_ask_for_it_around_a_rule_that_does_not():
-    record = loader.load().optimizer("gd")[0]
+    record = CATALOGUE.optimizers["gd"]
     wrapped = wrap(slower_vectors, record)
     assert wrapped.by_block and not record.by_block
     arrays = [np.ones(shape) for shape in SHAPES]
@@ -86,7 +86,7 @@ FIELDS = {"form": "single", "dim": DIM, "start": lambda rng: np.zeros(DIM), "val
 def test_a_problem_may_say_what_its_blocks_are(roles):
     problem = Problem(**FIELDS, blocks=SHAPES, roles=roles, name="slope")
     assert problem.roles == (roles or ROLES)
-    flat = loader.load().schedule("constant")
+    flat = CATALOGUE.schedule("constant")
     found = run_cohort(
         problem, by_role, [Lane(0.5, flat, {})], seed=0, batch_size=1, steps=2, dtype="float64", points=np.array([0, 2])
     )
@@ -106,13 +106,19 @@ def test_roles_that_make_no_sense_are_refused(roles, said):
         Problem(**FIELDS, blocks=SHAPES, roles=roles)
 
 
-def total(g, role):
+def numbers(g, role):
     return g * role
 
 
-def test_a_sum_over_all_parameters_cannot_ask_for_it():
-    def rule(w, g, lr, total, role):
-        return w - lr * g * total * role
+@pytest.mark.parametrize("order", ["rows", "lanes"])
+def test_a_sum_over_all_parameters_may_ask_for_it(order):
+    @optimizer(total={"total": numbers})
+    def summed(w, g, lr, total):
+        return w - lr * g * total
 
-    with pytest.raises(PluginError, match="cannot see what is kept by block"):
-        optimizer(total={"total": total})(rule)
+    update = Update(summed, order, SHAPES, "float64", [{}] * 2)
+    w = np.zeros((2, DIM) if order == "rows" else (DIM, 2))
+    update.scalars[0] = 1.0
+    update(w, np.ones_like(w), 1)
+    sizes = [int(np.prod(shape)) for shape in SHAPES]
+    np.testing.assert_array_equal(w, -float(np.dot(sizes, [WORDS.index(role) for role in ROLES])))

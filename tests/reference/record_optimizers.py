@@ -5,10 +5,10 @@ or in 10 (some blocks). A has eigenvalues 0.5 .. 50 in a basis that is no coordi
 dyadic number, so A is exact whatever library multiplies it. Each library computes its own gradients by its own
 automatic differentiation.
 
-Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, schedulefree and prodigyopt
-installed:
+Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, came-pytorch, dog-optimizer,
+dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py
-    python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
+    python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, and no test imports this file.
@@ -19,7 +19,7 @@ import importlib
 import json
 import platform
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -92,9 +92,8 @@ def in_double(kind):
     """Let the module of a class, and `.float()`, compute in float64."""
     import torch
 
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(sys.modules[kind.__module__], "torch", InDouble()))
-        stack.enter_context(patch.object(torch.Tensor, "float", torch.Tensor.double))
+    module = patch.object(sys.modules[kind.__module__], "torch", InDouble())
+    with module, patch.object(torch.Tensor, "float", torch.Tensor.double):
         yield
 
 
@@ -115,6 +114,23 @@ def distributed_shampoo(parameters, lr, betas=(0.9, 0.999), grafting_epsilon=1e-
     )
 
 
+def torch_optimizer(module, name, given, settings):
+    """Return the optimizer; of two names, the first wraps the second, and its own settings are named "wrapper.name"."""
+    import torch
+
+    if name == "DistributedShampoo":
+        return distributed_shampoo(given, **settings)
+    home = importlib.import_module(module)
+    if module == "heavyball":
+        importlib.import_module("heavyball.utils").compile_mode = None
+        settings["storage_dtype"] = "float64"
+    outer, _, inner = name.partition(" ")
+    if not inner:
+        return getattr(home, name)(given, **settings)
+    own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
+    return getattr(home, outer)(getattr(torch.optim, inner)(given, **settings), **own)
+
+
 def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others.
 
@@ -124,59 +140,58 @@ def torch_run(module, name, settings, shapes, steps):
 
     torch.set_default_dtype(torch.float64)
     _leave_bfloat16()
-    matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), dict(settings)
-    groups = settings.pop("groups", None)
-    parameters = [torch.tensor(part.T.copy() if groups else part, requires_grad=True) for part in starts(shapes)]
-    settings = _to_tuples(settings)
-    given = (
-        [{"params": [p]} | _to_tuples(group) for p, group in zip(parameters, groups, strict=True)]
-        if groups
-        else parameters
-    )
-    if module == "heavyball":
-        importlib.import_module("heavyball.utils").compile_mode = None
-        settings["storage_dtype"] = "float64"
-    rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else None
-    if rates is not None:
-        settings["lr"] = float(rates[0])
-    outer, _, inner = name.partition(" ")
-    if inner:  # a wrapper's setting is named "wrapper.name" here
-        own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
-        base = getattr(torch.optim, inner)(given, **settings)
-        optimizer = getattr(importlib.import_module(module), outer)(base, **own)
-        kind = type(base)
-    else:
-        kind = distributed_shampoo if name == "DistributedShampoo" else getattr(importlib.import_module(module), name)
-        optimizer = kind(given, **settings)
+    matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), _to_tuples(settings)
+    groups = settings.pop("groups", ())
+    turned = bool(groups) or module == "adam_mini"
+    parameters = [torch.tensor(part.T.copy() if turned else part, requires_grad=True) for part in starts(shapes)]
+    given, averager = parameters, None
+    if groups:
+        given = [{"params": [p]} | group for p, group in zip(parameters, groups, strict=True)]
+    elif module == "adam_mini":
+        given = [(f"{k}.{'mlp' if p.ndim > 1 else 'bias'}", p) for k, p in enumerate(parameters)]
+    elif module == "dog":
+        model = torch.nn.ParameterList(parameters)
+        parameters = given = list(model)
+        averager = importlib.import_module("dog").PolynomialDecayAverager(model, settings.pop("gamma", 8.0))
+    rates = np.linspace(*settings["lr"], steps).tolist() if isinstance(settings["lr"], tuple) else []
+    if rates:
+        settings["lr"] = rates[0]
+    optimizer = torch_optimizer(module, name, given, settings)
+
+    def joined(tensors):
+        return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
 
     def flat(tensors):
-        parts = [tensor.detach().numpy() for tensor in tensors]
-        return np.concatenate([(part.T if groups else part).ravel() for part in parts])
+        return joined(tensors).detach().numpy()
 
     def reported():
         if name == "ASGD":
             return flat([optimizer.state[p]["ax"] for p in parameters])
+        if averager:
+            averager.step()
+            return flat(averager.averaged_model)
         optimizer.eval()
         seen = flat(parameters)
         optimizer.train()
         return seen
 
-    averages = name in ("ASGD", "SPlus") or module == "schedulefree"
+    averages = name in ("ASGD", "SPlus") or module in ("schedulefree", "dog")
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
     for s in range(steps):
-        if rates is not None:
-            for group in optimizer.param_groups:
-                group["lr"] = float(rates[s])
+        for group in optimizer.param_groups if rates else ():
+            group["lr"] = rates[s]
         optimizer.zero_grad()
-        w = torch.cat([(p.t() if groups else p).reshape(-1) for p in parameters])
-        (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
-        gradients.append(flat([p.grad.clone() for p in parameters]))
-        with in_double(kind) if name in ("SOAP", "SPlus") else ExitStack():
-            optimizer.step()
+        w = joined(parameters)
+        loss = 0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()
+        loss.backward()
+        gradients.append(flat([p.grad for p in parameters]))
+        with in_double(type(optimizer)) if name in ("SOAP", "SPlus") else nullcontext():
+            optimizer.step(**({"loss": loss} if module == "momo" else {}))
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
-            state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
+            if isinstance(state, dict):  # MoMo has a list
+                state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))
         if averages:
             seen.append(reported())
@@ -231,8 +246,8 @@ def optax_run(name, settings, shapes, steps):
 
     @jax.jit
     def step(at, state, averages):
-        gradient = jax.grad(value)(at.fast if looking else at)
-        updates, state = optimizer.update(gradient, state, at)
+        loss, gradient = jax.value_and_grad(value)(at.fast if looking else at)
+        updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, at, value=loss)
         at = optax.apply_updates(at, updates)
         average, averages = ema.update(at.fast if looking else at, averages)
         return at, state, averages, flat(gradient), flat(average)
@@ -267,6 +282,10 @@ def entries():
         ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
         ("came_pytorch", "came_pytorch", optimizer_rows.CAME_PYTORCH),
         ("distributed_shampoo", "distributed_shampoo", optimizer_rows.DISTRIBUTED_SHAMPOO),
+        ("dog-optimizer", "dog", optimizer_rows.DOG),
+        ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
+        ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
+        ("momo-opt", "momo", optimizer_rows.MOMO),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
@@ -319,19 +338,9 @@ def main(only=""):
     if only:
         print(f"the rows of {only} recorded in {HERE / 'trajectories.npz'}")
         return
-    packages = (
-        "torch",
-        "optax",
-        "jax",
-        "numpy",
-        "pytorch_optimizer",
-        "torch-optimi",
-        "heavyball",
-        "came_pytorch",
-        "schedulefree",
-        "prodigyopt",
-    )
-    versions = {package: version(package) for package in packages} | COMMITS | {"python": platform.python_version()}
+    packages = dict.fromkeys([*(entry["library"] for entry in index), "jax", "numpy"])
+    versions = {package: COMMITS.get(package) or version(package) for package in packages}
+    versions["python"] = platform.python_version()
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
     print(f"{len(index)} trajectories recorded in {HERE / 'trajectories.npz'}")
 

@@ -20,7 +20,7 @@ from optbench import log_uniform, optimizer
 
 
 @optimizer(source="a test", search={"lr": log_uniform(1e-4, 1)})
-def cautious(w, g, lr):
+def wary(w, g, lr):
     return w - lr * g
 
 
@@ -116,7 +116,7 @@ def test_a_rule_that_searches_less_than_others_is_warned_of(own_rules):
     given = {"plugins": [str(own_rules)]}
     made = make(catalogue, optimizers="partly, adam", **given)
     range_ = made.searched["adam"]["beta2"]
-    text = "leaves out beta2: not tuned, though others tune the like; add to it, or write --optimizers "
+    text = "leaves out beta2: not tuned, though other optimizers tune theirs; extend search=, or write --optimizers "
     text += f"'partly(beta2={range_})'"
     assert [each for each in made.doubts if "leaves out" in each] == [f"search= of partly {text}"]
     for fine in (
@@ -225,10 +225,10 @@ def count_told_apart(results):
 
 
 def test_equal_rules_with_other_ranges_are_not_told_apart(own_rules):
-    spec = {**SMALL, "problems": FOUR, "optimizers": ["cautious", "bold"], "plugins": [str(own_rules)]}
+    spec = {**SMALL, "problems": FOUR, "optimizers": ["wary", "bold"], "plugins": [str(own_rules)]}
     results = optbench.sweep(spec, workers=2, isolate="never")
     assert count_told_apart(results) == 0
-    assert results.searched["cautious"] == results.searched["bold"] == {"lr": "log_uniform(0.0001, 10)"}
+    assert results.searched["wary"] == results.searched["bold"] == {"lr": "log_uniform(0.0001, 10)"}
 
 
 @pytest.mark.torch

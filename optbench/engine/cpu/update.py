@@ -69,7 +69,7 @@ class Update:
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:
         """Make a step of the lanes from ``first`` to ``last``."""
-        inputs.write_rows(self.scalars)
+        inputs.write_rows(self.record.inputs, self.scalars)
         self(w, g, inputs.t, first, last)
 
     def __call__(self, w: np.ndarray, g: np.ndarray, t: int, first: int = 0, last: int | None = None) -> None:
@@ -111,7 +111,7 @@ class CpuChunks(ChunkedRule):
     def write_inputs(self, inputs: StepInputs) -> None:
         """Write what the rule sees of the next step to the rows of all ``scalars``."""
         for chunk in self.chunks:
-            inputs.write_rows(chunk.update.scalars)
+            inputs.write_rows(self.record.inputs, chunk.update.scalars)
 
     def step_chunks(self, present: Sequence[Chunk]) -> None:
         """Make one step of these chunks; sums over all parameters come first, group by group."""
