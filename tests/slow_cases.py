@@ -37,7 +37,7 @@ SLOW_CASES = {
     "figures/test_comparisons.py": r"all_diverged",
     "problems/test_problem_minima.py": r"\[(convolution|autoencoder|softmax|char_transformer\])",
     "problems/test_problem_saddles.py": r"grid_of_starts",
-    "problems/test_problems.py": r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convolution|auto\w+|char_\w+\])",
+    "problems/test_problems.py": r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convol|auto|(char|rnn)_)\w+\]",
     "report/test_exports.py": r"latex_is_balanced_and_escaped\[(?!ranking)",
     "report/test_report.py": r"same_tables_same_page",
     "sweeps/test_damage.py": r"never_taken_for_a_result",
