@@ -63,12 +63,12 @@ SLOW_CASES = {
     "figures/test_rank_diagram.py": r"stay_in_the_picture",
     "problems/test_module_kernels.py": r"mse-layers3",
     "problems/test_predictions.py": r"\[(convolution|scale_inv)",
-    "problems/test_problem_minima.py": r"\[(convolution|autoencoder|softmax)|near_and_far\[(scale_invariant|mlp)",
-    "problems/test_problem_mlp.py": r"pieces_equal.*float32|says_the_same\[(convolution|autoencoder)",
+    "problems/test_problem_minima.py": r"\[(convolution|autoencoder|softmax|char_)|near_and_far\[(scale_invariant|mlp)",
+    "problems/test_problem_mlp.py": r"pieces_equal.*float32|says_the_same\[(convolution|autoencoder|char_)",
     "problems/test_problem_saddles.py": r"grid_of_starts",
     "problems/test_problems.py": (
-        r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convolution|autoencoder)|"
-        r"slope_of_the_value\[(bigram|grokking|softmax)"
+        r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convolution|autoencoder|char_)|"
+        r"\[rnn_\w+\]|slope_of_the_value\[(bigram|grokking|softmax)"
     ),
     "report/test_exports.py": r"latex_is_balanced_and_escaped\[(?!ranking)",
     "report/test_many_optimizers.py": r"order_of_rank",
