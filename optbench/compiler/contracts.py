@@ -129,6 +129,14 @@ class DriveArguments(NamedTuple):
     noise: Reals2
     """(steps, dim + 1): what every lane's gradient is multiplied with stands last, and is added to it before; (0, 0)
     where there is none."""
+    stress: Reals2
+    """(steps, 2 dim): factors of every lane's gradient and, behind them, terms, in its unit; (0, 0) for none."""
+    unit: Reals1
+    """(runs,): written at the first step, the root mean square of the lane's gradient."""
+    late: Reals3
+    """(delay, runs, dim): the last gradients, if rules see them late."""
+    levels: Double
+    """Steps from 0 to the largest coordinate to which a gradient is rounded; 0: it is not."""
     constants: Reals1
     layout: Wholes1
     work: Reals1
@@ -194,6 +202,11 @@ class StepsArguments(NamedTuple):
     sizes: Wholes1
     noise: Reals3
     """(members, steps, dim + 1)"""
+    stress: Reals3
+    """(members, steps, 2 dim)"""
+    unit: Reals1
+    late: Reals3
+    """(delay, dim, lanes)"""
     constants: Reals1
     layout: Wholes1
     done: Whole

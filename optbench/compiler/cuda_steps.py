@@ -9,7 +9,7 @@ Every lane belongs to a member: a cohort with a start point, mini-batches and no
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,12 @@ class Shape:
     powers: int = 0
     work: int = 0
     """Numbers of scratch."""
+    stressed: bool = False
+    """True if drawn factors and terms change the gradients."""
+    levels: float = 0.0
+    """As in DriveArguments."""
+    delay: int = 0
+    """Steps by which gradients are late."""
 
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
@@ -70,7 +76,8 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
     fits = numbers * np.dtype(dtype).itemsize <= _LOCAL_BYTES
-    return Shape(batches, noisy, *(sizes if fits else ()))
+    kept = Shape(batches, noisy, *(sizes if fits else ()))
+    return replace(kept, stressed=bool(problem.stress), levels=problem.levels, delay=problem.delay)
 
 
 @cache
@@ -109,6 +116,7 @@ def NAME({names(StepsArguments)}):
                 diverged_at[r] = done + s + 1
                 break
             {noise if shape.noisy else ""}
+            {_gradient_changes(shape)}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
             {update}
         total = _real(0)
@@ -119,6 +127,39 @@ def NAME({names(StepsArguments)}):
 """
     scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
     return _compile_text("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
+
+
+def _gradient_changes(shape: Shape) -> str:
+    """Return code that changes, rounds and delays a lane's gradient, as driver.py does; "" if nothing does."""
+    lines = []
+    if shape.stressed:
+        lines += [
+            "if done + s == 0:",
+            "    total = _real(0)",
+            "    for d in range(_w.shape[0]): total += _g[d] * _g[d]",
+            "    unit[r] = _root(total / _real(_w.shape[0]))",
+            "for d in range(_w.shape[0]): _g[d] = stress[c, s, d] * _g[d] + unit[r] * stress[c, s, _w.shape[0] + d]",
+        ]
+    if shape.levels:
+        lines += [
+            "peak = _real(0)",
+            "for d in range(_w.shape[0]):",
+            "    if abs(_g[d]) > peak: peak = abs(_g[d])",
+            "if peak > 0 and peak - peak == 0:",
+            "    for d in range(_w.shape[0]):",
+            "        if _g[d] == _g[d]:",
+            f"            size = _real(int(abs(_g[d]) / peak * {shape.levels} + 0.5) / {shape.levels} * peak)",
+            "            _g[d] = size if _g[d] > 0 else -size",
+        ]
+    if shape.delay:
+        lines += [
+            f"slot = (done + s) % {shape.delay}",
+            "for d in range(_w.shape[0]):",
+            "    e = late[slot, d, r]",
+            "    late[slot, d, r] = _g[d]",
+            f"    _g[d] = e if done + s >= {shape.delay} else late[0, d, r]",
+        ]
+    return "\n            ".join(lines)
 
 
 def _local_copies(shape: Shape) -> tuple[str, str]:

@@ -102,6 +102,16 @@ class Problem:
     curvature: Any = None
     """The diagonal of the Hessian at the minimizer, (dim,), where it is known: the noise of a coordinate goes with its
     root. By default it is the same in all."""
+    stress: tuple[Callable, ...] = ()
+    """Changes of each gradient before a rule sees it, in order; losses stay as they are. ``change(rng, dim)`` returns a
+    function of a number of steps that gives factors and terms, (steps, dim) each or of a shape that fits: g becomes
+    factor * g + term * s, with s the root mean square of the run's first gradient. Steps may be asked for in any
+    portions, and their numbers must not depend on that."""
+    bits: int = 0
+    """Behind ``stress``: the bits of each coordinate, 2 or more, so that the largest of a gradient is kept, and the
+    others are rounded to 2^(bits-1) - 1 steps up to it. 0: they are not rounded."""
+    delay: int = 0
+    """Behind that: the steps by which gradients are late. A rule sees the first one until then."""
     constants: Any = ()
     """Reals that ``value_and_gradient`` may ask for, as one array."""
     layout: tuple[int, ...] = ()
@@ -137,6 +147,11 @@ class Problem:
     """The files that define it, outermost first; the loader fills this in."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """A cache of the engine, such as the record's arrays in another precision."""
+
+    @property
+    def levels(self) -> float:
+        """The steps up to the largest coordinate to which ``bits`` round a gradient; 0 where it is not rounded."""
+        return float(2 ** (self.bits - 1) - 1) if self.bits else 0.0
 
     def __post_init__(self) -> None:
         """Check all fields, and convert those that `record_checks.check_problem` returns; raise OptbenchError."""

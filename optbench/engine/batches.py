@@ -23,7 +23,7 @@ from optbench.contract.types import DtypeName
 from optbench.engine import settings
 from optbench.engine.arrays import owner_of
 
-_START, _ORDER, _NOISE = range(3)
+_START, _ORDER, _NOISE, _STRESS = range(4)
 MOST_BATCHES = 1_000_000
 """Mini-batches in one list."""
 # Normal numbers drawn at a time: 32 KiB, which stay in the L1 cache. Measured, Rosenbrock gd 50 lanes, ns a step: 187,
@@ -158,11 +158,15 @@ class Batches:
         self.examples, self.batch_size = examples, min(batch_size, examples)
         self.per_epoch = steps_per_epoch(examples, batch_size)
         self.mini, self.noisy = needed_draws(problem, batch_size)
-        self._done = 0
+        self._done, self._dim = 0, problem.dim
+        self._changes = [
+            change(_generator(seed, _STRESS, place), problem.dim) for place, change in enumerate(problem.stress)
+        ]
         self._rows: np.ndarray | None = None
         self._nothing = np.zeros((0, 0), np.int32), np.zeros((0, 0), dtype)
         source: partial
-        self._dtype: np.dtype
+        self._dtype: np.dtype = np.dtype(dtype)
+        self._real = self._dtype
         if self.mini:
             source = partial(_Orders, examples, batch_size, seed)
             self._numbers, self._dtype = batch_size, np.dtype(np.int32)
@@ -195,6 +199,21 @@ class Batches:
                 self._source.draw(rows)
             order, noise = (rows, noise) if self.mini else (order, rows)
         return order, sizes, noise
+
+    def draw_stress(self, count: int) -> np.ndarray:
+        """Return what changes the gradients of the next ``count`` steps, for the driver: (0, 0) if nothing does.
+
+        (count, 2 dim): g becomes factor * g + term * s, the factors first; of several changes, in one.
+        """
+        if not self._changes:
+            return np.zeros((0, 0), self._real)
+        both = np.zeros((count, 2, self._dim))
+        both[:, 0] = 1
+        for change in self._changes:
+            factors, terms = change(count)
+            both *= np.broadcast_to(factors, (count, self._dim))[:, None]
+            both[:, 1] += terms
+        return both.reshape(count, -1).astype(self._real)
 
 
 def mini_batches(

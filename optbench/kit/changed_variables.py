@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import arguments
 from optbench.contract.problems import Problem
 from optbench.contract.source_code import function_of, parse_source
@@ -103,7 +104,13 @@ def in_variables(
 
     Returns:
         The record; what cannot follow, such as an architecture, it lacks.
+
+    Raises:
+        OptbenchError: the inner problem's gradients are changed already, in its own variables.
     """
+    if inner.stress or inner.bits:
+        text = "the wrapper that changes them goes around this one, as in noisy(rescaled(mlp))"
+        raise OptbenchError(f"problem: the gradients of {inner.name} are changed already; {text}")
     dim, size = inner.dim, len(rotations[0])
     order, back = np.asarray(order), np.asarray(back)
     matrices = [(first * size, matrix) for first, matrix in enumerate(rotations)]

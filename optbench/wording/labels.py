@@ -51,9 +51,13 @@ def ordinal(place: int) -> str:
 
 
 def short_name(problem: str) -> str:
-    """Return a problem's name without its parameters; a label such as "Churn (2024)" stays as it is."""
-    name = problem.partition("(")[0]
-    return name if name.isidentifier() else problem
+    """Return a problem's name without parameters, "noisy(mlp)"; a label such as "Churn (2024)" stays as it is."""
+    short = ""
+    for name, _ in reversed(_split_levels(problem)):
+        if not name.isidentifier():
+            return problem
+        short = canonical(name, {INNER: short} if short else {})
+    return short
 
 
 def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], labels: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,11 @@ SETTINGS = [
 BAD = [
     "perturbed_start", "perturbed_start(rosenbrock, scale=-1)", "rescaled(rosenbrock, span=0.5)", "rescaled(adam)",
     "rescaled(rosenbrock, rotate=0)", "permuted(rosenbrock, seed=-1)", "permuted(rosenbrock(dim=1))",
-    "quadratic(rosenbrock)",
+    "quadratic(rosenbrock)", "noisy(rosenbrock, law=laplace)", "noisy(rosenbrock, tail=0)",
+    "sparse(rosenbrock, share=0)",
+    "noisy(quantized(rosenbrock))", "rescaled(noisy(rosenbrock))", "quantized(quantized(rosenbrock))",
+    "quantized(rosenbrock, bits=1)", "delayed(rosenbrock, steps=-1)", "delayed(rosenbrock, steps=1001)",
+    "correlated(rosenbrock, correlation=1)", "nan(rosenbrock, share=2)",
 ]  # fmt: skip
 NOT_ANALYTIC = set()
 

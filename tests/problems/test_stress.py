@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from harness import CATALOGUE, gradient, problem_of
 from problem_cases.stress import matrix
+from scipy import stats
 
 import optbench
-from optbench.engine.batches import start_point
+from optbench.engine.batches import Batches, start_point
 
 
 def test_a_perturbed_start_lies_on_a_sphere_about_the_start():
@@ -67,3 +68,111 @@ def test_wrapped_problems_have_their_folds():
     parts = [CATALOGUE.problem("permuted(logistic)", fold, 3) for fold in range(3)]
     plain = [CATALOGUE.problem("logistic", fold, 3) for fold in range(3)]
     assert [each.minimum for each in parts] == [each.minimum for each in plain]
+
+
+def slopes(w):
+    """The gradient of Rosenbrock's function in two dimensions."""
+    x, y = w
+    return np.array([-400 * x * (y - x * x) - 2 * (1 - x), 200 * (y - x * x)])
+
+
+def drawn(place=0, seed=5):
+    """The generator of the change of that place in a run."""
+    return np.random.default_rng(np.random.SeedSequence((seed, 3, place)))
+
+
+def rounded(g, bits):
+    levels, peak = 2 ** (bits - 1) - 1, np.abs(g).max()
+    return np.sign(g) * np.floor(np.abs(g) / peak * levels + 0.5) / levels * peak
+
+
+def twin(text, steps, rate):
+    """Plain gradient descent on the changed gradients of a text, from its words."""
+    w, size, seen = start_point(problem_of("rosenbrock"), 5), None, []
+    first, second, error = drawn(), drawn(1), None
+    for _ in range(steps):
+        g = slopes(w)
+        size = np.sqrt(np.mean(g**2)) if size is None else size
+        if "student" in text:
+            g = g + 0.1 * size * first.standard_t(1.5, 2)
+        if "cauchy" in text:
+            g = g + 0.1 * size * first.standard_cauchy(2)
+        if "correlated" in text:
+            error = first.standard_normal(2) if error is None else error
+            error = 0.9 * error + np.sqrt(1 - 0.81) * first.standard_normal(2)
+            g = g + 0.1 * size * error
+        if "sparse" in text:
+            g = g * ((second if "student" in text else first).random(2) < 0.3)
+        if "quantized" in text:
+            g = rounded(g, 4) if g.any() else g
+        seen.append(g)
+        w = w - rate * (seen[max(0, len(seen) - 4)] if "delayed" in text else g)
+    return w
+
+
+@pytest.mark.parametrize("text", [
+    "noisy(rosenbrock, law=student, tail=1.5, scale=0.1)", "noisy(rosenbrock, law=cauchy, scale=0.1)",
+    "correlated(rosenbrock, scale=0.1)", "sparse(rosenbrock, share=0.3)", "quantized(rosenbrock)",
+    "delayed(rosenbrock, steps=3)",
+    "delayed(quantized(sparse(noisy(rosenbrock, law=student, scale=0.1), share=0.3)), steps=3)",
+])  # fmt: skip
+def test_changed_gradients_are_those_of_plain_numpy(text):
+    given = {"steps": 40, "batch_size": "full", "seed": 5}
+    made = optbench.minimize(text, "gd", lr=1e-4, **given)
+    np.testing.assert_allclose(made.w, twin(text, 40, 1e-4), rtol=1e-9)
+    many = optbench.cohort(text, "gd", [{"lr": lr} for lr in (2e-5, 1e-4, 5e-5)], **given)
+    np.testing.assert_array_equal(many.w[1], made.w)  # the same numbers, whatever the lanes
+
+
+def test_a_nan_gradient_ends_a_rule_that_takes_it():
+    made = optbench.minimize("nan(rosenbrock, share=0.1)", "gd", lr=1e-4, steps=100, batch_size="full", seed=5)
+    first = 1 + int(np.argmax(drawn().random((100, 1)) < 0.1))
+    assert made.status == "diverged" and made.nit == first
+
+
+def test_a_problem_in_plain_python_meets_the_same_changes():
+    def value_and_gradient(w, g):
+        g[:] = slopes(w)
+        return 100 * (w[1] - w[0] ** 2) ** 2 + (1 - w[0]) ** 2
+
+    record = optbench.Problem(
+        form="single", dim=2, start=problem_of("rosenbrock").start, value_and_gradient=value_and_gradient, eager=True
+    )
+    text = "sparse student quantized delayed"
+    for name, given in (
+        ("noisy", {"law": "student", "scale": 0.1}), ("sparse", {"share": 0.3}), ("quantized", {}),
+        ("delayed", {"steps": 3}),
+    ):  # fmt: skip
+        record = CATALOGUE.problem_wrappers[name].wrap(record, given)
+    made = optbench.minimize(record, "gd", lr=1e-4, steps=40, batch_size="full", seed=5)
+    np.testing.assert_allclose(made.w, twin(text, 40, 1e-4), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [("noisy(nqm)", stats.norm), ("noisy(nqm, law=student, tail=2.5)", stats.t(2.5)),
+     ("noisy(nqm, law=cauchy, scale=2)", stats.cauchy(scale=2)), ("correlated(nqm)", stats.norm)],
+)  # fmt: skip
+def test_noise_has_the_quantiles_of_its_law(text, law):
+    (change,) = problem_of(text).stress
+    draw = change(np.random.default_rng(1), 20_000)
+    terms = draw(2)[1]
+    shares = np.linspace(0.02, 0.98, 25)
+    assert np.abs(law.cdf(np.quantile(terms[1], shares)) - shares).max() < 5 * 0.5 / np.sqrt(20_000)
+    together = np.corrcoef(terms)[0, 1] if "cauchy" not in text else 0
+    assert together == pytest.approx(0.9 if "correlated" in text else 0, abs=0.05)
+
+
+@pytest.mark.parametrize("text", ["noisy(nqm(dim=3), law=student)", "correlated(nqm(dim=3))", "sparse(nqm(dim=3))"])
+def test_numbers_do_not_depend_on_how_the_steps_are_cut(text):
+    batches = [Batches(problem_of(text), 64, 7, "float64") for _ in range(2)]
+    whole = batches[0].draw_stress(12)
+    np.testing.assert_array_equal(whole, np.concatenate([batches[1].draw_stress(n) for n in (1, 7, 4)]))
+
+
+def test_losses_and_minima_stay_the_inner_problems():
+    inner, wrapped = problem_of("nqm(dim=3)"), problem_of("delayed(quantized(noisy(nqm(dim=3))))")
+    w = np.ones((1, 3))
+    for made, expected in zip(gradient(wrapped, w), gradient(inner, w), strict=True):
+        np.testing.assert_array_equal(made, expected)
+    assert wrapped.minimum == inner.minimum and wrapped.name == "delayed(quantized(noisy(nqm(dim=3))))"

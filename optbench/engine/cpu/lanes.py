@@ -112,6 +112,7 @@ class Steps(NamedTuple):
     order: np.ndarray
     sizes: np.ndarray
     noise: np.ndarray
+    stress: np.ndarray
 
     def part(self, first: int, last: int) -> "Steps":
         """Return the steps from the place ``first`` to before ``last``."""
@@ -119,7 +120,7 @@ class Steps(NamedTuple):
             return self
         part = slice(first, last)
         factors = np.ascontiguousarray(self.factors[:, part])
-        drawn = self.order[part], self.sizes[part], self.noise[part]
+        drawn = self.order[part], self.sizes[part], self.noise[part], self.stress[part]
         return Steps(self.done + first, last - first, factors, self.steady, *drawn)
 
 
@@ -181,7 +182,10 @@ class CpuLanes(Lanes):
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
         self.work = aligned(scratch_size(problem, size or len(x), self.runs), dtype)
-        self.numbers_per_step = max(size, problem.dim + 1 if problem.noise else 1)
+        drawn = problem.dim + 1 if problem.noise else 1, 2 * problem.dim if problem.stress else 0
+        self.numbers_per_step = max(size, *drawn)
+        self.unit, self.levels = aligned(self.runs, dtype), problem.levels
+        self.late = np.zeros((problem.delay, self.runs, problem.dim), dtype)
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
         self._snapshots = Snapshots((), self.w, self.w, self.runs)
         self._duplicates = DuplicateLanes(lanes) if self.single else None
@@ -203,7 +207,7 @@ class CpuLanes(Lanes):
 
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes."""
-        steps = Steps(done, size, rates.factors, rates.steady, *self.batches.draw(size))
+        steps = Steps(done, size, rates.factors, rates.steady, *self.batches.draw(size), self.batches.draw_stress(size))
         self._snapshots = Snapshots(inner, self.w, self.update.reported(self.w, done + size), self.runs)
         if self._duplicates is None:
             self._drive(rates, steps)
@@ -228,7 +232,8 @@ class CpuLanes(Lanes):
                 factors=np.empty((len(steps.factors), 0)) if steps.steady else steps.factors, base=base,
                 schedule_of=rates.schedule_of, limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
-                noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
+                noise=steps.noise[at:], stress=steps.stress[at:], unit=self.unit, late=self.late, levels=self.levels,
+                constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
                 done=steps.done, skip=at, single=self.single, inner=snapshots.inner, seen=snapshots.all,
                 seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
@@ -241,10 +246,10 @@ class CpuLanes(Lanes):
         """Copy all that these steps have changed from lanes that made them to their duplicates, both given by index."""
         self.reused_steps += len(followers) * steps.size
         update, snapshots = self.update, self._snapshots
-        for array in (self.w, self.g, self.f, self.alive, self.diverged_at):
+        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, self.unit):
             array[followers] = array[leaders]
         taken = slice(*np.searchsorted(snapshots.inner, (steps.done, steps.done + steps.size), "right"))
-        for array in (update.state, update.scalars, update.powers, snapshots.f[taken]):
+        for array in (update.state, update.scalars, update.powers, self.late, snapshots.f[taken]):
             array[:, followers] = array[:, leaders]
         snapshots.all[taken, :, followers] = snapshots.all[taken, :, leaders]
 

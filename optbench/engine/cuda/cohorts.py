@@ -173,6 +173,8 @@ class GpuLanes(Lanes):
         self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
         self.work = self._zeros(code.scratch, self.runs)
         numbers = max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
+        numbers = max(numbers, 2 * dim if code.shape.stressed else 1)
+        self.unit, self.late = self._zeros(self.runs), self._zeros(problem.delay, dim, self.runs)
         self.numbers_per_step = len(members) * numbers
 
     def _put(self, array: np.ndarray) -> Any:
@@ -199,12 +201,16 @@ class GpuLanes(Lanes):
             (x_batch, y_batch), noise = self._gather_batches([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
             if self.code.shape.noisy:
                 noise = self._put(np.array([noise for _, _, noise in drawn]))
+            stress = self._zeros(0, 0, 0)
+            if self.code.shape.stressed:
+                stress = self._put(np.array([member.draw_stress(count) for member in self.batches]))
             arguments = StepsArguments(
                 w=self.w, g=self.g, f=self.f, norm=self.norm, state=self.state, scalars=scalars, powers=powers,
                 work=self.work, blocks=self.table, factors=self._put(np.ascontiguousarray(factors[:, at : at + count])),
                 base=base, schedule_of=schedule_of, member=self.members, limit=limit, alive=alive,
                 diverged_at=diverged_at, x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
-                noise=noise, constants=self.constants, layout=self.layout, done=done + at,
+                noise=noise, stress=stress, unit=self.unit, late=self.late,
+                constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
             self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
             at += count
