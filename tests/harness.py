@@ -98,14 +98,15 @@ def evaluate(problem, w, xy=None, dtype="float64"):
     return (out.array if problem.form == "single" else out.array.T).copy()
 
 
-def drive_rule(
-    record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False, roles=()
-):
+def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False,
+               roles=(), losses=None):  # fmt: skip
     """Trajectories (steps + 1, runs, dim) of a compiled rule.
 
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
     ``reported``: the path of what the rule reports instead of that of w. ``roles``: of the blocks, by default by place.
+    ``losses``: (steps, runs), or a function (step from 0, w) -> (runs,), for a rule that asks for the loss; by default
+    made up from the gradients.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
@@ -113,10 +114,13 @@ def drive_rule(
     by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
     by_run[:] = w
     update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters, roles)
+    losses = losses if losses is not None else lambda step, w: 0.05 * np.abs(g_by_run).sum(axis=1)
     path = [by_run.copy()]
     for step, rate in enumerate(rates):
         g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]
         update.scalars[0] = rate
+        if "loss" in record.inputs:
+            update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
         update(at, g, step + 1)
         path.append((by_run if not reported else _by_run(update.reported(at, step + 1), order)).copy())
     return np.array(path)

@@ -16,7 +16,7 @@ from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.translation.job import describe_job
-from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, torch_needs
+from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, takes_loss, torch_needs
 from optbench.translation.schedules import schedule_call, schedule_source
 from optbench.translation.setting import Setting, find_equal, header, rate_code
 
@@ -158,6 +158,7 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
         "stepper": repr(setting.optimizer.name),
         "stepper_values": ", ".join(f"{key}={value!r}" for key, value in values.items()),
         "reports": bool(getattr(setting.optimizer, "report", None)),
+        "sees_loss": "loss" in setting.optimizer.inputs,
     }
 
 
@@ -182,6 +183,7 @@ def _torch_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
         "schedule": schedule.replace("(", "(optimizer, ", 1),
         "wrappers": wrappers,
         "needs_closure": needs_closure,
+        "takes_loss": takes_loss(setting.optimizer),
         "has_modes": has_modes,
         "averages_itself": called_name(call) == "ASGD",
         "matrices_only": matrices_only,
@@ -205,7 +207,7 @@ def _optax_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
         "schedule": schedule_call(setting.schedule, "optax", repr(setting.lr)),
         "average": average,
         "lookahead": any(called_name(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call)),
-        "needs_value": optax_needs_value(record, given),
+        "needs_value": "loss" in getattr(record, "inputs", ()) or optax_needs_value(record, given),
         "reporting_state": None if state is None else "".join(f"[{each}]" for each in state),
     }
 

@@ -40,13 +40,15 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
     expected, runs = RECORDED[f"{key}.trajectory"], 1 if record.matrix else 2
     matrix, quartic = RECORDED[f"{entry['problem']}.matrix"], RECORDED["problem.quartic"]
     gradients = RECORDED[f"{key}.gradients"] if loop == "open" else lambda _, w: w @ matrix + quartic * w**3
+    losses = lambda _, w: ((0.5 * w @ matrix + 0.25 * quartic * w**3) * w).sum(axis=1)  # noqa: E731
     values = [record.with_values(entry["hyperparameters"])] * runs
     rates, blocks = np.linspace(*np.broadcast_to(entry["lr"], 2), len(expected) - 1), entry["blocks"]
     rates, blocks = np.tile(rates[:count, None], runs), tuple(map(tuple, blocks))
     for part, reported in (("trajectory", False), ("reported", True)):
         if f"{key}.{part}" in RECORDED:
             w = np.tile(expected[0], (runs, 1))
-            path = drive_rule(record, order, w, gradients, rates, values, blocks=blocks, reported=reported)
+            path = drive_rule(record, order, w, gradients, rates, values, blocks=blocks, reported=reported,
+                              losses=losses)  # fmt: skip
             for r in range(runs):
                 np.testing.assert_allclose(
                     path[:, r], RECORDED[f"{key}.{part}"][: len(path)], rtol=1e-12, atol=LOOSER.get(key, 1e-13)
