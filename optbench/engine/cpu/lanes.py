@@ -234,8 +234,8 @@ class CpuLanes(Lanes):
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], stress=steps.stress[at:], unit=self.unit, late=self.late, levels=self.levels,
                 constants=self.arrays.constants, layout=self.arrays.layout, work=self.work, done=steps.done, skip=at,
-                single=self.single, reads_loss=len(update.inputs) > 1, inner=snapshots.inner, seen=snapshots.all,
-                seen_f=snapshots.f, reported=snapshots.source,
+                single=self.single, reads_loss="loss" in update.record.inputs, inner=snapshots.inner,
+                seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)
             self.done = steps.done + at
