@@ -172,3 +172,29 @@ def delayed(inner, steps=10):
     """
     demand(0 <= steps, "delayed", f"steps={steps} must be at least 0")
     return replace(inner, delay=inner.delay + steps)
+
+
+@problem_wrapper(source="optimization that is not stationary: Besbes, Gur and Zeevi 2015, arXiv 1307.5449; path: ours")
+def moving(inner, scale=0.1, period=200):
+    """f(w - c_t) after t steps, c_t = a (sin(2 pi t / period + u) - sin u): the objective goes around, and comes back.
+
+    u is uniform in each coordinate, by the seed; a = scale max(1, |v|) sqrt(2 / dim), v the seed's start: the root mean
+    square of the distance from the middle of the way is scale max(1, |v|). Losses and metrics after t steps are those
+    of f(w - c_t), so that a run that stands still gets worse; minima stay. Weights, in results and pictures, are
+    w - c_t, relative to the moved objective. SciPy's baselines are refused.
+    """
+    demand(scale >= 0, "moving", f"scale={scale} must be at least 0")
+    demand(period >= 2, "moving", f"period={period} must be at least 2 steps")
+    demand(inner.drift is None, "moving", "it moves already")
+
+    def drift(rng, start):
+        phase = rng.uniform(0, 2 * np.pi, inner.dim)
+        size = scale * max(1.0, np.linalg.norm(start)) * np.sqrt(2 / inner.dim)
+
+        def path(steps):
+            angle = 2 * np.pi * (steps % period) / period
+            return size * (np.outer(np.sin(angle), np.cos(phase)) + np.outer(np.cos(angle) - 1, np.sin(phase)))
+
+        return path
+
+    return replace(inner, drift=drift)

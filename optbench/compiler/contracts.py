@@ -95,6 +95,8 @@ class DriveArguments(NamedTuple):
 
     w: Reals2
     """In the problem's form, like g."""
+    at: Reals2
+    """Where gradients are taken: w itself, or w less the step's row of ``path``, which is written there."""
     g: Reals2
     f: Reals1
     w_rows: Reals2
@@ -137,6 +139,8 @@ class DriveArguments(NamedTuple):
     """(delay, runs, dim): the last gradients, if rules see them late."""
     levels: Double
     """Steps from 0 to the largest coordinate to which a gradient is rounded; 0: it is not."""
+    path: Reals2
+    """(steps, dim): how far the objective has moved before each step; (0, 0) where it stays."""
     constants: Reals1
     layout: Wholes1
     work: Reals1
@@ -176,6 +180,8 @@ class StepsArguments(NamedTuple):
 
     w: Reals2
     """(dim, lanes), like g; neighboring lanes are neighbors in memory."""
+    at: Reals2
+    """(dim, lanes) of scratch if the objective moves."""
     g: Reals2
     f: Reals1
     norm: Reals1
@@ -209,6 +215,8 @@ class StepsArguments(NamedTuple):
     unit: Reals1
     late: Reals3
     """(delay, dim, lanes)"""
+    path: Reals3
+    """(members, steps, dim)"""
     constants: Reals1
     layout: Wholes1
     done: Whole

@@ -65,6 +65,8 @@ class Shape:
     """As in DriveArguments."""
     delay: int = 0
     """Steps by which gradients are late."""
+    moving: bool = False
+    """True if the objective moves."""
 
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
@@ -77,7 +79,13 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
     fits = numbers * np.dtype(dtype).itemsize <= _LOCAL_BYTES
     kept = Shape(batches, noisy, *(sizes if fits else ()))
-    return replace(kept, stressed=bool(problem.stress), levels=problem.levels, delay=problem.delay)
+    return replace(
+        kept,
+        stressed=bool(problem.stress),
+        levels=problem.levels,
+        delay=problem.delay,
+        moving=problem.drift is not None,
+    )
 
 
 @cache
@@ -93,7 +101,7 @@ def step_kernel(
     values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
     if shape.batches:
         values |= {name: f"{name}_batch[c, s][:sizes[s]]" for name in "xy"}
-    values |= {"w": "_w2", "g": "_g2", "f": "_f"} if form == "lanes" else {"w": "_w", "g": "_g"}
+    values |= {"w": "_at2", "g": "_g2", "f": "_f"} if form == "lanes" else {"w": "_at", "g": "_g"}
     value = f"_gradient({', '.join(values[name] for name in arguments(function))})"
     own = {name: f"_{name}" for name in ("w", "g", "state", "scalars", "powers")}
     update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
@@ -102,7 +110,8 @@ def step_kernel(
     loss = "_scalars[1, k] = _f[0]"
     if shape.noisy:
         loss = """_scalars[1, k] = noise[c, s, _w.shape[0]] * _f[0]
-            for d in range(_w.shape[0]): _scalars[1, k] += noise[c, s, d] * _w[d]"""
+            for d in range(_w.shape[0]): _scalars[1, k] += noise[c, s, d] * _at[d]"""
+    move = "for d in range(_w.shape[0]): _at[d] = _w[d] - path[c, s, d]"
     text = f"""
 def NAME({names(StepsArguments)}):
     for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
@@ -111,8 +120,10 @@ def NAME({names(StepsArguments)}):
         c = member[r]
         _f = cuda.local.array(1, _real)
         {keep}
-        _w2, _g2 = _shaped(_w, (_w.shape[0], 1)), _shaped(_g, (_w.shape[0], 1))
+        _at = {"at[:, r]" if shape.moving else "_w"}
+        _at2, _g2 = _shaped(_at, (_w.shape[0], 1)), _shaped(_g, (_w.shape[0], 1))
         for s in range(sizes.shape[0]):
+            {move if shape.moving else ""}
             {value if form == "lanes" else f"_f[0] = {value}"}
             f[r] = _f[0]
             if not _f[0] <= limit[r]:  # NaN fails, too

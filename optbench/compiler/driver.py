@@ -28,7 +28,7 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy, stressed, lag = a.noise.shape[0] > 0, a.stress.shape[0] > 0, a.late.shape[0]
-    changed = stressed or a.levels > 0 or lag > 0
+    changed, moving = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0
     by_run = a.g if a.single else a.g.T
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
@@ -50,7 +50,15 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
             if a.single and not a.alive[turn]:
                 continue
             first, last = (turn, turn + 1) if a.single else (0, runs)
-            gradient(a.w, a.g, a.f, examples, targets, a.constants, a.layout, a.work, first, last)
+            if moving and a.single:
+                for i in range(a.w.shape[1]):
+                    a.at[turn, i] = a.w[turn, i] - a.path[s, i]
+            elif moving:
+                for i in range(a.w.shape[0]):
+                    offset = a.path[s, i]
+                    for r in range(runs):
+                        a.at[i, r] = a.w[i, r] - offset
+            gradient(a.at, a.g, a.f, examples, targets, a.constants, a.layout, a.work, first, last)
             fine = True
             for r in range(first, last):
                 fine &= a.f[r] <= a.limit[r]  # NaN fails, too
@@ -72,7 +80,7 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     for r in range(first, last):
                         value = a.noise[s, a.noise.shape[1] - 1] * a.f[r]
                         for i in range(a.noise.shape[1] - 1):
-                            value += a.noise[s, i] * (a.w[r, i] if a.single else a.w[i, r])
+                            value += a.noise[s, i] * (a.at[r, i] if a.single else a.at[i, r])
                         a.scalars[1, r] = value
             if noisy and a.single:
                 weight = a.noise[s, a.g.shape[1]]

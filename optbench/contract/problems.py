@@ -112,6 +112,10 @@ class Problem:
     others are rounded to 2^(bits-1) - 1 steps up to it. 0: they are not rounded."""
     delay: int = 0
     """Behind that: the steps by which gradients are late. A rule sees the first one until then."""
+    drift: Callable | None = None
+    """How the objective moves during a run: ``drift(rng, start)`` returns a function of numbers of steps, (n,) integers
+    from 0, that gives the offsets c, (n, dim). After t steps the objective is f(w - c_t); a run's losses are those of
+    that moment, and the weights that it reports are w - c_t, relative to the moved objective. None: it stays."""
     constants: Any = ()
     """Reals that ``value_and_gradient`` may ask for, as one array."""
     layout: tuple[int, ...] = ()

@@ -153,6 +153,8 @@ def check_problem(record: Any) -> dict[str, Any]:
         raise PluginError(f"problem: metrics {record.metrics} need an evaluate function")
     for change in record.stress:
         check_function(owner, "stress", change, 2)
+    if record.drift is not None:
+        check_function(owner, "drift", record.drift, 2)
     if record.predict is not None:
         check_function(owner, "predict", record.predict, 2)
     if record.work is not None:

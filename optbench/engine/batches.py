@@ -9,7 +9,7 @@ and the b_i the mean 0, both normal. What is drawn are their means over each min
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from optbench.contract.types import DtypeName
 from optbench.engine import settings
 from optbench.engine.arrays import owner_of
 
-_START, _ORDER, _NOISE, _STRESS = range(4)
+_START, _ORDER, _NOISE, _STRESS, _DRIFT = range(5)
 MOST_BATCHES = 1_000_000
 """Mini-batches in one list."""
 # Normal numbers drawn at a time: 32 KiB, which stay in the L1 cache. Measured, Rosenbrock gd 50 lanes, ns a step: 187,
@@ -51,6 +51,17 @@ def start_point(problem: Problem, seed: int) -> np.ndarray:
     if w.dtype.kind not in "iuf" or w.shape != (problem.dim,) or not np.isfinite(w).all():
         raise PluginError(f"{owner}: start(rng) must give {problem.dim} finite numbers, got {shown(w)}")
     return w.astype(np.float64)
+
+
+def path_of(problem: Problem, seed: int, dtype: DtypeName) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return the function of numbers of steps (n,) that gives where the objective has moved, (n, dim); None: it stays.
+
+    Raises PluginError.
+    """
+    if problem.drift is None:
+        return None
+    path = problem.drift(_generator(seed, _DRIFT), start_point(problem, seed))
+    return lambda steps: np.asarray(path(np.asarray(steps)), dtype)
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:

@@ -106,11 +106,11 @@ def in_variables(
         The record; what cannot follow, such as an architecture, it lacks.
 
     Raises:
-        OptbenchError: the inner problem's gradients are changed already, in its own variables.
+        OptbenchError: the inner problem moves, or its gradients are changed already, in its own variables.
     """
-    if inner.stress or inner.bits:
-        text = "the wrapper that changes them goes around this one, as in noisy(rescaled(mlp))"
-        raise OptbenchError(f"problem: the gradients of {inner.name} are changed already; {text}")
+    if inner.stress or inner.bits or inner.drift:
+        text = "the wrapper that does this goes around this one, as in noisy(rescaled(mlp))"
+        raise OptbenchError(f"problem: {inner.name} moves, or its gradients are changed already; {text}")
     dim, size = inner.dim, len(rotations[0])
     order, back = np.asarray(order), np.asarray(back)
     matrices = [(first * size, matrix) for first, matrix in enumerate(rotations)]

@@ -15,7 +15,8 @@ BAD = [
     "sparse(rosenbrock, share=0)",
     "noisy(quantized(rosenbrock))", "rescaled(noisy(rosenbrock))", "quantized(quantized(rosenbrock))",
     "quantized(rosenbrock, bits=1)", "delayed(rosenbrock, steps=-1)", "delayed(rosenbrock, steps=1001)",
-    "correlated(rosenbrock, correlation=1)", "nan(rosenbrock, share=2)",
+    "correlated(rosenbrock, correlation=1)", "nan(rosenbrock, share=2)", "moving(rosenbrock, period=1)",
+    "moving(rosenbrock, scale=-1)", "moving(moving(rosenbrock))", "permuted(moving(rosenbrock))",
 ]  # fmt: skip
 NOT_ANALYTIC = set()
 

@@ -7,7 +7,7 @@ from problem_cases.stress import matrix
 from scipy import stats
 
 import optbench
-from optbench.engine.batches import Batches, start_point
+from optbench.engine.batches import Batches, path_of, start_point
 
 
 def test_a_perturbed_start_lies_on_a_sphere_about_the_start():
@@ -81,6 +81,13 @@ def drawn(place=0, seed=5):
     return np.random.default_rng(np.random.SeedSequence((seed, 3, place)))
 
 
+def moved(start, scale, period, seed=5):
+    """Where the objective is after t steps, as a function of t."""
+    u = np.random.default_rng(np.random.SeedSequence((seed, 4))).uniform(0, 2 * np.pi, len(start))
+    size = scale * max(1, np.linalg.norm(start)) * np.sqrt(2 / len(start))
+    return lambda t: size * (np.sin(2 * np.pi * t / period + u) - np.sin(u))
+
+
 def rounded(g, bits):
     levels, peak = 2 ** (bits - 1) - 1, np.abs(g).max()
     return np.sign(g) * np.floor(np.abs(g) / peak * levels + 0.5) / levels * peak
@@ -90,8 +97,9 @@ def twin(text, steps, rate):
     """Plain gradient descent on the changed gradients of a text, from its words."""
     w, size, seen = start_point(problem_of("rosenbrock"), 5), None, []
     first, second, error = drawn(), drawn(1), None
-    for _ in range(steps):
-        g = slopes(w)
+    offset = moved(w, 0.3 if "moving" in text else 0, 30)
+    for t in range(steps):
+        g = slopes(w - offset(t))
         size = np.sqrt(np.mean(g**2)) if size is None else size
         if "student" in text:
             g = g + 0.1 * size * first.standard_t(1.5, 2)
@@ -107,13 +115,14 @@ def twin(text, steps, rate):
             g = rounded(g, 4) if g.any() else g
         seen.append(g)
         w = w - rate * (seen[max(0, len(seen) - 4)] if "delayed" in text else g)
-    return w
+    return w - offset(steps)
 
 
 @pytest.mark.parametrize("text", [
     "noisy(rosenbrock, law=student, tail=1.5, scale=0.1)", "noisy(rosenbrock, law=cauchy, scale=0.1)",
     "correlated(rosenbrock, scale=0.1)", "sparse(rosenbrock, share=0.3)", "quantized(rosenbrock)",
     "delayed(rosenbrock, steps=3)",
+    "moving(rosenbrock, scale=0.3, period=30)",
     "delayed(quantized(sparse(noisy(rosenbrock, law=student, scale=0.1), share=0.3)), steps=3)",
 ])  # fmt: skip
 def test_changed_gradients_are_those_of_plain_numpy(text):
@@ -138,10 +147,10 @@ def test_a_problem_in_plain_python_meets_the_same_changes():
     record = optbench.Problem(
         form="single", dim=2, start=problem_of("rosenbrock").start, value_and_gradient=value_and_gradient, eager=True
     )
-    text = "sparse student quantized delayed"
+    text = "sparse student quantized delayed moving"
     for name, given in (
         ("noisy", {"law": "student", "scale": 0.1}), ("sparse", {"share": 0.3}), ("quantized", {}),
-        ("delayed", {"steps": 3}),
+        ("delayed", {"steps": 3}), ("moving", {"scale": 0.3, "period": 30}),
     ):  # fmt: skip
         record = CATALOGUE.problem_wrappers[name].wrap(record, given)
     made = optbench.minimize(record, "gd", lr=1e-4, steps=40, batch_size="full", seed=5)
@@ -176,3 +185,33 @@ def test_losses_and_minima_stay_the_inner_problems():
     for made, expected in zip(gradient(wrapped, w), gradient(inner, w), strict=True):
         np.testing.assert_array_equal(made, expected)
     assert wrapped.minimum == inner.minimum and wrapped.name == "delayed(quantized(noisy(nqm(dim=3))))"
+
+
+def test_a_moving_network_is_judged_where_it_is():
+    """Losses at every step, and the weights, are those relative to the moved network; its function is the witness."""
+    plain = "mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))"
+    inner, given = problem_of(plain), {"steps": 12, "batch_size": "full", "seed": 3, "points": "every"}
+    start = start_point(inner, 3)
+    offset, w, losses = moved(start, 0.1, 8, seed=3), start, []
+    for t in range(13):
+        f, g = gradient(inner, (w - offset(t))[None])
+        losses.append(f[0])
+        w = w - 0.2 * g[0] if t < 12 else w - offset(t)
+    made = optbench.cohort(f"moving({plain}, period=8)", "gd", [{"lr": lr} for lr in (0.01, 0.2, 0.2)], **given)
+    np.testing.assert_allclose(made.w[1:], [w, w], rtol=1e-9)
+    rows = made.curves[made.curves["run_id"] == "1"]
+    np.testing.assert_allclose(rows["train_loss"], losses, rtol=1e-9)
+
+
+def test_a_moving_objective_goes_around_at_the_distance_it_says():
+    problem = problem_of("moving(rosenbrock(dim=5), scale=0.5, period=40)")
+    path = path_of(problem, 2, "float64")(np.arange(41))
+    assert not path[[0, 40]].any()
+    around = path[:40] - path[:40].mean(axis=0)
+    length = np.linalg.norm(start_point(problem, 2))
+    assert np.sqrt((around**2).sum(axis=1).mean()) == pytest.approx(0.5 * max(1, length), rel=1e-12)
+
+
+def test_a_line_search_is_not_given_an_objective_that_moves():
+    with pytest.raises(optbench.OptbenchError, match="moves, and lbfgs is SciPy's"):
+        optbench.minimize("moving(rosenbrock)", "lbfgs", steps=5)

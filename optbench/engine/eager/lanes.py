@@ -157,12 +157,14 @@ class EagerLanes(CpuLanes):
         order, sizes, noise = self.batches.draw(size)
         stress = self.batches.draw_stress(size)
         for s in range(size):
+            if self.path is not None:
+                self.by_run(self.at)[:] = self.by_run(self.w) - self.path(np.array([done + s]))
             self._compute_gradients(order[s, : sizes[s]] if len(order) else None)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
             loss = self.f
             if len(noise):
-                loss = noise[s, -1] * self.f + self.by_run(self.w) @ noise[s, :-1]
+                loss = noise[s, -1] * self.f + self.by_run(self.at) @ noise[s, :-1]
                 self.g *= noise[s, -1]
                 self.by_run(self.g)[:] += noise[s, :-1]
             self._change_gradients(stress[s] if len(stress) else None, done + s + 1)
@@ -199,11 +201,11 @@ class EagerLanes(CpuLanes):
             x, y = np.take(x, chosen, 0, self.batch[0][:rows]), np.take(y, chosen, 0, self.batch[1][:rows])
         rest = x, y, self.arrays.constants, self.arrays.layout, self.work
         if not self.single:
-            self.code.gradient(self.w, self.g, self.f, *rest, 0, self.runs)
+            self.code.gradient(self.at, self.g, self.f, *rest, 0, self.runs)
             return
         for r in np.flatnonzero(self.alive).tolist():
             try:
-                self.code.gradient(self.w, self.g, self.f, *rest, r, r + 1)
+                self.code.gradient(self.at, self.g, self.f, *rest, r, r + 1)
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
