@@ -13,7 +13,7 @@ import pandas as pd
 
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.names import INNER, canonical, parse
+from optbench.contract.names import INNER, canonical, split_levels
 
 Row = Mapping[str, Any] | pd.Series
 """A row of a table, by column."""
@@ -231,15 +231,10 @@ def _split_levels(text: str) -> list[tuple[str, dict]]:
 
     If one of them cannot be parsed, its text is the only level, [(text, {})].
     """
-    levels = []
     try:
-        while text:
-            name, given = parse(text)
-            text = given.pop(INNER, "")
-            levels.append((name, given))
+        return split_levels(text) if text else []
     except OptbenchError:
         return [(text, {})]
-    return levels
 
 
 def _keep_differences(levels: dict[str, list], text: str) -> str:
