@@ -37,6 +37,7 @@ def blas_threads():
 def test_every_public_function_is_called():
     functions = {name for name in NAMES if not isinstance(getattr(optbench, name), type)}
     decorators = {"choice", "log_uniform", "one_minus_log_uniform", "uniform", "variant", "optimizer", "problem",
+                  "problem_wrapper",
                   "schedule", "schedule_wrapper", "wrapper", "torch_optimizer", "optax_optimizer"}  # fmt: skip
     assert functions - decorators <= CALLS.keys() | OF_TORCH.keys(), (
         "decorators and ranges make records, and touch nothing else"
