@@ -4,12 +4,12 @@ import zlib
 
 import numpy as np
 import pytest
-from harness import PROBLEMS, problem_of
+from harness import CATALOGUE, PROBLEMS, problem_of
 from problem_cases import SETTINGS
 
 from optbench.engine.batches import start_point
 
-TEXTS = PROBLEMS + [text for text in SETTINGS if text.split("(")[0] in PROBLEMS]
+TEXTS = PROBLEMS + [text for text in SETTINGS if text.split("(")[0] in {*PROBLEMS, *CATALOGUE.problem_wrappers}]
 
 
 def texts(wanted):

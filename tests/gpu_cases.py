@@ -192,6 +192,14 @@ COHORTS += [
 COHORTS += [
     Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("by_role", "lamb", "lookahead(momentum)", "novograd", "prodigy")
 ]
+# What wrappers change of gradients and of variables, in each form.
+COHORTS += [
+    Sweep("delayed(quantized(noisy(moving(rosenbrock))), steps=2)", dtype=dtype) for dtype in ("float32", "float64")
+]
+COHORTS += [
+    Sweep(f"{text}({inner})", steps=3)
+    for text, inner in (("sparse", f"moving({SMALL['mlp']})"), ("rescaled", SMALL["mlp"]), ("rescaled", "nqm(dim=4)"))
+]
 
 
 ONCE = ("w", "diverged_at", "jackknife")
