@@ -208,10 +208,17 @@ def _example_factors(schedule: Callable) -> dict:
 def _describe_problem(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of a problem, which is built for this."""
     name, given = names.parse(text)
-    family, problem = catalogue.problems[name], catalogue.problem(text)
+    inner = given.pop(names.INNER, None)
+    bare = inner is None and name in catalogue.problem_wrappers
+    family = (catalogue.problems | catalogue.problem_wrappers)[name]
     values = names.fill_defaults("problem", name, given, family.parameters)
     limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
-    facts = _describe_record("problem", text, family, values, family.parameters, limits)
+    kind = "problem_wrapper" if bare else "problem"
+    facts = _describe_record(kind, text, family, values, family.parameters, limits)
+    if bare:
+        return facts | {"around": None}
+    problem = catalogue.problem(text)
+    facts |= {"around": None if inner is None else _describe_problem(catalogue, inner)}
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
     facts |= {"data": problem.data is not None, "data_text": problem.data_text, "data_warning": problem.data_warning}
     for part in ("validation", "test"):

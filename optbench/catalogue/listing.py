@@ -19,15 +19,16 @@ from optbench.contract.optimizers import Optimizer, Wrapper
 KINDS = {
     "optimizers": ("optimizers", "wrappers", "baselines", "eager"),
     "schedules": ("schedules", "schedule_wrappers"),
-    "problems": ("problems",),
+    "problems": ("problems", "problem_wrappers"),
     data_sets.WORD: (),
 }
 """Kinds that can be listed, with their registries in the catalogue; data sets have none."""
 PARTS = {
-    "wrappers": ("wrappers", "schedule_wrappers"),
+    "wrappers": ("wrappers", "schedule_wrappers", "problem_wrappers"),
     "baselines": ("baselines",),
     "eager": ("eager",),
     "schedule_wrappers": ("schedule_wrappers",),
+    "problem_wrappers": ("problem_wrappers",),
 }
 """Parts of kinds that can be listed, too."""
 

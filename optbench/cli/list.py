@@ -16,6 +16,7 @@ _TITLES = {
     "baseline": "Baselines: SciPy's methods on the full batch, which search their own step length",
     "eager": "Eager: other libraries' optimizers, which take their steps themselves",
     "schedule_wrapper": "Wrappers: around any schedule, warmup(cosine)",
+    "problem_wrapper": "Wrappers: around any problem, rescaled(mlp, span=10), and around each other",
 }
 _NOUNS = {"eager": "eager optimizer"}
 _COST = (
@@ -34,8 +35,8 @@ def list_names(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="optimizers, schedules, problems or datasets; also wrappers, schedule_wrappers, baselines or eager; "
-            "by default all.",
+            help="optimizers, schedules, problems or datasets; also wrappers, schedule_wrappers, problem_wrappers, "
+            "baselines or eager; by default all.",
             autocompletion=completion.kinds,
         ),
     ] = None,

@@ -246,6 +246,7 @@ _FACTS = {
     "schedule": _describe_schedule,
     "schedule_wrapper": _describe_schedule,
     "problem": _describe_problem,
+    "problem_wrapper": lambda record: {},
 }
 
 
