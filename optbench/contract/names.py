@@ -78,6 +78,31 @@ def parse(text: str) -> tuple[str, dict]:
     return _name_text(node.func), spread_betas(parameters)
 
 
+def split_levels(text: str) -> list[tuple[str, dict]]:
+    """Return (name, parameters) of a name and of those that it goes around, from outside in. Raises OptbenchError.
+
+    Example:
+        >>> split_levels("noisy(mlp(hidden=(4,)), tail=2)")
+        [('noisy', {'tail': 2}), ('mlp', {'hidden': (4,)})]
+    """
+    name, given = parse(text)
+    inner = given.pop(INNER, None)
+    return [(name, given), *([] if inner is None else split_levels(inner))]
+
+
+def join_levels(levels: Iterable[tuple[str, Mapping]]) -> str:
+    """Return the text of which `split_levels` makes these.
+
+    Example:
+        >>> join_levels([("noisy", {"tail": 2}), ("mlp", {})])
+        'noisy(mlp, tail=2)'
+    """
+    text = ""
+    for name, given in reversed(list(levels)):
+        text = canonical(name, {INNER: text, **given} if text else given)
+    return text
+
+
 def spread_betas(given: Mapping) -> dict:
     """Return parameters with ``betas=(0.9, 0.99)``, as PyTorch has them, as ``beta1`` and ``beta2``.
 

@@ -155,21 +155,43 @@ class EagerLanes(CpuLanes):
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes, one by one."""
         order, sizes, noise = self.batches.draw(size)
+        stress = self.batches.draw_stress(size)
         for s in range(size):
+            if self.path is not None:
+                self.by_run(self.at)[:] = self.by_run(self.w) - self.path(np.array([done + s]))
             self._compute_gradients(order[s, : sizes[s]] if len(order) else None)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
             loss = self.f
             if len(noise):
-                loss = noise[s, -1] * self.f + self.by_run(self.w) @ noise[s, :-1]
+                loss = noise[s, -1] * self.f + self.by_run(self.at) @ noise[s, :-1]
                 self.g *= noise[s, -1]
                 self.by_run(self.g)[:] += noise[s, :-1]
+            self._change_gradients(stress[s] if len(stress) else None, done + s + 1)
             if fresh.any():
                 self.freeze()
             self._step(StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss))
             self.done = done + s + 1
             if not self.alive.any():
                 break
+
+    def _change_gradients(self, stress: np.ndarray | None, t: int) -> None:
+        """Change, round and delay the gradients of step t, as the compiled loop does; stress: a row of Batches'."""
+        g = self.by_run(self.g)
+        if stress is not None:
+            if t == 1:
+                self.unit[:] = np.sqrt(np.mean(g * g, axis=1))
+            factors, terms = np.split(stress, 2)
+            g[:] = factors * g + self.unit[:, None] * terms
+        if self.levels:
+            size = np.abs(g)
+            peak = np.nanmax(size, axis=1, keepdims=True, initial=0)
+            rounded = np.copysign(np.floor(size / peak * self.levels + 0.5) / self.levels * peak, g)
+            g[:] = np.where((0 < peak) & (peak < np.inf), rounded, g)
+        if lag := len(self.late):
+            now = g.copy()
+            g[:] = self.late[(t - 1) % lag] if t > lag else self.late[0] if t > 1 else now
+            self.late[(t - 1) % lag] = now
 
     def _compute_gradients(self, chosen: np.ndarray | None) -> None:
         """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails."""
@@ -179,11 +201,11 @@ class EagerLanes(CpuLanes):
             x, y = np.take(x, chosen, 0, self.batch[0][:rows]), np.take(y, chosen, 0, self.batch[1][:rows])
         rest = x, y, self.arrays.constants, self.arrays.layout, self.work
         if not self.single:
-            self.code.gradient(self.w, self.g, self.f, *rest, 0, self.runs)
+            self.code.gradient(self.at, self.g, self.f, *rest, 0, self.runs)
             return
         for r in np.flatnonzero(self.alive).tolist():
             try:
-                self.code.gradient(self.w, self.g, self.f, *rest, r, r + 1)
+                self.code.gradient(self.at, self.g, self.f, *rest, r, r + 1)
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
