@@ -35,6 +35,7 @@ SMALL = {
     "mlp": "mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))",
     "nesterov_worst": "nesterov_worst(dim=4)",
     "nqm": "nqm(dim=4)",
+    "pinn": "pinn(hidden=(2,), points=8)",
     "quadratic": "quadratic(dim=4)",
     "quadratic_deep": "quadratic_deep(dim=4)",
     "random_field": "random_field(dim=3, waves=5)",

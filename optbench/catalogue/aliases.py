@@ -84,6 +84,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "constantlr": {"table": "PyTorch's is a smaller factor at first, then 1"},
     "banana": {"rosenbrock": ""},
     "moregarbowhillstrom minpack": {"mgh": "31 functions", "rosenbrock": "", "beale": "", "powell_singular": ""},
+    "physicsinformed poisson1d pde": {"pinn": "Poisson's equation"},
     "sphere": {"quadratic(condition=1)": ""},
     "logisticregression logreg": {"logistic": "two classes", "softmax": "several"},
     "linearregression ols": {"least_squares": ""},

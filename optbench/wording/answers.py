@@ -490,9 +490,10 @@ def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
 def describe_targets(targets: Mapping[str, float]) -> list[str]:
     """Return sentences on the targets of the measure "time", problem by problem, and on those that have none."""
     by_share: dict[float, list[str]] = {}
+    names = labels.short_names(targets)
     for problem, share in targets.items():
         if math.isfinite(share):
-            by_share.setdefault(share, []).append(labels.short_name(problem))
+            by_share.setdefault(share, []).append(names[problem])
     texts = []
     if by_share:
         each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
@@ -500,7 +501,7 @@ def describe_targets(targets: Mapping[str, float]) -> list[str]:
             "A run reaches its target once the gap, its loss above the minimum, stays below a share of the gap at the "
             f"start: {', '.join(each)}. Each is the hardest target that some optimizer reaches in every block."
         ]
-    none = [labels.short_name(problem) for problem, share in targets.items() if not math.isfinite(share)]
+    none = [names[problem] for problem, share in targets.items() if not math.isfinite(share)]
     if none:
         texts.append(f"On {join_with_and(none)} no target is reached in every block, so the loss at the end stands in.")
     return texts
