@@ -19,7 +19,7 @@ MOST_VALUES = 10_000
 _TYPES = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
 
 _TEXT = r"[^\s,()\[\]{}'\"=]"
-_ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
+_ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|bz2|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
 _WORDS = "|".join(word for word in keyword.kwlist if word.islower())
 # Skips what stands in quotes. Matches a value that holds a slash, ends like a file, or is a grid; and words that
 # Python would read as something else, such as utf-8 or class (names of an encoding, of a column), and ;
