@@ -61,6 +61,7 @@ def value_and_gradient(w, g, x, y, layout, work):
     for first in range(0, rows, TOGETHER):
         last = min(first + TOGETHER, rows)
         share = w.dtype.type((last - first) / rows)
+        forward(w, x[first:last], layout, work[dim:])
         loss += share * backward(w, part, x[first:last], y[first:last], layout, work[dim:])
         for k in range(dim):
             g[k] += share * part[k]
@@ -104,7 +105,7 @@ def forward(w, x, layout, work):
             for t in range(context):
                 row[i * context + t] = w[int(x[i, t]) * size + j] + w[(vocabulary + t) * size + j]
 
-    at = standardize(w, (vocabulary + context) * size, 0, columns, layout, work)
+    at = standardize(w, (vocabulary + context) * size, NORMAL * area, columns, layout, work)
     for which in (QUERIES, KEYS, VALUES):
         product(
             w[at : at + size * size].reshape(size, size).T,
@@ -120,7 +121,7 @@ def forward(w, x, layout, work):
     )
     add(flat, flat_room, flat)
 
-    at = standardize(w, at + size * size, 1, columns, layout, work)
+    at = standardize(w, at + size * size, (NORMAL + 1) * area, columns, layout, work)
     active = work[place_of(ACTIVE, columns, layout) :][: hidden * columns].reshape(hidden, columns)
     product(
         w[at : at + size * hidden].reshape(size, hidden).T,
@@ -135,7 +136,7 @@ def forward(w, x, layout, work):
     add_bias(room, w[at : at + size])
     add(flat, flat_room, flat)
 
-    at = standardize(w, at + size, 2, columns, layout, work)
+    at = standardize(w, at + size, (NORMAL + 2) * area, columns, layout, work)
     scores = work[place_of(SCORES, columns, layout) :][: vocabulary * columns].reshape(vocabulary, columns)
     product(
         w[at : at + size * vocabulary].reshape(size, vocabulary).T,
@@ -145,11 +146,13 @@ def forward(w, x, layout, work):
 
 
 def backward(w, g, x, y, layout, work):
-    """Return the mean cross-entropy over the letters, and write its gradient to g, from the last block to the first."""
+    """Return the mean cross-entropy over the letters, and write its gradient to g, from the last block to the first.
+
+    ``work`` is as ``forward`` leaves it.
+    """
     size, context, hidden, vocabulary = layout[0], layout[2], layout[3], layout[4]
     columns, square = x.shape[0] * context, size * size
     area, place = size * columns, place_of(ACTIVE, columns, layout)
-    forward(w, x, layout, work)
     room = work[place_of(END, columns, layout) :]
     list_next(x, y, room)
     scores = work[place_of(SCORES, columns, layout) :][: vocabulary * columns].reshape(vocabulary, columns)
@@ -169,7 +172,7 @@ def backward(w, g, x, y, layout, work):
         room,
     )
     product(w[at : at + size * vocabulary].reshape(size, vocabulary), scores, behind)
-    at = destandardize(w, g, at, 2, columns, layout, work)
+    at = destandardize(w, g, at, (NORMAL + 2) * area, columns, layout, work)
 
     at -= size
     sum_rows(error, g[at : at + size])
@@ -190,7 +193,7 @@ def backward(w, g, x, y, layout, work):
         spare_room,
     )
     product(w[at : at + size * hidden].reshape(size, hidden), by_hidden, behind)
-    at = destandardize(w, g, at, 1, columns, layout, work)
+    at = destandardize(w, g, at, (NORMAL + 1) * area, columns, layout, work)
 
     at -= square
     product_with_transposed(
@@ -216,7 +219,7 @@ def backward(w, g, x, y, layout, work):
         if which != BY_VALUES:
             flat = work[BEHIND * area : (BEHIND + 1) * area]
             add(flat, work[ROOM * area : (ROOM + 1) * area], flat)
-    at = destandardize(w, g, at, 0, columns, layout, work)
+    at = destandardize(w, g, at, NORMAL * area, columns, layout, work)
 
     for k in range(at):
         g[k] = 0.0
@@ -229,17 +232,19 @@ def backward(w, g, x, y, layout, work):
     return loss
 
 
-def standardize(w, at, which, columns, layout, work):
+def standardize(w, at, place, columns, layout, work):
     """Bring the sum of the residual layers to mean 0 and variance 1, and scale it. Returns where in w that ends.
 
-    at: where in w the gains begin, with the shifts behind them; which: the number of the normalization.
+    at: where in w the gains begin, with the shifts behind them; place: where in ``work`` the result begins, before it
+    is scaled.
     """
     size, area = layout[0], layout[0] * columns
     stream = work[STREAM * area : (STREAM + 1) * area].reshape(size, columns)
-    normal = work[(NORMAL + which) * area : (NORMAL + which + 1) * area].reshape(size, columns)
-    read = work[(READ + which) * area : (READ + which + 1) * area].reshape(size, columns)
+    normal = work[place : place + area].reshape(size, columns)
+    read = work[place + (READ - NORMAL) * area :][:area].reshape(size, columns)
     mean = work[place_of(END, columns, layout) :]
-    scale, share = work[place_of(SCALES, columns, layout) + which * columns :][:columns], w.dtype.type(1.0 / size)
+    scale = work[place_of(SCALES, columns, layout) + place // size - NORMAL * columns :][:columns]
+    share = w.dtype.type(1.0 / size)
     for i in range(columns):
         mean[i], scale[i] = 0.0, 0.0
     for j in range(size):
@@ -259,18 +264,18 @@ def standardize(w, at, which, columns, layout, work):
     return at + 2 * size
 
 
-def destandardize(w, g, at, which, columns, layout, work):
+def destandardize(w, g, at, place, columns, layout, work):
     """Add to the error of the residual layers what comes back through a normalization. Returns where that begins in w.
 
-    at: where in w the shifts end. The gradients by gains and shifts are written to g.
+    at: where in w the shifts end; place: as in ``standardize``. The gradients by gains and shifts are written to g.
     """
     size, area = layout[0], layout[0] * columns
     at -= 2 * size
     error = work[ERROR * area : (ERROR + 1) * area].reshape(size, columns)
     behind = work[BEHIND * area : (BEHIND + 1) * area].reshape(size, columns)
-    normal = work[(NORMAL + which) * area : (NORMAL + which + 1) * area].reshape(size, columns)
+    normal = work[place : place + area].reshape(size, columns)
     room = work[place_of(END, columns, layout) :]
-    scale = work[place_of(SCALES, columns, layout) + which * columns :][:columns]
+    scale = work[place_of(SCALES, columns, layout) + place // size - NORMAL * columns :][:columns]
     total, along, share = room[:columns], room[columns : 2 * columns], w.dtype.type(1.0 / size)
     for i in range(columns):
         total[i], along[i] = 0.0, 0.0
@@ -328,10 +333,8 @@ def attend_back(columns, layout, work, room):
     error = work[BEHIND * area : (BEHIND + 1) * area].reshape(size, columns)
     by_queries = work[BY_QUERIES * area : (BY_QUERIES + 1) * area].reshape(size, columns)
     by_keys = work[BY_KEYS * area : (BY_KEYS + 1) * area].reshape(size, columns)
-    by_values, slopes = (
-        work[BY_VALUES * area : (BY_VALUES + 1) * area].reshape(size, columns),
-        room[: context * context].reshape(context, context),
-    )
+    by_values = work[BY_VALUES * area : (BY_VALUES + 1) * area].reshape(size, columns)
+    slopes = room[: context * context].reshape(context, context)
     wide, place = size // heads, place_of(ATTENTION, columns, layout)
     factor = work.dtype.type(1.0 / sqrt(wide))
     for top in range(0, size, wide):
