@@ -99,13 +99,16 @@ def evaluate(problem, w, xy=None, dtype="float64"):
 
 
 def drive_rule(
-    record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False, roles=()
-):
+    record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False, roles=(),
+    losses=None,
+):  # fmt: skip
     """Trajectories (steps + 1, runs, dim) of a compiled rule.
 
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
     ``reported``: the path of what the rule reports instead of that of w. ``roles``: of the blocks, by default by place.
+    ``losses``: (steps, runs), or a function
+    (step from 0, w) -> (runs,), for a rule that asks for the loss.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
@@ -117,6 +120,8 @@ def drive_rule(
     for step, rate in enumerate(rates):
         g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]
         update.scalars[0] = rate
+        if losses is not None:
+            update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
         update(at, g, step + 1)
         path.append((by_run if not reported else _by_run(update.reported(at, step + 1), order)).copy())
     return np.array(path)

@@ -73,7 +73,7 @@ def ours(each, gradients):
     rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES)
     path = [START]
     for gradient, rate in zip(gradients, rates(each), strict=True):
-        path.append(rule.step(path[-1], gradient, rate))
+        path.append(rule.step(path[-1], gradient, rate, float(gradient @ path[-1])))
     report = each.optimizer.report
     return np.array(path), np.array(rule.own[report]) if report else path[-1]
 

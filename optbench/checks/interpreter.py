@@ -33,11 +33,11 @@ class Interpreter:
             for _, rows, columns in self.blocks
         ]
 
-    def step(self, w: np.ndarray, g: np.ndarray, lr: float) -> np.ndarray:
-        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at the rate ``lr``."""
+    def step(self, w: np.ndarray, g: np.ndarray, lr: float, loss: float = math.nan) -> np.ndarray:
+        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at that rate; ``loss``: at ``w``."""
         record = self.record
         self.t += 1
-        known = {"lr": lr, "t": float(self.t), **record.hyperparameters}
+        known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
         local: list[dict] = [

@@ -32,6 +32,11 @@ def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((steps, _DIM, 4 if several else 1))
 
 
+def _losses(g: np.ndarray) -> np.ndarray:
+    """Return made-up losses (runs,) along gradients g (dim, runs), so that a step |g|^2 / loss lies about the rate."""
+    return 0.01 * np.abs(g).sum(axis=0)
+
+
 def _run_rule(
     record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float64", order: str = "rows"
 ) -> np.ndarray:
@@ -43,7 +48,8 @@ def _run_rule(
     update = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs, BLOCK_ROLES)
     path = np.empty((steps, dim, runs))
     for t, g in enumerate(gradients, start=1):
-        update.step(w, np.ascontiguousarray(g.T if order == "rows" else g, dtype), StepInputs(t, 0.01))
+        given = np.ascontiguousarray(g.T if order == "rows" else g, dtype)
+        update.step(w, given, StepInputs(t, 0.01, _losses(g)))
         path[t - 1] = w.T if order == "rows" else w
     return path
 
@@ -72,7 +78,7 @@ def _loop_orders(record: Optimizer) -> tuple[str, ...]:
 def _check_in_python(record: Optimizer) -> None:
     """Check that it returns the new w and every state slot."""
     try:
-        Interpreter(record, SHAPES, BLOCK_ROLES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1)
+        Interpreter(record, SHAPES, BLOCK_ROLES).step(np.ones(_DIM), np.full(_DIM, 0.5), 0.1, 1.0)
     except TypeError as error:
         raise CheckFailed(str(error)) from None
 
@@ -89,7 +95,7 @@ def _check_kernel(record: Optimizer) -> None:
     gradients = _draw_gradients(record)[:, :, :1]
     w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES)
     for g in gradients[:, :, 0]:
-        w = python.step(w, g, 0.01)
+        w = python.step(w, g, 0.01, float(_losses(g)))
         expected.append(w)
     for order in _loop_orders(record):
         check_close(_run_rule(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")

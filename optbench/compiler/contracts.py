@@ -137,6 +137,8 @@ class DriveArguments(NamedTuple):
     skip: Whole
     single: Flag
     """True for a problem in single form."""
+    reads_loss: Flag
+    """True for a rule that asks for the loss: the second row of ``scalars``."""
     inner: Wholes1
     """(p,): steps of the cohort's, in order, behind which the lanes are seen."""
     seen: Reals4

@@ -92,6 +92,10 @@ def step_kernel(
     update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
     keep, put_back = _local_copies(shape)
     noise = "for d in range(_w.shape[0]): _g[d] = noise[c, s, _w.shape[0]] * _g[d] + noise[c, s, d]"
+    loss = "_scalars[1, k] = _f[0]"
+    if shape.noisy:
+        loss = """_scalars[1, k] = noise[c, s, _w.shape[0]] * _f[0]
+            for d in range(_w.shape[0]): _scalars[1, k] += noise[c, s, d] * _w[d]"""
     text = f"""
 def NAME({names(StepsArguments)}):
     for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
@@ -108,6 +112,7 @@ def NAME({names(StepsArguments)}):
                 alive[r] = False
                 diverged_at[r] = done + s + 1
                 break
+            {loss if "loss" in optimizer.inputs else ""}
             {noise if shape.noisy else ""}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
             {update}

@@ -62,6 +62,15 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     continue
                 if fresh:
                     return s
+            if a.reads_loss:
+                for r in range(first, last):
+                    a.scalars[1, r] = a.f[r]
+                if noisy:  # the loss of these examples, whose gradient the rule sees
+                    for r in range(first, last):
+                        value = a.noise[s, a.noise.shape[1] - 1] * a.f[r]
+                        for i in range(a.noise.shape[1] - 1):
+                            value += a.noise[s, i] * (a.w[r, i] if a.single else a.w[i, r])
+                        a.scalars[1, r] = value
             if noisy and a.single:
                 weight = a.noise[s, a.g.shape[1]]
                 for i in range(a.g.shape[1]):

@@ -1,6 +1,6 @@
 """The rows of ``scalars``, (rows, runs): what a rule's kernel reads of a run that is the same for all its parameters.
 
-First those of STEP_INPUTS, the hyperparameters and the sums; then, for each block, two rows a shared slot, for its
+First its inputs, the hyperparameters and the sums; then, for each block, two rows a shared slot, for its
 value and that of the next step, which the rest of the block must not see yet, and one for each of its sums that a sum
 over all parameters waits for; at the end those that a kernel needs for constants of its own.
 """
@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from optbench.contract.optimizers import OF_BLOCK, STEP_INPUTS, Matrix, Optimizer, arguments
+from optbench.contract.optimizers import OF_BLOCK, Matrix, Optimizer, arguments
 
 
 def scalar_rows(record: Optimizer) -> tuple[str, ...]:
     """Return the names of the rows of ``scalars`` before the shared slots."""
-    return (*STEP_INPUTS, *record.hyperparameters, *record.total, *record.block)
+    return (*record.inputs, *record.hyperparameters, *record.total, *record.block)
 
 
 class Pass(NamedTuple):

@@ -26,9 +26,9 @@ from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import RATE, RATES, Range, read_search
 from optbench.contract.source_code import SourceFile, function_tree
 
-STEP_INPUTS = ("lr",)
-"""What a rule sees of a step and each run besides w, g and its state. Every loop over steps writes these numbers, in
-this order, to the first rows of ``scalars``, from which all kernels read them by name."""
+STEP_INPUTS = ("lr", "loss")
+"""What a rule may see of a step and each run besides w, g and its state: the rate, and the loss whose gradient is g.
+Those that it asks for are the first rows of ``scalars``, in this order; every loop over steps writes them."""
 GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role")
 """Scalars that the engine knows: those, the step, from 1, and of the parameter block its shape, (n, 1) for a vector,
 and its role in the network, a number of contract/roles.py."""
@@ -173,6 +173,11 @@ class Optimizer(Tunable):
     def powers(self) -> tuple[str, ...]:
         """The hyperparameters whose running product beta^t is asked for."""
         return tuple(dict.fromkeys(s[:-2] for s in self.scalar_arguments() if self._is_power(s)))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The rate, and what else of STEP_INPUTS the rule, its sums or its matrix ask for."""
+        return (STEP_INPUTS[0], *(name for name in STEP_INPUTS[1:] if name in self.scalar_arguments()))
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -344,6 +349,9 @@ def _signature_parts(
     taken = next((key for key in values if columns.is_taken(key)), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
+    taken = next((key for key in (*slots, *values, *stages) if key in STEP_INPUTS), None)
+    if taken:
+        raise PluginError(f"{owner}: {taken!r} is a number of the step itself; choose another name")
     idle = next((name for name in stages if name not in scalars), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} is computed but is no argument of the rule")
@@ -409,9 +417,10 @@ def optimizer(
 
     The rule returns the new ``w``, and the new slots behind it. State slots stand between ``g`` and ``lr`` and start at
     zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
-    1, ``rows`` and ``columns`` for the shape of the parameter's block, ``role`` for its place in a network (a number to
-    compare with FIRST, HIDDEN, LAST, VECTOR and EMBEDDING of ``optbench.contract.roles``), and the names in ``total``,
-    ``block`` and ``matrix``.
+    1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``rows`` and ``columns`` for the shape of the
+    parameter's block, ``role`` for its place in a network (a number to compare with FIRST, HIDDEN, LAST, VECTOR and
+    EMBEDDING of ``optbench.contract.roles``), and the names in ``total``, ``block`` and ``matrix``. Sums may name these,
+    too.
 
     Args:
         *bare: nothing: the decorator has brackets, ``@optimizer()``.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.compiler.scalars import scalar_count
-from optbench.contract.optimizers import STEP_INPUTS, Optimizer
+from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.record_checks import scratch
 from optbench.contract.roles import ROLES, find_roles
@@ -96,22 +96,22 @@ def scratch_size(problem: Problem, rows: int, runs: int) -> int:
 class StepInputs(NamedTuple):
     """The inputs of an optimizer's step besides weights, gradients and its state, filled by every loop in Python.
 
-    Those in STEP_INPUTS are rows of ``scalars`` for a rule; the compiled loops of the CPU and of CUDA write these rows
+    Those that a rule asks for are rows of its ``scalars``; the compiled loops of the CPU and of CUDA write these rows
     themselves, and pass t as an argument.
 
     Attributes:
         t: the step, from 1.
         lr: the learning rate, one number or one for each lane.
-        loss: the losses (runs,) on the mini-batch; NaN if the loop has none.
+        loss: the loss on the mini-batch, likewise; NaN if the loop has none.
     """
 
     t: int
     lr: Any
     loss: Any = math.nan
 
-    def write_rows(self, scalars: np.ndarray) -> None:
-        """Write the inputs that a rule sees to the first rows of its ``scalars``."""
-        for row, name in enumerate(STEP_INPUTS):
+    def write_rows(self, names: Sequence[str], scalars: np.ndarray) -> None:
+        """Write the inputs that a rule asks for, its ``inputs``, to the first rows of its ``scalars``."""
+        for row, name in enumerate(names):
             scalars[row] = getattr(self, name)
 
 
@@ -134,8 +134,8 @@ def make_initial_scalars(
 def write_hyperparameters(
     record: Optimizer, hyperparameters: Sequence[Mapping[str, float]], scalars: np.ndarray
 ) -> None:
-    """Write the hyperparameters of each run to their rows of ``scalars``, behind those of STEP_INPUTS."""
-    for row, name in enumerate(record.hyperparameters, start=len(STEP_INPUTS)):
+    """Write the hyperparameters of each run to their rows of ``scalars``, behind those of its inputs."""
+    for row, name in enumerate(record.hyperparameters, start=len(record.inputs)):
         scalars[row] = [values[name] for values in hyperparameters]
 
 

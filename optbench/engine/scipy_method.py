@@ -109,7 +109,7 @@ def scipy_method(
             if np.abs(g).max() <= gtol:
                 status, message = 0, "Optimization terminated successfully."
                 break
-            stepper.step(g, lr * factors[done])
+            stepper.step(g, lr * factors[done], value(w.copy()) if "loss" in record.inputs else None)
             done += 1
             g[:] = gradient(w.copy())
             if callback is not None:

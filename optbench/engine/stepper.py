@@ -1,6 +1,7 @@
 """An update rule for arrays of your own, one step at a time, with a state that can be saved and loaded."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,24 +74,38 @@ class Stepper:
         """Set the learning rate of the next steps."""
         self._rate = settings.rate_of_step("stepper: lr", rate)
 
-    def step(self, g: Any, lr: float | None = None) -> None:
+    def step(self, g: Any, lr: float | None = None, loss: Any = None) -> None:
         """Take one step.
 
         Args:
             g: the gradient, of w's shape and dtype. Of a list: one for each array, in its order; of a mapping: by name.
                 None in a list or mapping leaves that array and its state as they are, as in PyTorch.
             lr: the learning rate from now on; None: as before.
+            loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
+                (runs, dim), or a number.
 
         Raises:
-            OptbenchError: g is not like w, or the rate makes no sense; nothing has changed then.
+            OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss; nothing has changed then.
         """
-        rows = self._parameters.gradients(g)
+        rows, value = self._parameters.gradients(g), math.nan if loss is None else self._read_loss(loss)
+        if loss is None and "loss" in self.optimizer.inputs:
+            raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
         if lr is not None:
             self.lr = lr
         self.steps += 1
         self._parameters.read()
-        self._rule.step(rows, StepInputs(self.steps, self.lr))
+        self._rule.step(rows, StepInputs(self.steps, self.lr, value))
         self._parameters.write()
+
+    def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
+        """Return a loss, or those of the runs of an array; the argument may be a tensor. Raises OptbenchError."""
+        found = loss.tolist() if hasattr(loss, "tolist") else loss
+        runs = max((len(w) for w in self._parameters.rows), default=1)
+        if isinstance(found, list) and len(found) in (1, runs) and all(map(arguments.is_number, found)):
+            return float(found[0]) if len(found) == 1 else tuple(map(float, found))
+        if arguments.is_number(found):
+            return float(found)
+        raise OptbenchError(f"stepper: loss={shown(loss)} must be a number, or one for each of {runs} runs")
 
     @property
     def reported(self) -> Any:
@@ -282,7 +297,8 @@ def stepper(
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        The stepper: ``.step(g, lr=None)`` with gradients in the form of w; ``.lr``, ``.reported``, ``.state_dict()``.
+        The stepper: ``.step(g, lr=None, loss=None)`` with gradients in the form of w; ``.lr``, ``.reported``,
+        ``.state_dict()``.
 
     Raises:
         OptbenchError: the optimizer does not exist, or an array or a value does not serve.

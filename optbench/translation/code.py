@@ -158,6 +158,7 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
         "stepper": repr(setting.optimizer.name),
         "stepper_values": ", ".join(f"{key}={value!r}" for key, value in values.items()),
         "reports": bool(getattr(setting.optimizer, "report", None)),
+        "sees_loss": "loss" in setting.optimizer.inputs,
     }
 
 
@@ -205,7 +206,7 @@ def _optax_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
         "schedule": schedule_call(setting.schedule, "optax", repr(setting.lr)),
         "average": average,
         "lookahead": any(called_name(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call)),
-        "needs_value": optax_needs_value(record, given),
+        "needs_value": "loss" in getattr(record, "inputs", ()) or optax_needs_value(record, given),
         "reporting_state": None if state is None else "".join(f"[{each}]" for each in state),
     }
 

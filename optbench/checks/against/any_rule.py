@@ -12,7 +12,7 @@ import numpy as np
 
 from optbench.checks.against.findings import CLOSE, Finding
 from optbench.checks.against.fixes import describe_result, find_hyperparameter, largest_difference, try_first_steps
-from optbench.checks.against.rollouts import RATE, GradientStream, Implementation, Shapes, rollout
+from optbench.checks.against.rollouts import RATE, GradientStream, Implementation, Shapes, loss_along, rollout
 from optbench.checks.interpreter import Interpreter
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Optimizer
@@ -35,7 +35,7 @@ class PythonStepper:
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
         """Return the new weights, (dim,). Raises OptbenchError where Python does, such as for a division by 0."""
         try:
-            return self.interpreter.step(w, g, rate)
+            return self.interpreter.step(w, g, rate, loss_along(g))
         except (ArithmeticError, ValueError) as error:
             raise OptbenchError(str(error)) from None
 

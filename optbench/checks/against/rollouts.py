@@ -74,6 +74,11 @@ class Implementation:
         return replace(self, hyperparameters={**self.hyperparameters, **values})
 
 
+def loss_along(g: np.ndarray) -> float:
+    """Return the loss of a step along a gradient: made up, so that optimizers that see one gradient see one loss."""
+    return float(np.abs(g).sum())
+
+
 class RecordStepper:
     """A rule's kernel, or another library's optimizer, with its state; what that raises becomes an OptbenchError."""
 
@@ -89,14 +94,18 @@ class RecordStepper:
 
     @np.errstate(all="ignore")
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
-        """Return the new weights, (dim,), after a step from ``w`` along ``g``; neither is written to."""
+        """Return the new weights, (dim,), after a step from ``w`` along ``g``; neither is written to.
+
+        A rule that asks for the loss gets `loss_along` the gradient.
+        """
         self.t += 1
+        loss = loss_along(g)
         self.w[0], self.g[0] = w, g
         if not self.eager:
-            self.update.step(self.w, self.g, StepInputs(self.t, rate))
+            self.update.step(self.w, self.g, StepInputs(self.t, rate, loss))
             return self.w[0].copy()
         alive = np.ones(1, bool)
-        self.update.step(self.w, np.array(g)[None], StepInputs(self.t, np.array([rate]), np.zeros(1)), alive)
+        self.update.step(self.w, np.array(g)[None], StepInputs(self.t, np.array([rate]), np.array([loss])), alive)
         if not alive[0]:
             raise OptbenchError(self.update.failures[0])
         return self.w[0].copy()

@@ -229,8 +229,8 @@ class CpuLanes(Lanes):
                 schedule_of=rates.schedule_of, limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                done=steps.done, skip=at, single=self.single, inner=snapshots.inner, seen=snapshots.all,
-                seen_f=snapshots.f, reported=snapshots.source,
+                done=steps.done, skip=at, single=self.single, reads_loss=len(update.inputs) > 1, inner=snapshots.inner,
+                seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)
             self.done = steps.done + at

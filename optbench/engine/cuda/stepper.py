@@ -11,7 +11,7 @@ from optbench.compiler.cuda import BLOCK, GRID, blocks, cuda, put
 from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, across, compile_rule, total
 from optbench.compiler.scalars import rows_of_run
 from optbench.contract.errors import OptbenchError, in_one_line, shown
-from optbench.contract.optimizers import STEP_INPUTS, Optimizer
+from optbench.contract.optimizers import Optimizer
 from optbench.contract.roles import VECTOR
 from optbench.contract.types import DtypeName, Order
 from optbench.engine.arrays import StepInputs, make_block_table, make_initial_scalars
@@ -228,9 +228,10 @@ class CudaChunks(ChunkedRule):
 
     def write_inputs(self, inputs: StepInputs) -> None:
         """Write what the rule sees of the next step to the rows of all ``scalars``, without waiting for the card."""
+        names = self.record.inputs
         for chunk in self.chunks:
-            rows = np.empty((len(STEP_INPUTS), chunk.update.runs), self.dtype)
-            inputs.write_rows(rows)
+            rows = np.empty((len(names), chunk.update.runs), self.dtype)
+            inputs.write_rows(names, rows)
             for row, values in enumerate(rows):
                 chunk.update.scalars[row] = put(values)
 

@@ -159,12 +159,14 @@ class EagerLanes(CpuLanes):
             self._compute_gradients(order[s, : sizes[s]] if len(order) else None)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
+            loss = self.f
             if len(noise):
+                loss = noise[s, -1] * self.f + self.by_run(self.w) @ noise[s, :-1]
                 self.g *= noise[s, -1]
                 self.by_run(self.g)[:] += noise[s, :-1]
             if fresh.any():
                 self.freeze()
-            self._step(StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], self.f))
+            self._step(StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss))
             self.done = done + s + 1
             if not self.alive.any():
                 break
