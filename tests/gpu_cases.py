@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from by_role import by_role
+from noisy import noisy
 
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import merge_outcomes
 
 CATALOGUE = loader.load()
+OF_TESTS = {"by_role": by_role, "noisy": noisy}
+"""Rules that are not in the catalogue."""
 DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
 BLOCKS = ((5, 3), (7,), (3, 5))
 WRAPPED = (
@@ -46,7 +49,7 @@ SMALL = {
 
 def optimizer_of(text: str):
     """Return the record of an optimizer that ``text`` names, and the hyperparameters that it states."""
-    return CATALOGUE.optimizer(by_role if text == "by_role" else text)
+    return CATALOGUE.optimizer(OF_TESTS.get(text, text))
 
 
 def record_of(text: str):
@@ -114,7 +117,7 @@ STEPS = [Steps(text, order, dtype) for text in TEXTS for order in ORDERS for dty
 """On a card, where they are quick."""
 PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]
 """In the simulator: of a rule like others each order and each precision once, for order and precision do not meet."""
-PAIRED += [Steps("by_role", order, "float64") for order in ORDERS]
+PAIRED += [Steps(text, order, "float64") for text in OF_TESTS for order in ORDERS]
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ COHORTS += [
     for rule in ("adam", "asgd", "gd", "mars", "novograd", "prodigy", "radam", "schedule_free_adamw", *WRAPPED)
 ]
 COHORTS += [
-    Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("by_role", "lamb", "lookahead(momentum)", "novograd", "prodigy")
+    Sweep("mlp", rule, steps=FEW["mlp"]) for rule in (*OF_TESTS, "lamb", "lookahead(momentum)", "novograd", "prodigy")
 ]
 
 

@@ -6,16 +6,22 @@ from collections.abc import Callable
 import numpy as np
 
 from optbench.compiler.scalars import passes
-from optbench.contract.optimizers import Matrix, Optimizer, arguments, explain_values
+from optbench.contract.optimizers import KEY, RANDOM, Matrix, Optimizer, arguments, explain_values
 from optbench.contract.roles import ROLES, VECTOR, find_roles
+from optbench.kit import random
 
 
 class Interpreter:
-    """One run of a rule with the defaults of its hyperparameters; shapes, roles: those of the parameter blocks."""
+    """One run of a rule with the defaults of its hyperparameters; shapes, roles: those of the parameter blocks.
 
-    def __init__(self, record: Optimizer, shapes: tuple[tuple[int, ...], ...], roles: tuple[str, ...] = ()):
+    seed: of the random numbers.
+    """
+
+    def __init__(
+        self, record: Optimizer, shapes: tuple[tuple[int, ...], ...], roles: tuple[str, ...] = (), seed: int = 0
+    ):
         """Begin before the first step: all slots, and the memory of a rule on matrices, are 0."""
-        self.record, self.t = record, 0
+        self.record, self.t, self.seed = record, 0, seed
         sizes = [math.prod(shape) for shape in shapes]
         ends = np.cumsum(sizes).tolist()
         self.dim = ends[-1]
@@ -42,14 +48,19 @@ class Interpreter:
 
         local: list[dict] = [
             {"rows": float(rows), "columns": float(columns), "role": role}
-            for (_, rows, columns), role in zip(self.blocks, self.roles, strict=True)
+            | {KEY: random.key_of(self.seed, self.t, places.start)}
+            for (places, rows, columns), role in zip(self.blocks, self.roles, strict=True)
         ]
         along: dict[str, np.ndarray] = {}
 
         def names_at(i: int, b: int) -> dict[str, float]:
             """Return the values, by name, that a rule may read at parameter i of block b."""
             own = {slot: values[i] for slot, values in [*self.own.items(), *along.items()]}
-            return own | self.shared[b] | known | local[b] | {"w": float(w[i]), "g": float(g[i])}
+            found = own | self.shared[b] | known | local[b] | {"w": float(w[i]), "g": float(g[i])}
+            if record.is_random:
+                at = i - self.blocks[b][0].start
+                found |= {name: getattr(random, name)(found[KEY], at) for name in RANDOM}
+            return found
 
         def values_of(b: int, function: Callable) -> list[float]:
             """Return the values of a function of a rule at the parameters of block b."""

@@ -82,8 +82,8 @@ class UpdateArguments(NamedTuple):
     powers: Doubles2
     """(powers, runs): the running products beta^t."""
     blocks: Wholes2
-    """(blocks, 7): of each parameter block its first and last parameter, rows, columns, the first and last number of
-    its memory, and its role."""
+    """(blocks, 8): of each parameter block its first and last parameter, rows, columns, the first and last number of
+    its memory, its role, and the number of its first parameter among those of the run."""
     t: Whole
     """The step, from 1."""
     first: Whole

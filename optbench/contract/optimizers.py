@@ -29,9 +29,13 @@ from optbench.contract.source_code import SourceFile, function_tree
 STEP_INPUTS = ("lr", "loss")
 """What a rule may see of a step and each run besides w, g and its state: the rate, and the loss whose gradient is g.
 Those that it asks for are the first rows of ``scalars``, in this order; every loop over steps writes them."""
-GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role")
-"""Scalars that the engine knows: those, the step, from 1, and of the parameter block its shape, (n, 1) for a vector,
-and its role in the network, a number of contract/roles.py."""
+RANDOM = ("normal", "rademacher")
+"""Random numbers of a run, a step and a parameter: of the normal distribution, or 1 or -1."""
+KEY = "key"
+"""What the transform of a matrix asks for to draw random numbers of a run, a step and a block by kit/random.py."""
+GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role", *RANDOM)
+"""Scalars that the engine knows: those, the step, from 1, of the parameter block its shape, (n, 1) for a vector, and
+its role in the network, a number of contract/roles.py; and random numbers."""
 OF_BLOCK = {"rows", "columns", "role"}
 """Those of the parameter block."""
 AFTER = "new"
@@ -53,7 +57,7 @@ class Matrix:
     """A scalar function of arguments by name, as in a sum: it fills an array (rows, columns) for each block."""
     transform: Callable
     """``transform(block, memory, ...)`` changes that array in place; it may name lr, hyperparameters, their powers and
-    ``t``, too."""
+    ``t``, too, and ``key`` for random numbers, ``normal(key, i)`` of ``optbench.kit.random``."""
     memory: Callable[..., int] = lambda rows, columns: 0
     """``memory(rows, columns, ...)`` -> how many numbers, zero at first, are kept for a block from step to step; it may
     name hyperparameters, such as a cap on the sizes of matrices."""
@@ -178,6 +182,11 @@ class Optimizer(Tunable):
     def inputs(self) -> tuple[str, ...]:
         """The rate, and what else of STEP_INPUTS the rule, its sums or its matrix ask for."""
         return (STEP_INPUTS[0], *(name for name in STEP_INPUTS[1:] if name in self.scalar_arguments()))
+
+    @property
+    def is_random(self) -> bool:
+        """True if the rule, its sums or its matrix ask for random numbers."""
+        return not {*RANDOM, KEY}.isdisjoint(self.scalar_arguments())
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -349,7 +358,7 @@ def _signature_parts(
     taken = next((key for key in values if columns.is_taken(key)), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
-    taken = next((key for key in (*slots, *values, *stages) if key in STEP_INPUTS), None)
+    taken = next((key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, *RANDOM, KEY}), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is a number of the step itself; choose another name")
     idle = next((name for name in stages if name not in scalars), None)
@@ -381,7 +390,7 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
         names_.add(name)
     for stage in matrix.values():
         for function, known in (
-            (stage.transform, names_ - {"w", "g", *record.slots, *matrix}),
+            (stage.transform, {*names_, KEY} - {"w", "g", *record.slots, *matrix, *RANDOM}),
             (stage.memory, hyperparameters),
         ):
             rest = arguments(function)[2:]
@@ -419,8 +428,9 @@ def optimizer(
     zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
     1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``rows`` and ``columns`` for the shape of the
     parameter's block, ``role`` for its place in a network (a number to compare with FIRST, HIDDEN, LAST, VECTOR and
-    EMBEDDING of ``optbench.contract.roles``), and the names in ``total``, ``block`` and ``matrix``. Sums may name these,
-    too.
+    EMBEDDING of ``optbench.contract.roles``), and the names in ``total``, ``block`` and ``matrix``. Sums may name
+    these, too. ``normal`` is a random number of mean 0 and variance 1, ``rademacher`` is 1 or -1: each parameter has
+    its own at each step, the same wherever the rule runs and whoever asks; the seed of the run decides.
 
     Args:
         *bare: nothing: the decorator has brackets, ``@optimizer()``.

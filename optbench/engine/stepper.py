@@ -35,6 +35,7 @@ class Stepper:
         hyperparameters: all of the rule's.
         device: "cpu" or "cuda".
         threads: the most threads for a list of arrays; None: one for each core.
+        seed: of the random numbers of a rule that draws some.
 
     Raises:
         OptbenchError: an array or a value is not valid.
@@ -56,13 +57,17 @@ class Stepper:
         hyperparameters: Mapping[str, float],
         device: str = "cpu",
         threads: int | None = None,
+        seed: int = 0,
     ):
         """Check the arguments, and allocate the rule's state for ``w``."""
         self.w, self.steps, self.device = w, 0, arguments.one_of("stepper: device", device, ("cpu", "cuda"))
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         self.lr = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
-        self._parameters, self._rule = _prepare_rule(self.device, optimizer, w, blocks, self.hyperparameters, count)
+        self.seed = settings.checked("seed", seed)
+        self._parameters, self._rule = _prepare_rule(
+            self.device, optimizer, w, blocks, self.hyperparameters, count, self.seed
+        )
 
     @property
     def lr(self) -> float:
@@ -141,6 +146,7 @@ class Stepper:
             "shapes": json.dumps(shapes),
             "steps": self.steps,
             "lr": self.lr,
+            **({"seed": self.seed} if self.optimizer.is_random else {}),
             **{f"hyperparameter.{name}": value for name, value in self.hyperparameters.items()},
             "clocks": np.array(self._rule.clocks, np.int64),
             **{entry.key: entry.read() for entry in _entries(self)},
@@ -172,6 +178,7 @@ def _prepare_rule(
     blocks: Any,
     values: Mapping[str, float],
     threads: int | None,
+    seed: int,
 ) -> tuple[Any, Any]:
     """Return the user's arrays in the kernels' form, and the rule with its state for them, on that device."""
     if device == "cuda":
@@ -182,11 +189,11 @@ def _prepare_rule(
         from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
 
         gpu = gpu_arrays(w, blocks)
-        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values)
+        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values, seed)
     from optbench.engine.cpu.update import CpuChunks
 
     given = parameter_arrays(w, blocks)
-    return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads)
+    return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads, seed)
 
 
 class _Entry(NamedTuple):
@@ -248,8 +255,8 @@ def _check_state(stepper: Stepper, state: Mapping[str, Any]) -> tuple[float, int
         for key, value in state.items()
         if not isinstance(wanted.get(key), np.ndarray)
     }
-    for key in ("format", "optimizer", "dtype", "shapes"):
-        if key in facts and facts[key] != wanted[key]:
+    for key in ("format", "optimizer", "dtype", "shapes", "seed"):
+        if key in facts and key in wanted and facts[key] != wanted[key]:
             given, here = shown(facts[key]), shown(wanted[key])
             raise OptbenchError(f"load_state_dict: the state is of {key} {given}, and this stepper of {here}")
     for key in wanted:
@@ -277,6 +284,7 @@ def stepper(
     blocks: Sequence[tuple[int, ...]] | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    seed: int = 0,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Stepper:
@@ -293,6 +301,7 @@ def stepper(
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.
         threads: the most threads that work on a list; None: one a core. They change no number. One array has one.
+        seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
@@ -319,4 +328,4 @@ def stepper(
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
         raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
-    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device, threads)
+    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device, threads, seed)

@@ -189,7 +189,8 @@ class CpuLanes(Lanes):
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
         problem = cohort.problem
-        return Update(cohort.rule, self.code.order, problem.blocks, cohort.dtype, hyperparameters, problem.roles)
+        order, dtype, seed = self.code.order, cohort.dtype, cohort.seed
+        return Update(cohort.rule, order, problem.blocks, dtype, hyperparameters, problem.roles, seed)
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """Return the (runs, dim) view of an array of either form."""

@@ -36,20 +36,24 @@ class Update:
         dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
         roles: Sequence[str] = (),
+        seed: int = 0,
+        place: int = 0,
     ):
         """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel.
 
-        roles: of the blocks; by default those of their places.
+        roles: of the blocks; by default those of their places. seed: of the random numbers, which all lanes share.
+        place: of the first parameter among those of the run.
         """
         runs = len(hyperparameters)
-        self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles)
+        self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles, place)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs, self.inputs = record, order, runs, record.inputs
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
-        self.scalars = make_initial_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
+        count, constants = len(self.blocks), self.kernel.constants
+        self.scalars = make_initial_scalars(record, count, dtype, hyperparameters, constants, seed)
         self.powers = np.ones((len(record.powers), runs))
 
     @contextmanager
@@ -92,19 +96,19 @@ class CpuChunks(ChunkedRule):
     """An update rule on chunks of arrays; threads: the most to use, None: one for each core. See ChunkedRule."""
 
     def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
-                 threads: int | None = None):  # fmt: skip
+                 threads: int | None = None, seed: int = 0):  # fmt: skip
         """Divide the arrays into chunks; threads start at the first step that is shared."""
-        super().__init__(record, rows, shapes, dtype, values, can_split)
+        super().__init__(record, rows, shapes, dtype, values, can_split, seed)
         self.threads = threads or cores()
         self._partial = partial_update(self.record, self.dtype) if self.has_global_sums else None
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
 
     def new_update(
-        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str]
+        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str], place: int
     ) -> Update:
         """Return the rule's kernel with new arrays, compiled for calls from Python."""
-        update = Update(self.record, "rows", shapes, self.dtype, values, roles)
+        update = Update(self.record, "rows", shapes, self.dtype, values, roles, self.seed, place)
         update.kernel.prepare()
         return update
 
