@@ -20,7 +20,7 @@ WRAPPED = (
     "cautious(adam)", "cautious_decay(momentum)", "corrected_decay(gd)", "hyperball(novograd)",
     "schedule_free(momentum)", "mechanic(adam, s0=0.01)",
 )  # fmt: skip
-RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
+RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix and record.gradients == 1)
 TEXTS = [*RULES, *WRAPPED]
 EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
 """One of each kind, which is tried in every order and precision."""

@@ -32,6 +32,8 @@ class Interpreter:
         ]
         if not record.by_block:
             self.blocks, self.roles = [(range(self.dim), self.dim, 1)], [float(VECTOR)]
+        look = record.look_rule
+        self.look = look and Interpreter(look, shapes, roles, seed)
         self.own = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
@@ -39,9 +41,15 @@ class Interpreter:
             for _, rows, columns in self.blocks
         ]
 
-    def step(self, w: np.ndarray, g: np.ndarray, lr: float, loss: float = math.nan) -> np.ndarray:
-        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at that rate; ``loss``: at ``w``."""
+    def step(self, w: np.ndarray, g: np.ndarray, lr: float, loss: float = math.nan,
+             second: Callable | None = None) -> np.ndarray:  # fmt: skip
+        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at that rate; ``loss``: at ``w``.
+
+        second: the gradient at a point, for a rule that takes a second one.
+        """
         record = self.record
+        if self.look is not None and second is not None:
+            self.own[record.ahead] = list(second(self.look.step(w, g, lr)))
         self.t += 1
         known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}

@@ -137,6 +137,15 @@ class DriveArguments(NamedTuple):
     skip: Whole
     single: Flag
     """True for a problem in single form."""
+    look_scalars: Reals2
+    """Those of the kernel that finds the point of the second gradient; (0, 0) where there is none, and likewise."""
+    point: Reals2
+    """That point, in the problem's form; point_rows the same in the rule's order."""
+    point_rows: Reals2
+    ahead: Reals2
+    """The slot for the second gradient, in the problem's form."""
+    f_ahead: Reals1
+    """(runs,): the loss there, which nobody reads."""
     reads_loss: Flag
     """True for a rule that asks for the loss: the second row of ``scalars``."""
     inner: Wholes1

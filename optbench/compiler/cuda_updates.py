@@ -36,6 +36,8 @@ multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of 
 
 def refusal_reason(record: Optimizer) -> str | None:
     """Return the reason why a rule cannot run on a GPU; None if it can."""
+    if record.look is not None:
+        return "its rule takes a second gradient"
     return "its rule transforms whole matrices" if record.matrix else None
 
 

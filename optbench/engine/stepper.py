@@ -15,7 +15,8 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
 from optbench.engine.arrays import StepInputs
-from optbench.engine.chunks import Chunk
+from optbench.engine.chunks import Chunk, ChunkedRule
+from optbench.engine.cpu.update import CpuChunks
 from optbench.engine.parameter_arrays import parameter_arrays
 
 _MOST_THREADS = 1024
@@ -69,6 +70,12 @@ class Stepper:
             self.device, optimizer, w, blocks, self.hyperparameters, count, self.seed
         )
 
+        self._look: ChunkedRule | None = None
+        if (look := optimizer.look_rule) is not None:
+            self._points = [row.copy() for row in self._parameters.rows]
+            rest = self._parameters.blocks, self._parameters.dtype, self.hyperparameters, self._parameters.can_split
+            self._look = CpuChunks(look, self._points, *rest, count, self.seed)
+
     @property
     def lr(self) -> float:
         """The learning rate, which may be set, to 0 as well, if a schedule ends there."""
@@ -79,7 +86,40 @@ class Stepper:
         """Set the learning rate of the next steps."""
         self._rate = settings.rate_of_step("stepper: lr", rate)
 
-    def step(self, g: Any, lr: float | None = None, loss: Any = None) -> None:
+    def look(self, g: Any) -> Any:
+        """Return the point at which the next step wants its second gradient, for rules that take one, such as ``sam``.
+
+        Args:
+            g: the gradient at w, as for :meth:`step`.
+
+        Returns:
+            New arrays in the form of w, which stays as it is. The gradient there, of the same mini-batch, is ``ahead``
+            of :meth:`step`.
+
+        Raises:
+            OptbenchError: g is not like w, or the rule takes one gradient a step.
+
+        Example:
+            >>> w = np.array([3.0, 4.0])
+            >>> sam = stepper("sam(gd, rho=1)", w, lr=0.1)
+            >>> point = sam.look(w)
+            >>> point.round(3).tolist()
+            [3.6, 4.8]
+            >>> sam.step(w.copy(), ahead=point)
+            >>> w.round(3).tolist()
+            [2.64, 3.52]
+        """
+        if self._look is None:
+            raise OptbenchError(f"stepper: {self.optimizer.name} takes one gradient a step, and looks nowhere else")
+        rows, parameters = self._parameters.gradients(g), self._parameters
+        parameters.read()
+        for point, row in zip(self._points, parameters.rows, strict=True):
+            point[...] = row
+        self._look.clocks = list(self._rule.clocks)
+        self._look.step(rows, StepInputs(self.steps + 1, self.lr))
+        return parameters.reported([point.copy() for point in self._points])
+
+    def step(self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None) -> None:
         """Take one step.
 
         Args:
@@ -88,15 +128,26 @@ class Stepper:
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
+            ahead: the gradient at the point of :meth:`look`, like g, for rules that take a second one.
 
         Raises:
-            OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss; nothing has changed then.
+            OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss or a second gradient;
+                nothing has changed then.
         """
         rows, value = self._parameters.gradients(g), math.nan if loss is None else self._read_loss(loss)
         if loss is None and "loss" in self.optimizer.inputs:
             raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
+        if ahead is None and self._look is not None:
+            raise OptbenchError(
+                f"stepper: {self.optimizer.name} takes a second gradient: give that at the point of look(g), "
+                "step(g, ahead=...)"
+            )
+        second = [] if ahead is None else self._parameters.gradients(ahead)
         if lr is not None:
             self.lr = lr
+        for row, chunks in zip(second, self._rule.arrays, strict=True) if self._look is not None else ():
+            for chunk in chunks if row is not None else ():
+                chunk.update.ahead[:] = row[:, chunk.first : chunk.last]
         self.steps += 1
         self._parameters.read()
         self._rule.step(rows, StepInputs(self.steps, self.lr, value))
@@ -166,7 +217,8 @@ class Stepper:
         state = {key: state[key] for key in state}  # np.load reads the file at each access
         self.lr, self.steps, self.hyperparameters = _check_state(self, state)
         self._rule.clocks = state["clocks"].tolist()
-        self._rule.write_hyperparameters(self.hyperparameters)
+        for rule in (self._rule, self._look) if self._look is not None else (self._rule,):
+            rule.write_hyperparameters(self.hyperparameters)
         for entry in _entries(self):
             entry.write(state[entry.key])
 
@@ -190,8 +242,6 @@ def _prepare_rule(
 
         gpu = gpu_arrays(w, blocks)
         return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values, seed)
-    from optbench.engine.cpu.update import CpuChunks
-
     given = parameter_arrays(w, blocks)
     return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads, seed)
 
@@ -306,8 +356,8 @@ def stepper(
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        The stepper: ``.step(g, lr=None, loss=None)`` with gradients in the form of w; ``.lr``, ``.reported``,
-        ``.state_dict()``.
+        The stepper: ``.step(g, lr=None, loss=None, ahead=None)`` with gradients in the form of w; ``.look(g)``,
+        ``.lr``, ``.reported``, ``.state_dict()``.
 
     Raises:
         OptbenchError: the optimizer does not exist, or an array or a value does not serve.

@@ -74,6 +74,7 @@ def step_cost(cohort: Cohort) -> float:
         python = _OPTAX_STEP if cohort.optimizer.library == "optax" else _TORCH_STEP * len(problem.blocks)
     if problem.eager:
         python += _PYTHON_STEP
+    rows *= cohort.optimizer.gradients
     return python + 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
 
 

@@ -141,6 +141,8 @@ TO_ROUNDING = [
     ("cautious_decay(adam, decay=0)", "adam"),
     ("corrected_decay(adam, decay=0.3)", "decoupled_decay(adam, decay=0.3)"),
     ("cautious(gd)", "gd"),
+    ("sam(adam, rho=0)", "adam"),
+    ("asam(clip(momentum, norm=1), rho=0)", "clip(momentum, norm=1)"),
     ("schedule_free(gd)", "schedule_free_sgd"),
     ("schedule_free(adam_torch(beta1=0), blend=0.8)", "schedule_free_adamw(beta1=0.8)"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),

@@ -292,6 +292,19 @@ DISTRIBUTED_SHAMPOO = [
 ]  # fmt: skip
 # A collection of other people's optimizers, where neither PyTorch nor optax nor the authors have a package for it.
 COLLECTION = [
+    ("sam", "SAM SGD", {"SAM.rho": 0.05}, "sam(gd)", 0.01, {"rho": 0.05}, MIXED, 200),
+    ("sam_momentum", "SAM SGD", {"SAM.rho": 0.5, "momentum": 0.5}, "sam(heavy_ball)", 0.005,
+     {"beta1": 0.5, "dampening": 0.0, "rho": 0.5}, [[5]], 200),
+    ("sam_adam", "SAM Adam", {"SAM.rho": 0.2}, "sam(adam_torch)", 0.02, ADAM_TORCH | {"rho": 0.2}, MATRICES, 200),
+    ("sam_falling", "SAM Adam", {"SAM.rho": 1.0, "betas": [0.8, 0.95], "eps": 0.1}, "sam(adam_torch)", [0.1, 0.001],
+     ADAM_TORCH | {"beta1": 0.8, "beta2": 0.95, "eps": 0.1, "rho": 1.0}, [[5]], 200),
+    ("asam", "SAM SGD", {"SAM.rho": 0.5, "SAM.adaptive": True}, "asam(gd)", 0.01, {"rho": 0.5}, MIXED, 200),
+    ("asam_momentum", "SAM SGD", {"SAM.rho": 0.1, "SAM.adaptive": True, "momentum": 0.5}, "asam(heavy_ball)", 0.005,
+     {"beta1": 0.5, "dampening": 0.0, "rho": 0.1}, [[5]], 200),
+    ("asam_adam", "SAM Adam", {"SAM.rho": 0.2, "SAM.adaptive": True}, "asam(adam_torch)", 0.02,
+     ADAM_TORCH | {"rho": 0.2}, MATRICES, 200),
+    ("asam_falling", "SAM Adam", {"SAM.rho": 1.0, "SAM.adaptive": True, "betas": [0.8, 0.95], "eps": 0.1},
+     "asam(adam_torch)", [0.1, 0.001], ADAM_TORCH | {"beta1": 0.8, "beta2": 0.95, "eps": 0.1, "rho": 1.0}, [[5]], 200),
     ("qhm", "QHM", {"momentum": 0.999, "nu": 0.7}, "qhm", 0.03, {"beta1": 0.999, "nu": 0.7}),
     ("qhm_0.9", "QHM", {"momentum": 0.9, "nu": 0.95}, "qhm", 0.1, {"beta1": 0.9, "nu": 0.95}),
     ("aggmo", "AggMo", {"betas": [0.0, 0.9, 0.99]}, "aggmo", 0.005, {"beta1": 0.0, "beta2": 0.9, "beta3": 0.99}),

@@ -142,9 +142,10 @@ def torch_run(module, name, settings, shapes, steps):
     outer, _, inner = name.partition(" ")
     if inner:  # a wrapper's setting is named "wrapper.name" here
         own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
-        base = getattr(torch.optim, inner)(given, **settings)
-        optimizer = getattr(importlib.import_module(module), outer)(base, **own)
-        kind = type(base)
+        base, around = getattr(torch.optim, inner), getattr(importlib.import_module(module), outer)
+        looks = outer == "SAM"  # it makes the inner one itself, and takes a second gradient
+        optimizer = around(given, base, **settings, **own) if looks else around(base(given, **settings), **own)
+        kind = type(optimizer) if looks else base
     else:
         kind = distributed_shampoo if name == "DistributedShampoo" else getattr(importlib.import_module(module), name)
         optimizer = kind(given, **settings)
@@ -161,6 +162,11 @@ def torch_run(module, name, settings, shapes, steps):
         optimizer.train()
         return seen
 
+    def compute_gradients():
+        optimizer.zero_grad()
+        w = torch.cat([(p.t() if groups else p).reshape(-1) for p in parameters])
+        (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
+
     averages = name in ("ASGD", "SPlus") or module == "schedulefree"
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
@@ -169,12 +175,10 @@ def torch_run(module, name, settings, shapes, steps):
         if rates is not None:
             for group in optimizer.param_groups:
                 group["lr"] = float(rates[s])
-        optimizer.zero_grad()
-        w = torch.cat([(p.t() if groups else p).reshape(-1) for p in parameters])
-        (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
+        compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
-        with in_double(kind) if name in ("SOAP", "SPlus") else ExitStack():
-            optimizer.step()
+        with in_double(kind) if name in ("SOAP", "SPlus") or outer == "SAM" else ExitStack():
+            optimizer.step(*([compute_gradients] if outer == "SAM" else []))
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))

@@ -185,6 +185,9 @@ class CpuLanes(Lanes):
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
         self._snapshots = Snapshots((), self.w, self.w, self.runs)
         self._duplicates = DuplicateLanes(lanes) if self.single else None
+        looks = cohort.optimizer.gradients > 1
+        self.point, self.f_ahead = aligned(shape if looks else (0, 0), dtype), aligned(self.runs, dtype)
+        self.point_rows = self.point.reshape(rows if looks else (0, 0))
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
@@ -220,6 +223,9 @@ class CpuLanes(Lanes):
         assert isinstance(self.code, CohortCode)
         at, update, snapshots = 0, self.update, self._snapshots
         (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
+        nothing = self.point
+        look_scalars = nothing if update.look is None else update.look.scalars
+        ahead = nothing if update.look is None else update.ahead.reshape(self.w.shape)
         while at < steps.size:
             base = rates.base * self.alive
             update.scalars[0] = base * steps.factors[rates.schedule_of, at]
@@ -230,8 +236,9 @@ class CpuLanes(Lanes):
                 schedule_of=rates.schedule_of, limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                done=steps.done, skip=at, single=self.single, reads_loss=len(update.inputs) > 1, inner=snapshots.inner,
-                seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
+                look_scalars=look_scalars, point=self.point, point_rows=self.point_rows, ahead=ahead,
+                f_ahead=self.f_ahead, done=steps.done, skip=at, single=self.single, reads_loss=len(update.inputs) > 1,
+                inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)
             self.done = steps.done + at

@@ -55,6 +55,10 @@ class Update:
         count, constants = len(self.blocks), self.kernel.constants
         self.scalars = make_initial_scalars(record, count, dtype, hyperparameters, constants, seed)
         self.powers = np.ones((len(record.powers), runs))
+        look = record.look_rule
+        self.look: Update | None = None
+        if look is not None:
+            self.look = Update(look, order, shapes, dtype, hyperparameters, roles, seed, place)
 
     @contextmanager
     def edit(self, name: str) -> Iterator[np.ndarray]:
@@ -70,6 +74,18 @@ class Update:
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The arguments of the kernel between g and t: state, scalars, powers and blocks."""
         return self.state, self.scalars, self.powers, self.blocks
+
+    @property
+    def ahead(self) -> np.ndarray:
+        """The second gradient of a step, in the rule's order, of a rule that takes one."""
+        return self.state[self.record.own.index(self.record.ahead)]
+
+    def find_ahead(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, gradient: Callable) -> None:
+        """Take the second gradient of a step, if the rule has one: ``gradient(point)``, all in the rule's order."""
+        if self.look is not None:
+            point = w.copy()
+            self.look.step(point, g, inputs)
+            self.ahead[:] = gradient(point)
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:
         """Make a step of the lanes from ``first`` to ``last``."""

@@ -132,7 +132,8 @@ class EagerLanes(CpuLanes):
         """Return the rule's kernel for calls from Python, or another library's optimizers."""
         if not isinstance(cohort.optimizer, Eager):
             update = super()._new_update(cohort, hyperparameters)
-            update.kernel.prepare()
+            for each in (update, update.look) if update.look else (update,):
+                each.kernel.prepare()
             return update
         problem, w = cohort.problem, self.by_run(self.w)
         lanes = problem.blocks, hyperparameters, w, self.single, self._bases, cohort.seed, problem.roles
@@ -156,7 +157,7 @@ class EagerLanes(CpuLanes):
         """Make steps, as in runner.Lanes, one by one."""
         order, sizes, noise = self.batches.draw(size)
         for s in range(size):
-            self._compute_gradients(order[s, : sizes[s]] if len(order) else None)
+            self._compute_gradients(order[s, : sizes[s]] if len(order) else None, self.w, self.g, self.f)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
             loss = self.f
@@ -166,12 +167,25 @@ class EagerLanes(CpuLanes):
                 self.by_run(self.g)[:] += noise[s, :-1]
             if fresh.any():
                 self.freeze()
-            self._step(StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss))
+            inputs = StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss)
+            if self._eager is None and self.update.look is not None:
+                self._look(order[s, : sizes[s]] if len(order) else None, inputs, noise[s] if len(noise) else None)
+            self._step(inputs)
             self.done = done + s + 1
             if not self.alive.any():
                 break
 
-    def _compute_gradients(self, chosen: np.ndarray | None) -> None:
+    def _look(self, chosen: np.ndarray | None, inputs: StepInputs, noise: np.ndarray | None) -> None:
+        """Take the second gradients of a step on the same examples, and with the same noise."""
+        point, ahead = self.w.copy(), self.update.ahead
+        for r in np.flatnonzero(self.alive).tolist():
+            self.update.look.step(point, self.g, inputs, r, r + 1)
+        self._compute_gradients(chosen, point, ahead, self.f_ahead)
+        if noise is not None:
+            ahead *= noise[-1]
+            self.by_run(ahead)[:] += noise[:-1]
+
+    def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray) -> None:
         """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails."""
         x, y = self.arrays.train
         if chosen is not None:
@@ -179,11 +193,11 @@ class EagerLanes(CpuLanes):
             x, y = np.take(x, chosen, 0, self.batch[0][:rows]), np.take(y, chosen, 0, self.batch[1][:rows])
         rest = x, y, self.arrays.constants, self.arrays.layout, self.work
         if not self.single:
-            self.code.gradient(self.w, self.g, self.f, *rest, 0, self.runs)
+            self.code.gradient(w, g, f, *rest, 0, self.runs)
             return
         for r in np.flatnonzero(self.alive).tolist():
             try:
-                self.code.gradient(self.w, self.g, self.f, *rest, r, r + 1)
+                self.code.gradient(w, g, f, *rest, r, r + 1)
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
