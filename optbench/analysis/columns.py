@@ -82,6 +82,15 @@ STANDING_IN = "standing_in"
 """Key in the ``attrs`` of a table ``runs``: the losses that stand for a minimum which is not known, by problem."""
 
 
+def unlabeled(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return `runs` with the names that problems and optimizers have in the folder, by which alone rows are ordered.
+
+    A label changes names and no number: neither a tie nor a random draw may depend on it.
+    """
+    named = runs.attrs.get(NAMES, {})
+    return runs.assign(**{each: runs[each].replace(named) for each in ("problem", "optimizer")}) if named else runs
+
+
 def find_lost_runs(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:
     """Return (runs,) bool, True where no run of the same problem and optimizer (the columns `by`) could run."""
     bad = runs["status"] == "failed"

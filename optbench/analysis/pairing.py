@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import texts
-from optbench.analysis.columns import count_folds, find_failed_runs, find_unfinished_runs, hyperparameter_columns
+from optbench.analysis.columns import (
+    NAMES,
+    STANDING_IN,
+    count_folds,
+    find_failed_runs,
+    find_unfinished_runs,
+    hyperparameter_columns,
+)
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOG_TAIL, TIME, jackknife_values, metric_name, tail_values
 from optbench.analysis.protocol import HOLDOUT, SCREEN, CodedRuns, Targets, code_runs, find_targets
@@ -71,6 +78,8 @@ def join_sides(runs_a: pd.DataFrame, runs_b: pd.DataFrame, pairs: Pairs) -> pd.D
         each = [f"the data of {side} have {max(count, 1)}" for side, count in zip(SIDES, counts, strict=True)]
         raise OptbenchError(f"A and B were judged on other test rows: {' and '.join(each)} folds")
     table = pd.concat(parts, ignore_index=True)
+    # pandas keeps these only where both sides have the same
+    table.attrs |= {key: runs_a.attrs.get(key, {}) | runs_b.attrs.get(key, {}) for key in (NAMES, STANDING_IN)}
     if "stage" not in table:
         table["stage"], table["block"] = "grid", -1
     return table.assign(stage=table["stage"].fillna("grid"), block=table["block"].fillna(-1).astype(np.int64))

@@ -24,6 +24,7 @@ from optbench.analysis.columns import (
     find_failed_runs,
     find_full_batch_runs,
     find_lost_runs,
+    unlabeled,
 )
 from optbench.analysis.measures import (
     LOSS,
@@ -149,7 +150,7 @@ class CodedRuns:
         total = np.zeros(len(self.settings), dtype=np.uint64)
         # An optimizer has another name where two of them are compared, and shall draw the same settings there.
         names = ["cell", *(["optimizer"] if "optimizer" in self.cells else [])]
-        for name, values in self.settings.drop(columns=names).items():
+        for name, values in unlabeled(self.settings).drop(columns=names).items():
             each = values.to_numpy(dtype=np.float64 if pd.api.types.is_numeric_dtype(values) else object)
             own = pd.util.hash_array(each) * pd.util.hash_array(np.array([name], dtype=object))
             total += np.where(values.isna(), np.uint64(0), own)  # a column that other optimizers have adds nothing
@@ -212,7 +213,7 @@ def code_runs(
     bad, level = find_failed_runs(runs), levels_of(runs, of)
     keys = ["problem", *configuration_columns(runs)]
     keys = ["problem", "optimizer", "lr", *[key for key in keys if key not in ("problem", "optimizer", "lr")]]
-    setting = runs.groupby(keys, sort=True, dropna=False, observed=True).ngroup().to_numpy()
+    setting = unlabeled(runs).groupby(keys, sort=True, dropna=False, observed=True).ngroup().to_numpy()
     first = np.unique(setting, return_index=True)[1]
     cell, cells = _number_cells(runs["problem"].to_numpy(), level)
     settings = runs.iloc[first][keys].reset_index(drop=True).assign(cell=cell[first])

@@ -146,7 +146,8 @@ def _rank_over_problems(table: pd.DataFrame, sums: pd.DataFrame, of: str, weigh_
     levels = table[of].unique()
     value = table["value"].where(table["failures"] != 1, np.inf)
     rank = value.groupby(table["problem"], sort=False).rank()
-    grid = rank.groupby([table["problem"], table[of]]).first().unstack().reindex(columns=levels).dropna()
+    grid = rank.groupby([table["problem"], table[of]]).first().unstack()
+    grid = grid.reindex(table["problem"].unique(), columns=levels).dropna()  # by no name: the bootstrap draws by place
     families = None if weigh_by is None else number_families(weigh_by, grid.index)
     kinds = 0 if families is None else len(np.unique(families))
     rows = sums.loc[ALL].reindex(levels).assign(blocks=len(grid), kinds=kinds, trials=1, failures=0.0)

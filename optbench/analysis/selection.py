@@ -21,6 +21,7 @@ from optbench.analysis.columns import (
     metric_medians,
     number_groups,
     read_floats,
+    unlabeled,
 )
 from optbench.analysis.measures import LOSS, TIME, clip_intervals, jackknife_values, pair_tail_values
 from optbench.analysis.protocol import (
@@ -256,7 +257,8 @@ def _choose_configurations(table: pd.DataFrame, group: np.ndarray, runs: pd.Data
     whole = work["tuning_unfinished"] == 0
     work = work[whole | ~whole.groupby(work["group"]).transform("any")]
     order = ["group", "tuning_median", "tuning_failures", "tuning_spread", "lr"]
-    work = work.sort_values(order + [name for name in table if name != "lr"], kind="stable")
+    order += [name for name in table if name != "lr"]
+    work = work.loc[unlabeled(work).sort_values(order, kind="stable").index]
     return work.drop_duplicates("group").drop(columns=["group", "tuning_spread"]).reset_index(drop=True)
 
 

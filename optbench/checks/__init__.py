@@ -56,8 +56,15 @@ def check_record(kind: str, name: str, catalogue: Catalogue) -> Iterator[CheckRe
         except NotApplicable:
             continue
         except (Exception, SystemExit) as error:  # a plug-in may raise anything
-            yield CheckResult(title, False, in_one_line(error))
+            yield CheckResult(title, False, in_one_line(error) + _hint_argument(error, record))
             if check in _FIRST:
                 return
         else:
             yield CheckResult(title, True, said or "")
+
+
+def _hint_argument(error: BaseException, record: object) -> str:
+    """Return the hint behind the NameError of a rule that reads the step or a power without taking it; else ""."""
+    name, values = getattr(error, "name", None), getattr(record, "hyperparameters", {})
+    there = name == "t" or (isinstance(name, str) and name.endswith("_t") and name[:-2] in values)
+    return f": add {name} to the rule's arguments" if isinstance(error, NameError) and there else ""

@@ -76,12 +76,12 @@ def compare(
     0. What A alone has is a warning, and fails with --strict.
 
     JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "strict",
-    "failed", "differences" (sentences), "missing" (problem and optimizer of what A alone has), "provenance" (what
-    differs there, by key), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one such row, or null),
-    each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled
-    out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability, failures_a,
-    failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands in). A number that is not finite is
-    null.
+    "failed", "differences" (sentences), "missing" (problem, optimizer, a, b and reason of what A alone has),
+    "provenance" (what differs there, by key), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one
+    such row, or null), each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression
+    ("shown", "ruled out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability,
+    failures_a, failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands in). A number that is not
+    finite is null.
     """
     from optbench.cli import compare_formats, compare_text
     from optbench.cli.console import warn
@@ -123,6 +123,11 @@ def compare(
         print(compare_formats.make_junit(table, sides, above, strict))
     else:
         plain = table.map(lambda value: write_math(value) if isinstance(value, str) else value)
+        for key in ("missing", "lost"):
+            plain.attrs[key] = [
+                {**each, **{name: write_math(each[name]) for name in ("problem", "a", "b")}}
+                for each in table.attrs[key]
+            ]
         compare_text.print_comparison(plain, sides, above, strict)
     if failed:
         raise typer.Exit(NO)

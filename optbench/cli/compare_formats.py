@@ -11,8 +11,10 @@ import pandas as pd
 from optbench.analysis.verdicts import ALL, LOSES
 from optbench.cli.compare_text import (
     bound_regression,
+    describe_gap,
     describe_row,
     describe_sides,
+    drop_gaps,
     format_times,
     list_missing,
     list_open,
@@ -30,8 +32,9 @@ def list_annotations(
 
     Arguments as for `compare_text.print_comparison`, here as below.
     """
-    limit, count = f"{100 * (above or 0):.4g}%", int((table["problem"] != ALL).sum())
     yield annotate("notice", "optbench compare", "\n".join(describe_sides(table, sides)))
+    table = drop_gaps(table)
+    limit, count = f"{100 * (above or 0):.4g}%", int((table["problem"] != ALL).sum())
     for folder, missing in _find_unfinished(sides).items():
         yield annotate("warning", folder, missing)
     for row in table.to_dict("records"):
@@ -55,15 +58,15 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
     above: the regression that fails; None: nothing fails. strict: open and missing rows fail, too, in place of missing
     rows of which no run of B could run alone.
     """
-    open_rows = {name_row(row): row for row in list_open(table, above)}
-    unsettled = [name_row(row) for row in list_unsettled(table)] if strict else []
     suite = ElementTree.Element("testsuite", name=clean(f"optbench compare {sides[0]['folder']} {sides[1]['folder']}"))
     facts = ElementTree.SubElement(suite, "properties")
     for place, line in enumerate(describe_sides(table, sides)):
         ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=clean(line))
     for folder, missing in _find_unfinished(sides).items():
         ElementTree.SubElement(facts, "property", name="unfinished", value=clean(f"{folder}: {missing}"))
-    failed = 0
+    table, failed = drop_gaps(table), 0
+    open_rows = {name_row(row): row for row in list_open(table, above)}
+    unsettled = [name_row(row) for row in list_unsettled(table)] if strict else []
     for row in table.to_dict("records"):
         name = name_row(row)
         case = ElementTree.SubElement(
@@ -77,13 +80,13 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
             what = "failure" if name in unsettled else "skipped"
             ElementTree.SubElement(case, what, message=clean(f"open: {bound_regression(row)}"))
         ElementTree.SubElement(case, "system-out").text = clean(describe_row(row))
-    lacking, lost = list_missing(table), [] if above is None else table.attrs["missing" if strict else "lost"]
-    for each, name in zip(table.attrs["missing"], lacking, strict=True):
+    lacking, lost = table.attrs["missing"], [] if above is None else table.attrs["missing" if strict else "lost"]
+    for each in lacking:
         case = ElementTree.SubElement(
-            suite, "testcase", classname=clean(f"optbench.{each['problem']}"), name=clean(name)
+            suite, "testcase", classname=clean(f"optbench.{each['problem']}"), name=clean(name_row(each))
         )
         what = "failure" if each in lost else "skipped"
-        ElementTree.SubElement(case, what, message="missing: B has no such runs")
+        ElementTree.SubElement(case, what, message=clean(describe_gap(each, table)))
     skipped = len(open_rows) - len(unsettled) + len(lacking) - len(lost)
     counts = {"tests": len(table) + len(lacking), "failures": failed + len(lost), "skipped": skipped}
     suite.attrib |= {name: str(count) for name, count in counts.items()} | {"errors": "0"}

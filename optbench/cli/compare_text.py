@@ -36,14 +36,17 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None,
     ruled out, and what B lacks, fail as well.
     """
     single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
-    rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
     for line in describe_sides(table, sides):
         print_lines(filled(line, 2))
+    table = drop_gaps(table)
+    rows, over = table[table["problem"] != ALL], table[table["problem"] == ALL]
     print_lines("")
-    same = bool((rows["identical"] == 1).all())
+    missing = table.attrs["missing"]
+    same = len(rows) > 0 and bool((rows["identical"] == 1).all())
     if same:
-        count = int(rows["runs"].sum())
-        print_lines(f"all {count:,} pairs of runs are identical" if count > 1 else "the only pair of runs is identical")
+        count, there = int(rows["runs"].sum()), " that are there in both" * bool(missing)
+        all_ = f"all {count:,} pairs of runs{there} are" if count > 1 else f"the only pair of runs{there} is"
+        print_lines(f"{all_} identical")
     for problem, part in () if same else rows.groupby("problem", sort=False):
         by = " (by loss)" if part["measure"].iloc[0] == LOSS != table.attrs["judge_by"] else ""
         print_lines(filled(f"{problem}{by}: {_describe_problem(part, single_pair)}", 2))
@@ -51,12 +54,16 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None,
         several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         problems = count_noun(int(row["blocks"]), "problem")
         print_lines(filled(f"over all {problems}{several}: {describe_row(row, single_pair)}", 2))
+    for row in missing:
+        print_lines(filled(f"{name_row(row, single_pair)}: {describe_gap(row, table)}", 2))
     print_lines("", *_format_table(rows if same else table, single_pair), "")
     for line in _describe_notes(table, rows, above, single_pair):
         print_lines(filled(line, 2))
-    gaps = [(len(list_unsettled(table)), "not ruled out"), (len(table.attrs["missing"]), "missing in B")]
+    gaps = [(len(list_unsettled(table)), "not ruled out"), (len(missing) - len(table.attrs["lost"]), "missing in B")]
     if strict and (words := [f"{count_noun(count, 'row')} {what}" for count, what in gaps if count]):
         print_lines(f"--strict: fails for {' and '.join(words)}")
+    if above is not None and (lost := [name_row(row, single_pair) for row in table.attrs["lost"]]):
+        print_lines(filled(f"fails: in B could not run: {join_names(lost, 20)}", 2))
 
 
 def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
@@ -212,11 +219,17 @@ def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tupl
     """Yield the lines of the table, a row each below its problem's; a long name gets a line of its own."""
     failed = bool((table[["failures_a", "failures_b"]].max(axis=None)) > 0)
     names = table["problem"] if single_pair else table["b"]
-    width = min(_NAME, max(9, *(len(name) + 2 for name in names)))
+    width = min(_NAME, max([9, *(len(name) + 2 for name in names)]))
     head = f"{'problem' if single_pair else 'optimizer':<{width}} {'B / A':>8} {'interval':<20} {'verdict':<10} seeds"
     yield (head + "  failed A, B" * failed, "bold")
-    before = None
-    for row in table.to_dict("records"):
+    before, missing = None, table.attrs["missing"]
+    rows = [
+        *table[table["problem"] != ALL].to_dict("records"),
+        *missing,
+        *table[table["problem"] == ALL].to_dict("records"),
+    ]
+    places = list(dict.fromkeys(row["problem"] for row in rows))
+    for row in sorted(rows, key=lambda row: places.index(row["problem"])):
         problem = "over all" if row["problem"] == ALL else row["problem"]
         if not single_pair and problem != before:
             yield problem
@@ -225,6 +238,9 @@ def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tupl
         if len(name) > width:
             yield name
             name = ""
+        if row in missing:
+            yield f"{name:<{width}} {'-':>8} {'could not run in B' if row in table.attrs['lost'] else 'missing in B'}"
+            continue
         noisy, interval = _is_noisy(row), _format_interval(row, as_factor=False)
         ratio, interval = ("-", _NOISY) if noisy else (format_number(row["ratio"]), interval)
         cells = f"{name:<{width}} {ratio:>8} {interval:<20} {row['verdict']:<10} "
@@ -257,7 +273,13 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     limit = f"{100 * above:.4g}%"
     shown = table[table["regression"] == "shown"].to_dict("records")
     words = [f"{name_row(row, single_pair)}, {format_times(row)}" for row in shown]
-    yield f"regression above {limit} shown: {'; '.join(words)}" if shown else f"no regression above {limit} is shown"
+    where = " where both ran" * bool(table.attrs["lost"])
+    if len(rows):
+        yield (
+            f"regression above {limit} shown: {'; '.join(words)}"
+            if shown
+            else f"no regression above {limit} is shown{where}"
+        )
     if still := list_open(table, above):
         words = [f"{name_row(row, single_pair)} ({bound_regression(row)})" for row in still]
         yield f"not ruled out in {len(still)} of {count_noun(len(rows), 'row')}: {join_names(words, _OPEN)}"
@@ -298,9 +320,22 @@ def bound_regression(row: Row) -> str:
 def list_missing(table: pd.DataFrame) -> list[str]:
     """Return the words for what A alone has, such as "adam on rosenbrock", so that B was not compared there."""
     return [
-        f"{each['optimizer']} on {each['problem']}{' (no run of B could run)' * (each in table.attrs['lost'])}"
+        name_row(each) + (f" ({describe_gap(each, table)})" if each in table.attrs["lost"] else "")
         for each in table.attrs["missing"]
     ]
+
+
+def drop_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparison without its rows of what ``attrs["missing"]`` has; without any if nothing else is there."""
+    keys = ["problem", "a", "b"]
+    gaps = {tuple(each[key] for key in keys) for each in table.attrs["missing"]}
+    kept = table[[row not in gaps for row in table[keys].itertuples(index=False, name=None)]]
+    return kept if (kept["problem"] != ALL).any() else kept.iloc[:0]
+
+
+def describe_gap(row: Row, table: pd.DataFrame) -> str:
+    """Return why B was not compared in a record of ``attrs["missing"]``: "could not run in B: ValueError: no"."""
+    return f"could not run in B: {row['reason']}" if row in table.attrs["lost"] else "missing in B"
 
 
 def name_row(row: Row, single_pair: bool = False) -> str:

@@ -90,7 +90,8 @@ def sweep(
         SEEDS,
     )] = None,
     widen: Annotated[int | None, option(
-        "widen", "N", "Rounds by which a block's search may go on around the best; 0 for none. By default 4.", SEEDS,
+        "widen", "N", "Rounds by which a block's search may go on around the best, beyond given ranges too, within a "
+        "hyperparameter's limits; 0 for none. By default 4.", SEEDS,
     )] = None,
     folds: Annotated[int | None, option(
         "folds", "N", "Repeat the split of the data in N folds, which the blocks take in turn.", SEEDS,

@@ -132,6 +132,8 @@ def _draw_best_of_n(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], t
         where = {"x": _DEFAULTS, "y": 0.03, "rotation": 90, "transform": ax.get_xaxis_transform()}
         ax.text(s="defaults", ha="center", va="bottom", color=GRAY, fontsize=current().tick, **where)
     ticks = [n for n in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if n <= trials["n"].max()]
+    most = int(trials["n"].max())
+    ticks += [most] * (most > 1.5 * ticks[-1])  # where the curves end
     ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0.45 if len(marks) else 0.9, trials["n"].max() * 1.1)

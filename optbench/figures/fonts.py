@@ -53,11 +53,15 @@ def text_width(text: str, size: float) -> float:
 
 
 def cut_to_width(text: str, size: float, inches: float) -> str:
-    """Cut the text, with "…" at the cut, to that width at `size` points; return it whole if it fits."""
+    """Cut the text, with "…" at the cut, to that width at `size` points; return it whole if it fits.
+
+    Math between two ``$`` stays whole or goes.
+    """
     if text_width(text, size) <= inches:
         return text
-    count = bisect_right(range(len(text)), inches, key=lambda end: text_width(text[:end] + " …", size)) - 1
-    return text[: max(count, 0)].rstrip() + " …"
+    ends = [end for end in range(len(text)) if text[:end].count("$") % 2 == 0]
+    count = bisect_right(ends, inches, key=lambda end: text_width(text[:end] + " …", size)) - 1
+    return text[: ends[max(count, 0)]].rstrip(" ,") + " …"
 
 
 def _search_order(path: str) -> tuple[int, str]:

@@ -327,10 +327,16 @@ def write_pictures(
             if files:
                 written.append({**about, "files": files})
     texts = [
-        f"{', '.join(each['files'])}\n{each['title']}. {each['caption']}\nSeen: {each['alt']}.\n" for each in written
+        f"{', '.join(each['files'])}\n" + _escape(f"{each['title']}. {each['caption']}\nSeen: {each['alt']}.\n")
+        for each in written
     ]
     write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return written
+
+
+def _escape(text: str) -> str:
+    """Return a text whose percent signs LaTeX prints; bare, each would begin a comment there."""
+    return text.replace("%", "\\%")
 
 
 def remove_earlier_pictures(folder: Path, foot: str) -> int:

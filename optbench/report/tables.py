@@ -27,7 +27,7 @@ from optbench.report.loaded import LoadedSweep
 from optbench.report.output import json_text, write_file
 from optbench.wording import labels
 from optbench.wording.answers import Answer
-from optbench.wording.latex import build_results_table, latex_escaped, latex_number
+from optbench.wording.latex import bounded, build_results_table, latex_escaped, latex_number
 from optbench.wording.winners import build_winners_table
 
 BEST, OPEN = "best", "open"
@@ -381,7 +381,8 @@ ABOUT = {
     f"ones, {_OF_SETTINGS}",
     "settings": f"median, low and high are {_OF_SETTINGS}, so they differ from results.tex, which is over blocks",
     "verdicts": f"ratio, low and high are b over a, {_OVER_BLOCKS}; the intervals of a problem hold at once",
-    "ranking": f"value, low and high are {_OVER_BLOCKS}; in the rows all, low and high are of the mean rank",
+    "ranking": f"value, low and high are {_OVER_BLOCKS}, infinite where no run reaches the target, and bounds where "
+    "none does in some block (unreached of them); in the rows all, low and high are of the mean rank",
     "costs": f"expected samples until so much of the first gap is left, {_OF_SETTINGS}",
 }
 """What the numbers of each table are, for a comment."""
@@ -406,7 +407,7 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], colum
         "winners": build_winners_table(answer, costs, hyperparameter_columns(sweep.results.runs)),
         "settings": measure_settings(sweep),
         "verdicts": answer.verdicts,
-        "ranking": places,
+        "ranking": without_bounds(places),
         "costs": costs,
     }
     if "tex" in formats:
@@ -418,6 +419,12 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], colum
             write_file(folder / f"{name}.csv", csv_text(table))
         if "tex" in formats:
             write_file(folder / f"{name}.tex", write_latex(sweep, name, table))
+
+
+def without_bounds(ranking: pd.DataFrame) -> pd.DataFrame:
+    """Return the ranking with inf, as in `costs`, in place of the expected samples to a target that no run reached."""
+    never = ranking["reached"] == 0
+    return ranking.assign(**{name: ranking[name].mask(never, math.inf) for name in ("value", "low", "high")})
 
 
 def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
@@ -471,6 +478,9 @@ def latex_text(
                for value in table[name]]
         for name, is_number in zip(there, numeric, strict=True)
     }  # fmt: skip
+    for name in ("value", "low", "high") if "unreached" in table else ():  # the ranking
+        rows = zip(table.to_dict("records"), cells[name], strict=True)
+        cells[name] = [text if name == "low" and row["reached"] else bounded(row, text) for row, text in rows]
     cells[marked] = [
         (rf"\textbf{{{text}}}" if is_bold else text) + (r"\textsuperscript{\textdagger}" if is_open else "")
         for text, is_bold, is_open in zip(cells[marked], bold, dagger, strict=True)

@@ -20,6 +20,7 @@ from optbench.contract.names import join_names, split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.labels import to_canonical
 from optbench.sweeps.results import Results, load, share_labels
+from optbench.sweeps.tables import summarize_reasons
 from optbench.sweeps.unknown_minima import STANDING_IN
 from optbench.wording import labels
 from optbench.wording.answers import chosen_for
@@ -71,8 +72,9 @@ def compare(
         (that B is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and
         measure (by which the row is compared). ``attrs`` of the table has
         "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables),
-        "differences" (what else is not the same in A and B, a sentence each), "missing" (problem and optimizer of what
-        A alone has), "lost" (those of them that B has, too, without a run that could run), "provenance" (of that, what
+        "differences" (what else is not the same in A and B, a sentence each), "missing" (what A alone has:
+        problem, optimizer, a and b as in the rows, and the reason), "lost" (those of them that B has, too, without a
+        run that could run; the reason is the first error), "provenance" (of that, what
         provenance.json has, by key) and "time" (the ratios of a "step" and of "evaluation", without a test).
 
     Raises:
@@ -145,10 +147,19 @@ def compare(
     pairs_of = [drop_lost_runs(each.runs)[keys].drop_duplicates() for each in (first, alike)]
     lacking = pairs_of[0].merge(pairs_of[1], how="left", indicator=True).query("_merge == 'left_only'")[keys]
     table.attrs |= {"judge_by": judge_by, "differences": lines, "time": paired_times(*times, pairs)}
-    table.attrs["missing"] = lacking.to_dict("records")
-    table.attrs["lost"] = lacking.merge(alike.runs[keys].drop_duplicates()).to_dict("records")
     table.attrs["provenance"] = list_provenance(first.provenance, second.provenance)
-    return _name_tried_values(table, tried if table.attrs["by"] == TUNED else [])
+    tried = tried if table.attrs["by"] == TUNED else []
+    table.attrs["missing"], table.attrs["lost"] = [], []
+    for problem, optimizer in lacking.itertuples(index=False):
+        there = alike.runs[(alike.runs["problem"] == problem) & (alike.runs["optimizer"] == optimizer)]
+        names = (
+            _add_values(name, tried, place) for place, name in enumerate((optimizer, pair[1] if pair else optimizer))
+        )
+        record = {"problem": problem, "optimizer": optimizer, **dict(zip("ab", names, strict=True))}
+        record["reason"] = summarize_reasons(there) if len(there) else "B has no such runs"
+        table.attrs["missing"].append(record)
+        table.attrs["lost"] += [record] * bool(len(there))
+    return _name_tried_values(table, tried)
 
 
 def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:

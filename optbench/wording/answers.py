@@ -113,10 +113,15 @@ class Answer:
 
     @cached_property
     def _level_counts(self) -> dict[str, pd.Series]:
-        """By column and problem, the number of levels that were screened, those beyond its edges not counted."""
+        """By column and problem, the most levels that one optimizer has screened, those beyond its edges not counted.
+
+        Where each has one, as L-BFGS has the full batch beside others with 64, a difference may be the optimizers'.
+        """
         runs = self.runs[self.runs["stage"] != WIDEN] if "stage" in self.runs else self.runs
-        groups = runs.groupby("problem", sort=False)
-        return {name: groups[name].nunique() for name in ("batch_size", "schedule")}
+        groups = runs.groupby(["problem", "optimizer"], sort=False)
+        return {
+            name: groups[name].nunique().groupby("problem", sort=False).max() for name in ("batch_size", "schedule")
+        }
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
@@ -331,11 +336,14 @@ def judge_runs(
     table = tune_levels(runs, judge_by, of, chosen_for(judge_by, choose_by))
     pairs = compare_levels(table, look=look, edges=edges, weigh_by=weigh_by)
     values = clip_intervals(measure_levels(table, edges=edges), runs, judge_by)
-    bad = held_out(table).bad
-    shares = failure_shares(np.nansum(bad, axis=2), (~np.isnan(bad)).sum(axis=2))
+    tuned = held_out(table)
+    shares = failure_shares(np.nansum(tuned.bad, axis=2), (~np.isnan(tuned.bad)).sum(axis=2))
+    hits, ran = np.nansum(tuned.reached, axis=2), (~np.isnan(tuned.reached)).any(axis=2)
+    unreached = table.timed * ((hits == 0) & ran).sum(axis=1)  # blocks whose expected time is a bound
     places = rank_levels(pairs, values, of, weigh_by)
-    ends = values[["problem", of]].assign(failures_low=shares.low, failures_high=shares.high)
+    ends = values[["problem", of]].assign(failures_low=shares.low, failures_high=shares.high, unreached=unreached)
     places = places.merge(ends, on=["problem", of], how="left")
+    places["unreached"] = places["unreached"].fillna(0).astype(np.int64)  # of all problems there is none
     column = metric_name(runs, judge_by)
     without: frozenset[str] = frozenset()
     if judge_by not in (TIME, LOSS):

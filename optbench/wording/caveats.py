@@ -129,7 +129,8 @@ def describe_ranges(
     alone: dict[str, list[str]] = {}
     for name, by_range in found.items() if len(searched) > 1 else ():
         if name not in several and not any(SAME_MEANING.get(name, name) == SAME_MEANING.get(one, one) for one in fixed):
-            alone.setdefault(next(iter(by_range.values()))[0], []).append(name)
+            [(text, [who])] = by_range.items()
+            alone.setdefault(who, []).append(f"{name} in {text}")
     equal = [f"{name} in {next(iter(by_range))}" for name, by_range in several.items() if len(by_range) == 1]
     if equal:
         head = "Searched alike, where it is searched" if fixed or alone else "All optimizers searched alike"

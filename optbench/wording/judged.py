@@ -386,7 +386,13 @@ class Judged:
         if 0 < len(best) <= _NAMED:
             each, verbs = ("each ", "lead or tie") if len(best) > 1 else ("", "leads or ties")
             means = f"mean rank{'s' * (len(best) > 1)} {join_with_and([ranks[name] for name in best])} of {len(ranks)}"
-            return f"{join_with_and([*map(self.name, best)])} {each}{verbs} on {most} {where} ({means})"
+            text = f"{join_with_and([*map(self.name, best)])} {each}{verbs} on {most} {where} ({means})"
+            lowest = rows["mean_rank"] <= rows["mean_rank"].min() + 1e-9
+            top = rows.loc[lowest, self.of].tolist()  # may lead on none: its leads are open
+            if {*top} & {*best}:
+                return text
+            verb = "has" if len(top) == 1 else "share"
+            return f"{text}, but {join_with_and([*map(self.name, top)])} {verb} the best mean rank, {ranks[top[0]]}"
         return f"nobody leads or ties on {'more than ' * bool(most)}{most or 'any'} {where}"
 
 

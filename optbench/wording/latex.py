@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -124,14 +123,26 @@ def _write_cell(row: pd.Series, mark: str) -> tuple[str, str]:
         return "failed", ""
     if pd.isna(value):
         return "--", ""
-    text = "never" if math.isinf(value) else latex_number(value)
+    if row["reached"] == 0:
+        return "never" + r"\textsuperscript{\textdagger}" * (mark == OPEN), ""
+    text = bounded(row, latex_number(value))
     forms = {
         "best": rf"\textbf{{{text}}}",
         TIE: rf"\underline{{{text}}}",
         OPEN: rf"{text}\textsuperscript{{\textdagger}}",
     }
-    ends = [latex_number(row[end]) for end in ("low", "high")]
+    ends = [latex_number(row["low"]), bounded(row, latex_number(row["high"]))]
     return forms.get(mark, text), "" if "--" in ends else rf"{{\footnotesize [{', '.join(ends)}]}}"
+
+
+def bounded(row: Mapping, text: str) -> str:
+    """Return a number in LaTeX, as a bound where in some block no run reached the target; "never" where none did.
+
+    row: of `Answer.ranking`.
+    """
+    if row["reached"] == 0:
+        return "never"
+    return f"${{>}}${text}" if row["unreached"] > 0 else text
 
 
 def _name_unit(answer: Answer, problem: str) -> str:
@@ -170,6 +181,11 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     text += f" {dagger}: not told apart from the best, at {latex_escaped(level)} for all pairs of a row."
     if _is_untested(answer):
         text += f" Mean ranks are not tested with fewer than {FEW_PROBLEMS} problems."
+    shown = answer.ranking[answer.ranking["optimizer"].isin(names)]
+    if (shown["reached"] == 0).any():
+        text += " never: no run reached the target."
+    if ((shown["unreached"] > 0) & (shown["reached"] > 0)).any():
+        text += " ${>}$: a bound, as in some block no run reached the target."
     limits = answer.ranking[answer.ranking["limit"] & answer.ranking["optimizer"].isin(names)]
     where = [f"{name} on {problem}" for problem, name in zip(limits["problem"], limits["optimizer"], strict=True)]
     if where:

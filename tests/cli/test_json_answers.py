@@ -35,7 +35,9 @@ def test_a_candidate_that_lacks_an_optimizer_is_a_warning(run):
     suite = ElementTree.fromstring(run(*gate, "--format", "junit")[1]).find("testsuite")
     assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("2", "1", "0")
     assert suite.find("testcase[@name='momentum on rosenbrock']/skipped") is not None
-    assert json.loads(run(*gate, "--json")[1])["missing"] == [{"problem": "rosenbrock", "optimizer": "momentum"}]
+    [missing] = json.loads(run(*gate, "--json")[1])["missing"]
+    names = {"optimizer": "momentum", "a": "momentum", "b": "momentum"}
+    assert missing == {"problem": "rosenbrock", **names, "reason": "B has no such runs"}
     code, out, err = run(*gate, "--json", "--format", "junit")
     assert code == 2 and "--json and --format junit: give one of them" in err
 
@@ -49,13 +51,24 @@ def test_a_candidate_that_cannot_run_is_a_regression(run):
     Path("mine.py").write_text(f"{head}    if w < 1e300:\n        raise ValueError('no')\n    return w - lr * g\n")
     assert run(*sweep, "--out", "b")[0] == 2
     gate = ["compare", "a", "b", "--fail-above", "5%"]
-    code, _, err = run(*gate)
-    assert code == 1 and err.endswith("compared there: mine on rosenbrock (no run of B could run)")
+    code, out, err = run(*gate)
+    why = "could not run in B: ValueError: no"
+    assert code == 1 and err.endswith(f"compared there: mine on rosenbrock ({why})")
+    assert "that are there in both are identical" in out and f"mine on rosenbrock: {why}" in out
+    assert " mine - could not run in B" in out
+    assert out.endswith("is shown where both ran fails: in B could not run: mine on rosenbrock")
     code, out, _ = run(*gate, "--format", "github")
-    assert code == 1 and re.search(r"::error title=B lacks 1 of \d rows::mine on rosenbrock \(no run of B", out)
+    assert code == 1 and re.search(rf"::error title=B lacks 1 of \d rows::mine on rosenbrock \({why}", out)
     suite = ElementTree.fromstring(run(*gate, "--format", "junit")[1]).find("testsuite")
-    assert suite.get("failures") == "1" and suite.find("testcase/failure") is not None
-    assert json.loads(run(*gate, "--json")[1])["failed"] and run("compare", "a", "b")[0] == 0
+    assert suite.get("failures") == "1"
+    assert suite.find("testcase[@name='mine on rosenbrock']/failure").get("message") == why
+    data = json.loads(run(*gate, "--json")[1])
+    assert data["failed"] and data["missing"][0]["reason"] == "ValueError: no" and run("compare", "a", "b")[0] == 0
+    same = ElementTree.fromstring(run("compare", "a", "a", "--format", "junit")[1]).find("testsuite")
+    names = [{case.get("name") for case in each.findall("testcase")} for each in (suite, same)]
+    assert names[0] == names[1], "a case keeps its name whatever the outcome"
+    code, out, _ = run(*gate, "--optimizers", "mine")
+    assert code == 1 and out.count("mine on rosenbrock") == 2 and "regression" not in out and "over all" not in out
     code, out, _ = run("compare", "a", "b", "--format", "junit")
     assert code == 0 and ElementTree.fromstring(out).find("testsuite").get("failures") == "0"
 

@@ -172,3 +172,11 @@ def test_check_says_what_is_wrong(run, own_kernels):
     Path("empty.py").write_text("x = 1\n")
     code, out, err = run("check", "empty.py")
     assert code == 2 and "empty.py registers nothing" in line(err)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("t", True), ("beta1_t", True), ("other_t", False)])
+def test_a_check_says_which_argument_a_rule_lacks(run, name, hint):
+    head = "from optbench import optimizer\n\n\n@optimizer(source='a test', beta1=0.9)\ndef mine(w, g, lr, beta1):\n"
+    Path("mine.py").write_text(f"{head}    return w - lr * g * beta1 / {name}\n")
+    code, out, _ = run("check", "mine.py")
+    assert code == 1 and (f"name '{name}' is not defined: add {name} to the rule's arguments" in out) is hint

@@ -70,6 +70,7 @@ def test_the_best_of_n_is_the_mean_over_all_subsets_of_trials():
         subsets = list(itertools.combinations(range(4), int(n)))
         logs = [y[seed + 1, min(each, key=y[seed].__getitem__)] for each in subsets for seed in (0, 2)]
         assert value == pytest.approx(np.exp(np.mean(logs)))
+    assert ax.get_xticks().tolist() == [1, 3]
     assert line[:, 0].tolist() == [1, 2, 3, 4] and ax.get_xscale() == ax.get_yscale() == "log"
 
 
@@ -141,3 +142,8 @@ def test_times_are_means_over_run_steps_and_the_guide_has_slope_one():
 def test_wrong_names_are_told(results, call, words):
     with pytest.raises(OptbenchError, match=words):
         call(results)
+
+
+def test_the_last_of_n_trials_has_a_tick():
+    rows = [{"lr": 0.1 * (rate + 1), "seed": seed, "log_tail": rate} for seed in range(4) for rate in range(8)]
+    assert figures.best_of_n(tuned(runs_table(rows))).get_xticks().tolist() == [1, 3, 8]

@@ -63,3 +63,10 @@ def test_without_such_fonts_there_are_boxes_and_no_word(monkeypatch):
     finally:
         for found in (fonts.families, fonts._font_files, fonts.text_width):
             found.cache_clear()
+
+
+def test_a_long_label_is_not_cut_within_its_math():
+    text = r"Quadratic, $\mathrm{cond}=10^3$ and more"
+    found = {fonts.cut_to_width(text, 8, tenths / 10) for tenths in range(40)}
+    assert {"Quadratic …", r"Quadratic, $\mathrm{cond}=10^3$ …", text} <= found
+    assert all(each.count("$") in (0, 2) for each in found)

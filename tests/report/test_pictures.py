@@ -3,6 +3,7 @@
 import base64
 import copy
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -69,7 +70,9 @@ def test_files_of_all_formats_with_their_captions(swept, tmp_path):
     assert {file for file in files if file.split("-")[0] in ("curves", "rates", "heatmap", "paths")} == set(wanted)
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {*files, "captions.txt"}
     captions = (tmp_path / "figures" / "captions.txt").read_text(encoding="utf-8")
-    assert all(each["caption"] in captions for each in written) and swept.results.foot in captions
+    texts = captions.removesuffix("\n").removesuffix(swept.results.foot)
+    assert "%" in texts and not re.search(r"(?<!\\)%", texts), "a bare one begins a comment in LaTeX"
+    assert all(each["caption"].replace("%", "\\%") in texts for each in written) and swept.results.foot in captions
     described = Image.open(tmp_path / "figures" / "rates-rosenbrock.png").text
     assert described["Description"] == swept.results.foot and len(swept.results.foot) > 500
     assert described["Comment"].startswith("Each optimizer at each rate")

@@ -78,6 +78,20 @@ def test_some_of_the_parts_keep_all_that_their_blocks_have_run(tmp_path):
     same_bytes(tmp_path / "some", tmp_path / "whole")
 
 
+def test_a_holdout_of_more_choices_lends_no_runs_to_one_of_fewer(tmp_path):
+    """The last bits of a run may depend on its company: a part that chose more by its own target ran it in another."""
+    spec = {**BLOCKS, "problems": ["rosenbrock"], "optimizers": ["adam"], "batch_sizes": [16], "judge_by": "loss",
+            "schedules": ["constant"], "steps": 100, "widen": 0}  # fmt: skip
+    more = optbench.sweep({**spec, "choose_by": ["time", "loss"]}, out=tmp_path / "more", workers=1)
+    whole = optbench.sweep({**spec, "choose_by": "loss"}, out=tmp_path / "whole", workers=1)
+    lanes = [each.runs.query("stage == 'holdout'").groupby("seed").size() for each in (more, whole)]
+    assert (lanes[0] > lanes[1]).any()
+    shutil.copytree(tmp_path / "more" / "cohorts", tmp_path / "again" / "cohorts")
+    again = optbench.sweep({**spec, "choose_by": "loss"}, out=tmp_path / "again", workers=1)
+    assert again.missing == ""
+    same_bytes(tmp_path / "again", tmp_path / "whole")
+
+
 def test_a_second_look_is_one_when_it_is_merged(tmp_path):
     optbench.sweep(GRID, out=tmp_path / "a", workers=1)
     optbench.sweep(out=tmp_path / "a", extend=True, seeds=4, workers=1)

@@ -208,6 +208,31 @@ def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     assert " of 2 problems (mean ranks 1.0 and 2.0 of 2); " in other.overall()
 
 
+def test_no_sentence_compares_batch_sizes_that_no_optimizer_shares():
+    """L-BFGS has the full batch alone, and the others 64: their difference is that of the optimizers."""
+    runs = planted(["gd", "adam"])
+    apart = runs.assign(batch_size=np.where(runs["optimizer"] == "gd", 64, 16))
+    assert answer_of(apart, []).describe_levels("p") == []
+    both = pd.concat([apart, apart[apart["optimizer"] == "gd"].assign(batch_size=16)], ignore_index=True)
+    assert answer_of(both, []).describe_levels("p")[0].startswith("batch size on p: 16 ")
+
+
+def test_who_leads_with_a_bad_mean_rank_does_not_stand_alone():
+    """lion wins on p; on the others gd has the lower loss, and they are not told apart."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        if problem == "p":
+            return {"lion": -9.0, "gd": -3.0}[optimizer] + 0.01 * np.sin(seed)
+        return {"lion": -5.0, "gd": -6.0 + 4.0 * (-1) ** block}[optimizer]
+
+    judged = answer_of(staged_table(value, ("lion", "gd"), (0.1,), blocks=8, problems="pqr"), []).judged
+    ranks = judged.ranking.query("problem == 'all'").set_index("optimizer")["mean_rank"]
+    assert ranks.round(6).to_dict() == {"lion": 1.666667, "gd": 1.333333}
+    assert judged.overall().startswith(
+        "lion leads or ties on 1 of 3 problems (mean rank 1.7 of 2), but gd has the best mean rank, 1.3; with fewer "
+    )
+
+
 def test_batch_sizes_and_schedules_have_a_sentence_each():
     runs = planted(["gd", "adam"])
     larger = runs.assign(batch_size=64, log_tail=runs["log_tail"] + 1.0)

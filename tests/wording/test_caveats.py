@@ -52,7 +52,7 @@ def test_ranges_that_were_not_the_same_are_told():
     }
     first, second, third = describe_ranges(searched)
     assert first == "Searched alike, where it is searched: beta1 in uniform(0, 0.9)."
-    assert third == "Searched by one alone: eps of adam."
+    assert third == "Searched by one alone: eps in log_uniform(1e-8, 1) of adam."
     assert second == (
         "Not all optimizers searched the same ranges: lr (log_uniform(0.001, 30) of gd; log_uniform(0.0001, 1) of "
         "adam, lion)."
@@ -60,7 +60,7 @@ def test_ranges_that_were_not_the_same_are_told():
     del searched["gd"]
     assert list(describe_ranges(searched)) == [
         "Searched alike, where it is searched: lr in log_uniform(0.0001, 1), beta1 in uniform(0, 0.9).",
-        "Searched by one alone: eps of adam.",
+        "Searched by one alone: eps in log_uniform(1e-8, 1) of adam.",
     ]
     assert list(describe_ranges({})) == []
 
@@ -75,7 +75,7 @@ def test_what_one_keeps_fixed_is_not_said_to_be_searched_alike():
     ]
     assert list(describe_ranges(searched, {**has, "ours": ["eps"]})) == [
         "Searched alike, where it is searched: lr in log_uniform(0.0001, 1).",
-        "Searched by one alone: beta1 of adam.",
+        f"Searched by one alone: beta1 in {text} of adam.",
     ]
 
 
@@ -83,5 +83,5 @@ def test_what_one_optimizer_alone_searches_is_said():
     searched = {"ours": {"lr": "a"}, "adam": {"lr": "a", "eps_root": "b"}}
     assert list(describe_ranges(searched)) == [
         "Searched alike, where it is searched: lr in a.",
-        "Searched by one alone: eps_root of adam.",
+        "Searched by one alone: eps_root in b of adam.",
     ]

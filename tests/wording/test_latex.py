@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from staged import staged_table
+from staged import add_times, staged_table
 from synthetic import make_tables
 
 from optbench import OptbenchError
+from optbench.figures.data import report_data
+from optbench.report.tables import LATEX, latex_text, without_bounds
 from optbench.sweeps.results import Results
 from optbench.wording.latex import MOST_COLUMNS, latex_escaped, latex_number
 
@@ -87,6 +89,30 @@ def test_a_tie_is_underlined_and_a_loser_has_no_mark():
     assert states.to_dict() == {"gd": "first", "adam": "tie", "momentum": "behind"}
     assert [cell[:4] for cell in first[1:3]] == ["\\tex", "\\und"]
     assert first[3] == latex_number(results.ranking("loss").set_index("optimizer").loc["momentum", "value"])
+
+
+def test_what_never_arrives_has_no_number_and_what_arrives_in_some_blocks_a_bound():
+    """gd reaches the target in all blocks, momentum in all but one, adam in none."""
+    runs = staged_table(lambda *_: -1.0, ("gd", "momentum", "adam"), rates=(0.1,), blocks=8)
+    slow = {"gd": 100, "momentum": 110, "adam": 1e5}
+    runs = add_times(runs, lambda row: 1e5 if (row.optimizer, row.block) == ("momentum", 3) else slow[row.optimizer])
+    results = Results(runs, None, pd.DataFrame(), provenance={"choose_by": ["time"]})
+    text = results.to_latex("time")
+    check_syntax(text)
+    (first, second), *_ = read(text)[1]
+    assert (first[3], second[3]) == ("never", "")
+    assert ">" not in first[1] + second[1]
+    assert first[2].startswith("${>}$") and second[2].count("${>}$") == 1 and ", ${>}$" in second[2]
+    caption = text[text.index("\\caption") : text.index("\\label")]
+    assert "never: no run reached the target. ${>}$: a bound, as in some block no run reached the target." in caption
+    ranking = report_data(results).answer.ranking
+    assert ranking.set_index("optimizer")["unreached"].to_dict() == {"gd": 0, "momentum": 1, "adam": 8}
+    none = pd.Series(False, ranking.index)
+    rows = latex_text(without_bounds(ranking), LATEX["ranking"], (), none, none, "optimizer").splitlines()
+    (never,), (part,) = ([row for row in rows if f"& {name} &" in row] for name in ("adam", "momentum"))
+    assert never.count("never") == 3 and r"\infty" not in never and part.count("${>}$") == 2
+    shown = without_bounds(ranking).set_index("optimizer")[["value", "low", "high"]]
+    assert np.isinf(shown.loc["adam"]).all() and np.isfinite(shown.loc[["gd", "momentum"]]).all(axis=None)
 
 
 def test_who_loses_to_another_has_the_mark_of_its_verdict_with_the_best():

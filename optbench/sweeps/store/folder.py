@@ -34,6 +34,8 @@ from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 
 _KEPT = ("looked_at", "targets", "targets_before", "extended_by", "added")
 """Keys of provenance.json that another run into the folder keeps."""
+_WHOLE_STAGES = ("holdout", *COMMON_STAGES)
+"""Stages whose cohorts run as a whole, or come from a file of just these runs: their bits are those of one machine."""
 _NAMED = 5
 """The most damaged files that a message names; of further ones it states the number."""
 
@@ -281,14 +283,15 @@ class Store:
             parts: tuple[str, ...] = ()
             if each.cohort_id in missing:
                 there = _select_lanes(each, [run_id in holders for run_id in each.run_ids])
-                if there is not None:
+                whole = each.stage in _WHOLE_STAGES
+                if there is not None and not (whole and there.cohort_id == each.cohort_id):
                     self._compose(there, holders)
                     parts = (there.cohort_id,)
                     others = _select_lanes(each, [run_id not in holders for run_id in each.run_ids])
                     # A part of a sweep, or one that a time limit has cut, lacks choices of other blocks. To end with
                     # the bytes of the whole sweep, such a cohort runs as a whole: the last bits of a run may depend on
-                    # the number of runs in its cohort, for vectors have a width.
-                    if each.stage not in ("holdout", *COMMON_STAGES) and others is not None:
+                    # the number of runs in its cohort, for vectors have a width. So it does if a part chose more.
+                    if not whole and others is not None:
                         rest = others
             to_run.append(rest)
             if each.block >= 0 or each.stage == "grid":
@@ -309,7 +312,7 @@ class Store:
 
     def complete(self, planned: Sequence[PlannedCohort]) -> None:
         """Write the files of the cohorts whose runs are all in files of other cohorts."""
-        missing = [each for each in planned if not self.has(each.cohort_id)]
+        missing = [each for each in planned if each.stage not in _WHOLE_STAGES and not self.has(each.cohort_id)]
         holders = self._find_holders(planned) if missing else {}
         for each in missing:
             if holders.keys() >= set(each.run_ids):

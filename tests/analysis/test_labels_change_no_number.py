@@ -1,0 +1,68 @@
+"""Labels of problems and optimizers change names: no draw, no tie and no bootstrap depends on them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from staged import add_times, staged_table
+
+import optbench
+from optbench.analysis import best_configurations, choose_settings, select_finalists
+from optbench.sweeps.results import Results
+
+RATES = {"gd": (0.1, 0.2, 0.3, 0.4), "adam": tuple(np.arange(1, 13) / 100)}
+PROBLEMS, BLOCKS = ("rosenbrock", "saddle", "quadratic"), 5
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Optimizers with 4 and 12 trials; as in a sweep, only settings that race have runs behind the screen."""
+    rng = np.random.default_rng(0)
+    skill = {(name, block, rate): rng.normal() for name in RATES for rate in RATES[name] for block in range(BLOCKS)}
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return round(skill[optimizer, max(block, 0), rate] + 0.1 * rng.normal(), 1)  # with ties
+
+    runs = staged_table(value, tuple(RATES), RATES, BLOCKS, race=1, problems=PROBLEMS)
+    runs = add_times(runs, lambda row: 100 + 2000 * row.lr * (1 + len(row.problem) % 3))
+    keys = ["problem", "optimizer", "block", "lr"]
+    raced = pd.concat([select_finalists(runs, 1, by)[keys] for by in ("loss", "time")]).drop_duplicates()
+    has_raced = pd.MultiIndex.from_frame(runs[keys]).isin(pd.MultiIndex.from_frame(raced))
+    runs = runs[(runs["stage"] == "screen") | has_raced].reset_index(drop=True)
+    return Results(runs, None, pd.DataFrame(), provenance={"choose_by": ["loss", "time"]})
+
+
+def measure(results):
+    runs, pair = results.runs, tuple(results.runs["optimizer"].unique())
+    return [
+        *(results.verdicts(by, of=of) for by in ("loss", "time") for of in ("optimizer", "batch_size")),
+        *(results.ranking(by) for by in ("loss", "time")),
+        *(optbench.compare(results, pair=pair, judge_by=by) for by in ("loss", "time")),
+        *(choose_settings(runs, by) for by in ("loss", "time")),
+        results.best_of_n(),
+        best_configurations(runs, (), choose_by="loss"),
+        best_configurations(runs, (), ["problem"], choose_by="loss"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"rosenbrock": "Z", "saddle": "Y", "quadratic": "A", "gd": "a", "adam": "z"},
+        {"rosenbrock": "$f_1$", "quadratic": "Quadratic, $10^3$", "adam": "Ours"},
+        {"saddle": "rosenbrock", "rosenbrock": "saddle", "gd": "z"},
+    ],
+)
+def test_a_label_changes_names_and_no_number(results, labels):
+    def rename(table):
+        names = {"problem", "a", "b", "optimizer"} & {*table}
+        return table.assign(**{name: table[name].map(lambda text: labels.get(text, text)) for name in names})
+
+    for plain, labeled in zip(measure(results), measure(results.labeled(labels)), strict=True):
+        pd.testing.assert_frame_equal(rename(plain), labeled, check_exact=True)
+
+
+@pytest.mark.parametrize("labels", [{}, {"rosenbrock": "RB", "saddle": "S", "quadratic": "Q"}])
+def test_every_block_counts_whatever_the_numbers_of_trials(results, labels):
+    for by in ("loss", "time"):
+        rows = results.labeled(labels).verdicts(by).query("problem != 'all'")
+        assert rows[["trials_a", "trials_b", "trials", "blocks"]].values.tolist() == [[4, 12, 4, BLOCKS]] * 3
