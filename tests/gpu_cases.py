@@ -18,7 +18,7 @@ BLOCKS = ((5, 3), (7,), (3, 5))
 WRAPPED = (
     "clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)",
     "cautious(adam)", "cautious_decay(momentum)", "corrected_decay(gd)", "hyperball(novograd)",
-    "schedule_free(momentum)", "mechanic(adam, s0=0.01)",
+    "schedule_free(momentum)", "mechanic(adam, s0=0.01)", "clip(momo_adam, norm=0.5)",
 )  # fmt: skip
 RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix and record.gradients == 1)
 TEXTS = [*RULES, *WRAPPED]
@@ -92,7 +92,9 @@ class Steps:
         turned = self.order == "lanes"
         w, seen = put(w.T if turned else w), []
         for t in range(1, self.count + 1):
-            update.scalars[0] = put(rates[t - 1].astype(self.dtype))
+            inputs = {"lr": rates[t - 1], "loss": 0.02 * np.abs(gradients[t - 1]).sum(axis=1)}
+            for row, name in enumerate(record_of(self.text).inputs):
+                update.scalars[row] = put(inputs[name].astype(self.dtype))
             update(w, put(gradients[t - 1].T if turned else gradients[t - 1]), t)
             after = get(w)
             seen.append((after.T if turned else after).copy())

@@ -107,8 +107,9 @@ def drive_rule(
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
     ``reported``: the path of what the rule reports instead of that of w. ``roles``: of the blocks, by default by place.
-    ``losses``: (steps, runs), or a function (step from 0, w) -> (runs,), for a rule that asks for the loss. ``second``:
-    a function of points (runs, dim), the gradient of a rule that takes another one, by default g + point - w.
+    ``losses``: (steps, runs), or a function (step from 0, w) -> (runs,), for a rule that asks for the loss; by default
+    made up from the gradients. ``second``: a function of points (runs, dim), the gradient of a rule that takes another
+    one, by default g + point - w.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
@@ -116,11 +117,12 @@ def drive_rule(
     by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
     by_run[:] = w
     update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters, roles)
+    losses = losses if losses is not None else lambda step, w: 0.05 * np.abs(g_by_run).sum(axis=1)
     path = [by_run.copy()]
     for step, rate in enumerate(rates):
         g_by_run[:] = gradients(step, by_run.copy()) if callable(gradients) else gradients[step]
         update.scalars[0] = rate
-        if losses is not None:
+        if "loss" in record.inputs:
             update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
         if update.look is not None:
             update.look.scalars[0] = rate

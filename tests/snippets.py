@@ -1,7 +1,7 @@
 """Code for other libraries, run on given gradients, and the rules of optbench in plain Python.
 
-The loss is linear, mean(inputs) . w, so that a batch is its own gradient whatever w is, and what the code got can be
-given to the rule step by step. The parameters stand in two blocks, SHAPES.
+The loss is linear, mean(inputs) . w + ABOVE, so that a batch is its own gradient whatever w is, and what the code got
+can be given to the rule step by step. The parameters stand in two blocks, SHAPES.
 """
 
 import ast
@@ -19,6 +19,8 @@ SHAPES = ((2, 3), (4,))
 START = np.array([1.5, -1.0, 0.75, -0.5, 2.0, 0.25, -1.25, 1.0, -0.75, 0.5])
 BATCH, EPOCHS, EXAMPLES = 4, 2, 22
 PER_EPOCH = 6
+ABOVE = 1.0
+"""So much of the loss depends on nothing: rules that step by the loss move where it is above their lower bound, 0."""
 STEPS = EPOCHS * PER_EPOCH
 SPECIAL = [
     "adam(eps=0)", "adam(eps=0, eps_root=0)", "adam(eps_root=0, eps=1e-6)", "rmsprop(eps_root=0, eps=1e-6)",
@@ -73,7 +75,7 @@ def ours(each, gradients):
     rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES)
     path = [START]
     for gradient, rate in zip(gradients, rates(each), strict=True):
-        path.append(rule.step(path[-1], gradient, rate, float(gradient @ path[-1])))
+        path.append(rule.step(path[-1], gradient, rate, float(gradient @ path[-1]) + ABOVE))
     report = each.optimizer.report
     return np.array(path), np.array(rule.own[report]) if report else path[-1]
 

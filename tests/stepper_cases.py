@@ -36,7 +36,9 @@ class ListSteps:
                 state = rule.state_dict()
                 rule = optbench.stepper(optimizer, w, lr=1.0, **device)
                 rule.load_state_dict(state)
-            rule.step([None if k in STAYS.get(t, ()) else x for k, x in enumerate(g)], lr=0.05 / (t + 1))
+            rule.step(
+                [None if k in STAYS.get(t, ()) else x for k, x in enumerate(g)], lr=0.05 / (t + 1), loss=0.1 * (t + 1)
+            )
         return {"w": flat(map(get, w)), "reported": flat(map(get, rule.reported))}
 
 
@@ -44,7 +46,19 @@ def flat(arrays) -> np.ndarray:
     return np.concatenate([array.ravel() for array in arrays])
 
 
-KINDS = ("gd", "by_role", "noisy", "adamw", "lamb", "mars", "novograd", "nadam", "prodigy", "schedule_free_adamw")
+KINDS = (
+    "gd",
+    "by_role",
+    "noisy",
+    "adamw",
+    "lamb",
+    "mars",
+    "novograd",
+    "nadam",
+    "prodigy",
+    "momo",
+    "schedule_free_adamw",
+)
 """One of what a kernel may have to do beside its elements."""
 WRAPPED = (
     "clip(adam, norm=0.5)", "clip(lamb, norm=0.5)", "average(clip(gd))", "clip(schedule_free_sgd, norm=0.5)",
@@ -52,5 +66,6 @@ WRAPPED = (
 )  # fmt: skip
 LISTS = [ListSteps(text, dtype) for text in (*KINDS, *WRAPPED) for dtype in ("float64", "float32")]
 LISTS += [
-    ListSteps(text, resumed=True) for text in ("adamw", "novograd", "prodigy", "clip(schedule_free_sgd, norm=0.5)")
+    ListSteps(text, resumed=True)
+    for text in ("adamw", "novograd", "prodigy", "momo", "clip(schedule_free_sgd, norm=0.5)")
 ]

@@ -76,7 +76,8 @@ def rule_work(rule: optbench.Optimizer, shape: tuple[int, int], lanes: int) -> W
     given |= {name: 8.0**k for k, name in enumerate((*rule.shared, *rule.total, *rule.block))} | {
         name: Real(0.5) for name in rule.matrix
     }
-    given |= {"lr": 0.01, "t": float(_STEP), "rows": shape[0], "columns": shape[1]}
+    given |= {"lr": 0.01, "loss": 0.5, "t": float(_STEP), "rows": shape[0], "columns": shape[1]}
+    given["role"] = 1.0 if shape[1] > 1 else 0.0  # a hidden layer, or a vector
     given |= {name: value or _SMALL for name, value in rule.hyperparameters.items()}
     given |= {f"{name}_t": rule.hyperparameters[name] ** _STEP for name in rule.powers}
     operations: Counter[str] = Counter()

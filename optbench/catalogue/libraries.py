@@ -13,8 +13,7 @@ from typing import Any
 
 from optbench.catalogue.sources import digest
 from optbench.contract import eager, equals, names
-from optbench.contract.eager import LIBRARIES, Eager, Library, library_and_name
-from optbench.contract.equals import RATE_ARGUMENTS
+from optbench.contract.eager import LIBRARIES, Eager, Library, library_and_name, rate_argument
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, unknown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.process_state import restored_process
@@ -288,6 +287,6 @@ def _list_names(home: ModuleType, library: Library) -> Iterable[str]:
 def _takes_rate(function: Any) -> bool:
     """Return True if a function has an argument that is named like a learning rate."""
     try:
-        return any(rate in inspect.signature(function).parameters for rate in RATE_ARGUMENTS)
+        return rate_argument(function, inspect.signature(function).parameters) is not None
     except (TypeError, ValueError):  # some functions in C have no signature
         return False

@@ -6,7 +6,7 @@ The signature of a class or a function says which of its arguments can be tuned.
 import inspect
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -179,6 +179,15 @@ def optax_optimizer(
     return _make_record("optax", factory, name, search, search_source, source, options)
 
 
+def rate_argument(target: Callable, parameters: Iterable[str]) -> str | None:
+    """Return the name of the learning rate among an optimizer's arguments; None without one.
+
+    That of a part of a transformation, ``optax.scale_by_polyak``, is none: it does not descend by itself.
+    """
+    is_part = getattr(target, "__name__", "").startswith("scale_by_")
+    return None if is_part else next((key for key in RATE_ARGUMENTS if key in parameters), None)
+
+
 def required_arguments(owner: str, library: Library, target: Callable) -> list[str]:
     """Return the names of the arguments of an optimizer that have no default, without the learning rate.
 
@@ -221,9 +230,9 @@ def _make_record(
     label = name or f"{library}:{getattr(target, '__name__', '')}"
     owner = f"optimizer {label}"
     parameters = _argument_defaults(owner, library, target)
-    rate = next((key for key in RATE_ARGUMENTS if key in parameters), None)
+    rate = rate_argument(target, parameters)
     if rate is None:
-        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS)}")
+        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS[:2])}")
     strange = next((key for key in options if key not in parameters or key == rate), None)
     if strange is not None:
         raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")

@@ -21,7 +21,7 @@ LIBRARIES = ("torch", "optax", "keras")
 """PyTorch's torch.optim, optax, and keras.optimizers."""
 GIVEN = ("lr", "constant")
 """Names that every text may use: the rate, and whether it stays as it is."""
-RATE_ARGUMENTS = ("lr", "learning_rate")
+RATE_ARGUMENTS = ("lr", "learning_rate", "max_lr", "max_learning_rate")
 """The names of the rate in libraries."""
 _WRAPPER_NAMES = ("inner", "share")
 

@@ -16,7 +16,7 @@ from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.translation.job import describe_job
-from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, torch_needs
+from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, takes_loss, torch_needs
 from optbench.translation.schedules import schedule_call, schedule_source
 from optbench.translation.setting import Setting, find_equal, header, rate_code
 
@@ -188,6 +188,7 @@ def _torch_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
         "schedule": schedule.replace("(", "(optimizer, ", 1),
         "wrappers": wrappers,
         "needs_closure": needs_closure,
+        "takes_loss": takes_loss(setting.optimizer),
         "has_modes": has_modes,
         "averages_itself": called_name(call) == "ASGD",
         "matrices_only": matrices_only,

@@ -106,6 +106,11 @@ def torch_needs(record: Any) -> tuple[bool, bool]:
     return closure, all(callable(getattr(target, name, None)) for name in ("train", "eval"))
 
 
+def takes_loss(record: Any) -> bool:
+    """Return True for a PyTorch optimizer whose step has an argument ``loss``, as the authors of MoMo have it."""
+    return hasattr(record, "target") and "loss" in inspect.signature(record.target.step).parameters
+
+
 def optax_needs_value(record: Any, arguments: dict[str, Any]) -> bool:
     """Return whether updates of an optax transformation need the loss, too; a step is traced to see it.
 

@@ -14,19 +14,20 @@ STEPS, DIM = 60, 10
 # the sign rules, trivially). Not: radam and mars, whose first steps are those of the gradient or of its clipped
 # norm; adabound, whose bounds are in the gradient's unit; adadelta, which stands still without eps.
 DIAGONAL_INVARIANT = {
-    "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "lion",
-    "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
+    "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "laprop",
+    "lion", "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
     "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
-# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise).
+# Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise; Ivgi et
+# al. 2023; Khaled et al. 2023).
 SCALE_INVARIANT = {
-    "adafactor", "came", "distributed_shampoo", "lamb", "lars", "moonlight_muon", "muon", "muon_squared", "normuon",
-    "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
+    "adafactor", "adam_mini", "came", "dadapt_adam", "distributed_shampoo", "dog", "dowg", "l_dog", "lamb", "lars",
+    "moonlight_muon", "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
-OTHERS = {"adabound", "adadelta", "asgd", "mars", "radam"}
+OTHERS = {"adabound", "adadelta", "asgd", "mars", "momo", "momo_adam", "radam", "sps"}
 
 
 def gradients_of(seed=0, steps=STEPS):
@@ -37,12 +38,12 @@ START = np.random.default_rng(7).standard_normal(DIM)
 GRADIENTS = gradients_of()
 
 
-def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLOCKS, roles=(), **values):
-    """Return the trajectory (steps + 1, dim) of one run; ``lr`` may be one rate a step."""
+def path(text, gradients=GRADIENTS, w=START, lr=0.05, reported=False, blocks=BLOCKS, roles=(), losses=None, **values):
+    """Return the trajectory (steps + 1, dim) of one run; ``lr`` may be one rate a step, ``losses`` as there."""
     record, stated = CATALOGUE.optimizer(text)
     rates = np.broadcast_to(lr, len(lr if callable(gradients) else gradients))[:, None]
-    values, shown = [stated | values], {"blocks": blocks, "reported": reported, "roles": roles}
-    return drive_rule(record, "rows", w[None], gradients, rates, values, **shown)[:, 0]
+    shown = {"blocks": blocks, "reported": reported, "roles": roles, "losses": losses}
+    return drive_rule(record, "rows", w[None], gradients, rates, [stated | values], **shown)[:, 0]
 
 
 def without_eps(name):
@@ -145,6 +146,8 @@ TO_ROUNDING = [
     ("asam(clip(momentum, norm=1), rho=0)", "clip(momentum, norm=1)"),
     ("schedule_free(gd)", "schedule_free_sgd"),
     ("schedule_free(adam_torch(beta1=0), blend=0.8)", "schedule_free_adamw(beta1=0.8)"),
+    ("laprop(beta1=0, eps=1e-8)", "adam_torch(beta1=0)"),
+    ("laprop(weight_decay=0.3, beta1=0, eps=1e-8)", "adamw(weight_decay=0.3, beta1=0)"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),
 ]
 
@@ -201,14 +204,55 @@ def test_soap_without_bases_is_adam_after_the_step_that_makes_them():
     np.testing.assert_allclose(soap[1:], path("adam_torch", GRADIENTS[1:], **values), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("blocks", [((10,),), ((1, 6), (4,)), ((6, 1), (1, 4))])
+def test_adam_mini_is_adam_where_a_neuron_has_one_weight_and_on_vectors(blocks):
+    expected = path("adamw(weight_decay=0.3)")
+    np.testing.assert_allclose(path("adam_mini(weight_decay=0.3)", blocks=blocks), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_l_dog_is_dog_on_every_block():
+    alone = [
+        path("dog", GRADIENTS[:, at], START[at], blocks=((size,),)) for at, size in ((slice(6), 6), (slice(6, 10), 4))
+    ]
+    np.testing.assert_allclose(path("l_dog"), np.concatenate(alone, axis=1), rtol=1e-12, atol=1e-13)
+
+
+FAR, AT_THE_BOUND = np.full(STEPS, 1e9)[:, None], np.full(STEPS, -3.0)[:, None]
+
+
+@pytest.mark.parametrize(("special", "plain"), [("sps", "gd"), ("momo(beta1=0)", "gd"), ("momo_adam", "adam_torch")])
+def test_far_above_the_lower_bound_the_rate_is_the_largest(special, plain):
+    np.testing.assert_allclose(path(special, losses=FAR), path(plain), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["sps(lower_bound=-3)", "momo(beta1=0, lower_bound=-3)"])
+def test_at_the_lower_bound_nothing_moves(name):
+    np.testing.assert_array_equal(path(name, losses=AT_THE_BOUND), np.broadcast_to(START, (STEPS + 1, DIM)))
+
+
+def test_without_averages_momo_is_sps():
+    np.testing.assert_allclose(path("momo(beta1=0)"), path("sps(c=1, eps=0)"), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["sps(eps=0)", "momo(beta1=0)"])
+def test_polyaks_step_halves_the_way_to_the_minimum_of_a_ball(name):
+    """f(w) = |w|^2 / 2 + 7, with its lower bound (Polyak 1987): along g = w a step of (f - 7) / |w|^2 = 1/2."""
+    record, value = CATALOGUE.optimizer(name)[0].name, {"lower_bound": 7.0}
+    value |= {"c": 1.0} if record == "sps" else {}
+    losses = lambda _, w: 7 + 0.5 * (w**2).sum(axis=1)  # noqa: E731
+    made = path(name, lambda _, w: w, lr=np.full(9, 100.0), losses=losses, **value)
+    np.testing.assert_allclose(made, START * 0.5 ** np.arange(10)[:, None], rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["lars", "lamb"])
 def test_a_block_at_zero_still_moves(name):
     made = path(name, w=np.zeros(DIM))
     assert np.isfinite(made).all() and (made[1] != 0).all()
 
 
-def test_prodigy_finds_the_distance_on_the_absolute_value():
+@pytest.mark.parametrize("name", ["dog", "dowg", "prodigy"])
+def test_the_distance_is_found_on_the_absolute_value(name):
     """f(w) = |w| from w = D: the estimate grows from 1e-6 to at most D, and w comes near 0 without any rate chosen."""
     for distance in (0.1, 10.0, 1000.0):
-        made = path("prodigy", lambda _, w: np.sign(w), np.array([distance]), lr=np.ones(400), blocks=((1,),))
+        made = path(name, lambda _, w: np.sign(w), np.array([distance]), lr=np.ones(400), blocks=((1,),))
         assert abs(made[-1, 0]) < 0.2 * distance and made.max() <= distance * 1.0001

@@ -42,6 +42,7 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
     matrix, quartic = RECORDED[f"{entry['problem']}.matrix"], RECORDED["problem.quartic"]
     slope = lambda w: w @ matrix + quartic * w**3  # noqa: E731
     gradients = RECORDED[f"{key}.gradients"] if loop == "open" else lambda _, w: slope(w)
+    losses = lambda _, w: ((0.5 * w @ matrix + 0.25 * quartic * w**3) * w).sum(axis=1)  # noqa: E731
     values = [record.with_values(entry["hyperparameters"])] * runs
     rates, blocks = np.linspace(*np.broadcast_to(entry["lr"], 2), len(expected) - 1), entry["blocks"]
     rates, blocks = np.tile(rates[:count, None], runs), tuple(map(tuple, blocks))
@@ -49,7 +50,16 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
         if f"{key}.{part}" in RECORDED:
             w = np.tile(expected[0], (runs, 1))
             path = drive_rule(
-                record, order, w, gradients, rates, values, blocks=blocks, reported=reported, second=slope
+                record,
+                order,
+                w,
+                gradients,
+                rates,
+                values,
+                blocks=blocks,
+                reported=reported,
+                second=slope,
+                losses=losses,
             )
             for r in range(runs):
                 np.testing.assert_allclose(

@@ -40,6 +40,7 @@ DEFAULTS = {
     "adadelta": {"beta2": 0.9, "eps": 1e-6},
     "adafactor": {"beta2_decay": 0.8, "eps1": 1e-15, "eps2": 1e-3, "threshold": 1.0, "weight_decay": 0.0},
     "adagrad": {"eps": 1e-10},
+    "adam_mini": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
     "adamw": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
     "adan": {"beta1": 0.98, "beta2": 0.92, "beta3": 0.99, "eps": 1e-8, "weight_decay": 0.0},
     "ademamix": {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "alpha": 5.0, "eps": 1e-8},
@@ -63,11 +64,17 @@ DEFAULTS = {
         "max_dim": 1024.0,
         "weight_decay": 0.0,
     },
+    "dadapt_adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "d0": 1e-6, "weight_decay": 0.0},
+    "dog": {"r0_rel": 1e-6, "eps": 1e-8, "gamma": 8.0},
+    "dowg": {"r0": 0.01, "eps": 1e-4},
     "heavy_ball": {"beta1": 0.9, "dampening": 0.0},
+    "l_dog": {"r0_rel": 1e-6, "eps": 1e-8, "gamma": 8.0},
     "lars": {"beta1": 0.9, "trust": 0.001, "weight_decay": 0.0, "eps": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
     "moonlight_muon": {"beta1": 0.95, "beta2": 0.95, "beta_adam": 0.9, "eps": 1e-8, "ns_steps": 5.0,
                        "ns_coefficients": 0.0, "consistent_rms": 0.2, "vector_rate": 1.0, "weight_decay": 0.1},
+    "momo": {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0},
+    "momo_adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "lower_bound": 0.0, "weight_decay": 0.0},
     "nadam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004},
     "normuon": {"beta1": 0.95, "beta2": 0.95, "beta_adam": 0.9, "beta2_adam": 0.95, "eps": 1e-10, "ns_steps": 5.0,
                 "ns_coefficients": 0.0, "vector_rate": 0.015, "weight_decay": 0.0},
@@ -82,6 +89,7 @@ DEFAULTS = {
               "weight_decay": 1.0},
     "shampoo": {"eps": 1e-6, "every": 1.0},
     "signsgd": {},
+    "sps": {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8},
     "soap": {"beta1": 0.95, "beta2": 0.95, "eps": 1e-8, "every": 10.0, "max_dim": 10000.0, "weight_decay": 0.0},
     "splus": {
         "beta1": 0.9,
@@ -99,6 +107,7 @@ DEFAULTS = {
 # Four values beside the default, for hyperparameters that are neither a beta nor an eps.
 VALUES = {
     "alpha": (0.5, 1.0, 2.0, 8.0),
+    "c": (0.1, 0.2, 1.0, 10.0),
     "consistent_rms": (0.2, 0.5, 0.0, 0.1),
     "d0": (1e-3, 1e-5, 1e-2, 1e-4),
     "dampening": (0.0, 0.5, 0.9, 1.0),
@@ -111,6 +120,7 @@ VALUES = {
     "lambd": (0.0, 1e-3, 0.1, 1e-4),
     "last_radius": (1.0, 10.0, 100.0, 3000.0),
     "max_dim": (1.0, 2.0, 3.0, 4.0),
+    "lower_bound": (-1.0, 0.01, 0.1, 1.0),
     "momentum_decay": (0.0, 0.01, 0.1, 1.0),
     "ns_coefficients": (1.0, 0.0, 2.0, 1.0),
     "ns_steps": (1.0, 2.0, 5.0, 6.0),
@@ -118,6 +128,8 @@ VALUES = {
     "nu1": (0.0, 0.3, 0.9, 1.0),
     "nu2": (1.0, 0.3, 0.9, 0.5),
     "radius": (0.1, 3.0, 10.0, 50.0),
+    "r0": (0.1, 1e-3, 1.0, 1e-4),
+    "r0_rel": (1e-3, 1e-5, 1e-2, 1e-4),
     "step_max": (1e-3, 0.1, 1.0, 10.0),
     "step_min": (1e-9, 1e-4, 1e-3, 1e-5),
     "t0": (3.0, 100.0, 2000.0, 1.0),
@@ -230,7 +242,7 @@ def test_rows_touch_only_the_lanes_of_the_call(name):
     calls = []
     for first, last in ((1, 3), (0, 4)):
         update = Update(record, "rows", BLOCKS[6], "float64", [record.with_values({})] * 4)
-        update.scalars[0] = 0.5
+        update.scalars[: len(record.inputs)] = 0.5
         arrays = [np.ones((4, 6)), update.state, update.scalars.T, update.powers.T]
         before = [array.copy() for array in arrays]
         for t, g in enumerate(gradients, start=1):

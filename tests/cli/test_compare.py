@@ -273,9 +273,9 @@ def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
     assert compare_text.name_row(row) == "Ours (beta1=0.9, beta2=0.99 in A) on p"
     assert compare_text.name_row(row | {"b": "adam"}) == "adam for Ours(beta1=0.9, beta2=0.99) on p"
     assert compare_text.bound_regression(row) == "too noisy to place"
-    lines = [
-        line if isinstance(line, str) else line[0] for line in compare_text._format_table(pd.DataFrame([row]), False)
-    ]
+    table = pd.DataFrame([row])
+    table.attrs["missing"] = []
+    lines = [line if isinstance(line, str) else line[0] for line in compare_text._format_table(table, False)]
     assert lines[-1].split(maxsplit=1) == ["-", "too noisy to place   open           6"] and max(map(len, lines)) <= 80
     near = row | {"low": 0.5, "high": 1e6}
     assert "[0.5, 1e+06]" in compare_text.describe_row(near)

@@ -168,7 +168,8 @@ def test_its_name_is_taken():
 
 @pytest.mark.torch
 @pytest.mark.slow
-def test_a_closure_of_torch_returns_it():
+def test_torch_gets_it_from_a_closure_or_as_an_argument():
+    """The rate may be called a largest one."""
     import torch
 
     class Scaled(torch.optim.Optimizer):
@@ -182,11 +183,23 @@ def test_a_closure_of_torch_returns_it():
                 for p in group["params"]:
                     p -= group["lr"] * loss * p.grad
 
+    class Given(torch.optim.Optimizer):
+        def __init__(self, params, max_lr=0.1):
+            super().__init__(params, {"max_lr": max_lr})
+
+        @torch.no_grad()
+        def step(self, closure=None, loss=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p -= group["max_lr"] * loss.detach() * p.grad
+
     rates = np.array([1e-3, 1e-1])
     problem = bowl(noise=0.3)
     settings = [{"lr": rate} for rate in rates]
-    found = optbench.cohort(problem, optbench.torch_optimizer(Scaled), settings, steps=STEPS, batch_size=300, seed=2).w
-    np.testing.assert_allclose(found, train(problem, scaled, rates), rtol=1e-11)
+    for kind in (Scaled, Given):
+        record = optbench.torch_optimizer(kind)
+        found = optbench.cohort(problem, record, settings, steps=STEPS, batch_size=300, seed=2).w
+        np.testing.assert_allclose(found, train(problem, scaled, rates), rtol=1e-11)
 
 
 @pytest.mark.optax

@@ -16,6 +16,7 @@ STEPS, SIZE, SEED, RATE = 6, 16, 3, 0.01
 FITTING = {
     "adam": {"b1": 0.8}, "adamw": {"nesterov": True}, "lamb": {}, "rmsprop": {"centered": True}, "rprop": {},
     "sgd": {"momentum": 0.9}, "contrib.momo": {}, "contrib.prodigy": {},
+    "polyak_sgd": {"f_min": 0.1},
 }  # fmt: skip
 """Of each kind one: sums over blocks, options, numbers that steer the function, the loss besides."""
 REFUSED = {"lbfgs": "value_fn", "contrib.sophia": "obj_fn must be provided"}

@@ -53,6 +53,7 @@ POLAR = [
     ]
 ]
 """The paper's Polar Express, as heavyball's msign has it; pytorch_optimizer's preset is another (8.2373, ...)."""
+LINE = [[5]]
 
 
 def ewa_rate(lr, beta):
@@ -76,6 +77,11 @@ def scion_groups(shapes, radius, last_radius, constraint=True):
         scale = last_radius if k == matrices[-1] else radius
         groups.append({"norm_type": kind, "norm_kwargs": options, "scale": scale, "constraint": constraint})
     return groups
+
+
+def polyak(lr, c, lower_bound=0.0, eps=1e-8):
+    """Return the settings of optax' polyak_sgd that take the steps of `sps`."""
+    return {"learning_rate": lr / c, "scaling": c, "f_min": lower_bound, "eps": eps * c, "variant": "sps+"}
 
 
 TORCH = [
@@ -202,6 +208,12 @@ OPTAX = [
      MIXED),
     ("prodigy_decay", "contrib.prodigy", {"estim_lr0": 1e-2, "weight_decay": 0.3, "betas": [0.8, 0.95]}, "prodigy", 0.1,
      {"beta1": 0.8, "beta2": 0.95, "eps": 1e-8, "d0": 1e-2, "weight_decay": 0.3}, MIXED),
+    ("dowg", "contrib.dowg", {}, "dowg", 1.0, {"r0": 0.01, "eps": 1e-4}, MIXED, 200),
+    ("dowg_start", "contrib.dowg", {"init_estim_sq_dist": 0.25}, "dowg", 1.0, {"r0": 0.5, "eps": 1e-4}, [[5]], 200),
+    ("dowg_eps", "contrib.dowg", {"init_estim_sq_dist": 0.0625, "eps": 10.0}, "dowg", 0.05, {"r0": 0.25, "eps": 10.0},
+     MATRICES, 200),
+    ("dowg_factor", "contrib.dowg", {"init_estim_sq_dist": 1.0, "eps": 1.0}, "dowg", 0.1, {"r0": 1.0, "eps": 1.0},
+     MIXED, 200),
     ("muon", "contrib.muon", {}, "muon", 0.01, MUON, MIXED),
     ("muon_decay", "contrib.muon", {"beta": 0.8, "ns_steps": 3, "weight_decay": 0.3, "adam_b1": 0.7}, "muon", 0.01,
      MUON | {"beta1": 0.8, "beta_adam": 0.7, "ns_steps": 3.0, "weight_decay": 0.3}, [[3, 2], [4]]),
@@ -233,6 +245,17 @@ OPTAX = [
     ("mechanic_sign", "mechanize sign_sgd", {"s_init": 1e-5, "weight_decay": 0.0}, "mechanic(signsgd)", 0.1,
      MECHANIC | {"s0": 1e-5, "decay_scale": 0.0}, MIXED, 200),
     ("average", "averaged sgd", {"decay": 0.9}, "average(gd)", 0.03, {"beta": 0.9}),
+    # It scales the gradient first: c g, of squared length c^2 |g|^2, takes a step of at most lr / c.
+    ("sps", "polyak_sgd", polyak(0.035, 0.5), "sps", 0.035, {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8}, LINE, 200),
+    ("sps_short", "polyak_sgd", polyak(0.03, 2.0), "sps", 0.03, {"c": 2.0, "lower_bound": 0.0, "eps": 1e-8}, LINE, 200),
+    ("sps_bound", "polyak_sgd", polyak(1.0, 0.8, 0.5), "sps", 1.0, {"c": 0.8, "lower_bound": 0.5, "eps": 1e-8}, MIXED,
+     200),
+    ("sps_eps", "polyak_sgd", polyak(0.03, 3.0, -0.1, 10.0), "sps", 0.03, {"c": 3.0, "lower_bound": -0.1, "eps": 10.0},
+     MIXED, 200),
+    ("momo", "contrib.momo", {"beta": 0.8, "lower_bound": 0.1}, "momo", 0.02,
+     {"beta1": 0.8, "lower_bound": 0.1, "weight_decay": 0.0}, LINE, 200),
+    ("momo_adam", "contrib.momo_adam", {"b1": 0.8, "b2": 0.95, "lower_bound": 0.1}, "momo_adam", 0.1,
+     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.1, "weight_decay": 0.0}, LINE, 200),
 ]  # fmt: skip
 # The authors' own packages.
 SCHEDULEFREE = [
@@ -289,6 +312,40 @@ DISTRIBUTED_SHAMPOO = [
      GRAFTED | {"beta1": 0.5, "beta2": 0.95, "every": 7.0, "eps": 1e-6, "weight_decay": 0.3}, [[3, 2], [2, 2]], 200),
     ("pieces", "DistributedShampoo", {"precondition_frequency": 3, "max_preconditioner_dim": 2, "epsilon": 1e-3},
      "distributed_shampoo", 2**-7, GRAFTED | {"every": 3.0, "eps": 1e-3, "max_dim": 2.0}, MIXED, 200),
+]  # fmt: skip
+DOG = [
+    ("dog", "DoG", {"reps_rel": 1e-3}, "dog", 1.0, {"r0_rel": 1e-3, "eps": 1e-8, "gamma": 8.0}, MIXED, 200),
+    ("dog_eps", "DoG", {"reps_rel": 0.1, "eps": 100.0, "gamma": 2.0}, "dog", 0.5,
+     {"r0_rel": 0.1, "eps": 100.0, "gamma": 2.0}, MIXED, 200),
+    ("dog_far", "DoG", {"reps_rel": 0.5, "eps": 1.0, "gamma": 0.0}, "dog", 0.2,
+     {"r0_rel": 0.5, "eps": 1.0, "gamma": 0.0}, [[5]], 200),
+    ("dog_falling", "DoG", {"reps_rel": 1e-2, "gamma": 20.0}, "dog", [1.0, 0.1],
+     {"r0_rel": 1e-2, "eps": 1e-8, "gamma": 20.0}, MATRICES, 200),
+    ("l_dog", "LDoG", {"reps_rel": 1e-3}, "l_dog", 1.0, {"r0_rel": 1e-3, "eps": 1e-8, "gamma": 8.0}, MIXED, 200),
+    ("l_dog_eps", "LDoG", {"reps_rel": 0.1, "eps": 100.0, "gamma": 2.0}, "l_dog", 0.5,
+     {"r0_rel": 0.1, "eps": 100.0, "gamma": 2.0}, MIXED, 200),
+    ("l_dog_far", "LDoG", {"reps_rel": 0.5, "eps": 1.0, "gamma": 0.0}, "l_dog", 0.2,
+     {"r0_rel": 0.5, "eps": 1.0, "gamma": 0.0}, [[3, 2], [4]], 200),
+    ("l_dog_falling", "LDoG", {"reps_rel": 1e-2, "gamma": 20.0}, "l_dog", [1.0, 0.1],
+     {"r0_rel": 1e-2, "eps": 1e-8, "gamma": 20.0}, MATRICES, 200),
+]  # fmt: skip
+# Their matrices are (outputs, inputs), a row a neuron; without decay of biases.
+ADAM_MINI = [
+    ("adam_mini", "Adam_mini", {}, "adam_mini", 0.02, ADAM | {"weight_decay": 0.0}, MIXED, 200),
+    ("adam_mini_betas", "Adam_mini", {"betas": [0.8, 0.95], "eps": 0.1}, "adam_mini", [0.05, 0.001],
+     {"beta1": 0.8, "beta2": 0.95, "eps": 0.1, "weight_decay": 0.0}, [[3, 2], [4]], 200),
+    ("adam_mini_decay", "Adam_mini", {"betas": [0.9, 0.95], "weight_decay": 0.3}, "adam_mini", 0.01,
+     {"beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.3}, MATRICES, 200),
+    ("adam_mini_eps", "Adam_mini", {"betas": [0.95, 0.99], "eps": 2.0, "weight_decay": 0.05}, "adam_mini", 0.1,
+     {"beta1": 0.95, "beta2": 0.99, "eps": 2.0, "weight_decay": 0.05}, [[1, 6], [2, 2]], 200),
+]  # fmt: skip
+DADAPTATION = [
+    ("dadapt_adam", "DAdaptAdam", {"d0": 0.05}, "dadapt_adam", 1.0, ADAM | {"d0": 0.05, "weight_decay": 0.0}, MIXED,
+     200),
+    ("dadapt_adam_decay", "DAdaptAdam", {"d0": 1e-2, "weight_decay": 0.3, "decouple": True, "betas": [0.8, 0.99]},
+     "dadapt_adam", 0.3, {"beta1": 0.8, "beta2": 0.99, "eps": 1e-8, "d0": 1e-2, "weight_decay": 0.3}, MIXED, 200),
+    ("dadapt_adam_falling", "DAdaptAdam", {"d0": 1e-2, "betas": [0.95, 0.99], "eps": 0.1}, "dadapt_adam", [1.0, 0.01],
+     {"beta1": 0.95, "beta2": 0.99, "eps": 0.1, "d0": 1e-2, "weight_decay": 0.0}, [[5]], 200),
 ]  # fmt: skip
 # A collection of other people's optimizers, where neither PyTorch nor optax nor the authors have a package for it.
 COLLECTION = [
@@ -355,6 +412,16 @@ COLLECTION = [
      {"betas": [0.5, 0.99], "inverse_steps": 20, "max_dim": 3, "nonstandard_constant": 0.1}, "splus", 0.1,
      SPLUS | {"beta1": 0.5, "beta2": 0.99, "every": 20.0, "max_dim": 3.0, "weight_decay": 0.01, "vectors": 0.1},
      MIXED, 200),
+    ("dadapt_adam", "DAdaptAdam", {"d0": 1e-2, "foreach": False}, "dadapt_adam", 0.5,
+     ADAM | {"d0": 1e-2, "weight_decay": 0.0}, MATRICES, 200),
+    ("dadapt_adam_decay", "DAdaptAdam",
+     {"d0": 1e-2, "betas": [0.8, 0.98], "eps": 1.0, "weight_decay": 0.1, "weight_decouple": True, "foreach": False},
+     "dadapt_adam", 0.1, {"beta1": 0.8, "beta2": 0.98, "eps": 1.0, "d0": 1e-2, "weight_decay": 0.1}, [[5]], 200),
+    # Its eps stands beside the uncorrected sqrt(v): next to nothing here.
+    ("laprop", "LaProp", {"foreach": False}, "laprop", 0.02,
+     {"beta1": 0.9, "beta2": 0.999, "eps": 1e-15, "weight_decay": 0.0}, MIXED, 200),
+    ("laprop_betas", "LaProp", {"foreach": False, "betas": [0.95, 0.8]}, "laprop", 0.005,
+     {"beta1": 0.95, "beta2": 0.8, "eps": 1e-15, "weight_decay": 0.0}, [[5]], 200),
     # It has full matrices for vectors, too.
     ("shampoo", "Shampoo", {}, "shampoo", 0.1, {"eps": 1e-6, "every": 1.0}, MATRICES),
     ("shampoo_eps", "Shampoo", {"matrix_eps": 0.5}, "shampoo", 0.3, {"eps": 0.5, "every": 1.0}, MATRICES),
@@ -437,4 +504,25 @@ HEAVYBALL = [
      ADAM_FREE | {"beta1": 0.0}, [[3, 2], [4]], 200),
     ("hyperball_falling", "HyperBallAdamW", {"betas": [0.0, 0.95], "eps": 1e-30}, "hyperball(adam_torch)",
      [0.02, 0.0], ADAM_FREE | {"beta1": 0.0, "beta2": 0.95}, MATRICES, 200),
+    ("laprop_decay", "LaProp", {"betas": [0.9, 0.99], "weight_decay": 0.3, "eps": 1e-30}, "laprop", 0.02,
+     {"beta1": 0.9, "beta2": 0.99, "eps": 0.0, "weight_decay": 0.3}, MIXED, 200),
+    ("laprop_betas", "LaProp", {"betas": [0.99, 0.7], "weight_decay": 0.05, "eps": 1e-30}, "laprop", 0.005,
+     {"beta1": 0.99, "beta2": 0.7, "eps": 0.0, "weight_decay": 0.05}, [[5]], 200),
+]  # fmt: skip
+# The authors' own package of MoMo.
+MOMO = [
+    ("momo", "Momo", {}, "momo", 1.0, {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+    ("momo_capped", "Momo", {"beta": 0.5}, "momo", 0.01, {"beta1": 0.5, "lower_bound": 0.0, "weight_decay": 0.0}, LINE,
+     200),
+    ("momo_bound", "Momo", {"lb": 0.5, "weight_decay": 0.1}, "momo", 0.3,
+     {"beta1": 0.9, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
+    ("momo_decay", "Momo", {"lb": -1.0, "beta": 0.8, "weight_decay": 0.5}, "momo", 0.02,
+     {"beta1": 0.8, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
+    ("momo_adam", "MomoAdam", {}, "momo_adam", 0.01, ADAM | {"lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+    ("momo_adam_uncapped", "MomoAdam", {"betas": [0.8, 0.95]}, "momo_adam", 10.0,
+     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+    ("momo_adam_bound", "MomoAdam", {"lb": 0.5, "weight_decay": 0.1, "eps": 0.5}, "momo_adam", 0.3,
+     ADAM | {"eps": 0.5, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
+    ("momo_adam_decay", "MomoAdam", {"lb": -1.0, "betas": [0.5, 0.999], "weight_decay": 0.5}, "momo_adam", 0.02,
+     ADAM | {"beta1": 0.5, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
 ]  # fmt: skip

@@ -5,10 +5,10 @@ or in 10 (some blocks). A has eigenvalues 0.5 .. 50 in a basis that is no coordi
 dyadic number, so A is exact whatever library multiplies it. Each library computes its own gradients by its own
 automatic differentiation.
 
-Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, schedulefree and prodigyopt
-installed:
+Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, came-pytorch, dog-optimizer,
+dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py
-    python tests/reference/record_optimizers.py --only laprop     # its rows; all others stay as they are, byte for byte
+    python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, and no test imports this file.
@@ -136,6 +136,14 @@ def torch_run(module, name, settings, shapes, steps):
     if module == "heavyball":
         importlib.import_module("heavyball.utils").compile_mode = None
         settings["storage_dtype"] = "float64"
+    averager, turned = None, bool(groups) or module == "adam_mini"
+    if module == "adam_mini":
+        parameters = [p.detach().T.clone().requires_grad_() if p.ndim > 1 else p for p in parameters]
+        given = [(f"{k}.{'mlp' if p.ndim > 1 else 'bias'}", p) for k, p in enumerate(parameters)]
+    if module == "dog":
+        model = torch.nn.ParameterList(parameters)
+        parameters = given = list(model)
+        averager = importlib.import_module("dog").PolynomialDecayAverager(model, settings.pop("gamma", 8.0))
     rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else None
     if rates is not None:
         settings["lr"] = float(rates[0])
@@ -150,13 +158,18 @@ def torch_run(module, name, settings, shapes, steps):
         kind = distributed_shampoo if name == "DistributedShampoo" else getattr(importlib.import_module(module), name)
         optimizer = kind(given, **settings)
 
+    def joined(tensors):
+        return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
+
     def flat(tensors):
-        parts = [tensor.detach().numpy() for tensor in tensors]
-        return np.concatenate([(part.T if groups else part).ravel() for part in parts])
+        return joined([tensor.detach() for tensor in tensors]).clone().numpy()
 
     def reported():
         if name == "ASGD":
             return flat([optimizer.state[p]["ax"] for p in parameters])
+        if averager:
+            averager.step()
+            return flat(averager.averaged_model)
         optimizer.eval()
         seen = flat(parameters)
         optimizer.train()
@@ -164,10 +177,12 @@ def torch_run(module, name, settings, shapes, steps):
 
     def compute_gradients():
         optimizer.zero_grad()
-        w = torch.cat([(p.t() if groups else p).reshape(-1) for p in parameters])
-        (0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()).backward()
+        w = joined(parameters)
+        loss = 0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()
+        loss.backward()
+        return loss
 
-    averages = name in ("ASGD", "SPlus") or module == "schedulefree"
+    averages = name in ("ASGD", "SPlus") or module in ("schedulefree", "dog")
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
         optimizer.train()
@@ -175,11 +190,13 @@ def torch_run(module, name, settings, shapes, steps):
         if rates is not None:
             for group in optimizer.param_groups:
                 group["lr"] = float(rates[s])
-        compute_gradients()
+        loss = compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
+        more = {"closure": compute_gradients} if outer == "SAM" else {"loss": loss} if module == "momo" else {}
         with in_double(kind) if name in ("SOAP", "SPlus") or outer == "SAM" else ExitStack():
-            optimizer.step(*([compute_gradients] if outer == "SAM" else []))
-        for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
+            optimizer.step(**more)
+        states = (state for state in optimizer.state.values() if isinstance(state, dict))  # MoMo has a list
+        for state in states:  # QHAdam keeps its weights in float32; at the first step they are 1
             state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))
         if averages:
@@ -235,8 +252,8 @@ def optax_run(name, settings, shapes, steps):
 
     @jax.jit
     def step(at, state, averages):
-        gradient = jax.grad(value)(at.fast if looking else at)
-        updates, state = optimizer.update(gradient, state, at)
+        loss, gradient = jax.value_and_grad(value)(at.fast if looking else at)
+        updates, state = optax.with_extra_args_support(optimizer).update(gradient, state, at, value=loss)
         at = optax.apply_updates(at, updates)
         average, averages = ema.update(at.fast if looking else at, averages)
         return at, state, averages, flat(gradient), flat(average)
@@ -271,6 +288,10 @@ def entries():
         ("heavyball", "heavyball", optimizer_rows.HEAVYBALL),
         ("came_pytorch", "came_pytorch", optimizer_rows.CAME_PYTORCH),
         ("distributed_shampoo", "distributed_shampoo", optimizer_rows.DISTRIBUTED_SHAMPOO),
+        ("dog-optimizer", "dog", optimizer_rows.DOG),
+        ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
+        ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
+        ("momo-opt", "momo", optimizer_rows.MOMO),
     ]
     for library, module, rows in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
@@ -334,6 +355,9 @@ def main(only=""):
         "came_pytorch",
         "schedulefree",
         "prodigyopt",
+        "dog-optimizer",
+        "dadaptation",
+        "adam-mini",
     )
     versions = {package: version(package) for package in packages} | COMMITS | {"python": platform.python_version()}
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")

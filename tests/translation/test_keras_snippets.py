@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from snippets import START, STEPS, agree, data, definitions, forms, has_equal, schedules_of, setting, split
+from snippets import ABOVE, START, STEPS, agree, data, definitions, forms, has_equal, schedules_of, setting, split
 
 import optbench
 from optbench.translation.code import render
@@ -53,7 +53,7 @@ def run_code(keras, each):
             return keras.ops.matmul(inputs, w)[:, None]
 
     model = Model()
-    definitions(render(each, "keras"))["train"](model, lambda targets, outputs: outputs, *data())
+    definitions(render(each, "keras"))["train"](model, lambda targets, outputs: outputs + ABOVE, *data())
     last = np.concatenate([block.value.detach().numpy().ravel() for block in model.blocks])
     return np.array(path[-STEPS:]), np.array(seen[-STEPS:]), last
 

@@ -6,7 +6,7 @@ To 1e-6 with schedules of optax's own, which computes them in float32 whatever J
 import numpy as np
 import pytest
 from harness import CATALOGUE
-from snippets import START, agree, data, definitions, forms, has_equal, schedules_of, setting, split
+from snippets import ABOVE, START, agree, data, definitions, forms, has_equal, schedules_of, setting, split
 
 import optbench
 from optbench.translation.code import render
@@ -40,7 +40,7 @@ def run_code(jax, each):
     def loss(params, inputs, targets):
         w = jax.numpy.concatenate([part.reshape(-1) for part in params])
         jax.debug.callback(note, w, inputs.mean(0), ordered=True)
-        return (inputs @ w).mean()
+        return (inputs @ w).mean() + ABOVE
 
     last = definitions(render(each, "optax"))["train"]([jax.numpy.asarray(part) for part in split(START)], loss, data())
     jax.effects_barrier()

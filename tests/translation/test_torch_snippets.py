@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from harness import CATALOGUE, SCHEDULES
-from snippets import BATCH, NAMES, START, agree, data, definitions, has_equal, setting, split
+from snippets import ABOVE, BATCH, NAMES, START, agree, data, definitions, has_equal, setting, split
 
 import optbench
 from optbench.translation.code import render
@@ -42,7 +42,7 @@ def run_code(torch, each):
 
     model, examples = Model(), torch.utils.data.TensorDataset(*map(torch.tensor, data()))
     loader = torch.utils.data.DataLoader(examples, batch_size=BATCH, shuffle=True)
-    definitions(render(each, "torch"))["train"](model, lambda outputs, targets: outputs.mean(), loader)
+    definitions(render(each, "torch"))["train"](model, lambda outputs, targets: outputs.mean() + ABOVE, loader)
     return np.array(path), np.array(seen), np.concatenate([p.detach().numpy().ravel() for p in model.blocks])
 
 

@@ -126,6 +126,7 @@ class TorchStepper:
         groups = self.optimizer.param_groups
         self.factors = [float(group.get(record.rate, rate)) / rate if len(groups) > 1 else 1.0 for group in groups]
         step = inspect.signature(self.optimizer.step).parameters
+        self.takes_loss = "loss" in step  # as the authors of MoMo and SPS have it
         self.needs_closure = bool(step) and next(iter(step.values())).default is inspect.Parameter.empty
 
     def _split(self, vector: torch.Tensor) -> list[torch.Tensor]:
@@ -137,14 +138,17 @@ class TorchStepper:
     def step(self, g: np.ndarray, loss: float, rate: float) -> None:
         """Make a step of the optimizer, which changes the weights; g: (dim,), copied, as the optimizer may change it.
 
-        loss: at the present weights, for optimizers that call a closure; rate: the learning rate of this step.
+        loss: at the present weights, for optimizers that take it or call a closure; rate: the learning rate of this
+        step.
         """
         for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
             parameter.grad = gradient
         if rate != self.rate:  # as a scheduler does; an optimizer may change its rate itself in between
             self._set_rate(rate)
         with self.generators:
-            if self.needs_closure:
+            if self.takes_loss:
+                self.optimizer.step(loss=torch.tensor(loss, dtype=self.views[0].dtype))
+            elif self.needs_closure:
                 self.optimizer.step(self._closure(loss))
             else:
                 self.optimizer.step()
