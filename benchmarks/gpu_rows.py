@@ -141,7 +141,7 @@ def update_row(text: str, slots: int, sums: bool, sizes: Sizes, copied: float) -
     count, note = held(sizes.parameters, reads)
     g = on_card(0.1, 1, count)
     stepper = optbench.stepper(text, on_card(1.0, 1, count), lr=LR, device="cuda")
-    times = measure(lambda: stepper.step(g), sizes)
+    times = measure(lambda: stepper.step(g, loss=1.0), sizes)
     notes = [note, "more than one pass, for its sums" if sums else ""]
     amount, goal = ITEM * count * (2 * reads - 1), None if sums or simulated() else GOAL
     return row("update", text, (count,), times, amount, against=copied, goal=goal, note="; ".join(filter(None, notes)))
@@ -155,7 +155,7 @@ def list_row(text: str, slots: int, sizes: Sizes, copied: float) -> dict[str, An
     arrays = min(100, count)
     w, g = ([on_card(value, count // arrays) for _ in range(arrays)] for value in (1.0, 0.1))
     stepper = optbench.stepper(text, w, lr=LR, device="cuda")
-    times = measure(lambda: stepper.step(g), sizes)
+    times = measure(lambda: stepper.step(g, loss=1.0), sizes)
     amount = ITEM * (count // arrays) * arrays * (2 * (2 + slots) - 1)
     return row("update", f"{text}, {arrays} arrays", (count,), times, amount, against=copied, note=note)
 

@@ -73,7 +73,8 @@ class Interpreter:
         def values_of(b: int, function: Callable) -> list[float]:
             """Return the values of a function of a rule at the parameters of block b."""
             names = arguments(function)
-            return [function(*(names_at(i, b)[name] for name in names)) for i in self.blocks[b][0]]
+            values = (names_at(i, b) for i in self.blocks[b][0])
+            return [function(*(each[name] for name in names)) for each in values]
 
         for each in passes(record):
             for name, stage in (pair for group in each.local for pair in group):

@@ -21,8 +21,9 @@ from optbench.engine.arrays import StepInputs
 from optbench.engine.cpu.update import Update
 from optbench.engine.eager.lanes import eager_update
 
-SHAPES = ((3, 2), (1, 3), (3,), (3, 2), (2, 2))
-"""A block of each role, for rules that see the blocks."""
+SHAPES = ((3, 2), (2, 3), (2,), (3, 2), (2, 2))
+"""A block of each role, for rules that see the blocks. Sides differ by 1 at most, so that eigenvectors of G G' are
+unique but for signs: otherwise a rule such as SOAP would differ in float32."""
 BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
 _DIM = sum(math.prod(shape) for shape in SHAPES)
 

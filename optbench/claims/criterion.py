@@ -226,6 +226,7 @@ class Parts:
     needed: bool = False
 
     kind: ClassVar[Kind] = ESTIMATE
+    on: ClassVar[str] = "the part"
 
     @property
     def sentence(self) -> str:
@@ -249,7 +250,7 @@ class Parts:
             return FAILS, ""
         if verdict in (HOLDS, FAILS):
             return verdict, ""
-        return verdict, "the part: " + "; ".join(
+        return verdict, f"{self.on}: " + "; ".join(
             f"“{name}” {each}" + (f" on {on}" if each == DEPENDS else f" ({on})" if on else "")
             for name, (each, on) in judged.items()
         )

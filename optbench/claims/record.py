@@ -100,6 +100,10 @@ class Criterion(Protocol):
     kind: ClassVar[Kind]
 
     @property
+    def on(self) -> str:
+        """What a claim depends on if its settings disagree, such as "the setting"."""
+
+    @property
     def sentence(self) -> str:
         """The criterion in words, with its thresholds."""
 

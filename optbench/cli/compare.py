@@ -89,7 +89,6 @@ def compare(
     from optbench.sweeps import candidates
     from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.results import share_labels
-    from optbench.wording.labels import write_math
 
     if form not in _FORMATS:
         raise unknown("format", form, _FORMATS)
@@ -122,13 +121,7 @@ def compare(
     elif form == "junit":
         print(compare_formats.make_junit(table, sides, above, strict))
     else:
-        plain = table.map(lambda value: write_math(value) if isinstance(value, str) else value)
-        for key in ("missing", "lost"):
-            plain.attrs[key] = [
-                {**each, **{name: write_math(each[name]) for name in ("problem", "a", "b")}}
-                for each in table.attrs[key]
-            ]
-        compare_text.print_comparison(plain, sides, above, strict)
+        compare_text.print_comparison(table, sides, above, strict)
     if failed:
         raise typer.Exit(NO)
 

@@ -13,7 +13,7 @@ from optbench.analysis.folders import SECONDS, SETTINGS
 from optbench.analysis.measures import LOSS
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
-from optbench.cli.console import filled, print_lines
+from optbench.cli.console import filled, print_lines, write_plainly
 from optbench.contract.names import count_noun, join_names
 from optbench.wording.answers import name_measure
 from optbench.wording.judged import MOST_BLOCKS, describe_settling
@@ -63,7 +63,7 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None,
     if strict and (words := [f"{count_noun(count, 'row')} {what}" for count, what in gaps if count]):
         print_lines(f"--strict: fails for {' and '.join(words)}")
     if above is not None and (lost := [name_row(row, single_pair) for row in table.attrs["lost"]]):
-        print_lines(filled(f"fails: in B could not run: {join_names(lost, 20)}", 2))
+        print_lines(filled(f"fails: could not run in B: {join_names(lost, 20)}", 2))
 
 
 def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
@@ -218,23 +218,23 @@ def format_number(value: float) -> str:
 def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tuple[str, str]]:
     """Yield the lines of the table, a row each below its problem's; a long name gets a line of its own."""
     failed = bool((table[["failures_a", "failures_b"]].max(axis=None)) > 0)
-    names = table["problem"] if single_pair else table["b"]
-    width = min(_NAME, max([9, *(len(name) + 2 for name in names)]))
-    head = f"{'problem' if single_pair else 'optimizer':<{width}} {'B / A':>8} {'interval':<20} {'verdict':<10} seeds"
-    yield (head + "  failed A, B" * failed, "bold")
     before, missing = None, table.attrs["missing"]
     rows = [
         *table[table["problem"] != ALL].to_dict("records"),
         *missing,
         *table[table["problem"] == ALL].to_dict("records"),
     ]
+    names = [write_plainly(row["problem" if single_pair else "b"]) for row in rows]
+    width = min(_NAME, max([9, *(len(name) + 2 for name in names)]))
+    head = f"{'problem' if single_pair else 'optimizer':<{width}} {'B / A':>8} {'interval':<20} {'verdict':<10} seeds"
+    yield (head + "  failed A, B" * failed, "bold")
     places = list(dict.fromkeys(row["problem"] for row in rows))
     for row in sorted(rows, key=lambda row: places.index(row["problem"])):
-        problem = "over all" if row["problem"] == ALL else row["problem"]
+        problem = "over all" if row["problem"] == ALL else write_plainly(row["problem"])
         if not single_pair and problem != before:
             yield problem
         before = problem
-        name = problem if single_pair else f"  {_join_optimizers([row])}"
+        name = problem if single_pair else f"  {write_plainly(_join_optimizers([row]))}"
         if len(name) > width:
             yield name
             name = ""

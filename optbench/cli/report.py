@@ -98,7 +98,7 @@ def report(
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
     if label and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
         sweep = folders[0]
-        console.print("labels: of this page and its files alone; the folder keeps them, for what is drawn later, by:")
+        console.print("labels: on this page and its files only; to keep them in the folder:")
         keep = begin_extension(sweep.directory, sweep.results.provenance)
         command(f"{keep} {' '.join(f'--label {shlex.quote(each)}' for each in label)}")
 

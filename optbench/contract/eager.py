@@ -184,7 +184,7 @@ def rate_argument(target: Callable, parameters: Iterable[str]) -> str | None:
 
     That of a part of a transformation, ``optax.scale_by_polyak``, is none: it does not descend by itself.
     """
-    is_part = getattr(target, "__name__", "").startswith("scale_by_")
+    is_part = getattr(target, "__name__", "").startswith("scale_by_") and "learning_rate" not in parameters
     return None if is_part else next((key for key in RATE_ARGUMENTS if key in parameters), None)
 
 

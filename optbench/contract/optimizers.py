@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -223,9 +223,9 @@ class Optimizer(Tunable):
         """The hyperparameters whose running product beta^t is asked for."""
         return tuple(dict.fromkeys(s[:-2] for s in self.scalar_arguments() if self._is_power(s)))
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """The rate, and what else of STEP_INPUTS the rule, its sums or its matrix ask for."""
+        """The rate, and what else of STEP_INPUTS the rule, its sums or its matrix ask for; read at every step."""
         return (STEP_INPUTS[0], *(name for name in STEP_INPUTS[1:] if name in self.scalar_arguments()))
 
     @property

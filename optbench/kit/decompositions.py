@@ -36,6 +36,13 @@ def side(length, most):
     return length if length <= most else 0
 
 
+def split_sides(memory, n, k):
+    """Return the parts of a memory as matrices: two for the sides, (n, n) and (k, k), then their bases or roots."""
+    at, squares = n * n, n * n + k * k
+    left, right = memory[:at].reshape(n, n), memory[at:squares].reshape(k, k)
+    return left, right, memory[squares : squares + at].reshape(n, n), memory[squares + at :].reshape(k, k)
+
+
 def average_products(block, left, right, beta):
     """Make left and right, symmetric matrices, beta times themselves plus 1 - beta times B B' and B' B of a block B."""
     if len(left) > 0:

@@ -66,7 +66,7 @@ def _see_curves(data: ReportData, problem: str) -> str:
         texts = _rank(since, drawn, lambda name: f"from {clock} {number(since[name])} on")
         never = [name for name in drawn if name in ends and name not in since]
         said = [f"{texts} below the target of {labels.share_text(share)}"] if texts else []
-        said += [f"{join_with_and(never)} not at {'it' if texts else 'the target'} in the end"] if never else []
+        said += [f"{join_with_and(never)} not below {'it' if texts else 'the target'} at the end"] if never else []
         text = f"{', '.join(said)}; {text}" if said else text
     return text
 
@@ -150,9 +150,12 @@ def _find_lowest(table: pd.DataFrame, problem: str) -> pd.DataFrame:
 
 
 def _rank(values: pd.Series, shown: Iterable[str], describe_one: Callable[[str], str]) -> str:
-    """Return "NAME TEXT, NAME TEXT and NAME TEXT" for those of the names that are shown, the lowest value first."""
+    """Return "NAME TEXT, NAME TEXT and NAME TEXT" for those of the names that are shown, the lowest value first.
+
+    "" if there are none.
+    """
     names = [name for name in values.sort_values(kind="stable").index if name in set(shown)]
-    return join_with_and([f"{name} {describe_one(name)}" for name in names])
+    return join_with_and([f"{name} {describe_one(name)}" for name in names]) if names else ""
 
 
 def _read_lines(figure: Figure | None) -> str:

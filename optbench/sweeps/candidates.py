@@ -72,10 +72,10 @@ def compare(
         (that B is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and
         measure (by which the row is compared). ``attrs`` of the table has
         "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables),
-        "differences" (what else is not the same in A and B, a sentence each), "missing" (what A alone has:
-        problem, optimizer, a and b as in the rows, and the reason), "lost" (those of them that B has, too, without a
-        run that could run; the reason is the first error), "provenance" (of that, what
-        provenance.json has, by key) and "time" (the ratios of a "step" and of "evaluation", without a test).
+        "differences" (what else is not the same in A and B, a sentence each), "missing" (what A alone has: problem,
+        optimizer, a and b as in the rows, and the reason), "lost" (those of "missing" that B has, too, but of which no
+        run could run; their reason is the first error), "provenance" (what differs in provenance.json, by key) and
+        "time" (the ratios of a "step" and of "evaluation", without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.

@@ -36,9 +36,9 @@ class SharedRanges:
 def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str], files: Collection[str] = ()) -> SharedRanges:
     """Return the search spaces with shared ranges.
 
-    files: the plug-ins, whose rules get a warning if they search less than others do.
-    asked: ``COMMON``; ``OWN``, which changes nothing; or the ranges of some meanings, which others are added to. Raises
-    OptbenchError for a meaning that no optimizer has or searches, and for a range that none takes.
+    asked: ``COMMON``; ``OWN``, which changes nothing; or the ranges of some meanings, which others are added to. files:
+    the plug-ins, whose rules get a warning if they search less than others do. Raises OptbenchError for a meaning that
+    no optimizer has or searches, and for a range that none takes.
     """
     if asked == OWN:
         doubts = [
@@ -183,6 +183,6 @@ def _warn_of_unsearched(spaces: Sequence[Space], common: Mapping[str, Range], fi
         if left:
             texts = ", ".join(f"{key}={text}" for key, text in left.items())
             yield (
-                f"search= of {rule.name} leaves out {', '.join(left)}: not tuned, though others tune the like; "
-                f"add to it, or write --optimizers '{rule.name}({texts})'"
+                f"search= of {rule.name} leaves out {', '.join(left)}: not tuned, though other optimizers tune "
+                f"theirs; extend search=, or write --optimizers '{rule.name}({texts})'"
             )

@@ -63,7 +63,7 @@ class Job(NamedTuple):
 def describe_job(problem: Any, stops: bool = False) -> Job | None:
     """Return what the templates need of a problem; None if it has no such data, or is no network of dense layers.
 
-    Neither are labels redrawn in another library.
+    None, too, for data with label noise: another library would have to redraw the same labels.
 
     stops: whether the weights of the epoch with the least validation loss are kept.
     """

@@ -460,8 +460,8 @@ def describe_measure(answer: Answer, search: str = "", before: Mapping[str, floa
         ]
         if changed:
             parts.append(
-                f"Since the look before, the target has changed {join_with_and(changed)}: samples to it are other "
-                "numbers, for unchanged runs, too."
+                f"Since the previous look, the target has changed {join_with_and(changed)}, so samples to it differ "
+                "even for unchanged runs."
             )
     elif judged.without:
         parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")

@@ -89,9 +89,8 @@ class Judged:
     @cached_property
     def _rows(self) -> dict[str, pd.DataFrame]:
         """The ranking by problem, as `rows` returns it: a report asks for each some hundred times."""
-        keys = {ALL: ["mean_rank"]}
         return {
-            problem: part.sort_values(keys.get(problem, ["value", "mean_rank"]), kind="stable")
+            problem: part.sort_values("mean_rank" if problem == ALL else ["value", "mean_rank"], kind="stable")
             for problem, part in self.ranking.groupby("problem", sort=False)
         }
 

@@ -14,13 +14,15 @@ from optbench.contract import names
 FOLDER = Path(__file__).parents[1] / "reference"
 RECORDED = np.load(FOLDER / "trajectories.npz")
 INDEX = {entry["key"]: entry for entry in map(json.loads, RECORDED["index"])}
-# mars adds 1e-15 under the root; SOAP divides a number near rounding by its own size.
-# Roots of matrices with small eigenvalues are less exact than those.
-LOOSER = {"pytorch_optimizer.mars": 2e-12, "pytorch_optimizer.soap": 1e-9}
+LOOSER = {
+    "pytorch_optimizer.mars": 2e-12,  # it adds 1e-15 under the root
+    "pytorch_optimizer.soap": 1e-9,  # it divides a number near rounding by its own size
+}
+# Roots of a matrix with small eigenvalues are less exact than the matrix.
 LOOSER |= {f"distributed_shampoo.{key}": 1e-11 for key in ("adam", "often", "decay", "pieces")}
 FEW = {"mechanic": 30, "sam": 70}
-"""Steps in a closed loop of what makes 1e11 of a rounding in the start in 200 steps: mechanic at the rate that it
-learns, sam near the minimum, where a small gradient still has a direction of length 1."""
+"""Steps in a closed loop of a rule that amplifies roundings: in 200 steps, mechanic makes them 1e11 times as large, and
+so does sam near the minimum, where a small gradient still has a direction of length 1."""
 CASES = [
     pytest.param(key, order, marks=pytest.mark.xdist_group(entry["optimizer"].split("(")[0]))
     for key, entry in INDEX.items()

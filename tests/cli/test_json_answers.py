@@ -56,7 +56,7 @@ def test_a_candidate_that_cannot_run_is_a_regression(run):
     assert code == 1 and err.endswith(f"compared there: mine on rosenbrock ({why})")
     assert "that are there in both are identical" in out and f"mine on rosenbrock: {why}" in out
     assert " mine - could not run in B" in out
-    assert out.endswith("is shown where both ran fails: in B could not run: mine on rosenbrock")
+    assert out.endswith("is shown where both ran fails: could not run in B: mine on rosenbrock")
     code, out, _ = run(*gate, "--format", "github")
     assert code == 1 and re.search(rf"::error title=B lacks 1 of \d rows::mine on rosenbrock \({why}", out)
     suite = ElementTree.fromstring(run(*gate, "--format", "junit")[1]).find("testsuite")

@@ -66,8 +66,8 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     assert code == 0 and not err
     keep = "optbench sweep --extend --out results --label 'adam=Our method' --label 'saddle=A saddle'"
     assert out == (
-        f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures labels: of this page and "
-        f"its files alone; the folder keeps them, for what is drawn later, by: {keep}"
+        f"report: {folder}/index.html picture: {folder}/answer.png figures: {folder}/figures labels: on this page and "
+        f"its files only; to keep them in the folder: {keep}"
     )
     figures = Path("results/report/figures")
     assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]

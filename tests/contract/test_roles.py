@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from by_role import FACTORS, by_role
-from harness import run_cohort
+from harness import CATALOGUE, run_cohort
 
 from optbench import PluginError, Problem, optimizer, stepper, wrapper
-from optbench.catalogue import loader
 from optbench.contract.composition import wrap
 from optbench.contract.roles import ROLES as WORDS
 from optbench.contract.roles import VECTOR, find_roles
@@ -65,7 +64,7 @@ def slower_vectors(step, w, g, lr, share, role):
 
 
 def test_a_wrapper_may_ask_for_it_around_a_rule_that_does_not():
-    record = loader.load().optimizer("gd")[0]
+    record = CATALOGUE.optimizers["gd"]
     wrapped = wrap(slower_vectors, record)
     assert wrapped.by_block and not record.by_block
     arrays = [np.ones(shape) for shape in SHAPES]
@@ -87,7 +86,7 @@ FIELDS = {"form": "single", "dim": DIM, "start": lambda rng: np.zeros(DIM), "val
 def test_a_problem_may_say_what_its_blocks_are(roles):
     problem = Problem(**FIELDS, blocks=SHAPES, roles=roles, name="slope")
     assert problem.roles == (roles or ROLES)
-    flat = loader.load().schedule("constant")
+    flat = CATALOGUE.schedule("constant")
     found = run_cohort(
         problem, by_role, [Lane(0.5, flat, {})], seed=0, batch_size=1, steps=2, dtype="float64", points=np.array([0, 2])
     )

@@ -51,7 +51,7 @@ def descend(w, value, gradient, rates, seed=2, spread=1.0):
     return w
 
 
-def train(problem, record, rates, size=300, dtype="float64", device="cpu"):
+def train(problem, record, rates, size=300, dtype="float64"):
     """Return the weights (runs, dim) of a cohort."""
     lanes = [Lane(rate, CATALOGUE.schedule("constant"), record.with_values({})) for rate in rates]
     return run_cohort(

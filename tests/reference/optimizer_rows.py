@@ -35,12 +35,10 @@ CAME = {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "eps1": 1e-30, "eps2": 1e
         "weight_decay": 0.0}  # fmt: skip
 SPLUS = {"beta1": 0.9, "beta2": 0.999, "beta_average": 0.999, "eps": 1e-30, "every": 100.0, "max_dim": 10000.0,
          "vectors": 0.001, "weight_decay": 0.0}  # fmt: skip
-SQUARES = [[2, 2], [2, 2], [2]]
 LAYERS = [[2, 1], [1, 3], [2], [3, 1]]
 WIDE_LAYERS = [[1, 2], [2], [2, 2], [2, 1]]
 """Networks: first and hidden layer, vector, last layer; first layer, vector, hidden and last layer."""
-LONG = 200
-POLAR = [
+POLAR_EXPRESS = [
     [a / 1.01, b / 1.01**3, c / 1.01**5]
     for a, b, c in [
         (8.28721201814563, -23.595886519098837, 17.300387312530933),
@@ -52,8 +50,8 @@ POLAR = [
         (1.8750014808534479, -1.2500016453999487, 0.3750001645474248),
     ]
 ]
-"""The paper's Polar Express, as heavyball's msign has it; pytorch_optimizer's preset is another (8.2373, ...)."""
-LINE = [[5]]
+"""Amsel et al. 2025, as their code prints them, over their margin of 1%; so has heavyball's msign. pytorch_optimizer's
+preset is another (8.2373, ...)."""
 
 
 def ewa_rate(lr, beta):
@@ -134,10 +132,10 @@ TORCH = [
      {"eta_minus": 0.4, "eta_plus": 1.5, "step_min": 0.01, "step_max": 0.1}),
     # It bounds the norm from below by its eps. Steps in float64: bfloat16 is patched.
     ("moonlight", "Muon", {"groups": [{}, {}], "adjust_lr_fn": "match_rms_adamw"}, "moonlight_muon", 0.02, MOONLIGHT,
-     MATRICES, LONG),
+     MATRICES, 200),
     ("moonlight_decay", "Muon", {"groups": [{}, {}], "adjust_lr_fn": "match_rms_adamw", "momentum": 0.8, "ns_steps": 3,
                                  "weight_decay": 0.5}, "moonlight_muon", 0.01,
-     MOONLIGHT | {"beta1": 0.8, "ns_steps": 3.0, "weight_decay": 0.5}, MATRICES, LONG),
+     MOONLIGHT | {"beta1": 0.8, "ns_steps": 3.0, "weight_decay": 0.5}, MATRICES, 200),
     ("adafactor", "Adafactor", {"eps": [1e-15, 1e-3]}, "adafactor", 0.05,
      {"beta2_decay": 0.8, "eps1": 1e-15, "eps2": 1e-3, "threshold": 1.0, "weight_decay": 0.0}, MIXED),
     ("adafactor_decay", "Adafactor", {"eps": [1e-15, 1.0], "beta2_decay": -0.6, "d": 1.5, "weight_decay": 0.5},
@@ -218,16 +216,17 @@ OPTAX = [
     ("muon_decay", "contrib.muon", {"beta": 0.8, "ns_steps": 3, "weight_decay": 0.3, "adam_b1": 0.7}, "muon", 0.01,
      MUON | {"beta1": 0.8, "beta_adam": 0.7, "ns_steps": 3.0, "weight_decay": 0.3}, [[3, 2], [4]]),
     ("muon_rates", "contrib.muon", {"adam_learning_rate": 0.0005, "weight_decay": 0.1}, "muon", 0.005,
-     MUON | {"vector_rate": 0.1, "weight_decay": 0.1}, MIXED, LONG),
+     MUON | {"vector_rate": 0.1, "weight_decay": 0.1}, MIXED, 200),
     ("muon_fast_vectors", "contrib.muon", {"adam_learning_rate": 0.02, "beta": 0.9}, "muon", 0.01,
-     MUON | {"vector_rate": 2.0, "beta1": 0.9}, MATRICES_AND_VECTOR, LONG),
+     MUON | {"vector_rate": 2.0, "beta1": 0.9}, MATRICES_AND_VECTOR, 200),
     ("muon_rms", "contrib.muon", {"consistent_rms": 0.2, "weight_decay": 0.1, "eps": 1e-7}, "muon", 0.02,
-     MUON | {"consistent_rms": 0.2, "weight_decay": 0.1, "eps": 1e-7}, MIXED, LONG),
-    ("muon_polar", "contrib.muon", {"ns_coeffs": POLAR[:5], "consistent_rms": 0.3, "adam_learning_rate": 0.01}, "muon",
-     0.02, MUON | {"consistent_rms": 0.3, "ns_coefficients": 1.0, "vector_rate": 0.5}, MATRICES_AND_VECTOR, LONG),
-    ("muon_polar_long", "contrib.muon", {"ns_coeffs": [*POLAR, *2 * [[1.875, -1.25, 0.375]]], "ns_steps": 9,
+     MUON | {"consistent_rms": 0.2, "weight_decay": 0.1, "eps": 1e-7}, MIXED, 200),
+    ("muon_polar", "contrib.muon",
+     {"ns_coeffs": POLAR_EXPRESS[:5], "consistent_rms": 0.3, "adam_learning_rate": 0.01}, "muon", 0.02,
+     MUON | {"consistent_rms": 0.3, "ns_coefficients": 1.0, "vector_rate": 0.5}, MATRICES_AND_VECTOR, 200),
+    ("muon_polar_long", "contrib.muon", {"ns_coeffs": [*POLAR_EXPRESS, *2 * [[1.875, -1.25, 0.375]]], "ns_steps": 9,
                                          "beta": 0.5}, "muon", 0.001,
-     MUON | {"beta1": 0.5, "ns_coefficients": 1.0, "ns_steps": 9.0}, MATRICES, LONG),
+     MUON | {"beta1": 0.5, "ns_coefficients": 1.0, "ns_steps": 9.0}, MATRICES, 200),
     ("clip", "clipped adam", {"max_norm": 1.0}, "clip(adam_torch)", 0.02, ADAM_TORCH | {"norm": 1.0}, MIXED),
     ("clip_sgd", "clipped sgd", {"max_norm": 5.0}, "clip(gd)", 0.02, {"norm": 5.0}, MIXED),
     ("lookahead", "lookahead sgd", {"sync_period": 5, "slow_step_size": 0.5}, "lookahead(gd)", 0.02,
@@ -246,16 +245,17 @@ OPTAX = [
      MECHANIC | {"s0": 1e-5, "decay_scale": 0.0}, MIXED, 200),
     ("average", "averaged sgd", {"decay": 0.9}, "average(gd)", 0.03, {"beta": 0.9}),
     # It scales the gradient first: c g, of squared length c^2 |g|^2, takes a step of at most lr / c.
-    ("sps", "polyak_sgd", polyak(0.035, 0.5), "sps", 0.035, {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8}, LINE, 200),
-    ("sps_short", "polyak_sgd", polyak(0.03, 2.0), "sps", 0.03, {"c": 2.0, "lower_bound": 0.0, "eps": 1e-8}, LINE, 200),
+    ("sps", "polyak_sgd", polyak(0.035, 0.5), "sps", 0.035, {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8}, [[5]], 200),
+    ("sps_short", "polyak_sgd", polyak(0.03, 2.0), "sps", 0.03, {"c": 2.0, "lower_bound": 0.0, "eps": 1e-8}, [[5]],
+     200),
     ("sps_bound", "polyak_sgd", polyak(1.0, 0.8, 0.5), "sps", 1.0, {"c": 0.8, "lower_bound": 0.5, "eps": 1e-8}, MIXED,
      200),
     ("sps_eps", "polyak_sgd", polyak(0.03, 3.0, -0.1, 10.0), "sps", 0.03, {"c": 3.0, "lower_bound": -0.1, "eps": 10.0},
      MIXED, 200),
     ("momo", "contrib.momo", {"beta": 0.8, "lower_bound": 0.1}, "momo", 0.02,
-     {"beta1": 0.8, "lower_bound": 0.1, "weight_decay": 0.0}, LINE, 200),
+     {"beta1": 0.8, "lower_bound": 0.1, "weight_decay": 0.0}, [[5]], 200),
     ("momo_adam", "contrib.momo_adam", {"b1": 0.8, "b2": 0.95, "lower_bound": 0.1}, "momo_adam", 0.1,
-     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.1, "weight_decay": 0.0}, LINE, 200),
+     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.1, "weight_decay": 0.0}, [[5]], 200),
 ]  # fmt: skip
 # The authors' own packages.
 SCHEDULEFREE = [
@@ -293,7 +293,8 @@ CAME_PYTORCH = [
     ("clip", "CAME", {"betas": [0.8, 0.95, 0.99], "clip_threshold": 0.5, "weight_decay": 0.3}, "came", 0.002,
      CAME | {"beta1": 0.8, "beta2": 0.95, "beta3": 0.99, "threshold": 0.5, "weight_decay": 0.3}, MATRICES, 200),
     ("eps", "CAME", {"betas": [0.95, 0.9, 0.9], "eps": [1e-3, 0.01], "clip_threshold": 2.0}, "came", 0.01,
-     CAME | {"beta1": 0.95, "beta2": 0.9, "beta3": 0.9, "eps1": 1e-3, "eps2": 0.01, "threshold": 2.0}, SQUARES, 200),
+     CAME | {"beta1": 0.95, "beta2": 0.9, "beta3": 0.9, "eps1": 1e-3, "eps2": 0.01, "threshold": 2.0},
+     MATRICES_AND_VECTOR, 200),
     ("decay", "CAME", {"betas": [0.5, 0.99, 0.999], "eps": [1e-8, 1e-4], "weight_decay": 0.1}, "came", 0.001,
      CAME | {"beta1": 0.5, "beta2": 0.99, "beta3": 0.999, "eps1": 1e-8, "eps2": 1e-4, "weight_decay": 0.1},
      [[3, 2], [4]], 200),
@@ -301,7 +302,7 @@ CAME_PYTORCH = [
 # Meta's, from its repository. Its rate is float32, and so a power of 2 here; matrices are not merged to vectors.
 DISTRIBUTED_SHAMPOO = [
     ("adam", "DistributedShampoo", {"precondition_frequency": 100}, "distributed_shampoo", 2**-6,
-     GRAFTED | {"every": 100.0}, SQUARES, 200),
+     GRAFTED | {"every": 100.0}, MATRICES_AND_VECTOR, 200),
     ("often", "DistributedShampoo",
      {"precondition_frequency": 1, "betas": [0.8, 0.99], "epsilon": 0.1, "grafting_epsilon": 0.01},
      "distributed_shampoo", 2**-6,
@@ -389,9 +390,9 @@ COLLECTION = [
     ("stable_adamw_betas", "StableAdamW", {"betas": [0.8, 0.999], "weight_decay": 0.5}, "stable_adamw", 0.005,
      {"beta1": 0.8, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.5}, [[5]], 200),
     # It decomposes in float32, here in float64. Without a large eps the second step divides numbers near rounding.
-    ("soap", "SOAP", {"weight_decay": 0.0}, "soap", 0.005, SOAP, SQUARES, 200),
+    ("soap", "SOAP", {"weight_decay": 0.0}, "soap", 0.005, SOAP, MATRICES_AND_VECTOR, 200),
     ("soap_often", "SOAP", {"betas": [0.9, 0.99], "precondition_frequency": 1, "eps": 0.01}, "soap", 0.01,
-     SOAP | {"beta1": 0.9, "beta2": 0.99, "eps": 0.01, "every": 1.0, "weight_decay": 0.01}, SQUARES, 200),
+     SOAP | {"beta1": 0.9, "beta2": 0.99, "eps": 0.01, "every": 1.0, "weight_decay": 0.01}, MATRICES_AND_VECTOR, 200),
     ("soap_decay", "SOAP", {"betas": [0.8, 0.9], "precondition_frequency": 7, "weight_decay": 0.3, "eps": 1.0}, "soap",
      0.01, SOAP | {"beta1": 0.8, "beta2": 0.9, "every": 7.0, "weight_decay": 0.3, "eps": 1.0}, [[3, 2], [2, 2]], 200),
     ("soap_one_side", "SOAP", {"betas": [0.5, 0.97], "precondition_frequency": 3, "max_precondition_dim": 2}, "soap",
@@ -407,7 +408,7 @@ COLLECTION = [
      {"betas": [0.95, 0.9], "inverse_steps": 1, "ema_rate": 0.99, "nonstandard_constant": 0.05, "eps": 1e-3},
      "splus", 0.02,
      SPLUS | {"beta1": 0.95, "beta2": 0.9, "every": 1.0, "beta_average": 0.99, "vectors": 0.05, "eps": 1e-3,
-              "weight_decay": 0.01}, SQUARES, 200),
+              "weight_decay": 0.01}, MATRICES_AND_VECTOR, 200),
     ("splus_one_side", "SPlus",
      {"betas": [0.5, 0.99], "inverse_steps": 20, "max_dim": 3, "nonstandard_constant": 0.1}, "splus", 0.1,
      SPLUS | {"beta1": 0.5, "beta2": 0.99, "every": 20.0, "max_dim": 3.0, "weight_decay": 0.01, "vectors": 0.1},
@@ -427,38 +428,39 @@ COLLECTION = [
     ("shampoo_eps", "Shampoo", {"matrix_eps": 0.5}, "shampoo", 0.3, {"eps": 0.5, "every": 1.0}, MATRICES),
     # Its Newton-Schulz steps in float64: their default is bfloat16.
     ("moonlight", "Muon", {"groups": muon_groups(MIXED, 0.02, 1, decay=0.1), "use_adjusted_lr": True},
-     "moonlight_muon", 0.02, MOONLIGHT, MIXED, LONG),
+     "moonlight_muon", 0.02, MOONLIGHT, MIXED, 200),
     ("moonlight_rates", "Muon", {"groups": muon_groups(MIXED, 0.005, 0.1, (0.8, 0.9), 0.3, 1e-6, momentum=0.9),
                                  "use_adjusted_lr": True}, "moonlight_muon", 0.005,
      MOONLIGHT | {"beta1": 0.9, "beta_adam": 0.8, "beta2": 0.9, "vector_rate": 0.1, "weight_decay": 0.3, "eps": 1e-6},
-     MIXED, LONG),
-    ("moonlight_polar", "Muon", {"groups": muon_groups(MATRICES_AND_VECTOR, 0.01, 3, ns_steps=7, ns_coeffs=POLAR),
-                                 "use_adjusted_lr": True}, "moonlight_muon", 0.01,
+     MIXED, 200),
+    ("moonlight_polar", "Muon",
+     {"groups": muon_groups(MATRICES_AND_VECTOR, 0.01, 3, ns_steps=7, ns_coeffs=POLAR_EXPRESS),
+      "use_adjusted_lr": True}, "moonlight_muon", 0.01,
      MOONLIGHT | {"ns_coefficients": 1.0, "ns_steps": 7.0, "vector_rate": 3.0, "weight_decay": 0.0},
-     MATRICES_AND_VECTOR, LONG),
+     MATRICES_AND_VECTOR, 200),
     ("moonlight_convergent", "Muon", {"groups": muon_groups(MIXED, 0.01, 1, decay=1.0, momentum=0.5, ns_steps=10,
                                                             ns_coeffs=[2.0, -1.5, 0.5]), "use_adjusted_lr": True},
      "moonlight_muon", 0.01,
-     MOONLIGHT | {"beta1": 0.5, "ns_coefficients": 2.0, "ns_steps": 10.0, "weight_decay": 1.0}, MIXED, LONG),
+     MOONLIGHT | {"beta1": 0.5, "ns_coefficients": 2.0, "ns_steps": 10.0, "weight_decay": 1.0}, MIXED, 200),
     ("normuon", "NorMuon", {"groups": muon_groups(MIXED, 0.005, 0.015, eps=1e-10)}, "normuon", 0.005, NORMUON, MIXED,
-     LONG),
+     200),
     ("normuon_decay", "NorMuon", {"groups": muon_groups(MIXED, 0.003, 0.5, (0.8, 0.9), 0.3, 1e-4, momentum=0.9,
                                                         beta2=0.8)}, "normuon", 0.003,
      NORMUON | {"beta1": 0.9, "beta2": 0.8, "beta_adam": 0.8, "beta2_adam": 0.9, "vector_rate": 0.5,
-                "weight_decay": 0.3, "eps": 1e-4}, MIXED, LONG),
+                "weight_decay": 0.3, "eps": 1e-4}, MIXED, 200),
     ("normuon_tall", "NorMuon", {"groups": muon_groups([[3, 2], [4]], 0.002, 2, eps=1e-10, momentum=0.5, beta2=0.5,
                                                        ns_steps=3)}, "normuon", 0.002,
-     NORMUON | {"beta1": 0.5, "beta2": 0.5, "ns_steps": 3.0, "vector_rate": 2.0}, [[3, 2], [4]], LONG),
+     NORMUON | {"beta1": 0.5, "beta2": 0.5, "ns_steps": 3.0, "vector_rate": 2.0}, [[3, 2], [4]], 200),
     ("normuon_polar", "NorMuon", {"groups": muon_groups(MATRICES_AND_VECTOR, 0.005, 1, decay=0.1, eps=1e-10,
-                                                        ns_coeffs=POLAR)}, "normuon", 0.005,
-     NORMUON | {"ns_coefficients": 1.0, "vector_rate": 1.0, "weight_decay": 0.1}, MATRICES_AND_VECTOR, LONG),
-    ("scion", "SCION", {"groups": scion_groups(LAYERS, 1.0, 1024.0)}, "scion", 0.0005, SCION, LAYERS, LONG),
+                                                        ns_coeffs=POLAR_EXPRESS)}, "normuon", 0.005,
+     NORMUON | {"ns_coefficients": 1.0, "vector_rate": 1.0, "weight_decay": 0.1}, MATRICES_AND_VECTOR, 200),
+    ("scion", "SCION", {"groups": scion_groups(LAYERS, 1.0, 1024.0)}, "scion", 0.0005, SCION, LAYERS, 200),
     ("scion_radii", "SCION", {"groups": scion_groups(WIDE_LAYERS, 3.0, 20.0), "momentum": 0.5}, "scion", 0.001,
-     SCION | {"beta1": 0.5, "radius": 3.0, "last_radius": 20.0}, WIDE_LAYERS, LONG),
+     SCION | {"beta1": 0.5, "radius": 3.0, "last_radius": 20.0}, WIDE_LAYERS, 200),
     ("scion_free", "SCION", {"groups": scion_groups(LAYERS, 1.0, 2.0, constraint=False), "momentum": 0.05}, "scion",
-     0.02, SCION | {"beta1": 0.95, "last_radius": 2.0, "weight_decay": 0.0}, LAYERS, LONG),
+     0.02, SCION | {"beta1": 0.95, "last_radius": 2.0, "weight_decay": 0.0}, LAYERS, 200),
     ("scion_decay", "SCION", {"groups": scion_groups(WIDE_LAYERS, 2.0, 2.0, constraint=False), "weight_decay": 0.3},
-     "scion", 0.002, SCION | {"radius": 2.0, "last_radius": 2.0, "weight_decay": 0.3}, WIDE_LAYERS, LONG),
+     "scion", 0.002, SCION | {"radius": 2.0, "last_radius": 2.0, "weight_decay": 0.3}, WIDE_LAYERS, 200),
 ]  # fmt: skip
 OPTIMI = [
     ("stable_adamw", "StableAdamW", {}, "stable_adamw", 0.01,
@@ -511,16 +513,16 @@ HEAVYBALL = [
 ]  # fmt: skip
 # The authors' own package of MoMo.
 MOMO = [
-    ("momo", "Momo", {}, "momo", 1.0, {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
-    ("momo_capped", "Momo", {"beta": 0.5}, "momo", 0.01, {"beta1": 0.5, "lower_bound": 0.0, "weight_decay": 0.0}, LINE,
+    ("momo", "Momo", {}, "momo", 1.0, {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
+    ("momo_capped", "Momo", {"beta": 0.5}, "momo", 0.01, {"beta1": 0.5, "lower_bound": 0.0, "weight_decay": 0.0}, [[5]],
      200),
     ("momo_bound", "Momo", {"lb": 0.5, "weight_decay": 0.1}, "momo", 0.3,
      {"beta1": 0.9, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
     ("momo_decay", "Momo", {"lb": -1.0, "beta": 0.8, "weight_decay": 0.5}, "momo", 0.02,
      {"beta1": 0.8, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
-    ("momo_adam", "MomoAdam", {}, "momo_adam", 0.01, ADAM | {"lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+    ("momo_adam", "MomoAdam", {}, "momo_adam", 0.01, ADAM | {"lower_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
     ("momo_adam_uncapped", "MomoAdam", {"betas": [0.8, 0.95]}, "momo_adam", 10.0,
-     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.0, "weight_decay": 0.0}, LINE, 200),
+     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
     ("momo_adam_bound", "MomoAdam", {"lb": 0.5, "weight_decay": 0.1, "eps": 0.5}, "momo_adam", 0.3,
      ADAM | {"eps": 0.5, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
     ("momo_adam_decay", "MomoAdam", {"lb": -1.0, "betas": [0.5, 0.999], "weight_decay": 0.5}, "momo_adam", 0.02,

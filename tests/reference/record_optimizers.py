@@ -19,7 +19,7 @@ import importlib
 import json
 import platform
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -92,9 +92,8 @@ def in_double(kind):
     """Let the module of a class, and `.float()`, compute in float64."""
     import torch
 
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(sys.modules[kind.__module__], "torch", InDouble()))
-        stack.enter_context(patch.object(torch.Tensor, "float", torch.Tensor.double))
+    module = patch.object(sys.modules[kind.__module__], "torch", InDouble())
+    with module, patch.object(torch.Tensor, "float", torch.Tensor.double):
         yield
 
 
@@ -115,6 +114,26 @@ def distributed_shampoo(parameters, lr, betas=(0.9, 0.999), grafting_epsilon=1e-
     )
 
 
+def torch_optimizer(module, name, given, settings):
+    """Return the optimizer; of two names, the first wraps the second, and its own settings are named "wrapper.name"."""
+    import torch
+
+    if name == "DistributedShampoo":
+        return distributed_shampoo(given, **settings)
+    home = importlib.import_module(module)
+    if module == "heavyball":
+        importlib.import_module("heavyball.utils").compile_mode = None
+        settings["storage_dtype"] = "float64"
+    outer, _, inner = name.partition(" ")
+    if not inner:
+        return getattr(home, name)(given, **settings)
+    own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
+    base, around = getattr(torch.optim, inner), getattr(home, outer)
+    if outer == "SAM":  # it makes the inner one itself
+        return around(given, base, **settings, **own)
+    return around(base(given, **settings), **own)
+
+
 def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others.
 
@@ -124,45 +143,29 @@ def torch_run(module, name, settings, shapes, steps):
 
     torch.set_default_dtype(torch.float64)
     _leave_bfloat16()
-    matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), dict(settings)
-    groups = settings.pop("groups", None)
-    parameters = [torch.tensor(part.T.copy() if groups else part, requires_grad=True) for part in starts(shapes)]
-    settings = _to_tuples(settings)
-    given = (
-        [{"params": [p]} | _to_tuples(group) for p, group in zip(parameters, groups, strict=True)]
-        if groups
-        else parameters
-    )
-    if module == "heavyball":
-        importlib.import_module("heavyball.utils").compile_mode = None
-        settings["storage_dtype"] = "float64"
-    averager, turned = None, bool(groups) or module == "adam_mini"
-    if module == "adam_mini":
-        parameters = [p.detach().T.clone().requires_grad_() if p.ndim > 1 else p for p in parameters]
+    matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), _to_tuples(settings)
+    groups = settings.pop("groups", ())
+    turned = bool(groups) or module == "adam_mini"
+    parameters = [torch.tensor(part.T.copy() if turned else part, requires_grad=True) for part in starts(shapes)]
+    given, averager = parameters, None
+    if groups:
+        given = [{"params": [p]} | group for p, group in zip(parameters, groups, strict=True)]
+    elif module == "adam_mini":
         given = [(f"{k}.{'mlp' if p.ndim > 1 else 'bias'}", p) for k, p in enumerate(parameters)]
-    if module == "dog":
+    elif module == "dog":
         model = torch.nn.ParameterList(parameters)
         parameters = given = list(model)
         averager = importlib.import_module("dog").PolynomialDecayAverager(model, settings.pop("gamma", 8.0))
-    rates = np.linspace(*settings["lr"], steps) if isinstance(settings["lr"], tuple) else None
-    if rates is not None:
-        settings["lr"] = float(rates[0])
-    outer, _, inner = name.partition(" ")
-    if inner:  # a wrapper's setting is named "wrapper.name" here
-        own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
-        base, around = getattr(torch.optim, inner), getattr(importlib.import_module(module), outer)
-        looks = outer == "SAM"  # it makes the inner one itself, and takes a second gradient
-        optimizer = around(given, base, **settings, **own) if looks else around(base(given, **settings), **own)
-        kind = type(optimizer) if looks else base
-    else:
-        kind = distributed_shampoo if name == "DistributedShampoo" else getattr(importlib.import_module(module), name)
-        optimizer = kind(given, **settings)
+    rates = np.linspace(*settings["lr"], steps).tolist() if isinstance(settings["lr"], tuple) else []
+    if rates:
+        settings["lr"] = rates[0]
+    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM ")
 
     def joined(tensors):
         return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
 
     def flat(tensors):
-        return joined([tensor.detach() for tensor in tensors]).clone().numpy()
+        return joined(tensors).detach().numpy()
 
     def reported():
         if name == "ASGD":
@@ -187,17 +190,16 @@ def torch_run(module, name, settings, shapes, steps):
     if module == "schedulefree":
         optimizer.train()
     for s in range(steps):
-        if rates is not None:
-            for group in optimizer.param_groups:
-                group["lr"] = float(rates[s])
+        for group in optimizer.param_groups if rates else ():
+            group["lr"] = rates[s]
         loss = compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
-        more = {"closure": compute_gradients} if outer == "SAM" else {"loss": loss} if module == "momo" else {}
-        with in_double(kind) if name in ("SOAP", "SPlus") or outer == "SAM" else ExitStack():
+        more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
+        with in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext():
             optimizer.step(**more)
-        states = (state for state in optimizer.state.values() if isinstance(state, dict))  # MoMo has a list
-        for state in states:  # QHAdam keeps its weights in float32; at the first step they are 1
-            state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
+        for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
+            if isinstance(state, dict):  # MoMo has a list
+                state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}
         trajectory.append(flat(parameters))
         if averages:
             seen.append(reported())
@@ -344,22 +346,9 @@ def main(only=""):
     if only:
         print(f"the rows of {only} recorded in {HERE / 'trajectories.npz'}")
         return
-    packages = (
-        "torch",
-        "optax",
-        "jax",
-        "numpy",
-        "pytorch_optimizer",
-        "torch-optimi",
-        "heavyball",
-        "came_pytorch",
-        "schedulefree",
-        "prodigyopt",
-        "dog-optimizer",
-        "dadaptation",
-        "adam-mini",
-    )
-    versions = {package: version(package) for package in packages} | COMMITS | {"python": platform.python_version()}
+    packages = dict.fromkeys([*(entry["library"] for entry in index), "jax", "numpy"])
+    versions = {package: COMMITS.get(package) or version(package) for package in packages}
+    versions["python"] = platform.python_version()
     (HERE / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
     print(f"{len(index)} trajectories recorded in {HERE / 'trajectories.npz'}")
 

@@ -36,10 +36,10 @@ def places(view, row):
         "row => {const middle = e => {const b = e.getBoundingClientRect(); return b.x + b.width / 2};"
         "const shown = e => e.getClientRects().length;"
         "const marks = [...document.querySelectorAll('.row')[row].querySelectorAll('g')].filter(shown)"
-        ".filter(g => g.querySelector('use'));"
+        ".map(g => [g, g.querySelector('[href^=\"#mark\"]')]).filter(([g, mark]) => mark);"
         "const ticks = [...document.querySelectorAll('.heads text')].filter(shown);"
-        "return [Object.fromEntries(marks.map(g => [g.querySelector('title').textContent.split(' ')[0],"
-        " middle(g.querySelector('use'))])), Object.fromEntries(ticks.map(t => [t.textContent, middle(t)]))]}"
+        "return [Object.fromEntries(marks.map(([g, mark]) => [g.querySelector('title').textContent.split(' ')[0],"
+        " middle(mark)])), Object.fromEntries(ticks.map(t => [t.textContent, middle(t)]))]}"
     )
     return view.evaluate(script, row)
 

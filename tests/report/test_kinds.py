@@ -83,7 +83,7 @@ def test_the_text_of_curves_is_about_the_lines_of_the_picture():
     late = np.flatnonzero(heights[low] > share * two.start("rosenbrock"))[-1]
     assert text == (
         f"rosenbrock: {low} from epoch {number(epochs[low][late + 1])} on below the target of "
-        f"{share_text(share)}, {high} not at it in the end; the lines end at {low} {number(heights[low][-1])} and "
+        f"{share_text(share)}, {high} not below it at the end; the lines end at {low} {number(heights[low][-1])} and "
         f"{high} {number(heights[high][-1])}"
     )
 

@@ -116,7 +116,7 @@ def test_a_rule_that_searches_less_than_others_is_warned_of(own_rules):
     given = {"plugins": [str(own_rules)]}
     made = make(catalogue, optimizers="partly, adam", **given)
     range_ = made.searched["adam"]["beta2"]
-    text = "leaves out beta2: not tuned, though others tune the like; add to it, or write --optimizers "
+    text = "leaves out beta2: not tuned, though other optimizers tune theirs; extend search=, or write --optimizers "
     text += f"'partly(beta2={range_})'"
     assert [each for each in made.doubts if "leaves out" in each] == [f"search= of partly {text}"]
     for fine in (

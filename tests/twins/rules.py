@@ -3,6 +3,7 @@
 from itertools import count
 
 import numpy as np
+from reference.optimizer_rows import POLAR_EXPRESS
 
 from twins.drive import pieces, twin
 
@@ -251,30 +252,16 @@ def prodigy(w, *, beta1=0.9, beta2=0.999, eps=1e-8, d0=1e-6, weight_decay=0.0):
         w = w - gamma * weight_decay * w - gamma * m / (np.sqrt(v) + d * eps)
 
 
-POLAR_EXPRESS = [
-    (8.28721201814563, -23.595886519098837, 17.300387312530933),
-    (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
-    (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
-    (3.3184196573706015, -2.488488024314874, 0.51004894012372),
-    (2.300652019954817, -1.6689039845747493, 0.4188073119525673),
-    (1.891301407787398, -1.2679958271945868, 0.37680408948524835),
-    (1.8750014808534479, -1.2500016453999487, 0.3750001645474248),
-]
-"""Amsel et al. 2025, as their code prints them; before their margin of 1%."""
-
-
 def newton_schulz(x, steps, eps, kind=0):
     """Jordan et al. 2024, Amsel et al. 2025, or the convergent quintic iteration, on the smaller side."""
     if x.shape[0] > x.shape[1]:
         return newton_schulz(x.T, steps, eps, kind).T
     x = x / (np.sqrt(np.sum(x * x)) + eps)
+    known = [[(3.4445, -4.7750, 2.0315)], [*POLAR_EXPRESS, (1.875, -1.25, 0.375)], [(2.0, -1.5, 0.5)]][int(kind)]
     for k in range(int(steps)):
-        a, b, c = [(3.4445, -4.7750, 2.0315), (1.875, -1.25, 0.375), (2.0, -1.5, 0.5)][int(kind)]
-        scale = 1.0
-        if kind == 1 and k < len(POLAR_EXPRESS):
-            (a, b, c), scale = POLAR_EXPRESS[k], 1.01
+        a, b, c = known[min(k, len(known) - 1)]
         gram = x @ x.T
-        x = a / scale * x + (b / scale**3 * gram + c / scale**5 * gram @ gram) @ x
+        x = a * x + (b * gram + c * gram @ gram) @ x
     return x
 
 

@@ -7,15 +7,18 @@ from math import sqrt
 
 from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
 
+_SEARCH = {
+    "lr": log_uniform(1e-4, 1),
+    "beta1": one_minus_log_uniform(0.02, 0.5),
+    "beta2": one_minus_log_uniform(1e-3, 0.2),
+}
+_SEARCH_SOURCE = "as for adamw"
+
 
 @optimizer(
     source="Ziyin, Wang & Ueda 2020 (LaProp), Algorithm 1",
-    search={
-        "lr": log_uniform(1e-4, 1),
-        "beta1": one_minus_log_uniform(0.02, 0.5),
-        "beta2": one_minus_log_uniform(1e-3, 0.2),
-    },
-    search_source="as for adamw",
+    search=_SEARCH,
+    search_source=_SEARCH_SOURCE,
     beta1=0.9,
     beta2=0.999,
     eps=1e-15,
@@ -60,12 +63,8 @@ def _spread(block, memory, beta2):
 @optimizer(
     source="Zhang et al. 2024 (Adam-mini), one v a neuron, and Adam for biases, as in the authors' code",
     matrix={"v": Matrix(_gradient, _spread, _mini_memory)},
-    search={
-        "lr": log_uniform(1e-4, 1),
-        "beta1": one_minus_log_uniform(0.02, 0.5),
-        "beta2": one_minus_log_uniform(1e-3, 0.2),
-    },
-    search_source="as for adamw",
+    search=_SEARCH,
+    search_source=_SEARCH_SOURCE,
     beta1=0.9,
     beta2=0.999,
     eps=1e-8,

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 
 from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
-from optbench.kit.decompositions import average_products, inverse_root, write
+from optbench.kit.decompositions import average_products, inverse_root, split_sides, write
 from optbench.kit.scalars import average
 
 
@@ -44,9 +44,7 @@ def _grafted(piece, k, m, v, memory, beta1, beta2, eps, eps_graft, every, t, res
     rest2: 1 - beta1^t and 1 - beta2^t.
     """
     rows, columns = piece.shape
-    n, both = rows * rows, rows * rows + k * k
-    left, right = memory[:n].reshape(rows, rows), memory[n:both].reshape(k, k)
-    left_root, right_root = memory[both : both + n].reshape(rows, rows), memory[both + n :].reshape(k, k)
+    left, right, left_root, right_root = split_sides(memory, rows, k)
     average_products(piece, left, right, beta2)
     ahead, wanted, found = np.empty_like(piece), piece[0, 0] * 0.0, piece[0, 0] * 0.0
     for i in range(rows):

@@ -14,6 +14,7 @@ from optbench.kit.decompositions import (
     renew_eigenvectors,
     reorder,
     side,
+    split_sides,
     to_basis,
     write,
 )
@@ -43,11 +44,9 @@ def _adam_in_basis(block, memory, beta1, beta2, eps, every, max_dim, t):
     """
     rows, columns = block.shape
     n, k = side(rows, max_dim if columns > 1 else 0.0), side(columns, max_dim if columns > 1 else 0.0)
-    size, squares = rows * columns, n * n + k * k
+    size = rows * columns
     m, v = memory[:size].reshape(rows, columns), memory[size : 2 * size].reshape(rows, columns)
-    factors, bases = memory[2 * size : 2 * size + squares], memory[2 * size + squares :]
-    left, right = factors[: n * n].reshape(n, n), factors[n * n :].reshape(k, k)
-    left_basis, right_basis = bases[: n * n].reshape(n, n), bases[n * n :].reshape(k, k)
+    left, right, left_basis, right_basis = split_sides(memory[2 * size :], n, k)
     average_products(block, left, right, beta2)
     if t == 1.0:
         eigenvectors(left, left_basis)
@@ -63,7 +62,7 @@ def _adam_in_basis(block, memory, beta1, beta2, eps, every, max_dim, t):
             v[i, j] = average(v[i, j], turned[i, j] * turned[i, j], beta2)
             turned[i, j] = m[i, j] / (sqrt(v[i, j]) + eps)
     write(from_basis(turned, left_basis, right_basis), block)
-    if squares > 0 and is_due(t, every):
+    if n + k > 0 and is_due(t, every):
         momentum = from_basis(m, left_basis, right_basis)
         reorder(v, renew_eigenvectors(left, left_basis), renew_eigenvectors(right, right_basis))
         write(to_basis(momentum, left_basis, right_basis), m)
@@ -126,11 +125,9 @@ def _signs_in_basis(block, memory, beta1, beta2, eps, every, max_dim, t):
     """
     rows, columns = block.shape
     n, k = _short(rows, max_dim if columns > 1 else 0.0), _short(columns, max_dim if columns > 1 else 0.0)
-    size, squares = rows * columns, n * n + k * k
+    size = rows * columns
     m = memory[:size].reshape(rows, columns)
-    factors, bases = memory[size : size + squares], memory[size + squares :]
-    left, right = factors[: n * n].reshape(n, n), factors[n * n :].reshape(k, k)
-    left_basis, right_basis = bases[: n * n].reshape(n, n), bases[n * n :].reshape(k, k)
+    left, right, left_basis, right_basis = split_sides(memory[size:], n, k)
     average_products(block, left, right, beta2)
     for i in range(rows):
         for j in range(columns):

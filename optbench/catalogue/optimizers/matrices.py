@@ -10,6 +10,7 @@ import numpy as np
 
 from optbench import Matrix, log_uniform, one_minus_log_uniform, optimizer
 from optbench.contract.roles import EMBEDDING
+from optbench.kit.decompositions import split_sides
 from optbench.kit.orthogonal import orthogonalize
 from optbench.kit.scalars import larger
 
@@ -142,10 +143,7 @@ def _preconditioned(block, memory, eps, every, t):
             memory[i] += block[i, 0] * block[i, 0]
             block[i, 0] /= sqrt(memory[i] + eps)
         return
-    n, m = rows * rows, columns * columns
-    left, right = memory[:n].reshape(rows, rows), memory[n : n + m].reshape(columns, columns)
-    left_root = memory[n + m : 2 * n + m].reshape(rows, rows)
-    right_root = memory[2 * n + m :].reshape(columns, columns)
+    left, right, left_root, right_root = split_sides(memory, rows, columns)
     first = t == 1.0
     finite = _add(np.dot(block, block.T), left, first, eps)
     if not (_add(np.dot(block.T, block), right, first, eps) and finite):

@@ -19,8 +19,8 @@ _NO_EQUAL = {"optax": "# optax's Muon corrects the bias of its momentum", "keras
 
 
 def _is_vector(columns, role):
-    """Return 1 for a block that gets Adam: a vector, a matrix of one column, an embedding; else 0."""
-    return 1 if columns == 1 or role == EMBEDDING else 0
+    """Return True for a block that gets Adam: a vector, a matrix of one column, an embedding."""
+    return columns == 1 or role == EMBEDDING
 
 
 def _nesterov(g, m, beta1):
@@ -35,7 +35,7 @@ def _adam(m, v, beta_adam_t, beta2_t, eps):
 
 def _orthogonal(block, memory, ns_steps, ns_coefficients, role):
     """Replace a matrix by a nearly orthogonal one."""
-    if _is_vector(block.shape[1], role) == 0:
+    if not _is_vector(block.shape[1], role):
         orthogonalize(block, TINY, ns_steps, ns_coefficients)
 
 
@@ -68,12 +68,12 @@ def moonlight_muon(
     beta_adam and beta2. Muon of PyTorch bounds the norm of the momentum from below where the authors add to it.
     """
     vector = _is_vector(columns, role)
-    beta = beta_adam if vector == 1 else beta1
+    beta = beta_adam if vector else beta1
     m = beta * m + (1 - beta) * g
     v = beta2 * v + (1 - beta2) * g * g
     adam = _adam(m, v, beta_adam_t, beta2_t, eps)
-    step = adam if vector == 1 else consistent_rms * sqrt(larger(rows, columns)) * along
-    rate = vector_rate * lr if vector == 1 else lr
+    step = adam if vector else consistent_rms * sqrt(larger(rows, columns)) * along
+    rate = vector_rate * lr if vector else lr
     return w - rate * (step + weight_decay * w), m, v
 
 
@@ -85,7 +85,7 @@ def _numbers_of_columns(rows, columns):
 def _normalized(block, memory, beta2, eps, ns_steps, ns_coefficients, role):
     """Replace a matrix by an orthogonal one whose columns are divided by the roots of their averages in ``memory``."""
     rows, columns = block.shape
-    if _is_vector(columns, role) == 1:
+    if _is_vector(columns, role):
         return
     orthogonalize(block, TINY, ns_steps, ns_coefficients)
     before = after = block.dtype.type(0)
@@ -133,19 +133,19 @@ def normuon(
     instead.) Adam and its decay have the rate vector_rate lr, and the averages beta_adam and beta2_adam.
     """
     vector = _is_vector(columns, role)
-    beta = beta_adam if vector == 1 else beta1
+    beta = beta_adam if vector else beta1
     m = beta * m + (1 - beta) * g
     v = beta2_adam * v + (1 - beta2_adam) * g * g
     adam = _adam(m, v, beta_adam_t, beta2_adam_t, eps)
-    step = adam if vector == 1 else sqrt(larger(1, columns / rows)) * along
-    rate = vector_rate * lr if vector == 1 else lr
+    step = adam if vector else sqrt(larger(1, columns / rows)) * along
+    rate = vector_rate * lr if vector else lr
     return w - rate * (step + weight_decay * w), m, v
 
 
 def _preconditioned(g, m, v, beta1, beta2, eps):
     """Return Nesterov's momentum over the root of the average of g^2."""
     v = beta2 * v + (1 - beta2) * g * g
-    return (beta1 * (beta1 * m + (1 - beta1) * g) + (1 - beta1) * g) / (sqrt(v) + eps)
+    return _nesterov(g, m, beta1) / (sqrt(v) + eps)
 
 
 @optimizer(
@@ -175,11 +175,11 @@ def muon_squared(
     decay, at the rate vector_rate lr.
     """
     vector = _is_vector(columns, role)
-    beta = beta_adam if vector == 1 else beta1
+    beta = beta_adam if vector else beta1
     m = beta * m + (1 - beta) * g
     v = beta2 * v + (1 - beta2) * g * g
     adam = _adam(m, v, beta_adam_t, beta2_t, eps)
-    step = vector_rate * adam if vector == 1 else sqrt(larger(1, columns / rows)) * along + weight_decay * w
+    step = vector_rate * adam if vector else sqrt(larger(1, columns / rows)) * along + weight_decay * w
     return w - lr * step, m, v
 
 

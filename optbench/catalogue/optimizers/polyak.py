@@ -44,11 +44,11 @@ def _momentum(g, d, beta1, t):
 
 
 def _along(w, g, d, beta1, t):
-    return w * (g if t == 1 else beta1 * d + (1 - beta1) * g)
+    return w * _momentum(g, d, beta1, t)
 
 
 def _squared_length(g, d, beta1, t):
-    m = g if t == 1 else beta1 * d + (1 - beta1) * g
+    m = _momentum(g, d, beta1, t)
     return m * m
 
 

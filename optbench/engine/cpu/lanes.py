@@ -237,7 +237,8 @@ class CpuLanes(Lanes):
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
                 look_scalars=look_scalars, point=self.point, point_rows=self.point_rows, ahead=ahead,
-                f_ahead=self.f_ahead, done=steps.done, skip=at, single=self.single, reads_loss=len(update.inputs) > 1,
+                f_ahead=self.f_ahead, done=steps.done, skip=at, single=self.single,
+                reads_loss="loss" in update.record.inputs,
                 inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)

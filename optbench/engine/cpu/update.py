@@ -48,7 +48,7 @@ class Update:
         self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles, place)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
-        self.record, self.order, self.runs, self.inputs = record, order, runs, record.inputs
+        self.record, self.order, self.runs = record, order, runs
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
@@ -89,7 +89,7 @@ class Update:
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:
         """Make a step of the lanes from ``first`` to ``last``."""
-        inputs.write_rows(self.inputs, self.scalars)
+        inputs.write_rows(self.record.inputs, self.scalars)
         self(w, g, inputs.t, first, last)
 
     def __call__(self, w: np.ndarray, g: np.ndarray, t: int, first: int = 0, last: int | None = None) -> None:
@@ -131,7 +131,7 @@ class CpuChunks(ChunkedRule):
     def write_inputs(self, inputs: StepInputs) -> None:
         """Write what the rule sees of the next step to the rows of all ``scalars``."""
         for chunk in self.chunks:
-            inputs.write_rows(chunk.update.inputs, chunk.update.scalars)
+            inputs.write_rows(self.record.inputs, chunk.update.scalars)
 
     def step_chunks(self, present: Sequence[Chunk]) -> None:
         """Make one step of these chunks; sums over all parameters come first, group by group."""
