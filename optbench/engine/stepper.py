@@ -137,21 +137,24 @@ class Stepper:
         rows, value = self._parameters.gradients(g), math.nan if loss is None else self._read_loss(loss)
         if loss is None and "loss" in self.optimizer.inputs:
             raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
-        if ahead is None and self._look is not None:
-            raise OptbenchError(
-                f"stepper: {self.optimizer.name} takes a second gradient: give that at the point of look(g), "
-                "step(g, ahead=...)"
-            )
-        second = [] if ahead is None else self._parameters.gradients(ahead)
+        if ahead is not None or self._look is not None:
+            self._write_ahead(ahead)
         if lr is not None:
             self.lr = lr
-        for row, chunks in zip(second, self._rule.arrays, strict=True) if self._look is not None else ():
-            for chunk in chunks if row is not None else ():
-                chunk.update.ahead[:] = row[:, chunk.first : chunk.last]
         self.steps += 1
         self._parameters.read()
         self._rule.step(rows, StepInputs(self.steps, self.lr, value))
         self._parameters.write()
+
+    def _write_ahead(self, ahead: Any) -> None:
+        """Write the second gradient of the next step to its slot. Raises OptbenchError."""
+        if ahead is None or self._look is None:
+            needs = "takes one gradient a step" if self._look is None else "takes a second gradient: give that at the "
+            more = ", and no ahead" if self._look is None else "point of look(g), step(g, ahead=...)"
+            raise OptbenchError(f"stepper: {self.optimizer.name} {needs}{more}")
+        for row, chunks in zip(self._parameters.gradients(ahead), self._rule.arrays, strict=True):
+            for chunk in chunks if row is not None else ():
+                chunk.update.ahead[:] = row[:, chunk.first : chunk.last]
 
     def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
         """Return a loss, or those of the runs of an array; the argument may be a tensor. Raises OptbenchError."""

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from eager_problems import TARGET, X, learned
 from harness import CATALOGUE, Lane, run_cohort
@@ -13,9 +14,12 @@ from toy_problems import bowl
 
 import optbench
 from optbench import Look, PluginError, optimizer, wrapper
+from optbench.analysis.measures import tail_values
 from optbench.compiler.cuda_updates import refusal_reason
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
+from optbench.engine.batches import affordable_steps
+from optbench.wording.caveats import describe_gradients
 
 STEPS, SIZES, RHO = 30, [300, 300, 300, 124], 0.02
 
@@ -78,10 +82,40 @@ def test_with_data_both_are_of_one_mini_batch(kind):
 def test_a_step_costs_the_samples_of_two():
     tables = [optbench.cohort("logistic", text, [{"lr": 0.1}], steps=20, batch_size=16) for text in ("gd", "sam(gd)")]
     once, twice = (table.curves for table in tables)
-    np.testing.assert_array_equal(2 * once["samples"], twice["samples"])
-    for column in ("step", "epoch"):
-        np.testing.assert_array_equal(once[column], twice[column])
+    np.testing.assert_array_equal(once["step"], twice["step"])
+    for column in ("samples", "epoch"):
+        np.testing.assert_array_equal(2 * once[column], twice[column])
     assert CATALOGUE.optimizer("clip(sam(gd))")[0].gradients == 2 and CATALOGUE.optimizer("adam")[0].gradients == 1
+
+
+@pytest.mark.parametrize(("examples", "size"), [(100, 10), (100, 30), (7, 7), (10, 9)])
+def test_as_many_samples_are_at_most_half_as_many_steps(examples, size):
+    def samples(steps):
+        return sum(min(size, examples - k % -(-examples // size) * size) for k in range(steps))
+
+    for steps in range(2 * -(-examples // size), 50):
+        made = affordable_steps(steps, 2, examples, size)
+        assert 2 * samples(made) <= samples(steps) < 2 * samples(made + 1)
+
+
+def test_it_changes_no_number_of_the_others():
+    """Not even what a run counts that misses its target: twice the samples that it was given."""
+    spec = {"problems": ["logistic"], "lr": [1e-3, 0.3], "batch_sizes": [300], "schedules": ["exponential(base=0.5)"],
+            "epochs": 6, "seeds": 2}  # fmt: skip
+    alone = optbench.sweep(optimizers=["gd", "adam"], **spec).runs
+    both = optbench.sweep(optimizers=["gd", "adam", "sam(gd)"], **spec)
+    others = (both.runs["optimizer"] != "sam(gd)").to_numpy()
+    pd.testing.assert_frame_equal(both.runs[others].reset_index(drop=True)[alone.columns], alone)
+    targets = np.full(len(both.runs), 1e-3)
+    costs = [tail_values(both.runs, "time", targets)[others], tail_values(alone, "time", targets[others])]
+    np.testing.assert_array_equal(*costs)
+    once, twice = (both.runs[both.runs["optimizer"] == name].reset_index(drop=True) for name in ("gd", "sam(gd)"))
+    assert (2 * twice["steps"] == once["steps"]).all() and (twice["epochs"] == 6).all()
+    assert (twice["samples"] == once["samples"]).all()
+    last = both.curves.groupby("run_id")["lr"].last()
+    np.testing.assert_array_equal(*(last[runs["run_id"]].to_numpy() for runs in (once, twice)))
+    (text,) = describe_gradients(both.runs)
+    assert text.startswith("sam(gd) takes two gradients a step") and not list(describe_gradients(alone))
 
 
 def test_a_stepper_says_where_and_is_given_it():

@@ -70,7 +70,8 @@ def computed_shares(cohort: Cohort) -> tuple[float, float]:
     if cohort.problem.form != "single" or not is_compiled(cohort.problem, cohort.optimizer):
         return 1.0, 1.0
     lanes, size = len(cohort.lanes), min(cohort.steps, _LOOKED_AT)
-    rates, duplicates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps), DuplicateLanes(cohort.lanes)
+    rates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.gradients)
+    duplicates = DuplicateLanes(cohort.lanes)
     rates.prepare(0)
     rates.draw(0, size)
     steps, evaluations, points = 0, 1, cohort.evaluated
