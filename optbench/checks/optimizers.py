@@ -69,10 +69,12 @@ def _run_eager(
     """Return the weights of the last of several lanes after every step on gradients, both (steps, dim)."""
     w, alive = np.ones((lanes, _DIM), dtype), np.ones(lanes, bool)
     update, path = eager_update(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
-    for t, g in enumerate(gradients, start=1):
+    for t, g in enumerate(gradients.astype(dtype), start=1):
+        at = w[-1].copy()
         update.step(
-            w, np.tile(g.astype(dtype), (lanes, 1)), StepInputs(t, np.full(lanes, lr), np.ones(lanes, dtype)), alive
-        )
+            w, np.tile(g, (lanes, 1)), StepInputs(t, np.full(lanes, lr), np.ones(lanes, dtype)), alive,
+            lambda r, point, g=g, at=at: (gradient_beside(at, g)(point), 1.0),
+        )  # fmt: skip
         if not alive.all():
             raise CheckFailed(next(filter(None, update.failures)))
         path.append(w[-1].copy())

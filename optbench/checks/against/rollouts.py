@@ -107,7 +107,8 @@ class RecordStepper:
             self.update.step(self.w, self.g, inputs)
             return self.w[0].copy()
         alive = np.ones(1, bool)
-        self.update.step(self.w, np.array(g)[None], StepInputs(self.t, np.array([rate]), np.array([loss])), alive)
+        inputs = StepInputs(self.t, np.array([rate]), np.array([loss]))
+        self.update.step(self.w, np.array(g)[None], inputs, alive, lambda r, point: (g + (point - w), loss))
         if not alive[0]:
             raise OptbenchError(self.update.failures[0])
         return self.w[0].copy()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
-from optbench.contract.errors import PluginError
+from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.process_state import restored_libraries
 from optbench.engine.arrays import StepInputs
 from optbench.engine.cohort import Cohort, Lane
@@ -127,6 +127,7 @@ class EagerLanes(CpuLanes):
         self._errors = [""] * len(lanes)  # raised by the problem
         super().__init__(cohort, lanes, code, evaluator)
         self.max_snapshots = 1
+        self._ahead = self.point.copy()
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
         """Return the rule's kernel for calls from Python, or another library's optimizers."""
@@ -168,14 +169,15 @@ class EagerLanes(CpuLanes):
             if fresh.any():
                 self.freeze()
             inputs = StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss)
+            drawn = order[s, : sizes[s]] if len(order) else None, noise[s] if len(noise) else None
             if self._eager is None and self.update.look is not None:
-                self._look(order[s, : sizes[s]] if len(order) else None, inputs, noise[s] if len(noise) else None)
-            self._step(inputs)
+                self._look(*drawn, inputs)
+            self._step(inputs, *drawn)
             self.done = done + s + 1
             if not self.alive.any():
                 break
 
-    def _look(self, chosen: np.ndarray | None, inputs: StepInputs, noise: np.ndarray | None) -> None:
+    def _look(self, chosen: np.ndarray | None, noise: np.ndarray | None, inputs: StepInputs) -> None:
         """Take the second gradients of a step on the same examples, and with the same noise."""
         point, ahead = self.w.copy(), self.update.ahead
         for r in np.flatnonzero(self.alive).tolist():
@@ -201,10 +203,22 @@ class EagerLanes(CpuLanes):
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
-    def _step(self, inputs: StepInputs) -> None:
-        """Make a step of the lanes that are alive."""
+    def _step(self, inputs: StepInputs, chosen: np.ndarray | None, noise: np.ndarray | None) -> None:
+        """Make a step of the lanes that are alive; chosen, noise: of the mini-batch."""
+
+        def second(r: int, point: np.ndarray) -> tuple[np.ndarray, float]:
+            """Return gradient and loss of lane r at a point, on the same examples and with the same noise."""
+            self.point[:] = self.w
+            self.by_run(self.point)[r] = point
+            self._compute_gradients(chosen, self.point, self._ahead, self.f_ahead)
+            if self._errors[r]:
+                raise OptbenchError(self._errors[r])
+            g, f = self.by_run(self._ahead)[r], float(self.f_ahead[r])
+            return (g, f) if noise is None else (noise[-1] * g + noise[:-1], float(noise[-1] * f + point @ noise[:-1]))
+
         if self._eager is not None:
-            self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive)
+            looks = self._eager.record.gradients > 1
+            self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive, second if looks else None)
             return
         for r in np.flatnonzero(self.alive).tolist():
             self.update.step(self.w, self.g, inputs, r, r + 1)
