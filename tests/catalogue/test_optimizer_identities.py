@@ -27,7 +27,7 @@ SCALE_INVARIANT = {
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
-OTHERS = {"adabound", "adadelta", "asgd", "mars", "momo", "momo_adam", "radam", "sps"}
+OTHERS = {"adabound", "adadelta", "adahessian", "asgd", "mars", "momo", "momo_adam", "radam", "sps"}
 
 
 def gradients_of(seed=0, steps=STEPS):
@@ -59,8 +59,12 @@ def test_every_rule_is_in_one_group():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_sign_equivariant(name):
-    """No rule knows which way is up: the mirrored gradients from the mirrored start give the mirrored path."""
-    np.testing.assert_array_equal(path(name, -GRADIENTS, -START), -path(name))
+    """No rule knows which way is up: the mirrored gradients from the mirrored start give the mirrored path.
+
+    A random direction is not mirrored, so that roundings differ.
+    """
+    rounding = 1e-9 if CATALOGUE.optimizers[name].is_random else 0
+    np.testing.assert_allclose(path(name, -GRADIENTS, -START), -path(name), rtol=rounding)
 
 
 @pytest.mark.parametrize("name", sorted(DIAGONAL_INVARIANT))

@@ -140,6 +140,23 @@ def test_a_stepper_says_where_and_is_given_it():
         other.look(flat)
 
 
+def test_both_gradients_see_the_same_random_signs_in_lists_arrays_and_runs():
+    """Of a Hessian that is not diagonal, so that a rule with other signs takes other steps."""
+    flat, settings = optbench.objective("rosenbrock").start(2), {"lr": 1e-3, "difference": 0.1}
+    parts = [flat[:1].copy(), flat[1:].copy()]
+    rules = [optbench.stepper("adahessian", w, seed=2, **settings) for w in (flat, parts)]
+    for _ in range(20):
+        points = [rule.look(g) for rule, g in zip(rules, (rosen_der(flat), np.split(rosen_der(flat), 2)), strict=True)]
+        np.testing.assert_array_equal(points[0], np.concatenate(points[1]))
+        np.testing.assert_allclose(np.abs(points[0] - flat), 0.1, rtol=1e-12)
+        g, ahead = rosen_der(flat), rosen_der(points[0])
+        rules[0].step(g, ahead=ahead)
+        rules[1].step(np.split(g, 2), ahead=np.split(ahead, 2))
+        np.testing.assert_array_equal(flat, np.concatenate(parts))
+    found = optbench.minimize("rosenbrock", "adahessian", batch_size="full", steps=20, seed=2, **settings)
+    np.testing.assert_allclose(found.w, flat, rtol=1e-9)
+
+
 def test_scipys_minimize_gives_it_and_counts_both():
     method = optbench.scipy_method(f"sam(gd, rho={RHO})", lr=1e-4)
     found = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, options={"maxiter": 9})

@@ -7,6 +7,7 @@ the blocks may stand a number of steps.
 """
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+ADAHESSIAN = ADAM | {"eps": 1e-4, "weight_decay": 0.0}
 ADAM_TORCH = ADAM | {"eps_root": 0.0}
 ADAM_FREE = ADAM_TORCH | {"eps": 0.0}
 LION = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}
@@ -418,6 +419,15 @@ COLLECTION = [
     ("dadapt_adam_decay", "DAdaptAdam",
      {"d0": 1e-2, "betas": [0.8, 0.98], "eps": 1.0, "weight_decay": 0.1, "weight_decouple": True, "foreach": False},
      "dadapt_adam", 0.1, {"beta1": 0.8, "beta2": 0.98, "eps": 1.0, "d0": 1e-2, "weight_decay": 0.1}, [[5]], 200),
+    # With curvatures by differences, and by the signs of the rule.
+    ("adahessian", "AdaHessian", {"eps": 1e-4, "difference": 0.25}, "adahessian", 0.1,
+     ADAHESSIAN | {"difference": 0.25}, MIXED, 200),
+    ("adahessian_betas", "AdaHessian", {"betas": [0.8, 0.95], "eps": 1.0, "difference": 0.125}, "adahessian", 0.5,
+     ADAHESSIAN | {"beta1": 0.8, "beta2": 0.95, "eps": 1.0, "difference": 0.125}, [[5]], 200),
+    ("adahessian_decay", "AdaHessian", {"eps": 0.01, "weight_decay": 0.3, "difference": 0.5}, "adahessian", 0.03,
+     ADAHESSIAN | {"eps": 0.01, "weight_decay": 0.3, "difference": 0.5}, MATRICES, 200),
+    ("adahessian_falling", "AdaHessian", {"betas": [0.95, 0.9], "eps": 1e-4, "difference": 0.25}, "adahessian",
+     [0.3, 0.003], ADAHESSIAN | {"beta1": 0.95, "beta2": 0.9, "difference": 0.25}, MATRICES_AND_VECTOR, 200),
     # Its eps stands beside the uncorrected sqrt(v): next to nothing here.
     ("laprop", "LaProp", {"foreach": False}, "laprop", 0.02,
      {"beta1": 0.9, "beta2": 0.999, "eps": 1e-15, "weight_decay": 0.0}, MIXED, 200),

@@ -11,7 +11,8 @@ dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
-README.md. No part of optbench is imported here, and no test imports this file.
+README.md. No part of optbench is imported here, but for the random signs of AdaHessian's probes, which a recording must
+share; and no test imports this file.
 """
 
 import argparse
@@ -134,6 +135,21 @@ def torch_optimizer(module, name, given, settings):
     return around(base(given, **settings), **own)
 
 
+def curvatures(parameters, matrix, t, difference):
+    """Return z (f'(w + difference z) - f'(w)) / difference of step t for each block, with the rule's signs z."""
+    import torch
+
+    from optbench.kit.random import key_of, rademacher
+
+    w = torch.cat([p.detach().reshape(-1) for p in parameters])
+    z = torch.tensor([rademacher(key_of(0, t, 0), i) for i in range(len(w))])
+    there = w + difference * z
+    found = z * (matrix @ (there - w) + QUARTIC * (there**3 - w**3)) / difference
+    return [
+        part.reshape(p.shape) for part, p in zip(found.split([p.numel() for p in parameters]), parameters, strict=True)
+    ]
+
+
 def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others.
 
@@ -144,7 +160,7 @@ def torch_run(module, name, settings, shapes, steps):
     torch.set_default_dtype(torch.float64)
     _leave_bfloat16()
     matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), _to_tuples(settings)
-    groups = settings.pop("groups", ())
+    groups, difference = settings.pop("groups", ()), settings.pop("difference", 0.0)
     turned = bool(groups) or module == "adam_mini"
     parameters = [torch.tensor(part.T.copy() if turned else part, requires_grad=True) for part in starts(shapes)]
     given, averager = parameters, None
@@ -195,6 +211,8 @@ def torch_run(module, name, settings, shapes, steps):
         loss = compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
         more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
+        if difference:
+            more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
         with in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext():
             optimizer.step(**more)
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
