@@ -8,7 +8,7 @@ from importlib import import_module
 from optbench.contract.version import __version__
 
 _HOMES = {
-    "optbench.contract.problems": ("Family", "Problem", "problem"),
+    "optbench.contract.problems": ("Family", "Problem", "problem", "problem_wrapper"),
     "optbench.contract.schedules": ("Schedule", "schedule", "schedule_wrapper"),
     "optbench.contract.optimizers": (
         "Baseline",

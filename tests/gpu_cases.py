@@ -28,6 +28,7 @@ EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
 SMALL = {
     "autoencoder": "autoencoder(hidden=(2,))",
     "bigram": "bigram(vocabulary=4)",
+    "char_transformer": "char_transformer(size=6, heads=2, context=2, hidden=2, vocabulary=4, letters=91)",
     "convolution": "convolution(channels=(1,))",
     "deep_linear": "deep_linear(size=3, hidden=(2,))",
     "deep_narrow": "deep_narrow(depth=2, width=3)",
@@ -40,6 +41,8 @@ SMALL = {
     "quadratic": "quadratic(dim=4)",
     "quadratic_deep": "quadratic_deep(dim=4)",
     "random_field": "random_field(dim=3, waves=5)",
+    "rnn_add": "rnn_add(length=3, units=2, examples=20)",
+    "rnn_xor": "rnn_xor(length=6, units=2, examples=20)",
     "rotated_saddle": "rotated_saddle(dim=4, index=1)",
     "scale_invariant_mlp": "scale_invariant_mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))",
     "softmax": "softmax(data=gaussian(examples=60, features=5, classes=3))",
@@ -166,7 +169,19 @@ class Sweep:
 
 # Enough for a second epoch; many more of a network would take the simulator seconds each.
 FEW = dict.fromkeys(
-    ("autoencoder", "convolution", "deep_narrow", "grokking", "mlp", "scale_invariant_mlp", "softmax"), 3
+    (
+        "autoencoder",
+        "char_transformer",
+        "convolution",
+        "deep_narrow",
+        "grokking",
+        "mlp",
+        "rnn_add",
+        "rnn_xor",
+        "scale_invariant_mlp",
+        "softmax",
+    ),
+    3,
 )
 COHORTS = [
     Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)
@@ -179,6 +194,14 @@ COHORTS += [
 ]
 COHORTS += [
     Sweep("mlp", rule, steps=FEW["mlp"]) for rule in (*OF_TESTS, "lamb", "lookahead(momentum)", "novograd", "prodigy")
+]
+# What wrappers change of gradients and of variables, in each form.
+COHORTS += [
+    Sweep("delayed(quantized(noisy(moving(rosenbrock))), steps=2)", dtype=dtype) for dtype in ("float32", "float64")
+]
+COHORTS += [
+    Sweep(f"{text}({inner})", steps=3)
+    for text, inner in (("sparse", f"moving({SMALL['mlp']})"), ("rescaled", SMALL["mlp"]), ("rescaled", "nqm(dim=4)"))
 ]
 
 

@@ -20,8 +20,8 @@ NAMES = [
     "OptbenchClassifier", "OptbenchError", "OptbenchRegressor", "Optimizer", "PluginError", "Problem", "Range",
     "Result", "Results", "Schedule", "Stepper", "Wrapper", "agreement", "choice", "cohort", "compare", "ewa",
     "function", "info", "load", "load_model", "log_uniform", "mini_batches", "minimize", "objective",
-    "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem", "problems", "schedule",
-    "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch", "torch_optimizer",
+    "one_minus_log_uniform", "optax_optimizer", "optimizer", "optimizers", "problem", "problem_wrapper", "problems",
+    "schedule", "schedule_wrapper", "schedules", "scipy_method", "stepper", "sweep", "to_torch", "torch_optimizer",
     "torch_problem", "trace", "training_code", "uniform", "variant", "with_data", "wrapper",
 ]  # fmt: skip
 

@@ -37,6 +37,7 @@ def blas_threads():
 def test_every_public_function_is_called():
     functions = {name for name in NAMES if not isinstance(getattr(optbench, name), type)}
     decorators = {"choice", "log_uniform", "one_minus_log_uniform", "uniform", "variant", "optimizer", "problem",
+                  "problem_wrapper",
                   "schedule", "schedule_wrapper", "wrapper", "torch_optimizer", "optax_optimizer"}  # fmt: skip
     assert functions - decorators <= CALLS.keys() | OF_TORCH.keys(), (
         "decorators and ranges make records, and touch nothing else"
@@ -152,7 +153,8 @@ def test_inside_a_running_loop_as_in_a_notebook(tmp_path, two_blas_threads):
         return here, there
 
     before = state()
-    here, there = asyncio.run(cell())
+    with ThreadPoolExecutor(1) as thread:  # a browser that tests have opened keeps a loop running in this one
+        here, there = thread.submit(lambda: asyncio.run(cell())).result()
     assert np.array_equal(here[0].w, there[0].w) and here[1].runs.equals(there[1].runs)
     assert changed(before, state()) == []
 

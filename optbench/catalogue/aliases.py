@@ -82,6 +82,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "fixed none noschedule": {"constant": ""},
     "constantlr": {"table": "PyTorch's is a smaller factor at first, then 1"},
     "banana": {"rosenbrock": ""},
+    "moregarbowhillstrom minpack": {"mgh": "31 functions", "rosenbrock": "", "beale": "", "powell_singular": ""},
     "sphere": {"quadratic(condition=1)": ""},
     "logisticregression logreg": {"logistic": "two classes", "softmax": "several"},
     "linearregression ols": {"least_squares": ""},

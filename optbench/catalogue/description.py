@@ -11,20 +11,19 @@ import numpy as np
 from optbench import datasets
 from optbench.catalogue import data_sets
 from optbench.catalogue.aliases import resolve_alias, unknown_name, write_sentence
+from optbench.catalogue.costs import BLOCK
 from optbench.catalogue.libraries import find_search_space
-from optbench.catalogue.listing import KINDS, formula, plain
+from optbench.catalogue.listing import KINDS, count_cost, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
 from optbench.contract.eager import LIBRARIES, library_and_name, other_arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import missing_name_error, unique
-from optbench.contract.optimizers import Baseline
+from optbench.contract.optimizers import GIVEN, Baseline
 from optbench.contract.search import RATE
 from optbench.datasets import files
 
-BLOCK = (64, 32)
-"""The shape of the example for which a matrix stage's memory is counted."""
 STEPS, EPOCHS = 1000, 10
 """The example of a run for which a schedule's factors are shown."""
 
@@ -39,7 +38,9 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
 
     - optimizers and wrappers: state (the slots ``by_parameter``, ``by_block`` and ``by_run``, and the ``matrix`` memory
       of an example block), reported (the slot that is evaluated, or w), sums (what is computed before the rule runs:
-      over ``all`` parameters, over each ``block``, from each block as a ``matrix``); all None for a baseline; equals
+      over ``all`` parameters, over each ``block``, from each block as a ``matrix``), given (what else it sees of the
+      step and the parameter's block: t, loss, rows, columns, role), cost (as in ``list``); all None for a
+      baseline; equals
       (what takes the same steps in another library, by its name, ``#`` why nothing does; no key for a baseline); search
       (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
@@ -134,7 +135,7 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
         facts = _describe_record("baseline", text, record, values, record.hyperparameters, record.limits)
-        facts |= {"state": None, "reported": None, "sums": None}
+        facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost"))
         return facts | _describe_search(record.space, record.search_source)
     kind = "wrapper" if bare else "optimizer"
     facts = _describe_record(kind, text, record, values, record.hyperparameters, record.all_limits)
@@ -148,6 +149,8 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     sums = {"all": record.total, "block": record.block, "matrix": record.matrix}
     sums = {key: _unwrapped_names(stages) for key, stages in sums.items()}
     facts |= {"state": state, "reported": _unwrapped_names([record.report or "w"])[0], "sums": sums}
+    facts["given"] = [key for key in GIVEN if key in record.scalar_arguments()]
+    facts["cost"] = count_cost(catalogue, catalogue.wrappers[name] if bare else record, values)["cost"]
     facts["equals"] = dict(catalogue.wrappers[name].equals if bare else record.equals)
     return facts | _describe_search(record.search if bare else record.space, record.search_source)
 
@@ -159,7 +162,7 @@ def _describe_eager(catalogue: Catalogue, text: str) -> dict:
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
     facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}
     facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in other_arguments(record).items()}}
-    facts |= {"state": None, "reported": None, "sums": None}
+    facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost"))
     return facts | _describe_search(*find_search_space(record, values, catalogue.optimizers.values()))
 
 
@@ -205,10 +208,17 @@ def _example_factors(schedule: Callable) -> dict:
 def _describe_problem(catalogue: Catalogue, text: str) -> dict:
     """Return the record that `describe` has of a problem, which is built for this."""
     name, given = names.parse(text)
-    family, problem = catalogue.problems[name], catalogue.problem(text)
+    inner = given.pop(names.INNER, None)
+    bare = inner is None and name in catalogue.problem_wrappers
+    family = (catalogue.problems | catalogue.problem_wrappers)[name]
     values = names.fill_defaults("problem", name, given, family.parameters)
     limits = {key: f"[{least}, inf)" for key, least in problems.LEAST.items()}
-    facts = _describe_record("problem", text, family, values, family.parameters, limits)
+    kind = "problem_wrapper" if bare else "problem"
+    facts = _describe_record(kind, text, family, values, family.parameters, limits)
+    if bare:
+        return facts | {"around": None}
+    problem = catalogue.problem(text)
+    facts |= {"around": None if inner is None else _describe_problem(catalogue, inner)}
     fields = ("dim", "blocks", "examples", "noise", "metrics", "minimum", "minimum_source", "minimizer", "domain")
     facts |= {"data": problem.data is not None, "data_text": problem.data_text, "data_warning": problem.data_warning}
     for part in ("validation", "test"):

@@ -10,23 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
-from optbench.catalogue import data_sets
+from optbench.catalogue import costs, data_sets
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import number_text
+from optbench.contract.optimizers import Optimizer, Wrapper
 
 KINDS = {
     "optimizers": ("optimizers", "wrappers", "baselines", "eager"),
     "schedules": ("schedules", "schedule_wrappers"),
-    "problems": ("problems",),
+    "problems": ("problems", "problem_wrappers"),
     data_sets.WORD: (),
 }
 """Kinds that can be listed, with their registries in the catalogue; data sets have none."""
 PARTS = {
-    "wrappers": ("wrappers", "schedule_wrappers"),
+    "wrappers": ("wrappers", "schedule_wrappers", "problem_wrappers"),
     "baselines": ("baselines",),
     "eager": ("eager",),
     "schedule_wrappers": ("schedule_wrappers",),
+    "problem_wrappers": ("problem_wrappers",),
 }
 """Parts of kinds that can be listed, too."""
 
@@ -48,8 +50,9 @@ def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
     """Return one row for each name of ``kind``: kind, name, formula, defaults, search, source, family, file.
 
     ``kind`` is one of KINDS or PARTS, as `find_registries` reads it. ``search`` has the ranges that an optimizer is
-    tuned in, as a spec has them, by name; ``family`` is what the file says about itself. No problem is built. Raises
-    OptbenchError for another kind.
+    tuned in, as a spec has them, by name; ``family`` is what the file says about itself. Optimizers have ``cost`` and
+    ``memory``, too, as costs.py counts them, and wrappers what they add around gd; None for those of other libraries.
+    No problem is built. Raises OptbenchError for another kind.
     """
     named = any(kind in getattr(catalogue, registry) for each in KINDS.values() for registry in each)
     if named or data_sets.is_data_set(kind):
@@ -68,8 +71,28 @@ def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
                 families[path] = _read_family(path)
             row = {"kind": kind_word, "name": name, "formula": formula(record.doc)}
             row |= {"defaults": plain(defaults(record)), "search": ranges(record), "source": record.source}
+            if registry in KINDS["optimizers"]:
+                row |= count_cost(catalogue, record)
             entries.append(row | {"family": families[path], "file": str(path)})
     return entries
+
+
+def count_cost(catalogue: Catalogue, record, values: Mapping | None = None) -> dict:
+    """Return {"memory": numbers a parameter, "cost": its counts by name}, both None where that is not known.
+
+    record: an optimizer with these values, by default its own, or a wrapper, of which it is what that adds around gd.
+    """
+    if isinstance(record, Optimizer):
+        return costs.plain(costs.cost_of(record, values))
+    return costs.plain(costs.added_cost(record, catalogue.optimizers["gd"]) if isinstance(record, Wrapper) else None)
+
+
+def cost_text(row) -> str:
+    """Return cost and memory of a row of `list_names` in words; "" where they are not known, and for other kinds."""
+    if not row.get("cost"):
+        return ""
+    added = row["kind"] == "wrapper"
+    return f"cost {costs.cost_text(row['cost'], added)}, memory {'+' * added}{row['memory']:.2g}"
 
 
 def formula(doc: str) -> str:
@@ -126,6 +149,7 @@ def write_markdown(catalogue: Catalogue) -> str:
                 continue  # of eager ones none ship
             title = f"{len(lines)} {registry if len(lines) > 1 else registry[:-1]}".replace("_", " ")
             given = "defaults, and ranges of the search" if kind == "optimizers" else "defaults"
+            given = f"cost, {given}" if registry in ("optimizers", "wrappers") else given
             head = [f"## {title}", "", f"| name | formula and source | {given} |", "|---|---|---|"]
             parts.append("\n".join([*head, *lines]))
     return "\n\n".join([*parts, data_sets.write_markdown()])
@@ -135,6 +159,7 @@ def _write_row(row) -> str:
     """Return a row of `list_names` as a line of a Markdown table."""
     searched = ", ".join(f"{key}={text}" for key, text in row["search"].items())
     given = "<br>".join(f"`{text}`" for text in (values_text(row["defaults"]), searched) if text)
+    given = "<br>".join(filter(None, (cost_text(row), given)))
     formula_text = row["formula"].replace("`", "")
     cells = (f"`{row['name']}`", f"`{formula_text}`<br>{row['source']}", given)
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

@@ -23,7 +23,7 @@ from optbench.contract.eager import LIBRARIES, AnyOptimizer, Eager, library_and_
 from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Wrapper
 from optbench.contract.paths import path_of
-from optbench.contract.problems import Family, Problem
+from optbench.contract.problems import Family, Problem, ProblemWrapper
 from optbench.contract.process_state import restored_process
 from optbench.contract.resources import size_text
 from optbench.contract.schedules import Schedule, ScheduleWrapper
@@ -37,9 +37,13 @@ _WIDEST = 300
 """Characters of a line of a traceback."""
 _KINDS = {
     Optimizer: "optimizers", Wrapper: "wrappers", Baseline: "baselines", Eager: "eager", Schedule: "schedules",
-    ScheduleWrapper: "schedule_wrappers", Family: "problems",
+    ScheduleWrapper: "schedule_wrappers", Family: "problems", ProblemWrapper: "problem_wrappers",
 }  # fmt: skip
-_ONE_NAMESPACE = (("optimizers", "wrappers", "baselines", "eager"), ("schedules", "schedule_wrappers"))
+_ONE_NAMESPACE = (
+    ("optimizers", "wrappers", "baselines", "eager"),
+    ("schedules", "schedule_wrappers"),
+    ("problems", "problem_wrappers"),
+)
 
 
 @dataclass
@@ -54,6 +58,7 @@ class Catalogue:
     schedules: dict[str, Schedule] = field(default_factory=dict)
     schedule_wrappers: dict[str, ScheduleWrapper] = field(default_factory=dict)
     problems: dict[str, Family] = field(default_factory=dict)
+    problem_wrappers: dict[str, ProblemWrapper] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     """The sha256 of the file that a name came from, by kind and name: ``optimizer adam``."""
     files: dict[str, Path] = field(default_factory=dict)
@@ -152,8 +157,9 @@ class Catalogue:
             return text
         if isinstance(text, Family):
             return text.build()
-        record, _, given = self._find_record("problem", text, self.problems, {})
-        return record.build(given)
+        record, inner, given = self._find_record("problem", text, self.problems, self.problem_wrappers)
+        # The inner one is never cached, as it may be of a fold.
+        return record.build(given) if inner is None else record.wrap(Catalogue.problem(self, inner), given)
 
     def _find_record(self, kind: str, text: str, plain: dict, wrappers: dict):
         """Return (record, inner, values): what ``text`` names, the text that it is around or None, what is given.
@@ -171,7 +177,7 @@ class Catalogue:
             another = next((each[:-1] for each in kinds if name in getattr(self, each)), "")
             raise unknown_name(kind, name, [*plain, *wrappers], another)
         if name in wrappers and inner is None:
-            example = next((other for other in ("adam", "cosine") if other in plain), min(plain))
+            example = next((other for other in ("adam", "cosine", "rosenbrock") if other in plain), min(plain))
             raise OptbenchError(f"{name} goes around another {kind}: write {name}({example})")
         if name in plain and inner is not None:
             hint = f"; these do: {', '.join(sorted(wrappers))}" if wrappers else ""

@@ -69,7 +69,7 @@ def with_data(
     """
     catalogue = loader.load_all(plugin)
     try:
-        name, given = names.parse(problem)
+        *around, (name, given) = names.split_levels(problem)
     except OptbenchError as error:
         raise OptbenchError(f"{_OWNER}: problem: {error}") from None
     learners = [key for key, family in catalogue.problems.items() if "data" in family.parameters]
@@ -99,4 +99,4 @@ def with_data(
             query = names.canonical("file", {key: value for key, value in asked.items() if value and key in _PLACE})
             raise OptbenchError(text.replace(query[:-1], f"{_OWNER}(...")) from None
     chosen = {key: value for key, value in filled.items() if value != family.parameters[key]}
-    return names.canonical(name, chosen)
+    return names.join_levels([*around, (name, chosen)])

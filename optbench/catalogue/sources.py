@@ -24,6 +24,7 @@ _DECORATORS = {
     "schedule": "schedules",
     "schedule_wrapper": "schedule_wrappers",
     "problem": "problems",
+    "problem_wrapper": "problem_wrappers",
 }
 _CALLS = {"variant": "optimizers", "Baseline": "baselines"} | dict.fromkeys(
     ("torch_optimizer", "optax_optimizer"), "optimizers"

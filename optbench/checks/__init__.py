@@ -17,7 +17,11 @@ _CHECKS: dict[str, tuple] = {
 }  # fmt: skip
 _FIRST = {*optimizers.FIRST, *problem.FIRST}
 """If one of these checks fails, the others of the record cannot run."""
-_WRAPPED = {"wrapper": ("optimizer", "gd"), "schedule_wrapper": ("schedule", "constant")}
+_WRAPPED = {
+    "wrapper": ("optimizer", "gd"),
+    "schedule_wrapper": ("schedule", "constant"),
+    "problem_wrapper": ("problem", "rosenbrock"),
+}
 """A wrapper is checked around the plainest record of its kind."""
 
 

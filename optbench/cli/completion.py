@@ -77,7 +77,7 @@ def schedules(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def problems(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the last of a list of problems."""
-    return _complete_last(incomplete, _read_names(ctx, ("problems",)))
+    return _complete_last(incomplete, _read_names(ctx, ("problems", "problem_wrappers")))
 
 
 def file_or_optimizer(ctx: typer.Context, incomplete: str) -> list[str]:

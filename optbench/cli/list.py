@@ -16,8 +16,14 @@ _TITLES = {
     "baseline": "Baselines: SciPy's methods on the full batch, which search their own step length",
     "eager": "Eager: other libraries' optimizers, which take their steps themselves",
     "schedule_wrapper": "Wrappers: around any schedule, warmup(cosine)",
+    "problem_wrapper": "Wrappers: around any problem, rescaled(mlp, span=10), and around each other",
 }
 _NOUNS = {"eager": "eager optimizer"}
+_COST = (
+    "cost: the numbers that a step reads and writes, over gd's three a parameter; then products and decompositions of "
+    "matrices, a block and step. memory: the numbers kept a parameter besides w, of a block of 64 x 32. Wrappers: what "
+    "they add around gd."
+)
 _LIBRARIES = (
     "More: any of PyTorch's, torch:AdamW, of optax', optax:adamw, or of a file, torch:Mine(file=mine.py).",
     "They run as they are, eagerly, and need the extra torch or optax; see optbench show torch:AdamW.",
@@ -29,15 +35,19 @@ def list_names(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="optimizers, schedules, problems or datasets; also wrappers, schedule_wrappers, baselines or eager; "
-            "by default all.",
+            help="optimizers, schedules, problems or datasets; also wrappers, schedule_wrappers, problem_wrappers, "
+            "baselines or eager; by default all.",
             autocompletion=completion.kinds,
         ),
     ] = None,
     json: Json = False,
     plugin: Plugin = None,
 ) -> None:
-    """List optimizers, schedules or problems with formula and defaults, or data sets."""
+    """List optimizers, schedules or problems with formula and defaults, or data sets.
+
+    Of an optimizer, cost is how much a step reads and writes, over gd's, and how many products and decompositions of
+    matrices it makes; memory is the numbers kept a parameter.
+    """
     from optbench.catalogue import listing, loader
     from optbench.cli.console import filled, print_entry, print_lines
     from optbench.contract.names import count_noun
@@ -50,8 +60,10 @@ def list_names(
     elif kind is not None:
         if rows:
             _print_families(rows)
-        if kind == "optimizers" or not rows or rows[0]["kind"] == "eager":
-            print_lines(*[""] * bool(rows), *map(filled, _LIBRARIES))
+        more = _LIBRARIES if kind == "optimizers" or not rows or rows[0]["kind"] == "eager" else ()
+        more = (*[_COST] * any(row.get("cost") for row in rows), *more)
+        if more:
+            print_lines(*[""] * bool(rows), *map(filled, more))
     else:
         for part, group in _group_rows(rows, lambda row: row["kind"]):
             noun = _NOUNS.get(part, part.replace("_", " "))
@@ -61,14 +73,15 @@ def list_names(
 
 def _print_families(rows: Sequence[dict[str, Any]]) -> None:
     """Print the names in groups of one kind or family, with formulas and defaults."""
-    from optbench.catalogue.listing import values_text
+    from optbench.catalogue.listing import cost_text, values_text
     from optbench.cli.console import filled, print_entry, print_lines
 
     indent = max(len(row["name"]) for row in rows) + 4
     for i, (title, group) in enumerate(_group_rows(rows, lambda row: _TITLES.get(row["kind"], row["family"]))):
         print_lines(*[""] * bool(i), (filled(title), "bold"))
         for row in group:
-            print_entry(f"  {row['name']}", indent, row["formula"], values_text(row["defaults"]))
+            remark = "; ".join(filter(None, (cost_text(row), values_text(row["defaults"]))))
+            print_entry(f"  {row['name']}", indent, row["formula"], remark)
 
 
 def _group_rows(

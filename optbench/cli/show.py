@@ -16,6 +16,13 @@ from optbench.contract.errors import OptbenchError, unknown
 
 _SHOWN = 10
 """Maximum dimension of a minimizer that is printed."""
+_GIVEN = {
+    "loss": "the mini-batch's loss",
+    "rows": "the block's shape",
+    "columns": "the block's shape",
+    "role": "the block's role in the network (role)",
+}
+"""Words for what a rule sees beside its own parameter."""
 
 
 def show(
@@ -106,7 +113,8 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
 
     record: as ``show --json`` prints it, here as below.
     """
-    from optbench.contract.names import count_noun
+    from optbench.catalogue.costs import cost_text
+    from optbench.contract.names import count_noun, unique
 
     state, sums = record["state"], record["sums"]
     slots = {place: state[f"by_{place}"] for place in ("parameter", "block", "run")}
@@ -117,9 +125,14 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
         memory.append(f"{count_noun(stage['numbers'], 'number')} for a block of {_format_shape(stage['block'])}")
     stages = {"all": "sums over all parameters", "block": "sums over each block", "matrix": "each block as a matrix"}
     needs = [f"{words} ({', '.join(sums[key])})" for key, words in stages.items() if sums[key]]
+    needs += [words for words in unique(_GIVEN.get(key, "") for key in record["given"]) if words]
+    cost = record["cost"]
     none = "none" + " of its own" * (record["kind"] == "wrapper")
     reported = "" if record["reported"] == "w" else f"{record['reported']}; the gradient is taken at w"
-    facts = {"memory": ", ".join(memory) or none, "needs": ", ".join(needs), "reported": reported}
+    facts = {"memory": ", ".join(memory) or none, "cost": "", "needs": ", ".join(needs), "reported": reported}
+    if cost:
+        matrices = " of matrices" * bool(cost["products"] or cost["decompositions"])
+        facts["cost"] = f"{cost_text(cost, record['kind'] == 'wrapper')}{matrices}, where gd's step is 1"
     equals = record["equals"] if record["kind"] == "optimizer" else {}
     elsewhere = {
         f"in {library}": _shorten_equal(library, text) + _nearest_text(record, library)
@@ -233,6 +246,7 @@ _FACTS = {
     "schedule": _describe_schedule,
     "schedule_wrapper": _describe_schedule,
     "problem": _describe_problem,
+    "problem_wrapper": lambda record: {},
 }
 
 

@@ -95,6 +95,8 @@ class DriveArguments(NamedTuple):
 
     w: Reals2
     """In the problem's form, like g."""
+    at: Reals2
+    """Where gradients are taken: w itself, or w less the step's row of ``path``, which is written there."""
     g: Reals2
     f: Reals1
     w_rows: Reals2
@@ -129,6 +131,16 @@ class DriveArguments(NamedTuple):
     noise: Reals2
     """(steps, dim + 1): what every lane's gradient is multiplied with stands last, and is added to it before; (0, 0)
     where there is none."""
+    stress: Reals2
+    """(steps, 2 dim): factors of every lane's gradient and, behind them, terms, in its unit; (0, 0) for none."""
+    unit: Reals1
+    """(runs,): written at the first step, the root mean square of the lane's gradient."""
+    late: Reals3
+    """(delay, runs, dim): the last gradients, if rules see them late."""
+    levels: Double
+    """Steps from 0 to the largest coordinate to which a gradient is rounded; 0: it is not."""
+    path: Reals2
+    """(steps, dim): how far the objective has moved before each step; (0, 0) where it stays."""
     constants: Reals1
     layout: Wholes1
     work: Reals1
@@ -177,6 +189,8 @@ class StepsArguments(NamedTuple):
 
     w: Reals2
     """(dim, lanes), like g; neighboring lanes are neighbors in memory."""
+    at: Reals2
+    """(dim, lanes) of scratch if the objective moves."""
     g: Reals2
     f: Reals1
     norm: Reals1
@@ -205,6 +219,13 @@ class StepsArguments(NamedTuple):
     sizes: Wholes1
     noise: Reals3
     """(members, steps, dim + 1)"""
+    stress: Reals3
+    """(members, steps, 2 dim)"""
+    unit: Reals1
+    late: Reals3
+    """(delay, dim, lanes)"""
+    path: Reals3
+    """(members, steps, dim)"""
     constants: Reals1
     layout: Wholes1
     done: Whole

@@ -9,7 +9,7 @@ Every lane belongs to a member: a cohort with a start point, mini-batches and no
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,14 @@ class Shape:
     powers: int = 0
     work: int = 0
     """Numbers of scratch."""
+    stressed: bool = False
+    """True if drawn factors and terms change the gradients."""
+    levels: float = 0.0
+    """As in DriveArguments."""
+    delay: int = 0
+    """Steps by which gradients are late."""
+    moving: bool = False
+    """True if the objective moves."""
 
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
@@ -70,7 +78,14 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
     sizes = (problem.dim, len(optimizer.own), rows, len(optimizer.powers), work)
     numbers = problem.dim * (2 + len(optimizer.own)) + rows + 2 * len(optimizer.powers) + work
     fits = numbers * np.dtype(dtype).itemsize <= _LOCAL_BYTES
-    return Shape(batches, noisy, *(sizes if fits else ()))
+    kept = Shape(batches, noisy, *(sizes if fits else ()))
+    return replace(
+        kept,
+        stressed=bool(problem.stress),
+        levels=problem.levels,
+        delay=problem.delay,
+        moving=problem.drift is not None,
+    )
 
 
 @cache
@@ -86,7 +101,7 @@ def step_kernel(
     values = {name: name for name in ("x", "y", "constants", "layout")} | {"work": "_work"}
     if shape.batches:
         values |= {name: f"{name}_batch[c, s][:sizes[s]]" for name in "xy"}
-    values |= {"w": "_w2", "g": "_g2", "f": "_f"} if form == "lanes" else {"w": "_w", "g": "_g"}
+    values |= {"w": "_at2", "g": "_g2", "f": "_f"} if form == "lanes" else {"w": "_at", "g": "_g"}
     value = f"_gradient({', '.join(values[name] for name in arguments(function))})"
     own = {name: f"_{name}" for name in ("w", "g", "state", "scalars", "powers")}
     update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
@@ -95,7 +110,8 @@ def step_kernel(
     loss = "_scalars[1, k] = _f[0]"
     if shape.noisy:
         loss = """_scalars[1, k] = noise[c, s, _w.shape[0]] * _f[0]
-            for d in range(_w.shape[0]): _scalars[1, k] += noise[c, s, d] * _w[d]"""
+            for d in range(_w.shape[0]): _scalars[1, k] += noise[c, s, d] * _at[d]"""
+    move = "for d in range(_w.shape[0]): _at[d] = _w[d] - path[c, s, d]"
     text = f"""
 def NAME({names(StepsArguments)}):
     for r in range(cuda.grid(1), f.shape[0], cuda.gridsize(1)):
@@ -104,8 +120,10 @@ def NAME({names(StepsArguments)}):
         c = member[r]
         _f = cuda.local.array(1, _real)
         {keep}
-        _w2, _g2 = _shaped(_w, (_w.shape[0], 1)), _shaped(_g, (_w.shape[0], 1))
+        _at = {"at[:, r]" if shape.moving else "_w"}
+        _at2, _g2 = _shaped(_at, (_w.shape[0], 1)), _shaped(_g, (_w.shape[0], 1))
         for s in range(sizes.shape[0]):
+            {move if shape.moving else ""}
             {value if form == "lanes" else f"_f[0] = {value}"}
             f[r] = _f[0]
             if not _f[0] <= limit[r]:  # NaN fails, too
@@ -114,6 +132,7 @@ def NAME({names(StepsArguments)}):
                 break
             {loss if "loss" in optimizer.inputs else ""}
             {noise if shape.noisy else ""}
+            {_gradient_changes(shape)}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
             {update}
         total = _real(0)
@@ -124,6 +143,39 @@ def NAME({names(StepsArguments)}):
 """
     scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
     return _compile_text("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
+
+
+def _gradient_changes(shape: Shape) -> str:
+    """Return code that changes, rounds and delays a lane's gradient, as driver.py does; "" if nothing does."""
+    lines = []
+    if shape.stressed:
+        lines += [
+            "if done + s == 0:",
+            "    total = _real(0)",
+            "    for d in range(_w.shape[0]): total += _g[d] * _g[d]",
+            "    unit[r] = _root(total / _real(_w.shape[0]))",
+            "for d in range(_w.shape[0]): _g[d] = stress[c, s, d] * _g[d] + unit[r] * stress[c, s, _w.shape[0] + d]",
+        ]
+    if shape.levels:
+        lines += [
+            "peak = _real(0)",
+            "for d in range(_w.shape[0]):",
+            "    if abs(_g[d]) > peak: peak = abs(_g[d])",
+            "if peak > 0 and peak - peak == 0:",
+            "    for d in range(_w.shape[0]):",
+            "        if _g[d] == _g[d]:",
+            f"            size = _real(int(abs(_g[d]) / peak * {shape.levels} + 0.5) / {shape.levels} * peak)",
+            "            _g[d] = size if _g[d] > 0 else -size",
+        ]
+    if shape.delay:
+        lines += [
+            f"slot = (done + s) % {shape.delay}",
+            "for d in range(_w.shape[0]):",
+            "    e = late[slot, d, r]",
+            "    late[slot, d, r] = _g[d]",
+            f"    _g[d] = e if done + s >= {shape.delay} else late[0, d, r]",
+        ]
+    return "\n            ".join(lines)
 
 
 def _local_copies(shape: Shape) -> tuple[str, str]:

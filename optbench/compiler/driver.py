@@ -1,5 +1,6 @@
 """The compiled loops that call kernels: over the steps of a cohort, and over points of evaluation; one per dtype."""
 
+import math
 from collections.abc import Callable
 from functools import cache
 
@@ -28,7 +29,9 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
     look = _update_at(look_address, a.w)
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
-    noisy, looks = a.noise.shape[0] > 0, a.point.shape[0] > 0
+    noisy, stressed, lag = a.noise.shape[0] > 0, a.stress.shape[0] > 0, a.late.shape[0]
+    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.point.shape[0] > 0
+    by_run = a.g if a.single else a.g.T
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
         place += 1
@@ -49,7 +52,15 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
             if a.single and not a.alive[turn]:
                 continue
             first, last = (turn, turn + 1) if a.single else (0, runs)
-            gradient(a.w, a.g, a.f, examples, targets, a.constants, a.layout, a.work, first, last)
+            if moving and a.single:
+                for i in range(a.w.shape[1]):
+                    a.at[turn, i] = a.w[turn, i] - a.path[s, i]
+            elif moving:
+                for i in range(a.w.shape[0]):
+                    offset = a.path[s, i]
+                    for r in range(runs):
+                        a.at[i, r] = a.w[i, r] - offset
+            gradient(a.at, a.g, a.f, examples, targets, a.constants, a.layout, a.work, first, last)
             fine = True
             for r in range(first, last):
                 fine &= a.f[r] <= a.limit[r]  # NaN fails, too
@@ -71,7 +82,7 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     for r in range(first, last):
                         value = a.noise[s, a.noise.shape[1] - 1] * a.f[r]
                         for i in range(a.noise.shape[1] - 1):
-                            value += a.noise[s, i] * (a.w[r, i] if a.single else a.w[i, r])
+                            value += a.noise[s, i] * (a.at[r, i] if a.single else a.at[i, r])
                         a.scalars[1, r] = value
             if noisy and a.single:
                 weight = a.noise[s, a.g.shape[1]]
@@ -83,6 +94,30 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     e = a.noise[s, i]
                     for r in range(runs):
                         a.g[i, r] = weight * a.g[i, r] + e
+            for r in range(first, last if changed else first):
+                own = by_run[r]
+                dim = own.shape[0]
+                if stressed:
+                    if t == 1:
+                        total = 0.0
+                        for i in range(dim):
+                            total += own[i] * own[i]
+                        a.unit[r] = math.sqrt(total / dim)
+                    for i in range(dim):
+                        own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, dim + i]
+                if a.levels > 0:
+                    peak = 0.0
+                    for i in range(dim):
+                        peak = max(peak, abs(own[i])) if own[i] == own[i] else peak
+                    if 0 < peak < math.inf:
+                        for i in range(dim):
+                            if own[i] == own[i]:
+                                size = int(abs(own[i]) / peak * a.levels + 0.5) / a.levels * peak
+                                own[i] = size if own[i] > 0 else -size
+                for i in range(dim if lag > 0 else 0):
+                    before = a.late[(t - 1) % lag, r, i]
+                    a.late[(t - 1) % lag, r, i] = own[i]
+                    own[i] = before if t > lag else a.late[0, r, i]
             if looks:
                 if a.single:
                     a.point[turn] = a.w[turn]

@@ -39,7 +39,9 @@ def gradient_kernel(
     own = _check_arguments(function, owner, [a for a in GradientArguments._fields if a not in hidden], ("w", "g"))
     head, kind = f"def NAME({names(GradientArguments)}):", gradient_signature(dtype)
     if form == "lanes":
-        tree, namespace, key = translator(dtype, parts=True).prepare(function, owner, GradientArguments._fields)
+        # Around another one, that one's function is a helper, whose operations must keep their order, too.
+        parts = translator(dtype, parts=True, strict=strict and hasattr(function, "inner"))
+        tree, namespace, key = parts.prepare(function, owner, GradientArguments._fields)
         part = compile_tree(tree, "gradient", function, namespace, key)
         order: dict[str, Any] = STRICT if strict else {}
         taken = {name: f"_with_one_lane({name})" for name in "wgf" if one}

@@ -159,14 +159,14 @@ class Translator:
 
 
 @cache
-def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = False) -> Translator:
+def translator(dtype: DtypeName, whole_literals: bool = False, parts: bool = False, strict: bool = False) -> Translator:
     """Return the translator of a dtype, cached, so that functions common to several rules are compiled once.
 
-    ``parts``: compile functions as parts of the kernel that calls them.
+    ``parts``: compile functions as parts of the kernel that calls them; ``strict``: these without fast math.
     """
     if parts:
-        compile = numba.njit(**OPTIONS | numba_compat.options().part)
-        return Translator(dtype, whole_literals, compile, mark=" part")
+        compile = numba.njit(**OPTIONS | numba_compat.options().part | (STRICT if strict else {}))
+        return Translator(dtype, whole_literals, compile, mark=" strict part" if strict else " part")
     if whole_literals:
         return Translator(dtype, whole_literals, partial(jit, fastmath=IN_ORDER), mark=" in order")
     return Translator(dtype)

@@ -19,7 +19,7 @@ MOST_VALUES = 10_000
 _TYPES = {float: "a number", int: "a whole number", str: "a text", tuple: "a tuple", bool: "True or False"}
 
 _TEXT = r"[^\s,()\[\]{}'\"=]"
-_ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
+_ENDINGS = "csv|tsv|npz|parquet|svm|libsvm|gz|bz2|py|zip|xlsx?|jsonl?|txt|dat|data|arff|feather|h5|pkl"
 _WORDS = "|".join(word for word in keyword.kwlist if word.islower())
 # Skips what stands in quotes. Matches a value that holds a slash, ends like a file, or is a grid; and words that
 # Python would read as something else, such as utf-8 or class (names of an encoding, of a column), and ;
@@ -76,6 +76,31 @@ def parse(text: str) -> tuple[str, dict]:
     if "betas" in parameters and "beta1" in parameters:
         raise OptbenchError(f"{shown(text)} gives beta1 twice: betas are beta1, beta2, ...")
     return _name_text(node.func), spread_betas(parameters)
+
+
+def split_levels(text: str) -> list[tuple[str, dict]]:
+    """Return (name, parameters) of a name and of those that it goes around, from outside in. Raises OptbenchError.
+
+    Example:
+        >>> split_levels("noisy(mlp(hidden=(4,)), tail=2)")
+        [('noisy', {'tail': 2}), ('mlp', {'hidden': (4,)})]
+    """
+    name, given = parse(text)
+    inner = given.pop(INNER, None)
+    return [(name, given), *([] if inner is None else split_levels(inner))]
+
+
+def join_levels(levels: Iterable[tuple[str, Mapping]]) -> str:
+    """Return the text of which `split_levels` makes these.
+
+    Example:
+        >>> join_levels([("noisy", {"tail": 2}), ("mlp", {})])
+        'noisy(mlp, tail=2)'
+    """
+    text = ""
+    for name, given in reversed(list(levels)):
+        text = canonical(name, {INNER: text, **given} if text else given)
+    return text
 
 
 def spread_betas(given: Mapping) -> dict:

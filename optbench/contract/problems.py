@@ -3,7 +3,7 @@
 import copy
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +102,20 @@ class Problem:
     curvature: Any = None
     """The diagonal of the Hessian at the minimizer, (dim,), where it is known: the noise of a coordinate goes with its
     root. By default it is the same in all."""
+    stress: tuple[Callable, ...] = ()
+    """Changes of each gradient before a rule sees it, in order; losses stay as they are. ``change(rng, dim)`` returns a
+    function of a number of steps that gives factors and terms, (steps, dim) each or of a shape that fits: g becomes
+    factor * g + term * s, with s the root mean square of the run's first gradient. Steps may be asked for in any
+    portions, and their numbers must not depend on that."""
+    bits: int = 0
+    """Behind ``stress``: the bits of each coordinate, 2 or more, so that the largest of a gradient is kept, and the
+    others are rounded to 2^(bits-1) - 1 steps up to it. 0: they are not rounded."""
+    delay: int = 0
+    """Behind that: the steps by which gradients are late. A rule sees the first one until then."""
+    drift: Callable | None = None
+    """How the objective moves during a run: ``drift(rng, start)`` returns a function of numbers of steps, (n,) integers
+    from 0, that gives the offsets c, (n, dim). After t steps the objective is f(w - c_t); a run's losses are those of
+    that moment, and the weights that it reports are w - c_t, relative to the moved objective. None: it stays."""
     constants: Any = ()
     """Reals that ``value_and_gradient`` may ask for, as one array."""
     layout: tuple[int, ...] = ()
@@ -137,6 +151,11 @@ class Problem:
     """The files that define it, outermost first; the loader fills this in."""
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """A cache of the engine, such as the record's arrays in another precision."""
+
+    @property
+    def levels(self) -> float:
+        """The steps up to the largest coordinate to which ``bits`` round a gradient; 0 where it is not rounded."""
+        return float(2 ** (self.bits - 1) - 1) if self.bits else 0.0
 
     def __post_init__(self) -> None:
         """Check all fields, and convert those that `record_checks.check_problem` returns; raise OptbenchError."""
@@ -213,11 +232,15 @@ class Family:
             OptbenchError: a parameter is unknown, or its value makes no sense.
             PluginError: the factory fails, or returns something else.
         """
-        filled = names.fill_defaults("problem", self.name, given or {}, self.parameters)
+        return self._build(given or {})
+
+    def _build(self, given: Mapping, *around: Problem) -> Problem:
+        """Return the problem with these parameters; around: what a wrapper goes around."""
+        filled = names.fill_defaults("problem", self.name, given, self.parameters)
         for key, value in filled.items():
             self._check(key, value)
         try:
-            built = self.factory(**filled)
+            built = self.factory(*around, **filled)
         except OptbenchError as error:
             raise type(error)(_add_name(str(error), self.name)) from None
         except MemoryError as error:
@@ -229,13 +252,46 @@ class Family:
         if not isinstance(built, Problem):
             raise PluginError(f"problem {self.name} must return an optbench.Problem, not {type(built).__name__}")
         # Only what differs from the defaults, so that the plain name stays the plain name.
-        shown = {key: value for key, value in filled.items() if value != self.parameters[key]}
-        given_names = {"name": names.canonical(self.name, shown), "source": self.source, "origins": self.origins}
+        shown = dict.fromkeys([names.INNER] * len(around), *(inner.name for inner in around))
+        shown |= {key: value for key, value in filled.items() if value != self.parameters[key]}
+        given_names = {
+            "name": names.canonical(self.name, shown),
+            "source": "; ".join([self.source, *(inner.source for inner in around)]),
+            "origins": sum((inner.origins for inner in around), self.origins),
+        }
         # A copy with its values as they were checked: to look at all data once more would take as long again.
         named = copy.copy(built)
         for key, value in (given_names | {"kept": {}}).items():
             object.__setattr__(named, key, value)
         return named
+
+
+@dataclass(frozen=True)
+class ProblemWrapper(Family):
+    """A problem around any other, before both are chosen; :func:`optbench.problem_wrapper` makes it of a factory.
+
+    Its ``factory(inner, **parameters)`` gets the other problem's record, and returns a changed one.
+    """
+
+    def build(self, given: Mapping | None = None) -> Problem:
+        """Raise OptbenchError: alone it is no problem."""
+        raise OptbenchError(f"{self.name} goes around another problem: write {self.name}(rosenbrock)")
+
+    def wrap(self, inner: Problem, given: Mapping | None = None) -> Problem:
+        """Build the problem that this one makes of another, with these parameters.
+
+        Args:
+            inner: the problem that it goes around, which may be wrapped already.
+            given: values by name; the others are the defaults.
+
+        Returns:
+            The record, whose name, source and files are those of both.
+
+        Raises:
+            OptbenchError: a parameter is unknown, or its value makes no sense.
+            PluginError: the factory fails, or returns something else.
+        """
+        return self._build(given or {}, inner)
 
 
 def _add_name(message: str, name: Any) -> str:
@@ -267,17 +323,50 @@ def problem(*, source: str) -> Callable[[Callable], Family]:
         {'dim': 2}
     """
 
+    return _family_decorator(Family, source)
+
+
+def problem_wrapper(*, source: str) -> Callable[[Callable], ProblemWrapper]:
+    """Register a problem around any other: ``factory(inner, **parameters)`` -> Problem.
+
+    ``inner`` is the other problem's record; ``dataclasses.replace`` changes some of its fields.
+
+    Args:
+        source: the paper, or who recommends it.
+
+    Returns:
+        A decorator: the factory becomes a wrapper, ``name(problem)`` in a spec.
+
+    Raises:
+        PluginError: the first argument is not ``inner``, or a parameter has no default.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> @problem_wrapper(source="an example")
+        ... def far(inner, distance=10.0):
+        ...     return replace(inner, start=lambda rng: inner.start(rng) + distance)
+        >>> far.wrap(problems()["rosenbrock"].build()).name
+        'far(rosenbrock)'
+    """
+    return _family_decorator(ProblemWrapper, source, ["inner"])
+
+
+def _family_decorator(make: Callable[..., Any], source: str, first: Sequence[str] = ()) -> Callable:
+    """Return the decorator that makes a record by ``make`` of a factory with arguments ``first`` and parameters."""
+
     def decorate(factory: Callable) -> Family:
         """Return the family of a factory; raise PluginError if a parameter has no default."""
         label = check_field(SourceFunction, "problem", "factory", factory).__name__
-        parameters = {}
-        for key, parameter in inspect.signature(factory).parameters.items():
+        parameters, given = {}, inspect.signature(factory).parameters
+        if list(given)[: len(first)] != list(first):
+            raise PluginError(f"problem {label}: the first argument of a wrapper must be {first[0]}")
+        for key, parameter in list(given.items())[len(first) :]:
             if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 raise PluginError(f"problem {label}: parameter {key!r} needs a name and a default of its own")
             if parameter.default is parameter.empty:
                 raise PluginError(f"problem {label}: parameter {key!r} needs a default")
             parameters[key] = parameter.default
-        return Family(label, factory, parameters, source, inspect.getdoc(factory) or "")
+        return make(label, factory, parameters, source, inspect.getdoc(factory) or "")
 
     return decorate
 

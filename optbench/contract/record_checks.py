@@ -37,6 +37,8 @@ from optbench.contract.roles import ROLES, find_roles
 from optbench.contract.search import check_space
 from optbench.contract.types import Form
 
+MOST_DELAY = 1000
+"""Steps by which a gradient may be late: so many are kept."""
 _VECTORS = 3
 """Vectors of a run at least: weights, gradient and start point."""
 _NUMERIC = "biuf"
@@ -77,7 +79,8 @@ _PROBLEM = {
         Any, condition(lambda value: isinstance(value, str) and value in get_args(Form), "'single' or 'lanes'")
     ],
     "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": _MINIMUM, "noise": Annotated[Real, Ge(0)],
-    "weight_spread": Annotated[Real, Ge(0)],
+    "weight_spread": Annotated[Real, Ge(0)], "bits": Annotated[Whole, Ge(0), Le(32)],
+    "delay": Annotated[Whole, Ge(0), Le(MOST_DELAY)],
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
     "layout": Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST],
     "blocks": tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...],
@@ -148,6 +151,10 @@ def check_problem(record: Any) -> dict[str, Any]:
         _check_code(owner, "evaluate", record)
     elif record.metrics:
         raise PluginError(f"problem: metrics {record.metrics} need an evaluate function")
+    for change in record.stress:
+        check_function(owner, "stress", change, 2)
+    if record.drift is not None:
+        check_function(owner, "drift", record.drift, 2)
     if record.predict is not None:
         check_function(owner, "predict", record.predict, 2)
     if record.work is not None:

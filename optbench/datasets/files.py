@@ -1,6 +1,7 @@
 """The user's own files as a data set: their kinds and parameters, and examples from arrays (.npz, .svm)."""
 
 import contextlib
+import io
 import math
 import os
 import zipfile
@@ -14,12 +15,23 @@ from optbench.contract import arguments, resources
 from optbench.contract.errors import OptbenchError, in_one_line, near, shown
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.datasets.copies import find_copy
-from optbench.datasets.record import FILLS, Entry, Raw, decode_texts, one_against_rest, unpacked_size
+from optbench.datasets.record import (
+    FILLS,
+    PACKINGS,
+    Entry,
+    Raw,
+    decode_texts,
+    one_against_rest,
+    open_file,
+    unpacked_size,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".svm", ".libsvm")
+SVM = (".svm", ".libsvm")
+"""Endings of files of LIBSVM's format."""
+ENDINGS = (".csv", ".tsv", ".parquet", ".npz", *SVM)
 """Endings of data files; text files may be packed, .csv.gz."""
 PARAMETERS: Mapping[str, Any] = {
     "path": "", "target": "", "drop": (), "missing": "", "sep": "", "encoding": "", "decimal": "", "positive": "",
@@ -39,12 +51,13 @@ _OTHERS = {
     ".feather": "DataFrame.to_parquet writes one that is taken", ".zip": "unpack it, or pack it as .csv.gz",
     ".json": "pandas.read_json(...).to_parquet(...) writes one that is taken",
     ".txt": "if it holds a table, name it .csv or .tsv", ".gz": "name it by what is in it, such as .csv.gz",
+    ".bz2": "name it by what is in it, such as .libsvm.bz2", ".t": "if it is of LIBSVM's format, add .libsvm",
 }  # fmt: skip
 
 
 def is_path(text: str) -> bool:
     """Return True for a path, False for a name with parameters."""
-    known = (*ENDINGS, ".gz", *_OTHERS)
+    known = (*ENDINGS, *PACKINGS, *_OTHERS)
     return "(" not in text and ("/" in text or "\\" in text or text.lower().endswith(known))
 
 
@@ -75,12 +88,9 @@ def _parameter_text(key, value) -> str:
 
 
 def format_ending(place: Path) -> str:
-    """Return the ending that names the format, in lower case and without .gz."""
-    name = place.name.lower()
-    text = name.removesuffix(".gz")
-    ending = Path(text).suffix
-    packed = ending in (*_TEXTS, ".svm", ".libsvm")
-    return ending if packed or text == name else ".gz"
+    """Return the ending that names the format, in lower case; of a packed text file the one before .gz or .bz2."""
+    last, inner = place.suffix.lower(), Path(place.stem).suffix.lower()
+    return inner if last in PACKINGS and inner in (*_TEXTS, *SVM) else last
 
 
 def find_file(path: str) -> Path:
@@ -90,7 +100,7 @@ def find_file(path: str) -> Path:
         raise OptbenchError(f"data set {path}: this is a folder; name a file in it")
     ending = format_ending(place)
     if ending not in ENDINGS:
-        hint = f"; {_OTHERS[ending]}" if ending in _OTHERS else ""
+        hint = f"; {_OTHERS[ending or '.t']}" if ending in (*_OTHERS, "") else ""
         kinds = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
         raise OptbenchError(f"data set {path}: the path must end in {kinds}{hint}")
     if not is_file(place):
@@ -110,13 +120,13 @@ def _nearest_hint(place: Path) -> str:
 def _file(**given: Any) -> Raw:
     """A file of yours: a row an example, one column the target, all others features.
 
-    ``path``: ``.csv``, ``.tsv`` (also packed, ``.csv.gz``) and ``.parquet`` hold a table whose first line names
-    the columns; ``.npz`` arrays x (n, ...) and y (n,), and x_test and y_test where the test rows are fixed; ``.svm``
-    and ``.libsvm`` lines of a target and the features that are not 0. ``target``: the column to be predicted, by
-    default the last. ``drop``: columns to leave out, ``(id, name)``. ``missing``: missing numbers become the ``median``
-    of the training rows, or their ``mean``; ``drop`` leaves out rows with missing values. ``sep``, ``encoding``,
-    ``decimal``: what stands between fields, by default what the first line shows, how letters are stored, the decimal
-    point; of text files. ``positive``: the class that is 1, all others being 0.
+    ``path``: ``.csv``, ``.tsv`` (also packed, ``.csv.gz``) and ``.parquet`` hold a table whose first line names the
+    columns; ``.npz`` arrays x (n, ...) and y (n,), and x_test and y_test where the test rows are fixed; ``.libsvm`` and
+    ``.svm`` (also packed, ``.libsvm.bz2``) lines of a target and the features that are not 0. ``target``: the column to
+    be predicted, by default the last. ``drop``: columns to leave out, ``(id, name)``. ``missing``: missing numbers
+    become the ``median`` of the training rows, or their ``mean``; ``drop`` leaves out rows with missing values.
+    ``sep``, ``encoding``, ``decimal``: what stands between fields, by default what the first line shows, how letters
+    are stored, the decimal point; of text files. ``positive``: the class that is 1, all others being 0.
 
     Texts become columns of 0 and 1: one for two levels, else one for each level; a missing text is a level of its own.
     Left out are rows without a target, and the columns of a table that tell nothing about other rows: numbers of rows,
@@ -161,7 +171,7 @@ def read_table(place: Path, given: Mapping[str, Any]) -> tuple["pd.DataFrame", M
     with _errors_of_readers(given["path"]):
         if ending == ".parquet":
             return tables.read_parquet(given["path"], place), given
-        given = tables.guess_format(place, given)
+        given = tables.guess_format(place, ending, given)
         return tables.read_csv(place, ending, given), given
 
 
@@ -217,13 +227,12 @@ def read_svm(place: Path, given: Mapping[str, Any]) -> Raw:
     from sklearn.datasets import load_svmlight_file
 
     try:
-        sparse, y = load_svmlight_file(str(place))
-    except OverflowError:
-        raise OptbenchError(f"data set {path}: a feature has a number too large to be one") from None
-    except ValueError as error:
-        reason = in_one_line(error).removeprefix("ValueError: ")
+        with open_file(place) as file:
+            sparse, y = load_svmlight_file(file)
+    except (ValueError, OverflowError):
+        number, line = _find_bad_line(place, load_svmlight_file)
         raise OptbenchError(
-            f"data set {path}: cannot be read as lines of 'target feature:value ...': {reason}"
+            f"data set {path}: line {number} is not 'target feature:value ...' with ascending features: {shown(line)}"
         ) from None
     rows, features = sparse.shape
     resources.need_memory(
@@ -234,6 +243,21 @@ def read_svm(place: Path, given: Mapping[str, Any]) -> Raw:
         raise OptbenchError(f"data set {path}: the file holds no examples, or none with a feature")
     whole = bool(np.isfinite(y).all() and (y == np.floor(y)).all() and (np.abs(y) < 2**53).all())
     return _raw_examples([(sparse.toarray(), y.astype(int) if whole else y)], given, "the first number of each line")
+
+
+def _find_bad_line(place, load) -> tuple[int, str]:
+    """Return the number, from 1, and the text of the first line that ``load`` refuses, by halving the file."""
+    with open_file(place) as file:
+        lines = file.readlines()
+    first, last = 0, len(lines)
+    while last - first > 1:
+        middle = (first + last) // 2
+        try:
+            load(io.BytesIO(b"".join(lines[first:middle])))
+            first = middle
+        except (ValueError, OverflowError):
+            last = middle
+    return last, lines[first].decode(errors="replace").strip()
 
 
 def _check_memory(path, place, held) -> None:

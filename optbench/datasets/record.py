@@ -1,11 +1,12 @@
 """The record of a data set, and the preparation of raw examples: split, encode, fill in, scale."""
 
+import bz2
 import gzip
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -466,12 +467,21 @@ def file_query(given: Mapping[str, Any], drop: Iterable[str] = (), **more: str) 
     return names.canonical("file", asked)
 
 
+PACKINGS: Mapping[str, Callable] = {".gz": gzip.open, ".bz2": bz2.open}
+"""The endings of packed text files, and what opens them."""
+
+
+def open_file(place: Path) -> IO[bytes]:
+    """Open a text file to read its bytes, which are unpacked if it is packed."""
+    return PACKINGS.get(place.suffix.lower(), open)(place, "rb")
+
+
 def unpacked_size(path: str, place: Path) -> int:
-    """Return the bytes of a text file, unpacked if it is a .gz file; raise OptbenchError if memory is smaller."""
-    if not place.name.lower().endswith(".gz"):
+    """Return the bytes of a text file, unpacked if it is packed; raise OptbenchError if memory is smaller."""
+    if place.suffix.lower() not in PACKINGS:
         return place.stat().st_size
     size = 0
-    with gzip.open(place, "rb") as file:
+    with open_file(place) as file:
         while piece := file.read(1 << 20):
             size += len(piece)
             resources.need_memory(f"data set {path}: what it unpacks to", size)

@@ -3,7 +3,6 @@
 Columns that tell nothing about other rows, or that cannot be read as numbers or levels, are left out with a reason.
 """
 
-import gzip
 import re
 import warnings
 import zlib
@@ -32,6 +31,7 @@ from optbench.datasets.record import (
     Raw,
     file_query,
     one_against_rest,
+    open_file,
     split_columns,
     unpacked_size,
 )
@@ -72,10 +72,8 @@ def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame
     if decimal not in ("", ".", ","):
         raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','")
     separator, encoding = _parse_separator(path, given["sep"], ending), _check_encoding(path, given["encoding"])
-    packed = place.name.lower().endswith(".gz")
-    how = {
-        "sep": separator, "encoding": encoding, "compression": "gzip" if packed else None, "skipinitialspace": True,
-    }  # fmt: skip
+    packing = {".gz": "gzip", ".bz2": "bz2"}.get(place.suffix.lower())
+    how = {"sep": separator, "encoding": encoding, "compression": packing, "skipinitialspace": True}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than names
@@ -146,15 +144,16 @@ def _check_encoding(path: str, text: str) -> str:
     return text or "utf-8"
 
 
-def guess_format(place: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+def guess_format(place: Path, ending: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the parameters of the set ``file`` with the separator, and the decimal comma, that a text file shows.
 
-    The separator is a comma unless the first line has none, and another sign. Raises OptbenchError if it has both.
+    ``ending``: that of its name, which names the format. The separator is a comma unless the first line has none, and
+    another sign. Raises OptbenchError if it has both.
     """
-    if given["sep"] or place.name.lower().removesuffix(".gz").endswith(".tsv"):
+    if given["sep"] or ending == ".tsv":
         return given
     try:
-        with (gzip.open if place.name.lower().endswith(".gz") else open)(place, "rb") as file:
+        with open_file(place) as file:
             text = file.read(_PEEK).decode(_check_encoding(given["path"], given["encoding"]), "ignore")
     except (OSError, EOFError, zlib.error):
         return given  # refused when it is read

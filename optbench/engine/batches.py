@@ -9,7 +9,7 @@ and the b_i the mean 0, both normal. What is drawn are their means over each min
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from optbench.contract.types import DtypeName
 from optbench.engine import settings
 from optbench.engine.arrays import owner_of
 
-_START, _ORDER, _NOISE = range(3)
+_START, _ORDER, _NOISE, _STRESS, _DRIFT = range(5)
 MOST_BATCHES = 1_000_000
 """Mini-batches in one list."""
 # Normal numbers drawn at a time: 32 KiB, which stay in the L1 cache. Measured, Rosenbrock gd 50 lanes, ns a step: 187,
@@ -51,6 +51,17 @@ def start_point(problem: Problem, seed: int) -> np.ndarray:
     if w.dtype.kind not in "iuf" or w.shape != (problem.dim,) or not np.isfinite(w).all():
         raise PluginError(f"{owner}: start(rng) must give {problem.dim} finite numbers, got {shown(w)}")
     return w.astype(np.float64)
+
+
+def path_of(problem: Problem, seed: int, dtype: DtypeName) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return the function of numbers of steps (n,) that gives where the objective has moved, (n, dim); None: it stays.
+
+    Raises PluginError.
+    """
+    if problem.drift is None:
+        return None
+    path = problem.drift(_generator(seed, _DRIFT), start_point(problem, seed))
+    return lambda steps: np.asarray(path(np.asarray(steps)), dtype)
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -167,11 +178,15 @@ class Batches:
         self.examples, self.batch_size = examples, min(batch_size, examples)
         self.per_epoch = steps_per_epoch(examples, batch_size)
         self.mini, self.noisy = needed_draws(problem, batch_size)
-        self._done = 0
+        self._done, self._dim = 0, problem.dim
+        self._changes = [
+            change(_generator(seed, _STRESS, place), problem.dim) for place, change in enumerate(problem.stress)
+        ]
         self._rows: np.ndarray | None = None
         self._nothing = np.zeros((0, 0), np.int32), np.zeros((0, 0), dtype)
         source: partial
-        self._dtype: np.dtype
+        self._dtype: np.dtype = np.dtype(dtype)
+        self._real = self._dtype
         if self.mini:
             source = partial(_Orders, examples, batch_size, seed)
             self._numbers, self._dtype = batch_size, np.dtype(np.int32)
@@ -204,6 +219,21 @@ class Batches:
                 self._source.draw(rows)
             order, noise = (rows, noise) if self.mini else (order, rows)
         return order, sizes, noise
+
+    def draw_stress(self, count: int) -> np.ndarray:
+        """Return what changes the gradients of the next ``count`` steps, for the driver: (0, 0) if nothing does.
+
+        (count, 2 dim): g becomes factor * g + term * s, the factors first; of several changes, in one.
+        """
+        if not self._changes:
+            return np.zeros((0, 0), self._real)
+        both = np.zeros((count, 2, self._dim))
+        both[:, 0] = 1
+        for change in self._changes:
+            factors, terms = change(count)
+            both *= np.broadcast_to(factors, (count, self._dim))[:, None]
+            both[:, 1] += terms
+        return both.reshape(count, -1).astype(self._real)
 
 
 def mini_batches(

@@ -91,6 +91,15 @@ class Cohort:
             settings.checked("lr", rate)
         object.__setattr__(self, "lanes", tuple(self.lanes))
         object.__setattr__(self, "scores", tuple(self.scores))
+        if self.problem.drift is not None and isinstance(self.optimizer, Baseline):
+            text = "whose line searches need an objective that stays: leave one of both out"
+            raise OptbenchError(f"{self.problem.name} moves, and {self.optimizer.name} is SciPy's, {text}")
+        changes = self.problem.stress or self.problem.bits or self.problem.delay or self.problem.drift is not None
+        if changes and self.optimizer.gradients > 1:
+            text = (
+                f"{self.problem.name} does not change the second gradient of a step, which {self.optimizer.name} takes"
+            )
+            raise OptbenchError(f"{text}: leave one of both out")
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())

@@ -129,6 +129,10 @@ class Lanes:
         """
         raise NotImplementedError
 
+    def last_steps(self) -> np.ndarray:
+        """Return the steps that each lane has made, (runs,), or the one at which it diverged."""
+        return np.where(self.diverged_at > 0, self.diverged_at, self.done)
+
     def weights(self) -> np.ndarray:
         """Return the reported weights, (runs, dim); of stopped lanes those at their stop."""
         raise NotImplementedError

@@ -107,7 +107,7 @@ def _have_classes(problems: Any, classes: int) -> bool:
     """Return True if a problem takes the targets for classes; classes: their number by the looks of the data."""
     families = loader.load_all(()).problems
     for each in problems if isinstance(problems, list) else ():
-        name, given = names.parse(each["name"] if isinstance(each, Mapping) else each)
+        name, given = names.split_levels(each["name"] if isinstance(each, Mapping) else each)[-1]
         wanted = name in families and datasets.wanted_targets(
             families[name].factory, {**families[name].parameters, **given}
         )
@@ -131,11 +131,11 @@ def _add_data(problems: Any, text: str) -> tuple[Any, dict[str, str]]:
         entry = each if isinstance(each, Mapping) else {"name": each}
         if not isinstance(entry.get("name"), str):
             return problems, {}  # refused where problems are read
-        name, given = names.parse(entry["name"])
+        *around, (name, given) = names.split_levels(entry["name"])
         if name in families and "data" not in families[name].parameters:
             learners = [key for key, family in families.items() if "data" in family.parameters]
             raise OptbenchError(f"problems: {name} learns from no data; with data= these do: {', '.join(learners)}")
-        named = names.canonical(name, {"data": text, **given})
+        named = names.join_levels([*around, (name, {"data": text, **given})])
         added.append({**entry, "name": named} if isinstance(each, Mapping) else named)
         if len(entry["name"]) <= LONGEST:
             labels[named] = entry["name"]
@@ -149,9 +149,10 @@ def describe_sweep(spec: Any) -> list[str]:
     """
     learners: dict[str, list[str]] = {}
     for entry in spec.problems:
-        name, given = names.parse(entry.name)
-        if isinstance(given.get("data"), str):
-            learners.setdefault(given["data"], []).append(_WORDS.get(name, name))
+        levels = names.split_levels(entry.name)
+        if isinstance(text := levels[-1][1].get("data"), str):
+            plain = names.join_levels((name, {}) for name, _ in levels)
+            learners.setdefault(text, []).append(_WORDS.get(plain, plain))
     lines = []
     for text, problems in learners.items():
         data = datasets.load(text)

@@ -113,7 +113,8 @@ def take_records(raw: Any, changes: Mapping[str, Any], extend: bool = False) -> 
     items: dict[tuple[str, str], Any] = {}  # what the records were made of: one object keeps its name
     known = loader.load()
     taken = {
-        "problem": {*known.problems}, "optimizer": {*known.optimizers, *known.baselines, *known.wrappers},
+        "problem": {*known.problems, *known.problem_wrappers},
+        "optimizer": {*known.optimizers, *known.baselines, *known.wrappers},
         "schedule": {*known.schedules, *known.schedule_wrappers},
     }  # fmt: skip
     files: list[Path] = []

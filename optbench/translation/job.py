@@ -98,13 +98,13 @@ def _file_loads(path: Path, ending: str, given: Mapping[str, Any]) -> tuple[str,
     name = str(path)
     if ending == ".npz":
         return "", f"np.load({name!r})", ""
-    if ending in (".svm", ".libsvm"):
+    if ending in files.SVM:
         return "from sklearn.datasets import load_svmlight_file", f"load_svmlight_file({name!r})", "x = x.toarray()"
     if ending == ".parquet":
         return "", f'pd.read_parquet({name!r}).replace(["", "?", "."], np.nan)', ""
     from optbench.datasets.tables import SEPARATORS, guess_format  # pandas, which only tables need
 
-    given = guess_format(path, given)
+    given = guess_format(path, ending, given)
     separator = given["sep"] or ("tab" if ending == ".tsv" else "comma")
     options = {"sep": SEPARATORS.get(separator, separator), "decimal": given["decimal"], "encoding": given["encoding"]}
     usual = {"sep": ",", "decimal": ".", "encoding": "utf-8"}

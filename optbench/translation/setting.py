@@ -179,7 +179,9 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
     text = f"{setting.name}, at the rate {number_text(setting.lr)}, {size}, {epochs}, "
     text += f"schedule {setting.schedule.text}: optbench's setting, for {TITLES[library]}."
     if setting.problem is not None:
-        text += f" It reads the data of {setting.problem.name} and trains its network."
+        text += f" It reads the data of {setting.problem.name} and trains its network"
+        wrapped = any(origin.key.startswith("problem_wrapper ") for origin in setting.problem.origins)
+        text += ", without what the wrapper changes." if wrapped else "."
     text += f" {setting.remark}" * bool(setting.remark)
     if choice.call is not None:
         share = find_rate(choice.call)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, unknown
-from optbench.contract.names import INNER, canonical, parse
+from optbench.contract.names import INNER, canonical, split_levels
 
 Row = Mapping[str, Any] | pd.Series
 """A row of a table, by column."""
@@ -51,9 +51,13 @@ def ordinal(place: int) -> str:
 
 
 def short_name(problem: str) -> str:
-    """Return a problem's name without its parameters; a label such as "Churn (2024)" stays as it is."""
-    name = problem.partition("(")[0]
-    return name if name.isidentifier() else problem
+    """Return a problem's name without parameters, "noisy(mlp)"; a label such as "Churn (2024)" stays as it is."""
+    short = ""
+    for name, _ in reversed(_split_levels(problem)):
+        if not name.isidentifier():
+            return problem
+        short = canonical(name, {INNER: short} if short else {})
+    return short
 
 
 def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], labels: Mapping[str, str]) -> list[str]:
@@ -227,15 +231,10 @@ def _split_levels(text: str) -> list[tuple[str, dict]]:
 
     If one of them cannot be parsed, its text is the only level, [(text, {})].
     """
-    levels = []
     try:
-        while text:
-            name, given = parse(text)
-            text = given.pop(INNER, "")
-            levels.append((name, given))
+        return split_levels(text) if text else []
     except OptbenchError:
         return [(text, {})]
-    return levels
 
 
 def _keep_differences(levels: dict[str, list], text: str) -> str:

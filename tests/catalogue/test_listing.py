@@ -79,7 +79,7 @@ def test_defaults_are_written_as_they_are_read(catalogue):
 
 def test_a_list_builds_no_problem(catalogue, monkeypatch):
     monkeypatch.setattr("optbench.contract.problems.Family.build", None)
-    assert len(list_names(catalogue, "problems")) == len(catalogue.problems)
+    assert len(list_names(catalogue, "problems")) == len(catalogue.problems) + len(catalogue.problem_wrappers)
 
 
 def test_every_name_can_be_shown(catalogue):
@@ -211,7 +211,10 @@ def test_json(run, catalogue, arguments, wanted):
     ("arguments", "words"),
     [
         (["list", "optimisers"], "unknown kind 'optimisers': did you mean 'optimizers'?"),
-        (["list", ""], "unknown kind '': valid names: baselines, datasets, eager, optimizers, problems"),
+        (
+            ["list", ""],
+            "unknown kind '': valid names: baselines, datasets, eager, optimizers, problem_wrappers, problems",
+        ),
         (["list", "adam"], "'adam' is a name, not a kind: 'optbench show adam' shows it"),
         (["list", "--plugin", "none.py"], "no plug-in file"),
         (["show", "schedules"], "'schedules' is a kind of names: 'optbench list schedules' shows them"),
@@ -232,7 +235,8 @@ def test_a_mistake_is_one_line_with_the_nearest_name(run, arguments, words):
 
 @pytest.mark.parametrize(
     ("kind", "registries"),
-    [("wrappers", ["wrapper", "schedule_wrapper"]), ("Baseline", ["baseline"]), ("problem", ["problem"]),
+    [("wrappers", ["wrapper", "schedule_wrapper", "problem_wrapper"]), ("Baseline", ["baseline"]),
+     ("problem", ["problem", "problem_wrapper"]),
      ("schedule", ["schedule", "schedule_wrapper"]), ("schedule wrappers", ["schedule_wrapper"])],
 )  # fmt: skip
 def test_kinds_in_the_singular_and_parts_of_them_are_listed(run, catalogue, kind, registries):

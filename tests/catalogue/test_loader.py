@@ -46,7 +46,7 @@ def write(folder, name, text):
 
 
 def test_every_name_has_the_hash_of_its_file():
-    kinds = ("optimizer", "wrapper", "baseline", "schedule", "schedule_wrapper", "problem")
+    kinds = ("optimizer", "wrapper", "baseline", "schedule", "schedule_wrapper", "problem", "problem_wrapper")
     names = {f"{kind} {name}" for kind in kinds for name in getattr(CATALOGUE, f"{kind}s")}
     assert set(CATALOGUE.hashes) == set(CATALOGUE.files) == names
     for key, path in CATALOGUE.files.items():

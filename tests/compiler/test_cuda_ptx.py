@@ -16,7 +16,8 @@ from ptx import ptx
 
 NEW = "sm_90"
 CAPABILITIES = {"sm_75": (7, 5), NEW: (9, 0)}
-PROBLEMS = {name: problem_of(SMALL.get(name, name)) for name in CATALOGUE.problems}
+STRESS = ("delayed(quantized(noisy(moving(rosenbrock))))", "rescaled(nqm(dim=4))")
+PROBLEMS = {name: problem_of(SMALL.get(name, name)) for name in (*CATALOGUE.problems, *STRESS)}
 
 
 def slow_but_for(names, cases):
@@ -117,8 +118,9 @@ def test_the_assembler_takes_what_is_not_a_rules(compiled, tmp_path):
 STEPPED = sorted(name for name, problem in PROBLEMS.items() if problem.evaluate is not None)
 """Problems whose value and gradient are not what evaluates them."""
 OTHERS = sorted(PROBLEMS.keys() - STEPPED)
-ONE_OF_EACH_FORM = ("deep_linear", "least_squares", "phase_retrieval", "quadratic", "rosenbrock")
-"""Of the others: single and lanes; with noise or mini-batches; kept in registers or not, with scratch or without."""
+ONE_OF_EACH_FORM = ("deep_linear", "least_squares", "phase_retrieval", "quadratic", "rosenbrock", *STRESS)
+"""Of the others: single and lanes; with noise or mini-batches; kept in registers or not, with scratch or without; with
+gradients that are changed."""
 
 
 @pytest.mark.ptx

@@ -1,5 +1,6 @@
 """Tables with texts, gaps and several classes, against scikit-learn: what is learned from is what its tools make."""
 
+import bz2
 import gzip
 import hashlib
 import json
@@ -37,6 +38,7 @@ TABLE = pd.DataFrame(
         "churn": RNG.choice(["yes", "no"], ROWS),
     }
 )
+OPEN = {".gz": gzip.open, "bz2": bz2.open}
 NUMBERS, TEXTS = ["age", "alone", "fare"], ["port", "sex", "class"]
 
 
@@ -212,21 +214,23 @@ def test_the_empty_column_behind_a_last_separator_is_none():
     assert datasets.load("d.csv").x.shape == (12, 1)
 
 
-@pytest.mark.parametrize("ending", ["libsvm", "svm.gz"])
-def test_the_format_of_libsvm(ending):
+@pytest.mark.parametrize("ending", ["libsvm", "svm.gz", "libsvm.bz2"])
+@pytest.mark.parametrize("real", [False, True])
+def test_the_format_of_libsvm(ending, real):
     x = np.where(RNG.random((30, 6)) < 0.5, 0, RNG.standard_normal((30, 6)))
-    y = np.where(x[:, 0] > 0, 1, -1)
-    dump_svmlight_file(x, y, "d.svm", zero_based=False)
-    if ending == "svm.gz":
-        with open("d.svm", "rb") as plain, gzip.open("d.svm.gz", "wb") as packed:
-            packed.write(plain.read())
-    elif ending == "libsvm":
-        dump_svmlight_file(x, y, "d.libsvm", zero_based=True)
+    y = x @ np.arange(6.0) if real else np.where(x[:, 0] > 0, 1, -1)
+    dump_svmlight_file(x, y, "plain", zero_based=ending == "libsvm")
+    with open("plain", "rb") as plain, OPEN.get(ending[-3:], open)(f"d.{ending}", "wb") as packed:
+        packed.write(plain.read())
     d = datasets.load(f"d.{ending}")
     order = np.random.default_rng(0).permutation(30)[:18]
     np.testing.assert_allclose(d.x, StandardScaler().fit_transform(x[order]), atol=1e-12)
-    np.testing.assert_array_equal(d.y, (y[order] + 1) / 2)
-    assert "the first number of each line, 2 classes: 0 is -1" in d.text
+    if real:
+        assert d.classes == 0 and "the first number of each line" in d.text
+        np.testing.assert_allclose(d.y, (y[order] - y[order].mean()) / y[order].std(), atol=1e-12)
+    else:
+        assert "the first number of each line, 2 classes: 0 is -1" in d.text
+        np.testing.assert_array_equal(d.y, (y[order] + 1) / 2)
 
 
 def test_arrays_with_gaps():

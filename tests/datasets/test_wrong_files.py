@@ -1,5 +1,6 @@
 """One line for each thing that is wrong with a file of the user's: it names the file and column, and what to do."""
 
+import bz2
 import gzip
 import io
 import zipfile
@@ -143,15 +144,20 @@ FILES = [
     ("d.npz", stored(x=np.where(X > 40, np.inf, X), y=Y), "x has 7 values that are not finite"),
     ("d.npz", stored(x=X, y=Y, x_test=X, y_test=np.array(["a"] * 24)), "one of y and y_test is text"),
     ("d.svm", b"", "the file holds no examples"),
-    ("d.svm", b"1 2:x\n", "cannot be read as lines of 'target feature:value ...'"),
+    ("d.svm", b"1 2:x\n", "line 1 is not 'target feature:value ...' with ascending features: '1 2:x'"),
+    ("d.svm", b"1 2:3 # fine\n\n" * 40 + b"-1 3:1 2:1\n" + b"1 2:y\n" * 7, "line 81 is not"),
+    ("d.libsvm.bz2", bz2.compress(b"1 2:3\n1,2 3:4\n"), "line 2 is not"),
+    ("d.libsvm.bz2", b"no archive", "cannot be read: OSError"),
     ("d.svm", b"1 900000000:1\n0 1:1\n" * 400, "which it keeps without their zeros; dense it needs"),
-    ("d.svm", b"1 99999999999999999999999:1\n", "a feature has a number too large to be one"),
+    ("d.svm", b"1 99999999999999999999999:1\n", "line 1 is not"),
     ("d.svm", b"1\n0\n" * 10, "the file holds no examples, or none with a feature"),
     ("d.csv.gz", b"no archive", "cannot be read: BadGzipFile"),
     ("d.csv.gz", gzip.compress(COMMAS.encode())[:-9], "cannot be read: "),
     ("d.parquet", b"PAR1nothingPAR1", "cannot be read"),
     ("d.xlsx", b"PK", "must end in .csv, .tsv, .parquet, .npz, .svm or .libsvm; save the sheet as .csv"),
     ("d.npy", b"", "save x and y together with numpy.savez"),
+    ("d.t", b"1 2:3\n", "if it is of LIBSVM's format, add .libsvm"),
+    ("d.bz2", b"", "name it by what is in it, such as .libsvm.bz2"),
 ]
 
 

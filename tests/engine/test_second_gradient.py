@@ -195,6 +195,8 @@ def test_what_makes_no_sense_is_refused():
     sam = CATALOGUE.wrappers["sam"]
     with pytest.raises(PluginError, match=re.escape("optimizer sam(asam(gd)): both")):
         wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))
+    with pytest.raises(OptbenchError, match=re.escape("quantized(rosenbrock) does not change the second")):
+        optbench.minimize("quantized(rosenbrock)", "sam(gd)", lr=1e-4, steps=2)
     assert refusal_reason(CATALOGUE.optimizer("sam(gd)")[0]) == "its rule takes a second gradient"
 
 

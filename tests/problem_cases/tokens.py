@@ -5,11 +5,15 @@ import numpy as np
 SETTINGS = [
     "bigram(vocabulary=6)", "bigram(vocabulary=6, loss=squared)",
     "bigram(vocabulary=9, alpha=0, concentration=0.5, seed=3)", "zipf_recall(pairs=9, size=4, examples=50, seed=2)",
+    "char_transformer(size=6, heads=3, context=8, hidden=5, vocabulary=7, letters=900)",
 ]  # fmt: skip
 BAD = [
     "bigram(vocabulary=1)", "bigram(vocabulary=4096)", "bigram(alpha=-1.0)", "bigram(concentration=0)",
     "bigram(loss=mse)", "bigram(seed=-1)", "zipf_recall(pairs=1)", "zipf_recall(size=0)", "zipf_recall(alpha=-0.5)",
     "zipf_recall(examples=100)", "zipf_recall(seed=-1)", "zipf_recall(pairs=5000)", "zipf_recall(size=5000)",
+    "char_transformer(size=0)", "char_transformer(heads=3)", "char_transformer(context=0)",
+    "char_transformer(hidden=2.5)", "char_transformer(vocabulary=1)", "char_transformer(letters=200)",
+    "char_transformer(letters=200_000)",
 ]  # fmt: skip
 NOT_ANALYTIC = set()
 
@@ -54,10 +58,53 @@ def unit_vectors(pairs, size, seed):
     return {"keys": keys, "values": values}
 
 
+def normalized(a, gains, shifts):
+    a = a - a.mean(axis=-1, keepdims=True)
+    return gains * a / np.sqrt((a**2).mean(axis=-1, keepdims=True) + 1e-5) + shifts
+
+
+def softmax(scores):
+    powers = np.exp(scores - np.real(scores).max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def char_transformer(w, x, y, size, heads, hidden, vocabulary):
+    """Vaswani et al. 2017, with the normalization before each layer and a mask of the letters that follow."""
+    sequences, context = x.shape
+    square, norm = (size, size), [(size,), (size,)]
+    shapes = [(vocabulary, size), (context, size), *norm, square, square, square, square, *norm, (size, hidden)]
+    shapes += [(hidden,), (hidden, size), (size,), *norm, (size, vocabulary)]
+    cuts = np.cumsum([np.prod(shape) for shape in shapes])
+    assert cuts[-1] == len(w)
+    parts = [part.reshape(shape) for part, shape in zip(np.split(w, cuts[:-1]), shapes, strict=True)]
+    letters, places, gains, shifts, queries, keys, values, mix, *rest, last_gains, last_shifts, last = parts
+    tokens = x.astype(int)
+    a = letters[tokens] + places
+    read = normalized(a, gains, shifts)
+    q, k, v = (
+        (read @ weights).reshape(sequences, context, heads, -1).swapaxes(1, 2) for weights in (queries, keys, values)
+    )
+    scores = q @ k.swapaxes(2, 3) / np.sqrt(size // heads)
+    mixed = softmax(np.where(np.tri(context, dtype=bool), scores, -np.inf)) @ v
+    a = a + mixed.swapaxes(1, 2).reshape(a.shape) @ mix
+    gains, shifts, first, bias, second, last_bias = rest
+    active = normalized(a, gains, shifts) @ first + bias
+    a = a + np.where(np.real(active) > 0, active, 0) @ second + last_bias
+    scores = normalized(a, last_gains, last_shifts) @ last
+    following = np.column_stack([tokens[:, 1:], y.astype(int)])
+    scores = scores - np.real(scores).max(axis=-1, keepdims=True)
+    own = np.take_along_axis(scores, following[:, :, None], axis=2)[:, :, 0]
+    return (np.log(np.exp(scores).sum(axis=-1)) - own).mean()
+
+
 FORMULAS = {
     "bigram(vocabulary=6)": (bigram, {}),
     "bigram(vocabulary=6, loss=squared)": (bigram_squared, {}),
     "bigram(vocabulary=9, alpha=0, concentration=0.5, seed=3)": (bigram, {}),
+    "char_transformer(letters=700)": (char_transformer, {"size": 32, "heads": 2, "hidden": 128, "vocabulary": 64}),
+    "char_transformer(size=6, heads=3, context=8, hidden=5, vocabulary=7, letters=900)": (
+        char_transformer, {"size": 6, "heads": 3, "hidden": 5, "vocabulary": 7},
+    ),
     "zipf_recall": (zipf_recall, unit_vectors(128, 32, 0)),
     "zipf_recall(pairs=9, size=4, examples=50, seed=2)": (zipf_recall, unit_vectors(9, 4, 2)),
-}
+}  # fmt: skip

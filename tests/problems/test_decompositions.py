@@ -1,21 +1,19 @@
 """Eigenvectors, QR and roots as kernels have them, compiled in both precisions, beside SciPy and where LAPACK fails."""
 
-import numba
 import numpy as np
 import pytest
 from scipy import linalg
 
-from optbench.compiler.translator import translator
 from optbench.kit import decompositions
+from tests.as_in_kernels import as_in_kernels
 
 DTYPES = pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 3e-5)])
 RNG = np.random.default_rng(5)
 
 
 def compiled(name, dtype):
-    """Return a function of decompositions as a kernel calls it, for calls from Python."""
-    inner, _ = translator(dtype).translate(getattr(decompositions, name), "a test")
-    return numba.njit(lambda *arguments: inner(*arguments))
+    """Return a function of decompositions as kernels have it, for calls from Python."""
+    return as_in_kernels(getattr(decompositions, name), dtype)
 
 
 def spd(dtype, spectrum):

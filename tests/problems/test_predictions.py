@@ -37,6 +37,7 @@ CLASSES = {
     "mlp(data=breast_cancer, activation='tanh')": None,
     "scale_invariant_mlp": None,
     "grokking": None,
+    "rnn_xor": None,
     "zipf_recall": None,
     "convolution(channels=(3, 4))": None,
     "convolution(channels=(3, 4), stride=1, activation='relu')": None,
@@ -48,6 +49,7 @@ REAL = {
     "huber": huber,
     "poisson": lambda y, made: metrics.mean_poisson_deviance(y, made) / 2,
     "matrix_completion": lambda y, made: metrics.mean_squared_error(y, made) / 2,
+    "rnn_add": metrics.mean_squared_error,
     "phase_retrieval": lambda y, made: metrics.mean_squared_error(y, made) / 4,
 }
 

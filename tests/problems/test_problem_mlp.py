@@ -24,7 +24,8 @@ def test_torch_says_the_same(number):
     problem = problem_of(NETWORKS[number])
     w, expected = RECORDED[f"{number}.w"], RECORDED[f"{number}.gradient"]
     assert len(w) == problem.dim
-    values, slopes = gradient(problem, w, (RECORDED["x"], RECORDED["y"]))
+    x, y = (RECORDED.get(f"{number}.{part}", RECORDED[part]) for part in ("x", "y"))
+    values, slopes = gradient(problem, w, (x, y))
     assert values[0] == pytest.approx(float(RECORDED[f"{number}.value"]), rel=1e-13)
     assert_close(slopes[0], expected, 1e-12)
 

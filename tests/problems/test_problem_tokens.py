@@ -57,3 +57,22 @@ def test_muon_recalls_rare_pairs_before_adam_and_gd():
         return made.curve["test_accuracy"].iloc[-1]
 
     assert recalled("muon", 10.0) > 2 * recalled("adam_torch", 9.49) > 2 * recalled("gd", 1000.0) > 0
+
+
+def test_a_transformer_reads_the_book_in_order_and_keeps_its_end_for_the_test():
+    problem = problem_of("char_transformer(vocabulary=80, letters=142_227)")
+    text = "CHAPTER I\nDown the Rabbit-Hole\nAlice was beginning to get very tired"
+    x = np.concatenate([problem.data[0], problem.validation[0], problem.test[0]]).ravel().astype(int)
+    letter = dict(zip(x, text, strict=False))
+    assert "".join(letter[number] for number in x[: len(text)]) == text
+    assert (np.diff(np.bincount(x)) <= 0).all()  # the numbers of letters are their ranks
+    flat = np.concatenate([problem.data[1], problem.validation[1], problem.test[1]])
+    np.testing.assert_array_equal(flat[:-1], x.reshape(-1, 32)[1:, 0])
+
+
+def test_a_transformer_names_its_embeddings_and_its_last_layer():
+    problem = problem_of("char_transformer")
+    sizes = dict.fromkeys(problem.roles, 0)
+    for role, shape in zip(problem.roles, problem.blocks, strict=True):
+        sizes[role] += np.prod(shape)
+    assert sizes == {"embedding": 3072, "vector": 352, "hidden": 12288, "last": 2048} and problem.dim == 17760

@@ -1,12 +1,10 @@
 """Products of matrices in pieces, or with a column for each run, and the softmax: against NumPy on odd shapes."""
 
-import numba
 import numpy as np
 import pytest
 
-from optbench.compiler.numba_compat import options
-from optbench.compiler.translator import OPTIONS, translator
 from optbench.kit import lane_products, layers, products
+from tests.as_in_kernels import as_in_kernels
 
 RNG = np.random.default_rng(3)
 SHAPES = [(1, 1, 1), (1, 7, 3), (7, 1, 1), (33, 3, 65), (65, 33, 1), (20, 65, 7), (70, 40, 33)]
@@ -83,17 +81,8 @@ def test_the_logarithm_of_many_sums_is_the_sum_of_theirs(classes, count):
         assert found == pytest.approx(np.log(sums).sum(), rel=error, abs=error * count)
 
 
-def _called(function, dtype):
-    """Return the function as kernels have it.
-
-    Kernels run copies of their own: what numba links under one name may be another's copy, which counts no arrays.
-    """
-    inner = translator(dtype).translate(function, "a test")[0]
-    return numba.njit(**OPTIONS | options().entrance)(lambda a, b, out: inner(a, b, out))
-
-
 _PRODUCT, _TRANSPOSED = (
-    {dtype: _called(function, dtype) for dtype in ("float64", "float32")}
+    {dtype: as_in_kernels(function, dtype) for dtype in ("float64", "float32")}
     for function in (lane_products.product, lane_products.product_of_transposed)
 )
 

@@ -8,7 +8,7 @@ import optbench
 from optbench import datasets
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError
-from optbench.contract.names import parse
+from optbench.contract.names import parse, split_levels
 from optbench.sweeps.data_sweep import OPTIMIZERS, describe_sweep
 from optbench.sweeps.spec import make_spec, parse_spec, read_spec
 from optbench.translation.setting import Setting, find_equal
@@ -98,6 +98,18 @@ def test_other_keys_go_on_top_and_a_file_may_hold_all():
     assert (spec.blocks, spec.epochs, spec.optimizers) == (3, 2, ("gd", "adam")) and problems_of(spec)[0] == "softmax"
 
 
+def test_a_wrapped_problem_learns_from_the_table():
+    spec = read_spec(None, {"data": "customers.csv", "target": "status", "problems": "noisy(delayed(mlp), law=cauchy)"})
+    (noisy, delayed, (inner, given)) = split_levels(spec.problems[0].name)
+    assert (noisy, delayed, inner) == (("noisy", {"law": "cauchy"}), ("delayed", {}), "mlp")
+    assert "customers.csv" in given["data"] and list(spec.labels.values()) == ["noisy(delayed(mlp), law=cauchy)"]
+    assert (
+        spec.judge_by == "test_accuracy" and "status has 3 classes: noisy(delayed(mlp)), " in describe_sweep(spec)[-1]
+    )
+    name = optbench.with_data("noisy(mlp)", X, STATUS, hidden=(4,), folder="arrays")
+    assert split_levels(name)[1][0] == "mlp" and loader.load().problem(name).data is not None
+
+
 def test_the_optimizers_are_those_of_pytorch():
     found = loader.load_all(())
     for name in OPTIMIZERS:
@@ -127,6 +139,8 @@ def test_the_size_chooses_batches_and_length(rows, sizes, epochs):
         ({"data": "none.csv"}, "data set none.csv: no such file"),
         ({"data": "customers.csv", "target": "stauts"}, "'stauts': did you mean 'status'?"),
         ({"data": "customers.csv", "problems": "rosenbrock"}, "problems: rosenbrock learns from no data; with data="),
+        ({"data": "customers.csv", "problems": "noisy(rosenbrock)"}, "problems: rosenbrock learns from no data; with "),
+        ({"data": "customers.csv", "problems": "noisy"}, "noisy goes around another problem: write noisy(rosenbrock)"),
         ({"data": "customers.csv", "problems": "logistic(data=customers.csv, l3=1)"}, "l3"),
         ({"target": "status"}, "target names a column of a table: name that, too, data = 'customers.csv' (--data)"),
         ({"data": "digits", "target": "x"}, "target: digits has no columns to choose from"),

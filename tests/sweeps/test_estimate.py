@@ -115,11 +115,16 @@ def test_an_estimate_says_how_rough_it_is(found, words):
     ("modelled", "seconds", "text"),
     [
         (50.0, None, ""),
-        (1000.0, 3000.0, ""),
-        (1000.0, 25_000.0, "about 6.9 h with 2 workers: --dry-run shows more, --time-limit 10m ends earlier\n"),
+        (1000.0, 500.0, ""),
+        (
+            1000.0,
+            25_000.0,
+            "about 6.9 h with 2 workers: --steps 500 shortens the runs, --time-limit 10m ends earlier, "
+            "--dry-run shows more\n",
+        ),
     ],
 )
-def test_a_sweep_above_an_hour_says_so_first(catalogue, monkeypatch, capsys, tmp_path, modelled, seconds, text):
+def test_a_sweep_above_ten_minutes_says_so_first(catalogue, monkeypatch, capsys, tmp_path, modelled, seconds, text):
     """And measures nothing if the model says that it is short."""
     found = estimate.Estimate(seconds, 1.0) if seconds else None
     monkeypatch.setattr(estimate, "model_duration", lambda series, workers: modelled)

@@ -1,6 +1,7 @@
 """The code of settings as text: that it compiles for everything that is registered, and what it refuses."""
 
 import ast
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from optbench import OptbenchError
 from optbench.contract.equals import LIBRARIES
 from optbench.translation.code import render
 from optbench.translation.schedules import schedule_source
-from optbench.translation.setting import find_equal
+from optbench.translation.setting import find_equal, header
 
 LIBRARY = pytest.mark.parametrize("library", LIBRARIES)
 EVERY_SCHEDULE = [*SCHEDULES, *(f"{name}(step)" for name in CATALOGUE.schedule_wrappers), "warmup(warmup(linear))"]
@@ -90,6 +91,12 @@ def test_of_what_shape_a_parameter_must_be_where_that_matters():
     for name, said in (("muon", True), ("adamw", False)):
         code = optbench.training_code(name, "optax").replace("\n#", "")
         assert ("takes the same steps for vectors and matrices of several columns." in code) == said
+
+
+def test_a_wrapper_around_the_problem_is_said_to_be_left_out():
+    made = replace(setting("gd"), problem=CATALOGUE.problem("noisy(mlp)"))
+    said = header(made, "torch", find_equal(made, "torch")).replace("\n# ", " ")
+    assert "the data of noisy(mlp) and trains its network, without what the wrapper changes." in said
 
 
 def test_why_there_is_no_equal():

@@ -113,6 +113,8 @@ class Steps(NamedTuple):
     order: np.ndarray
     sizes: np.ndarray
     noise: np.ndarray
+    stress: np.ndarray
+    path: np.ndarray
 
     def part(self, first: int, last: int) -> "Steps":
         """Return the steps from the place ``first`` to before ``last``."""
@@ -120,7 +122,7 @@ class Steps(NamedTuple):
             return self
         part = slice(first, last)
         factors = np.ascontiguousarray(self.factors[:, part])
-        drawn = self.order[part], self.sizes[part], self.noise[part]
+        drawn = self.order[part], self.sizes[part], self.noise[part], self.stress[part], self.path[part]
         return Steps(self.done + first, last - first, factors, self.steady, *drawn)
 
 
@@ -172,6 +174,8 @@ class CpuLanes(Lanes):
         shape = (self.runs, problem.dim) if self.single else (problem.dim, self.runs)
         self.start = cohort.start_point().astype(dtype)
         self.w, self.g, self.f = aligned(shape, dtype), aligned(shape, dtype), aligned(self.runs, dtype)
+        self.path = batches.path_of(problem, cohort.seed, dtype)
+        self.at = self.w if self.path is None else aligned(shape, dtype)
         self.by_run(self.w)[:] = self.start
         rows = (self.runs, problem.dim) if code.order == "rows" else shape
         self.w_rows, self.g_rows = self.w.reshape(rows), self.g.reshape(rows)
@@ -182,7 +186,10 @@ class CpuLanes(Lanes):
         size = cohort.batch_size if self.batches.mini else 0
         self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
         self.work = aligned(scratch_size(problem, size or len(x), self.runs), dtype)
-        self.numbers_per_step = max(size, problem.dim + 1 if problem.noise else 1)
+        noise, changes = (problem.dim + 1) * (problem.noise > 0), 2 * bool(problem.stress) + (self.path is not None)
+        self.numbers_per_step = max(1, size, noise, problem.dim * changes)
+        self.unit, self.levels = aligned(self.runs, dtype), problem.levels
+        self.late = np.zeros((problem.delay, self.runs, problem.dim), dtype)
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
         self._snapshots = Snapshots((), self.w, self.w, self.runs)
         self._duplicates = DuplicateLanes(lanes) if self.single else None
@@ -201,23 +208,34 @@ class CpuLanes(Lanes):
         return array if self.single else array.T
 
     def _reported(self) -> np.ndarray:
-        """Return the weights to evaluate, w or the rule's own choice: (runs, dim) in single form, else (dim, runs)."""
-        return self.update.reported(self.w, self.done)
+        """Return the weights to evaluate, w or the rule's own choice: (runs, dim) in single form, else (dim, runs).
+
+        Where the objective moves, they are those relative to it; of lanes that have diverged, at that step.
+        """
+        reported = self.update.reported(self.w, self.done)
+        if self.path is None:
+            return reported
+        offsets = self.path(self.last_steps())
+        return reported - (offsets if self.single else offsets.T)
 
     # Steps
 
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes."""
-        steps = Steps(done, size, rates.factors, rates.steady, *self.batches.draw(size))
+        path = np.zeros((0, 0), self.w.dtype) if self.path is None else self.path(np.arange(done, done + size))
+        drawn = *self.batches.draw(size), self.batches.draw_stress(size), path
+        steps = Steps(done, size, rates.factors, rates.steady, *drawn)
         self._snapshots = Snapshots(inner, self.w, self.update.reported(self.w, done + size), self.runs)
         if self._duplicates is None:
             self._drive(rates, steps)
-            return
-        for first, last, followers in self._duplicates.divide_steps(steps.factors, rates.schedule_of, self.alive):
-            part = steps.part(first, last)
-            self.alive[followers] = False
-            self._drive(rates, part)
-            self._copy_lanes(followers, self._duplicates.first_of[followers], part)
+        else:
+            for first, last, followers in self._duplicates.divide_steps(steps.factors, rates.schedule_of, self.alive):
+                part = steps.part(first, last)
+                self.alive[followers] = False
+                self._drive(rates, part)
+                self._copy_lanes(followers, self._duplicates.first_of[followers], part)
+        if self.path is not None and inner:
+            self._snapshots.reported[:-1] -= np.expand_dims(self.path(np.array(inner)), 1 if self.single else 2)
 
     def _drive(self, rates: Rates, steps: Steps) -> None:
         """Call the compiled loop until all steps are made: in lanes form it stops where a lane has diverged."""
@@ -231,12 +249,13 @@ class CpuLanes(Lanes):
             base = rates.base * self.alive
             update.scalars[0] = base * steps.factors[rates.schedule_of, at]
             arguments = DriveArguments(
-                w=self.w, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
+                w=self.w, at=self.at, g=self.g, f=self.f, w_rows=self.w_rows, g_rows=self.g_rows, state=update.state,
                 scalars=update.scalars, powers=update.powers, blocks=update.blocks,
                 factors=np.empty((len(steps.factors), 0)) if steps.steady else steps.factors, base=base,
                 schedule_of=rates.schedule_of, limit=self.limit, alive=self.alive, diverged_at=self.diverged_at,
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
-                noise=steps.noise[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
+                noise=steps.noise[at:], stress=steps.stress[at:], unit=self.unit, late=self.late, levels=self.levels,
+                path=steps.path[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
                 look_scalars=look_scalars, point=self.point, point_rows=self.point_rows, ahead=ahead,
                 f_ahead=self.f_ahead, done=steps.done, skip=at, single=self.single,
                 reads_loss="loss" in update.record.inputs,
@@ -251,10 +270,10 @@ class CpuLanes(Lanes):
         """Copy all that these steps have changed from lanes that made them to their duplicates, both given by index."""
         self.reused_steps += len(followers) * steps.size
         update, snapshots = self.update, self._snapshots
-        for array in (self.w, self.g, self.f, self.alive, self.diverged_at):
+        for array in (self.w, self.g, self.f, self.alive, self.diverged_at, self.unit):
             array[followers] = array[leaders]
         taken = slice(*np.searchsorted(snapshots.inner, (steps.done, steps.done + steps.size), "right"))
-        for array in (update.state, update.scalars, update.powers, snapshots.f[taken]):
+        for array in (update.state, update.scalars, update.powers, self.late, snapshots.f[taken]):
             array[:, followers] = array[:, leaders]
         snapshots.all[taken, :, followers] = snapshots.all[taken, :, leaders]
 

@@ -176,6 +176,10 @@ class GpuLanes(Lanes):
         self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
         self.work = self._zeros(code.scratch, self.runs)
         numbers = max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
+        numbers = max(numbers, dim * (2 * code.shape.stressed + code.shape.moving))
+        self.paths = [batches.path_of(problem, cohort.seed, dtype) for cohort, _ in members]
+        self.at = self._zeros(dim, self.runs) if code.shape.moving else self._zeros(0, 0)
+        self.unit, self.late = self._zeros(self.runs), self._zeros(problem.delay, dim, self.runs)
         self.numbers_per_step = len(members) * numbers
 
     def _put(self, array: np.ndarray) -> Any:
@@ -202,12 +206,21 @@ class GpuLanes(Lanes):
             (x_batch, y_batch), noise = self._gather_batches([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
             if self.code.shape.noisy:
                 noise = self._put(np.array([noise for _, _, noise in drawn]))
+            stress = self._zeros(0, 0, 0)
+            if self.code.shape.stressed:
+                stress = self._put(np.array([member.draw_stress(count) for member in self.batches]))
+            path = self._zeros(0, 0, 0)
+            if self.code.shape.moving:
+                now = np.arange(done + at, done + at + count)
+                path = self._put(np.array([each(now) for each in self.paths if each is not None]))
             arguments = StepsArguments(
-                w=self.w, g=self.g, f=self.f, norm=self.norm, state=self.state, scalars=scalars, powers=powers,
-                work=self.work, blocks=self.table, factors=self._put(np.ascontiguousarray(factors[:, at : at + count])),
-                base=base, schedule_of=schedule_of, member=self.members, limit=limit, alive=alive,
-                diverged_at=diverged_at, x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
-                noise=noise, constants=self.constants, layout=self.layout, done=done + at,
+                w=self.w, at=self.at, g=self.g, f=self.f, norm=self.norm, state=self.state,
+                scalars=scalars, powers=powers, work=self.work, blocks=self.table,
+                factors=self._put(np.ascontiguousarray(factors[:, at : at + count])), base=base,
+                schedule_of=schedule_of, member=self.members, limit=limit, alive=alive, diverged_at=diverged_at,
+                x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
+                noise=noise, stress=stress, unit=self.unit, late=self.late, path=path,
+                constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
             self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
             at += count
@@ -232,9 +245,17 @@ class GpuLanes(Lanes):
         """Do nothing: the thread of a lane that has diverged neither reads nor writes its arrays."""
 
     def _reported(self) -> Any:
-        """Return the weights that are evaluated, an array (dim, runs) on the GPU."""
+        """Return the weights that are evaluated, an array (dim, runs) on the GPU; as CpuLanes does."""
         record = self.optimizer
-        return self.w if record.report is None or self.done == 0 else self.state[record.own.index(record.report)]
+        w = self.w if record.report is None or self.done == 0 else self.state[record.own.index(record.report)]
+        if not self.code.shape.moving:
+            return w
+        offsets = np.empty((self.problem.dim, self.runs), self.dtype)
+        for number, path in enumerate(self.paths):
+            assert path is not None
+            own = self.member == number
+            offsets[:, own] = path(self.last_steps()[own]).T
+        return self._put(self._get(w) - offsets)
 
     def evaluate(self, has_stepped: bool) -> Evaluation:
         """Evaluate all lanes, as in runner.Lanes; arrays on the host."""

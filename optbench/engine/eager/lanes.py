@@ -157,15 +157,19 @@ class EagerLanes(CpuLanes):
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes, one by one."""
         order, sizes, noise = self.batches.draw(size)
+        stress = self.batches.draw_stress(size)
         for s in range(size):
-            self._compute_gradients(order[s, : sizes[s]] if len(order) else None, self.w, self.g, self.f)
+            if self.path is not None:
+                self.by_run(self.at)[:] = self.by_run(self.w) - self.path(np.array([done + s]))
+            self._compute_gradients(order[s, : sizes[s]] if len(order) else None, self.at, self.g, self.f)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
             loss = self.f
             if len(noise):
-                loss = noise[s, -1] * self.f + self.by_run(self.w) @ noise[s, :-1]
+                loss = noise[s, -1] * self.f + self.by_run(self.at) @ noise[s, :-1]
                 self.g *= noise[s, -1]
                 self.by_run(self.g)[:] += noise[s, :-1]
+            self._change_gradients(stress[s] if len(stress) else None, done + s + 1)
             if fresh.any():
                 self.freeze()
             inputs = StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss)
@@ -186,6 +190,24 @@ class EagerLanes(CpuLanes):
         if noise is not None:
             ahead *= noise[-1]
             self.by_run(ahead)[:] += noise[:-1]
+
+    def _change_gradients(self, stress: np.ndarray | None, t: int) -> None:
+        """Change, round and delay the gradients of step t, as the compiled loop does; stress: a row of Batches'."""
+        g = self.by_run(self.g)
+        if stress is not None:
+            if t == 1:
+                self.unit[:] = np.sqrt(np.mean(g * g, axis=1))
+            factors, terms = np.split(stress, 2)
+            g[:] = factors * g + self.unit[:, None] * terms
+        if self.levels:
+            size = np.abs(g)
+            peak = np.nanmax(size, axis=1, keepdims=True, initial=0)
+            rounded = np.copysign(np.floor(size / peak * self.levels + 0.5) / self.levels * peak, g)
+            g[:] = np.where((0 < peak) & (peak < np.inf), rounded, g)
+        if lag := len(self.late):
+            now = g.copy()
+            g[:] = self.late[(t - 1) % lag] if t > lag else self.late[0] if t > 1 else now
+            self.late[(t - 1) % lag] = now
 
     def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray) -> None:
         """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails."""
