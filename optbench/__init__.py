@@ -12,6 +12,7 @@ _HOMES = {
     "optbench.contract.schedules": ("Schedule", "schedule", "schedule_wrapper"),
     "optbench.contract.optimizers": (
         "Baseline",
+        "Look",
         "Matrix",
         "Optimizer",
         "Wrapper",

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from by_role import by_role
+from noisy import noisy
 
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import merge_outcomes
 
 CATALOGUE = loader.load()
+OF_TESTS = {"by_role": by_role, "noisy": noisy}
+"""Rules that are not in the catalogue."""
 DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
 BLOCKS = ((5, 3), (7,), (3, 5))
 WRAPPED = (
@@ -17,7 +20,7 @@ WRAPPED = (
     "cautious(adam)", "cautious_decay(momentum)", "corrected_decay(gd)", "hyperball(novograd)",
     "schedule_free(momentum)", "mechanic(adam, s0=0.01)", "clip(momo_adam, norm=0.5)",
 )  # fmt: skip
-RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
+RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix and record.gradients == 1)
 TEXTS = [*RULES, *WRAPPED]
 EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
 """One of each kind, which is tried in every order and precision."""
@@ -50,7 +53,7 @@ SMALL = {
 
 def optimizer_of(text: str):
     """Return the record of an optimizer that ``text`` names, and the hyperparameters that it states."""
-    return CATALOGUE.optimizer(by_role if text == "by_role" else text)
+    return CATALOGUE.optimizer(OF_TESTS.get(text, text))
 
 
 def record_of(text: str):
@@ -122,7 +125,7 @@ STEPS = [Steps(text, order, dtype, COUNTS.get(text, 4)) for text in TEXTS for or
 """On a card, where they are quick."""
 PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]
 """In the simulator: of a rule like others each order and each precision once, for order and precision do not meet."""
-PAIRED += [Steps("by_role", order, "float64") for order in ORDERS]
+PAIRED += [Steps(text, order, "float64") for text in OF_TESTS for order in ORDERS]
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ COHORTS += [
     for rule in ("adam", "asgd", "gd", "mars", "novograd", "prodigy", "radam", "schedule_free_adamw", *WRAPPED)
 ]
 COHORTS += [
-    Sweep("mlp", rule, steps=FEW["mlp"]) for rule in ("by_role", "lamb", "lookahead(momentum)", "novograd", "prodigy")
+    Sweep("mlp", rule, steps=FEW["mlp"]) for rule in (*OF_TESTS, "lamb", "lookahead(momentum)", "novograd", "prodigy")
 ]
 # What wrappers change of gradients and of variables, in each form.
 COHORTS += [

@@ -98,15 +98,18 @@ def evaluate(problem, w, xy=None, dtype="float64"):
     return (out.array if problem.form == "single" else out.array.T).copy()
 
 
-def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False,
-               roles=(), losses=None):  # fmt: skip
+def drive_rule(
+    record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False, roles=(),
+    losses=None, second=None,
+):  # fmt: skip
     """Trajectories (steps + 1, runs, dim) of a compiled rule.
 
     ``w`` (runs, dim); ``gradients``: (steps, dim) for all runs, or a function (step from 0, w) -> (runs, dim).
     ``rates``: (steps, runs). ``hyperparameters``: one dictionary per run. ``blocks``: shapes, by default one vector.
     ``reported``: the path of what the rule reports instead of that of w. ``roles``: of the blocks, by default by place.
     ``losses``: (steps, runs), or a function (step from 0, w) -> (runs,), for a rule that asks for the loss; by default
-    made up from the gradients.
+    made up from the gradients. ``second``: a function of points (runs, dim), the gradient of a rule that takes another
+    one, by default g + point - w.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
@@ -121,6 +124,11 @@ def drive_rule(record, order, w, gradients, rates, hyperparameters, dtype="float
         update.scalars[0] = rate
         if "loss" in record.inputs:
             update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
+        if update.look is not None:
+            update.look.scalars[0] = rate
+            point = at.copy()
+            update.look(point, g, step + 1)
+            update.ahead[:] = g + (point - at) if second is None else _by_run(second(_by_run(point, order)), order)
         update(at, g, step + 1)
         path.append((by_run if not reported else _by_run(update.reported(at, step + 1), order)).copy())
     return np.array(path)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from by_role import by_role
+from noisy import noisy
 
 SHAPES = ((2, 3), (), (4,), (0, 2), (2, 1, 2))
 STAYS = {0: (4,), 2: (1, 2), 3: (0, 1, 2, 3, 4)}
@@ -27,7 +28,7 @@ class ListSteps:
 
         rng, shapes = np.random.default_rng(6), [(self.scale * s[0], *s[1:]) if s else s for s in SHAPES]
         w = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
-        optimizer = by_role if self.text == "by_role" else self.text
+        optimizer = {"by_role": by_role, "noisy": noisy}.get(self.text, self.text)
         rule = optbench.stepper(optimizer, w, lr=0.05, **device)
         for t in range(COUNT):
             g = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
@@ -45,7 +46,19 @@ def flat(arrays) -> np.ndarray:
     return np.concatenate([array.ravel() for array in arrays])
 
 
-KINDS = ("gd", "by_role", "adamw", "lamb", "mars", "novograd", "nadam", "prodigy", "momo", "schedule_free_adamw")
+KINDS = (
+    "gd",
+    "by_role",
+    "noisy",
+    "adamw",
+    "lamb",
+    "mars",
+    "novograd",
+    "nadam",
+    "prodigy",
+    "momo",
+    "schedule_free_adamw",
+)
 """One of what a kernel may have to do beside its elements."""
 WRAPPED = (
     "clip(adam, norm=0.5)", "clip(lamb, norm=0.5)", "average(clip(gd))", "clip(schedule_free_sgd, norm=0.5)",

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "batch_sizes": [100],
          "seeds": 2, "tuning_seeds": 1, "steps": 5}  # fmt: skip
 NAMES = [
-    "Agreement", "Baseline", "Best", "CohortResult", "EWA", "Eager", "Family", "Matrix", "Model", "Objective",
+    "Agreement", "Baseline", "Best", "CohortResult", "EWA", "Eager", "Family", "Look", "Matrix", "Model", "Objective",
     "OptbenchClassifier", "OptbenchError", "OptbenchRegressor", "Optimizer", "PluginError", "Problem", "Range",
     "Result", "Results", "Schedule", "Stepper", "Wrapper", "agreement", "choice", "cohort", "compare", "ewa",
     "function", "info", "load", "load_model", "log_uniform", "mini_batches", "minimize", "objective",

@@ -171,8 +171,11 @@ def _find_censored_costs(results: Tables) -> dict[str, np.ndarray]:
         examples = runs["problem"].map(examples).to_numpy(dtype=np.float64)
         batch = np.minimum(read_floats(runs, "batch_size"), examples)
         per_epoch = np.ceil(examples / batch)
-        exact = steps // per_epoch * examples + steps % per_epoch * batch
-        given = np.where((steps > made) & np.isfinite(exact), exact, given)
+        exact, seen = (each // per_epoch * examples + each % per_epoch * batch for each in (steps, made))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            of_step = pd.Series(samples / seen).groupby(runs["optimizer"].to_numpy()).transform("max")
+        gradients = of_step.round().clip(lower=1).fillna(1)  # a failed run made no step
+        given = np.where((steps > made) & np.isfinite(exact), gradients * exact, given)
     return {"steps": steps, "samples": given}
 
 

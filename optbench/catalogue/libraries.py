@@ -53,12 +53,14 @@ def make_torch_records(module: ModuleType) -> Iterator[Eager | PluginError]:
 
 
 def find_optimizer(
-    library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any], only: str = ""
-) -> Eager:
+    library: Library, name: str, modules: Sequence[ModuleType], given: Mapping[str, Any], only: str = "",
+    inner: Eager | None = None,
+) -> Eager:  # fmt: skip
     """Return the optimizer of that name in a user's files, in the library, or in a package that the name begins with.
 
     modules: the user's files, loaded; given: values by argument, of which those without a default become a part of the
-    optimizer's name; only: the name of the one file to search, or "" for all places. Raises OptbenchError, with the
+    optimizer's name; only: the name of the one file to search, or "" for all places; inner: the one that it goes
+    around. Raises OptbenchError, with the
     nearest name, if there is none, and if the library is not installed.
     """
     home = import_library(library)
@@ -70,7 +72,7 @@ def find_optimizer(
         target = _get_attribute(home.optim if library == "torch" else home, name) or _import_attribute(name)
     if target is None and own:
         target, mine = own[0], True  # an error names what it lacks
-    if isinstance(target, Eager):
+    if isinstance(target, Eager) and inner is None:
         return add_origins(target)
     make = eager.torch_optimizer if library == "torch" else eager.optax_optimizer
     if library == "torch" and not _is_torch(target, home):
@@ -85,12 +87,16 @@ def find_optimizer(
     # Any callable may stand in a module: only its arguments distinguish an optimizer.
     source = f"{target.__module__}.{target.__qualname__}, {version}" if hasattr(target, "__qualname__") else version
     source = _describe_place(target, place, home) if mine and place in modules else source
-    label = f"{library}:{name}"
+    label, around = f"{library}:{name}", {}
+    if inner is not None:
+        target, around = eager.torch_around(target, inner), {names.INNER: inner.name}
     needed = {key: given[key] for key in eager.required_arguments(label, library, target) if key in given}
-    made = make(target, names.canonical(label, needed), source=source, **needed)
+    made = make(target, names.canonical(label, around | needed), source=source, **needed)
     if mine and not _find_own_file(made):  # a class of a module beside the plug-in, no longer there by its name
         file = next(str(module.__file__) for module in modules if name in vars(module))
         made = replace(made, origins=(_plugin_file(made, Path(file)),))
+    if inner is not None:
+        made = replace(made, origins=(*(made.origins or _find_own_file(made)), *_find_own_file(inner)))
     return add_origins(made)
 
 

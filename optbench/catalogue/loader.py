@@ -112,20 +112,25 @@ class Catalogue:
             if path in self.broken:
                 refuse_broken(path, self.broken[path])
             modules, only = [self.modules[path]], path.name
-        label = ":".join(parts)
+        label, inner, values = ":".join(parts), None, {}
+        if names.INNER in given and parts[0] == "torch":
+            inner, values = self.optimizer(given.pop(names.INNER))
+            if not isinstance(inner, Eager) or inner.library != "torch":
+                raise OptbenchError(f"optimizer {label} goes around PyTorch's optimizers, and {inner.name} is none")
+            label = names.canonical(label, {names.INNER: inner.name})
         if label not in self.eager or (only and path not in {origin.file for origin in self.eager[label].origins}):
             try:
-                found = libraries.find_optimizer(*parts, modules, given, only)
+                found = libraries.find_optimizer(*parts, modules, given, only, inner)
             except OptbenchError as error:
                 if not self.broken:
                     raise
                 path, trace = next(iter(self.broken.items()))
                 raise OptbenchError(f"{error}; the plug-in {path.name} does not load: {last_line(trace)}") from None
             if found.name != label:  # with values that it cannot do without, which are a part of its name
-                return libraries.apply_options(found, given)
+                return libraries.apply_options(found, values | given)
             self.eager[label] = found
         self.eager[label] = libraries.add_origins(self.eager[label])
-        return libraries.apply_options(self.eager[label], given)
+        return libraries.apply_options(self.eager[label], values | given)
 
     def schedule(self, text: str | Schedule) -> Schedule:
         """Return the schedule that ``text`` names, or a record itself. Raises OptbenchError for an unknown name."""

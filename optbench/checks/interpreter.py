@@ -6,16 +6,22 @@ from collections.abc import Callable
 import numpy as np
 
 from optbench.compiler.scalars import passes
-from optbench.contract.optimizers import Matrix, Optimizer, arguments, explain_values
+from optbench.contract.optimizers import KEY, RANDOM, Matrix, Optimizer, arguments, explain_values
 from optbench.contract.roles import ROLES, VECTOR, find_roles
+from optbench.kit import random
 
 
 class Interpreter:
-    """One run of a rule with the defaults of its hyperparameters; shapes, roles: those of the parameter blocks."""
+    """One run of a rule with the defaults of its hyperparameters; shapes, roles: those of the parameter blocks.
 
-    def __init__(self, record: Optimizer, shapes: tuple[tuple[int, ...], ...], roles: tuple[str, ...] = ()):
+    seed: of the random numbers.
+    """
+
+    def __init__(
+        self, record: Optimizer, shapes: tuple[tuple[int, ...], ...], roles: tuple[str, ...] = (), seed: int = 0
+    ):
         """Begin before the first step: all slots, and the memory of a rule on matrices, are 0."""
-        self.record, self.t = record, 0
+        self.record, self.t, self.seed = record, 0, seed
         sizes = [math.prod(shape) for shape in shapes]
         ends = np.cumsum(sizes).tolist()
         self.dim = ends[-1]
@@ -26,6 +32,8 @@ class Interpreter:
         ]
         if not record.by_block:
             self.blocks, self.roles = [(range(self.dim), self.dim, 1)], [float(VECTOR)]
+        look = record.look_rule
+        self.look = look and Interpreter(look, shapes, roles, seed)
         self.own = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
@@ -33,23 +41,34 @@ class Interpreter:
             for _, rows, columns in self.blocks
         ]
 
-    def step(self, w: np.ndarray, g: np.ndarray, lr: float, loss: float = math.nan) -> np.ndarray:
-        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at that rate; ``loss``: at ``w``."""
+    def step(self, w: np.ndarray, g: np.ndarray, lr: float, loss: float = math.nan,
+             second: Callable | None = None) -> np.ndarray:  # fmt: skip
+        """Return the new weights after a step from ``w`` along ``g``, all (dim,), at that rate; ``loss``: at ``w``.
+
+        second: the gradient at a point, for a rule that takes a second one.
+        """
         record = self.record
+        if self.look is not None and second is not None:
+            self.own[record.ahead] = list(second(self.look.step(w, g, lr)))
         self.t += 1
         known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
         local: list[dict] = [
             {"rows": float(rows), "columns": float(columns), "role": role}
-            for (_, rows, columns), role in zip(self.blocks, self.roles, strict=True)
+            | {KEY: random.key_of(self.seed, self.t, places.start)}
+            for (places, rows, columns), role in zip(self.blocks, self.roles, strict=True)
         ]
         along: dict[str, np.ndarray] = {}
 
         def names_at(i: int, b: int) -> dict[str, float]:
             """Return the values, by name, that a rule may read at parameter i of block b."""
             own = {slot: values[i] for slot, values in [*self.own.items(), *along.items()]}
-            return own | self.shared[b] | known | local[b] | {"w": float(w[i]), "g": float(g[i])}
+            found = own | self.shared[b] | known | local[b] | {"w": float(w[i]), "g": float(g[i])}
+            if record.is_random:
+                at = i - self.blocks[b][0].start
+                found |= {name: getattr(random, name)(found[KEY], at) for name in RANDOM}
+            return found
 
         def values_of(b: int, function: Callable) -> list[float]:
             """Return the values of a function of a rule at the parameters of block b."""

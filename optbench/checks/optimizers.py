@@ -6,6 +6,7 @@ Its docstring gives its title in the output.
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -38,6 +39,11 @@ def _losses(g: np.ndarray) -> np.ndarray:
     return 0.01 * np.abs(g).sum(axis=0)
 
 
+def gradient_beside(w: np.ndarray, g: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the gradient at a point as a function: made up, of a curvature of 1 about ``w``, where it is ``g``."""
+    return lambda point: g + (point - w)
+
+
 def _run_rule(
     record: Optimizer | Eager, gradients: np.ndarray, dtype: str = "float64", order: str = "rows"
 ) -> np.ndarray:
@@ -50,7 +56,9 @@ def _run_rule(
     path = np.empty((steps, dim, runs))
     for t, g in enumerate(gradients, start=1):
         given = np.ascontiguousarray(g.T if order == "rows" else g, dtype)
-        update.step(w, given, StepInputs(t, 0.01, _losses(g)))
+        inputs = StepInputs(t, 0.01, _losses(g))
+        update.find_ahead(w, given, inputs, gradient_beside(w, given))
+        update.step(w, given, inputs)
         path[t - 1] = w.T if order == "rows" else w
     return path
 
@@ -61,10 +69,12 @@ def _run_eager(
     """Return the weights of the last of several lanes after every step on gradients, both (steps, dim)."""
     w, alive = np.ones((lanes, _DIM), dtype), np.ones(lanes, bool)
     update, path = eager_update(record, SHAPES, [record.hyperparameters] * lanes, w, True), []
-    for t, g in enumerate(gradients, start=1):
+    for t, g in enumerate(gradients.astype(dtype), start=1):
+        at = w[-1].copy()
         update.step(
-            w, np.tile(g.astype(dtype), (lanes, 1)), StepInputs(t, np.full(lanes, lr), np.ones(lanes, dtype)), alive
-        )
+            w, np.tile(g, (lanes, 1)), StepInputs(t, np.full(lanes, lr), np.ones(lanes, dtype)), alive,
+            lambda r, point, g=g, at=at: (gradient_beside(at, g)(point), 1.0),
+        )  # fmt: skip
         if not alive.all():
             raise CheckFailed(next(filter(None, update.failures)))
         path.append(w[-1].copy())
@@ -96,7 +106,7 @@ def _check_kernel(record: Optimizer) -> None:
     gradients = _draw_gradients(record)[:, :, :1]
     w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES)
     for g in gradients[:, :, 0]:
-        w = python.step(w, g, 0.01, float(_losses(g)))
+        w = python.step(w, g, 0.01, float(_losses(g)), gradient_beside(w, g))
         expected.append(w)
     for order in _loop_orders(record):
         check_close(_run_rule(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")

@@ -82,8 +82,8 @@ class UpdateArguments(NamedTuple):
     powers: Doubles2
     """(powers, runs): the running products beta^t."""
     blocks: Wholes2
-    """(blocks, 7): of each parameter block its first and last parameter, rows, columns, the first and last number of
-    its memory, and its role."""
+    """(blocks, 8): of each parameter block its first and last parameter, rows, columns, the first and last number of
+    its memory, its role, and the number of its first parameter among those of the run."""
     t: Whole
     """The step, from 1."""
     first: Whole
@@ -149,6 +149,15 @@ class DriveArguments(NamedTuple):
     skip: Whole
     single: Flag
     """True for a problem in single form."""
+    look_scalars: Reals2
+    """Those of the kernel that finds the point of the second gradient; (0, 0) where there is none, and likewise."""
+    point: Reals2
+    """That point, in the problem's form; point_rows the same in the rule's order."""
+    point_rows: Reals2
+    ahead: Reals2
+    """The slot for the second gradient, in the problem's form."""
+    f_ahead: Reals1
+    """(runs,): the loss there, which nobody reads."""
     reads_loss: Flag
     """True for a rule that asks for the loss: the second row of ``scalars``."""
     inner: Wholes1

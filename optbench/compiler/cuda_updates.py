@@ -36,6 +36,8 @@ multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of 
 
 def refusal_reason(record: Optimizer) -> str | None:
     """Return the reason why a rule cannot run on a GPU; None if it can."""
+    if record.look is not None:
+        return "its rule takes a second gradient"
     return "its rule transforms whole matrices" if record.matrix else None
 
 
@@ -127,6 +129,7 @@ class _Writer(Writer):
         bounds = [start.format(run), "scalars.shape[1]", step.format(run)]
         self.add_line(2, f"for r in range({', '.join(f'_index({bound})' for bound in bounds)}):")
         self.read_scalars(3)
+        self.add_key(3, "b")
         for k, name in enumerate(name for group, _ in _groups(self.record) for name, _ in group):
             self.add_line(3, f"_c{self.rows.index(name)} = sums[{k}, b, r]")
         for j, slot in enumerate(self.record.shared):
@@ -136,6 +139,7 @@ class _Writer(Writer):
         """Add the loop over a thread's parameters with these lines, in which ``@`` is the place of an element."""
         place = "r, i" if self.in_rows else "i, r"
         self.add_line(3, "for i in range(first + i0, last, step):")
+        self.add_random(4, lines, "i - first")
         for line in lines:
             line = re.sub(r"_s(\d+)\[@\]", rf"state[\1, {place}]", line)
             self.add_line(4, re.sub(r"_([wg])\[@\]", rf"\1[{place}]", line))

@@ -18,17 +18,19 @@ _update_at = numba_compat.function_at(update_signature)
 _evaluate_at = numba_compat.function_at(evaluate_signature)
 
 
-def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) -> Whole:
-    """Run ``len(sizes)`` steps of the kernels at the two addresses, after step ``done``; return how many were made.
+def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, a: DriveArguments) -> Whole:
+    """Run ``len(sizes)`` steps of the kernels at the addresses, after step ``done``; return how many were made.
 
     In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
-    single form dead lanes are passed over. What the lanes have at points of evaluation between is kept on the way.
+    single form dead lanes are passed over. Where there is a ``point``, the kernel at the third address finds it, and a
+    second gradient is taken there. What the lanes have at points of evaluation between is kept on the way.
     """
     gradient, update = _gradient_at(gradient_address, a.w), _update_at(update_address, a.w)
+    look = _update_at(look_address, a.w)
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy, stressed, lag = a.noise.shape[0] > 0, a.stress.shape[0] > 0, a.late.shape[0]
-    changed, moving = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0
+    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.point.shape[0] > 0
     by_run = a.g if a.single else a.g.T
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
@@ -116,6 +118,20 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
                     before = a.late[(t - 1) % lag, r, i]
                     a.late[(t - 1) % lag, r, i] = own[i]
                     own[i] = before if t > lag else a.late[0, r, i]
+            if looks:
+                if a.single:
+                    a.point[turn] = a.w[turn]
+                else:
+                    a.point[:] = a.w
+                look(a.point_rows, a.g_rows, a.state, a.look_scalars, a.powers, a.blocks, t, first, last)
+                gradient(a.point, a.ahead, a.f_ahead, examples, targets, a.constants, a.layout, a.work, first, last)
+                if noisy and a.single:
+                    for i in range(a.g.shape[1]):
+                        a.ahead[turn, i] = a.noise[s, a.g.shape[1]] * a.ahead[turn, i] + a.noise[s, i]
+                elif noisy:
+                    for i in range(a.g.shape[0]):
+                        for r in range(runs):
+                            a.ahead[i, r] = a.noise[s, a.g.shape[0]] * a.ahead[i, r] + a.noise[s, i]
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, first, last)
         if place < a.inner.shape[0] and a.inner[place] == t:
             for i in range(a.w.shape[0]):
@@ -133,9 +149,11 @@ def _drive(gradient_address: Whole, update_address: Whole, a: DriveArguments) ->
 def driver(dtype: DtypeName) -> Callable[..., int]:
     """Return the compiled loop over steps.
 
-    Its arguments are the callees of gradient and update, then the fields of DriveArguments one by one.
+    Its arguments are the callees of gradient, update and look, then the fields of DriveArguments one by one.
     """
-    types = with_callees(signature(_drive, dtype), gradient_signature(dtype), update_signature(dtype))
+    types = with_callees(
+        signature(_drive, dtype), gradient_signature(dtype), update_signature(dtype), update_signature(dtype)
+    )
     # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
     return jit(compile_tree(flatten_tuples(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import RANDOM, Optimizer
 from optbench.contract.source_code import function_of, function_tree
 
 _COSTLY = (ast.Pow, ast.Mod, ast.Div, ast.FloorDiv)
@@ -57,7 +57,7 @@ def _hoist(record: Optimizer, home: Callable, tree: ast.FunctionDef, scope: dict
     if not has_no_branches(tree):
         return None
     arguments = [argument.arg for argument in tree.args.args]
-    parts = _Parts(arguments, {"w", "g", *record.own, *record.matrix})
+    parts = _Parts(arguments, {"w", "g", *record.own, *record.matrix, *RANDOM})
     for node in tree.body:
         for each in _split_assignment(node):
             parts.add_statement(each)

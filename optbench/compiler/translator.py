@@ -90,7 +90,7 @@ class Translator:
         self.dtype, self.real, self.real_type = dtype, np.dtype(dtype).type, REALS[dtype]
         self.whole_literals = whole_literals
         self.compile, self.rewrite, self.mark = compile, rewrite or _use_blas, mark
-        self.replaced = REPLACED[dtype] if replaced is None else replaced
+        self.replaced: Mapping = REPLACED[dtype] if replaced is None else replaced
         self.made: dict[Callable, tuple[Callable, str]] = {}
 
     def translate(self, function: Callable, owner: str) -> tuple[Callable, str]:

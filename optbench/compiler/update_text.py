@@ -17,20 +17,23 @@
 
 Names: ``_c`` rows of ``scalars`` (the rate, hyperparameters, sums), ``_p`` powers beta^t, ``_s`` slots of one number a
 parameter, ``_h`` and ``_m`` slots that a block of parameters shares, before and after the step, ``_k`` constants that
-are hoisted out of the rule and ``_q`` those of a sum (hoisting.py), ``_n`` new values, ``_f`` compiled functions.
+are hoisted out of the rule and ``_q`` those of a sum (hoisting.py), ``_n`` new values, ``_f`` compiled functions;
+``_key`` is what random numbers follow from (kit/random.py): all lanes of a kernel in order "lanes" share them.
 """
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from types import FunctionType
 
 from optbench.compiler import hoisting
 from optbench.compiler.contracts import ThreadUpdateArguments, UpdateArguments
-from optbench.compiler.scalars import Pass, kept_row, kept_sums, passes, scalar_rows, shared_row
+from optbench.compiler.scalars import SEED, Pass, kept_row, kept_sums, passes, scalar_rows, shared_row
 from optbench.compiler.signatures import names
 from optbench.compiler.translator import Translator, compile_tree, translator
-from optbench.contract.optimizers import GIVEN, Matrix, Optimizer, arguments
+from optbench.contract.optimizers import GIVEN, KEY, RANDOM, Matrix, Optimizer, arguments
 from optbench.contract.types import Order
+from optbench.kit import random
 
 
 def kernel_text(record: Optimizer) -> str:
@@ -65,7 +68,7 @@ class Writer:
         self.owner, self.rows = f"optimizer {record.name}", scalar_rows(record)
         self.power_names = [f"{power}_t" for power in record.powers]
         self.computed = {*record.total, *record.block}
-        self.needed = {"lr", *record.scalar_arguments()}
+        self.needed = {"lr", SEED, *record.scalar_arguments()}
         self.flat = order != "lanes"
         self.lane, self.at_run = ("", ", r") if self.flat else ("[r]", "")
         inner, key = scalar.translate(record.rule, self.owner)
@@ -73,6 +76,8 @@ class Writer:
         self.called: dict[str, Callable] = {"_rule": record.rule}
         self.lines: list[str] = []
         self.constants = 0
+        # Random numbers are made of whole ones, which a rule's translator would convert.
+        self.whole = Translator(scalar.dtype, False, scalar.compile, scalar.replaced, scalar.rewrite, scalar.mark)
 
     def write_step(self) -> FunctionType:
         """Return the kernel of a whole step, a Python function that is still to be compiled."""
@@ -125,6 +130,7 @@ class Writer:
                 self.add_line(1, "for r in range(w.shape[1]):")
             self.multiply_powers(at if self.flat else 2)
         self.read_scalars(at)
+        self.add_key(at, "0")
         if self.flat:
             self._add_views(at, "r")
         if not self.record.by_block:
@@ -169,6 +175,7 @@ class Writer:
         if self.flat:  # views of the block: an index that numba cannot see to be positive does not vectorize
             self._add_views(at, "r", f"[{':'.join(bounds)}]")
             bounds = "0", "_w.shape[0]"
+            self.add_key(at, "b")
         self._read_shared(at)
         return at, bounds
 
@@ -201,6 +208,23 @@ class Writer:
         self.add_line(at, "_rows, _columns = _real(blocks[b, 2]), _real(blocks[b, 3])")
         if "role" in self.needed:
             self.add_line(at, "_role = _real(blocks[b, 6])")
+
+    def add_key(self, at: int, block: str) -> None:
+        """Add the line that names the key of this block's random numbers if there are any; block: its index, as code.
+
+        In order "lanes" it is the key of the first block, from whose beginning parameters are numbered.
+        """
+        if self.record.is_random:
+            seed = f"_c{self.rows.index(SEED)}{'' if self.flat else '[0]'}"
+            key_of = self.compile_helper(random.key_of, self.whole)
+            self.add_line(at, f"_key = {key_of}(int({seed}), t, blocks[{block}, 7])")
+
+    def add_random(self, at: int, lines: Sequence[str], place: str) -> None:
+        """Add lines that draw the random numbers that lines of code read; place: of the element, as code."""
+        for name in RANDOM:
+            if any(re.search(rf"\b_{name}\b", line) for line in lines):
+                draw = self.compile_helper(getattr(random, name), self.whole)
+                self.add_line(at, f"_{name} = _real({draw}(_key, {place}))")
 
     def multiply_powers(self, at: int) -> None:
         """Add the lines that multiply each running product beta^(t-1) by beta; ``at``: their level of indentation.
@@ -288,7 +312,7 @@ class Writer:
             return f"_p{self.power_names.index(name)}{self.lane}"
         if name in self.rows:
             return f"_c{self.rows.index(name)}{self.lane}"
-        assert name in GIVEN, name
+        assert name in (*GIVEN, KEY), name
         return f"_{name}"
 
     def _add_for_each_run(self, at: int, line: str) -> None:
@@ -302,9 +326,11 @@ class Writer:
         if self.flat:
             self.add_line(at, f"for i in range({first}, {last}):")
             place, at = "i", at + 1
+            self.add_random(at, lines, "i")
         else:
             self.add_line(at, f"for d in range({first}, {last}):")
             self._add_views(at + 1, "d")
+            self.add_random(at + 1, lines, "d")
             self.add_line(at + 1, "for r in range(w.shape[1]):")
             place, at = "r", at + 2
         for line in lines:

@@ -9,7 +9,7 @@ from functools import cache
 from optbench.contract.equals import combine_equals
 from optbench.contract.errors import PluginError
 from optbench.contract.names import unique
-from optbench.contract.optimizers import AFTER, Matrix, Optimizer, Wrapper, arguments
+from optbench.contract.optimizers import AFTER, AHEAD, Matrix, Optimizer, Wrapper, arguments
 from optbench.contract.source_code import function_of, function_tree
 
 
@@ -38,6 +38,8 @@ class _Composition:
             raise PluginError(f"{self.owner}: both have a hyperparameter {min(both)!r}")
         if wrapper.report and base.report:
             raise PluginError(f"{self.owner}: {base.name} reports an iterate of its own already")
+        if wrapper.look and base.look:
+            raise PluginError(f"{self.owner}: both take a second gradient")
         inner = [*base.slots, *base.total, *base.block, *base.matrix]
         self.renamed = {name: f"_inner_{name}" for name in inner}
         self.tree = _Locals(wrapper.function).visit(function_tree(wrapper.function, self.owner))
@@ -73,6 +75,8 @@ class _Composition:
             doc=f"{wrapper.doc}\n\nAround {base.name}: {base.doc}",
             limits={**base.limits, **wrapper.limits},
             report=report,
+            look=wrapper.look or base.look,
+            ahead=AHEAD if wrapper.look else self.renamed.get(base.ahead, AHEAD),
             shared=(*wrapper.shared, *self._renamed_names(base.shared)),
             of_run=(*(() if wrapper.by_block else wrapper.shared), *self._renamed_names(base.run_slots)),
             total=total,

@@ -68,6 +68,8 @@ class Eager(Tunable):
     """Hyperparameters whose defaults are whole numbers."""
     rate: str = "lr"
     """The argument of the learning rate."""
+    gradients: int = 1
+    """The gradients that a step takes, as for a rule."""
     slots: tuple[str, ...] = ()
     """None: the library keeps the state."""
 
@@ -121,6 +123,9 @@ def torch_optimizer(
     **options: Any,
 ) -> Eager:
     """Make a class of PyTorch's kind an optimizer of a plug-in: it runs eagerly, as a member of the same cohorts.
+
+    A step that evaluates its closure at other weights than its own, as that of SAM, gets the gradient of the same
+    mini-batch there. Such a class says ``gradients = 2``, or has ``first_step`` and ``second_step``.
 
     Args:
         optimizer_class: a subclass of ``torch.optim.Optimizer``.
@@ -180,6 +185,44 @@ def optax_optimizer(
     return _make_record("optax", factory, name, search, search_source, source, options)
 
 
+def torch_around(outer: type, inner: Eager) -> type:
+    """Return a class that makes the one of another record inside: ``outer(params, inner, lr=..., **options)``.
+
+    outer: it takes that class as its one argument without a default, and passes on what it does not know. Raises
+    PluginError if it does not.
+    """
+    given = list(inspect.signature(outer).parameters.values())
+    empty, named = inspect.Parameter.empty, (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    takes = [each.name for each in given[1:] if each.default is empty and each.kind in named]
+    if len(takes) != 1 or all(each.kind != inspect.Parameter.VAR_KEYWORD for each in given):
+        raise PluginError(
+            f"optimizer torch:{outer.__qualname__} does not go around another one: for that a class takes one argument "
+            "without a default, such as base_optimizer, and **kwargs for it"
+        )
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [each.replace(kind=keyword) for each in given[1:] if each.kind in named and each.name != takes[0]]
+    taken, fixed = {each.name for each in own}, inner.arguments(inner.hyperparameters)
+    for name, default in _argument_defaults(inner.name, "torch", inner.target).items():
+        if name not in taken:
+            own.append(inspect.Parameter(name, keyword, default=fixed.get(name, default)))
+
+    make: Any = outer.__init__  # type: ignore[misc]
+
+    def begin(self: Any, params: Any, **values: Any) -> None:
+        """Make the outer one, with the class of the inner one."""
+        make(self, params, **{takes[0]: inner.target}, **values)
+
+    about = {"__module__": outer.__module__, "__qualname__": outer.__qualname__, "__doc__": outer.__doc__}
+    signature = inspect.Signature([given[0], *own])
+    return type(outer.__name__, (outer,), {**about, "__init__": begin, "__signature__": signature})
+
+
+def _gradients_of(target: Any) -> int:
+    """Return the gradients that a step of an optimizer of another library takes, as its class says."""
+    both = all(callable(getattr(target, name, None)) for name in ("first_step", "second_step"))
+    return 2 if both or getattr(target, "gradients", 1) == 2 else 1
+
+
 def rate_argument(target: Callable, parameters: Iterable[str]) -> str | None:
     """Return the name of the learning rate among an optimizer's arguments; None without one.
 
@@ -232,12 +275,14 @@ def _make_record(
     owner = f"optimizer {label}"
     parameters = _argument_defaults(owner, library, target)
     rate = rate_argument(target, parameters)
+    goes_around = any("optimizer" in key and default is inspect.Parameter.empty for key, default in parameters.items())
+    hint = f"; to go around another one, write {label}(torch:SGD)" if library == "torch" and goes_around else ""
     if rate is None:
         inner = ("base_optimizer", "wrapped_optimizer", "optimizer")
         around = next((key for key in _all_arguments(target) if key in inner), None)
-        if around:
+        if around and not hint:
             raise PluginError(f"{owner}: it goes around another one, its {around!r}: make a class of both, with lr")
-        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS[:2])}")
+        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS[:2])}{hint}")
     strange = next((key for key in options if key not in parameters or key == rate), None)
     if strange is not None:
         raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")
@@ -257,12 +302,13 @@ def _make_record(
         elif key in options:
             others[key] = value
         elif default is inspect.Parameter.empty:
-            raise PluginError(f"{owner}: {key!r} has no default: give it a value")
+            raise PluginError(f"{owner}: {key!r} has no default: give it a value{hint}")
     known = {key: range_ for key, range_ in _SPACES.items() if numbers.get(key)}
     return Eager(
         name=label, library=library, target=target, hyperparameters=numbers, options=others, tuples=tuples,
-        whole=tuple(whole), rate=rate, source=source or f"{target.__module__}.{target.__qualname__}",
-        doc=inspect.cleandoc(target.__doc__ or ""), search=known if search is None else search,
+        whole=tuple(whole), rate=rate, gradients=_gradients_of(target),
+        source=source or f"{target.__module__}.{target.__qualname__}", doc=inspect.cleandoc(target.__doc__ or ""),
+        search=known if search is None else search,
         search_source=search_source or USUAL * (search is None and bool(known)),
     )  # fmt: skip
 

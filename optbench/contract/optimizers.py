@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,22 @@ from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.limits import enforce, limits_by_name
 from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import RATE, RATES, Range, read_search
-from optbench.contract.source_code import SourceFile, function_tree
+from optbench.contract.source_code import SourceFile, function_of, function_tree
 
 STEP_INPUTS = ("lr", "loss")
 """What a rule may see of a step and each run besides w, g and its state: the rate, and the loss whose gradient is g.
 Those that it asks for are the first rows of ``scalars``, in this order; every loop over steps writes them."""
-GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role")
-"""Scalars that the engine knows: those, the step, from 1, and of the parameter block its shape, (n, 1) for a vector,
-and its role in the network, a number of contract/roles.py."""
+RANDOM = ("normal", "rademacher")
+"""Random numbers of a run, a step and a parameter: of the normal distribution, or 1 or -1."""
+KEY = "key"
+"""What the transform of a matrix asks for to draw random numbers of a run, a step and a block by kit/random.py."""
+GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role", *RANDOM)
+"""Scalars that the engine knows: those, the step, from 1, of the parameter block its shape, (n, 1) for a vector, and
+its role in the network, a number of contract/roles.py; and random numbers."""
 OF_BLOCK = {"rows", "columns", "role"}
 """Those of the parameter block."""
+AHEAD = "ahead"
+"""The slot of a rule that looks ahead: the second gradient of its step."""
 AFTER = "new"
 """What a wrapper's sum asks for to be taken after the inner step: the weight that ``step`` returns."""
 
@@ -54,7 +60,7 @@ class Matrix:
     """A scalar function of arguments by name, as in a sum: it fills an array (rows, columns) for each block."""
     transform: Callable
     """``transform(block, memory, ...)`` changes that array in place; it may name lr, hyperparameters, their powers and
-    ``t``, too."""
+    ``t``, too, and ``key`` for random numbers, ``normal(key, i)`` of ``optbench.kit.random``."""
     memory: Callable[..., int] = lambda rows, columns: 0
     """``memory(rows, columns, ...)`` -> how many numbers, zero at first, are kept for a block from step to step; it may
     name hyperparameters, such as a cap on the sizes of matrices."""
@@ -80,6 +86,39 @@ class Matrix:
         return int(self.memory(rows, columns, **{name: values[name] for name in arguments(self.memory)[2:]}))
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A point beside w at which a step takes a second gradient, of the same mini-batch.
+
+    A rule or wrapper with one has a slot ``ahead``, which holds that gradient when the rule runs.
+
+    Example:
+        >>> def uphill(w, g, rho):
+        ...     return w + rho * g
+        >>> Look(uphill).total
+        {}
+    """
+
+    point: Callable
+    """A scalar function of arguments by name, w, g, hyperparameters, ``t``, what the engine knows of a block, random
+    numbers, and the sums below: it returns the point's coordinate. g is the first gradient, whatever wrappers do."""
+    total: Mapping[str, Callable] = field(default_factory=dict)
+    """Sums over all parameters for it, as a rule's."""
+    block: Mapping[str, Callable] = field(default_factory=dict)
+    """The same over each parameter block."""
+
+    def __post_init__(self) -> None:
+        """Check all fields; raise PluginError if one is no function that fits."""
+        check_field(SourceFunction, "Look", "point", self.point)
+        for key in ("total", "block"):
+            check_field(by_name(SourceFunction), "Look", key, getattr(self, key))
+
+    @property
+    def names(self) -> list[str]:
+        """The arguments of its functions, some of them more than once."""
+        return [name for each in (self.point, *self.total.values(), *self.block.values()) for name in arguments(each)]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Tunable:
     """The common part of records with hyperparameters."""
@@ -99,6 +138,11 @@ class Tunable:
     def all_limits(self: Any) -> dict[str, str]:
         """The interval of valid values of each hyperparameter that has one, as text, such as ``"[0, 1)"``."""
         return dict(self.limits)
+
+    @property
+    def gradients(self) -> int:
+        """The gradients that a step takes: each of them costs the samples of a mini-batch."""
+        return 1
 
     @property
     def space(self: Any) -> dict[str, Range]:
@@ -159,6 +203,10 @@ class Optimizer(Tunable):
     """The same over each parameter block."""
     matrix: Mapping[str, Matrix] = field(default_factory=dict)
     """Transforms of whole blocks into a number for each element, by the name of the rule's argument."""
+    look: Look | None = None
+    """Where a step takes a second gradient; None: it takes one."""
+    ahead: str = AHEAD
+    """The slot that holds the second gradient, if there is one."""
     equals: Mapping[str, str] = field(default_factory=dict)
     """Calls of ``torch``, ``optax``, ``keras`` that take the same steps, as in contract/equals.py."""
 
@@ -179,6 +227,27 @@ class Optimizer(Tunable):
     def inputs(self) -> tuple[str, ...]:
         """The rate, and what else of STEP_INPUTS the rule, its sums or its matrix ask for; read at every step."""
         return (STEP_INPUTS[0], *(name for name in STEP_INPUTS[1:] if name in self.scalar_arguments()))
+
+    @property
+    def gradients(self) -> int:
+        """The gradients that a step takes, 1 or 2: each of them costs the samples of a mini-batch."""
+        return 1 if self.look is None else 2
+
+    @property
+    def look_rule(self) -> "Optimizer | None":
+        """The rule without state whose step goes from w to the point of the second gradient; None without one."""
+        if self.look is None:
+            return None
+        scalars = tuple(name for name in arguments(self.look.point) if name not in ("w", "g"))
+        return replace(
+            self, rule=_rule_of(self.look.point), slots=(), scalars=scalars, report=None, shared=(), of_run=(),
+            total=self.look.total, block=self.look.block, matrix={}, look=None, equals={},
+        )  # fmt: skip
+
+    @property
+    def is_random(self) -> bool:
+        """True if the rule, its sums or its matrix ask for random numbers."""
+        return not {*RANDOM, KEY}.isdisjoint(self.scalar_arguments())
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -259,6 +328,8 @@ class Wrapper(Tunable):
     the sum is taken after the inner step; it sees w, g and the wrapper's slots as they stand there."""
     block: Mapping[str, Callable] = field(default_factory=dict)
     """The same over each parameter block."""
+    look: Look | None = None
+    """Where a step takes a second gradient, as an optimizer's."""
     equals: Mapping[str, str] = field(default_factory=dict)
     """The same calls of other libraries as for an optimizer; ``inner`` stands for the call of the wrapped one."""
 
@@ -330,6 +401,15 @@ def arguments(function: Callable) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
+@cache
+def _rule_of(point: Callable) -> Callable:
+    """Return a function of arguments by name as a rule: its arguments begin with w, g and lr."""
+    tree = function_tree(point, point.__name__)
+    rest = [name for name in arguments(point) if name not in ("w", "g")]
+    tree.args.args = [ast.arg(name) for name in ("w", "g", "lr", *rest)]
+    return function_of(tree, point, point.__globals__)
+
+
 def _signature_parts(
     owner: str, function: Callable, head: list[str], given: Mapping[str, Any], stages: Iterable[str]
 ) -> dict:
@@ -350,7 +430,7 @@ def _signature_parts(
     taken = next((key for key in values if columns.is_taken(key)), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
-    taken = next((key for key in (*slots, *values, *stages) if key in STEP_INPUTS), None)
+    taken = next((key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, *RANDOM, KEY}), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is a number of the step itself; choose another name")
     idle = next((name for name in stages if name not in scalars), None)
@@ -382,7 +462,7 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
         names_.add(name)
     for stage in matrix.values():
         for function, known in (
-            (stage.transform, names_ - {"w", "g", *record.slots, *matrix}),
+            (stage.transform, {*names_, KEY} - {"w", "g", *record.slots, *matrix, *RANDOM}),
             (stage.memory, hyperparameters),
         ):
             rest = arguments(function)[2:]
@@ -390,12 +470,27 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
             if strange:
                 raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
             asked += rest
+    if record.look is not None:
+        _check_look(owner, record, record.look)
+        asked += record.look.names
     idle = next((k for k in record.hyperparameters if k not in asked and f"{k}_t" not in asked), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")
     for slot in (*((record.report,) if record.report else ()), *record.shared):
         if slot not in record.slots:
             raise PluginError(f"{owner}: {slot!r} is no state slot of the rule")
+
+
+def _check_look(owner: str, record: Optimizer | Wrapper, look: Look) -> None:
+    """Raise PluginError unless the rule has a slot for the second gradient, and all names in ``look`` are known."""
+    if AHEAD not in record.slots or AHEAD in record.shared:
+        raise PluginError(f"{owner}: look needs a state slot {AHEAD!r}, which holds the gradient there")
+    known = {"w", "g", *record.hyperparameters, *GIVEN} - {*STEP_INPUTS}
+    for name, function in (*look.total.items(), *look.block.items(), ("", look.point)):
+        strange = next((each for each in arguments(function) if each not in known), None)
+        if strange:
+            raise PluginError(f"{owner}: {function.__name__} asks for {strange!r}, which is not known before it")
+        known.add(name)
 
 
 def optimizer(
@@ -408,6 +503,7 @@ def optimizer(
     total: Mapping[str, Callable] | None = None,
     block: Mapping[str, Callable] | None = None,
     matrix: Mapping[str, Matrix] | None = None,
+    look: Look | None = None,
     search: Mapping[str, Range | str] | None = None,
     search_source: str = "",
     rate_means: str = "",
@@ -421,7 +517,8 @@ def optimizer(
     1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``rows`` and ``columns`` for the shape of the
     parameter's block, ``role`` for its place in a network (a number to compare with FIRST, HIDDEN, LAST, VECTOR and
     EMBEDDING of ``optbench.contract.roles``), and the names in ``total``, ``block`` and ``matrix``. Sums may name
-    these, too.
+    these, too. ``normal`` is a random number of mean 0 and variance 1, ``rademacher`` is 1 or -1: each parameter has
+    its own at each step, the same wherever the rule runs and whoever asks; the seed of the run decides.
 
     Args:
         *bare: nothing: the decorator has brackets, ``@optimizer()``.
@@ -433,6 +530,7 @@ def optimizer(
         total: sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name.
         block: the same over each parameter block.
         matrix: name -> what turns a whole block into a number for each element; one at the most.
+        look: where a step takes a second gradient, of the same mini-batch, which the slot ``ahead`` holds then.
         search: where tuning looks for values of ``lr`` and hyperparameters: ``{"lr": "log_uniform(1e-4, 1)"}``; where
             it is not given, ``lr`` is tuned, and what other optimizers of a comparison tune under the same name.
         search_source: where these ranges come from.
@@ -478,7 +576,8 @@ def optimizer(
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=check_field(Identifiers, owner, "shared", shared), **stages, search=read_search(search or {}),
+            shared=check_field(Identifiers, owner, "shared", shared), **stages, look=look,
+            search=read_search(search or {}),
             search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
@@ -571,6 +670,7 @@ def wrapper(
     shared: tuple[str, ...] = (),
     total: Mapping[str, Callable] | None = None,
     block: Mapping[str, Callable] | None = None,
+    look: Look | None = None,
     search: Mapping[str, Range] | None = None,
     search_source: str = "",
     rate_means: str = "",
@@ -590,6 +690,8 @@ def wrapper(
         shared: slots of one number for a block, or for the run.
         total: sums over all parameters: name -> scalar function of arguments by name, ``new`` among them if it likes.
         block: the same over each parameter block.
+        look: where a step takes a second gradient, of the same mini-batch, which the slot ``ahead`` holds then. Among
+            nested wrappers and their rule one may have it.
         search: where tuning looks for values of its hyperparameters, beside the space of what it goes around.
         search_source: where these ranges come from.
         rate_means: what ``lr`` is where the wrapper makes it another thing, as for :func:`optimizer`.
@@ -628,7 +730,7 @@ def wrapper(
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
             limits=limits or {}, report=report, shared=check_field(Identifiers, owner, "shared", shared), **stages,
-            search=search or {}, search_source=search_source, rate_means=rate_means, equals=equals or {},
+            look=look, search=search or {}, search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
         check_search(owner, record)

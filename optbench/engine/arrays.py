@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.compiler.scalars import scalar_count
+from optbench.compiler.scalars import SEED, scalar_count, scalar_rows
 from optbench.contract.optimizers import Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.record_checks import scratch
 from optbench.contract.roles import ROLES, find_roles
 from optbench.contract.types import DtypeName
+from optbench.kit.random import SEEDS
 
 # Bytes of a cache line: arrays that begin off it make small kernels up to 1.3 times as slow (measured)
 _LINE = 64
@@ -121,13 +122,16 @@ def make_initial_scalars(
     dtype: DtypeName,
     hyperparameters: Sequence[Mapping[str, float]],
     constants: int = 0,
+    seeds: int | Sequence[int] = 0,
 ) -> np.ndarray:
     """Return ``scalars`` of a rule before its first step: the hyperparameters of each run.
 
-    constants: the number of rows that the kernel keeps constants in.
+    constants: the number of rows that the kernel keeps constants in; seeds: of the runs' random numbers.
     """
     scalars = aligned((scalar_count(record, blocks) + constants, len(hyperparameters)), dtype)
     write_hyperparameters(record, hyperparameters, scalars)
+    if record.is_random:
+        scalars[scalar_rows(record).index(SEED)] = np.asarray(seeds) % SEEDS
     return scalars
 
 
@@ -140,18 +144,22 @@ def write_hyperparameters(
 
 
 def make_block_table(
-    record: Optimizer, shapes: Sequence[tuple[int, ...]], values: Mapping[str, float], roles: Sequence[str] = ()
+    record: Optimizer,
+    shapes: Sequence[tuple[int, ...]],
+    values: Mapping[str, float],
+    roles: Sequence[str] = (),
+    place: int = 0,
 ) -> tuple[np.ndarray, int, int]:
     """Return ``blocks`` of a rule's kernel, the number of parameters, and the numbers of memory that all blocks need.
 
-    values: the hyperparameters, on which memory may depend.
-    ``blocks``, (blocks, 7): first parameter, the one behind the last, rows, columns, both ends of its memory, and its
-    role, by default that of its place.
+    values: the hyperparameters, on which memory may depend. place: of the first parameter among those of the run.
+    ``blocks``, (blocks, 8): first parameter, the one behind the last, rows, columns, both ends of its memory, its role,
+    by default that of its place, and the place of its first parameter.
     """
     table, at, memory = [], 0, 0
     for shape, role in zip(shapes, roles or find_roles(shapes), strict=True):
         rows, columns = shape[0], int(np.prod(shape[1:], dtype=int))
         size = sum(stage.numbers(rows, columns, values) for stage in record.matrix.values())
-        table.append((at, at + rows * columns, rows, columns, memory, memory + size, ROLES.index(role)))
+        table.append((at, at + rows * columns, rows, columns, memory, memory + size, ROLES.index(role), place + at))
         at, memory = at + rows * columns, memory + size
     return np.array(table, np.int64), at, memory

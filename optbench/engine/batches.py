@@ -69,6 +69,15 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
+def affordable_steps(steps: int, gradients: int, examples: int, batch_size: int) -> int:
+    """Return the most steps of so many gradients each, at least 1, that take no more samples than ``steps`` of one."""
+    if gradients == 1:
+        return steps
+    per_epoch = steps_per_epoch(examples, batch_size)
+    samples = (steps // per_epoch * examples + steps % per_epoch * batch_size) // gradients
+    return max(1, samples // examples * per_epoch + samples % examples // batch_size)
+
+
 def needed_draws(problem: Problem, batch_size: int) -> tuple[bool, bool]:
     """Return two flags: whether steps draw mini-batches of data at that batch size, and whether they draw noise."""
     full = batch_size >= problem.examples

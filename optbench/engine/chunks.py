@@ -53,6 +53,7 @@ class ChunkedRule:
         dtype: of all of them.
         values: the hyperparameters.
         can_split: True if arrays may be divided into chunks.
+        seed: of the random numbers of the rule.
 
     Attributes:
         arrays: the chunks of each array; chunks: all of them.
@@ -69,14 +70,16 @@ class ChunkedRule:
         dtype: DtypeName,
         values: Mapping[str, float],
         can_split: bool,
+        seed: int = 0,
     ):
         """Divide the arrays into chunks, each with a new state."""
-        self.record, self.rows, self.dtype = record, rows, dtype
+        self.record, self.rows, self.dtype, self.seed = record, rows, dtype, seed
         self.clocks = [0] * len(rows)
         most = int(np.clip(sum(w.shape[1] for w in rows) // _CHUNKS, _SMALLEST, _LARGEST)) // _LINE * _LINE + _OFFSET
         can_split = can_split and not record.by_block
         self.arrays: list[list[Chunk]] = []
         roles = iter(find_roles([shape for blocks in shapes for shape in blocks]))
+        place = 0
         for w, blocks in zip(rows, shapes, strict=True):
             runs, size = w.shape
             chunks, own = [], [next(roles) for _ in blocks]
@@ -84,9 +87,10 @@ class ChunkedRule:
                 last = min(first + most, size) if can_split else size
                 is_whole = last - first == size
                 parts = blocks if is_whole else ((last - first,),)
-                update = self.new_update(parts, [values] * runs, own if is_whole else ())
+                update = self.new_update(parts, [values] * runs, own if is_whole else (), place + first)
                 chunks.append(Chunk(update, w if is_whole else w[:, first:last], first, last))
             self.arrays.append(chunks)
+            place += size
         self.chunks = [chunk for chunks in self.arrays for chunk in chunks]
         self._written: tuple = ()  # the inputs in the rows of ``scalars``
         self.has_global_sums = bool(record.total) and len(self.chunks) > 1
@@ -140,9 +144,9 @@ class ChunkedRule:
     # For each device to define.
 
     def new_update(
-        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str]
+        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str], place: int
     ) -> Any:
-        """Return the rule's kernels with new arrays."""
+        """Return the rule's kernels with new arrays; place: of their first parameter among all."""
         raise NotImplementedError
 
     def write_inputs(self, inputs: StepInputs) -> None:

@@ -26,9 +26,12 @@ class Rates:
         steady: True if none of these changes from step to step.
     """
 
-    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int):
-        """Find the distinct schedules of the lanes of a run of so many steps; ``per_epoch``: steps of an epoch."""
-        self.per_epoch, self.steps = per_epoch, steps
+    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int, gradients: int = 1):
+        """Find the distinct schedules of the lanes of a run of so many steps, each of so many ``gradients``.
+
+        per_epoch: the gradients of an epoch.
+        """
+        self.per_epoch, self.steps, self.gradients = per_epoch, steps, gradients
         self.base = np.array([lane.lr for lane in lanes])
         records = {id(lane.schedule): lane.schedule for lane in lanes}  # hundreds of lanes share a few
         schedules = {_identity(schedule): schedule for schedule in records.values()}
@@ -73,7 +76,8 @@ class Rates:
         count = 2 if self.steps == 1 else size  # one factor for any number of steps must not pass
         step = np.arange(first + 1, first + count + 1)
         # a division a step shows with small problems
-        epoch = (step - 1) // self.per_epoch if self.per_epoch > 1 else step - 1
+        taken = (step - 1) * self.gradients
+        epoch = taken // self.per_epoch if self.per_epoch > 1 else taken
         table = np.zeros((len(self.schedules), size))
         for place, schedule in enumerate(self.schedules):
             if not self.failures[place]:

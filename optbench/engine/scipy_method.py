@@ -32,9 +32,10 @@ def scipy_method(
 ) -> Callable:
     """Return an optimizer as a method of ``scipy.optimize.minimize(fun, x0, jac=..., method=...)``.
 
-    The method's options: ``maxiter`` steps (1000), of one gradient each; ``gtol``, a largest gradient entry at which to
-    stop: by default ``minimize``'s ``tol``, or 1e-5 without one. The objective returns a number or an array of one
-    number. Without ``jac`` the gradient is SciPy's forward difference. No rule here keeps bounds or constraints.
+    The method's options: ``maxiter`` steps (1000), of one gradient each, or two as the rule says; ``gtol``, a largest
+    gradient entry at which to stop: by default ``minimize``'s ``tol``, or 1e-5 without one. The objective returns a
+    number or an array of one number. Without ``jac`` the gradient is SciPy's forward difference. No rule here keeps
+    bounds or constraints.
 
     Args:
         optimizer: a name, with hyperparameters if need be, or a record.
@@ -109,7 +110,9 @@ def scipy_method(
             if np.abs(g).max() <= gtol:
                 status, message = 0, "Optimization terminated successfully."
                 break
-            stepper.step(g, lr * factors[done], value(w.copy()) if "loss" in record.inputs else None)
+            loss = value(w.copy()) if "loss" in record.inputs else None
+            ahead = None if record.look is None else np.ascontiguousarray(gradient(stepper.look(g)))
+            stepper.step(g, lr * factors[done], loss, ahead)
             done += 1
             g[:] = gradient(w.copy())
             if callback is not None:

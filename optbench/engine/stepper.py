@@ -15,7 +15,8 @@ from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.engine import settings
 from optbench.engine.arrays import StepInputs
-from optbench.engine.chunks import Chunk
+from optbench.engine.chunks import Chunk, ChunkedRule
+from optbench.engine.cpu.update import CpuChunks
 from optbench.engine.parameter_arrays import parameter_arrays
 
 _MOST_THREADS = 1024
@@ -35,6 +36,7 @@ class Stepper:
         hyperparameters: all of the rule's.
         device: "cpu" or "cuda".
         threads: the most threads for a list of arrays; None: one for each core.
+        seed: of the random numbers of a rule that draws some.
 
     Raises:
         OptbenchError: an array or a value is not valid.
@@ -56,13 +58,23 @@ class Stepper:
         hyperparameters: Mapping[str, float],
         device: str = "cpu",
         threads: int | None = None,
+        seed: int = 0,
     ):
         """Check the arguments, and allocate the rule's state for ``w``."""
         self.w, self.steps, self.device = w, 0, arguments.one_of("stepper: device", device, ("cpu", "cuda"))
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         self.lr = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
-        self._parameters, self._rule = _prepare_rule(self.device, optimizer, w, blocks, self.hyperparameters, count)
+        self.seed = settings.checked("seed", seed)
+        self._parameters, self._rule = _prepare_rule(
+            self.device, optimizer, w, blocks, self.hyperparameters, count, self.seed
+        )
+
+        self._look: ChunkedRule | None = None
+        if (look := optimizer.look_rule) is not None:
+            self._points = [row.copy() for row in self._parameters.rows]
+            rest = self._parameters.blocks, self._parameters.dtype, self.hyperparameters, self._parameters.can_split
+            self._look = CpuChunks(look, self._points, *rest, count, self.seed)
 
     @property
     def lr(self) -> float:
@@ -74,7 +86,40 @@ class Stepper:
         """Set the learning rate of the next steps."""
         self._rate = settings.rate_of_step("stepper: lr", rate)
 
-    def step(self, g: Any, lr: float | None = None, loss: Any = None) -> None:
+    def look(self, g: Any) -> Any:
+        """Return the point at which the next step wants its second gradient, for rules that take one, such as ``sam``.
+
+        Args:
+            g: the gradient at w, as for :meth:`step`.
+
+        Returns:
+            New arrays in the form of w, which stays as it is. The gradient there, of the same mini-batch, is ``ahead``
+            of :meth:`step`.
+
+        Raises:
+            OptbenchError: g is not like w, or the rule takes one gradient a step.
+
+        Example:
+            >>> w = np.array([3.0, 4.0])
+            >>> sam = stepper("sam(gd, rho=1)", w, lr=0.1)
+            >>> point = sam.look(w)
+            >>> point.round(3).tolist()
+            [3.6, 4.8]
+            >>> sam.step(w.copy(), ahead=point)
+            >>> w.round(3).tolist()
+            [2.64, 3.52]
+        """
+        if self._look is None:
+            raise OptbenchError(f"stepper: {self.optimizer.name} takes one gradient a step, and looks nowhere else")
+        rows, parameters = self._parameters.gradients(g), self._parameters
+        parameters.read()
+        for point, row in zip(self._points, parameters.rows, strict=True):
+            point[...] = row
+        self._look.clocks = list(self._rule.clocks)
+        self._look.step(rows, StepInputs(self.steps + 1, self.lr))
+        return parameters.reported([point.copy() for point in self._points])
+
+    def step(self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None) -> None:
         """Take one step.
 
         Args:
@@ -83,19 +128,33 @@ class Stepper:
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
+            ahead: the gradient at the point of :meth:`look`, like g, for rules that take a second one.
 
         Raises:
-            OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss; nothing has changed then.
+            OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss or a second gradient;
+                nothing has changed then.
         """
         rows, value = self._parameters.gradients(g), math.nan if loss is None else self._read_loss(loss)
         if loss is None and "loss" in self.optimizer.inputs:
             raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
+        if ahead is not None or self._look is not None:
+            self._write_ahead(ahead)
         if lr is not None:
             self.lr = lr
         self.steps += 1
         self._parameters.read()
         self._rule.step(rows, StepInputs(self.steps, self.lr, value))
         self._parameters.write()
+
+    def _write_ahead(self, ahead: Any) -> None:
+        """Write the second gradient of the next step to its slot. Raises OptbenchError."""
+        if ahead is None or self._look is None:
+            needs = "takes one gradient a step" if self._look is None else "takes a second gradient: give that at the "
+            more = ", and no ahead" if self._look is None else "point of look(g), step(g, ahead=...)"
+            raise OptbenchError(f"stepper: {self.optimizer.name} {needs}{more}")
+        for row, chunks in zip(self._parameters.gradients(ahead), self._rule.arrays, strict=True):
+            for chunk in chunks if row is not None else ():
+                chunk.update.ahead[:] = row[:, chunk.first : chunk.last]
 
     def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
         """Return a loss, or those of the runs of an array; the argument may be a tensor. Raises OptbenchError."""
@@ -141,6 +200,7 @@ class Stepper:
             "shapes": json.dumps(shapes),
             "steps": self.steps,
             "lr": self.lr,
+            **({"seed": self.seed} if self.optimizer.is_random else {}),
             **{f"hyperparameter.{name}": value for name, value in self.hyperparameters.items()},
             "clocks": np.array(self._rule.clocks, np.int64),
             **{entry.key: entry.read() for entry in _entries(self)},
@@ -160,7 +220,8 @@ class Stepper:
         state = {key: state[key] for key in state}  # np.load reads the file at each access
         self.lr, self.steps, self.hyperparameters = _check_state(self, state)
         self._rule.clocks = state["clocks"].tolist()
-        self._rule.write_hyperparameters(self.hyperparameters)
+        for rule in (self._rule, self._look) if self._look is not None else (self._rule,):
+            rule.write_hyperparameters(self.hyperparameters)
         for entry in _entries(self):
             entry.write(state[entry.key])
 
@@ -172,6 +233,7 @@ def _prepare_rule(
     blocks: Any,
     values: Mapping[str, float],
     threads: int | None,
+    seed: int,
 ) -> tuple[Any, Any]:
     """Return the user's arrays in the kernels' form, and the rule with its state for them, on that device."""
     if device == "cuda":
@@ -182,11 +244,9 @@ def _prepare_rule(
         from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
 
         gpu = gpu_arrays(w, blocks)
-        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values)
-    from optbench.engine.cpu.update import CpuChunks
-
+        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values, seed)
     given = parameter_arrays(w, blocks)
-    return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads)
+    return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads, seed)
 
 
 class _Entry(NamedTuple):
@@ -248,8 +308,8 @@ def _check_state(stepper: Stepper, state: Mapping[str, Any]) -> tuple[float, int
         for key, value in state.items()
         if not isinstance(wanted.get(key), np.ndarray)
     }
-    for key in ("format", "optimizer", "dtype", "shapes"):
-        if key in facts and facts[key] != wanted[key]:
+    for key in ("format", "optimizer", "dtype", "shapes", "seed"):
+        if key in facts and key in wanted and facts[key] != wanted[key]:
             given, here = shown(facts[key]), shown(wanted[key])
             raise OptbenchError(f"load_state_dict: the state is of {key} {given}, and this stepper of {here}")
     for key in wanted:
@@ -277,6 +337,7 @@ def stepper(
     blocks: Sequence[tuple[int, ...]] | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    seed: int = 0,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Stepper:
@@ -293,12 +354,13 @@ def stepper(
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.
         threads: the most threads that work on a list; None: one a core. They change no number. One array has one.
+        seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        The stepper: ``.step(g, lr=None, loss=None)`` with gradients in the form of w; ``.lr``, ``.reported``,
-        ``.state_dict()``.
+        The stepper: ``.step(g, lr=None, loss=None, ahead=None)`` with gradients in the form of w; ``.look(g)``,
+        ``.lr``, ``.reported``, ``.state_dict()``.
 
     Raises:
         OptbenchError: the optimizer does not exist, or an array or a value does not serve.
@@ -319,4 +381,4 @@ def stepper(
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
         raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
-    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device, threads)
+    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device, threads, seed)

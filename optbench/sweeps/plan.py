@@ -24,7 +24,7 @@ from optbench.contract.source_code import SourceFile, files_digest
 from optbench.contract.types import Device, DtypeName, Stage
 from optbench.contract.version import __version__
 from optbench.engine import settings
-from optbench.engine.batches import steps_per_epoch
+from optbench.engine.batches import affordable_steps, steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.scores import scores_of
 from optbench.sweeps.common_ranges import SharedRanges, share_ranges
@@ -74,6 +74,7 @@ def step_cost(cohort: Cohort) -> float:
         python = _OPTAX_STEP if cohort.optimizer.library == "optax" else _TORCH_STEP * len(problem.blocks)
     if problem.eager:
         python += _PYTHON_STEP
+    rows *= cohort.optimizer.gradients
     return python + 1.0 + 0.15 * rows * problem.dim + (0.5 + 0.5 * slots) * problem.dim + 0.1 * len(problem.constants)
 
 
@@ -377,8 +378,8 @@ class Plan:
     ) -> Cohort:
         """Return a cohort of settings of an optimizer on a problem of the plan, with the plan's first seed."""
         like = next(each.cohort for each in self.series if each.cohort.problem.name == problem)
-        budget = self.spec.budget_of(self.spec.problems[self.names.index(problem)])
-        steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(like.problem.examples, batch_size))
+        entry = self.spec.problems[self.names.index(problem)]
+        steps = _count_steps(self.spec, entry, like.problem, optimizer, batch_size)
         points = _cut_points(self.spec, steps)
         return replace(
             like, optimizer=optimizer, lanes=lanes, batch_size=batch_size, dtype=dtype, steps=steps, points=points
@@ -458,9 +459,8 @@ def _expand_pair(
     numbers: Sequence[int | None] = range(spec.blocks) or (None,)
     by_block = [tried.lanes(sizes, block) for block in numbers]
     seeds: Sequence[Sequence[int]] = spec.seeds_of("screen") if spec.blocks else [spec.seeds]
-    budget = spec.budget_of(entry)
     for size, dtype in itertools.product({size: "" for each in by_block for size in each}, spec.dtypes):
-        steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
+        steps = _count_steps(spec, entry, problem, tried.optimizer, size)
         first = None
         for lanes, own in zip((each.get(size) for each in by_block), seeds, strict=True):
             if lanes and first:
@@ -472,6 +472,13 @@ def _expand_pair(
                     scores=sorted({*spec.choose_by, spec.judge_by}.intersection(SCORES)),
                 )  # fmt: skip
                 yield first, own
+
+
+def _count_steps(spec: Spec, entry: ProblemEntry, problem: Problem, optimizer: AnyOptimizer, size: int) -> int:
+    """Return the steps of a run: all optimizers get the same samples, so one of two gradients a step makes half."""
+    budget = spec.budget_of(entry)
+    steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
+    return affordable_steps(steps, optimizer.gradients, problem.examples, size)
 
 
 def _check_measure(measure: str, problems: list[Problem]) -> None:

@@ -17,7 +17,7 @@ from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.problems import Family, Problem
 from optbench.engine import run as engine
 from optbench.engine import settings as values
-from optbench.engine.batches import steps_per_epoch
+from optbench.engine.batches import affordable_steps, steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, batch_size_of
 from optbench.engine.outcome import CohortOutcome
 from optbench.engine.runner import STOPPED
@@ -117,7 +117,7 @@ class Single:
     def result(self, words: str = "", calls: int = 1, length: str = "", limit: Any = None, **more: Any) -> Result:
         """Return the result of the only run.
 
-        words: what was run, the beginning of the message; calls: those of the function for a value and a gradient;
+        words: what was run, the beginning of the message; calls: those of the function for a step;
         length: the budget, such as "500 steps"; limit: the run_timeout; more: further fields of the result.
         """
         (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
@@ -212,10 +212,13 @@ def run_single(
     objective = catalogue.problem(problem)
     size = batch_size_of(size, objective)
     taken, _ = choose(device)
+    if steps is None:
+        count = values.step_count(epochs, None, steps_per_epoch(objective.examples, size))
+        steps = affordable_steps(count, record.gradients, objective.examples, size)
     with errors_begin_with(owner):
         request = Cohort(
             problem=objective, optimizer=record, lanes=lanes, batch_size=size, deadline=deadline, device=taken,
-            steps=values.step_count(epochs, steps, steps_per_epoch(objective.examples, size)), **shared,
+            steps=int(steps), **shared,
         )  # fmt: skip
     if taken == "cuda" and (reason := engine.refusal(request)):
         if device == "cuda":

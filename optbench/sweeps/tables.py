@@ -222,11 +222,12 @@ def _count_samples(
 ) -> dict[str, np.ndarray]:
     """Return three columns by name: step numbers, and the epochs and samples until then.
 
-    An epoch's last batch may be smaller. step, epoch: the names of the first two columns.
+    An epoch's last batch may be smaller. Each gradient of a step takes the samples of its mini-batch. step, epoch: the
+    names of the first two columns.
     """
-    per_epoch = cohort.per_epoch
+    per_epoch, gradients = cohort.per_epoch, cohort.optimizer.gradients
     samples = steps // per_epoch * cohort.problem.examples + steps % per_epoch * cohort.batch_size
-    return {step: steps, epoch: steps / per_epoch, "samples": samples}
+    return {step: steps, epoch: gradients * steps / per_epoch, "samples": gradients * samples}
 
 
 def make_problem_tables(

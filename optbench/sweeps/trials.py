@@ -341,7 +341,7 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
     assert spec.trials is not None
     bare = _without_hyperparameters(text)
     optimizer, _ = catalogue.optimizer(bare)
-    said = names.parse(bare)[1] if isinstance(optimizer, Eager) else {}
+    said = names.find_values(bare) if isinstance(optimizer, Eager) else {}
     given: dict[str, Range] = {}
     for key, value in names.find_values(text).items():
         if key in said and key not in optimizer.hyperparameters:
@@ -413,11 +413,11 @@ def _sobol_points(seed: int) -> Iterator[np.ndarray]:
 def _without_hyperparameters(text: str) -> str:
     """Return a text without hyperparameters; of another library's optimizer, those with a single value stay."""
     name, given = names.parse(text)
+    inner = given.pop(names.INNER, None)
+    kept = {} if inner is None else {names.INNER: _without_hyperparameters(inner)}
     if library_and_name(name):
-        return names.canonical(name, {key: v for key, v in given.items() if _is_single(name, key, v)})
-    return names.canonical(
-        name, {names.INNER: _without_hyperparameters(given[names.INNER])} if names.INNER in given else {}
-    )
+        kept |= {key: value for key, value in given.items() if _is_single(name, key, value)}
+    return names.canonical(name, kept)
 
 
 def _is_single(owner: str, key: str, value: object) -> bool:

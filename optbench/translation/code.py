@@ -150,6 +150,11 @@ def _load_template(library: str) -> Any:
 
 def _stepper_fields(setting: Setting) -> dict[str, Any]:
     """Return the values, by name, for a template whose loop steps by optbench's kernel."""
+    if setting.optimizer.gradients > 1:
+        raise OptbenchError(
+            f"training code: {setting.optimizer.name} takes two gradients a step, which these loops do not: "
+            "see look(g) of optbench.stepper"
+        )
     values = {"lr": setting.lr, **setting.values}
     files = [str(path) for path in setting.plugins]
     if files:

@@ -474,6 +474,7 @@ def describe_measure(answer: Answer, search: str = "", before: Mapping[str, floa
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
         parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
     warnings = [
+        *caveats.describe_gradients(runs),
         *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs)),
         *caveats.warn_of_overfitting(answer.best, answer.judge_by),
     ]

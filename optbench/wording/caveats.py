@@ -106,6 +106,17 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
         yield "Intervals hold the sampling error of the test examples, on which all are compared."
 
 
+def describe_gradients(runs: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence on the optimizers that take two gradients a step, beside others that take one."""
+    made = runs[runs["steps"] > 0]
+    of_step = made["epochs"] / made["steps"]
+    least = of_step.groupby([made["problem"], made["batch_size"]]).transform("min")
+    count = (of_step / least).round().groupby(made["optimizer"], sort=False).max()
+    if several := list(count.index[count == 2]):
+        takes = "takes" if len(several) == 1 else "take"
+        yield f"{join_names(several)} {takes} two gradients a step: half the steps of the others, of as many samples."
+
+
 def describe_ranges(
     searched: Mapping[str, Mapping[str, str]], hyperparameters: Mapping[str, Collection[str]] = MappingProxyType({})
 ) -> Iterator[str]:

@@ -23,9 +23,9 @@ DIGITS = 2e-5
 """Of the largest step: a hundred roundings, beside 1e-3 with a power of 24 bits."""
 
 
-OTHERS = {"d0": 2.0**-7, "ns_steps": 1.0, "vector_rate": 1.0}
+OTHERS = {"d0": 2.0**-7, "difference": 1.0, "ns_steps": 1.0, "vector_rate": 1.0}
 """With them prodigy moves at once, vectors are seen beside matrices, and the roundings of m, which five Newton-Schulz
-steps multiply by up to 3.4^5 in a small singular value, are not."""
+steps multiply by up to 3.4^5 in a small singular value, are not; nor those of a difference of gradients."""
 
 
 def near(record):

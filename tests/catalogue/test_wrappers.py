@@ -26,6 +26,7 @@ VALUES = {
     "decay_scale": 0.5,
     "s0": 0.01,
     "tuner_eps": 1e-3,
+    "rho": 0.3,
 }
 EVERY_WRAPPER = pytest.mark.parametrize("name", sorted(CATALOGUE.wrappers))
 

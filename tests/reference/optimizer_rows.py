@@ -7,6 +7,7 @@ the blocks may stand a number of steps.
 """
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+ADAHESSIAN = ADAM | {"eps": 1e-4, "weight_decay": 0.0}
 ADAM_TORCH = ADAM | {"eps_root": 0.0}
 ADAM_FREE = ADAM_TORCH | {"eps": 0.0}
 LION = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}
@@ -381,6 +382,19 @@ DADAPTATION = [
 ]  # fmt: skip
 # A collection of other people's optimizers, where neither PyTorch nor optax nor the authors have a package for it.
 COLLECTION = [
+    ("sam", "SAM SGD", {"SAM.rho": 0.05}, "sam(gd)", 0.01, {"rho": 0.05}, MIXED, 200),
+    ("sam_momentum", "SAM SGD", {"SAM.rho": 0.5, "momentum": 0.5}, "sam(heavy_ball)", 0.005,
+     {"beta1": 0.5, "dampening": 0.0, "rho": 0.5}, [[5]], 200),
+    ("sam_adam", "SAM Adam", {"SAM.rho": 0.2}, "sam(adam_torch)", 0.02, ADAM_TORCH | {"rho": 0.2}, MATRICES, 200),
+    ("sam_falling", "SAM Adam", {"SAM.rho": 1.0, "betas": [0.8, 0.95], "eps": 0.1}, "sam(adam_torch)", [0.1, 0.001],
+     ADAM_TORCH | {"beta1": 0.8, "beta2": 0.95, "eps": 0.1, "rho": 1.0}, [[5]], 200),
+    ("asam", "SAM SGD", {"SAM.rho": 0.5, "SAM.adaptive": True}, "asam(gd)", 0.01, {"rho": 0.5}, MIXED, 200),
+    ("asam_momentum", "SAM SGD", {"SAM.rho": 0.1, "SAM.adaptive": True, "momentum": 0.5}, "asam(heavy_ball)", 0.005,
+     {"beta1": 0.5, "dampening": 0.0, "rho": 0.1}, [[5]], 200),
+    ("asam_adam", "SAM Adam", {"SAM.rho": 0.2, "SAM.adaptive": True}, "asam(adam_torch)", 0.02,
+     ADAM_TORCH | {"rho": 0.2}, MATRICES, 200),
+    ("asam_falling", "SAM Adam", {"SAM.rho": 1.0, "SAM.adaptive": True, "betas": [0.8, 0.95], "eps": 0.1},
+     "asam(adam_torch)", [0.1, 0.001], ADAM_TORCH | {"beta1": 0.8, "beta2": 0.95, "eps": 0.1, "rho": 1.0}, [[5]], 200),
     ("qhm", "QHM", {"momentum": 0.999, "nu": 0.7}, "qhm", 0.03, {"beta1": 0.999, "nu": 0.7}),
     ("qhm_0.9", "QHM", {"momentum": 0.9, "nu": 0.95}, "qhm", 0.1, {"beta1": 0.9, "nu": 0.95}),
     ("aggmo", "AggMo", {"betas": [0.0, 0.9, 0.99]}, "aggmo", 0.005, {"beta1": 0.0, "beta2": 0.9, "beta3": 0.99}),
@@ -436,6 +450,15 @@ COLLECTION = [
     ("dadapt_adam_decay", "DAdaptAdam",
      {"d0": 1e-2, "betas": [0.8, 0.98], "eps": 1.0, "weight_decay": 0.1, "weight_decouple": True, "foreach": False},
      "dadapt_adam", 0.1, {"beta1": 0.8, "beta2": 0.98, "eps": 1.0, "d0": 1e-2, "weight_decay": 0.1}, [[5]], 200),
+    # With curvatures by differences, and by the signs of the rule.
+    ("adahessian", "AdaHessian", {"eps": 1e-4, "difference": 0.25}, "adahessian", 0.1,
+     ADAHESSIAN | {"difference": 0.25}, MIXED, 200),
+    ("adahessian_betas", "AdaHessian", {"betas": [0.8, 0.95], "eps": 1.0, "difference": 0.125}, "adahessian", 0.5,
+     ADAHESSIAN | {"beta1": 0.8, "beta2": 0.95, "eps": 1.0, "difference": 0.125}, [[5]], 200),
+    ("adahessian_decay", "AdaHessian", {"eps": 0.01, "weight_decay": 0.3, "difference": 0.5}, "adahessian", 0.03,
+     ADAHESSIAN | {"eps": 0.01, "weight_decay": 0.3, "difference": 0.5}, MATRICES, 200),
+    ("adahessian_falling", "AdaHessian", {"betas": [0.95, 0.9], "eps": 1e-4, "difference": 0.25}, "adahessian",
+     [0.3, 0.003], ADAHESSIAN | {"beta1": 0.95, "beta2": 0.9, "difference": 0.25}, MATRICES_AND_VECTOR, 200),
     # Its eps stands beside the uncorrected sqrt(v): next to nothing here.
     ("laprop", "LaProp", {"foreach": False}, "laprop", 0.02,
      {"beta1": 0.9, "beta2": 0.999, "eps": 1e-15, "weight_decay": 0.0}, MIXED, 200),

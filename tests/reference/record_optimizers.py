@@ -12,7 +12,8 @@ dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
-README.md. No part of optbench is imported here, and no test imports this file.
+README.md. No part of optbench is imported here, but for the random signs of AdaHessian's probes, which a recording must
+share; and no test imports this file.
 """
 
 import argparse
@@ -129,7 +130,25 @@ def torch_optimizer(module, name, given, settings):
     if not inner:
         return getattr(home, name)(given, **settings)
     own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
-    return getattr(home, outer)(getattr(torch.optim, inner)(given, **settings), **own)
+    base, around = getattr(torch.optim, inner), getattr(home, outer)
+    if outer == "SAM":  # it makes the inner one itself
+        return around(given, base, **settings, **own)
+    return around(base(given, **settings), **own)
+
+
+def curvatures(parameters, matrix, t, difference):
+    """Return z (f'(w + difference z) - f'(w)) / difference of step t for each block, with the rule's signs z."""
+    import torch
+
+    from optbench.kit.random import key_of, rademacher
+
+    w = torch.cat([p.detach().reshape(-1) for p in parameters])
+    z = torch.tensor([rademacher(key_of(0, t, 0), i) for i in range(len(w))])
+    there = w + difference * z
+    found = z * (matrix @ (there - w) + QUARTIC * (there**3 - w**3)) / difference
+    return [
+        part.reshape(p.shape) for part, p in zip(found.split([p.numel() for p in parameters]), parameters, strict=True)
+    ]
 
 
 def torch_run(module, name, settings, shapes, steps):
@@ -142,7 +161,7 @@ def torch_run(module, name, settings, shapes, steps):
     torch.set_default_dtype(torch.float64)
     _leave_bfloat16()
     matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), _to_tuples(settings)
-    groups = settings.pop("groups", ())
+    groups, difference = settings.pop("groups", ()), settings.pop("difference", 0.0)
     turned = bool(groups) or module == "adam_mini"
     parameters = [torch.tensor(part.T.copy() if turned else part, requires_grad=True) for part in starts(shapes)]
     given, averager = parameters, None
@@ -157,7 +176,7 @@ def torch_run(module, name, settings, shapes, steps):
     rates = np.linspace(*settings["lr"], steps).tolist() if isinstance(settings["lr"], tuple) else []
     if rates:
         settings["lr"] = rates[0]
-    optimizer = torch_optimizer(module, name, given, settings)
+    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM ")
 
     def joined(tensors):
         return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
@@ -176,6 +195,13 @@ def torch_run(module, name, settings, shapes, steps):
         optimizer.train()
         return seen
 
+    def compute_gradients():
+        optimizer.zero_grad()
+        w = joined(parameters)
+        loss = 0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()
+        loss.backward()
+        return loss
+
     averages = name in ("ASGD", "SPlus") or module in ("schedulefree", "dog")
     trajectory, gradients, seen = [flat(parameters)], [], [flat(parameters)]
     if module == "schedulefree":
@@ -183,13 +209,13 @@ def torch_run(module, name, settings, shapes, steps):
     for s in range(steps):
         for group in optimizer.param_groups if rates else ():
             group["lr"] = rates[s]
-        optimizer.zero_grad()
-        w = joined(parameters)
-        loss = 0.5 * (w @ matrix @ w) + 0.25 * QUARTIC * (w**4).sum()
-        loss.backward()
-        gradients.append(flat([p.grad for p in parameters]))
-        with in_double(type(optimizer)) if name in ("SOAP", "SPlus") else nullcontext():
-            optimizer.step(**({"loss": loss} if module == "momo" else {}))
+        loss = compute_gradients()
+        gradients.append(flat([p.grad.clone() for p in parameters]))
+        more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
+        if difference:
+            more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
+        with in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext():
+            optimizer.step(**more)
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             if isinstance(state, dict):  # MoMo has a list
                 state |= {k: v.double() for k, v in state.items() if getattr(v, "dtype", None) == torch.float32}

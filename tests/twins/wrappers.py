@@ -135,6 +135,22 @@ def schedule_free(w, inner, *, blend=0.9):
 
 
 @around
+def sam(w, inner, *, rho=0.05):
+    """Foret et al. 2021, Algorithm 1; the gradient beside w, which a twin is not given, is g plus the way there."""
+    while True:
+        w, g, lr = yield w
+        w = inner.send((w, g + rho * g / np.linalg.norm(g), lr))
+
+
+@around
+def asam(w, inner, *, rho=0.5):
+    """Kwon et al. 2021, Algorithm 1 with eta = 0; the gradient there as for sam."""
+    while True:
+        w, g, lr = yield w
+        w = inner.send((w, g + rho * w**2 * g / np.linalg.norm(w * g), lr))
+
+
+@around
 def mechanic(w, inner, *, decay_scale=0.01, s0=1e-6, tuner_eps=1e-8):
     """Cutkosky, Defazio and Mehta 2023, Algorithm 1, with delta kept, and h clipped to the largest before."""
     betas = (1 - 0.1 ** np.arange(1, 7)).astype(w.dtype)
@@ -153,6 +169,6 @@ def mechanic(w, inner, *, decay_scale=0.01, s0=1e-6, tuner_eps=1e-8):
 
 _ALL = (
     clip, lookahead, average, coupled_decay, decoupled_decay, cautious, cautious_decay, corrected_decay, hyperball,
-    schedule_free, mechanic,
+    schedule_free, sam, asam, mechanic,
 )  # fmt: skip
 WRAPPERS = {wrapper.rule.__name__: wrapper for wrapper in _ALL}

@@ -35,7 +35,7 @@ class PythonStepper:
     def step(self, w: np.ndarray, g: np.ndarray, rate: float) -> np.ndarray:
         """Return the new weights, (dim,). Raises OptbenchError where Python does, such as for a division by 0."""
         try:
-            return self.interpreter.step(w, g, rate, loss_along(g))
+            return self.interpreter.step(w, g, rate, loss_along(g), lambda point: g + (point - w))
         except (ArithmeticError, ValueError) as error:
             raise OptbenchError(str(error)) from None
 

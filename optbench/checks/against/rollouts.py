@@ -102,10 +102,13 @@ class RecordStepper:
         loss = loss_along(g)
         self.w[0], self.g[0] = w, g
         if not self.eager:
-            self.update.step(self.w, self.g, StepInputs(self.t, rate, loss))
+            inputs = StepInputs(self.t, rate, loss)
+            self.update.find_ahead(self.w, self.g, inputs, lambda point: self.g + (point - self.w))
+            self.update.step(self.w, self.g, inputs)
             return self.w[0].copy()
         alive = np.ones(1, bool)
-        self.update.step(self.w, np.array(g)[None], StepInputs(self.t, np.array([rate]), np.array([loss])), alive)
+        inputs = StepInputs(self.t, np.array([rate]), np.array([loss]))
+        self.update.step(self.w, np.array(g)[None], inputs, alive, lambda r, point: (g + (point - w), loss))
         if not alive[0]:
             raise OptbenchError(self.update.failures[0])
         return self.w[0].copy()

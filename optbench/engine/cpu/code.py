@@ -96,7 +96,8 @@ class CohortCode(ProblemCode):
         self.update = update_kernel(optimizer, self.order, dtype)
         _compile_draws(problem, dtype)
         assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
-        self.drive = partial(driver(dtype), self.gradient.callee, self.update.callee)
+        look = self.update if optimizer.look_rule is None else update_kernel(optimizer.look_rule, self.order, dtype)
+        self.drive = partial(driver(dtype), self.gradient.callee, self.update.callee, look.callee)
 
 
 class EagerCode(ProblemCode):

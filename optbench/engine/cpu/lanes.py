@@ -70,7 +70,8 @@ def computed_shares(cohort: Cohort) -> tuple[float, float]:
     if cohort.problem.form != "single" or not is_compiled(cohort.problem, cohort.optimizer):
         return 1.0, 1.0
     lanes, size = len(cohort.lanes), min(cohort.steps, _LOOKED_AT)
-    rates, duplicates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps), DuplicateLanes(cohort.lanes)
+    rates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.gradients)
+    duplicates = DuplicateLanes(cohort.lanes)
     rates.prepare(0)
     rates.draw(0, size)
     steps, evaluations, points = 0, 1, cohort.evaluated
@@ -192,11 +193,15 @@ class CpuLanes(Lanes):
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
         self._snapshots = Snapshots((), self.w, self.w, self.runs)
         self._duplicates = DuplicateLanes(lanes) if self.single else None
+        looks = cohort.optimizer.gradients > 1
+        self.point, self.f_ahead = aligned(shape if looks else (0, 0), dtype), aligned(self.runs, dtype)
+        self.point_rows = self.point.reshape(rows if looks else (0, 0))
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Any:
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
         problem = cohort.problem
-        return Update(cohort.rule, self.code.order, problem.blocks, cohort.dtype, hyperparameters, problem.roles)
+        order, dtype, seed = self.code.order, cohort.dtype, cohort.seed
+        return Update(cohort.rule, order, problem.blocks, dtype, hyperparameters, problem.roles, seed)
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """Return the (runs, dim) view of an array of either form."""
@@ -237,6 +242,9 @@ class CpuLanes(Lanes):
         assert isinstance(self.code, CohortCode)
         at, update, snapshots = 0, self.update, self._snapshots
         (x, y), (x_batch, y_batch) = self.arrays.train, self.batch
+        nothing = self.point
+        look_scalars = nothing if update.look is None else update.look.scalars
+        ahead = nothing if update.look is None else update.ahead.reshape(self.w.shape)
         while at < steps.size:
             base = rates.base * self.alive
             update.scalars[0] = base * steps.factors[rates.schedule_of, at]
@@ -248,7 +256,9 @@ class CpuLanes(Lanes):
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], stress=steps.stress[at:], unit=self.unit, late=self.late, levels=self.levels,
                 path=steps.path[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                done=steps.done, skip=at, single=self.single, reads_loss="loss" in update.record.inputs,
+                look_scalars=look_scalars, point=self.point, point_rows=self.point_rows, ahead=ahead,
+                f_ahead=self.f_ahead, done=steps.done, skip=at, single=self.single,
+                reads_loss="loss" in update.record.inputs,
                 inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)

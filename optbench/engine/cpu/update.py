@@ -36,21 +36,29 @@ class Update:
         dtype: DtypeName,
         hyperparameters: Sequence[Mapping[str, float]],
         roles: Sequence[str] = (),
+        seed: int = 0,
+        place: int = 0,
     ):
         """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel.
 
-        roles: of the blocks; by default those of their places.
+        roles: of the blocks; by default those of their places. seed: of the random numbers, which all lanes share.
+        place: of the first parameter among those of the run.
         """
         runs = len(hyperparameters)
-        self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles)
+        self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles, place)
         if record.matrix and runs > 1:
             raise PluginError(f"optimizer {record.name}: a rule on matrices steps one run at a time")
         self.record, self.order, self.runs = record, order, runs
         self.kernel = update_kernel(record, order, dtype)
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
-        self.scalars = make_initial_scalars(record, len(self.blocks), dtype, hyperparameters, self.kernel.constants)
+        count, constants = len(self.blocks), self.kernel.constants
+        self.scalars = make_initial_scalars(record, count, dtype, hyperparameters, constants, seed)
         self.powers = np.ones((len(record.powers), runs))
+        look = record.look_rule
+        self.look: Update | None = None
+        if look is not None:
+            self.look = Update(look, order, shapes, dtype, hyperparameters, roles, seed, place)
 
     @contextmanager
     def edit(self, name: str) -> Iterator[np.ndarray]:
@@ -66,6 +74,18 @@ class Update:
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The arguments of the kernel between g and t: state, scalars, powers and blocks."""
         return self.state, self.scalars, self.powers, self.blocks
+
+    @property
+    def ahead(self) -> np.ndarray:
+        """The second gradient of a step, in the rule's order, of a rule that takes one."""
+        return self.state[self.record.own.index(self.record.ahead)]
+
+    def find_ahead(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, gradient: Callable) -> None:
+        """Take the second gradient of a step, if the rule has one: ``gradient(point)``, all in the rule's order."""
+        if self.look is not None:
+            point = w.copy()
+            self.look.step(point, g, inputs)
+            self.ahead[:] = gradient(point)
 
     def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, first: int = 0, last: int | None = None) -> None:
         """Make a step of the lanes from ``first`` to ``last``."""
@@ -92,19 +112,19 @@ class CpuChunks(ChunkedRule):
     """An update rule on chunks of arrays; threads: the most to use, None: one for each core. See ChunkedRule."""
 
     def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
-                 threads: int | None = None):  # fmt: skip
+                 threads: int | None = None, seed: int = 0):  # fmt: skip
         """Divide the arrays into chunks; threads start at the first step that is shared."""
-        super().__init__(record, rows, shapes, dtype, values, can_split)
+        super().__init__(record, rows, shapes, dtype, values, can_split, seed)
         self.threads = threads or cores()
         self._partial = partial_update(self.record, self.dtype) if self.has_global_sums else None
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
 
     def new_update(
-        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str]
+        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str], place: int
     ) -> Update:
         """Return the rule's kernel with new arrays, compiled for calls from Python."""
-        update = Update(self.record, "rows", shapes, self.dtype, values, roles)
+        update = Update(self.record, "rows", shapes, self.dtype, values, roles, self.seed, place)
         update.kernel.prepare()
         return update
 

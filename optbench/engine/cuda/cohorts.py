@@ -160,7 +160,10 @@ class GpuLanes(Lanes):
         self.starts = np.array([cohort.start_point() for cohort, _ in members]).astype(dtype)
         self.unmoved = np.zeros(self.runs, bool)
         table, _, _ = make_block_table(optimizer, problem.blocks, {}, problem.roles)
-        scalars = make_initial_scalars(optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes])
+        seeds = [cohort.seed for cohort, part in members for _ in part]
+        scalars = make_initial_scalars(
+            optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes], seeds=seeds
+        )
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
         self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract.eager import LIBRARIES, RANDOM_NUMBERS, Eager
-from optbench.contract.errors import PluginError
+from optbench.contract.errors import OptbenchError, PluginError
 from optbench.contract.process_state import restored_libraries
 from optbench.engine.arrays import StepInputs
 from optbench.engine.cohort import Cohort, Lane
@@ -127,12 +127,14 @@ class EagerLanes(CpuLanes):
         self._errors = [""] * len(lanes)  # raised by the problem
         super().__init__(cohort, lanes, code, evaluator)
         self.max_snapshots = 1
+        self._ahead = self.point.copy()
 
     def _new_update(self, cohort: Cohort, hyperparameters: Sequence[Mapping[str, float]]) -> Update | EagerUpdate:
         """Return the rule's kernel for calls from Python, or another library's optimizers."""
         if not isinstance(cohort.optimizer, Eager):
             update = super()._new_update(cohort, hyperparameters)
-            update.kernel.prepare()
+            for each in (update, update.look) if update.look else (update,):
+                each.kernel.prepare()
             return update
         problem, w = cohort.problem, self.by_run(self.w)
         lanes = problem.blocks, hyperparameters, w, self.single, self._bases, cohort.seed, problem.roles
@@ -159,7 +161,7 @@ class EagerLanes(CpuLanes):
         for s in range(size):
             if self.path is not None:
                 self.by_run(self.at)[:] = self.by_run(self.w) - self.path(np.array([done + s]))
-            self._compute_gradients(order[s, : sizes[s]] if len(order) else None)
+            self._compute_gradients(order[s, : sizes[s]] if len(order) else None, self.at, self.g, self.f)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
             loss = self.f
@@ -170,10 +172,24 @@ class EagerLanes(CpuLanes):
             self._change_gradients(stress[s] if len(stress) else None, done + s + 1)
             if fresh.any():
                 self.freeze()
-            self._step(StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss))
+            inputs = StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss)
+            drawn = order[s, : sizes[s]] if len(order) else None, noise[s] if len(noise) else None
+            if self._eager is None and self.update.look is not None:
+                self._look(*drawn, inputs)
+            self._step(inputs, *drawn)
             self.done = done + s + 1
             if not self.alive.any():
                 break
+
+    def _look(self, chosen: np.ndarray | None, noise: np.ndarray | None, inputs: StepInputs) -> None:
+        """Take the second gradients of a step on the same examples, and with the same noise."""
+        point, ahead = self.w.copy(), self.update.ahead
+        for r in np.flatnonzero(self.alive).tolist():
+            self.update.look.step(point, self.g, inputs, r, r + 1)
+        self._compute_gradients(chosen, point, ahead, self.f_ahead)
+        if noise is not None:
+            ahead *= noise[-1]
+            self.by_run(ahead)[:] += noise[:-1]
 
     def _change_gradients(self, stress: np.ndarray | None, t: int) -> None:
         """Change, round and delay the gradients of step t, as the compiled loop does; stress: a row of Batches'."""
@@ -193,7 +209,7 @@ class EagerLanes(CpuLanes):
             g[:] = self.late[(t - 1) % lag] if t > lag else self.late[0] if t > 1 else now
             self.late[(t - 1) % lag] = now
 
-    def _compute_gradients(self, chosen: np.ndarray | None) -> None:
+    def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray) -> None:
         """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails."""
         x, y = self.arrays.train
         if chosen is not None:
@@ -201,18 +217,30 @@ class EagerLanes(CpuLanes):
             x, y = np.take(x, chosen, 0, self.batch[0][:rows]), np.take(y, chosen, 0, self.batch[1][:rows])
         rest = x, y, self.arrays.constants, self.arrays.layout, self.work
         if not self.single:
-            self.code.gradient(self.at, self.g, self.f, *rest, 0, self.runs)
+            self.code.gradient(w, g, f, *rest, 0, self.runs)
             return
         for r in np.flatnonzero(self.alive).tolist():
             try:
-                self.code.gradient(self.at, self.g, self.f, *rest, r, r + 1)
+                self.code.gradient(w, g, f, *rest, r, r + 1)
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
-    def _step(self, inputs: StepInputs) -> None:
-        """Make a step of the lanes that are alive."""
+    def _step(self, inputs: StepInputs, chosen: np.ndarray | None, noise: np.ndarray | None) -> None:
+        """Make a step of the lanes that are alive; chosen, noise: of the mini-batch."""
+
+        def second(r: int, point: np.ndarray) -> tuple[np.ndarray, float]:
+            """Return gradient and loss of lane r at a point, on the same examples and with the same noise."""
+            self.point[:] = self.w
+            self.by_run(self.point)[r] = point
+            self._compute_gradients(chosen, self.point, self._ahead, self.f_ahead)
+            if self._errors[r]:
+                raise OptbenchError(self._errors[r])
+            g, f = self.by_run(self._ahead)[r], float(self.f_ahead[r])
+            return (g, f) if noise is None else (noise[-1] * g + noise[:-1], float(noise[-1] * f + point @ noise[:-1]))
+
         if self._eager is not None:
-            self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive)
+            looks = self._eager.record.gradients > 1
+            self._eager.step(self.by_run(self.w), self.by_run(self.g), inputs, self.alive, second if looks else None)
             return
         for r in np.flatnonzero(self.alive).tolist():
             self.update.step(self.w, self.g, inputs, r, r + 1)

@@ -15,7 +15,7 @@ import optax
 
 from optbench.contract.eager import Eager
 from optbench.engine.arrays import StepInputs
-from optbench.engine.eager.update import EagerUpdate
+from optbench.engine.eager.update import EagerUpdate, Second
 
 _X64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
@@ -41,7 +41,9 @@ class OptaxUpdate(EagerUpdate):
         self._dtype = w.dtype
         self._groups: list[_Group] | None = None
 
-    def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+    def step(
+        self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray, second: Second | None = None
+    ) -> None:
         """Make a step of every group with a lane that is ``alive``, and set ``alive`` to False for lanes that fail."""
         f, rates = inputs.loss, inputs.lr
         with self._settings():

@@ -5,6 +5,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from inspect import isfunction
 from math import prod
 from types import CodeType
@@ -17,7 +18,7 @@ from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
 from optbench.contract.roles import find_roles
 from optbench.engine.arrays import StepInputs
-from optbench.engine.eager.update import EagerUpdate
+from optbench.engine.eager.update import EagerUpdate, Second
 
 
 class TorchUpdate(EagerUpdate):
@@ -45,7 +46,9 @@ class TorchUpdate(EagerUpdate):
         self._w = w if rows else np.array(w, order="C")
         self._steppers: list[TorchStepper | None] = [None] * len(w)
 
-    def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+    def step(
+        self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray, second: Second | None = None
+    ) -> None:
         """Make a step of every lane that is ``alive``, with an instance of its own."""
         f, rates = inputs.loss, inputs.lr
         for r in np.flatnonzero(alive).tolist():
@@ -53,7 +56,7 @@ class TorchUpdate(EagerUpdate):
                 stepper = self._steppers[r]
                 if stepper is None:
                     stepper = self._steppers[r] = self._new(r, float(rates[r]))
-                stepper.step(g[r], float(f[r]), float(rates[r]))
+                stepper.step(g[r], float(f[r]), float(rates[r]), second and partial(second, r))
             except (Exception, SystemExit) as error:  # a user's class may raise anything
                 self.fail(r, error)
                 alive[r] = False
@@ -143,7 +146,9 @@ class TorchStepper:
         self.factors = [float(group.get(record.rate, rate)) / rate if len(groups) > 1 else 1.0 for group in groups]
         step = inspect.signature(self.optimizer.step).parameters
         self.takes_loss = "loss" in step  # as the authors of MoMo and SPS have it
-        self.needs_closure = bool(step) and next(iter(step.values())).default is inspect.Parameter.empty
+        self.gradients = record.gradients
+        needed = bool(step) and next(iter(step.values())).default is inspect.Parameter.empty
+        self.needs_closure = needed or self.gradients > 1
 
     def _split(self, vector: torch.Tensor) -> list[torch.Tensor]:
         """Return each block of a vector, in its shape; a matrix transposed where the class wants more than a list."""
@@ -153,26 +158,25 @@ class TorchStepper:
             parts = [part.view(shape) for part, shape in zip(vector.split(self.sizes), self.blocks, strict=True)]
         return parts if self.form == "list" else [part.t() if part.ndim == 2 else part for part in parts]
 
-    def step(self, g: np.ndarray, loss: float, rate: float) -> None:
+    def step(self, g: np.ndarray, loss: float, rate: float, second: Callable | None = None) -> None:
         """Make a step of the optimizer, which changes the weights; g: (dim,), copied, as the optimizer may change it.
 
         loss: at the present weights, for optimizers that take it or call a closure; rate: the learning rate of this
-        step.
+        step; second: gradient and loss at another point.
         """
-        for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
-            parameter.grad = gradient
+        self._set_gradients(g)
         if rate != self.rate:  # as a scheduler does; an optimizer may change its rate itself in between
             self._set_rate(rate)
         with self.generators:
             if self.takes_loss:
                 self.optimizer.step(loss=torch.tensor(loss, dtype=self.views[0].dtype))
             elif self.needs_closure:
-                self.optimizer.step(self._closure(loss))
+                self.optimizer.step(self._closure(g, loss, second))
             else:
-                self._step_alone(loss)
+                self._step_alone(g, loss, second)
         self._restore_memory()
 
-    def _step_alone(self, loss: float) -> None:
+    def _step_alone(self, g: np.ndarray, loss: float, second: Callable | None) -> None:
         """Make a step without a closure; from now on with one if the class says that it wants one."""
         try:
             self.optimizer.step()
@@ -180,7 +184,12 @@ class TorchStepper:
             if "closure" not in str(error):
                 raise
             self.needs_closure = True
-            self.optimizer.step(self._closure(loss))
+            self.optimizer.step(self._closure(g, loss, second))
+
+    def _set_gradients(self, g: np.ndarray) -> None:
+        """Give each parameter its part of a copy of g."""
+        for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
+            parameter.grad = gradient
 
     def _set_rate(self, rate: float) -> None:
         """Set the rate of all parameter groups, of several to their own multiples; in place if it is a tensor."""
@@ -200,19 +209,24 @@ class TorchStepper:
                 view.copy_(parameter.detach())
                 parameter.data = view
 
-    def _closure(self, loss: float) -> Callable[[], torch.Tensor]:
-        """Return a closure that gives the loss of the present weights, once: a step has one gradient."""
-        before, calls = self.w.copy(), 0
+    def _closure(self, g: np.ndarray, loss: float, second: Callable | None) -> Callable[[], torch.Tensor]:
+        """Return a closure that gives loss and gradients: g at the present weights, and ``second`` at others, once."""
+        before, calls, elsewhere = self.w.copy(), 0, 0
 
         def closure() -> torch.Tensor:
-            """Return the loss; raise OptbenchError at a second call, or at other weights."""
-            nonlocal calls
+            """Return the loss, and set the gradients; raise OptbenchError for one more than the class says it takes."""
+            nonlocal calls, elsewhere
             calls += 1
             self._restore_memory()
-            if calls > 1 or not np.array_equal(self.w, before, equal_nan=True):
+            is_here = np.array_equal(self.w, before, equal_nan=True)
+            elsewhere += not is_here
+            if elsewhere >= self.gradients or (calls > 1 and self.gradients == 1):
                 what = "more than once" if calls > 1 else "at other weights than its own"
-                raise OptbenchError(f"a step evaluates its closure {what}; here a step has one gradient")
-            return torch.tensor(loss, dtype=self.views[0].dtype)
+                has = "two gradients" if self.gradients > 1 else "one gradient, or two of a class with gradients = 2"
+                raise OptbenchError(f"a step evaluates its closure {what}; here a step has {has}")
+            gradient, value = (g, loss) if is_here or second is None else second(self.w.copy())
+            self._set_gradients(gradient)
+            return torch.tensor(value, dtype=self.views[0].dtype)
 
         return closure
 

@@ -1,12 +1,15 @@
 """Another library's optimizer in place of a rule's kernel, for all lanes of a call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from optbench.contract.eager import Eager
 from optbench.contract.errors import in_one_line
 from optbench.engine.arrays import StepInputs
+
+Second = Callable[[int, np.ndarray], tuple[np.ndarray, float]]
+"""``second(lane, point)``: the gradient (dim,) and the loss of a lane's mini-batch at another point."""
 
 
 class EagerUpdate:
@@ -31,13 +34,16 @@ class EagerUpdate:
         self.arguments = [record.arguments(values) for values in hyperparameters]
         self.failures = [""] * len(w)
 
-    def step(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray) -> None:
+    def step(
+        self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, alive: np.ndarray, second: Second | None = None
+    ) -> None:
         """Make a step of every lane that is ``alive``; set ``alive`` to False for lanes that fail.
 
         Args:
             w, g: (runs, dim).
             inputs: with a rate and a loss for each lane.
             alive: (runs,) bool.
+            second: the gradient of the same mini-batch elsewhere, for optimizers that take two.
         """
         raise NotImplementedError
 

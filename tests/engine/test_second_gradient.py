@@ -1,0 +1,214 @@
+"""A second gradient of the same mini-batch, in every loop over steps: where it is taken, and what it costs."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from eager_problems import TARGET, X, learned
+from harness import CATALOGUE, Lane, run_cohort
+from noise_twin import noise
+from scipy.optimize import minimize, rosen, rosen_der
+from toy_problems import bowl
+
+import optbench
+from optbench import Look, PluginError, optimizer, wrapper
+from optbench.analysis.measures import tail_values
+from optbench.compiler.cuda_updates import refusal_reason
+from optbench.contract.composition import wrap
+from optbench.contract.errors import OptbenchError
+from optbench.engine.batches import affordable_steps
+from optbench.wording.caveats import describe_gradients
+
+STEPS, SIZES, RHO = 30, [300, 300, 300, 124], 0.02
+
+
+def train(problem, text, rates, size=300, dtype="float64"):
+    """Return the weights (runs, dim) of a cohort."""
+    record, values = CATALOGUE.optimizer(text)
+    lanes = [Lane(rate, CATALOGUE.schedule("constant"), record.with_values(values)) for rate in rates]
+    found = run_cohort(
+        problem, record, lanes, seed=2, batch_size=size, steps=STEPS, dtype=dtype, points=np.array([0, STEPS])
+    )
+    return np.concatenate([part.w for part in found.parts])
+
+
+def climbed(w, gradient, rate):
+    g = gradient(w)
+    return w - rate * gradient(w + RHO * g / np.linalg.norm(g))
+
+
+@pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-11), ("float32", 1e-4)])
+@pytest.mark.parametrize("runs", [1, 3, 20])
+def test_without_data_both_are_of_one_draw_of_the_finite_sum(runs, dtype, relative):
+    """In both forms, in vectors of lanes and one by one; the problem in plain Python, too."""
+    cases = [(each, lambda w: w, np.geomspace(1e-3, 1e-1, runs), 0.3) for each in (
+        bowl(noise=0.3), replace(bowl(noise=0.3), eager=True))]  # fmt: skip
+    rosenbrock = CATALOGUE.problem("rosenbrock")
+    cases.append((rosenbrock, rosen_der, np.geomspace(1e-5, 1e-4, runs), rosenbrock.noise))
+    for problem, slope, rates, spread in cases:
+        expected = np.tile(optbench.objective(problem).start(2), (runs, 1))
+        for pull, weight in zip(*noise(2, STEPS, SIZES, np.full(expected.shape[1], spread)), strict=True):
+            for r, rate in enumerate(rates):
+                expected[r] = climbed(expected[r], lambda w, a=weight, b=pull, s=slope: a * s(w) + b, rate)
+        found = train(problem, f"sam(gd, rho={RHO})", rates, dtype=dtype)
+        np.testing.assert_allclose(found, expected, rtol=relative, atol=relative)
+
+
+@pytest.mark.parametrize("kind", ["eager", "logistic", "mlp(data=gaussian(examples=60, features=5), hidden=(3,))"])
+def test_with_data_both_are_of_one_mini_batch(kind):
+    problem = learned() if kind == "eager" else CATALOGUE.problem(kind)
+    start, rates = optbench.objective(problem).start(2), [0.1, 0.5, 0.5]
+    expected = np.tile(start, (3, 1))
+    for rows in optbench.mini_batches(problem, batch_size=16, steps=STEPS, seed=2):
+        if kind == "eager":
+
+            def slope(w, rows=rows):
+                g = np.zeros(8)
+                problem.value_and_gradient(w, g, X[rows], TARGET[rows])
+                return g
+        else:
+            part = optbench.objective(replace(problem, data=(problem.data[0][rows], problem.data[1][rows])))
+
+            def slope(w, part=part):
+                return part(w)[1][0]
+
+        for r, rate in enumerate(rates):
+            expected[r] = climbed(expected[r], slope, rate)
+    np.testing.assert_allclose(train(problem, f"sam(gd, rho={RHO})", rates, size=16), expected, rtol=1e-9)
+
+
+def test_a_step_costs_the_samples_of_two():
+    tables = [optbench.cohort("logistic", text, [{"lr": 0.1}], steps=20, batch_size=16) for text in ("gd", "sam(gd)")]
+    once, twice = (table.curves for table in tables)
+    np.testing.assert_array_equal(once["step"], twice["step"])
+    for column in ("samples", "epoch"):
+        np.testing.assert_array_equal(2 * once[column], twice[column])
+    assert CATALOGUE.optimizer("clip(sam(gd))")[0].gradients == 2 and CATALOGUE.optimizer("adam")[0].gradients == 1
+
+
+@pytest.mark.parametrize(("examples", "size"), [(100, 10), (100, 30), (7, 7), (10, 9)])
+def test_as_many_samples_are_at_most_half_as_many_steps(examples, size):
+    def samples(steps):
+        return sum(min(size, examples - k % -(-examples // size) * size) for k in range(steps))
+
+    for steps in range(2 * -(-examples // size), 50):
+        made = affordable_steps(steps, 2, examples, size)
+        assert 2 * samples(made) <= samples(steps) < 2 * samples(made + 1)
+
+
+def test_it_changes_no_number_of_the_others():
+    """Not even what a run counts that misses its target: twice the samples that it was given."""
+    spec = {"problems": ["logistic"], "lr": [1e-3, 0.3], "batch_sizes": [300], "schedules": ["exponential(base=0.5)"],
+            "epochs": 6, "seeds": 2}  # fmt: skip
+    alone = optbench.sweep(optimizers=["gd", "adam"], **spec).runs
+    both = optbench.sweep(optimizers=["gd", "adam", "sam(gd)"], **spec)
+    others = (both.runs["optimizer"] != "sam(gd)").to_numpy()
+    pd.testing.assert_frame_equal(both.runs[others].reset_index(drop=True)[alone.columns], alone)
+    targets = np.full(len(both.runs), 1e-3)
+    costs = [tail_values(both.runs, "time", targets)[others], tail_values(alone, "time", targets[others])]
+    np.testing.assert_array_equal(*costs)
+    once, twice = (both.runs[both.runs["optimizer"] == name].reset_index(drop=True) for name in ("gd", "sam(gd)"))
+    assert (2 * twice["steps"] == once["steps"]).all() and (twice["epochs"] == 6).all()
+    assert (twice["samples"] == once["samples"]).all()
+    last = both.curves.groupby("run_id")["lr"].last()
+    np.testing.assert_array_equal(*(last[runs["run_id"]].to_numpy() for runs in (once, twice)))
+    (text,) = describe_gradients(both.runs)
+    assert text.startswith("sam(gd) takes two gradients a step") and not list(describe_gradients(alone))
+
+
+def test_a_stepper_says_where_and_is_given_it():
+    shapes, rng = ((2, 2), (3,), ()), np.random.default_rng(0)
+    w = [rng.standard_normal(shape) for shape in shapes]
+    rule, flat = optbench.stepper(f"sam(adam, rho={RHO})", w, lr=0.1), np.concatenate([x.ravel() for x in w])
+    other = optbench.stepper("adam", flat, lr=0.1)
+    for _ in range(3):
+        before = [x.copy() for x in w]
+        point = rule.look([x**3 for x in w])
+        for x, was in zip(w, before, strict=True):
+            np.testing.assert_array_equal(x, was)
+        g = flat**3
+        place = flat + RHO * g / np.linalg.norm(g)
+        np.testing.assert_allclose(np.concatenate([x.ravel() for x in point]), place, rtol=1e-12)
+        rule.step([x**3 for x in w], ahead=[x**3 for x in point])
+        other.step(place**3)
+        np.testing.assert_allclose(np.concatenate([x.ravel() for x in w]), flat, rtol=1e-12)
+    with pytest.raises(OptbenchError, match=re.escape("takes a second gradient: give that at the point of look(g)")):
+        rule.step([x**3 for x in w])
+    with pytest.raises(OptbenchError, match="adam takes one gradient a step"):
+        other.look(flat)
+
+
+def test_both_gradients_see_the_same_random_signs_in_lists_arrays_and_runs():
+    """Of a Hessian that is not diagonal, so that a rule with other signs takes other steps."""
+    flat, settings = optbench.objective("rosenbrock").start(2), {"lr": 1e-3, "difference": 0.1}
+    parts = [flat[:1].copy(), flat[1:].copy()]
+    rules = [optbench.stepper("adahessian", w, seed=2, **settings) for w in (flat, parts)]
+    for _ in range(20):
+        points = [rule.look(g) for rule, g in zip(rules, (rosen_der(flat), np.split(rosen_der(flat), 2)), strict=True)]
+        np.testing.assert_array_equal(points[0], np.concatenate(points[1]))
+        np.testing.assert_allclose(np.abs(points[0] - flat), 0.1, rtol=1e-12)
+        g, ahead = rosen_der(flat), rosen_der(points[0])
+        rules[0].step(g, ahead=ahead)
+        rules[1].step(np.split(g, 2), ahead=np.split(ahead, 2))
+        np.testing.assert_array_equal(flat, np.concatenate(parts))
+    found = optbench.minimize("rosenbrock", "adahessian", batch_size="full", steps=20, seed=2, **settings)
+    np.testing.assert_allclose(found.w, flat, rtol=1e-9)
+
+
+def test_scipys_minimize_gives_it_and_counts_both():
+    method = optbench.scipy_method(f"sam(gd, rho={RHO})", lr=1e-4)
+    found = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, options={"maxiter": 9})
+    w = np.array([-1.2, 1.0])
+    for _ in range(9):
+        w = climbed(w, rosen_der, 1e-4)
+    np.testing.assert_allclose(found.x, w, rtol=1e-12)
+    assert found.njev == 19
+
+
+def test_wrappers_inside_see_the_second_and_those_around_the_first():
+    x = np.array([3.0, 4.0])
+    for text, factor in (("sam(clip(gd, norm=1), rho=5)", 1.0), ("clip(sam(gd, rho=5), norm=1)", 10.0)):
+        w = x.copy()
+        rule = optbench.stepper(text, w, lr=0.1)
+        rule.step(w.copy(), ahead=rule.look(w.copy()))
+        np.testing.assert_allclose(w, x - 0.1 * factor * x / 5, rtol=1e-12)
+
+
+def beside(w, g, far):
+    return w + far * g
+
+
+def test_what_makes_no_sense_is_refused():
+    def plain(w, g, lr, far):
+        return w - lr * far * g
+
+    with pytest.raises(PluginError, match="optimizer plain: look needs a state slot 'ahead'"):
+        optimizer(source="a test", look=Look(beside), far=1.0)(plain)
+
+    def looking(w, g, ahead, lr):
+        return w - lr * ahead, ahead
+
+    with pytest.raises(PluginError, match="optimizer looking: beside asks for 'far', which is not known before it"):
+        optimizer(source="a test", look=Look(beside))(looking)
+    sam = CATALOGUE.wrappers["sam"]
+    with pytest.raises(PluginError, match=re.escape("optimizer sam(asam(gd)): both")):
+        wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))
+    with pytest.raises(OptbenchError, match=re.escape("quantized(rosenbrock) does not change the second")):
+        optbench.minimize("quantized(rosenbrock)", "sam(gd)", lr=1e-4, steps=2)
+    assert refusal_reason(CATALOGUE.optimizer("sam(gd)")[0]) == "its rule takes a second gradient"
+
+
+@wrapper(source="a test", look=Look(beside), far=0.5)
+def extragradient(step, w, g, ahead, lr, t):
+    new = step(w, ahead if t > 1 else g)
+    return new, ahead
+
+
+def test_a_wrapper_may_use_both():
+    w = np.ones(2)
+    rule = optbench.stepper(wrap(extragradient, CATALOGUE.optimizers["gd"]), w, lr=0.1)
+    for expected in (0.9, 0.9 - 0.1 * 1.35):
+        rule.step(w.copy(), ahead=rule.look(w.copy()))
+        np.testing.assert_allclose(w, expected)
