@@ -14,6 +14,8 @@ from optbench.wording.judged import Judged
 
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
+FEW = 5
+"""Losses on fewer than one problem in so many are left out of a title."""
 TIED, LEADS = "ties", "leads"
 
 
@@ -103,7 +105,7 @@ def _describe_one(answer: Answer, problem: str) -> str:
 
 
 def _describe_losers(judged: Judged, problems: Sequence[str]) -> str:
-    """Return who is clearly behind most leaders of problems: "; adam clearly loses on 3"; "" if none is, or many are.
+    """Return who is clearly behind most leaders of problems: "; adam clearly loses on 3"; "" if none or many are.
 
     A title that names no winner would else hide what is certain.
     """
@@ -115,7 +117,8 @@ def _describe_losers(judged: Judged, problems: Sequence[str]) -> str:
         lost.update(name for name, pair in beside.items() if pair and pair.verdict == WINS)
     names = [name for name in lost if lost[name] == max(lost.values())]
     verb = "clearly loses" if len(names) == 1 else "each clearly lose"
-    return f"; {join_with_and(names)} {verb} on {lost[names[0]]}" if 0 < len(names) <= NAMED else ""
+    often = 0 < len(names) <= NAMED and FEW * lost[names[0]] >= len(problems)
+    return f"; {join_with_and(names)} {verb} on {lost[names[0]]}" if often else ""
 
 
 def _join_verbs(verbs: Sequence[str], several: bool = False) -> str:

@@ -28,8 +28,8 @@ SAMPLES, ERRORS, PLAIN_LOSS = "samples", "errors", "loss"
 """Units: what the ratios of a problem are ratios of, besides losses on test data."""
 _VERBS = {SAMPLES: ("needs", "need"), ERRORS: ("makes", "make")}
 _LEAST = {SAMPLES: "the fewest samples", ERRORS: "the fewest errors"}
-_SHORT, _NAMED = 2, 3
-"""Levels that a short sentence names with their ratio, and that are named of those who lead on as many problems."""
+_SHORT, _NAMED, _LISTED = 2, 3, 6
+"""Levels that a short sentence names with their ratio, that are named of many, and that are few enough to list all."""
 
 
 class Beside(NamedTuple):
@@ -370,6 +370,8 @@ class Judged:
             text += f" [{top['low']:.1f}–{top['high']:.1f}]"
         after = rows.iloc[len(best) :].to_dict("records")
         rest = [f"{self.name(row[self.of])} {row['mean_rank']:.1f}" for row in after]
+        if short and len(rest) > _LISTED:
+            rest = [*rest[:_NAMED], f"{len(rest) - _NAMED} more up to {after[-1]['mean_rank']:.1f}"]
         text += f", then {join_with_and(rest)}" if rest else ""
         fragile = pd.notna(top["stays_first"]) and len(best) == 1 and not top["stays_first"]
         text += ". Leaving out one problem changes who leads" if fragile else ""
