@@ -34,7 +34,7 @@ from optbench.report.pictures import (
     write_pictures,
 )
 from optbench.report.settle import list_steps
-from optbench.report.tables import SweepTables, write_answer_tables, write_tables
+from optbench.report.tables import SweepTables, remove_earlier_tables, write_answer_tables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
@@ -98,6 +98,9 @@ def write_page(
         if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
             text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
             warn(f"{text}; --figures and --format, as before, draw new ones")
+        if gone := remove_earlier_tables(sweep, page.parent / "tables"):
+            text = f"{count_noun(gone, 'table')} of an earlier look removed from {page.parent / 'tables'}"
+            warn(f"{text}; --tables, as before, writes new ones")
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)
