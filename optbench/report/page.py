@@ -232,13 +232,14 @@ class Page:
             "sure": state_certainty(answer, problem, self.seeds_of_a_block),
             "leader": firsts[0] if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
+            "at_once": answer.at_once.get(problem, ""),
             "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
         }  # fmt: skip
 
     def describe_unjudged(self, sweep: LoadedSweep, problem: str) -> dict:
         """Return the texts of `describe_view` for a problem that lacks the measure, which is not the sweep's own."""
         sentence = f"there are no test data, so nothing is judged by {name_choice(sweep.answer.judge_by)}"
-        empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "cost", "length"), "")
+        empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "at_once", "cost", "length"), "")
         quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "")
         return empty | {
             "kind": ALONE, "chip": "no test data", "short": "no test data", "settings": [], "others": 0,
