@@ -291,7 +291,8 @@ def _add_file(catalogue: Catalogue, path: Path) -> None:
         key = f"{kind.removesuffix('s')} {record.name}"
         for other in (other for pair in _ONE_NAMESPACE if kind in pair for other in pair if other != kind):
             if record.name in getattr(catalogue, other):
-                raise PluginError(f"{path.name}: {record.name!r} is a name among the {other.replace('_', ' ')} already")
+                kind = other.replace("_", " ")
+                raise PluginError(f"{path.name}: {record.name!r} is a name among the {kind} already; choose another")
         if key in catalogue.files and registry.get(record.name, record) is not record:
             if catalogue.hashes.get(key) == digest and catalogue.files[key].name == path.name:
                 raise PluginError(f"{path} and {catalogue.files[key]} are the same file: name one of them")

@@ -62,7 +62,9 @@ def sweep(
     )] = None,
     search_seed: Annotated[int | None, option("search-seed", "N", "Seed of that draw; by default 0.", HOW)] = None,
     ranges: Annotated[str | None, option(
-        "ranges", "RANGES", "Ranges of --trials: common (one for all optimizers), own, or 'lr=log_uniform(1e-4, 1)'.",
+        "ranges", "RANGES", "Where --trials are drawn. common, the default: a parameter has one range for all "
+        "optimizers, which holds those of each; own: each optimizer its own, as in optbench show NAME; or ranges for "
+        "all: 'lr=log_uniform(1e-4, 1), beta1=uniform(0.5, 0.99)', with common ones for the rest.",
         HOW, completion.words("common", "own"),
     )] = None,
     search: Annotated[str | None, option(

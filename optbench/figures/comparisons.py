@@ -13,6 +13,7 @@ from matplotlib.ticker import NullLocator, PercentFormatter
 from optbench.analysis import best_of_n as trials_table
 from optbench.analysis import fixed_targets, performance_profiles, select_chosen_runs, time_to_target, timing_summary
 from optbench.analysis.best_of_n import DEFAULTS, TRIALS
+from optbench.analysis.measures import LOSS
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
@@ -94,8 +95,10 @@ def best_of_n(
     legend = [*texts.values(), panels.count_others(rest)]
     with panels.axes(ax, panels.join_title("Best of n trials", problem), legend) as ax:
         _draw_best_of_n(ax, table, styles, texts)
-        ax.set(xlabel="tuning trials (best of n kept)")
-        panels.set_ylabel(ax, name_measure(by))
+        ax.set(xlabel="n, trials that the best is chosen from")
+        known = np.isfinite(data.start(problem))  # as in the figure of rates
+        loss = "suboptimality, last fifth" if known else "training loss, last fifth"
+        panels.set_ylabel(ax, loss if by == LOSS else name_measure(by).removeprefix("the "))
     return ax
 
 

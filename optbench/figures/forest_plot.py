@@ -170,9 +170,11 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
             note = note or "tie" * row["tie"]
             if note:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
-                at = (max(x, high) if row["tie"] else x if np.isfinite(x) else 1.0, place)
-                ax.annotate(note, at, (6, 0), textcoords="offset points", va="center", fontsize=small, color=GRAY,
-                            bbox=box, zorder=4, annotation_clip=False)  # fmt: skip
+                at = max(x, high) if row["tie"] else x if np.isfinite(x) else 1.0
+                side = -1 if text_width(note, small) > _room_right(ax, at) else 1
+                ax.annotate(note, (at, place), (6 * side, 0), textcoords="offset points", va="center", fontsize=small,
+                            ha="left" if side > 0 else "right", color=GRAY, bbox=box, zorder=4,
+                            annotation_clip=False)  # fmt: skip
             place += 1
         place += GAP / ROW / 2
     ax.set_ylim(place - 0.5, -0.5)
@@ -180,6 +182,14 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
     ax.set_xticks(ticks := list_ticks(begin, end), _label_ticks(ax, ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     return middles
+
+
+def _room_right(ax: Axes, x: float) -> float:
+    """Return the inches from a place on the axis to the edge of the figure, less the distance of a note."""
+    begin, end = ax.get_xlim()
+    box, whole = ax.get_window_extent(), ax.figure.bbox
+    place = box.x0 + box.width * math.log(x / begin) / math.log(end / begin)
+    return (whole.x1 - place) / ax.figure.dpi - 0.1
 
 
 def _label_ticks(ax: Axes, ticks: list[float]) -> list[str]:

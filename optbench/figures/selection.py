@@ -6,7 +6,6 @@ All optimizers are in color; of more than ten the best are, and the others are g
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -27,7 +26,7 @@ def select_problem(data: ReportData, problem: str | None) -> str:
         if len(names) == 1:
             return names[0]
         raise OptbenchError(f"problem: the results are of {len(names)}, name one: {', '.join(names)}")
-    problem = _find_label(data, problem)
+    problem = data.results.name_shown("problem", problem)
     if problem in names:
         return problem
     alike = [name for name in names if isinstance(problem, str) and name.split("(")[0] == problem]
@@ -79,8 +78,3 @@ def describe_selection(shown: Iterable, best: pd.DataFrame, own: Collection[str]
         others = f"the best {count - mine} of {total - mine} others, as the table above ranks them"
         return f"your own or labeled ones and {others} (by place, then by the median)"
     return f"the best {count} of {total} optimizers, as the table above ranks them (by place, then by the median)"
-
-
-def _find_label(data: ReportData, name: Any) -> Any:
-    """Return the label of a problem or optimizer that is named as in the folder; anything else as it is."""
-    return data.results.labels.get(name, name) if isinstance(name, str) else name

@@ -34,7 +34,7 @@ from optbench.report.pictures import (
     write_pictures,
 )
 from optbench.report.settle import list_steps
-from optbench.report.tables import SweepTables, write_answer_tables, write_tables
+from optbench.report.tables import SweepTables, remove_earlier_tables, write_answer_tables, write_tables
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.sweeps.results import with_plain_labels
 from optbench.wording import answers, labels
@@ -98,6 +98,9 @@ def write_page(
         if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
             text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
             warn(f"{text}; --figures and --format, as before, draw new ones")
+        if gone := remove_earlier_tables(sweep, page.parent / "tables"):
+            text = f"{count_noun(gone, 'table')} of an earlier look removed from {page.parent / 'tables'}"
+            warn(f"{text}; --tables, as before, writes new ones")
     if options.tables:
         progress("tables as files")
         write_tables(sweep, page.parent / "tables", options.tables, options.columns)
@@ -229,13 +232,14 @@ class Page:
             "sure": state_certainty(answer, problem, self.seeds_of_a_block),
             "leader": firsts[0] if len(firsts) > 1 else "",
             "limits": describe_limits(answer.edges, problem, firsts[0]) if firsts else "",
+            "at_once": answer.at_once.get(problem, ""),
             "quickest": find_quickest(sweep.costs[sweep.costs["problem"] == problem], firsts[0] if firsts else ""),
         }  # fmt: skip
 
     def describe_unjudged(self, sweep: LoadedSweep, problem: str) -> dict:
         """Return the texts of `describe_view` for a problem that lacks the measure, which is not the sweep's own."""
         sentence = f"there are no test data, so nothing is judged by {name_choice(sweep.answer.judge_by)}"
-        empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "cost", "length"), "")
+        empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "at_once", "cost", "length"), "")
         quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "")
         return empty | {
             "kind": ALONE, "chip": "no test data", "short": "no test data", "settings": [], "others": 0,

@@ -5,6 +5,7 @@ On the page the template `table.html` writes a Table, and `tables.js` sorts and 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -398,6 +399,12 @@ ABOUT = {
 """What the numbers of each table are, for a comment."""
 
 
+LIST = "tables.sha256"
+"""The file that lists the tables beside it, as sha256sum does."""
+NAMED = ("results", *ABOUT)
+"""The tables, by their names without an ending."""
+
+
 def write_answer_tables(sweep: LoadedSweep, folder: Path) -> None:
     """Write winners.csv and verdicts.csv into `folder`, with the columns of `write_tables`."""
     winners = build_winners_table(sweep.answer, sweep.costs, hyperparameter_columns(sweep.results.runs))
@@ -406,7 +413,7 @@ def write_answer_tables(sweep: LoadedSweep, folder: Path) -> None:
 
 
 def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], columns: int = 1) -> None:
-    """Write the tables winners, settings, verdicts, ranking and costs into `folder`.
+    """Write the tables winners, settings, verdicts, ranking and costs into `folder`, and the list of what it wrote.
 
     formats: "csv", "tex" or both; the files are NAME.csv and NAME.tex. For a paper there is results.tex besides, in so
     many of its columns.
@@ -420,15 +427,55 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], colum
         "ranking": without_bounds(places),
         "costs": costs,
     }
+    texts = {}
     if "tex" in formats:
-        write_file(
-            folder / "results.tex", build_results_table(answer, sweep.results.own, sweep.results.foot, columns=columns)
-        )
+        texts["results.tex"] = build_results_table(answer, sweep.results.own, sweep.results.foot, columns=columns)
     for name, table in tables.items():
         if "csv" in formats:
-            write_file(folder / f"{name}.csv", csv_text(table))
+            texts[f"{name}.csv"] = csv_text(table)
         if "tex" in formats:
-            write_file(folder / f"{name}.tex", write_latex(sweep, name, table))
+            texts[f"{name}.tex"] = write_latex(sweep, name, table)
+    for name, text in texts.items():
+        write_file(folder / name, text)
+    sums = _read_list(folder) | {name: _sum(folder / name) for name in texts}
+    lines = [_name_look(sweep), *(f"{digest}  {name}" for name, digest in sums.items())]
+    write_file(folder / LIST, "".join(f"{line}\n" for line in lines))
+
+
+def remove_earlier_tables(sweep: LoadedSweep, folder: Path) -> int:
+    """Remove the tables of another look from `folder`, if they are as they were written; return how many.
+
+    Only what the list names, and what has its sum: a file of the user's stays, and so does a table that was edited.
+    """
+    if not (sums := _read_list(folder)):
+        return 0
+    if (folder / LIST).read_text(encoding="utf-8").splitlines()[0] == _name_look(sweep):
+        return 0
+    found = [folder / name for name, digest in sums.items() if _sum(folder / name) == digest]
+    for path in (*found, folder / LIST):
+        path.unlink()
+    return len(found)
+
+
+def _name_look(sweep: LoadedSweep) -> str:
+    """Return the first line of the list of tables, a comment: what they follow from."""
+    results = sweep.results
+    return " ".join(f"# {results.foot} · {sweep.answer.judge_by} · {json_text(results.labels)}".split())
+
+
+def _read_list(folder: Path) -> dict[str, str]:
+    """Return the sums of the tables that were written into `folder`, by name; empty without a list."""
+    try:
+        lines = (folder / LIST).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found = (line.partition("  ") for line in lines if not line.startswith("#"))
+    return {name: digest for digest, _, name in found if name.removesuffix(".csv").removesuffix(".tex") in NAMED}
+
+
+def _sum(path: Path) -> str:
+    """Return the sha256 of a file; "" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def without_bounds(ranking: pd.DataFrame) -> pd.DataFrame:

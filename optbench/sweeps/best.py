@@ -226,7 +226,7 @@ def choose_problem(given: str | None, names: Mapping[str, str]) -> str:
     """
     found = list(names)
     if given is not None:
-        found = [name for name in names if given in (name, names[name])]
+        found = [name for name in names if given == names[name]] or [name for name in names if given == name]
         found = found or [name for name in names if name.startswith(f"{given}(")]
     if len(found) == 1:
         return found[0]

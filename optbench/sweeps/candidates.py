@@ -105,7 +105,7 @@ def compare(
     tried = compare_tried_values(*whole)
     if pair is not None:
         one, two = (_drop_values(name, whole, tried, place) for place, name in enumerate(pair))
-        pair = whole[0].label_of(one), whole[1].label_of(two)
+        pair = whole[0].name_shown("optimizer", one), whole[1].name_shown("optimizer", two)
     if optimizers is not None:
         optimizers = split_list(optimizers) if isinstance(optimizers, str) else optimizers
         named = arguments.list_items("optimizers", optimizers)
@@ -263,14 +263,14 @@ def _select_names(
 ) -> set[str]:
     """Return the known names that a user gives in full or without their parameters; all for None.
 
-    kind: "problem" or "optimizer", for messages; labeled: labels by name, which may be given, too. Raises
-    OptbenchError for an unknown name.
+    kind: "problem" or "optimizer", for messages; labeled: labels by name, which may be given, too, where it is nobody's
+    label. Raises OptbenchError for an unknown name.
     """
     if names is None:
         return known
     found: set[str] = set()
     for name in split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names):
-        name = labeled.get(name, name) if isinstance(name, str) else name
+        name = labeled.get(name, name) if isinstance(name, str) and name not in known else name
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)

@@ -165,10 +165,11 @@ def _warn_of_unstated(spaces: Sequence[Space], asked: str | Mapping[str, str]) -
     usual = [space.optimizer.name for space in free if space.rates == RATES and RATE not in space.optimizer.search]
     if not usual or len(usual) == len(free):
         return []
-    rest = "for the other optimizers their own" if asked == OWN else "for all optimizers one range that holds it"
+    whose = "the others search their own" if asked == OWN else "all optimizers search one range that holds it"
+    verb = "states" if len(usual) == 1 else "state"
     return [
-        f"no range of rates is stated for {', '.join(usual)}: searched is {RATES.text}, and {rest}; "
-        "learning_rates, or --lr, is another one for all"
+        f"{', '.join(usual)} {verb} no range of rates, so that {RATES.text} is taken, and {whose}; "
+        "--lr, or learning_rates, gives all another one"
     ]
 
 

@@ -156,6 +156,21 @@ class Results:
         """
         return self.labels.get(name, name)
 
+    def name_shown(self, column: str, name: Any) -> Any:
+        """Return what the tables call a problem or an optimizer that a user names: by its label, or as in the folder.
+
+        Args:
+            column: "problem" or "optimizer".
+            name: what was given. If it is the label of one and the name of another, as where two labels are swapped,
+                the label counts: it is what tables and figures show.
+
+        Returns:
+            The name in the tables; what is none, or no text, as it is.
+        """
+        if not isinstance(name, str) or name in set(self.runs[column]):
+            return name
+        return self.label_of(name)
+
     @property
     def own(self) -> list[str]:
         """The optimizers that figures and tables show whatever their number: those of your files, or with a label."""
@@ -577,7 +592,7 @@ class Results:
             if first.empty:
                 raise OptbenchError(f"best: every run of {shown(name)} has failed")
             optimizer = first.iloc[0]
-        rows = settings[settings["optimizer"].isin([optimizer, self.labels.get(optimizer, optimizer)])]
+        rows = settings[settings["optimizer"] == self.name_shown("optimizer", optimizer)]
         if rows.empty:
             raise unknown("optimizer", optimizer, settings["optimizer"])
         stops = self._measures(judge_by, None)[0].startswith(EARLY)

@@ -15,6 +15,7 @@ from optbench.analysis.protocol import find_targets
 from optbench.catalogue import loader
 from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
+from optbench.contract import names
 from optbench.contract.arguments import is_whole
 from optbench.contract.columns import EARLY
 from optbench.contract.eager import Eager
@@ -105,10 +106,34 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
     try:
         return expand(spec, catalogue, device, note)
     except OptbenchError as error:
-        if not spec.plugins and re.match(r"unknown (optimizer|problem|schedule) '", str(error)):
-            end = "" if str(error).endswith("?") else "."
-            raise OptbenchError(f"{error}{end} Is it in a file of yours? Add --plugin FILE") from None
-        raise
+        if not _is_about_a_name(error):
+            raise
+        found = _list_unknown(spec, catalogue) or [str(error)]
+        texts = [f"{text}{'' if text.endswith('?') else '.' * (len(found) > 1 or not spec.plugins)}" for text in found]
+        if not spec.plugins:
+            texts.append(f"{'Is it in a file' if len(found) == 1 else 'Are they in files'} of yours? Add --plugin FILE")
+        raise OptbenchError(" ".join([texts[0], *(text[0].upper() + text[1:] for text in texts[1:])])) from None
+
+
+def _is_about_a_name(error: OptbenchError) -> bool:
+    """Return whether an error says that an optimizer, a schedule or a problem is unknown."""
+    return re.match(r"unknown (optimizer|problem|schedule) '", str(error)) is not None
+
+
+def _list_unknown(spec: Spec, catalogue: Catalogue) -> list[str]:
+    """Return what is said of each name of a spec that the catalogue does not know, in order, each name once."""
+    problems = [each.name for each in spec.problems if names.parse(each.name)[0] not in catalogue.problems]
+    texts: dict[str, None] = {}
+    for find, given in (
+        (catalogue.optimizer, spec.optimizers), (catalogue.schedule, spec.schedules), (catalogue.problem, problems),
+    ):  # fmt: skip
+        for text in given:
+            try:
+                find(text)
+            except OptbenchError as error:
+                if _is_about_a_name(error):
+                    texts[str(error)] = None
+    return list(texts)
 
 
 def execute(

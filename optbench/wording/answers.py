@@ -25,7 +25,7 @@ from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import compare_levels, tune_levels
 from optbench.contract import names
-from optbench.contract.columns import CONSTANT, EARLY, TEST, is_gain
+from optbench.contract.columns import CONSTANT, EARLY, TARGETS, TEST, is_gain
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
@@ -172,14 +172,29 @@ class Answer:
         return f"on this table, {unit} of the best of each: {', '.join(texts)}{means}: {verdict}"
 
     def sentence(self, problem: str, short: bool = False) -> str:
-        """Return a sentence: who is first on a problem, by how much the others are behind, and if nothing was learned.
+        """Return a sentence: who is first on a problem, by how much the others are behind, and what spoils that.
 
         short: name a few of the others only.
         """
         unlearned = self.unlearned.get(problem)
         broken = [f"{each.optimizer} from step {each.step:,} on at any rate (optbench check FILE tests a rule of yours)"
                   for each in self._broken[self._broken["problem"] == problem].itertuples()]  # fmt: skip
-        return "; ".join(filter(None, (self.judged.sentence(problem, short or bool(unlearned)), *broken, unlearned)))
+        text = self.judged.sentence(problem, short or bool(unlearned))
+        return "; ".join(filter(None, (text, self.at_once.get(problem), *broken, unlearned)))
+
+    @cached_property
+    def at_once(self) -> dict[str, str]:
+        """By problem whose leader reaches the target within two steps, that this says little of training."""
+        if self.judge_by != TIME or chosen_for(TIME, self.choose_by) != TIME:  # else the medians are no samples
+            return {}
+        rows = self.best[self.best["median"] < 2 * self.best["batch_size"]]
+        return {
+            row.problem: f"careful: {row.optimizer} reaches the target of {labels.share_text(target)} within two "
+            "steps, so this compares first steps more than training; more epochs, or --judge-by loss, tell more"
+            for row in rows.itertuples()
+            if min(TARGETS) < (target := self.judged.targets.get(row.problem, math.nan)) < math.inf
+            and row.optimizer == self.judged.leader(row.problem)
+        }
 
     @cached_property
     def _broken(self) -> pd.DataFrame:
@@ -476,6 +491,7 @@ def describe_measure(answer: Answer, search: str = "", before: Mapping[str, floa
     warnings = [
         *caveats.describe_gradients(runs),
         *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs)),
+        *caveats.describe_widening(runs, answer.searched),
         *caveats.warn_of_overfitting(answer.best, answer.judge_by),
     ]
     return " ".join([*parts, *warnings, *caveats.warn_of_limits(runs, answer.judge_by)])

@@ -19,10 +19,12 @@ from optbench.analysis.measures import (
     metric_name,
     validation_column,
 )
+from optbench.analysis.protocol import WIDEN
+from optbench.analysis.texts import join_with_and
 from optbench.contract.columns import EARLY
 from optbench.contract.names import join_names
 from optbench.contract.problems import FLOOR
-from optbench.contract.search import SAME_MEANING
+from optbench.contract.search import SAME_MEANING, parse_range
 from optbench.wording import labels
 
 RISEN = 0.1
@@ -117,6 +119,33 @@ def describe_gradients(runs: pd.DataFrame) -> Iterator[str]:
         yield f"{join_names(several)} {takes} two gradients a step: half the steps of the others, of as many samples."
 
 
+def describe_widening(runs: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield a sentence on the values beyond their ranges to which blocks have searched on (``--widen``).
+
+    searched: as for `describe_ranges`.
+    """
+    beyond: dict[tuple[str, str], list[tuple[float, str]]] = {}
+    tried = runs[runs["stage"] == WIDEN] if "stage" in runs else runs[:0]
+    for optimizer, part in tried.groupby("optimizer", sort=False):
+        for name, text in searched.get(str(optimizer), {}).items():
+            made = parse_range(text)
+            if made is None or made.kind == "choice" or name not in part:
+                continue
+            low, high = map(float, (made.ends[0], made.ends[-1]))
+            values = part[name].astype(np.float64)
+            if values.min() < low:
+                beyond.setdefault((name, "down"), []).append((values.min(), str(optimizer)))
+            if values.max() > high:
+                beyond.setdefault((name, "up"), []).append((values.max(), str(optimizer)))
+    each = [
+        f"{name} {way} to {labels.number((max if way == 'up' else min)(found)[0], 4)} "
+        f"({join_names([who for _, who in found], 5)})"
+        for (name, way), found in beyond.items()
+    ]
+    if each:
+        yield f"Where a block's best lay at an end, its search went on beyond it (--widen): {', '.join(each)}."
+
+
 def describe_ranges(
     searched: Mapping[str, Mapping[str, str]], hyperparameters: Mapping[str, Collection[str]] = MappingProxyType({})
 ) -> Iterator[str]:
@@ -126,11 +155,15 @@ def describe_ranges(
     that it has.
     """
     found: dict[str, dict[str, list[str]]] = {}
+    called: dict[str, dict[str, None]] = {}  # the names of each meaning
     for optimizer, parameters in searched.items():
         for name, text in parameters.items():
             if name != "schedule":
-                found.setdefault(name, {}).setdefault(text, []).append(optimizer)
-    tuned = {SAME_MEANING.get(name, name) for name in found}
+                meaning = SAME_MEANING.get(name, name)
+                found.setdefault(meaning, {}).setdefault(text, []).append(optimizer)
+                called.setdefault(meaning, {})[name] = None
+    tuned = {*found}
+    found = {join_with_and([*called[meaning]]): by_range for meaning, by_range in found.items()}
     fixed: dict[str, list[str]] = {}
     for optimizer, parameters in searched.items():
         for name in hyperparameters.get(optimizer, ()):

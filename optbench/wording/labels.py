@@ -71,11 +71,11 @@ def short_names(problems: Iterable[str]) -> dict[str, str]:
 def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], labels: Mapping[str, str]) -> list[str]:
     """Return one or more optimizers as a list, each once, by its label if it has one.
 
-    known: what there is, by label; labels: by the names that may be given, too. Raises OptbenchError if none is named,
-    or one is unknown.
+    known: what there is, by label; labels: by the names that may be given, too, where they are nobody's label. Raises
+    OptbenchError if none is named, or one is unknown.
     """
     given = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
-    names = [labels.get(name, name) if isinstance(name, str) else name for name in given]
+    names = [labels.get(name, name) if isinstance(name, str) and name not in known else name for name in given]
     for name in names:
         if name not in known:
             raise unknown("optimizer", name, known)

@@ -65,6 +65,11 @@ def test_what_is_beyond_the_axis_and_who_never_arrives_is_written():
     ax = Results(timed, pd.DataFrame(), pd.DataFrame()).plot.forest()
     assert "never reaches the target" in [text.get_text() for text in ax.texts]
     assert ax.get_xlabel().startswith("times the leader's samples")
+    with figures.styled("paper"):
+        ax = Results(timed, pd.DataFrame(), pd.DataFrame()).plot.forest()
+        (note,) = [text for text in ax.texts if text.get_text() == "never reaches the target"]
+        box, mark = note.get_window_extent(), ax.transData.transform([marks(ax, "p")["slow"].get_xdata()[0], 0])[0]
+        assert 0 <= box.x0 and box.x1 <= min(ax.figure.bbox.x1, mark), "whole, and not on its mark"
 
 
 def test_intervals_beyond_the_axis_have_an_arrow_and_texts_of_ticks_do_not_touch():

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -31,13 +32,27 @@ def test_csv_is_what_the_results_say(exported):
     results, folder = exported
     names = [f"{name}.{kind}" for name in ("winners", "settings", "verdicts", "ranking", "costs")
              for kind in ("csv", "tex")]  # fmt: skip
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "results.tex"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "results.tex", tables.LIST])
     for name in ("winners", "verdicts", "ranking"):
         wanted, read = getattr(results, name)(), pd.read_csv(folder / f"{name}.csv")
         assert set(wanted.columns) <= set(read.columns) and set(read["problem"]) == {"saddle", f"'{ODD}", "all"}
         for column in wanted:
             if pd.api.types.is_float_dtype(wanted[column]):  # to the last digit
                 assert read[column].tolist() == pytest.approx(wanted[column].tolist(), rel=0, abs=0, nan_ok=True)
+
+
+def test_tables_of_an_earlier_look_are_removed_and_nothing_else(exported, tmp_path):
+    results, folder = exported
+    kept = shutil.copytree(folder, tmp_path / "tables")
+    (kept / "mine.csv").touch()
+    (kept / "costs.csv").write_text("edited", encoding="utf-8")
+    listed = (kept / tables.LIST).read_text(encoding="utf-8")
+    (kept / tables.LIST).write_text(f"{listed}{'0' * 64}  mine.csv\n{'0' * 64}  ../mine.csv\n", encoding="utf-8")
+    assert tables.remove_earlier_tables(LoadedSweep(results), kept) == 0, "they are of this look"
+    other = LoadedSweep(results.labeled({"adam": "Ours"}))
+    assert tables.remove_earlier_tables(other, kept) == len(listed.splitlines()) - 2
+    assert {path.name for path in kept.iterdir()} == {"mine.csv", "costs.csv"}
+    assert tables.remove_earlier_tables(other, kept) == 0
 
 
 def test_no_text_becomes_a_formula_and_numbers_stay_numbers():

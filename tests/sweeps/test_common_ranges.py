@@ -167,7 +167,9 @@ def test_ranges_that_nobody_states_are_held_by_the_shared_one(own_rules):
     catalogue = optbench.catalogue.loader.load((own_rules,))
     made = make(catalogue, optimizers="unstated, adam")
     (text,) = made.warnings
-    assert text.startswith("no range of rates is stated for unstated: searched is log_uniform(0.0001, 10), and for all")
+    assert text.startswith(
+        "unstated states no range of rates, so that log_uniform(0.0001, 10) is taken, and all optimizers"
+    )
     assert made.searched["adam"]["lr"] == made.searched["unstated"]["lr"] == RATES.text and "--lr" in text
     assert made.searched["unstated"]["momentum"] == "log_uniform(0.5, 0.9)"  # which no shared range can hold
     assert make(catalogue, optimizers="unstated").warnings == make(catalogue, optimizers="gd, adam").warnings == []

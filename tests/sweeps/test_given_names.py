@@ -10,6 +10,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.report import write_report
 from optbench.sweeps.spec import make_spec, parse_spec
 from optbench.wording.answers import answer_of, describe_settings
+from optbench.wording.labels import list_optimizers
 
 PLAIN = {
     "problems": ["rosenbrock", "quadratic(dim=3)"], "optimizers": ["adam(beta1=0.8)", "gd", "clip(gd)"],
@@ -60,6 +61,18 @@ def test_results_take_other_labels_and_give_the_names_back(folders):
     assert list(back.runs["optimizer"].unique()) == ["adam", "gd", "clip(gd)"]
     swapped = back.labeled({"adam": "gd", "gd": "adam"})
     assert list(swapped.runs["optimizer"].unique()) == ["gd", "adam", "clip(gd)"]
+
+
+def test_a_label_that_is_the_name_of_another_is_read_as_the_label(folders):
+    names = {"adam": "adam", "clip(gd)": "clip(gd)", "rosenbrock": "rosenbrock"}
+    results = optbench.load(folders[1]).labeled(names)
+    swapped = results.labeled({"adam": "gd", "gd": "adam"})
+    was = optbench.compare(results, pair=("adam", "clip(gd)"), judge_by="loss").iloc[0]
+    row = optbench.compare(swapped, pair=("gd", "clip(gd)"), judge_by="loss").iloc[0]
+    assert (row["a"], row["ratio"]) == ("gd", was["ratio"])
+    for name, real in (("gd", "adam"), ("adam", "gd")):
+        assert swapped.best("rosenbrock", optimizer=name).lr == results.best("rosenbrock", optimizer=real).lr
+        assert list_optimizers([name], ["gd", "adam"], swapped.labels) == [name]
 
 
 def test_the_page_and_the_tables_have_labels_escaped(folders):

@@ -33,8 +33,8 @@ def planted(optimizers, spread=0.05, blocks=8, problems=("p", "q"), failing=()):
 
 
 def with_costs(runs, target=0.1):
-    """Return the table with the samples to a target: e^y thousands, the target being reached by every run."""
-    samples = np.where(np.isinf(runs["log_tail"]), np.inf, 1e4 * np.exp(runs["log_tail"]))
+    """Return the table with the samples to a target: e^y times 1e5, the target being reached by every run."""
+    samples = np.where(np.isinf(runs["log_tail"]), np.inf, 1e5 * np.exp(runs["log_tail"]))
     return runs.assign(samples=10**9, **{target_column(target): samples})
 
 
@@ -65,6 +65,16 @@ def test_samples_to_the_target_come_first():
     answer = answer_of(missed, [])
     assert answer.sentence("p") == "p: adam is first; gd never reaches 10%"
     assert "; 10% is not reached on " in describe_settings(answer, missed)["p", "gd"]
+
+
+def test_a_target_that_the_leader_reaches_within_two_steps_gets_a_warning():
+    runs = with_costs(planted(["gd", "adam"]))
+    column, adam, p = target_column(0.1), runs["optimizer"] == "adam", runs["problem"] == "p"
+    for name, at_once in (("adam", adam), ("gd", ~adam)):  # of the leader alone it matters
+        other = runs[column].mask(at_once & p, 30.0 if name == "adam" else 1e7)
+        answer = answer_of(runs.assign(**{column: other}), [])
+        warned = "careful: adam reaches the target of 10% within two steps" in answer.sentence("p")
+        assert warned == (name == "adam") and "careful" not in answer.sentence("q")
 
 
 def test_equals_tie_and_what_is_noisy_is_open():

@@ -1,10 +1,11 @@
 """Sentences about suboptimalities that end at the floor, or lie below the stated minimum."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic import runs_table
 
-from optbench.wording.caveats import describe_ranges, warn_of_limits
+from optbench.wording.caveats import describe_ranges, describe_widening, warn_of_limits
 
 FLOOR = float(np.log(1e-14))
 
@@ -77,6 +78,21 @@ def test_what_one_keeps_fixed_is_not_said_to_be_searched_alike():
         "Searched alike, where it is searched: lr in log_uniform(0.0001, 1).",
         f"Searched by one alone: beta1 in {text} of adam.",
     ]
+
+
+def test_what_means_the_same_is_searched_alike_whatever_its_name():
+    searched = {"ours": {"lr": "a", "beta": "b"}, "momentum": {"lr": "a", "beta1": "b"}}
+    assert list(describe_ranges(searched)) == ["All optimizers searched alike: lr in a, beta and beta1 in b."]
+
+
+def test_what_widening_reached_is_said():
+    searched = {"gd": {"lr": "log_uniform(0.01, 1)"}, "adam": {"lr": "log_uniform(0.01, 1)", "k": "choice(1, 2)"}}
+    rows = [("gd", "screen", 9.0), ("gd", "widen", 0.5), ("gd", "widen", 3.0), ("adam", "widen", 4.0),
+            ("adam", "widen", 0.002)]  # fmt: skip
+    runs = pd.DataFrame(rows, columns=["optimizer", "stage", "lr"]).assign(k=5.0)
+    (text,) = describe_widening(runs, searched)
+    assert text.endswith("beyond it (--widen): lr up to 4 (gd, adam), lr down to 0.002 (adam).")
+    assert list(describe_widening(runs[:2], searched)) == list(describe_widening(runs, {})) == []
 
 
 def test_what_one_optimizer_alone_searches_is_said():
