@@ -52,11 +52,11 @@ def blocks_needed(
     mean, sd, n, many, alpha, common = (each[known] for each in columns)
     _, agreeing = find_agreement(mean, sd, n)
     agreeing &= common == 0
-    further = [
-        _first_crossing(*_predict_decisions(mean[at], sd[at], n[at], many[at], alpha[at], common[at], most))
-        for at in (slice(row, row + ROWS) for row in range(0, len(n), ROWS))
+    parts = [slice(row, row + ROWS) for row in range(0, len(n), ROWS)]
+    predicted = [
+        _predict_decisions(mean[part], sd[part], n[part], many[part], alpha[part], common[part], most) for part in parts
     ]
-    result = n + np.concatenate([[], *further])
+    result = n + np.concatenate([[], *(_first_crossing(*each) for each in predicted)])
     equal = zip(n[agreeing], many[agreeing], alpha[agreeing], strict=True)
     result[agreeing] = [_count_equal_signs(*each, most) for each in equal]
     needed[known] = np.where(result <= most, result, np.inf)
