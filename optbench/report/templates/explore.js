@@ -7,10 +7,13 @@ optbench.explore = (() => {
   const run = (text) => document.head.append(Object.assign(document.createElement("script"), { textContent: text }));
   let started = null;
 
+  const unpack = (id) => {
+    const packed = Uint8Array.from(atob(textOf(id)), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  };
   const start = async () => {
-    const packed = Uint8Array.from(atob(textOf("explorer-library")), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const library = await new Response(stream).text();
+    const [data, library] = await Promise.all(["explorer-data", "explorer-library"].map(unpack));
+    document.getElementById("explorer-data").textContent = data;
     run(textOf("explorer-code"));
     run(library);
     section.classList.remove("waiting");
