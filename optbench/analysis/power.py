@@ -27,11 +27,13 @@ def blocks_needed(
     alpha: ArrayLike = 0.005,
     most: int = 1000,
     common: ArrayLike = 0.0,
+    above: float | None = None,
 ) -> np.ndarray:
     """Return the number of blocks N, above n, that decide a pair with probability 0.8, (pairs,); inf beyond `most`.
 
     mean, sd, n: of the differences in the n blocks that there are (`judge`). levels or rows: the family, as for
-    `critical_values`. alpha: of the look at N blocks (`spent_alpha` of the next one). Decided: a tie, a win or a loss.
+    `critical_values`. alpha: of the look at N blocks (`spent_alpha` of the next one). Decided: a tie, a win or a loss;
+    with `above`, a share, that a ratio above 1 + above is shown or ruled out.
 
     The n blocks stay; N - n are predicted from them: normal, with a flat prior for the mean and the logarithm of sd.
     The mean as it was seen would promise too much, since the true one may be smaller. Where the n agree to the last
@@ -50,7 +52,7 @@ def blocks_needed(
     mean, sd, n, many, alpha, common = (each[known] for each in columns)
     _, agreeing = find_agreement(mean, sd, n)
     agreeing &= common == 0
-    chances, more = _predict_decisions(mean, sd, n, many, alpha, common, most)
+    chances, more = _predict_decisions(mean, sd, n, many, alpha, common, most, above)
     predicted = n + _first_crossing(chances, more)
     signs = np.array([_count_equal_signs(*each, most) for each in zip(n, many, alpha, strict=True)])
     result = np.where(agreeing, signs, predicted)
@@ -66,6 +68,7 @@ def _predict_decisions(
     alpha: np.ndarray,
     common: np.ndarray,
     most: int,
+    above: float | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability of a decision after each number of further blocks, (pairs, numbers), and the numbers."""
     from scipy.special import gammaincinv
@@ -83,7 +86,10 @@ def _predict_decisions(
         joint_squares = squares + sigma**2 * sums[column] + n * k / total * (further - mean) ** 2
         c = critical_values(total[:, 0], rows=many, alpha=alpha)[:, None]
         half = c * np.sqrt(joint_squares / (total - 1) / total + common[:, None])
-        chances[:, column] = np.mean(np.any(find_decided(joint - half, joint + half), axis=0), axis=1)
+        low, high = joint - half, joint + half
+        limit = None if above is None else np.log1p(above)
+        decided = np.any(find_decided(low, high), axis=0) if limit is None else (low > limit) | (high <= limit)
+        chances[:, column] = np.mean(decided, axis=1)
     return chances, more
 
 
