@@ -24,7 +24,9 @@ from optbench.analysis.pairing import (
     pair_timings,
     pair_tuned,
 )
+from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
+from optbench.analysis.sampling import Sampling
 from optbench.analysis.texts import turn_known
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems
 from optbench.contract.errors import OptbenchError
@@ -38,9 +40,9 @@ SETTINGS, TUNED, SECONDS = "settings", "tuned", "seconds"
 _ABOUT_B = {WINS: LOSES, LOSES: WINS}
 """The verdict about B from that about A."""
 COLUMNS = (
-    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression", "known",
-    "blocks_needed", "blocks", "seeds", "runs", "identical", "probability", "failures_a", "failures_b", "trials",
-    "trials_a", "trials_b", "reason",
+    "problem", "a", "b", "verdict", "ratio", "low", "high", "p", "p_adjusted", "regression", "p_regression",
+    "regression_blocks", "known", "blocks_needed", "blocks", "seeds", "runs", "identical", "probability",
+    "failures_a", "failures_b", "trials", "trials_a", "trials_b", "reason",
 )  # fmt: skip
 
 
@@ -76,7 +78,8 @@ def compare_tables(
     where the whole interval lies above 1 + above, "ruled out" where it lies below or ends there, else "open"; so a tie
     may well be a regression above 0. It is shown as well where all runs of B fail, and open where A is shown to fail
     more often. A row in which it is shown loses where it would be open: `above` takes the place of the verdict's 5%.
-    p_regression: of the test against that limit, adjusted for all rows.
+    p_regression: of the test against that limit, adjusted for all rows. regression_blocks: the blocks, or seeds, in all
+    that would show it or rule it out in four of five cases, where it is open; blocks_needed are those of the verdict.
 
     seeds: those that both have; runs: pairs of runs; identical: the share of pairs whose records are equal to the last
     bit; probability: that B is lower on a seed; failures_a, failures_b: shares of failed runs. The other columns are
@@ -208,6 +211,7 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
         shown = (low > 1 + above) & (more != "a") | all_fail
         same = ((low == 1) & (high == 1)) | (rows["identical"] == 1).to_numpy()
         table["regression"] = np.select([shown, (high <= 1 + above) | same], ["shown", "ruled out"], "open")
+        table["regression_blocks"] = _count_blocks(table, judged, effects.sampling, above, 1 - confidence, look)
         table = _settle(table)
         # runs that are equal in both are within any limit
         table["p_regression"] = np.where(same, 0.0, against["p_adjusted"])
@@ -216,6 +220,25 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     table["regression"] = table["regression"].astype(object).where(table["regression"].notna(), None)
     table.attrs |= {"by": by, "level": 1 - spent_alpha(look, 1 - confidence)}
     return table
+
+
+def _count_blocks(
+    table: pd.DataFrame, judged: pd.DataFrame, sampling: Sampling | None, above: float, alpha: float, look: int
+) -> np.ndarray:
+    """Return the blocks, or seeds, that would show or rule out each regression that is open, (rows,); NaN elsewhere.
+
+    table: with the column regression; judged: the same rows, of `judge_differences`; alpha: of all looks together.
+    """
+    needed, open_ = np.full(len(table), np.nan), (table["regression"] == "open").to_numpy()
+    if "more" in judged:
+        open_ = open_ & (judged["more"] != "a").to_numpy()  # A fails more often, which more blocks leave as it is
+    if open_.any() and not (sampling and sampling.share):  # more blocks would have the same folds
+        mean, sd, n = (judged.loc[open_, name] for name in ("mean", "sd", "n"))
+        needed[open_] = blocks_needed(
+            mean, sd, n, rows=int((judged["n"] > 1).sum()), alpha=spent_alpha(look + 1, alpha),
+            common=0.0 if sampling is None else sampling.variance[open_], above=above,
+        )  # fmt: skip
+    return needed
 
 
 def _settle(table: pd.DataFrame) -> pd.DataFrame:

@@ -29,11 +29,13 @@ def blocks_needed(
     alpha: ArrayLike = 0.005,
     most: int = 1000,
     common: ArrayLike = 0.0,
+    above: float | None = None,
 ) -> np.ndarray:
     """Return the number of blocks N, above n, that decide a pair with probability 0.8, (pairs,); inf beyond `most`.
 
     mean, sd, n: of the differences in the n blocks that there are (`judge`). levels or rows: the family, as for
-    `critical_values`. alpha: of the look at N blocks (`spent_alpha` of the next one). Decided: a tie, a win or a loss.
+    `critical_values`. alpha: of the look at N blocks (`spent_alpha` of the next one). Decided: a tie, a win or a loss;
+    with `above`, a share, that a ratio above 1 + above is shown or ruled out.
 
     The n blocks stay; N - n are predicted from them: normal, with a flat prior for the mean and the logarithm of sd.
     The mean as it was seen would promise too much, since the true one may be smaller. Where the n agree to the last
@@ -54,7 +56,8 @@ def blocks_needed(
     agreeing &= common == 0
     parts = [slice(row, row + ROWS) for row in range(0, len(n), ROWS)]
     predicted = [
-        _predict_decisions(mean[part], sd[part], n[part], many[part], alpha[part], common[part], most) for part in parts
+        _predict_decisions(mean[part], sd[part], n[part], many[part], alpha[part], common[part], most, above)
+        for part in parts
     ]
     result = n + np.concatenate([[], *(_first_crossing(*each) for each in predicted)])
     equal = zip(n[agreeing], many[agreeing], alpha[agreeing], strict=True)
@@ -71,6 +74,7 @@ def _predict_decisions(
     alpha: np.ndarray,
     common: np.ndarray,
     most: int,
+    above: float | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability of a decision after each number of further blocks, (pairs, numbers), and the numbers."""
     from scipy.special import gammaincinv
@@ -88,7 +92,10 @@ def _predict_decisions(
         joint_squares = squares + sigma**2 * sums[column] + n * k / total * (further - mean) ** 2
         c = critical_values(total[:, 0], rows=many, alpha=alpha)[:, None]
         half = c * np.sqrt(joint_squares / (total - 1) / total + common[:, None])
-        chances[:, column] = np.mean(np.any(find_decided(joint - half, joint + half), axis=0), axis=1)
+        low, high = joint - half, joint + half
+        limit = None if above is None else np.log1p(above)
+        decided = np.any(find_decided(low, high), axis=0) if limit is None else (low > limit) | (high <= limit)
+        chances[:, column] = np.mean(decided, axis=1)
     return chances, more
 
 

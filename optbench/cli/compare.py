@@ -77,13 +77,14 @@ def compare(
 
     JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "strict",
     "failed", "differences" (sentences), "missing" (problem, optimizer, a, b and reason of what A alone has),
-    "provenance" (what differs there, by key), "time" (by part: ratio, low, high, cohorts), "rows" and "overall" (one
-    such row, or null), each with problem, a, b, verdict (of B), ratio of B over A, low, high, p, p_adjusted, regression
-    ("shown", "ruled out", "open"), p_regression, known, blocks_needed, blocks, seeds, runs, identical, probability,
-    failures_a, failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands in). A number that is not
-    finite is null.
+    "provenance" (what differs there, by key), "time" (by part: ratio, low, high, cohorts), "next" (what would settle
+    open rows: text and commands), "rows" and "overall" (one such row, or null), each with problem, a, b, verdict (of
+    B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled out", "open"), p_regression,
+    regression_blocks (in all, to show it or rule it out), known, blocks_needed (for a verdict), blocks, seeds, runs,
+    identical, probability, failures_a, failures_b, trials, trials_a, trials_b, reason, measure (loss where it stands
+    in). A number that is not finite is null.
     """
-    from optbench.cli import compare_formats, compare_text
+    from optbench.cli import compare_formats, compare_next, compare_text
     from optbench.cli.console import warn
     from optbench.contract.names import join_names
     from optbench.sweeps import candidates
@@ -110,18 +111,19 @@ def compare(
     )  # fmt: skip
     if above is not None and form == "text" and (lacking := compare_text.list_missing(table)):
         warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
+    steps = compare_next.list_steps(table, [a] if b is None else [a, b], above)
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
     failed = bool((table["regression"] == "shown").any()) or (above is not None and bool(table.attrs["lost"]))
     if strict:
         failed = failed or bool(compare_text.list_unsettled(table) or table.attrs["missing"])
     if form == "json":
-        print_json(_as_json(table, sides, above, strict, failed))
+        print_json(_as_json(table, sides, above, strict, failed) | {"next": steps})
     elif form == "github":
-        print(*compare_formats.list_annotations(table, sides, above, strict), sep="\n")
+        print(*compare_formats.list_annotations(table, sides, above, strict, steps), sep="\n")
     elif form == "junit":
-        print(compare_formats.make_junit(table, sides, above, strict))
+        print(compare_formats.make_junit(table, sides, above, strict, steps))
     else:
-        compare_text.print_comparison(table, sides, above, strict)
+        compare_text.print_comparison(table, sides, above, strict, steps)
     if failed:
         raise typer.Exit(NO)
 

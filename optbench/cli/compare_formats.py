@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -26,11 +26,15 @@ from optbench.contract.names import join_names
 
 
 def list_annotations(
-    table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, strict: bool = False
+    table: pd.DataFrame,
+    sides: list[dict[str, Any]],
+    above: float | None,
+    strict: bool = False,
+    steps: Sequence[dict[str, Any]] = (),
 ) -> Iterator[str]:
     """Yield GitHub's annotations, a line each: errors for what fails, warnings for losses, gaps of B and what is open.
 
-    Arguments as for `compare_text.print_comparison`, here as below.
+    Arguments as for `compare_text.print_comparison`, here as below; steps: of `compare_next.list_steps`.
     """
     yield annotate("notice", "optbench compare", "\n".join(describe_sides(table, sides)))
     table = drop_gaps(table)
@@ -49,10 +53,22 @@ def list_annotations(
         words = [f"{name_row(row)} ({bound_regression(row)})" for row in rows]
         title = "open" if above is None else f"a regression above {limit} is not ruled out"
         level = "error" if strict and list_unsettled(table) else "warning"
-        yield annotate(level, f"{title} in {len(rows)} of {count} rows", join_names(words, len(words)))
+        words = [join_names(words, len(words)), *_list_lines(steps)]
+        yield annotate(level, f"{title} in {len(rows)} of {count} rows", "\n".join(words))
 
 
-def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | None, strict: bool = False) -> str:
+def _list_lines(steps: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the lines of `compare_next.list_steps`: each text, and its commands below it."""
+    return [line for step in steps for line in (step["text"], *step["commands"])]
+
+
+def make_junit(
+    table: pd.DataFrame,
+    sides: list[dict[str, Any]],
+    above: float | None,
+    strict: bool = False,
+    steps: Sequence[dict[str, Any]] = (),
+) -> str:
     """Return JUnit's XML: a test case a row, failed where a regression is shown, and skipped if open or missing.
 
     above: the regression that fails; None: nothing fails. strict: open and missing rows fail, too, in place of missing
@@ -64,6 +80,8 @@ def make_junit(table: pd.DataFrame, sides: list[dict[str, Any]], above: float | 
         ElementTree.SubElement(facts, "property", name=f"line {place + 1}", value=clean(line))
     for folder, missing in _find_unfinished(sides).items():
         ElementTree.SubElement(facts, "property", name="unfinished", value=clean(f"{folder}: {missing}"))
+    for line in _list_lines(steps):
+        ElementTree.SubElement(facts, "property", name="next", value=clean(line))
     table, failed = drop_gaps(table), 0
     open_rows = {name_row(row): row for row in list_open(table, above)}
     unsettled = [name_row(row) for row in list_unsettled(table)] if strict else []

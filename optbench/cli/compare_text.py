@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from optbench.analysis.folders import SECONDS, SETTINGS
 from optbench.analysis.measures import LOSS
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
-from optbench.cli.console import filled, print_lines, write_plainly
+from optbench.cli.console import command, filled, print_lines, write_plainly
 from optbench.contract.names import count_noun, join_names
 from optbench.wording.answers import name_measure
 from optbench.wording.judged import MOST_BLOCKS, describe_settling
@@ -29,11 +29,13 @@ _WIDEST = 1000.0
 _NOISY = "too noisy to place"
 
 
-def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None, strict: bool = False) -> None:
+def print_comparison(
+    table: pd.DataFrame, sides: list[Row], above: float | None, strict: bool = False, steps: Sequence[Row] = ()
+) -> None:
     """Print a comparison: both sides, the measure, other differences, a sentence for each problem, table, regressions.
 
     above: the share from which a regression is reported; None for no check. strict: whether rows in which it is not
-    ruled out, and what B lacks, fail as well.
+    ruled out, and what B lacks, fail as well. steps: of `compare_next.list_steps`.
     """
     single_pair = len(table[["a", "b"]].drop_duplicates()) == 1 and table["a"].iloc[0] != table["b"].iloc[0]
     for line in describe_sides(table, sides):
@@ -59,6 +61,10 @@ def print_comparison(table: pd.DataFrame, sides: list[Row], above: float | None,
     print_lines("", *_format_table(rows if same else table, single_pair), "")
     for line in _describe_notes(table, rows, above, single_pair):
         print_lines(filled(line, 2))
+    for step in steps:
+        print_lines(filled(step["text"] + ":" * bool(step["commands"]), 2))
+        for line in step["commands"]:
+            command(line)
     gaps = [(len(list_unsettled(table)), "not ruled out"), (len(missing) - len(table.attrs["lost"]), "missing in B")]
     if strict and (words := [f"{count_noun(count, 'row')} {what}" for count, what in gaps if count]):
         print_lines(f"--strict: fails for {' and '.join(words)}")

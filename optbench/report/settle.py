@@ -49,7 +49,7 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     steps = []
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
         settled = [key for key in needed if needed[key] <= more]
-        seconds = estimate_seconds(answer, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
+        seconds = estimate_seconds(answer.runs, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
         amount = count_noun(more, f"more {unit}")
         what = f"{_name_pairs(sweep, settled)}: {describe_settling(amount, _name_them(settled))}"
         steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
@@ -62,7 +62,7 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
     """Return the searches beyond the limits at which choices lie."""
     answer, made = sweep.answer, sweep.results.provenance
     runs, timings, cores = sweep.results.runs, sweep.results.timings, made.get("cores") or 1
-    whole, steps = estimate_seconds(answer, timings, cores), []
+    whole, steps = estimate_seconds(answer.runs, timings, cores), []
     for text in advise_wider_search(answer.promising_edges, FOLDER, made):
         what, _, command = text.partition("; wider: ")
         words = shlex.split(command)

@@ -67,15 +67,15 @@ def compare(
         optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B ("wins",
         "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the intervals
         of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open"; None without
-        ``fail_above``; where it is shown no verdict is open), p_regression, known (of what is open), blocks_needed,
-        blocks, seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability
-        (that B is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and
-        measure (by which the row is compared). ``attrs`` of the table has
-        "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a and b, those of the tables),
-        "differences" (what else is not the same in A and B, a sentence each), "missing" (what A alone has: problem,
-        optimizer, a and b as in the rows, and the reason), "lost" (those of "missing" that B has, too, but of which no
-        run could run; their reason is the first error), "provenance" (what differs in provenance.json, by key) and
-        "time" (the ratios of a "step" and of "evaluation", without a test).
+        ``fail_above``; where it is shown no verdict is open), p_regression, regression_blocks (in all, that would
+        probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks, seeds, runs,
+        identical (the share of pairs of runs that are equal in all that was recorded), probability (that B is lower),
+        failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is compared).
+        ``attrs`` of the table has "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a
+        and b, those of the tables), "differences" (what else is not the same in A and B, a sentence each), "missing"
+        (what A alone has: problem, optimizer, a and b as in the rows, and the reason), "lost" (those of "missing" that
+        B has, too, but of which no run could run; their reason is the first error), "provenance" (what differs in
+        provenance.json, by key) and "time" (the ratios of a "step" and of "evaluation", without a test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.

@@ -89,7 +89,7 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
     more = counts[(len(counts) - 1) // 2]
     settled = int(np.sum(np.array(counts) <= more))
     there = judged.seeds or answer.blocks
-    minutes = _state_minutes(answer, timings, cores, more / max(there, 1))
+    minutes = state_minutes(estimate_seconds(answer.runs, timings, cores, more / max(there, 1)))
     what = "it" if len(known) == 1 else "all" if settled == len(known) else f"{settled:,} of them"
     text = f"{total}: {describe_settling(count_noun(more, f'more {unit}') + minutes, what)}"
     if settled < len(counts):
@@ -112,15 +112,14 @@ def find_open_pairs(answer: Answer) -> dict[tuple[str, str], Beside]:
     return {key: pair for key, pair in pairs.items() if not math.isnan(pair.more) and "fails in" not in pair.known}
 
 
-def estimate_seconds(answer: Answer, timings: pd.DataFrame, cores: int, times: float = 1.0) -> float:
+def estimate_seconds(runs: pd.DataFrame, timings: pd.DataFrame, cores: int, times: float = 1.0) -> float:
     """Return the seconds that the sweep's blocks or seeds take once more, `times` as many; 0 if none was measured."""
-    used = timings[timings["cohort_id"].isin(answer.runs["cohort_id"])] if "seconds" in timings else timings[:0]
+    used = timings[timings["cohort_id"].isin(runs["cohort_id"])] if "seconds" in timings else timings[:0]
     return float(used["seconds"].sum()) * times / max(cores, 1) if len(used) else 0.0
 
 
-def _state_minutes(answer: Answer, timings: pd.DataFrame, cores: int, times: float) -> str:
-    """Return " (about 3 minutes here)" of `estimate_seconds`; "" where no time was measured."""
-    seconds = estimate_seconds(answer, timings, cores, times)
+def state_minutes(seconds: float) -> str:
+    """Return " (about 3 minutes here)"; "" where no time was measured."""
     if not seconds > 0:
         return ""
     if seconds < 90:

@@ -61,6 +61,22 @@ def test_the_number_has_the_chance_that_plain_simulation_gives_it():
     assert decided[needed] == pytest.approx(0.8, abs=0.02) and decided[int(0.8 * needed)] < 0.78
 
 
+@pytest.mark.parametrize("above", [0.05, 0.5])
+def test_the_blocks_that_are_named_show_or_rule_out_a_regression(above):
+    rng, limit = np.random.default_rng(3), np.log1p(above)
+    rows = rng.uniform(-1, 1, (1000, 1)) + 0.4 * rng.standard_normal((1000, 1000))
+
+    def judge_open(rows, alpha):
+        table = judge(rows, np.arange(len(rows)), 2, alpha)
+        return table[((table["low"] <= limit) & (table["high"] > limit))]
+
+    table = judge_open(rows[:, :8], FIRST)
+    needed = blocks_needed(table["mean"], table["sd"], table["n"], levels=2, alpha=NEXT, above=above)
+    finite = np.isfinite(needed)
+    blocks = np.where(np.arange(1000) < needed[finite, None], rows[table.index[finite]], np.nan)
+    assert finite.mean() > 0.8 and 0.72 < 1 - len(judge_open(blocks, NEXT)) / len(blocks) < 0.88
+
+
 def test_it_is_beyond_reach_or_close():
     assert np.isinf(blocks_needed(0.0, 3.0, 8, levels=5)[0])
     assert blocks_needed(np.log(1.07), 0.001, 8, levels=5)[0] == 9

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from synthetic import make_tables, runs_table, write_folder
 
 import optbench
 from optbench.cli import app, compare_text
+from optbench.cli.compare_next import list_steps
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
         "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
@@ -127,6 +129,38 @@ def test_what_is_open_has_its_interval_and_what_is_known(run, tmp_path):
     assert code == 1 and "p0: gd loses by a factor of 2 in B [" in out
 
 
+def test_what_is_open_comes_with_the_commands_that_would_settle_it():
+    row = {"problem": "p", "verdict": "open", "regression": "open", "blocks": 8, "blocks_needed": math.inf}
+    table = pd.DataFrame([row | {"regression_blocks": 19.2}, row | {"problem": "q", "regression_blocks": math.inf}])
+    table.attrs["by"] = "tuned"
+    runs, timings = pd.DataFrame({"cohort_id": ["c"]}), pd.DataFrame({"cohort_id": ["c"], "seconds": [160.0]})
+    made = {"blocks": 8, "seeds": range(56), "cores": 2, "plugin_files": ["my rule.py"], "optbench": "0.2"}
+    a = SimpleNamespace(path="old", provenance=made, runs=runs, timings=timings, missing="")
+    b = SimpleNamespace(path="new", provenance=made | {"blocks": 10}, runs=runs, timings=timings, missing="")
+    step, rest = list_steps(table, [a, b], 0.05)
+    assert step["text"] == (  # of the 80 s that 8 and 10 blocks took, 12 and 10 more
+        "a regression above 5% is open in 2 rows: 20 blocks in all in both folders (about 3 minutes here) would "
+        "probably settle 1 of them"
+    )
+    assert rest["text"].endswith(": 1,000 blocks or seeds would probably not settle 1 of them") and not rest["commands"]
+    assert step["commands"] == [
+        f"optbench sweep --extend --out {name} --plugin 'my rule.py' --blocks 20" for name in ("old", "new")
+    ]
+    (step,) = list_steps(table, [a], None)
+    assert not step["commands"] and step["text"].endswith("1,000 blocks or seeds would probably not settle them")
+    b.provenance |= {"blocks": 20, "optbench": "0.0.1"}
+    (step,) = list_steps(table[:1], [a, b], 0.05)
+    assert step["commands"] == [
+        "optbench sweep --extend --out old --plugin 'my rule.py' --blocks 20  # with optbench 0.2"
+    ]
+    more = list_steps(table.assign(regression_blocks=[19.2, 341.0]), [a], 0.05)
+    assert [step["commands"][0].split()[-1] for step in more] == ["20", "350"]
+    plain = SimpleNamespace(path="old", provenance={"seeds": range(10)}, runs=runs, timings=timings, missing="")
+    assert list_steps(table[:1], [plain], 0.05)[0]["commands"][0].endswith(" --seeds 24")
+    plain.missing = "half"
+    assert not list_steps(table, [plain], 0.05) and not list_steps(table.iloc[:0], [a], 0.05)
+
+
 def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
     """And what else was tried on one side alone is told."""
     monkeypatch.chdir(tmp_path)
@@ -195,7 +229,7 @@ def test_json_holds_the_numbers_of_the_table(run):
     data = json.loads(out)
     table = optbench.compare("old", "new", judge_by="loss", fail_above=0.05)
     assert list(data) == ["a", "b", "by", "judge_by", "level", "fail_above", "strict", "failed", "differences",
-                          "missing", "provenance", "time", "rows", "overall"]  # fmt: skip
+                          "missing", "provenance", "time", "rows", "overall", "next"]  # fmt: skip
     assert (data["by"], data["judge_by"], data["fail_above"], data["failed"]) == ("settings", "loss", 0.05, True)
     assert data["a"] == {"folder": "old", "optimizer": None, "optbench": optbench.__version__, "runs": 48,
                          "missing": ""}  # fmt: skip
@@ -213,7 +247,7 @@ def test_json_holds_the_numbers_of_the_table(run):
 
 def test_every_key_of_json_is_in_the_help(run):
     keys = {"by", "judge_by", "level", "fail_above", "strict", "failed", "differences", "provenance", "time", "rows",
-            "overall"}  # fmt: skip
+            "overall", "next"}  # fmt: skip
     _, out, _ = run("--help")
     words = set(out.replace('"', " ").replace(",", " ").replace(".", " ").split())
     assert keys | set(optbench.compare("old", "old").columns) <= words

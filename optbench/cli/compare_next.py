@@ -1,0 +1,81 @@
+"""What would settle the open rows of a comparison: how many blocks, the commands that run them, and their time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from optbench.analysis.folders import SECONDS, TUNED
+from optbench.analysis.verdicts import ALL, OPEN
+from optbench.contract.names import count_noun
+from optbench.wording.certainty import estimate_seconds, state_minutes
+from optbench.wording.judged import MOST_BLOCKS, describe_settling
+from optbench.wording.wider_search import begin_extension
+
+if TYPE_CHECKING:
+    from optbench.sweeps.results import Results
+
+
+def list_steps(table: pd.DataFrame, sides: Sequence[Results], above: float | None) -> list[dict[str, Any]]:
+    """Return what would settle the open rows, in a list: its "text" and the "commands", which may be none.
+
+    table: of `optbench.compare`; sides: the folders, one where two of its optimizers are compared; above: the share of
+    --fail-above, which more blocks are to show or rule out; None: they are to give a verdict. Nothing for times, parts,
+    and folders that are unfinished.
+    """
+    what, column = ("verdict", "blocks_needed") if above is None else ("regression", "regression_blocks")
+    rows = table[(table["problem"] != ALL) & (table[what] == OPEN) & table[column].notna()]
+    made = [side.provenance for side in sides]
+    if rows.empty or table.attrs["by"] == SECONDS or any(side.missing for side in sides):
+        return []
+    if any(each.get("shard") for each in made) or not all(side.path for side in sides):
+        return []
+    needed = sorted(rows.loc[np.isfinite(rows[column]), column].unique())
+    subject = f"{len(rows):,} open row{'s' * (len(rows) > 1)}"
+    if above is not None:
+        subject = f"a regression above {100 * above:.4g}% is open in {count_noun(len(rows), 'row')}"
+    steps = []
+    for most in dict.fromkeys([needed[(len(needed) - 1) // 2], needed[-1]]) if needed else ():
+        settled = rows[rows[column] <= most]
+        times = float((settled[column] / settled["blocks"]).max())  # of the runs that there are
+        steps.append(_plan_extension(table, sides, most, times))
+        which = "it" if len(rows) == 1 else "all" if len(settled) == len(rows) else f"{len(settled):,} of them"
+        steps[-1]["text"] = f"{subject}: {describe_settling(steps[-1]['text'], which)}"
+    if left := len(rows) - int(np.isfinite(rows[column]).sum()):
+        which = "it" if len(rows) == 1 else "them" if left == len(rows) else f"{left:,} of them"
+        text = f"{subject}: {MOST_BLOCKS:,} blocks or seeds would probably not settle {which}"
+        steps.append({"text": text, "commands": []})
+    return steps
+
+
+def _plan_extension(table: pd.DataFrame, sides: Sequence[Results], most: float, times: float) -> dict[str, Any]:
+    """Return the "commands" that extend both folders, and as "text" the number of blocks or seeds and the time.
+
+    most: the blocks in all, where blocks are compared; times: as many times the runs that there are, for seeds.
+    """
+    commands, seconds, counts = [], 0.0, []
+    versions = {side.provenance.get("optbench") for side in sides}
+    for side in sides:
+        made = side.provenance
+        blocks = int(made.get("blocks") or 0)
+        there, unit = blocks or len(made.get("seeds") or ()), "block" if blocks else "seed"
+        total = _round_up(most if blocks and table.attrs["by"] == TUNED else there * times)
+        counts.append((total, unit))
+        if total > there:
+            version = f"  # with optbench {made.get('optbench')}" * (len(versions) > 1)
+            commands.append(f"{begin_extension(side.path or '', made)} --{unit}s {total}{version}")
+            cores = made.get("cores") or 1
+            seconds += estimate_seconds(side.runs, side.timings, cores, (total - there) / max(there, 1))
+    total, unit = max(counts)
+    where = " in both folders" * (len(commands) > 1)
+    return {"text": f"{total:,} {unit}s in all{where}{state_minutes(seconds)}", "commands": commands}
+
+
+def _round_up(count: float) -> int:
+    """Return a whole number that is not below the count; above 100, where it is but a guess, whole tens."""
+    whole = math.ceil(count - 1e-9)
+    return whole if whole <= 100 else 10 * math.ceil(whole / 10)
