@@ -38,6 +38,7 @@ SMALL = {
     "mlp": "mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))",
     "nesterov_worst": "nesterov_worst(dim=4)",
     "nqm": "nqm(dim=4)",
+    "pinn": "pinn(hidden=(2,), points=8)",
     "quadratic": "quadratic(dim=4)",
     "quadratic_deep": "quadratic_deep(dim=4)",
     "random_field": "random_field(dim=3, waves=5)",
@@ -118,7 +119,9 @@ class Constant(Steps):
         return np.zeros_like(w), np.ones_like(gradients), np.full_like(rates, self.rate), values
 
 
-STEPS = [Steps(text, order, dtype) for text in TEXTS for order in ORDERS for dtype in DTYPES]
+COUNTS = {"schedule_free_radam": 6}
+"""Of one that stands still for 4 steps."""
+STEPS = [Steps(text, order, dtype, COUNTS.get(text, 4)) for text in TEXTS for order in ORDERS for dtype in DTYPES]
 """On a card, where they are quick."""
 PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]
 """In the simulator: of a rule like others each order and each precision once, for order and precision do not meet."""

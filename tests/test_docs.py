@@ -118,7 +118,10 @@ def test_a_page_runs(page, tmp_path, capsys, monkeypatch):
                     assert "Compared by " in printed and "every run failed" not in printed + err, line
 
 
-@pytest.mark.parametrize("page", list(write_docs.PARTS))
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] * (page == "agreement.md")) for page in write_docs.PARTS],
+)
 def test_a_part_that_follows_from_the_code_is_current(page):
     text = (write_docs.DOCS / page).read_text(encoding="utf-8")
     assert write_docs.renew(page) == text, "it lags behind: run `python -m tests.write_docs`"

@@ -1,9 +1,10 @@
-"""The parts of docs/ that follow from the code: ``python -m tests.write_docs`` writes them.
+"""The parts of docs/ that follow from the code: ``python -m tests.write_docs`` writes them, with a name one page alone.
 
 They stand between two comments, BEGIN and END, in a page that is otherwise written by hand.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from optbench.catalogue import listing, loader
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 from optbench.cli.output import EXIT_CODES
+from tests import agreement
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- begin: python -m tests.write_docs writes this part -->", "<!-- end -->"
@@ -62,7 +64,11 @@ def _escaped(text: str) -> str:
     return re.sub(r"([|*_<>\[\]])", r"\\\1", text)
 
 
-PARTS: dict[str, Callable[[], str]] = {"catalogue.md": write_catalogue, "commands.md": write_commands}
+PARTS: dict[str, Callable[[], str]] = {
+    "catalogue.md": write_catalogue,
+    "commands.md": write_commands,
+    "agreement.md": agreement.write_tables,
+}
 """Page -> what returns its part."""
 
 
@@ -73,5 +79,5 @@ def renew(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for page in PARTS:
+    for page in sys.argv[1:] or PARTS:
         (DOCS / page).write_text(renew(page), encoding="utf-8")

@@ -158,7 +158,7 @@ def _describe_failures(row: pd.Series) -> str:
     """Return which side fails more often, and how often, from a row with the columns of `compare_failures`."""
     share, low, high = (100 * row[name] for name in (SHARES[:3] if row["more"] == "a" else SHARES[3:]))
     who = "" if row["more"] == "a" else "the other "
-    return f"{who}fails in {share:.0f}% [{low:.0f}, {high:.0f}] of runs"
+    return f"{who}fails in {share:.0f}% [{low:.0f}–{high:.0f}] of runs"
 
 
 def _round_up(ratio: float) -> str:

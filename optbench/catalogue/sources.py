@@ -33,16 +33,20 @@ REGISTRIES = (*_DECORATORS.values(), "baselines")
 """The kinds of names: the fields of the catalogue."""
 
 
-def shipped_files() -> list[Path]:
-    """Return the catalogue's own files; problems lie inside the package, or beside it in a checkout."""
+@cache
+def shipped_files() -> tuple[Path, ...]:
+    """Return the catalogue's own files; problems lie inside the package, or beside it in a checkout.
+
+    Listed once: to list the folders took a short cohort a tenth of its time.
+    """
     folder = _HERE.parent / "problems"
     if not folder.is_dir():
         folder = _HERE.parents[1] / "problems"
-    return [
+    return (
         *sorted((_HERE / "optimizers").glob("*.py")),
         *sorted((_HERE / "schedules").glob("*.py")),
         *sorted(folder.glob("*.py")),
-    ]
+    )
 
 
 @cache

@@ -58,19 +58,17 @@ def _group_lines(ax: Axes) -> dict[str, list[Line2D]]:
 
 def _describe_series(ax: Axes, label: str, lines: list[Line2D]) -> str:
     """Return where a line begins and ends, "gd from 1 at 0 to 0.1 at 60", or the values of its dots; "" for none."""
-    places = []
+    points: list[tuple[float, float]] = []
     for line in lines:
         x, y = (_numbers(values) for values in (line.get_xdata(), line.get_ydata()))
         there = np.isfinite(x) & np.isfinite(y)
-        places += [
-            f"{_value(ax.yaxis, up)} at {_value(ax.xaxis, across)}"
-            for across, up in zip(x[there], y[there], strict=True)
-        ]
-    if not places:
+        points += zip(x[there], y[there], strict=True)
+    if not points:
         return ""
-    if len(places) == len(lines):
-        return f"{label} {', '.join(places)}"
-    return f"{label} from {places[0]} to {places[-1]}"
+    is_line = len(points) != len(lines)
+    told = [points[0], points[-1]] if is_line else points  # a text takes matplotlib about a millisecond
+    places = [f"{_value(ax.yaxis, up)} at {_value(ax.xaxis, across)}" for across, up in told]
+    return f"{label} from {places[0]} to {places[1]}" if is_line else f"{label} {', '.join(places)}"
 
 
 def _numbers(values: Iterable) -> np.ndarray:

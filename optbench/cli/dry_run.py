@@ -84,7 +84,9 @@ def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
     found = estimate_duration(series, workers)
     if found.seconds >= _LONG:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
-        ways = "--steps 500 shortens the runs, --time-limit 10m ends earlier, --dry-run shows more"
+        spec = plan.spec
+        length = f"--steps {max(1, spec.steps // 10)}" if spec.steps else f"--epochs {(spec.epochs or 1) / 10:.2g}"
+        ways = f"{length} shortens the runs, --time-limit 10m ends earlier, --dry-run shows more"
         text = f"{_format_time(found, workers)}{begun}: {ways}"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 

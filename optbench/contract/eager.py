@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any, Literal
 
 from optbench.contract.arguments import check_function, field_error, is_number, is_whole
@@ -275,9 +276,15 @@ def _make_record(
     parameters = _argument_defaults(owner, library, target)
     rate = rate_argument(target, parameters)
     goes_around = any("optimizer" in key and default is inspect.Parameter.empty for key, default in parameters.items())
+    goes_around &= any(each.kind is each.VAR_KEYWORD for each in inspect.signature(target).parameters.values())
     hint = f"; to go around another one, write {label}(torch:SGD)" if library == "torch" and goes_around else ""
     if rate is None:
-        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS[:2])}{hint}")
+        named = ("base_optimizer", "wrapped_optimizer", "optimizer")
+        around = next((key for key in _all_arguments(target) if key in named), None)
+        if around:
+            how = f"write {label}(torch:SGD)" if goes_around else "make a class of both, with lr"
+            raise PluginError(f"{owner}: it goes around another one, its {around!r}: {how}")
+        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS[:2])}")
     strange = next((key for key in options if key not in parameters or key == rate), None)
     if strange is not None:
         raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")
@@ -288,7 +295,7 @@ def _make_record(
         value = options.get(key, default)
         if key == rate:
             continue
-        if is_number(value):
+        if is_number(value) and isfinite(value):  # growth_rate=inf bounds nothing: the class keeps it
             numbers[key] = float(value)
             whole += [key] * is_whole(value)
         elif isinstance(value, tuple) and value and all(is_number(part) for part in value):
@@ -306,6 +313,11 @@ def _make_record(
         search=known if search is None else search,
         search_source=search_source or USUAL * (search is None and bool(known)),
     )  # fmt: skip
+
+
+def _all_arguments(target: Any) -> list[str]:
+    """Return the names of all arguments of a class or a function, the parameters among them."""
+    return list(inspect.signature(target).parameters)
 
 
 def _argument_defaults(owner: str, library: Library, target: Any) -> dict[str, Any]:

@@ -80,7 +80,7 @@ _PROBLEM = {
     ],
     "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": _MINIMUM, "noise": Annotated[Real, Ge(0)],
     "weight_spread": Annotated[Real, Ge(0)], "bits": Annotated[Whole, Ge(0), Le(32)],
-    "delay": Annotated[Whole, Ge(0), Le(MOST_DELAY)],
+    "delay": Annotated[Whole, Ge(0), Le(MOST_DELAY)], "stress": tuple[Any, ...],
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
     "layout": Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST],
     "blocks": tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...],
@@ -142,7 +142,7 @@ def check_problem(record: Any) -> dict[str, Any]:
     owner = "problem"
     fields = _check_fields(owner, record, _PROBLEM)
     dim = fields["dim"]
-    resources.need_memory(f"problem: dim={dim}", _VECTORS * resources.REAL * dim)
+    resources.need_memory(f"problem: dim={dim}", (_VECTORS + fields["delay"]) * resources.REAL * dim)
     check_function(owner, "start", record.start, 1)
     if record.eager and record.form != "single":
         raise PluginError("problem: an eager one has form='single'")
@@ -151,7 +151,9 @@ def check_problem(record: Any) -> dict[str, Any]:
         _check_code(owner, "evaluate", record)
     elif record.metrics:
         raise PluginError(f"problem: metrics {record.metrics} need an evaluate function")
-    for change in record.stress:
+    if fields["bits"] == 1:
+        raise PluginError("problem: bits=1 must be 0 or at least 2")
+    for change in fields["stress"]:
         check_function(owner, "stress", change, 2)
     if record.drift is not None:
         check_function(owner, "drift", record.drift, 2)

@@ -94,7 +94,7 @@ def best_of_n(
     legend = [*texts.values(), panels.count_others(rest)]
     with panels.axes(ax, panels.join_title("Best of n trials", problem), legend) as ax:
         _draw_best_of_n(ax, table, styles, texts)
-        ax.set(xlabel="n, trials that the best is chosen from")
+        ax.set(xlabel="tuning trials (best of n kept)")
         panels.set_ylabel(ax, name_measure(by))
     return ax
 

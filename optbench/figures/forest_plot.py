@@ -12,7 +12,7 @@ from matplotlib.markers import CARETLEFT, CARETRIGHT
 from matplotlib.ticker import NullLocator
 
 from optbench.analysis.ranking import FAILED
-from optbench.analysis.verdicts import ALL, OPEN
+from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract import arguments
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
@@ -24,8 +24,9 @@ from optbench.wording.judged import SAMPLES, Judged, format_ratio
 
 CAPTION = (
     "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
-    "for all pairs of a problem at once. Filled: told apart from the leader, or within 10% of it. Hollow: it could be "
-    "luck. Green: within 10%. Arrow: the interval goes on beyond the axis."
+    "for all pairs of a problem at once. Filled: the leader, or clearly behind it. Hollow: undecided, could be luck. "
+    "Tie: shown to be within 10%, the green band. Arrow: the interval goes on beyond the axis. The leader has the best "
+    "mean, extreme blocks left out, of those that nobody beats; ratios use all blocks, so another can stand left of it."
 )
 # Inches, by eye: of an optimizer and between two problems at usual text; of the longest name, as a share of the width
 ROW, GAP, NAMES = 0.14, 0.16, 0.3
@@ -86,7 +87,7 @@ def forest(
         middles = _draw_rows(ax, rows, styles, data.short_names)
         ax.set_yticks(middles, texts)
         units = dict.fromkeys(judged.unit(each) for each in problems)
-        hint = " (hollow: could be luck; green: within 10%)" if current().titled else ""
+        hint = " (hollow: could be luck; green: a tie, within 10%)" if current().titled else ""
         ax.set_xlabel(f"times the leader's {' or '.join(units)}{hint}")
     return ax
 
@@ -94,12 +95,12 @@ def forest(
 def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> pd.DataFrame:
     """Return a row for the leader of a problem and each of the other names, the lowest value first.
 
-    Returns columns optimizer, ratio (1 for the leader), low, high, open (it is not told apart), and note, which says
-    what a ratio cannot: that every run failed, or none reached the target.
+    Returns columns optimizer, ratio (1 for the leader), low, high, open (it is not told apart), tie, and note, which
+    says what a ratio cannot: that every run failed, or none reached the target.
     """
     ranked, wanted = judged.rows(problem), set(names)
     leader = judged.leader(problem) or ranked[judged.of].iloc[0]
-    found = [{"optimizer": leader, "ratio": 1.0, "low": 1.0, "high": 1.0, "open": False, "note": ""}]
+    found = [{"optimizer": leader, "ratio": 1.0, "low": 1.0, "high": 1.0, "open": False, "tie": False, "note": ""}]
     for row in ranked[ranked[judged.of].isin(wanted - {leader})].to_dict("records"):
         pair = judged.pairs[problem, leader, row[judged.of]]
         note = ""
@@ -109,8 +110,9 @@ def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> p
             note = "never reaches the target"
         elif not math.isfinite(pair.ratio):
             note = pair.reason or "no result"
-        ends = {"ratio": pair.ratio, "low": pair.low, "high": pair.high, "open": pair.verdict == OPEN}
-        found.append({"optimizer": row[judged.of], **ends, "note": note})
+        ends = {"ratio": pair.ratio, "low": pair.low, "high": pair.high}
+        grade = {"open": pair.verdict == OPEN, "tie": pair.verdict == TIE}
+        found.append({"optimizer": row[judged.of], **ends, **grade, "note": note})
     return pd.DataFrame(found)
 
 
@@ -165,9 +167,10 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
                 face = "white" if row["open"] else style["color"]
                 ax.plot([x], [place], color=style["color"], marker=style["marker"], markersize=5.5 * lines, zorder=3,
                         markerfacecolor=face, linestyle="none", gid=f"{row['problem']} {row['optimizer']}")  # fmt: skip
+            note = note or "tie" * row["tie"]
             if note:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
-                at = (x if np.isfinite(x) else 1.0, place)
+                at = (max(x, high) if row["tie"] else x if np.isfinite(x) else 1.0, place)
                 ax.annotate(note, at, (6, 0), textcoords="offset points", va="center", fontsize=small, color=GRAY,
                             bbox=box, zorder=4, annotation_clip=False)  # fmt: skip
             place += 1

@@ -48,8 +48,9 @@ def heatmap(
 ) -> Axes:
     """Draw batch size by schedule, of one optimizer: the median at the end, each cell at its best rate.
 
-    In a sweep with blocks it is that of the seeds that tune, for only chosen settings ran on others. A cell is hatched
-    where half of its runs or more failed, and gray where nothing ran. A frame is around what is recommended.
+    In a sweep with blocks it is that of the seeds that tune: only recommended settings were re-run on fresh ones. A
+    cell is hatched where half of its runs or more failed, and gray where nothing ran. A frame is around what is
+    recommended.
 
     Args:
         results: those of a sweep.

@@ -15,14 +15,14 @@ from matplotlib.colors import to_hex
 from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
 
-from optbench.analysis.verdicts import ALL, OPEN
+from optbench.analysis.verdicts import ALL, OPEN, TIE
 from optbench.contract.names import count_noun
 from optbench.figures.forest_plot import EQUAL, compare_with_leader, find_limits, list_ticks, sort_ticks
 from optbench.figures.style import COLORS, GRAY
 from optbench.report.loaded import LoadedSweep
 from optbench.wording import labels
 from optbench.wording.answers import Answer
-from optbench.wording.judged import format_ratio
+from optbench.wording.judged import format_interval, format_ratio
 
 MARK, ROW, LEAST = 9.0, 10, 50
 """Pixels: the size of a mark, from one to the next, and the height of a problem at least, for two lines of text."""
@@ -44,6 +44,8 @@ class Mark(NamedTuple):
     high: float
     hollow: bool
     """Not told apart from the leader."""
+    tie: bool
+    """Shown to be within 10% of the leader."""
     note: str
     beyond: bool
     """The note is the ratio of a mark beyond the axis."""
@@ -81,6 +83,11 @@ class Forest:
     band: tuple[float, float]
     """Where the green band of a tie begins, and its width."""
     title: str
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether a mark stands left of its leader's."""
+        return any(mark.x < row.marks[0].x for row in self.rows.values() for mark in row.marks)
 
     @property
     def drawn(self) -> set[int]:
@@ -130,7 +137,7 @@ def build_comparison(
             "" if math.isfinite(row["ratio"]) else row["reason"] or _blame(row, a, b) for row in kept.to_dict("records")
         ]
         tables[problem] = kept[["ratio", "low", "high"]].assign(
-            optimizer=kept["name"], open=kept["verdict"] == OPEN, note=notes
+            optimizer=kept["name"], open=kept["verdict"] == OPEN, tie=kept["verdict"] == TIE, note=notes
         )
         left_out[problem] = len(rows) - len(kept)
     found = pd.concat(tables.values())
@@ -176,7 +183,7 @@ def _lay_out(
             x = place(min(max(ratio, least), most)) if not math.isnan(ratio) else math.nan
             low, high = (place(max(row[end_], 0)) if not math.isnan(row[end_]) else x for end_ in ("low", "high"))
             where = places.get(row["optimizer"], len(looks) - 1)
-            marks.append(Mark(row["optimizer"], where, x, low, high, row["open"], note, beyond, _say(row)))
+            marks.append(Mark(row["optimizer"], where, x, low, high, row["open"], row["tie"], note, beyond, _say(row)))
         first, others = (marks[0].name, marks[1:]) if one == LEADER else (one, marks)
         rest = [f"{count_noun(left_out[problem], 'optimizer')} not shown"] if left_out[problem] else []
         text = f"Beside {first}: {'; '.join([mark.text for mark in others] + rest) or 'nobody'}"
@@ -221,5 +228,5 @@ def _say(row: Mapping) -> str:
     name, ratio = row["optimizer"], row["ratio"]
     if row["note"]:
         return f"{name} {row['note']}"
-    ends = f" [{format_ratio(row['low'])}, {format_ratio(row['high'])}]"
-    return f"{name} {format_ratio(ratio)}×{ends}{', could be luck' if row['open'] else ''}"
+    ends = format_interval(row["low"], row["high"])
+    return f"{name} {format_ratio(ratio)}× {ends}{', could be luck' * row['open']}{', a tie' * row['tie']}"

@@ -133,7 +133,7 @@ class Page:
         self.counts = count_runs(results)
         self.measure = answers.describe_measure(answer, results.search, results.targets_before)
         self.views = list_views(sweep)
-        self.own = answer.judge_by
+        self.own, self.level = answer.judge_by, answer.judged.level
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {key: headline(view.answer) for key, view in self.views.items()}
         self.overall = {key: self.describe_overall(view.answer) for key, view in self.views.items()}
@@ -248,7 +248,7 @@ class Page:
         row: of `LoadedSweep.best`; more: hyperparameters that do not vary; codes: of `find_code`.
         """
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
-        parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'], 4)}"]
+        parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"]
         return {
             "name": labels.optimizer_label(row, self.varied),
             "rate": parts[2],

@@ -99,7 +99,7 @@ def _caption_paths(data: ReportData, problem: str) -> str:
     if len(whole) > 1:
         drawn = f"{every} Of long runs that is not so: {few[0].lower()}{few[1:]}"
     return _join(
-        f"The recommended setting of each optimizer, one run of seed {min(path.seed for path in paths)} each, from the "
+        f"The recommended setting of each optimizer, one run each (seed {min(path.seed for path in paths)}), from the "
         f"same start point. {drawn} Contours are spaced evenly in the logarithm of the loss above the minimum; darker "
         "is higher.",
         f"Shown: {rule}." if rule else "",
@@ -149,7 +149,7 @@ def _describe_seeds(data: ReportData, shown: pd.DataFrame) -> str:
     if shown["held_out"].all():
         return "held-out seeds"
     if is_staged(data.results.runs):
-        return "seeds that tune, one in each block (only chosen settings ran on others)"
+        return "seeds that tune, one in each block (only recommended settings were re-run on fresh seeds)"
     return "same seeds (there are no others)"
 
 

@@ -19,7 +19,8 @@ from optbench.analysis import hyperparameter_columns, metric_columns, timing_sum
 from optbench.analysis.budget import against_budget
 from optbench.analysis.costs import SHARES
 from optbench.analysis.ranking import FIRST
-from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS
+from optbench.analysis.texts import turn_known
+from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS, exchange_sides
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.columns import spreadsheet_text
 from optbench.figures.style import sort_by_place
@@ -99,9 +100,9 @@ def interval_cell(low: float, high: float, under: str = "") -> Cell:
     return Cell(f"[{labels.number(low)}, {labels.number(high)}]", f"[{low:.6g}, {high:.6g}]", under)
 
 
-def _find_states(answer: Answer) -> dict[tuple[str, str], str]:
+def _find_states(answer: Answer, problems: Iterable[str]) -> dict[tuple[str, str], str]:
     """Return the states of the ranking by (problem, optimizer); "open", too, who loses to another than the leader."""
-    ranking = answer.ranking
+    ranking = answer.ranking[answer.ranking["problem"].isin(list(problems))]
     states = dict(zip(zip(ranking["problem"], ranking["optimizer"], strict=True), ranking["state"], strict=True))
     open_ = {(problem, name) for problem in ranking["problem"].unique() for name in answer.judged.list_open(problem)}
     return states | dict.fromkeys(open_, OPEN_VERDICT)
@@ -113,7 +114,7 @@ class SweepTables:
     def __init__(self, sweep: LoadedSweep):
         """Find the columns that all tables need, and the most rows that a table shows."""
         self.sweep, self.best, runs = sweep, measure_settings(sweep), sweep.results.runs
-        self.states = _find_states(sweep.answer)
+        self.states = _find_states(sweep.answer, sweep.answer.ranking["problem"].unique())
         self.short = sweep.short_schedules
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
@@ -193,7 +194,7 @@ class SweepTables:
             number_cell(place),
             text_cell(labels.batch_label(row["batch_size"], row["full_batch"])),
             text_cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
-            number_cell(row["lr"], 4),
+            number_cell(row["lr"]),
             _value_cell(row, marks),
             _ends_cell(row, covers) if several and pd.notna(row["low"]) else text_cell("–"),
             text_cell(
@@ -243,12 +244,17 @@ class SweepTables:
         }  # fmt: skip
 
     def pairs(self) -> Table | None:
-        """Return the table of verdicts, a row for each pair of optimizers, a against b; None if there is only one."""
+        """Return the table of verdicts, a row for each pair of optimizers, the better first; None if there is only one.
+
+        Its export has the lines of the file, of a against b.
+        """
         verdicts = self.sweep.answer.verdicts
         if verdicts.empty:
             return None
         marks = {WINS: (BEST,), OPEN_VERDICT: (OPEN,)}
         kept = self._keep(verdicts, MAX_ROWS, ("a", "b"))
+        turned = (kept["ratio"] < 1) | (kept["verdict"] == LOSES)
+        back = exchange_sides(kept[turned]).assign(known=kept.loc[turned, "known"].map(turn_known))
         rows = [
             (
                 *map(text_cell, ("all problems" if row["problem"] == ALL else row["problem"], row["a"], row["b"])),
@@ -257,14 +263,15 @@ class SweepTables:
                 text_cell(row["known"] or row["reason"]), number_cell(row["p_adjusted"], 2),
                 number_cell(row["blocks"]), number_cell(row["blocks_needed"]),
             )
-            for row in kept.to_dict("records")
+            for row in pd.concat([kept[~turned], back]).loc[kept.index].to_dict("records")
         ]  # fmt: skip
         headings = (
-            "problem", "a", "b", "verdict", "ratio", "interval", "known", "adjusted p", "blocks", "blocks needed",
+            "problem", "better", "other", "verdict", "ratio", "interval", "known", "adjusted p", "blocks",
+            "blocks needed",
         )  # fmt: skip
         caption = (
-            "Verdicts on every pair, of a against b. The ratio is b's value over a's: above 1, a is better. Intervals "
-            "hold for all pairs of a problem at once"
+            "Verdicts on every pair, the better one first: the ratio is how many times its value the other has. "
+            "Intervals hold for all pairs of a problem at once"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
         left_out = len(verdicts) - len(rows)
@@ -272,7 +279,10 @@ class SweepTables:
 
     def times(self) -> list[Table]:
         """Return two tables: the total time of each problem, and the time of a step by problem and optimizer."""
-        results, heads = self.sweep.results, ["problem", "run-steps", "seconds", "of it evaluation", "compile seconds"]
+        results, heads = (
+            self.sweep.results,
+            ["problem", "steps, all runs", "seconds", "spent evaluating", "compile seconds"],
+        )
         rows = [
             (
                 text_cell(row.problem), number_cell(row.run_steps), number_cell(row.seconds),
@@ -287,7 +297,7 @@ class SweepTables:
             grid, kind = grid.T, "optimizer"
         heads = [kind, *map(str, grid.columns)]
         steps = [(text_cell(row[0]), *map(number_cell, row[1:])) for row in grid.itertuples()]
-        table = Table("time-of-a-step", "Nanoseconds for a step of a run", heads, steps, heads[1:])
+        table = Table("time-of-a-step", "Nanoseconds per step", heads, steps, heads[1:])
         return [totals, table] if steps else [totals]
 
 
@@ -432,7 +442,7 @@ def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
     if name == "verdicts":
         bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT
     else:
-        states = _find_states(sweep.answer)
+        states = _find_states(sweep.answer, table["problem"].unique())
         marks = [MARKS.get(states.get(key, ""), ()) for key in zip(table["problem"], table["optimizer"], strict=True)]
         bold, dagger = (pd.Series([mark in each for each in marks], table.index, bool) for mark in (BEST, OPEN))
     comment = f"{name}: {ABOUT[name]}", sweep.results.foot

@@ -20,7 +20,6 @@ from optbench.analysis.edges import find_edges
 from optbench.analysis.failures import failure_shares
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
-from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import join_with_and
@@ -353,7 +352,7 @@ def judge_runs(
     plain = "block" not in runs or bool((runs["block"] < 0).all())
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, labels_of if of != "optimizer" else {},
-        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, folds=count_folds(runs),
+        int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, folds=count_folds(runs), look=look,
     )  # fmt: skip
 
 
@@ -491,9 +490,10 @@ def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
 def describe_targets(targets: Mapping[str, float]) -> list[str]:
     """Return sentences on the targets of the measure "time", problem by problem, and on those that have none."""
     by_share: dict[float, list[str]] = {}
+    names = labels.short_names(targets)
     for problem, share in targets.items():
         if math.isfinite(share):
-            by_share.setdefault(share, []).append(labels.short_name(problem))
+            by_share.setdefault(share, []).append(names[problem])
     texts = []
     if by_share:
         each = [f"{labels.share_text(share)} on {join_with_and(by_share[share])}" for share in sorted(by_share)]
@@ -501,7 +501,7 @@ def describe_targets(targets: Mapping[str, float]) -> list[str]:
             "A run reaches its target once the gap, its loss above the minimum, stays below a share of the gap at the "
             f"start: {', '.join(each)}. Each is the hardest target that some optimizer reaches in every block."
         ]
-    none = [labels.short_name(problem) for problem, share in targets.items() if not math.isfinite(share)]
+    none = [names[problem] for problem, share in targets.items() if not math.isfinite(share)]
     if none:
         texts.append(f"On {join_with_and(none)} no target is reached in every block, so the loss at the end stands in.")
     return texts
@@ -532,11 +532,12 @@ def _describe_tuning(answer: Answer) -> str:
 
 def _describe_intervals(answer: Answer) -> str:
     """Return the sentence on the level of the intervals, which depends on how often a sweep was looked at."""
-    level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
     if answer.look == 1:
-        return f"Intervals cover {level}, for all pairs of a problem at once."
+        return f"Intervals cover {answer.judged.level}, for all pairs of a problem at once."
     look = labels.ordinal(answer.look).capitalize()
-    return f"{look} look at this growing sweep: intervals cover {level}, for all pairs of a problem at once."
+    return (
+        f"{look} look at this growing sweep: intervals cover {answer.judged.level}, for all pairs of a problem at once."
+    )
 
 
 def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
@@ -573,7 +574,7 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
         batch = labels.batch_label(row["batch_size"], row["full_batch"])
         seeds = f"{int(row['n'])} {'fresh ' if row['held_out'] else ''}seed{'s' if row['n'] > 1 else ''}"
         value = _describe_value(answer, row, budget[problem, row["batch_size"]])
-        setting = f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'], 4)}"
+        setting = f"{name}: batch {batch}, {short[row['schedule']]}, rate {labels.number(row['lr'])}"
         text = f"{setting}; {value}{', median of' if '[' in value else ' on'} {seeds}"
         if 0 < row["failures"] < row["n"]:
             text += f", {int(row['failures'])} failed"
@@ -587,7 +588,7 @@ def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str
 
 
 def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
-    """Return the result of a recommended setting with its interval: "1,240 samples [1,100, 1,400] to 0.1%".
+    """Return the result of a recommended setting with its interval: "1,240 samples [1,100–1,400] to 0.1%".
 
     row: of `Answer.best`; budget: the samples that its runs were given. A number beyond is no number of samples.
     """
@@ -602,5 +603,5 @@ def _describe_value(answer: Answer, row: Mapping, budget: float) -> str:
     if not row["median"] <= budget:
         return f"{which} is not reached"
     low, high = (labels.samples_text(row[end]) if row[end] <= budget else "never" for end in ("low", "high"))
-    ends = f" [{low}, {high}]" if row["n"] > 1 else ""
+    ends = f" [{low}–{high}]" if row["n"] > 1 else ""
     return f"{labels.samples_text(row['median'])} samples{ends} to {which}"

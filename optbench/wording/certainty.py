@@ -13,7 +13,7 @@ from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS
 from optbench.contract.names import count_noun
 from optbench.wording import labels
 from optbench.wording.answers import Answer, format_ratio
-from optbench.wording.judged import MOST_BLOCKS, Beside, Judged, describe_settling
+from optbench.wording.judged import MOST_BLOCKS, Beside, Judged, describe_settling, format_interval
 
 FIRST, EQUIVALENT, UNDECIDED, ALONE, FAILED = WINS, TIE, OPEN, "alone", "failed"
 
@@ -184,6 +184,6 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
 
 
 def _format_interval(judged: Judged, problem: str, first: str, name: str) -> str:
-    """Return the ratio of an optimizer over the first one with its interval: "adam over gd 1.2 [1.1, 1.3]"."""
+    """Return the ratio of an optimizer over the first one with its interval: "adam over gd 1.2× [1.1–1.3]"."""
     pair = judged.pairs[problem, first, name]
-    return f"{name} over {first} {format_ratio(pair.ratio)} [{format_ratio(pair.low)}, {format_ratio(pair.high)}]"
+    return f"{name} over {first} {format_ratio(pair.ratio)}× {format_interval(pair.low, pair.high)}"

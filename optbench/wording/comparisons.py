@@ -7,7 +7,7 @@ import pandas as pd
 
 from optbench.analysis.texts import join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
-from optbench.wording.judged import format_ratio
+from optbench.wording.judged import format_interval, format_ratio
 
 _GROUPS = {
     "identical": ("is identical in both", "are identical in both"),
@@ -126,7 +126,7 @@ def _format_factor(row: dict) -> str:
         return f"{row['verdict']}, as every run of one side failed,"
     if row["verdict"] == WINS:
         ratio, low, high = (1 / each if each else np.inf for each in (ratio, high, low))
-    return f"{row['verdict']} by a factor of {format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"
+    return f"{row['verdict']} by a factor of {format_ratio(ratio)} {format_interval(low, high)}"
 
 
 def _describe_open(row: dict, a: str, b: str) -> str:
@@ -136,5 +136,4 @@ def _describe_open(row: dict, a: str, b: str) -> str:
         return f"it {word} ({row['reason']})"
     if not (row["low"] > 0 and np.isfinite(row["high"])):
         return f"it {word}"
-    ends = f"[{format_ratio(row['low'])}, {format_ratio(row['high'])}]"
-    return f"it {word}, {b} over {a} {format_ratio(row['ratio'])} {ends}"
+    return f"it {word}, {b} over {a} {format_ratio(row['ratio'])}× {format_interval(row['low'], row['high'])}"

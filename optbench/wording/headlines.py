@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from optbench.analysis.texts import join_with_and
+from optbench.analysis.verdicts import WINS
 from optbench.wording import labels
 from optbench.wording.answers import Answer
 from optbench.wording.certainty import ALONE, EQUIVALENT, FAILED, FIRST, UNDECIDED, find_state
+from optbench.wording.judged import Judged
 
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
-WINS, TIED, LEADS = "wins", "ties", "leads"
+TIED, LEADS = "ties", "leads"
 
 
 def headline(answer: Answer) -> str:
@@ -39,8 +41,9 @@ def headline(answer: Answer) -> str:
     some = " with test data" * (len(problems) < len(everything))
     every = f"{'both' if len(problems) == 2 else f'all {len(problems)}'} problems{some}"
     open_ = [problem for problem, state in states.items() if state == UNDECIDED]
+    behind = _describe_losers(judged, problems) if len(open_) == len(problems) else ""
     if not done:
-        return f"Too close to call on {every}" if len(open_) == len(problems) else f"Nothing to compare on {every}"
+        return f"{'Too close to call' if len(open_) == len(problems) else 'Nothing to compare'} on {every}{behind}"
     most = max(map(len, done.values()))
     best = [name for name in done if len(done[name]) == most]
     if most == len(problems):
@@ -53,12 +56,13 @@ def headline(answer: Answer) -> str:
     shown = {verb for name in best for verb in done[name]} - {LEADS}
     if len(best) > 3 or (not shown and 2 * most < len(problems)):  # leads that may be luck are no reason to name one
         if len(open_) == len(problems):
-            return f"No clear winner on any of {len(problems)} problems{some}: every lead may be luck"
+            text = f"No clear winner on any of {len(problems)} problems{some}"
+            return text + (behind or ": every lead may be luck")
         return f"{head}: no optimizer wins, ties or leads on more than {most} of {len(problems)} problems{some}"
     if len(best) > 1:
         verbs = _join_verbs([verb for name in best for verb in done[name]], several=True)
-        return f"{head}: {join_with_and(best)} each {verbs} {where}"
-    return f"{head}: {best[0]} {_join_verbs(done[best[0]])} {where}"
+        return f"{head}: {join_with_and(best)} each {verbs} {where}{behind}"
+    return f"{head}: {best[0]} {_join_verbs(done[best[0]])} {where}{behind}"
 
 
 def describe_shortly(answer: Answer, problem: str) -> str:
@@ -96,6 +100,22 @@ def _describe_one(answer: Answer, problem: str) -> str:
     if answer.judged.first(problem):
         return f"No winner on {name} yet: {describe_shortly(answer, problem)}"
     return f"Too close to call on {name}: {_join(firsts)}"
+
+
+def _describe_losers(judged: Judged, problems: Sequence[str]) -> str:
+    """Return who is clearly behind most leaders of problems: "; adam clearly loses on 3"; "" if none is, or many are.
+
+    A title that names no winner would else hide what is certain.
+    """
+    lost: Counter[str] = Counter()
+    for problem in problems:
+        beside = {
+            name: judged.pairs.get((problem, judged.leader(problem), name)) for name in judged.rows(problem)[judged.of]
+        }
+        lost.update(name for name, pair in beside.items() if pair and pair.verdict == WINS)
+    names = [name for name in lost if lost[name] == max(lost.values())]
+    verb = "clearly loses" if len(names) == 1 else "each clearly lose"
+    return f"; {join_with_and(names)} {verb} on {lost[names[0]]}" if 0 < len(names) <= NAMED else ""
 
 
 def _join_verbs(verbs: Sequence[str], several: bool = False) -> str:

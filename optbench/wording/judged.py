@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.measures import LOSS, TIME
+from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import BEHIND, FAILED, FIRST
 from optbench.analysis.texts import BOTH_SMALL, NEAR_LOWEST, SOLVED, join_with_and, turn_known
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, exchange_sides
@@ -69,6 +70,8 @@ class Judged:
     """The problems of more than two classes, whose F1 is the macro F1."""
     folds: int = 0
     """The folds that take the place of blocks; 0 where the data are split once."""
+    look: int = 1
+    """How often the sweep has been looked at, on which the level of the intervals depends."""
 
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
@@ -82,9 +85,14 @@ class Judged:
             found[row.problem, row.a, row.b] = Beside(*numbers)
         return found
 
+    @property
+    def level(self) -> str:
+        """The level of the intervals, for all pairs of a problem at once: "96%"."""
+        return f"{100 * (1 - spent_alpha(self.look)):.4g}%"
+
     def rows(self, problem: str) -> pd.DataFrame:
         """Return the ranking of one problem, the lowest value first; of problem "all", the best mean rank first."""
-        return self._rows.get(problem, self.ranking[:0])
+        return self._rows[problem] if problem in self._rows else self.ranking[:0]
 
     @cached_property
     def _rows(self) -> dict[str, pd.DataFrame]:
@@ -258,10 +266,10 @@ class Judged:
 
     def _name_winner(self, problem: str, name: str) -> str:
         """Return "loses to adam", the best of those that win against a level; "" where nobody does."""
-        rows = self.rows(problem).set_index(self.of)
-        if rows.loc[name, "state"] != BEHIND:
+        names = self.rows(problem)[self.of].tolist()
+        if self.rows(problem)["state"].iloc[names.index(name)] != BEHIND:
             return ""
-        wins = [each for each in rows.index if each != name and self.pairs[problem, each, name].verdict == WINS]
+        wins = [each for each in names if each != name and self.pairs[problem, each, name].verdict == WINS]
         return f"loses to {self.name(wins[0])}" if wins else ""
 
     def describe_more(self, pair: Beside, brief: bool = False) -> str:
@@ -281,8 +289,12 @@ class Judged:
         """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
         if not self.seeds:
             return max(1, math.ceil(pair.more))
-        blocks = self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max()
-        return max(1, math.ceil(self.seeds * pair.more / max(blocks, 1)))
+        return max(1, math.ceil(self.seeds * pair.more / max(self._most_blocks, 1)))
+
+    @cached_property
+    def _most_blocks(self) -> int:
+        """The most blocks of a pair on a problem."""
+        return self.verdicts.loc[self.verdicts["problem"] != ALL, "blocks"].max()
 
     def _describe_behind(
         self, problem: str, leader: str, rows: pd.DataFrame, names: Sequence[str], short: bool
@@ -291,7 +303,7 @@ class Judged:
 
         rows: those of these levels; names: all levels with a run that finished, the lowest value first.
         """
-        unit, parts, never, small = self.unit(problem), [], [], False
+        unit, parts, never, small, level = self.unit(problem), [], [], False, self.level
         for row in rows.to_dict("records"):
             name = row[self.of]
             if unit == SAMPLES and row["reached"] == 0:
@@ -306,7 +318,9 @@ class Judged:
             capped = pair.known == BOTH_SMALL
             small |= capped
             number = "more than 100" if capped else f"{pair.bound} {format_ratio(pair.ratio)}".strip()
-            ends = "" if capped else f" [{format_ratio(pair.low)}, {format_ratio(pair.high)}]"
+            number += "×" if parts and than == leader else ""
+            ends = "" if capped else f" {format_interval(pair.low, pair.high, level)}"
+            level = level if capped else ""  # it is said once
             failing = f" and {text}" if (text := _describe_failures(rows[rows[self.of] == name])) else ""
             word = "" if parts else f" {_verb(unit)}"
             parts.append(f"{self.name(name)}{word} {number}{times}{beside}{ends}{failing}")
@@ -345,7 +359,7 @@ class Judged:
         if (kinds or count) < FEW_PROBLEMS:
             unit = "kinds of problem" if kinds else "problems"
             if short:
-                return f"{kinds or count} {unit} are too few for an overall ranking: it takes {FEW_PROBLEMS}"
+                return f"{kinds or count} {unit} are too few for an overall ranking, which takes {FEW_PROBLEMS} {unit}"
             return f"{self._count_leads(rows)}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         of = f" (each of {kinds} kinds counts once)" if kinds else ""
@@ -353,7 +367,7 @@ class Judged:
         text = f"over {count} problems{of}, {join_with_and([*map(self.name, best)])} {verb} the best mean rank: "
         text += f"{top['mean_rank']:.1f} of {len(rows)}"
         if math.isfinite(top["low"]):
-            text += f" [{top['low']:.1f}, {top['high']:.1f}]"
+            text += f" [{top['low']:.1f}–{top['high']:.1f}]"
         after = rows.iloc[len(best) :].to_dict("records")
         rest = [f"{self.name(row[self.of])} {row['mean_rank']:.1f}" for row in after]
         text += f", then {join_with_and(rest)}" if rest else ""
@@ -426,14 +440,19 @@ def format_ratio(ratio: float) -> str:
     return f"{float(f'{ratio:.2g}'):,.0f}" if 10 <= ratio < 1e5 else labels.number(ratio, 2)
 
 
+def format_interval(low: float, high: float, level: str = "") -> str:
+    """Return the interval of a ratio: "[1.2–3.1]", or "[96% CI 1.2–3.1]" with its level."""
+    return f"[{f'{level} CI ' * bool(level)}{format_ratio(low)}–{format_ratio(high)}]"
+
+
 def describe_share(share: float, low: float, high: float) -> str:
-    """Return a share of failed runs with its interval in percent: "25% of runs [12, 43]"; without one where NaN."""
-    ends = f" [{100 * low:.0f}, {100 * high:.0f}]" if math.isfinite(low) and math.isfinite(high) else ""
+    """Return a share of failed runs with its interval in percent: "25% of runs [12–43]"; without one where NaN."""
+    ends = f" [{100 * low:.0f}–{100 * high:.0f}]" if math.isfinite(low) and math.isfinite(high) else ""
     return f"{'<1' if 0 < share < 0.005 else f'{100 * share:.0f}'}% of runs{ends}"
 
 
 def _describe_failures(rows: pd.DataFrame) -> str:
-    """Return "fails in 25% of runs [12, 43]" of a row of the ranking, in a table; "" where no run failed."""
+    """Return "fails in 25% of runs [12–43]" of a row of the ranking, in a table; "" where no run failed."""
     row = rows.iloc[0]
     if not row["failures"] > 0:
         return ""

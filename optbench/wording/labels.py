@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -58,6 +59,13 @@ def short_name(problem: str) -> str:
             return problem
         short = canonical(name, {INNER: short} if short else {})
     return short
+
+
+def short_names(problems: Iterable[str]) -> dict[str, str]:
+    """Return the `short_name` of each problem, by its name; the whole name of problems that share the short one."""
+    short = {problem: short_name(problem) for problem in problems}
+    several = [name for name, count in Counter(short.values()).items() if count > 1]
+    return {problem: problem if name in several else name for problem, name in short.items()}
 
 
 def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], labels: Mapping[str, str]) -> list[str]:

@@ -162,7 +162,7 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     parts = [f"{measure[:1].upper()}{measure[1:]}; lower is better."]
     if judge_by == TIME:
         parts.append(
-            "A run reaches its target once its loss above the minimum stays below that share of the first one."
+            "A run reaches its target once its loss above the minimum stays below that share of its value at the start."
         )
     if plain and judge_by != LOSS:
         parts.append("Where a row is of loss, that at the end of a run, above the minimum, stands in.")

@@ -28,7 +28,7 @@ def _join_limits(rows: pd.DataFrame) -> str:
     words = {"lr": "rate", "batch_size": "batch"}
     rows = rows.drop_duplicates("parameter")
     return join_with_and(
-        [f"{words.get(row.parameter, row.parameter)} {labels.number(row.value, 4)}" for row in rows.itertuples()]
+        [f"{words.get(row.parameter, row.parameter)} {labels.number(row.value)}" for row in rows.itertuples()]
     )
 
 

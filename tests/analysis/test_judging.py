@@ -85,8 +85,8 @@ def test_the_other_side_hears_the_opposite():
     )  # fmt: skip
     rows = np.array([spread(0.7, 0.1), spread(0.7, 1.0)])
     table, other = judge(rows, failures=failures), exchange_judged(judge(rows, failures=failures))
-    assert table["known"].tolist() == ["fails in 25% [12, 43] of runs", "at most 1.4 times worse"]
-    assert other["known"].tolist() == ["the other fails in 25% [12, 43] of runs", "at most 1.4 times better"]
+    assert table["known"].tolist() == ["fails in 25% [12–43] of runs", "at most 1.4 times worse"]
+    assert other["known"].tolist() == ["the other fails in 25% [12–43] of runs", "at most 1.4 times better"]
     assert other["more"].tolist() == ["b", ""] and other["failures_b_high"].tolist() == [0.43, 0.11]
     straight = judge(-rows)
     assert exchange_judged(judge(rows))[straight.columns.tolist()].equals(straight)

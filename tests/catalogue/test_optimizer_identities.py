@@ -16,7 +16,7 @@ STEPS, DIM = 60, 10
 DIAGONAL_INVARIANT = {
     "adabelief", "adagrad", "adam", "adam_torch", "adamax", "adamw", "adan", "ademamix", "adopt", "amsgrad", "laprop",
     "lion", "nadam", "nadamw", "qhadam", "rmsprop", "rmsprop_centered", "rmsprop_momentum", "rmsprop_torch", "rprop",
-    "schedule_free_adamw", "signsgd", "signum", "stable_adamw", "yogi",
+    "schedule_free_adamw", "schedule_free_radam", "signsgd", "signum", "stable_adamw", "yogi",
 }  # fmt: skip
 # All gradients times one constant: the path stays (You et al. 2017 and 2020; Ginsburg et al. 2019;
 # Mishchenko & Defazio 2024; Jordan et al. 2024; Gupta et al. 2018 with eps = 0; Vyas et al. 2024 likewise; Ivgi et

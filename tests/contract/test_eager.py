@@ -23,6 +23,16 @@ class Blind:
         """No rate by a known name."""
 
 
+class Around:
+    def __init__(self, params, base_optimizer, rho=0.05):
+        """No rate of its own."""
+
+
+class Unbounded:
+    def __init__(self, params, lr=1.0, growth_rate=float("inf"), d0=1e-6):
+        """A bound that bounds nothing is no number to tune."""
+
+
 def chain(learning_rate, b1=0.9, mask=None):
     """An optimizer of optax as a chain."""
 
@@ -48,6 +58,13 @@ def test_options_and_other_defaults():
     assert other.arguments(other.hyperparameters) == {**record.arguments(record.hyperparameters), "foreach": True}
 
 
+def test_an_infinite_default_is_left_to_the_class():
+    record = torch_optimizer(Unbounded)
+    assert record.hyperparameters == record.arguments(record.hyperparameters) == {"d0": 1e-6}
+    bounded = with_options(record, "torch:Unbounded(growth_rate=1.5)", {"growth_rate": 1.5})
+    assert bounded.hyperparameters == {"growth_rate": 1.5, "d0": 1e-6}
+
+
 def test_functions_have_their_rate_by_the_other_name():
     record = optax_optimizer(chain)
     assert (record.name, record.rate, record.hyperparameters) == ("optax:chain", "learning_rate", {"b1": 0.9})
@@ -60,6 +77,10 @@ def test_functions_have_their_rate_by_the_other_name():
         (
             lambda: torch_optimizer(Blind),
             "optimizer torch:Blind: it has no learning rate, an argument lr or learning_r",
+        ),
+        (
+            lambda: torch_optimizer(Around),
+            "optimizer torch:Around: it goes around another one, its 'base_optimizer': make a class of both, with lr",
         ),
         (lambda: torch_optimizer(Needs), "optimizer torch:Needs: 'rank' has no default: give it a value"),
         (lambda: torch_optimizer(Momentum, beta=1), "it takes no 'beta'; it has lr, betas, eps, k, nesterov, foreach"),

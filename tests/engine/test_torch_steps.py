@@ -148,6 +148,24 @@ class Asks(Base):
         for lr, p in self.each():
             p.sub_(lr * p.grad)
 
+class AsksLate(Base):
+    @torch.no_grad()
+    def step(self, closure=None):
+        if closure is None:
+            raise ValueError("it requires a closure")
+        assert closure() >= 0
+        for lr, p in self.each():
+            p.sub_(lr * p.grad)
+
+class Differentiates(Base):
+    def step(self):
+        for lr, p in self.each():
+            torch.autograd.grad(p.grad.sum(), p)
+
+class Waits(Base):
+    def step(self):
+        raise NotImplementedError
+
 class Keeps(Base):
     "Extrapolates: lr (2 g - the last g), which it keeps without a copy."
     @torch.no_grad()
@@ -215,6 +233,37 @@ class Groups(Base):
         for lr, p in self.each():
             p.sub_(lr * p.grad)
 
+class Named(Base):
+    def __init__(self, named_parameters, lr):
+        groups = []
+        for name, p in named_parameters:
+            assert p.shape == ((2, 3) if "output" in name else (2,))
+            groups.append({"params": [p], "lr": lr * (2.0 if name.endswith("bias") else 0.5)})
+        super().__init__(groups, lr)
+
+    step = Groups.step
+
+class OfModel(Named):
+    def __init__(self, model, lr):
+        super().__init__(model.named_parameters(), lr)
+
+class Flagged(Base):
+    def __init__(self, params, lr):
+        for group in params:
+            group["lr"] = lr * (0.5 if group["use_muon"] else 2.0)
+            assert all(p.shape == (2, 3) for p in group["params"] if group["use_muon"])
+        super().__init__(params, lr)
+
+    step = Groups.step
+
+class Splits(Flagged):
+    def __init__(self, params, lr):
+        params = list(params)
+        groups = [{"params": [p for p in params if p.ndim == sides], "use_muon": sides > 1} for sides in (1, 2)]
+        for group in groups:
+            group["lr"] = lr * (0.5 if group["use_muon"] else 2.0)
+        Base.__init__(self, groups, lr)
+
 class NoRate(torch.optim.Optimizer):
     def __init__(self, params, k=1):
         super().__init__(params, {})
@@ -228,7 +277,7 @@ def file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("kind", ["Plain", "Replaces", "WritesOver", "Asks", "Rated", "Single"])
+@pytest.mark.parametrize("kind", ["Plain", "Replaces", "WritesOver", "Asks", "AsksLate", "Rated", "Single"])
 def test_other_ways_to_write_gradient_descent(kind, file):
     found, schedule = {}, "staircase(factor=0.5, steps=4)"
     for optimizer in ("gd", f"torch:{kind}(file='{file}')"):
@@ -237,8 +286,9 @@ def test_other_ways_to_write_gradient_descent(kind, file):
     np.testing.assert_allclose(*found.values(), rtol=tolerance)
 
 
-def test_a_class_may_make_groups_by_role_and_they_keep_their_rates_under_a_schedule(file):
-    found = [ours(each, schedule="inverse(decay_rate=0.1)") for each in (by_role, f"torch:Groups(file='{file}')")]
+@pytest.mark.parametrize("kind", ["Groups", "Named", "OfModel", "Flagged", "Splits"])
+def test_groups_by_role_by_name_or_as_given_keep_their_rates_under_a_schedule(file, kind):
+    found = [ours(each, schedule="inverse(decay_rate=0.1)") for each in (by_role, f"torch:{kind}(file='{file}')")]
     np.testing.assert_allclose(*found, rtol=1e-12)
 
 
@@ -279,6 +329,8 @@ def test_what_is_drawn_depends_on_the_seed_alone(file):
         ("Raises(at=4, {})", "ValueError: enough of this"),
         ("Grows({})", "a step turns a block of (3, 2) into (6, 2)"),
         ("NoRate({})", "optimizer torch:NoRate: it has no learning rate, an argument lr or learning_rate"),
+        ("Differentiates({})", "torch:Differentiates: it differentiates the gradient, which has no graph here"),
+        ("Waits({})", "torch:Waits: it has no step() that can be called after a gradient"),
         ("Plian({})", "'Plian': did you mean 'Plain'?"),
         ("plain({})", "'plain': did you mean 'Plain'?"),
         ("Plain({}, momentum=0.9)", "unknown parameter of optimizer torch:Plain 'momentum': valid names: at"),

@@ -9,6 +9,7 @@ Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, 
 dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
+    python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, but for the random signs of AdaHessian's probes, which a recording must
@@ -313,15 +314,17 @@ def entries():
         ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
         ("momo-opt", "momo", optimizer_rows.MOMO),
     ]
-    for library, module, rows in peers:
+    peers += [(library, module, [row], note) for library, module, note, row in optimizer_rows.COMPARED]
+    for library, module, rows, *note in peers:
         for key, name, settings, optimizer, lr, hyperparameters, *rest in rows:
+            key += ".compared" * len(note)
             settings = {"learning_rate" if library == "optax" else "lr": lr} | settings
             shapes = rest[0] if rest else [[5]]
             run = {"name": name, "settings": settings, "shapes": shapes}
             run["steps"] = rest[1] if len(rest) > 1 else STEPS[_dim(shapes)]
             entry = {"key": f"{library}.{key}", "library": library, "class": f"{module}.{name}", "settings": settings}
             entry |= {"optimizer": optimizer, "lr": lr, "hyperparameters": hyperparameters}
-            entry |= {"problem": PROBLEMS[_dim(shapes)], "blocks": shapes}
+            entry |= {"problem": PROBLEMS[_dim(shapes)], "blocks": shapes} | ({"note": note[0]} if note else {})
             if library == "optax":
                 yield entry, partial(optax_run, **run)
             else:
@@ -344,7 +347,7 @@ def main(only=""):
         arrays |= {f"{problem}.matrix": MATRICES[dim], f"{problem}.start": STARTS[dim]}
     index = []
     for entry, run in entries():
-        if only and entry["optimizer"].partition("(")[0] not in only.split(","):
+        if only and not {entry["optimizer"].partition("(")[0], entry["key"]} & {*only.split(",")}:
             arrays |= recorded(entry["key"], before)
             index.append(entries_before[entry["key"]])
             continue
@@ -373,5 +376,7 @@ def main(only=""):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="NAME", help="record the rows of this optimizer alone, or A,B")
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="record the rows of this optimizer, or this key, or A,B"
+    )
     main(**vars(parser.parse_args()))

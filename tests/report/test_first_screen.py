@@ -37,7 +37,7 @@ def places(view, row):
         "const shown = e => e.getClientRects().length;"
         "const marks = [...document.querySelectorAll('.row')[row].querySelectorAll('g')].filter(shown)"
         ".map(g => [g, g.querySelector('[href^=\"#mark\"]')]).filter(([g, mark]) => mark);"
-        "const ticks = [...document.querySelectorAll('.heads text')].filter(shown);"
+        "const ticks = [...document.querySelectorAll('.heads text:not(.band)')].filter(shown);"
         "return [Object.fromEntries(marks.map(([g, mark]) => [g.querySelector('title').textContent.split(' ')[0],"
         " middle(mark)])), Object.fromEntries(ticks.map(t => [t.textContent, middle(t)]))]}"
     )

@@ -134,7 +134,7 @@ def test_whole_numbers_are_saved_as_such(usual):
 def test_page_carries_provenance_timings_and_words(usual):
     _, page, path, _ = usual
     for text in ("python -m optbench sweep --out results --seeds 9", "0.1.0", "Example CPU <8 cores>", "nsz, arcp",
-                 "plugins: adam", "run-steps", "suboptimality", "minimum 0.0462 (closed form)"):  # fmt: skip
+                 "plugins: adam", "steps, all runs", "suboptimality", "minimum 0.0462 (closed form)"):  # fmt: skip
         assert text in page.text
     source = path.read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in source and "@media print" in source and "<8 cores>" not in source

@@ -86,6 +86,7 @@ def test_tables_of_the_page_export_the_lines_of_the_files(tmp_path):
             assert sorted(rows) == sorted(lines[first : len(lines) - len(found[0]["foot"])])
             for table in each:  # a line for each row of the table, in its order
                 names = [
-                    row[[*table.headings].index("optimizer" if name != "verdicts" else "a")].text for row in table.rows
+                    row[[*table.headings].index("optimizer" if name != "verdicts" else "better")].text
+                    for row in table.rows
                 ]
                 assert all(text in row for text, row in zip(names, table.export[kind]["rows"], strict=True))

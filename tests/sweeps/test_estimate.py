@@ -112,24 +112,21 @@ def test_an_estimate_says_how_rough_it_is(found, words):
 
 
 @pytest.mark.parametrize(
-    ("modelled", "seconds", "text"),
+    ("modelled", "seconds", "length", "text"),
     [
-        (50.0, None, ""),
-        (1000.0, 500.0, ""),
-        (
-            1000.0,
-            25_000.0,
-            "about 6.9 h with 2 workers: --steps 500 shortens the runs, --time-limit 10m ends earlier, "
-            "--dry-run shows more\n",
-        ),
+        (50.0, None, {}, ""),
+        (1000.0, 500.0, {}, ""),
+        (1000.0, 25_000.0, {}, "about 6.9 h with 2 workers: --steps 5000 shortens the runs, "),
+        (1000.0, 2_500.0, {"epochs": 3}, "about 42 min with 2 workers: --epochs 0.3 shortens the runs, "),
     ],
 )
-def test_a_sweep_above_ten_minutes_says_so_first(catalogue, monkeypatch, capsys, tmp_path, modelled, seconds, text):
+def test_a_long_sweep_says_so_first(catalogue, monkeypatch, capsys, tmp_path, modelled, seconds, length, text):
     """And measures nothing if the model says that it is short."""
     found = estimate.Estimate(seconds, 1.0) if seconds else None
     monkeypatch.setattr(estimate, "model_duration", lambda series, workers: modelled)
     monkeypatch.setattr(estimate, "estimate_duration", lambda series, workers: found)
-    plan = plan_of(make_spec(SMALL, {}))
+    plan = plan_of(make_spec(SMALL, length))
+    text += "--time-limit 10m ends earlier, --dry-run shows more\n" * bool(text)
     dry_run.print_if_long(plan, 2, tmp_path)
     assert capsys.readouterr() == ("", text)
     (tmp_path / "cohorts").mkdir()

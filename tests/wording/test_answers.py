@@ -45,7 +45,7 @@ def test_who_is_first_and_by_how_much():
     ratio = float(text.split("gd has ")[1].split(" times the loss [")[0])
     assert ratio == pytest.approx(3, rel=0.05)
     assert text.count("times the loss") == 1 and ", slow 4" in text
-    low, high = map(float, text.split("the loss [")[1].split("]")[0].split(", "))
+    low, high = map(float, text.split("the loss [96% CI ")[1].split("]")[0].split("–"))
     assert low <= 3 <= high
     ratio, low, high, verdict = answer.compare("p", "adam", "gd")
     assert verdict == "wins" and low < ratio < high and answer.compare("p", "gd", "adam")[3] == "loses"

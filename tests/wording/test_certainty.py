@@ -134,7 +134,7 @@ def test_results_print_a_short_answer_and_show_it_with_a_forest(monkeypatch):
     first, *rest = repr(results).splitlines()
     assert first == f"{runs} runs of 2 optimizers on 1 problem, compared by the loss at the end of a run," and rest[1:]
     assert rest[0] == "  above the minimum" and max(map(len, rest)) <= 80
-    assert rest[1].startswith("p: gd leads, at the limit of the search; <b>& has about 3 times the loss [")
+    assert rest[1].startswith("p: gd leads, at the limit of the search; <b>& has about 3 times the loss [96% CI")
     text = results._repr_html_()
     assert "&lt;b&gt;&amp; has about 3 times" in text and "<b>" not in text and text.count("<img ") == 1
     assert str(Results(table({"gd": 1.0}), pd.DataFrame(), TIMINGS)).endswith(

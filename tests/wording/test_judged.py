@@ -47,12 +47,12 @@ def test_the_sentence_has_each_optimizer_once_in_its_place():
     }
     assert judged(states, pairs).sentence("quadratic") == (
         "quadratic: nesterov leads so far; momentum ties with it (within 10%); gd needs 1.3 times the samples "
-        "[1.2, 1.4], rmsprop at least 1.6 [1.3, 2]; not told apart from it: adam (too noisy to place; 14 more blocks "
-        "would probably settle this)"
+        "[96% CI 1.2–1.4], rmsprop at least 1.6× [1.3–2]; not told apart from it: adam (too noisy to place; 14 more "
+        "blocks would probably settle this)"
     )
     states["adam"] = "behind"
     text = judged(states, dict(list(pairs.items())[:2])).sentence("quadratic")
-    assert text.startswith("quadratic: nesterov is first; ") and "told apart" not in text and ", adam 1.3 [" in text
+    assert text.startswith("quadratic: nesterov is first; ") and "told apart" not in text and ", adam 1.3× [" in text
 
 
 def test_who_loses_to_another_and_is_open_with_the_leader_is_not_told_apart():
@@ -62,8 +62,8 @@ def test_who_loses_to_another_and_is_open_with_the_leader_is_not_told_apart():
     made = judged(states, pairs)
     assert made.list_open("quadratic") == ["gd"]
     assert made.sentence("quadratic") == (
-        "quadratic: nesterov leads so far; adam needs 1.3 times the samples [1.2, 1.4], momentum 1.3 [1.2, 1.4]; not "
-        "told apart from it: gd (loses to adam; too noisy to place; 14 more blocks would probably settle this)"
+        "quadratic: nesterov leads so far; adam needs 1.3 times the samples [96% CI 1.2–1.4], momentum 1.3× [1.2–1.4]; "
+        "not told apart from it: gd (loses to adam; too noisy to place; 14 more blocks would probably settle this)"
     )
     assert find_state(SimpleNamespace(judged=made), "quadratic") == UNDECIDED
 
@@ -71,11 +71,11 @@ def test_who_loses_to_another_and_is_open_with_the_leader_is_not_told_apart():
 @pytest.mark.parametrize(
     ("measure", "target", "words"),
     [
-        ("time", 0.1, "b needs 1.3 times the samples [1.2, 1.4]"),
-        ("time", math.nan, "b has 1.3 times the loss [1.2, 1.4]"),
-        ("loss", math.nan, "b has 1.3 times the loss [1.2, 1.4]"),
-        ("test_accuracy", math.nan, "b makes 1.3 times the errors [1.2, 1.4]"),
-        ("test_loss", math.nan, "b has 1.3 times the test loss [1.2, 1.4]"),
+        ("time", 0.1, "b needs 1.3 times the samples [96% CI 1.2–1.4]"),
+        ("time", math.nan, "b has 1.3 times the loss [96% CI 1.2–1.4]"),
+        ("loss", math.nan, "b has 1.3 times the loss [96% CI 1.2–1.4]"),
+        ("test_accuracy", math.nan, "b makes 1.3 times the errors [96% CI 1.2–1.4]"),
+        ("test_loss", math.nan, "b has 1.3 times the test loss [96% CI 1.2–1.4]"),
     ],
 )
 def test_a_ratio_says_of_what_it_is(measure, target, words):
@@ -90,7 +90,7 @@ def test_what_never_reaches_the_target_has_no_ratio():
     states = {"a": "first", "b": "behind", "c": "behind"}
     assert judged(states, levels=levels, target=1e-8).describe("quadratic") == "a is first; b and c never reach 1e-8"
     text = judged(states, levels={"b": {"reached": 0.0}}, target=0.001).describe("quadratic")
-    assert text == "a is first; c needs 1.3 times the samples [1.2, 1.4]; b never reaches 0.1%"
+    assert text == "a is first; c needs 1.3 times the samples [96% CI 1.2–1.4]; b never reaches 0.1%"
 
 
 def test_equals_are_said_to_be_equal():
@@ -127,12 +127,12 @@ def test_a_leader_at_a_limit_of_the_search_is_not_first():
 def test_failures_stand_beside_the_rest():
     levels = {"b": {"failures": 0.25, "failures_low": 0.12, "failures_high": 0.43}}
     text = judged({"a": "first", "b": "behind"}, levels=levels).describe("quadratic")
-    assert text.endswith("b needs 1.3 times the samples [1.2, 1.4] and fails in 25% of runs [12, 43]")
-    known = {("a", "b"): {"verdict": "open", "known": "the other fails in 25% [12, 43] of runs", "blocks_needed": 9.0}}
+    assert text.endswith("b needs 1.3 times the samples [96% CI 1.2–1.4] and fails in 25% of runs [12–43]")
+    known = {("a", "b"): {"verdict": "open", "known": "the other fails in 25% [12–43] of runs", "blocks_needed": 9.0}}
     text = judged({"a": "first", "b": "open", "c": "behind"}, known, levels=levels).describe("quadratic")
-    assert text.endswith("not told apart from it: b (fails in 25% [12, 43] of runs)")
+    assert text.endswith("not told apart from it: b (fails in 25% [12–43] of runs)")
     text = judged({"a": "first", "b": "failed", "c": "behind"}).describe("quadratic")
-    assert text == "a is first; c needs 1.3 times the samples [1.2, 1.4]; b diverges in every run"
+    assert text == "a is first; c needs 1.3 times the samples [96% CI 1.2–1.4]; b diverges in every run"
     states = {"a": "failed", "b": "failed"}
     assert judged(states).describe("quadratic") == "every run diverged, so there is nothing to compare"
 
@@ -149,14 +149,14 @@ def test_levels_of_other_columns_have_their_column_in_front():
     names = {"full": "the full batch"}
     sizes = Judged(ranking, table.verdicts, "batch_size", "time", table.targets, names=names)
     assert sizes.sentence("quadratic") == (
-        "batch size on quadratic: 16 is first; the full batch needs 1.3 times the samples [1.2, 1.4]"
+        "batch size on quadratic: 16 is first; the full batch needs 1.3 times the samples [96% CI 1.2–1.4]"
     )
 
 
 def test_a_short_sentence_names_a_few():
     states = {"a": "first"} | dict.fromkeys("bcdef", "behind")
     assert judged(states).describe("quadratic", short=True) == (
-        "a is first; b needs 1.3 times the samples [1.2, 1.4], c 1.3 [1.2, 1.4], 3 more are behind"
+        "a is first; b needs 1.3 times the samples [96% CI 1.2–1.4], c 1.3× [1.2–1.4], 3 more are behind"
     )
 
 
@@ -183,9 +183,7 @@ def over(count, ranks=(1.9, 2.4), stays=True, verdict="open"):
 
 def test_over_all_problems():
     text = over(30, stays=False).overall()
-    assert text.startswith(
-        "over 30 problems, nesterov has the best mean rank: 1.9 of 2 [1.3, 2.6], then momentum 2.4. "
-    )
+    assert text.startswith("over 30 problems, nesterov has the best mean rank: 1.9 of 2 [1.3–2.6], then momentum 2.4. ")
     assert ". Leaving out one problem changes who leads. " in text
     text = over(30, verdict="wins").overall()
     assert text.endswith("2.4. On problems like these nesterov wins against each of the others")
@@ -198,7 +196,7 @@ def test_what_is_known_is_turned_with_its_pair():
     for text, turned in (
         ("ahead, perhaps by less than 5%", "behind, perhaps by less than 5%"),
         ("at most 1.5 times worse", "at most 1.5 times better"),
-        ("fails in 25% [12, 43] of runs", "the other fails in 25% [12, 43] of runs"),
+        ("fails in 25% [12–43] of runs", "the other fails in 25% [12–43] of runs"),
         ("within 20% of each other", "within 20% of each other"),
         ("", ""),
     ):

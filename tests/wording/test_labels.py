@@ -26,6 +26,12 @@ def test_file_names_are_safe_and_all_different():
     assert all(re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,70}", name) for name in names.values())
 
 
+def test_parameters_tell_problems_of_one_name_apart():
+    bard, meyer = "mgh(function='bard')", "mgh(function='meyer')"
+    short = {bard: bard, meyer: meyer, "quadratic(dim=3)": "quadratic"}
+    assert labels.short_names(short) == short
+
+
 def test_schedules_are_told_apart_in_few_words():
     one, two = WARMUP.format(0.1), WARMUP.format(0.2)
     assert shorten_schedules(["inverse(decay_rate=1.0)", one, "odd [text] that nobody can parse"]) == {

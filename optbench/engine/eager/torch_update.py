@@ -2,10 +2,13 @@
 
 import inspect
 import random
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import isfunction
 from math import prod
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -60,6 +63,16 @@ class TorchUpdate(EagerUpdate):
             if not self.rows:
                 w[r] = self._w[r]
 
+    def fail(self, r: int, error: BaseException) -> None:
+        """Record that lane ``r`` has failed with an error, in words where PyTorch's do not say what is missing."""
+        if isinstance(error, NotImplementedError):
+            error = OptbenchError("it has no step() that can be called after a gradient")
+        elif "does not require grad" in str(error):
+            error = OptbenchError("it differentiates the gradient, which has no graph here")
+        elif "expected scalar type" in str(error):
+            error = OptbenchError(f"{error}: it keeps another precision than the run; see its options, or try float32")
+        super().fail(r, error)
+
     def _new(self, r: int, rate: float) -> "TorchStepper":
         """Return the optimizer of lane r, and count the seconds; rate: that of the first step."""
         begin = time.perf_counter()
@@ -92,7 +105,8 @@ class TorchStepper:
     Args:
         record: the optimizer.
         blocks: shapes of the parameter blocks.
-        roles: theirs, which each parameter has as ``role``, for a class that makes groups of them.
+        roles: theirs, which each parameter has as ``role``, for a class that makes groups of them. A class that wants
+            names, a model or groups gets these instead of a list, see `_choose_form`.
         w: (dim,): their memory, changed in place.
         arguments: of the class, by name.
         rate: the learning rate that the class is given.
@@ -112,15 +126,17 @@ class TorchStepper:
         """Make the optimizer on views of ``w``, one for each parameter block."""
         self.rate_name, self.w, self.rate = record.rate, w, rate
         self.blocks, self.sizes = blocks, [prod(shape) for shape in blocks]
+        self.form = _choose_form(record.target)
         self.views = self._split(torch.from_numpy(w))
         self.addresses = [view.data_ptr() for view in self.views]
         self.parameters = [torch.nn.Parameter(view) for view in self.views]
         for parameter, role in zip(self.parameters, roles, strict=True):
             parameter.role = role
+        given = _FORMS[self.form](self.parameters)
         # PyTorch's own optimizers draw from its own generator; a user's class may draw from all of them.
         self.generators = _Generators(seed, not record.target.__module__.startswith("torch."))
         with self.generators:
-            self.optimizer = record.target(self.parameters, **{record.rate: rate}, **arguments)
+            self.optimizer = record.target(given, **{record.rate: rate}, **arguments)
             # Schedule-free optimizers have two points, and methods that go from one to the other.
             modes = (getattr(self.optimizer, name, None) for name in ("train", "eval"))
             self.has_two_points = all(callable(mode) for mode in modes)
@@ -135,10 +151,12 @@ class TorchStepper:
         self.needs_closure = needed or self.gradients > 1
 
     def _split(self, vector: torch.Tensor) -> list[torch.Tensor]:
-        """Return each block of a vector, in its shape."""
+        """Return each block of a vector, in its shape; a matrix transposed where the class wants more than a list."""
         if len(self.sizes) == 1:
-            return [vector.view(self.blocks[0])]
-        return [part.view(shape) for part, shape in zip(vector.split(self.sizes), self.blocks, strict=True)]
+            parts = [vector.view(self.blocks[0])]
+        else:
+            parts = [part.view(shape) for part, shape in zip(vector.split(self.sizes), self.blocks, strict=True)]
+        return parts if self.form == "list" else [part.t() if part.ndim == 2 else part for part in parts]
 
     def step(self, g: np.ndarray, loss: float, rate: float, second: Callable | None = None) -> None:
         """Make a step of the optimizer, which changes the weights; g: (dim,), copied, as the optimizer may change it.
@@ -155,13 +173,23 @@ class TorchStepper:
             elif self.needs_closure:
                 self.optimizer.step(self._closure(g, loss, second))
             else:
-                self.optimizer.step()
+                self._step_alone(g, loss, second)
         self._restore_memory()
 
     def _set_gradients(self, g: np.ndarray) -> None:
         """Give each parameter its part of a copy of g."""
         for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
             parameter.grad = gradient
+
+    def _step_alone(self, g: np.ndarray, loss: float, second: Callable | None) -> None:
+        """Make a step without a closure; from now on with one if the class says that it wants one."""
+        try:
+            self.optimizer.step()
+        except Exception as error:
+            if "closure" not in str(error):
+                raise
+            self.needs_closure = True
+            self.optimizer.step(self._closure(g, loss, second))
 
     def _set_rate(self, rate: float) -> None:
         """Set the rate of all parameter groups, of several to their own multiples; in place if it is a tensor."""
@@ -219,8 +247,73 @@ class TorchStepper:
             self.w[:] = before  # there and back rounds, and an evaluation must change nothing
 
 
+def _choose_form(target: Any) -> str:
+    """Return the form in which an optimizer class wants its parameters, a key of _FORMS.
+
+    Its first argument says so, ``named_parameters`` or ``model``. One whose ``__init__``, or that of a base, speaks of
+    ``use_muon`` wants groups, unless it makes them itself, from the role or the sides of each parameter.
+    """
+    first = next(iter(inspect.signature(target).parameters), "")
+    if first in ("named_parameters", "named_params", "model"):
+        return "model" if first == "model" else "names"
+    for each in target.__mro__:
+        words = _words(vars(each)["__init__"].__code__) if isfunction(vars(each).get("__init__")) else set()
+        if words & {"role", "ndim", "dim"}:
+            return "list"
+        if "use_muon" in words:
+            return "groups"
+    return "list"
+
+
+def _words(code: CodeType) -> set[str]:
+    """Return the names of attributes and the texts in a function's code, and in what it contains."""
+    inner = (_words(each) for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union((each for each in code.co_consts if isinstance(each, str)), *inner)
+
+
+def _name_parameters(parameters: Sequence[torch.nn.Parameter]) -> dict[str, torch.nn.Parameter]:
+    """Return the parameters by names as of a network: ``layer0.mlp.weight``, ``layer1.bias``, ``embed``, ``output``."""
+    words = {"vector": "bias", "first": "mlp.weight", "hidden": "mlp.weight", "last": "output.weight"}
+    words["embedding"] = "embed.weight"
+    return {f"layer{k}.{words[each.role]}": each for k, each in enumerate(parameters)}
+
+
+def _group_parameters(parameters: Sequence[torch.nn.Parameter]) -> list[dict[str, Any]]:
+    """Return groups: matrices, embeddings without, with ``use_muon``, and the others without it."""
+    groups: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
+    for each in parameters:
+        groups[each.ndim > 1 and each.role != "embedding"].append(each)
+    return [{"params": members, "use_muon": flag} for flag, members in groups.items() if members]
+
+
+class _Model(torch.nn.Module):
+    """A network of given parameters, which computes nothing."""
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter]):
+        """Make a module for each part of a name."""
+        super().__init__()
+        for name, parameter in _name_parameters(parameters).items():
+            module = self
+            for part in name.split(".")[:-1]:
+                if not hasattr(module, part):
+                    module.add_module(part, torch.nn.Module())
+                module = getattr(module, part)
+            module.register_parameter(name.split(".")[-1], parameter)
+
+
+_FORMS: dict[str, Callable[[list[torch.nn.Parameter]], Any]] = {
+    "list": list,
+    "names": lambda parameters: [*_name_parameters(parameters).items()],
+    "model": _Model,
+    "groups": _group_parameters,
+}
+"""What a class gets as its first argument, by the form that it wants."""
+
+
 class _Generators:
     """A context in which the global random generators have the state of one run; that state goes on from use to use.
+
+    torch.compile does nothing here: to compile takes minutes, and these tensors are small.
 
     everything: includes the generators of Python and NumPy; swapping these two takes longer than a small step.
     """
@@ -234,8 +327,14 @@ class _Generators:
 
     def __enter__(self) -> None:
         self._swap()
+        self.stance: Any = None
+        if self.everything and "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):  # PyTorch 2.6
+            self.stance = torch.compiler.set_stance("force_eager")
+            self.stance.__enter__()
 
     def __exit__(self, *error: object) -> None:
+        if self.stance is not None:
+            self.stance.__exit__(None, None, None)
         self._swap()
 
     def _swap(self) -> None:

@@ -53,7 +53,7 @@ optbench.views.profiles = (() => {
       },
       note: [
         `How often each optimizer reaches a target within a multiple of the least expected cost, over ${count(pairs, "pair")} of problem`,
-        "and target (10%, 1%, 0.1% and 0.001% of the first suboptimality). At the left end: how often it is the cheapest.",
+        "and target (10%, 1%, 0.1% and 0.001% of the gap at the start). At the left end: how often it is the cheapest.",
         "The runs are those that the verdicts compare. Hide an optimizer to compare the rest anew.",
         lacks && `Without ${lacks}, where not all of these optimizers have runs.`,
       ].filter(Boolean).join(" "),
