@@ -276,13 +276,15 @@ def _make_record(
     parameters = _argument_defaults(owner, library, target)
     rate = rate_argument(target, parameters)
     goes_around = any("optimizer" in key and default is inspect.Parameter.empty for key, default in parameters.items())
+    goes_around &= any(each.kind is each.VAR_KEYWORD for each in inspect.signature(target).parameters.values())
     hint = f"; to go around another one, write {label}(torch:SGD)" if library == "torch" and goes_around else ""
     if rate is None:
-        inner = ("base_optimizer", "wrapped_optimizer", "optimizer")
-        around = next((key for key in _all_arguments(target) if key in inner), None)
-        if around and not hint:
-            raise PluginError(f"{owner}: it goes around another one, its {around!r}: make a class of both, with lr")
-        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS[:2])}{hint}")
+        named = ("base_optimizer", "wrapped_optimizer", "optimizer")
+        around = next((key for key in _all_arguments(target) if key in named), None)
+        if around:
+            how = f"write {label}(torch:SGD)" if goes_around else "make a class of both, with lr"
+            raise PluginError(f"{owner}: it goes around another one, its {around!r}: {how}")
+        raise PluginError(f"{owner}: it has no learning rate, an argument {' or '.join(RATE_ARGUMENTS[:2])}")
     strange = next((key for key in options if key not in parameters or key == rate), None)
     if strange is not None:
         raise PluginError(f"{owner}: it takes no {strange!r}; it has {', '.join(parameters)}")

@@ -176,6 +176,11 @@ class TorchStepper:
                 self._step_alone(g, loss, second)
         self._restore_memory()
 
+    def _set_gradients(self, g: np.ndarray) -> None:
+        """Give each parameter its part of a copy of g."""
+        for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
+            parameter.grad = gradient
+
     def _step_alone(self, g: np.ndarray, loss: float, second: Callable | None) -> None:
         """Make a step without a closure; from now on with one if the class says that it wants one."""
         try:
@@ -185,11 +190,6 @@ class TorchStepper:
                 raise
             self.needs_closure = True
             self.optimizer.step(self._closure(g, loss, second))
-
-    def _set_gradients(self, g: np.ndarray) -> None:
-        """Give each parameter its part of a copy of g."""
-        for parameter, gradient in zip(self.parameters, self._split(torch.from_numpy(g.copy())), strict=True):
-            parameter.grad = gradient
 
     def _set_rate(self, rate: float) -> None:
         """Set the rate of all parameter groups, of several to their own multiples; in place if it is a tensor."""
