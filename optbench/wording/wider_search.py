@@ -26,9 +26,12 @@ def describe_limits(edges: pd.DataFrame, problem: str, optimizer: str) -> str:
 def _join_limits(rows: pd.DataFrame) -> str:
     """Return the parameters of some edges with their values: "batch 4 and rate 30"."""
     words = {"lr": "rate", "batch_size": "batch"}
-    rows = rows.drop_duplicates("parameter")
+    digits = {"batch_size": 15}  # a batch of 1024, not of 1.02e3
     return join_with_and(
-        [f"{words.get(row.parameter, row.parameter)} {labels.number(row.value)}" for row in rows.itertuples()]
+        [
+            f"{words.get(row.parameter, row.parameter)} {labels.number(row.value, digits.get(row.parameter, 3))}"
+            for row in rows.drop_duplicates("parameter").itertuples()
+        ]
     )
 
 

@@ -1,6 +1,7 @@
 """Advice to search wider, on tables whose best values lie at an end of what was tried."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic import runs_table
 
@@ -9,7 +10,7 @@ from optbench.analysis.edges import find_edges
 from optbench.contract.limits import is_inside
 from optbench.contract.search import parse_range
 from optbench.wording.answers import answer_of, describe_measure, find_shipped_limits
-from optbench.wording.wider_search import advise_wider_search
+from optbench.wording.wider_search import advise_wider_search, describe_limits
 
 
 def test_the_next_rate_of_a_grid_is_a_round_number():
@@ -128,3 +129,9 @@ def test_a_list_gets_the_next_value_of_each_optimizer_at_its_end():
     ]  # fmt: skip
     (text,) = advise_wider_search(answer_of(runs_table(rows), [0, 1]).edges)
     assert text.endswith("p (momentum, nadam); wider: --optimizers 'momentum(beta1=0.95), nadam(beta1=0.995)'")
+
+
+def test_batch_sizes_have_all_their_digits_and_rates_three():
+    rows = [("p", "o", name, 1234.5 if name == "lr" else 16384.0) for name in ("batch_size", "lr")]
+    edges = pd.DataFrame(rows, columns=["problem", "optimizer", "parameter", "value"])
+    assert describe_limits(edges, "p", "o") == "at the limit of the search: batch 16384 and rate 1.23e3"
