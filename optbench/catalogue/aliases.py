@@ -103,7 +103,7 @@ _NONE = {
         "schedule",
         "none here watches the loss, for a factor depends on the step alone; step, staircase and multi_step drop, too",
     ),
-    "newton adahessian sophia kfac gaussnewton naturalgradient": ("optimizer", _CURVATURE),
+    "newton sophia kfac gaussnewton naturalgradient": ("optimizer", _CURVATURE),
     "ftrl": ("optimizer", "there is none here; adagrad is what it comes from"),
     "sparseadam": ("optimizer", "no gradient here is sparse; adam_torch is the same rule on dense ones"),
 }

@@ -116,7 +116,8 @@ class Catalogue:
         if names.INNER in given and parts[0] == "torch":
             inner, values = self.optimizer(given.pop(names.INNER))
             if not isinstance(inner, Eager) or inner.library != "torch":
-                raise OptbenchError(f"optimizer {label} goes around PyTorch's optimizers, and {inner.name} is none")
+                text = f"optimizer {label} cannot go around {inner.name}"
+                raise OptbenchError(f"{text}: a class of PyTorch goes around another one, such as torch:SGD, if at all")
             label = names.canonical(label, {names.INNER: inner.name})
         if label not in self.eager or (only and path not in {origin.file for origin in self.eager[label].origins}):
             try:

@@ -95,7 +95,7 @@ def test_names_options_and_origins(torch):
         ("torch:Stranger(file=mine.py)", "optimizer torch:Stranger: it is no subclass of torch.optim.Optimizer"),
         ("torch:Mien(file=mine.py)", "unknown optimizer of PyTorch in mine.py 'Mien': did you mean 'Mine'?"),
         ("torch:AdamW(file=mine.py)", "optimizer of PyTorch in mine.py 'AdamW': valid names: Mine, Needs, NoRate"),
-        ("torch:Adam(adam)", "optimizer torch:Adam does not go around another one, as 'adam'"),
+        ("torch:Adam(adam)", "optimizer torch:Adam cannot go around adam: a class of PyTorch goes around another one"),
         ("torch:Mine(file=gone.py)", "no plug-in file 'gone.py'"),
     ],
 )

@@ -125,7 +125,10 @@ def test_its_name_says_what_is_inside_and_both_can_be_tuned(file):
         ("torch:Unsaid", "evaluates its closure more than once; here a step has one gradient, or two of a class with"),
         ("torch:Thrice", "evaluates its closure more than once; here a step has two gradients"),
         ("torch:SAM", "it goes around another one, its 'base_optimizer': write torch:SAM(torch:SGD)"),
-        ("torch:SAM(gd)", "torch:SAM goes around PyTorch's optimizers, and gd is none"),
+        (
+            "torch:SAM(gd)",
+            "torch:SAM cannot go around gd: a class of PyTorch goes around another one, such as torch:SGD",
+        ),
         ("torch:Twice(torch:SGD)", "torch:Twice does not go around another one: for that a class takes one argument"),
     ],
 )
