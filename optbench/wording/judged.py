@@ -420,10 +420,11 @@ def describe_settling(amount: str = "", what: str = "this", brief: bool = False)
     """Return "14 more blocks would probably settle this", or that MOST_BLOCKS would probably not.
 
     amount: what would, such as "14 more blocks"; "": more than MOST_BLOCKS would be needed. brief: "14 more blocks
-    would", beside a sentence in full.
+    would", or that MOST_BLOCKS "would not change that", beside a sentence in full.
     """
-    subject, not_ = amount or f"{MOST_BLOCKS:,} more blocks", "" if amount else " not"
-    return f"{subject} would{not_}" if brief else f"{subject} would probably{not_} settle {what}"
+    if amount:
+        return f"{amount} would" if brief else f"{amount} would probably settle {what}"
+    return f"{MOST_BLOCKS:,} more blocks would " + ("not change that" if brief else f"probably not settle {what}")
 
 
 def name_metric(measure: str) -> str:

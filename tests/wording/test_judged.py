@@ -108,11 +108,12 @@ def test_nobody_is_first_where_nobody_leads():
     states = {"a": "open", "b": "open", "c": "behind"}
     pairs = {
         ("a", "b"): {"verdict": "open", "known": "ahead, perhaps by less than 5%", "blocks_needed": math.inf},
-        ("a", "c"): {"verdict": "open", "known": "too noisy to place"},
+        ("a", "c"): {"verdict": "open", "known": "too noisy to place", "blocks_needed": math.inf},
     }
     assert judged(states, pairs).describe("quadratic") == (
         "undecided: a needs the fewest samples so far; not told apart from it: b (behind, perhaps by less than 5%; "
-        "1,000 more blocks would probably not settle this), c (loses to b; too noisy to place)"
+        "1,000 more blocks would probably not settle this), c (loses to b; too noisy to place; 1,000 more blocks would "
+        "not change that)"
     )
     few = {("a", "b"): {"verdict": "open", "reason": "a single block of seeds: more are needed"}}
     text = judged({"a": "open", "b": "open"}, few).describe("quadratic")
