@@ -137,6 +137,7 @@ class Page:
         self.measure = answers.describe_measure(answer, results.search, results.targets_before)
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, answer.judged.level
+        self.further_look = answer.judged.describe_further_look()
         self.measures = {key: name_choice(key) for key in self.views}
         self.titles = {key: headline(view.answer) for key, view in self.views.items()}
         self.overall = {key: self.describe_overall(view.answer) for key, view in self.views.items()}

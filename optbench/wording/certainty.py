@@ -97,6 +97,7 @@ def plan_more_runs(answer: Answer, timings: pd.DataFrame, cores: int = 1) -> Mor
         text += f", {most} {'all' if len(counts) == len(known) else f'{len(counts):,}'}"
     if left := len(known) - len(counts):
         text += f"; {describe_settling(what=f'the other {left:,}' if left > 1 else 'the last')}"
+    text += f"; more {unit}s are {judged.describe_further_look()}"
     return MoreRuns(text, f"--{unit}s {there + more}")
 
 

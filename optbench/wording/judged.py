@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -89,6 +89,11 @@ class Judged:
     def level(self) -> str:
         """The level of the intervals, for all pairs of a problem at once: "96%"."""
         return f"{100 * (1 - spent_alpha(self.look)):.4g}%"
+
+    def describe_further_look(self) -> str:
+        """Return what more runs mean: "a further look, which widens all intervals (from 96% to 99.5%)"."""
+        after = replace(self, look=self.look + 1)
+        return f"a further look, which widens all intervals (from {self.level} to {after.level})"
 
     def rows(self, problem: str) -> pd.DataFrame:
         """Return the ranking of one problem, the lowest value first; of problem "all", the best mean rank first."""

@@ -63,10 +63,12 @@ def test_more_blocks_come_with_their_time_and_their_option():
     assert plan.option == "--blocks 16"
     assert plan.text == (
         "4 pairs with a leader are open: 8 more blocks (about 3 minutes here) would probably settle 2 of them, 32 more "
-        "blocks 3; 1,000 more blocks would probably not settle the last"
+        "blocks 3; 1,000 more blocks would probably not settle the last; more blocks are a further look, which "
+        "widens all intervals (from 96% to 99.5%)"
     )
     assert certainty.plan_more_runs(*open_pairs([9.0], 40.0)).text == (
-        "1 pair with a leader is open: 1 more block (about 5 s here) would probably settle it"
+        "1 pair with a leader is open: 1 more block (about 5 s here) would probably settle it; more "
+        "blocks are a further look, which widens all intervals (from 96% to 99.5%)"
     )
     none = certainty.plan_more_runs(*open_pairs([math.inf]))
     assert none.option == "" and none.text.endswith(": 1,000 more blocks would probably not settle it")
