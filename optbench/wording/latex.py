@@ -76,6 +76,7 @@ def build_results_table(
     return "\n".join(
         [
             f"% {' '.join(comment.split())}",
+            "% Values leave extreme blocks out; ratios use all blocks, so dividing two values gives another ratio.",
             f"% needs \\usepackage{{{packages}}}",
             f"\\begin{{{place}}}",
             "\\centering",
