@@ -248,19 +248,21 @@ class Page:
         }  # fmt: skip
 
     def describe_setting(self, row: dict) -> dict:
-        """Return the texts of a recommended setting on a card: `name`, `setting`, `more`, `notes`; and `codes`.
+        """Return the texts of a recommended setting: `name`, `setting`, `more`, `fails`, `notes`; and `codes`.
 
         row: of `LoadedSweep.best`; more: hyperparameters that do not vary; codes: of `find_code`.
         """
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
         parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"]
+        fails = labels.describe_failures(row)
         return {
             "name": labels.optimizer_label(row, self.varied),
             "rate": parts[2],
             "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),
-            "notes": "; ".join(labels.list_warnings(row)),
+            "fails": fails,
+            "notes": "; ".join([*[fails] * bool(fails), *labels.list_warnings(row)]),
             "codes": find_code(self.sweep.results.snippets, row, self.hyperparameters),
         }
 

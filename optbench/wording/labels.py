@@ -137,6 +137,11 @@ def failure_text(row: Row) -> str:
     return f"{int(row['failures'])}/{int(row['n'])}"
 
 
+def describe_failures(row: Row) -> str:
+    """Return "fails in 1 of 8 runs" of a row of `best_configurations`; "" where none or all failed."""
+    return f"fails in {int(row['failures'])} of {int(row['n'])} runs" if 0 < row["failures"] < row["n"] else ""
+
+
 def list_warnings(row: Row, confidence: float = 0.95, edge: bool = True) -> list[str]:
     """Return warnings about a row of `best_configurations`, such as "one seed: no interval"; empty for most.
 

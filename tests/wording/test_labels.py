@@ -19,6 +19,11 @@ def test_numbers_have_three_digits(value, text):
     assert labels.number(value) == text
 
 
+def test_only_some_failed_runs_are_told():
+    texts = [labels.describe_failures({"failures": failed, "n": 8}) for failed in (0, 1, 8)]
+    assert texts == ["", "fails in 1 of 8 runs", ""]
+
+
 def test_file_names_are_safe_and_all_different():
     problems = ["a(b=1.0)", "A b=1.0", "a b 1.0", "../../etc/passwd", "", "函数", "x" * 200]
     names = labels.file_names(problems)
