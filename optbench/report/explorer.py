@@ -172,7 +172,7 @@ class ExplorerData:
         """
         varied = varied_hyperparameters(self.results.runs)
         texts = [
-            ", ".join(f"{key}={labels.number(row[key])}" for key in varied[row["optimizer"]] if pd.notna(row[key]))
+            ", ".join(f"{key}={labels.value_text(row[key])}" for key in varied[row["optimizer"]] if pd.notna(row[key]))
             for row in (table.to_dict("records") if any(varied.values()) else ())
         ]
         names = {

@@ -36,6 +36,11 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{mantissa}e{int(exponent)}" if mark else text
 
 
+def value_text(value: float) -> str:
+    """Return a hyperparameter to three digits; just below 1, as of beta2, with two of what is left: "0.99968"."""
+    return number(value, max(3, 1 - math.floor(math.log10(1 - value))) if 0.9 < value < 1 else 3)
+
+
 def count_word(count: int) -> str:
     """Return a small number as a word, "five"; a larger one in digits."""
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -112,7 +117,7 @@ def optimizer_label(row: Row, varied: dict[str, list[str]]) -> str:
 
     row: of `runs` or of a table of settings. varied: from `varied_hyperparameters`.
     """
-    values = [f"{name}={number(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
+    values = [f"{name}={value_text(row[name])}" for name in varied.get(row["optimizer"], []) if not pd.isna(row[name])]
     return with_values(str(row["optimizer"]), values)
 
 
@@ -124,7 +129,7 @@ def with_values(name: str, values: list[str]) -> str:
 
 def hyperparameter_text(row: Row, columns: list[str]) -> str:
     """Return all hyperparameters of a row: "beta1=0.9, eps=1e-8"; columns: `hyperparameter_columns` of its table."""
-    return ", ".join(f"{name}={number(row[name])}" for name in columns if not pd.isna(row[name]))
+    return ", ".join(f"{name}={value_text(row[name])}" for name in columns if not pd.isna(row[name]))
 
 
 def interval_text(row: Row) -> str:

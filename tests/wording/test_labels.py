@@ -24,6 +24,14 @@ def test_only_some_failed_runs_are_told():
     assert texts == ["", "fails in 1 of 8 runs", ""]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.99968041, "0.99968"), (0.9999, "0.9999"), (0.97018, "0.97"), (0.90001, "0.9"), (1.0, "1"), (12.345, "12.3")],
+)
+def test_a_hyperparameter_just_below_1_is_not_rounded_to_1(value, text):
+    assert labels.value_text(value) == text
+
+
 def test_file_names_are_safe_and_all_different():
     problems = ["a(b=1.0)", "A b=1.0", "a b 1.0", "../../etc/passwd", "", "函数", "x" * 200]
     names = labels.file_names(problems)
