@@ -275,12 +275,15 @@ def _make_record(
     owner = f"optimizer {label}"
     parameters = _argument_defaults(owner, library, target)
     rate = rate_argument(target, parameters)
-    goes_around = any("optimizer" in key and default is inspect.Parameter.empty for key, default in parameters.items())
-    goes_around &= any(each.kind is each.VAR_KEYWORD for each in inspect.signature(target).parameters.values())
+    every = inspect.signature(target).parameters
+    passes_on = any(each.kind is each.VAR_KEYWORD for each in every.values())
+    goes_around = passes_on and any(
+        "optimizer" in key and parameters[key] is inspect.Parameter.empty for key in parameters
+    )
     hint = f"; to go around another one, write {label}(torch:SGD)" if library == "torch" and goes_around else ""
     if rate is None:
         named = ("base_optimizer", "wrapped_optimizer", "optimizer")
-        around = next((key for key in _all_arguments(target) if key in named), None)
+        around = next((key for key in every if key in named), None)
         if around:
             how = f"write {label}(torch:SGD)" if goes_around else "make a class of both, with lr"
             raise PluginError(f"{owner}: it goes around another one, its {around!r}: {how}")
@@ -313,11 +316,6 @@ def _make_record(
         search=known if search is None else search,
         search_source=search_source or USUAL * (search is None and bool(known)),
     )  # fmt: skip
-
-
-def _all_arguments(target: Any) -> list[str]:
-    """Return the names of all arguments of a class or a function, the parameters among them."""
-    return list(inspect.signature(target).parameters)
 
 
 def _argument_defaults(owner: str, library: Library, target: Any) -> dict[str, Any]:
