@@ -10,6 +10,7 @@ import signal
 import stat
 import sys
 import tempfile
+import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -124,6 +125,17 @@ def _below_tests(file: Path) -> str:
     return file.relative_to(ROOT / "tests").as_posix() if file.is_relative_to(ROOT / "tests") else file.name
 
 
+def pytest_addoption(parser):
+    text = "run the tests of one of N equal parts alone, K of 1 to N; all parts together are all tests"
+    parser.addoption("--part", metavar="K/N", help=text)
+
+
+def _is_in_part(item, part: str) -> bool:
+    """Return whether a test belongs to the part K/N. Its name decides, so that a new test moves no other."""
+    number, parts = map(int, part.split("/"))
+    return zlib.crc32(item.nodeid.encode()) % parts == number - 1
+
+
 def pytest_ignore_collect(collection_path, config):
     """Open the files alone that have tests of CI's slow part, one in four: to collect all takes each worker 10 s."""
     if config.option.markexpr in ("slow", SLOW_PART) and collection_path.match("test_*.py"):
@@ -143,6 +155,10 @@ def pytest_collection_modifyitems(config, items):
     for file in {item.path for item in items if item.get_closest_marker("slow")}:
         if not _has_tests_of_the_slow_part(file):
             raise pytest.UsageError(f"{file}: -m slow does not find its slow tests, for it never says that word")
+    if part := config.getoption("--part"):
+        others = [item for item in items if not _is_in_part(item, part)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _is_in_part(item, part)]
     gc.collect()
     gc.freeze()
     if not config.pluginmanager.hasplugin("xdist"):
