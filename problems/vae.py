@@ -79,7 +79,7 @@ def losses(w, x, layout, work):
 
 def space(layout, rows):
     """Return the numbers of ``work`` that a network of this layout needs for so many rows: scratch of kit/layers.py."""
-    return rows * (sum(layout[layout.shape[0] // 2 + 1 :]) + 2 * widest(layout))
+    return place_of(layout.shape[0] // 2, layout, rows) + 2 * widest(layout) * rows
 
 
 def draw(law, noise, z):
