@@ -46,12 +46,15 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     needed = {key: judged.count_more(pair) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
     there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
     counts = sorted(needed.values())
-    steps = []
+    steps, named = [], []
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
         settled = [key for key in needed if needed[key] <= more]
         seconds = estimate_seconds(answer.runs, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
         amount = count_noun(more, f"more {unit}")
-        what = f"{_name_pairs(sweep, settled)}: {describe_settling(amount, _name_them(settled))}"
+        also = [key for key in settled if key not in named]
+        above = "those above, and " if named else ""
+        what = f"{above}{_name_pairs(sweep, also)}: {describe_settling(amount, _name_them(settled))}"
+        named = settled
         steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
     if hopeless:
         steps.append(Step(f"{_name_pairs(sweep, hopeless)}: {describe_settling(what=_name_them(hopeless))}", "", ""))

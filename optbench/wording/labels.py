@@ -98,8 +98,8 @@ def describe_command(provenance: Mapping[str, Any]) -> str:
 
 
 def share_text(share: float) -> str:
-    """Return a target, a share of the first suboptimality: "0.1%"; "1e-8" instead of the smallest percentages."""
-    return f"{100 * share:.6g}%" if share > 2e-6 else number(share)
+    """Return a target, a share of the first suboptimality, in percent: "0.1%", "0.000001%"."""
+    return f"{100 * share:.10f}".rstrip("0").rstrip(".") + "%" if share > 2e-11 else number(share)
 
 
 def samples_text(count: float) -> str:
