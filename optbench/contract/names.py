@@ -50,7 +50,8 @@ def parse(text: str) -> tuple[str, dict]:
     """
     if isinstance(text, str) and (error := missing_name_error(text)):
         raise error
-    bad = OptbenchError(f"cannot read {shown(text)}: write a name, or name(parameter=value, ...)")
+    comma = "; between names of a list stands a comma" if re.match(r"\s*[\w:]+\s+[\w:]", str(text)) else ""
+    bad = OptbenchError(f"cannot read {shown(text)}: write a name, or name(parameter=value, ...){comma}")
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise bad
     try:

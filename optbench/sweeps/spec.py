@@ -591,7 +591,7 @@ def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None 
     source = SHIPPED["default"] if path is None else path_of("spec", path)
     if not source.suffix and not is_file(source) and not is_folder(source) and source.parent == Path():
         if source.name not in SHIPPED:
-            raise unknown("spec", source.name, SHIPPED)
+            raise OptbenchError(f"{unknown('spec', source.name, SHIPPED)}; if it belongs to a list: {COMMAS}")
         source = SHIPPED[source.name]
     if format_ending(source) in ENDINGS:
         raise OptbenchError(f"{source.name} is a table, and no spec: optbench sweep --data {source.name}, or data=")
