@@ -109,9 +109,14 @@ def near(name: str, valid: Iterable[str]) -> str:
 
 
 def _nearest(name: str, valid: list[str]) -> str:
-    """Return the same name in other letters, or else the nearest one; empty if none is near."""
+    """Return the same name in other letters, or else the nearest one; empty if none is near.
+
+    A name of the same letters in another order is nearer than any other: difflib counts swapped letters as two errors.
+    """
+    name = name[:_HEAD]
     same = [each for each in valid if each.lower() == name.lower()]
-    return next(iter(same or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)), "")
+    swapped = [each for each in valid if sorted(each.lower()) == sorted(name.lower())]
+    return next(iter(same or swapped or difflib.get_close_matches(name, valid, n=1, cutoff=0.5)), "")
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:

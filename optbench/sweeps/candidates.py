@@ -10,6 +10,7 @@ import pandas as pd
 from optbench.analysis.columns import GIVEN, drop_lost_runs
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
+from optbench.analysis.judging import MARGIN
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
@@ -119,6 +120,11 @@ def compare(
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence).assign(measure=cost)
         judge_by, tried = cost, []
+        if (noise := table.attrs.pop("noise")) > MARGIN - 1:
+            lines.append(
+                f"seconds of B over A vary by {noise:.0%} between runs of the same work, and intervals allow for a "
+                "machine that was so much slower for one side: --workers 1 on a quiet machine narrows them"
+            )
     else:
         if judge_by is None:
             judge_by = first.judge_by if first.judge_by == second.judge_by else LOSS
