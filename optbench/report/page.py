@@ -109,8 +109,9 @@ def write_page(
         written = write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)
         if lacking := [kind for kind in options.figures if kind in set(KINDS) - {each["kind"] for each in written}]:
             plane = "; paths are of problems of two parameters with a domain" if "paths" in lacking else ""
+            cells = "; a heatmap is of a grid of batch sizes or schedules" if "heatmap" in lacking else ""
             film = "; a gif shows paths alone" if list(options.formats) == ["gif"] and lacking != ["paths"] else ""
-            warn(f"this sweep has no figure of the kind {', '.join(lacking)}{plane}{film}")
+            warn(f"this sweep has no figure of the kind {', '.join(lacking)}{plane}{cells}{film}")
     return page
 
 

@@ -23,6 +23,19 @@ def test_a_kind_of_figure_that_there_is_not_is_told(run):
     assert code == 0 and err == f"optbench: warning: {told}"
 
 
+def test_a_heatmap_of_one_cell_or_of_random_trials_is_not_drawn(run):
+    told = "this sweep has no figure of the kind heatmap; a heatmap is of a grid of batch sizes or schedules"
+    tables = make_tables(**{**SMALL, "batch_sizes": (16, 64)})
+    tables["provenance"]["searched"] = {name: {"lr": "log_uniform(0.001, 1)"} for name in SMALL["optimizers"]}
+    write_folder("trials", tables)
+    write_folder("cell", make_tables(**SMALL))
+    for folder in ("cell", "trials"):
+        code, _, err = run("report", folder, "--figures", "heatmap, rates", "--format", "svg", "--static")
+        assert code == 0 and err == f"optbench: warning: {told}"
+        drawn = Path(folder, "report/figures").glob("*.svg")
+        assert [path.name for path in drawn] == ["rates-saddle.svg"]
+
+
 def test_the_page_of_another_measure_and_of_kinds_as_one(run):
     tables = make_tables(**{**SMALL, "problems": ["saddle", "rosenbrock", "breast_cancer"]})
     tables["provenance"] |= {"choose_by": ["loss", "test_accuracy"], "judge_by": "loss"}
