@@ -1,5 +1,6 @@
 """``report``: where the page goes, what stands beside it, and one line for what there is not."""
 
+import json
 from pathlib import Path
 
 from synthetic import make_tables, write_folder
@@ -86,6 +87,9 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
     page = Path("results/report/index.html").read_text(encoding="utf-8")
     assert "Our method" in page and "A saddle" in page
+    made = Path("results/provenance.json")
+    made.write_text(json.dumps({**json.loads(made.read_text()), "labels": {"saddle": "A saddle"}}), encoding="utf-8")
+    assert "labels:" not in run("report", "--static", "--label", "saddle=A saddle")[1]
     code, out, err = run("report", "--static", "--format", "png")
     assert "(curves, mean_ranks and profiles; --figures all, or a list, for others)" in out
     code, out, err = run("compare", "results", "adam", "gd", "--label", "adam=Ours")
