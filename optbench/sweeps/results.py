@@ -23,7 +23,7 @@ from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.columns import EARLY, TABLES
-from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.best import Best, choose_problem, make_best
@@ -211,7 +211,9 @@ class Results:
             """Return the name in the folder that a name or a label means."""
             return named.get(text, text) if text in named or text in known else find_name(text, known)
 
-        new = old | {find(text): label for text, label in read_labels(labels or {}).items()}
+        given_labels = read_labels(labels or {})
+        found = find_all(find, given_labels)
+        new = old | {found[text]: label for text, label in given_labels.items()}
         new = check_shown({name: label for name, label in new.items() if name in known}, known)
         same = self._renamed({old.get(name, name): new.get(name, name) for name in known})
         same.runs.attrs[NAMES] = {label: name for name, label in new.items()}
@@ -722,16 +724,15 @@ def share_labels(
     """
     shared = {name: label for side in reversed(sides) for name, label in side.labels.items()}
     known = {name for side in sides for name in _list_names(side)}
-    for text, label in read_labels(labels or {}).items():
-        meant = next((name for name, old in shared.items() if old == text), None)
-        shared[meant or find_name(text, sorted(known))] = label
+    given, named = read_labels(labels or {}), {label: name for name, label in shared.items()}
+    found = find_all(lambda text: named.get(text) or find_name(text, sorted(known)), given)
+    shared |= {found[text]: label for text, label in given.items()}
     if not shared and not colors:
         return list(sides)
     named = {label: name for name, label in shared.items()}
-    inks = {}
     rules = sorted({name for side in sides for name in _list_names(side, ("optimizer",))})
-    for text, color in (colors or {}).items():
-        inks[named[text] if text in named else find_name(text, rules, "optimizer to color")] = color
+    found = find_all(lambda text: named.get(text) or find_name(text, rules, "optimizer to color"), colors or {})
+    inks = {found[text]: color for text, color in (colors or {}).items()}
 
     def select(given: Mapping[str, str], side: Results) -> dict[str, str]:
         """Return what is given for the names that a side has."""
