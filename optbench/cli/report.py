@@ -33,7 +33,7 @@ def report(
         metavar="DIR", help="The results folder of a sweep; several are shown side by side.",
     )] = None,
     judge_by: Annotated[str | None, option(
-        "judge-by", "MEASURE", "Judge by another measure that the sweep chose settings for, such as loss.", PAGE,
+        "judge-by", "MEASURE", "Judge by another measure than the sweep, such as loss.", PAGE,
         completion.words(*MEASURES),
     )] = None,
     weigh_by: Annotated[str | None, option(

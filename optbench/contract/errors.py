@@ -108,10 +108,10 @@ def near(name: str, valid: Iterable[str]) -> str:
     return f": did you mean {found!r}?" if found else ""
 
 
-def nearest(name: str, valid: list[str]) -> str:
-    """Return the same name in other letters, or else the nearest one; empty if none is near."""
+def nearest(name: str, valid: list[str], cutoff: float = 0.5) -> str:
+    """Return the same name in other letters, or else the nearest one; empty if none is as near as difflib's cutoff."""
     same = [each for each in valid if each.lower() == name.lower()]
-    return next(iter(same or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)), "")
+    return next(iter(same or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=cutoff)), "")
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:

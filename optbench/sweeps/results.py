@@ -17,7 +17,7 @@ import pandas as pd
 from optbench import analysis
 from optbench.analysis.columns import GIVEN, NAMES, count_folds, drop_lost_runs
 from optbench.analysis.importances import importances
-from optbench.analysis.measures import LOG_TAIL, LOSS
+from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
@@ -335,24 +335,31 @@ class Results:
         """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
 
         Args:
-            judge_by: a measure that the sweep chose settings for; None: as it is.
+            judge_by: the loss, a metric of the runs, or "time" if the sweep chose settings for it; None: as it is. If
+                the sweep chose for other measures alone, settings are those for the first of these.
             weigh_by: "problem" or "kind", what weighs as one over problems; None: as it is.
 
         Returns:
             The same tables, with another measure.
 
         Raises:
-            OptbenchError: the sweep chose no settings for the measure, or there is no such word.
+            OptbenchError: no run has the measure, or there is no such word.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
             >>> sweep(two, seeds=8).judged_by("loss").judge_by
             'loss'
         """
-        if judge_by is not None and judge_by not in self.choose_by:
-            raise OptbenchError(
-                f"judge_by: {shown(judge_by)} is not what this sweep chose settings for: {', '.join(self.choose_by)}"
-            )
+        if judge_by is not None and judge_by not in self.choose_by and judge_by != LOSS:
+            if judge_by == TIME:
+                by = ",".join(self.choose_by)
+                raise OptbenchError(
+                    f"judge_by: settings were chosen by {by}, not for a target: sweep with --choose-by time,{by} anew"
+                )
+            if not self.runs[metric_name(self.runs, judge_by)].notna().any():
+                raise OptbenchError(
+                    f"judge_by: no run has {judge_by}: judge by {', '.join(dict.fromkeys([*self.choose_by, LOSS]))}"
+                )
         given = {"judge_by": judge_by, "weigh_by": weigh_by}
         same = copy.copy(self)
         same.provenance = {**self.provenance, **{key: value for key, value in given.items() if value is not None}}
@@ -379,8 +386,9 @@ class Results:
 
         Returns:
             A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` ("wins", "loses", "tie"
-            within 10%, "open"), ratio with its simultaneous interval (above 1 ``a`` is better), whether it is a bound,
-            adjusted p, what is known of an open pair, and the blocks that would decide it.
+            within 10%, "open"), ratio of ``b`` over ``a`` with its simultaneous interval (above 1 ``a`` is better;
+            `compare` has this ratio, too, with the verdict of ``b``), whether it is a bound, adjusted p, what is known
+            of an open pair, and the blocks that would decide it.
 
         Raises:
             OptbenchError: the measure or the column does not exist, or no reported run was chosen by ``choose_by``.

@@ -62,8 +62,17 @@ def test_a_measure_or_a_word_that_there_is_not_is_one_line(run):
     tables = make_tables(**SMALL)
     tables["provenance"]["choose_by"] = ["time", "loss"]
     write_folder("results", tables)
+    write_folder("results/los2", tables)
+    nowhere = "optbench: no folder, and so no finished sweep, in"
+    assert run("report", "los") == (2, "", f"{nowhere} 'los': did you mean 'results/los2'?")
+    assert run("report", "xyz") == (2, "", f"{nowhere} 'xyz': run optbench sweep --out xyz")
     for wish, message in (
-        (("--judge-by", "test_loss"), "--judge-by: 'test_loss' is not what this sweep chose settings for: time, loss"),
+        (("--judge-by", "test_loss"), "--judge-by: no run has test_loss: judge by time, loss"),
+        (
+            ("--label", "adma=A", "--label", "gdd=B"),
+            "unknown problem or optimizer to label 'adma': did you mean 'adam'? "
+            "Unknown problem or optimizer to label 'gdd': did you mean 'gd'?",
+        ),
         (("--weigh-by", "kin"), "unknown word to weigh by 'kin': did you mean 'kind'?"),
         (("--weigh-by", "x"), "unknown word to weigh by 'x': valid names: kind, problem"),
         (("--weigh-by", "kind"), "--weigh-by: these results lack the kinds of problems, which sweeps write since 0.15"),
