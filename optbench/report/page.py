@@ -111,8 +111,9 @@ def write_page(
         written = write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)
         if lacking := [kind for kind in options.figures if kind in set(KINDS) - {each["kind"] for each in written}]:
             plane = "; paths are of problems of two parameters with a domain" if "paths" in lacking else ""
+            cells = "; a heatmap is of a grid of batch sizes or schedules" if "heatmap" in lacking else ""
             film = "; a gif shows paths alone" if list(options.formats) == ["gif"] and lacking != ["paths"] else ""
-            warn(f"this sweep has no figure of the kind {', '.join(lacking)}{plane}{film}")
+            warn(f"this sweep has no figure of the kind {', '.join(lacking)}{plane}{cells}{film}")
     return page
 
 
@@ -136,7 +137,7 @@ class Page:
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer, results.search, results.targets_before)
+        self.basis, self.spoils, self.details = answers.split_measure(answer, results.search, results.targets_before)
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, answer.judged.level
         self.further_look = answer.judged.describe_further_look()

@@ -83,14 +83,12 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
 
 def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
     """Return "mlp: nesterov or adam; rosenbrock: rmsprop or gd": problems with their leader and who may be as good."""
-    judged, texts = sweep.answer.judged, []
-    for problem, name in pairs[:NAMED]:
-        texts.append(f"{labels.short_name(problem)}: {judged.leader(problem)} or {name}")
-    more = f"; {len(pairs) - NAMED} more pairs" if len(pairs) > NAMED + 1 else ""
-    if len(pairs) == NAMED + 1:
-        problem, name = pairs[-1]
-        more = f"; {labels.short_name(problem)}: {judged.leader(problem)} or {name}"
-    return "; ".join(texts) + more
+    judged = sweep.answer.judged
+    shown = labels.short_names(sweep.answer.best["problem"].unique())
+    texts = [f"{shown[problem]}: {judged.leader(problem)} or {name}" for problem, name in pairs]
+    if len(texts) > NAMED + 1:
+        texts[NAMED:] = [f"{len(pairs) - NAMED} more pairs"]
+    return "; ".join(texts)
 
 
 def _name_them(pairs: list[tuple[str, str]]) -> str:

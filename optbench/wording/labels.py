@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError, find_all, unknown
 from optbench.contract.names import INNER, canonical, split_levels
 
 Row = Mapping[str, Any] | pd.Series
@@ -81,9 +81,13 @@ def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], lab
     """
     given = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
     names = [labels.get(name, name) if isinstance(name, str) and name not in known else name for name in given]
-    for name in names:
+
+    def check(name: str) -> None:
+        """Raise OptbenchError for an unknown name."""
         if name not in known:
             raise unknown("optimizer", name, known)
+
+    find_all(check, names)
     if not names:
         raise OptbenchError("optimizers: name at least one, or leave it out")
     return list(dict.fromkeys(names))

@@ -90,7 +90,10 @@ def test_names_that_a_comparison_prints_are_understood(run):
         assert code == 0, err
         assert [(row["a"], row["b"]) for row in json.loads(out)["rows"]] == [tuple(names)]
     code, _, err = run("compare", "0.9", "0.5", *reversed(names))
-    assert (code, err) == (2, "optbench: '0.9': unknown optimizer 'momentum(beta1=0.5)': did you mean 'momentum'?")
+    assert (code, err) == (2, (
+        "optbench: '0.9': unknown optimizer 'momentum(beta1=0.5)': did you mean 'momentum'? "
+        "'0.5': unknown optimizer 'momentum(beta1=0.9)': did you mean 'momentum'?"
+    ))  # fmt: skip
 
 
 def test_a_sweep_answers_in_one_object(run):
