@@ -22,15 +22,15 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
     """Run ``len(sizes)`` steps of the kernels at the addresses, after step ``done``; return how many were made.
 
     In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
-    single form dead lanes are passed over. Where there is a ``point``, the kernel at the third address finds it, and a
-    second gradient is taken there. What the lanes have at points of evaluation between is kept on the way.
+    single form dead lanes are passed over. At the steps of a second gradient the kernel at the third address finds the
+    point where it is taken. What the lanes have at points of evaluation between is kept on the way.
     """
     gradient, update = _gradient_at(gradient_address, a.w), _update_at(update_address, a.w)
     look = _update_at(look_address, a.w)
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy, stressed, lag = a.noise.shape[0] > 0, a.stress.shape[0] > 0, a.late.shape[0]
-    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.point.shape[0] > 0
+    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.look_every > 0
     by_run = a.g if a.single else a.g.T
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
@@ -118,7 +118,7 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     before = a.late[(t - 1) % lag, r, i]
                     a.late[(t - 1) % lag, r, i] = own[i]
                     own[i] = before if t > lag else a.late[0, r, i]
-            if looks:
+            if looks and (t - 1) % a.look_every == 0:
                 if a.single:
                     a.point[turn] = a.w[turn]
                 else:

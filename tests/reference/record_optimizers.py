@@ -6,14 +6,14 @@ dyadic number, so A is exact whatever library multiplies it. Each library comput
 automatic differentiation.
 
 Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, came-pytorch, dog-optimizer,
-dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
+dadaptation, adam-mini, momo-opt, schedulefree, sophia-opt and prodigyopt installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
     python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
-README.md. No part of optbench is imported here, but for the random signs of AdaHessian's probes, which a recording must
-share; and no test imports this file.
+README.md. No part of optbench is imported here, but for the random signs of AdaHessian's and Sophia's probes, which a
+recording must share; and no test imports this file.
 """
 
 import argparse
@@ -151,6 +151,22 @@ def curvatures(parameters, matrix, t, difference):
     ]
 
 
+def feed_sophia_g(optimizer, found):
+    """Let SophiaG average these curvatures, or none, in the place of its squared gradients; return what step takes."""
+    import torch
+
+    if found:
+        parameters = optimizer.param_groups[0]["params"]
+        gradients = [p.grad for p in parameters]
+        for p in parameters:
+            p.grad = torch.zeros_like(p)
+        optimizer.update_hessian()
+        for p, gradient, each in zip(parameters, gradients, found, strict=True):
+            p.grad = gradient
+            optimizer.state[p]["hessian"].add_(each, alpha=1 - optimizer.param_groups[0]["betas"][1])
+    return {"bs": 1}
+
+
 def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others.
 
@@ -212,8 +228,10 @@ def torch_run(module, name, settings, shapes, steps):
         loss = compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
         more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
-        if difference:
+        if difference and (not name.startswith("Sophia") or s % 10 == 0):
             more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
+        if name == "SophiaG":
+            more = feed_sophia_g(optimizer, more.get("hessian"))
         with in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext():
             optimizer.step(**more)
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1

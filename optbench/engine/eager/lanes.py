@@ -174,7 +174,7 @@ class EagerLanes(CpuLanes):
                 self.freeze()
             inputs = StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss)
             drawn = order[s, : sizes[s]] if len(order) else None, noise[s] if len(noise) else None
-            if self._eager is None and self.update.look is not None:
+            if self._eager is None and self.update.look is not None and (done + s) % self.update.record.look_every == 0:
                 self._look(*drawn, inputs)
             self._step(inputs, *drawn)
             self.done = done + s + 1
