@@ -32,6 +32,7 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
     noisy, stressed, lag = a.noise.shape[0] > 0, a.stress.shape[0] > 0, a.late.shape[0]
     changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.look_every > 0
     by_run = a.g if a.single else a.g.T
+    ahead_by_run = a.ahead if a.single else a.ahead.T
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
         place += 1
@@ -124,6 +125,13 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                 else:
                     a.point[:] = a.w
                 look(a.point_rows, a.g_rows, a.state, a.look_scalars, a.powers, a.blocks, t, first, last)
+                if moving and a.single:
+                    for i in range(a.point.shape[1]):
+                        a.point[turn, i] -= a.path[s, i]
+                elif moving:
+                    for i in range(a.point.shape[0]):
+                        for r in range(runs):
+                            a.point[i, r] -= a.path[s, i]
                 gradient(a.point, a.ahead, a.f_ahead, examples, targets, a.constants, a.layout, a.work, first, last)
                 if noisy and a.single:
                     for i in range(a.g.shape[1]):
@@ -132,6 +140,10 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     for i in range(a.g.shape[0]):
                         for r in range(runs):
                             a.ahead[i, r] = a.noise[s, a.g.shape[0]] * a.ahead[i, r] + a.noise[s, i]
+                for r in range(first, last if stressed else first):
+                    own = ahead_by_run[r]
+                    for i in range(own.shape[0]):
+                        own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, own.shape[0] + i]
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, first, last)
         if place < a.inner.shape[0] and a.inner[place] == t:
             for i in range(a.w.shape[0]):

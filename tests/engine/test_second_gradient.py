@@ -18,7 +18,7 @@ from optbench.analysis.measures import tail_values
 from optbench.compiler.cuda_updates import refusal_reason
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
-from optbench.engine.batches import affordable_steps, count_samples
+from optbench.engine.batches import affordable_steps, count_samples, path_of
 from optbench.kit.random import key_of, rademacher
 from optbench.wording.caveats import describe_gradients
 
@@ -55,6 +55,36 @@ def test_without_data_both_are_of_one_draw_of_the_finite_sum(runs, dtype, relati
                 expected[r] = climbed(expected[r], lambda w, a=weight, b=pull, s=slope: a * s(w) + b, rate)
         found = train(problem, f"sam(gd, rho={RHO})", rates, dtype=dtype)
         np.testing.assert_allclose(found, expected, rtol=relative, atol=relative)
+
+
+@pytest.mark.parametrize("form", ["compiled", "plain Python"])
+def test_noise_stress_and_motion_are_the_same_at_both(form):
+    text = "sparse(noisy(moving(rosenbrock, period=7), scale=0.1), share=0.7)"
+    problem, rates = CATALOGUE.problem(text), [1e-4, 2e-5, 1e-4]
+    if form == "plain Python":
+
+        def value_and_gradient(w, g):
+            g[:] = rosen_der(w)
+            return rosen(w)
+
+        problem = replace(problem, eager=True, form="single", value_and_gradient=value_and_gradient, evaluate=None)
+    first, second = (np.random.default_rng(np.random.SeedSequence((2, 3, place))) for place in (0, 1))
+    terms, factors = first.standard_normal((STEPS, 2)), second.random((STEPS, 2)) < 0.7
+    offsets = path_of(problem, 2, "float64")(np.arange(STEPS + 1))
+    weights = list(zip(*noise(2, STEPS, SIZES, np.full(2, problem.noise)), strict=True))
+    expected = np.tile(optbench.objective("rosenbrock").start(2), (3, 1))
+    for r, rate in enumerate(rates):
+        unit = 0.0
+        for t, (pull, weight) in enumerate(weights):
+
+            def slope(w, t=t, a=weight, b=pull):
+                return a * rosen_der(w - offsets[t]) + b
+
+            unit = np.sqrt(np.mean(slope(expected[r]) ** 2)) if t == 0 else unit
+            changed = lambda w, t=t, u=unit, s=slope: factors[t] * (s(w) + 0.1 * u * terms[t])  # noqa: E731
+            expected[r] = climbed(expected[r], changed, rate) if factors[t].any() else expected[r]
+    found = train(problem, f"sam(gd, rho={RHO})", rates)
+    np.testing.assert_allclose(found, expected - offsets[STEPS], rtol=1e-10)
 
 
 @pytest.mark.parametrize("kind", ["eager", "logistic", "mlp(data=gaussian(examples=60, features=5), hidden=(3,))"])
