@@ -130,9 +130,11 @@ def torch_optimizer(module, name, given, settings):
     if not inner:
         return getattr(home, name)(given, **settings)
     own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
-    base, around = getattr(torch.optim, inner), getattr(home, outer)
+    base, around = getattr(home if module == "heavyball" else torch.optim, inner), getattr(home, outer)
     if outer == "SAM":  # it makes the inner one itself
         return around(given, base, **settings, **own)
+    if outer == "SAMWrapper":
+        return around(given, base(given, **settings), **own)
     return around(base(given, **settings), **own)
 
 
@@ -192,7 +194,7 @@ def torch_run(module, name, settings, shapes, steps):
     rates = np.linspace(*settings["lr"], steps).tolist() if isinstance(settings["lr"], tuple) else []
     if rates:
         settings["lr"] = rates[0]
-    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM ")
+    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM")
 
     def joined(tensors):
         return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
