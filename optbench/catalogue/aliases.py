@@ -58,6 +58,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "scionlight unconstrainedscion": {"scion": "the constrained one; weight_decay=0 is the other"},
     "dshampoo scalableshampoo": {"distributed_shampoo": "Meta's, with Adam grafting"},
     "eigenbasisadam eigenvaluecorrectedshampoo": {"soap": "Adam in Shampoo's eigenbases"},
+    "sophia sophiag": {"sophia_h": "Hutchinson's estimate of the curvature"},
     "lbfgsb bfgs quasinewton": {"lbfgs": "SciPy's, with a line search, on the full batch"},
     "conjugategradient conjugategradients nonlinearcg": {"cg": "SciPy's, on the full batch"},
     "clipgradnorm clipbyglobalnorm gradientclipping gradclip clipnorm": {"clip": "by the norm over all parameters"},
@@ -93,7 +94,10 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "neuralnetwork nn network perceptron": {"mlp": ""},
     "cnn convnet": {"convolution": ""},
 }
-_CURVATURE = "no rule here has second derivatives; lbfgs (SciPy's, on the full batch) estimates them"
+_CURVATURE = (
+    "no rule here has second derivatives; lbfgs (SciPy's, on the full batch) estimates them, adahessian and sophia_h "
+    "their diagonal"
+)
 _NONE = {
     "lambdalr multiplicativelr sequentiallr chainedscheduler": (
         "schedule",
@@ -103,7 +107,7 @@ _NONE = {
         "schedule",
         "none here watches the loss, for a factor depends on the step alone; step, staircase and multi_step drop, too",
     ),
-    "newton sophia kfac gaussnewton naturalgradient": ("optimizer", _CURVATURE),
+    "newton kfac gaussnewton naturalgradient": ("optimizer", _CURVATURE),
     "ftrl": ("optimizer", "there is none here; adagrad is what it comes from"),
     "sparseadam": ("optimizer", "no gradient here is sparse; adam_torch is the same rule on dense ones"),
 }

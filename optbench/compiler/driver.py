@@ -22,16 +22,17 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
     """Run ``len(sizes)`` steps of the kernels at the addresses, after step ``done``; return how many were made.
 
     In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
-    single form dead lanes are passed over. Where there is a ``point``, the kernel at the third address finds it, and a
-    second gradient is taken there. What the lanes have at points of evaluation between is kept on the way.
+    single form dead lanes are passed over. At the steps of a second gradient the kernel at the third address finds the
+    point where it is taken. What the lanes have at points of evaluation between is kept on the way.
     """
     gradient, update = _gradient_at(gradient_address, a.w), _update_at(update_address, a.w)
     look = _update_at(look_address, a.w)
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy, stressed, lag = a.noise.shape[0] > 0, a.stress.shape[0] > 0, a.late.shape[0]
-    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.point.shape[0] > 0
+    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.look_every > 0
     by_run = a.g if a.single else a.g.T
+    ahead_by_run = a.ahead if a.single else a.ahead.T
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
         place += 1
@@ -118,12 +119,19 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     before = a.late[(t - 1) % lag, r, i]
                     a.late[(t - 1) % lag, r, i] = own[i]
                     own[i] = before if t > lag else a.late[0, r, i]
-            if looks:
+            if looks and (t - 1) % a.look_every == 0:
                 if a.single:
                     a.point[turn] = a.w[turn]
                 else:
                     a.point[:] = a.w
                 look(a.point_rows, a.g_rows, a.state, a.look_scalars, a.powers, a.blocks, t, first, last)
+                if moving and a.single:
+                    for i in range(a.point.shape[1]):
+                        a.point[turn, i] -= a.path[s, i]
+                elif moving:
+                    for i in range(a.point.shape[0]):
+                        for r in range(runs):
+                            a.point[i, r] -= a.path[s, i]
                 gradient(a.point, a.ahead, a.f_ahead, examples, targets, a.constants, a.layout, a.work, first, last)
                 if noisy and a.single:
                     for i in range(a.g.shape[1]):
@@ -132,6 +140,10 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     for i in range(a.g.shape[0]):
                         for r in range(runs):
                             a.ahead[i, r] = a.noise[s, a.g.shape[0]] * a.ahead[i, r] + a.noise[s, i]
+                for r in range(first, last if stressed else first):
+                    own = ahead_by_run[r]
+                    for i in range(own.shape[0]):
+                        own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, own.shape[0] + i]
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, first, last)
         if place < a.inner.shape[0] and a.inner[place] == t:
             for i in range(a.w.shape[0]):

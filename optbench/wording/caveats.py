@@ -110,14 +110,21 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
 
 
 def describe_gradients(runs: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence on the optimizers that take two gradients a step, beside others that take one."""
+    """Yield a sentence on the optimizers that take more than one gradient a step, beside others that take one."""
     made = runs[runs["steps"] > 0]
     of_step = made["epochs"] / made["steps"]
     least = of_step.groupby([made["problem"], made["batch_size"]]).transform("min")
-    count = (of_step / least).round().groupby(made["optimizer"], sort=False).max()
-    if several := list(count.index[count == 2]):
-        takes = "takes" if len(several) == 1 else "take"
-        yield f"{join_names(several)} {takes} two gradients a step: half the steps of the others, of as many samples."
+    count = (of_step / least).groupby(made["optimizer"], sort=False).max()
+    two = count.round() == 2
+    for several, words in (
+        (count.index[two], "two gradients a step: half the steps of the others, of as many samples"),
+        (
+            count.index[~two & (count > 1)],
+            "a second gradient at some steps: fewer steps than the others, of as many samples",
+        ),
+    ):
+        if len(several):
+            yield f"{join_names(list(several))} {'takes' if len(several) == 1 else 'take'} {words}."
 
 
 def describe_widening(runs: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

@@ -27,7 +27,7 @@ SCALE_INVARIANT = {
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
-OTHERS = {"adabound", "adadelta", "adahessian", "asgd", "mars", "momo", "momo_adam", "radam", "sps"}
+OTHERS = {"adabound", "adadelta", "adahessian", "asgd", "mars", "momo", "momo_adam", "radam", "sophia_h", "sps"}
 
 
 def gradients_of(seed=0, steps=STEPS):
@@ -153,6 +153,7 @@ TO_ROUNDING = [
     ("laprop(beta1=0, eps=1e-8)", "adam_torch(beta1=0)"),
     ("laprop(weight_decay=0.3, beta1=0, eps=1e-8)", "adamw(weight_decay=0.3, beta1=0)"),
     ("lookahead(adam, k=7, alpha=1)", "adam"),
+    ("sophia_h(rho=0, weight_decay=0)", "signum(beta1=0.965)"),
 ]
 
 

@@ -6,14 +6,14 @@ dyadic number, so A is exact whatever library multiplies it. Each library comput
 automatic differentiation.
 
 Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, came-pytorch, dog-optimizer,
-dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
+dadaptation, adam-mini, momo-opt, schedulefree, sophia-opt and prodigyopt installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
     python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
-README.md. No part of optbench is imported here, but for the random signs of AdaHessian's probes, which a recording must
-share; and no test imports this file.
+README.md. No part of optbench is imported here, but for the random signs of AdaHessian's and Sophia's probes, which a
+recording must share; and no test imports this file.
 """
 
 import argparse
@@ -130,9 +130,11 @@ def torch_optimizer(module, name, given, settings):
     if not inner:
         return getattr(home, name)(given, **settings)
     own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
-    base, around = getattr(torch.optim, inner), getattr(home, outer)
+    base, around = getattr(home if module == "heavyball" else torch.optim, inner), getattr(home, outer)
     if outer == "SAM":  # it makes the inner one itself
         return around(given, base, **settings, **own)
+    if outer == "SAMWrapper":
+        return around(given, base(given, **settings), **own)
     return around(base(given, **settings), **own)
 
 
@@ -149,6 +151,22 @@ def curvatures(parameters, matrix, t, difference):
     return [
         part.reshape(p.shape) for part, p in zip(found.split([p.numel() for p in parameters]), parameters, strict=True)
     ]
+
+
+def feed_sophia_g(optimizer, found):
+    """Let SophiaG average these curvatures, or none, in the place of its squared gradients; return what step takes."""
+    import torch
+
+    if found:
+        parameters = optimizer.param_groups[0]["params"]
+        gradients = [p.grad for p in parameters]
+        for p in parameters:
+            p.grad = torch.zeros_like(p)
+        optimizer.update_hessian()
+        for p, gradient, each in zip(parameters, gradients, found, strict=True):
+            p.grad = gradient
+            optimizer.state[p]["hessian"].add_(each, alpha=1 - optimizer.param_groups[0]["betas"][1])
+    return {"bs": 1}
 
 
 def torch_run(module, name, settings, shapes, steps):
@@ -176,7 +194,7 @@ def torch_run(module, name, settings, shapes, steps):
     rates = np.linspace(*settings["lr"], steps).tolist() if isinstance(settings["lr"], tuple) else []
     if rates:
         settings["lr"] = rates[0]
-    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM ")
+    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM")
 
     def joined(tensors):
         return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
@@ -212,8 +230,10 @@ def torch_run(module, name, settings, shapes, steps):
         loss = compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
         more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
-        if difference:
+        if difference and (not name.startswith("Sophia") or s % 10 == 0):
             more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
+        if name == "SophiaG":
+            more = feed_sophia_g(optimizer, more.get("hessian"))
         with in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext():
             optimizer.step(**more)
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
