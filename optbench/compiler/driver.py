@@ -18,6 +18,11 @@ _update_at = numba_compat.function_at(update_signature)
 _evaluate_at = numba_compat.function_at(evaluate_signature)
 
 
+EXTRAS = True
+"""Whether the loop has what few problems and rules ask for: changed gradients, a minimum that moves, the loss or a
+second gradient for the rule. With them it compiles 4 s longer, which is as long as a first short sweep takes."""
+
+
 def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, a: DriveArguments) -> Whole:
     """Run ``len(sizes)`` steps of the kernels at the addresses, after step ``done``; return how many were made.
 
@@ -53,10 +58,10 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
             if a.single and not a.alive[turn]:
                 continue
             first, last = (turn, turn + 1) if a.single else (0, runs)
-            if moving and a.single:
+            if EXTRAS and moving and a.single:
                 for i in range(a.w.shape[1]):
                     a.at[turn, i] = a.w[turn, i] - a.path[s, i]
-            elif moving:
+            elif EXTRAS and moving:
                 for i in range(a.w.shape[0]):
                     offset = a.path[s, i]
                     for r in range(runs):
@@ -76,7 +81,7 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     continue
                 if fresh:
                     return s
-            if a.reads_loss:
+            if EXTRAS and a.reads_loss:
                 for r in range(first, last):
                     a.scalars[1, r] = a.f[r]
                 if noisy:  # the loss of these examples, whose gradient the rule sees
@@ -95,31 +100,32 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     e = a.noise[s, i]
                     for r in range(runs):
                         a.g[i, r] = weight * a.g[i, r] + e
-            for r in range(first, last if changed else first):
-                own = by_run[r]
-                dim = own.shape[0]
-                if stressed:
-                    if t == 1:
-                        total = 0.0
+            if EXTRAS and changed:
+                for r in range(first, last):
+                    own = by_run[r]
+                    dim = own.shape[0]
+                    if stressed:
+                        if t == 1:
+                            total = 0.0
+                            for i in range(dim):
+                                total += own[i] * own[i]
+                            a.unit[r] = math.sqrt(total / dim)
                         for i in range(dim):
-                            total += own[i] * own[i]
-                        a.unit[r] = math.sqrt(total / dim)
-                    for i in range(dim):
-                        own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, dim + i]
-                if a.levels > 0:
-                    peak = 0.0
-                    for i in range(dim):
-                        peak = max(peak, abs(own[i])) if own[i] == own[i] else peak
-                    if 0 < peak < math.inf:
+                            own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, dim + i]
+                    if a.levels > 0:
+                        peak = 0.0
                         for i in range(dim):
-                            if own[i] == own[i]:
-                                size = int(abs(own[i]) / peak * a.levels + 0.5) / a.levels * peak
-                                own[i] = size if own[i] > 0 else -size
-                for i in range(dim if lag > 0 else 0):
-                    before = a.late[(t - 1) % lag, r, i]
-                    a.late[(t - 1) % lag, r, i] = own[i]
-                    own[i] = before if t > lag else a.late[0, r, i]
-            if looks and (t - 1) % a.look_every == 0:
+                            peak = max(peak, abs(own[i])) if own[i] == own[i] else peak
+                        if 0 < peak < math.inf:
+                            for i in range(dim):
+                                if own[i] == own[i]:
+                                    size = int(abs(own[i]) / peak * a.levels + 0.5) / a.levels * peak
+                                    own[i] = size if own[i] > 0 else -size
+                    for i in range(dim if lag > 0 else 0):
+                        before = a.late[(t - 1) % lag, r, i]
+                        a.late[(t - 1) % lag, r, i] = own[i]
+                        own[i] = before if t > lag else a.late[0, r, i]
+            if EXTRAS and looks and (t - 1) % a.look_every == 0:
                 if a.single:
                     a.point[turn] = a.w[turn]
                 else:
@@ -158,8 +164,8 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
 
 
 @cache
-def driver(dtype: DtypeName) -> Callable[..., int]:
-    """Return the compiled loop over steps.
+def driver(dtype: DtypeName, extras: bool) -> Callable[..., int]:
+    """Return the compiled loop over steps, with or without EXTRAS.
 
     Its arguments are the callees of gradient, update and look, then the fields of DriveArguments one by one.
     """
@@ -167,7 +173,8 @@ def driver(dtype: DtypeName) -> Callable[..., int]:
         signature(_drive, dtype), gradient_signature(dtype), update_signature(dtype), update_signature(dtype)
     )
     # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
-    return jit(compile_tree(flatten_tuples(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)
+    names = _drive.__globals__ | {"EXTRAS": extras}
+    return jit(compile_tree(flatten_tuples(_drive), "drive", _drive, names, f"{types}{extras}"), types, **STRICT)
 
 
 def _evaluations(
