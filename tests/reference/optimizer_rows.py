@@ -36,6 +36,8 @@ CAME = {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "eps1": 1e-30, "eps2": 1e
         "weight_decay": 0.0}  # fmt: skip
 SPLUS = {"beta1": 0.9, "beta2": 0.999, "beta_average": 0.999, "eps": 1e-30, "every": 100.0, "max_dim": 10000.0,
          "vectors": 0.001, "weight_decay": 0.0}  # fmt: skip
+KRON = {"beta1": 0.9, "precond_lr": 0.1, "precond_scale": 1.0, "flat_start": 500.0, "anneal": 0.001, "min_prob": 0.03,
+        "max_dim": 8192.0, "weight_decay": 0.0}  # fmt: skip
 LAYERS = [[2, 1], [1, 3], [2], [3, 1]]
 WIDE_LAYERS = [[1, 2], [2], [2, 2], [2, 1]]
 """Networks: first and hidden layer, vector, last layer; first layer, vector, hidden and last layer."""
@@ -345,6 +347,15 @@ DISTRIBUTED_SHAMPOO = [
      GRAFTED | {"beta1": 0.5, "beta2": 0.95, "every": 7.0, "eps": 1e-6, "weight_decay": 0.3}, [[3, 2], [2, 2]], 200),
     ("pieces", "DistributedShampoo", {"precondition_frequency": 3, "max_preconditioner_dim": 2, "epsilon": 1e-3},
      "distributed_shampoo", 2**-7, GRAFTED | {"every": 3.0, "eps": 1e-3, "max_dim": 2.0}, MIXED, 200),
+]  # fmt: skip
+KRON_TORCH = [
+    ("kron", "Kron", {}, "kron", 0.004, KRON, MATRICES_AND_VECTOR, 200),
+    ("decay", "Kron", {"b1": 0.5, "precond_lr": 0.3, "precond_init_scale": 0.25, "weight_decay": 0.3}, "kron", 0.005,
+     KRON | {"beta1": 0.5, "precond_lr": 0.3, "precond_scale": 0.25, "weight_decay": 0.3}, MIXED, 200),
+    ("seldom", "Kron", {"schedule": {"flat_start": 10, "decay": 0.05, "min_prob": 0.15}, "b1": 0.0}, "kron", 0.005,
+     KRON | {"beta1": 0.0, "flat_start": 10.0, "anneal": 0.05, "min_prob": 0.15}, [[3, 2], [2, 2]], 200),
+    ("one_side", "Kron", {"max_size_triangular": 2, "b1": 0.95, "weight_decay": 0.1}, "kron", [0.02, 0.001],
+     KRON | {"beta1": 0.95, "max_dim": 2.0, "weight_decay": 0.1}, MIXED, 200),
 ]  # fmt: skip
 DOG = [
     ("dog", "DoG", {"reps_rel": 1e-3}, "dog", 1.0, {"r0_rel": 1e-3, "eps": 1e-8, "gamma": 8.0}, MIXED, 200),

@@ -6,14 +6,14 @@ dyadic number, so A is exact whatever library multiplies it. Each library comput
 automatic differentiation.
 
 Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, came-pytorch, dog-optimizer,
-dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
+dadaptation, adam-mini, momo-opt, kron-torch, schedulefree and prodigyopt installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
     python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
-README.md. No part of optbench is imported here, but for the random signs of AdaHessian's probes, which a recording must
-share; and no test imports this file.
+README.md. No part of optbench is imported here, but for the random numbers of AdaHessian and Kron, which a recording
+must share; and no test imports this file.
 """
 
 import argparse
@@ -126,6 +126,10 @@ def torch_optimizer(module, name, given, settings):
     if module == "heavyball":
         importlib.import_module("heavyball.utils").compile_mode = None
         settings["storage_dtype"] = "float64"
+    if module == "kron_torch":
+        settings["precond_dtype"] = torch.float64
+        schedule = home.precond_update_prob_schedule(**settings.pop("schedule", {}))
+        settings["preconditioner_update_probability"] = schedule
     outer, _, inner = name.partition(" ")
     if not inner:
         return getattr(home, name)(given, **settings)
@@ -149,6 +153,27 @@ def curvatures(parameters, matrix, t, difference):
     return [
         part.reshape(p.shape) for part, p in zip(found.split([p.numel() for p in parameters]), parameters, strict=True)
     ]
+
+
+@contextmanager
+def given_noise(shapes, t):
+    """Let Kron draw the rule's random numbers of step t, compute in float64, and fit to a copy of the momentum."""
+    import torch
+    from kron_torch import kron
+
+    from optbench.kit.random import key_of, normal
+
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    keys = [key_of(0, t, first) for first in np.cumsum([0, *sizes[:-1]]).tolist()]
+    drawn = iter([torch.tensor([normal(key, i) for i in range(size)]) for key, size in zip(keys, sizes, strict=True)])
+    fit = kron._update_precond
+    with (
+        torch.compiler.set_stance("force_eager"),
+        patch.object(torch, "randn_like", lambda block: next(drawn).reshape(block.shape)),
+        patch.object(torch.Tensor, "float", torch.Tensor.double),
+        patch.object(kron, "_update_precond", lambda q, exprs, block, *rest: fit(q, exprs, block.clone(), *rest)),
+    ):
+        yield
 
 
 def torch_run(module, name, settings, shapes, steps):
@@ -214,7 +239,8 @@ def torch_run(module, name, settings, shapes, steps):
         more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
         if difference:
             more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
-        with in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext():
+        around = in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext()
+        with given_noise(shapes, s + 1) if name == "Kron" else around:
             optimizer.step(**more)
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             if isinstance(state, dict):  # MoMo has a list
@@ -313,6 +339,7 @@ def entries():
         ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
         ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
         ("momo-opt", "momo", optimizer_rows.MOMO),
+        ("kron-torch", "kron_torch", optimizer_rows.KRON_TORCH),
     ]
     peers += [(library, module, [row], note) for library, module, note, row in optimizer_rows.COMPARED]
     for library, module, rows, *note in peers:
