@@ -127,7 +127,8 @@ def _bound(matrix, largest):
                 moved[j] += vector[i] * matrix[i, j]
         for i in range(count):
             length += moved[i] * moved[i]
-        vector = moved / sqrt(length)
+        moved /= sqrt(length)
+        vector = moved
     return sqrt(length) * largest
 
 
