@@ -58,6 +58,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "scionlight unconstrainedscion": {"scion": "the constrained one; weight_decay=0 is the other"},
     "dshampoo scalableshampoo": {"distributed_shampoo": "Meta's, with Adam grafting"},
     "eigenbasisadam eigenvaluecorrectedshampoo": {"soap": "Adam in Shampoo's eigenbases"},
+    "muonsoap": {"soap_muon": ""},
     "psgd psgdkron kronpsgd": {"kron": "PSGD's preconditioner of Kronecker factors"},
     "lbfgsb bfgs quasinewton": {"lbfgs": "SciPy's, with a line search, on the full batch"},
     "conjugategradient conjugategradients nonlinearcg": {"cg": "SciPy's, on the full batch"},

@@ -23,7 +23,8 @@ DIAGONAL_INVARIANT = {
 # al. 2023; Khaled et al. 2023).
 SCALE_INVARIANT = {
     "adafactor", "adam_mini", "came", "dadapt_adam", "distributed_shampoo", "dog", "dowg", "l_dog", "lamb", "lars",
-    "moonlight_muon", "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion", "shampoo", "soap", "splus",
+    "moonlight_muon", "muon", "muon_squared", "normuon", "novograd", "prodigy", "scion", "shampoo", "soap", "soap_muon",
+    "splus",
 }  # fmt: skip
 # All gradients times one constant is the rate times that constant.
 LINEAR = {"aggmo", "gd", "heavy_ball", "momentum", "nesterov", "qhm", "schedule_free_sgd"}
@@ -90,7 +91,7 @@ def test_scale_of_the_gradients_is_scale_of_the_rate(name):
     np.testing.assert_array_equal(path(name, 4 * GRADIENTS), path(name, lr=0.2))
 
 
-@pytest.mark.parametrize("name", ["moonlight_muon", "muon", "shampoo", "soap"])
+@pytest.mark.parametrize("name", ["moonlight_muon", "muon", "shampoo", "soap", "soap_muon"])
 def test_equivariant_to_rotations_of_a_matrix(name):
     """Q W R from the gradients Q G R (Gupta et al. 2018: any basis of the rows and of the columns)."""
     rng, blocks = np.random.default_rng(2), ((4, 3),)
@@ -171,6 +172,7 @@ ADAM_FOR_VECTORS = {
     "muon": "",
     "muon_squared": "adamw(beta1=0.8, beta2=0.95, eps=1e-10, weight_decay=0)",
     "normuon": "adamw(beta2=0.95, eps=1e-10, weight_decay=0)",
+    "soap_muon": "adamw(beta1=0.8, beta2=0.99, eps=1e-8, weight_decay=0)",
 }
 
 

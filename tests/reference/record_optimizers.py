@@ -10,14 +10,16 @@ dadaptation, adam-mini, momo-opt, kron-torch, schedulefree and prodigyopt instal
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
     python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
-Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
+Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path; of
+modded-nanogpt, the script records/track_3_optimization/results/20260609_soap_f1_auxb2_clean/train_gpt_clean_SOTA.py.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, but for the random numbers of AdaHessian and Kron, which a recording
 must share; and no test imports this file.
 """
 
 import argparse
-import importlib
+import ast
+import importlib.util
 import json
 import platform
 import sys
@@ -31,7 +33,10 @@ import numpy as np
 import optimizer_rows
 
 HERE = Path(__file__).parent
-COMMITS = {"distributed_shampoo": "facebookresearch/optimizers f6066066"}  # in no package
+COMMITS = {  # in no package
+    "distributed_shampoo": "facebookresearch/optimizers f6066066",
+    "modded-nanogpt": "KellerJordan/modded-nanogpt f411b3d3",
+}
 STEPS = {5: 120, 10: 80}
 QUARTIC = 0.5
 STATEMENT = "f(w) = w' A w / 2 + (c / 4) sum_i w_i^4; gradient A w + c w^3; A = <problem>.matrix, c = problem.quartic"
@@ -116,12 +121,48 @@ def distributed_shampoo(parameters, lr, betas=(0.9, 0.999), grafting_epsilon=1e-
     )
 
 
+def soap_muon(parameters, lr, mu=0.95, beta2=0.9, eps=1e-8, every=1, weight_decay=0.0):
+    """Return SOAP-Muon for matrices by the functions of modded-nanogpt's script, in float64, with the Frobenius norm.
+
+    The script's own norm is that of the fourth powers of singular values.
+    """
+    import torch
+
+    place = importlib.util.find_spec("train_gpt_clean_SOTA").origin
+    parts = [part for part in ast.parse(Path(place).read_text()).body if isinstance(part, ast.FunctionDef)]
+    parts = [part for part in parts if part.name.startswith(("soap_", "_ns_inner", "zeropower", "muon_update"))]
+    script = {"torch": torch, "Tensor": torch.Tensor, "SOAP_BETA2": beta2, "SOAP_PRECONDITION_FREQUENCY": every}
+    script |= {"SOAP_DENOM_POWER": 0.5, "gram_frobenius_norm_estimate": lambda x, keepdim=False, eps=0.0: x.norm()}
+    exec(compile(ast.Module(parts, []), place, "exec"), script)  # the rest of the script trains
+
+    class SoapMuon(torch.optim.Optimizer):
+        @torch.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if not state:
+                        state |= {"m": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p), "soap_step": 0}
+                        state |= {"row_gg": torch.zeros(len(p), len(p)), "q_row": None, "q_col": None}
+                        state["col_gg"] = torch.zeros(p.shape[1], p.shape[1])
+                    state["m"].lerp_(p.grad, 1 - mu)
+                    with patch.object(torch.Tensor, "float", torch.Tensor.double):
+                        update = script["soap_precondition_momentum"](p.grad.lerp(state["m"], mu), state, eps=eps)
+                        update = script["muon_update"](update)
+                        script["soap_update_preconditioner"](p.grad, state)
+                    p -= group["lr"] * (update + weight_decay * p)
+
+    return SoapMuon(parameters, {"lr": lr})
+
+
 def torch_optimizer(module, name, given, settings):
     """Return the optimizer; of two names, the first wraps the second, and its own settings are named "wrapper.name"."""
     import torch
 
     if name == "DistributedShampoo":
         return distributed_shampoo(given, **settings)
+    if name == "Muon" and module == "train_gpt_clean_SOTA":
+        return soap_muon(given, **settings)
     home = importlib.import_module(module)
     if module == "heavyball":
         importlib.import_module("heavyball.utils").compile_mode = None
@@ -187,7 +228,7 @@ def torch_run(module, name, settings, shapes, steps):
     _leave_bfloat16()
     matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), _to_tuples(settings)
     groups, difference = settings.pop("groups", ()), settings.pop("difference", 0.0)
-    turned = bool(groups) or module == "adam_mini"
+    turned = bool(groups) or module in ("adam_mini", "train_gpt_clean_SOTA")
     parameters = [torch.tensor(part.T.copy() if turned else part, requires_grad=True) for part in starts(shapes)]
     given, averager = parameters, None
     if groups:
@@ -340,6 +381,7 @@ def entries():
         ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
         ("momo-opt", "momo", optimizer_rows.MOMO),
         ("kron-torch", "kron_torch", optimizer_rows.KRON_TORCH),
+        ("modded-nanogpt", "train_gpt_clean_SOTA", optimizer_rows.MODDED_NANOGPT),
     ]
     peers += [(library, module, [row], note) for library, module, note, row in optimizer_rows.COMPARED]
     for library, module, rows, *note in peers:
