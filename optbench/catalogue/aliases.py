@@ -59,6 +59,8 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "dshampoo scalableshampoo": {"distributed_shampoo": "Meta's, with Adam grafting"},
     "eigenbasisadam eigenvaluecorrectedshampoo": {"soap": "Adam in Shampoo's eigenbases"},
     "sophia sophiag": {"sophia_h": "Hutchinson's estimate of the curvature"},
+    "muonsoap": {"soap_muon": ""},
+    "psgd psgdkron kronpsgd": {"kron": "PSGD's preconditioner of Kronecker factors"},
     "lbfgsb bfgs quasinewton": {"lbfgs": "SciPy's, with a line search, on the full batch"},
     "conjugategradient conjugategradients nonlinearcg": {"cg": "SciPy's, on the full batch"},
     "clipgradnorm clipbyglobalnorm gradientclipping gradclip clipnorm": {"clip": "by the norm over all parameters"},

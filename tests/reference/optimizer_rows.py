@@ -37,6 +37,11 @@ CAME = {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "eps1": 1e-30, "eps2": 1e
         "weight_decay": 0.0}  # fmt: skip
 SPLUS = {"beta1": 0.9, "beta2": 0.999, "beta_average": 0.999, "eps": 1e-30, "every": 100.0, "max_dim": 10000.0,
          "vectors": 0.001, "weight_decay": 0.0}  # fmt: skip
+KRON = {"beta1": 0.9, "precond_lr": 0.1, "precond_scale": 1.0, "flat_start": 500.0, "anneal": 0.001, "min_prob": 0.03,
+        "max_dim": 8192.0, "weight_decay": 0.0}  # fmt: skip
+SOAP_MUON = {"beta1": 0.95, "beta2": 0.9, "beta_adam": 0.8, "beta2_adam": 0.99, "eps": 1e-8, "every": 1.0,
+             "max_dim": 10000.0, "ns_steps": 12.0, "ns_coefficients": 2.0, "vector_rate": 0.3,
+             "weight_decay": 0.0}  # fmt: skip
 LAYERS = [[2, 1], [1, 3], [2], [3, 1]]
 WIDE_LAYERS = [[1, 2], [2], [2, 2], [2, 1]]
 """Networks: first and hidden layer, vector, last layer; first layer, vector, hidden and last layer."""
@@ -353,6 +358,25 @@ DISTRIBUTED_SHAMPOO = [
      GRAFTED | {"beta1": 0.5, "beta2": 0.95, "every": 7.0, "eps": 1e-6, "weight_decay": 0.3}, [[3, 2], [2, 2]], 200),
     ("pieces", "DistributedShampoo", {"precondition_frequency": 3, "max_preconditioner_dim": 2, "epsilon": 1e-3},
      "distributed_shampoo", 2**-7, GRAFTED | {"every": 3.0, "eps": 1e-3, "max_dim": 2.0}, MIXED, 200),
+]  # fmt: skip
+KRON_TORCH = [
+    ("kron", "Kron", {}, "kron", 0.004, KRON, MATRICES_AND_VECTOR, 200),
+    ("decay", "Kron", {"b1": 0.5, "precond_lr": 0.3, "precond_init_scale": 0.25, "weight_decay": 0.3}, "kron", 0.005,
+     KRON | {"beta1": 0.5, "precond_lr": 0.3, "precond_scale": 0.25, "weight_decay": 0.3}, MIXED, 200),
+    ("seldom", "Kron", {"schedule": {"flat_start": 10, "decay": 0.05, "min_prob": 0.15}, "b1": 0.0}, "kron", 0.005,
+     KRON | {"beta1": 0.0, "flat_start": 10.0, "anneal": 0.05, "min_prob": 0.15}, [[3, 2], [2, 2]], 200),
+    ("one_side", "Kron", {"max_size_triangular": 2, "b1": 0.95, "weight_decay": 0.1}, "kron", [0.02, 0.001],
+     KRON | {"beta1": 0.95, "max_dim": 2.0, "weight_decay": 0.1}, MIXED, 200),
+]  # fmt: skip
+# Matrices alone, which it has as (outputs, inputs). A small eps lets it divide numbers near rounding by their size.
+MODDED_NANOGPT = [
+    ("soap_muon", "Muon", {}, "soap_muon", 0.003, SOAP_MUON, MATRICES, 200),
+    ("seldom", "Muon", {"mu": 0.8, "beta2": 0.95, "every": 5, "eps": 0.01}, "soap_muon", 0.002,
+     SOAP_MUON | {"beta1": 0.8, "beta2": 0.95, "every": 5.0, "eps": 0.01}, [[3, 2], [2, 2]], 200),
+    ("decay", "Muon", {"mu": 0.9, "beta2": 0.8, "eps": 0.3, "weight_decay": 0.3}, "soap_muon", 0.001,
+     SOAP_MUON | {"beta1": 0.9, "beta2": 0.8, "eps": 0.3, "weight_decay": 0.3}, MATRICES, 200),
+    ("falling", "Muon", {"mu": 0.5, "beta2": 0.7, "every": 2, "eps": 0.1}, "soap_muon", [0.006, 0.001],
+     SOAP_MUON | {"beta1": 0.5, "beta2": 0.7, "every": 2.0, "eps": 0.1}, [[2, 5]], 200),
 ]  # fmt: skip
 DOG = [
     ("dog", "DoG", {"reps_rel": 1e-3}, "dog", 1.0, {"r0_rel": 1e-3, "eps": 1e-8, "gamma": 8.0}, MIXED, 200),
