@@ -47,6 +47,7 @@ SMALL = {
     "rotated_saddle": "rotated_saddle(dim=4, index=1)",
     "scale_invariant_mlp": "scale_invariant_mlp(data=gaussian(examples=60, features=5, classes=3), hidden=(3,))",
     "softmax": "softmax(data=gaussian(examples=60, features=5, classes=3))",
+    "vae": "vae(hidden=(2,), latent=1, draws=1)",
     "zipf_recall": "zipf_recall(pairs=5, size=3, examples=20)",
 }
 

@@ -82,13 +82,13 @@ SLOW_CASES = {
     "problems/test_module_kernels.py": r"mse-layers3",
     "problems/test_predictions.py": r"\[(convolution|scale_inv)|real_predictions",
     "problems/test_problem_minima.py": (
-        r"\[(convolution|autoencoder|softmax|char_)|near_and_far\[(scale_invariant|mlp)|near_and_far\[(?!rosenbrock|logistic|quadratic|saddle|least|mlp-)|complex_step\[(?!rosenbrock|saddle|beale)|\[(rescaled|permuted|perturbed)"
+        r"\[(convolution|autoencoder|softmax|char_|vae)|near_and_far\[(scale_invariant|mlp)|near_and_far\[(?!rosenbrock|logistic|quadratic|saddle|least|mlp-)|complex_step\[(?!rosenbrock|saddle|beale)|\[(rescaled|permuted|perturbed)"
     ),
-    "problems/test_problem_mlp.py": r"pieces_equal.*float32|says_the_same\[(convolution|autoencoder|char_)",
+    "problems/test_problem_mlp.py": r"pieces_equal.*float32|says_the_same\[(convolution|autoencoder|char_|vae)",
     "problems/test_products.py": r"column_for_each_run",
     "problems/test_problem_saddles.py": r"grid_of_starts",
     "problems/test_problems.py": (
-        r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convolution|autoencoder|char_)|\[rnn_\w+\]|"
+        r"float32_is_close.*\[(?!rosenbrock\]|logistic\])|\[(convolution|autoencoder|char_|vae)|\[rnn_\w+\]|"
         r"slope_of_the_value\[(bigram|grokking|softmax)|the_same_value\[(resca|scale|permut)"
     ),
     "report/test_explorer_data.py": r"large_sweep",

@@ -95,6 +95,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "svm hinge": {"squared_hinge": "a linear machine"},
     "neuralnetwork nn network perceptron": {"mlp": ""},
     "cnn convnet": {"convolution": ""},
+    "variationalautoencoder betavae elbo": {"vae": ""},
 }
 _CURVATURE = (
     "no rule here has second derivatives; lbfgs (SciPy's, on the full batch) estimates them, adahessian and sophia_h "

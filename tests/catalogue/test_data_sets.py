@@ -52,14 +52,14 @@ def test_a_set_says_what_is_learned_and_by_which_problems(run):
     assert (record["rows"], record["features"], record["classes"]) == (1438, 64, 10)
     assert (record["validation_rows"], record["test_rows"]) == (179, 180)
     assert record["problems"] == [
-        "autoencoder", "convolution", "softmax", "mlp", "deep_narrow", "scale_invariant_mlp",
+        "autoencoder", "convolution", "softmax", "mlp", "deep_narrow", "scale_invariant_mlp", "vae",
     ]  # fmt: skip
     assert (
         record["scaling"] == "features as they come"
         and record["split"] == "validation and test rows drawn with seed 0 (a tenth each)"
     )
     code, out, err = run("show", "digits")
-    learned_by = "\nlearned by  autoencoder, convolution, softmax, mlp, deep_narrow, scale_invariant_mlp\n"
+    learned_by = "\nlearned by  autoencoder, convolution, softmax, mlp, deep_narrow, scale_invariant_mlp, vae\n"
     assert (code, err) == (0, "") and learned_by in out
 
 
@@ -70,7 +70,7 @@ def test_the_problems_named_take_the_set_and_the_others_refuse_it(name):
     assert set(record["problems"]) < set(learners)
     for learner in learners:
         kind = datasets.wanted_targets(CATALOGUE.problems[learner].factory, {"data": name})
-        if learner not in ("convolution", "autoencoder"):  # they ask for more than a kind of targets
+        if learner not in ("convolution", "autoencoder", "vae"):  # they ask for more than a kind of targets
             try:
                 datasets.load_for(learner, name, *kind)
             except OptbenchError:

@@ -14,6 +14,7 @@ SETTINGS = [
     f"convolution({SMALL}, channels=(3, 4), stride=1, activation=sigmoid)",
     f"scale_invariant_mlp({SMALL}, hidden=(5, 4), activation=tanh)",
     "grokking(modulus=9, share=0.6, width=5, activation=tanh, initialization=xavier, seed=1)",
+    "vae(hidden=(7, 5), latent=2, draws=1, beta=3.0, activation=sigmoid)",
 ]  # fmt: skip
 BAD = [
     "deep_narrow(depth=0)", "deep_narrow(width=0)", "deep_narrow(activation=linear)", "deep_narrow(data=diabetes)",
@@ -28,6 +29,9 @@ BAD = [
     "grokking(modulus=4)", "grokking(modulus=1000)", "grokking(modulus=7.5)", "grokking(share=0.0)",
     "grokking(share=1.0)", "grokking(width=0)",
     "grokking(activation=no)", "grokking(seed=-1)",
+    "vae(hidden=())", "vae(hidden=(0,))", "vae(latent=0)", "vae(latent=1001)", "vae(latent=1.5)", "vae(draws=0)",
+    "vae(draws=101)", "vae(draws=1.5)", "vae(beta=-1.0)", "vae(activation=linear)",
+    "vae(seed=-1)", "vae(data=diabetes)",
     "mlp(loss=huber)", "mlp(loss=mse)", "mlp(data=diabetes, loss=cross_entropy)",
     "logistic(data=mapped(examples=0))", "logistic(data=mapped(features=0))", "logistic(data=mapped(seed=-1))",
 ]  # fmt: skip
@@ -87,6 +91,20 @@ def autoencoder(w, x, y, sizes, activation, output):
     return np.mean((dense(w, x, sizes, activation, output) - x) ** 2)
 
 
+def vae(w, x, y, hidden, activation, beta):
+    """Of features and a draw: Bernoulli's cross-entropy, and the divergence from normal numbers in closed form."""
+    pixels, noise = x[:, :64], x[:, 64:]
+    latent = noise.shape[1]
+    sizes = (64, *hidden, 2 * latent), (latent, *hidden[::-1], 64)
+    split = sum((wide + 1) * tall for wide, tall in zip(sizes[0][:-1], sizes[0][1:], strict=True))
+    mean, logarithm = np.split(dense(w[:split], pixels, sizes[0], activation), 2, axis=1)
+    scores = dense(w[split:], mean + np.exp(logarithm / 2) * noise, sizes[1], activation)
+    sign = np.where(np.real(scores) > 0, 1, -1)
+    entropy = np.where(sign > 0, scores, 0) - pixels * scores + np.log(1 + np.exp(-sign * scores))
+    divergence = (mean**2 + np.exp(logarithm) - 1 - logarithm) / 2
+    return np.mean(entropy.sum(axis=1) + beta * divergence.sum(axis=1))
+
+
 def convolution(w, x, y, channels, stride, activation, classes):
     """Filter by filter and pixel by pixel of the patch, as a sum of shifted images."""
     side = int(len(x[0]) ** 0.5)
@@ -127,6 +145,9 @@ FORMULAS = {
         autoencoder, {"sizes": (64, 5, 64), "activation": "tanh", "output": "linear"}),
     f"autoencoder({SMALL}, hidden=(6, 2), activation=relu, output=linear)": (
         autoencoder, {"sizes": (9, 6, 2, 6, 9), "activation": "relu", "output": "linear"}),
+    "vae": (vae, {"hidden": (32,), "activation": "tanh", "beta": 1.0}),
+    "vae(hidden=(7, 5), latent=2, draws=1, beta=3.0, activation=sigmoid)": (
+        vae, {"hidden": (7, 5), "activation": "sigmoid", "beta": 3.0}),
     "convolution": (convolution, {"channels": (1, 8, 16), "stride": 2, "activation": "tanh", "classes": 10}),
     "convolution(activation=relu)": (
         convolution, {"channels": (1, 8, 16), "stride": 2, "activation": "relu", "classes": 10}),
