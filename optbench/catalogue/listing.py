@@ -88,8 +88,8 @@ def count_cost(catalogue: Catalogue, record, values: Mapping | None = None) -> d
 
 
 def count_gradients(record) -> int:
-    """Return the gradients that a step of an optimizer takes, or makes of another's as a wrapper: 1 or 2."""
-    return (2 if record.look else 1) if isinstance(record, Wrapper) else record.gradients
+    """Return the gradients that a step of an optimizer takes on average, or makes of another's as a wrapper."""
+    return (1 + 1 / record.look.every if record.look else 1) if isinstance(record, Wrapper) else record.gradients
 
 
 def cost_text(row) -> str:
@@ -98,7 +98,7 @@ def cost_text(row) -> str:
     if row.get("cost"):
         parts.append(f"cost {costs.cost_text(row['cost'], added)}, memory {'+' * added}{row['memory']:.2g}")
     if row.get("gradients", 1) > 1:
-        parts.append(f"{row['gradients']} gradients a step")
+        parts.append(f"{row['gradients']:g} gradients a step")
     return ", ".join(parts)
 
 
