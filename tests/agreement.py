@@ -45,7 +45,7 @@ def measure(catalogue, arrays, entry):
     rates = np.linspace(*np.broadcast_to(entry["lr"], 2), len(gradients))
     for gradient, at, after, rate in zip(gradients, expected[:-1], expected[1:], rates, strict=True):
         loss = (0.5 * at @ matrix + 0.25 * quartic * at**3) @ at
-        w = run.step(w, gradient, rate, loss)
+        w = run.step(w, gradient, rate, loss, lambda there: there @ matrix + quartic * there**3)
         distances.append(np.max(np.abs(w - after)) / np.max(np.abs(expected)))
     return tuple(_digits(np.max(distances[:steps])) for steps in (1, 10, len(distances)))
 

@@ -124,7 +124,7 @@ def drive_rule(
         update.scalars[0] = rate
         if "loss" in record.inputs:
             update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
-        if update.look is not None:
+        if update.look is not None and step % record.look_every == 0:
             update.look.scalars[0] = rate
             point = at.copy()
             update.look(point, g, step + 1)

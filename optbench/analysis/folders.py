@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import count_folds
-from optbench.analysis.judging import judge
+from optbench.analysis.judging import MARGIN, judge
 from optbench.analysis.measures import LOSS, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
 from optbench.analysis.pair_statistics import mean_effects, signed_ranks, spent_alpha
@@ -127,13 +127,23 @@ def compare_timings(
 
     a, b: `runs` and `timings` of each side. column: "seconds" of a run with its evaluations, "evaluation_seconds", or
     "ns_per_run_step" for a step alone. above: the relative limit of a regression, as in `compare_tables`. Cohorts are
-    paired that have the same problem, batch size, seed, and numbers of lanes and steps. Each seed is one observation:
-    the interval does not cover a machine that was slower for a while.
+    paired that have the same problem, batch size, seed, and numbers of lanes and steps. Each seed is one observation;
+    the interval also allows for a machine that was slower for one side, by as much as its pairs of cohorts differ.
+    ``attrs["noise"]`` of the table is that difference, as a share.
     """
-    effects = pair_timings(a, b, _find_pairs(a[0], b[0], pairs), column)
+    effects, machine = pair_timings(a, b, _find_pairs(a[0], b[0], pairs), column)
     if effects.rows.empty:
         raise OptbenchError("A and B have no cohort in common whose time could be compared")
-    return _judge_rows(effects, SECONDS, above, confidence)
+    table = _judge_rows(effects, SECONDS, above, confidence)
+    noise = float(np.expm1(np.sqrt(machine.variance.max())))
+    if noise > MARGIN - 1:  # a slow machine slows all problems at once, which their signed ranks take for a verdict
+        over = table["problem"] == ALL
+        table = table.assign(
+            verdict=table["verdict"].mask(over, OPEN),
+            regression=table["regression"].mask(over & (table["regression"] == "shown"), "open"),
+        )
+    table.attrs["noise"] = noise
+    return table
 
 
 def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict[str, float]]:
@@ -145,10 +155,12 @@ def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
         if column not in a[1] or column not in b[1]:
             continue
-        rows, values, *_ = pair_timings(a, b, pairs, column)
+        (rows, values, *_), machine = pair_timings(a, b, pairs, column)
         if len(rows):
+            common = Sampling(machine.variance.mean(keepdims=True), machine.freedom.max(keepdims=True))
             # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
-            effect = mean_effects((np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0))[None])
+            each = np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0)
+            effect = mean_effects(each[None], sampling=common)
             ratio, low, high = (float(np.exp(effect[key][0])) for key in ("mean", "low", "high"))
             found[name] = {"ratio": ratio, "low": low, "high": high, "cohorts": int(rows["runs"].sum())}
     return found

@@ -58,6 +58,9 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "scionlight unconstrainedscion": {"scion": "the constrained one; weight_decay=0 is the other"},
     "dshampoo scalableshampoo": {"distributed_shampoo": "Meta's, with Adam grafting"},
     "eigenbasisadam eigenvaluecorrectedshampoo": {"soap": "Adam in Shampoo's eigenbases"},
+    "sophia sophiag": {"sophia_h": "Hutchinson's estimate of the curvature"},
+    "muonsoap": {"soap_muon": ""},
+    "psgd psgdkron kronpsgd": {"kron": "PSGD's preconditioner of Kronecker factors"},
     "lbfgsb bfgs quasinewton": {"lbfgs": "SciPy's, with a line search, on the full batch"},
     "conjugategradient conjugategradients nonlinearcg": {"cg": "SciPy's, on the full batch"},
     "clipgradnorm clipbyglobalnorm gradientclipping gradclip clipnorm": {"clip": "by the norm over all parameters"},
@@ -94,7 +97,10 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "cnn convnet": {"convolution": ""},
     "variationalautoencoder betavae elbo": {"vae": ""},
 }
-_CURVATURE = "no rule here has second derivatives; lbfgs (SciPy's, on the full batch) estimates them"
+_CURVATURE = (
+    "no rule here has second derivatives; lbfgs (SciPy's, on the full batch) estimates them, adahessian and sophia_h "
+    "their diagonal"
+)
 _NONE = {
     "lambdalr multiplicativelr sequentiallr chainedscheduler": (
         "schedule",
@@ -104,7 +110,7 @@ _NONE = {
         "schedule",
         "none here watches the loss, for a factor depends on the step alone; step, staircase and multi_step drop, too",
     ),
-    "newton sophia kfac gaussnewton naturalgradient": ("optimizer", _CURVATURE),
+    "newton kfac gaussnewton naturalgradient": ("optimizer", _CURVATURE),
     "ftrl": ("optimizer", "there is none here; adagrad is what it comes from"),
     "sparseadam": ("optimizer", "no gradient here is sparse; adam_torch is the same rule on dense ones"),
 }

@@ -55,7 +55,7 @@ def cost_of(record: Optimizer, values: dict[str, float] | None = None) -> Cost |
     for function in (*record.total.values(), *record.block.values(), *(stage.term for stage in stages)):
         arrays += len(named.intersection(arguments(function)))
     if record.look_rule is not None and (look := cost_of(record.look_rule, values)):
-        arrays += look.arrays
+        arrays += look.arrays / record.look_every
     try:
         kept = [stage.numbers(*BLOCK, values) / size for stage in stages]
         counts = [_count_calls(record, stage, values) for stage in stages]

@@ -51,8 +51,8 @@ def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
 
     ``kind`` is one of KINDS or PARTS, as `find_registries` reads it. ``search`` has the ranges that an optimizer is
     tuned in, as a spec has them, by name; ``family`` is what the file says about itself. Optimizers have ``cost`` and
-    ``memory``, too, as costs.py counts them, and wrappers what they add around gd; None for those of other libraries.
-    No problem is built. Raises OptbenchError for another kind.
+    ``memory``, too, as costs.py counts them, and wrappers what they add around gd; None for those of other libraries;
+    and ``gradients``, those that a step takes. No problem is built. Raises OptbenchError for another kind.
     """
     named = any(kind in getattr(catalogue, registry) for each in KINDS.values() for registry in each)
     if named or data_sets.is_data_set(kind):
@@ -72,7 +72,7 @@ def list_names(catalogue: Catalogue, kind: str) -> list[dict]:
             row = {"kind": kind_word, "name": name, "formula": formula(record.doc)}
             row |= {"defaults": plain(defaults(record)), "search": ranges(record), "source": record.source}
             if registry in KINDS["optimizers"]:
-                row |= count_cost(catalogue, record)
+                row |= count_cost(catalogue, record) | {"gradients": count_gradients(record)}
             entries.append(row | {"family": families[path], "file": str(path)})
     return entries
 
@@ -87,12 +87,19 @@ def count_cost(catalogue: Catalogue, record, values: Mapping | None = None) -> d
     return costs.plain(costs.added_cost(record, catalogue.optimizers["gd"]) if isinstance(record, Wrapper) else None)
 
 
+def count_gradients(record) -> int:
+    """Return the gradients that a step of an optimizer takes on average, or makes of another's as a wrapper."""
+    return (1 + 1 / record.look.every if record.look else 1) if isinstance(record, Wrapper) else record.gradients
+
+
 def cost_text(row) -> str:
-    """Return cost and memory of a row of `list_names` in words; "" where they are not known, and for other kinds."""
-    if not row.get("cost"):
-        return ""
-    added = row["kind"] == "wrapper"
-    return f"cost {costs.cost_text(row['cost'], added)}, memory {'+' * added}{row['memory']:.2g}"
+    """Return cost, memory and a second gradient of a row of `list_names` in words; "" where nothing is known."""
+    parts, added = [], row["kind"] == "wrapper"
+    if row.get("cost"):
+        parts.append(f"cost {costs.cost_text(row['cost'], added)}, memory {'+' * added}{row['memory']:.2g}")
+    if row.get("gradients", 1) > 1:
+        parts.append(f"{row['gradients']:g} gradients a step")
+    return ", ".join(parts)
 
 
 def formula(doc: str) -> str:

@@ -48,7 +48,8 @@ class Interpreter:
         second: the gradient at a point, for a rule that takes a second one.
         """
         record = self.record
-        if self.look is not None and second is not None:
+        if self.look is not None and second is not None and self.t % record.look_every == 0:
+            self.look.t = self.t
             self.own[record.ahead] = list(second(self.look.step(w, g, lr)))
         self.t += 1
         known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}

@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from optbench.cli.examples import EXAMPLES
 from optbench.cli.output import EXIT_CODES
 from optbench.contract.errors import OptbenchError
+from optbench.contract.names import COMMAS
 
 RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture and this machine"
 """The headings of the commands."""
@@ -46,11 +47,16 @@ class Command(TyperCommand):
     """A command whose help is in groups, and ends with an example."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; refuse an option of an earlier version with its successor."""
+        """Parse the arguments; refuse an option of an earlier version with its successor, and say where commas lack."""
         for arg in args:
             if successor := _GONE.get((self.name or "", option := arg.partition("=")[0])):
                 raise OptbenchError(f"no option {option}: {successor}")
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if self.name == "sweep" and "extra argument" in getattr(error, "message", ""):
+                error.message += f": {COMMAS}"  # type: ignore[attr-defined]
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments first, then the options by heading."""

@@ -22,7 +22,7 @@ _NOUNS = {"eager": "eager optimizer"}
 _COST = (
     "cost: the numbers that a step reads and writes, over gd's three a parameter; then products and decompositions of "
     "matrices, a block and step. memory: the numbers kept a parameter besides w, of a block of 64 x 32. Wrappers: what "
-    "they add around gd."
+    "they add around gd. 2 gradients a step take twice the samples, and about twice the time."
 )
 _LIBRARIES = (
     "More: any of PyTorch's, torch:AdamW, of optax', optax:adamw, or of a file, torch:Mine(file=mine.py).",

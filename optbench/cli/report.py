@@ -33,7 +33,7 @@ def report(
         metavar="DIR", help="The results folder of a sweep; several are shown side by side.",
     )] = None,
     judge_by: Annotated[str | None, option(
-        "judge-by", "MEASURE", "Judge by another measure that the sweep chose settings for, such as loss.", PAGE,
+        "judge-by", "MEASURE", "Judge by another measure than the sweep, such as loss.", PAGE,
         completion.words(*MEASURES),
     )] = None,
     weigh_by: Annotated[str | None, option(
@@ -91,12 +91,15 @@ def report(
         "tables": split_list(tables or ""),
     }
     folders: list[Path | LoadedSweep] = [*(directories or [Path("results")])]
+    unsaved = False
     if judge_by is not None or weigh_by is not None or label or color:
         found = [load(folder).judged_by(judge_by, weigh_by) for folder in folders]
+        saved = found[0].labels
         found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color"))
+        unsaved = found[0].labels != saved
         folders = [LoadedSweep(each) for each in found]
     draw(folders if len(folders) > 1 else folders[0], warn, **options)
-    if label and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
+    if label and unsaved and isinstance(folders[0], LoadedSweep) and len(folders) == 1:
         sweep = folders[0]
         console.print("labels: on this page and its files only; to keep them in the folder:")
         keep = begin_extension(sweep.directory, sweep.results.provenance)

@@ -263,7 +263,11 @@ def print_summary(finished: LoadedSweep) -> None:
     if results.missing:
         paragraph(results.missing, hang=2)
         paragraph("")
-    paragraph(answers.describe_measure(answer, results.search, results.targets_before))
+    basis, spoils, details = answers.split_measure(answer, results.search, results.targets_before)
+    paragraph(basis + " The page has more, such as targets and what was searched." * bool(details))
+    if spoils:
+        paragraph("")
+        paragraph(spoils)
     for problem in answer.best["problem"].unique():
         paragraph("")
         paragraph(answer.sentence(problem), hang=2)

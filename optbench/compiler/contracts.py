@@ -149,6 +149,8 @@ class DriveArguments(NamedTuple):
     skip: Whole
     single: Flag
     """True for a problem in single form."""
+    look_every: Whole
+    """The steps from one second gradient to the next, of which step 1 takes one; 0: none does."""
     look_scalars: Reals2
     """Those of the kernel that finds the point of the second gradient; (0, 0) where there is none, and likewise."""
     point: Reals2

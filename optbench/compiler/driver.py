@@ -18,20 +18,26 @@ _update_at = numba_compat.function_at(update_signature)
 _evaluate_at = numba_compat.function_at(evaluate_signature)
 
 
+EXTRAS = True
+"""Whether the loop has what few problems and rules ask for: changed gradients, a minimum that moves, the loss or a
+second gradient for the rule. With them it compiles 4 s longer, which is as long as a first short sweep takes."""
+
+
 def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, a: DriveArguments) -> Whole:
     """Run ``len(sizes)`` steps of the kernels at the addresses, after step ``done``; return how many were made.
 
     In lanes form the loop stops before the update that a diverged lane would make, so that the caller can park it; in
-    single form dead lanes are passed over. Where there is a ``point``, the kernel at the third address finds it, and a
-    second gradient is taken there. What the lanes have at points of evaluation between is kept on the way.
+    single form dead lanes are passed over. At the steps of a second gradient the kernel at the third address finds the
+    point where it is taken. What the lanes have at points of evaluation between is kept on the way.
     """
     gradient, update = _gradient_at(gradient_address, a.w), _update_at(update_address, a.w)
     look = _update_at(look_address, a.w)
     runs = a.f.shape[0]
     gathered = a.order.shape[0] > 0
     noisy, stressed, lag = a.noise.shape[0] > 0, a.stress.shape[0] > 0, a.late.shape[0]
-    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.point.shape[0] > 0
+    changed, moving, looks = stressed or a.levels > 0 or lag > 0, a.path.shape[0] > 0, a.look_every > 0
     by_run = a.g if a.single else a.g.T
+    ahead_by_run = a.ahead if a.single else a.ahead.T
     place, kinds = 0, a.seen.shape[1]
     while place < a.inner.shape[0] and a.inner[place] <= a.done + a.skip:
         place += 1
@@ -52,10 +58,10 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
             if a.single and not a.alive[turn]:
                 continue
             first, last = (turn, turn + 1) if a.single else (0, runs)
-            if moving and a.single:
+            if EXTRAS and moving and a.single:
                 for i in range(a.w.shape[1]):
                     a.at[turn, i] = a.w[turn, i] - a.path[s, i]
-            elif moving:
+            elif EXTRAS and moving:
                 for i in range(a.w.shape[0]):
                     offset = a.path[s, i]
                     for r in range(runs):
@@ -75,7 +81,7 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     continue
                 if fresh:
                     return s
-            if a.reads_loss:
+            if EXTRAS and a.reads_loss:
                 for r in range(first, last):
                     a.scalars[1, r] = a.f[r]
                 if noisy:  # the loss of these examples, whose gradient the rule sees
@@ -94,36 +100,44 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     e = a.noise[s, i]
                     for r in range(runs):
                         a.g[i, r] = weight * a.g[i, r] + e
-            for r in range(first, last if changed else first):
-                own = by_run[r]
-                dim = own.shape[0]
-                if stressed:
-                    if t == 1:
-                        total = 0.0
+            if EXTRAS and changed:
+                for r in range(first, last):
+                    own = by_run[r]
+                    dim = own.shape[0]
+                    if stressed:
+                        if t == 1:
+                            total = 0.0
+                            for i in range(dim):
+                                total += own[i] * own[i]
+                            a.unit[r] = math.sqrt(total / dim)
                         for i in range(dim):
-                            total += own[i] * own[i]
-                        a.unit[r] = math.sqrt(total / dim)
-                    for i in range(dim):
-                        own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, dim + i]
-                if a.levels > 0:
-                    peak = 0.0
-                    for i in range(dim):
-                        peak = max(peak, abs(own[i])) if own[i] == own[i] else peak
-                    if 0 < peak < math.inf:
+                            own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, dim + i]
+                    if a.levels > 0:
+                        peak = 0.0
                         for i in range(dim):
-                            if own[i] == own[i]:
-                                size = int(abs(own[i]) / peak * a.levels + 0.5) / a.levels * peak
-                                own[i] = size if own[i] > 0 else -size
-                for i in range(dim if lag > 0 else 0):
-                    before = a.late[(t - 1) % lag, r, i]
-                    a.late[(t - 1) % lag, r, i] = own[i]
-                    own[i] = before if t > lag else a.late[0, r, i]
-            if looks:
+                            peak = max(peak, abs(own[i])) if own[i] == own[i] else peak
+                        if 0 < peak < math.inf:
+                            for i in range(dim):
+                                if own[i] == own[i]:
+                                    size = int(abs(own[i]) / peak * a.levels + 0.5) / a.levels * peak
+                                    own[i] = size if own[i] > 0 else -size
+                    for i in range(dim if lag > 0 else 0):
+                        before = a.late[(t - 1) % lag, r, i]
+                        a.late[(t - 1) % lag, r, i] = own[i]
+                        own[i] = before if t > lag else a.late[0, r, i]
+            if EXTRAS and looks and (t - 1) % a.look_every == 0:
                 if a.single:
                     a.point[turn] = a.w[turn]
                 else:
                     a.point[:] = a.w
                 look(a.point_rows, a.g_rows, a.state, a.look_scalars, a.powers, a.blocks, t, first, last)
+                if moving and a.single:
+                    for i in range(a.point.shape[1]):
+                        a.point[turn, i] -= a.path[s, i]
+                elif moving:
+                    for i in range(a.point.shape[0]):
+                        for r in range(runs):
+                            a.point[i, r] -= a.path[s, i]
                 gradient(a.point, a.ahead, a.f_ahead, examples, targets, a.constants, a.layout, a.work, first, last)
                 if noisy and a.single:
                     for i in range(a.g.shape[1]):
@@ -132,6 +146,10 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     for i in range(a.g.shape[0]):
                         for r in range(runs):
                             a.ahead[i, r] = a.noise[s, a.g.shape[0]] * a.ahead[i, r] + a.noise[s, i]
+                for r in range(first, last if stressed else first):
+                    own = ahead_by_run[r]
+                    for i in range(own.shape[0]):
+                        own[i] = a.stress[s, i] * own[i] + a.unit[r] * a.stress[s, own.shape[0] + i]
             update(a.w_rows, a.g_rows, a.state, a.scalars, a.powers, a.blocks, t, first, last)
         if place < a.inner.shape[0] and a.inner[place] == t:
             for i in range(a.w.shape[0]):
@@ -146,8 +164,8 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
 
 
 @cache
-def driver(dtype: DtypeName) -> Callable[..., int]:
-    """Return the compiled loop over steps.
+def driver(dtype: DtypeName, extras: bool) -> Callable[..., int]:
+    """Return the compiled loop over steps, with or without EXTRAS.
 
     Its arguments are the callees of gradient, update and look, then the fields of DriveArguments one by one.
     """
@@ -155,7 +173,8 @@ def driver(dtype: DtypeName) -> Callable[..., int]:
         signature(_drive, dtype), gradient_signature(dtype), update_signature(dtype), update_signature(dtype)
     )
     # No noalias here: w and w_rows are the same memory, and so are g and g_rows. It costs nothing measurable.
-    return jit(compile_tree(flatten_tuples(_drive), "drive", _drive, _drive.__globals__, str(types)), types, **STRICT)
+    names = _drive.__globals__ | {"EXTRAS": extras}
+    return jit(compile_tree(flatten_tuples(_drive), "drive", _drive, names, f"{types}{extras}"), types, **STRICT)
 
 
 def _evaluations(

@@ -69,7 +69,7 @@ class Eager(Tunable):
     rate: str = "lr"
     """The argument of the learning rate."""
     gradients: int = 1
-    """The gradients that a step takes, as for a rule."""
+    """The gradients that each step takes, 1 or 2."""
     slots: tuple[str, ...] = ()
     """None: the library keeps the state."""
 
@@ -80,6 +80,11 @@ class Eager(Tunable):
         check_function("optimizer", "target", self.target)
         check_rule("optimizer", self)
         check_search(f"optimizer {self.name}", self)
+
+    @property
+    def look_every(self) -> int:
+        """The steps from one second gradient to the next, as for a rule; 0: none takes one."""
+        return self.gradients - 1
 
     def arguments(self, given: Mapping[str, float]) -> dict[str, Any]:
         """Return the arguments of the class or the function, besides parameters and the rate.

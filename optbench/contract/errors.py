@@ -4,8 +4,8 @@ import difflib
 import reprlib
 import sys
 import warnings
-from collections.abc import Iterable
-from typing import TextIO
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO
 
 WARNING = "optbench: warning:"
 """Prefix of a warning on standard error; an error that ends the command begins with ``optbench:``."""
@@ -104,14 +104,19 @@ def in_one_line(error: BaseException) -> str:
 
 def near(name: str, valid: Iterable[str]) -> str:
     """Return the hint behind a name that is not among ``valid``, ": did you mean 'adam'?"; "" if none is near."""
-    found = _nearest(name, list(valid))
+    found = nearest(name, list(valid))
     return f": did you mean {found!r}?" if found else ""
 
 
-def _nearest(name: str, valid: list[str]) -> str:
-    """Return the same name in other letters, or else the nearest one; empty if none is near."""
+def nearest(name: str, valid: list[str], cutoff: float = 0.5) -> str:
+    """Return the same name in other letters, or else the nearest one; empty if none is as near as difflib's cutoff.
+
+    A name of the same letters in another order is nearer than any other: difflib counts swapped letters as two errors.
+    """
+    name = name[:_HEAD]
     same = [each for each in valid if each.lower() == name.lower()]
-    return next(iter(same or difflib.get_close_matches(name[:_HEAD], valid, n=1, cutoff=0.5)), "")
+    swapped = [each for each in valid if sorted(each.lower()) == sorted(name.lower())]
+    return next(iter(same or swapped or difflib.get_close_matches(name, valid, n=1, cutoff=cutoff)), "")
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> OptbenchError:
@@ -123,13 +128,33 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     name = name if isinstance(name, str) else shown(name)
     if RENAMED.get(name) in valid:
         hint = f"since 0.14 it is {RENAMED[name]!r}"
-    elif found := _nearest(name, valid):
+    elif found := nearest(name, valid):
         hint = f"did you mean {found!r}?"
     elif shown_by:
         hint = f"{shown_by!r} shows what there is"
     else:
         hint = f"valid names: {', '.join(valid) or 'none'}"
     return OptbenchError(f"unknown {kind} {shown(name) if len(name) > _HEAD else repr(name)}: {hint}")
+
+
+def join_sentences(texts: Sequence[str]) -> str:
+    """Return messages as one: a single one as it is, of several each as a sentence."""
+    first, *rest = texts if len(texts) == 1 else [f"{text}{'' if text.endswith('?') else '.'}" for text in texts]
+    return " ".join([first, *(text[0].upper() + text[1:] for text in rest)])
+
+
+def find_all(find: Callable[[Any], Any], names: Iterable[Any]) -> dict[Any, Any]:
+    """Return what ``find`` finds by name; raise one OptbenchError with the messages of all names that it refuses."""
+    found: dict[Any, Any] = {}
+    wrong: dict[str, None] = {}
+    for name in names:
+        try:
+            found[name] = find(name)
+        except OptbenchError as error:
+            wrong[str(error)] = None
+    if wrong:
+        raise OptbenchError(join_sentences(list(wrong)))
+    return found
 
 
 def show_warning(

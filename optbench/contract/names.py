@@ -10,6 +10,10 @@ from typing import Any
 
 from optbench.contract.errors import OptbenchError, shown, unknown
 
+COMMAS = "several names need commas between them, and no blanks: gd,adam"
+"""For messages about what may be two names of a list."""
+_SEVERAL = re.compile(r"\s*[\w:]+\s+[\w:]")
+"""Matches two words with a blank between them."""
 _LONGEST = 100_000
 """Letters of a name with its parameters: more are a typing error, and take long to parse."""
 INNER = ""
@@ -50,7 +54,8 @@ def parse(text: str) -> tuple[str, dict]:
     """
     if isinstance(text, str) and (error := missing_name_error(text)):
         raise error
-    bad = OptbenchError(f"cannot read {shown(text)}: write a name, or name(parameter=value, ...)")
+    hint = f"; {COMMAS}" if isinstance(text, str) and _SEVERAL.match(text) else ""
+    bad = OptbenchError(f"cannot read {shown(text)}: write a name, or name(parameter=value, ...){hint}")
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise bad
     try:

@@ -20,6 +20,7 @@ from optbench.contract.arguments import (
     check_function,
     field_error,
     real_number,
+    whole_number,
 )
 from optbench.contract.errors import PluginError, near, shown
 from optbench.contract.limits import enforce, limits_by_name
@@ -106,10 +107,14 @@ class Look:
     """Sums over all parameters for it, as a rule's."""
     block: Mapping[str, Callable] = field(default_factory=dict)
     """The same over each parameter block."""
+    every: int = 1
+    """The steps from one second gradient to the next: step 1 takes one, step 1 + every the next. At the others
+    ``ahead`` is what the rule returned. It is no hyperparameter: the runs of a cohort take the same samples."""
 
     def __post_init__(self) -> None:
-        """Check all fields; raise PluginError if one is no function that fits."""
+        """Check all fields; raise PluginError if one makes no sense."""
         check_field(SourceFunction, "Look", "point", self.point)
+        whole_number("Look: every", self.every, 1, error=PluginError)
         for key in ("total", "block"):
             check_field(by_name(SourceFunction), "Look", key, getattr(self, key))
 
@@ -140,9 +145,14 @@ class Tunable:
         return dict(self.limits)
 
     @property
-    def gradients(self) -> int:
-        """The gradients that a step takes: each of them costs the samples of a mini-batch."""
-        return 1
+    def look_every(self) -> int:
+        """The steps from one second gradient to the next, of which the first step takes one; 0: none takes one."""
+        return 0
+
+    @property
+    def gradients(self) -> float:
+        """The gradients that a step takes in the mean: each of them costs the samples of a mini-batch."""
+        return 1 + 1 / self.look_every if self.look_every else 1
 
     @property
     def space(self: Any) -> dict[str, Range]:
@@ -204,7 +214,7 @@ class Optimizer(Tunable):
     matrix: Mapping[str, Matrix] = field(default_factory=dict)
     """Transforms of whole blocks into a number for each element, by the name of the rule's argument."""
     look: Look | None = None
-    """Where a step takes a second gradient; None: it takes one."""
+    """Where steps take a second gradient; None: each takes one."""
     ahead: str = AHEAD
     """The slot that holds the second gradient, if there is one."""
     equals: Mapping[str, str] = field(default_factory=dict)
@@ -229,9 +239,9 @@ class Optimizer(Tunable):
         return (STEP_INPUTS[0], *(name for name in STEP_INPUTS[1:] if name in self.scalar_arguments()))
 
     @property
-    def gradients(self) -> int:
-        """The gradients that a step takes, 1 or 2: each of them costs the samples of a mini-batch."""
-        return 1 if self.look is None else 2
+    def look_every(self) -> int:
+        """The steps from one second gradient to the next, of which the first step takes one; 0: none takes one."""
+        return 0 if self.look is None else self.look.every
 
     @property
     def look_rule(self) -> "Optimizer | None":

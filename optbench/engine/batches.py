@@ -7,11 +7,14 @@ A problem without data is a finite sum of nominal examples f_i(w) = weight_i f(w
 and the b_i the mean 0, both normal. What is drawn are their means over each mini-batch; the mean over an epoch is f.
 """
 
+import math
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +25,8 @@ from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
 from optbench.engine.arrays import owner_of
+
+_Steps = TypeVar("_Steps", int, np.ndarray)
 
 _START, _ORDER, _NOISE, _STRESS, _DRIFT = range(5)
 MOST_BATCHES = 1_000_000
@@ -69,13 +74,27 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size)
 
 
-def affordable_steps(steps: int, gradients: int, examples: int, batch_size: int) -> int:
-    """Return the most steps of so many gradients each, at least 1, that take no more samples than ``steps`` of one."""
-    if gradients == 1:
-        return steps
+def count_gradients(steps: _Steps, look_every: int) -> _Steps:
+    """Return the gradients of the first ``steps`` steps: one each, and a second one as `Tunable.look_every` says."""
+    return steps - -steps // look_every if look_every else steps
+
+
+def count_samples(steps: _Steps, look_every: int, examples: int, batch_size: int) -> _Steps:
+    """Return the samples that these gradients take: a second one those of its step, whose mini-batch may be smaller."""
     per_epoch = steps_per_epoch(examples, batch_size)
-    samples = (steps // per_epoch * examples + steps % per_epoch * batch_size) // gradients
-    return max(1, samples // examples * per_epoch + samples % examples // batch_size)
+    samples = steps // per_epoch * examples + steps % per_epoch * batch_size
+    looks = count_gradients(steps, look_every) - steps
+    if look_every and math.gcd(look_every, per_epoch) == 1:  # else none falls on the last mini-batch of an epoch
+        first = pow(-look_every, -1, per_epoch)  # the number of the second gradient that does first
+        samples = samples - (looks + per_epoch - 1 - first) // per_epoch * (per_epoch * batch_size - examples)
+    return samples + looks * batch_size
+
+
+def affordable_steps(steps: int, look_every: int, examples: int, batch_size: int) -> int:
+    """Return the most steps, at least 1, that take no more samples than ``steps`` of one gradient each."""
+    samples = count_samples(steps, 0, examples, batch_size)
+    count = partial(count_samples, look_every=look_every, examples=examples, batch_size=batch_size)
+    return max(1, bisect_right(range(1, steps + 1), samples, key=count)) if look_every else steps
 
 
 def needed_draws(problem: Problem, batch_size: int) -> tuple[bool, bool]:

@@ -8,6 +8,7 @@ import numpy as np
 from optbench.catalogue import loader
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line
 from optbench.contract.schedules import Schedule
+from optbench.engine.batches import count_gradients
 from optbench.engine.cohort import Lane
 
 # Steps of a table of factors: a run of the default sweep fits, and a long run of a small function is not cut into short
@@ -26,12 +27,12 @@ class Rates:
         steady: True if none of these changes from step to step.
     """
 
-    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int, gradients: int = 1):
-        """Find the distinct schedules of the lanes of a run of so many steps, each of so many ``gradients``.
+    def __init__(self, lanes: Sequence[Lane], per_epoch: int, steps: int, look_every: int = 0):
+        """Find the distinct schedules of the lanes of a run of so many steps.
 
-        per_epoch: the gradients of an epoch.
+        per_epoch: the gradients of an epoch. look_every: as for `count_gradients`.
         """
-        self.per_epoch, self.steps, self.gradients = per_epoch, steps, gradients
+        self.per_epoch, self.steps, self.look_every = per_epoch, steps, look_every
         self.base = np.array([lane.lr for lane in lanes])
         records = {id(lane.schedule): lane.schedule for lane in lanes}  # hundreds of lanes share a few
         schedules = {_identity(schedule): schedule for schedule in records.values()}
@@ -76,7 +77,7 @@ class Rates:
         count = 2 if self.steps == 1 else size  # one factor for any number of steps must not pass
         step = np.arange(first + 1, first + count + 1)
         # a division a step shows with small problems
-        taken = (step - 1) * self.gradients
+        taken = count_gradients(step - 1, self.look_every)
         epoch = taken // self.per_epoch if self.per_epoch > 1 else taken
         table = np.zeros((len(self.schedules), size))
         for place, schedule in enumerate(self.schedules):

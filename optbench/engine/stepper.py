@@ -86,8 +86,14 @@ class Stepper:
         """Set the learning rate of the next steps."""
         self._rate = settings.rate_of_step("stepper: lr", rate)
 
+    @property
+    def needs_second(self) -> bool:
+        """True if the next step takes a second gradient: every one of ``sam``, every tenth of ``sophia_h``."""
+        every = self.optimizer.look_every
+        return bool(every) and any(clock % every == 0 for clock in self._rule.clocks)
+
     def look(self, g: Any) -> Any:
-        """Return the point at which the next step wants its second gradient, for rules that take one, such as ``sam``.
+        """Return the point at which a step wants its second gradient, for rules that take one, such as ``sam``.
 
         Args:
             g: the gradient at w, as for :meth:`step`.
@@ -128,7 +134,8 @@ class Stepper:
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
-            ahead: the gradient at the point of :meth:`look`, like g, for rules that take a second one.
+            ahead: the gradient at the point of :meth:`look`, like g, of a step that takes a second one
+                (``needs_second``).
 
         Raises:
             OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss or a second gradient;
@@ -137,7 +144,7 @@ class Stepper:
         rows, value = self._parameters.gradients(g), math.nan if loss is None else self._read_loss(loss)
         if loss is None and "loss" in self.optimizer.inputs:
             raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
-        if ahead is not None or self._look is not None:
+        if ahead is not None or self.needs_second:
             self._write_ahead(ahead)
         if lr is not None:
             self.lr = lr
@@ -148,10 +155,15 @@ class Stepper:
 
     def _write_ahead(self, ahead: Any) -> None:
         """Write the second gradient of the next step to its slot. Raises OptbenchError."""
-        if ahead is None or self._look is None:
-            needs = "takes one gradient a step" if self._look is None else "takes a second gradient: give that at the "
-            more = ", and no ahead" if self._look is None else "point of look(g), step(g, ahead=...)"
-            raise OptbenchError(f"stepper: {self.optimizer.name} {needs}{more}")
+        if ahead is None or not self.needs_second:
+            text = "takes one gradient a step, and no ahead"
+            if self._look is not None:
+                text = (
+                    f"takes a second gradient every {self.optimizer.look_every} steps, and none at this one: no ahead"
+                )
+            if ahead is None:
+                text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
+            raise OptbenchError(f"stepper: {self.optimizer.name} {text}")
         for row, chunks in zip(self._parameters.gradients(ahead), self._rule.arrays, strict=True):
             for chunk in chunks if row is not None else ():
                 chunk.update.ahead[:] = row[:, chunk.first : chunk.last]

@@ -24,9 +24,10 @@ from optbench.wording.judged import SAMPLES, Judged, format_ratio
 
 CAPTION = (
     "The ratio of each optimizer beside the leader of the problem, the best at the top, with the interval that holds "
-    "for all pairs of a problem at once. Filled: the leader, or clearly behind it. Hollow: undecided, could be luck. "
+    "for all pairs of a problem at once. Ringed: the leader. Filled: clearly behind. Hollow: undecided, could be luck. "
     "Tie: shown to be within 10%, the green band. Arrow: the interval goes on beyond the axis. The leader has the best "
-    "mean, extreme blocks left out, of those that nobody beats; ratios use all blocks, so another can stand left of it."
+    "mean, without the extreme blocks of seeds, of the optimizers that nobody clearly beats. Ratios use all blocks, so "
+    "an undecided mark can stand left of it."
 )
 # Inches, by eye: of an optimizer and between two problems at usual text; of the longest name, as a share of the width
 ROW, GAP, NAMES = 0.14, 0.16, 0.3
@@ -87,7 +88,7 @@ def forest(
         middles = _draw_rows(ax, rows, styles, data.short_names)
         ax.set_yticks(middles, texts)
         units = dict.fromkeys(judged.unit(each) for each in problems)
-        hint = " (hollow: could be luck; green: a tie, within 10%)" if current().titled else ""
+        hint = " (hollow: could be luck; green: within 10%)" if current().titled else ""
         ax.set_xlabel(f"times the leader's {' or '.join(units)}{hint}")
     return ax
 
@@ -153,7 +154,7 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
             ax.axhline(place - 0.5, color="#e3e3e3", linewidth=0.6 * lines, zorder=1)
         place += GAP / ROW / 2
         middles.append(place + (len(part) - 1) / 2)
-        for row in part.to_dict("records"):
+        for count, row in enumerate(part.to_dict("records")):
             style = styles.get(row["optimizer"], {"color": GRAY, "marker": "o"})
             x, note = row["ratio"], row["note"]
             if x > most:
@@ -164,6 +165,9 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
                 over = (row["low"] < begin, begin, CARETLEFT), (row["high"] > end, end, CARETRIGHT)
                 for edge, head in [rest for is_over, *rest in over if is_over]:
                     ax.plot([edge], [place], color=style["color"], marker=head, markersize=5 * lines, clip_on=False)
+                if not count:
+                    ax.plot([x], [place], color=GRAY, marker="o", markersize=9 * lines, markerfacecolor="none",
+                            linestyle="none", zorder=3)  # fmt: skip
                 face = "white" if row["open"] else style["color"]
                 ax.plot([x], [place], color=style["color"], marker=style["marker"], markersize=5.5 * lines, zorder=3,
                         markerfacecolor=face, linestyle="none", gid=f"{row['problem']} {row['optimizer']}")  # fmt: skip

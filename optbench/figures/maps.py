@@ -50,7 +50,7 @@ def heatmap(
 
     In a sweep with blocks it is that of the seeds that tune: only recommended settings were re-run on fresh ones. A
     cell is hatched where half of its runs or more failed, and gray where nothing ran. A frame is around what is
-    recommended.
+    recommended. Of random trials a cell is the best single run that hit it, so a report draws none.
 
     Args:
         results: those of a sweep.

@@ -42,6 +42,8 @@ class Mark(NamedTuple):
     x: float
     low: float
     high: float
+    leads: bool
+    """It is the leader of a sweep's problem."""
     hollow: bool
     """Not told apart from the leader."""
     tie: bool
@@ -88,6 +90,11 @@ class Forest:
     def overtaken(self) -> bool:
         """Whether a mark stands left of its leader's."""
         return any(mark.x < row.marks[0].x for row in self.rows.values() for mark in row.marks)
+
+    @property
+    def arrows(self) -> bool:
+        """Whether an interval goes on beyond the axis."""
+        return any(mark.low <= 0 or mark.high >= 100 for row in self.rows.values() for mark in row.marks)
 
     @property
     def drawn(self) -> set[int]:
@@ -183,7 +190,8 @@ def _lay_out(
             x = place(min(max(ratio, least), most)) if not math.isnan(ratio) else math.nan
             low, high = (place(max(row[end_], 0)) if not math.isnan(row[end_]) else x for end_ in ("low", "high"))
             where = places.get(row["optimizer"], len(looks) - 1)
-            marks.append(Mark(row["optimizer"], where, x, low, high, row["open"], row["tie"], note, beyond, _say(row)))
+            leads, grade = one == LEADER and not marks, (row["open"], row["tie"])
+            marks.append(Mark(row["optimizer"], where, x, low, high, leads, *grade, note, beyond, _say(row)))
         first, others = (marks[0].name, marks[1:]) if one == LEADER else (one, marks)
         rest = [f"{count_noun(left_out[problem], 'optimizer')} not shown"] if left_out[problem] else []
         text = f"Beside {first}: {'; '.join([mark.text for mark in others] + rest) or 'nobody'}"

@@ -51,7 +51,7 @@ from optbench.wording.certainty import (
     state_length,
 )
 from optbench.wording.eager import describe_eager
-from optbench.wording.headlines import describe_shortly, headline
+from optbench.wording.headlines import describe_shortly, headline, list_losers
 from optbench.wording.judged import PLAIN_LOSS, SAMPLES, describe_share, name_metric
 from optbench.wording.wider_search import describe_limits
 
@@ -65,6 +65,8 @@ MAX_SETTINGS = 3
 """Settings on a card; the table of the problem has them all."""
 MAX_SENTENCE = 300
 """Letters of a sentence that fits a card."""
+TORCH = "PyTorch"
+"""The library whose learning rate the first screen names, too, where it is another."""
 QUICK = 0.01
 """The share of the gap at the start to which the quickest optimizer is named."""
 
@@ -109,8 +111,9 @@ def write_page(
         written = write_pictures(sweep, page.parent / "figures", options.formats, style, progress, chosen)
         if lacking := [kind for kind in options.figures if kind in set(KINDS) - {each["kind"] for each in written}]:
             plane = "; paths are of problems of two parameters with a domain" if "paths" in lacking else ""
+            cells = "; a heatmap is of a grid of batch sizes or schedules" if "heatmap" in lacking else ""
             film = "; a gif shows paths alone" if list(options.formats) == ["gif"] and lacking != ["paths"] else ""
-            warn(f"this sweep has no figure of the kind {', '.join(lacking)}{plane}{film}")
+            warn(f"this sweep has no figure of the kind {', '.join(lacking)}{plane}{cells}{film}")
     return page
 
 
@@ -134,7 +137,7 @@ class Page:
 
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
-        self.measure = answers.describe_measure(answer, results.search, results.targets_before)
+        self.basis, self.spoils, self.details = answers.split_measure(answer, results.search, results.targets_before)
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, answer.judged.level
         self.further_look = answer.judged.describe_further_look()
@@ -189,7 +192,8 @@ class Page:
         text = answer.overall(short=True)
         is_sure = text and not answer.is_one_table and find_state(answer, ALL) in (FIRST, EQUIVALENT)
         sure = state_certainty(answer, ALL, 0) if is_sure else ""
-        return f"{text}. {sure[:1].upper()}{sure[1:]}" if sure else text
+        parts = [text, sure or (list_losers(answer) if text and not answer.is_one_table else "")]
+        return ". ".join(part[:1].upper() + part[1:] for part in parts if part)
 
     def build_card(self, problem: str, anchor: str) -> dict:
         """Return what a problem's row and card say: by each measure, in `views`, and `own`, that of the sweep.
@@ -255,15 +259,17 @@ class Page:
         batch = "full batch" if row["full_batch"] else f"batch {int(row['batch_size'])}"
         parts = [batch, self.sweep.short_schedules[row["schedule"]], f"rate {labels.number(row['lr'])}"]
         fails = labels.describe_failures(row)
+        codes = find_code(self.sweep.results.snippets, row, self.hyperparameters)
+        other = next((code["rate"] for code in codes if code["name"] == TORCH), None)
         return {
             "name": labels.optimizer_label(row, self.varied),
-            "rate": parts[2],
+            "rate": parts[2] + (f" (PyTorch {labels.number(other)})" if other else ""),
             "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),
             "more": labels.hyperparameter_text(row, self.hyperparameters),
             "fails": fails,
             "notes": "; ".join([*[fails] * bool(fails), *labels.list_warnings(row)]),
-            "codes": find_code(self.sweep.results.snippets, row, self.hyperparameters),
+            "codes": codes,
         }
 
 
@@ -318,20 +324,26 @@ def find_quickest(costs: pd.DataFrame, leader: str) -> tuple[str, str, str]:
     if not note and leader:
         is_leader = best["optimizer"] == leader
         others = labels.samples_text(mine[column].iloc[0]) if len(mine) else "never"
-        note = "the leader, too" if is_leader else f"{leader}: {others}"
+        note = "also the leader" if is_leader else f"{leader}: {others}"
     return best["optimizer"], f"{labels.samples_text(best[column])} samples", note
 
 
 def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[str]) -> list[dict]:
-    """Return the code of a recommended setting for each library: name, equal (takes the same steps), code.
+    """Return the code of a recommended setting for each library: name, equal (takes the same steps), code, rate.
 
-    snippets: the sweep's table of code; row: the setting. An empty list if the sweep has no code for it.
+    snippets: the sweep's table of code; row: the setting; rate: the library's where it is a share of the setting's, as
+    of the momentum that sums gradients instead of averaging them, else None. An empty list if the sweep has no code.
     """
     values = {key: row[key] for key in hyperparameters if not pd.isna(row[key])}
     same = {key: row[key] for key in ("problem", "optimizer", "schedule", "batch_size")}
     same |= {"hyperparameters": format_hyperparameters(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
     found = select_rows(snippets, same)
-    return [{"name": each.library, "equal": bool(each.equal), "code": each.code} for each in found.itertuples()]
+    rates = [re.search(r"same steps at the rate ([\d.e+-]+) \* \(1 - ([\d.e-]+)\)", code) for code in found["code"]]
+    return [
+        {"name": each.library, "equal": bool(each.equal), "code": each.code,
+         "rate": float(rate[1]) * (1 - float(rate[2])) if rate else None}
+        for each, rate in zip(found.itertuples(), rates, strict=True)
+    ]  # fmt: skip
 
 
 def select_rows(table: pd.DataFrame, values: Mapping) -> pd.DataFrame:
@@ -365,6 +377,8 @@ def count_runs(results: Tables) -> str:
     """Return the sentences that count runs, optimizers, problems, seeds, and runs that diverged or were stopped."""
     runs = results.runs
     kinds = [count_noun(runs[name].nunique(), name) for name in ("optimizer", "problem", "seed")]
+    if "block" in runs and runs["block"].max() >= 0:
+        kinds[2] = f"{count_noun(int(runs['block'].max()) + 1, 'block')} of seeds"
     text = f"{count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
     if budget := results.provenance.get("budget"):
         text += f", {budget} a run"

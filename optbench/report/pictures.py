@@ -159,6 +159,15 @@ def _select_tuning_runs(data: ReportData, problem: str) -> pd.DataFrame:
     return select_screening_runs(runs[runs["problem"] == problem])
 
 
+def _has_cells(data: ReportData, problem: str) -> bool:
+    """Return True if settings are a grid with several batch sizes or schedules.
+
+    A single cell would pool all settings, and of random trials a cell is the best single run that hit it.
+    """
+    cells = data.by_cell[data.by_cell["problem"] == problem]
+    return not data.results.searched and len(cells[["batch_size", "schedule"]].drop_duplicates()) > 1
+
+
 def _has_trials(data: ReportData, problem: str) -> bool:
     """Return True if some optimizer had more than two trials to choose from."""
     rows = data.answer.ranking
@@ -243,7 +252,9 @@ KINDS = {
         lambda data, problem: bool((data.bands_of("train_loss")["problem"] == problem).any()),
     ),
     "rates": Kind("final loss against learning rate", _draw_by("rates"), _caption_rates),
-    "heatmap": Kind("final loss by batch size and schedule", maps.draw_heatmaps, _caption_heatmaps),
+    "heatmap": Kind(
+        "final loss by batch size and schedule", maps.draw_heatmaps, _caption_heatmaps, _has_cells
+    ),
     "paths": Kind(
         "paths over the contours of the loss", trajectories.draw_path_panels, _caption_paths,
         lambda data, problem: len(data.landscape(problem)) > 0 and bool(data.trajectories(problem)),

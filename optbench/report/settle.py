@@ -46,12 +46,15 @@ def _list_more_runs(sweep: LoadedSweep) -> list[Step]:
     needed = {key: judged.count_more(pair) for key, pair in pairs.items() if pair.more <= MOST_BLOCKS}
     there, unit = judged.seeds or answer.blocks, "seed" if judged.seeds else "block"
     counts = sorted(needed.values())
-    steps = []
+    steps, named = [], []
     for more in dict.fromkeys([counts[(len(counts) - 1) // 2], counts[-1]]) if counts else ():
         settled = [key for key in needed if needed[key] <= more]
         seconds = estimate_seconds(answer.runs, sweep.results.timings, made.get("cores") or 1, more / max(there, 1))
         amount = count_noun(more, f"more {unit}")
-        what = f"{_name_pairs(sweep, settled)}: {describe_settling(amount, _name_them(settled))}"
+        also = [key for key in settled if key not in named]
+        above = "those above, and " if named else ""
+        what = f"{above}{_name_pairs(sweep, also)}: {describe_settling(amount, _name_them(settled))}"
+        named = settled
         steps.append(Step(what, f"{begin_extension(FOLDER, made)} --{unit}s {there + more}", _format_time(seconds)))
     if hopeless:
         steps.append(Step(f"{_name_pairs(sweep, hopeless)}: {describe_settling(what=_name_them(hopeless))}", "", ""))
@@ -80,14 +83,12 @@ def _list_wider_searches(sweep: LoadedSweep) -> list[Step]:
 
 def _name_pairs(sweep: LoadedSweep, pairs: list[tuple[str, str]]) -> str:
     """Return "mlp: nesterov or adam; rosenbrock: rmsprop or gd": problems with their leader and who may be as good."""
-    judged, texts = sweep.answer.judged, []
-    for problem, name in pairs[:NAMED]:
-        texts.append(f"{labels.short_name(problem)}: {judged.leader(problem)} or {name}")
-    more = f"; {len(pairs) - NAMED} more pairs" if len(pairs) > NAMED + 1 else ""
-    if len(pairs) == NAMED + 1:
-        problem, name = pairs[-1]
-        more = f"; {labels.short_name(problem)}: {judged.leader(problem)} or {name}"
-    return "; ".join(texts) + more
+    judged = sweep.answer.judged
+    shown = labels.short_names(sweep.answer.best["problem"].unique())
+    texts = [f"{shown[problem]}: {judged.leader(problem)} or {name}" for problem, name in pairs]
+    if len(texts) > NAMED + 1:
+        texts[NAMED:] = [f"{len(pairs) - NAMED} more pairs"]
+    return "; ".join(texts)
 
 
 def _name_them(pairs: list[tuple[str, str]]) -> str:

@@ -10,12 +10,13 @@ import pandas as pd
 from optbench.analysis.columns import GIVEN, drop_lost_runs
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
+from optbench.analysis.judging import MARGIN
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.names import join_names, split_list
 from optbench.contract.paths import path_of
 from optbench.sweeps.labels import to_canonical
@@ -119,6 +120,11 @@ def compare(
     if cost == "seconds":
         table = compare_timings(*times, pairs, above=fail_above, confidence=confidence).assign(measure=cost)
         judge_by, tried = cost, []
+        if (noise := table.attrs.pop("noise")) > MARGIN - 1:
+            lines.append(
+                f"seconds of B over A vary by {noise:.0%} between runs of the same work, and intervals allow for a "
+                "machine that was so much slower for one side: --workers 1 on a quiet machine narrows them"
+            )
     else:
         if judge_by is None:
             judge_by = first.judge_by if first.judge_by == second.judge_by else LOSS
@@ -239,7 +245,10 @@ def _select_sides(
         raise OptbenchError("optimizers and a pair of them: give one")
     if pair and within_one and pair[0] == pair[1]:
         raise OptbenchError(f"{pair[0]!r} stands twice: name two optimizers")
-    for results, name in zip((first, second), pair or (), strict=False):
+
+    def check(wish: tuple[int, str]) -> None:
+        """Raise OptbenchError where A, side 0, or B, side 1, lacks an optimizer; wish: the side and the name."""
+        results, name = sides[wish[0]], wish[1]
         there = set(results.runs["optimizer"])
         if name not in there and results.missing:
             raise OptbenchError(
@@ -247,6 +256,8 @@ def _select_sides(
             )
         if name not in there:
             raise OptbenchError(f"{str(results.path)!r}: {unknown('optimizer', name, there)}")
+
+    find_all(check, enumerate(pair or ()))
     wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (problems, problems)]
     runs = [first.runs, second.runs]
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
@@ -268,16 +279,19 @@ def _select_names(
     """
     if names is None:
         return known
-    found: set[str] = set()
-    for name in split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names):
+
+    def find(name: str) -> set[str]:
+        """Return the known names that one name means."""
         name = labeled.get(name, name) if isinstance(name, str) and name not in known else name
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)
-        found |= {name} if name in meant else meant
-    if not found:
+        return {name} if name in meant else meant
+
+    given = split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names)
+    if not given:
         raise OptbenchError(f"{kind}s is empty: name at least one")
-    return found
+    return set().union(*find_all(find, given).values())
 
 
 def _select_runs(results: Results, runs: pd.DataFrame) -> Results:

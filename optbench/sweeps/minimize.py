@@ -111,7 +111,7 @@ def minimize(
     differs = bool(parts and parts.calls is None)
     told += "; gradient by central differences" * differs
     calls, limit = 2 * objective.dim + 1 if differs else 1, shared["run_timeout"]
-    return single.result(told, record.gradients * calls, budget, limit, label=label, problem=objective)
+    return single.result(told, calls, budget, limit, record.look_every, label=label, problem=objective)
 
 
 def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str, Any]) -> tuple[float, str]:

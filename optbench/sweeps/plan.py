@@ -68,7 +68,7 @@ def has_user_code(origins: tuple[SourceFile, ...]) -> bool:
 def step_cost(cohort: Cohort) -> float:
     """Return the nanoseconds that a run-step of the cohort takes, roughly."""
     problem, slots = cohort.problem, len(cohort.optimizer.slots)
-    rows = cohort.batch_size if problem.data is not None else 1
+    rows: float = cohort.batch_size if problem.data is not None else 1
     python = 0.0
     if isinstance(cohort.optimizer, Eager):
         python = _OPTAX_STEP if cohort.optimizer.library == "optax" else _TORCH_STEP * len(problem.blocks)
@@ -475,10 +475,10 @@ def _expand_pair(
 
 
 def _count_steps(spec: Spec, entry: ProblemEntry, problem: Problem, optimizer: AnyOptimizer, size: int) -> int:
-    """Return the steps of a run: all optimizers get the same samples, so one of two gradients a step makes half."""
+    """Return the steps of a run: all optimizers get the same samples, and second gradients take theirs of these."""
     budget = spec.budget_of(entry)
     steps = settings.step_count(budget.epochs, budget.steps, steps_per_epoch(problem.examples, size))
-    return affordable_steps(steps, optimizer.gradients, problem.examples, size)
+    return affordable_steps(steps, optimizer.look_every, problem.examples, size)
 
 
 def _check_measure(measure: str, problems: list[Problem]) -> None:

@@ -17,13 +17,13 @@ import pandas as pd
 from optbench import analysis
 from optbench.analysis.columns import GIVEN, NAMES, count_folds, drop_lost_runs
 from optbench.analysis.importances import importances
-from optbench.analysis.measures import LOG_TAIL, LOSS
+from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.columns import EARLY, TABLES
-from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.best import Best, choose_problem, make_best
@@ -211,7 +211,9 @@ class Results:
             """Return the name in the folder that a name or a label means."""
             return named.get(text, text) if text in named or text in known else find_name(text, known)
 
-        new = old | {find(text): label for text, label in read_labels(labels or {}).items()}
+        given_labels = read_labels(labels or {})
+        found = find_all(find, given_labels)
+        new = old | {found[text]: label for text, label in given_labels.items()}
         new = check_shown({name: label for name, label in new.items() if name in known}, known)
         same = self._renamed({old.get(name, name): new.get(name, name) for name in known})
         same.runs.attrs[NAMES] = {label: name for name, label in new.items()}
@@ -333,24 +335,31 @@ class Results:
         """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
 
         Args:
-            judge_by: a measure that the sweep chose settings for; None: as it is.
+            judge_by: the loss, a metric of the runs, or "time" if the sweep chose settings for it; None: as it is. If
+                the sweep chose for other measures alone, settings are those for the first of these.
             weigh_by: "problem" or "kind", what weighs as one over problems; None: as it is.
 
         Returns:
             The same tables, with another measure.
 
         Raises:
-            OptbenchError: the sweep chose no settings for the measure, or there is no such word.
+            OptbenchError: no run has the measure, or there is no such word.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
             >>> sweep(two, seeds=8).judged_by("loss").judge_by
             'loss'
         """
-        if judge_by is not None and judge_by not in self.choose_by:
-            raise OptbenchError(
-                f"judge_by: {shown(judge_by)} is not what this sweep chose settings for: {', '.join(self.choose_by)}"
-            )
+        if judge_by is not None and judge_by not in self.choose_by and judge_by != LOSS:
+            if judge_by == TIME:
+                by = ",".join(self.choose_by)
+                raise OptbenchError(
+                    f"judge_by: settings were chosen by {by}, not for a target: sweep with --choose-by time,{by} anew"
+                )
+            if not self.runs[metric_name(self.runs, judge_by)].notna().any():
+                raise OptbenchError(
+                    f"judge_by: no run has {judge_by}: judge by {', '.join(dict.fromkeys([*self.choose_by, LOSS]))}"
+                )
         given = {"judge_by": judge_by, "weigh_by": weigh_by}
         same = copy.copy(self)
         same.provenance = {**self.provenance, **{key: value for key, value in given.items() if value is not None}}
@@ -377,8 +386,9 @@ class Results:
 
         Returns:
             A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` ("wins", "loses", "tie"
-            within 10%, "open"), ratio with its simultaneous interval (above 1 ``a`` is better), whether it is a bound,
-            adjusted p, what is known of an open pair, and the blocks that would decide it.
+            within 10%, "open"), ratio of ``b`` over ``a`` with its simultaneous interval (above 1 ``a`` is better;
+            `compare` has this ratio, too, with the verdict of ``b``), whether it is a bound, adjusted p, what is known
+            of an open pair, and the blocks that would decide it.
 
         Raises:
             OptbenchError: the measure or the column does not exist, or no reported run was chosen by ``choose_by``.
@@ -722,16 +732,15 @@ def share_labels(
     """
     shared = {name: label for side in reversed(sides) for name, label in side.labels.items()}
     known = {name for side in sides for name in _list_names(side)}
-    for text, label in read_labels(labels or {}).items():
-        meant = next((name for name, old in shared.items() if old == text), None)
-        shared[meant or find_name(text, sorted(known))] = label
+    given, named = read_labels(labels or {}), {label: name for name, label in shared.items()}
+    found = find_all(lambda text: named.get(text) or find_name(text, sorted(known)), given)
+    shared |= {found[text]: label for text, label in given.items()}
     if not shared and not colors:
         return list(sides)
     named = {label: name for name, label in shared.items()}
-    inks = {}
     rules = sorted({name for side in sides for name in _list_names(side, ("optimizer",))})
-    for text, color in (colors or {}).items():
-        inks[named[text] if text in named else find_name(text, rules, "optimizer to color")] = color
+    found = find_all(lambda text: named.get(text) or find_name(text, rules, "optimizer to color"), colors or {})
+    inks = {found[text]: color for text, color in (colors or {}).items()}
 
     def select(given: Mapping[str, str], side: Results) -> dict[str, str]:
         """Return what is given for the names that a side has."""

@@ -19,7 +19,7 @@ from optbench.contract import names
 from optbench.contract.arguments import is_whole
 from optbench.contract.columns import EARLY
 from optbench.contract.eager import Eager
-from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.errors import OptbenchError, join_sentences, shown, unknown
 from optbench.contract.resources import cores
 from optbench.datasets import copies
 from optbench.sweeps import stages, trajectories
@@ -109,10 +109,11 @@ def plan(spec: Spec, catalogue: Catalogue) -> Plan:
         if not _is_about_a_name(error):
             raise
         found = _list_unknown(spec, catalogue) or [str(error)]
-        texts = [f"{text}{'' if text.endswith('?') else '.' * (len(found) > 1 or not spec.plugins)}" for text in found]
+        text = join_sentences(found)
         if not spec.plugins:
-            texts.append(f"{'Is it in a file' if len(found) == 1 else 'Are they in files'} of yours? Add --plugin FILE")
-        raise OptbenchError(" ".join([texts[0], *(text[0].upper() + text[1:] for text in texts[1:])])) from None
+            asked = "Is it in a file" if len(found) == 1 else "Are they in files"
+            text += f"{'' if text[-1] in '.?' else '.'} {asked} of yours? Add --plugin FILE"
+        raise OptbenchError(text) from None
 
 
 def _is_about_a_name(error: OptbenchError) -> bool:

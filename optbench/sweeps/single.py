@@ -17,7 +17,7 @@ from optbench.contract.errors import OptbenchError, PluginError, shown
 from optbench.contract.problems import Family, Problem
 from optbench.engine import run as engine
 from optbench.engine import settings as values
-from optbench.engine.batches import affordable_steps, steps_per_epoch
+from optbench.engine.batches import affordable_steps, count_gradients, steps_per_epoch
 from optbench.engine.cohort import Cohort, Lane, batch_size_of
 from optbench.engine.outcome import CohortOutcome
 from optbench.engine.runner import STOPPED
@@ -114,11 +114,14 @@ class Single:
     """runs, curves and timings."""
     outcome: CohortOutcome
 
-    def result(self, words: str = "", calls: int = 1, length: str = "", limit: Any = None, **more: Any) -> Result:
+    def result(
+        self, words: str = "", calls: int = 1, length: str = "", limit: Any = None, look_every: int = 0, **more: Any
+    ) -> Result:
         """Return the result of the only run.
 
-        words: what was run, the beginning of the message; calls: those of the function for a step;
-        length: the budget, such as "500 steps"; limit: the run_timeout; more: further fields of the result.
+        words: what was run, the beginning of the message; calls: those of the function for a gradient; length: the
+        budget, such as "500 steps"; limit: the run_timeout; look_every: the optimizer's; more: further fields of the
+        result.
         """
         (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
         status, steps = run["status"], run["steps"] if end is None else end.steps
@@ -143,7 +146,7 @@ class Single:
             loss=run["loss_final"],
             suboptimality=run["suboptimality_final"],
             nit=steps if end is None or end.iterations is None else end.iterations,
-            nfev=steps * calls,
+            nfev=count_gradients(steps, look_every) * calls,
             success=status == "ok" and lower and (end is None or end.success),
             message="; ".join(filter(None, (words, ending, fall))),
             **more,
@@ -214,7 +217,7 @@ def run_single(
     taken, _ = choose(device)
     if steps is None:
         count = values.step_count(epochs, None, steps_per_epoch(objective.examples, size))
-        steps = affordable_steps(count, record.gradients, objective.examples, size)
+        steps = affordable_steps(count, record.look_every, objective.examples, size)
     with errors_begin_with(owner):
         request = Cohort(
             problem=objective, optimizer=record, lanes=lanes, batch_size=size, deadline=deadline, device=taken,

@@ -26,8 +26,8 @@ from pydantic import (
 from optbench.compiler import device as devices
 from optbench.contract import names
 from optbench.contract.arguments import Real, Whole, check, is_number, is_whole, one_of, refusal
-from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
-from optbench.contract.names import split_list
+from optbench.contract.errors import OptbenchError, in_one_line, near, shown, unknown
+from optbench.contract.names import COMMAS, split_list
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import RATES, SAME_MEANING, Range, parse_range
 from optbench.contract.types import WEIGHED, Stage, Weighed
@@ -591,7 +591,8 @@ def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None 
     source = SHIPPED["default"] if path is None else path_of("spec", path)
     if not source.suffix and not is_file(source) and not is_folder(source) and source.parent == Path():
         if source.name not in SHIPPED:
-            raise unknown("spec", source.name, SHIPPED)
+            hint = "" if near(source.name, SHIPPED) else f"; {COMMAS}"
+            raise OptbenchError(f"{unknown('spec', source.name, SHIPPED)}{hint}")
         source = SHIPPED[source.name]
     if format_ending(source) in ENDINGS:
         raise OptbenchError(f"{source.name} is a table, and no spec: optbench sweep --data {source.name}, or data=")

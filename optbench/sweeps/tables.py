@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from optbench.contract.columns import CONSTANT, CURVES, EARLY, JACKKNIFE, RUNS, SCORES, TABLES, TARGETS, target_column
 from optbench.contract.problems import Problem
+from optbench.engine.batches import count_gradients, count_samples
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.objective import Objective
 from optbench.engine.outcome import CohortOutcome, Outcome, log_tail, samples_to_targets
@@ -225,9 +226,9 @@ def _count_samples(
     An epoch's last batch may be smaller. Each gradient of a step takes the samples of its mini-batch. step, epoch: the
     names of the first two columns.
     """
-    per_epoch, gradients = cohort.per_epoch, cohort.optimizer.gradients
-    samples = steps // per_epoch * cohort.problem.examples + steps % per_epoch * cohort.batch_size
-    return {step: steps, epoch: gradients * steps / per_epoch, "samples": gradients * samples}
+    look_every = cohort.optimizer.look_every
+    samples = count_samples(steps, look_every, cohort.problem.examples, cohort.batch_size)
+    return {step: steps, epoch: count_gradients(steps, look_every) / cohort.per_epoch, "samples": samples}
 
 
 def make_problem_tables(

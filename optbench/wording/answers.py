@@ -449,7 +449,14 @@ def describe_importances(table: pd.DataFrame) -> str:
 
 
 def describe_measure(answer: Answer, search: str = "", before: Mapping[str, float | None] | None = None) -> str:
-    """Return sentences on the measure, its targets, the tuning, the intervals, unequal trials, and caveats.
+    """Return all sentences of `split_measure`, whose arguments are the same."""
+    return " ".join(filter(None, split_measure(answer, search, before)))
+
+
+def split_measure(
+    answer: Answer, search: str = "", before: Mapping[str, float | None] | None = None
+) -> tuple[str, str, str]:
+    """Return what verdicts rest on (measure, tuning, intervals), what spoils them, and the rest, such as ranges.
 
     search: how trials were drawn, as in a spec; "" or "sobol" is not worth a word; before: the targets, by problem, of
     an earlier look at the sweep.
@@ -458,9 +465,11 @@ def describe_measure(answer: Answer, search: str = "", before: Mapping[str, floa
     name = name_measure(answer.judge_by)
     if judged.macro >= {*answer.best["problem"]}:
         name = name.replace("F1", "macro F1")
-    parts = [f"Compared by {name}."]
+    chosen = chosen_for(answer.judge_by, answer.choose_by)
+    basis = [f"Compared by {name}.", _describe_tuning(answer), _describe_intervals(answer)]
+    spoils, more = [], []
     if answer.judge_by == TIME:
-        parts += describe_targets(judged.targets)
+        more += describe_targets(judged.targets)
         both = {
             problem: [
                 labels.share_text(each) if each is not None and math.isfinite(each) else "none"
@@ -469,32 +478,31 @@ def describe_measure(answer: Answer, search: str = "", before: Mapping[str, floa
             for problem, share in (before or {}).items()
             if problem in judged.targets
         }
-        changed = [
-            f"from {old} to {new} on {labels.short_name(name)}" for name, (old, new) in both.items() if old != new
-        ]
+        shown = labels.short_names(judged.targets)
+        changed = [f"from {old} to {new} on {shown[name]}" for name, (old, new) in both.items() if old != new]
         if changed:
-            parts.append(
+            spoils.append(
                 f"Since the previous look, the target has changed {join_with_and(changed)}, so samples to it differ "
                 "even for unchanged runs."
             )
     elif judged.without:
-        parts.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
-    chosen = chosen_for(answer.judge_by, answer.choose_by)
-    parts += [_describe_tuning(answer), *caveats.describe_choice(runs, answer.judge_by, chosen)]
+        spoils.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
+    spoils += caveats.describe_choice(runs, answer.judge_by, chosen)
     if search == "tpe":
-        parts.append("Trials beyond the first few of each block were drawn by TPE, from the results of those before.")
-    parts.append(_describe_intervals(answer))
+        more.append("Trials beyond the first few of each block were drawn by TPE, from the results of those before.")
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
     if trials.nunique() > 1:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
-        parts.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
-    warnings = [
+        spoils.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
+    spoils += caveats.warn_of_overfitting(answer.best, answer.judge_by)
+    spoils += caveats.warn_of_high_minima(runs)
+    more += [
         *caveats.describe_gradients(runs),
         *caveats.describe_ranges(answer.searched, _list_hyperparameters(runs)),
         *caveats.describe_widening(runs, answer.searched),
-        *caveats.warn_of_overfitting(answer.best, answer.judge_by),
+        *caveats.describe_smallest_gaps(runs, answer.judge_by),
     ]
-    return " ".join([*parts, *warnings, *caveats.warn_of_limits(runs, answer.judge_by)])
+    return " ".join(basis), " ".join(spoils), " ".join(more)
 
 
 def _list_hyperparameters(runs: pd.DataFrame) -> dict[str, list[str]]:
@@ -562,9 +570,11 @@ def describe_data(problems: Iterable[tuple[str, str]]) -> list[str]:
     problems: pairs of a problem's name and the text of its data, "" without data.
     """
     learners: dict[str, dict[str, None]] = {}
+    problems = list(problems)
+    shown = labels.short_names(name for name, _ in problems)
     for name, text in problems:
         if isinstance(text, str) and text:
-            learners.setdefault(text.partition("; ")[0], {})[labels.short_name(name)] = None
+            learners.setdefault(text.partition("; ")[0], {})[shown[name]] = None
     return [f"{join_with_and(list(names))} on {text}" for text, names in learners.items()]
 
 

@@ -31,8 +31,8 @@ RISEN = 0.1
 """Share by which a validation loss that has risen is said to overfit; a choice."""
 
 
-def warn_of_limits(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
-    """Yield the warnings about a table `runs` that was compared by `judge_by`, such as on rounding."""
+def describe_smallest_gaps(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
+    """Yield sentences on the smallest gaps of a table `runs` that was compared by `judge_by`, such as on rounding."""
     floor = runs["problem"].map(find_reference_values(runs).set_index("problem")["floor"])
     tail = runs[LOG_TAIL].astype(np.float64) if LOG_TAIL in runs else np.nan  # which folders of before do not have
     if judge_by == LOSS and (tail <= np.log(floor) + 1e-9).any():
@@ -41,7 +41,6 @@ def warn_of_limits(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
             f"counts as {labels.number(FLOOR)}, so the ratio to such a run is a lower bound."
         )
     yield from name_standing_in(runs)
-    yield from warn_of_high_minima(runs)
 
 
 def name_standing_in(runs: pd.DataFrame) -> Iterator[str]:
@@ -70,8 +69,9 @@ def warn_of_overfitting(best: pd.DataFrame, judge_by: str) -> Iterator[str]:
     best: `optbench.analysis.best_configurations`; judge_by: the measure of the verdicts.
     """
     found = best[best["risen"] >= RISEN] if "risen" in best else best[:0]
+    shown = labels.short_names(best["problem"].unique())
     each = [
-        f"{row['optimizer']} on {labels.short_name(row['problem'])} by {100 * min(row['risen'], 99):,.0f}% since epoch "
+        f"{row['optimizer']} on {shown[row['problem']]} by {100 * min(row['risen'], 99):,.0f}% since epoch "
         f"{row['early_epoch']:.3g}"
         for row in found.to_dict("records")
     ]
@@ -88,7 +88,8 @@ def warn_of_overfitting(best: pd.DataFrame, judge_by: str) -> Iterator[str]:
 
 def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterator[str]:
     """Yield sentences on the data that settings were chosen and judged on, for measures on held-out data."""
-    without = [labels.short_name(name) for name in find_unvalidated(runs, choose_by)]
+    shown = labels.short_names(runs["problem"].unique())
+    without = [shown[name] for name in find_unvalidated(runs, choose_by)]
     column = metric_name(runs, choose_by)
     chosen_on_validation = validation_column(column) != column and len(without) < runs["problem"].nunique()
     if chosen_on_validation:
@@ -109,14 +110,21 @@ def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterat
 
 
 def describe_gradients(runs: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence on the optimizers that take two gradients a step, beside others that take one."""
+    """Yield a sentence on the optimizers that take more than one gradient a step, beside others that take one."""
     made = runs[runs["steps"] > 0]
     of_step = made["epochs"] / made["steps"]
     least = of_step.groupby([made["problem"], made["batch_size"]]).transform("min")
-    count = (of_step / least).round().groupby(made["optimizer"], sort=False).max()
-    if several := list(count.index[count == 2]):
-        takes = "takes" if len(several) == 1 else "take"
-        yield f"{join_names(several)} {takes} two gradients a step: half the steps of the others, of as many samples."
+    count = (of_step / least).groupby(made["optimizer"], sort=False).max()
+    two = count.round() == 2
+    for several, words in (
+        (count.index[two], "two gradients a step: half the steps of the others, of as many samples"),
+        (
+            count.index[~two & (count > 1)],
+            "a second gradient at some steps: fewer steps than the others, of as many samples",
+        ),
+    ):
+        if len(several):
+            yield f"{join_names(list(several))} {'takes' if len(several) == 1 else 'take'} {words}."
 
 
 def describe_widening(runs: pd.DataFrame, searched: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

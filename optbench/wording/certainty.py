@@ -184,6 +184,7 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
 
 
 def _format_interval(judged: Judged, problem: str, first: str, name: str) -> str:
-    """Return the ratio of an optimizer over the first one with its interval: "adam over gd 1.2× [1.1–1.3]"."""
+    """Return the ratio of an optimizer over the first one with its interval: "adam: 1.2× gd's samples [1.1–1.3]"."""
     pair = judged.pairs[problem, first, name]
-    return f"{name} over {first} {format_ratio(pair.ratio)}× {format_interval(pair.low, pair.high)}"
+    of = f"{first}'s {judged.unit(problem)}"
+    return f"{name}: {format_ratio(pair.ratio)}× {of} {format_interval(pair.low, pair.high)}"

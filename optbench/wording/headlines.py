@@ -12,6 +12,8 @@ from optbench.wording.answers import Answer
 from optbench.wording.certainty import ALONE, EQUIVALENT, FAILED, FIRST, UNDECIDED, find_state
 from optbench.wording.judged import Judged
 
+MOST = 6
+"""Optimizers with losses that a line names at most."""
 NAMED = 2
 """Optimizers that a line names; of more it says how many."""
 FEW = 5
@@ -82,8 +84,10 @@ def describe_shortly(answer: Answer, problem: str) -> str:
     if state == EQUIVALENT:
         return f"{'all ' * (len(firsts) == len(rows) > NAMED)}{_join(firsts)} tie"
     if not judged.first(problem):
-        count = f"{len(firsts)} of the {len(rows)}" if len(firsts) < len(rows) else f"all {len(rows)}"
-        return f"too close to call: {_join(firsts) if len(firsts) <= NAMED else f'{count} optimizers'}"
+        rest = [name for name in rows["optimizer"] if name not in firsts]
+        every = f"all {len(rows)} optimizers" if not rest else f"{len(firsts)} of the {len(rows)} optimizers"
+        every = f"all but {rest[0]}" if len(rest) == 1 else every
+        return f"too close to call: {_join(firsts) if len(firsts) <= NAMED else every}"
     open_ = judged.list_open(problem)
     return f"{firsts[0]} leads; {open_[0] if len(open_) == 1 else f'{len(open_)} others'} may be as good"
 
@@ -104,17 +108,34 @@ def _describe_one(answer: Answer, problem: str) -> str:
     return f"Too close to call on {name}: {_join(firsts)}"
 
 
-def _describe_losers(judged: Judged, problems: Sequence[str]) -> str:
-    """Return who is clearly behind most leaders of problems: "; adam clearly loses on 3"; "" if none or many are.
+def list_losers(answer: Answer) -> str:
+    """Return on how many problems each optimizer is clearly behind: "adam on 3, gd and rmsprop on 2"; "" of many."""
+    problems = [name for name in answer.best["problem"].unique() if name not in answer.judged.without]
+    lost = _count_losses(answer.judged, problems)
+    if len(problems) < 2 or not 0 < len(lost) <= MOST:
+        return ""
+    counts = sorted(set(lost.values()), reverse=True)
+    parts = [f"{join_with_and([name for name in lost if lost[name] == count])} on {count}" for count in counts]
+    return f"clearly behind a leader: {', '.join(parts)}"
 
-    A title that names no winner would else hide what is certain.
-    """
+
+def _count_losses(judged: Judged, problems: Sequence[str]) -> Counter[str]:
+    """Return on how many problems each optimizer is clearly behind the leader."""
     lost: Counter[str] = Counter()
     for problem in problems:
         beside = {
             name: judged.pairs.get((problem, judged.leader(problem), name)) for name in judged.rows(problem)[judged.of]
         }
         lost.update(name for name, pair in beside.items() if pair and pair.verdict == WINS)
+    return lost
+
+
+def _describe_losers(judged: Judged, problems: Sequence[str]) -> str:
+    """Return who is clearly behind most leaders of problems: "; adam clearly loses on 3"; "" if none or many are.
+
+    A title that names no winner would else hide what is certain.
+    """
+    lost = _count_losses(judged, problems)
     names = [name for name in lost if lost[name] == max(lost.values())]
     verb = "clearly loses" if len(names) == 1 else "each clearly lose"
     often = 0 < len(names) <= NAMED and FEW * lost[names[0]] >= len(problems)

@@ -91,9 +91,9 @@ class Judged:
         return f"{100 * (1 - spent_alpha(self.look)):.4g}%"
 
     def describe_further_look(self) -> str:
-        """Return what more runs mean: "a further look, which widens all intervals (from 96% to 99.5%)"."""
+        """Return what more runs mean: "a further look, which costs certainty: intervals are then at 99.5%, not 96%"."""
         after = replace(self, look=self.look + 1)
-        return f"a further look, which widens all intervals (from {self.level} to {after.level})"
+        return f"a further look, which costs certainty: intervals are then wider, at {after.level} and not {self.level}"
 
     def rows(self, problem: str) -> pd.DataFrame:
         """Return the ranking of one problem, the lowest value first; of problem "all", the best mean rank first."""
@@ -258,6 +258,9 @@ class Judged:
         for name in names:
             pair = self.pairs[problem, name, leader]
             known = pair.known.replace(" of each other", " of it").replace("the other", self.name(leader))
+            if known.startswith("at most") and 0 < pair.low and math.isfinite(pair.high):
+                ends = format_ratio(pair.high), format_ratio(1 / pair.low)
+                known = "between {} times better and {} times worse".format(*ends)
             more = self.describe_more(pair, brief=told)
             told |= bool(more)
             notes = [self._name_winner(problem, name), known or pair.reason, more]
@@ -364,7 +367,7 @@ class Judged:
         if (kinds or count) < FEW_PROBLEMS:
             unit = "kinds of problem" if kinds else "problems"
             if short:
-                return f"{kinds or count} {unit} are too few for an overall ranking, which takes {FEW_PROBLEMS} {unit}"
+                return f"{kinds or count} {unit} are too few for an overall ranking: that needs at least {FEW_PROBLEMS}"
             return f"{self._count_leads(rows)}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
         of = f" (each of {kinds} kinds counts once)" if kinds else ""

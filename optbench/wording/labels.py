@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.errors import OptbenchError, find_all, unknown
 from optbench.contract.names import INNER, canonical, split_levels
 
 Row = Mapping[str, Any] | pd.Series
@@ -81,9 +81,13 @@ def list_optimizers(optimizers: str | Iterable[str], known: Collection[str], lab
     """
     given = [optimizers] if isinstance(optimizers, str) else arguments.list_items("optimizers", optimizers)
     names = [labels.get(name, name) if isinstance(name, str) and name not in known else name for name in given]
-    for name in names:
+
+    def check(name: str) -> None:
+        """Raise OptbenchError for an unknown name."""
         if name not in known:
             raise unknown("optimizer", name, known)
+
+    find_all(check, names)
     if not names:
         raise OptbenchError("optimizers: name at least one, or leave it out")
     return list(dict.fromkeys(names))
@@ -98,8 +102,8 @@ def describe_command(provenance: Mapping[str, Any]) -> str:
 
 
 def share_text(share: float) -> str:
-    """Return a target, a share of the first suboptimality: "0.1%"; "1e-8" instead of the smallest percentages."""
-    return f"{100 * share:.6g}%" if share > 2e-6 else number(share)
+    """Return a target, a share of the first suboptimality, in percent: "0.1%", "0.000001%"."""
+    return f"{100 * share:.10f}".rstrip("0").rstrip(".") + "%" if share > 2e-11 else number(share)
 
 
 def samples_text(count: float) -> str:

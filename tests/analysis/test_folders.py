@@ -294,9 +294,9 @@ def test_nothing_in_common_is_an_error(a, b, words):
         compare_tables(plain_table(), plain_table(rates=(5.0,)), by="settings")
 
 
-def timed(runs, factor=1.0, noise=0.0):
+def timed(runs, factor=1.0, noise=0.0, seed=0):
     """Runs whose cohorts have ids, and their timings."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     ids = runs["problem"] + runs["optimizer"] + runs["seed"].astype(str)
     runs = runs.assign(cohort_id=ids)
     names = list(dict.fromkeys(ids))
@@ -318,3 +318,16 @@ def test_times_are_paired_by_cohort():
     assert paired_times(a, longer) == {}
     with pytest.raises(OptbenchError, match="no cohort in common"):
         compare_timings(a, longer)
+
+
+def test_a_machine_that_is_slower_for_one_side_is_no_verdict_and_a_quiet_one_finds_a_factor():
+    rng, runs, told = np.random.default_rng(0), plain_table(seeds=24), []
+    for trial in range(1, 7):
+        busy = timed(runs, np.exp(0.3 * rng.normal()), noise=0.3, seed=trial)  # as slow in all as single runs vary
+        table = compare_timings(timed(runs, noise=0.3, seed=100 + trial), busy, above=0.05)
+        told += [*(table["verdict"] != "open"), *(table["regression"] == "shown")]
+        step = paired_times(timed(runs, noise=0.3, seed=100 + trial), busy)["step"]
+        told.append(not step["low"] < 1 < step["high"])
+    assert np.mean(told) < 0.05
+    quiet = compare_timings(timed(runs, noise=0.01), timed(runs, 1.3, noise=0.01, seed=1), above=0.05)
+    assert (quiet["regression"][:4] == "shown").all() and quiet.attrs["noise"] < 0.05

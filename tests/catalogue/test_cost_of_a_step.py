@@ -71,6 +71,9 @@ def test_list_and_show_have_them(run, catalogue):
         and " cost 2.3, memory 2; beta1=0.9" in out
         and "\ncost: the numbers that a step reads" in out
     )
+    plain = " ".join(out.split())
+    assert "cost +2, memory +1, 2 gradients a step; rho=0.05" in plain and plain.count("2 gradients a step;") == 3
+    assert plain.count("1.1 gradients a step;") == 1
     _, out, _ = run("show", "scion")
     assert "3.7 and 15 products of matrices, where gd's step is 1" in out
     assert "the block's role in the network (role)" in out

@@ -23,7 +23,8 @@ class Adaptive:
     coupled: bool = False
     decay_without_rate: bool = False
     decay_after: bool = False
-    largest: bool = False
+    largest: float | None = None  # the factor a step of the largest mean square so far; None: the last one counts
+    largest_corrected: bool = False
     trust: bool = False
     by_block: bool = False
     cautious: bool = False
@@ -43,10 +44,13 @@ class Adaptive:
         s["v"] = self.beta2 * s["v"] + (1 - self.beta2) * g * g
         if self.single:  # kept in float32
             s["m"], s["v"] = (np.asarray(s[key], np.float32).astype(float) for key in "mv")
-        s["top"] = np.maximum(s["top"], s["v"])
-        m, v = s["m"], s["top"] if self.largest else s["v"]
+        m, v = s["m"], s["v"]
         m = m / (1 - self.beta1**t) if self.correct_mean else m
         correction = 1 - self.beta2**t if self.correct_squares else 1.0
+        if self.largest:
+            factor = correction if self.largest_corrected else 1.0
+            s["top"] = np.maximum(self.largest * s["top"], v / factor)
+            v = s["top"] * factor
         if self.inside and self.scaled_eps:
             root = np.sqrt((v + self.eps) / correction)
         elif self.inside:

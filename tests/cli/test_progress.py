@@ -1,6 +1,7 @@
 """The progress messages of a sweep: a bar on a terminal, plain lines elsewhere."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from command_cases import BLOCKS, SMALL
@@ -78,6 +79,22 @@ def test_a_longer_one_says_how_far_it_is_and_when_a_stage_ends(clock, capsys):
         (5, "screen: 25 of 100 runs, 5 runs/s, 15 s left"),
         (20, "screen: 100 of 100 runs, after 20 s"),
         (40, "race: 100 of 100 runs, after 40 s"),
+    ]
+
+
+def test_the_rounds_of_a_stage_are_counted_together(clock, capsys):
+    status = Status()
+    with progress.Lines() as watch:
+        for stage, runs in (("screen", 96), ("widen", 80), ("widen", 44), ("widen", 9), ("widen", 0), ("race", 20)):
+            cohorts = [SimpleNamespace(stage=stage, cost=1.0, runs=1)] * runs
+            status.begin(cohorts)
+            clock.now += 6
+            status.cost, status.runs = status.cost + runs, status.runs + runs
+            watch(status)
+    assert capsys.readouterr().err.splitlines() == [
+        "screen: 96 of 96 runs, after 12 s",
+        "widen: 133 of 133 runs, after 36 s",
+        "race: 20 of 20 runs, after 36 s",
     ]
 
 

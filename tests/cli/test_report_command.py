@@ -1,5 +1,6 @@
 """``report``: where the page goes, what stands beside it, and one line for what there is not."""
 
+import json
 from pathlib import Path
 
 from synthetic import make_tables, write_folder
@@ -21,6 +22,19 @@ def test_a_kind_of_figure_that_there_is_not_is_told(run):
     code, _, err = run("report", "--figures", "paths", "--format", "gif", "--static")
     told = "this sweep has no figure of the kind paths; paths are of problems of two parameters with a domain"
     assert code == 0 and err == f"optbench: warning: {told}"
+
+
+def test_a_heatmap_of_one_cell_or_of_random_trials_is_not_drawn(run):
+    told = "this sweep has no figure of the kind heatmap; a heatmap is of a grid of batch sizes or schedules"
+    tables = make_tables(**{**SMALL, "batch_sizes": (16, 64)})
+    tables["provenance"]["searched"] = {name: {"lr": "log_uniform(0.001, 1)"} for name in SMALL["optimizers"]}
+    write_folder("trials", tables)
+    write_folder("cell", make_tables(**SMALL))
+    for folder in ("cell", "trials"):
+        code, _, err = run("report", folder, "--figures", "heatmap, rates", "--format", "svg", "--static")
+        assert code == 0 and err == f"optbench: warning: {told}"
+        drawn = Path(folder, "report/figures").glob("*.svg")
+        assert [path.name for path in drawn] == ["rates-saddle.svg"]
 
 
 def test_the_page_of_another_measure_and_of_kinds_as_one(run):
@@ -48,8 +62,17 @@ def test_a_measure_or_a_word_that_there_is_not_is_one_line(run):
     tables = make_tables(**SMALL)
     tables["provenance"]["choose_by"] = ["time", "loss"]
     write_folder("results", tables)
+    write_folder("results/los2", tables)
+    nowhere = "optbench: no folder, and so no finished sweep, in"
+    assert run("report", "los") == (2, "", f"{nowhere} 'los': did you mean 'results/los2'?")
+    assert run("report", "xyz") == (2, "", f"{nowhere} 'xyz': run optbench sweep --out xyz")
     for wish, message in (
-        (("--judge-by", "test_loss"), "--judge-by: 'test_loss' is not what this sweep chose settings for: time, loss"),
+        (("--judge-by", "test_loss"), "--judge-by: no run has test_loss: judge by time, loss"),
+        (
+            ("--label", "adma=A", "--label", "gdd=B"),
+            "unknown problem or optimizer to label 'adma': did you mean 'adam'? "
+            "Unknown problem or optimizer to label 'gdd': did you mean 'gd'?",
+        ),
         (("--weigh-by", "kin"), "unknown word to weigh by 'kin': did you mean 'kind'?"),
         (("--weigh-by", "x"), "unknown word to weigh by 'x': valid names: kind, problem"),
         (("--weigh-by", "kind"), "--weigh-by: these results lack the kinds of problems, which sweeps write since 0.15"),
@@ -73,6 +96,9 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     assert sorted(path.name for path in figures.iterdir()) == ["captions.txt", "curves-a-saddle.pdf"]
     page = Path("results/report/index.html").read_text(encoding="utf-8")
     assert "Our method" in page and "A saddle" in page
+    made = Path("results/provenance.json")
+    made.write_text(json.dumps({**json.loads(made.read_text()), "labels": {"saddle": "A saddle"}}), encoding="utf-8")
+    assert "labels:" not in run("report", "--static", "--label", "saddle=A saddle")[1]
     code, out, err = run("report", "--static", "--format", "png")
     assert "(curves, mean_ranks and profiles; --figures all, or a list, for others)" in out
     code, out, err = run("compare", "results", "adam", "gd", "--label", "adam=Ours")

@@ -120,5 +120,6 @@ def test_fill_leaves_the_defaults_alone():
 def test_unknown_names_are_answered_with_the_nearest_or_with_all():
     assert str(unknown("thing", "betta", ["beta", "alpha"])) == "unknown thing 'betta': did you mean 'beta'?"
     assert str(unknown("thing", "adamw", ["Adam", "AdamW"])) == "unknown thing 'adamw': did you mean 'AdamW'?"
+    assert str(unknown("thing", "adma", ["adadelta", "adam", "adamax"])) == "unknown thing 'adma': did you mean 'adam'?"
     assert str(unknown("thing", "xyz", ["beta", "alpha"])) == "unknown thing 'xyz': valid names: alpha, beta"
     assert str(unknown("thing", "xyz", [])) == "unknown thing 'xyz': valid names: none"

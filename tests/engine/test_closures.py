@@ -86,9 +86,18 @@ def file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("problem", ["rosenbrock", "logistic", "mlp(data=gaussian(examples=60, features=5))"])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "rosenbrock",
+        "sparse(noisy(moving(rosenbrock)))",
+        "logistic",
+        "mlp(data=gaussian(examples=60, features=5))",
+        "noisy(moving(mlp(data=gaussian(examples=60, features=5))), scale=0.1)",
+    ],
+)
 def test_it_is_the_gradient_of_the_same_mini_batch(file, problem):
-    settings = {"lr": 1e-4 if problem == "rosenbrock" else 0.1, "batch_size": 16, "steps": 30, "seed": 1}
+    settings = {"lr": 1e-4 if "rosenbrock" in problem else 0.1, "batch_size": 16, "steps": 30, "seed": 1}
     wanted = optbench.minimize(problem, "sam(gd, rho=0.02)", **settings)
     for text in (f"torch:SAM(torch:SGD, file={str(file)!r}, rho=0.02)", f"torch:Twice(file={str(file)!r}, rho=0.02)"):
         found = optbench.minimize(problem, text, **settings)

@@ -9,7 +9,7 @@ import pytest
 from eager_problems import TARGET, X, learned
 from harness import CATALOGUE, Lane, run_cohort
 from noise_twin import noise
-from scipy.optimize import minimize, rosen, rosen_der
+from scipy.optimize import minimize, rosen, rosen_der, rosen_hess
 from toy_problems import bowl
 
 import optbench
@@ -18,7 +18,8 @@ from optbench.analysis.measures import tail_values
 from optbench.compiler.cuda_updates import refusal_reason
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
-from optbench.engine.batches import affordable_steps
+from optbench.engine.batches import affordable_steps, count_samples, path_of
+from optbench.kit.random import key_of, rademacher
 from optbench.wording.caveats import describe_gradients
 
 STEPS, SIZES, RHO = 30, [300, 300, 300, 124], 0.02
@@ -56,6 +57,36 @@ def test_without_data_both_are_of_one_draw_of_the_finite_sum(runs, dtype, relati
         np.testing.assert_allclose(found, expected, rtol=relative, atol=relative)
 
 
+@pytest.mark.parametrize("form", ["compiled", "plain Python"])
+def test_noise_stress_and_motion_are_the_same_at_both(form):
+    text = "sparse(noisy(moving(rosenbrock, period=7), scale=0.1), share=0.7)"
+    problem, rates = CATALOGUE.problem(text), [1e-4, 2e-5, 1e-4]
+    if form == "plain Python":
+
+        def value_and_gradient(w, g):
+            g[:] = rosen_der(w)
+            return rosen(w)
+
+        problem = replace(problem, eager=True, form="single", value_and_gradient=value_and_gradient, evaluate=None)
+    first, second = (np.random.default_rng(np.random.SeedSequence((2, 3, place))) for place in (0, 1))
+    terms, factors = first.standard_normal((STEPS, 2)), second.random((STEPS, 2)) < 0.7
+    offsets = path_of(problem, 2, "float64")(np.arange(STEPS + 1))
+    weights = list(zip(*noise(2, STEPS, SIZES, np.full(2, problem.noise)), strict=True))
+    expected = np.tile(optbench.objective("rosenbrock").start(2), (3, 1))
+    for r, rate in enumerate(rates):
+        unit = 0.0
+        for t, (pull, weight) in enumerate(weights):
+
+            def slope(w, t=t, a=weight, b=pull):
+                return a * rosen_der(w - offsets[t]) + b
+
+            unit = np.sqrt(np.mean(slope(expected[r]) ** 2)) if t == 0 else unit
+            changed = lambda w, t=t, u=unit, s=slope: factors[t] * (s(w) + 0.1 * u * terms[t])  # noqa: E731
+            expected[r] = climbed(expected[r], changed, rate) if factors[t].any() else expected[r]
+    found = train(problem, f"sam(gd, rho={RHO})", rates)
+    np.testing.assert_allclose(found, expected - offsets[STEPS], rtol=1e-10)
+
+
 @pytest.mark.parametrize("kind", ["eager", "logistic", "mlp(data=gaussian(examples=60, features=5), hidden=(3,))"])
 def test_with_data_both_are_of_one_mini_batch(kind):
     problem = learned() if kind == "eager" else CATALOGUE.problem(kind)
@@ -88,14 +119,28 @@ def test_a_step_costs_the_samples_of_two():
     assert CATALOGUE.optimizer("clip(sam(gd))")[0].gradients == 2 and CATALOGUE.optimizer("adam")[0].gradients == 1
 
 
-@pytest.mark.parametrize(("examples", "size"), [(100, 10), (100, 30), (7, 7), (10, 9)])
-def test_as_many_samples_are_at_most_half_as_many_steps(examples, size):
-    def samples(steps):
-        return sum(min(size, examples - k % -(-examples // size) * size) for k in range(steps))
+def test_a_second_gradient_now_and_then_costs_no_more_than_it_takes():
+    given = {"steps": 40, "batch_size": 42}
+    sizes = [len(rows) for rows in optbench.mini_batches("logistic", **given)]
+    curves = optbench.cohort("logistic", "sophia_h", [{"lr": 0.01}], **given, points="every").curves
+    twice = np.arange(40) % 10 == 0
+    assert sizes[10] == 35, "the last of a pass over the data takes one, too"
+    np.testing.assert_array_equal(curves["samples"], np.append(0, np.cumsum(sizes * (1 + twice))))
+    np.testing.assert_allclose(curves["epoch"], np.append(0, np.cumsum(1 + twice)) / 11, rtol=1e-15)
+    assert optbench.minimize("rosenbrock", "sophia_h", lr=1e-3, steps=21).nfev == 24
+    assert CATALOGUE.optimizer("clip(sophia_h)")[0].gradients == 1.1
 
-    for steps in range(2 * -(-examples // size), 50):
-        made = affordable_steps(steps, 2, examples, size)
-        assert 2 * samples(made) <= samples(steps) < 2 * samples(made + 1)
+
+@pytest.mark.parametrize("every", [0, 1, 3, 10])
+@pytest.mark.parametrize(("examples", "size"), [(100, 10), (100, 30), (7, 7), (10, 9), (50, 5)])
+def test_a_budget_pays_the_samples_of_both_gradients(examples, size, every):
+    sizes = np.array([min(size, examples - k % -(-examples // size) * size) for k in range(60)])
+    twice = np.arange(60) % every == 0 if every else np.zeros(60, bool)
+    taken = np.append(0, np.cumsum(sizes * (1 + twice)))
+    np.testing.assert_array_equal(count_samples(np.arange(61), every, examples, size), taken)
+    for steps in range(1, 60):
+        made = affordable_steps(steps, every, examples, size)
+        assert (taken[made] <= sizes[:steps].sum() or made == 1) and sizes[:steps].sum() < taken[made + 1]
 
 
 def test_it_changes_no_number_of_the_others():
@@ -116,6 +161,10 @@ def test_it_changes_no_number_of_the_others():
     np.testing.assert_array_equal(*(last[runs["run_id"]].to_numpy() for runs in (once, twice)))
     (text,) = describe_gradients(both.runs)
     assert text.startswith("sam(gd) takes two gradients a step") and not list(describe_gradients(alone))
+    tenth = both.runs.assign(optimizer=both.runs["optimizer"].replace("sam(gd)", "sophia_h"))
+    tenth.loc[tenth["optimizer"] == "sophia_h", "epochs"] *= 0.55
+    (text,) = describe_gradients(tenth)
+    assert text.startswith("sophia_h takes a second gradient at some steps: fewer steps than the others")
 
 
 def test_a_stepper_says_where_and_is_given_it():
@@ -157,6 +206,35 @@ def test_both_gradients_see_the_same_random_signs_in_lists_arrays_and_runs():
     np.testing.assert_allclose(found.w, flat, rtol=1e-9)
 
 
+def test_sophia_is_that_of_its_paper_with_the_hessian_itself():
+    """Against Algorithm 3 in NumPy, of Rosenbrock's Hessian: differences along 1e-6 z lose half of the digits."""
+    w = optbench.objective("rosenbrock").start(2)
+    given = {"rho": 2.0, "beta1": 0.8, "beta2": 0.9, "weight_decay": 0.5}
+    stepper = optbench.stepper("sophia_h", w.copy(), lr=0.01, seed=2, difference=1e-6, **given)
+    m, h, scaled = np.zeros(2), np.zeros(2), 0
+    for t in range(1, 42):
+        g = rosen_der(w)
+        m = 0.8 * m + 0.2 * g
+        assert stepper.needs_second == (t % 10 == 1)
+        if t % 10 == 1:
+            z = np.array([rademacher(key_of(2, t, 0), i) for i in range(2)])
+            h = 0.9 * h + 0.1 * z * (rosen_hess(w) @ z)
+        step = np.clip(m / np.maximum(2 * h, 1e-15), -1, 1)
+        scaled += (abs(step) < 1).any()
+        w = (1 - 0.01 * 0.5) * w - 0.01 * step
+        g = rosen_der(stepper.w)
+        ahead = {"ahead": rosen_der(stepper.look(g))} if stepper.needs_second else {}
+        stepper.step(g, **ahead)
+    assert scaled > 10
+    np.testing.assert_allclose(stepper.w, w, rtol=1e-6)
+    with pytest.raises(OptbenchError, match="second gradient every 10 steps, and none at this one: no ahead"):
+        stepper.step(g, ahead=g)
+    settings = [{"lr": rate, "difference": 1e-6, **given} for rate in (0.01, 0.003, 0.02)]
+    for lanes in (settings[:1], settings):
+        found = optbench.cohort("rosenbrock", "sophia_h", lanes, batch_size="full", steps=41, seed=2)
+        np.testing.assert_allclose(found.w[0], stepper.w, rtol=1e-9)
+
+
 def test_scipys_minimize_gives_it_and_counts_both():
     method = optbench.scipy_method(f"sam(gd, rho={RHO})", lr=1e-4)
     found = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, options={"maxiter": 9})
@@ -192,6 +270,8 @@ def test_what_makes_no_sense_is_refused():
 
     with pytest.raises(PluginError, match="optimizer looking: beside asks for 'far', which is not known before it"):
         optimizer(source="a test", look=Look(beside))(looking)
+    with pytest.raises(PluginError, match="Look: every=0 must be"):
+        Look(beside, every=0)
     sam = CATALOGUE.wrappers["sam"]
     with pytest.raises(PluginError, match=re.escape("optimizer sam(asam(gd)): both")):
         wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))

@@ -49,7 +49,7 @@ def same(one, other):
 def make_step(each, g, lr):
     """Make a step; a rule of two gradients gets half of the first for the second."""
     ahead = [0.5 * part for part in g] if isinstance(g, list) else 0.5 * g
-    each.step(g, lr=lr, loss=0.1, **({"ahead": ahead} if each.optimizer.gradients > 1 else {}))
+    each.step(g, lr=lr, loss=0.1, **({"ahead": ahead} if each.needs_second else {}))
 
 
 @pytest.mark.parametrize(("text", "dtype"), CASES)

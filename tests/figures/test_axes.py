@@ -162,6 +162,7 @@ def test_names_are_literal(tmp_path):
         (lambda plot: plot.curves("rosenbrok"), "unknown problem 'rosenbrok': did you mean 'rosenbrock'"),
         (lambda plot: plot.curves(3), "unknown problem '3'"),
         (lambda plot: plot.rates("rosenbrock", optimizers=["adan"]), "unknown optimizer 'adan': did you mean 'adam'"),
+        (lambda plot: plot.rates("rosenbrock", optimizers=["adan", "gdd"]), r"'adam'\? Unknown optimizer 'gdd'"),
         (lambda plot: plot.curves("rosenbrock", optimizers=[]), "name at least one"),
         (lambda plot: plot.curves("rosenbrock", x="epochs"), "unknown x 'epochs': did you mean 'epoch'"),
         (lambda plot: plot.curves("rosenbrock", y="test_los"), "unknown y 'test_los'"),

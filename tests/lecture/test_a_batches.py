@@ -54,10 +54,10 @@ def test_a1_takes_the_seconds_of_a_step_from_the_quickest_run(monkeypatch):
     monkeypatch.setattr(a_batches, "run_sweep", slow_at_times)
     monkeypatch.setattr(a_batches, "find_best_rate", lambda *args, **keywords: 4.0)
     monkeypatch.setattr(a_batches, "QUICK", 4_000)
-    monkeypatch.setattr(a_batches, "LARGE_REPORTING", [1, 2, 3])
+    monkeypatch.setattr(a_batches, "LARGE_REPORTING", [1, 2, 3, 4, 5])
     curves = a_batches.large_set_experiment.__wrapped__(QUICK)["curves"]
     np.testing.assert_allclose(curves["seconds"], 1e-6 * curves["step"])
-    assert calls == [([seed], [size]) for seed in (1, 2, 3) for size in ("full", 1000)], "in turns"
+    assert calls == [(seeds, [size]) for seeds in ([1, 2], [3, 4], [5]) for size in ("full", 1000)], "in turns"
 
 
 def test_a1_costs_are_interpolated_and_a_miss_is_infinite():

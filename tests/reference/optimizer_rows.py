@@ -8,6 +8,7 @@ the blocks may stand a number of steps.
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 ADAHESSIAN = ADAM | {"eps": 1e-4, "weight_decay": 0.0}
+SOPHIA = {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1, "difference": 0.25}
 ADAM_TORCH = ADAM | {"eps_root": 0.0}
 ADAM_FREE = ADAM_TORCH | {"eps": 0.0}
 LION = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}
@@ -36,6 +37,11 @@ CAME = {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "eps1": 1e-30, "eps2": 1e
         "weight_decay": 0.0}  # fmt: skip
 SPLUS = {"beta1": 0.9, "beta2": 0.999, "beta_average": 0.999, "eps": 1e-30, "every": 100.0, "max_dim": 10000.0,
          "vectors": 0.001, "weight_decay": 0.0}  # fmt: skip
+KRON = {"beta1": 0.9, "precond_lr": 0.1, "precond_scale": 1.0, "flat_start": 500.0, "anneal": 0.001, "min_prob": 0.03,
+        "max_dim": 8192.0, "weight_decay": 0.0}  # fmt: skip
+SOAP_MUON = {"beta1": 0.95, "beta2": 0.9, "beta_adam": 0.8, "beta2_adam": 0.99, "eps": 1e-8, "every": 1.0,
+             "max_dim": 10000.0, "ns_steps": 12.0, "ns_coefficients": 2.0, "vector_rate": 0.3,
+             "weight_decay": 0.0}  # fmt: skip
 LAYERS = [[2, 1], [1, 3], [2], [3, 1]]
 WIDE_LAYERS = [[1, 2], [2], [2, 2], [2, 1]]
 """Networks: first and hidden layer, vector, last layer; first layer, vector, hidden and last layer."""
@@ -76,6 +82,13 @@ def scion_groups(shapes, radius, last_radius, constraint=True):
         scale = last_radius if k == matrices[-1] else radius
         groups.append({"norm_type": kind, "norm_kwargs": options, "scale": scale, "constraint": constraint})
     return groups
+
+
+def sophia(lr, rho, decay=0.1, eps=1e-15, difference=0.25, **more):
+    """Return the settings of pytorch_optimizer's SophiaH that take the steps of `sophia_h`: it clips to p, not to 1."""
+    rates = [rate / rho for rate in lr] if isinstance(lr, list) else lr / rho
+    scaled = {"lr": rates, "p": rho, "eps": eps / rho, "weight_decay": decay * rho, "difference": difference}
+    return scaled | {"foreach": False} | more
 
 
 def polyak(lr, c, lower_bound=0.0, eps=1e-8):
@@ -346,6 +359,25 @@ DISTRIBUTED_SHAMPOO = [
     ("pieces", "DistributedShampoo", {"precondition_frequency": 3, "max_preconditioner_dim": 2, "epsilon": 1e-3},
      "distributed_shampoo", 2**-7, GRAFTED | {"every": 3.0, "eps": 1e-3, "max_dim": 2.0}, MIXED, 200),
 ]  # fmt: skip
+KRON_TORCH = [
+    ("kron", "Kron", {}, "kron", 0.004, KRON, MATRICES_AND_VECTOR, 200),
+    ("decay", "Kron", {"b1": 0.5, "precond_lr": 0.3, "precond_init_scale": 0.25, "weight_decay": 0.3}, "kron", 0.005,
+     KRON | {"beta1": 0.5, "precond_lr": 0.3, "precond_scale": 0.25, "weight_decay": 0.3}, MIXED, 200),
+    ("seldom", "Kron", {"schedule": {"flat_start": 10, "decay": 0.05, "min_prob": 0.15}, "b1": 0.0}, "kron", 0.005,
+     KRON | {"beta1": 0.0, "flat_start": 10.0, "anneal": 0.05, "min_prob": 0.15}, [[3, 2], [2, 2]], 200),
+    ("one_side", "Kron", {"max_size_triangular": 2, "b1": 0.95, "weight_decay": 0.1}, "kron", [0.02, 0.001],
+     KRON | {"beta1": 0.95, "max_dim": 2.0, "weight_decay": 0.1}, MIXED, 200),
+]  # fmt: skip
+# Matrices alone, which it has as (outputs, inputs). A small eps lets it divide numbers near rounding by their size.
+MODDED_NANOGPT = [
+    ("soap_muon", "Muon", {}, "soap_muon", 0.003, SOAP_MUON, MATRICES, 200),
+    ("seldom", "Muon", {"mu": 0.8, "beta2": 0.95, "every": 5, "eps": 0.01}, "soap_muon", 0.002,
+     SOAP_MUON | {"beta1": 0.8, "beta2": 0.95, "every": 5.0, "eps": 0.01}, [[3, 2], [2, 2]], 200),
+    ("decay", "Muon", {"mu": 0.9, "beta2": 0.8, "eps": 0.3, "weight_decay": 0.3}, "soap_muon", 0.001,
+     SOAP_MUON | {"beta1": 0.9, "beta2": 0.8, "eps": 0.3, "weight_decay": 0.3}, MATRICES, 200),
+    ("falling", "Muon", {"mu": 0.5, "beta2": 0.7, "every": 2, "eps": 0.1}, "soap_muon", [0.006, 0.001],
+     SOAP_MUON | {"beta1": 0.5, "beta2": 0.7, "every": 2.0, "eps": 0.1}, [[2, 5]], 200),
+]  # fmt: skip
 DOG = [
     ("dog", "DoG", {"reps_rel": 1e-3}, "dog", 1.0, {"r0_rel": 1e-3, "eps": 1e-8, "gamma": 8.0}, MIXED, 200),
     ("dog_eps", "DoG", {"reps_rel": 0.1, "eps": 100.0, "gamma": 2.0}, "dog", 0.5,
@@ -459,6 +491,16 @@ COLLECTION = [
      ADAHESSIAN | {"eps": 0.01, "weight_decay": 0.3, "difference": 0.5}, MATRICES, 200),
     ("adahessian_falling", "AdaHessian", {"betas": [0.95, 0.9], "eps": 1e-4, "difference": 0.25}, "adahessian",
      [0.3, 0.003], ADAHESSIAN | {"beta1": 0.95, "beta2": 0.9, "difference": 0.25}, MATRICES_AND_VECTOR, 200),
+    # With curvatures like those of AdaHessian, every tenth step.
+    ("sophia_h", "SophiaH", sophia(0.01, 0.04, betas=[0.965, 0.99]), "sophia_h", 0.01, SOPHIA, MIXED, 200),
+    ("sophia_h_betas", "SophiaH", sophia(0.05, 2.0, betas=[0.8, 0.9]), "sophia_h", 0.05,
+     SOPHIA | {"beta1": 0.8, "beta2": 0.9, "rho": 2.0}, [[5]], 200),
+    ("sophia_h_decay", "SophiaH", sophia(0.02, 0.5, 0.7, 0.1, 0.125, betas=[0.9, 0.5]), "sophia_h", 0.02,
+     SOPHIA | {"beta1": 0.9, "beta2": 0.5, "rho": 0.5, "weight_decay": 0.7, "eps": 0.1, "difference": 0.125}, MATRICES,
+     200),
+    ("sophia_h_falling", "SophiaH", sophia([0.1, 0.001], 10.0, 0.0, 1e-3, 0.5, betas=[0.95, 0.8]), "sophia_h",
+     [0.1, 0.001], SOPHIA | {"beta1": 0.95, "beta2": 0.8, "rho": 10.0, "weight_decay": 0.0, "eps": 1e-3,
+                             "difference": 0.5}, MATRICES_AND_VECTOR, 200),
     # Its eps stands beside the uncorrected sqrt(v): next to nothing here.
     ("laprop", "LaProp", {"foreach": False}, "laprop", 0.02,
      {"beta1": 0.9, "beta2": 0.999, "eps": 1e-15, "weight_decay": 0.0}, MIXED, 200),
@@ -613,6 +655,13 @@ COMPARED = [
       ADAM | {"d0": 1e-3, "weight_decay": 0.0}, MIXED)),
     ("pytorch_optimizer", "pytorch_optimizer", "",
      ("adopt", "ADOPT", {"betas": [0.9, 0.999]}, "adopt", 0.02, {"beta1": 0.9, "beta2": 0.999, "eps": 1e-6})),
+    ("sophia-opt", "sophia_opt", "is for squares: where h < 0 its step goes uphill, and has no limit",
+     ("sophia_h", "SophiaG", {"betas": [0.8, 0.9], "rho": 2.0, "weight_decay": 0.1, "difference": 0.25}, "sophia_h",
+      0.01, SOPHIA | {"beta1": 0.8, "beta2": 0.9, "rho": 2.0}, MIXED)),
+    ("heavyball", "heavyball", "is the adaptive one alone, and goes to w + rho w^2 g, without a norm",
+     ("sam", "SAMWrapper SGD", {"SAMWrapper.ball": 0.01, "beta": 0.0}, "sam(gd)", 0.01, {"rho": 0.01}, MIXED)),
+    ("heavyball", "heavyball", "goes to w + rho w^2 g, where the paper divides by the norm of w g",
+     ("asam", "SAMWrapper SGD", {"SAMWrapper.ball": 0.01, "beta": 0.0}, "asam(gd)", 0.01, {"rho": 0.01}, MIXED)),
     ("heavyball", "heavyball", "lifts eigenvalues near 0 before QR, and leaves the columns of the bases unsorted",
      ("soap", "SOAP", {"betas": [0.95, 0.95], "precondition_frequency": 10}, "soap", 0.005, SOAP, MATRICES)),
     ("heavyball", "heavyball", "eps is a floor of the root, and not a term beside it",

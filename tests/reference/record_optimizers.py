@@ -6,18 +6,20 @@ dyadic number, so A is exact whatever library multiplies it. Each library comput
 automatic differentiation.
 
 Run it with the extra `peers` and the packages pytorch_optimizer, torch-optimi, heavyball, came-pytorch, dog-optimizer,
-dadaptation, adam-mini, momo-opt, schedulefree and prodigyopt installed:
+dadaptation, adam-mini, momo-opt, kron-torch, schedulefree, sophia-opt and prodigyopt installed:
     python tests/reference/record_optimizers.py
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
     python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
-Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path.
+Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path; of
+modded-nanogpt, the script records/track_3_optimization/results/20260609_soap_f1_auxb2_clean/train_gpt_clean_SOTA.py.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
-README.md. No part of optbench is imported here, but for the random signs of AdaHessian's probes, which a recording must
-share; and no test imports this file.
+README.md. No part of optbench is imported here, but for the random numbers of AdaHessian, Sophia and Kron, which a
+recording must share; and no test imports this file.
 """
 
 import argparse
-import importlib
+import ast
+import importlib.util
 import json
 import platform
 import sys
@@ -31,7 +33,10 @@ import numpy as np
 import optimizer_rows
 
 HERE = Path(__file__).parent
-COMMITS = {"distributed_shampoo": "facebookresearch/optimizers f6066066"}  # in no package
+COMMITS = {  # in no package
+    "distributed_shampoo": "facebookresearch/optimizers f6066066",
+    "modded-nanogpt": "KellerJordan/modded-nanogpt f411b3d3",
+}
 STEPS = {5: 120, 10: 80}
 QUARTIC = 0.5
 STATEMENT = "f(w) = w' A w / 2 + (c / 4) sum_i w_i^4; gradient A w + c w^3; A = <problem>.matrix, c = problem.quartic"
@@ -116,23 +121,65 @@ def distributed_shampoo(parameters, lr, betas=(0.9, 0.999), grafting_epsilon=1e-
     )
 
 
+def soap_muon(parameters, lr, mu=0.95, beta2=0.9, eps=1e-8, every=1, weight_decay=0.0):
+    """Return SOAP-Muon for matrices by the functions of modded-nanogpt's script, in float64, with the Frobenius norm.
+
+    The script's own norm is that of the fourth powers of singular values.
+    """
+    import torch
+
+    place = importlib.util.find_spec("train_gpt_clean_SOTA").origin
+    parts = [part for part in ast.parse(Path(place).read_text()).body if isinstance(part, ast.FunctionDef)]
+    parts = [part for part in parts if part.name.startswith(("soap_", "_ns_inner", "zeropower", "muon_update"))]
+    script = {"torch": torch, "Tensor": torch.Tensor, "SOAP_BETA2": beta2, "SOAP_PRECONDITION_FREQUENCY": every}
+    script |= {"SOAP_DENOM_POWER": 0.5, "gram_frobenius_norm_estimate": lambda x, keepdim=False, eps=0.0: x.norm()}
+    exec(compile(ast.Module(parts, []), place, "exec"), script)  # the rest of the script trains
+
+    class SoapMuon(torch.optim.Optimizer):
+        @torch.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if not state:
+                        state |= {"m": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p), "soap_step": 0}
+                        state |= {"row_gg": torch.zeros(len(p), len(p)), "q_row": None, "q_col": None}
+                        state["col_gg"] = torch.zeros(p.shape[1], p.shape[1])
+                    state["m"].lerp_(p.grad, 1 - mu)
+                    with patch.object(torch.Tensor, "float", torch.Tensor.double):
+                        update = script["soap_precondition_momentum"](p.grad.lerp(state["m"], mu), state, eps=eps)
+                        update = script["muon_update"](update)
+                        script["soap_update_preconditioner"](p.grad, state)
+                    p -= group["lr"] * (update + weight_decay * p)
+
+    return SoapMuon(parameters, {"lr": lr})
+
+
 def torch_optimizer(module, name, given, settings):
     """Return the optimizer; of two names, the first wraps the second, and its own settings are named "wrapper.name"."""
     import torch
 
     if name == "DistributedShampoo":
         return distributed_shampoo(given, **settings)
+    if name == "Muon" and module == "train_gpt_clean_SOTA":
+        return soap_muon(given, **settings)
     home = importlib.import_module(module)
     if module == "heavyball":
         importlib.import_module("heavyball.utils").compile_mode = None
         settings["storage_dtype"] = "float64"
+    if module == "kron_torch":
+        settings["precond_dtype"] = torch.float64
+        schedule = home.precond_update_prob_schedule(**settings.pop("schedule", {}))
+        settings["preconditioner_update_probability"] = schedule
     outer, _, inner = name.partition(" ")
     if not inner:
         return getattr(home, name)(given, **settings)
     own = {key.partition(".")[2]: settings.pop(key) for key in [*settings] if "." in key}
-    base, around = getattr(torch.optim, inner), getattr(home, outer)
+    base, around = getattr(home if module == "heavyball" else torch.optim, inner), getattr(home, outer)
     if outer == "SAM":  # it makes the inner one itself
         return around(given, base, **settings, **own)
+    if outer == "SAMWrapper":
+        return around(given, base(given, **settings), **own)
     return around(base(given, **settings), **own)
 
 
@@ -151,6 +198,43 @@ def curvatures(parameters, matrix, t, difference):
     ]
 
 
+def feed_sophia_g(optimizer, found):
+    """Let SophiaG average these curvatures, or none, in the place of its squared gradients; return what step takes."""
+    import torch
+
+    if found:
+        parameters = optimizer.param_groups[0]["params"]
+        gradients = [p.grad for p in parameters]
+        for p in parameters:
+            p.grad = torch.zeros_like(p)
+        optimizer.update_hessian()
+        for p, gradient, each in zip(parameters, gradients, found, strict=True):
+            p.grad = gradient
+            optimizer.state[p]["hessian"].add_(each, alpha=1 - optimizer.param_groups[0]["betas"][1])
+    return {"bs": 1}
+
+
+@contextmanager
+def given_noise(shapes, t):
+    """Let Kron draw the rule's random numbers of step t, compute in float64, and fit to a copy of the momentum."""
+    import torch
+    from kron_torch import kron
+
+    from optbench.kit.random import key_of, normal
+
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    keys = [key_of(0, t, first) for first in np.cumsum([0, *sizes[:-1]]).tolist()]
+    drawn = iter([torch.tensor([normal(key, i) for i in range(size)]) for key, size in zip(keys, sizes, strict=True)])
+    fit = kron._update_precond
+    with (
+        torch.compiler.set_stance("force_eager"),
+        patch.object(torch, "randn_like", lambda block: next(drawn).reshape(block.shape)),
+        patch.object(torch.Tensor, "float", torch.Tensor.double),
+        patch.object(kron, "_update_precond", lambda q, exprs, block, *rest: fit(q, exprs, block.clone(), *rest)),
+    ):
+        yield
+
+
 def torch_run(module, name, settings, shapes, steps):
     """Trajectory (steps + 1, dim), gradients (steps, dim) and the reported iterates, if they are others.
 
@@ -162,7 +246,7 @@ def torch_run(module, name, settings, shapes, steps):
     _leave_bfloat16()
     matrix, settings = torch.tensor(MATRICES[_dim(shapes)]), _to_tuples(settings)
     groups, difference = settings.pop("groups", ()), settings.pop("difference", 0.0)
-    turned = bool(groups) or module == "adam_mini"
+    turned = bool(groups) or module in ("adam_mini", "train_gpt_clean_SOTA")
     parameters = [torch.tensor(part.T.copy() if turned else part, requires_grad=True) for part in starts(shapes)]
     given, averager = parameters, None
     if groups:
@@ -176,7 +260,7 @@ def torch_run(module, name, settings, shapes, steps):
     rates = np.linspace(*settings["lr"], steps).tolist() if isinstance(settings["lr"], tuple) else []
     if rates:
         settings["lr"] = rates[0]
-    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM ")
+    optimizer, looks = torch_optimizer(module, name, given, settings), name.startswith("SAM")
 
     def joined(tensors):
         return torch.cat([(tensor.t() if turned else tensor).reshape(-1) for tensor in tensors])
@@ -212,9 +296,12 @@ def torch_run(module, name, settings, shapes, steps):
         loss = compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
         more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
-        if difference:
+        if difference and (not name.startswith("Sophia") or s % 10 == 0):
             more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
-        with in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext():
+        if name == "SophiaG":
+            more = feed_sophia_g(optimizer, more.get("hessian"))
+        around = in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext()
+        with given_noise(shapes, s + 1) if name == "Kron" else around:
             optimizer.step(**more)
         for state in optimizer.state.values():  # QHAdam keeps its weights in float32; at the first step they are 1
             if isinstance(state, dict):  # MoMo has a list
@@ -313,6 +400,8 @@ def entries():
         ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
         ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
         ("momo-opt", "momo", optimizer_rows.MOMO),
+        ("kron-torch", "kron_torch", optimizer_rows.KRON_TORCH),
+        ("modded-nanogpt", "train_gpt_clean_SOTA", optimizer_rows.MODDED_NANOGPT),
     ]
     peers += [(library, module, [row], note) for library, module, note, row in optimizer_rows.COMPARED]
     for library, module, rows, *note in peers:

@@ -94,3 +94,5 @@ def test_what_settles_it_names_pairs_commands_and_minutes():
     number, unit = step.time.split()
     assert float(number) * {"s": 1, "min": 60}[unit] == pytest.approx(22.5 * more, abs=31)
     assert list_steps(sweep_of({"p": {"a": 1.0, "b": 3.0}})) == []
+    alike = sweep_of({name: {"a": 1.0, "b": 1.5} for name in ("mgh(number=3)", "mgh(number=4)")}, luck=["b"], far=6.0)
+    assert "mgh(number=3): a or b; mgh(number=4): a or b" in list_steps(alike)[-1].what

@@ -75,9 +75,9 @@ def test_two_folders_are_measured_from_the_smaller_loss(sides):
 
 
 def test_the_answer_says_so(sides):
-    from optbench.wording.caveats import warn_of_limits
+    from optbench.wording.caveats import describe_smallest_gaps
 
-    (text, *_) = [text for text in warn_of_limits(sides[0].runs, "time") if "not known" in text]
+    (text, *_) = [text for text in describe_smallest_gaps(sides[0].runs, "time") if "not known" in text]
     assert text == (
         "Where the minimum is not known, gaps are those above the lowest loss found: -1 for bowl; below 1% of the "
         "first gap runs count as equal."

@@ -79,8 +79,13 @@ def test_results_are_judged_by_another_measure_that_was_chosen_by(folder):
     pd.testing.assert_frame_equal(other.ranking(), results.ranking("loss", weigh_by="problem"))
     pd.testing.assert_frame_equal(other.winners()[["problem", "optimizer", "value"]],
                                   results.winners("loss")[["problem", "optimizer", "value"]])  # fmt: skip
-    with pytest.raises(OptbenchError, match="'test_loss' is not what this sweep chose settings for: time, loss"):
-        results.judged_by("test_loss")
+    results.provenance["choose_by"] = ["time"]
+    pd.testing.assert_frame_equal(results.judged_by("loss").ranking(), results.ranking("loss"))
+    results.provenance["choose_by"] = ["loss"]
+    with pytest.raises(OptbenchError, match="not for a target: sweep with --choose-by time,loss anew"):
+        results.judged_by("time")
+    with pytest.raises(OptbenchError, match="unknown measure 'test_los': did you mean 'test_loss'"):
+        results.judged_by("test_los")
     with pytest.raises(OptbenchError, match="unknown word to weigh by 'kinds': did you mean 'kind'"):
         results.ranking(weigh_by="kinds")
 

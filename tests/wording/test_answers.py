@@ -12,6 +12,7 @@ from optbench.wording.answers import (
     describe_importances,
     describe_measure,
     describe_settings,
+    split_measure,
 )
 from optbench.wording.certainty import plan_more_runs
 from optbench.wording.wider_search import advise_wider_search
@@ -59,7 +60,8 @@ def test_samples_to_the_target_come_first():
     text = describe_settings(answer, runs)["p", "adam"]
     assert text.startswith("adam: batch 16, constant, rate 0.2; 1") and " samples [" in text
     assert text.endswith(" to 10%, median of 24 fresh seeds")
-    text = describe_measure(answer)
+    basis, spoils, text = split_measure(answer)
+    assert basis.startswith("Compared by ") and len(basis) < 320 and not spoils
     assert "10% on p and q" in text and "reaches in every block" in text
     missed = runs.assign(**{target_column(0.1): runs[target_column(0.1)].where(runs["optimizer"] == "adam", np.inf)})
     answer = answer_of(missed, [])

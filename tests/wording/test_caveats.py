@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 from synthetic import runs_table
 
-from optbench.wording.caveats import describe_ranges, describe_widening, warn_of_limits
+from optbench.wording.caveats import describe_ranges, describe_smallest_gaps, describe_widening, warn_of_high_minima
 
 FLOOR = float(np.log(1e-14))
 
 
 def said(rows, judge_by="loss"):
-    return list(warn_of_limits(runs_table(rows), judge_by))
+    runs = runs_table(rows)
+    return [*describe_smallest_gaps(runs, judge_by), *warn_of_high_minima(runs)]
 
 
 def row(gap, minimum=0.0, **more):

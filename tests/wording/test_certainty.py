@@ -28,7 +28,7 @@ def table(factors, spread=0.02):
     ("factors", "spread", "known", "words"),
     [({"gd": 1.0, "adam": 3.0}, 0.02, "wins", "wins against adam (adjusted p < 0.001; 8 blocks of seeds)"),
      ({"gd": 1.0, "adam": 3.0, "lion": 9.0}, 0.02, "wins", "wins against all 2 others (largest adjusted p < 0.001; 8 "),
-     ({"gd": 1.0, "adam": 1.001}, 0.02, "tie", " over "),
+     ({"gd": 1.0, "adam": 1.001}, 0.02, "tie", "adam: 1.001× gd's loss ["),
      ({"gd": 1.0, "adam": 1.05}, 2.0, "open", ""),
      ({"gd": 1.0}, 0.02, "alone", "")],
 )  # fmt: skip
@@ -64,11 +64,11 @@ def test_more_blocks_come_with_their_time_and_their_option():
     assert plan.text == (
         "4 pairs with a leader are open: 8 more blocks (about 3 minutes here) would probably settle 2 of them, 32 more "
         "blocks 3; 1,000 more blocks would probably not settle the last; more blocks are a further look, which "
-        "widens all intervals (from 96% to 99.5%)"
+        "costs certainty: intervals are then wider, at 99.5% and not 96%"
     )
     assert certainty.plan_more_runs(*open_pairs([9.0], 40.0)).text == (
         "1 pair with a leader is open: 1 more block (about 5 s here) would probably settle it; more "
-        "blocks are a further look, which widens all intervals (from 96% to 99.5%)"
+        "blocks are a further look, which costs certainty: intervals are then wider, at 99.5% and not 96%"
     )
     none = certainty.plan_more_runs(*open_pairs([math.inf]))
     assert none.option == "" and none.text.endswith(": 1,000 more blocks would probably not settle it")
@@ -105,7 +105,7 @@ def test_costs_are_of_the_judged_target():
     row = costs(
         8, **{"0.1": (9.0, 8), "0.01": (50.0, 8), "0.001": (90.0, 8), "1e-05": (math.inf, 0), "1e-08": (70.0, 8)}
     )
-    assert certainty.state_cost(row, 1e-8) == "50 samples to 1%, 70 samples to 1e-8 of the gap at the start"
+    assert certainty.state_cost(row, 1e-8) == "50 samples to 1%, 70 samples to 0.000001% of the gap at the start"
     assert certainty.state_cost(row, 0.1) == "9 samples to 10%, 90 samples to 0.1% of the gap at the start"
     assert certainty.state_cost(row, 0.01) == certainty.state_cost(row)
     assert certainty.state_cost(costs(8, **{"0.5": (7.0, 8)}), 0.5) == "7 samples to 50% of the gap at the start"

@@ -88,7 +88,9 @@ def test_a_ratio_says_of_what_it_is(measure, target, words):
 def test_what_never_reaches_the_target_has_no_ratio():
     levels = {"b": {"reached": 0.0}, "c": {"reached": 0.0}}
     states = {"a": "first", "b": "behind", "c": "behind"}
-    assert judged(states, levels=levels, target=1e-8).describe("quadratic") == "a is first; b and c never reach 1e-8"
+    assert (
+        judged(states, levels=levels, target=1e-8).describe("quadratic") == "a is first; b and c never reach 0.000001%"
+    )
     text = judged(states, levels={"b": {"reached": 0.0}}, target=0.001).describe("quadratic")
     assert text == "a is first; c needs 1.3 times the samples [96% CI 1.2–1.4]; b never reaches 0.1%"
 

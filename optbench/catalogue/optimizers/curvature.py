@@ -1,8 +1,12 @@
-"""Rules that scale each parameter's step by the curvature there, which a second gradient shows: AdaHessian."""
+"""Rules that scale each parameter's step by the curvature there, which a second gradient shows: AdaHessian, Sophia."""
 
 from math import sqrt
 
 from optbench import Look, log_uniform, one_minus_log_uniform, optimizer
+from optbench.kit.scalars import clipped
+
+_EVERY = 10
+"""The k of Sophia's authors: steps from one estimate of the curvature to the next."""
 
 
 def _aside(w, difference, rademacher):
@@ -40,3 +44,38 @@ def adahessian(
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * curvature * curvature
     return w - lr * (m / (1 - beta1_t) / (sqrt(v / (1 - beta2_t)) + eps) + weight_decay * w), m, v, ahead
+
+
+@optimizer(
+    source="Liu et al. 2023 (Sophia), Algorithm 3, with Hutchinson's estimate",
+    look=Look(_aside, every=_EVERY),
+    limits={"rho": "[0, inf)", "difference": "(0, inf)"},
+    search={
+        "lr": log_uniform(1e-5, 0.1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "rho": log_uniform(1e-3, 1),
+    },
+    search_source="lr and beta1 as for lion, whose steps are as large at most; rho our choice, about 0.01 to 0.05",
+    beta1=0.965,
+    beta2=0.99,
+    rho=0.04,
+    eps=1e-15,
+    weight_decay=0.1,
+    difference=1e-4,
+)
+def sophia_h(w, g, m, h, ahead, lr, beta1, beta2, rho, eps, weight_decay, difference, t, rademacher):
+    """w = w - lr (clip(m / max(rho h, eps)) + weight_decay w), clipped to [-1, 1];  h averages z Hz of every 10th step.
+
+    m averages the gradient; z Hz, with random signs z, is the diagonal of the Hessian and noise of mean 0 (Hutchinson).
+    Where h is not positive, the step is lr sign(m). Hz is the difference of two gradients of the mini-batch,
+    (f'(w + difference z) - f'(w)) / difference, in steps 1, 11, 21 and so on: 1.1 gradients a step, and so many times
+    the samples. The authors differentiate twice, which is the same for a quadratic. No average is corrected for its
+    bias. rho is 0.04 in the authors' package, which has the other estimate, Sophia-G, times the batch size, and adds
+    eps; optax has 0.01, corrects m, and takes h as it was before the step. pytorch_optimizer clips m / max(h, eps) to
+    p, which is this rule at its rate lr / p, with p = rho.
+    """
+    m = beta1 * m + (1 - beta1) * g
+    if (t - 1) % _EVERY == 0:
+        h = beta2 * h + (1 - beta2) * rademacher * (ahead - g) / difference
+    size = eps if rho * h < eps else rho * h
+    return w - lr * (clipped(m / size, -1, 1) + weight_decay * w), m, h, ahead

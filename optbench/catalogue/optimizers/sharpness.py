@@ -36,7 +36,8 @@ def sam(step, w, g, ahead, lr):
 
     It takes two gradients a step, and so twice the samples. 1e-12 is added to the norm, as by the authors and in
     davda54's class. What stands inside, as in sam(clip(adam)), sees the second gradient; what stands around it sees the
-    first. Problems that change gradients or move, such as noisy, delayed and moving, are refused.
+    first. Where a problem changes gradients or moves, as noisy and moving do, both meet the same numbers; quantized and
+    delayed are refused.
     """
     new = step(w, ahead)
     return new, ahead

@@ -221,15 +221,19 @@ def _compare_squares(a: Measurement, b: Measurement) -> list[Finding]:
     """Compare the averages of squared gradients: beta2, and whether the largest one is kept (AMSGrad)."""
     if a.beta2 is None or b.beta2 is None:
         return []
-    if a.keeps_largest_square and b.keeps_largest_square:
-        if not _agree(a.beta2_after_small, b.beta2_after_small, 1e-4, 1e-8):
-            text = "both keep the largest mean square so far (AMSGrad), one before and one after its bias correction"
-            return [Finding("largest square", text)]
-    elif found := _compare_feature(
-        "largest square", a, b, lambda each: each.keeps_largest_square,
-        "{has} keeps the largest mean square so far (AMSGrad), {lacks} the last one",
-    ):  # fmt: skip
-        return found
+    kept = [each for each in (a, b) if each.keeps_largest_square]
+    falls = [float(each.largest_falls or 0.0) for each in kept]
+    notes = [f"(times {each:.6g} a step)" if each < 1 - CLOSE else "(AMSGrad)" for each in falls]
+    largest = "the largest mean square so far"
+    if len(kept) == 2 and a.largest_corrected != b.largest_corrected:
+        text = f"both keep {largest} (AMSGrad), one before and one after its bias correction"
+        return [Finding("largest square", text)]
+    if len(kept) == 2 and not _agree(*falls):
+        return [Finding("largest square", f"{a.name} keeps {largest} {notes[0]}, {b.name} {notes[1]}")]
+    if len(kept) == 1 and None not in (a.largest_falls, b.largest_falls):
+        lacks = b if kept[0] is a else a
+        text = f"{kept[0].name} keeps {largest} {notes[0]}, {lacks.name} the last one"
+        return [Finding("largest square", text)]
     if _agree(1 - a.beta2, 1 - b.beta2, ROUGH if a.coarse or b.coarse else 1e-4, 1e-8):
         return []
     one, other = (f"{beta:.6g}" if beta < 1 - 1e-9 else "1 (a sum)" for beta in (a.beta2, b.beta2))

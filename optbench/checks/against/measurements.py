@@ -28,6 +28,8 @@ EPS_STEPS = (1, 2, 5, 12)
 """Steps at which eps is measured: the last one is STEPS."""
 # Relative difference: the accuracy of a measured memory of squares
 _SQUARES_ERROR = 1e-7
+# Relative difference: between the measured factors of the largest mean square
+_FALL_ERROR = 1e-4
 # Change of a weight of 1: more than rounding
 _VISIBLE = 1e-13
 # Relative difference: between the rounding of a measured number and another formula
@@ -92,8 +94,11 @@ class Measurement:
     """True if these factors add up to the step."""
     beta2: float | None
     """The share of the square of the last gradient but one beside that of the last; None for degree 1."""
-    beta2_after_small: float | None
-    """The same where the last gradient is almost 0: another number where the scale does not fall with gradients."""
+    largest_falls: float | None
+    """The factor a step of the largest mean square so far where gradients are almost 0: 1 of AMSGrad, beta2 of a rule
+    that keeps none; None if it is no constant, or there is no average."""
+    largest_corrected: bool
+    """True if the largest one is that of the bias-corrected averages."""
     eps: np.ndarray
     """The gradient at which eps takes over, at EPS_STEPS; 0 if there is none."""
     eps_curve: float
@@ -153,9 +158,10 @@ class Measurement:
 
     @property
     def keeps_largest_square(self) -> bool:
-        """True if the mean square never decreases, even when gradients get smaller (AMSGrad)."""
-        small = self.beta2_after_small or 0.0
-        return self.beta2 is not None and not np.isclose(self.beta2, small, rtol=1e-4)
+        """True if the largest mean square so far counts where gradients get smaller (AMSGrad), be it less each step."""
+        if self.beta2 is None or self.largest_falls is None:
+            return False
+        return self.largest_corrected or not np.isclose(self.beta2, self.largest_falls, rtol=_FALL_ERROR)
 
 
 def measure_both(a: Implementation, b: Implementation) -> tuple[Measurement, Measurement]:
@@ -199,15 +205,17 @@ def measure(optimizer: Implementation) -> Measurement:
     linear = bool(np.isfinite(total).all()) and bool(
         np.allclose(total, base / scale, rtol=1e-6, atol=1e-9 * np.abs(total).max())
     )
-    beta2, after_small, eps, eps_curve = None, None, np.zeros(len(EPS_STEPS)), 0.0
+    beta2, falls, corrected, eps, eps_curve = None, None, False, np.zeros(len(EPS_STEPS)), 0.0
     if round(degree) == 0 and linear:
-        beta2, after_small = _measure_beta2(optimizer, factors)
+        beta2 = _measure_beta2(optimizer, factors)
+        if beta2 is not None:
+            falls, corrected = _measure_largest(optimizer, factors, beta2)
         eps, eps_curve = _measure_eps(optimizer, base)
     drift = float(np.nan_to_num(steps(optimizer, np.zeros(1))[0])) / RATE
     after_double = steps(optimizer, gradients[:3], np.array([2 * RATE, RATE, RATE]))[1:]
     return Measurement(
         optimizer.name, degree, _measure_degree(optimizer, 1e-3), _measure_degree(optimizer, LARGE, 1), factors, linear,
-        beta2, after_small, eps, eps_curve, _measure_decay(optimizer, degree),
+        beta2, falls, corrected, eps, eps_curve, _measure_decay(optimizer, degree),
         not np.allclose(after_double, base[1:3], rtol=1e-6, atol=0), _measure_dependence(optimizer), drift,
     )  # fmt: skip
 
@@ -219,8 +227,8 @@ def _measure_degree(optimizer: Implementation, size: float, count: int = STEPS) 
         return float(np.nan_to_num(np.log10(np.abs(ten / one)), nan=0.0, posinf=9.0, neginf=-9.0)) if one else 9.0
 
 
-def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[float | None, float | None]:
-    """Return beta2 measured with a larger and with a tiny second gradient; None if squares are not averaged.
+def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> float | None:
+    """Return beta2 measured with a larger second gradient; None if squares are not averaged.
 
     factors: how much each gradient counts in each step, `Measurement.weights`.
     """
@@ -234,9 +242,25 @@ def _measure_beta2(optimizer: Implementation, factors: np.ndarray) -> tuple[floa
         return 1.0 if abs(found - 1) < _SQUARES_ERROR else found
 
     one, other = beta2(3.0), beta2(2.0)
-    if not 0 <= one <= 1 or not np.isclose(one, other, rtol=1e-4, atol=_SQUARES_ERROR):
-        return None, None
-    return one, beta2(1e-3)
+    return one if 0 <= one <= 1 and np.isclose(one, other, rtol=1e-4, atol=_SQUARES_ERROR) else None
+
+
+def _measure_largest(optimizer: Implementation, factors: np.ndarray, beta2: float) -> tuple[float | None, bool]:
+    """Return `Measurement.largest_falls` and ``largest_corrected``, from steps on tiny gradients after a large one.
+
+    factors: `Measurement.weights`.
+    """
+    gradients = np.where(np.arange(STEPS) == 0, LARGE, 1e-6 * LARGE)
+    change, t = np.abs(steps(optimizer, gradients)), np.arange(1, STEPS + 1)
+    with np.errstate(all="ignore"):
+        # The mean square over that of equal large gradients, which is 1 - beta2^t, or 1 if it is corrected
+        corrected = (RATE * np.abs(factors @ gradients) / LARGE / change) ** 2
+        plain = corrected * correction(beta2, t) / correction(beta2, t[:1])
+        for squares in (plain, corrected):
+            falls = float(squares[-1] ** (1 / (STEPS - 1)))
+            if np.allclose(squares, falls ** (t - 1), rtol=_FALL_ERROR, atol=0):
+                return falls, squares is corrected
+    return None, False
 
 
 def _measure_eps(optimizer: Implementation, base: np.ndarray) -> tuple[np.ndarray, float]:

@@ -97,7 +97,9 @@ class CohortCode(ProblemCode):
         _compile_draws(problem, dtype)
         assert isinstance(self.gradient, Kernel) and isinstance(self.update, Kernel)
         look = self.update if optimizer.look_rule is None else update_kernel(optimizer.look_rule, self.order, dtype)
-        self.drive = partial(driver(dtype), self.gradient.callee, self.update.callee, look.callee)
+        changed = bool(problem.stress) or problem.levels > 0 or problem.delay > 0 or problem.drift is not None
+        extras = changed or "loss" in optimizer.inputs or optimizer.look_rule is not None
+        self.drive = partial(driver(dtype, extras), self.gradient.callee, self.update.callee, look.callee)
 
 
 class EagerCode(ProblemCode):

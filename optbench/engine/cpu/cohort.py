@@ -62,7 +62,7 @@ def _run_lanes(
     parts = []
     for first in range(0, count, width):
         lanes = [cohort.lanes[place] for place in order[first : first + width]]
-        rates = Rates(lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.gradients)
+        rates = Rates(lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.look_every)
         runner = Runner(new_lanes(cohort, lanes, code, evaluator), rates, cohort.dtype, cohort.reports, cohort.callback)
         parts.append(runner.run(cohort.evaluated, clock.start_call(len(lanes))))
     return parts if (order == np.arange(count)).all() else [merge_outcomes(parts, order)]

@@ -70,7 +70,7 @@ def computed_shares(cohort: Cohort) -> tuple[float, float]:
     if cohort.problem.form != "single" or not is_compiled(cohort.problem, cohort.optimizer):
         return 1.0, 1.0
     lanes, size = len(cohort.lanes), min(cohort.steps, _LOOKED_AT)
-    rates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.gradients)
+    rates = Rates(cohort.lanes, cohort.per_epoch, cohort.steps, cohort.optimizer.look_every)
     duplicates = DuplicateLanes(cohort.lanes)
     rates.prepare(0)
     rates.draw(0, size)
@@ -193,7 +193,7 @@ class CpuLanes(Lanes):
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
         self._snapshots = Snapshots((), self.w, self.w, self.runs)
         self._duplicates = DuplicateLanes(lanes) if self.single else None
-        looks = cohort.optimizer.gradients > 1
+        looks = cohort.optimizer.look_every > 0
         self.point, self.f_ahead = aligned(shape if looks else (0, 0), dtype), aligned(self.runs, dtype)
         self.point_rows = self.point.reshape(rows if looks else (0, 0))
 
@@ -256,9 +256,9 @@ class CpuLanes(Lanes):
                 x=x, y=y, order=steps.order[at:], sizes=steps.sizes[at:], x_batch=x_batch, y_batch=y_batch,
                 noise=steps.noise[at:], stress=steps.stress[at:], unit=self.unit, late=self.late, levels=self.levels,
                 path=steps.path[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
-                look_scalars=look_scalars, point=self.point, point_rows=self.point_rows, ahead=ahead,
-                f_ahead=self.f_ahead, done=steps.done, skip=at, single=self.single,
-                reads_loss="loss" in update.record.inputs,
+                look_every=update.record.look_every, look_scalars=look_scalars, point=self.point,
+                point_rows=self.point_rows, ahead=ahead, f_ahead=self.f_ahead, done=steps.done, skip=at,
+                single=self.single, reads_loss="loss" in update.record.inputs,
                 inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)

@@ -81,8 +81,8 @@ class Update:
         return self.state[self.record.own.index(self.record.ahead)]
 
     def find_ahead(self, w: np.ndarray, g: np.ndarray, inputs: StepInputs, gradient: Callable) -> None:
-        """Take the second gradient of a step, if the rule has one: ``gradient(point)``, all in the rule's order."""
-        if self.look is not None:
+        """Take the second gradient of a step, if it has one: ``gradient(point)``, all in the rule's order."""
+        if self.look is not None and (inputs.t - 1) % self.record.look_every == 0:
             point = w.copy()
             self.look.step(point, g, inputs)
             self.ahead[:] = gradient(point)

@@ -4,7 +4,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -117,6 +117,18 @@ def eager_update(
     return TorchUpdate(record, blocks, hyperparameters, w, rows, rates, seed, roles)
 
 
+class Drawn(NamedTuple):
+    """What is drawn for the gradients of a step: the numbers of its examples, noise and stress, and where f has moved.
+
+    None: all examples, and nothing of the others.
+    """
+
+    chosen: np.ndarray | None
+    noise: np.ndarray | None
+    stress: np.ndarray | None
+    offset: np.ndarray | None
+
+
 class EagerLanes(CpuLanes):
     """Lanes whose optimizer or problem is not compiled. A step is that of the compiled loop, in the same order."""
 
@@ -159,9 +171,15 @@ class EagerLanes(CpuLanes):
         order, sizes, noise = self.batches.draw(size)
         stress = self.batches.draw_stress(size)
         for s in range(size):
-            if self.path is not None:
-                self.by_run(self.at)[:] = self.by_run(self.w) - self.path(np.array([done + s]))
-            self._compute_gradients(order[s, : sizes[s]] if len(order) else None, self.at, self.g, self.f)
+            drawn = Drawn(
+                order[s, : sizes[s]] if len(order) else None,
+                noise[s] if len(noise) else None,
+                stress[s] if len(stress) else None,
+                None if self.path is None else self.path(np.array([done + s])),
+            )
+            if drawn.offset is not None:
+                self.by_run(self.at)[:] = self.by_run(self.w) - drawn.offset
+            self._compute_gradients(drawn.chosen, self.at, self.g, self.f)
             fresh = self.alive & ~(self.f <= self.limit)  # NaN is over the limit, too
             self.alive[fresh], self.diverged_at[fresh] = False, done + s + 1
             loss = self.f
@@ -169,27 +187,40 @@ class EagerLanes(CpuLanes):
                 loss = noise[s, -1] * self.f + self.by_run(self.at) @ noise[s, :-1]
                 self.g *= noise[s, -1]
                 self.by_run(self.g)[:] += noise[s, :-1]
-            self._change_gradients(stress[s] if len(stress) else None, done + s + 1)
+            self._change_gradients(drawn.stress, done + s + 1)
             if fresh.any():
                 self.freeze()
             inputs = StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss)
-            drawn = order[s, : sizes[s]] if len(order) else None, noise[s] if len(noise) else None
-            if self._eager is None and self.update.look is not None:
-                self._look(*drawn, inputs)
-            self._step(inputs, *drawn)
+            if self._eager is None and self.update.look is not None and (done + s) % self.update.record.look_every == 0:
+                self._look(drawn, inputs)
+            self._step(inputs, drawn)
             self.done = done + s + 1
             if not self.alive.any():
                 break
 
-    def _look(self, chosen: np.ndarray | None, noise: np.ndarray | None, inputs: StepInputs) -> None:
-        """Take the second gradients of a step on the same examples, and with the same noise."""
-        point, ahead = self.w.copy(), self.update.ahead
+    def _look(self, drawn: Drawn, inputs: StepInputs) -> None:
+        """Take the second gradients of a step."""
+        point = self.w.copy()
         for r in np.flatnonzero(self.alive).tolist():
             self.update.look.step(point, self.g, inputs, r, r + 1)
-        self._compute_gradients(chosen, point, ahead, self.f_ahead)
-        if noise is not None:
-            ahead *= noise[-1]
-            self.by_run(ahead)[:] += noise[:-1]
+        self._take_second(point, self.update.ahead, drawn)
+
+    def _take_second(self, point: np.ndarray, ahead: np.ndarray, drawn: Drawn) -> None:
+        """Fill ``ahead`` and f_ahead at a point, which is changed: with the numbers drawn for the first gradient."""
+        at, g = self.by_run(point), self.by_run(ahead)
+        if drawn.offset is not None:
+            at -= drawn.offset
+        self._compute_gradients(drawn.chosen, point, ahead, self.f_ahead)
+        if drawn.noise is not None:
+            self.f_ahead[:] = drawn.noise[-1] * self.f_ahead + at @ drawn.noise[:-1]
+            g[:] = drawn.noise[-1] * g + drawn.noise[:-1]
+        if drawn.stress is not None:
+            self._stress(g, drawn.stress)
+
+    def _stress(self, g: np.ndarray, stress: np.ndarray) -> None:
+        """Change gradients (runs, dim) by a row of the numbers of Batches.draw_stress."""
+        factors, terms = np.split(stress, 2)
+        g[:] = factors * g + self.unit[:, None] * terms
 
     def _change_gradients(self, stress: np.ndarray | None, t: int) -> None:
         """Change, round and delay the gradients of step t, as the compiled loop does; stress: a row of Batches'."""
@@ -197,8 +228,7 @@ class EagerLanes(CpuLanes):
         if stress is not None:
             if t == 1:
                 self.unit[:] = np.sqrt(np.mean(g * g, axis=1))
-            factors, terms = np.split(stress, 2)
-            g[:] = factors * g + self.unit[:, None] * terms
+            self._stress(g, stress)
         if self.levels:
             size = np.abs(g)
             peak = np.nanmax(size, axis=1, keepdims=True, initial=0)
@@ -225,18 +255,17 @@ class EagerLanes(CpuLanes):
             except PluginError as error:  # of a problem in plain Python: only this lane fails
                 self._errors[r], self.alive[r] = str(error), False
 
-    def _step(self, inputs: StepInputs, chosen: np.ndarray | None, noise: np.ndarray | None) -> None:
-        """Make a step of the lanes that are alive; chosen, noise: of the mini-batch."""
+    def _step(self, inputs: StepInputs, drawn: Drawn) -> None:
+        """Make a step of the lanes that are alive."""
 
         def second(r: int, point: np.ndarray) -> tuple[np.ndarray, float]:
-            """Return gradient and loss of lane r at a point, on the same examples and with the same noise."""
+            """Return gradient and loss of lane r at a point, with the numbers drawn for the first gradient."""
             self.point[:] = self.w
             self.by_run(self.point)[r] = point
-            self._compute_gradients(chosen, self.point, self._ahead, self.f_ahead)
+            self._take_second(self.point, self._ahead, drawn)
             if self._errors[r]:
                 raise OptbenchError(self._errors[r])
-            g, f = self.by_run(self._ahead)[r], float(self.f_ahead[r])
-            return (g, f) if noise is None else (noise[-1] * g + noise[:-1], float(noise[-1] * f + point @ noise[:-1]))
+            return self.by_run(self._ahead)[r], float(self.f_ahead[r])
 
         if self._eager is not None:
             looks = self._eager.record.gradients > 1

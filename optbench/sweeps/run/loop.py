@@ -77,7 +77,7 @@ class Status:
     stage_begin: tuple[float, int] = (0.0, 0)
     """``cost`` and ``runs`` when it began."""
     stage_total: tuple[float, int] = (0.0, 0)
-    """The cost and the runs of the stage alone."""
+    """The cost and the runs of the stage alone, over its rounds so far."""
     compiled: int = 0
     to_compile: int = 0
     out_of_time: bool = False
@@ -86,12 +86,13 @@ class Status:
     """The reasons of cohorts that could not compile or run, by problem and optimizer."""
 
     def begin(self, planned: Sequence[PlannedCohort]) -> None:
-        """Add the work of one more stage."""
-        self.stage = planned[0].stage if planned else self.stage
-        self.stage_begin = self.cost, self.runs
-        self.stage_total = sum(each.cost for each in planned), sum(each.runs for each in planned)
-        self.total_cost += self.stage_total[0]
-        self.total_runs += self.stage_total[1]
+        """Add the work of one more stage, or of one more round of the stage that runs, as widening has several."""
+        cost, runs = sum(each.cost for each in planned), sum(each.runs for each in planned)
+        if planned and planned[0].stage != self.stage:
+            self.stage, self.stage_begin, self.stage_total = planned[0].stage, (self.cost, self.runs), (0.0, 0)
+        self.stage_total = self.stage_total[0] + cost, self.stage_total[1] + runs
+        self.total_cost += cost
+        self.total_runs += runs
         self.compiled = self.to_compile = 0
 
     def add(self, cohorts: Sequence[PlannedCohort], counted: float = 0.0) -> None:

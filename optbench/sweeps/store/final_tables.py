@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from optbench.contract import columns
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import OptbenchError, nearest
 from optbench.contract.paths import is_folder
 from optbench.sweeps.store import schemas
 from optbench.sweeps.store.cohort_files import AGAIN, TABLES, CohortFiles
 from optbench.sweeps.store.files import read_bytes, replace_file
-from optbench.sweeps.store.manifest import Entry, Manifest, read_manifest
+from optbench.sweeps.store.manifest import NAME, Entry, Manifest, read_manifest
 
 # Rows of a row group: what is in memory while tables are written. Measured on a million runs with 7 million points, at
 # 2^18, 2^19, 2^20: peak of the whole sweep 1.04, 1.18, 1.44 GiB; curves 433, 400, 384 MB
@@ -143,6 +143,20 @@ class Points(NamedTuple):
     loss: np.ndarray
 
 
+def _name_near_folder(path: Path) -> str:
+    """Return ": did you mean 'results/mine'?" for results beside a path, or in a folder there; "" if none are near."""
+    try:
+        beside = path.parent
+        files = [
+            file for name in (NAME, "runs.parquet") for way in ("*", "*/*") for file in beside.glob(f"{way}/{name}")
+        ]
+    except (OSError, ValueError):
+        return ""
+    folders = {file.parent.name: str(file.parent) for file in sorted(files, reverse=True)}
+    found = nearest(path.name, list(folders), cutoff=0.6)  # at 0.5 "none" is near "new"
+    return f": did you mean {folders[found]!r}?" if found else ""
+
+
 class FinalTables:
     """The tables of a results folder: final ones, or temporary ones of a sweep that is unfinished.
 
@@ -153,9 +167,8 @@ class FinalTables:
         """Take a results folder and read its manifest. Raises OptbenchError if that fails."""
         self.path = self._tables = Path(path)
         if not is_folder(self.path):
-            raise OptbenchError(
-                f"no folder, and so no finished sweep, in {str(path)!r}: run optbench sweep --out {path}"
-            )
+            hint = _name_near_folder(self.path) or f": run optbench sweep --out {path}"
+            raise OptbenchError(f"no folder, and so no finished sweep, in {str(path)!r}{hint}")
         self._manifest = read_manifest(self.path)
         self._checked: set[str] = set()
         self.missing = self._manifest.missing if self._manifest else ""
