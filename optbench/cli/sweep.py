@@ -210,11 +210,15 @@ def sweep(
             if not report and is_file(page := Path(out) / "report" / "index.html"):
                 paragraph(f"{page} is out of date: optbench report {out} draws it again", hang=2)
             late = bool(time and status.out_of_time)
+            retry = "; --retry-failed runs them again, otherwise they stay failed" if status.failed else ""
             if time and late:
-                text = f"stopped at the time limit of {format_duration(time.seconds)}; what was incomplete is left out"
+                look = finished.answer.judged.describe_further_look()
+                text = f"stopped at the time limit of {format_duration(time.seconds)} (another answer, with more runs, "
+                text += f"is {look}){'; failed runs need --retry-failed' * bool(status.failed)}; "
+                text += "what was incomplete is left out"
                 paragraph(f"{text}; {stopping.RESUME_HINT}", hang=2)
                 command(stopping.resume_command())
-            failed = f"some cohorts could not run: {join_failures(status.failed)}" if status.failed else ""
+            failed = f"some cohorts could not run: {join_failures(status.failed)}{retry}" if status.failed else ""
             if json:
                 data = make_answer(finished, drawn, not late, stopping.resume_command() if late else None)
                 print_json(data | ({"error": failed, "exit_code": MISTAKE} if failed else {}))
@@ -291,11 +295,12 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph(text + ":" * bool(line), hang=2)
         if line:
             command(line)
-    diverged, late = (int((runs["status"] == word).sum()) for word in ("diverged", "deadline"))
+    diverged, failed, late = (int((runs["status"] == word).sum()) for word in ("diverged", "failed", "deadline"))
     share = timings["evaluation_seconds"].sum() / max(timings["seconds"].sum(), 1e-9)
     paragraph(
         f"{count_noun(len(runs), 'run')} ({diverged:,} diverged"
         + (": they count as failures" if diverged else "")
+        + (f"; {failed:,} failed" if failed else "")
         + (f"; {late:,} stopped by --run-timeout: their settings are not chosen" if late else "")
         + f"); evaluation on all data took {share:.0%} of the compute time; tables in {directory}",
         hang=2,

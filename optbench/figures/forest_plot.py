@@ -106,7 +106,8 @@ def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> p
         pair = judged.pairs[problem, leader, row[judged.of]]
         note = ""
         if row["state"] == FAILED:
-            note = "diverges"
+            end = judged.tell_end(problem, row[judged.of])
+            note = "diverges" if end == "diverged" else f"no result: its runs {end}"
         elif judged.unit(problem) == SAMPLES and row["reached"] == 0:
             note = "never reaches the target"
         elif not math.isfinite(pair.ratio):

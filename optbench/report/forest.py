@@ -157,7 +157,7 @@ def build_comparison(
 def _blame(row: Mapping, a: str, b: str) -> str:
     """Return why a comparison has no ratio: which side's runs all failed."""
     failed = [side for side, key in ((a, "failures_a"), (b, "failures_b")) if row[key] == 1]
-    return f"diverges in {' and '.join(failed)}" if failed else "no result"
+    return f"every run failed in {' and '.join(failed)}" if failed else "no result"
 
 
 def _lay_out(

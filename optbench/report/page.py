@@ -382,9 +382,10 @@ def count_runs(results: Tables) -> str:
     text = f"{count_noun(len(runs), 'run')}: {kinds[0]} on {kinds[1]}, {kinds[2]}"
     if budget := results.provenance.get("budget"):
         text += f", {budget} a run"
-    diverged, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "deadline"))
+    diverged, failed, stopped = (int((runs["status"] == name).sum()) for name in ("diverged", "failed", "deadline"))
     share = describe_share(diverged / max(len(runs), 1), math.nan, math.nan)
     text += f". {diverged:,} diverged, {share}" if diverged else ". None diverged"
+    text += f"; {failed:,} failed" if failed else ""
     return text + (f"; {stopped:,} stopped by --run-timeout." if stopped else ".")
 
 

@@ -358,6 +358,11 @@ def judge_runs(
     ends = values[["problem", of]].assign(failures_low=shares.low, failures_high=shares.high, unreached=unreached)
     places = places.merge(ends, on=["problem", of], how="left")
     places["unreached"] = places["unreached"].fillna(0).astype(np.int64)  # of all problems there is none
+    crashed: dict[tuple[str, str], float] = {}
+    if (failed := (runs["status"] == "failed").to_numpy()[table.row]).any():
+        share = np.nansum(held_out(table, values=failed.astype(float)).y, axis=(1, 2)) / np.maximum(shares.runs, 1)
+        cells = zip(table.cells["problem"], table.cells[of], share.tolist(), strict=True)
+        crashed = {(problem, level): each for problem, level, each in cells if each}
     column = metric_name(runs, judge_by)
     without: frozenset[str] = frozenset()
     if judge_by not in (TIME, LOSS):
@@ -368,6 +373,7 @@ def judge_runs(
     return Judged(
         places, pairs, of, judge_by, table.targets.shared.to_dict(), without, labels_of if of != "optimizer" else {},
         int(runs.groupby("problem")["seed"].nunique().max()) if plain else 0, folds=count_folds(runs), look=look,
+        crashed=crashed,
     )  # fmt: skip
 
 

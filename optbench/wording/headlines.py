@@ -34,7 +34,9 @@ def headline(answer: Answer) -> str:
     if answer.runs["optimizer"].nunique() == 1:
         return f"Only {answer.runs['optimizer'].iloc[0]} ran: there is nothing to compare it with"
     if set(states.values()) == {FAILED}:
-        return "Every run diverged: there is nothing to compare"
+        ends = {judged.tell_end(problem, *judged.rows(problem)["optimizer"]) for problem in problems}
+        end = ends.pop() if len(ends) == 1 else "diverged or failed"
+        return f"Every run {end}: there is nothing to compare"
     if len(problems) == 1:
         return _describe_one(answer, problems[0])
     done: dict[str, list[str]] = {}
@@ -76,7 +78,7 @@ def describe_shortly(answer: Answer, problem: str) -> str:
     if state == ALONE:
         return f"{rows['optimizer'].iloc[0]} alone: nothing to compare"
     if state == FAILED:
-        return "every run diverged"
+        return f"every run {judged.tell_end(problem, *rows['optimizer'])}"
     if not firsts or (rows["blocks"] == 0).all():
         return "no result on fresh seeds yet"
     if state == FIRST:

@@ -72,6 +72,8 @@ class Judged:
     """The folds that take the place of blocks; 0 where the data are split once."""
     look: int = 1
     """How often the sweep has been looked at, on which the level of the intervals depends."""
+    crashed: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """By problem and level, the share of its reporting runs that failed without having diverged, if there is one."""
 
     @cached_property
     def pairs(self) -> dict[tuple[str, str, str], Beside]:
@@ -143,6 +145,11 @@ class Judged:
         names = [name for name in _with_results(self.rows(problem))[self.of] if leader and name != leader]
         return [name for name in names if self.pairs[problem, leader, name].verdict == OPEN]
 
+    def tell_end(self, problem: str, *levels: str) -> str:
+        """Return how the runs of levels without a result ended: "diverged", "failed" or "diverged or failed"."""
+        shares = [self.crashed.get((problem, level), 0.0) for level in levels]
+        return "failed" if min(shares) == 1 else "diverged or failed" if any(shares) else "diverged"
+
     def reasons(self, problem: str) -> list[str]:
         """Return the reasons why pairs stay open whatever their runs, such as too few blocks."""
         rows = self.verdicts[(self.verdicts["problem"] == problem) & (self.verdicts["verdict"] == OPEN)]
@@ -176,7 +183,7 @@ class Judged:
         if len(rows) == 1:
             return f"{self.name(rows[self.of].iloc[0])} alone, so there is nothing to compare"
         if (rows["state"] == FAILED).all():
-            return "every run diverged, so there is nothing to compare"
+            return f"every run {self.tell_end(problem, *rows[self.of])}, so there is nothing to compare"
         if (rows["blocks"] == 0).all() and (rows["trials"] > 0).all():
             return "no run on fresh seeds yet, so there is nothing to compare"
         names = left[self.of].tolist()
@@ -341,15 +348,21 @@ class Judged:
         return text
 
     def _describe_lost(self, rows: pd.DataFrame) -> list[str]:
-        """Return the clauses on levels that have no result: every run diverged, or a deadline cut every setting."""
-        failed = [*map(self.name, rows.loc[rows["state"] == FAILED, self.of])]
+        """Return the clauses on levels that have no result: every run diverged or failed, or deadlines cut them."""
+        ends: dict[str, list[str]] = {}
+        for problem, level in rows.loc[rows["state"] == FAILED, ["problem", self.of]].itertuples(index=False):
+            ends.setdefault(self.tell_end(problem, level), []).append(self.name(level))
         cut = [
             *map(
                 self.name,
                 rows.loc[((rows["trials"] == 0) | (rows["blocks"] == 0)) & (rows["state"] != FAILED), self.of],
             )
         ]
-        texts = [f"{join_with_and(failed)} diverge{'s' * (len(failed) == 1)} in every run"] if failed else []
+        texts = []
+        for end, names in ends.items():
+            one, who = len(names) == 1, join_with_and(names)
+            lost = f"{who} {'has' if one else 'have'} no result: {'its' if one else 'their'} runs {end}"
+            texts.append(f"{who} diverge{'s' * one} in every run" if end == "diverged" else lost)
         verb = "has" if len(cut) == 1 else "have"
         return texts + ([f"{join_with_and(cut)} {verb} no setting without a stopped or failed run"] if cut else [])
 

@@ -49,6 +49,7 @@ def test_a_bad_schedule_and_a_rule_that_does_not_compile_are_told_and_have_no_pl
     before = (tmp_path / "results" / "runs.parquet").read_bytes()
     again, _, err = run(*SWEEP, "gd,momentum,wrong", "--schedules", "constant,late", "--no-report")
     assert again == 2 and "some cohorts could not run" in err, "told again, and not tried again"
+    assert "--retry-failed runs them again, otherwise they stay failed" in " ".join(err.split())
     assert (tmp_path / "results" / "runs.parquet").read_bytes() == before
 
 

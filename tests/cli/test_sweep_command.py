@@ -164,7 +164,9 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
         app.main()
     assert end.value.code == 3  # unfinished
     *told, command = capsys.readouterr().out.splitlines()
-    assert " ".join(" ".join(told).split()).endswith("left out; what was finished is kept; resume with:")
+    text = " ".join(" ".join(told).split())
+    assert text.endswith("left out; what was finished is kept; resume with:")
+    assert "(another answer, with more runs, is a further look, which costs certainty: " in text
     assert command == f"    optbench {shlex.join(typed)}" and "'my folder'" in command
 
 

@@ -51,9 +51,9 @@ def test_what_counts_is_fair_and_the_rest_goes_on(spec, unit, count, tmp_path, o
         reported = runs[runs["stage"] == "holdout"].groupby(["problem", "block"]).size()
         assert set(reported.index) == set(settings_of.index)
     assert len(cut.verdicts()) >= 1
-    optbench.sweep(spec, out=tmp_path / "cut", workers=2)
+    resumed = optbench.sweep(spec, out=tmp_path / "cut", workers=2)
     whole = optbench.sweep(spec, out=tmp_path / "whole", workers=2)
-    assert not whole.missing
+    assert not whole.missing and (cut.look, resumed.look, whole.look) == (1, 2, 1), "the first answer was a look"
     for name in FILES:
         assert (tmp_path / "cut" / f"{name}.parquet").read_bytes() == (
             tmp_path / "whole" / f"{name}.parquet"

@@ -7,6 +7,7 @@ from staged import staged_table
 from synthetic import failure, runs_table
 
 from optbench.contract.columns import target_column
+from optbench.figures.forest_plot import compare_with_leader
 from optbench.wording.answers import (
     answer_of,
     describe_importances,
@@ -15,6 +16,7 @@ from optbench.wording.answers import (
     split_measure,
 )
 from optbench.wording.certainty import plan_more_runs
+from optbench.wording.headlines import describe_shortly, headline
 from optbench.wording.wider_search import advise_wider_search
 
 WORSE = {"gd": 3.0, "adam": 1.0, "lion": 1.0, "slow": 40.0}
@@ -272,6 +274,26 @@ def test_failures_have_no_ratio():
     )
     text = answer_of(planted(["gd", "adam", "slow"], failing=lost[:3]), []).sentence("p")
     assert text.startswith("p: adam is first; slow has 4") and text.endswith("; gd diverges in every run")
+
+
+def test_only_what_diverged_is_said_to_diverge():
+    lost = [(name, "holdout") for name in ("gd", "adam")]
+
+    def answer(names, crashed):
+        runs = planted(names, failing=lost)
+        failed = (runs["status"] == "diverged") & crashed(runs)
+        return answer_of(runs.assign(status=runs["status"].mask(failed, "failed")), [])
+
+    gd = answer(["gd", "slow", "lion"], lambda runs: True)
+    assert gd.sentence("p").endswith("; gd has no result: its runs failed")
+    assert "no result: its runs failed" in [*compare_with_leader(gd.judged, "p", ["gd"])["note"]]
+    some = answer(["gd", "slow", "lion"], lambda runs: runs["seed"] % 2 == 0)
+    assert some.sentence("p").endswith("; gd has no result: its runs diverged or failed")
+    every = answer(["gd", "adam"], lambda runs: True)
+    assert headline(every) == "Every run failed: there is nothing to compare"
+    assert every.sentence("p") == "p: every run failed, so there is nothing to compare"
+    mixed = answer(["gd", "adam"], lambda runs: runs["optimizer"] == "gd")
+    assert describe_shortly(mixed, "p") == "every run diverged or failed"
 
 
 def test_what_is_compared_is_said_as_it_was():
