@@ -153,11 +153,11 @@ def sweep(
     from optbench.sweeps import session
     from optbench.sweeps.labels import read_pairs
     from optbench.sweeps.merge import select_shard
-    from optbench.sweeps.provenance import typed_command
+    from optbench.sweeps.provenance import make_provenance, typed_command
     from optbench.sweeps.run.interrupts import handle_signals
     from optbench.sweeps.run.isolation import Isolation
     from optbench.sweeps.spec import read_spec
-    from optbench.sweeps.store.folder import extend_spec
+    from optbench.sweeps.store.folder import extend_spec, find_dropped
     from optbench.sweeps.tables import join_failures
     from optbench.sweeps.time_limit import TimeLimit
 
@@ -188,6 +188,8 @@ def sweep(
             if dry_run:
                 plan = make_plan()
                 print_notes(plan)
+                if text := find_dropped(out, plan.spec, plan.cohorts, make_provenance("", plan), extend):
+                    warn(text)
                 planned = print_plan(plan, session.checked_workers(workers))
                 if json:
                     print_json(planned)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -108,6 +109,28 @@ def write_file(path: Path, text: str) -> None:
     draft = without_link(path.with_name(f"{path.name}.tmp"))
     draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # JSON may hold lone surrogates
     os.replace(draft, path)
+
+
+def digest_of(path: Path) -> str:
+    """Return the sha256 of a file; "" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def read_digests(path: Path) -> dict[str, str]:
+    """Return {name: sha256} of a list of files, as sha256sum writes it; empty without one. A line with # is a comment.
+
+    Whoever wrote the list: it may name files of other folders, so look at a name before you remove its file.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines if not line.startswith("#"))}
+
+
+def write_digests(path: Path, digests: Mapping[str, str], *comments: str) -> None:
+    """Write the list that `read_digests` reads; comments: its first lines, each with a # at its start."""
+    write_file(path, "".join(f"{line}\n" for line in (*comments, *(f"{digests[name]}  {name}" for name in digests))))
 
 
 @lru_cache(maxsize=1)

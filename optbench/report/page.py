@@ -17,7 +17,7 @@ from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
 from optbench.analysis.verdicts import ALL
-from optbench.contract.names import count_noun
+from optbench.contract.names import count_noun, join_names
 from optbench.figures.data import Tables
 from optbench.report.explorer import explorer
 from optbench.report.forest import build_forest, find_looks
@@ -96,7 +96,8 @@ def write_page(
     if options.has_folder:
         progress("pictures beside it")
         write_answer_tables(sweep, page.parent)
-        write_answer(sweep, page.parent)
+        if gone_beside := write_answer(sweep, page.parent):
+            warn(f"{join_names(gone_beside, 5)} of an earlier look removed from {page.parent}")
         if gone := remove_earlier_pictures(page.parent / "figures", sweep.results.foot):
             text = f"{count_noun(gone, 'picture')} of an earlier look removed from {page.parent / 'figures'}"
             warn(f"{text}; --figures and --format, as before, draw new ones")

@@ -22,7 +22,7 @@ from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
 from optbench.report import seen
-from optbench.report.output import FORMATS, without_link, write_file
+from optbench.report.output import FORMATS, digest_of, read_digests, without_link, write_digests, write_file
 from optbench.wording.answers import name_measure
 
 OVERALL = ""
@@ -31,6 +31,8 @@ EXPLORED = ("curves", "rates", "best_of_n", "profiles", "divergence")
 """Kinds that are pictures on a static page only; elsewhere the explorer draws them."""
 ANSWER = "answer"
 """The name of the file beside a page with the figure of all problems."""
+BESIDE = "pictures.sha256"
+"""The file that lists the pictures beside a page, as sha256sum does."""
 MIN_SIZES = 4
 """Batch sizes that a figure of a quantity against the batch size needs."""
 
@@ -367,8 +369,13 @@ def remove_earlier_pictures(folder: Path, foot: str) -> int:
     return len(found)
 
 
-def write_answer(data: ReportData, folder: Path) -> None:
-    """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves."""
+def write_answer(data: ReportData, folder: Path) -> list[str]:
+    """Write the answer into `folder` as pictures: answer.png of all problems, and PROBLEM.png with its loss curves.
+
+    Those of an earlier look, such as of a problem that had another label, are removed unless they were edited; return
+    their names.
+    """
+    digests = {}
     with style.detached(), style.styled():
         for problem in (OVERALL, *data.files):
             name = "curves" if problem else "forest"
@@ -378,6 +385,17 @@ def write_answer(data: ReportData, folder: Path) -> None:
                 figure = kind.draw(data, problem)
                 text = f"{kind.describe(data, problem)} {seen.describe(name, data, problem, figure)}."
                 style.save(figure, without_link(path), data.results.foot, kind.words, text)
+                digests[path.name] = digest_of(path)
+    before = read_digests(folder / BESIDE).items()
+    gone = [
+        path.name
+        for path in folder.glob("*.png")
+        if path.name not in digests and (path.name, digest_of(path)) in before
+    ]
+    for name in gone:
+        (folder / name).unlink()
+    write_digests(folder / BESIDE, digests)
+    return sorted(gone)
 
 
 def draw_page_pictures(

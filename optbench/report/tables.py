@@ -5,7 +5,6 @@ On the page the template `table.html` writes a Table, and `tables.js` sorts and 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.columns import spreadsheet_text
 from optbench.figures.style import sort_by_place
 from optbench.report.loaded import LoadedSweep
-from optbench.report.output import json_text, write_file
+from optbench.report.output import digest_of, json_text, read_digests, write_digests, write_file
 from optbench.wording import labels
 from optbench.wording.answers import Answer
 from optbench.wording.latex import bounded, build_results_table, latex_escaped, latex_number
@@ -438,9 +437,9 @@ def write_tables(sweep: LoadedSweep, folder: Path, formats: Sequence[str], colum
             texts[f"{name}.tex"] = write_latex(sweep, name, table)
     for name, text in texts.items():
         write_file(folder / name, text)
-    sums = _read_list(folder) | {name: _sum(folder / name) for name in texts}
-    lines = [_name_look(sweep), *(f"{digest}  {name}" for name, digest in sums.items())]
-    write_file(folder / LIST, "".join(f"{line}\n" for line in lines))
+    write_digests(
+        folder / LIST, _read_list(folder) | {name: digest_of(folder / name) for name in texts}, _name_look(sweep)
+    )
 
 
 def remove_earlier_tables(sweep: LoadedSweep, folder: Path) -> int:
@@ -452,7 +451,7 @@ def remove_earlier_tables(sweep: LoadedSweep, folder: Path) -> int:
         return 0
     if (folder / LIST).read_text(encoding="utf-8").splitlines()[0] == _name_look(sweep):
         return 0
-    found = [folder / name for name, digest in sums.items() if _sum(folder / name) == digest]
+    found = [folder / name for name, digest in sums.items() if digest_of(folder / name) == digest]
     for path in (*found, folder / LIST):
         path.unlink()
     return len(found)
@@ -466,17 +465,8 @@ def _name_look(sweep: LoadedSweep) -> str:
 
 def _read_list(folder: Path) -> dict[str, str]:
     """Return the sums of the tables that were written into `folder`, by name; empty without a list."""
-    try:
-        lines = (folder / LIST).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return {}
-    found = (line.partition("  ") for line in lines if not line.startswith("#"))
-    return {name: digest for digest, _, name in found if name.removesuffix(".csv").removesuffix(".tex") in NAMED}
-
-
-def _sum(path: Path) -> str:
-    """Return the sha256 of a file; "" where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    listed = read_digests(folder / LIST).items()
+    return {name: digest for name, digest in listed if name.removesuffix(".csv").removesuffix(".tex") in NAMED}
 
 
 def without_bounds(ranking: pd.DataFrame) -> pd.DataFrame:

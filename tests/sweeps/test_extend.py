@@ -133,12 +133,16 @@ def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     shutil.copytree(tmp_path / "out", tmp_path / "earlier")
     file.write_text(RULE.format(factor="2.0"))
     ran.clear()
-    with pytest.warns(UserWarning) as told:
-        optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
-    assert [str(each.message) for each in told] == [
+    text = (
         f"12 of 24 runs are kept; 12 of mine are not: optimizer mine has changed. They stay in {tmp_path}/out/cohorts, "
         "and with the earlier file the same command writes the earlier tables again; choose another --out to have both"
-    ]
+    )
+    dry = ["--extend", "--out", str(tmp_path / "out"), "--plugin", str(file), "--isolate", "never", "--dry-run"]
+    assert f"warning: {text}" in " ".join(CliRunner().invoke(app, ["sweep", *dry]).stderr.split())
+    assert not ran
+    with pytest.warns(UserWarning) as told:
+        optbench.sweep(spec, out=tmp_path / "out", workers=1, isolate="never")
+    assert [str(each.message) for each in told] == [text]
     assert sum(ran) == 12
     optbench.sweep(spec, out=tmp_path / "fresh", workers=1, isolate="never")
     same_tables(tmp_path / "out", tmp_path / "fresh")

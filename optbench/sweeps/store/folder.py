@@ -351,29 +351,9 @@ class Store:
         planned: the cohorts of the plan. before, provenance: the cohorts and provenance that the folder had. prefix:
         the beginning of the warning.
         """
-        stages, ids = {each.stage for each in planned}, {each.cohort_id for each in planned}
+        stages = {each.stage for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
-        others = [entry for entry in there if entry.cohort_id not in ids]
-        if self._rounds:  # of a screen, which follow from the first trials: where these stay, they are planned again
-            known = {_tuning_of(entry) for entry in there if entry.cohort_id in ids}
-            others = [entry for entry in others if entry.stage != "screen" or _tuning_of(entry) not in known]
-        kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
-        lost: dict[str, Counter[str]] = {}
-        for entry in others:
-            if count := len(set(self.files.read_runs(entry.cohort_id)["run_id"].to_pylist()) - kept):
-                reason = _explain_dropped(entry, provenance, self._provenance, self._manifest.shard)
-                lost.setdefault(reason, Counter())[entry.optimizer] += count
-        if lost:
-            total = sum(entry.runs for entry in there)
-            texts = [
-                f"{', '.join(f'{count:,} of {name}' for name, count in counts.items())} are not: {reason}"
-                for reason, counts in lost.items()
-            ]
-            rest = total - sum(counts.total() for counts in lost.values())
-            text = f"{prefix}{rest:,} of {total:,} runs are kept; {'; '.join(texts)}"
-            if not prefix and any(reason.endswith(" changed") for reason in lost):
-                text += f". They stay in {self.files.folder}, and with the earlier file the same command writes the "
-                text += "earlier tables again; choose another --out to have both"
+        if text := _describe_dropped(self.files, planned, there, provenance, self._provenance, self._rounds, prefix):
             self._warn(text)
 
     def _warn_of_damage(self) -> None:
@@ -486,10 +466,70 @@ def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCo
     return plan_cohort(replace(planned.cohort, lanes=lanes), planned.stage, planned.block) if lanes else None
 
 
-def _explain_dropped(entry: Entry, before: Mapping, now: Mapping, shard: str) -> str:
+def find_dropped(
+    directory: str | Path, spec: Spec, planned: Sequence[PlannedCohort], provenance: Mapping, extend: bool
+) -> str:
+    """Return the warning of runs in a folder that a sweep would not keep, without a change of the folder; "" if none.
+
+    planned: the cohorts of the sweep's first stage; provenance: that of the sweep; extend: as of `open_store`.
+    """
+    path, stages = Path(directory), {each.stage for each in planned}
+    try:
+        manifest = check_resumable(path, spec, lambda text: None, extend, provenance.get("shard", ""))
+    except OptbenchError:  # what the sweep would refuse
+        return ""
+    files, there = CohortFiles(path), []
+    for entry in manifest.cohorts if manifest else ():
+        if entry.stage in stages:
+            with suppress(OSError, Damaged):  # it would run again
+                files.verify(entry.cohort_id)
+                there.append(entry)
+    return _describe_dropped(files, planned, there, read_provenance(path), provenance, spec.search == TPE)
+
+
+def _describe_dropped(
+    files: CohortFiles,
+    planned: Sequence[PlannedCohort],
+    there: Sequence[Entry],
+    before: Mapping,
+    now: Mapping,
+    rounds: bool,
+    prefix: str = "",
+) -> str:
+    """Return how many runs of the cohorts that are in a folder the plan does not keep, and why; "" if it keeps all.
+
+    there: those of the planned stages; before, now: the provenance of the folder and of the plan; rounds: whether
+    trials are drawn in rounds; prefix: the beginning of the text.
+    """
+    ids = {each.cohort_id for each in planned}
+    others = [entry for entry in there if entry.cohort_id not in ids]
+    if rounds:  # of a screen, which follow from the first trials: where these stay, they are planned again
+        known = {_tuning_of(entry) for entry in there if entry.cohort_id in ids}
+        others = [entry for entry in others if entry.stage != "screen" or _tuning_of(entry) not in known]
+    kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
+    lost: dict[str, Counter[str]] = {}
+    for entry in others:
+        if count := len(set(files.read_runs(entry.cohort_id)["run_id"].to_pylist()) - kept):
+            lost.setdefault(_explain_dropped(entry, before, now), Counter())[entry.optimizer] += count
+    if not lost:
+        return ""
+    total = sum(entry.runs for entry in there)
+    texts = [
+        f"{', '.join(f'{count:,} of {name}' for name, count in counts.items())} are not: {reason}"
+        for reason, counts in lost.items()
+    ]
+    rest = total - sum(counts.total() for counts in lost.values())
+    text = f"{prefix}{rest:,} of {total:,} runs are kept; {'; '.join(texts)}"
+    if not prefix and any(reason.endswith(" changed") for reason in lost):
+        text += f". They stay in {files.folder}, and with the earlier file the same command writes the "
+        text += "earlier tables again; choose another --out to have both"
+    return text
+
+
+def _explain_dropped(entry: Entry, before: Mapping, now: Mapping) -> str:
     """Return why a plan does not have the runs of a cohort: a clause to stand after a colon, "they ran on cuda".
 
-    before, now: the provenance of both sweeps. shard: the part of the sweep that runs now, such as "2/8", or "".
+    before, now: the provenance of both sweeps.
     """
     if before.get("optbench") != now.get("optbench"):
         return f"they are of optbench {before.get('optbench')}, and this is {now.get('optbench')}"
@@ -512,4 +552,4 @@ def _explain_dropped(entry: Entry, before: Mapping, now: Mapping, shard: str) ->
             "their trials are drawn anew, from other ranges; they stay unused, and this is a further look at the same "
             "seeds"
         )
-    return f"part {shard} has them no more" if shard else "the sweep has such settings no more"
+    return f"part {shard} has them no more" if (shard := now.get("shard")) else "the sweep has such settings no more"
