@@ -134,6 +134,7 @@ OPTIMIZERS = {
     "draws at random": ("", "w - lr * g * random.random()", "the compiled rule", "differs by"),
     "float32 widened": ("", "w - lr * np.float64(1.0) * g", "computes in float32",
                         "returns float64: a float64 constant"),
+    "takes a logarithm below zero": ("", "w - lr * np.log(g + 6)", "stays finite", "with gradients up to 10"),
     "divides by zero": ("", "w - lr * g / abs(g)", "stays finite", "w becomes NaN or infinite"),
     "NaN hidden": ("", "w - lr * (g if g == g else 0.0)", "passes a NaN gradient on", "would go unnoticed"),
 }  # fmt: skip

@@ -156,12 +156,19 @@ def _check_near_float64(record: Eager) -> None:
 
 
 def _check_finite(record: Optimizer | Eager) -> None:
-    """Check that it stays finite on bounded gradients, zero ones among them."""
+    """Check that it stays finite on bounded gradients, zero and large ones among them."""
     gradients = _draw_gradients(record, 30 if isinstance(record, Eager) else 200)
     gradients[::7] = 0.0
     gradients[:, 0] = 0.0
     if not np.isfinite(_run_rule(record, gradients)).all():
         raise CheckFailed("w becomes NaN or infinite although every gradient is finite (a division by zero?)")
+    for size in (10, 100):
+        large = size * np.random.default_rng(1).uniform(-1, 1, (30, *gradients.shape[1:]))
+        with np.errstate(all="ignore"):
+            path = _run_rule(record, large)
+        wrong = np.isnan(path).any(axis=(1, 2))
+        if wrong.any() and not np.isinf(path).any():  # infinity minus infinity is NaN: it has overflowed before
+            raise CheckFailed(f"nan at step {wrong.argmax() + 1} with gradients up to {size} (a log or root below 0?)")
 
 
 def _check_nan(record: Optimizer | Eager) -> None:
