@@ -29,6 +29,8 @@ _GONE = {
     ("report", "--asv"): "since 0.14 it is the script benchmarks/history.py of the repository",
 }
 """Options of earlier versions, and what took their place."""
+_ELSEWHERE = {("report", "--latex"): "tables in LaTeX are --tables tex"}
+"""Options that never were, and what does that."""
 _FEW = 4
 """A command with at most so many options has no headings."""
 
@@ -47,9 +49,9 @@ class Command(TyperCommand):
     """A command whose help is in groups, and ends with an example."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; refuse an option of an earlier version with its successor, and say where commas lack."""
+        """Parse the arguments; refuse an option that is none with the one to take, and say where commas lack."""
         for arg in args:
-            if successor := _GONE.get((self.name or "", option := arg.partition("=")[0])):
+            if successor := (_GONE | _ELSEWHERE).get((self.name or "", option := arg.partition("=")[0])):
                 raise OptbenchError(f"no option {option}: {successor}")
         try:
             return super().parse_args(ctx, args)

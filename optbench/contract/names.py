@@ -60,7 +60,9 @@ def parse(text: str) -> tuple[str, dict]:
         raise bad
     try:
         node = ast.parse(to_python_syntax(text.strip()), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        if re.match(r"'[(\[{]' was never closed", getattr(error, "msg", "")):
+            bad = OptbenchError(f"cannot read {shown(text)}: a bracket is not closed")
         raise bad from None
     if _is_name(node):
         return _name_text(node), {}

@@ -34,6 +34,8 @@ from optbench.wording.wider_search import describe_limits
 
 __all__ = ["Answer", "answer_of", "format_ratio"]
 TEST_ACCURACY = "test_accuracy"
+_FEW_STEPS = 10
+"""Steps up to which samples to a target say more of the start than of training."""
 CHOOSE_BY = (TIME, LOSS)
 """The measures that a sweep chooses by unless it is told otherwise."""
 
@@ -184,14 +186,14 @@ class Answer:
 
     @cached_property
     def at_once(self) -> dict[str, str]:
-        """By problem whose leader reaches the target within two steps, that this says little of training."""
+        """By problem whose leader reaches the target within ten steps, in how many: that says little of training."""
         if self.judge_by != TIME or chosen_for(TIME, self.choose_by) != TIME:  # else the medians are no samples
             return {}
-        rows = self.best[self.best["median"] < 2 * self.best["batch_size"]]
+        rows = self.best.assign(steps=self.best["median"] / self.best["batch_size"])
         return {
-            row.problem: f"careful: {row.optimizer} reaches the target of {labels.share_text(target)} within two "
-            "steps, so this compares first steps more than training; more epochs, or --judge-by loss, tell more"
-            for row in rows.itertuples()
+            row.problem: f"careful: {row.optimizer} reaches the target of {labels.share_text(target)} in "
+            + ("its first step" if row.steps <= 1 else f"{row.steps:.2g} steps")
+            for row in rows[rows["steps"] <= _FEW_STEPS].itertuples()
             if min(TARGETS) < (target := self.judged.targets.get(row.problem, math.nan)) < math.inf
             and row.optimizer == self.judged.leader(row.problem)
         }
@@ -493,6 +495,7 @@ def split_measure(
             )
     elif judged.without:
         spoils.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
+    spoils += caveats.warn_of_few_steps(answer.at_once)
     spoils += caveats.describe_choice(runs, answer.judge_by, chosen)
     if search == "tpe":
         more.append("Trials beyond the first few of each block were drawn by TPE, from the results of those before.")

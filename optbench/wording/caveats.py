@@ -63,6 +63,16 @@ def warn_of_high_minima(runs: pd.DataFrame) -> Iterator[str]:
         )
 
 
+def warn_of_few_steps(problems: Collection[str]) -> Iterator[str]:
+    """Yield a sentence on the problems whose leader reaches the target within ten steps, and what tells more."""
+    if problems:
+        on = join_names(labels.short_names(problems).values(), 5)
+        yield (
+            f"Within ten steps the leader reaches its target on {on}, so this compares first steps more than training: "
+            "more epochs, or --judge-by loss, tell more."
+        )
+
+
 def warn_of_overfitting(best: pd.DataFrame, judge_by: str) -> Iterator[str]:
     """Yield a sentence on the recommended settings whose validation loss has risen by RISEN since its best.
 

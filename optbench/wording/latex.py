@@ -192,7 +192,7 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     if where:
         text += latex_escaped(f" At the limit of the search, and perhaps better beyond: {join_names(where, 5)}.")
     if answer.at_once:
-        text += latex_escaped(f" The best reaches its target within two steps on {join_names([*answer.at_once], 5)}.")
+        text += latex_escaped(f" The best reaches its target within ten steps on {join_names([*answer.at_once], 5)}.")
     return text + (f" Shown: {len(names)} of {total} optimizers; marks are towards all." if len(names) < total else "")
 
 

@@ -41,13 +41,21 @@ def test_parse(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "adam(", "adam)", "1", "'adam'", "a.b", "a b", "adam(0.9)", "adam(*x)", "adam(**x)", "a(x=1)(y=2)",
+    ["", " ", "adam)", "1", "'adam'", "a.b", "a b", "adam(0.9)", "adam(*x)", "adam(**x)", "a(x=1)(y=2)",
      "adam(beta1=0.9, beta1=0.8)", "adam(beta1=1+2)", "adam(beta1=a.b)", "adam(beta1=[x])", "a; b", "a\0b",
      "a(x={[]: 1})", "lambda: 1", "a(x=lambda: 1)", "a if b else c",
      "adam(/b)", "a(x=/b", "a(x=/b c)", "a(/b=1)", "/b.csv"],
 )  # fmt: skip
 def test_other_texts_are_refused(text):
     with pytest.raises(OptbenchError, match="cannot read .*: write a name, or name"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["adam(", "clip(norm=0.1, adam", "clip(adam(beta1=0.8), norm=2", "adam(beta1=[0.8, 0.9"]
+)
+def test_a_bracket_that_is_not_closed_is_told(text):
+    with pytest.raises(OptbenchError, match="cannot read .*: a bracket is not closed$"):
         parse(text)
 
 
