@@ -1,4 +1,4 @@
-"""A ladder of difficulty: which stress of a problem do tuned baselines stand, and how much of it does one stand more?
+"""A ladder of difficulty: how much stress can tuned baselines take, and can another optimizer take more?
 
     python benchmarks/ladder.py --out reports/ladder.csv         # measure all steps, some minutes
     python benchmarks/ladder.py --problems                       # the kept steps' problems, for a sweep
@@ -16,6 +16,7 @@ as its ends. Times are those of five seeds: a failed run may make a step look ha
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +68,8 @@ def measure(base: str, steps: Sequence[str], optimizers: Sequence[str], share: f
             if name != base
         ]
     table = pd.DataFrame(rows, columns=["base", "step", "optimizer", "target", "clean", "samples"])
-    return table.assign(times=table["samples"] / table["clean"])
+    never = np.isinf(table["clean"])  # not even without the stress
+    return table.assign(times=(table["samples"] / table["clean"]).mask(never, np.inf))
 
 
 def expected_samples(runs: pd.DataFrame, column: str, tuning: Sequence[int]) -> pd.DataFrame:
@@ -120,7 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif given.optimizers:
         kept = read_table().query("kept")
         parts = [
-            measure(base, list(part["step"]), given.optimizers.split(", "), float(part["target"].iloc[0]))
+            measure(
+                base, list(part["step"]), re.split(r",\s*(?![^()]*\))", given.optimizers), float(part["target"].iloc[0])
+            )
             for base, part in kept.groupby("base", sort=False)
         ]
         print(classify(pd.concat(parts, ignore_index=True)).drop(columns=["kind", "kept"]).to_string(index=False))

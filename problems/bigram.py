@@ -83,7 +83,7 @@ def evaluate(w, out, x, y, constants, layout, work):
 def count_pairs(slopes, x, y, constants, layout, there):
     """Write the summed weights of each pair into ``slopes``, (tokens, tokens), and 1 into ``there`` of first ones.
 
-    Of all examples they are known: a step of the full batch takes a third of the time that counting takes.
+    Those of all examples are known: a step of the full batch takes a quarter of the time that it takes to count them.
     """
     size, whole = slopes.shape[0], x.shape[0] == layout[2]
     for i in range(size):

@@ -5,6 +5,7 @@ import gc
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import stat
@@ -156,6 +157,8 @@ def pytest_collection_modifyitems(config, items):
         if not _has_tests_of_the_slow_part(file):
             raise pytest.UsageError(f"{file}: -m slow does not find its slow tests, for it never says that word")
     if part := config.getoption("--part"):
+        if not re.fullmatch(r"[1-9]\d*/[1-9]\d*", part):
+            raise pytest.UsageError(f"--part {part}: it is one of N parts, 3/12 say")
         others = [item for item in items if not _is_in_part(item, part)]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if _is_in_part(item, part)]

@@ -140,7 +140,9 @@ def compare_timings(
         over = table["problem"] == ALL
         table = table.assign(
             verdict=table["verdict"].mask(over, OPEN),
-            regression=table["regression"].mask(over & (table["regression"] == "shown"), "open"),
+            regression=table["regression"].mask(over & table["regression"].notna(), "open"),
+            known=table["known"].mask(over, ""),
+            **{name: table[name].mask(over) for name in ("p", "p_adjusted", "p_regression", "low", "high")},
         )
     table.attrs["noise"] = noise
     return table

@@ -19,8 +19,8 @@ _evaluate_at = numba_compat.function_at(evaluate_signature)
 
 
 EXTRAS = True
-"""Whether the loop has what few problems and rules ask for: changed gradients, a minimum that moves, the loss or a
-second gradient for the rule. With them it compiles 4 s longer, which is as long as a first short sweep takes."""
+"""Whether to compile the parts that few problems and rules need: changed gradients, a minimum that moves, the loss or
+a second gradient for the rule. They add 4 s of compilation, as long as a short first sweep."""
 
 
 def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, a: DriveArguments) -> Whole:

@@ -48,6 +48,12 @@ class _Composition:
         if len(calls) != 1 or uses != 1:
             raise PluginError(f"wrapper {wrapper.name}: must hold one statement 'name = step(w, g)', and no other step")
         self.at = calls[0]
+        if base.look and _changes_gradient(self.tree, self.at):
+            _, _, inside = base.name.partition("(")
+            hint = f"write {base.name.partition('(')[0]}({wrapper.name}({inside}" if inside else "leave one of both out"
+            raise PluginError(
+                f"{self.owner}: {base.name} takes a second gradient, which {wrapper.name} does not change: {hint}"
+            )
         late = [name for name, stage in (*wrapper.total.items(), *wrapper.block.items()) if AFTER in arguments(stage)]
         early = next((name for name in late if name in _names_read(self.tree.body[: self.at + 1])), None)
         if early:
@@ -162,6 +168,14 @@ def _is_step(node: ast.stmt) -> bool:
         case ast.Assign(targets=[ast.Name()], value=ast.Call(func=ast.Name(id="step"), args=[_, _])):
             return True
     return False
+
+
+def _changes_gradient(tree: ast.FunctionDef, at: int) -> bool:
+    """Return whether a wrapper gives its inner step another gradient than its own; at: the place of that statement."""
+    call = tree.body[at].value  # type: ignore[attr-defined]
+    stores = [part for node in tree.body[:at] for part in ast.walk(node) if isinstance(part, ast.Name)]
+    changed = any(part.id == "g" and isinstance(part.ctx, ast.Store) for part in stores)
+    return changed or not (isinstance(call.args[1], ast.Name) and call.args[1].id == "g")
 
 
 def _names_read(nodes: Iterable[ast.AST]) -> set[str]:

@@ -139,7 +139,7 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
 
 def join_sentences(texts: Sequence[str]) -> str:
     """Return messages as one: a single one as it is, of several each as a sentence."""
-    first, *rest = texts if len(texts) == 1 else [f"{text}{'' if text.endswith('?') else '.'}" for text in texts]
+    first, *rest = texts if len(texts) == 1 else [f"{text}{'' if text.endswith(('?', '.')) else '.'}" for text in texts]
     return " ".join([first, *(text[0].upper() + text[1:] for text in rest)])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from optbench.contract.errors import OptbenchError, shown, unknown
 
-COMMAS = "several names need commas between them, and no blanks: gd,adam"
+COMMAS = "separate names by commas: gd,adam"
 """For messages about what may be two names of a list."""
 _SEVERAL = re.compile(r"\s*[\w:]+\s+[\w:]")
 """Matches two words with a blank between them."""

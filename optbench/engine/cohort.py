@@ -94,12 +94,11 @@ class Cohort:
         if self.problem.drift is not None and isinstance(self.optimizer, Baseline):
             text = "whose line searches need an objective that stays: leave one of both out"
             raise OptbenchError(f"{self.problem.name} moves, and {self.optimizer.name} is SciPy's, {text}")
-        # Rounding leaves nothing of the difference of two near gradients, and late ones belong to another w
         if (self.problem.bits or self.problem.delay) and self.optimizer.look_every:
-            text = (
-                f"{self.problem.name} does not change the second gradient of a step, which {self.optimizer.name} takes"
-            )
-            raise OptbenchError(f"{text}: leave one of both out")
+            late = "a late gradient belongs to other weights"
+            why = late if self.problem.delay else "rounding swamps the difference of two near gradients"
+            text = f"{self.optimizer.name} takes a second gradient in a step, which {self.problem.name} spoils: {why}"
+            raise OptbenchError(f"{text}; leave one of both out")
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())

@@ -88,7 +88,9 @@ def describe_shortly(answer: Answer, problem: str) -> str:
     if not judged.first(problem):
         rest = [name for name in rows["optimizer"] if name not in firsts]
         every = f"all {len(rows)} optimizers" if not rest else f"{len(firsts)} of the {len(rows)} optimizers"
-        every = f"all but {rest[0]}" if len(rest) == 1 else every
+        if len(rest) == 1:
+            wins = [name for name in firsts if judged.pairs[problem, name, rest[0]].verdict == WINS]
+            every = f"all but {rest[0]}" + (f", which {wins[0]} beats" if wins else "")
         return f"too close to call: {_join(firsts) if len(firsts) <= NAMED else every}"
     open_ = judged.list_open(problem)
     return f"{firsts[0]} leads; {open_[0] if len(open_) == 1 else f'{len(open_)} others'} may be as good"

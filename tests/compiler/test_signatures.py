@@ -55,14 +55,15 @@ def test_calls_are_written_by_name():
         signatures.call(Pair, "f", length="3")
 
 
+@pytest.mark.parametrize("extras", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_the_driver_hands_on_fits_the_kernels(dtype):
+def test_what_the_driver_hands_on_fits_the_kernels(dtype, extras):
     """Its arrays are those of the gradient's and of the update's kernel."""
     given = signatures.kinds(contracts.DriveArguments)
     for contract in (contracts.GradientArguments, contracts.UpdateArguments):
         for name, kind in signatures.kinds(contract).items():
             assert given.get(name, kind) == kind, name
-    assert driver.driver(dtype, extras=False).signatures == [signatures.signature(driver._drive, dtype).args]
+    assert driver.driver(dtype, extras).signatures == [signatures.signature(driver._drive, dtype).args]
     real = getattr(types, dtype)
     assert problem_kernels.evaluate_signature(dtype).args[1] == types.Array(real, 2, "C")
     assert update_kernels.update_signature(dtype).args[4] == types.Array(float64, 2, "C")

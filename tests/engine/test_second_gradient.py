@@ -116,7 +116,7 @@ def test_a_step_costs_the_samples_of_two():
     np.testing.assert_array_equal(once["step"], twice["step"])
     for column in ("samples", "epoch"):
         np.testing.assert_array_equal(2 * once[column], twice[column])
-    assert CATALOGUE.optimizer("clip(sam(gd))")[0].gradients == 2 and CATALOGUE.optimizer("adam")[0].gradients == 1
+    assert CATALOGUE.optimizer("cautious(sam(gd))")[0].gradients == 2 and CATALOGUE.optimizer("adam")[0].gradients == 1
 
 
 def test_a_second_gradient_now_and_then_costs_no_more_than_it_takes():
@@ -128,7 +128,7 @@ def test_a_second_gradient_now_and_then_costs_no_more_than_it_takes():
     np.testing.assert_array_equal(curves["samples"], np.append(0, np.cumsum(sizes * (1 + twice))))
     np.testing.assert_allclose(curves["epoch"], np.append(0, np.cumsum(1 + twice)) / 11, rtol=1e-15)
     assert optbench.minimize("rosenbrock", "sophia_h", lr=1e-3, steps=21).nfev == 24
-    assert CATALOGUE.optimizer("clip(sophia_h)")[0].gradients == 1.1
+    assert CATALOGUE.optimizer("cautious(sophia_h)")[0].gradients == 1.1
 
 
 @pytest.mark.parametrize("every", [0, 1, 3, 10])
@@ -245,13 +245,22 @@ def test_scipys_minimize_gives_it_and_counts_both():
     assert found.njev == 19
 
 
-def test_wrappers_inside_see_the_second_and_those_around_the_first():
+def test_wrappers_inside_see_the_second_gradient():
     x = np.array([3.0, 4.0])
-    for text, factor in (("sam(clip(gd, norm=1), rho=5)", 1.0), ("clip(sam(gd, rho=5), norm=1)", 10.0)):
-        w = x.copy()
-        rule = optbench.stepper(text, w, lr=0.1)
-        rule.step(w.copy(), ahead=rule.look(w.copy()))
-        np.testing.assert_allclose(w, x - 0.1 * factor * x / 5, rtol=1e-12)
+    w = x.copy()
+    rule = optbench.stepper("sam(clip(gd, norm=1), rho=5)", w, lr=0.1)
+    rule.step(w.copy(), ahead=rule.look(w.copy()))
+    np.testing.assert_allclose(w, x - 0.1 * x / 5, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("clip(sam(gd, rho=5), norm=1)", r"write sam\(clip\(gd\)"), ("coupled_decay(sophia_h)", "leave one of both out")],
+)
+def test_wrappers_that_change_the_first_gradient_alone_are_refused(text, hint):
+    """A clipped gradient beside one that is not clipped makes a wrong curvature, and a clipping that does nothing."""
+    with pytest.raises(OptbenchError, match=f"takes a second gradient, which .* does not change: {hint}"):
+        CATALOGUE.optimizer(text)
 
 
 def beside(w, g, far):
@@ -275,7 +284,7 @@ def test_what_makes_no_sense_is_refused():
     sam = CATALOGUE.wrappers["sam"]
     with pytest.raises(PluginError, match=re.escape("optimizer sam(asam(gd)): both")):
         wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))
-    with pytest.raises(OptbenchError, match=re.escape("quantized(rosenbrock) does not change the second")):
+    with pytest.raises(OptbenchError, match=re.escape("which quantized(rosenbrock) spoils: rounding")):
         optbench.minimize("quantized(rosenbrock)", "sam(gd)", lr=1e-4, steps=2)
     assert refusal_reason(CATALOGUE.optimizer("sam(gd)")[0]) == "its rule takes a second gradient"
 
