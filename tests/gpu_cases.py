@@ -207,6 +207,13 @@ COHORTS += [
     Sweep(f"{text}({inner})", steps=3)
     for text, inner in (("sparse", f"moving({SMALL['mlp']})"), ("rescaled", SMALL["mlp"]), ("rescaled", "nqm(dim=4)"))
 ]
+# Second gradients, in each form, beside what changes gradients and variables.
+LOOKS = (("sam(adam)", 5), ("adahessian", 5), ("sophia_h", 12))
+COHORTS += [Sweep("rosenbrock", rule, steps=steps) for rule, steps in LOOKS]
+COHORTS += [
+    Sweep("rosenbrock", "sam(gd)", dtype="float32"), Sweep("sparse(noisy(moving(rosenbrock)))", "asam(gd)"),
+    Sweep(f"sparse(moving({SMALL['mlp']}))", "sam(gd)", steps=3),
+]  # fmt: skip
 
 
 ONCE = ("w", "diverged_at", "jackknife")

@@ -228,6 +228,10 @@ class StepsArguments(NamedTuple):
     """(delay, dim, lanes)"""
     path: Reals3
     """(members, steps, dim)"""
+    point: Reals2
+    """(dim, lanes): where the second gradient of a step is taken, of rules that take one."""
+    look_scalars: Reals2
+    look_blocks: Wholes2
     constants: Reals1
     layout: Wholes1
     done: Whole

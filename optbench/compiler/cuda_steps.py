@@ -105,6 +105,11 @@ def step_kernel(
     value = f"_gradient({', '.join(values[name] for name in arguments(function))})"
     own = {name: f"_{name}" for name in ("w", "g", "state", "scalars", "powers")}
     update = call(ThreadUpdateArguments, "_update", **own, t="done + s + 1", r="k")
+    look_rule, scope = optimizer.look_rule, {}
+    if look_rule is not None:
+        look = Writer(look_rule, "thread", translator(dtype, whole_literals=True)).write_step()
+        key, scope = f"{key}{look.__name__}", {"_look": jit(look)}
+    second = _second_gradient(optimizer, form, shape, function, values)
     keep, put_back = _local_copies(shape)
     noise = "for d in range(_w.shape[0]): _g[d] = noise[c, s, _w.shape[0]] * _g[d] + noise[c, s, d]"
     loss = "_scalars[1, k] = _f[0]"
@@ -133,6 +138,7 @@ def NAME({names(StepsArguments)}):
             {loss if "loss" in optimizer.inputs else ""}
             {noise if shape.noisy else ""}
             {_gradient_changes(shape)}
+            {second}
             _scalars[0, k] = base[r] * factors[schedule_of[r], s]
             {update}
         total = _real(0)
@@ -141,7 +147,7 @@ def NAME({names(StepsArguments)}):
         norm[r] = _root(total)
         {put_back}
 """
-    scope = {"_gradient": gradient, "_update": jit(rule), "_root": root}
+    scope |= {"_gradient": gradient, "_update": jit(rule), "_root": root}
     return _compile_text("steps", text, function, scope, dtype, f"{key}{rule.__name__}")
 
 
@@ -176,6 +182,36 @@ def _gradient_changes(shape: Shape) -> str:
             f"    _g[d] = e if done + s >= {shape.delay} else late[0, d, r]",
         ]
     return "\n            ".join(lines)
+
+
+def _second_gradient(optimizer: Optimizer, form: Form, shape: Shape, function: Callable, values: dict[str, str]) -> str:
+    """Return code that takes a lane's second gradient of a step, as driver.py does; "" for a rule without one.
+
+    values: the arguments of the problem's ``function`` in the first.
+    """
+    if optimizer.look is None:
+        return ""
+    own = {"w": "_p", "g": "_g", "state": "_state", "scalars": "look_scalars", "blocks": "look_blocks"}
+    find = call(ThreadUpdateArguments, "_look", **own, powers="_powers", t="done + s + 1", r="r")
+    there = {"w": "_p", "g": "_ahead"} if form == "single" else {"w": "_p2", "g": "_ahead2", "f": "_f2"}
+    value = f"_gradient({', '.join((values | there)[name] for name in arguments(function))})"
+    lines = [
+        "_p, _ahead = point[:, r], _state[" + str(optimizer.own.index(optimizer.ahead)) + ", :, k]",
+        "_f2 = cuda.local.array(1, _real)",
+        "_p2, _ahead2 = _shaped(_p, (_w.shape[0], 1)), _shaped(_ahead, (_w.shape[0], 1))",
+        "for d in range(_w.shape[0]): _p[d] = _w[d]",
+        find,
+    ]
+    if shape.moving:
+        lines += ["for d in range(_w.shape[0]): _p[d] -= path[c, s, d]"]
+    lines += [value if form == "lanes" else f"_f2[0] = {value}"]
+    if shape.noisy:
+        noise = "noise[c, s, _w.shape[0]] * _ahead[d] + noise[c, s, d]"
+        lines += [f"for d in range(_w.shape[0]): _ahead[d] = {noise}"]
+    if shape.stressed:
+        changed = "stress[c, s, d] * _ahead[d] + unit[r] * stress[c, s, _w.shape[0] + d]"
+        lines += [f"for d in range(_w.shape[0]): _ahead[d] = {changed}"]
+    return "\n                ".join([f"if (done + s) % {optimizer.look_every} == 0:", *lines])
 
 
 def _local_copies(shape: Shape) -> tuple[str, str]:

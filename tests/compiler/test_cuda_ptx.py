@@ -137,7 +137,13 @@ def test_kernels_of_a_problem(name, compiled):
 
 @pytest.mark.ptx
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "problem"), list(zip(sorted(WHOLE.intersection(TEXTS)), OTHERS, strict=False)))
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        *zip(sorted(WHOLE.intersection(TEXTS)), OTHERS, strict=False),
+        *(("sam(adam)", "rosenbrock"), ("asam(gd)", "least_squares"), ("adahessian", "quadratic"), ("sophia_h", "mlp")),
+    ],
+)
 def test_steps_of_a_rule(name, problem, compiled):
     """A rule of every kind steps on one of the other problems."""
     from optbench.compiler import cuda_steps

@@ -286,7 +286,8 @@ def test_what_makes_no_sense_is_refused():
         wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))
     with pytest.raises(OptbenchError, match=re.escape("which quantized(rosenbrock) spoils: rounding")):
         optbench.minimize("quantized(rosenbrock)", "sam(gd)", lr=1e-4, steps=2)
-    assert refusal_reason(CATALOGUE.optimizer("sam(gd)")[0]) == "its rule takes a second gradient"
+    sam_gd = CATALOGUE.optimizer("sam(gd)")[0]
+    assert refusal_reason(sam_gd) == "its rule takes a second gradient" and refusal_reason(sam_gd, steps=True) is None
 
 
 @wrapper(source="a test", look=Look(beside), far=0.5)

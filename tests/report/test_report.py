@@ -27,7 +27,7 @@ SEEN = {
     "paths": r"after [\d,]+ step",
 }
 """What the text of an image of each kind has."""
-SUFFIXES = (".html", ".png", ".csv")
+SUFFIXES = (".html", ".png", ".csv", ".sha256")
 
 
 def name_kind(text):

@@ -42,7 +42,7 @@ def refusal_reason(problem: Problem, optimizer: AnyOptimizer) -> str | None:
         return "SciPy's methods run on the CPU"
     if problem.eager or not isinstance(optimizer, Optimizer):
         return "what is not compiled runs on the CPU"
-    return cuda_updates.refusal_reason(optimizer)
+    return cuda_updates.refusal_reason(optimizer, steps=True)
 
 
 class Kernels:
@@ -100,7 +100,8 @@ def run_cohorts(
         calls = _divide_lanes(cohorts, most)
         for call in calls:
             engine = GpuLanes([(cohorts[m], lanes) for m, lanes in call], code)
-            rates = Rates([lane for _, lanes in call for lane in lanes], first.per_epoch, first.steps)
+            all_lanes = [lane for _, lanes in call for lane in lanes]
+            rates = Rates(all_lanes, first.per_epoch, first.steps, optimizer.look_every)
             reports = any(cohort.reports for cohort in cohorts)
             outcome = Runner(engine, rates, dtype, reports).run(first.evaluated, clock.start_call(len(rates.base)))
             at = 0
@@ -169,6 +170,13 @@ class GpuLanes(Lanes):
         self.f, self.norm = self._zeros(self.runs), self._zeros(self.runs)
         self.update = self._put(scalars), self._put(np.ones((len(optimizer.powers), self.runs)))
         self.table, self.members = self._put(table), self._put(self.member)
+        self.point, look = self._zeros(0, 0), optimizer.look_rule
+        self.look = self._zeros(0, 0), self.table
+        if look is not None:
+            table, _, _ = make_block_table(look, problem.blocks, {}, problem.roles)
+            hyperparameters = [lane.hyperparameters for lane in lanes]
+            scalars = make_initial_scalars(look, len(table), dtype, hyperparameters, seeds=seeds)
+            self.point, self.look = self._zeros(dim, self.runs), (self._put(scalars), self._put(table))
         arrays = arrays_of(problem, dtype)
         self.train = tuple(map(self._put, arrays.train))
         self.validation = None if problem.validation is None else tuple(map(self._put, arrays.validation))
@@ -220,6 +228,7 @@ class GpuLanes(Lanes):
                 schedule_of=schedule_of, member=self.members, limit=limit, alive=alive, diverged_at=diverged_at,
                 x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
                 noise=noise, stress=stress, unit=self.unit, late=self.late, path=path,
+                point=self.point, look_scalars=self.look[0], look_blocks=self.look[1],
                 constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
             self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)
@@ -308,6 +317,6 @@ def scratch(problem: Problem, batch: int) -> tuple[int, int]:
 def bytes_per_lane(problem: Problem, optimizer: Optimizer, batch: int, dtype: DtypeName) -> int:
     """Return the bytes of GPU memory that a lane takes: parameters, state, scalars and scratch."""
     size = np.dtype(dtype).itemsize
-    slots = len(optimizer.own) + 2 + problem.delay + (problem.drift is not None)
+    slots = len(optimizer.own) + 2 + problem.delay + (problem.drift is not None) + (optimizer.look is not None)
     rows = scalar_count(optimizer, len(problem.blocks))
     return size * (problem.dim * slots + rows + scratch(problem, batch)[1] + 8) + 8 * (len(optimizer.powers) + 8)
