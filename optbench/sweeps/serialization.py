@@ -16,7 +16,7 @@ import numpy as np
 from optbench.catalogue.loader import Catalogue
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.optimizers import Baseline, Look, Optimizer
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import Range
@@ -202,6 +202,8 @@ def _to_json(value: Any) -> Any:
             return value
         case Range():
             return {"range": [value.kind, list(value.values)]}
+        case Look():
+            return {"look": value.every}
         case SourceFile():
             return {"origin": [value.key, str(value.file), value.sha256]}
         case Schedule() | Problem():
@@ -224,6 +226,8 @@ def _from_json(data: Any) -> Any:
             return np.broadcast_to(np.float64(0), tuple(shape))
         case {"range": [kind, values]}:
             return Range(kind, tuple(values))
+        case {"look": every}:
+            return Look(_make_refusal("look"), every=every)
         case {"origin": [key, file, sha256]}:
             return SourceFile(key, Path(file), sha256)
         case {"record": record}:

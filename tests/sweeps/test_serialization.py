@@ -17,7 +17,7 @@ from optbench.sweeps.spec import make_spec, read_spec
 
 MINE = """
 import numpy as np
-from optbench import Problem, log_uniform, optimizer, problem, schedule, schedule_wrapper, wrapper
+from optbench import Look, Problem, log_uniform, optimizer, problem, schedule, schedule_wrapper, wrapper
 
 
 @optimizer(source="a test", beta=0.5, search={"beta": log_uniform(0.1, 0.9)}, limits={"beta": "(0, 1)"})
@@ -30,6 +30,16 @@ def mine(w, g, m, lr, beta):
 def around(step, w, g, lr, k):
     w = step(w, g * k)
     return w
+
+
+def ahead_of(w, g):
+    return w - 0.1 * g
+
+
+@wrapper(source="a test", look=Look(ahead_of, every=3))
+def twice(step, w, g, ahead, lr):
+    w = step(w, ahead)
+    return w, ahead
 
 
 @schedule(source="a test", low=0.5)
@@ -69,7 +79,7 @@ def average():
                    minimum_source="a bound", data=(x[:15], x[:15, 0]), test=(x[15:], x[15:, 0]))
 """
 SPECS = [
-    {"learning_rates": [0.01, 0.1], "seeds": 3, "optimizers": "gd, mine(beta=[0.1,0.2]), around(mine), lbfgs"},
+    {"learning_rates": [0.01, 0.1], "seeds": 3, "optimizers": "gd, mine(beta=[0.1,0.2]), around(mine), twice(gd), cg"},
     {"trials": 4, "blocks": 2, "learning_rates": None, "optimizers": "gd, mine, around(mine)"},
     {"learning_rates": "1e-3:1:3", "blocks": 3, "optimizers": "gd, mine, lbfgs", "points": [1, 4]},
 ]
