@@ -16,7 +16,6 @@ as its ends. Times are those of five seeds: a failed run may make a step look ha
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "reports" / "ladder.csv"
-BASELINES = ("gd", "momentum", "rmsprop", "adam")
+BASELINES = ["gd", "momentum", "rmsprop", "adam"]
 BASES = {"quadratic": 40, "mlp": 10}
 """The problems, and how many epochs a run takes."""
 SEVERITIES = {
@@ -44,15 +43,18 @@ SLOWER = 2.0
 """So many times the samples of the problem without stress may a solved step take: the ladder's rule."""
 
 
-def measure(base: str, steps: Sequence[str], optimizers: Sequence[str], share: float | None = None) -> pd.DataFrame:
+def measure(
+    base: str, steps: Sequence[str], optimizers: str | Sequence[str], share: float | None = None
+) -> pd.DataFrame:
     """A row for each step and optimizer: base, step, optimizer, target, clean, samples, and how many times as many.
 
-    steps: names of wrapped problems. share: the target's, by default found as the module's first lines say.
+    steps: names of wrapped problems. optimizers: a list, or as for --optimizers. share: the target's, by default found
+    as the module's first lines say.
     """
     import optbench
 
     found = optbench.sweep(
-        {**SETTINGS, "problems": [base, *steps], "optimizers": list(optimizers), "epochs": BASES[base]}, progress=False
+        {**SETTINGS, "problems": [base, *steps], "optimizers": optimizers, "epochs": BASES[base]}, progress=False
     )
     runs = found.runs
     first = sorted(runs["seed"].unique())[: SETTINGS["tuning_seeds"]]
@@ -122,9 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif given.optimizers:
         kept = read_table().query("kept")
         parts = [
-            measure(
-                base, list(part["step"]), re.split(r",\s*(?![^()]*\))", given.optimizers), float(part["target"].iloc[0])
-            )
+            measure(base, list(part["step"]), given.optimizers, float(part["target"].iloc[0]))
             for base, part in kept.groupby("base", sort=False)
         ]
         print(classify(pd.concat(parts, ignore_index=True)).drop(columns=["kind", "kept"]).to_string(index=False))
