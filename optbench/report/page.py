@@ -339,7 +339,7 @@ def find_code(snippets: pd.DataFrame, row: Mapping, hyperparameters: Sequence[st
     same = {key: row[key] for key in ("problem", "optimizer", "schedule", "batch_size")}
     same |= {"hyperparameters": format_hyperparameters(values), "lr": 1.0 if pd.isna(row["lr"]) else row["lr"]}
     found = select_rows(snippets, same)
-    rates = [re.search(r"same steps at the rate ([\d.e+-]+) \* \(1 - ([\d.e-]+)\)", code) for code in found["code"]]
+    rates = [re.search(r"\blr=([\d.e+-]+) \* \(1 - ([\d.e-]+)\)", code) for code in found["code"]]
     return [
         {"name": each.library, "equal": bool(each.equal), "code": each.code,
          "rate": float(rate[1]) * (1 - float(rate[2])) if rate else None}

@@ -11,10 +11,11 @@ import pytest
 from matplotlib.image import imread
 from synthetic import make_tables, runs_table, write_folder
 
+import optbench
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
-from optbench.report.page import MAX_SENTENCE, shorten_sentence
+from optbench.report.page import MAX_SENTENCE, find_code, shorten_sentence
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of, describe_settings
@@ -259,3 +260,13 @@ def test_missing_or_broken_folders_say_what_to_do(tmp_path):
     with pytest.raises(OptbenchError, match="holds no runs"):
         write_report(empty)
     assert not (empty / "report" / "index.html").exists()
+
+
+def test_the_rate_of_pytorch_is_found_where_it_is_a_share_of_ours():
+    """PyTorch sums the gradients that the lecture averages; of Adam the two rates are one."""
+    for text, name, rate in (("momentum(beta1=0.8)", "momentum", 0.1), ("adam_torch", "adam_torch", None)):
+        row = {"problem": "p", "optimizer": name, "schedule": "constant", "batch_size": 4, "lr": 0.5}
+        code = optbench.training_code(text, "torch", lr=0.5)
+        table = pd.DataFrame([row | {"hyperparameters": "{}", "library": "PyTorch", "equal": True, "code": code}])
+        (found,) = find_code(table, row, [])
+        assert found["rate"] == (None if rate is None else pytest.approx(rate))
