@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from optbench.contract import arguments
@@ -103,7 +104,7 @@ def describe_command(provenance: Mapping[str, Any]) -> str:
 
 def share_text(share: float) -> str:
     """Return a target, a share of the first suboptimality, in percent: "0.1%", "0.000001%"."""
-    return f"{100 * share:.10f}".rstrip("0").rstrip(".") + "%" if share > 2e-11 else number(share)
+    return f"{np.format_float_positional(100 * share, precision=6, fractional=False, trim='-')}%"
 
 
 def samples_text(count: float) -> str:
