@@ -49,8 +49,8 @@ class _Composition:
             raise PluginError(f"wrapper {wrapper.name}: must hold one statement 'name = step(w, g)', and no other step")
         self.at = calls[0]
         if base.look and _changes_gradient(self.tree, self.at):
-            _, _, inside = base.name.partition("(")
-            hint = f"write {base.name.partition('(')[0]}({wrapper.name}({inside}" if inside else "leave one of both out"
+            outer, _, inside = base.name.partition("(")
+            hint = f"write {outer}({wrapper.name}({inside})" if inside else "leave one of both out"
             raise PluginError(
                 f"{self.owner}: {base.name} takes a second gradient, which {wrapper.name} does not change: {hint}"
             )
