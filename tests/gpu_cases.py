@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from by_role import by_role
 from noisy import noisy
+from reference.optimizer_rows import SIZES
 
 from optbench.catalogue import loader
 from optbench.engine.cohort import Cohort, Lane
@@ -93,7 +94,7 @@ class Steps:
     def drive(self, kind, put=np.ascontiguousarray, get=np.asarray) -> np.ndarray:
         """Return (count, runs, dim), w after each step by ``kind``, an Update of the CPU or of the GPU."""
         w, gradients, rates, values = self.arrays()
-        update = kind(record_of(self.text), self.order, self.blocks, self.dtype, values)
+        update = kind(record_of(self.text), self.order, self.blocks, self.dtype, values, sizes=SIZES)
         turned = self.order == "lanes"
         w, seen = put(w.T if turned else w), []
         for t in range(1, self.count + 1):

@@ -72,7 +72,7 @@ def rates(each):
 
 def ours(each, gradients):
     """Return the path of the rule on those gradients, in plain Python, and the iterate that it reports."""
-    rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES)
+    rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES, sizes=(BATCH, EXAMPLES))
     path = [START]
     for gradient, rate in zip(gradients, rates(each), strict=True):
         path.append(rule.step(path[-1], gradient, rate, float(gradient @ path[-1]) + ABOVE))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from by_role import by_role
 from noisy import noisy
+from reference.optimizer_rows import SIZES
 
 SHAPES = ((2, 3), (), (4,), (0, 2), (2, 1, 2))
 STAYS = {0: (4,), 2: (1, 2), 3: (0, 1, 2, 3, 4)}
@@ -29,6 +30,7 @@ class ListSteps:
         rng, shapes = np.random.default_rng(6), [(self.scale * s[0], *s[1:]) if s else s for s in SHAPES]
         w = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
         optimizer = {"by_role": by_role, "noisy": noisy}.get(self.text, self.text)
+        device |= {"batch_size": SIZES[0], "examples": SIZES[1]}
         rule = optbench.stepper(optimizer, w, lr=0.05, **device)
         for t in range(COUNT):
             g = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from optbench.compiler.scalars import passes
-from optbench.contract.optimizers import KEY, RANDOM, Matrix, Optimizer, arguments, explain_values
+from optbench.contract.optimizers import KEY, RANDOM, SIZES, Matrix, Optimizer, arguments, explain_values
 from optbench.contract.roles import ROLES, VECTOR, find_roles
 from optbench.kit import random
 
@@ -14,26 +14,31 @@ from optbench.kit import random
 class Interpreter:
     """One run of a rule with the defaults of its hyperparameters; shapes, roles: those of the parameter blocks.
 
-    seed: of the random numbers.
+    seed: of the random numbers. sizes: the examples of a mini-batch, and of an epoch.
     """
 
     def __init__(
-        self, record: Optimizer, shapes: tuple[tuple[int, ...], ...], roles: tuple[str, ...] = (), seed: int = 0
+        self,
+        record: Optimizer,
+        shapes: tuple[tuple[int, ...], ...],
+        roles: tuple[str, ...] = (),
+        seed: int = 0,
+        sizes: tuple[int, int] = (1, 1),
     ):
         """Begin before the first step: all slots, and the memory of a rule on matrices, are 0."""
-        self.record, self.t, self.seed = record, 0, seed
-        sizes = [math.prod(shape) for shape in shapes]
-        ends = np.cumsum(sizes).tolist()
+        self.record, self.t, self.seed, self.sizes = record, 0, seed, sizes
+        lengths = [math.prod(shape) for shape in shapes]
+        ends = np.cumsum(lengths).tolist()
         self.dim = ends[-1]
         self.roles = [float(ROLES.index(role)) for role in roles or find_roles(shapes)]
         self.blocks = [
             (range(end - size, end), shape[0], size // shape[0])
-            for end, size, shape in zip(ends, sizes, shapes, strict=True)
+            for end, size, shape in zip(ends, lengths, shapes, strict=True)
         ]
         if not record.by_block:
             self.blocks, self.roles = [(range(self.dim), self.dim, 1)], [float(VECTOR)]
         look = record.look_rule
-        self.look = look and Interpreter(look, shapes, roles, seed)
+        self.look = look and Interpreter(look, shapes, roles, seed, self.sizes)
         self.own = {slot: [0.0] * self.dim for slot in record.own}
         self.shared = [dict.fromkeys(record.shared, 0.0) for _ in self.blocks]
         self.memory = [
@@ -53,6 +58,7 @@ class Interpreter:
             self.own[record.ahead] = list(second(self.look.step(w, g, lr)))
         self.t += 1
         known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}
+        known |= dict(zip(SIZES, map(float, self.sizes), strict=True))
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
         local: list[dict] = [

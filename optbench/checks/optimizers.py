@@ -26,6 +26,8 @@ SHAPES = ((3, 2), (2, 3), (2,), (3, 2), (2, 2))
 unique but for signs: otherwise a rule such as SOAP would differ in float32."""
 BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
 _DIM = sum(math.prod(shape) for shape in SHAPES)
+_SIZES = 2, 6
+"""The examples of a mini-batch, and of an epoch."""
 
 
 def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
@@ -52,7 +54,7 @@ def _run_rule(
         return _run_eager(record, gradients[:, :, 0], dtype)[:, :, None]
     steps, dim, runs = gradients.shape
     w = np.ones((runs, dim) if order == "rows" else (dim, runs), dtype)
-    update = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs, BLOCK_ROLES)
+    update = Update(record, order, SHAPES, dtype, [record.hyperparameters] * runs, BLOCK_ROLES, sizes=_SIZES)
     path = np.empty((steps, dim, runs))
     for t, g in enumerate(gradients, start=1):
         given = np.ascontiguousarray(g.T if order == "rows" else g, dtype)
@@ -104,7 +106,7 @@ def _check_compilation(record: Optimizer) -> None:
 def _check_kernel(record: Optimizer) -> None:
     """Check that the compiled rule computes what the Python rule computes, 200 steps."""
     gradients = _draw_gradients(record)[:, :, :1]
-    w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES)
+    w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES, sizes=_SIZES)
     for g in gradients[:, :, 0]:
         w = python.step(w, g, 0.01, float(_losses(g)), gradient_beside(w, g))
         expected.append(w)

@@ -21,6 +21,8 @@ _GIVEN = {
     "rows": "the block's shape",
     "columns": "the block's shape",
     "role": "the block's role in the network (role)",
+    "batch_size": "the sizes of the mini-batch and the epoch",
+    "examples": "the sizes of the mini-batch and the epoch",
 }
 """Words for what a rule sees beside its own parameter."""
 

@@ -1,9 +1,9 @@
 """The rows of ``scalars``, (rows, runs): what a rule's kernel reads of a run that is the same for all its parameters.
 
-First its inputs, the hyperparameters and the sums, and the seed of a rule that draws random numbers; then, for each
-block, two rows a shared slot, for its value and that of the next step, which the rest of the block must not see yet,
-and one for each of its sums that a sum over all parameters waits for; at the end those that a kernel needs for
-constants of its own.
+First its inputs, the hyperparameters and the sums, the sizes of mini-batch and epoch if it asks for them, and the seed
+of a rule that draws random numbers; then, for each block, two rows a shared slot, for its value and that of the next
+step, which the rest of the block must not see yet, and one for each of its sums that a sum over all parameters waits
+for; at the end those that a kernel needs for constants of its own.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ SEED = "_seed"
 def scalar_rows(record: Optimizer) -> tuple[str, ...]:
     """Return the names of the rows of ``scalars`` before the shared slots."""
     seed = (SEED,) if record.is_random else ()
-    return (*record.inputs, *record.hyperparameters, *record.total, *record.block, *seed)
+    return (*record.inputs, *record.hyperparameters, *record.total, *record.block, *record.sizes, *seed)
 
 
 class Pass(NamedTuple):

@@ -35,9 +35,12 @@ RANDOM = ("normal", "rademacher")
 """Random numbers of a run, a step and a parameter: of the normal distribution, or 1 or -1."""
 KEY = "key"
 """What the transform of a matrix asks for to draw random numbers of a run, a step and a block by kit/random.py."""
-GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role", *RANDOM)
+SIZES = ("batch_size", "examples")
+"""The numbers of examples in a mini-batch and in an epoch. They stay as they are where an epoch's last batch is
+smaller."""
+GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role", *RANDOM, *SIZES)
 """Scalars that the engine knows: those, the step, from 1, of the parameter block its shape, (n, 1) for a vector, and
-its role in the network, a number of contract/roles.py; and random numbers."""
+its role in the network, a number of contract/roles.py; random numbers; and the sizes."""
 OF_BLOCK = {"rows", "columns", "role"}
 """Those of the parameter block."""
 AHEAD = "ahead"
@@ -260,6 +263,11 @@ class Optimizer(Tunable):
         return not {*RANDOM, KEY}.isdisjoint(self.scalar_arguments())
 
     @property
+    def sizes(self) -> tuple[str, ...]:
+        """Those of SIZES that the rule, its sums or its matrix ask for."""
+        return tuple(name for name in SIZES if name in self.scalar_arguments())
+
+    @property
     def own(self) -> tuple[str, ...]:
         """The slots of one number a parameter."""
         return tuple(slot for slot in self.slots if slot not in self.shared)
@@ -440,9 +448,9 @@ def _signature_parts(
     taken = next((key for key in values if columns.is_taken(key)), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
-    taken = next((key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, *RANDOM, KEY}), None)
+    taken = next((key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, *RANDOM, KEY, *SIZES}), None)
     if taken:
-        raise PluginError(f"{owner}: {taken!r} is a number of the step itself; choose another name")
+        raise PluginError(f"{owner}: {taken!r} is a number that a rule may ask for; choose another name")
     idle = next((name for name in stages if name not in scalars), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} is computed but is no argument of the rule")
@@ -524,11 +532,12 @@ def optimizer(
 
     The rule returns the new ``w``, and the new slots behind it. State slots stand between ``g`` and ``lr`` and start at
     zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
-    1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``rows`` and ``columns`` for the shape of the
-    parameter's block, ``role`` for its place in a network (a number to compare with FIRST, HIDDEN, LAST, VECTOR and
-    EMBEDDING of ``optbench.contract.roles``), and the names in ``total``, ``block`` and ``matrix``. Sums may name
-    these, too. ``normal`` is a random number of mean 0 and variance 1, ``rademacher`` is 1 or -1: each parameter has
-    its own at each step, the same wherever the rule runs and whoever asks; the seed of the run decides.
+    1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``batch_size`` for the examples of a mini-batch,
+    ``examples`` for those of an epoch, ``rows`` and ``columns`` for the shape of the parameter's block, ``role``
+    for its place in a network (a number to compare with FIRST, HIDDEN, LAST, VECTOR and EMBEDDING of
+    ``optbench.contract.roles``), and the names in ``total``, ``block`` and ``matrix``. Sums may name these, too.
+    ``normal`` is a random number of mean 0 and variance 1, ``rademacher`` is 1 or -1: each parameter has its own at
+    each step, the same wherever the rule runs and whoever asks; the seed of the run decides.
 
     Args:
         *bare: nothing: the decorator has brackets, ``@optimizer()``.

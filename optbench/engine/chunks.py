@@ -54,6 +54,7 @@ class ChunkedRule:
         values: the hyperparameters.
         can_split: True if arrays may be divided into chunks.
         seed: of the random numbers of the rule.
+        sizes: the examples of a mini-batch, and of an epoch.
 
     Attributes:
         arrays: the chunks of each array; chunks: all of them.
@@ -71,9 +72,10 @@ class ChunkedRule:
         values: Mapping[str, float],
         can_split: bool,
         seed: int = 0,
+        sizes: tuple[int, int] = (1, 1),
     ):
         """Divide the arrays into chunks, each with a new state."""
-        self.record, self.rows, self.dtype, self.seed = record, rows, dtype, seed
+        self.record, self.rows, self.dtype, self.seed, self.sizes = record, rows, dtype, seed, sizes
         self.clocks = [0] * len(rows)
         most = int(np.clip(sum(w.shape[1] for w in rows) // _CHUNKS, _SMALLEST, _LARGEST)) // _LINE * _LINE + _OFFSET
         can_split = can_split and not record.by_block

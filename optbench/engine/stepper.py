@@ -12,7 +12,7 @@ from optbench.catalogue import loader
 from optbench.compiler.scalars import scalar_rows
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.optimizers import SIZES, Baseline, Optimizer
 from optbench.engine import settings
 from optbench.engine.arrays import StepInputs
 from optbench.engine.chunks import Chunk, ChunkedRule
@@ -37,6 +37,7 @@ class Stepper:
         device: "cpu" or "cuda".
         threads: the most threads for a list of arrays; None: one for each core.
         seed: of the random numbers of a rule that draws some.
+        sizes: the examples of a mini-batch, and of an epoch.
 
     Raises:
         OptbenchError: an array or a value is not valid.
@@ -59,6 +60,7 @@ class Stepper:
         device: str = "cpu",
         threads: int | None = None,
         seed: int = 0,
+        sizes: tuple[int, int] = (1, 1),
     ):
         """Check the arguments, and allocate the rule's state for ``w``."""
         self.w, self.steps, self.device = w, 0, arguments.one_of("stepper: device", device, ("cpu", "cuda"))
@@ -67,14 +69,14 @@ class Stepper:
         count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
         self.seed = settings.checked("seed", seed)
         self._parameters, self._rule = _prepare_rule(
-            self.device, optimizer, w, blocks, self.hyperparameters, count, self.seed
+            self.device, optimizer, w, blocks, self.hyperparameters, count, self.seed, sizes
         )
 
         self._look: ChunkedRule | None = None
         if (look := optimizer.look_rule) is not None:
             self._points = [row.copy() for row in self._parameters.rows]
             rest = self._parameters.blocks, self._parameters.dtype, self.hyperparameters, self._parameters.can_split
-            self._look = CpuChunks(look, self._points, *rest, count, self.seed)
+            self._look = CpuChunks(look, self._points, *rest, count, self.seed, sizes)
 
     @property
     def lr(self) -> float:
@@ -246,6 +248,7 @@ def _prepare_rule(
     values: Mapping[str, float],
     threads: int | None,
     seed: int,
+    sizes: tuple[int, int],
 ) -> tuple[Any, Any]:
     """Return the user's arrays in the kernels' form, and the rule with its state for them, on that device."""
     if device == "cuda":
@@ -256,9 +259,10 @@ def _prepare_rule(
         from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
 
         gpu = gpu_arrays(w, blocks)
-        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values, seed)
+        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values, seed, sizes)
     given = parameter_arrays(w, blocks)
-    return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads, seed)
+    parts = given.rows, given.blocks, given.dtype, values, given.can_split
+    return given, CpuChunks(record, *parts, threads, seed, sizes)
 
 
 class _Entry(NamedTuple):
@@ -350,6 +354,8 @@ def stepper(
     device: str = "cpu",
     threads: int | None = None,
     seed: int = 0,
+    batch_size: int | None = None,
+    examples: int | None = None,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Stepper:
@@ -367,6 +373,8 @@ def stepper(
         device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.
         threads: the most threads that work on a list; None: one a core. They change no number. One array has one.
         seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
+        batch_size: the number of examples in a mini-batch, for rules that ask for it; all of them if it is larger.
+        examples: that of an epoch, likewise.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
@@ -393,4 +401,16 @@ def stepper(
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
         raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
-    return Stepper(record, w, lr, blocks, record.with_values(values | hyperparameters), device, threads, seed)
+    values, sizes = record.with_values(values | hyperparameters), _read_sizes(record, batch_size, examples)
+    return Stepper(record, w, lr, blocks, values, device, threads, seed, sizes)
+
+
+def _read_sizes(record: Optimizer, batch_size: Any, examples: Any) -> tuple[int, int]:
+    """Return the examples of a mini-batch and of an epoch, 1 where none is given. Raises OptbenchError."""
+    given = dict(zip(SIZES, (batch_size, examples), strict=True))
+    missing = [name for name in record.sizes if given[name] is None]
+    if missing:
+        words, named = " and ".join(missing), ", ".join(f"{name}=..." for name in missing)
+        raise OptbenchError(f"stepper: {record.name} steps by {words}: give them, stepper(..., {named})")
+    size, whole = (1 if n is None else arguments.whole_number(f"stepper: {name}", n, 1) for name, n in given.items())
+    return size if examples is None else min(size, whole), whole

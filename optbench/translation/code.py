@@ -164,6 +164,7 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
         "stepper_values": ", ".join(f"{key}={value!r}" for key, value in values.items()),
         "reports": bool(getattr(setting.optimizer, "report", None)),
         "sees_loss": "loss" in setting.optimizer.inputs,
+        "sees_sizes": bool(setting.optimizer.sizes),
     }
 
 

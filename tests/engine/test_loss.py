@@ -162,7 +162,7 @@ def test_its_name_is_taken():
         return w - lr * loss * g
 
     for more in ({"loss": 1.0}, {"total": {"loss": lambda g: g}}):
-        with pytest.raises(PluginError, match="optimizer ruled: 'loss' is a number of the step itself"):
+        with pytest.raises(PluginError, match="optimizer ruled: 'loss' is a number that a rule may ask for"):
             optimizer(source="a test", **more)(ruled)
 
 

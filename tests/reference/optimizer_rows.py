@@ -6,6 +6,8 @@ one in 5. `lr` in their settings is filled in from ours where it is not stated; 
 the blocks may stand a number of steps.
 """
 
+SIZES = 8, 32
+"""The examples of a mini-batch, and of an epoch, for rules that ask for them."""
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 ADAHESSIAN = ADAM | {"eps": 1e-4, "weight_decay": 0.0}
 SOPHIA = {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1, "difference": 0.25}

@@ -41,6 +41,14 @@ def halves(w, g, m, lr, beta1):
 def waves(step, epoch, total_steps, depth):
     return 1 - depth * np.sin(_wave(epoch)) ** 2
 """
+BY_SIZES = """
+from optbench import optimizer
+
+
+@optimizer(source="an example")
+def by_sizes(w, g, lr, batch_size, examples):
+    return w - lr * batch_size / examples * g
+"""
 
 
 @LIBRARY
@@ -122,6 +130,23 @@ def test_a_plug_in_is_said_by_its_file_and_its_schedule_by_its_source(tmp_path):
     exec(code.partition("import torch\n")[2].partition("def train")[0], scope)
     expected = 1 - 0.5 * np.sin(np.pi * 0.5 * np.array([0, 0, 1, 1, 2])) ** 2
     np.testing.assert_allclose(scope["factors"](5, 2), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("library", "sizes"),
+    [
+        ("torch", "batch_size=loader.batch_size, examples=len(loader.dataset)"),
+        ("optax", "batch_size=batch_size, examples=examples"),
+        ("keras", "batch_size=batch_size, examples=len(inputs)"),
+    ],
+)
+def test_a_rule_that_asks_for_the_sizes_is_given_them(library, sizes, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(BY_SIZES, encoding="utf-8")
+    for size in (7, "full"):
+        code = optbench.training_code("by_sizes", library, plugin=file, batch_size=size)
+        assert f"plugin={str(file)!r}, {sizes})\n" in code
+        assert "batch_size=loader" not in optbench.training_code("adam", library)
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,8 @@ class CpuLanes(Lanes):
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
         problem = cohort.problem
         order, dtype, seed = self.code.order, cohort.dtype, cohort.seed
-        return Update(cohort.rule, order, problem.blocks, dtype, hyperparameters, problem.roles, seed)
+        sizes = cohort.batch_size, problem.examples
+        return Update(cohort.rule, order, problem.blocks, dtype, hyperparameters, problem.roles, seed, 0, sizes)
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """Return the (runs, dim) view of an array of either form."""

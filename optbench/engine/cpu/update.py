@@ -38,11 +38,12 @@ class Update:
         roles: Sequence[str] = (),
         seed: int = 0,
         place: int = 0,
+        sizes: tuple[int, int] = (1, 1),
     ):
         """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel.
 
         roles: of the blocks; by default those of their places. seed: of the random numbers, which all lanes share.
-        place: of the first parameter among those of the run.
+        place: of the first parameter among those of the run. sizes: the examples of a mini-batch, and of an epoch.
         """
         runs = len(hyperparameters)
         self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles, place)
@@ -53,12 +54,12 @@ class Update:
         depth = len(record.own) + (1 + -(-memory // dim) if record.matrix else 0)
         self.state = aligned((depth, *((runs, dim) if order == "rows" else (dim, runs))), dtype)
         count, constants = len(self.blocks), self.kernel.constants
-        self.scalars = make_initial_scalars(record, count, dtype, hyperparameters, constants, seed)
+        self.scalars = make_initial_scalars(record, count, dtype, hyperparameters, constants, seed, sizes)
         self.powers = np.ones((len(record.powers), runs))
         look = record.look_rule
         self.look: Update | None = None
         if look is not None:
-            self.look = Update(look, order, shapes, dtype, hyperparameters, roles, seed, place)
+            self.look = Update(look, order, shapes, dtype, hyperparameters, roles, seed, place, sizes)
 
     @contextmanager
     def edit(self, name: str) -> Iterator[np.ndarray]:
@@ -112,9 +113,9 @@ class CpuChunks(ChunkedRule):
     """An update rule on chunks of arrays; threads: the most to use, None: one for each core. See ChunkedRule."""
 
     def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
-                 threads: int | None = None, seed: int = 0):  # fmt: skip
+                 threads: int | None = None, seed: int = 0, sizes: tuple[int, int] = (1, 1)):  # fmt: skip
         """Divide the arrays into chunks; threads start at the first step that is shared."""
-        super().__init__(record, rows, shapes, dtype, values, can_split, seed)
+        super().__init__(record, rows, shapes, dtype, values, can_split, seed, sizes)
         self.threads = threads or cores()
         self._partial = partial_update(self.record, self.dtype) if self.has_global_sums else None
         self._pool: ThreadPoolExecutor | None = None
@@ -124,7 +125,7 @@ class CpuChunks(ChunkedRule):
         self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str], place: int
     ) -> Update:
         """Return the rule's kernel with new arrays, compiled for calls from Python."""
-        update = Update(self.record, "rows", shapes, self.dtype, values, roles, self.seed, place)
+        update = Update(self.record, "rows", shapes, self.dtype, values, roles, self.seed, place, self.sizes)
         update.kernel.prepare()
         return update
 

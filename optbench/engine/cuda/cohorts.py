@@ -162,8 +162,9 @@ class GpuLanes(Lanes):
         self.unmoved = np.zeros(self.runs, bool)
         table, _, _ = make_block_table(optimizer, problem.blocks, {}, problem.roles)
         seeds = [cohort.seed for cohort, part in members for _ in part]
+        sizes = first.batch_size, problem.examples
         scalars = make_initial_scalars(
-            optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes], seeds=seeds
+            optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes], 0, seeds, sizes
         )
         self.w = self._put(np.ascontiguousarray(self.starts[self.member].T))
         self.g, self.state = self._zeros(dim, self.runs), self._zeros(len(optimizer.own), dim, self.runs)
@@ -175,7 +176,7 @@ class GpuLanes(Lanes):
         if look is not None:
             table, _, _ = make_block_table(look, problem.blocks, {}, problem.roles)
             hyperparameters = [lane.hyperparameters for lane in lanes]
-            scalars = make_initial_scalars(look, len(table), dtype, hyperparameters, seeds=seeds)
+            scalars = make_initial_scalars(look, len(table), dtype, hyperparameters, 0, seeds, sizes)
             self.point, self.look = self._zeros(dim, self.runs), (self._put(scalars), self._put(table))
         arrays = arrays_of(problem, dtype)
         self.train = tuple(map(self._put, arrays.train))

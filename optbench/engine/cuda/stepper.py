@@ -138,10 +138,11 @@ class Update:
         roles: Sequence[str] = (),
         seed: int = 0,
         place: int = 0,
+        sizes: tuple[int, int] = (1, 1),
     ):
         """Allocate the state of a run for each entry of ``hyperparameters``, and choose the grids of the kernels.
 
-        roles: of the blocks; by default those of their places. seed, place: as for the CPU's Update.
+        roles: of the blocks; by default those of their places. seed, place, sizes: as for the CPU's Update.
         """
         runs = len(hyperparameters)
         table, dim, _ = make_block_table(record, shapes, {}, roles, place)
@@ -150,7 +151,7 @@ class Update:
         self.code = compile_rule(record, order, dtype)
         shape = (runs, dim) if order == "rows" else (dim, runs)
         self.state = put(np.zeros((len(record.own), *shape), dtype))
-        scalars = make_initial_scalars(record, len(table), dtype, hyperparameters, seeds=seed)
+        scalars = make_initial_scalars(record, len(table), dtype, hyperparameters, 0, seed, sizes)
         self.scalars, self.table = put(scalars), put(table)
         self.powers = put(np.ones((len(record.powers), runs)))
         self.sums = put(np.zeros((len(self.code.sums), len(table), runs), dtype))
@@ -217,9 +218,9 @@ class CudaChunks(ChunkedRule):
     """A rule on whole arrays on a GPU, in one stream. Raises PluginError for a rule that cannot run there."""
 
     def __init__(self, record: Optimizer, rows: Sequence[Any], shapes: Any, dtype: DtypeName, values: Any,
-                 seed: int = 0):  # fmt: skip
+                 seed: int = 0, sizes: tuple[int, int] = (1, 1)):  # fmt: skip
         """Make one chunk of each array, and put their global sums side by side."""
-        super().__init__(record, rows, shapes, dtype, values, False, seed)
+        super().__init__(record, rows, shapes, dtype, values, False, seed, sizes)
         if self.has_global_sums:  # the sums of all arrays side by side, so that a kernel can add them up
             self._sums = put(np.zeros((len(self.chunks), *self.chunks[0].update.sums.shape), self.dtype))
             for k, chunk in enumerate(self.chunks):
@@ -228,7 +229,7 @@ class CudaChunks(ChunkedRule):
     def new_update(
         self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str], place: int
     ) -> Update:
-        return Update(self.record, "rows", shapes, self.dtype, values, roles, self.seed, place)
+        return Update(self.record, "rows", shapes, self.dtype, values, roles, self.seed, place, self.sizes)
 
     def write_inputs(self, inputs: StepInputs) -> None:
         """Write what the rule sees of the next step to the rows of all ``scalars``, without waiting for the card."""
