@@ -59,6 +59,7 @@ KINDS = (
     "nadam",
     "prodigy",
     "momo",
+    "sps_smooth",
     "schedule_free_adamw",
 )
 """One of what a kernel may have to do beside its elements."""

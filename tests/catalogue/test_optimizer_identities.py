@@ -40,6 +40,7 @@ OTHERS = {
     "radam",
     "sophia_h",
     "sps",
+    "sps_smooth",
 }
 
 
@@ -250,12 +251,15 @@ def test_l_dog_is_dog_on_every_block():
 FAR, AT_THE_BOUND = np.full(STEPS, 1e9)[:, None], np.full(STEPS, -3.0)[:, None]
 
 
-@pytest.mark.parametrize(("special", "plain"), [("sps", "gd"), ("momo(beta1=0)", "gd"), ("momo_adam", "adam_torch")])
+@pytest.mark.parametrize(
+    ("special", "plain"),
+    [("sps", "gd"), ("sps_smooth(growth=1)", "gd"), ("momo(beta1=0)", "gd"), ("momo_adam", "adam_torch")],
+)
 def test_far_above_the_lower_bound_the_rate_is_the_largest(special, plain):
     np.testing.assert_allclose(path(special, losses=FAR), path(plain), rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["sps(lower_bound=-3)", "momo(beta1=0, lower_bound=-3)"])
+@pytest.mark.parametrize("name", ["sps(lower_bound=-3)", "sps_smooth(lower_bound=-3)", "momo(beta1=0, lower_bound=-3)"])
 def test_at_the_lower_bound_nothing_moves(name):
     np.testing.assert_array_equal(path(name, losses=AT_THE_BOUND), np.broadcast_to(START, (STEPS + 1, DIM)))
 
@@ -264,7 +268,27 @@ def test_without_averages_momo_is_sps():
     np.testing.assert_allclose(path("momo(beta1=0)"), path("sps(c=1, eps=0)"), rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", ["sps(c=1, lower_bound=7, eps=0)", "momo(beta1=0, lower_bound=7)"])
+def test_without_its_limit_sps_smooth_is_sps():
+    np.testing.assert_array_equal(path("sps_smooth(growth=1e200)"), path("sps", lr=1e9))
+
+
+def test_steps_of_sps_smooth_grow_by_the_share_of_an_epoch_from_the_last_that_moved():
+    """8 examples of 32: by 2^(1/4). A schedule scales what has grown."""
+    rates, t = 0.05 / np.sqrt(np.arange(1, STEPS + 1)), np.arange(1, STEPS + 1)
+    grown = path("gd", lr=rates * 2 ** (t / 4))
+    np.testing.assert_allclose(path("sps_smooth", lr=rates, losses=FAR), grown, rtol=1e-12, atol=1e-13)
+    low, losses, by_hand = 20, FAR.copy(), 0.05 * 2 ** (t / 4)
+    losses[low] = 0.5 * (GRADIENTS[low] ** 2).sum() * 1e-3
+    by_hand[low:] = 1e-3 * 2 ** ((t[low:] - t[low]) / 4)
+    for zero, loss in ((30, 0.0), (31, -1.0)):
+        losses[zero], by_hand[zero] = loss, 0
+        by_hand[zero + 1 :] /= 2**0.25
+    np.testing.assert_allclose(path("sps_smooth(eps=0)", losses=losses), path("gd", lr=by_hand), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "name", ["sps(c=1, lower_bound=7, eps=0)", "sps_smooth(c=1, lower_bound=7, eps=0)", "momo(beta1=0, lower_bound=7)"]
+)
 def test_polyaks_step_halves_the_way_to_the_minimum_of_a_ball(name):
     """f(w) = |w|^2 / 2 + 7, with its lower bound (Polyak 1987): along g = w a step of (f - 7) / |w|^2 = 1/2."""
     losses = lambda _, w: 7 + 0.5 * (w**2).sum(axis=1)  # noqa: E731

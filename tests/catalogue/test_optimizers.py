@@ -87,6 +87,7 @@ DEFAULTS = {
     "splus": {"beta1": 0.9, "beta2": 0.999, "beta_average": 0.999, "eps": 1e-30, "every": 100.0, "max_dim": 10000.0,
               "vectors": 0.001, "weight_decay": 0.0},
     "sps": {"c": 0.5, "lower_bound": 0.0, "eps": 1e-8},
+    "sps_smooth": {"c": 0.5, "growth": 2.0, "lower_bound": 0.0, "eps": 1e-8},
     "stable_adamw": {"beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.01},
 }  # fmt: skip
 """The defaults of rules without a twin, from their papers and from PyTorch's documentation; a twin states its own."""
@@ -105,6 +106,7 @@ VALUES = {
     "final_lr": (1e-3, 0.01, 0.3, 1.0),
     "flat_start": (0.0, 10.0, 100.0, 2.0),
     "gamma": (1.0, 0.1, 0.01, 1e-4),
+    "growth": (1.0, 1.1, 4.0, 100.0),
     "initial": (0.0, 1e-3, 1.0, 1e-8),
     "lambd": (0.0, 1e-3, 0.1, 1e-4),
     "last_radius": (1.0, 10.0, 100.0, 3000.0),

@@ -596,6 +596,17 @@ HEAVYBALL = [
     ("laprop_betas", "LaProp", {"betas": [0.99, 0.7], "weight_decay": 0.05, "eps": 1e-30}, "laprop", 0.005,
      {"beta1": 0.99, "beta2": 0.7, "eps": 0.0, "weight_decay": 0.05}, [[5]], 200),
 ]  # fmt: skip
+# The authors' own class. Polyak's long steps amplify roundings, so there are few of them or a large eps.
+SPS = [
+    ("sps_smooth", "Sps", {}, "sps_smooth", 1e-12,
+     {"c": 0.5, "growth": 2.0, "lower_bound": 0.0, "eps": 1e-8}, [[5]], 200),
+    ("sps_slow", "Sps", {"c": 2.0, "gamma": 1.02}, "sps_smooth", 1.0,
+     {"c": 2.0, "growth": 1.02, "lower_bound": 0.0, "eps": 1e-8}, MIXED, 200),
+    ("sps_short", "Sps", {"c": 1.0, "eps": 1.0}, "sps_smooth", 1.0,
+     {"c": 1.0, "growth": 2.0, "lower_bound": 0.0, "eps": 1.0}, MIXED, 200),
+    ("sps_falling", "Sps", {"c": 2.0, "gamma": 1.0, "eps": 10.0}, "sps_smooth", 0.02,
+     {"c": 2.0, "growth": 1.0, "lower_bound": 0.0, "eps": 10.0}, [[5]], 200),
+]  # fmt: skip
 # The authors' own package of MoMo.
 MOMO = [
     ("momo", "Momo", {}, "momo", 1.0, {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),

@@ -11,7 +11,8 @@ dadaptation, adam-mini, momo-opt, kron-torch, schedulefree, sophia-opt and prodi
     python tests/reference/record_optimizers.py --only laprop,sps   # their rows; others stay as they are, byte for byte
     python tests/reference/record_optimizers.py --only optax.adan.compared                            # or one row alone
 Meta's distributed_shampoo is the folder of that name in github.com/facebookresearch/optimizers, on the path; of
-modded-nanogpt, the script records/track_3_optimization/results/20260609_soap_f1_auxb2_clean/train_gpt_clean_SOTA.py.
+modded-nanogpt, the script records/track_3_optimization/results/20260609_soap_f1_auxb2_clean/train_gpt_clean_SOTA.py;
+of github.com/IssamLaradji/sps, the file sps/sps.py.
 With --only the libraries of those rows are enough. The rows stand in optimizer_rows.py, the layout of the file in
 README.md. No part of optbench is imported here, but for the random numbers of AdaHessian, Sophia and Kron, which a
 recording must share; and no test imports this file.
@@ -36,6 +37,7 @@ HERE = Path(__file__).parent
 COMMITS = {  # in no package
     "distributed_shampoo": "facebookresearch/optimizers f6066066",
     "modded-nanogpt": "KellerJordan/modded-nanogpt f411b3d3",
+    "sps": "IssamLaradji/sps 6d112a1d",
 }
 STEPS = {5: 120, 10: 80}
 QUARTIC = 0.5
@@ -164,6 +166,9 @@ def torch_optimizer(module, name, given, settings):
     if name == "Muon" and module == "train_gpt_clean_SOTA":
         return soap_muon(given, **settings)
     home = importlib.import_module(module)
+    if module == "sps":
+        settings["init_step_size"] = settings.pop("lr")
+        settings["n_batches_per_epoch"] = optimizer_rows.SIZES[1] / optimizer_rows.SIZES[0]
     if module == "heavyball":
         importlib.import_module("heavyball.utils").compile_mode = None
         settings["storage_dtype"] = "float64"
@@ -295,7 +300,7 @@ def torch_run(module, name, settings, shapes, steps):
             group["lr"] = rates[s]
         loss = compute_gradients()
         gradients.append(flat([p.grad.clone() for p in parameters]))
-        more = {"closure": compute_gradients} if looks else {"loss": loss} if module == "momo" else {}
+        more = {"closure": compute_gradients} if looks else {"loss": loss} if module in ("momo", "sps") else {}
         if difference and (not name.startswith("Sophia") or s % 10 == 0):
             more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
         if name == "SophiaG":
@@ -400,6 +405,7 @@ def entries():
         ("dadaptation", "dadaptation", optimizer_rows.DADAPTATION),
         ("adam-mini", "adam_mini", optimizer_rows.ADAM_MINI),
         ("momo-opt", "momo", optimizer_rows.MOMO),
+        ("sps", "sps", optimizer_rows.SPS),
         ("kron-torch", "kron_torch", optimizer_rows.KRON_TORCH),
         ("modded-nanogpt", "train_gpt_clean_SOTA", optimizer_rows.MODDED_NANOGPT),
     ]

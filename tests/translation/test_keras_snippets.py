@@ -67,7 +67,12 @@ def test_every_optimizer_that_keras_has(keras):
 
 
 def test_the_kernel_takes_the_steps_where_keras_has_no_equal(keras):
-    for name, schedule in (("adam", FORMULA), ("schedule_free_sgd", "constant"), ("muon", "linear(fraction=0.5)")):
+    for name, schedule in (
+        ("adam", FORMULA),
+        ("sps_smooth", "constant"),
+        ("schedule_free_sgd", "constant"),
+        ("muon", "linear(fraction=0.5)"),
+    ):
         assert not has_equal(name, "keras")
         each = setting(name, schedule)
         agree(each, *run_code(keras, each), rtol=1e-6)

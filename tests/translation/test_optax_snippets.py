@@ -59,7 +59,7 @@ def test_the_kernel_takes_the_steps_where_optax_has_no_equal(jax):
     """For some of them: the code around the kernel is one, and PyTorch's snippets run it with every rule."""
     names = [name for name in CATALOGUE.optimizers if not has_equal(name, "optax")][::4]
     assert len(names) > 2
-    for name in names:
+    for name in [*names, "sps_smooth"]:
         each = setting(name)
         agree(each, *run_code(jax, each), rtol=1e-9)
     each = setting("schedule_free_sgd", "linear(fraction=0.5)")

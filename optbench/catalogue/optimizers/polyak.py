@@ -34,6 +34,34 @@ def sps(w, g, lr, loss, squares, c, lower_bound, eps):
     return w - (lr if lr < polyak else polyak) * g
 
 
+@optimizer(
+    source="Loizou et al. 2021 (SPS_max, its bound smoothed as in sec. 4), with eps as in the authors' code",
+    limits={"c": "(0, inf)", "growth": "[1, inf)"},
+    shared=("before",),
+    total={"squares": _square},
+    search={"lr": log_uniform(0.01, 100), "c": log_uniform(0.1, 1)},
+    search_source="as for sps",
+    rate_means="the step from which the first one grows",
+    c=0.5,
+    growth=2.0,
+    lower_bound=0.0,
+    eps=1e-8,
+)
+def sps_smooth(w, g, before, lr, loss, squares, c, growth, lower_bound, eps, t, batch_size, examples):
+    """w = w - s g, s = min(growth^(B/n) s', max(loss - lower_bound, 0) / (c |g|^2 + eps)), s' the last s, at first lr.
+
+    The norm and lower_bound are as in ``sps``. B of the n examples of an epoch are in a mini-batch, so that s grows at
+    most by the factor ``growth`` in an epoch. A schedule scales s' as it scales the rate. A step that does not move w
+    leaves s' as it was, since no step grows from 0. In the authors' code, whose gamma is ``growth``, there is no
+    lower_bound, and a gradient shorter than 1e-8 makes all later steps 0.
+    """
+    before = 1 if t == 1 else before
+    bound = lr * before * growth ** (batch_size / examples)
+    polyak = larger(0, loss - lower_bound) / (c * squares + eps)
+    step = bound if bound < polyak else polyak
+    return w - step * g, before if step == 0 or squares == 0 else step / lr
+
+
 def _product(w, g):
     return w * g
 
