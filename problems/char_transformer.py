@@ -18,6 +18,7 @@ from optbench.kit.layers import (
     sum_rows,
 )
 from optbench.kit.products import product, product_with_transposed
+from optbench.kit.random import SEEDS, key_of, uniform
 
 TOGETHER = 4
 """Sequences that are worked on together, so that their activations stay in the L2 cache."""
@@ -84,9 +85,17 @@ def evaluate(w, out, x, y, layout, work):
 
 
 def list_next(x, y, target):
-    """Write the letter behind each of x, (rows, context), to ``target``; y: that behind the last of each row."""
+    """Write the letter behind each of x, (rows, context), to ``target``; y: that behind the last of each row.
+
+    Where letters are drawn, y holds a negative number for each row, from which those of all its letters follow.
+    """
     context = x.shape[1]
     for i in range(x.shape[0]):
+        if y[i] < 0.0:
+            key = key_of(int(-y[i] * SEEDS), 1, 0)
+            for t in range(context):
+                target[i * context + t] = -uniform(key, t)
+            continue
         for t in range(context - 1):
             target[i * context + t] = x[i, t + 1]
         target[(i + 1) * context - 1] = y[i]
@@ -438,4 +447,5 @@ def char_transformer(size=32, heads=2, context=32, hidden=128, vocabulary=64, le
         work=lambda rows, runs: dim + min(rows, TOGETHER) * context * units,
         metrics=("accuracy",),
         evaluate=evaluate,
+        draws_labels=context,
     )  # fmt: skip

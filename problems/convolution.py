@@ -179,6 +179,7 @@ def convolution(data="digits", channels=(8, 16), stride=2, activation="tanh", in
         work=lambda rows, runs: rows * (laid + d.classes + largest),
         metrics=("accuracy",),
         evaluate=evaluate,
+        draws_labels=1,
         predict=lambda w, x: predict(blocks, stride, activation, w, x),
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from optbench import datasets, problem
 from optbench.kit.lane_products import product_of_transposed
-from optbench.kit.layers import softmax_error
+from optbench.kit.layers import drawn_class, softmax_error
 from optbench.kit.linear_models import finish, linear_model, penalize, scores
 from optbench.kit.products import product
 
@@ -59,6 +59,11 @@ def logistic_gradient(w, g, f, x, y, constants, work):
     rows, runs = x.shape[0], w.shape[1]
     score = work[: rows * runs].reshape(rows, runs)
     scores(x, w, f, score)
+    if y[0] < 0.0:
+        slopes_of_drawn(score, y)
+        product_of_transposed(x, score, g)
+        finish(w, g, f, rows, 0.0)
+        return
     if runs == 1:
         slopes_of_one(score.reshape(rows), y, f)
         product_of_transposed(x, score, g)
@@ -82,6 +87,14 @@ def logistic_gradient(w, g, f, x, y, constants, work):
                 product[r] = 1.0
     product_of_transposed(x, score, g)
     finish(w, g, f, rows, constants[0])
+
+
+def slopes_of_drawn(score, y):
+    """Replace the scores of all runs by the slopes of labels that are drawn, by the numbers -y, from what they say."""
+    for i in range(score.shape[0]):
+        for r in range(score.shape[1]):
+            share = 1.0 / (1.0 + exp(-score[i, r]))
+            score[i, r] = share - (1.0 if share > 1.0 + y[i] else 0.0)
 
 
 def slopes_of_one(score, y, f):
@@ -149,12 +162,14 @@ def logistic(data="breast_cancer", l2=0.01):
         work=lambda rows, runs: (rows + 1) * runs,
         metrics=("accuracy",),
         evaluate=logistic_evaluate,
+        draws_labels=1,
     )
 
 
 def softmax_gradient(w, g, f, x, y, constants, layout, work):
     """Write the values of all runs on a batch to f and the gradients to g."""
-    classes, rows, runs = layout[0], x.shape[0], w.shape[1]
+    classes, rows, runs, drawn = layout[0], x.shape[0], w.shape[1], y[0] < 0.0
+    penalty = 0.0 if drawn else constants[0]
     wide = classes * runs
     score = work[: rows * wide].reshape(rows, wide)
     largest = work[rows * wide : rows * wide + runs]
@@ -167,7 +182,7 @@ def softmax_gradient(w, g, f, x, y, constants, layout, work):
         np.matmul(x.T, one.T, slopes)
         for i in range(w.shape[0]):
             g[i, 0] *= rows
-        finish(w, g, f, rows, constants[0])
+        finish(w, g, f, rows, penalty)
         return
     product(x, weights, score)
     for r in range(runs):
@@ -191,10 +206,12 @@ def softmax_gradient(w, g, f, x, y, constants, layout, work):
             part = row[c * runs : (c + 1) * runs]
             for r in range(runs):
                 part[r] *= total[r]
-        for r in range(runs):
+        for r in range(runs if drawn else 0):
+            row[drawn_class(row[r::runs], -y[i]) * runs + r] -= 1.0
+        for r in range(0 if drawn else runs):
             row[label + r] -= 1.0
     product(x.T, score, slopes)
-    finish(w, g, f, rows, constants[0])
+    finish(w, g, f, rows, penalty)
 
 
 def find_largest_scores(row, largest, classes):
@@ -265,4 +282,5 @@ def softmax(data="digits", l2=0.001):
         work=lambda rows, runs: rows * d.classes * runs + 2 * max(rows, runs),
         metrics=("accuracy",),
         evaluate=softmax_evaluate,
+        draws_labels=1,
     )

@@ -93,7 +93,11 @@ def error(made, y, classes):
     for i in range(rows):
         if classes > 0:
             loss += max(made[i], 0.0) - y[i] * made[i] + log(1.0 + exp(-abs(made[i])))
-            made[i] = share * (1.0 / (1.0 + exp(-made[i])) - y[i])
+            second = 1.0 / (1.0 + exp(-made[i]))
+            label = y[i]
+            if label < 0.0:
+                label = 1.0 if second > 1.0 + label else 0.0
+            made[i] = share * (second - label)
         else:
             difference = made[i] - y[i]
             loss += difference * difference
@@ -202,6 +206,7 @@ def recurrent(name, length, units, examples, seed, classes, draw, score, text):
         minimum_source="lower bound",
         blocks=blocks,
         layout=(length, units, classes),
+        draws_labels=int(classes > 0),
         work=lambda rows, runs: dim + min(rows, TOGETHER) * space,
         metrics=("accuracy",) if classes else (),
         evaluate=evaluate,

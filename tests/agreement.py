@@ -14,6 +14,7 @@ import numpy as np
 from optbench.catalogue import loader
 from optbench.checks.interpreter import Interpreter
 from optbench.contract import names
+from optbench.contract.optimizers import Sizes
 from tests.reference.optimizer_rows import SIZES
 
 FOLDER = Path(__file__).parent / "reference"
@@ -41,7 +42,7 @@ def measure(catalogue, arrays, entry):
     record = replace(record, hyperparameters=record.with_values(entry["hyperparameters"]))
     expected, gradients = arrays[f"{entry['key']}.trajectory"], arrays[f"{entry['key']}.gradients"]
     matrix, quartic = arrays[f"{entry['problem']}.matrix"], arrays["problem.quartic"]
-    run = Interpreter(record, tuple(map(tuple, entry["blocks"])), sizes=SIZES)
+    run = Interpreter(record, tuple(map(tuple, entry["blocks"])), sizes=Sizes(*SIZES))
     w, distances = expected[0], []
     rates = np.linspace(*np.broadcast_to(entry["lr"], 2), len(gradients))
     for gradient, at, after, rate in zip(gradients, expected[:-1], expected[1:], rates, strict=True):

@@ -8,6 +8,7 @@ from noisy import noisy
 from reference.optimizer_rows import SIZES
 
 from optbench.catalogue import loader
+from optbench.contract.optimizers import Sizes
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import merge_outcomes
 
@@ -94,7 +95,7 @@ class Steps:
     def drive(self, kind, put=np.ascontiguousarray, get=np.asarray) -> np.ndarray:
         """Return (count, runs, dim), w after each step by ``kind``, an Update of the CPU or of the GPU."""
         w, gradients, rates, values = self.arrays()
-        update = kind(record_of(self.text), self.order, self.blocks, self.dtype, values, sizes=SIZES)
+        update = kind(record_of(self.text), self.order, self.blocks, self.dtype, values, sizes=Sizes(*SIZES))
         turned = self.order == "lanes"
         w, seen = put(w.T if turned else w), []
         for t in range(1, self.count + 1):
@@ -215,6 +216,13 @@ COHORTS += [
     Sweep("rosenbrock", "sam(gd)", dtype="float32"), Sweep("sparse(noisy(moving(rosenbrock)))", "asam(gd)"),
     Sweep(f"sparse(moving({SMALL['mlp']}))", "sam(gd)", steps=3),
 ]  # fmt: skip
+# Labels that are drawn, in each form, of one label an example and of several.
+COHORTS += [
+    Sweep(text, "sophia_g", steps=11, dtype=dtype) for text, dtype in (("logistic", "float64"), ("softmax", "float32"))
+]
+COHORTS += [  # short steps: where all weights are of one size, many scores are equal but for rounding
+    Sweep(text, "sophia_g(rho=1e4, weight_decay=0)", steps=3) for text in ("char_transformer", "mlp", "rnn_xor")
+]
 
 
 ONCE = ("w", "diverged_at", "jackknife")

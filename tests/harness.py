@@ -8,6 +8,7 @@ from reference.optimizer_rows import SIZES
 from optbench.catalogue import loader
 from optbench.compiler import problem_kernels
 from optbench.contract.columns import PER_STEP
+from optbench.contract.optimizers import Sizes
 from optbench.engine import run as engine
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.update import Update
@@ -101,7 +102,7 @@ def evaluate(problem, w, xy=None, dtype="float64"):
 
 def drive_rule(
     record, order, w, gradients, rates, hyperparameters, dtype="float64", blocks=None, reported=False, roles=(),
-    losses=None, second=None, sizes=SIZES,
+    losses=None, second=None, sizes=None,
 ):  # fmt: skip
     """Trajectories (steps + 1, runs, dim) of a compiled rule.
 
@@ -110,14 +111,14 @@ def drive_rule(
     ``reported``: the path of what the rule reports instead of that of w. ``roles``: of the blocks, by default by place.
     ``losses``: (steps, runs), or a function (step from 0, w) -> (runs,), for a rule that asks for the loss; by default
     made up from the gradients. ``second``: a function of points (runs, dim), the gradient of a rule that takes another
-    one, by default g + point - w. ``sizes``: the examples of a mini-batch, and of an epoch.
+    one, by default g + point - w. ``sizes``: by default those of recordings.
     """
     runs, dim = w.shape
     shape = (runs, dim) if order == "rows" else (dim, runs)
     at, g = np.empty(shape, dtype), np.empty(shape, dtype)
     by_run, g_by_run = (at, g) if order == "rows" else (at.T, g.T)
     by_run[:] = w
-    update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters, roles, sizes=sizes)
+    update = Update(record, order, blocks or ((dim,),), dtype, hyperparameters, roles, sizes=sizes or Sizes(*SIZES))
     losses = losses if losses is not None else lambda step, w: 0.05 * np.abs(g_by_run).sum(axis=1)
     path = [by_run.copy()]
     for step, rate in enumerate(rates):

@@ -30,7 +30,7 @@ class ListSteps:
         rng, shapes = np.random.default_rng(6), [(self.scale * s[0], *s[1:]) if s else s for s in SHAPES]
         w = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
         optimizer = {"by_role": by_role, "noisy": noisy}.get(self.text, self.text)
-        device |= {"batch_size": SIZES[0], "examples": SIZES[1]}
+        device |= dict(zip(("batch_size", "examples", "labels"), SIZES, strict=True))
         rule = optbench.stepper(optimizer, w, lr=0.05, **device)
         for t in range(COUNT):
             g = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]

@@ -59,7 +59,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "scionlight unconstrainedscion": {"scion": "the constrained one; weight_decay=0 is the other"},
     "dshampoo scalableshampoo": {"distributed_shampoo": "Meta's, with Adam grafting"},
     "eigenbasisadam eigenvaluecorrectedshampoo": {"soap": "Adam in Shampoo's eigenbases"},
-    "sophia sophiag": {"sophia_h": "Hutchinson's estimate of the curvature"},
+    "sophia": {"sophia_h": "Hutchinson's estimate of the curvature", "sophia_g": "that of labels drawn from the model"},
     "muonsoap": {"soap_muon": ""},
     "psgd psgdkron kronpsgd": {"kron": "PSGD's preconditioner of Kronecker factors"},
     "lbfgsb bfgs quasinewton": {"lbfgs": "SciPy's, with a line search, on the full batch"},

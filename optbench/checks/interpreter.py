@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from optbench.compiler.scalars import passes
-from optbench.contract.optimizers import KEY, RANDOM, SIZES, Matrix, Optimizer, arguments, explain_values
+from optbench.contract.optimizers import KEY, ONE_EXAMPLE, RANDOM, Matrix, Optimizer, Sizes, arguments, explain_values
 from optbench.contract.roles import ROLES, VECTOR, find_roles
 from optbench.kit import random
 
@@ -14,7 +14,7 @@ from optbench.kit import random
 class Interpreter:
     """One run of a rule with the defaults of its hyperparameters; shapes, roles: those of the parameter blocks.
 
-    seed: of the random numbers. sizes: the examples of a mini-batch, and of an epoch.
+    seed: of the random numbers. sizes: of its mini-batches.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Interpreter:
         shapes: tuple[tuple[int, ...], ...],
         roles: tuple[str, ...] = (),
         seed: int = 0,
-        sizes: tuple[int, int] = (1, 1),
+        sizes: Sizes = ONE_EXAMPLE,
     ):
         """Begin before the first step: all slots, and the memory of a rule on matrices, are 0."""
         self.record, self.t, self.seed, self.sizes = record, 0, seed, sizes
@@ -58,7 +58,7 @@ class Interpreter:
             self.own[record.ahead] = list(second(self.look.step(w, g, lr)))
         self.t += 1
         known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}
-        known |= dict(zip(SIZES, map(float, self.sizes), strict=True))
+        known |= {name: float(size) for name, size in self.sizes._asdict().items()}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 
         local: list[dict] = [

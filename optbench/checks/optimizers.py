@@ -15,7 +15,7 @@ from optbench.checks.interpreter import Interpreter
 from optbench.compiler.translator import REALS, Translator
 from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.eager import AnyOptimizer, Eager
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.optimizers import Baseline, Optimizer, Sizes
 from optbench.contract.search import RATE, check_space
 from optbench.engine.arrays import StepInputs
 from optbench.engine.cpu.update import Update
@@ -26,8 +26,7 @@ SHAPES = ((3, 2), (2, 3), (2,), (3, 2), (2, 2))
 unique but for signs: otherwise a rule such as SOAP would differ in float32."""
 BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
 _DIM = sum(math.prod(shape) for shape in SHAPES)
-_SIZES = 2, 6
-"""The examples of a mini-batch, and of an epoch."""
+_SIZES = Sizes(2, 6, 3)
 
 
 def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:

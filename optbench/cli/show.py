@@ -23,6 +23,7 @@ _GIVEN = {
     "role": "the block's role in the network (role)",
     "batch_size": "the sizes of the mini-batch and the epoch",
     "examples": "the sizes of the mini-batch and the epoch",
+    "labels": "labels drawn from the model's predictions",
 }
 """Words for what a rule sees beside its own parameter."""
 

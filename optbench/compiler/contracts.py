@@ -158,6 +158,8 @@ class DriveArguments(NamedTuple):
     point_rows: Reals2
     ahead: Reals2
     """The slot for the second gradient, in the problem's form."""
+    labels: Reals2
+    """(steps, B): in the place of y there, where labels are drawn from the model's predictions; (0, 0) where not."""
     f_ahead: Reals1
     """(runs,): the loss there, which nobody reads."""
     reads_loss: Flag
@@ -232,6 +234,8 @@ class StepsArguments(NamedTuple):
     """(dim, lanes): where the second gradient of a step is taken, of rules that take one."""
     look_scalars: Reals2
     look_blocks: Wholes2
+    labels: Reals3
+    """(members, steps, B)"""
     constants: Reals1
     layout: Wholes1
     done: Whole

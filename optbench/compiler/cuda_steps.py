@@ -194,6 +194,8 @@ def _second_gradient(optimizer: Optimizer, form: Form, shape: Shape, function: C
     own = {"w": "_p", "g": "_g", "state": "_state", "scalars": "look_scalars", "blocks": "look_blocks"}
     find = call(ThreadUpdateArguments, "_look", **own, powers="_powers", t="done + s + 1", r="r")
     there = {"w": "_p", "g": "_ahead"} if form == "single" else {"w": "_p2", "g": "_ahead2", "f": "_f2"}
+    if optimizer.draws_labels:
+        there |= {"y": "labels[c, s][:sizes[s]]"}
     value = f"_gradient({', '.join((values | there)[name] for name in arguments(function))})"
     lines = [
         "_p, _ahead = point[:, r], _state[" + str(optimizer.own.index(optimizer.ahead)) + ", :, k]",

@@ -138,7 +138,8 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                     for i in range(a.point.shape[0]):
                         for r in range(runs):
                             a.point[i, r] -= a.path[s, i]
-                gradient(a.point, a.ahead, a.f_ahead, examples, targets, a.constants, a.layout, a.work, first, last)
+                wanted = a.labels[s, :rows] if a.labels.shape[0] > 0 else targets
+                gradient(a.point, a.ahead, a.f_ahead, examples, wanted, a.constants, a.layout, a.work, first, last)
                 if noisy and a.single:
                     for i in range(a.g.shape[1]):
                         a.ahead[turn, i] = a.noise[s, a.g.shape[1]] * a.ahead[turn, i] + a.noise[s, i]

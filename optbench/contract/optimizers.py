@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,10 +35,22 @@ RANDOM = ("normal", "rademacher")
 """Random numbers of a run, a step and a parameter: of the normal distribution, or 1 or -1."""
 KEY = "key"
 """What the transform of a matrix asks for to draw random numbers of a run, a step and a block by kit/random.py."""
-SIZES = ("batch_size", "examples")
-"""The numbers of examples in a mini-batch and in an epoch. They stay as they are where an epoch's last batch is
-smaller."""
-GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role", *RANDOM, *SIZES)
+
+
+class Sizes(NamedTuple):
+    """What a rule may see of the mini-batches of a run. It stays as it is where an epoch's last one is smaller."""
+
+    batch_size: int = 1
+    """Examples of a mini-batch."""
+    examples: int = 1
+    """Examples of an epoch."""
+    labels: int = 1
+    """Labels that are drawn for a mini-batch; an example may have several."""
+
+
+ONE_EXAMPLE = Sizes()
+"""Of a step on the only example that there is."""
+GIVEN = (*STEP_INPUTS[1:], "t", "rows", "columns", "role", *RANDOM, *Sizes._fields)
 """Scalars that the engine knows: those, the step, from 1, of the parameter block its shape, (n, 1) for a vector, and
 its role in the network, a number of contract/roles.py; random numbers; and the sizes."""
 OF_BLOCK = {"rows", "columns", "role"}
@@ -113,11 +125,15 @@ class Look:
     every: int = 1
     """The steps from one second gradient to the next: step 1 takes one, step 1 + every the next. At the others
     ``ahead`` is what the rule returned. It is no hyperparameter: the runs of a cohort take the same samples."""
+    draws_labels: bool = False
+    """True: the second gradient is that of labels drawn from the model's own predictions, in place of the data's. It
+    serves problems with ``draws_labels``."""
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
         check_field(SourceFunction, "Look", "point", self.point)
         whole_number("Look: every", self.every, 1, error=PluginError)
+        check_field(bool, "Look", "draws_labels", self.draws_labels)
         for key in ("total", "block"):
             check_field(by_name(SourceFunction), "Look", key, getattr(self, key))
 
@@ -151,6 +167,11 @@ class Tunable:
     def look_every(self) -> int:
         """The steps from one second gradient to the next, of which the first step takes one; 0: none takes one."""
         return 0
+
+    @property
+    def draws_labels(self) -> bool:
+        """True if the second gradient is that of labels drawn from the model's predictions."""
+        return False
 
     @property
     def gradients(self) -> float:
@@ -247,6 +268,11 @@ class Optimizer(Tunable):
         return 0 if self.look is None else self.look.every
 
     @property
+    def draws_labels(self) -> bool:
+        """True if the second gradient is that of labels drawn from the model's predictions."""
+        return self.look is not None and self.look.draws_labels
+
+    @property
     def look_rule(self) -> "Optimizer | None":
         """The rule without state whose step goes from w to the point of the second gradient; None without one."""
         if self.look is None:
@@ -264,8 +290,8 @@ class Optimizer(Tunable):
 
     @property
     def sizes(self) -> tuple[str, ...]:
-        """Those of SIZES that the rule, its sums or its matrix ask for."""
-        return tuple(name for name in SIZES if name in self.scalar_arguments())
+        """The fields of Sizes that the rule, its sums or its matrix ask for."""
+        return tuple(name for name in Sizes._fields if name in self.scalar_arguments())
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -448,7 +474,9 @@ def _signature_parts(
     taken = next((key for key in values if columns.is_taken(key)), None)
     if taken:
         raise PluginError(f"{owner}: {taken!r} is the name of a column of the tables; choose another")
-    taken = next((key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, *RANDOM, KEY, *SIZES}), None)
+    taken = next(
+        (key for key in (*slots, *values, *stages) if key in {*STEP_INPUTS, *RANDOM, KEY, *Sizes._fields}), None
+    )
     if taken:
         raise PluginError(f"{owner}: {taken!r} is a number that a rule may ask for; choose another name")
     idle = next((name for name in stages if name not in scalars), None)
@@ -532,12 +560,13 @@ def optimizer(
 
     The rule returns the new ``w``, and the new slots behind it. State slots stand between ``g`` and ``lr`` and start at
     zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
-    1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``batch_size`` for the examples of a mini-batch,
-    ``examples`` for those of an epoch, ``rows`` and ``columns`` for the shape of the parameter's block, ``role``
-    for its place in a network (a number to compare with FIRST, HIDDEN, LAST, VECTOR and EMBEDDING of
-    ``optbench.contract.roles``), and the names in ``total``, ``block`` and ``matrix``. Sums may name these, too.
-    ``normal`` is a random number of mean 0 and variance 1, ``rademacher`` is 1 or -1: each parameter has its own at
-    each step, the same wherever the rule runs and whoever asks; the seed of the run decides.
+    1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``batch_size`` and ``examples`` for how many
+    examples a mini-batch and an epoch have, ``labels`` for how many labels are drawn for a mini-batch, ``rows`` and
+    ``columns`` for the shape of the parameter's block, ``role`` for its place in a network (a number to compare with
+    FIRST, HIDDEN, LAST, VECTOR and EMBEDDING of ``optbench.contract.roles``), and the names in ``total``, ``block`` and
+    ``matrix``. Sums may name these, too. ``normal`` is a random number of mean 0 and variance 1, ``rademacher`` is 1 or
+    -1: each parameter has its own at each step, the same wherever the rule runs and whoever asks; the seed of the run
+    decides.
 
     Args:
         *bare: nothing: the decorator has brackets, ``@optimizer()``.

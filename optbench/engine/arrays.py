@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optbench.compiler.scalars import SEED, scalar_count, scalar_rows
-from optbench.contract.optimizers import SIZES, Optimizer
+from optbench.contract.optimizers import ONE_EXAMPLE, Optimizer, Sizes
 from optbench.contract.problems import Problem
 from optbench.contract.record_checks import scratch
 from optbench.contract.roles import ROLES, find_roles
@@ -123,19 +123,19 @@ def make_initial_scalars(
     hyperparameters: Sequence[Mapping[str, float]],
     constants: int = 0,
     seeds: int | Sequence[int] = 0,
-    sizes: tuple[int, int] = (1, 1),
+    sizes: Sizes = ONE_EXAMPLE,
 ) -> np.ndarray:
     """Return ``scalars`` of a rule before its first step: the hyperparameters of each run.
 
-    constants: the number of rows that the kernel keeps constants in; seeds: of the runs' random numbers; sizes: the
-    examples of a mini-batch, and of an epoch.
+    constants: the number of rows that the kernel keeps constants in; seeds: of the runs' random numbers; sizes: of
+    their mini-batches.
     """
     scalars = aligned((scalar_count(record, blocks) + constants, len(hyperparameters)), dtype)
     write_hyperparameters(record, hyperparameters, scalars)
     if record.is_random:
         scalars[scalar_rows(record).index(SEED)] = np.asarray(seeds) % SEEDS
     for name in record.sizes:
-        scalars[scalar_rows(record).index(name)] = sizes[SIZES.index(name)]
+        scalars[scalar_rows(record).index(name)] = getattr(sizes, name)
     return scalars
 
 

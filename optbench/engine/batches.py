@@ -25,10 +25,13 @@ from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
 from optbench.engine.arrays import owner_of
+from optbench.kit.random import SEEDS, key_of, uniform
 
 _Steps = TypeVar("_Steps", int, np.ndarray)
 
 _START, _ORDER, _NOISE, _STRESS, _DRIFT = range(5)
+_LABELS = 1 << 30
+"""The place of the first example's random number among those of kit/random.py: rules use the places before it."""
 MOST_BATCHES = 1_000_000
 """Mini-batches in one list."""
 # Normal numbers drawn at a time: 32 KiB, which stay in the L1 cache. Measured, Rosenbrock gd 50 lanes, ns a step: 187,
@@ -197,7 +200,7 @@ class Batches:
         self.examples, self.batch_size = examples, min(batch_size, examples)
         self.per_epoch = steps_per_epoch(examples, batch_size)
         self.mini, self.noisy = needed_draws(problem, batch_size)
-        self._done, self._dim = 0, problem.dim
+        self._done, self._dim, self._seed = 0, problem.dim, seed % SEEDS
         self._changes = [
             change(_generator(seed, _STRESS, place), problem.dim) for place, change in enumerate(problem.stress)
         ]
@@ -238,6 +241,17 @@ class Batches:
                 self._source.draw(rows)
             order, noise = (rows, noise) if self.mini else (order, rows)
         return order, sizes, noise
+
+    def draw_labels(self, count: int, look_every: int) -> np.ndarray:
+        """Return what stands for the labels of the next ``count`` steps where they are drawn from the model.
+
+        (count, batch_size): -1 times a number between 0 and 1 at the steps of a second gradient, 0 at the others.
+        Ask for them before `draw`.
+        """
+        labels, examples = np.zeros((count, self.batch_size), self._real), np.arange(self.batch_size) + _LABELS
+        for s in range(-self._done % look_every, count, look_every):
+            labels[s] = -uniform(key_of(self._seed, self._done + s + 1, 0), examples)
+        return labels
 
     def draw_stress(self, count: int) -> np.ndarray:
         """Return what changes the gradients of the next ``count`` steps, for the driver: (0, 0) if nothing does.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import ONE_EXAMPLE, Optimizer, Sizes
 from optbench.contract.roles import find_roles
 from optbench.contract.types import DtypeName
 from optbench.engine.arrays import StepInputs, write_hyperparameters
@@ -54,7 +54,7 @@ class ChunkedRule:
         values: the hyperparameters.
         can_split: True if arrays may be divided into chunks.
         seed: of the random numbers of the rule.
-        sizes: the examples of a mini-batch, and of an epoch.
+        sizes: of its mini-batches.
 
     Attributes:
         arrays: the chunks of each array; chunks: all of them.
@@ -72,7 +72,7 @@ class ChunkedRule:
         values: Mapping[str, float],
         can_split: bool,
         seed: int = 0,
-        sizes: tuple[int, int] = (1, 1),
+        sizes: Sizes = ONE_EXAMPLE,
     ):
         """Divide the arrays into chunks, each with a new state."""
         self.record, self.rows, self.dtype, self.seed, self.sizes = record, rows, dtype, seed, sizes

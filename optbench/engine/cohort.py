@@ -12,7 +12,7 @@ import numpy as np
 
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, shown
-from optbench.contract.optimizers import Baseline, Optimizer
+from optbench.contract.optimizers import Baseline, Optimizer, Sizes
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.types import Device, DtypeName
@@ -99,6 +99,11 @@ class Cohort:
             why = late if self.problem.delay else "rounding swamps the difference of two near gradients"
             text = f"{self.optimizer.name} takes a second gradient in a step, which {self.problem.name} spoils: {why}"
             raise OptbenchError(f"{text}; leave one of both out")
+        if self.optimizer.draws_labels and not self.problem.draws_labels:
+            text = "draws labels from the probabilities that a model gives to classes"
+            raise OptbenchError(
+                f"{self.optimizer.name} {text}, and {self.problem.name} gives none; leave one of both out"
+            )
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())
@@ -160,6 +165,12 @@ class Cohort:
         """The optimizer, which must be one of SciPy's (asserted)."""
         assert isinstance(self.optimizer, Baseline)
         return self.optimizer
+
+    @property
+    def sizes(self) -> Sizes:
+        """What a rule may see of the size of a mini-batch."""
+        size = self.batch_size
+        return Sizes(size, self.problem.examples, size * self.problem.draws_labels)
 
     @property
     def per_epoch(self) -> int:

@@ -63,6 +63,8 @@ def scipy_method(
         raise OptbenchError(f"{record.name} is SciPy's own: use method={record.method!r}")
     if not isinstance(record, Optimizer):
         raise OptbenchError(f"scipy_method: {record.name} is another library's; it serves minimize and sweep")
+    if record.draws_labels:
+        raise OptbenchError(f"scipy_method: {record.name} draws labels from what a model predicts, and fun has none")
     lr = settings.checked("scipy_method: lr", lr)
     shapes = None if blocks is None else block_shapes("scipy_method: blocks", blocks, 1)
     values, plan = record.with_values(given | hyperparameters), catalogue.schedule(schedule)

@@ -12,7 +12,7 @@ from optbench.catalogue import loader
 from optbench.compiler.scalars import scalar_rows
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, shown
-from optbench.contract.optimizers import SIZES, Baseline, Optimizer
+from optbench.contract.optimizers import ONE_EXAMPLE, Baseline, Optimizer, Sizes
 from optbench.engine import settings
 from optbench.engine.arrays import StepInputs
 from optbench.engine.chunks import Chunk, ChunkedRule
@@ -37,7 +37,7 @@ class Stepper:
         device: "cpu" or "cuda".
         threads: the most threads for a list of arrays; None: one for each core.
         seed: of the random numbers of a rule that draws some.
-        sizes: the examples of a mini-batch, and of an epoch.
+        sizes: of its mini-batches.
 
     Raises:
         OptbenchError: an array or a value is not valid.
@@ -60,7 +60,7 @@ class Stepper:
         device: str = "cpu",
         threads: int | None = None,
         seed: int = 0,
-        sizes: tuple[int, int] = (1, 1),
+        sizes: Sizes = ONE_EXAMPLE,
     ):
         """Check the arguments, and allocate the rule's state for ``w``."""
         self.w, self.steps, self.device = w, 0, arguments.one_of("stepper: device", device, ("cpu", "cuda"))
@@ -248,7 +248,7 @@ def _prepare_rule(
     values: Mapping[str, float],
     threads: int | None,
     seed: int,
-    sizes: tuple[int, int],
+    sizes: Sizes,
 ) -> tuple[Any, Any]:
     """Return the user's arrays in the kernels' form, and the rule with its state for them, on that device."""
     if device == "cuda":
@@ -356,6 +356,7 @@ def stepper(
     seed: int = 0,
     batch_size: int | None = None,
     examples: int | None = None,
+    labels: int | None = None,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Stepper:
@@ -375,6 +376,7 @@ def stepper(
         seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
         batch_size: the number of examples in a mini-batch, for rules that ask for it; all of them if it is larger.
         examples: that of an epoch, likewise.
+        labels: that of labels drawn for a mini-batch (``sophia_g``), likewise.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
@@ -401,16 +403,18 @@ def stepper(
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
         raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
-    values, sizes = record.with_values(values | hyperparameters), _read_sizes(record, batch_size, examples)
+    values, sizes = record.with_values(values | hyperparameters), _read_sizes(record, batch_size, examples, labels)
     return Stepper(record, w, lr, blocks, values, device, threads, seed, sizes)
 
 
-def _read_sizes(record: Optimizer, batch_size: Any, examples: Any) -> tuple[int, int]:
-    """Return the examples of a mini-batch and of an epoch, 1 where none is given. Raises OptbenchError."""
-    given = dict(zip(SIZES, (batch_size, examples), strict=True))
+def _read_sizes(record: Optimizer, batch_size: Any, examples: Any, labels: Any) -> Sizes:
+    """Return these numbers, 1 where none is given. Raises OptbenchError."""
+    given = {"batch_size": batch_size, "examples": examples, "labels": labels}
     missing = [name for name in record.sizes if given[name] is None]
     if missing:
         words, named = " and ".join(missing), ", ".join(f"{name}=..." for name in missing)
         raise OptbenchError(f"stepper: {record.name} steps by {words}: give them, stepper(..., {named})")
-    size, whole = (1 if n is None else arguments.whole_number(f"stepper: {name}", n, 1) for name, n in given.items())
-    return size if examples is None else min(size, whole), whole
+    numbers = {key: arguments.whole_number(f"stepper: {key}", n, 1) for key, n in given.items() if n is not None}
+    if examples is not None and batch_size is not None:
+        numbers["batch_size"] = min(numbers["batch_size"], numbers["examples"])
+    return Sizes(**numbers)

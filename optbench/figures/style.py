@@ -58,7 +58,7 @@ NAMES = (
     "novograd", "aggmo", "qhm", "qhadam", "rprop", "soap", "distributed_shampoo", "scion", "moonlight_muon", "normuon",
     "nadamw", "splus", "came", "sps", "momo", "momo_adam", "dog", "l_dog", "dowg", "dadapt_adam", "stable_adamw",
     "laprop", "muon_squared", "adam_mini", "adahessian", "schedule_free_radam", "sophia_h", "kron", "soap_muon",
-    "sps_smooth",
+    "sps_smooth", "sophia_g",
 )  # fmt: skip
 """The optimizers in the order of their styles: those that often meet in one figure stand among ten that differ. New
 ones come last, so that no other one's style changes."""

@@ -245,7 +245,7 @@ def denormalize(a, gains, error, slopes, behind):
 def softmax_error(scores, y, room):
     """Return the mean cross-entropy of the examples; its gradient by ``scores``, (classes, rows), replaces these.
 
-    ``room``: scratch, two numbers for each example.
+    The label of an example with a negative ``y`` is drawn. ``room``: scratch, two numbers for each example.
     """
     classes, rows = scores.shape
     scale, total, share = room[:rows], room[rows : 2 * rows], scores.dtype.type(1.0 / rows)
@@ -257,8 +257,19 @@ def softmax_error(scores, y, room):
         for i in range(rows):
             row[i] *= scale[i]
     for i in range(rows):
-        scores[int(y[i]), i] -= share
+        label = int(y[i]) if y[i] >= 0 else drawn_class(scores[:, i], -share * y[i])
+        scores[label, i] -= share
     return (loss + log_of_product(total, float(classes))) * share
+
+
+def drawn_class(shares, reach):
+    """Return the first class up to which ``shares``, (classes,), add up to ``reach``; the last one at the latest."""
+    total, last = 0.0, shares.shape[0] - 1
+    for c in range(last):
+        total += shares[c]
+        if total >= reach:
+            return c
+    return last
 
 
 def softmax_report(scores, y, room, out):

@@ -173,6 +173,7 @@ def stack(loss: str, rows: Sequence[Row]) -> dict[str, Any]:
         "value_and_gradient": kernel,
         "evaluate": report,
         "metrics": ("accuracy",) if loss == "cross_entropy" else (),
+        "draws_labels": int(loss == "cross_entropy"),
         "predict": None if packed else Architecture(tuple(rows), loss).predict,  # type: ignore[arg-type]
     }
 

@@ -203,7 +203,7 @@ def _to_json(value: Any) -> Any:
         case Range():
             return {"range": [value.kind, list(value.values)]}
         case Look():
-            return {"look": value.every}
+            return {"look": [value.every, value.draws_labels]}
         case SourceFile():
             return {"origin": [value.key, str(value.file), value.sha256]}
         case Schedule() | Problem():
@@ -226,8 +226,8 @@ def _from_json(data: Any) -> Any:
             return np.broadcast_to(np.float64(0), tuple(shape))
         case {"range": [kind, values]}:
             return Range(kind, tuple(values))
-        case {"look": every}:
-            return Look(_make_refusal("look"), every=every)
+        case {"look": [every, draws_labels]}:
+            return Look(_make_refusal("look"), every=every, draws_labels=draws_labels)
         case {"origin": [key, file, sha256]}:
             return SourceFile(key, Path(file), sha256)
         case {"record": record}:

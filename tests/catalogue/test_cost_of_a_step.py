@@ -73,7 +73,7 @@ def test_list_and_show_have_them(run, catalogue):
     )
     plain = " ".join(out.split())
     assert "cost +2, memory +1, 2 gradients a step; rho=0.05" in plain and plain.count("2 gradients a step;") == 3
-    assert plain.count("1.1 gradients a step;") == 1
+    assert plain.count("1.1 gradients a step;") == 2
     _, out, _ = run("show", "scion")
     assert "3.7 and 15 products of matrices, where gd's step is 1" in out
     assert "the block's role in the network (role)" in out

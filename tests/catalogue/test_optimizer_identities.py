@@ -38,6 +38,7 @@ OTHERS = {
     "momo",
     "momo_adam",
     "radam",
+    "sophia_g",
     "sophia_h",
     "sps",
     "sps_smooth",

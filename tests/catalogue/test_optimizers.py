@@ -83,6 +83,7 @@ DEFAULTS = {
     "soap_muon": {"beta1": 0.95, "beta2": 0.9, "beta_adam": 0.8, "beta2_adam": 0.99, "eps": 1e-8, "every": 1.0,
                   "max_dim": 10000.0, "ns_steps": 12.0, "ns_coefficients": 2.0, "vector_rate": 0.3,
                   "weight_decay": 0.0},
+    "sophia_g": {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1},
     "sophia_h": {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1, "difference": 1e-4},
     "splus": {"beta1": 0.9, "beta2": 0.999, "beta_average": 0.999, "eps": 1e-30, "every": 100.0, "max_dim": 10000.0,
               "vectors": 0.001, "weight_decay": 0.0},

@@ -142,6 +142,7 @@ def test_kernels_of_a_problem(name, compiled):
     [
         *zip(sorted(WHOLE.intersection(TEXTS)), OTHERS, strict=False),
         *(("sam(adam)", "rosenbrock"), ("asam(gd)", "least_squares"), ("adahessian", "quadratic"), ("sophia_h", "mlp")),
+        *(("sophia_g", "softmax"), ("sophia_g", "char_transformer")),
     ],
 )
 def test_steps_of_a_rule(name, problem, compiled):

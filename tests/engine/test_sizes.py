@@ -16,6 +16,7 @@ from optbench.checks.interpreter import Interpreter
 from optbench.compiler.scalars import scalar_rows
 from optbench.compiler.update_text import kernel_text
 from optbench.contract.composition import wrap
+from optbench.contract.optimizers import Sizes
 
 
 @optimizer(source="a test")
@@ -101,8 +102,8 @@ def test_sums_matrices_second_gradients_and_wrappers_see_them():
     around = wrap(doubled, CATALOGUE.optimizers["gd"])
     blocks = ((2, 2),)
     for rule, moved in ((summed, 4 * 8 / 32), (enlarged, 8), (around, 32), (looking, 1 + 32)):
-        plain, python = w[0], Interpreter(rule, blocks, sizes=(8, 32))
-        path = drive_rule(rule, "rows", w, gradients, rates, [{}], blocks=blocks, sizes=(8, 32))
+        plain, python = w[0], Interpreter(rule, blocks, sizes=Sizes(8, 32))
+        path = drive_rule(rule, "rows", w, gradients, rates, [{}], blocks=blocks, sizes=Sizes(8, 32))
         for found in path[1:, 0]:
             plain = python.step(plain, gradients[0], 0.1, second=lambda at, w=plain: gradients[0] + (at - w))
             np.testing.assert_allclose(found, plain, rtol=1e-12)

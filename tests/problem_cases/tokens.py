@@ -68,7 +68,7 @@ def softmax(scores):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def char_transformer(w, x, y, size, heads, hidden, vocabulary):
+def letter_scores(w, x, size, heads, hidden, vocabulary):
     """Vaswani et al. 2017, with the normalization before each layer and a mask of the letters that follow."""
     sequences, context = x.shape
     square, norm = (size, size), [(size,), (size,)]
@@ -90,11 +90,17 @@ def char_transformer(w, x, y, size, heads, hidden, vocabulary):
     gains, shifts, first, bias, second, last_bias = rest
     active = normalized(a, gains, shifts) @ first + bias
     a = a + np.where(np.real(active) > 0, active, 0) @ second + last_bias
-    scores = normalized(a, last_gains, last_shifts) @ last
-    following = np.column_stack([tokens[:, 1:], y.astype(int)])
+    return normalized(a, last_gains, last_shifts) @ last
+
+
+def letter_loss(scores, following):
     scores = scores - np.real(scores).max(axis=-1, keepdims=True)
     own = np.take_along_axis(scores, following[:, :, None], axis=2)[:, :, 0]
     return (np.log(np.exp(scores).sum(axis=-1)) - own).mean()
+
+
+def char_transformer(w, x, y, **sizes):
+    return letter_loss(letter_scores(w, x, **sizes), np.column_stack([x[:, 1:], y]).astype(int))
 
 
 FORMULAS = {

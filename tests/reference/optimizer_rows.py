@@ -6,10 +6,11 @@ one in 5. `lr` in their settings is filled in from ours where it is not stated; 
 the blocks may stand a number of steps.
 """
 
-SIZES = 8, 32
-"""The examples of a mini-batch, and of an epoch, for rules that ask for them."""
+SIZES = 8, 32, 8
+"""The examples of a mini-batch, those of an epoch, and the labels of a mini-batch, for rules that ask for them."""
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 ADAHESSIAN = ADAM | {"eps": 1e-4, "weight_decay": 0.0}
+SOPHIA_G = {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1}
 SOPHIA = {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1, "difference": 0.25}
 ADAM_TORCH = ADAM | {"eps_root": 0.0}
 ADAM_FREE = ADAM_TORCH | {"eps": 0.0}
@@ -554,6 +555,17 @@ OPTIMI = [
      [0.05, 0.001], {"beta1": 0.95, "beta2": 0.98, "eps": 0.1, "weight_decay": 0.3}, MIXED, 200),
 ]  # fmt: skip
 # Its eps is a floor of the root, and not a term beside it: it is next to nothing here, and 0 there.
+# eps is 1e-15 there; the second gradient is the first one, as the objective has no labels.
+SOPHIA_OPT = [
+    ("sophia_g", "SophiaG", {}, "sophia_g", 0.01, SOPHIA_G, MIXED, 200),
+    ("sophia_g_betas", "SophiaG", {"betas": [0.8, 0.9], "rho": 1.0}, "sophia_g", 0.05,
+     SOPHIA_G | {"beta1": 0.8, "beta2": 0.9, "rho": 1.0}, [[5]], 200),
+    ("sophia_g_decay", "SophiaG", {"betas": [0.9, 0.5], "rho": 0.01, "weight_decay": 0.7}, "sophia_g", 0.02,
+     SOPHIA_G | {"beta1": 0.9, "beta2": 0.5, "rho": 0.01, "weight_decay": 0.7}, MATRICES, 200),
+    ("sophia_g_falling", "SophiaG", {"lr": [0.1, 0.001], "betas": [0.95, 0.8], "rho": 0.1, "weight_decay": 0.0},
+     "sophia_g", [0.1, 0.001], SOPHIA_G | {"beta1": 0.95, "beta2": 0.8, "rho": 0.1, "weight_decay": 0.0},
+     MATRICES_AND_VECTOR, 200),
+]  # fmt: skip
 HEAVYBALL = [
     ("cautious", "AdamW", {"caution": True, "betas": [0.9, 0.999], "eps": 1e-30}, "cautious(adam_torch)", 0.02,
      ADAM_FREE | CAUTIOUS, MIXED, 200),

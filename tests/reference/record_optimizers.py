@@ -303,8 +303,12 @@ def torch_run(module, name, settings, shapes, steps):
         more = {"closure": compute_gradients} if looks else {"loss": loss} if module in ("momo", "sps") else {}
         if difference and (not name.startswith("Sophia") or s % 10 == 0):
             more = {"hessian": curvatures(parameters, matrix, s + 1, difference)}
-        if name == "SophiaG":
+        if name == "SophiaG" and difference:
             more = feed_sophia_g(optimizer, more.get("hessian"))
+        elif name == "SophiaG":  # its second gradient is the first one: the objective has no labels
+            if s % 10 == 0:
+                optimizer.update_hessian()
+            more = {"bs": optimizer_rows.SIZES[2]}
         around = in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext()
         with given_noise(shapes, s + 1) if name == "Kron" else around:
             optimizer.step(**more)
@@ -407,6 +411,7 @@ def entries():
         ("momo-opt", "momo", optimizer_rows.MOMO),
         ("sps", "sps", optimizer_rows.SPS),
         ("kron-torch", "kron_torch", optimizer_rows.KRON_TORCH),
+        ("sophia-opt", "sophia_opt", optimizer_rows.SOPHIA_OPT),
         ("modded-nanogpt", "train_gpt_clean_SOTA", optimizer_rows.MODDED_NANOGPT),
     ]
     peers += [(library, module, [row], note) for library, module, note, row in optimizer_rows.COMPARED]

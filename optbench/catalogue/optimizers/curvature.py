@@ -14,6 +14,16 @@ def _aside(w, difference, rademacher):
     return w + difference * rademacher
 
 
+def _here(w):
+    return w
+
+
+def _sophia_step(w, m, h, lr, rho, eps, weight_decay):
+    """Return the weight after a step along m / max(rho h, eps), clipped to [-1, 1]."""
+    size = eps if rho * h < eps else rho * h
+    return w - lr * (clipped(m / size, -1, 1) + weight_decay * w)
+
+
 @optimizer(
     source="Yao et al. 2021 (AdaHessian), Algorithm 1, without its average over the weights of a filter",
     look=Look(_aside),
@@ -37,8 +47,9 @@ def adahessian(
 
     z Hz, with random signs z, is the diagonal of the Hessian and noise of mean 0 (Hutchinson). Hz is the difference of
     two gradients of the mini-batch, (f'(w + difference z) - f'(w)) / difference; the authors differentiate twice, which
-    is the same for a quadratic. A step takes two gradients, and so twice the samples. The power of the root is 1, and
-    eps is added to it; pytorch_optimizer's eps is 1e-16.
+    is the same for a quadratic. Where a ReLU switches between both points, only the difference sees it. A step takes
+    two gradients, and so twice the samples. The power of the root is 1, and eps is added to it; pytorch_optimizer's eps
+    is 1e-16.
     """
     curvature = rademacher * (ahead - g) / difference
     m = beta1 * m + (1 - beta1) * g
@@ -77,5 +88,35 @@ def sophia_h(w, g, m, h, ahead, lr, beta1, beta2, rho, eps, weight_decay, differ
     m = beta1 * m + (1 - beta1) * g
     if (t - 1) % _EVERY == 0:
         h = beta2 * h + (1 - beta2) * rademacher * (ahead - g) / difference
-    size = eps if rho * h < eps else rho * h
-    return w - lr * (clipped(m / size, -1, 1) + weight_decay * w), m, h, ahead
+    return _sophia_step(w, m, h, lr, rho, eps, weight_decay), m, h, ahead
+
+
+@optimizer(
+    source="Liu et al. 2023 (Sophia), Algorithm 3, with the Gauss-Newton-Bartlett estimate",
+    look=Look(_here, every=_EVERY, draws_labels=True),
+    limits={"rho": "[0, inf)"},
+    search={
+        "lr": log_uniform(1e-5, 0.1),
+        "beta1": one_minus_log_uniform(0.02, 0.5),
+        "rho": log_uniform(1e-3, 1),
+    },
+    search_source="as for sophia_h",
+    beta1=0.965,
+    beta2=0.99,
+    rho=0.04,
+    eps=1e-15,
+    weight_decay=0.1,
+)
+def sophia_g(w, g, m, h, ahead, lr, beta1, beta2, rho, eps, weight_decay, t, labels):
+    """w = w - lr (clip(m / max(rho h, eps)) + weight_decay w), clipped to [-1, 1];  h averages B g~^2.
+
+    m averages the gradient, and h that of steps 1, 11, 21 and so on, where g~ is a second gradient of the mini-batch.
+    Its B labels are drawn from the probabilities that the model gives to classes: the mean of B g~^2 is the diagonal of
+    the Gauss-Newton matrix (Bartlett). So the rule serves problems of classes, at 1.1 gradients a step, and so many
+    times the samples. B counts labels, of which a sequence has several. No average is corrected for its bias. The
+    authors' package averages g~^2, and multiplies it by B, there ``bs``, in the step.
+    """
+    m = beta1 * m + (1 - beta1) * g
+    if (t - 1) % _EVERY == 0:
+        h = beta2 * h + (1 - beta2) * labels * ahead * ahead
+    return _sophia_step(w, m, h, lr, rho, eps, weight_decay), m, h, ahead

@@ -115,6 +115,7 @@ class Steps(NamedTuple):
     noise: np.ndarray
     stress: np.ndarray
     path: np.ndarray
+    labels: np.ndarray
 
     def part(self, first: int, last: int) -> "Steps":
         """Return the steps from the place ``first`` to before ``last``."""
@@ -122,7 +123,14 @@ class Steps(NamedTuple):
             return self
         part = slice(first, last)
         factors = np.ascontiguousarray(self.factors[:, part])
-        drawn = self.order[part], self.sizes[part], self.noise[part], self.stress[part], self.path[part]
+        drawn = (
+            self.order[part],
+            self.sizes[part],
+            self.noise[part],
+            self.stress[part],
+            self.path[part],
+            self.labels[part],
+        )
         return Steps(self.done + first, last - first, factors, self.steady, *drawn)
 
 
@@ -187,7 +195,9 @@ class CpuLanes(Lanes):
         self.batch = aligned((size, x.shape[1]), dtype), aligned(size, dtype)
         self.work = aligned(scratch_size(problem, size or len(x), self.runs), dtype)
         noise, changes = (problem.dim + 1) * (problem.noise > 0), 2 * bool(problem.stress) + (self.path is not None)
-        self.numbers_per_step = max(1, size, noise, problem.dim * changes)
+        self.draws_labels = cohort.optimizer.draws_labels
+        labels = self.batches.batch_size * self.draws_labels
+        self.numbers_per_step = max(1, size, noise, problem.dim * changes, labels)
         self.unit, self.levels = aligned(self.runs, dtype), problem.levels
         self.late = np.zeros((problem.delay, self.runs, problem.dim), dtype)
         self.max_snapshots = max(1, _SNAPSHOT_BYTES // (2 * self.w.nbytes))
@@ -201,7 +211,7 @@ class CpuLanes(Lanes):
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
         problem = cohort.problem
         order, dtype, seed = self.code.order, cohort.dtype, cohort.seed
-        sizes = cohort.batch_size, problem.examples
+        sizes = cohort.sizes
         return Update(cohort.rule, order, problem.blocks, dtype, hyperparameters, problem.roles, seed, 0, sizes)
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
@@ -224,7 +234,8 @@ class CpuLanes(Lanes):
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes."""
         path = np.zeros((0, 0), self.w.dtype) if self.path is None else self.path(np.arange(done, done + size))
-        drawn = *self.batches.draw(size), self.batches.draw_stress(size), path
+        labels = self._draw_labels(size)
+        drawn = *self.batches.draw(size), self.batches.draw_stress(size), path, labels
         steps = Steps(done, size, rates.factors, rates.steady, *drawn)
         self._snapshots = Snapshots(inner, self.w, self.update.reported(self.w, done + size), self.runs)
         if self._duplicates is None:
@@ -237,6 +248,12 @@ class CpuLanes(Lanes):
                 self._copy_lanes(followers, self._duplicates.first_of[followers], part)
         if self.path is not None and inner:
             self._snapshots.reported[:-1] -= np.expand_dims(self.path(np.array(inner)), 1 if self.single else 2)
+
+    def _draw_labels(self, size: int) -> np.ndarray:
+        """Return what stands for labels to be drawn at the next steps, as in DriveArguments."""
+        if not self.draws_labels:
+            return np.zeros((0, 0), self.w.dtype)
+        return self.batches.draw_labels(size, self.update.record.look_every)
 
     def _drive(self, rates: Rates, steps: Steps) -> None:
         """Call the compiled loop until all steps are made: in lanes form it stops where a lane has diverged."""
@@ -258,8 +275,8 @@ class CpuLanes(Lanes):
                 noise=steps.noise[at:], stress=steps.stress[at:], unit=self.unit, late=self.late, levels=self.levels,
                 path=steps.path[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
                 look_every=update.record.look_every, look_scalars=look_scalars, point=self.point,
-                point_rows=self.point_rows, ahead=ahead, f_ahead=self.f_ahead, done=steps.done, skip=at,
-                single=self.single, reads_loss="loss" in update.record.inputs,
+                point_rows=self.point_rows, ahead=ahead, f_ahead=self.f_ahead, labels=steps.labels[at:],
+                done=steps.done, skip=at, single=self.single, reads_loss="loss" in update.record.inputs,
                 inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)

@@ -11,7 +11,7 @@ import numpy as np
 from optbench.compiler.scalars import rows_of_run, scalar_rows
 from optbench.compiler.update_kernels import partial_update, update_kernel
 from optbench.contract.errors import PluginError
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import ONE_EXAMPLE, Optimizer, Sizes
 from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
 from optbench.engine.arrays import StepInputs, aligned, make_block_table, make_initial_scalars
@@ -38,12 +38,12 @@ class Update:
         roles: Sequence[str] = (),
         seed: int = 0,
         place: int = 0,
-        sizes: tuple[int, int] = (1, 1),
+        sizes: Sizes = ONE_EXAMPLE,
     ):
         """Allocate the state of a lane for each entry of ``hyperparameters``, and choose the kernel.
 
         roles: of the blocks; by default those of their places. seed: of the random numbers, which all lanes share.
-        place: of the first parameter among those of the run. sizes: the examples of a mini-batch, and of an epoch.
+        place: of the first parameter among those of the run. sizes: of its mini-batches.
         """
         runs = len(hyperparameters)
         self.blocks, dim, memory = make_block_table(record, shapes, hyperparameters[0], roles, place)
@@ -113,7 +113,7 @@ class CpuChunks(ChunkedRule):
     """An update rule on chunks of arrays; threads: the most to use, None: one for each core. See ChunkedRule."""
 
     def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
-                 threads: int | None = None, seed: int = 0, sizes: tuple[int, int] = (1, 1)):  # fmt: skip
+                 threads: int | None = None, seed: int = 0, sizes: Sizes = ONE_EXAMPLE):  # fmt: skip
         """Divide the arrays into chunks; threads start at the first step that is shared."""
         super().__init__(record, rows, shapes, dtype, values, can_split, seed, sizes)
         self.threads = threads or cores()

@@ -162,7 +162,7 @@ class GpuLanes(Lanes):
         self.unmoved = np.zeros(self.runs, bool)
         table, _, _ = make_block_table(optimizer, problem.blocks, {}, problem.roles)
         seeds = [cohort.seed for cohort, part in members for _ in part]
-        sizes = first.batch_size, problem.examples
+        sizes = first.sizes
         scalars = make_initial_scalars(
             optimizer, len(table), dtype, [lane.hyperparameters for lane in lanes], 0, seeds, sizes
         )
@@ -185,6 +185,7 @@ class GpuLanes(Lanes):
         self.constants, self.layout = self._put(arrays.constants), self._put(arrays.layout)
         self.work = self._zeros(code.scratch, self.runs)
         numbers = max(batch_size if code.shape.batches else 1, dim + 1 if code.shape.noisy else 1)
+        numbers = max(numbers, self.batches[0].batch_size * optimizer.draws_labels)
         numbers = max(numbers, dim * (2 * code.shape.stressed + code.shape.moving))
         self.paths = [batches.path_of(problem, cohort.seed, dtype) for cohort, _ in members]
         self.at = self._zeros(dim, self.runs) if code.shape.moving else self._zeros(0, 0)
@@ -210,6 +211,10 @@ class GpuLanes(Lanes):
         most = max(1, _BATCH_BYTES // one_batch) if self.code.shape.batches else size
         while at < size:
             count = min(size - at, most)
+            labels = self._zeros(0, 0, 0)
+            if self.optimizer.draws_labels:
+                every = self.optimizer.look_every
+                labels = self._put(np.array([member.draw_labels(count, every) for member in self.batches]))
             drawn = [member.draw(count) for member in self.batches]
             sizes = drawn[0][1]
             (x_batch, y_batch), noise = self._gather_batches([order for order, _, _ in drawn]), self._zeros(0, 0, 0)
@@ -229,7 +234,7 @@ class GpuLanes(Lanes):
                 schedule_of=schedule_of, member=self.members, limit=limit, alive=alive, diverged_at=diverged_at,
                 x=x, y=y, x_batch=x_batch, y_batch=y_batch, sizes=self._put(sizes),
                 noise=noise, stress=stress, unit=self.unit, late=self.late, path=path,
-                point=self.point, look_scalars=self.look[0], look_blocks=self.look[1],
+                point=self.point, look_scalars=self.look[0], look_blocks=self.look[1], labels=labels,
                 constants=self.constants, layout=self.layout, done=done + at,
             )  # fmt: skip
             self.code.steps[blocks(self.runs), BLOCK, self.stream](*arguments)

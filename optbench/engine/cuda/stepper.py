@@ -11,7 +11,7 @@ from optbench.compiler.cuda import BLOCK, GRID, blocks, cuda, put
 from optbench.compiler.cuda_updates import DOWN, SHARES, WARP, across, compile_rule, total
 from optbench.compiler.scalars import rows_of_run
 from optbench.contract.errors import OptbenchError, in_one_line, shown
-from optbench.contract.optimizers import Optimizer
+from optbench.contract.optimizers import ONE_EXAMPLE, Optimizer, Sizes
 from optbench.contract.roles import VECTOR
 from optbench.contract.types import DtypeName, Order
 from optbench.engine.arrays import StepInputs, make_block_table, make_initial_scalars
@@ -138,7 +138,7 @@ class Update:
         roles: Sequence[str] = (),
         seed: int = 0,
         place: int = 0,
-        sizes: tuple[int, int] = (1, 1),
+        sizes: Sizes = ONE_EXAMPLE,
     ):
         """Allocate the state of a run for each entry of ``hyperparameters``, and choose the grids of the kernels.
 
@@ -218,7 +218,7 @@ class CudaChunks(ChunkedRule):
     """A rule on whole arrays on a GPU, in one stream. Raises PluginError for a rule that cannot run there."""
 
     def __init__(self, record: Optimizer, rows: Sequence[Any], shapes: Any, dtype: DtypeName, values: Any,
-                 seed: int = 0, sizes: tuple[int, int] = (1, 1)):  # fmt: skip
+                 seed: int = 0, sizes: Sizes = ONE_EXAMPLE):  # fmt: skip
         """Make one chunk of each array, and put their global sums side by side."""
         super().__init__(record, rows, shapes, dtype, values, False, seed, sizes)
         if self.has_global_sums:  # the sums of all arrays side by side, so that a kernel can add them up

@@ -118,7 +118,8 @@ def eager_update(
 
 
 class Drawn(NamedTuple):
-    """What is drawn for the gradients of a step: the numbers of its examples, noise and stress, and where f has moved.
+    """What is drawn for the gradients of a step: the numbers of its examples, noise and stress, where f has moved, and
+    what stands for the labels of the second one.
 
     None: all examples, and nothing of the others.
     """
@@ -127,6 +128,7 @@ class Drawn(NamedTuple):
     noise: np.ndarray | None
     stress: np.ndarray | None
     offset: np.ndarray | None
+    labels: np.ndarray | None
 
 
 class EagerLanes(CpuLanes):
@@ -168,6 +170,7 @@ class EagerLanes(CpuLanes):
     @np.errstate(all="ignore")  # a run that explodes overflows on its way
     def advance(self, rates: Rates, done: int, size: int, inner: Sequence[int] = ()) -> None:
         """Make steps, as in runner.Lanes, one by one."""
+        labels = self._draw_labels(size)
         order, sizes, noise = self.batches.draw(size)
         stress = self.batches.draw_stress(size)
         for s in range(size):
@@ -176,6 +179,7 @@ class EagerLanes(CpuLanes):
                 noise[s] if len(noise) else None,
                 stress[s] if len(stress) else None,
                 None if self.path is None else self.path(np.array([done + s])),
+                labels[s, : sizes[s]] if len(labels) else None,
             )
             if drawn.offset is not None:
                 self.by_run(self.at)[:] = self.by_run(self.w) - drawn.offset
@@ -210,7 +214,7 @@ class EagerLanes(CpuLanes):
         at, g = self.by_run(point), self.by_run(ahead)
         if drawn.offset is not None:
             at -= drawn.offset
-        self._compute_gradients(drawn.chosen, point, ahead, self.f_ahead)
+        self._compute_gradients(drawn.chosen, point, ahead, self.f_ahead, drawn.labels)
         if drawn.noise is not None:
             self.f_ahead[:] = drawn.noise[-1] * self.f_ahead + at @ drawn.noise[:-1]
             g[:] = drawn.noise[-1] * g + drawn.noise[:-1]
@@ -239,13 +243,17 @@ class EagerLanes(CpuLanes):
             g[:] = self.late[(t - 1) % lag] if t > lag else self.late[0] if t > 1 else now
             self.late[(t - 1) % lag] = now
 
-    def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray) -> None:
-        """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails."""
+    def _compute_gradients(self, chosen: np.ndarray | None, w: np.ndarray, g: np.ndarray, f: np.ndarray,
+                           labels: np.ndarray | None = None) -> None:  # fmt: skip
+        """Fill f and g on the examples of these numbers, None: all; a lane whose problem raises an error fails.
+
+        labels: those to take in place of the data's.
+        """
         x, y = self.arrays.train
         if chosen is not None:
             rows = len(chosen)
             x, y = np.take(x, chosen, 0, self.batch[0][:rows]), np.take(y, chosen, 0, self.batch[1][:rows])
-        rest = x, y, self.arrays.constants, self.arrays.layout, self.work
+        rest = x, y if labels is None else labels, self.arrays.constants, self.arrays.layout, self.work
         if not self.single:
             self.code.gradient(w, g, f, *rest, 0, self.runs)
             return
