@@ -35,7 +35,7 @@ def sps(w, g, lr, loss, squares, c, lower_bound, eps):
 
 
 @optimizer(
-    source="Loizou et al. 2021 (SPS_max, its bound smoothed as in sec. 4), with eps as in the authors' code",
+    source="Loizou et al. 2021 (SPS_max), with eps, and the bound that follows the steps, as in the authors' code",
     limits={"c": "(0, inf)", "growth": "[1, inf)"},
     shared=("before",),
     total={"squares": _square},
