@@ -243,7 +243,7 @@ class Optimizer(Tunable):
         """The steps from one second gradient to the next, of which the first step takes one; 0: none takes one."""
         return 0 if self.look is None else self.look.every
 
-    @property
+    @cached_property
     def look_rule(self) -> "Optimizer | None":
         """The rule without state whose step goes from w to the point of the second gradient; None without one."""
         if self.look is None:

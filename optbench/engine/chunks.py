@@ -4,7 +4,7 @@ Each array is a parameter block. The arrays alone decide where they are cut, so 
 of threads. A sum over all parameters adds up the chunks' own sums, in their order and in float64: no array is copied.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,10 @@ class Chunk:
         self.update, self.w, self.first, self.last = update, w, first, last
         self.g: Any = None
         self.clock = 0
+
+    def part(self, row: Any) -> Any:
+        """Return the chunk's columns of a row (runs, numbers) of its array."""
+        return row if self.last - self.first == row.shape[1] else row[:, self.first : self.last]
 
 
 class ChunkedRule:
@@ -115,7 +119,7 @@ class ChunkedRule:
             if not self.shares_state:
                 self.clocks[i] += 1
             for chunk in chunks:
-                chunk.g = g if chunk.last - chunk.first == g.shape[1] else g[:, chunk.first : chunk.last]
+                chunk.g = chunk.part(g)
                 chunk.clock = self.clocks[i]
             present += chunks
         if not present:
@@ -127,6 +131,16 @@ class ChunkedRule:
             self.copy_shared(present[0], other)
         for chunk in present:
             chunk.g = None
+
+    def write(self, rows: Sequence[Any], target: Callable[[Chunk], Any]) -> None:
+        """Copy rows, each like its array or None, to what ``target`` returns of each chunk."""
+        for row, chunks in zip(rows, self.arrays, strict=True):
+            for chunk in chunks if row is not None else ():
+                self.copy(chunk.part(row), target(chunk))
+
+    def copies(self, rows: Sequence[Any]) -> list[Any]:
+        """Return copies of rows, each like its array; an empty one, which no kernel changes, is itself."""
+        return [self.concatenate([row]) if chunks else row for row, chunks in zip(rows, self.arrays, strict=True)]
 
     def write_hyperparameters(self, values: Mapping[str, float]) -> None:
         """Write the hyperparameters to their rows of all ``scalars``."""
@@ -163,6 +177,10 @@ class ChunkedRule:
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
         """Copy powers, and the shared slots of the run, to ``other``."""
+        raise NotImplementedError
+
+    def copy(self, source: Any, target: Any) -> None:
+        """Copy an array to another one of its shape."""
         raise NotImplementedError
 
     def concatenate(self, parts: list[Any]) -> Any:

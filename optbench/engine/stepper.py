@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,15 +66,9 @@ class Stepper:
         self.lr = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
         self.seed = settings.checked("seed", seed)
-        self._parameters, self._rule = _prepare_rule(
-            self.device, optimizer, w, blocks, self.hyperparameters, count, self.seed
-        )
-
-        self._look: ChunkedRule | None = None
-        if (look := optimizer.look_rule) is not None:
-            self._points = [row.copy() for row in self._parameters.rows]
-            rest = self._parameters.blocks, self._parameters.dtype, self.hyperparameters, self._parameters.can_split
-            self._look = CpuChunks(look, self._points, *rest, count, self.seed)
+        self._parameters, make_rule = _prepare(self.device, w, blocks, self.hyperparameters, count, self.seed)
+        self._rule, look = make_rule(optimizer, self._parameters.rows), optimizer.look_rule
+        self._look = None if look is None else make_rule(look, self._rule.copies(self._parameters.rows))
 
     @property
     def lr(self) -> float:
@@ -99,8 +93,8 @@ class Stepper:
             g: the gradient at w, as for :meth:`step`.
 
         Returns:
-            New arrays in the form of w, which stays as it is. The gradient there, of the same mini-batch, is ``ahead``
-            of :meth:`step`.
+            New arrays in the form of w, on its device; w stays as it is. The gradient there, of the same mini-batch, is
+            ``ahead`` of :meth:`step`.
 
         Raises:
             OptbenchError: g is not like w, or the rule takes one gradient a step.
@@ -119,11 +113,10 @@ class Stepper:
             raise OptbenchError(f"stepper: {self.optimizer.name} takes one gradient a step, and looks nowhere else")
         rows, parameters = self._parameters.gradients(g), self._parameters
         parameters.read()
-        for point, row in zip(self._points, parameters.rows, strict=True):
-            point[...] = row
+        self._look.write(parameters.rows, lambda chunk: chunk.w)
         self._look.clocks = list(self._rule.clocks)
         self._look.step(rows, StepInputs(self.steps + 1, self.lr))
-        return parameters.reported([point.copy() for point in self._points])
+        return parameters.reported(self._look.copies(self._look.rows))
 
     def step(self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None) -> None:
         """Take one step.
@@ -164,9 +157,8 @@ class Stepper:
             if ahead is None:
                 text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
             raise OptbenchError(f"stepper: {self.optimizer.name} {text}")
-        for row, chunks in zip(self._parameters.gradients(ahead), self._rule.arrays, strict=True):
-            for chunk in chunks if row is not None else ():
-                chunk.update.ahead[:] = row[:, chunk.first : chunk.last]
+        slot = self.optimizer.own.index(self.optimizer.ahead)
+        self._rule.write(self._parameters.gradients(ahead), lambda chunk: chunk.update.state[slot])
 
     def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
         """Return a loss, or those of the runs of an array; the argument may be a tensor. Raises OptbenchError."""
@@ -238,16 +230,10 @@ class Stepper:
             entry.write(state[entry.key])
 
 
-def _prepare_rule(
-    device: str,
-    record: Optimizer,
-    w: Any,
-    blocks: Any,
-    values: Mapping[str, float],
-    threads: int | None,
-    seed: int,
-) -> tuple[Any, Any]:
-    """Return the user's arrays in the kernels' form, and the rule with its state for them, on that device."""
+def _prepare(
+    device: str, w: Any, blocks: Any, values: Mapping[str, float], threads: int | None, seed: int
+) -> tuple[Any, Callable[[Optimizer, Sequence[Any]], ChunkedRule]]:
+    """Return the user's arrays in the kernels' form, and what makes a rule on rows like theirs, on that device."""
     if device == "cuda":
         from optbench.compiler import cuda
 
@@ -256,9 +242,10 @@ def _prepare_rule(
         from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
 
         gpu = gpu_arrays(w, blocks)
-        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values, seed)
+        return gpu, lambda record, rows: CudaChunks(record, rows, gpu.blocks, gpu.dtype, values, seed)
     given = parameter_arrays(w, blocks)
-    return given, CpuChunks(record, given.rows, given.blocks, given.dtype, values, given.can_split, threads, seed)
+    rest = given.can_split, threads, seed
+    return given, lambda record, rows: CpuChunks(record, rows, given.blocks, given.dtype, values, *rest)
 
 
 class _Entry(NamedTuple):

@@ -15,7 +15,6 @@ from toy_problems import bowl
 import optbench
 from optbench import Look, PluginError, optimizer, wrapper
 from optbench.analysis.measures import tail_values
-from optbench.compiler.cuda_updates import refusal_reason
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
 from optbench.engine.batches import affordable_steps, count_samples, path_of
@@ -286,8 +285,6 @@ def test_what_makes_no_sense_is_refused():
         wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))
     with pytest.raises(OptbenchError, match=re.escape("which quantized(rosenbrock) spoils: rounding")):
         optbench.minimize("quantized(rosenbrock)", "sam(gd)", lr=1e-4, steps=2)
-    sam_gd = CATALOGUE.optimizer("sam(gd)")[0]
-    assert refusal_reason(sam_gd) == "its rule takes a second gradient" and refusal_reason(sam_gd, steps=True) is None
 
 
 @wrapper(source="a test", look=Look(beside), far=0.5)

@@ -164,6 +164,9 @@ class CpuChunks(ChunkedRule):
         rows = rows_of_run(self.record)
         other.update.scalars[rows] = chunk.update.scalars[rows]
 
+    def copy(self, source: np.ndarray, target: np.ndarray) -> None:
+        target[...] = source
+
     def concatenate(self, parts: list[Any]) -> np.ndarray:
         return np.concatenate(parts, axis=1)
 
