@@ -63,7 +63,8 @@ class ChunkedRule:
         arrays: the chunks of each array; chunks: all of them.
         clocks: the number of steps that each array has made.
         has_global_sums: True if the rule needs sums over several chunks.
-        shares_state: True if all arrays have one clock and one set of shared slots, as these depend on such sums.
+        shares_state: True if all arrays have one clock and one set of shared slots: as these depend on such sums, or as
+            all take their second gradients in the same steps, and not in every one.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class ChunkedRule:
         self.chunks = [chunk for chunks in self.arrays for chunk in chunks]
         self._written: tuple = ()  # the inputs in the rows of ``scalars``
         self.has_global_sums = bool(record.total) and len(self.chunks) > 1
-        self.shares_state = self.has_global_sums and bool(record.run_slots)
+        self.shares_state = record.look_every > 1 or (self.has_global_sums and bool(record.run_slots))
 
     def step(self, gradients: Sequence[Any], inputs: StepInputs) -> None:
         """Make one step along gradients, each like its array; None: the array stays, and so does its clock.
@@ -111,7 +112,7 @@ class ChunkedRule:
         present: list[Chunk] = []
         absent: list[Chunk] = []
         if self.shares_state and any(g is not None for g in gradients):
-            self.clocks = [self.clocks[0] + 1] * len(self.clocks)
+            self.clocks = [max(self.clocks) + 1] * len(self.clocks)
         for i, (g, chunks) in enumerate(zip(gradients, self.arrays, strict=True)):
             if g is None:
                 absent += chunks

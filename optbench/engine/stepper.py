@@ -84,7 +84,7 @@ class Stepper:
     def needs_second(self) -> bool:
         """True if the next step takes a second gradient: every one of ``sam``, every tenth of ``sophia_h``."""
         every = self.optimizer.look_every
-        return bool(every) and any(clock % every == 0 for clock in self._rule.clocks)
+        return bool(every) and max(self._rule.clocks) % every == 0
 
     def look(self, g: Any) -> Any:
         """Return the point at which a step wants its second gradient, for rules that take one, such as ``sam``.
@@ -123,7 +123,8 @@ class Stepper:
 
         Args:
             g: the gradient, of w's shape and dtype. Of a list: one for each array, in its order; of a mapping: by name.
-                None in a list or mapping leaves that array and its state as they are, as in PyTorch.
+                None in a list or mapping leaves that array and its state as they are, as in PyTorch. Where a rule
+                takes a second gradient every tenth step, such an array waits for the next of these.
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
@@ -138,7 +139,7 @@ class Stepper:
         if loss is None and "loss" in self.optimizer.inputs:
             raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
         if ahead is not None or self.needs_second:
-            self._write_ahead(ahead)
+            self._write_ahead(rows, ahead)
         if lr is not None:
             self.lr = lr
         self.steps += 1
@@ -146,8 +147,8 @@ class Stepper:
         self._rule.step(rows, StepInputs(self.steps, self.lr, value))
         self._parameters.write()
 
-    def _write_ahead(self, ahead: Any) -> None:
-        """Write the second gradient of the next step to its slot. Raises OptbenchError."""
+    def _write_ahead(self, rows: Sequence[Any], ahead: Any) -> None:
+        """Write the second gradient of the next step to its slot; rows: the first ones. Raises OptbenchError."""
         if ahead is None or not self.needs_second:
             text = "takes one gradient a step, and no ahead"
             if self._look is not None:
@@ -157,8 +158,9 @@ class Stepper:
             if ahead is None:
                 text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
             raise OptbenchError(f"stepper: {self.optimizer.name} {text}")
-        slot = self.optimizer.own.index(self.optimizer.ahead)
-        self._rule.write(self._parameters.gradients(ahead), lambda chunk: chunk.update.state[slot])
+        slot, second = self.optimizer.own.index(self.optimizer.ahead), self._parameters.gradients(ahead)
+        second = [None if one is None else other for one, other in zip(rows, second, strict=True)]
+        self._rule.write(second, lambda chunk: chunk.update.state[slot])
 
     def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
         """Return a loss, or those of the runs of an array; the argument may be a tensor. Raises OptbenchError."""
