@@ -159,7 +159,13 @@ class Stepper:
                 text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
             raise OptbenchError(f"stepper: {self.optimizer.name} {text}")
         slot, second = self.optimizer.own.index(self.optimizer.ahead), self._parameters.gradients(ahead)
-        second = [None if one is None else other for one, other in zip(rows, second, strict=True)]
+        for k, (one, other) in enumerate(zip(rows, second, strict=True)):
+            if one is None:
+                second[k] = None
+            elif other is None:
+                raise OptbenchError(
+                    f"stepper: g has a gradient of {self._parameters.labels[k]}, and ahead none: give both"
+                )
         self._rule.write(second, lambda chunk: chunk.update.state[slot])
 
     def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
@@ -353,7 +359,7 @@ def stepper(
             hyperparameters; a rule's sums run over the arrays of its stepper.
         lr: the learning rate.
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
-        device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.
+        device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``, for rules other than on matrices.
         threads: the most threads that work on a list; None: one a core. They change no number. One array has one.
         seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
         plugin: a file, or several, with records of your own.

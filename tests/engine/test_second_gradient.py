@@ -268,6 +268,15 @@ def test_an_array_that_begins_late_has_begun_with_the_others():
     assert (w[1] < 9).all() and (w[1] >= 9 - 0.01 * 7 - 1e-12).all()
 
 
+def test_a_second_gradient_is_missing_where_the_first_is_there():
+    rule = optbench.stepper("sam(gd)", {"a": np.ones(2), "b": np.ones(1)}, lr=0.1)
+    g = {"a": np.ones(2), "b": None}
+    with pytest.raises(OptbenchError, match="g has a gradient of a, and ahead none: give both"):
+        rule.step(g, ahead=dict.fromkeys("ab"))
+    rule.step(g, ahead=rule.look(g))
+    assert rule.w["b"] == 1 and (rule.w["a"] < 1).all()
+
+
 def test_scipys_minimize_gives_it_and_counts_both():
     method = optbench.scipy_method(f"sam(gd, rho={RHO})", lr=1e-4)
     found = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, options={"maxiter": 9})
