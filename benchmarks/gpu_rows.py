@@ -127,7 +127,8 @@ def update_rows(sizes: Sizes, copied: float) -> Iterator[dict[str, Any]]:
     import optbench
 
     records = optbench.optimizers()
-    for name in sorted(name for name, each in records.items() if not each.matrix and each.look is None):  # no GPU's
+    # Rules on matrices are no GPU's; a step with a second gradient copies that one besides.
+    for name in sorted(name for name, each in records.items() if not each.matrix and each.look is None):
         yield update_row(name, len(records[name].own), not records[name].elementwise, sizes, copied)
     yield update_row("clip(adam)", len(records["adam"].own), True, sizes, copied)
     yield list_row("adam", len(records["adam"].own), sizes, copied)

@@ -20,9 +20,9 @@ BLOCKS = ((5, 3), (7,), (3, 5))
 WRAPPED = (
     "clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)",
     "cautious(adam)", "cautious_decay(momentum)", "corrected_decay(gd)", "hyperball(novograd)",
-    "schedule_free(momentum)", "mechanic(adam, s0=0.01)", "clip(momo_adam, norm=0.5)",
+    "schedule_free(momentum)", "mechanic(adam, s0=0.01)", "clip(momo_adam, norm=0.5)", "sam(adam)", "asam(gd)",
 )  # fmt: skip
-RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix and record.gradients == 1)
+RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
 TEXTS = [*RULES, *WRAPPED]
 EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
 """One of each kind, which is tried in every order and precision."""
@@ -95,14 +95,18 @@ class Steps:
     def drive(self, kind, put=np.ascontiguousarray, get=np.asarray) -> np.ndarray:
         """Return (count, runs, dim), w after each step by ``kind``, an Update of the CPU or of the GPU."""
         w, gradients, rates, values = self.arrays()
-        update = kind(record_of(self.text), self.order, self.blocks, self.dtype, values, sizes=Sizes(*SIZES))
+        record = record_of(self.text)
+        update = kind(record, self.order, self.blocks, self.dtype, values, sizes=Sizes(*SIZES))
         turned = self.order == "lanes"
         w, seen = put(w.T if turned else w), []
         for t in range(1, self.count + 1):
             inputs = {"lr": rates[t - 1], "loss": 0.02 * np.abs(gradients[t - 1]).sum(axis=1)}
-            for row, name in enumerate(record_of(self.text).inputs):
+            for row, name in enumerate(record.inputs):
                 update.scalars[row] = put(inputs[name].astype(self.dtype))
-            update(w, put(gradients[t - 1].T if turned else gradients[t - 1]), t)
+            g = gradients[t - 1].T if turned else gradients[t - 1]
+            if record.look is not None and (t - 1) % record.look_every == 0:
+                update.state[record.own.index(record.ahead)] = put(np.ascontiguousarray(0.5 * g))
+            update(w, put(g), t)
             after = get(w)
             seen.append((after.T if turned else after).copy())
         return np.array(seen)
@@ -192,7 +196,7 @@ FEW = dict.fromkeys(
 COHORTS = [
     Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)
 ]
-COHORTS += [Sweep("rosenbrock", rule) for rule in TEXTS]
+COHORTS += [Sweep("softmax" if record_of(rule).draws_labels else "rosenbrock", rule) for rule in TEXTS]
 # In float32 one of what a kernel may have to do beside its elements; every rule is tried on its own.
 COHORTS += [
     Sweep("rosenbrock", rule, dtype="float32")
@@ -210,10 +214,8 @@ COHORTS += [
     for text, inner in (("sparse", f"moving({SMALL['mlp']})"), ("rescaled", SMALL["mlp"]), ("rescaled", "nqm(dim=4)"))
 ]
 # Second gradients, in each form, beside what changes gradients and variables.
-LOOKS = (("sam(adam)", 5), ("adahessian", 5), ("sophia_h", 12))
-COHORTS += [Sweep("rosenbrock", rule, steps=steps) for rule, steps in LOOKS]
 COHORTS += [
-    Sweep("rosenbrock", "sam(gd)", dtype="float32"), Sweep("sparse(noisy(moving(rosenbrock)))", "asam(gd)"),
+    Sweep("rosenbrock", "sophia_h", steps=12), Sweep("sparse(noisy(moving(rosenbrock)))", "asam(gd)"),
     Sweep(f"sparse(moving({SMALL['mlp']}))", "sam(gd)", steps=3),
 ]  # fmt: skip
 # Labels that are drawn, in each form, of one label an example and of several.

@@ -34,10 +34,8 @@ DOWN = 1024
 multiprocessors, up to 16 blocks of 128 threads) is reached with two columns of them; more would only wait."""
 
 
-def refusal_reason(record: Optimizer, steps: bool = False) -> str | None:
-    """Return the reason why a rule cannot run on a GPU; None if it can. steps: in cohorts, which take the gradients."""
-    if record.look is not None and not steps:
-        return "its rule takes a second gradient"
+def refusal_reason(record: Optimizer) -> str | None:
+    """Return the reason why a rule cannot run on a GPU; None if it can."""
     return "its rule transforms whole matrices" if record.matrix else None
 
 

@@ -272,7 +272,7 @@ class Optimizer(Tunable):
         """True if the second gradient is that of labels drawn from the model's predictions."""
         return self.look is not None and self.look.draws_labels
 
-    @property
+    @cached_property
     def look_rule(self) -> "Optimizer | None":
         """The rule without state whose step goes from w to the point of the second gradient; None without one."""
         if self.look is None:

@@ -4,7 +4,7 @@ Each array is a parameter block. The arrays alone decide where they are cut, so 
 of threads. A sum over all parameters adds up the chunks' own sums, in their order and in float64: no array is copied.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,10 @@ class Chunk:
         self.g: Any = None
         self.clock = 0
 
+    def part(self, row: Any) -> Any:
+        """Return the chunk's columns of a row (runs, numbers) of its array."""
+        return row if self.last - self.first == row.shape[1] else row[:, self.first : self.last]
+
 
 class ChunkedRule:
     """A rule with its state for a list of arrays.
@@ -60,7 +64,8 @@ class ChunkedRule:
         arrays: the chunks of each array; chunks: all of them.
         clocks: the number of steps that each array has made.
         has_global_sums: True if the rule needs sums over several chunks.
-        shares_state: True if all arrays have one clock and one set of shared slots, as these depend on such sums.
+        shares_state: True if all arrays have one clock and one set of shared slots: as these depend on such sums, or as
+            all take their second gradients in the same steps, and not in every one.
     """
 
     def __init__(
@@ -96,7 +101,7 @@ class ChunkedRule:
         self.chunks = [chunk for chunks in self.arrays for chunk in chunks]
         self._written: tuple = ()  # the inputs in the rows of ``scalars``
         self.has_global_sums = bool(record.total) and len(self.chunks) > 1
-        self.shares_state = self.has_global_sums and bool(record.run_slots)
+        self.shares_state = record.look_every > 1 or (self.has_global_sums and bool(record.run_slots))
 
     def step(self, gradients: Sequence[Any], inputs: StepInputs) -> None:
         """Make one step along gradients, each like its array; None: the array stays, and so does its clock.
@@ -109,7 +114,7 @@ class ChunkedRule:
         present: list[Chunk] = []
         absent: list[Chunk] = []
         if self.shares_state and any(g is not None for g in gradients):
-            self.clocks = [self.clocks[0] + 1] * len(self.clocks)
+            self.clocks = [max(self.clocks) + 1] * len(self.clocks)
         for i, (g, chunks) in enumerate(zip(gradients, self.arrays, strict=True)):
             if g is None:
                 absent += chunks
@@ -117,7 +122,7 @@ class ChunkedRule:
             if not self.shares_state:
                 self.clocks[i] += 1
             for chunk in chunks:
-                chunk.g = g if chunk.last - chunk.first == g.shape[1] else g[:, chunk.first : chunk.last]
+                chunk.g = chunk.part(g)
                 chunk.clock = self.clocks[i]
             present += chunks
         if not present:
@@ -129,6 +134,16 @@ class ChunkedRule:
             self.copy_shared(present[0], other)
         for chunk in present:
             chunk.g = None
+
+    def write(self, rows: Sequence[Any], target: Callable[[Chunk], Any]) -> None:
+        """Copy rows, each like its array or None, to what ``target`` returns of each chunk."""
+        for row, chunks in zip(rows, self.arrays, strict=True):
+            for chunk in chunks if row is not None else ():
+                self.copy(chunk.part(row), target(chunk))
+
+    def copies(self, rows: Sequence[Any]) -> list[Any]:
+        """Return copies of rows, each like its array; an empty one, which no kernel changes, is itself."""
+        return [self.concatenate([row]) if chunks else row for row, chunks in zip(rows, self.arrays, strict=True)]
 
     def write_hyperparameters(self, values: Mapping[str, float]) -> None:
         """Write the hyperparameters to their rows of all ``scalars``."""
@@ -165,6 +180,10 @@ class ChunkedRule:
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
         """Copy powers, and the shared slots of the run, to ``other``."""
+        raise NotImplementedError
+
+    def copy(self, source: Any, target: Any) -> None:
+        """Copy an array to another one of its shape."""
         raise NotImplementedError
 
     def concatenate(self, parts: list[Any]) -> Any:

@@ -46,7 +46,7 @@ class OneArray:
     def __init__(self, w: Any, blocks: Any):
         """View the array as rows, and check that the blocks add up to it."""
         self.w, self.rows = w, [self.row(w)]
-        self.dtype: DtypeName = "float32" if w.dtype == np.float32 else "float64"
+        self.dtype: DtypeName = "float32" if self.rows[0].dtype == np.float32 else "float64"
         self.shapes = [tuple(w.shape)]
         dim = self.rows[0].shape[1]
         shapes = block_shapes("stepper: blocks", blocks, dim)
@@ -79,7 +79,11 @@ class OneArray:
 
     def reported(self, rows: Sequence[Any]) -> Any:
         """Return the array of ``rows``, a list of one (runs, dim), in w's shape: w itself if it is w's own row."""
-        return self.w if rows[0] is self.rows[0] else rows[0].reshape(self.w.shape)
+        return self.w if rows[0] is self.rows[0] else self.like(self.w, rows[0], self.shapes[0])
+
+    def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
+        """Return a row as a new array of x's kind."""
+        return row.reshape(shape)
 
 
 def block_shapes(name: str, blocks: Any, dim: int) -> tuple[tuple[int, ...], ...]:

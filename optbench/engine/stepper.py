@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,15 +68,9 @@ class Stepper:
         self.lr = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
         self.seed = settings.checked("seed", seed)
-        self._parameters, self._rule = _prepare_rule(
-            self.device, optimizer, w, blocks, self.hyperparameters, count, self.seed, sizes
-        )
-
-        self._look: ChunkedRule | None = None
-        if (look := optimizer.look_rule) is not None:
-            self._points = [row.copy() for row in self._parameters.rows]
-            rest = self._parameters.blocks, self._parameters.dtype, self.hyperparameters, self._parameters.can_split
-            self._look = CpuChunks(look, self._points, *rest, count, self.seed, sizes)
+        self._parameters, make_rule = _prepare(self.device, w, blocks, self.hyperparameters, count, self.seed, sizes)
+        self._rule, look = make_rule(optimizer, self._parameters.rows), optimizer.look_rule
+        self._look = None if look is None else make_rule(look, self._rule.copies(self._parameters.rows))
 
     @property
     def lr(self) -> float:
@@ -92,7 +86,7 @@ class Stepper:
     def needs_second(self) -> bool:
         """True if the next step takes a second gradient: every one of ``sam``, every tenth of ``sophia_h``."""
         every = self.optimizer.look_every
-        return bool(every) and any(clock % every == 0 for clock in self._rule.clocks)
+        return bool(every) and max(self._rule.clocks) % every == 0
 
     def look(self, g: Any) -> Any:
         """Return the point at which a step wants its second gradient, for rules that take one, such as ``sam``.
@@ -101,8 +95,8 @@ class Stepper:
             g: the gradient at w, as for :meth:`step`.
 
         Returns:
-            New arrays in the form of w, which stays as it is. The gradient there, of the same mini-batch, is ``ahead``
-            of :meth:`step`.
+            New arrays in the form of w, on its device; w stays as it is. The gradient there, of the same mini-batch, is
+            ``ahead`` of :meth:`step`.
 
         Raises:
             OptbenchError: g is not like w, or the rule takes one gradient a step.
@@ -121,18 +115,18 @@ class Stepper:
             raise OptbenchError(f"stepper: {self.optimizer.name} takes one gradient a step, and looks nowhere else")
         rows, parameters = self._parameters.gradients(g), self._parameters
         parameters.read()
-        for point, row in zip(self._points, parameters.rows, strict=True):
-            point[...] = row
+        self._look.write(parameters.rows, lambda chunk: chunk.w)
         self._look.clocks = list(self._rule.clocks)
         self._look.step(rows, StepInputs(self.steps + 1, self.lr))
-        return parameters.reported([point.copy() for point in self._points])
+        return parameters.reported(self._look.copies(self._look.rows))
 
     def step(self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None) -> None:
         """Take one step.
 
         Args:
             g: the gradient, of w's shape and dtype. Of a list: one for each array, in its order; of a mapping: by name.
-                None in a list or mapping leaves that array and its state as they are, as in PyTorch.
+                None in a list or mapping leaves that array and its state as they are, as in PyTorch. Where a rule
+                takes a second gradient every tenth step, such an array waits for the next of these.
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
@@ -147,7 +141,7 @@ class Stepper:
         if loss is None and "loss" in self.optimizer.inputs:
             raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
         if ahead is not None or self.needs_second:
-            self._write_ahead(ahead)
+            self._write_ahead(rows, ahead)
         if lr is not None:
             self.lr = lr
         self.steps += 1
@@ -155,8 +149,8 @@ class Stepper:
         self._rule.step(rows, StepInputs(self.steps, self.lr, value))
         self._parameters.write()
 
-    def _write_ahead(self, ahead: Any) -> None:
-        """Write the second gradient of the next step to its slot. Raises OptbenchError."""
+    def _write_ahead(self, rows: Sequence[Any], ahead: Any) -> None:
+        """Write the second gradient of the next step to its slot; rows: the first ones. Raises OptbenchError."""
         if ahead is None or not self.needs_second:
             text = "takes one gradient a step, and no ahead"
             if self._look is not None:
@@ -166,9 +160,15 @@ class Stepper:
             if ahead is None:
                 text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
             raise OptbenchError(f"stepper: {self.optimizer.name} {text}")
-        for row, chunks in zip(self._parameters.gradients(ahead), self._rule.arrays, strict=True):
-            for chunk in chunks if row is not None else ():
-                chunk.update.ahead[:] = row[:, chunk.first : chunk.last]
+        slot, second = self.optimizer.own.index(self.optimizer.ahead), self._parameters.gradients(ahead)
+        for k, (one, other) in enumerate(zip(rows, second, strict=True)):
+            if one is None:
+                second[k] = None
+            elif other is None:
+                raise OptbenchError(
+                    f"stepper: g has a gradient of {self._parameters.labels[k]}, and ahead none: give both"
+                )
+        self._rule.write(second, lambda chunk: chunk.update.state[slot])
 
     def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
         """Return a loss, or those of the runs of an array; the argument may be a tensor. Raises OptbenchError."""
@@ -240,17 +240,10 @@ class Stepper:
             entry.write(state[entry.key])
 
 
-def _prepare_rule(
-    device: str,
-    record: Optimizer,
-    w: Any,
-    blocks: Any,
-    values: Mapping[str, float],
-    threads: int | None,
-    seed: int,
-    sizes: Sizes,
-) -> tuple[Any, Any]:
-    """Return the user's arrays in the kernels' form, and the rule with its state for them, on that device."""
+def _prepare(
+    device: str, w: Any, blocks: Any, values: Mapping[str, float], threads: int | None, seed: int, sizes: Sizes
+) -> tuple[Any, Callable[[Optimizer, Sequence[Any]], ChunkedRule]]:
+    """Return the user's arrays in the kernels' form, and what makes a rule on rows like theirs, on that device."""
     if device == "cuda":
         from optbench.compiler import cuda
 
@@ -259,10 +252,10 @@ def _prepare_rule(
         from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
 
         gpu = gpu_arrays(w, blocks)
-        return gpu, CudaChunks(record, gpu.rows, gpu.blocks, gpu.dtype, values, seed, sizes)
+        return gpu, lambda record, rows: CudaChunks(record, rows, gpu.blocks, gpu.dtype, values, seed, sizes)
     given = parameter_arrays(w, blocks)
-    parts = given.rows, given.blocks, given.dtype, values, given.can_split
-    return given, CpuChunks(record, *parts, threads, seed, sizes)
+    rest = given.can_split, threads, seed, sizes
+    return given, lambda record, rows: CpuChunks(record, rows, given.blocks, given.dtype, values, *rest)
 
 
 class _Entry(NamedTuple):
@@ -371,7 +364,7 @@ def stepper(
             hyperparameters; a rule's sums run over the arrays of its stepper.
         lr: the learning rate.
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
-        device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``.
+        device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``, for rules other than on matrices.
         threads: the most threads that work on a list; None: one a core. They change no number. One array has one.
         seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
         batch_size: the number of examples in a mini-batch, for rules that ask for it; all of them if it is larger.

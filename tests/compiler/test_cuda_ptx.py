@@ -77,14 +77,20 @@ def assert_registers_suffice(texts, folder):
 
 
 def update_kernels(text):
-    """Return the update kernels of both orders and dtypes, each once: kernels of one name have one source."""
+    """Return the update kernels of both orders and dtypes, each once: kernels of one name have one source.
+
+    Those to the point of a second gradient are among them.
+    """
     from optbench.compiler import cuda_updates
 
+    record = record_of(text)
     ways = product(ORDERS, DTYPES) if text in WHOLE else zip(ORDERS, DTYPES, strict=True)
     every = [
         (f"{kind} in {order}, {dtype}", kernel, signature)
         for order, dtype in ways
-        for kind, kernel, signature in cuda_updates.compile_rule(record_of(text), order, dtype).signatures(dtype)
+        for each in (record, record.look_rule)
+        if each is not None
+        for kind, kernel, signature in cuda_updates.compile_rule(each, order, dtype).signatures(dtype)
     ]
     return list(
         {(kernel.py_func.__name__, signature): (name, kernel, signature) for name, kernel, signature in every}.values()

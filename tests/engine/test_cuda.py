@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gpu_cases import COHORTS, ONCE, ORDERS, PAIRED, RULES, Constant, collected, record_of
 from simulated import results
-from stepper_cases import LISTS
+from stepper_cases import LISTS, ROWS, step_rows
 
 from optbench import PluginError
 from optbench.engine.cpu.update import Update
@@ -102,6 +102,17 @@ def test_steppers_of_single_arrays_and_a_gradient_that_is_the_parameter():
     np.testing.assert_allclose(found["rows"], np.zeros((2, 3)))
     # The iterates are 0.5 and 0: (0.5 * 0.5 * 0.5 + 0.5 * 0) / (1 - 0.25)
     np.testing.assert_allclose(found["averages"], [1 / 6, 1 / 6])
+
+
+@pytest.mark.slow
+def test_second_gradients_of_the_runs_of_an_array_and_of_tensors():
+    for text, dtype in ROWS:
+        close(results("steppers")[f"{text} of rows"], step_rows(text, dtype), dtype)
+    for label, rest in (("named", [9]), ("alone", [])):
+        found = [results("steppers")[f"{label} {name}"] for name in ("point", "w")]
+        np.testing.assert_allclose(found[0], [3.6, 4.8, *rest], rtol=1e-6)
+        np.testing.assert_allclose(found[1], [2.64, 3.52, *rest], rtol=1e-6)
+    assert results("steppers")["alone w"].dtype == np.float32
 
 
 @pytest.mark.slow

@@ -15,7 +15,6 @@ from toy_problems import bowl
 import optbench
 from optbench import Look, PluginError, optimizer, wrapper
 from optbench.analysis.measures import tail_values
-from optbench.compiler.cuda_updates import refusal_reason
 from optbench.contract.composition import wrap
 from optbench.contract.errors import OptbenchError
 from optbench.engine.batches import affordable_steps, count_samples, path_of
@@ -235,6 +234,49 @@ def test_sophia_is_that_of_its_paper_with_the_hessian_itself():
         np.testing.assert_allclose(found.w[0], stepper.w, rtol=1e-9)
 
 
+def test_arrays_without_a_gradient_ask_for_no_second_one():
+    """A frozen one takes no part; one that begins late steps by signs until all take their second gradient."""
+    w = [np.array([1.0, -2.0]), np.array([3.0]), np.array([0.5, 2.0])]
+    alone, late, frozen = (x.copy() for x in w)
+    one, rule = (optbench.stepper("sophia_h", x, lr=0.01, seed=2) for x in ([alone], w))
+    curvature = 0.0
+    for t in range(1, 23):
+        assert one.needs_second == rule.needs_second == (t % 10 == 1)
+        g = [w[0] ** 3, w[1] ** 3 if t > 3 else None, None]
+        ahead = [point**3 for point in rule.look(g)] if rule.needs_second else None
+        if t in (11, 21):
+            curvature = 0.99 * curvature + 0.01 * 3 * w[1] ** 2
+        one.step([g[0]], ahead=ahead and ahead[:1])
+        rule.step(g, ahead=ahead)
+        np.testing.assert_array_equal(w[0], alone)
+        np.testing.assert_array_equal(w[2], frozen)
+        if 3 < t < 11:
+            late -= 0.01 * (1 + 0.1 * late)
+        if t < 11:
+            np.testing.assert_allclose(w[1], late, rtol=1e-12)
+    np.testing.assert_allclose(rule.state_dict()["slot.h.1"], curvature, rtol=1e-3)
+    assert (rule.state_dict()["slot.h.2"] == 0).all()
+
+
+def test_an_array_that_begins_late_has_begun_with_the_others():
+    """lookahead's slow weights are w at the first step; later they would be 0, and pull w there."""
+    w = [np.ones(2), np.full(2, 9.0)]
+    rule = optbench.stepper("lookahead(sophia_h)", w, lr=0.01, weight_decay=0.0)
+    for t in range(1, 11):
+        g = [w[0], w[1] if t > 3 else None]
+        rule.step(g, ahead=rule.look(g) if rule.needs_second else None)
+    assert (w[1] < 9).all() and (w[1] >= 9 - 0.01 * 7 - 1e-12).all()
+
+
+def test_a_second_gradient_is_missing_where_the_first_is_there():
+    rule = optbench.stepper("sam(gd)", {"a": np.ones(2), "b": np.ones(1)}, lr=0.1)
+    g = {"a": np.ones(2), "b": None}
+    with pytest.raises(OptbenchError, match="g has a gradient of a, and ahead none: give both"):
+        rule.step(g, ahead=dict.fromkeys("ab"))
+    rule.step(g, ahead=rule.look(g))
+    assert rule.w["b"] == 1 and (rule.w["a"] < 1).all()
+
+
 def test_scipys_minimize_gives_it_and_counts_both():
     method = optbench.scipy_method(f"sam(gd, rho={RHO})", lr=1e-4)
     found = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, options={"maxiter": 9})
@@ -286,8 +328,6 @@ def test_what_makes_no_sense_is_refused():
         wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))
     with pytest.raises(OptbenchError, match=re.escape("which quantized(rosenbrock) spoils: rounding")):
         optbench.minimize("quantized(rosenbrock)", "sam(gd)", lr=1e-4, steps=2)
-    sam_gd = CATALOGUE.optimizer("sam(gd)")[0]
-    assert refusal_reason(sam_gd) == "its rule takes a second gradient" and refusal_reason(sam_gd, steps=True) is None
 
 
 @wrapper(source="a test", look=Look(beside), far=0.5)

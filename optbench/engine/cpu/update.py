@@ -149,14 +149,16 @@ class CpuChunks(ChunkedRule):
 
     def make_first_step(self, chunk: Chunk, other: Chunk) -> None:
         """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
-        assert self._partial is not None
-        shared = len(scalar_rows(self.record))
         before, other.g, other.clock = other.w.copy(), np.zeros_like(other.w), chunk.clock
-        for kernel in self._partial.sums:
-            self._run(kernel, [other])
-            other.update.scalars[:shared] = chunk.update.scalars[:shared]
-        other.update.powers[:] = chunk.update.powers
-        self._run(self._partial.apply, [other])
+        if self._partial is None:
+            self._run(other.update.kernel, [other])
+        else:
+            shared = len(scalar_rows(self.record))
+            for kernel in self._partial.sums:
+                self._run(kernel, [other])
+                other.update.scalars[:shared] = chunk.update.scalars[:shared]
+            other.update.powers[:] = chunk.update.powers
+            self._run(self._partial.apply, [other])
         other.w[:], other.g = before, None
 
     def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
@@ -164,6 +166,9 @@ class CpuChunks(ChunkedRule):
         other.update.powers[:] = chunk.update.powers
         rows = rows_of_run(self.record)
         other.update.scalars[rows] = chunk.update.scalars[rows]
+
+    def copy(self, source: np.ndarray, target: np.ndarray) -> None:
+        target[...] = source
 
     def concatenate(self, parts: list[Any]) -> np.ndarray:
         return np.concatenate(parts, axis=1)

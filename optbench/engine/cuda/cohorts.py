@@ -42,7 +42,7 @@ def refusal_reason(problem: Problem, optimizer: AnyOptimizer) -> str | None:
         return "SciPy's methods run on the CPU"
     if problem.eager or not isinstance(optimizer, Optimizer):
         return "what is not compiled runs on the CPU"
-    return cuda_updates.refusal_reason(optimizer, steps=True)
+    return cuda_updates.refusal_reason(optimizer)
 
 
 class Kernels:

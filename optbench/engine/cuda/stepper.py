@@ -51,6 +51,15 @@ def _copy_on_card(array: Any) -> Any:
     return copy
 
 
+def _like(x: Any, row: Any, shape: tuple[int, ...]) -> Any:
+    """Return a row as a new array of x's kind: a tensor if it is one."""
+    if hasattr(x, "detach") and hasattr(x, "clone"):
+        x = x.detach().clone()
+        gpu_view("", x).reshape(*row.shape).copy_to_device(row)
+        return x
+    return row.reshape(shape)
+
+
 class GpuArray(OneArray):
     """One array on a GPU, (dim,) or (runs, dim)."""
 
@@ -60,6 +69,9 @@ class GpuArray(OneArray):
         if len(view.shape) not in (1, 2) or 0 in tuple(view.shape):
             raise OptbenchError("stepper: w and g must be (dim,) or (runs, dim), or lists of arrays")
         return view if len(view.shape) == 2 else view.reshape(1, view.shape[0])
+
+    def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
+        return _like(x, row, shape)
 
 
 class GpuList(ArrayList):
@@ -104,12 +116,7 @@ class GpuList(ArrayList):
         return _copy_on_card(array)
 
     def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
-        """Return a row as a new array of x's kind: a tensor if it is one."""
-        if hasattr(x, "detach") and hasattr(x, "clone"):
-            x = x.detach().clone()
-            gpu_view("", x).reshape(*row.shape).copy_to_device(row)
-            return x
-        return row.reshape(shape)
+        return _like(x, row, shape)
 
 
 def gpu_arrays(w: Any, blocks: Any) -> ArrayList | OneArray:
@@ -275,6 +282,9 @@ class CudaChunks(ChunkedRule):
         for row in rows_of_run(self.record):
             other.update.scalars[row].copy_to_device(chunk.update.scalars[row])
         other.update.powers.copy_to_device(chunk.update.powers)
+
+    def copy(self, source: Any, target: Any) -> None:
+        target.copy_to_device(source)
 
     def concatenate(self, parts: list[Any]) -> Any:
         """Return a copy of the only part: arrays are whole on a GPU."""
