@@ -7,6 +7,8 @@ from by_role import by_role
 from noisy import noisy
 from reference.optimizer_rows import SIZES
 
+BY_NAME = dict(zip(("batch_size", "examples", "labels"), SIZES, strict=True))
+"""What a stepper gives to rules that ask for it."""
 SHAPES = ((2, 3), (), (4,), (0, 2), (2, 1, 2))
 STAYS = {0: (4,), 2: (1, 2), 3: (0, 1, 2, 3, 4)}
 """The indices of the arrays that have no gradient, by step."""
@@ -34,7 +36,7 @@ class ListSteps:
         rng, shapes = np.random.default_rng(6), [(self.scale * s[0], *s[1:]) if s else s for s in SHAPES]
         w = [put(np.asarray(rng.standard_normal(shape)).astype(self.dtype)) for shape in shapes]
         optimizer = {"by_role": by_role, "noisy": noisy}.get(self.text, self.text)
-        device |= dict(zip(("batch_size", "examples", "labels"), SIZES, strict=True))
+        device |= BY_NAME
         rule = optbench.stepper(optimizer, w, lr=0.05, **device)
         points = []
         for t in range(self.count):

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from stepper_cases import BY_NAME
 
 import optbench
 from optbench import OptbenchError, stepper
@@ -57,7 +58,7 @@ def test_a_list_is_one_array_in_blocks_and_goes_on_bit_for_bit_after_a_break(tex
     rng = np.random.default_rng(0)
     start, gradients = arrays(rng, dtype), [arrays(rng, dtype) for _ in range(6)]
     w, single = copied(start), flat(start)
-    by_list, by_block = stepper(text, w, lr=0.01), stepper(text, single, lr=0.01, blocks=FULL)
+    by_list, by_block = stepper(text, w, lr=0.01, **BY_NAME), stepper(text, single, lr=0.01, blocks=FULL, **BY_NAME)
     for t, g in enumerate(gradients):
         make_step(by_list, g, 0.01 / (t + 1))
         make_step(by_block, flat(g), 0.01 / (t + 1))
@@ -67,11 +68,11 @@ def test_a_list_is_one_array_in_blocks_and_goes_on_bit_for_bit_after_a_break(tex
     assert not same(w, start)
 
     v, single_again = copied(start), flat(start)
-    first = stepper(text, v, lr=0.01), stepper(text, single_again, lr=0.01, blocks=FULL)
+    first = stepper(text, v, lr=0.01, **BY_NAME), stepper(text, single_again, lr=0.01, blocks=FULL, **BY_NAME)
     for t, g in enumerate(gradients[:3]):
         make_step(first[0], g, 0.01 / (t + 1))
         make_step(first[1], flat(g), 0.01 / (t + 1))
-    second = stepper(text, v, lr=1.0), stepper(text, single_again, lr=1.0, blocks=FULL)
+    second = stepper(text, v, lr=1.0, **BY_NAME), stepper(text, single_again, lr=1.0, blocks=FULL, **BY_NAME)
     for before, after in zip(first, second, strict=True):
         after.load_state_dict(before.state_dict())
         assert (after.lr, after.steps, after.hyperparameters) == (before.lr, before.steps, before.hyperparameters)
