@@ -28,6 +28,7 @@ _LEADS: dict[str, Mapping[str, str]] = {
     "sgdm sgdmomentum momentumsgd classicalmomentum": _MOMENTUM,
     "polyak polyakmomentum": _MOMENTUM | {"average": "Polyak's averaging of the iterates"},
     "polyakstep polyakstepsize polyaksgd stochasticpolyakstepsize spsmax": {"sps": ""},
+    "momostar": {"momo(adapt_bound=1)": "with an estimate of the lower bound"},
     "smoothsps spssmoothiter": {"sps_smooth": ""},
     "nag nesterovmomentum nesterovacceleratedgradient acceleratedgradient sgd(nesterov)": _NESTEROV,
     "sgdw": {"decoupled_decay(heavy_ball)": "with momentum", "decoupled_decay(gd)": "without"},

@@ -60,8 +60,9 @@ DEFAULTS = {
     "l_dog": {"r0_rel": 1e-6, "eps": 1e-8, "gamma": 8.0},
     "lars": {"beta1": 0.9, "trust": 0.001, "weight_decay": 0.0, "eps": 0.0},
     "lion": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
-    "momo": {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0},
-    "momo_adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "lower_bound": 0.0, "weight_decay": 0.0},
+    "momo": {"beta1": 0.9, "lower_bound": 0.0, "adapt_bound": 0.0, "weight_decay": 0.0},
+    "momo_adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "lower_bound": 0.0, "adapt_bound": 0.0,
+                  "weight_decay": 0.0},
     "moonlight_muon": {"beta1": 0.95, "beta2": 0.95, "beta_adam": 0.9, "eps": 1e-8, "ns_steps": 5.0,
                        "ns_coefficients": 0.0, "consistent_rms": 0.2, "vector_rate": 1.0, "weight_decay": 0.1},
     "nadam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004},
@@ -94,6 +95,7 @@ DEFAULTS = {
 """The defaults of rules without a twin, from their papers and from PyTorch's documentation; a twin states its own."""
 # Four values beside the default, for hyperparameters that are neither a beta nor an eps.
 VALUES = {
+    "adapt_bound": (1.0, 0.0, 1.0, 0.0),
     "alpha": (0.5, 1.0, 2.0, 8.0),
     "anneal": (0.0, 0.01, 0.1, 1.0),
     "c": (0.1, 0.2, 1.0, 10.0),

@@ -10,6 +10,8 @@ SIZES = 8, 32, 8
 """The examples of a mini-batch, those of an epoch, and the labels of a mini-batch, for rules that ask for them."""
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 ADAHESSIAN = ADAM | {"eps": 1e-4, "weight_decay": 0.0}
+MOMO_FIXED = {"beta1": 0.9, "lower_bound": 0.0, "adapt_bound": 0.0, "weight_decay": 0.0}
+MOMO_ADAPTED = MOMO_FIXED | {"adapt_bound": 1.0}
 SOPHIA_G = {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1}
 SOPHIA = {"beta1": 0.965, "beta2": 0.99, "rho": 0.04, "eps": 1e-15, "weight_decay": 0.1, "difference": 0.25}
 ADAM_TORCH = ADAM | {"eps_root": 0.0}
@@ -270,9 +272,9 @@ OPTAX = [
     ("sps_eps", "polyak_sgd", polyak(0.03, 3.0, -0.1, 10.0), "sps", 0.03, {"c": 3.0, "lower_bound": -0.1, "eps": 10.0},
      MIXED, 200),
     ("momo", "contrib.momo", {"beta": 0.8, "lower_bound": 0.1}, "momo", 0.02,
-     {"beta1": 0.8, "lower_bound": 0.1, "weight_decay": 0.0}, [[5]], 200),
+     {"beta1": 0.8, "lower_bound": 0.1, "adapt_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
     ("momo_adam", "contrib.momo_adam", {"b1": 0.8, "b2": 0.95, "lower_bound": 0.1}, "momo_adam", 0.1,
-     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.1, "weight_decay": 0.0}, [[5]], 200),
+     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.1, "adapt_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
 ]  # fmt: skip
 # The authors' own packages.
 SCHEDULEFREE = [
@@ -621,20 +623,28 @@ SPS = [
 ]  # fmt: skip
 # The authors' own package of MoMo.
 MOMO = [
-    ("momo", "Momo", {}, "momo", 1.0, {"beta1": 0.9, "lower_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
-    ("momo_capped", "Momo", {"beta": 0.5}, "momo", 0.01, {"beta1": 0.5, "lower_bound": 0.0, "weight_decay": 0.0}, [[5]],
-     200),
+    ("momo", "Momo", {}, "momo", 1.0, MOMO_FIXED, [[5]], 200),
+    ("momo_capped", "Momo", {"beta": 0.5}, "momo", 0.01, MOMO_FIXED | {"beta1": 0.5}, [[5]], 200),
     ("momo_bound", "Momo", {"lb": 0.5, "weight_decay": 0.1}, "momo", 0.3,
-     {"beta1": 0.9, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
+     MOMO_FIXED | {"lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
     ("momo_decay", "Momo", {"lb": -1.0, "beta": 0.8, "weight_decay": 0.5}, "momo", 0.02,
-     {"beta1": 0.8, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
-    ("momo_adam", "MomoAdam", {}, "momo_adam", 0.01, ADAM | {"lower_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
+     MOMO_FIXED | {"beta1": 0.8, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
+    ("momo_adam", "MomoAdam", {}, "momo_adam", 0.01, ADAM | MOMO_FIXED, [[5]], 200),
     ("momo_adam_uncapped", "MomoAdam", {"betas": [0.8, 0.95]}, "momo_adam", 10.0,
-     ADAM | {"beta1": 0.8, "beta2": 0.95, "lower_bound": 0.0, "weight_decay": 0.0}, [[5]], 200),
+     ADAM | MOMO_FIXED | {"beta1": 0.8, "beta2": 0.95}, [[5]], 200),
     ("momo_adam_bound", "MomoAdam", {"lb": 0.5, "weight_decay": 0.1, "eps": 0.5}, "momo_adam", 0.3,
-     ADAM | {"eps": 0.5, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
+     ADAM | MOMO_FIXED | {"eps": 0.5, "lower_bound": 0.5, "weight_decay": 0.1}, MIXED, 200),
     ("momo_adam_decay", "MomoAdam", {"lb": -1.0, "betas": [0.5, 0.999], "weight_decay": 0.5}, "momo_adam", 0.02,
-     ADAM | {"beta1": 0.5, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
+     ADAM | MOMO_FIXED | {"beta1": 0.5, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
+    # As the estimate comes near the loss, steps fall below rounding, which then decides when it is put back: MoMo-Adam
+    # does so after 140 steps.
+    ("momo_adapted", "Momo", {"use_fstar": True}, "momo", 1.0, MOMO_ADAPTED, [[5]], 200),
+    ("momo_adapted_decay", "Momo", {"use_fstar": True, "lb": -1.0, "beta": 0.8, "weight_decay": 0.5}, "momo", 0.3,
+     MOMO_ADAPTED | {"beta1": 0.8, "lower_bound": -1.0, "weight_decay": 0.5}, MIXED, 200),
+    ("momo_adam_adapted", "MomoAdam", {"use_fstar": True, "lb": -1.0, "betas": [0.8, 0.95]}, "momo_adam", 1.0,
+     ADAM | MOMO_ADAPTED | {"beta1": 0.8, "beta2": 0.95, "lower_bound": -1.0}, [[5]], 100),
+    ("momo_adam_adapted_decay", "MomoAdam", {"use_fstar": True, "lb": -1.0, "weight_decay": 0.1, "eps": 0.5},
+     "momo_adam", 0.3, ADAM | MOMO_ADAPTED | {"eps": 0.5, "lower_bound": -1.0, "weight_decay": 0.1}, MIXED, 200),
 ]  # fmt: skip
 # Implementations of the same name that take other steps, or have not been compared yet: (library, module, what differs,
 # row as above), for the table of docs/agreement.md. No kernel follows these.
