@@ -12,6 +12,7 @@ import numpy as np
 from harness import CATALOGUE, SCHEDULES
 
 from optbench.checks.interpreter import Interpreter
+from optbench.contract.optimizers import Sizes
 from optbench.translation.schedules import schedule_call
 from optbench.translation.setting import Setting, find_equal
 
@@ -72,7 +73,7 @@ def rates(each):
 
 def ours(each, gradients):
     """Return the path of the rule on those gradients, in plain Python, and the iterate that it reports."""
-    rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES, sizes=(BATCH, EXAMPLES))
+    rule = Interpreter(replace(each.optimizer, hyperparameters=each.values), SHAPES, sizes=Sizes(BATCH, EXAMPLES))
     path = [START]
     for gradient, rate in zip(gradients, rates(each), strict=True):
         path.append(rule.step(path[-1], gradient, rate, float(gradient @ path[-1]) + ABOVE))
