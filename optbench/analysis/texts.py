@@ -18,6 +18,7 @@ ALL_FAILED = "every run failed on both sides"
 NEITHER_REACHES = "neither reaches the target"
 ALL_DIVERGED = "every reporting run failed on both sides"
 ONE_DIVERGED = "every reporting run of one side failed"
+NO_TWO_PROBLEMS = "fewer than two problems compare them"
 """Reasons why a pair is open."""
 
 SOLVED = "both solve it: below 1e-8 of the gap at the start"

@@ -301,23 +301,25 @@ def judge_problems(
 
 
 def _compare_over_problems(rows: pd.DataFrame, confidence: float, weigh_by: pd.Series | None) -> pd.DataFrame:
-    """Return the rows of problem "all", for the pairs that at least two problems compare."""
+    """Return the rows of problem "all", one for each pair; none if no pair is compared by two problems at least."""
     with np.errstate(divide="ignore"):
         pairs = _orient_pairs(rows).assign(log=lambda each: np.log(each["ratio"]).replace([-np.inf, np.inf], np.nan))
     several = pairs.groupby(["a", "b"])["log"].transform("count") > 1
-    groups = pairs[several].groupby(["a", "b"], sort=False)
-    if not groups.ngroups:
+    if not several.any():
         return rows.iloc[:0]
+    pairs["log"] = pairs["log"].where(several)
+    groups = pairs.groupby(["a", "b"], sort=False)
     means = groups[["probability", "failures_a", "failures_b"]].mean()
     sums = groups.agg(seeds=("seeds", "sum"), trials=("trials", "min"), trials_a=("trials_a", "min"),
                       trials_b=("trials_b", "min"))  # fmt: skip
-    logs = pairs[several].pivot_table("log", ["a", "b"], "problem", sort=False, dropna=False)
+    logs = pairs.pivot_table("log", ["a", "b"], "problem", sort=False, dropna=False)
     levels = len(pd.unique(pairs[["a", "b"]].to_numpy().ravel()))
     unit = "problems"
     if weigh_by is not None:
         logs, unit = logs.T.groupby(number_families(weigh_by, logs.columns)).mean().T, "kinds of problem"
     judged = judge_problems(logs.reindex(sums.index).to_numpy(), levels, confidence, unit)
     table = pd.concat([sums.join(means).reset_index(), judged], axis=1)
+    table.loc[table["blocks"] == 0, "reason"] = texts.NO_TWO_PROBLEMS
     return table.assign(problem=ALL, bound="")[list(COLUMNS)]
 
 

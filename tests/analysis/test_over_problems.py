@@ -1,10 +1,14 @@
 """Ranks over problems: against SciPy's bootstrap and signed ranks, and sums by hand."""
 
+import math
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import special, stats
 from staged import plain_table
+from synthetic import runs_table
 
 from optbench.analysis import ranking, verdicts
 from optbench.analysis.over_problems import (
@@ -13,6 +17,7 @@ from optbench.analysis.over_problems import (
     mean_ranks,
     number_families,
 )
+from optbench.wording.answers import answer_of
 
 RANKS = np.array([[1, 2, 3], [1, 3, 2], [2, 1, 3], [1, 2, 3], [3, 1, 2], [1, 2, 3], [1, 3, 2.0]])
 LEVELS, PROBLEMS = ["adam", "gd", "sgd"], list("abcdefg")
@@ -134,3 +139,22 @@ def test_clones_are_rarely_told_apart_over_problems():
     a, b = np.triu_indices(5, 1)
     tables = [judge_over_problems(each[b] - each[a], levels=5) for each in y]
     assert np.mean([table["verdict"].isin(["wins", "loses"]).any() for table in tables]) <= 0.1
+
+
+def test_pairs_that_one_problem_compares_have_a_row_over_all():
+    """On p neither gd nor momentum reaches the target; adam does everywhere."""
+    rows = [
+        {"problem": problem, "optimizer": name, "seed": seed, "samples_to_0.5": 100.0 + seed if reaches else math.inf}
+        for problem in ("p", "q")
+        for seed in range(6)
+        for name, reaches in (("gd", problem == "q"), ("momentum", problem == "q"), ("adam", True))
+    ]
+    answer = answer_of(runs_table(rows), (0, 1))
+    over = answer.judged.verdicts.query("problem == 'all'").set_index(["a", "b"])
+    assert {frozenset(pair) for pair in over.index} == {*map(frozenset, combinations(("gd", "momentum", "adam"), 2))}
+    lone = over.loc[("gd", "momentum")]
+    assert (lone["verdict"], lone["reason"]) == ("open", "fewer than two problems compare them") and np.isnan(
+        lone["ratio"]
+    )
+    assert set(over["reason"].drop(("gd", "momentum"))) == {"20 problems are needed"}
+    assert sorted(answer.judged.list_open("all")) == ["gd", "momentum"]
