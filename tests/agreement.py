@@ -15,7 +15,7 @@ from optbench.catalogue import loader
 from optbench.checks.interpreter import Interpreter
 from optbench.contract import names
 from optbench.contract.optimizers import Sizes
-from tests.reference.optimizer_rows import SIZES
+from tests.reference.optimizer_rows import LABELS, SIZES
 
 FOLDER = Path(__file__).parent / "reference"
 MOST = 12
@@ -47,7 +47,7 @@ def measure(catalogue, arrays, entry):
     rates = np.linspace(*np.broadcast_to(entry["lr"], 2), len(gradients))
     for gradient, at, after, rate in zip(gradients, expected[:-1], expected[1:], rates, strict=True):
         loss = (0.5 * at @ matrix + 0.25 * quartic * at**3) @ at
-        w = run.step(w, gradient, rate, loss, lambda there: there @ matrix + quartic * there**3)
+        w = run.step(w, gradient, rate, loss, lambda there: there @ matrix + quartic * there**3, LABELS)
         distances.append(np.max(np.abs(w - after)) / np.max(np.abs(expected)))
     return tuple(_digits(np.max(distances[:steps])) for steps in (1, 10, len(distances)))
 

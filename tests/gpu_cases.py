@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from by_role import by_role
 from noisy import noisy
-from reference.optimizer_rows import SIZES
+from reference.optimizer_rows import LABELS, SIZES
 
 from optbench.catalogue import loader
 from optbench.contract.optimizers import Sizes
@@ -100,7 +100,11 @@ class Steps:
         turned = self.order == "lanes"
         w, seen = put(w.T if turned else w), []
         for t in range(1, self.count + 1):
-            inputs = {"lr": rates[t - 1], "loss": 0.02 * np.abs(gradients[t - 1]).sum(axis=1)}
+            inputs = {
+                "lr": rates[t - 1],
+                "loss": 0.02 * np.abs(gradients[t - 1]).sum(axis=1),
+                "labels": np.full(self.runs, LABELS),
+            }
             for row, name in enumerate(record.inputs):
                 update.scalars[row] = put(inputs[name].astype(self.dtype))
             g = gradients[t - 1].T if turned else gradients[t - 1]

@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from reference.optimizer_rows import SIZES
+from reference.optimizer_rows import LABELS, SIZES
 
 from optbench.catalogue import loader
 from optbench.compiler import problem_kernels
@@ -126,6 +126,8 @@ def drive_rule(
         update.scalars[0] = rate
         if "loss" in record.inputs:
             update.scalars[1] = losses(step, by_run.copy()) if callable(losses) else losses[step]
+        if "labels" in record.inputs:
+            update.scalars[record.inputs.index("labels")] = LABELS
         if update.look is not None and step % record.look_every == 0:
             update.look.scalars[0] = rate
             point = at.copy()

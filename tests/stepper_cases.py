@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from by_role import by_role
 from noisy import noisy
-from reference.optimizer_rows import SIZES
+from reference.optimizer_rows import LABELS, SIZES
 
-BY_NAME = dict(zip(("batch_size", "examples", "labels"), SIZES, strict=True))
+BY_NAME = dict(zip(("batch_size", "examples"), SIZES, strict=True))
 """What a stepper gives to rules that ask for it."""
 SHAPES = ((2, 3), (), (4,), (0, 2), (2, 1, 2))
 STAYS = {0: (4,), 2: (1, 2), 3: (0, 1, 2, 3, 4)}
@@ -46,15 +46,14 @@ class ListSteps:
                 rule = optbench.stepper(optimizer, w, lr=1.0, **device)
                 rule.load_state_dict(state)
             g = [None if k in STAYS.get(t, ()) else x for k, x in enumerate(g)]
-            rule.step(g, lr=0.05 / (t + 1), loss=0.1 * (t + 1), ahead=take_second(rule, g, put, get, points))
+            second = {"ahead": take_second(rule, g, put, get, points), "labels": LABELS} if rule.needs_second else {}
+            rule.step(g, lr=0.05 / (t + 1), loss=0.1 * (t + 1), **second)
         found = {"w": flat(map(get, w)), "reported": flat(map(get, rule.reported))}
         return found | ({"points": flat(points)} if points else {})
 
 
 def take_second(rule, g, put, get, points):
     """Return the gradients at the points where the rule's next step wants them, of g - point; append these points."""
-    if not rule.needs_second:
-        return None
     found = [get(x) for x in rule.look(g)]
     points += found
     return [None if x is None else put(get(x) - point) for x, point in zip(g, found, strict=True)]

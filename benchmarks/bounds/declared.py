@@ -76,8 +76,8 @@ def rule_work(rule: optbench.Optimizer, shape: tuple[int, int], lanes: int) -> W
     given |= {name: 8.0**k for k, name in enumerate((*rule.shared, *rule.total, *rule.block))} | {
         name: Real(0.5) for name in rule.matrix
     }
-    given |= {"lr": 0.01, "loss": 0.5, "t": float(_STEP), "rows": shape[0], "columns": shape[1]}
-    given |= {"batch_size": 8.0, "examples": 32.0, "labels": 8.0}
+    given |= {"lr": 0.01, "loss": 0.5, "labels": 8.0, "t": float(_STEP), "rows": shape[0], "columns": shape[1]}
+    given |= {"batch_size": 8.0, "examples": 32.0}
     given["role"] = 1.0 if shape[1] > 1 else 0.0  # a hidden layer, or a vector
     given |= {"normal": Real(0.5), "rademacher": Real(1.0), "key": 1}  # drawn elsewhere: here they are read
     given |= {name: value or _SMALL for name, value in rule.hyperparameters.items()}

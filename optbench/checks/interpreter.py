@@ -47,17 +47,17 @@ class Interpreter:
         ]
 
     def step(self, w: np.ndarray, g: np.ndarray, lr: float, loss: float = math.nan,
-             second: Callable | None = None) -> np.ndarray:  # fmt: skip
+             second: Callable | None = None, labels: float = 1) -> np.ndarray:  # fmt: skip
         """Return the new weights after a step from ``w`` along ``g``, all (dim,), at that rate; ``loss``: at ``w``.
 
-        second: the gradient at a point, for a rule that takes a second one.
+        second: the gradient at a point, for a rule that takes a second one; labels: those that are drawn for it.
         """
         record = self.record
         if self.look is not None and second is not None and self.t % record.look_every == 0:
             self.look.t = self.t
             self.own[record.ahead] = list(second(self.look.step(w, g, lr)))
         self.t += 1
-        known = {"lr": lr, "loss": loss, "t": float(self.t), **record.hyperparameters}
+        known = {"lr": lr, "loss": loss, "labels": float(labels), "t": float(self.t), **record.hyperparameters}
         known |= {name: float(size) for name, size in self.sizes._asdict().items()}
         known |= {f"{power}_t": record.hyperparameters[power] ** self.t for power in record.powers}
 

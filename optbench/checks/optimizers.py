@@ -26,7 +26,7 @@ SHAPES = ((3, 2), (2, 3), (2,), (3, 2), (2, 2))
 unique but for signs: otherwise a rule such as SOAP would differ in float32."""
 BLOCK_ROLES = ("embedding", "first", "vector", "hidden", "last")
 _DIM = sum(math.prod(shape) for shape in SHAPES)
-_SIZES = Sizes(2, 6, 3)
+_SIZES, _LABELS = Sizes(2, 6), 3
 
 
 def _draw_gradients(record: Optimizer | Eager, steps: int = 200) -> np.ndarray:
@@ -57,7 +57,7 @@ def _run_rule(
     path = np.empty((steps, dim, runs))
     for t, g in enumerate(gradients, start=1):
         given = np.ascontiguousarray(g.T if order == "rows" else g, dtype)
-        inputs = StepInputs(t, 0.01, _losses(g))
+        inputs = StepInputs(t, 0.01, _losses(g), _LABELS)
         update.find_ahead(w, given, inputs, gradient_beside(w, given))
         update.step(w, given, inputs)
         path[t - 1] = w.T if order == "rows" else w
@@ -107,7 +107,7 @@ def _check_kernel(record: Optimizer) -> None:
     gradients = _draw_gradients(record)[:, :, :1]
     w, expected, python = np.ones(_DIM), [], Interpreter(record, SHAPES, BLOCK_ROLES, sizes=_SIZES)
     for g in gradients[:, :, 0]:
-        w = python.step(w, g, 0.01, float(_losses(g)), gradient_beside(w, g))
+        w = python.step(w, g, 0.01, float(_losses(g)), gradient_beside(w, g), _LABELS)
         expected.append(w)
     for order in _loop_orders(record):
         check_close(_run_rule(record, gradients, order=order)[:, :, 0], np.array(expected), 1e-10, f"order {order}")

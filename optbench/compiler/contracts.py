@@ -160,6 +160,8 @@ class DriveArguments(NamedTuple):
     """The slot for the second gradient, in the problem's form."""
     labels: Reals2
     """(steps, B): in the place of y there, where labels are drawn from the model's predictions; (0, 0) where not."""
+    labels_each: Whole
+    """Labels of an example, for a rule that asks for their number: the row of ``scalars`` behind the loss; 0 if not."""
     f_ahead: Reals1
     """(runs,): the loss there, which nobody reads."""
     reads_loss: Flag

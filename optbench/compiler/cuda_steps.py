@@ -67,6 +67,8 @@ class Shape:
     """Steps by which gradients are late."""
     moving: bool = False
     """True if the objective moves."""
+    labels_each: int = 0
+    """As in DriveArguments."""
 
 
 def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: bool, noisy: bool, work: int) -> Shape:
@@ -85,6 +87,7 @@ def shape_of(problem: Problem, optimizer: Optimizer, dtype: DtypeName, batches: 
         levels=problem.levels,
         delay=problem.delay,
         moving=problem.drift is not None,
+        labels_each=problem.draws_labels if "labels" in optimizer.inputs else 0,
     )
 
 
@@ -116,6 +119,7 @@ def step_kernel(
     if shape.noisy:
         loss = """_scalars[1, k] = noise[c, s, _w.shape[0]] * _f[0]
             for d in range(_w.shape[0]): _scalars[1, k] += noise[c, s, d] * _at[d]"""
+    labels = f"_scalars[{1 + ('loss' in optimizer.inputs)}, k] = sizes[s] * {shape.labels_each}"
     move = "for d in range(_w.shape[0]): _at[d] = _w[d] - path[c, s, d]"
     text = f"""
 def NAME({names(StepsArguments)}):
@@ -136,6 +140,7 @@ def NAME({names(StepsArguments)}):
                 diverged_at[r] = done + s + 1
                 break
             {loss if "loss" in optimizer.inputs else ""}
+            {labels if shape.labels_each else ""}
             {noise if shape.noisy else ""}
             {_gradient_changes(shape)}
             {second}

@@ -90,6 +90,9 @@ def _drive(gradient_address: Whole, update_address: Whole, look_address: Whole, 
                         for i in range(a.noise.shape[1] - 1):
                             value += a.noise[s, i] * (a.at[r, i] if a.single else a.at[i, r])
                         a.scalars[1, r] = value
+            if EXTRAS and a.labels_each > 0:
+                for r in range(first, last):
+                    a.scalars[2 if a.reads_loss else 1, r] = rows * a.labels_each
             if noisy and a.single:
                 weight = a.noise[s, a.g.shape[1]]
                 for i in range(a.g.shape[1]):

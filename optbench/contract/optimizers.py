@@ -28,9 +28,10 @@ from optbench.contract.record_checks import check_rule, check_search
 from optbench.contract.search import RATE, RATES, Range, read_search
 from optbench.contract.source_code import SourceFile, function_of, function_tree
 
-STEP_INPUTS = ("lr", "loss")
-"""What a rule may see of a step and each run besides w, g and its state: the rate, and the loss whose gradient is g.
-Those that it asks for are the first rows of ``scalars``, in this order; every loop over steps writes them."""
+STEP_INPUTS = ("lr", "loss", "labels")
+"""What a rule may see of a step and each run besides w, g and its state: the rate, the loss whose gradient is g, and
+how many labels are drawn where the second gradient is that of drawn ones. Those that it asks for are the first rows of
+``scalars``, in this order; every loop over steps writes them."""
 RANDOM = ("normal", "rademacher")
 """Random numbers of a run, a step and a parameter: of the normal distribution, or 1 or -1."""
 KEY = "key"
@@ -44,8 +45,6 @@ class Sizes(NamedTuple):
     """Examples of a mini-batch."""
     examples: int = 1
     """Examples of an epoch."""
-    labels: int = 1
-    """Labels that are drawn for a mini-batch; an example may have several."""
 
 
 ONE_EXAMPLE = Sizes()
@@ -127,7 +126,8 @@ class Look:
     ``ahead`` is what the rule returned. It is no hyperparameter: the runs of a cohort take the same samples."""
     draws_labels: bool = False
     """True: the second gradient is that of labels drawn from the model's own predictions, in place of the data's. It
-    serves problems with ``draws_labels``."""
+    serves problems with ``draws_labels``. It is the gradient of the mean over ``labels`` of them, without penalties:
+    ``labels * ahead * ahead`` estimates the diagonal of the Gauss-Newton matrix."""
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
@@ -519,6 +519,8 @@ def _check_stages(owner: str, record: Optimizer | Wrapper) -> None:
     if record.look is not None:
         _check_look(owner, record, record.look)
         asked += record.look.names
+    if "labels" in asked and not (record.look and record.look.draws_labels):
+        raise PluginError(f"{owner}: labels are drawn for a second gradient of look=Look(..., draws_labels=True) alone")
     idle = next((k for k in record.hyperparameters if k not in asked and f"{k}_t" not in asked), None)
     if idle:
         raise PluginError(f"{owner}: {idle!r} has a default but is no argument of the rule")
@@ -561,12 +563,12 @@ def optimizer(
     The rule returns the new ``w``, and the new slots behind it. State slots stand between ``g`` and ``lr`` and start at
     zero. Behind ``lr`` stand hyperparameters, ``<name>_t`` for a hyperparameter to the power t, ``t`` for the step from
     1, ``loss`` for the loss on the mini-batch whose gradient is ``g``, ``batch_size`` and ``examples`` for how many
-    examples a mini-batch and an epoch have, ``labels`` for how many labels are drawn for a mini-batch, ``rows`` and
-    ``columns`` for the shape of the parameter's block, ``role`` for its place in a network (a number to compare with
-    FIRST, HIDDEN, LAST, VECTOR and EMBEDDING of ``optbench.contract.roles``), and the names in ``total``, ``block`` and
-    ``matrix``. Sums may name these, too. ``normal`` is a random number of mean 0 and variance 1, ``rademacher`` is 1 or
-    -1: each parameter has its own at each step, the same wherever the rule runs and whoever asks; the seed of the run
-    decides.
+    examples a mini-batch and an epoch have, ``labels`` for how many labels are drawn for a second gradient, ``rows``
+    and ``columns`` for the shape of the parameter's block, ``role`` for its place in a network (a number to compare
+    with FIRST, HIDDEN, LAST, VECTOR and EMBEDDING of ``optbench.contract.roles``), and the names in ``total``,
+    ``block`` and ``matrix``. Sums may name these, too. ``normal`` is a random number of mean 0 and variance 1,
+    ``rademacher`` is 1 or -1: each parameter has its own at each step, the same wherever the rule runs and whoever
+    asks; the seed of the run decides.
 
     Args:
         *bare: nothing: the decorator has brackets, ``@optimizer()``.

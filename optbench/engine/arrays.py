@@ -104,11 +104,13 @@ class StepInputs(NamedTuple):
         t: the step, from 1.
         lr: the learning rate, one number or one for each lane.
         loss: the loss on the mini-batch, likewise; NaN if the loop has none.
+        labels: the labels that are drawn for the mini-batch.
     """
 
     t: int
     lr: Any
     loss: Any = math.nan
+    labels: float = 1
 
     def write_rows(self, names: Sequence[str], scalars: np.ndarray) -> None:
         """Write the inputs that a rule asks for, its ``inputs``, to the first rows of its ``scalars``."""

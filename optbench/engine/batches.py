@@ -250,7 +250,8 @@ class Batches:
         """
         labels, examples = np.zeros((count, self.batch_size), self._real), np.arange(self.batch_size) + _LABELS
         for s in range(-self._done % look_every, count, look_every):
-            labels[s] = -uniform(key_of(self._seed, self._done + s + 1, 0), examples)
+            drawn = uniform(key_of(self._seed, self._done + s + 1, 0), examples)
+            labels[s] = -np.ceil(drawn * SEEDS) / SEEDS  # the same numbers in float32
         return labels
 
     def draw_stress(self, count: int) -> np.ndarray:

@@ -169,8 +169,7 @@ class Cohort:
     @property
     def sizes(self) -> Sizes:
         """What a rule may see of the size of a mini-batch."""
-        size = self.batch_size
-        return Sizes(size, self.problem.examples, size * self.problem.draws_labels)
+        return Sizes(self.batch_size, self.problem.examples)
 
     @property
     def per_epoch(self) -> int:

@@ -67,7 +67,7 @@ class Stepper:
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         self.lr = settings.checked("stepper: lr", lr)
         count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
-        self.seed = settings.checked("seed", seed)
+        self.seed, self._sizes = settings.checked("seed", seed), sizes
         self._parameters, make_rule = _prepare(self.device, w, blocks, self.hyperparameters, count, self.seed, sizes)
         self._rule, look = make_rule(optimizer, self._parameters.rows), optimizer.look_rule
         self._look = None if look is None else make_rule(look, self._rule.copies(self._parameters.rows))
@@ -120,46 +120,59 @@ class Stepper:
         self._look.step(rows, StepInputs(self.steps + 1, self.lr))
         return parameters.reported(self._look.copies(self._look.rows))
 
-    def step(self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None) -> None:
+    def step(
+        self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None, labels: int | None = None
+    ) -> None:
         """Take one step.
 
         Args:
             g: the gradient, of w's shape and dtype. Of a list: one for each array, in its order; of a mapping: by name.
                 None in a list or mapping leaves that array and its state as they are, as in PyTorch. Where a rule
-                takes a second gradient every tenth step, such an array waits for the next of these.
+                takes a second gradient every tenth step, an array that misses one has to do without until the next.
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
             ahead: the gradient at the point of :meth:`look`, like g, of a step that takes a second one
-                (``needs_second``).
+                (``needs_second``). For ``sophia_g``, whose point is w: draw a label for each example from the model's
+                probabilities, and give the gradient of the mean loss over these labels.
+            labels: how many labels were drawn for ``ahead``, for rules that ask for it, such as ``sophia_g``.
 
         Raises:
-            OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss or a second gradient;
-                nothing has changed then.
+            OptbenchError: g is not like w, the rate makes no sense, or a rule needs the loss, a second gradient or
+                the number of labels; nothing has changed then.
         """
         rows, value = self._parameters.gradients(g), math.nan if loss is None else self._read_loss(loss)
         if loss is None and "loss" in self.optimizer.inputs:
             raise OptbenchError(f"stepper: {self.optimizer.name} steps by the loss: give it, step(g, loss=...)")
         if ahead is not None or self.needs_second:
+            self._check_second(ahead, labels)
             self._write_ahead(rows, ahead)
         if lr is not None:
             self.lr = lr
         self.steps += 1
         self._parameters.read()
-        self._rule.step(rows, StepInputs(self.steps, self.lr, value))
+        self._rule.step(rows, StepInputs(self.steps, self.lr, value, math.nan if labels is None else labels))
         self._parameters.write()
+
+    def _check_second(self, ahead: Any, labels: Any) -> None:
+        """Raise OptbenchError if a second gradient, or the number of its labels, is missing or not wanted."""
+        text, draws = "", self.optimizer.draws_labels
+        if self._look is None:
+            text = "takes one gradient a step, and no ahead"
+        elif not self.needs_second:
+            text = f"takes a second gradient every {self.optimizer.look_every} steps, and none at this one: no ahead"
+        elif ahead is None and not draws:
+            text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
+        elif ahead is None or (labels is None and "labels" in self.optimizer.inputs):
+            text = "takes a second gradient, of labels drawn from the model: give it, and how many they are, "
+            text += "step(g, ahead=..., labels=...)"
+        if text:
+            raise OptbenchError(f"stepper: {self.optimizer.name} {text}")
+        if labels is not None:
+            arguments.whole_number("stepper: labels", labels, 1)
 
     def _write_ahead(self, rows: Sequence[Any], ahead: Any) -> None:
         """Write the second gradient of the next step to its slot; rows: the first ones. Raises OptbenchError."""
-        if ahead is None or not self.needs_second:
-            text = "takes one gradient a step, and no ahead"
-            if self._look is not None:
-                text = (
-                    f"takes a second gradient every {self.optimizer.look_every} steps, and none at this one: no ahead"
-                )
-            if ahead is None:
-                text = "takes a second gradient: give that at the point of look(g), step(g, ahead=...)"
-            raise OptbenchError(f"stepper: {self.optimizer.name} {text}")
         slot, second = self.optimizer.own.index(self.optimizer.ahead), self._parameters.gradients(ahead)
         for k, (one, other) in enumerate(zip(rows, second, strict=True)):
             if one is None:
@@ -215,6 +228,7 @@ class Stepper:
             "steps": self.steps,
             "lr": self.lr,
             **({"seed": self.seed} if self.optimizer.is_random else {}),
+            **{name: getattr(self._sizes, name) for name in self.optimizer.sizes},
             **{f"hyperparameter.{name}": value for name, value in self.hyperparameters.items()},
             "clocks": np.array(self._rule.clocks, np.int64),
             **{entry.key: entry.read() for entry in _entries(self)},
@@ -227,7 +241,7 @@ class Stepper:
             state: the result of :meth:`state_dict`, or ``np.load`` of the file that ``np.savez`` made of it.
 
         Raises:
-            OptbenchError: it is of another rule, other shapes or another dtype; nothing has changed then.
+            OptbenchError: it is of another rule, seed, size of mini-batches, shape or dtype; nothing has changed then.
         """
         if not isinstance(state, Mapping):
             raise OptbenchError(f"load_state_dict: {shown(state)} must be what state_dict gave")
@@ -317,7 +331,7 @@ def _check_state(stepper: Stepper, state: Mapping[str, Any]) -> tuple[float, int
         for key, value in state.items()
         if not isinstance(wanted.get(key), np.ndarray)
     }
-    for key in ("format", "optimizer", "dtype", "shapes", "seed"):
+    for key in ("format", "optimizer", "dtype", "shapes", "seed", *Sizes._fields):
         if key in facts and key in wanted and facts[key] != wanted[key]:
             given, here = shown(facts[key]), shown(wanted[key])
             raise OptbenchError(f"load_state_dict: the state is of {key} {given}, and this stepper of {here}")
@@ -349,7 +363,6 @@ def stepper(
     seed: int = 0,
     batch_size: int | None = None,
     examples: int | None = None,
-    labels: int | None = None,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> Stepper:
@@ -369,13 +382,12 @@ def stepper(
         seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
         batch_size: the number of examples in a mini-batch, for rules that ask for it; all of them if it is larger.
         examples: that of an epoch, likewise.
-        labels: that of labels drawn for a mini-batch (``sophia_g``), likewise.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        The stepper: ``.step(g, lr=None, loss=None, ahead=None)`` with gradients in the form of w; ``.look(g)``,
-        ``.lr``, ``.reported``, ``.state_dict()``.
+        The stepper: ``.step(g, lr=None, loss=None, ahead=None, labels=None)`` with gradients in the form of w;
+        ``.look(g)``, ``.lr``, ``.reported``, ``.state_dict()``.
 
     Raises:
         OptbenchError: the optimizer does not exist, or an array or a value does not serve.
@@ -396,13 +408,13 @@ def stepper(
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
         raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
-    values, sizes = record.with_values(values | hyperparameters), _read_sizes(record, batch_size, examples, labels)
+    values, sizes = record.with_values(values | hyperparameters), _read_sizes(record, batch_size, examples)
     return Stepper(record, w, lr, blocks, values, device, threads, seed, sizes)
 
 
-def _read_sizes(record: Optimizer, batch_size: Any, examples: Any, labels: Any) -> Sizes:
+def _read_sizes(record: Optimizer, batch_size: Any, examples: Any) -> Sizes:
     """Return these numbers, 1 where none is given. Raises OptbenchError."""
-    given = {"batch_size": batch_size, "examples": examples, "labels": labels}
+    given = {"batch_size": batch_size, "examples": examples}
     missing = [name for name in record.sizes if given[name] is None]
     if missing:
         words, named = " and ".join(missing), ", ".join(f"{name}=..." for name in missing)

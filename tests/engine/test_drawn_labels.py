@@ -1,6 +1,7 @@
 """A second gradient of labels that are drawn from the model's own predictions: which ones, and in every loop."""
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from harness import CATALOGUE, PROBLEMS, Lane, gradient, problem_of, run_cohort
 from problem_cases.tokens import letter_loss, letter_scores, softmax
 
 import optbench
-from optbench import Look, OptbenchError, optimizer
+from optbench import Look, OptbenchError, PluginError, optimizer
 from optbench.kit.random import SEEDS, key_of, uniform
 
 SMALL = {
@@ -106,20 +107,20 @@ def in_plain_python(problem):
 @pytest.mark.parametrize("size", [50, "full"])
 @pytest.mark.parametrize(("form", "dtype"), [("lanes", "float64"), ("lanes", "float32"), ("Python", "float64")])
 def test_every_loop_draws_the_same_labels(runs, size, form, dtype):
-    """In vectors of lanes and one by one; steps from one second gradient to the next go on over the loop's calls."""
+    """In vectors of lanes and one by one; the last mini-batch of an epoch is smaller, and has fewer labels."""
     problem, rates = problem_of(CLASSES), np.geomspace(1e-3, 1e-2, runs)
     (x, y), penalty = problem.data, problem.constants[0]
     expected = np.tile(optbench.objective(problem).start(2), (runs, 1))
     second = np.zeros_like(expected)
     for t, rows in enumerate(optbench.mini_batches(problem, batch_size=size, steps=STEPS, seed=2), start=1):
-        numbers = np.array([uniform(key_of(2, t, 0), (1 << 30) + i) for i in range(len(rows))])
+        numbers = np.array([ceil(uniform(key_of(2, t, 0), (1 << 30) + i) * SEEDS) / SEEDS for i in range(len(rows))])
         for r, rate in enumerate(rates):
             w = expected[r]
             if (t - 1) % EVERY == 0:
                 shares = softmax(x[rows] @ w.reshape(x.shape[1], -1))
                 second[r] = softmax_slope(w, x[rows], chosen(shares, numbers))
             g = softmax_slope(w, x[rows], y[rows].astype(int)) + penalty * w
-            expected[r] = w - rate * (g + (len(x) if size == "full" else size) * second[r] ** 2)
+            expected[r] = w - rate * (g + len(rows) * second[r] ** 2)
     lanes = [Lane(rate, CATALOGUE.schedule("constant"), {}) for rate in rates]
     found = run_cohort(
         in_plain_python(problem) if form == "Python" else problem,
@@ -140,7 +141,24 @@ def test_what_has_no_labels_is_refused():
     for problem in ("rosenbrock", "least_squares", "vae"):
         with pytest.raises(OptbenchError, match=rf"sophia_g draws labels .*, and {problem} gives none"):
             optbench.minimize(problem, "sophia_g", lr=0.01, steps=1)
-    with pytest.raises(OptbenchError, match=r"^stepper: sophia_g steps by labels: give them, "):
-        optbench.stepper("sophia_g", np.ones(3), lr=0.1)
+    stepper = optbench.stepper("sophia_g", np.ones(3), lr=0.1)
+    for given in ({}, {"ahead": np.ones(3)}):
+        with pytest.raises(
+            OptbenchError, match=r"of labels drawn from the model: give it, and how many they are, step"
+        ):
+            stepper.step(np.ones(3), **given)
+    with pytest.raises(OptbenchError, match=r"^stepper: labels=0 must be at least 1"):
+        stepper.step(np.ones(3), ahead=np.ones(3), labels=0)
+    assert stepper.steps == 0
     with pytest.raises(OptbenchError, match=r"^scipy_method: sophia_g draws labels"):
         optbench.scipy_method("sophia_g", lr=0.01)
+
+
+def test_labels_are_those_of_second_gradients():
+    def counting(w, g, ahead, lr, labels):
+        return w - lr * g / labels, ahead
+
+    with pytest.raises(
+        PluginError, match=r"counting: labels are drawn for a second gradient of look=Look\(..., draws_l"
+    ):
+        optimizer(source="a test", look=Look(here))(counting)

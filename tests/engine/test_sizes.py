@@ -170,3 +170,10 @@ def test_their_names_are_taken():
 
     with pytest.raises(PluginError, match="optimizer ruled: 'examples' is a number that a rule may ask for; choose"):
         optimizer(source="a test", examples=8.0)(ruled)
+
+
+def test_a_state_keeps_them():
+    saved = optbench.stepper("sps_smooth", np.ones(3), lr=0.1, batch_size=8, examples=32).state_dict()
+    other = optbench.stepper("sps_smooth", np.ones(3), lr=0.1, batch_size=4, examples=32)
+    with pytest.raises(OptbenchError, match="the state is of batch_size 8, and this stepper of 4"):
+        other.load_state_dict(saved)

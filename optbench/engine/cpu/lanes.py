@@ -196,6 +196,7 @@ class CpuLanes(Lanes):
         self.work = aligned(scratch_size(problem, size or len(x), self.runs), dtype)
         noise, changes = (problem.dim + 1) * (problem.noise > 0), 2 * bool(problem.stress) + (self.path is not None)
         self.draws_labels = cohort.optimizer.draws_labels
+        self.labels_each = problem.draws_labels if self.draws_labels and "labels" in cohort.rule.inputs else 0
         labels = self.batches.batch_size * self.draws_labels
         self.numbers_per_step = max(1, size, noise, problem.dim * changes, labels)
         self.unit, self.levels = aligned(self.runs, dtype), problem.levels
@@ -276,7 +277,8 @@ class CpuLanes(Lanes):
                 path=steps.path[at:], constants=self.arrays.constants, layout=self.arrays.layout, work=self.work,
                 look_every=update.record.look_every, look_scalars=look_scalars, point=self.point,
                 point_rows=self.point_rows, ahead=ahead, f_ahead=self.f_ahead, labels=steps.labels[at:],
-                done=steps.done, skip=at, single=self.single, reads_loss="loss" in update.record.inputs,
+                labels_each=self.labels_each, done=steps.done, skip=at, single=self.single,
+                reads_loss="loss" in update.record.inputs,
                 inner=snapshots.inner, seen=snapshots.all, seen_f=snapshots.f, reported=snapshots.source,
             )  # fmt: skip
             at += self.code.drive(*arguments)

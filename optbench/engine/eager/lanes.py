@@ -194,7 +194,8 @@ class EagerLanes(CpuLanes):
             self._change_gradients(drawn.stress, done + s + 1)
             if fresh.any():
                 self.freeze()
-            inputs = StepInputs(done + s + 1, rates.base * rates.factors[rates.schedule_of, s], loss)
+            lr, labels_now = rates.base * rates.factors[rates.schedule_of, s], int(sizes[s]) * self.labels_each
+            inputs = StepInputs(done + s + 1, lr, loss, labels_now)
             if self._eager is None and self.update.look is not None and (done + s) % self.update.record.look_every == 0:
                 self._look(drawn, inputs)
             self._step(inputs, drawn)
