@@ -71,6 +71,7 @@ SLOW_CASES = {
     "engine/test_clock.py": r"mlp",
     "engine/test_cohort.py": r"mlp|stay_close",
     "engine/test_divergence.py": r"shampoo",
+    "engine/test_drawn_labels.py": r"each_run\[(?!float64-(mlp|softmax|logistic)\])|every_letter|same_labels\[lanes-float32",
     "engine/test_eager_problems.py": r"compiled_twin\[.*float32",
     "engine/test_own_functions.py": (
         r"of_python\[float32|of_python\[float64-(both|args|gradient|differences)|index_out_of_range|values_of_the_call"
