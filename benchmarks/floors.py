@@ -64,7 +64,7 @@ def prepared(kind: str, name: str, dtype: str, repeats: int, seconds: float) -> 
         call = calls.gradient_call(problem, dtype, ROWS, LANES)
         call(1)
         return declared.gradient_work(problem, ROWS, LANES), lambda: calls.quickest(call, seconds, repeats)
-    rule = optbench.stepper(name, calls.aligned((1,), dtype), lr=0.1).optimizer
+    rule = optbench.stepper(name, calls.aligned((1,), dtype), lr=0.1, batch_size=8, examples=32).optimizer
     work = declared.rule_work(rule, (calls.SIDE, calls.SIDE), LANES)
     return work, lambda: calls.step_ns(name, dtype, LANES, seconds, repeats)
 

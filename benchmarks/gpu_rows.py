@@ -141,7 +141,7 @@ def update_row(text: str, slots: int, sums: bool, sizes: Sizes, copied: float) -
     reads = 2 + slots
     count, note = held(sizes.parameters, reads)
     g = on_card(0.1, 1, count)
-    stepper = optbench.stepper(text, on_card(1.0, 1, count), lr=LR, device="cuda")
+    stepper = optbench.stepper(text, on_card(1.0, 1, count), lr=LR, device="cuda", batch_size=8, examples=32)
     times = measure(lambda: stepper.step(g, loss=1.0), sizes)
     notes = [note, "more than one pass, for its sums" if sums else ""]
     amount, goal = ITEM * count * (2 * reads - 1), None if sums or simulated() else GOAL
