@@ -36,6 +36,19 @@ def lanes(w, g, f):
             g[i, r] = w[i, r]
 
 
+def coin(w, g, x, y):
+    g[0] = 0.0
+    g[1] = 0.0
+    f = 0.0
+    for i in range(x.shape[0]):
+        share = 1 / (1 + np.exp(-w[0] * x[i, 0] - w[1] * x[i, 1]))
+        label = y[i] if y[i] >= 0 else 1.0 * (share > 1 + y[i])
+        f -= np.log(share if label > 0 else 1 - share) / x.shape[0]
+        for j in range(2):
+            g[j] += (share - label) * x[i, j] / x.shape[0]
+    return f
+
+
 def make(kernel=bowl, **changes):
     parts = dict(form="single", dim=2, value_and_gradient=kernel, start=lambda rng: rng.uniform(1, 2, 2), minimum=0.0,
                  minimum_source="a test")
@@ -43,6 +56,7 @@ def make(kernel=bowl, **changes):
 
 
 DATA = dict(data=(X, np.zeros(10)))
+COIN = dict(data=(X, np.arange(10.0) % 2), draws_labels=1)
 """
 SOUND = """
 @problem(source="a test")
@@ -53,6 +67,11 @@ def single():
 @problem(source="a test")
 def data():
     return make(rows, minimum=-1.0, **DATA)
+
+
+@problem(source="a test")
+def drawing():
+    return make(coin, **COIN)
 
 
 @problem(source="a test")
@@ -121,6 +140,15 @@ PROBLEMS = {
     "batches do not average": ("def bad(w, g, x):\n    f = rows(w, g, x) * x.shape[0]\n    for i in range(2):\n"
                                "        g[i] *= x.shape[0]\n    return f", "bad, **DATA", "mini-batches average",
                                "differs by"),
+    "the sign of a label ignored": ("def bad(w, g, x, y):\n    return coin(w, g, x, np.floor(np.abs(y)))",
+                                    "bad, **COIN", "draws labels from", "over u, not 0: u must draw its labels"),
+    "labels never read": ("", "rows, **COIN", "draws labels from", "has the mean .* over u, not 0"),
+    "drawn labels left out": ("def bad(w, g, x, y):\n    f = coin(w, g, x, y)\n    for i in range(2):\n"
+                              "        g[i] *= y[0] >= 0\n    return f", "bad, **COIN", "draws labels from",
+                              "is 0 whatever u is"),
+    "drawn labels of twice the weight": ("def bad(w, g, x, y):\n    f = coin(w, g, x, y)\n    for i in range(2):\n"
+                                         "        g[i] *= 2 - (y[0] >= 0)\n    return f", "bad, **COIN",
+                                         "draws labels from", "is that of no class"),
     "lanes mix": ("def bad(w, g, f):\n    lanes(w, g, f)\n    for r in range(1, w.shape[1]):\n        f[r] += f[0]",
                   "bad, form='lanes'", "a run has the same value", "value of run 1 differs by"),
     "float32 goes astray": ("def bad(w, g, constants):\n    return bowl(w, g) * (constants[0] - 1e9)",

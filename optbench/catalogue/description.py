@@ -13,7 +13,7 @@ from optbench.catalogue import data_sets
 from optbench.catalogue.aliases import resolve_alias, unknown_name, write_sentence
 from optbench.catalogue.costs import BLOCK
 from optbench.catalogue.libraries import find_search_space
-from optbench.catalogue.listing import KINDS, count_cost, formula, plain
+from optbench.catalogue.listing import KINDS, count_cost, count_gradients, formula, plain
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names, problems
 from optbench.contract.composition import wrap
@@ -39,10 +39,9 @@ def describe(catalogue: Catalogue, text: str) -> list[dict]:
     - optimizers and wrappers: state (the slots ``by_parameter``, ``by_block`` and ``by_run``, and the ``matrix`` memory
       of an example block), reported (the slot that is evaluated, or w), sums (what is computed before the rule runs:
       over ``all`` parameters, over each ``block``, from each block as a ``matrix``), given (what else it sees of the
-      step and the parameter's block: t, loss, rows, columns, role), cost (as in ``list``); all None for a
-      baseline; equals
-      (what takes the same steps in another library, by its name, ``#`` why nothing does; no key for a baseline); search
-      (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
+      step and the parameter's block: t, loss, rows, columns, role), cost and gradients (as in ``list``); all None for
+      a baseline; equals (what takes the same steps in another library, by its name, ``#`` why nothing does; no key for
+      a baseline); search (where tuning looks, a range by name of a hyperparameter or of lr), search_source;
     - schedules: around (the record of the inner schedule, or None), factors (of an example run);
     - problems: dim, blocks, examples, validation_examples, test_examples, data (whether there is any), data_text
       (what it is, in words), data_warning (what looks wrong with it), noise, metrics, minimum, minimum_source,
@@ -135,7 +134,7 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
         record, values = catalogue.optimizer(text)
     if isinstance(record, Baseline):
         facts = _describe_record("baseline", text, record, values, record.hyperparameters, record.limits)
-        facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost"))
+        facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost", "gradients"))
         return facts | _describe_search(record.space, record.search_source)
     kind = "wrapper" if bare else "optimizer"
     facts = _describe_record(kind, text, record, values, record.hyperparameters, record.all_limits)
@@ -150,8 +149,9 @@ def _describe_optimizer(catalogue: Catalogue, text: str) -> dict:
     sums = {key: _unwrapped_names(stages) for key, stages in sums.items()}
     facts |= {"state": state, "reported": _unwrapped_names([record.report or "w"])[0], "sums": sums}
     facts["given"] = [key for key in GIVEN if key in record.scalar_arguments()]
-    facts["cost"] = count_cost(catalogue, catalogue.wrappers[name] if bare else record, values)["cost"]
-    facts["equals"] = dict(catalogue.wrappers[name].equals if bare else record.equals)
+    own_part = catalogue.wrappers[name] if bare else record
+    facts |= {"cost": count_cost(catalogue, own_part, values)["cost"], "gradients": count_gradients(own_part)}
+    facts["equals"] = dict(own_part.equals)
     return facts | _describe_search(record.search if bare else record.space, record.search_source)
 
 
@@ -162,7 +162,7 @@ def _describe_eager(catalogue: Catalogue, text: str) -> dict:
     text = re.split(r"\n\s*(?:\.\. |Args:|Parameters\n|Arguments:)", facts["description"])[0].strip()
     facts |= {"kind": "eager optimizer", "description": text, "name": record.name, "library": LIBRARIES[record.library]}
     facts |= {"rate": record.rate, "options": {key: repr(value) for key, value in other_arguments(record).items()}}
-    facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost"))
+    facts |= dict.fromkeys(("state", "reported", "sums", "given", "cost", "gradients"))
     return facts | _describe_search(*find_search_space(record, values, catalogue.optimizers.values()))
 
 

@@ -4,12 +4,19 @@ A ``_check`` function returns nothing: it raises CheckFailed with what is wrong,
 Its docstring gives its title in the output.
 """
 
+import itertools
+
 import numpy as np
 
 from optbench.checks.failure import CheckFailed, NotApplicable, check_close
 from optbench.checks.guarded_arrays import Guarded
 from optbench.contract.problems import Problem
 from optbench.engine.batches import start_point
+
+_DRAWS = 250
+"""Random numbers from which one example's labels are drawn."""
+_DRAWN_MEAN = 0.25
+"""Bound of their mean gradient, as a share of the largest: labels of a sequence give 1 / sqrt(250), 0.06, by chance."""
 
 
 def _check_start(problem: Problem) -> None:
@@ -139,6 +146,40 @@ def _check_batches(problem: Problem) -> None:
     check_close(gradient, full[1], 1e-10, "gradient")
 
 
+def _check_drawn_labels(problem: Problem) -> None:
+    """Check that it draws labels from the model's probabilities where y is negative."""
+    if not problem.draws_labels:
+        raise NotApplicable
+    rng, numbers = np.random.default_rng(0), (np.arange(_DRAWS) + 0.5) / _DRAWS
+    parts = (problem.data, problem.validation, problem.test)
+    labels = np.unique(np.concatenate([np.ravel(part[1]) for part in parts if part is not None]))[:_DRAWS]
+    places = list(zip(range(problem.examples), (1e-6, 1e-3, 1.0), strict=False))  # at 0, no model is sure of a class
+    for (row, scale), runs in itertools.product(places, (1,) if problem.form == "single" else (1, 2)):
+        guarded = Guarded(problem, "float64", runs, rows=slice(row, row + 1))
+        w = scale * (guarded.start + 0.1 * np.arange(runs)[:, None] * rng.standard_normal(problem.dim))
+
+        def gradients(targets: np.ndarray, guarded: Guarded = guarded, w: np.ndarray = w) -> np.ndarray:
+            """Return the gradients of one example with each of these targets, (runs, targets, dim)."""
+            found = []
+            for guarded.view["y"][...] in targets:  # the one row's
+                found.append(guarded.value_and_gradient(w)[1])
+            return np.stack(found, axis=1)
+
+        for drawn, known in zip(gradients(-numbers), gradients(labels), strict=True):
+            # The mean over a model's own labels is 0. Where it is sure of one class, the others say what is large.
+            size = max(np.linalg.norm(each, axis=1).max() for each in (drawn, known - known.mean(axis=0)))
+            mean = float(np.linalg.norm(drawn.mean(axis=0)))
+            if not mean <= _DRAWN_MEAN * size or (row == 0 and not drawn.any()):
+                found = f"has the mean {mean:.2g} over u, not 0" if drawn.any() else "is 0 whatever u is"
+                raise CheckFailed(f"at y = -u, u in (0, 1), the gradient of an example {found}: u must draw its labels")
+            # Behind the penalty, which drawn labels leave out, gradients of one label differ as those of two classes.
+            along = rng.standard_normal(problem.dim) / (size or 1)
+            apart, known_apart = (np.subtract.outer(*[each @ along] * 2).round(9) for each in (drawn, known))
+            several = problem.draws_labels == 1 and apart.any() and known_apart.any()
+            if several and not np.intersect1d(apart, known_apart).any():
+                raise CheckFailed("at y = -u, u in (0, 1), the gradient of an example is that of no class")
+
+
 def _check_compiled_once(problem: Problem) -> None:
     """Check that it compiles once for all batches and runs."""
     if problem.eager:
@@ -162,6 +203,7 @@ CHECKS = (
     _check_nan,
     _check_evaluate,
     _check_batches,
+    _check_drawn_labels,
     _check_compiled_once,
 )
 QUICK = (_check_start,)

@@ -136,6 +136,8 @@ def _describe_optimizer(record: dict[str, Any]) -> dict[str, str]:
     if cost:
         matrices = " of matrices" * bool(cost["products"] or cost["decompositions"])
         facts["cost"] = f"{cost_text(cost, record['kind'] == 'wrapper')}{matrices}, where gd's step is 1"
+    if record["gradients"] > 1:
+        facts["cost"] += "; " * bool(cost) + f"{record['gradients']:g} gradients a step"
     equals = record["equals"] if record["kind"] == "optimizer" else {}
     elsewhere = {
         f"in {library}": _shorten_equal(library, text) + _nearest_text(record, library)

@@ -33,13 +33,13 @@ class _Composition:
         """Find the wrapper's call of ``step``; raise PluginError if the two cannot be combined."""
         self.wrapper, self.base = wrapper, base
         self.owner = f"optimizer {wrapper.name}({base.name})"
+        if wrapper.look and base.look:
+            raise PluginError(f"{self.owner}: both take a second gradient")
         both = set(wrapper.hyperparameters) & set(base.hyperparameters)
         if both:
             raise PluginError(f"{self.owner}: both have a hyperparameter {min(both)!r}")
         if wrapper.report and base.report:
             raise PluginError(f"{self.owner}: {base.name} reports an iterate of its own already")
-        if wrapper.look and base.look:
-            raise PluginError(f"{self.owner}: both take a second gradient")
         inner = [*base.slots, *base.total, *base.block, *base.matrix]
         self.renamed = {name: f"_inner_{name}" for name in inner}
         self.tree = _Locals(wrapper.function).visit(function_tree(wrapper.function, self.owner))

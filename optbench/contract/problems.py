@@ -127,7 +127,8 @@ class Problem:
     draws_labels: int = 0
     """The labels of an example that ``value_and_gradient`` can draw from the model's own probabilities, for rules such
     as ``sophia_g``; 0: it draws none. It does so where ``y[i]`` is negative: -y[i], between 0 and 1, is the random
-    number. The value is of no meaning then, and the gradient is that of the mean over the labels, without penalties."""
+    number. The value is of no meaning then, and the gradient is that of the mean over the labels, without penalties.
+    The data's own y must be 0 or more. ``optbench check`` tells if it draws none, but not if the number is wrong."""
     evaluate: Callable | None = None
     """Takes the arguments of ``value_and_gradient`` with ``out`` in place of ``g`` and ``f``; it writes the value, and
     then one number for each of ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form."""

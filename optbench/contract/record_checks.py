@@ -81,6 +81,7 @@ _PROBLEM = {
     "dim": Annotated[Whole, Ge(1), Le(2**63 - 1)], "minimum": _MINIMUM, "noise": Annotated[Real, Ge(0)],
     "weight_spread": Annotated[Real, Ge(0)], "bits": Annotated[Whole, Ge(0), Le(32)],
     "delay": Annotated[Whole, Ge(0), Le(MOST_DELAY)], "stress": tuple[Any, ...],
+    "draws_labels": Annotated[Whole, Ge(0), Le(MOST_EXAMPLES)],
     "examples": Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)], "metrics": Identifiers, "eager": Flag,
     "layout": Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST],
     "blocks": tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...],
@@ -235,6 +236,8 @@ def _data_fields(record: Any) -> dict[str, Any]:
         for key in ("validation", "test"):
             if getattr(record, key) is not None:
                 raise PluginError(f"problem: {key} examples are for problems with data: give data=(x, y), too")
+        if record.draws_labels:
+            raise PluginError(f"problem: draws_labels={record.draws_labels} is for problems with data=(x, y)")
         return {}
     if record.noise:
         raise PluginError("problem: gradient noise is for problems without data")
@@ -248,6 +251,10 @@ def _data_fields(record: Any) -> dict[str, Any]:
             sizes.append(f"{more:,} {key}")
             if theirs != features:
                 raise PluginError(f"problem: data has {features} features and {key} {theirs}: give both the same")
+    pairs = {key: getattr(record, key) for key in ("data", "validation", "test")} if record.draws_labels else {}
+    below = next((key for key, pair in pairs.items() if pair is not None and np.min(pair[1]) < 0), None)
+    if below:
+        raise PluginError(f"problem: y of {below} has numbers below 0, which draws_labels keeps for labels to draw")
     size = " and ".join([", ".join(sizes[:-1]), sizes[-1]]) if len(sizes) > 1 else sizes[0]
     return {"examples": rows, "data_text": record.data_text or f"{size} rows"}
 

@@ -95,15 +95,15 @@ class Cohort:
             text = "whose line searches need an objective that stays: leave one of both out"
             raise OptbenchError(f"{self.problem.name} moves, and {self.optimizer.name} is SciPy's, {text}")
         if (self.problem.bits or self.problem.delay) and self.optimizer.look_every:
-            late = "a late gradient belongs to other weights"
-            why = late if self.problem.delay else "rounding swamps the difference of two near gradients"
-            text = f"{self.optimizer.name} takes a second gradient in a step, which {self.problem.name} spoils: {why}"
+            late = "spoils: a late gradient belongs to other weights"
+            why = late if self.problem.delay else "does not round: it rounds the first one alone"
+            text = f"{self.optimizer.name} takes a second gradient in a step, which {self.problem.name} {why}"
             raise OptbenchError(f"{text}; leave one of both out")
         if self.optimizer.draws_labels and not self.problem.draws_labels:
-            text = "draws labels from the probabilities that a model gives to classes"
-            raise OptbenchError(
-                f"{self.optimizer.name} {text}, and {self.problem.name} gives none; leave one of both out"
-            )
+            wanted = "needs a problem that draws labels from its model's probabilities"
+            hint = "choose softmax, logistic or a compiled network of classes such as mlp, or a rule such as sophia_h"
+            given = self.problem.name or "this problem"
+            raise OptbenchError(f"{self.optimizer.name} {wanted}, and {given} draws none: {hint}")
         size = settings.checked("batch_size", self.batch_size)
         object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())

@@ -110,6 +110,9 @@ def minimize(
     parts = functions.parts_of(objective)
     differs = bool(parts and parts.calls is None)
     told += "; gradient by central differences" * differs
+    (end,), bound = single.tables["runs"].to_pylist(), {**record.hyperparameters, **setting}.get("lower_bound")
+    if bound is not None and end["loss_final"] == end["loss_initial"] < bound:  # steps of Polyak's length are 0 then
+        told += f"; no step moved: lower_bound={bound:g} must lie below the loss"
     calls, limit = 2 * objective.dim + 1 if differs else 1, shared["run_timeout"]
     return single.result(told, calls, budget, limit, record.look_every, label=label, problem=objective)
 

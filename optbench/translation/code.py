@@ -152,7 +152,7 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
     """Return the values, by name, for a template whose loop steps by optbench's kernel."""
     if setting.optimizer.gradients > 1:
         raise OptbenchError(
-            f"training code: {setting.optimizer.name} takes two gradients a step, which these loops do not: "
+            f"training code: {setting.optimizer.name} takes a second gradient, which these loops do not: "
             "see look(g) of optbench.stepper"
         )
     values = {"lr": setting.lr, **setting.values}

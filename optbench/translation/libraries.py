@@ -99,7 +99,7 @@ def torch_needs(record: Any) -> tuple[bool, bool]:
     if target is None:
         return False, False
     if record.gradients > 1:
-        raise OptbenchError(f"{record.name} cannot be said in code: it takes two gradients a step")
+        raise OptbenchError(f"{record.name} cannot be said in code: it takes a second gradient")
     if dotted_name(record) in _REFUSED:
         raise OptbenchError(f"{record.name} cannot be said in code: {_REFUSED[dotted_name(record)]}")
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -77,5 +77,8 @@ def test_list_and_show_have_them(run, catalogue):
     _, out, _ = run("show", "scion")
     assert "3.7 and 15 products of matrices, where gd's step is 1" in out
     assert "the block's role in the network (role)" in out
+    told = {"adam": "2.3, where gd's step is 1", "sam": "+2, where gd's step is 1; 2 gradients a step"}
+    for name, words in (told | {"sophia_g": "3.1, where gd's step is 1; 1.1 gradients a step"}).items():
+        assert f"\ncost        {words}\n" in run("show", name)[1]
     _, out, _ = run("list", "schedules")
     assert "cost" not in out

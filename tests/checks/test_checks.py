@@ -42,8 +42,8 @@ def test_what_ships_passes(kind, name):
 def test_what_the_broken_ones_were_made_from_passes(own_kernels):
     (own_kernels / "sound.py").write_text(HEAD + SOUND)
     catalogue = loader.load((own_kernels / "sound.py",))
-    for kind, name in (("problem", "single"), ("problem", "data"), ("problem", "wide"), ("optimizer", "sound"),
-                       ("schedule", "quarter")):  # fmt: skip
+    for kind, name in (("problem", "single"), ("problem", "data"), ("problem", "drawing"), ("problem", "wide"),
+                       ("optimizer", "sound"), ("schedule", "quarter")):  # fmt: skip
         assert [finding.message for finding in checks.check_record(kind, name, catalogue) if not finding.ok] == []
 
 

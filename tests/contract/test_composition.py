@@ -196,6 +196,7 @@ def test_a_list_inside_a_wrapper_stands_for_each():
         ("clip", r"clip goes around another optimizer: write clip\(adam\)"),
         ("adam(gd)", r"optimizer adam does not go around another one, .*; these do: .*clip"),
         ("clip(clip(adam))", r"optimizer clip\(clip\(adam\)\): both have a hyperparameter 'norm'"),
+        ("sam(sophia_g)", r"optimizer sam\(sophia_g\): both take a second gradient"),
         ("average(lookahead(gd))", r"lookahead\(gd\) reports an iterate of its own already"),
         ("clip(adm)", "unknown optimizer 'adm': did you mean 'adam'"),
         ("clip(adam, norm=0)", r"optimizer clip\(adam\): norm=0.0 must be in \(0, inf\)"),

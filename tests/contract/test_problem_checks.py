@@ -85,6 +85,9 @@ NONSENSE = [
     ("bits", 1, "bits=1 must be 0 or at least 2"),
     ("delay", 1001, "delay=1001 must be at most 1,000"),
     ("drift", 3, "drift=3 must be a function"),
+    ("draws_labels", -1, "draws_labels=-1 must be at least 0"),
+    *[("draws_labels", value, "draws_labels=.* must be a whole number") for value in (1.0, True, "1")],
+    ("draws_labels", 2, r"draws_labels=2 is for problems with data=\(x, y\)"),
     ("constants", "ab", "constants='ab' must be finite real numbers"),
     ("work", 3, "work=3 must be a function"),
     ("work", lambda rows: 3, "work must be a function of 2 arguments"),
@@ -110,6 +113,8 @@ def test_a_value_that_makes_no_sense_is_refused(key, value, words):
         ({"data": (X, Y), "noise": 1.0}, "gradient noise is for problems without data"),
         ({"data": (X, Y), "test": (X[:, :1], Y)}, "data has 2 features and test 1: give both the same"),
         ({"data": (X, Y), "test": (X, Y[:4])}, "test must be x"),
+        ({"data": (X, -Y), "draws_labels": 1}, "y of data has numbers below 0, which draws_labels keeps for labels"),
+        ({"data": (X, Y), "test": (X, changed(Y, -1)), "draws_labels": 1}, "y of test has numbers below 0"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused(changes, words):

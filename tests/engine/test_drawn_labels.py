@@ -139,7 +139,7 @@ def test_every_loop_draws_the_same_labels(runs, size, form, dtype):
 
 def test_what_has_no_labels_is_refused():
     for problem in ("rosenbrock", "least_squares", "vae"):
-        with pytest.raises(OptbenchError, match=rf"sophia_g draws labels .*, and {problem} gives none"):
+        with pytest.raises(OptbenchError, match=rf"sophia_g needs .*, and {problem} draws none: choose"):
             optbench.minimize(problem, "sophia_g", lr=0.01, steps=1)
     stepper = optbench.stepper("sophia_g", np.ones(3), lr=0.1)
     for given in ({}, {"ahead": np.ones(3)}):

@@ -326,7 +326,7 @@ def test_what_makes_no_sense_is_refused():
     sam = CATALOGUE.wrappers["sam"]
     with pytest.raises(PluginError, match=re.escape("optimizer sam(asam(gd)): both")):
         wrap(sam, wrap(CATALOGUE.wrappers["asam"], CATALOGUE.optimizers["gd"]))
-    with pytest.raises(OptbenchError, match=re.escape("which quantized(rosenbrock) spoils: rounding")):
+    with pytest.raises(OptbenchError, match=re.escape("which quantized(rosenbrock) does not round: it rounds")):
         optbench.minimize("quantized(rosenbrock)", "sam(gd)", lr=1e-4, steps=2)
 
 

@@ -143,3 +143,8 @@ def test_mistakes_are_a_line(given, words):
     X, y = load_breast_cancer(return_X_y=True)
     with pytest.raises(OptbenchError, match=words):
         OptbenchClassifier(**given).fit(X, y)
+
+
+def test_a_rule_that_draws_labels_has_none_to_draw_in_a_regression():
+    with pytest.raises(OptbenchError, match="^OptbenchRegressor: sophia_g needs .*, and this problem draws none"):
+        OptbenchRegressor(optimizer="sophia_g", lr=0.01).fit(np.eye(20), np.arange(20.0))

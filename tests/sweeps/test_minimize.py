@@ -178,3 +178,14 @@ def test_a_list_of_arguments_is_taken_as_a_tuple():
     assert optbench.minimize(of_list, START, args=[2.0, 1.0]).fun == pytest.approx(3.0)
     with pytest.raises(OptbenchError, match=r"args= has what stands behind w"):
         optbench.minimize(f, START, args=[2.0])
+
+
+@pytest.mark.parametrize("optimizer", ["sps", "average(sps_smooth)", "momo"])
+def test_a_bound_above_the_loss_is_told_where_nothing_moves(optimizer):
+    def below(w):
+        return w @ w - 10, 2 * w
+
+    told = "lr=0.1; no step moved: lower_bound=0 must lie below the loss; "
+    assert told in optbench.minimize(below, START, optimizer, lr=0.1, steps=5, jac=True).message
+    better = optbench.minimize(below, START, optimizer, lr=0.1, steps=5, jac=True, lower_bound=-10.0)
+    assert "lower_bound" not in better.message and better.fun < below(START)[0]
