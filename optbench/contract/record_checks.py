@@ -251,10 +251,8 @@ def _data_fields(record: Any) -> dict[str, Any]:
             sizes.append(f"{more:,} {key}")
             if theirs != features:
                 raise PluginError(f"problem: data has {features} features and {key} {theirs}: give both the same")
-    pairs = {key: getattr(record, key) for key in ("data", "validation", "test")} if record.draws_labels else {}
-    below = next((key for key, pair in pairs.items() if pair is not None and np.min(pair[1]) < 0), None)
-    if below:
-        raise PluginError(f"problem: y of {below} has numbers below 0, which draws_labels keeps for labels to draw")
+    if record.draws_labels and np.min(record.data[1]) < 0:
+        raise PluginError("problem: y of data has numbers below 0, which draws_labels keeps for labels to draw")
     size = " and ".join([", ".join(sizes[:-1]), sizes[-1]]) if len(sizes) > 1 else sizes[0]
     return {"examples": rows, "data_text": record.data_text or f"{size} rows"}
 
