@@ -245,7 +245,7 @@ def denormalize(a, gains, error, slopes, behind):
 def softmax_error(scores, y, room):
     """Return the mean cross-entropy of the examples; its gradient by ``scores``, (classes, rows), replaces these.
 
-    The label of an example with a negative ``y`` is drawn. ``room``: scratch, two numbers for each example.
+    If ``y`` is negative, labels are drawn. ``room``: scratch, two numbers for each example.
     """
     classes, rows = scores.shape
     scale, total, share = room[:rows], room[rows : 2 * rows], scores.dtype.type(1.0 / rows)
@@ -256,9 +256,12 @@ def softmax_error(scores, y, room):
         row = scores[c]
         for i in range(rows):
             row[i] *= scale[i]
-    for i in range(rows):
-        label = int(y[i]) if y[i] >= 0 else drawn_class(scores[:, i], -share * y[i])
-        scores[label, i] -= share
+    if y[0] < 0.0:
+        for i in range(rows):
+            scores[drawn_class(scores[:, i], -share * y[i]), i] -= share
+    else:
+        for i in range(rows):
+            scores[int(y[i]), i] -= share
     return (loss + log_of_product(total, float(classes))) * share
 
 
