@@ -151,8 +151,7 @@ def _check_drawn_labels(problem: Problem) -> None:
     if not problem.draws_labels:
         raise NotApplicable
     rng, numbers = np.random.default_rng(0), (np.arange(_DRAWS) + 0.5) / _DRAWS
-    parts = (problem.data, problem.validation, problem.test)
-    labels = np.unique(np.concatenate([np.ravel(part[1]) for part in parts if part is not None]))[:_DRAWS]
+    labels = np.unique(problem.data[1])[:_DRAWS]
     places = list(zip(range(problem.examples), (1e-6, 1e-3, 1.0), strict=False))  # at 0, no model is sure of a class
     for (row, scale), runs in itertools.product(places, (1,) if problem.form == "single" else (1, 2)):
         guarded = Guarded(problem, "float64", runs, rows=slice(row, row + 1))
@@ -161,7 +160,8 @@ def _check_drawn_labels(problem: Problem) -> None:
         def gradients(targets: np.ndarray, guarded: Guarded = guarded, w: np.ndarray = w) -> np.ndarray:
             """Return the gradients of one example with each of these targets, (runs, targets, dim)."""
             found = []
-            for guarded.view["y"][...] in targets:  # the one row's
+            for target in targets:
+                guarded.view["y"][...] = target  # the one row's
                 found.append(guarded.value_and_gradient(w)[1])
             return np.stack(found, axis=1)
 
@@ -174,7 +174,7 @@ def _check_drawn_labels(problem: Problem) -> None:
                 raise CheckFailed(f"at y = -u, u in (0, 1), the gradient of an example {found}: u must draw its labels")
             # Behind the penalty, which drawn labels leave out, gradients of one label differ as those of two classes.
             along = rng.standard_normal(problem.dim) / (size or 1)
-            apart, known_apart = (np.subtract.outer(*[each @ along] * 2).round(9) for each in (drawn, known))
+            apart, known_apart = (np.subtract.outer(each, each).round(9) for each in (drawn @ along, known @ along))
             several = problem.draws_labels == 1 and apart.any() and known_apart.any()
             if several and not np.intersect1d(apart, known_apart).any():
                 raise CheckFailed("at y = -u, u in (0, 1), the gradient of an example is that of no class")

@@ -50,7 +50,7 @@ def test_a_label_is_drawn_from_the_probabilities_of_each_run(name, dtype):
 
 
 def test_every_letter_of_a_sequence_is_drawn():
-    problem, rng = problem_of("char_transformer(size=6, heads=3, context=8, hidden=5, vocabulary=7, letters=900)"), None
+    problem = problem_of("char_transformer(size=6, heads=3, context=8, hidden=5, vocabulary=7, letters=900)")
     sizes, rng = {"size": 6, "heads": 3, "hidden": 5, "vocabulary": 7}, np.random.default_rng(3)
     w, x, numbers = problem.start(rng), problem.data[0][:9], rng.random(9)
     keys = [key_of(int(number * SEEDS), 1, 0) for number in numbers]

@@ -7,6 +7,11 @@ from optbench.kit.scalars import clipped
 
 _EVERY = 10
 """The k of Sophia's authors: steps from one estimate of the curvature to the next."""
+_SOPHIA_RANGES = {
+    "lr": log_uniform(1e-5, 0.1),
+    "beta1": one_minus_log_uniform(0.02, 0.5),
+    "rho": log_uniform(1e-3, 1),
+}
 
 
 def _aside(w, difference, rademacher):
@@ -61,11 +66,7 @@ def adahessian(
     source="Liu et al. 2023 (Sophia), Algorithm 3, with Hutchinson's estimate",
     look=Look(_aside, every=_EVERY),
     limits={"rho": "[0, inf)", "difference": "(0, inf)"},
-    search={
-        "lr": log_uniform(1e-5, 0.1),
-        "beta1": one_minus_log_uniform(0.02, 0.5),
-        "rho": log_uniform(1e-3, 1),
-    },
+    search=_SOPHIA_RANGES,
     search_source="lr and beta1 as for lion, whose steps are as large at most; rho our choice, about 0.01 to 0.05",
     beta1=0.965,
     beta2=0.99,
@@ -95,11 +96,7 @@ def sophia_h(w, g, m, h, ahead, lr, beta1, beta2, rho, eps, weight_decay, differ
     source="Liu et al. 2023 (Sophia), Algorithm 3, with the Gauss-Newton-Bartlett estimate",
     look=Look(_here, every=_EVERY, draws_labels=True),
     limits={"rho": "[0, inf)"},
-    search={
-        "lr": log_uniform(1e-5, 0.1),
-        "beta1": one_minus_log_uniform(0.02, 0.5),
-        "rho": log_uniform(1e-3, 1),
-    },
+    search=_SOPHIA_RANGES,
     search_source="as for sophia_h",
     beta1=0.965,
     beta2=0.99,

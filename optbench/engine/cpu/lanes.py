@@ -123,14 +123,7 @@ class Steps(NamedTuple):
             return self
         part = slice(first, last)
         factors = np.ascontiguousarray(self.factors[:, part])
-        drawn = (
-            self.order[part],
-            self.sizes[part],
-            self.noise[part],
-            self.stress[part],
-            self.path[part],
-            self.labels[part],
-        )
+        drawn = (each[part] for each in (self.order, self.sizes, self.noise, self.stress, self.path, self.labels))
         return Steps(self.done + first, last - first, factors, self.steady, *drawn)
 
 
@@ -212,8 +205,9 @@ class CpuLanes(Lanes):
         """Return the rule's kernel with its state for lanes of these hyperparameters."""
         problem = cohort.problem
         order, dtype, seed = self.code.order, cohort.dtype, cohort.seed
-        sizes = cohort.sizes
-        return Update(cohort.rule, order, problem.blocks, dtype, hyperparameters, problem.roles, seed, 0, sizes)
+        return Update(
+            cohort.rule, order, problem.blocks, dtype, hyperparameters, problem.roles, seed, sizes=cohort.sizes
+        )
 
     def by_run(self, array: np.ndarray) -> np.ndarray:
         """Return the (runs, dim) view of an array of either form."""
