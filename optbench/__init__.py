@@ -36,8 +36,7 @@ _HOMES = {
     "optbench.translation.code": ("training_code",),
     "optbench.sweeps.single": ("CohortResult", "Result"),
     "optbench.sweeps.best": ("Best",),
-    "optbench.sweeps.models": ("Model", "load_model"),
-    "optbench.sweeps.estimators": ("OptbenchClassifier", "OptbenchRegressor"),
+    "optbench.sweeps.models": ("Model",),
     "optbench.sweeps.candidates": ("compare",),
     "optbench.catalogue.functions": ("function",),
     "optbench.catalogue.own_data": ("with_data",),
@@ -53,7 +52,10 @@ def __getattr__(name):
     if name in _ROOMS:
         return import_module(f"optbench.{name}")
     if name not in _API:
-        raise AttributeError(f"module 'optbench' has no attribute {name!r}")
+        from optbench.contract.errors import REMOVED, describe_removed
+
+        way = f": {describe_removed(name)}" if name in REMOVED else ""
+        raise AttributeError(f"module 'optbench' has no attribute {name!r}{way}")
     value = getattr(import_module(_API[name]), name)
     globals()[name] = value
     return value

@@ -43,10 +43,12 @@ def _load(folder):
     return results.curves, results.verdicts(), results.ranking(), results.costs(), results.best_of_n()
 
 
-def _model(folder):
+def _fit(folder):
     table = pd.DataFrame({"size": np.sqrt(np.arange(40.0)), "kind": ["small", "large"] * 20})
-    optbench.OptbenchClassifier(lr=0.1, epochs=2).fit(table[["size"]], table["kind"]).model_.save(folder / "model.json")
-    return optbench.load_model(folder / "model.json").predict(table)
+    table.to_csv(folder / "table.csv", index=False)
+    how = {"learning_rates": [0.1], "batch_sizes": [8], "schedules": ["constant"], "epochs": 2, "seeds": 3}
+    problem = f"logistic(data='{folder / 'table.csv'}')"
+    return optbench.sweep(problems=[problem], optimizers=["gd"], **how).best().fit().predict(table)
 
 
 def _bowl(w):
@@ -55,7 +57,7 @@ def _bowl(w):
 
 CALLS = {
     "function": lambda folder: optbench.sweep(SMALL, problems=[optbench.function(_bowl, [1.0, 2.0])]),
-    "load_model": _model,
+    "fit": _fit,
     "minimize a function": lambda folder: optbench.minimize(_bowl, [1.0, 2.0]),
     "minimize": lambda folder: optbench.minimize("rosenbrock", "adam", lr=0.05, steps=50),
     "minimize that diverges": lambda folder: optbench.minimize("rosenbrock", "gd", lr=10.0, steps=50),

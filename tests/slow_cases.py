@@ -115,7 +115,6 @@ SLOW_CASES = {
     "sweeps/test_damage.py": r"never_taken_for_a_result",
     "sweeps/test_dask.py": r"cannot_see|another_version",
     "sweeps/test_data_sweep.py": r"real_target",
-    "sweeps/test_estimators.py": r"is_an_estimator\[(softmax|ridge)",
     "sweeps/test_extend.py": r"nothing_else\[base[1-4]|print_works_as_printed|edge_prints",
     "sweeps/test_folds.py": r"workers_of_their_own|parts_end_and",
     "sweeps/test_forged_folders.py": r"read_or_refused\[.*[^y]\]$",

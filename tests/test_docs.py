@@ -85,7 +85,6 @@ def run_code(text, path, scope):
     exec(compile(text, path, "exec"), scope)
 
 
-@pytest.mark.filterwarnings("ignore:OptbenchClassifier. columns left out:UserWarning")  # an id and a date
 @pytest.mark.parametrize("page", [*list_pages()])
 def test_a_page_runs(page, tmp_path, capsys, monkeypatch):
     blocks = read_blocks(page)

@@ -19,7 +19,6 @@ from optbench.cli import (
     lecture,
     merge,
     output,
-    predict,
     report,
     show,
     stopping,
@@ -62,7 +61,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     groups.RUN: {"sweep": sweep.sweep, "merge": merge.merge},
-    groups.ASK: {"report": report.report, "compare": compare.compare, "predict": predict.predict},
+    groups.ASK: {"report": report.report, "compare": compare.compare},
     groups.CATALOGUE: {"list": listing.list_names, "show": show.show, "check": check.check},
     groups.LECTURE: {"lecture": lecture.lecture, "ewa": ewa.ewa, "info": info.info},
 }

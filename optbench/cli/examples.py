@@ -33,17 +33,6 @@ EXAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "bad as gd, or worse:",
         ("optbench compare first gd adam --fail-above 100%",),
     ),
-    "predict": (
-        "Learn a table's last column in a sweep, keep the best model, and predict for other rows:",
-        (
-            "(echo size,kind; seq -f %g,small 10 29; seq -f %g,large 31 50) > cells.csv",
-            'optbench sweep --problems "logistic(data=cells.csv)" --lr 0.01,0.1 \\',
-            "    --optimizers adam_torch --epochs 20 --seeds 3 --out cells --no-report",
-            "printf 'size\\n12\\n40\\n' > new.csv",
-            "optbench predict cells new.csv --save cells.json",
-            "optbench predict cells.json new.csv",
-        ),
-    ),
     "lecture": (
         "What an exponentially weighted average costs, a claim of the lecture, on a smaller experiment:",
         ("optbench lecture B1 --quick --out lecture",),

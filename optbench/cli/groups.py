@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from optbench.cli.examples import EXAMPLES
 from optbench.cli.output import EXIT_CODES
-from optbench.contract.errors import OptbenchError
+from optbench.contract.errors import REMOVED, OptbenchError, describe_removed
 from optbench.contract.names import COMMAS
 
 RUN, ASK, CATALOGUE, LECTURE = "Run", "Ask the results", "The catalogue", "The lecture and this machine"
@@ -50,9 +50,14 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; refuse an option that is none with the one to take, and say where commas lack."""
+        known = {parameter.name for parameter in self.params}
         for arg in args:
-            if successor := (_GONE | _ELSEWHERE).get((self.name or "", option := arg.partition("=")[0])):
+            option = arg.partition("=")[0]
+            if successor := (_GONE | _ELSEWHERE).get((self.name or "", option)):
                 raise OptbenchError(f"no option {option}: {successor}")
+            name = option.removeprefix("--").replace("-", "_")
+            if option.startswith("--") and name in REMOVED and name not in known:
+                raise OptbenchError(f"no option {option}: {describe_removed(name)}")
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
@@ -101,7 +106,9 @@ class Commands(TyperGroup):
     """Commands under headings; ``help NAME`` is ``NAME --help``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Treat ``help COMMAND``, and no arguments, like ``--help``."""
+        """Treat ``help COMMAND``, and no arguments, like ``--help``; refuse a command that is gone."""
+        if args and args[0] in REMOVED:
+            raise OptbenchError(f"no command {args[0]}: {describe_removed(args[0])}")
         if args[:1] == ["help"]:
             args = [*(arg for arg in args[1:] if arg != "help"), "--help"]
         if not args and not ctx.resilient_parsing:

@@ -15,6 +15,14 @@ _SHOWN = 60
 """Characters of a value in a message."""
 RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout"}
 """Keywords and keys of a spec that had another name before 0.14, and their names since."""
+_FIT = "results.best(PROBLEM).fit() trains the recommended setting and predicts"
+REMOVED = {
+    "OptbenchClassifier": _FIT,
+    "OptbenchRegressor": _FIT,
+    "load_model": f"pickle keeps a model; {_FIT}",
+    "predict": _FIT,
+}
+"""Names, commands, options and keywords that 0.19 took out, and what to use instead."""
 
 
 class OptbenchError(ValueError):
@@ -126,7 +134,9 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)
-    if RENAMED.get(name) in valid:
+    if name in REMOVED:
+        hint = describe_removed(name)
+    elif RENAMED.get(name) in valid:
         hint = f"since 0.14 it is {RENAMED[name]!r}"
     elif found := nearest(name, valid):
         hint = f"did you mean {found!r}?"
@@ -135,6 +145,11 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     else:
         hint = f"valid names: {', '.join(valid) or 'none'}"
     return OptbenchError(f"unknown {kind} {shown(name) if len(name) > _HEAD else repr(name)}: {hint}")
+
+
+def describe_removed(name: str) -> str:
+    """Return what to use in place of a name that 0.19 took out."""
+    return f"0.19 took it out: {REMOVED[name]}"
 
 
 def join_sentences(texts: Sequence[str]) -> str:

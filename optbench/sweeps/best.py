@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text, parse
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
-from optbench.datasets.files import READING
 from optbench.sweeps.models import Model
 from optbench.sweeps.single import Result, run_single
 from optbench.translation.libraries import TITLES
@@ -70,14 +68,14 @@ class Best:
 
     def __getattr__(self, name: str) -> Any:
         """Raise AttributeError, which names the way for those who look for it as in other libraries."""
-        raise AttributeError(f"Best has no {name!r}{': best.params is the setting' * name.startswith('best')}")
+        way = ": best.params is the setting" * name.startswith("best")
+        if name in ("model", "predict", "predict_proba", "save", "score"):  # until 0.19 it had them
+            way = ": best.fit() returns a model, which predicts; pickle keeps it in a file"
+        raise AttributeError(f"Best has no {name!r}{way}")
 
     @property
     def params(self) -> dict[str, Any]:
-        """The setting as keywords, the optimizer among them: ``minimize(best.problem, **best.params)`` runs it.
-
-        ``OptbenchClassifier.from_best(best)`` is an estimator with the network, too, which these lack.
-        """
+        """The setting as keywords, the optimizer among them: ``minimize(best.problem, **best.params)`` runs it."""
         rate = {} if self.lr is None else {"lr": self.lr, "batch_size": self.batch_size, "schedule": self.schedule}
         return {"optimizer": self.optimizer, **rate, **self.budget, **self.hyperparameters}
 
@@ -144,9 +142,7 @@ class Best:
         if result.status != "ok":
             raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
         given = {**self.params, "seed": seed}
-        parameters = problem.data_set.parameters
-        reads = {key: parameters[key] for key in READING if parameters.get(key)}
-        return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given, reads)
+        return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given)
 
     def _run(
         self, catalogue: loader.Catalogue, problem: Problem, seed: int, schedule: Any, budget: Mapping[str, int]
@@ -159,53 +155,6 @@ class Best:
             start=None, run_timeout=None, device="cpu", catalogue=catalogue,
         )  # fmt: skip
         return single.result()
-
-    @cached_property
-    def model(self) -> Model:
-        """The model that ``fit()`` trains, which ``predict`` and the others use."""
-        return self.fit()
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the target of rows by ``best.model``.
-
-        Args:
-            X: as for ``Model.predict``.
-
-        Returns:
-            (rows,): as of ``Model.predict``.
-        """
-        return self.model.predict(X)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each class by ``best.model``.
-
-        Args:
-            X: as for ``Model.predict``.
-
-        Returns:
-            (rows, classes): as of ``Model.predict_proba``.
-        """
-        return self.model.predict_proba(X)
-
-    def score(self, X: Any, y: Any) -> float:
-        """Compare predictions of ``best.model`` with the true target.
-
-        Args:
-            X: as for ``Model.score``.
-            y: as for ``Model.score``.
-
-        Returns:
-            As of ``Model.score``.
-        """
-        return self.model.score(X, y)
-
-    def save(self, path: str | Path) -> None:
-        """Write ``best.model`` to a file of JSON, which ``optbench.load_model`` and ``optbench predict`` read.
-
-        Args:
-            path: ends in .json.
-        """
-        self.model.save(path)
 
 
 def _begin_of(schedule: Schedule, steps: int) -> Schedule:

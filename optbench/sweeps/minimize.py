@@ -20,7 +20,6 @@ from optbench.engine.own_functions import compile_function
 from optbench.sweeps.own_records import make_record
 from optbench.sweeps.single import Result, Single, errors_begin_with, run_single
 from optbench.sweeps.trajectories import MOST_STEPS
-from optbench.sweeps.tuned_rate import lowest, try_rates
 
 STEPS, EVALUATIONS = 1_000, 10_000
 """The budget that is taken where none is given: steps of a rule; evaluations of SciPy's methods, which end by
@@ -128,16 +127,29 @@ def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str
     grid = np.geomspace(float(ends[0]), float(ends[1]), _COARSE)
     ratio = float(grid[1] / grid[0])
 
-    def last_losses(rates: list[float]) -> list[float]:
-        """Return the last loss of each rate."""
-        return run([{**setting, "lr": rate} for rate in rates]).tables["runs"]["loss_final"].to_pylist()
+    def try_rates(rates: np.ndarray) -> dict[float, float]:
+        """Return the last loss of each rate, which is rounded to three digits."""
+        rounded = [float(f"{rate:.3g}") for rate in rates]
+        losses = run([{**setting, "lr": rate} for rate in rounded]).tables["runs"]["loss_final"].to_pylist()
+        return dict(zip(rounded, losses, strict=True))
 
-    tried = try_rates(last_losses, grid, digits=3)
-    tried |= try_rates(last_losses, lowest("minimize", tried) * ratio ** np.array(_FINE), digits=3)
-    best = lowest("minimize", tried)
+    tried = try_rates(grid)
+    tried |= try_rates(_find_best(tried) * ratio ** np.array(_FINE))
+    best = _find_best(tried)
     low, high = min(tried), max(tried)
     edge = " and the best lies at the end of them: give a rate beyond" if best in (low, high) else ""
     return best, f" (the best of {len(tried)} rates from {number_text(low)} to {number_text(high)}{edge})"
+
+
+def _find_best(tried: Mapping[float, float]) -> float:
+    """Return the rate of the lowest finite loss, the smaller of equal ones. Raises OptbenchError if there is none."""
+    finite = {rate: loss for rate, loss in tried.items() if np.isfinite(loss)}
+    if not finite:
+        raise OptbenchError(
+            f"minimize: tuning tried rates from {number_text(min(tried))} to {number_text(max(tried))}, and the run "
+            "diverged with each: give lr="
+        )
+    return min(finite, key=lambda rate: (finite[rate], rate))
 
 
 def _compile_if_it_pays(problem: Problem, record: AnyOptimizer, steps: float, runs: int) -> Problem:

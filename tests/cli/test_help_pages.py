@@ -13,7 +13,7 @@ import typer
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
 
-COMMANDS = ("sweep", "merge", "report", "compare", "predict", "list", "show", "check", "lecture", "ewa", "info")
+COMMANDS = ("sweep", "merge", "report", "compare", "list", "show", "check", "lecture", "ewa", "info")
 QUICK = ("list", "show", "ewa", "info")
 
 
@@ -114,4 +114,3 @@ def test_the_other_examples_run_one_after_the_other(run):
     assert list(Path("first/report").glob("**/*.tex")) and "1 claim: 1 holds" in printed["lecture"]
     assert "optimizer softsign ok" in printed["check"] and "FAIL" not in printed["check"]
     assert "equal to 1" in printed["check"]
-    assert all(len(re.findall(rf",{name},\d", printed["predict"])) == 2 for name in ("small", "large"))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score
 
 import optbench
 from optbench import Best, OptbenchError
@@ -61,7 +61,7 @@ def test_a_model_is_the_sweeps_run_of_that_seed(results, table, seed):
     rows = optbench.datasets.load(str(table[0])).rows.test
     held_out = table[1].iloc[rows]
     accuracy = accuracy_score(held_out["left"], model.predict(held_out))
-    assert accuracy == pytest.approx(run["test_accuracy"]) == model.score(held_out, held_out["left"])
+    assert accuracy == pytest.approx(run["test_accuracy"])
     chance = model.predict_proba(held_out)[np.arange(len(rows)), (held_out["left"] == "yes").astype(int)]
     assert -np.log(chance).mean() == pytest.approx(run["test_loss_final"], rel=1e-9)
 
@@ -77,7 +77,6 @@ def test_real_targets_come_in_their_own_unit():
     train, test = data.rows.training, data.rows.test
     expected = LinearRegression().fit(X[train], y[train]).predict(X[test])
     np.testing.assert_allclose(model.predict(X[test]), expected, rtol=1e-3)
-    assert model.score(X[test], y[test]) == pytest.approx(r2_score(y[test], model.predict(X[test])))
     with pytest.raises(OptbenchError, match="predicts real numbers, not classes"):
         model.predict_proba(X)
 
@@ -89,9 +88,7 @@ def test_mistakes_name_the_way(results, table):
         (lambda: results.best("mlp", "adam"), "unknown optimizer 'adam'"),
         (lambda: results.best("mlp").code("jax"), "library"),
         (lambda: results.best("rosenbrock").fit(), "no predictions to make.*optbench.minimize"),
-        (lambda: results.best("mlp").predict(table[1].drop(columns="age")), "no column 'age'"),
-        (lambda: results.best("mlp").save("model.npz"), "must end in .json"),
-        (lambda: results.best("mlp").score(table[1], ["Yes"] * len(table[1])), "holds 'Yes', none of the classes 'no'"),
+        (lambda: results.best("mlp").fit().predict(table[1].drop(columns="age")), "no column 'age'"),
     ):
         with pytest.raises(OptbenchError, match=words):
             ask()
