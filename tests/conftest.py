@@ -180,7 +180,7 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.path.stem not in LONG)
 
 
-LIBRARIES = ("torch", "optax", "keras", "optuna")
+LIBRARIES = ("torch", "optax", "keras")
 """Markers of tests that need a library of an extra; each has the library's name."""
 KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts", *LIBRARIES)
 """Markers of tests that some machines cannot run."""

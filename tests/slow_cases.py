@@ -143,7 +143,6 @@ SLOW_CASES = {
         r"answer_names\[3|judging_by_another|left_as_a_spec|unequal_trials|does_not_race|more_blocks_change"
     ),
     "sweeps/test_time_limit.py": r"the_rest_goes_on|that_suffices",
-    "sweeps/test_tpe.py": r"without_the_extra",
     "sweeps/test_unfinished.py": r"what_is_missing",
     "sweeps/test_unknown_minima.py": r"",
     "sweeps/test_weights.py": r"judged_by_another",

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 LESS = "--blocks 2 --widen 0 --epochs 1 --no-report"  # of a table: 8,000 runs would take a minute
 QUICK = ("docs/catalogue.md", "docs/lecture.md", "docs/results.md")
 """Pages of a few seconds, which run among the README's tests; the others run in CI's slow part."""
-LIBRARIES = ("torch", "optax", "optuna")
+LIBRARIES = ("torch", "optax")
 
 
 class Block(NamedTuple):

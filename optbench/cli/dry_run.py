@@ -118,9 +118,6 @@ def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:
         return ""
     counts = {stage: f"(up to {cohorts.runs:,} runs)" for stage, cohorts in later.items()}
     text = f" screen all settings on {_count_seeds(spec.screen)} in each of {spec.blocks} blocks"
-    if "screen" in later and (spec.trials or 0) > spec.first_trials:
-        text = f" screen the first {spec.first_trials} trials on {_count_seeds(spec.screen)} in each of {spec.blocks} "
-        text += f"blocks, then in rounds {spec.trials - spec.first_trials} more, drawn by TPE"
     text += f", and up to {spec.widen} times more around the best; then " if spec.widen else "; then "
     if spec.race:
         racing = f"the best {spec.finalists} of each choice of a block race"

@@ -67,10 +67,6 @@ def sweep(
         "all: 'lr=log_uniform(1e-4, 1), beta1=uniform(0.5, 0.99)', with common ones for the rest.",
         HOW, completion.words("common", "own"),
     )] = None,
-    search: Annotated[str | None, option(
-        "search", "WORD", "How --trials are drawn: sobol (evenly), or tpe, where earlier ones were good.", HOW,
-        completion.words("sobol", "tpe"),
-    )] = None,
     choose_by: Annotated[str | None, option(
         "choose-by", "LIST", "Measures to tune for: time, loss, or on held-out data test_loss, accuracy, auc, ...",
         HOW, completion.word_list(*MEASURES),
@@ -166,7 +162,7 @@ def sweep(
         "data": data, "target": target,
         "problems": problems, "optimizers": optimizers, "batch_sizes": batch_sizes, "schedules": schedules,
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "ranges": ranges,
-        "search": search, "seeds": seeds,
+        "seeds": seeds,
         "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "folds": folds,
         "choose_by": choose_by, "judge_by": judge_by, "weigh_by": weigh_by,
         "epochs": epochs, "steps": steps,
@@ -269,7 +265,7 @@ def print_summary(finished: LoadedSweep) -> None:
     if results.missing:
         paragraph(results.missing, hang=2)
         paragraph("")
-    basis, spoils, details = answers.split_measure(answer, results.search, results.targets_before)
+    basis, spoils, details = answers.split_measure(answer, results.targets_before)
     paragraph(basis + " The page has more, such as targets and what was searched." * bool(details))
     if spoils:
         paragraph("")
@@ -289,9 +285,6 @@ def print_summary(finished: LoadedSweep) -> None:
     if overall := answer.overall():
         paragraph("")
         paragraph(overall, hang=2)
-    if importances := _describe_importances(finished):
-        paragraph("")
-        paragraph(importances, hang=2)
     paragraph("")
     for text, line in list_next_steps(finished):
         paragraph(text + ":" * bool(line), hang=2)
@@ -311,22 +304,6 @@ def print_summary(finished: LoadedSweep) -> None:
         paragraph(f"a spec that runs the settings above: {chosen}", hang=2)
     for text in filter(None, (describe_eager(runs, timings), _describe_cpu_cohorts(runs, timings))):
         paragraph(text, hang=2)
-
-
-def _describe_importances(finished: LoadedSweep) -> str:
-    """Return what decided on the trials of the optimizers that lead, in a sentence; "" where it is not known."""
-    import pandas as pd
-
-    from optbench.analysis.importances import has_optuna
-    from optbench.wording import answers
-
-    if not finished.results.searched or not has_optuna():
-        return ""
-    problems = finished.answer.best["problem"].unique()
-    leaders = [(problem, name) for problem in problems for name in finished.answer.firsts(problem)[:1]]
-    table = finished.results.importances()
-    keys = pd.MultiIndex.from_frame(table[["problem", "optimizer"]])
-    return answers.describe_importances(table[keys.isin(leaders)])
 
 
 def _describe_cpu_cohorts(runs: pd.DataFrame, timings: pd.DataFrame) -> str:

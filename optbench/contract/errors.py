@@ -19,8 +19,10 @@ _FIT = "results.best(PROBLEM).fit() trains the recommended setting and predicts"
 REMOVED = {
     "OptbenchClassifier": _FIT,
     "OptbenchRegressor": _FIT,
+    "importances": "optuna.importance takes the columns of results.runs",
     "load_model": f"pickle keeps a model; {_FIT}",
     "predict": _FIT,
+    "search": "trials are drawn by Sobol, and --widen goes on around the best",
 }
 """Names, commands, options and keywords that 0.19 took out, and what to use instead."""
 

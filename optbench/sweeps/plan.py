@@ -30,7 +30,7 @@ from optbench.engine.scores import scores_of
 from optbench.sweeps.common_ranges import SharedRanges, share_ranges
 from optbench.sweeps.labels import find_labels
 from optbench.sweeps.own_records import OwnRecords
-from optbench.sweeps.spec import FEW_TRIALS, MOST_COMMON, OWN, TPE, USUAL_RATES, ProblemEntry, Spec
+from optbench.sweeps.spec import MOST_COMMON, OWN, USUAL_RATES, ProblemEntry, Spec
 from optbench.sweeps.trials import (
     MovingGrid,
     SettingList,
@@ -310,9 +310,7 @@ class Plan:
             by_block = trials.setdefault((each.cohort.problem.name, each.cohort.optimizer.name), {})
             # The same for every dtype; no setting stands there twice.
             by_block.setdefault(each.block, {})[each.cohort.batch_size] = len(each.cohort.lanes)
-        most = {pair: max(sum(by_size.values()) for by_size in by_block.values()) for pair, by_block in trials.items()}
-        first, every = self.spec.first_trials, self.spec.trials or 0  # a space that holds no more has them all at once
-        return {pair: every if count == first else count for pair, count in most.items()} if every else most
+        return {pair: max(sum(by_size.values()) for by_size in by_block.values()) for pair, by_block in trials.items()}
 
     @property
     def problems(self) -> list[Problem]:
@@ -334,12 +332,6 @@ class Plan:
         equal = [problem.name for problem in self.problems if has_equal_batches(problem)]
         if equal and self.spec.names_batches and [*self.spec.batch_sizes] != ["full"]:
             texts.append(f"{', '.join(equal)}: without data and noise every batch is the same, so only full ones run")
-        if self.spec.search == TPE and (self.spec.trials or 0) < FEW_TRIALS:
-            first = self.spec.first_trials
-            texts.append(
-                f"--search tpe: the first {first} of {self.spec.trials} trials are those of sobol, and TPE draws "
-                f"{(self.spec.trials or 0) - first}: fewer than {FEW_TRIALS} trials hardly differ from sobol"
-            )
         return texts
 
     @property

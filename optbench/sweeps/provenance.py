@@ -54,9 +54,9 @@ def _find_given(spec: Spec) -> dict[str, str]:
 
 
 def _describe_trials(plan: Plan) -> dict[str, Any]:
-    """Return the number of trials, how they are drawn, and from which ranges, as keys of provenance.json."""
+    """Return the number of trials, and from which ranges they are drawn, as keys of provenance.json."""
     spec = plan.spec
-    return {"trials": spec.trials, "search": spec.search, "searched": plan.searched, "ranges": spec.ranges}
+    return {"trials": spec.trials, "searched": plan.searched, "ranges": spec.ranges}
 
 
 def describe_budget(spec: Spec) -> str:

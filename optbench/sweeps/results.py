@@ -16,7 +16,6 @@ import pandas as pd
 
 from optbench import analysis
 from optbench.analysis.columns import GIVEN, NAMES, count_folds, drop_lost_runs
-from optbench.analysis.importances import importances
 from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
@@ -28,7 +27,6 @@ from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.best import Best, choose_problem, make_best
 from optbench.sweeps.labels import check_shown, find_name, read_labels
-from optbench.sweeps.spec import FIRST_TRIALS, TPE
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
@@ -319,13 +317,6 @@ class Results:
         return {self.label_of(name): share for name, share in (self.provenance.get("targets_before") or {}).items()}
 
     @property
-    def search(self) -> str:
-        """How trials were drawn, "sobol" or "tpe" where that drew some; "" without trials."""
-        drawn, trials = (self.provenance.get(key) for key in ("search", "trials"))
-        drew = drawn != TPE or (isinstance(trials, int) and trials > FIRST_TRIALS)
-        return drawn if isinstance(drawn, str) and drew else ""
-
-    @property
     def searched(self) -> dict[str, dict[str, str]]:
         """The search ranges by optimizer and parameter, from which a sweep with trials drew them; empty without."""
         searched, labels = self.provenance.get("searched") or {}, self.labels
@@ -508,29 +499,6 @@ class Results:
         """
         settings = None if defaults is None else _to_settings(defaults)
         return analysis.best_of_n(self.runs, counts, self._measures(None, choose_by)[1], of, defaults=settings)
-
-    def importances(self, choose_by: str | None = None) -> pd.DataFrame:
-        """Return how much each parameter that trials were drawn for decides whether a trial is among the best.
-
-        Trials are ranked within their block, by the screen, and those of all blocks are pooled.
-
-        Args:
-            choose_by: the measure to rank by; by default that of the verdicts.
-
-        Returns:
-            A row a problem, optimizer and parameter: importance (all add up to 1) and the number of trials. Optimizers
-            with fewer than two parameters, or fewer than 40 trials on a problem, have none.
-
-        Raises:
-            OptbenchError: these are no results of a sweep with trials, Optuna is not installed, or the measure does not
-                exist.
-
-        Source:
-            Watanabe, Bansal and Hutter 2023, PED-ANOVA, as in Optuna.
-        """
-        if not self.searched:
-            raise OptbenchError("importances are of drawn trials: this sweep has none (--trials 20)")
-        return importances(self.runs, self.searched, self._measures(None, choose_by)[1])
 
     def winners(self, judge_by: str | None = None) -> pd.DataFrame:
         """Return the optimizers in first place, on each problem and over all: setting, lead, certainty and costs.

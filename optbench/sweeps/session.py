@@ -34,7 +34,6 @@ from optbench.sweeps.spec import Spec
 from optbench.sweeps.store.folder import Store, open_store
 from optbench.sweeps.tables import describe_failures, join_failures, make_problem_tables
 from optbench.sweeps.time_limit import TimeLimit, run_within
-from optbench.sweeps.tpe import check_optuna
 
 _LONG = 2e10
 """Nanoseconds of other libraries' steps from which on they run in processes of their own."""
@@ -75,7 +74,6 @@ def load_and_plan(spec: Spec, isolation: Isolation, given: OwnRecords | None = N
     given: what came as objects of Python: where there are such, this process loads the files as well. Raises
     OptbenchError, also for a file that does not load, even if no name of it is used.
     """
-    check_optuna(spec)
     given = given or OwnRecords()
     given.check(spec.given)
     isolated = isolation.isolates_plan(spec) and not given.records

@@ -59,14 +59,8 @@ BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists", "widen", *COMMON_STAGES, "fol
 """Keys that mean nothing without blocks."""
 COMMON, OWN = "common", "own"
 """The words of ``ranges``: one range for all optimizers that search a parameter of that meaning, or each its own."""
-SOBOL, TPE = "sobol", "tpe"
-"""The words of ``search``."""
-TRIAL_KEYS = ("ranges", "search")
-"""Keys that mean nothing without trials."""
-FIRST_TRIALS = 5
-"""The trials that are drawn evenly before TPE begins; 4 and 8 were no better on planted problems."""
-FEW_TRIALS = 10
-"""Below this number TPE draws so few that its trials are hardly others than those of Sobol."""
+FORMER = {"search": "sobol"}
+"""Keys that 0.19 took out, with the only value that a spec may still give them: that of the folders before."""
 MOST_TRIALS = 10_000
 """Trials of an optimizer: more are a typing error."""
 MOST_SEEDS = 100_000
@@ -329,9 +323,6 @@ class Spec(BaseModel):
     ranges: Annotated[dict[str, str] | str, BeforeValidator(_read_ranges)] = COMMON
     """Where trials are drawn from: "common", one range for all optimizers that search a parameter of the same meaning;
     "own", each optimizer's own; or the common ranges of some parameters, by name."""
-    search: Annotated[str, BeforeValidator(lambda value: one_of("search", value, (SOBOL, TPE)))] = SOBOL
-    """How trials are drawn: "sobol", spread evenly at random; or "tpe", the first ones so and the others where those
-    before were good, by Optuna's tree-structured Parzen estimator."""
     # What was typed, not what runs: specs that differ in nothing else are equal
     _lacks_rates: bool = PrivateAttr(False)
     _names_batches: bool = PrivateAttr(False)
@@ -411,10 +402,8 @@ class Spec(BaseModel):
             self._check_chosen()
         elif self.trials is None:
             self._check_grid()
-        if self.trials is None and (idle := [key for key in TRIAL_KEYS if key in self.model_fields_set]):
-            raise ValueError(f"{idle[0]} is for trials: say how many, trials = 20 (--trials 20), or leave it out")
-        if self.search == TPE and not self.blocks:
-            raise ValueError("search: 'tpe' goes on from the first runs of a block: say how many, blocks = 8")
+        if self.trials is None and "ranges" in self.model_fields_set:
+            raise ValueError("ranges is for trials: say how many, trials = 20 (--trials 20), or leave it out")
         if self.judge_by not in self.choose_by:
             raise ValueError(
                 f"judge_by: {shown(self.judge_by)} is not among choose_by, {', '.join(self.choose_by)}: settings are "
@@ -500,16 +489,6 @@ class Spec(BaseModel):
         return self.learning_rates if isinstance(self.learning_rates, str) and is_grid(self.learning_rates) else None
 
     @property
-    def first_trials(self) -> int:
-        """The number of trials of an optimizer before any has run: all, unless TPE draws the others from their results.
-
-        So many points of a Sobol sequence have every schedule among them.
-        """
-        count, schedules = self.trials or 0, len(self.schedules)
-        least = FIRST_TRIALS if schedules < 3 else max(FIRST_TRIALS, 2 ** math.ceil(math.log2(2 * schedules)))
-        return min(count, least) if self.search == TPE else count
-
-    @property
     def block_of(self) -> dict[int, int]:
         """The block of every seed; empty if seeds stand in no blocks."""
         return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds) if self.blocks}
@@ -530,7 +509,7 @@ class Spec(BaseModel):
         hidden = {*(("seeds", "tuning_seeds") if self.blocks else BLOCK_KEYS), *(LISTS if self.chosen else ("chosen",))}
         hidden |= {key for key in ("labels", "given") if not getattr(self, key)}
         hidden |= {"folds"} if self.folds == 1 else set()
-        hidden |= {*TRIAL_KEYS} if self.trials is None else set()
+        hidden |= {"ranges"} if self.trials is None else set()
         raw = self.model_dump(exclude_none=True, mode="json", exclude=hidden)
         problems = [item["name"] if set(item) == {"name"} else item for item in raw["problems"]]
         return {**raw, "problems": problems}
@@ -694,6 +673,8 @@ def _check_keys(raw: Mapping, label: str) -> dict:
             if _SYNONYMS[key] in raw:
                 raise OptbenchError(f"{key} and {_SYNONYMS[key]} are the same: give one")
             key = _SYNONYMS[key]
+        if key in FORMER and value == FORMER[key]:
+            continue
         if key not in Spec.model_fields:
             raise unknown(f"key in {label}" if label else "key", key, [*Spec.model_fields, *DATA_KEYS])
         try:

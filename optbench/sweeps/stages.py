@@ -1,11 +1,11 @@
 """The stages of a sweep in blocks after its screen, each planned from the tables of those before it.
 
 In each block of seeds every optimizer draws its settings, is tuned and tested by itself, so that the luck of the draw
-and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``); those that TPE
-draws do so in rounds (tpe.py). Then others run around the best of them (``widen``, several rounds): beyond an end of
-what was tried, and between the rates of a grid. The best run on some more seeds (``race``), and the one that is chosen
-on seeds that no choice has seen (``holdout``). The choices of all blocks meet on seeds that they have in common
-(``final``); the best is recommended, and runs on fresh ones (``report``).
+and of tuning is part of what is compared. All settings run on the first seeds of a block (``screen``), then others
+around the best of them (``widen``, several rounds): beyond an end of what was tried, and between the rates of a grid.
+The best run on some more seeds (``race``), and the one that is chosen on seeds that no choice has seen (``holdout``).
+The choices of all blocks meet on seeds that they have in common (``final``); the best is recommended, and runs on fresh
+ones (``report``).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,8 +26,7 @@ from optbench.contract.search import RATE
 from optbench.contract.types import Stage
 from optbench.engine.cohort import Cohort, Lane
 from optbench.sweeps.plan import Cohorts, LaneHashes, Plan, PlannedCohort, SeedSeries, plan_cohort
-from optbench.sweeps.spec import COMMON_STAGES, TPE
-from optbench.sweeps.tpe import count_rounds, draw_round
+from optbench.sweeps.spec import COMMON_STAGES
 from optbench.sweeps.trials import draws_schedules, list_batch_sizes
 
 PlanStage = Callable[[Plan, pd.DataFrame], list[PlannedCohort]]
@@ -51,15 +50,8 @@ def list_stages(plan: Plan) -> list[PlanStage]:
     """
     if not plan.spec.blocks:
         return []
-    rounds = [plan_round] * count_rounds(plan.spec)
-    in_blocks: list[PlanStage] = [*rounds, *[plan_widening] * plan.spec.widen, plan_race, plan_holdout]
+    in_blocks: list[PlanStage] = [*[plan_widening] * plan.spec.widen, plan_race, plan_holdout]
     return in_blocks if plan.shard else [*in_blocks, plan_final, plan_report]
-
-
-def plan_round(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
-    """Return the cohorts of one more round of trials, drawn where those before were good. runs: those of the screen."""
-    drawn = draw_round(plan, runs)
-    return [] if drawn.empty else [replace(each, late=True) for each in _plan_settings(plan, "screen", drawn)]
 
 
 def plan_widening(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
@@ -223,8 +215,6 @@ def plan_largest_stages(plan: Plan) -> dict[Stage, Cohorts]:
         cohorts = next(iter(by_block.values()))  # one block stands for all
         each = len(spec.choose_by) + len(_list_levels(plan, cohorts[0].problem))
         most: dict[Stage, int] = {"race": spec.finalists * each, "holdout": each}
-        if spec.search == TPE:
-            most = {"screen": (spec.trials or 0) - spec.first_trials, **most}
         if not plan.shard:
             most |= {"final": len(spec.choose_by) * spec.blocks, "report": len(spec.choose_by)}
         for stage, count in most.items():

@@ -22,13 +22,13 @@ from optbench.catalogue.libraries import find_equal_rule, find_search_space
 from optbench.catalogue.loader import Catalogue
 from optbench.contract import names
 from optbench.contract.eager import AnyOptimizer, Eager, library_and_name
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
 from optbench.contract.schedules import Schedule
 from optbench.contract.search import RATE, SAME_MEANING, Range, choice, parse_range
 from optbench.engine.cohort import Lane, batch_size_of
-from optbench.sweeps.spec import TPE, Spec, advise_trials
+from optbench.sweeps.spec import Spec, advise_trials
 
 COLUMNS = 32
 """Ranges that can be searched at once: coordinates of a point."""
@@ -310,8 +310,6 @@ def read_spaces(spec: Spec, catalogue: Catalogue) -> list[Space]:
     keys = [(each.schedule(_first_ends(each)).text, each.ranges) for each in schedules]
     if len(set(keys)) < len(keys):
         raise OptbenchError("schedules has an entry twice")
-    if spec.search == TPE and (ranged := next((each.text for each in schedules if each.ranges), None)):
-        raise OptbenchError(f"search: 'tpe' draws no parameters of schedules, as in {shown(ranged)}: write values")
     found: dict[str, Space] = {}
     for text in spec.optimizers:
         space = _read_space(text, spec, schedules, catalogue)

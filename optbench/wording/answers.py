@@ -441,33 +441,15 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
         return None
 
 
-def describe_importances(table: pd.DataFrame) -> str:
-    """Return the parameters that decided most whether a trial was good, in a sentence; "" if none is known.
-
-    table: of `optbench.analysis.importances`.
-    """
-    texts = []
-    for problem, part in table.groupby("problem", sort=False):
-        each = []
-        for optimizer, rows in part.groupby("optimizer", sort=False):
-            words = [f"{name} {share:.0%}" for name, share in zip(rows["parameter"], rows["importance"], strict=True)]
-            each.append(f"{optimizer}: {', '.join(words[:3])}")
-        texts.append(f"{problem} ({'; '.join(each)})")
-    return f"what decided whether a trial was among the best: {', '.join(texts)}" if texts else ""
-
-
-def describe_measure(answer: Answer, search: str = "", before: Mapping[str, float | None] | None = None) -> str:
+def describe_measure(answer: Answer, before: Mapping[str, float | None] | None = None) -> str:
     """Return all sentences of `split_measure`, whose arguments are the same."""
-    return " ".join(filter(None, split_measure(answer, search, before)))
+    return " ".join(filter(None, split_measure(answer, before)))
 
 
-def split_measure(
-    answer: Answer, search: str = "", before: Mapping[str, float | None] | None = None
-) -> tuple[str, str, str]:
+def split_measure(answer: Answer, before: Mapping[str, float | None] | None = None) -> tuple[str, str, str]:
     """Return what verdicts rest on (measure, tuning, intervals), what spoils them, and the rest, such as ranges.
 
-    search: how trials were drawn, as in a spec; "" or "sobol" is not worth a word; before: the targets, by problem, of
-    an earlier look at the sweep.
+    before: the targets, by problem, of an earlier look at the sweep.
     """
     runs, judged = answer.runs, answer.judged
     name = name_measure(answer.judge_by)
@@ -497,8 +479,6 @@ def split_measure(
         spoils.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
     spoils += caveats.warn_of_few_steps(answer.at_once)
     spoils += caveats.describe_choice(runs, answer.judge_by, chosen)
-    if search == "tpe":
-        more.append("Trials beyond the first few of each block were drawn by TPE, from the results of those before.")
     trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
     if trials.nunique() > 1:
         numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])

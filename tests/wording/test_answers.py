@@ -10,7 +10,6 @@ from optbench.contract.columns import target_column
 from optbench.figures.forest_plot import compare_with_leader
 from optbench.wording.answers import (
     answer_of,
-    describe_importances,
     describe_measure,
     describe_settings,
     split_measure,
@@ -311,15 +310,6 @@ def test_what_is_compared_is_said_as_it_was():
     assert "There is none on q, where the loss at the end stands in." in text
     text = describe_measure(answer_of(runs, [0], "test_loss"))
     assert "by expected samples to a target" in text  # what settings were chosen by
-
-
-def test_what_decided_on_trials_is_a_sentence():
-    rows = [("p", "adam", "lr", 0.8, 60), ("p", "adam", "beta1", 0.15, 60), ("q", "gd", "lr", 0.9, 60)]
-    table = pd.DataFrame(rows, columns=["problem", "optimizer", "parameter", "importance", "trials"])
-    assert describe_importances(table) == (
-        "what decided whether a trial was among the best: p (adam: lr 80%, beta1 15%), q (gd: lr 90%)"
-    )
-    assert describe_importances(table[:0]) == ""
 
 
 def test_intervals_of_shares_end_at_what_is_possible():

@@ -24,7 +24,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.sweeps.joined_specs import COUNTS, describe_additions, find_differences, join_specs
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
-from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, TPE, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
+from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode_cohort
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
@@ -204,7 +204,6 @@ class Store:
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._damaged: dict[str, str] = {}
-        self._rounds = spec.search == TPE
         self._runs: dict[tuple[Entry, str], pa.Table] = {}
         self._units: dict[tuple[str, int], list[tuple[str, Stage]]] = {}
         """The cohorts, with their stage, of each problem and block, or seed where there are no blocks."""
@@ -353,7 +352,7 @@ class Store:
         """
         stages = {each.stage for each in planned}
         there = [entry for entry in before if entry.stage in stages and self.has(entry.cohort_id)]
-        if text := _describe_dropped(self.files, planned, there, provenance, self._provenance, self._rounds, prefix):
+        if text := _describe_dropped(self.files, planned, there, provenance, self._provenance, prefix):
             self._warn(text)
 
     def _warn_of_damage(self) -> None:
@@ -453,11 +452,6 @@ class Store:
             write_text(self.directory / name, text)
 
 
-def _tuning_of(entry: Entry) -> tuple[str, str, int]:
-    """Return what is tuned by itself, with a cohort among its trials: problem, optimizer and block."""
-    return entry.problem, entry.optimizer, entry.block
-
-
 def _select_lanes(planned: PlannedCohort, selected: Sequence[bool]) -> PlannedCohort | None:
     """Return the cohort of the lanes that are selected; None if none is."""
     if all(selected):
@@ -484,7 +478,7 @@ def find_dropped(
             with suppress(OSError, Damaged):  # it would run again
                 files.verify(entry.cohort_id)
                 there.append(entry)
-    return _describe_dropped(files, planned, there, read_provenance(path), provenance, spec.search == TPE)
+    return _describe_dropped(files, planned, there, read_provenance(path), provenance)
 
 
 def _describe_dropped(
@@ -493,19 +487,15 @@ def _describe_dropped(
     there: Sequence[Entry],
     before: Mapping,
     now: Mapping,
-    rounds: bool,
     prefix: str = "",
 ) -> str:
     """Return how many runs of the cohorts that are in a folder the plan does not keep, and why; "" if it keeps all.
 
-    there: those of the planned stages; before, now: the provenance of the folder and of the plan; rounds: whether
-    trials are drawn in rounds; prefix: the beginning of the text.
+    there: those of the planned stages; before, now: the provenance of the folder and of the plan; prefix:
+    the beginning of the text.
     """
     ids = {each.cohort_id for each in planned}
     others = [entry for entry in there if entry.cohort_id not in ids]
-    if rounds:  # of a screen, which follow from the first trials: where these stay, they are planned again
-        known = {_tuning_of(entry) for entry in there if entry.cohort_id in ids}
-        others = [entry for entry in others if entry.stage != "screen" or _tuning_of(entry) not in known]
     kept = {run_id for each in planned for run_id in each.run_ids} if others else set()
     lost: dict[str, Counter[str]] = {}
     for entry in others:
