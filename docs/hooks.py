@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[1]
 OUTSIDE = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
-    "reports/floors.md",
     "reports/house.svg",
     "reports/page.png",
     "reports/peers.json",

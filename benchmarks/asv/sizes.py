@@ -74,7 +74,7 @@ class Report(Prepared):
 
 
 class Growth(Prepared):
-    """Sweeps of so many runs of 20 steps in so many cohorts, on one worker: benchmarks/growth.py has larger ones."""
+    """Sweeps of so many runs of 20 steps in so many cohorts, on one worker."""
 
     params = ([1_000, 10_000], [1, 100])
     param_names = ("runs", "cohorts")

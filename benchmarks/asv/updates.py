@@ -26,7 +26,7 @@ class OneRun(Prepared):
         known("optimizers", name)
         record = optbench.optimizers()[name]
         if len(getattr(record, "inputs", "1")) > 1 or getattr(record, "sizes", ()) or getattr(record, "look", None):
-            raise NotImplementedError(f"{name} sees more of a step than a gradient: floors.py has it")
+            raise NotImplementedError(f"{name} sees more of a step than a gradient")
         self.g = np.full(parameters, 0.1, dtype)
         self.stepper = stepper(name, np.ones(parameters, dtype), lr=1e-3)
         self.stepper.step(self.g)  # some rules do something else at the first step

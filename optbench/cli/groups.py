@@ -26,7 +26,7 @@ _GONE = {
     ("sweep", "--deadline"): "since 0.14 it is --run-timeout",
     ("sweep", "--stall"): "since 0.14 it is --worker-timeout",
     ("check", "--stall"): "since 0.14 it is --check-timeout",
-    ("report", "--asv"): "since 0.14 it is the script benchmarks/history.py of the repository",
+    ("report", "--asv"): "asv publish makes the performance history",
 }
 """Options of earlier versions, and what took their place."""
 _ELSEWHERE = {("report", "--latex"): "tables in LaTeX are --tables tex"}

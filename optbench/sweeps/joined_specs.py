@@ -6,7 +6,7 @@ from typing import Any
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, shown
 from optbench.sweeps.labels import to_canonical, without_numbers
-from optbench.sweeps.spec import BLOCK_KEYS, OWN, TRIAL_KEYS, Spec, is_grid, make_spec
+from optbench.sweeps.spec import BLOCK_KEYS, OWN, Spec, is_grid, make_spec
 
 COUNTS = ("blocks", "trials", "tuning_seeds", "finalists", "widen")
 """Keys of which the larger number is taken: a longer sweep begins with the blocks and trials of a shorter one."""
@@ -131,7 +131,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
     raw["seeds"] = [*old.seeds, *(seed for seed in new.seeds if seed not in old.seeds)]
     for key in (
         *(("seeds", "tuning_seeds") if old.blocks else BLOCK_KEYS),
-        *(TRIAL_KEYS if old.trials is None else ()),
+        *(("ranges",) if old.trials is None else ()),
     ):
         raw.pop(key)
     raw["problems"] = [{key: value for key, value in each.items() if value is not None} for each in raw["problems"]]

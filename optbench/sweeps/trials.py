@@ -363,7 +363,7 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
     ranges |= {key: made for key, made in given.items() if made.count != 1}
     if isinstance(optimizer, Baseline):  # its line search begins at the rate 1
         rates, schedules = choice(1.0), (_read_schedule("constant", catalogue),)
-        return Space(optimizer, fixed, ranges, rates, schedules, spec.first_trials, spec.search_seed, meanings)
+        return Space(optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed, meanings)
     if isinstance(spec.learning_rates, str):
         rates = parse_range(spec.learning_rates) or rates
     elif spec.learning_rates is not None:
@@ -372,7 +372,7 @@ def _read_space(text: str, spec: Spec, schedules: tuple[ScheduleSpace, ...], cat
         meanings = {RATE: RATE, **meanings}
     rate_means = optimizer.rate_means or (equal.rate_means if equal else "")
     return Space(
-        optimizer, fixed, ranges, rates, schedules, spec.first_trials, spec.search_seed, meanings, rate_means
+        optimizer, fixed, ranges, rates, schedules, spec.trials, spec.search_seed, meanings, rate_means
     )  # fmt: skip
 
 

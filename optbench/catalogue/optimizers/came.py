@@ -113,8 +113,5 @@ def came(w, g, lr, update, weight_decay):
     (u - m)^2 + eps2 with beta3, and u is clipped to a root mean square of threshold, before m averages it. A vector, a
     matrix of one column as well, has its own average of g^2, and w = w - lr m. No bias is corrected, as in the authors'
     code: s begins at 1 - beta3 of its size, and so the first steps of a matrix are long.
-
-    Of a 10 x 10 block a step takes 1.0 us where its operations at full rate would take 0.1 (benchmarks/floors.py on an
-    AMD EPYC): the block is one run's, and its rows are too short for the vectors.
     """
     return w - lr * weight_decay * w - lr * update

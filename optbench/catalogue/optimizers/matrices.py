@@ -87,10 +87,6 @@ def muon(
     ns_coefficients: 0 for Jordan's polynomial, 1 for those of Polar Express (Amsel et al. 2025), which leave singular
     values nearer to 1, 2 for (2, -1.5, 0.5). consistent_rms: where it is not 0, O is scaled to that root mean square,
     by consistent_rms sqrt(max(rows, columns)) (Liu et al. 2025 have 0.2, the size of Adam's steps).
-
-    Of a 10 x 10 block a step takes 3.4 us where its operations at BLAS's rate would take 0.95 (benchmarks/floors.py on
-    an AMD Zen 4): fifteen products of BLAS, of 0.13 us each. Ten columns fill 10/16 of two vectors, which makes 0.07 of
-    it the least, where 0.03 is the operations' rate; the rest is the call. Products written in vectors took 0.13, too.
     """
     vector = columns == 1 or role == EMBEDDING
     beta = beta_adam if vector else beta1
@@ -171,10 +167,6 @@ def shampoo(w, g, lr, along):
 
     The roots are renewed `every` so many steps; a root costs an eigenvalue decomposition, about 20 n^3 operations for
     n rows. For vectors and matrices of one column, s = s + g^2, w = w - lr g / sqrt(s + eps).
-
-    Of a 10 x 10 block a step takes 12 us where its operations at BLAS's rate would take 0.8 (benchmarks/floors.py): two
-    decompositions by LAPACK, whose matrices are too small for the vectors. On an AMD Zen 4 they are 14 of 17 us: 7 us
-    each, 2 of them to make a matrix tridiagonal, 5 for its eigenvalues and vectors, by numba as by SciPy.
     """
     return w - lr * along
 
@@ -245,9 +237,6 @@ def adafactor(w, g, lr, update, w_square, eps2, weight_decay, rows, columns, t):
     1 - t^-beta2_decay on the past. For a vector that is g over the root of its own average. Steps are relative to
     the size of the parameters: lr = 0.01 moves them by about 1%. (PyTorch's beta2_decay has the other sign, its eps1
     is the precision of the dtype.)
-
-    Of a 10 x 10 block a step takes 0.5 us, five times what its operations at full rate would take (benchmarks/floors.py
-    on an AMD Zen 4): the block is one run's, and its ten columns are too few for the vectors.
     """
     size = sqrt(w_square / (rows * columns))
     rate = larger(eps2, size) * (lr if lr < 1 / sqrt(t) else 1 / sqrt(t))
