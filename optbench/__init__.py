@@ -30,7 +30,7 @@ _HOMES = {
     "optbench.engine.activations": ("trace",),
     "optbench.sweeps.results": ("Results", "load"),
     "optbench.engine.batches": ("mini_batches",),
-    "optbench.checks.against.agreement": ("Agreement", "agreement"),
+    "optbench.checks.agreement": ("Agreement", "agreement"),
     "optbench.engine.cpu.objective": ("Objective", "objective"),
     "optbench.engine.stepper": ("Stepper", "stepper"),
     "optbench.translation.code": ("training_code",),

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,8 @@ from rich.text import Text
 
 from optbench.catalogue import loader
 from optbench.catalogue.loader import plugin_path
-from optbench.checks.against.agreement import Agreement, compare_names
-from optbench.checks.against.findings import Finding
-from optbench.checks.against.rollouts import STEPS
+from optbench.checks.agreement import Agreement, compare_names
+from optbench.checks.rollouts import STEPS
 from optbench.cli.console import console, describe_end, paragraph, show_broken
 from optbench.cli.output import print_json
 from optbench.contract.errors import OptbenchError
@@ -85,20 +84,19 @@ def _compare_in_worker(
             if ok:
                 found.append(TypeAdapter(Agreement).validate_python(answer))
                 continue
-            failure = Finding("comes to an end", f"{file}{ended or f'{worker.state}: {answer}'}")
-            found.append(Agreement(name, other, tolerance, (), (failure,)))
+            failure = f"{file}{ended or f'{worker.state}: {answer}'}"
+            found.append(Agreement(name, other, tolerance, (), failure=failure))
             if ended:  # and so has the worker
                 break
     return found
 
 
 def _print_agreement(found: Agreement) -> None:
-    """Print the comparisons, the verdict, and the findings or else the first steps."""
+    """Print the comparisons, the verdict, and of two that differ the first steps."""
     console.print(f"{found.first} against {found.second}", style="bold")
     if not found.comparisons:  # it did not come to an end
-        console.print(Text.assemble("  ", ("FAIL", "red"), f" {found.findings[0].text}"), soft_wrap=True)
+        console.print(Text.assemble("  ", ("FAIL", "red"), f" {found.failure}"), soft_wrap=True)
         return
-    _print_values(found)
     compared = [each for each in found.comparisons if not each.refused]
     refused = [each for each in found.comparisons if each.refused]
     print()
@@ -125,37 +123,11 @@ def _print_agreement(found: Agreement) -> None:
     verdict = f"different: above {found.tolerance:.0e} from step {min(over)} on, in {len(over)} of {len(compared)}"
     verdict += f" compared ({some})" * bool(refused)
     console.print(Text.assemble("  ", (verdict, "red")), soft_wrap=True)
-    for finding in found.findings:
-        paragraph(f"{finding.name}: {finding.text}", 2, 4)
-    if found.remedy:
-        paragraph(found.remedy, 2, 4)
-    if not found.findings:
-        paragraph(
-            "No convention that is known here explains it. The first steps, of the weight that differs most:", 2, 2
-        )
-        widths = [max(22, len(name)) for name in (found.first, found.second)]
-        print(f"    {'step':>4}  {'gradient':>12}  {found.first:>{widths[0]}}  {found.second:>{widths[1]}}")
-        for t, g, one, two in found.steps:
-            print(f"    {t:>4}  {g:>12.4g}  {one:>{widths[0]}.14g}  {two:>{widths[1]}.14g}")
-
-
-def _print_values(found: Agreement) -> None:
-    """Print the hyperparameters of both: equal ones, different ones, and those that only one has."""
-
-    def print_list(title: str, items: Sequence[str]) -> None:
-        """Print the items behind their title, if there are any."""
-        if items:
-            paragraph(f"{title}: {', '.join(items)}", 2, 4)
-
-    def format_values(values: Mapping[str, float]) -> list[str]:
-        """Return each hyperparameter as ``name=value``."""
-        return [f"{name}={value:.6g}" for name, value in values.items()]
-
-    same = {name if name == other else f"{name}/{other}": x for name, x, other, y in found.values if x == y}
-    print_list("same values", format_values(same))
-    print_list("other values", [f"{name}={x:.6g} but {other}={y:.6g}" for name, x, other, y in found.values if x != y])
-    print_list(f"only in {found.first}", format_values(found.unmatched[0]))
-    print_list(f"only in {found.second}", format_values(found.unmatched[1]))
+    paragraph("Where their steps part, for the weight that differs most:", 2, 2)
+    widths = [max(22, len(name)) for name in (found.first, found.second)]
+    print(f"    {'step':>4}  {'gradient':>12}  {found.first:>{widths[0]}}  {found.second:>{widths[1]}}")
+    for t, g, one, two in found.steps:
+        print(f"    {t:>4}  {g:>12.4g}  {one:>{widths[0]}.14g}  {two:>{widths[1]}.14g}")
 
 
 def _format_row(problem: str, gradients: str, difference: str, step: str, own: str) -> str:
@@ -171,8 +143,7 @@ def _to_json(found: Agreement) -> dict:
         "equal": found.equal,
         "digits": found.digits,
         "tolerance": found.tolerance,
-        "findings": [{"name": each.name, "text": each.text} for each in found.findings],
-        "remedy": found.remedy,
+        "failure": found.failure,
         "comparisons": [asdict(each) for each in found.comparisons],
         "steps": found.steps,
     }

@@ -37,14 +37,12 @@ def check(
 ) -> None:  # fmt: skip
     """Check a plug-in's optimizers, schedules and problems against the contract, and describe what is wrong.
 
-    With --against: compare its optimizer's steps with those of another, and name the convention that differs. Known, of
-    any rule: a constant factor of the rate, bias corrections left out, eps inside or outside of the root, a value of a
-    hyperparameter; of rules like momentum and Adam also sign, first step, Nesterov, decay, dampening and clipping. Exit
-    code 1 where a check fails, or the steps differ.
+    With --against: compare its optimizer's steps with those of another, and say in how many digits they agree, or from
+    which step on they differ. Exit code 1 where a check fails, or the steps differ.
 
     JSON: a record each with "kind", "name" and "checks" (each with "name", "ok" and "message"); a crash and a timeout
-    are a failed check of their record; with --against, as an error of the rule, a finding "comes to an end", and no
-    comparisons. A file that does not load, crashes or hangs then is an error, with exit code 2.
+    are a failed check of their record; with --against, as an error of the rule, a "failure", and no comparisons. A file
+    that does not load, crashes or hangs then is an error, with exit code 2.
     """
     from optbench.engine import settings
 

@@ -1,117 +1,83 @@
-"""Two optimizers side by side: equal ones are equal, and each planted difference of one convention is named."""
+"""Two optimizers side by side: in how many digits they agree, from which step on they differ, and what is refused."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from stepping_twins import Adaptive, Summed, implementation
 
-from optbench.checks.against.findings import find_differences
-from optbench.checks.against.fixes import match_names, search_values, try_fixes
-from optbench.checks.against.measurements import measure_both
-from optbench.checks.against.rollouts import STEPS, compare, digits, distance, given_streams
-
-PLANTED = [
-    (Adaptive(), Adaptive(), [], ""),
-    (Adaptive(), Adaptive(inside=True), ["eps"], "outside the root in mine, inside the root in theirs"),
-    (Adaptive(), Adaptive(eps=1e-16, inside=True), ["eps"], "1e-08 and 1e-16"),
-    (Adaptive(inside=True), Adaptive(), ["eps"], "1e-08 inside counts as 0.0001 outside"),
-    (Adaptive(), Adaptive(inside=True, scaled_eps=True), ["eps"], "theirs adds it before the squares are corrected"),
-    (Adaptive(inside=True), Adaptive(scaled_eps=True), ["eps"], "outside the root in theirs: 1e-08 and 1e-08"),
-    (Adaptive(inside=True), Adaptive(inside=True, scaled_eps=True), ["eps scaled"], "times: 1000 at the first step"),
-    (Adaptive(scaled_eps=True), Adaptive(eps=1e-6), ["eps scaled"], "it is 1e-06 in theirs and 1e-08 in mine"),
-    (Adaptive(scaled_eps=True), Adaptive(scaled_eps=True), [], ""),
-    (Adaptive(inside=True, beta2=0.9), Adaptive(inside=True, beta2=0.9), [], ""),
-    (Adaptive(), Adaptive(eps=0.1), ["eps"], "eps is 1e-08 in mine and 0.1 in theirs"),
-    (Adaptive(), Adaptive(eps=0.0), ["eps"], "mine has an eps of 1e-08 outside the root, theirs has none"),
-    (Adaptive(), Adaptive(scaled_eps=True), ["eps scaled"], "theirs adds eps before the squares are corrected"),
-    (Adaptive(), Adaptive(correct_mean=False), ["bias correction"], "theirs does not divide the average of gradients"),
-    (Adaptive(correct_squares=False), Adaptive(), ["bias correction"], "mine does not divide the average of squares"),
-    (Adaptive(), Adaptive(late=1), ["step count"], "t is 1 more in theirs"),
-    (Adaptive(), Adaptive(beta2=0.99), ["beta2"], "beta2 is 0.999 in mine and 0.99 in theirs"),
-    (Adaptive(), Adaptive(beta1=0.8), ["beta1"], "beta1 is 0.9 in mine and 0.8 in theirs"),
-    (Adaptive(), Adaptive(beta1=0.0), ["momentum"], "mine has momentum (0.9), theirs has none"),
-    (Adaptive(), Adaptive(sign=-1.0), ["sign"], "theirs climbs"),
-    (Adaptive(), Adaptive(factor=2.0), ["rate"], "2 times as long: give it 0.5 times the rate"),
-    (Adaptive(), Adaptive(largest=1.0), ["largest square"], "theirs keeps the largest mean square so far (AMSGrad)"),
-    (Adaptive(largest=1.0, largest_corrected=True), Adaptive(), ["largest square"], "mine keeps the largest"),
-    (Adaptive(largest=1.0), Adaptive(largest=1.0, largest_corrected=True), ["largest square"], "one after its bias"),
-    (Adaptive(beta2=0.9), Adaptive(beta2=0.9, largest=0.99), ["largest square"], "so far (times 0.99 a step), mine"),
-    (Adaptive(largest=0.99, largest_corrected=True), Adaptive(), ["largest square"], "(times 0.99 a step)"),
-    (Adaptive(beta2=0.9, largest=0.99), Adaptive(beta2=0.9, largest=1.0), ["largest square"], "theirs (AMSGrad)"),
-    (Adaptive(largest=0.5, largest_corrected=True), Adaptive(), [], ""),  # no constant factor: nothing is said
-    (Adaptive(), Adaptive(trust=True), ["trust ratio"], "the step of theirs depends on the size of the weights"),
-    (Adaptive(), Adaptive(by_block=True), ["by block"], "each weight by itself, theirs all weights as a whole"),
-    (Adaptive(decay=0.01), Adaptive(), ["weight decay"], "mine has a weight decay of 0.01 (beside the step)"),
-    (Adaptive(decay=0.01), Adaptive(decay=0.1), ["weight decay"], "0.01 in mine and 0.1 in theirs"),
-    (Adaptive(decay=0.01), Adaptive(decay=0.01, coupled=True), ["weight decay"], "coupled in theirs"),
-    (Adaptive(decay=0.01), Adaptive(decay=0.01, decay_without_rate=True), ["weight decay"], "not in theirs"),
-    (Adaptive(correct_mean=False, correct_squares=False), Adaptive(), ["bias correction"] * 2, ""),
-    (Adaptive(), Adaptive(beta2=0.99, inside=True), ["beta2", "eps"], ""),
-    (Adaptive(), Summed(), ["kind"], "the steps of theirs grow with the gradient"),
-    (Summed(), Summed(), [], ""),
-    (Summed(dampening=0.9, first_as_it_is=False), Summed(), ["rate"], "10 times as long, which is 1 / (1 - beta1)"),
-    (Summed(), Summed(dampening=0.9, first_as_it_is=False), ["rate"], "0.1 times as long, which is 1 - beta1"),
-    (Summed(dampening=0.9, first_as_it_is=False), Summed(dampening=0.9), ["first step"], "dampening 0.9"),
-    (Summed(), Summed(nesterov=True), ["Nesterov"], "theirs looks ahead (Nesterov), mine does not"),
-    (Summed(), Summed(beta1=0.0), ["momentum"], "mine has momentum (0.9)"),
-    (Summed(), Summed(beta1=0.5), ["beta1"], "0.9 in mine and 0.5 in theirs"),
-    (Summed(), Summed(decay=0.1), ["weight decay"], "0.1 (added to the gradient)"),
-    (Summed(decay=0.1), Summed(decay=0.1, coupled=False), ["weight decay"], "coupled in mine"),
-    (Adaptive(decay=0.01), Adaptive(decay=0.01, decay_after=True), ["order of decay"], "theirs decays the weights"),
-    (Adaptive(decay=1e-4, decay_after=True), Adaptive(decay=1e-4), ["order of decay"], "mine decays the weights"),
-    (Adaptive(), Adaptive(decay=0.01, decay_after=True), ["weight decay"], "mine has none"),
-    (Adaptive(decay=0.1, decay_after=True), Adaptive(decay=0.2, decay_after=True), ["weight decay"], "0.1 in mine"),
-    (Adaptive(decay=0.1, decay_after=True), Adaptive(decay=0.01), ["order of decay", "weight decay"], "mine decays"),
-    (Summed(decay=0.1, coupled=False), Summed(decay=0.1, coupled=False, decay_after=True), ["order of decay"], ""),
-    (Summed(0.0, decay=0.1), Summed(0.0, decay=0.1, coupled=False, decay_after=True), ["order of decay"], ""),
-    (Adaptive(), Adaptive(cautious=True), [], ""),
-    (Summed(), Summed(rate_inside=True), ["rate in the state"], "theirs keeps the rate inside its state"),
-    (Summed(), Summed(longest=1.0), ["clipping"], "theirs limits the step of large gradients"),
-]  # fmt: skip
+import optbench
+from optbench import OptbenchError
+from optbench.checks import rollouts
+from optbench.checks.agreement import compare_all
+from optbench.checks.rollouts import STEPS, Implementation, digits, distance
+from optbench.cli.agreement import _print_agreement, print_agreement
 
 
-def both(mine, theirs):
-    return implementation(mine), implementation(theirs, "theirs")
+@dataclass
+class Momentum:
+    """m = beta1 m + g;  w = w - rate m. What is evaluated may be another point than the weights."""
+
+    beta1: float = 0.9
+    from_step: int = 1
+    """The step from which on beta1 counts."""
+    last_number: int = STEPS
+    """The last step whose weights are numbers."""
+    averages: bool = False
+
+    m = t = 0.0
+    before = None
+
+    def step(self, w, g, rate):
+        self.t, self.before = self.t + 1, w
+        self.m = (self.beta1 if self.t >= self.from_step else 0.9) * self.m + g
+        return w - rate * self.m if self.t <= self.last_number else np.full_like(w, np.nan)
+
+    def reported(self):
+        return self.before if self.averages else None
 
 
-@pytest.mark.parametrize(("mine", "theirs", "names", "words"), PLANTED)
-def test_each_planted_difference_is_named_and_nothing_else(mine, theirs, names, words):
-    found = find_differences(*measure_both(*both(mine, theirs)))
-    assert [each.name for each in found] == names
-    assert not words or words in found[0].text
-    compared = [compare(*both(mine, theirs), stream, 1e-9) for stream in given_streams()]
-    assert (mine != theirs) == any(each.difference > 1e-9 for each in compared)
-    assert all((each.step is None) == (each.difference <= 1e-9) for each in compared)
+def plant(name="mine", refuse=None, **how):
+    """An optimizer that is written here. refuse: what a shape must not have, the number of its sides."""
+
+    def start(shapes):
+        if any(len(shape) == refuse for shape in shapes):
+            raise OptbenchError(f"{name}: no such blocks")
+        return Momentum(**how)
+
+    return Implementation(name, start)
 
 
-@pytest.mark.parametrize(
-    ("mine", "theirs", "words"),
-    [
-        (Adaptive(), Adaptive(beta2=0.99, eps=1e-6), "with beta2=0.999 and eps=1e-08 in theirs they agree to 1"),
-        (Summed(), Summed(dampening=0.9, first_as_it_is=False), "with 10 times the rate in theirs they agree to 1"),
-        (Adaptive(), Adaptive(sign=-1.0), "with -1 times the rate in theirs"),
-        (Adaptive(), Adaptive(inside=True), ""),
-    ],
-)
-def test_a_remedy_was_tried(mine, theirs, words):
-    pair = both(mine, theirs)
-    remedy = try_fixes(*pair, find_differences(*measure_both(*pair)), list(given_streams()), 1e-9)
-    assert words in remedy and bool(words) == bool(remedy)
+def test_equal_ones_are_equal_and_the_first_step_that_differs_is_found(catalogue):
+    same = compare_all(plant(), plant("theirs"), catalogue, 1e-9)
+    assert same.equal and same.digits == 15 and not same.steps and len(same.comparisons) == 10
+    found = compare_all(plant(), plant("theirs", beta1=0.5, from_step=7), catalogue, 1e-9)
+    assert not found.equal and {each.step for each in found.comparisons} == {7}
+    (before, _, *same), (step, _, one, other) = found.steps[:2]
+    assert (before, step) == (6, 7) and same[0] == same[1] and one != other
 
 
-def test_other_values_are_found_where_no_convention_is():
-    streams = list(given_streams())
-    found, remedy = search_values(*both(Summed(), Summed(dampening=0.5)), streams, 1e-9)
-    assert [each.name for each in found] == ["dampening"] and "with dampening=0 in theirs they agree to 1" in remedy
-    assert search_values(*both(Adaptive(), Adaptive(inside=True)), streams, 1e-9) is None
+def test_one_that_takes_vectors_only_is_still_asked(catalogue, capsys):
+    found = compare_all(plant(), plant("theirs", refuse=2, beta1=0.5), catalogue, 1e-9)
+    assert found.table["refused"].ne("").sum() < 5 and not found.equal
+    _print_agreement(found)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "in 8 of 8 compared (2 of 10 were not)" in out and "not on" in out
 
 
-def test_names_of_one_meaning():
-    rule = {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "decay": 0.1}
-    assert match_names(rule, {"momentum": 0.0, "alpha": 0.99, "epsilon": 1e-8, "weight_decay": 0.0}) == {
-        "beta1": "momentum", "beta2": "alpha", "eps": "epsilon", "decay": "weight_decay"
-    }  # fmt: skip
-    assert match_names({"beta2": 0.9, "drag": 1.0}, {"decay": 0.9, "b1": 0.0}) == {"beta2": "decay"}
-    assert match_names({"decay": 0.9}, {"decay": 0.9}) == {"decay": "decay"}
+def test_what_is_evaluated_is_compared_as_well(catalogue):
+    assert not compare_all(plant(), plant("theirs", averages=True), catalogue, 1e-9).equal
+
+
+def test_two_that_give_no_number_are_not_equal(catalogue):
+    with pytest.raises(OptbenchError, match="neither mine nor theirs is finite, from step 1 on"):
+        compare_all(plant(last_number=0), plant("theirs", last_number=0), catalogue, 1e-9)
+
+
+def test_steps_that_are_no_numbers_are_not_counted(catalogue, capsys):
+    _print_agreement(compare_all(plant(last_number=7), plant("theirs", last_number=7), catalogue, 1e-9))
+    assert "over 7 steps" in capsys.readouterr().out
+    found = compare_all(plant(last_number=7), plant("theirs", last_number=8), catalogue, 1e-9)
+    assert not found.equal and min(each.step for each in found.comparisons) == 8
 
 
 def test_the_difference_is_relative_to_the_way_and_knows_rounding():
@@ -128,3 +94,77 @@ def test_the_difference_is_relative_to_the_way_and_knows_rounding():
     assert distance(a, np.where(np.isfinite(a), a, np.nan), start).max() == 0
     a[:, 0] = b[:, 0] = np.nan  # a weight that is no number hides no other
     assert distance(a, b + 0.5, start).min() > 0.5
+
+
+@pytest.fixture
+def one_problem(monkeypatch):
+    """Matrices, vectors and mini-batches: the others show nothing more of a library, and cost as much each."""
+    monkeypatch.setattr(rollouts, "PROBLEMS", rollouts.PROBLEMS[-1:])
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.parametrize(("rule", "other"), [
+    ("heavy_ball(dampening=0.5)", "torch:SGD(momentum=0.9, dampening=0.5)"),
+    ("amsgrad", "torch:Adam(amsgrad=True)"),
+    ("adamw", "torch:AdamW"),
+    ("rmsprop_centered", "torch:RMSprop(centered=True)"),
+    ("rprop", "torch:Rprop"),
+    ("adafactor", "torch:Adafactor"),
+    ("coupled_decay(adam_torch, decay=0.01)", "torch:Adam(weight_decay=0.01)"),
+])  # fmt: skip
+def test_rules_are_pytorchs(rule, other, one_problem):
+    found = optbench.agreement(rule, other)
+    assert found.equal and found.digits >= 11
+
+
+@pytest.mark.slow
+@pytest.mark.optax
+def test_a_rule_is_optaxs(one_problem):
+    found = optbench.agreement("rmsprop", "optax:rmsprop")
+    assert found.equal and found.digits >= 12
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_one_that_takes_matrices_only(one_problem):
+    found = optbench.agreement("muon", "torch:Muon")
+    refused = found.table.query("refused != ''")
+    assert len(refused) == 1 and refused["refused"].str.contains("Muon only supports 2D parameters").all()
+    assert not found.equal
+
+
+MINE = """
+import torch
+
+
+class Mine(torch.optim.Optimizer):
+    def __init__(self, params, lr=0.1, momentum=0.9):
+        super().__init__(params, dict(lr=lr, momentum=momentum))
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                m.mul_(group["momentum"]).add_(p.grad, alpha=1 - group["momentum"])
+                p.sub_(group["lr"] * m)
+                FAILS
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_a_class_in_a_file_of_theirs(tmp_path, capsys, one_problem):
+    (tmp_path / "theirs.py").write_text(MINE.replace("FAILS", ""))
+    assert not optbench.agreement("heavy_ball", f'torch:Mine(file="{tmp_path / "theirs.py"}")').equal
+    assert print_agreement(str(tmp_path / "theirs.py"), "momentum", 1e-9, (), 60, False)
+    assert "torch:Mine against momentum" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_one_that_fails_is_one_line(tmp_path, one_problem):
+    (tmp_path / "failing.py").write_text(MINE.replace("FAILS", "raise RuntimeError('spoilt')"))
+    with pytest.raises(optbench.OptbenchError, match="RuntimeError: spoilt"):
+        optbench.agreement("momentum", f'torch:Mine(file="{tmp_path / "failing.py"}")')

@@ -162,7 +162,7 @@ class _Worker:
 
     def do_build_streams(self) -> Answer:
         """Load and compile the problems that optimizers are compared on, which takes a moment that is not theirs."""
-        from optbench.checks.against.rollouts import problem_streams
+        from optbench.checks.rollouts import problem_streams
 
         list(problem_streams(loader.load()))
         return None, ()
@@ -173,7 +173,7 @@ class _Worker:
         Keys: "broken", the tracebacks of files that do not load, by path; "names", of the optimizers; and "error", why
         they cannot be compared, if so.
         """
-        from optbench.checks.against.agreement import implementation
+        from optbench.checks.agreement import implementation
 
         self._send_state(f"loading {', '.join(map(os.path.basename, plugins)) or rule}")
         catalogue = self.checked = loader.load(tuple(map(Path, plugins)))
@@ -192,7 +192,7 @@ class _Worker:
 
     def do_compare(self, name: str, other: str, tolerance: float) -> Answer:
         """Return the comparison of an optimizer of what :meth:`do_load_for_compare` has loaded with another one."""
-        from optbench.checks.against.agreement import compare_names
+        from optbench.checks.agreement import compare_names
 
         self._send_state(f"comparing {name} with {other}")
         return asdict(compare_names([name], other, tolerance, self.checked)[0]), ()

@@ -4,7 +4,7 @@ A gradient stream is a problem, or a sequence of gradients that is made to disti
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -51,27 +51,9 @@ class Implementation:
 
     name: str
     """Its name in messages."""
-    hyperparameters: Mapping[str, float]
-    """Values by its own names."""
-    begin: Callable[[Shapes, Mapping[str, float]], Any]
-    """Makes a stepper for parameter blocks of these shapes with these hyperparameters. Its ``step(w, g, rate)`` returns
-    the new weights, (dim,); its ``reported()`` those to evaluate, None if they are those that are stepped."""
-    reports: str | None = None
-    """The slot that it evaluates in place of its weights, if it states one."""
-    probe_shapes: Shapes = ((1,),)
-    """The block, of equal weights, on which it is measured."""
-    rate_factor: float = 1.0
-    """The factor of every rate."""
-    uncorrected: Mapping[str, Callable[[Shapes, Mapping[str, float]], Any]] = field(default_factory=dict)
-    """By what is left out, such as "beta1_t": what ``begin`` is for a rule that has 0 in its place."""
-
-    def start(self, shapes: Shapes) -> Any:
-        """Return a stepper in its initial state, for parameter blocks of these shapes; see ``begin``."""
-        return self.begin(shapes, self.hyperparameters)
-
-    def with_values(self, **values: float) -> "Implementation":
-        """Return the same optimizer with other values of some hyperparameters."""
-        return replace(self, hyperparameters={**self.hyperparameters, **values})
+    start: Callable[[Shapes], Any]
+    """Makes a stepper in its initial state for parameter blocks of these shapes. Its ``step(w, g, rate)`` returns the
+    new weights, (dim,); its ``reported()`` those to evaluate, None if they are those that are stepped."""
 
 
 def loss_along(g: np.ndarray) -> float:
@@ -192,7 +174,7 @@ def rollout(
     rates = rate * np.minimum((t + 1) / 10, 1) * (0.55 + 0.45 * np.cos(np.pi * t / STEPS))
     for i in range(steps):
         done.g[i] = stream.gradient(w, i + 1) if gradients is None else gradients[i]
-        w = done.w[i] = stepper.step(w, done.g[i], optimizer.rate_factor * float(rates[i]))
+        w = done.w[i] = stepper.step(w, done.g[i], float(rates[i]))
         point = stepper.reported()
         done.reported[i] = w if point is None else point
     return done
@@ -241,8 +223,6 @@ class Comparison:
     """The same with each one's gradients at its own weights; None if gradients are given."""
     refused: str = ""
     """The reason why nothing is compared: an optimizer cannot run on these blocks, or neither is finite."""
-    weights: float = 0.0
-    """The difference of the weights themselves, whatever is evaluated in their place."""
     steps: int = 0
     """Steps until no weight of either is finite."""
 
@@ -273,7 +253,7 @@ def compare(a: Implementation, b: Implementation, stream: GradientStream, tolera
     return Comparison(
         stream.name, stream.kind, rate, float(distances.max()), int(over[0]) + 1 if over.size else None,
         None if own is None else float(distance(first.w, own.w, stream.start).max()),
-        weights=float(weights.max()), steps=int(finite[-1]) + 1,
+        steps=int(finite[-1]) + 1,
     )  # fmt: skip
 
 
