@@ -1,5 +1,6 @@
 """A function of the user's own as a problem: its gradient given or by central differences, its minimum unknown."""
 
+import functools
 import inspect
 import math
 import re
@@ -120,12 +121,12 @@ def name_of(f: Any) -> str:
     while True:
         if isinstance(f, tuple):
             f = f[0]
-        elif hasattr(f, "func") and not hasattr(f, "__name__"):  # of functools.partial
+        elif isinstance(f, functools.partial):
             f = f.func
         else:
             break
     found = getattr(f, "__name__", type(f).__name__)
-    return found if re.fullmatch(r"[A-Za-z_]\w*", found) else NAMELESS
+    return found if isinstance(found, str) and re.fullmatch(r"[A-Za-z_]\w*", found) else NAMELESS
 
 
 def _find_domain(start: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]] | None:
