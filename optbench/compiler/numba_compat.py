@@ -27,6 +27,7 @@ checksummed files        no damaged kernel runs; a warm command 0.3 of 2 s   num
 =======================  ==================================================  =========================================
 """
 
+import operator
 import os
 import warnings
 from collections.abc import Callable
@@ -147,6 +148,35 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
 
 
 @register_jitable
+def may_overflow(function: Any) -> bool:
+    """Return True if a compiled function may make integers too large for 64 bits, where Python's have no end.
+
+    Those are integers made of floating point numbers, and such as grow without being counted: by ``*=``, by ``<<``, and
+    by powers whose exponent is computed. NumPy's own integers overflow in Python as well.
+    """
+    return any(_may_overflow(each.type_annotation) for each in function.overloads.values())
+
+
+def _may_overflow(typed: Any) -> bool:
+    """Return True if one of the calls and operations of a function, as numba types it, may overflow."""
+    for expression, signature in typed.calltypes.items():
+        kind, result = getattr(expression, "op", ""), getattr(signature, "return_type", None)
+        if not any(isinstance(each, types.Integer) for each in getattr(result, "types", (result,))):
+            continue
+        if kind == "call":
+            called = getattr(typed.typemap[expression.func.name], "typing_key", None)
+            is_of_numpy = (getattr(called, "__module__", None) or "").startswith("numpy")
+            given = types.Number if called is int else types.Float
+            if not is_of_numpy and any(isinstance(each, given) for each in signature.args):
+                return True
+        elif kind == "inplace_binop" and expression.fn in (operator.imul, operator.ipow, operator.ilshift):
+            return True
+        elif kind == "binop" and expression.fn in (operator.pow, operator.lshift):
+            if not isinstance(typed.typemap[expression.rhs.name], types.Literal):
+                return True
+    return False
+
+
 def _same(array: np.ndarray) -> np.ndarray:
     """Return the array."""
     return array
