@@ -1,5 +1,7 @@
 """minimize for functions of one's own: results beside SciPy's, defaults that the message states, callbacks, tuning."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -54,6 +56,29 @@ def test_a_rule_succeeds_where_the_gradient_vanishes(steps, converged):
     found = optbench.minimize((lambda w: 0.5 * w @ w, lambda w: w), [1.0, -1.0], "gd", lr=0.1, steps=steps)
     assert found.success == converged and ("it has converged" in found.message) == converged
     assert f"the largest component of the gradient is {0.9**steps:.2g}: " in found.message
+
+
+def root(w):
+    return math.sqrt(w[0]) + w[1] ** 2
+
+
+def quotient(w):
+    return 1.0 / float(w[0] > 0.0) + w[0] + w[1] ** 2
+
+
+def power(w):
+    return math.exp(800.0 * float(w[0] < 2.0)) + w[0] + w[1] ** 2
+
+
+@pytest.mark.parametrize("f", [root, quotient, power], ids=lambda f: f.__name__)
+def test_where_arithmetic_has_no_value_a_run_diverges(f):
+    """So it does in a sweep, which compiles what it can."""
+    found = optbench.minimize(f, [3.0, 2.0], "gd", lr=40.0, steps=5)
+    assert found.status == "diverged" and found.nit == 1 and found.fun == np.inf
+    spec = {"learning_rates": [40.0], "steps": 5, "seeds": 2, "tuning_seeds": 1}
+    runs = optbench.sweep(spec, problems=[(f, [3.0, 2.0])], optimizers=["gd"]).runs
+    assert set(runs["status"]) == {"diverged"} and set(runs["steps"]) == {1}
+    optbench.minimize(f, [3.0, 2.0])  # a line search goes around
 
 
 def test_gradient_descent_by_hand():
