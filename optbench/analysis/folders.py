@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
 from optbench.analysis.sampling import Sampling
 from optbench.analysis.texts import turn_known
-from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems
+from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_names
 
@@ -77,7 +78,8 @@ def compare_tables(
     "loses", "tie" or "open", and what is known of it, as in `verdicts`. regression, where `above` is given: "shown"
     where the whole interval lies above 1 + above, "ruled out" where it lies below or ends there, else "open"; so a tie
     may well be a regression above 0. It is shown as well where all runs of B fail, and open where A is shown to fail
-    more often. A row in which it is shown loses where it would be open: `above` takes the place of the verdict's 5%.
+    more often, or where unequal trials may be the reason (`verdicts`). A row in which it is shown loses where it would
+    be open: `above` takes the place of the verdict's 5%.
     p_regression: of the test against that limit, adjusted for all rows. regression_blocks: the blocks, or seeds, in all
     that would show it or rule it out in four of five cases, where it is open; blocks_needed are those of the verdict.
 
@@ -213,7 +215,10 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
     table["known"] = [turn_known(text) for text in table["known"]]
-    over = _judge_over_all(table, above, confidence)
+    trials = [table[f"trials_{side}"].to_numpy() * (by == TUNED) for side in "ab"]
+    unequal = [trials[0] > trials[1], trials[1] > trials[0]]
+    over = _judge_over_all(table, above, confidence, unequal)
+    table = withhold_unequal(table, *unequal)
     table["verdict"] = table["verdict"].replace(_ABOUT_B)
     if above is not None:
         against = judge(
@@ -224,8 +229,10 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
         all_fail = (more == "b") & (judged["verdict"] == WINS).to_numpy() & np.isnan(low)  # of B, the second
         shown = (low > 1 + above) & (more != "a") | all_fail
         same = ((low == 1) & (high == 1)) | (rows["identical"] == 1).to_numpy()
-        table["regression"] = np.select([shown, (high <= 1 + above) | same], ["shown", "ruled out"], "open")
+        cases = [shown & ~unequal[0], ((high <= 1 + above) | same) & ~unequal[1]]
+        table["regression"] = np.select(cases, ["shown", "ruled out"], "open")
         table["regression_blocks"] = _count_blocks(table, judged, effects.sampling, above, 1 - confidence, look)
+        table.loc[unequal[0] | unequal[1], "regression_blocks"] = np.nan
         table = _settle(table)
         # runs that are equal in both are within any limit
         table["p_regression"] = np.where(same, 0.0, against["p_adjusted"])
@@ -264,10 +271,13 @@ def _settle(table: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
+def _judge_over_all(
+    table: pd.DataFrame, above: float | None, confidence: float, more: Sequence[np.ndarray]
+) -> pd.DataFrame:
     """Return one row, problem "all", with the verdict about B; an empty table where there is only one problem.
 
-    table: the judged rows, of which each problem's mean log ratio is ranked.
+    table: the judged rows, of which each problem's mean log ratio is ranked; more: for A and B, (rows,) True where it
+    had more trials than the other.
     """
     if table["problem"].nunique() < 2:
         return table.iloc[:0]
@@ -282,8 +292,10 @@ def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float)
         against = signed_ranks(each - np.log1p(above), confidence)
         word = "shown" if against["estimate"] > 0 else "ruled out"
         enough = against["p"] < 1 - confidence and len(each) >= LEAST_PROBLEMS
+        enough &= not more[0 if word == "shown" else 1].any()
         row |= {"regression": word if enough else "open", "p_regression": against["p"]}
     over = judge_problems(each[None], None, confidence).assign(**row)
+    over = withhold_unequal(over, *(side.any(keepdims=True) for side in more))
     known = [turn_known(text) for text in over["known"]]
     over = over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)
     return over if above is None else _settle(over)

@@ -290,13 +290,13 @@ def pair_tuned(
         same = np.sum((ends[a] == ends[b]) & there, axis=(1, 2)) / there.sum(axis=(1, 2))
     rows = _name_cells(cells, pairs).assign(
         seeds=pair.seeds, runs=there.sum(axis=(1, 2)), identical=same, probability=1 - pair.probability,
-        failures_a=pair.failures_a, failures_b=pair.failures_b, trials=pair.trials, trials_a=trials[a],
-        trials_b=trials[b],
+        failures_a=pair.failures_a, failures_b=pair.failures_b, trials=np.minimum(trials[a], trials[b]),
+        trials_a=trials[a], trials_b=trials[b],
     )  # fmt: skip
     blocks = np.sum(~np.isnan(pair.differences), axis=1)
     most = count_folds(runs) or int(coded.block.max(initial=0)) + 1
     none = (trials[a] == 0) | (trials[b] == 0)
-    missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == HOLDOUT).any())
+    missing = (blocks < most) & bool((runs["stage"] == HOLDOUT).any())
     missing &= (pair.failures_a != 1) & (pair.failures_b != 1)
     cases = [none, pair.missed.all(axis=1), missing]
     lost = np.array([texts.describe_lost_blocks(each, most) for each in blocks], dtype=object)

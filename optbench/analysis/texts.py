@@ -18,6 +18,8 @@ ALL_FAILED = "every run failed on both sides"
 NEITHER_REACHES = "neither reaches the target"
 ALL_DIVERGED = "every reporting run failed on both sides"
 ONE_DIVERGED = "every reporting run of one side failed"
+UNEQUAL_TRIALS = "unequal trials, and the best of more is better"
+BEST_OF_MORE = "the best of more is better, so one with more than another neither wins against it nor ties with it"
 NO_TWO_PROBLEMS = "fewer than two problems compare them"
 """Reasons why a pair is open."""
 

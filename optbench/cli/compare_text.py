@@ -11,7 +11,7 @@ import pandas as pd
 
 from optbench.analysis.folders import SECONDS, SETTINGS
 from optbench.analysis.measures import LOSS
-from optbench.analysis.texts import join_with_and
+from optbench.analysis.texts import BEST_OF_MORE, join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import command, filled, print_lines, write_plainly
 from optbench.contract.names import count_noun, join_names
@@ -97,8 +97,8 @@ def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
     if len(unequal) and by != SETTINGS:
         row = unequal.iloc[0]
         more = f", and {len(unequal) - 1} more" if len(unequal) > 1 else ""
-        trials = f"{row['trials_a']:.0f} in A, {row['trials_b']:.0f} in B, compared at {row['trials']:.0f}"
-        yield f"unequal trials: {trials} ({row['problem']}{more})"
+        trials = f"{row['trials_a']:.0f} in A, {row['trials_b']:.0f} in B ({row['problem']}{more})"
+        yield f"unequal trials: {trials}; {BEST_OF_MORE}"
     yield from (f"note: {line}" for line in table.attrs["differences"])
 
 
