@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import count_folds
-from optbench.analysis.judging import MARGIN, judge
+from optbench.analysis.judging import judge
 from optbench.analysis.measures import LOSS, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
-from optbench.analysis.pair_statistics import mean_effects, signed_ranks, spent_alpha
+from optbench.analysis.pair_statistics import signed_ranks, spent_alpha
 from optbench.analysis.pairing import (
     Effects,
     Pairs,
@@ -28,7 +28,7 @@ from optbench.analysis.pairing import (
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
 from optbench.analysis.sampling import Sampling
-from optbench.analysis.texts import turn_known
+from optbench.analysis.texts import SECONDS_VARY, turn_known
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_names
@@ -117,56 +117,43 @@ def compare_tables(
     return table
 
 
-def compare_timings(
-    a: Side,
-    b: Side,
-    pairs: Pairs | None = None,
-    column: str = "seconds",
-    above: float | None = None,
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Return the rows of `compare_tables` for the time that runs take.
+def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> pd.DataFrame:
+    """Return the rows of `compare_tables` for the seconds of a run: ratios, and no verdicts.
 
-    a, b: `runs` and `timings` of each side. column: "seconds" of a run with its evaluations, "evaluation_seconds", or
-    "ns_per_run_step" for a step alone. above: the relative limit of a regression, as in `compare_tables`. Cohorts are
-    paired that have the same problem, batch size, seed, and numbers of lanes and steps. Each seed is one observation;
-    the interval also allows for a machine that was slower for one side, by as much as its pairs of cohorts differ.
-    ``attrs["noise"]`` of the table is that difference, as a share.
+    Two processes at two times have what else the machine did in their seconds, and no number of seeds tells that from a
+    change. a, b: `runs` and `timings` of each side. Cohorts are paired that have the same problem, batch size, seed,
+    and numbers of lanes and steps.
     """
-    effects, machine = pair_timings(a, b, _find_pairs(a[0], b[0], pairs), column)
-    if effects.rows.empty:
+    rows, differences = pair_timings(a, b, _find_pairs(a[0], b[0], pairs))
+    if rows.empty:
         raise OptbenchError("A and B have no cohort in common whose time could be compared")
-    table = _judge_rows(effects, SECONDS, above, confidence)
-    noise = float(np.expm1(np.sqrt(machine.variance.max())))
-    if noise > MARGIN - 1:  # a slow machine slows all problems at once, which their signed ranks take for a verdict
-        over = table["problem"] == ALL
-        table = table.assign(
-            verdict=table["verdict"].mask(over, OPEN),
-            regression=table["regression"].mask(over & table["regression"].notna(), "open"),
-            known=table["known"].mask(over, ""),
-            **{name: table[name].mask(over) for name in ("p", "p_adjusted", "p_regression", "low", "high")},
-        )
-    table.attrs["noise"] = noise
+    table = rows.assign(ratio=np.exp(np.nanmean(differences, axis=1)))
+    if table["problem"].nunique() > 1:
+        one = len(table[["a", "b"]].drop_duplicates()) == 1
+        over = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")} | {"problem": ALL}
+        over |= {"ratio": np.exp(np.log(table["ratio"]).groupby(table["problem"]).mean().mean())}
+        over |= {name: table[name].sum() for name in ("seeds", "runs")}
+        table = pd.concat([table, pd.DataFrame([over])], ignore_index=True)
+    table = table.assign(verdict=OPEN, known="", reason=SECONDS_VARY).reindex(columns=list(COLUMNS))
+    table["regression"] = None
+    table.attrs |= {"by": SECONDS, "level": np.nan}
     return table
 
 
 def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict[str, float]]:
-    """Return the time of B over that of A, all rows together: {"step" or "evaluation": ratio, low, high, cohorts}.
+    """Return the time of B over that of A, all rows together: {"step" or "evaluation": ratio, cohorts}.
 
-    a, b: `runs` and `timings` of each side. low, high: the 95% interval over seeds. Empty without shared cohorts.
+    a, b: `runs` and `timings` of each side. Empty without shared cohorts.
     """
     pairs, found = _find_pairs(a[0], b[0], pairs), {}
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
         if column not in a[1] or column not in b[1]:
             continue
-        (rows, values, *_), machine = pair_timings(a, b, pairs, column)
+        rows, values = pair_timings(a, b, pairs, column)
         if len(rows):
-            common = Sampling(machine.variance.mean(keepdims=True), machine.freedom.max(keepdims=True))
             # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
             each = np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0)
-            effect = mean_effects(each[None], sampling=common)
-            ratio, low, high = (float(np.exp(effect[key][0])) for key in ("mean", "low", "high"))
-            found[name] = {"ratio": ratio, "low": low, "high": high, "cohorts": int(rows["runs"].sum())}
+            found[name] = {"ratio": float(np.exp(each.mean())), "cohorts": int(rows["runs"].sum())}
     return found
 
 

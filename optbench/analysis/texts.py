@@ -20,6 +20,7 @@ ALL_DIVERGED = "every reporting run failed on both sides"
 ONE_DIVERGED = "every reporting run of one side failed"
 UNEQUAL_TRIALS = "unequal trials, and the best of more is better"
 BEST_OF_MORE = "the best of more is better, so one with more than another neither wins against it nor ties with it"
+SECONDS_VARY = "seconds get no verdict: the machine may have been slower for one side"
 NO_TWO_PROBLEMS = "fewer than two problems compare them"
 """Reasons why a pair is open."""
 

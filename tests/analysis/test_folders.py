@@ -313,29 +313,19 @@ def timed(runs, factor=1.0, noise=0.0, seed=0):
     return runs, pd.DataFrame({**table, "ns_per_run_step": seconds * 50})
 
 
-def test_times_are_paired_by_cohort():
-    a, b = timed(plain_table(), noise=0.3), timed(plain_table(), 1.3, noise=0.3)
-    table = compare_timings(a, b, above=0.05)
-    assert table["ratio"].to_numpy() == pytest.approx(1.3) and (table["runs"][:4] == 6).all()
-    assert table.attrs["by"] == "seconds"
-    assert paired_times(a, b)["step"]["ratio"] == pytest.approx(1.3) and paired_times(a, b)["step"]["cohorts"] == 24
-    assert set(paired_times(a, b)) == {"step", "evaluation"}
+def test_seconds_are_paired_by_cohort_and_get_no_verdict():
+    """Whatever their ratio is, and however little it varies: the machine may have been slower during all of B."""
+    a, b = timed(plain_table(), noise=0.3), timed(plain_table(), 8.5, noise=0.3)
+    table = compare_timings(a, b)
+    assert table["problem"].tolist() == ["p", "p", "q", "q", "all"] and table.attrs["by"] == "seconds"
+    assert table["ratio"].to_numpy() == pytest.approx(8.5) and (table["runs"][:4] == 6).all()
+    assert (table["verdict"] == "open").all() and table[["low", "high", "p", "blocks_needed"]].isna().all(axis=None)
+    assert table["reason"].str.startswith("seconds get no verdict").all()
+    step = {"ratio": pytest.approx(8.5), "cohorts": 24}
+    assert paired_times(a, b) == {"step": step, "evaluation": step}
     other = (b[0].assign(dtype="float32"), b[1])
-    assert compare_timings(a, other)["ratio"].to_numpy() == pytest.approx(1.3)
+    assert compare_timings(a, other)["ratio"].to_numpy() == pytest.approx(8.5)
     longer = (b[0], b[1].assign(steps=200))
     assert paired_times(a, longer) == {}
     with pytest.raises(OptbenchError, match="no cohort in common"):
         compare_timings(a, longer)
-
-
-def test_a_machine_that_is_slower_for_one_side_is_no_verdict_and_a_quiet_one_finds_a_factor():
-    rng, runs, told = np.random.default_rng(0), plain_table(seeds=24), []
-    for trial in range(1, 7):
-        busy = timed(runs, np.exp(0.3 * rng.normal()), noise=0.3, seed=trial)  # as slow in all as single runs vary
-        table = compare_timings(timed(runs, noise=0.3, seed=100 + trial), busy, above=0.05)
-        told += [*(table["verdict"] != "open"), *(table["regression"] == "shown")]
-        step = paired_times(timed(runs, noise=0.3, seed=100 + trial), busy)["step"]
-        told.append(not step["low"] < 1 < step["high"])
-    assert np.mean(told) < 0.05
-    quiet = compare_timings(timed(runs, noise=0.01), timed(runs, 1.3, noise=0.01, seed=1), above=0.05)
-    assert (quiet["regression"][:4] == "shown").all() and quiet.attrs["noise"] < 0.05
