@@ -10,7 +10,7 @@ import pandas as pd
 
 from optbench.analysis.columns import count_folds
 from optbench.analysis.judging import judge
-from optbench.analysis.measures import LOSS, explain_unmeasured
+from optbench.analysis.measures import LOSS, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
 from optbench.analysis.pair_statistics import signed_ranks, spent_alpha
 from optbench.analysis.pairing import (
@@ -108,7 +108,8 @@ def compare_tables(
         effects = pair_settings(table, pairs, judge_by, targets)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
-    spoiled = effects.rows["problem"].map(explain_unmeasured(table, judge_by))
+    why = explain_few_test_rows(table, judge_by) | explain_unmeasured(table, judge_by)
+    spoiled = effects.rows["problem"].map(why)
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
     folds = count_folds(table)

@@ -130,6 +130,8 @@ class CodedRuns:
     whose variance has the test data's in it."""
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     """By problem, the reason why its values mean nothing (`explain_unmeasured`)."""
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    """By problem, the reason why its values give no verdict (`explain_few_test_rows`)."""
 
     @property
     def cell(self) -> np.ndarray:

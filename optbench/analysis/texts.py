@@ -45,6 +45,11 @@ def describe_left_blocks(blocks: int, of: int) -> str:
     return f"only {blocks} of {of} blocks are left: in the others no reported run was chosen by that measure"
 
 
+def describe_few_rows(count: int, least: int) -> str:
+    """Return the reason why a measure on test data gives no verdict: it has `count` rows, and `least` are needed."""
+    return f"{'a single test row' if count == 0 else f'only {count} test rows'}: a verdict needs {least}"
+
+
 def describe_depth(depth: float) -> str:
     """Return the reason why suboptimalities mean nothing: losses lie below the minimum by up to `depth`."""
     return f"losses lie up to {depth:.3g} below the stated minimum"

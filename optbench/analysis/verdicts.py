@@ -18,7 +18,7 @@ from optbench.analysis import texts
 from optbench.analysis.failures import compare_failures
 from optbench.analysis.held_out import held_out
 from optbench.analysis.judging import judge
-from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_unmeasured
+from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems, number_families
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.power import blocks_needed
@@ -110,6 +110,7 @@ def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | Non
     Arguments as for `verdicts`.
     """
     table = code_runs(runs, choose_by or judge_by, of, judge_by)
+    table = replace(table, unjudged=explain_few_test_rows(runs, judge_by))
     if unmeasured := explain_unmeasured(runs, judge_by):
         spoiled = table.cells["problem"].isin(list(unmeasured)).to_numpy()[table.cell]
         table.judged[spoiled] = np.nan
@@ -141,8 +142,12 @@ def compare_levels(
     lost = (pair.failures_a == 1) & (pair.failures_b == 1)
     alone = (rows["verdict"] == OPEN) & ((pair.failures_a == 1) | (pair.failures_b == 1))
     spoiled = rows["problem"].map(table.unmeasured)
-    cases = [spoiled.notna(), none, lost, pair.missed.all(axis=1), alone]
-    reasons = [spoiled, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES, texts.ONE_DIVERGED]
+    unjudged = rows["problem"].map(table.unjudged)
+    few = unjudged.notna() & spoiled.isna()
+    rows = rows.assign(verdict=rows["verdict"].mask(few, OPEN), blocks_needed=rows["blocks_needed"].mask(few))
+    rows["known"] = rows["known"].mask(few, "")
+    cases = [spoiled.notna(), few, none, lost, pair.missed.all(axis=1), alone]
+    reasons = [spoiled, unjudged, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES, texts.ONE_DIVERGED]
     rows["reason"] = np.select(cases, reasons, rows["reason"])
     rows.loc[pair.missed.any(axis=1) & (rows["verdict"] == TIE), "verdict"] = OPEN  # a bound is no tie
     if table.judge_by in (TIME, LOSS):

@@ -218,6 +218,7 @@ def test_the_empty_column_behind_a_last_separator_is_none():
 @pytest.mark.parametrize("real", [False, True])
 def test_the_format_of_libsvm(ending, real):
     x = np.where(RNG.random((30, 6)) < 0.5, 0, RNG.standard_normal((30, 6)))
+    x[:, 2] = RNG.standard_normal(30)  # no two rows are equal
     y = x @ np.arange(6.0) if real else np.where(x[:, 0] > 0, 1, -1)
     dump_svmlight_file(x, y, "plain", zero_based=ending == "libsvm")
     with open("plain", "rb") as plain, OPEN.get(ending[-3:], open)(f"d.{ending}", "wb") as packed:
