@@ -302,9 +302,8 @@ class Judged:
 
     def count_more(self, pair: Beside) -> int:
         """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
-        if not self.seeds:
-            return max(1, math.ceil(pair.more))
-        return max(1, math.ceil(self.seeds * pair.more / max(self._most_blocks, 1)))
+        there = max(self._most_blocks, 1)
+        return max(1, count_in_all(there + pair.more, there, self.seeds) - (self.seeds or there))
 
     @cached_property
     def _most_blocks(self) -> int:
@@ -435,6 +434,14 @@ class Judged:
 def _with_results(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a ranking without levels whose every run failed, or that have no result."""
     return rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+
+
+def count_in_all(needed: float, blocks: float = 1, seeds: int = 0) -> int:
+    """Return how many blocks in all would settle a pair; of a sweep whose blocks are made of `seeds`, how many seeds.
+
+    needed: blocks in all, beside the `blocks` that there are.
+    """
+    return math.ceil((seeds * needed / blocks if seeds else needed) - 1e-9)
 
 
 def describe_settling(amount: str = "", what: str = "this", brief: bool = False) -> str:

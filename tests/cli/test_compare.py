@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from staged import with_effects
+from staged import staged_table, with_effects
 from synthetic import make_tables, runs_table, write_folder
 
 import optbench
 from optbench.cli import app, compare_text
 from optbench.cli.compare_next import list_steps
+from optbench.figures.data import report_data
+from optbench.wording.certainty import plan_more_runs
 
 SPEC = {"problems": ["rosenbrock", "quadratic(dim=4)"], "optimizers": ["gd", "momentum"], "batch_sizes": ["full"],
         "learning_rates": [1e-4, 3e-4], "seeds": 6, "steps": 20}  # fmt: skip
@@ -154,11 +156,32 @@ def test_what_is_open_comes_with_the_commands_that_would_settle_it():
         "optbench sweep --extend --out old --plugin 'my rule.py' --blocks 20  # with optbench 0.2"
     ]
     more = list_steps(table.assign(regression_blocks=[19.2, 341.0]), [a], 0.05)
-    assert [step["commands"][0].split()[-1] for step in more] == ["20", "350"]
+    assert [step["commands"][0].split()[-1] for step in more] == ["20", "341"]
     plain = SimpleNamespace(path="old", provenance={"seeds": range(10)}, runs=runs, timings=timings, missing="")
     assert list_steps(table[:1], [plain], 0.05)[0]["commands"][0].endswith(" --seeds 24")
     plain.missing = "half"
     assert not list_steps(table, [plain], 0.05) and not list_steps(table.iloc[:0], [a], 0.05)
+
+
+def test_a_sweep_and_a_comparison_of_its_optimizers_say_one_number_of_blocks(tmp_path):
+    """Of one pair alone, above 100 blocks, and of a sweep whose blocks are made of its seeds."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return 0.02 * (optimizer == "adam") + rate + 0.2 * np.random.default_rng(seed).normal() * (optimizer == "gd")
+
+    staged = staged_table(value, rates=(0.1, 0.2), blocks=8, race=0, holdout=1)
+    made = {"blocks": 8, "seeds": list(range(16)), "choose_by": ["loss"]}
+    plain = staged[staged["stage"] == "screen"].drop(columns=["stage", "block"])
+    for runs, given, option in (
+        (staged, made, "--blocks"),
+        (plain, {"seeds": list(range(8)), "choose_by": ["loss"]}, "--seeds"),
+    ):
+        results = optbench.Results(runs, None, pd.DataFrame(), provenance=given)
+        results.path = tmp_path
+        step = plan_more_runs(report_data(results).answer, results.timings)
+        (other,) = list_steps(optbench.compare(results, pair=("gd", "adam"), judge_by="loss"), [results], None)
+        assert step.option.startswith(option) and int(step.option.split()[1]) > 100
+        assert other["commands"][0].endswith(step.option)
 
 
 def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
