@@ -335,6 +335,20 @@ def test_batch_sizes_with_unequal_trials_are_compared():
     assert row["trials_a"] > row["trials_b"] and row["verdict"] == "wins"
 
 
+def test_a_miss_counts_two_budgets_in_the_probability_of_the_better_run():
+    """gd reaches the target after 1500 samples; adam, which was given 1000, never does."""
+    runs = staged_table(lambda *_: -1.0, rates=(0.1,), blocks=4, race=0, holdout=2)
+    adam = runs["optimizer"] == "adam"
+    runs = runs.assign(
+        batch_size=np.where(adam, 32, 16), samples=np.where(adam, 1000, 1600),
+        **{target_column(0.01): np.where(adam, np.inf, 1500.0)},
+    )  # fmt: skip
+    row = verdicts(runs, "time").iloc[0]
+    assert (row["a"], row["b"], row["probability"]) == ("gd", "adam", 1.0) and row["ratio"] > 1
+    ranks = ranking(runs, "time").set_index("optimizer")["mean_rank"]
+    assert ranks.to_dict() == {"gd": 1.0, "adam": 2.0}
+
+
 def levels(stages, seed=0):
     """Two optimizers at two rates, batch sizes and schedules, in blocks; the size of 4 was only tried at an edge."""
     rng = np.random.default_rng(seed)
