@@ -283,7 +283,7 @@ def _judge_over_all(
         enough &= not more[0 if word == "shown" else 1].any()
         row |= {"regression": word if enough else "open", "p_regression": against["p"]}
     over = judge_problems(each[None], None, confidence).assign(**row)
-    over = withhold_unequal(over, *(side.any(keepdims=True) for side in more))
+    over = withhold_unequal(over, *(np.array([side.any()]) for side in more))
     known = [turn_known(text) for text in over["known"]]
     over = over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)
     return over if above is None else _settle(over)
