@@ -241,3 +241,9 @@ def test_a_bound_above_the_loss_is_told_where_nothing_moves(optimizer):
     assert told in optbench.minimize(below, START, optimizer, lr=0.1, steps=5, jac=True).message
     better = optbench.minimize(below, START, optimizer, lr=0.1, steps=5, jac=True, lower_bound=-10.0)
     assert "lower_bound" not in better.message and better.fun < below(START)[0]
+
+
+def test_the_rate_of_the_lowest_loss_is_taken_and_not_of_the_one_nearest_to_0():
+    """Below 0 the smallest number is the worst run: its rate is so small that nothing moves."""
+    found = optbench.minimize(lambda w: float(w @ w) - 10.0, [1.0, -2.0], "gd", steps=50)
+    assert found.fun == pytest.approx(-10.0, abs=1e-3)
