@@ -132,8 +132,10 @@ def extend_spec(
     if spec is None or isinstance(spec, Mapping):
         new = make_spec(old.to_dict() if spec is None else spec, changes)
     else:
-        new = read_spec(spec, changes)
-    refuse_unnamed(old.plugins, () if spec is None and changes.get("plugins") is None else new.plugins)
+        new = read_spec(spec, changes, directory)
+    files = () if spec is None and changes.get("plugins") is None else new.plugins
+    typed = () if spec is None and changes.get("optimizers") is None else new.optimizer_texts
+    refuse_unnamed(old.plugins, files, old.optimizer_texts, typed)
     for key in COUNTS:
         have, want = getattr(old, key), getattr(new, key)
         if changes.get(key) is not None and have is not None and want is not None and want < have:
