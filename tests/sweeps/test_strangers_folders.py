@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import optbench
 from optbench.cli.app import app
 from optbench.contract.errors import OptbenchError
+from optbench.report import write_report, write_side_by_side
 from optbench.sweeps.merge import merge_folders
 from optbench.sweeps.store import manifest
 
@@ -181,3 +182,39 @@ def test_what_the_user_imported_or_names_runs(forge, tmp_path, monkeypatch):
     sys.modules.pop("own_module")
     assert "cohorts" in run("sweep", tmp_path / "mine.toml", "--out", theirs, "--dry-run")
     sys.modules.pop("own_module")
+
+
+LINKS = ("report", "report/tables", "report/figures", "cohorts", "cohorts/damaged")
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_links_in_the_place_of_folders_are_refused(name, sound, tmp_path):
+    """What reports, sweeps and merges write would land where the link leads."""
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    shutil.copytree(sound, theirs)
+    mine.mkdir()
+    link = theirs / name
+    if link.exists():
+        link.rename(theirs / "moved")
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(mine)
+    for use in (
+        lambda: write_report(theirs, tables=["csv"], formats=["svg"]),
+        lambda: write_side_by_side([sound, theirs]),
+        lambda: optbench.sweep(SPEC, out=theirs),
+        lambda: optbench.sweep(out=theirs, extend=True, learning_rates=[0.3]),
+        lambda: merge_folders([sound], theirs, (), "a test", str),
+    ):
+        assert refused(use).startswith(f"{str(link)!r} is a link, and what is written there would land elsewhere: ")
+    assert not list(mine.iterdir())
+
+
+def test_links_in_the_folder_of_a_page_are_refused(sound, tmp_path):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "tables").symlink_to(tmp_path)
+    assert "is a link" in refused(lambda: write_report(sound, out=tmp_path / "page", tables=["csv"]))
+
+
+def test_a_link_to_the_results_folder_itself_is_the_users(sound, tmp_path):
+    (tmp_path / "results").symlink_to(shutil.copytree(sound, tmp_path / "disk"))
+    assert optbench.sweep(SPEC, out=tmp_path / "results").missing == ""

@@ -74,6 +74,18 @@ def flush_to_disk(path: Path) -> None:
         os.close(file)
 
 
+def refuse_links(directory: Path) -> None:
+    """Raise OptbenchError if a link stands in the place of a folder that results or a report are written to.
+
+    A folder of somebody else's could so have files elsewhere overwritten.
+    """
+    for name in ("cohorts", "cohorts/damaged", "report", "report/figures", "report/tables", "figures", "tables"):
+        if (path := directory / name).is_symlink():
+            raise OptbenchError(
+                f"{str(path)!r} is a link, and what is written there would land elsewhere: {_advise_removal(path)}"
+            )
+
+
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold a lock on a file, which is made, once no other process holds it; a system without locks does not wait.

@@ -27,7 +27,7 @@ from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, TPE, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode_cohort
-from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
+from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, refuse_links, write_text
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
 from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
@@ -169,6 +169,7 @@ def open_store(
         raise OptbenchError("the paths of --out and --plugin must be valid UTF-8") from None
     with _explain_write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
+        refuse_links(path)
         with folder_lock(path):
             yield Store(path, spec, provenance, warn, shard, extend)
 
