@@ -744,7 +744,8 @@ def refuse_unnamed(
     Raises:
         OptbenchError: the message says how to name them.
     """
-    named, files, modules, optimizers = list(named), list(found), {}, list(optimizers)
+    named, files, optimizers = list(named), list(found), list(optimizers)
+    modules: dict[str, str] = {}
     for text in optimizers:
         more, imported = find_unasked(text)
         files += [str(path_of("a plug-in", file).resolve()) for file in more]

@@ -87,18 +87,6 @@ def refuse_links(directory: Path) -> None:
 
 
 @contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold a lock on a file, which is made, once no other process holds it; a system without locks does not wait.
-
-    Raises OSError if the file cannot be made or locked.
-    """
-    with path.open("wb") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed, or the process ends
-        yield
-
-
-@contextmanager
 def folder_lock(directory: Path) -> Iterator[None]:
     """Hold the folder, against threads of this process, too.
 
