@@ -120,6 +120,20 @@ def folder_lock(directory: Path) -> Iterator[None]:
         os.close(file)
 
 
+def describe_writer(directory: Path) -> str:
+    """Return who writes into a folder in words, " by process 7 on host since ..."; "" if nobody does."""
+    if not _read_owner(directory / LOCK):  # to ask for the lock could be in the way of a sweep that begins
+        return ""
+    try:
+        file = os.open(directory / LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return ""
+    try:
+        return "" if _take_lock(file) else _describe_owner(directory / LOCK)
+    finally:
+        os.close(file)
+
+
 def _take_lock(file: int) -> bool:
     """Lock an open file and return True; False if another process has it; True, too, on systems without locks."""
     if fcntl is None:

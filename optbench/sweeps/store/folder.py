@@ -201,7 +201,7 @@ class Store:
         shard: str = "",
         extend: bool = False,
     ):
-        """Prepare the folder and write its spec and provenance. The arguments are those of `open_store`.
+        """Prepare the folder, which `begin` gives its spec and provenance. The arguments are those of `open_store`.
 
         Raises OptbenchError if it holds another sweep, or cannot be written.
         """
@@ -232,8 +232,6 @@ class Store:
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
                     leftover.unlink()
-        self.write_text("spec.toml", spec.to_toml())
-        self._write_provenance()
         stages = tuple(stage for stage in STAGE_SEEDS if getattr(spec, stage)) if spec.blocks else ("grid",)
         if spec.blocks and not shard:
             stages += COMMON_STAGES
@@ -303,6 +301,9 @@ class Store:
             names = each.cohort.problem.name, each.cohort.optimizer.name
             entries.append(Entry(each.cohort_id, each.stage, each.block, *names, each.runs, parts))
         self._warn_of_damage()
+        if first == 0:  # close to the manifest, which has their checksums
+            self.write_text("spec.toml", self._manifest.spec)
+            self._write_provenance()
         cohorts = (*self._manifest.cohorts, *entries)
         self._write_manifest(replace(self._manifest, cohorts=cohorts, finished=False, missing=""))
         return to_run
