@@ -21,7 +21,7 @@ no counts of views       10% of the job with an empty cache; a step 10%+     num
 wide vectors, Vectors    nothing of this job; a step of 64 lanes 28%, and    LLVM's own choice
                          the small functions of one kernel fivefold
 OwnCode                  the same last bits at a first and a later start     equal to 1e-9 alone
-checksummed files        no damaged kernel runs; a warm command 0.3 of 2 s   numba's files and its loader
+guarded files            one writer at a time; a warm command 0.3 of 2 s     numba's loader
 ``callee``               a call of the loop 30 to 60 us                      the kernel as a first-class function
 ``with_one_lane``        a step of one lane of softmax 60%                   the array as it is
 =======================  ==================================================  =========================================
@@ -124,7 +124,7 @@ def cached(decorate: Callable[..., Any], function: Callable) -> Any:
         )
         return decorate()(function)
     if fast := inside():
-        fast.use_checksummed_files(kernel)
+        fast.guard_files(kernel)
     return kernel
 
 

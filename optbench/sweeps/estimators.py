@@ -96,7 +96,7 @@ class _Estimator(BaseEstimator):
             raise OptbenchError(f"{head} is for {other.__name__}.from_best")
         if "epochs" not in best.budget:
             raise OptbenchError(f"{head} ran {best.budget['steps']:,} steps, which are no whole epochs")
-        name, inner = parse(best.optimizer)
+        name, inner = parse(best.params["optimizer"])
         return cls(
             tuple(each[2] for each in hidden), activation=next(iter(activations), "relu"),
             optimizer=canonical(name, {**inner, **best.hyperparameters}), lr=best.lr, batch_size=best.batch_size,

@@ -450,9 +450,9 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
     """Return the limits of a shipped optimizer's hyperparameters; None for others, which a folder must not load."""
     from optbench.catalogue import loader  # a folder without choices at an edge needs no catalogue
 
-    if library_and_name(names.parse(optimizer)[0]):
-        return None
     try:
+        if any(library_and_name(name) for name, _ in names.split_levels(optimizer)):
+            return None
         return loader.load().optimizer(optimizer)[0].all_limits
     except OptbenchError:
         return None
