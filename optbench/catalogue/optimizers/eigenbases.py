@@ -103,9 +103,13 @@ def soap(w, g, lr, along, beta1, beta2, weight_decay, beta1_t, beta2_t, t):
 
     The bases are the eigenvectors of L and R after the first step, which moves nothing, neither matrices nor vectors;
     then every so many steps a QR decomposition improves them. A side longer than max_dim keeps its own basis, and a
-    vector, a matrix of one column as well, gets Adam; a block of more than two sides is a matrix of its first side.
-    Decay follows the step: w = w - lr weight_decay w. As in the authors' code the momentum
+    vector, a matrix of one column as well (a matrix in the authors' code), gets Adam; a block of more than two sides is
+    a matrix of its first side. Decay follows the step: w = w - lr weight_decay w. As in the authors' code the momentum
     turns with the bases, v does not but is sorted with them, and eps stands beside the uncorrected root.
+
+    The first gradient of a block that is not square leaves eigenvalues of 0 on its longer side, whose eigenvectors
+    rounding alone chooses: another BLAS takes other steps. After 20 steps of a small network, on gradients that
+    differed in their last digit, weights differed by 0.15 percent of their way; with max_dim below that side, by none.
 
     Of a 10 x 10 block a step takes 3.4 us where its operations at BLAS's rate would take 0.4 (benchmarks/floors.py on
     an AMD EPYC), six products of BLAS; of a 64 x 32 block 46 us for 27. Without the QR of every 10th step, which the
@@ -194,9 +198,10 @@ def splus(w, g, seen, lr, along, beta_average, max_dim, vectors, weight_decay, b
 
     L and R average G G' and G' G, and QL and QR are the eigenvectors of L + eps I, R + eps I of step 1 and of every
     so many-th step; a step takes those before it, and the first none. A side not shorter than max_dim keeps its basis.
-    A vector, a matrix of one column as well, moves by lr `vectors` sign(m), as the signs of a block with a side over
-    max_dim do. The average, of weight beta_average on the past, is corrected for its start. Decay follows it:
-    w = (1 - rate weight_decay) w, with the rate of the step.
+    A vector, a matrix of one column as well (a matrix in the authors' code), moves by lr `vectors` sign(m), as the
+    signs of a block with a side over max_dim do. The average, of weight beta_average on the past, is corrected for its
+    start. Decay follows it: w = (1 - rate weight_decay) w, with the rate of the step. As with soap, rounding chooses
+    directions of a block that is not square: weights differed by 20 percent of their way.
 
     Of a 10 x 10 block a step takes 2.2 us where its operations at BLAS's rate would take 0.3 (benchmarks/floors.py on
     an AMD EPYC), of a 64 x 32 block 33 us for 26.
@@ -285,7 +290,9 @@ def soap_muon(w, g, lr, along, vector_rate, weight_decay, rows, columns, role):
     O. The script scales what they get to the norm of M, which does not change O; it also keeps the norm of w and bounds
     the step from below, which is left out here.
 
-    Vectors and embeddings get Adam, corrected and without decay, at the rate vector_rate lr.
+    Vectors, matrices of one column (matrices in the script) and embeddings get Adam, corrected and without decay, at
+    the rate vector_rate lr. As with soap, rounding chooses directions of a block that is not square: weights differed
+    by 10 percent of their way.
     """
     vector = columns == 1 or role == EMBEDDING
     step = vector_rate * along if vector else sqrt(larger(1, columns / rows)) * along + weight_decay * w
