@@ -345,7 +345,7 @@ def sweep(
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
         return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options, given, progress, callback)
-    checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes)
+    checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes, folder)
     return _execute(checked, folder, options, given, progress, callback)
 
 

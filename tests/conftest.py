@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from browser import chromium  # noqa: F401  a fixture
-from shared import locked, one_writer_at_a_time
+from shared import locked
 from slow_cases import SLOW_CASES, is_slow_case
 
 ROOT = Path(__file__).parent.parent
@@ -84,7 +84,6 @@ if "numba" in sys.modules:
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit both: what one of them compiled, the others find
     os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
     os.environ["OPTBENCH_TESTS_SHARED"] = str(_folder_of_this_session())
-one_writer_at_a_time()
 
 
 @pytest.fixture(scope="session", autouse=True)

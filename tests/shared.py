@@ -21,19 +21,6 @@ def locked(file: Path):
         yield
 
 
-def one_writer_at_a_time() -> None:
-    """numba keeps an index of each function's kernels: two writers at once would lose an entry, or mix two up."""
-    from numba.core.caching import IndexDataCacheFile
-
-    save = IndexDataCacheFile.save
-
-    def save_alone(cache, *arguments):
-        with locked(Path(cache._cache_path) / "lock"):
-            save(cache, *arguments)
-
-    IndexDataCacheFile.save = save_alone
-
-
 def once(name: str, compute: Callable[[Path], None]) -> dict[str, np.ndarray]:
     """Return the arrays in the file that ``compute`` writes; it is called once in a session for each ``name``."""
     file = Path(os.environ["OPTBENCH_TESTS_SHARED"]) / f"{name}.npz"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import count_folds
-from optbench.analysis.judging import MARGIN, judge
-from optbench.analysis.measures import LOSS, explain_unmeasured
+from optbench.analysis.judging import judge
+from optbench.analysis.measures import LOSS, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS
-from optbench.analysis.pair_statistics import mean_effects, signed_ranks, spent_alpha
+from optbench.analysis.pair_statistics import signed_ranks, spent_alpha
 from optbench.analysis.pairing import (
     Effects,
     Pairs,
@@ -27,8 +28,8 @@ from optbench.analysis.pairing import (
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import Targets
 from optbench.analysis.sampling import Sampling
-from optbench.analysis.texts import turn_known
-from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems
+from optbench.analysis.texts import SECONDS_VARY, turn_known
+from optbench.analysis.verdicts import ALL, LOSES, OPEN, WINS, judge_differences, judge_problems, withhold_unequal
 from optbench.contract.errors import OptbenchError
 from optbench.contract.names import join_names
 
@@ -77,7 +78,8 @@ def compare_tables(
     "loses", "tie" or "open", and what is known of it, as in `verdicts`. regression, where `above` is given: "shown"
     where the whole interval lies above 1 + above, "ruled out" where it lies below or ends there, else "open"; so a tie
     may well be a regression above 0. It is shown as well where all runs of B fail, and open where A is shown to fail
-    more often. A row in which it is shown loses where it would be open: `above` takes the place of the verdict's 5%.
+    more often, or where unequal trials may be the reason (`verdicts`). A row in which it is shown loses where it would
+    be open: `above` takes the place of the verdict's 5%.
     p_regression: of the test against that limit, adjusted for all rows. regression_blocks: the blocks, or seeds, in all
     that would show it or rule it out in four of five cases, where it is open; blocks_needed are those of the verdict.
 
@@ -106,7 +108,8 @@ def compare_tables(
         effects = pair_settings(table, pairs, judge_by, targets)
     if effects.rows.empty:
         raise OptbenchError("A and B have no setting with a seed in common: compare them as they are tuned")
-    spoiled = effects.rows["problem"].map(explain_unmeasured(table, judge_by))
+    why = explain_few_test_rows(table, judge_by) | explain_unmeasured(table, judge_by)
+    spoiled = effects.rows["problem"].map(why)
     rows = effects.rows.assign(reason=effects.rows["reason"].mask(spoiled.notna(), spoiled))
     differences = np.where(spoiled.notna().to_numpy()[:, None], np.nan, effects.differences)
     folds = count_folds(table)
@@ -115,56 +118,43 @@ def compare_tables(
     return table
 
 
-def compare_timings(
-    a: Side,
-    b: Side,
-    pairs: Pairs | None = None,
-    column: str = "seconds",
-    above: float | None = None,
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Return the rows of `compare_tables` for the time that runs take.
+def compare_timings(a: Side, b: Side, pairs: Pairs | None = None) -> pd.DataFrame:
+    """Return the rows of `compare_tables` for the seconds of a run: ratios, and no verdicts.
 
-    a, b: `runs` and `timings` of each side. column: "seconds" of a run with its evaluations, "evaluation_seconds", or
-    "ns_per_run_step" for a step alone. above: the relative limit of a regression, as in `compare_tables`. Cohorts are
-    paired that have the same problem, batch size, seed, and numbers of lanes and steps. Each seed is one observation;
-    the interval also allows for a machine that was slower for one side, by as much as its pairs of cohorts differ.
-    ``attrs["noise"]`` of the table is that difference, as a share.
+    Two processes at two times have what else the machine did in their seconds, and no number of seeds tells that from a
+    change. a, b: `runs` and `timings` of each side. Cohorts are paired that have the same problem, batch size, seed,
+    and numbers of lanes and steps.
     """
-    effects, machine = pair_timings(a, b, _find_pairs(a[0], b[0], pairs), column)
-    if effects.rows.empty:
+    rows, differences = pair_timings(a, b, _find_pairs(a[0], b[0], pairs))
+    if rows.empty:
         raise OptbenchError("A and B have no cohort in common whose time could be compared")
-    table = _judge_rows(effects, SECONDS, above, confidence)
-    noise = float(np.expm1(np.sqrt(machine.variance.max())))
-    if noise > MARGIN - 1:  # a slow machine slows all problems at once, which their signed ranks take for a verdict
-        over = table["problem"] == ALL
-        table = table.assign(
-            verdict=table["verdict"].mask(over, OPEN),
-            regression=table["regression"].mask(over & table["regression"].notna(), "open"),
-            known=table["known"].mask(over, ""),
-            **{name: table[name].mask(over) for name in ("p", "p_adjusted", "p_regression", "low", "high")},
-        )
-    table.attrs["noise"] = noise
+    table = rows.assign(ratio=np.exp(np.nanmean(differences, axis=1)))
+    if table["problem"].nunique() > 1:
+        one = len(table[["a", "b"]].drop_duplicates()) == 1
+        over = {side: table[side].iloc[0] if one else ALL for side in ("a", "b")} | {"problem": ALL}
+        over |= {"ratio": np.exp(np.log(table["ratio"]).groupby(table["problem"]).mean().mean())}
+        over |= {name: table[name].sum() for name in ("seeds", "runs")}
+        table = pd.concat([table, pd.DataFrame([over])], ignore_index=True)
+    table = table.assign(verdict=OPEN, known="", reason=SECONDS_VARY).reindex(columns=list(COLUMNS))
+    table["regression"] = None
+    table.attrs |= {"by": SECONDS, "level": np.nan}
     return table
 
 
 def paired_times(a: Side, b: Side, pairs: Pairs | None = None) -> dict[str, dict[str, float]]:
-    """Return the time of B over that of A, all rows together: {"step" or "evaluation": ratio, low, high, cohorts}.
+    """Return the time of B over that of A, all rows together: {"step" or "evaluation": ratio, cohorts}.
 
-    a, b: `runs` and `timings` of each side. low, high: the 95% interval over seeds. Empty without shared cohorts.
+    a, b: `runs` and `timings` of each side. Empty without shared cohorts.
     """
     pairs, found = _find_pairs(a[0], b[0], pairs), {}
     for name, column in (("step", "ns_per_run_step"), ("evaluation", "evaluation_seconds")):
         if column not in a[1] or column not in b[1]:
             continue
-        (rows, values, *_), machine = pair_timings(a, b, pairs, column)
+        rows, values = pair_timings(a, b, pairs, column)
         if len(rows):
-            common = Sampling(machine.variance.mean(keepdims=True), machine.freedom.max(keepdims=True))
             # A seed that a row lacks is no observation of it: the mean is that of the rows which have it.
             each = np.nansum(values, axis=0) / np.sum(~np.isnan(values), axis=0)
-            effect = mean_effects(each[None], sampling=common)
-            ratio, low, high = (float(np.exp(effect[key][0])) for key in ("mean", "low", "high"))
-            found[name] = {"ratio": ratio, "low": low, "high": high, "cohorts": int(rows["runs"].sum())}
+            found[name] = {"ratio": float(np.exp(each.mean())), "cohorts": int(rows["runs"].sum())}
     return found
 
 
@@ -213,7 +203,10 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
     new = [name for name in judged if name in COLUMNS and name not in rows]
     table = pd.concat([rows, judged[new]], axis=1).assign(reason=reason)
     table["known"] = [turn_known(text) for text in table["known"]]
-    over = _judge_over_all(table, above, confidence)
+    trials = [table[f"trials_{side}"].to_numpy() * (by == TUNED) for side in "ab"]
+    unequal = [trials[0] > trials[1], trials[1] > trials[0]]
+    over = _judge_over_all(table, above, confidence, unequal)
+    table = withhold_unequal(table, *unequal)
     table["verdict"] = table["verdict"].replace(_ABOUT_B)
     if above is not None:
         against = judge(
@@ -224,8 +217,10 @@ def _judge_rows(effects: Effects, by: str, above: float | None, confidence: floa
         all_fail = (more == "b") & (judged["verdict"] == WINS).to_numpy() & np.isnan(low)  # of B, the second
         shown = (low > 1 + above) & (more != "a") | all_fail
         same = ((low == 1) & (high == 1)) | (rows["identical"] == 1).to_numpy()
-        table["regression"] = np.select([shown, (high <= 1 + above) | same], ["shown", "ruled out"], "open")
+        cases = [shown & ~unequal[0], ((high <= 1 + above) | same) & ~unequal[1]]
+        table["regression"] = np.select(cases, ["shown", "ruled out"], "open")
         table["regression_blocks"] = _count_blocks(table, judged, effects.sampling, above, 1 - confidence, look)
+        table.loc[unequal[0] | unequal[1], "regression_blocks"] = np.nan
         table = _settle(table)
         # runs that are equal in both are within any limit
         table["p_regression"] = np.where(same, 0.0, against["p_adjusted"])
@@ -264,10 +259,13 @@ def _settle(table: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float) -> pd.DataFrame:
+def _judge_over_all(
+    table: pd.DataFrame, above: float | None, confidence: float, more: Sequence[np.ndarray]
+) -> pd.DataFrame:
     """Return one row, problem "all", with the verdict about B; an empty table where there is only one problem.
 
-    table: the judged rows, of which each problem's mean log ratio is ranked.
+    table: the judged rows, of which each problem's mean log ratio is ranked; more: for A and B, (rows,) True where it
+    had more trials than the other.
     """
     if table["problem"].nunique() < 2:
         return table.iloc[:0]
@@ -282,8 +280,10 @@ def _judge_over_all(table: pd.DataFrame, above: float | None, confidence: float)
         against = signed_ranks(each - np.log1p(above), confidence)
         word = "shown" if against["estimate"] > 0 else "ruled out"
         enough = against["p"] < 1 - confidence and len(each) >= LEAST_PROBLEMS
+        enough &= not more[0 if word == "shown" else 1].any()
         row |= {"regression": word if enough else "open", "p_regression": against["p"]}
     over = judge_problems(each[None], None, confidence).assign(**row)
+    over = withhold_unequal(over, *(np.array([side.any()]) for side in more))
     known = [turn_known(text) for text in over["known"]]
     over = over.assign(verdict=over["verdict"].replace(_ABOUT_B), known=known)
     return over if above is None else _settle(over)

@@ -1,4 +1,4 @@
-"""The results of tuned levels on seeds that were not used for tuning, block by block, at any number of trials."""
+"""The results of tuned levels on seeds that were not used for tuning, block by block."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.protocol import HOLDS_OUT, CodedRuns, choose_coded_settings
+from optbench.analysis.protocol import HOLDS_OUT, CodedRuns
 from optbench.analysis.sampling import Sampling, fold_sampling, sampling_variance
 
 # Half a run: an expected running time without a success is then at least twice the samples that were spent
@@ -148,13 +148,12 @@ def choice_weights(trials: np.ndarray | int, of: np.ndarray | int, place: np.nda
     return np.where(inside, np.exp(value) * drawn / total, 0.0)
 
 
-def held_out(table: CodedRuns, most: int | None = None, values: np.ndarray | None = None) -> HeldOut:
+def held_out(table: CodedRuns, values: np.ndarray | None = None) -> HeldOut:
     """Return the results of the setting that each cell and block chose, on the block's reporting seeds.
 
-    most: the number of trials to choose among (`choose_coded_settings`). values: (runs,) numbers to return in place of
-    the judged ones.
+    values: (runs,) numbers to return in place of the judged ones.
     """
-    best = choose_coded_settings(table, most)
+    best = table.choices
     names = ("cell", "block", "seed", "setting", "judged", "bad", "start")
     columns = {name: getattr(table, name) for name in names} | table.times._asdict()
     if values is not None:

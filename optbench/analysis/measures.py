@@ -13,10 +13,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import STANDING_IN, find_failed_runs, metric_columns, name_splits, read_floats
-from optbench.analysis.sampling import has_jackknife, read_jackknife
-from optbench.analysis.texts import describe_depth
-from optbench.contract.columns import EARLY, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
+from optbench.analysis.columns import (
+    STANDING_IN,
+    count_folds,
+    find_failed_runs,
+    metric_columns,
+    name_splits,
+    read_floats,
+)
+from optbench.analysis.sampling import has_jackknife, is_jackknife, read_jackknife
+from optbench.analysis.texts import describe_depth, describe_few_rows
+from optbench.contract.columns import EARLY, JACKKNIFE, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
 
@@ -31,6 +38,10 @@ ROUNDING_OF_LOSSES = {"float64": 1e-9, "float32": 1e-4}
 """The most by which rounding may put a loss below a minimum, relative to its size or to 1 if that is larger."""
 # Shares of examples: far above the rounding of float32, and less than one of a million examples makes
 ROUNDING_OF_ACCURACIES = 5e-7
+
+
+# Below it a share of errors has steps of over 3%, and the jackknife too few groups for its variance: a choice
+LEAST_TEST_ROWS = 30
 
 
 class Times(NamedTuple):
@@ -118,7 +129,7 @@ def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
     column = metric_name(runs, measure)
     end = _column_at_the_end(column)
     values = read_jackknife(runs, end) if column not in (TIME, LOG_TAIL) else None
-    if values is None:
+    if values is None or np.isnan(values).all():
         return None
     least = _least_errors(name_splits(runs), read_floats(runs, end)) if is_gain(column) else None
     y = _log_values(values, None if least is None else least[:, None])
@@ -251,6 +262,25 @@ def explain_unmeasured(runs: pd.DataFrame, measure: str = LOSS) -> dict[str, str
         has = runs[column].notna().groupby(runs["problem"]).transform("any")
         runs = runs[~has]
     return {name: describe_depth(depth) for name, depth in below_minimum(runs).items()}
+
+
+def explain_few_test_rows(runs: pd.DataFrame, measure: str) -> dict[str, str]:
+    """Return the problems that a measure on test data cannot judge, with the reason: their test rows are too few.
+
+    Where the data are split repeatedly, the rows of all folds count. Runs without a jackknife, as those of other
+    programs, do not say how many there are.
+    """
+    column = metric_name(runs, measure)
+    name = f"{JACKKNIFE}{_column_at_the_end(column)}"
+    if column in (TIME, LOG_TAIL) or name not in runs:
+        return {}
+    contents = runs[name][runs[name].map(is_jackknife)]
+    rows = contents.map(len).groupby(runs["problem"]).max() // 4 * max(count_folds(runs), 1)
+    return {
+        str(problem): describe_few_rows(count, LEAST_TEST_ROWS)
+        for problem, count in rows.items()
+        if count < LEAST_TEST_ROWS
+    }
 
 
 def _measure_tails(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -290,13 +290,13 @@ def pair_tuned(
         same = np.sum((ends[a] == ends[b]) & there, axis=(1, 2)) / there.sum(axis=(1, 2))
     rows = _name_cells(cells, pairs).assign(
         seeds=pair.seeds, runs=there.sum(axis=(1, 2)), identical=same, probability=1 - pair.probability,
-        failures_a=pair.failures_a, failures_b=pair.failures_b, trials=pair.trials, trials_a=trials[a],
-        trials_b=trials[b],
+        failures_a=pair.failures_a, failures_b=pair.failures_b, trials=np.minimum(trials[a], trials[b]),
+        trials_a=trials[a], trials_b=trials[b],
     )  # fmt: skip
     blocks = np.sum(~np.isnan(pair.differences), axis=1)
     most = count_folds(runs) or int(coded.block.max(initial=0)) + 1
     none = (trials[a] == 0) | (trials[b] == 0)
-    missing = (blocks < most) & (trials[a] == trials[b]) & bool((runs["stage"] == HOLDOUT).any())
+    missing = (blocks < most) & bool((runs["stage"] == HOLDOUT).any())
     missing &= (pair.failures_a != 1) & (pair.failures_b != 1)
     cases = [none, pair.missed.all(axis=1), missing]
     lost = np.array([texts.describe_lost_blocks(each, most) for each in blocks], dtype=object)
@@ -349,15 +349,14 @@ def _describe_seeds(seeds: pd.Series, side: str) -> str:
     return f"{each[0]} to {each[-1]} in {side}" if whole else f"{', '.join(map(str, each[:8]))} in {side}"
 
 
-def pair_timings(a: Side, b: Side, pairs: Pairs, column: str = "seconds") -> tuple[Effects, Sampling]:
-    """Return the differences in time, ln of B's over A's: a row for each problem and pair, a column for each seed.
+def pair_timings(a: Side, b: Side, pairs: Pairs, column: str = "seconds") -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows (problem, a, b, runs, seeds), and the differences in time, ln of B's over A's, (rows, seeds).
 
     A difference is the mean over the cohorts of a seed. Cohorts are paired that have the same problem, stage, batch
     size, seed, lanes and steps, and dtype where the sides share one; those without a positive time are left out.
 
     a, b: the tables `runs` and `timings` of each side. pairs: (optimizer of A, optimizer of B). column: a column of
     `timings`: "seconds" and "evaluation_seconds" are compared per lane, "ns_per_run_step" as it is.
-    Returned with their ``sampling``, which is the machine's (`_measure_noise`), slower at some times than at others.
     """
     dtypes = set(a[0]["dtype"]) & set(b[0]["dtype"])
     keys = [*_CELL, "batch_size", *(["dtype"] if dtypes else []), "seed", "stage", "lanes", "steps"]
@@ -376,27 +375,4 @@ def pair_timings(a: Side, b: Side, pairs: Pairs, column: str = "seconds") -> tup
     cells = _list_cells(both)
     differences = _average_seeds(both, cells) if len(cells) else np.empty((0, 1))
     rows = _summarize_cells(both, cells, pairs).assign(seeds=np.sum(~np.isnan(differences), axis=1))
-    rows = rows.assign(**dict.fromkeys(("identical", "failures_a", "failures_b"), np.nan))
-    rows = rows.assign(**dict.fromkeys(("trials", "trials_a", "trials_b"), 0))
-    rows = rows.assign(reason=np.where(rows["seeds"] == 1, texts.ONE_SEED, ""))
-    noise = _measure_noise(both, [key for key in keys if key != "seed"], cells)
-    return Effects(rows, differences, sampling=noise), noise
-
-
-def _measure_noise(both: pd.DataFrame, keys: Sequence[str], cells: pd.DataFrame) -> Sampling:
-    """Return the variance of a difference in time where the machine was slower during all runs of one side.
-
-    How much slower it may have been, nobody recorded. It is taken to be as much as pairs of cohorts differ that do the
-    same work with other seeds: by the quartiles of their differences, since a few cohorts are slow on any machine. More
-    seeds do not make this error smaller.
-
-    both: pairs of cohorts with their `difference`; keys: the columns in which cohorts of one work agree.
-    """
-    alike = both.groupby(list(keys))["difference"]
-    n = alike.transform("size")
-    rest = (both["difference"] - alike.transform("median")) / np.sqrt(1 - 1 / n.where(n > 1))
-    rest = both.assign(rest=rest).dropna(subset="rest").groupby(_CELL)["rest"]
-    sd = (rest.quantile(0.75) - rest.quantile(0.25)) / 1.349  # of a normal distribution
-    found = pd.DataFrame({"variance": sd**2, "freedom": rest.size() - 1.0})
-    found = found.reindex(pd.MultiIndex.from_frame(cells)).fillna({"variance": 0.0, "freedom": 1.0})
-    return Sampling(found["variance"].to_numpy(), found["freedom"].clip(lower=1.0).to_numpy())
+    return rows, differences

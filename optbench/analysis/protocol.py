@@ -128,10 +128,10 @@ class CodedRuns:
     jackknife: np.ndarray | None = None
     """(runs, groups), `judged` without each group of test examples; None where it is not on test data, and with folds,
     whose variance has the test data's in it."""
-    choices: dict[int | None, pd.DataFrame] = field(init=False, default_factory=dict, repr=False)
-    """What `choose_coded_settings` returned, by the number of trials: an answer asks for it five times."""
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     """By problem, the reason why its values mean nothing (`explain_unmeasured`)."""
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    """By problem, the reason why its values give no verdict (`explain_few_test_rows`)."""
 
     @property
     def cell(self) -> np.ndarray:
@@ -143,18 +143,6 @@ class CodedRuns:
         """(cells,) bool, True where levels are judged by the samples to a target."""
         has = self.cells["problem"].map(self.targets.shared).notna().to_numpy(dtype=bool)
         return has if self.judge_by == TIME else np.zeros(len(self.cells), dtype=bool)
-
-    @cached_property
-    def order(self) -> np.ndarray:
-        """(settings,) uint64, a random order of the settings, which depends on nothing but their values."""
-        total = np.zeros(len(self.settings), dtype=np.uint64)
-        # An optimizer has another name where two of them are compared, and shall draw the same settings there.
-        names = ["cell", *(["optimizer"] if "optimizer" in self.cells else [])]
-        for name, values in unlabeled(self.settings).drop(columns=names).items():
-            each = values.to_numpy(dtype=np.float64 if pd.api.types.is_numeric_dtype(values) else object)
-            own = pd.util.hash_array(each) * pd.util.hash_array(np.array([name], dtype=object))
-            total += np.where(values.isna(), np.uint64(0), own)  # a column that other optimizers have adds nothing
-        return total
 
     @cached_property
     def trials(self) -> np.ndarray:
@@ -169,6 +157,17 @@ class CodedRuns:
         counts = counts["tried"].where(~counts["none"].groupby("cell").transform("all"), 0).groupby("cell").max()
         only = np.bincount(self.settings["cell"], minlength=len(self.cells)) == 1  # needs no tuning
         return np.maximum(counts.reindex(range(len(self.cells)), fill_value=0).to_numpy(), only)
+
+    @cached_property
+    def choices(self) -> pd.DataFrame:
+        """The setting that each cell and block chose, with numbers in place of names.
+
+        Columns cell, block, setting, score, failures, n, place, trials and left_out.
+        """
+        # A setting that has not raced has fewer runs than the others, and so is not considered.
+        best = rank_settings(self, 1, self.stage <= RACES).drop(columns=["trials", "left_out"])
+        totals = rank_settings(self, 1)[["cell", "block", "trials", "left_out"]]
+        return add_only_settings(self, best.merge(totals, on=["cell", "block"]))
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
@@ -359,32 +358,22 @@ def select_finalists(
     fewer failures, then to the smaller rate, then to the order of the remaining columns. A setting that a deadline cut
     on one of these seeds, or that has not run on all of them, is not considered.
 
-    Where the levels of a problem have unequal numbers of trials, those that race for a choice among fewer are there,
-    too (`choose_coded_settings`).
-
     Returns one row for each (problem, level, block, setting): place from 1, the setting, score (the mean), failures,
     n (its runs), trials (settings screened) and left_out (those not considered). A block without any setting to
     consider has no row.
     """
     table = code_runs(runs, choose_by, of)
-    parts = [_select_trials(table, rank_settings(table, count, most=most), most) for most in list_trials(table)]
-    best = pd.concat(parts).drop_duplicates(["cell", "block", "setting"])
-    return _name_rows(table, best.sort_values(["cell", "block", "place"], kind="stable"), of)
+    return _name_rows(table, rank_settings(table, count), of)
 
 
 def choose_settings(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
     """Return the setting that each block chose: of those that raced, the best by mean y over all its tuning seeds.
 
     Tuning seeds are those of the screening and of the race; without a race all settings that were screened may be
-    chosen. Ties, cuts and columns: `select_finalists`; `most`: the number of trials that were chosen among, so a level
-    with more trials than another has a row for each number.
+    chosen. Ties, cuts and columns: `select_finalists`.
     """
     table = code_runs(runs, choose_by, of)
-    parts = [
-        _select_trials(table, choose_coded_settings(table, most), most).assign(most=most) for most in list_trials(table)
-    ]
-    best = pd.concat(parts, ignore_index=True).drop_duplicates(["cell", "block", "setting"])
-    return _name_rows(table, best, of).drop(columns="place").assign(most=best["most"].to_numpy())
+    return _name_rows(table, table.choices, of).drop(columns="place")
 
 
 def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by: str = LOSS) -> pd.DataFrame:
@@ -396,24 +385,12 @@ def select_best_draws(runs: pd.DataFrame, tuning_seeds: Iterable[int], choose_by
     Returns rows of problem, optimizer and the setting.
     """
     if "stage" in runs and (runs["stage"] == SCREEN).any():
-        chosen = choose_settings(runs, choose_by).sort_values("most", ascending=False, kind="stable")
-        return chosen.drop_duplicates(["problem", "optimizer", "block"])
+        return choose_settings(runs, choose_by)
     tunes = runs["seed"].isin(list(tuning_seeds))
     tunes |= ~tunes.groupby([runs["problem"], runs["optimizer"]]).transform("any")
     table = code_runs(runs[tunes], choose_by)
     ranked = rank_settings(table, len(table.settings), np.ones(len(table.y), dtype=bool), pooled=True)
     return _name_rows(table, ranked[ranked["place"] <= (ranked["trials"] // 4).clip(lower=3)], "optimizer")
-
-
-def list_trials(table: CodedRuns) -> list[int]:
-    """Return the numbers of trials at which levels are compared, the largest first."""
-    return sorted({int(count) for count in table.trials if count}, reverse=True) or [1]
-
-
-def _select_trials(table: CodedRuns, best: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return the rows of `best` on the problems of which a level has this number of trials."""
-    has, problem = table.trials == most, table.cells["problem"]
-    return best[problem.isin(problem[has]).to_numpy()[best["cell"]]] if has.any() else best
 
 
 def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "optimizer") -> pd.DataFrame:
@@ -433,27 +410,8 @@ def select_chosen_runs(runs: pd.DataFrame, choose_by: str = LOSS, of: str = "opt
 
 def _find_chosen_runs(table: CodedRuns) -> np.ndarray:
     """Return (runs,) bool, True for each block's chosen setting on the block's reporting seeds."""
-    best = pd.MultiIndex.from_frame(choose_coded_settings(table)[["setting", "block"]])
+    best = pd.MultiIndex.from_frame(table.choices[["setting", "block"]])
     return pd.MultiIndex.from_arrays([table.setting, table.block]).isin(best) & (table.stage == HOLDS_OUT) & ~table.cut
-
-
-def choose_coded_settings(table: CodedRuns, most: int | None = None) -> pd.DataFrame:
-    """Return the setting that each cell and block chose, with numbers in place of names.
-
-    most: the number of trials to choose among. A block that has screened more takes a random part of them, which
-    depends on the block and on the settings alone. Settings beyond an edge of the screen always take part. None: all.
-
-    Returns columns cell, block, setting, score, failures, n, place, trials and left_out.
-    """
-    if most is not None and most >= table.trials.max(initial=0):
-        most = None
-    if most in table.choices:
-        return table.choices[most]
-    # A setting that has not raced has fewer runs than the others, and so is not considered.
-    best = rank_settings(table, 1, table.stage <= RACES, most=most).drop(columns=["trials", "left_out"])
-    totals = rank_settings(table, 1, most=most)[["cell", "block", "trials", "left_out"]]
-    table.choices[most] = add_only_settings(table, best.merge(totals, on=["cell", "block"]))
-    return table.choices[most]
 
 
 def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: float = 0.95) -> pd.DataFrame:
@@ -469,7 +427,7 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     numbers of all blocks' choices, each on the test rows of its own fold.
     """
     table = code_runs(runs, choose_by)
-    choices = choose_coded_settings(table)
+    choices = table.choices
     ours = np.isin(table.setting, choices["setting"])  # others raced for another measure
     raced = rank_settings(table, 1, (table.stage == IN_COMMON) & ours, pooled=True)
     best = choices.sort_values(["cell", "score", "failures", "setting"]).drop_duplicates("cell")
@@ -500,20 +458,16 @@ def recommend_settings(runs: pd.DataFrame, choose_by: str = LOSS, confidence: fl
     return result.assign(**values, coverage=coverage, n=n, failures=failures)
 
 
-def rank_settings(
-    table: CodedRuns, count: int, used: np.ndarray | None = None, pooled: bool = False, most: int | None = None
-) -> pd.DataFrame:
+def rank_settings(table: CodedRuns, count: int, used: np.ndarray | None = None, pooled: bool = False) -> pd.DataFrame:
     """Return the `count` best settings of each cell and block, a row each, in order of their place.
 
     used: (runs,) bool, the runs to rank by; by default those of the screening, for the choice of what races. pooled:
-    all blocks count as one, 0. most: the number of trials to choose among (`choose_coded_settings`).
+    all blocks count as one, 0.
 
     Returns columns cell, block, setting (numbers), score (mean y), failures, n, trials, left_out, place (from 1).
     """
     screens = used is None
     used = table.stage == TUNES if used is None else used
-    if most is not None and most < table.trials.max(initial=0):
-        used = used & _draw_trials(table, most)
     runs = pd.DataFrame(
         {
             "cell": table.cell[used],
@@ -534,24 +488,6 @@ def rank_settings(
     rows = rows[~out].drop(columns=["cut", "out"]).sort_values(["cell", "block", "score", "failures", "setting"])
     rows["place"] = rows.groupby(["cell", "block"]).cumcount() + 1
     return rows[rows["place"] <= count].reset_index(drop=True)
-
-
-def _draw_trials(table: CodedRuns, most: int) -> np.ndarray:
-    """Return (runs,) bool, True for runs of the `most` settings that each cell and block draws of those it screened.
-
-    Settings beyond an edge of the screen, and runs of no block, are all True. So are those of batch sizes and
-    schedules: how many trials draw one of them varies by chance, from block to block, and favours none.
-    """
-    if "optimizer" not in table.cells:
-        return np.ones(len(table.y), dtype=bool)
-    screened = (table.stage == TUNES) & ~table.widened
-    rows = pd.DataFrame({"cell": table.cell, "block": table.block, "setting": table.setting})[screened]
-    rows = rows.drop_duplicates()
-    order = pd.util.hash_array(table.order[rows["setting"]] + rows["block"].to_numpy().astype(np.uint64))
-    rows = rows.assign(order=order).sort_values(["cell", "block", "order"])
-    late = rows.groupby(["cell", "block"]).cumcount() >= most
-    left_out = pd.MultiIndex.from_frame(rows.loc[late, ["setting", "block"]])
-    return ~pd.MultiIndex.from_arrays([table.setting, table.block]).isin(left_out)
 
 
 def add_only_settings(table: CodedRuns, best: pd.DataFrame) -> pd.DataFrame:

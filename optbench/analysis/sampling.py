@@ -33,6 +33,11 @@ def has_jackknife(runs: pd.DataFrame, column: str) -> bool:
     return name in runs and bool(runs[name].notna().any())
 
 
+def is_jackknife(content: object) -> bool:
+    """Return True for the bytes of a value without each group of test examples: at most GROUPS float32."""
+    return isinstance(content, bytes) and len(content) % 4 == 0 and len(content) <= 4 * GROUPS
+
+
 def read_jackknife(runs: pd.DataFrame, column: str) -> np.ndarray | None:
     """Return the values of a column without each group of test examples, (runs, GROUPS); None if no run has them.
 
@@ -43,7 +48,7 @@ def read_jackknife(runs: pd.DataFrame, column: str) -> np.ndarray | None:
     values, contents = np.full((len(runs), GROUPS), np.nan), runs[f"{JACKKNIFE}{column}"].to_numpy()
     for place in np.flatnonzero(pd.notna(contents)):  # runs that tune have none
         content = contents[place]
-        if isinstance(content, bytes) and len(content) % 4 == 0 and len(content) <= 4 * GROUPS:
+        if is_jackknife(content):
             found = np.frombuffer(content, np.float32)
             values[place, : len(found)] = np.where(np.isfinite(found), found, np.nan)
     return values

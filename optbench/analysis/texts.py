@@ -18,6 +18,9 @@ ALL_FAILED = "every run failed on both sides"
 NEITHER_REACHES = "neither reaches the target"
 ALL_DIVERGED = "every reporting run failed on both sides"
 ONE_DIVERGED = "every reporting run of one side failed"
+UNEQUAL_TRIALS = "unequal trials, and the best of more is better"
+BEST_OF_MORE = "the best of more is better, so one with more than another neither wins against it nor ties with it"
+SECONDS_VARY = "seconds get no verdict: the machine may have been slower for one side"
 NO_TWO_PROBLEMS = "fewer than two problems compare them"
 """Reasons why a pair is open."""
 
@@ -40,6 +43,11 @@ def describe_lost_blocks(blocks: int, of: int) -> str:
 def describe_left_blocks(blocks: int, of: int) -> str:
     """Return the reason why only some blocks are compared by a measure that the sweep did not choose by."""
     return f"only {blocks} of {of} blocks are left: in the others no reported run was chosen by that measure"
+
+
+def describe_few_rows(count: int, least: int) -> str:
+    """Return the reason why a measure on test data gives no verdict: it has `count` rows, and `least` are needed."""
+    return f"{'a single test row' if count == 0 else f'only {count} test rows'}: a verdict needs {least}"
 
 
 def describe_depth(depth: float) -> str:

@@ -18,7 +18,7 @@ from optbench.analysis import texts
 from optbench.analysis.failures import compare_failures
 from optbench.analysis.held_out import held_out
 from optbench.analysis.judging import judge
-from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_unmeasured
+from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_few_test_rows, explain_unmeasured
 from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems, number_families
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.power import blocks_needed
@@ -47,8 +47,6 @@ class Paired(NamedTuple):
     """(pairs,) the number of reporting seeds that both have."""
     probability: np.ndarray
     """(pairs,) the probability that a has the better run on a seed."""
-    trials: np.ndarray
-    """(pairs,) the trials at which both are compared."""
     failed: np.ndarray
     """(pairs, blocks, 2, 2), of a and of b the numbers of failed and of all reporting runs of a block."""
     failures_a: np.ndarray
@@ -93,9 +91,10 @@ def verdicts(
     "open", and `known` says what is known. An optimizer that fails more often neither wins nor ties.
     blocks_needed: how many blocks would decide, in four of five sweeps, what is open. bound: "at least" or "at most"
     where the ratio is a bound, as a side ends at a limit of the search or never reaches the target; "about" where both
-    do. trials: the number of trials at which both are compared, the smaller of trials_a and trials_b. failures_a,
-    failures_b: the shares of runs that failed. reason: why nothing could be decided, such as losses below a stated
-    minimum that is too high.
+    do. trials: the smaller of trials_a and trials_b, the settings that each screened in a block. Where optimizers had
+    unequal numbers, one with more than the other neither wins nor ties (`withhold_unequal`). failures_a, failures_b:
+    the shares of runs that failed. reason: why nothing could be decided, such as losses below a stated minimum that is
+    too high.
 
     In rows "all" problems take the place of blocks, or families with their mean logarithm of the ratio: signed-rank
     tests over problems, from 20 of them on (Demsar 2006).
@@ -111,6 +110,7 @@ def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | Non
     Arguments as for `verdicts`.
     """
     table = code_runs(runs, choose_by or judge_by, of, judge_by)
+    table = replace(table, unjudged=explain_few_test_rows(runs, judge_by))
     if unmeasured := explain_unmeasured(runs, judge_by):
         spoiled = table.cells["problem"].isin(list(unmeasured)).to_numpy()[table.cell]
         table.judged[spoiled] = np.nan
@@ -134,22 +134,30 @@ def compare_levels(
     levels = pd.Series(problem).groupby(problem).size().reindex(problem[a]).to_numpy()
     rows = judge_differences(pair.differences, problem[a], levels, pair.failed, confidence, look, pair.sampling)
     rows = rows.assign(
-        problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability, trials=pair.trials,
+        problem=problem[a], a=name[a], b=name[b], seeds=pair.seeds, probability=pair.probability,
+        trials=np.minimum(trials[a], trials[b]),
         trials_a=trials[a], trials_b=trials[b], failures_a=pair.failures_a, failures_b=pair.failures_b,
     )  # fmt: skip
     none = (trials[a] == 0) | (trials[b] == 0)
     lost = (pair.failures_a == 1) & (pair.failures_b == 1)
     alone = (rows["verdict"] == OPEN) & ((pair.failures_a == 1) | (pair.failures_b == 1))
     spoiled = rows["problem"].map(table.unmeasured)
-    cases = [spoiled.notna(), none, lost, pair.missed.all(axis=1), alone]
-    reasons = [spoiled, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES, texts.ONE_DIVERGED]
+    unjudged = rows["problem"].map(table.unjudged)
+    few = unjudged.notna() & spoiled.isna()
+    rows = rows.assign(verdict=rows["verdict"].mask(few, OPEN), blocks_needed=rows["blocks_needed"].mask(few))
+    rows["known"] = rows["known"].mask(few, "")
+    cases = [spoiled.notna(), few, none, lost, pair.missed.all(axis=1), alone]
+    reasons = [spoiled, unjudged, texts.NO_SETTING, texts.ALL_DIVERGED, texts.NEITHER_REACHES, texts.ONE_DIVERGED]
     rows["reason"] = np.select(cases, reasons, rows["reason"])
     rows.loc[pair.missed.any(axis=1) & (rows["verdict"] == TIE), "verdict"] = OPEN  # a bound is no tie
     if table.judge_by in (TIME, LOSS):
         rows = _cap_ratios(rows, pair, ~table.timed[a], table.solved[a])
+    optimizers = "optimizer" in table.cells  # how many trials draw a batch size or a schedule varies by chance
+    if optimizers:
+        rows = withhold_unequal(rows, trials[a] > trials[b], trials[b] > trials[a])
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
-    over = _compare_over_problems(rows, confidence, weigh_by)
+    over = _compare_over_problems(rows, confidence, weigh_by, optimizers)
     return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
 
 
@@ -216,38 +224,36 @@ def judge_differences(
 
 
 def pair_cells(table: CodedRuns, a: np.ndarray, b: np.ndarray) -> Paired:
-    """Return the differences of pairs of cells; a, b: (pairs,) their rows in `table.cells`.
-
-    Where the numbers of trials differ, both choose among the smaller number (`choose_coded_settings`).
-    """
-    trials = np.minimum(table.trials[a], table.trials[b])
-    parts = {int(count): held_out(table, int(count)) for count in np.unique(trials)} or {0: held_out(table)}
-    wide = max(part.y.shape[1] for part in parts.values())
-    differences, failed = np.full((len(a), wide), np.nan), np.zeros((len(a), wide, 2, 2))
-    seeds, probability = np.zeros(len(a), dtype=np.int64), np.full(len(a), np.nan)
-    shares, missed = np.full((2, len(a)), np.nan), np.zeros((len(a), 2), dtype=bool)
-    depth, deepest = np.full(len(a), np.nan), np.full(len(a), np.nan)
-    sampling = next(iter(parts.values())).sampling_of_differences(a[:0], b[:0])
-    if sampling is not None:
-        sampling = Sampling(np.zeros(len(a)), np.ones(len(a)), sampling.share)
-    for count, part in parts.items():
-        rows = np.flatnonzero(trials == count)
-        each, seeds[rows] = part.differences(a[rows], b[rows])
-        blocks = each.shape[1]
-        differences[rows, :blocks] = each
-        probability[rows] = part.probability(a[rows], b[rows])
-        if sampling is not None and (own := part.sampling_of_differences(a[rows], b[rows])) is not None:
-            sampling.variance[rows], sampling.freedom[rows] = own.variance, own.freedom
-        mean, most = part.depths
-        depth[rows], deepest[rows] = np.maximum(mean[a], mean[b])[rows], np.maximum(most[a], most[b])[rows]
-        for side, cells in enumerate((a[rows], b[rows])):
-            failed[rows, :blocks, side] = part.counts[cells]
-            shares[side, rows] = part.failures[cells]
-            missed[rows, side] = part.timed[cells] & (part.reached_share[cells] == 0)
+    """Return the differences of pairs of cells, each as it was tuned; a, b: (pairs,) their rows in `table.cells`."""
+    tuned = held_out(table)
+    differences, seeds = tuned.differences(a, b)
+    missed = np.stack([tuned.timed[side] & (tuned.reached_share[side] == 0) for side in (a, b)], axis=1)
     differences[missed.all(axis=1)] = np.nan  # two budgets, and no results
+    mean, most = tuned.depths
     return Paired(
-        differences, seeds, probability, trials, failed, shares[0], shares[1], missed, depth, deepest, sampling
-    )
+        differences, seeds, tuned.probability(a, b), np.stack([tuned.counts[a], tuned.counts[b]], axis=2),
+        tuned.failures[a], tuned.failures[b], missed, np.maximum(mean[a], mean[b]), np.maximum(most[a], most[b]),
+        tuned.sampling_of_differences(a, b),
+    )  # fmt: skip
+
+
+def withhold_unequal(rows: pd.DataFrame, more_a: np.ndarray, more_b: np.ndarray) -> pd.DataFrame:
+    """Return the rows without ties, and without wins of a side that had more trials: the best of more is better.
+
+    A side with fewer trials may win: with as many it would have won the more.
+
+    rows: columns verdict, ratio, known, blocks_needed and reason, which says why a verdict was withheld; more_a,
+    more_b: (pairs,) True where a, or b, had more trials than the other, both over problems that differ in this.
+    """
+    verdict, ratio = rows["verdict"], rows["ratio"]
+    held = (more_a & (verdict == WINS)) | (more_b & (verdict == LOSES)) | ((more_a | more_b) & (verdict == TIE))
+    # An open row that leans to the side with more trials stays open, however many blocks there are.
+    leans = (verdict == OPEN) & (rows["reason"] == "") & ((more_a & (ratio >= 1)) | (more_b & (ratio <= 1)))
+    new = held | leans
+    return rows.assign(
+        verdict=verdict.mask(held, OPEN), known=rows["known"].mask(new, ""),
+        blocks_needed=rows["blocks_needed"].mask(new), reason=rows["reason"].mask(new, texts.UNEQUAL_TRIALS),
+    )  # fmt: skip
 
 
 def _cap_ratios(rows: pd.DataFrame, pair: Paired, lossy: np.ndarray, share: np.ndarray) -> pd.DataFrame:
@@ -300,8 +306,13 @@ def judge_problems(
     return judged.assign(**ends, blocks=judged["n"], blocks_needed=np.nan, known=known, reason=reason)
 
 
-def _compare_over_problems(rows: pd.DataFrame, confidence: float, weigh_by: pd.Series | None) -> pd.DataFrame:
-    """Return the rows of problem "all", one for each pair; none if no pair is compared by two problems at least."""
+def _compare_over_problems(
+    rows: pd.DataFrame, confidence: float, weigh_by: pd.Series | None, optimizers: bool
+) -> pd.DataFrame:
+    """Return the rows of problem "all", one for each pair; none if no pair is compared by two problems at least.
+
+    optimizers: whether the levels are such, so that unequal trials count.
+    """
     with np.errstate(divide="ignore"):
         pairs = _orient_pairs(rows).assign(log=lambda each: np.log(each["ratio"]).replace([-np.inf, np.inf], np.nan))
     several = pairs.groupby(["a", "b"])["log"].transform("count") > 1
@@ -320,6 +331,12 @@ def _compare_over_problems(rows: pd.DataFrame, confidence: float, weigh_by: pd.S
     judged = judge_problems(logs.reindex(sums.index).to_numpy(), levels, confidence, unit)
     table = pd.concat([sums.join(means).reset_index(), judged], axis=1)
     table.loc[table["blocks"] == 0, "reason"] = texts.NO_TWO_PROBLEMS
+    if optimizers:
+        more = pairs[["a", "b"]].assign(
+            first=pairs["trials_a"] > pairs["trials_b"], second=pairs["trials_b"] > pairs["trials_a"]
+        )
+        more = more.groupby(["a", "b"], sort=False).any()
+        table = withhold_unequal(table, more["first"].to_numpy(), more["second"].to_numpy())
     return table.assign(problem=ALL, bound="")[list(COLUMNS)]
 
 

@@ -1,5 +1,6 @@
 """A function of the user's own as a problem: its gradient given or by central differences, its minimum unknown."""
 
+import functools
 import inspect
 import math
 import re
@@ -27,6 +28,8 @@ STEP = float(np.finfo(np.float64).eps ** (1 / 3))
 _CLOSE = 1e-3
 # The same relative to the function's value: what its rounding makes of a difference, with a reserve.
 _ROUNDING = 1e-9
+# What the functions of math say outside their domain, until Python 3.13 and since; and int(math.nan).
+_OUTSIDE = re.compile(r"math domain error|expected a .*, got |cannot convert float NaN to integer")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ def function(
 
     It is compiled in a sweep if Numba can compile it, and called as it is otherwise. Every step sees the function
     itself: there are no mini-batches, an epoch is a step, and a sample of the tables is a step as well.
+
+    Where Python's arithmetic raises an error, as ``math.sqrt(-1.0)``, ``math.exp(1000.0)`` and ``1 / 0`` do, the
+    function has no value: it is NaN there, and a run that steps there has diverged. Any other error ends the run.
 
     Args:
         f: ``f(w, *args)`` returns a number, ``w`` being (dim,); or the pair (f, gradient).
@@ -120,12 +126,12 @@ def name_of(f: Any) -> str:
     while True:
         if isinstance(f, tuple):
             f = f[0]
-        elif hasattr(f, "func") and not hasattr(f, "__name__"):  # of functools.partial
+        elif isinstance(f, functools.partial):
             f = f.func
         else:
             break
     found = getattr(f, "__name__", type(f).__name__)
-    return found if re.fullmatch(r"[A-Za-z_]\w*", found) else NAMELESS
+    return found if isinstance(found, str) and re.fullmatch(r"[A-Za-z_]\w*", found) else NAMELESS
 
 
 def _find_domain(start: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]] | None:
@@ -198,19 +204,35 @@ def _read_parts(f: Any, jac: Any, args: Any) -> Parts:
 
 
 def _make_functions(parts: Parts, label: str) -> tuple[Callable, Callable]:
-    """Return a problem's functions for the user's: it gets copies of w in float64, which it may keep or change."""
-    f, gradient, args = parts.f, parts.gradient, parts.args
+    """Return a problem's functions for the user's: it gets copies of w in float64, which it may keep or change.
+
+    Both are NaN where Python's arithmetic raises an error, as compiled functions are.
+    """
+    gradient = parts.gradient
+
+    def call(function: Callable, w: np.ndarray, undefined: Any) -> Any:
+        """Return what a function of the user's gives; ``undefined`` where it has no value."""
+        try:
+            return function(np.array(w, dtype=np.float64), *parts.args)
+        except (ArithmeticError, ValueError) as error:
+            if isinstance(error, ArithmeticError) or _OUTSIDE.match(str(error)):
+                return undefined
+            raise
+
+    def both_of(w: np.ndarray) -> tuple[float, Any]:
+        """Return value and gradient of a function that returns both."""
+        return _read_pair(call(parts.f, w, (math.nan, np.full(len(w), math.nan))))
 
     def value_of(w: np.ndarray) -> float:
         """Return the value as a number."""
-        return _read_value(f(np.array(w, dtype=np.float64), *args), "")
+        return _read_value(call(parts.f, w, math.nan), "")
 
     def value_and_gradient(w: np.ndarray, g: np.ndarray) -> float:
         """Return the value, and write the gradient."""
         if parts.has_both:
-            value, slope = _read_pair(f(np.array(w, dtype=np.float64), *args))
+            value, slope = both_of(w)
         else:
-            value, slope = value_of(w), None if gradient is None else gradient(np.array(w, dtype=np.float64), *args)
+            value, slope = value_of(w), None if gradient is None else call(gradient, w, np.full(len(w), math.nan))
         if slope is None:
             found = np.empty(len(w))
             difference_gradient(value_of, np.array(w, dtype=np.float64), found)
@@ -221,8 +243,7 @@ def _make_functions(parts: Parts, label: str) -> tuple[Callable, Callable]:
 
     def evaluate(w: np.ndarray, out: np.ndarray) -> None:
         """Write the value."""
-        both = parts.has_both
-        out[0] = _read_pair(f(np.array(w, dtype=np.float64), *args))[0] if both else value_of(w)
+        out[0] = both_of(w)[0] if parts.has_both else value_of(w)
 
     value_and_gradient.__name__ = label
     value_and_gradient.parts = parts  # type: ignore[attr-defined]
@@ -269,6 +290,9 @@ def _check_calls(parts: Parts, value_and_gradient: Callable, evaluate: Callable,
     given, found, second = np.empty(len(x0)), np.empty(len(x0)), np.empty(1)
     try:
         value = value_and_gradient(x0.copy(), given)
+        for each in (parts.f, parts.gradient) if not np.isfinite([value, *given]).all() else ():
+            if each is not None:  # an error of arithmetic, at x0, is told
+                each(x0.copy(), *parts.args)
         if not np.isfinite(value):
             raise OptbenchError(f"it is {value:g} at x0: begin where it is finite")
         evaluate(x0.copy(), second)

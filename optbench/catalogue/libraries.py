@@ -100,6 +100,26 @@ def find_optimizer(
     return add_origins(made)
 
 
+def find_unasked(text: str) -> tuple[list[str], list[str]]:
+    """Return the files and the modules that a name of a results folder would run: ``torch:X(file=F)``, ``torch:m.X``.
+
+    Every level of the name is looked at. A module that is imported already would not run, and a part of the library
+    is not the folder's. Raises OptbenchError for a text that is no name, and if the library is not installed.
+    """
+    files, modules = [], []
+    for name, given in names.split_levels(text):
+        if (parts := library_and_name(name)) is None:
+            continue
+        if "file" in given:
+            files.append(str(given["file"]))
+        package, _, rest = parts[1].partition(".")
+        if rest and package not in sys.modules:
+            home: Any = import_library(parts[0])
+            if _get_attribute(home.optim if parts[0] == "torch" else home, parts[1]) is None:
+                modules.append(package)
+    return files, modules
+
+
 def apply_options(record: Eager, given: Mapping[str, Any]) -> tuple[Eager, dict[str, float]]:
     """Return the optimizer with its options set, which become part of its name, and all its numeric values by name.
 

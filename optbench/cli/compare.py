@@ -47,7 +47,7 @@ def compare(
         "first measure that it chose by.", _HOW, _MEASURES,
     )] = None,
     cost: Annotated[str, option(
-        "cost", "COST", "loss, or seconds: those of a run, on a machine that was quiet.", _HOW,
+        "cost", "COST", "loss, or seconds: those of a run, a ratio without a verdict.", _HOW,
         completion.words("loss", "seconds"),
     )] = "loss",
     problems: Annotated[str | None, option(
@@ -77,7 +77,7 @@ def compare(
 
     JSON: "a" and "b" (folder, optimizer, optbench, runs, missing), "by", "judge_by", "level", "fail_above", "strict",
     "failed", "differences" (sentences), "missing" (problem, optimizer, a, b and reason of what A alone has),
-    "provenance" (what differs there, by key), "time" (by part: ratio, low, high, cohorts), "next" (what would settle
+    "provenance" (what differs there, by key), "time" (by part: ratio, cohorts), "next" (what would settle
     open rows: text and commands), "rows" and "overall" (one such row, or null), each with problem, a, b, verdict (of
     B), ratio of B over A, low, high, p, p_adjusted, regression ("shown", "ruled out", "open"), p_regression,
     regression_blocks (in all, to show it or rule it out), known, blocks_needed (for a verdict), blocks, seeds, runs,

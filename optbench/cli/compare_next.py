@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from optbench.analysis.folders import SECONDS, TUNED
 from optbench.analysis.verdicts import ALL, OPEN
 from optbench.contract.names import count_noun
 from optbench.wording.certainty import estimate_seconds, state_minutes
-from optbench.wording.judged import MOST_BLOCKS, describe_settling
+from optbench.wording.judged import MOST_BLOCKS, count_in_all, describe_settling
 from optbench.wording.wider_search import begin_extension
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _plan_extension(table: pd.DataFrame, sides: Sequence[Results], most: float, 
         made = side.provenance
         blocks = int(made.get("blocks") or 0)
         there, unit = blocks or len(made.get("seeds") or ()), "block" if blocks else "seed"
-        total = _round_up(most if blocks and table.attrs["by"] == TUNED else there * times)
+        total = count_in_all(most) if blocks and table.attrs["by"] == TUNED else count_in_all(times, 1, there)
         counts.append((total, unit))
         if total > there:
             version = f"  # with optbench {made.get('optbench')}" * (len(versions) > 1)
@@ -73,9 +72,3 @@ def _plan_extension(table: pd.DataFrame, sides: Sequence[Results], most: float, 
     total, unit = max(counts)
     where = " in both folders" * (len(commands) > 1)
     return {"text": f"{total:,} {unit}s in all{where}{state_minutes(seconds)}", "commands": commands}
-
-
-def _round_up(count: float) -> int:
-    """Return a whole number that is not below the count; above 100, where it is but a guess, whole tens."""
-    whole = math.ceil(count - 1e-9)
-    return whole if whole <= 100 else 10 * math.ceil(whole / 10)

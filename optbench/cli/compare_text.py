@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.folders import SECONDS, SETTINGS
+from optbench.analysis.folders import SECONDS, SETTINGS, TUNED
 from optbench.analysis.measures import LOSS
-from optbench.analysis.texts import join_with_and
+from optbench.analysis.texts import BEST_OF_MORE, SECONDS_VARY, join_with_and
 from optbench.analysis.verdicts import ALL, LOSES, OPEN, TIE, WINS
 from optbench.cli.console import command, filled, print_lines, write_plainly
 from optbench.contract.names import count_noun, join_names
@@ -49,10 +49,11 @@ def print_comparison(
         count, there = int(rows["runs"].sum()), " that are there in both" * bool(missing)
         all_ = f"all {count:,} pairs of runs{there} are" if count > 1 else f"the only pair of runs{there} is"
         print_lines(f"{all_} identical")
-    for problem, part in () if same else rows.groupby("problem", sort=False):
+    silent = same or table.attrs["by"] == SECONDS
+    for problem, part in () if silent else rows.groupby("problem", sort=False):
         by = " (by loss)" if part["measure"].iloc[0] == LOSS != table.attrs["judge_by"] else ""
         print_lines(filled(f"{problem}{by}: {_describe_problem(part, single_pair)}", 2))
-    for row in () if same else over.to_dict("records"):
+    for row in () if silent else over.to_dict("records"):
         several = "" if single_pair or row["b"] != ALL else f" and {len(rows[['a', 'b']].drop_duplicates())} optimizers"
         problems = count_noun(int(row["blocks"]), "problem")
         print_lines(filled(f"over all {problems}{several}: {describe_row(row, single_pair)}", 2))
@@ -85,20 +86,22 @@ def describe_sides(table: pd.DataFrame, sides: list[Row]) -> Iterator[str]:
     measure = name_measure(table.attrs["judge_by"])
     if by == SECONDS:
         cohorts = count_noun(int(rows["runs"].sum()), "cohort")
-        yield f"compared: seconds of a run, by {cohorts} in common; what else the machine had to do is in them"
+        yield f"compared: seconds of a run, by {cohorts} in common; {SECONDS_VARY}"
     elif by == SETTINGS:
         settings = f"the same settings in both, {_format_range(rows['trials'])} a row"
         yield f"compared: {settings}, by {measure}, on the {seeds} on which both ran all of them"
     else:
         blocks = _format_range(rows["blocks"], "fold" if table.attrs.get("folds") else "block")
         yield f"compared: each side as it was tuned, by {measure}, in {blocks}, on {seeds} in common that chose nothing"
-    yield f"intervals of {100 * table.attrs['level']:.4g}%, {'for all rows at once' if len(rows) > 1 else 'of one row'}"
+    if by != SECONDS:
+        which = "for all rows at once" if len(rows) > 1 else "of one row"
+        yield f"intervals of {100 * table.attrs['level']:.4g}%, {which}"
     unequal = rows[rows["trials_a"] != rows["trials_b"]]
-    if len(unequal) and by != SETTINGS:
+    if len(unequal) and by == TUNED:
         row = unequal.iloc[0]
         more = f", and {len(unequal) - 1} more" if len(unequal) > 1 else ""
-        trials = f"{row['trials_a']:.0f} in A, {row['trials_b']:.0f} in B, compared at {row['trials']:.0f}"
-        yield f"unequal trials: {trials} ({row['problem']}{more})"
+        trials = f"{row['trials_a']:.0f} in A, {row['trials_b']:.0f} in B ({row['problem']}{more})"
+        yield f"unequal trials: {trials}; {BEST_OF_MORE}"
     yield from (f"note: {line}" for line in table.attrs["differences"])
 
 
@@ -249,7 +252,8 @@ def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tupl
             continue
         noisy, interval = _is_noisy(row), _format_interval(row, as_factor=False)
         ratio, interval = ("-", _NOISY) if noisy else (format_number(row["ratio"]), interval)
-        cells = f"{name:<{width}} {ratio:>8} {interval:<20} {row['verdict']:<10} "
+        verdict = "-" if table.attrs["by"] == SECONDS else row["verdict"]
+        cells = f"{name:<{width}} {ratio:>8} {interval:<20} {verdict:<10} "
         shares = f"  {_format_share(row['failures_a'])}, {_format_share(row['failures_b'])}" if failed else ""
         yield f"{cells}{row['seeds']:>5,.0f}{shares}"
 
@@ -267,12 +271,9 @@ def _describe_notes(table: pd.DataFrame, rows: pd.DataFrame, above: float | None
     time = table.attrs["time"]
     if time and table.attrs["by"] != SECONDS:
         names = {"step": "a step", "evaluation": "an evaluation"}
-        parts = [
-            f"{names[name]} {format_number(part['ratio'])} {_format_interval(part, as_factor=False)}"
-            for name, part in time.items()
-        ]
+        parts = [f"{names[name]} {format_number(part['ratio'])}" for name, part in time.items()]
         cohorts = count_noun(next(iter(time.values()))["cohorts"], "cohort")
-        times = f"{', '.join(parts)} times as long in B ({cohorts} in common; --cost seconds tests it)"
+        times = f"{', '.join(parts)} times as long in B ({cohorts} in common)"
         yield f"time (not tested): {times}"
     if above is None:
         return
@@ -300,6 +301,8 @@ def format_times(row: Row) -> str:
 
 def list_open(table: pd.DataFrame, above: float | None) -> list[Row]:
     """Return the rows in which a regression is not ruled out (above=None: no verdict is reached), the widest first."""
+    if table.attrs["by"] == SECONDS:
+        return []
     column = "verdict" if above is None else "regression"
     rows = [row for row in table.to_dict("records") if row[column] == OPEN]
     rows = [row for row in rows if row["problem"] != ALL or not row["reason"]]

@@ -12,6 +12,7 @@ from optbench.cli.options import Report, check_folder, json_option, option, plug
 from optbench.cli.output import UNFINISHED, print_json
 from optbench.cli.sweep import print_summary
 from optbench.cli.sweep_json import make_answer
+from optbench.contract.paths import is_file
 
 
 def merge(
@@ -37,7 +38,9 @@ def merge(
     missing = merge_folders(folders, Path(out), plugin or (), typed_command(), warn)
     sweep = LoadedSweep(Path(out))
     print_summary(sweep)
-    resume = f"optbench sweep {shlex.quote(str(Path(out) / 'spec.toml'))} --out {shlex.quote(out)}" if missing else None
+    files = "".join(f" --plugin {shlex.quote(str(file))}" for file in plugin or () if is_file(file))
+    spec = shlex.quote(str(Path(out) / "spec.toml"))
+    resume = f"optbench sweep {spec} --out {shlex.quote(out)}{files}" if missing else None
     if resume:
         paragraph("this command runs what is missing:")
         command(resume)

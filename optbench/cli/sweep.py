@@ -174,7 +174,7 @@ def sweep(
     execution = session.Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
     try:
         with handle_signals(on_kill=stopping.print_exit_text):
-            checked = extend_spec(out, spec, changes, warn) if extend else read_spec(spec, changes)
+            checked = extend_spec(out, spec, changes, warn) if extend else read_spec(spec, changes, out)
 
             def make_plan() -> Plan:
                 """Return the plan of the sweep, or of one shard of it."""

@@ -1,21 +1,25 @@
-"""Keep compiled kernels in files with checksums: what a crash, a full disk or a stray bit has damaged is never run.
+"""What may go wrong with files of compiled kernels: others write there, at the same time or at all, or a disk is full.
 
-Only numba_inside.py, which puts them into the place of numba's own, knows of numba. Whatever goes wrong here, a kernel
-is compiled anew, after one warning a process.
+Only numba_inside.py knows of numba. Whatever goes wrong here, a kernel is compiled anew, after one warning a process.
 """
 
-import hashlib
 import os
-import pickle
 import stat
-import uuid
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from optbench.contract.errors import in_one_line
+
+try:
+    import fcntl
+except ImportError:  # a system without it has no lock that goes with its owner, and so none
+    fcntl = None  # type: ignore[assignment]
+
+WAIT_SECONDS = 5
+"""The longest wait for another process that writes kernels, which takes it milliseconds."""
 
 
 class KernelCacheWarning(RuntimeWarning):
@@ -24,7 +28,6 @@ class KernelCacheWarning(RuntimeWarning):
 
 _warned: list[str] = []
 _shared: list[str] = []
-_SEAL = hashlib.sha256().digest_size
 
 
 def warn_once(what: str) -> None:
@@ -53,64 +56,56 @@ def warn_if_shared(folder: str | os.PathLike) -> None:
         )
 
 
-class ChecksummedFiles:
-    """The kernels of one function, a file for each signature and machine, in the place of numba's IndexDataCacheFile.
+@contextmanager
+def one_writer(folder: str | os.PathLike) -> Iterator[bool]:
+    """Hold the lock by which one process at a time writes kernels into a folder; yield whether it could be had.
 
-    A file holds the hash of where it belongs, the hash of the rest, and the rest. There is no index: one file less to
-    open, and two processes cannot write past each other.
+    numba keeps an index of a function's kernels: of two writers at once one loses its entry, or both take one name for
+    two kernels. The lock is held for milliseconds. Where another process keeps it for longer, because it is suspended,
+    a warning names that process, once, and nothing waits for it again. Raises OSError if the file cannot be made.
     """
+    path, held = Path(folder) / "kernels.lock", fcntl is None
+    # A link, in a folder in which others can write, may lead to any file of the user's.
+    file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        end = time.monotonic() + (0 if _warned else WAIT_SECONDS)
+        while not (held := held or _take(file)) and time.monotonic() < end:
+            time.sleep(0.02)
+        if held:
+            os.ftruncate(file, 0)
+            os.pwrite(file, str(os.getpid()).encode(), 0)
+        else:
+            owner = os.pread(file, 20, 0).decode(errors="replace")
+            warn_once(f"process {owner} has held {path} for {WAIT_SECONDS} s, and kernels are not kept meanwhile")
+        yield held
+    finally:
+        os.close(file)
 
-    def __init__(self, folder: str | os.PathLike, name: str, stamp: Any, dump: Callable[[Any], bytes]):
-        """Keep files ``name.*.nbc`` in ``folder``; ``stamp``: of the source and of numba; ``dump`` pickles data."""
-        self.folder, self.name, self.stamp, self.dump = Path(folder), name, stamp, dump
 
-    def path(self, key: Any) -> Path:
-        """Return the path of a file; ``key``: what numba's cache knows it by, the signature and the machine."""
-        return self.folder / f"{self.name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+def _take(file: int) -> bool:
+    """Lock an open file and return True; False if another process has it; True, too, on a disk without locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
-    def _origin_hash(self, key: Any) -> bytes:
-        """Return the sha256 of name, key and stamp: a file that holds another one is of other code, and is not used."""
-        return hashlib.sha256(f"{self.name} {key!r} {self.stamp!r}".encode()).digest()
 
-    def load(self, key: Any) -> Any:
-        """Return the data that was saved under a key; None if there is none, or if it is damaged or of other code."""
-        try:
-            data = self.path(key).read_bytes()
-        except FileNotFoundError:
-            return None
-        place, seal, rest = data[:_SEAL], data[_SEAL : 2 * _SEAL], data[2 * _SEAL :]
-        if hashlib.sha256(rest).digest() != seal:
-            warn_once(f"the compiled kernel {self.path(key)} is damaged")
-            return None
-        return pickle.loads(rest) if place == self._origin_hash(key) else None
+@contextmanager
+def tolerate_errors(folder: str | os.PathLike, mend: Callable[[], None]) -> Iterator[None]:
+    """Return a context for reading and writing kernels in which an Exception ends the block, with one warning.
 
-    def save(self, key: Any, data: Any) -> None:
-        """Write the data of a key under a temporary name and rename it, so that no process reads half a file."""
-        rest = self.dump(data)
-        part = self.path(key).with_suffix(f".{uuid.uuid4().hex[:16]}.part")
-        try:
-            part.write_bytes(self._origin_hash(key) + hashlib.sha256(rest).digest() + rest)
-            part.replace(self.path(key))
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
-
-    def flush(self) -> None:
-        """Delete all kernels of the function."""
-        for path in self.folder.glob(f"{self.name}.*.nbc"):
-            path.unlink(missing_ok=True)
-
-    @contextmanager
-    def tolerate_errors(self) -> Iterator[None]:
-        """Return a context for reading and writing in which any Exception ends the block with one warning a process.
-
-        A Warning, where the user made errors of warnings, is raised.
-        """
-        try:
-            yield
-        except Warning:
-            raise  # where the user made errors of warnings
-        except Exception as error:  # unpickling raises many kinds
-            reason = getattr(error, "strerror", None) or in_one_line(error)
-            warn_once(f"compiled kernels cannot be kept in {self.folder}: {reason}")
+    folder: where they are kept; mend: called then, such as to delete what cannot be read. A Warning, where the user
+    made errors of warnings, is raised.
+    """
+    try:
+        yield
+    except Warning:
+        raise  # where the user made errors of warnings
+    except Exception as error:  # unpickling raises many kinds
+        with suppress(Exception):
+            mend()
+        reason = getattr(error, "strerror", None) or in_one_line(error)
+        warn_once(f"compiled kernels cannot be kept in {folder}: {reason}")

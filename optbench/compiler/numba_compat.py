@@ -21,12 +21,13 @@ no counts of views       10% of the job with an empty cache; a step 10%+     num
 wide vectors, Vectors    nothing of this job; a step of 64 lanes 28%, and    LLVM's own choice
                          the small functions of one kernel fivefold
 OwnCode                  the same last bits at a first and a later start     equal to 1e-9 alone
-checksummed files        no damaged kernel runs; a warm command 0.3 of 2 s   numba's files and its loader
+guarded files            one writer at a time; a warm command 0.3 of 2 s     numba's loader
 ``callee``               a call of the loop 30 to 60 us                      the kernel as a first-class function
 ``with_one_lane``        a step of one lane of softmax 60%                   the array as it is
 =======================  ==================================================  =========================================
 """
 
+import operator
 import os
 import warnings
 from collections.abc import Callable
@@ -123,7 +124,7 @@ def cached(decorate: Callable[..., Any], function: Callable) -> Any:
         )
         return decorate()(function)
     if fast := inside():
-        fast.use_checksummed_files(kernel)
+        fast.guard_files(kernel)
     return kernel
 
 
@@ -147,6 +148,35 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
 
 
 @register_jitable
+def may_overflow(function: Any) -> bool:
+    """Return True if a compiled function may make integers too large for 64 bits, where Python's have no end.
+
+    Those are integers made of floating point numbers, and such as grow without being counted: by ``*=``, by ``<<``, and
+    by powers whose exponent is computed. NumPy's own integers overflow in Python as well.
+    """
+    return any(_may_overflow(each.type_annotation) for each in function.overloads.values())
+
+
+def _may_overflow(typed: Any) -> bool:
+    """Return True if one of the calls and operations of a function, as numba types it, may overflow."""
+    for expression, signature in typed.calltypes.items():
+        kind, result = getattr(expression, "op", ""), getattr(signature, "return_type", None)
+        if not any(isinstance(each, types.Integer) for each in getattr(result, "types", (result,))):
+            continue
+        if kind == "call":
+            called = getattr(typed.typemap[expression.func.name], "typing_key", None)
+            is_of_numpy = (getattr(called, "__module__", None) or "").startswith("numpy")
+            given = types.Number if called is int else types.Float
+            if not is_of_numpy and any(isinstance(each, given) for each in signature.args):
+                return True
+        elif kind == "inplace_binop" and expression.fn in (operator.imul, operator.ipow, operator.ilshift):
+            return True
+        elif kind == "binop" and expression.fn in (operator.pow, operator.lshift):
+            if not isinstance(typed.typemap[expression.rhs.name], types.Literal):
+                return True
+    return False
+
+
 def _same(array: np.ndarray) -> np.ndarray:
     """Return the array."""
     return array

@@ -26,7 +26,6 @@ from numba.core.compiler import Compiler, Flags
 from numba.core.cpu import CPUTargetOptions
 from numba.core.imputils import impl_ret_borrowed
 from numba.core.options import TargetOptions
-from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
 from optbench.compiler import kernel_files
@@ -54,23 +53,20 @@ def noalias() -> dict[str, bool]:
     return {"noalias": True}
 
 
-def use_checksummed_files(kernel: Any) -> None:
-    """Let numba keep a kernel, which is not compiled yet, in a checksummed file instead of its own two.
+def guard_files(kernel: Any) -> None:
+    """Let one process at a time write the files of a kernel, which is not compiled yet, and let none of them stop it.
 
-    Measured, one bit flipped at 300 places of a kernel's file: numba's own were killed by a signal 37 times, gave a
-    wrong number 3 times and raised 57 times. When it breaks, see the attributes of Cache in numba/core/caching.py.
+    numba lets errors pass, of a full disk or of a file that is cut short. When it breaks, see the attributes of Cache
+    in numba/core/caching.py.
     """
     with suppress(AttributeError):  # a simulator's kernels have no cache
         cache = kernel._cache
         for folder in _foreign_places(cache.cache_path):
             kernel_files.warn_if_shared(folder)
-        stamp = cache._impl.locator.get_source_stamp(), numba.__version__
-        files = kernel_files.ChecksummedFiles(cache.cache_path, cache._impl.filename_base, stamp, dumps)
         cache.load_overload, cache.save_overload = (
             partial(_load_without_refresh, cache),
             partial(_save_without_annotation, cache),
         )
-        cache._cache_file, cache._guard_against_spurious_io_errors = files, files.tolerate_errors
 
 
 @cache
@@ -94,20 +90,31 @@ def _load_without_refresh(cache: Any, signature: Any, context: Any) -> Any:
     from numba.cpython import hashing  # noqa: F401
 
     rtsys.initialize(context)
-    with cache._guard_against_spurious_io_errors():
+    with kernel_files.tolerate_errors(cache.cache_path, partial(_forget, cache)):
         return cache._load_overload(signature, context)
     return None
 
 
+def _forget(cache: Any) -> None:
+    """Empty the index of a function's kernels, of which one cannot be read: they are compiled and kept anew."""
+    with kernel_files.one_writer(cache.cache_path) as held:
+        if held:
+            cache.flush()
+
+
 def _save_without_annotation(cache: Any, signature: Any, result: Any) -> None:
-    """Save what was compiled as Cache.save_overload does, without the annotation: the types of the supposed source.
+    """Save what was compiled as Cache.save_overload does, alone, and without the types of the supposed source.
 
     A generated kernel stands in its rule's file without being there. Where its line lies within a text, Python 3.13
     cannot read the file from there on, and the kernel was not kept. When it breaks: see _reduce of CompileResult.
     """
     if hasattr(result, "type_annotation"):
         result = result._replace(type_annotation="")
-    type(cache).save_overload(cache, signature, result)
+    with kernel_files.tolerate_errors(cache.cache_path, lambda: None):
+        cache._impl.locator.ensure_cache_path()
+        with kernel_files.one_writer(cache.cache_path) as held:
+            if held:
+                cache._save_overload(signature, result)
 
 
 _FORK_SECONDS = 20.0
@@ -497,7 +504,7 @@ def self_test() -> None:
     kernel = numba.njit(cache=True, **options)(_triple)
     loop = numba.njit(cache=True, **ENTRANCE)(_call_triple)
     for each, kind in ((kernel, _TRIPLE), (loop, types.void(types.int64, _TABLE, _TABLE))):
-        use_checksummed_files(each)
+        guard_files(each)
         each.compile(kind)
         each.disable_compile()
     a, out = np.arange(6.0).reshape(2, 3), np.zeros((2, 3))

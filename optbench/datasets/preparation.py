@@ -6,6 +6,7 @@ Numbers: gaps filled, then standardized. Texts: a column of 0 and 1 for each lev
 import dataclasses
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -201,8 +202,20 @@ def text_of(value: object) -> str:
 
 
 def column_names(table: "pd.DataFrame") -> list[str]:
-    """Return the names of a table's columns, stripped; x0 for a column that is called 0, as those of arrays are."""
-    return [name.strip() if isinstance(name, str) else f"x{name}" for name in table.columns]
+    """Return the names of a table's columns, stripped; x0 for a column that is called 0, as those of arrays are.
+
+    Raises OptbenchError where several columns have one name.
+    """
+    names = [name.strip() if isinstance(name, str) else f"x{name}" for name in table.columns]
+    refuse_repeated(names)
+    return names
+
+
+def refuse_repeated(names: Sequence[str], head: str = "") -> None:
+    """Raise OptbenchError, which begins with `head`, where a name stands over several columns."""
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise OptbenchError(f"{head}the name {shown(twice)} stands over several columns; rename them")
 
 
 def learn(

@@ -3,7 +3,7 @@
 import bz2
 import gzip
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -38,6 +38,8 @@ FILLS = {"": "median", "median": "median", "mean": "mean", "drop": "median"}
 """The words of ``missing``, and the number of the training rows that fills gaps; ``drop`` leaves none in known rows."""
 # Examples: the fewest of which a fifth is one
 FEWEST_EXAMPLES = 5
+REPEAT = "repeat another one"
+"""What the note on equal rows says."""
 LIMITS = {
     "examples": f"[{FEWEST_EXAMPLES}, inf)", "features": "[1, inf)", "hidden": "[1, inf)", "arms": "[2, inf)",
     "noise": "[0, inf)", "seed": "[0, inf)", "label_noise": "[0, 1]",
@@ -197,10 +199,15 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
             f"data set {raw.name}: {len(raw.x)} examples are too few{left}; it takes at least {FEWEST_EXAMPLES}"
         )
     shares = FIXED_SHARES if raw.test is not None else OWN_SHARES if raw.own else SHARES
-    rows = split_rows(len(raw.x), shares)
+    equal = None
+    if raw.own:
+        parts = [raw.x] if raw.texts is None else [raw.x, raw.texts]
+        equal = find_equal_rows(parts, raw.y)
+        raw = replace(raw, notes=(*raw.notes, *describe_equal_rows(raw.name, equal)))
+    rows = split_rows(len(raw.x), shares, equal)
     split = SPLITS[shares]
     if fold[1] > 1:
-        rows = split_folds(len(raw.x), *fold)
+        rows = split_folds(len(raw.x), *fold, equal)
         split = f"test rows are a fold of {fold[1]}, drawn with seed 0, and validation rows a fifth of all"
     x_test, y_test = raw.test if raw.test is not None else (raw.x[rows.test], raw.y[rows.test])
     numbers = [raw.x[rows.training], raw.x[rows.validation], x_test]
@@ -347,28 +354,85 @@ def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...])
     return f"{raw.target}, {classes} classes: {each}"
 
 
-def split_rows(count: int, shares: tuple[float, float]) -> Rows:
+def find_equal_rows(features: Iterable[np.ndarray], y: np.ndarray) -> np.ndarray | None:
+    """Return a number for each row that equal rows have in common, (rows,); None where all rows differ.
+
+    Rows with the same features are equal if their targets are, too. Where these differ, they are observations of their
+    own, as in a table of a few categories: no copies.
+
+    features: arrays (rows, columns), numbers or texts; y: the targets, (rows,) or (rows, outputs).
+    """
+    import pandas as pd  # which a list of problems does not need
+
+    rows = pd.concat([pd.DataFrame(part) for part in features if part.shape[1]], axis=1, ignore_index=True)
+    number = pd.factorize(pd.util.hash_pandas_object(rows, index=False))[0]
+    aims = pd.util.hash_pandas_object(pd.DataFrame(y.reshape(len(y), -1)), index=False).groupby(number)
+    alone = aims.transform("nunique").to_numpy() > 1
+    number = np.where(alone, len(y) + np.arange(len(y)), number)
+    return number if len(np.unique(number)) < len(number) else None
+
+
+def describe_equal_rows(name: str, equal: np.ndarray | None) -> list[str]:
+    """Return the sentence on rows that repeat others, if any; raise OptbenchError for too few different ones.
+
+    name: of the data set; equal: of `find_equal_rows`.
+    """
+    if equal is None:
+        return []
+    different = len(np.unique(equal))
+    if different < FEWEST_EXAMPLES:
+        raise OptbenchError(
+            f"data set {name}: its {len(equal):,} rows repeat {different} different ones; it takes at least "
+            f"{FEWEST_EXAMPLES}, so that no test row is one of training"
+        )
+    return [f"{len(equal) - different:,} of {len(equal):,} rows {REPEAT}, and equal rows are in one part of the split"]
+
+
+def split_rows(count: int, shares: tuple[float, float], equal: np.ndarray | None = None) -> Rows:
     """Return the rows of each part of so many examples, in an order drawn with seed 0.
 
     shares: of training and validation rows; the others are for testing. The order does not depend on them: rows that
-    test with OWN_SHARES are those held out with SHARES.
+    test with OWN_SHARES are those held out with SHARES. equal: of `find_equal_rows`; such rows are in one part.
     """
     order = np.random.default_rng(0).permutation(count)
-    return Rows(*np.split(order, [round(count * shares[0]), round(count * sum(shares))]))
+    return Rows(*_cut(order, [round(count * shares[0]), round(count * sum(shares))], equal))
 
 
-def split_folds(count: int, fold: int, folds: int) -> Rows:
+def split_folds(count: int, fold: int, folds: int, equal: np.ndarray | None = None) -> Rows:
     """Return the rows of each part where a fold, from 0, of so many examples is for testing, in the order of one split.
 
     Each example is in the test part of one fold. A fifth validates, other ones in each fold, and all folds have the
-    same number of training rows. Raises OptbenchError for too few examples.
+    same number of training rows. equal: as of `split_rows`; rows that equal the last ones of training do not validate.
+    Raises OptbenchError for too few examples.
     """
-    if count < folds:
-        raise OptbenchError(f"folds: {folds} are too many for {count} examples")
-    parts = np.array_split(np.random.default_rng(0).permutation(count), folds)
+    different = count if equal is None else len(np.unique(equal))
+    if different < folds:
+        raise OptbenchError(f"folds: {folds} are too many for {different} {'different ' * (different < count)}examples")
+    sizes = [len(part) for part in np.array_split(np.arange(count), folds)]
+    parts = _cut(np.random.default_rng(0).permutation(count), np.cumsum(sizes)[:-1].tolist(), equal)
     others = np.concatenate([*parts[fold + 1 :], *parts[:fold]])
-    training, validation = np.split(others, [count - len(parts[0]) - count // 5])
+    size = count - max(map(len, parts)) - count // 5
+    if size < 1:
+        raise OptbenchError(f"folds: most of the {count:,} rows are equal, and too few others are left for training")
+    training, validation = np.split(others, [size])
+    if equal is not None:
+        validation = validation[~np.isin(equal[validation], equal[training])]
     return Rows(training, validation, parts[fold])
+
+
+def _cut(order: np.ndarray, ends: Sequence[int], equal: np.ndarray | None) -> list[np.ndarray]:
+    """Return rows cut into parts, none of which is empty; equal rows stand side by side, and a cut avoids them."""
+    if equal is None:
+        return np.split(order, ends)
+    _, first, place = np.unique(equal[order], return_index=True, return_inverse=True)
+    order = order[np.argsort(first[place], kind="stable")]  # behind the first one of its like
+    between, cuts = np.flatnonzero(np.diff(equal[order])) + 1, list[int]()
+    inner = [end for end in ends if end < len(order)]  # where test rows are given, there is no other part for them
+    for left, end in zip(reversed(range(len(inner))), inner, strict=True):
+        free = between[between > (cuts[-1] if cuts else 0)]
+        free = free[: len(free) - left]
+        cuts.append(int(free[np.argmin(np.abs(free - end))]))
+    return np.split(order, [*cuts, *[len(order)] * (len(ends) - len(inner))])
 
 
 def decode_texts(owner: str, y: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ Columns that tell nothing about other rows, or that cannot be read as numbers or
 import re
 import warnings
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from optbench.datasets.preparation import (
     name_some,
     parse_number,
     read_number,
+    refuse_repeated,
     strip_texts,
 )
 from optbench.datasets.record import (
@@ -260,9 +260,7 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     # Years may be names, 0.2 may not; without a line of names the last field is often the class, in words.
     if len(numbers) == len(names) or (len(numbers) == len(names) - 1 > 0 and any("." in name for name in numbers)):
         raise OptbenchError(f"data set {path}: the first line must name the columns; it holds numbers")
-    if len(set(names)) < len(names):
-        twice = Counter(names).most_common(1)[0][0]
-        raise OptbenchError(f"data set {path}: the name {shown(twice)} stands over several columns; rename them")
+    refuse_repeated(names, f"data set {path}: ")
     target, dropped = _target_and_dropped(names, given)
     if not set(names) - {target, *dropped}:
         words = ": it does not look like a table" * (len(names) == 1)

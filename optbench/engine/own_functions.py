@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from optbench.catalogue.functions import Parts, difference_gradient, parts_of
-from optbench.compiler.numba_compat import IN_NO_FILE, is_compiling, is_plain
+from optbench.compiler.numba_compat import IN_NO_FILE, is_compiling, is_plain, may_overflow
 from optbench.contract.problems import Problem
 
 # Bounds checks: an index out of range ends the run, as in Python. Measured, they cost less than the noise of 10%.
@@ -26,8 +26,9 @@ _MOST_DEPTH = 5
 def compile_function(problem: Problem) -> Problem:
     """Return a problem of the user's function with compiled functions; unchanged where that is not possible.
 
-    Not compiled is what Numba refuses, what raises errors (compiled code would lose them), and what computes other
-    numbers, compiled, at the start point and beside it.
+    Not compiled is what Numba refuses, what raises errors (compiled code would lose them), what makes integers of
+    numbers (compiled ones overflow, and Python's do not), and what computes other numbers, compiled, at the start point
+    and beside it.
     """
     parts = parts_of(problem)
     if parts is None or not problem.eager or not is_compiling() or is_plain():
@@ -37,10 +38,13 @@ def compile_function(problem: Problem) -> Problem:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            gradient, evaluate = _compile(parts)
+            made: list[Any] = []
+            gradient, evaluate = _compile(parts, made)
             start = np.asarray(problem.start(np.random.default_rng(0)), dtype=np.float64)
             for w in (start, start + 0.01 * np.maximum(1.0, np.abs(start))):
                 _compare(problem, gradient, evaluate, w)
+        if any(map(may_overflow, made)):
+            return problem
     except Exception:  # numba raises many kinds
         return problem
     own = _attach(problem.value_and_gradient, gradient, parts=parts)
@@ -55,10 +59,13 @@ def _attach(function: Any, compiled: Callable, **more: Any) -> FunctionType:
     return copy
 
 
-def _compile(parts: Parts) -> tuple[Callable, Callable]:
-    """Return a problem's ``value_and_gradient`` and ``evaluate``, for numba to compile when they are called."""
-    f, args, has_both = _jit(parts.f), parts.args, parts.has_both
-    slope: Any = None if parts.gradient is None else _jit(parts.gradient)
+def _compile(parts: Parts, made: list[Any]) -> tuple[Callable, Callable]:
+    """Return a problem's ``value_and_gradient`` and ``evaluate``, for numba to compile when they are called.
+
+    made: gets the user's functions, for numba to compile.
+    """
+    f, args, has_both = _jit(parts.f, made), parts.args, parts.has_both
+    slope: Any = None if parts.gradient is None else _jit(parts.gradient, made)
 
     def value_at(x):
         """Return the value; the function may change its argument."""
@@ -90,21 +97,25 @@ def _compile(parts: Parts) -> tuple[Callable, Callable]:
         out[0] = f(w.astype(np.float64), *args)[0]
 
     gradient = by_both if has_both else by_gradient if slope else by_differences
-    return _jit(gradient), _jit(value_of_both if has_both else value)
+    return _jit(gradient, []), _jit(value_of_both if has_both else value, [])
 
 
-def _jit(function: Any) -> Any:
-    """Return a function for numba to compile when it is called, and so those that it calls; a compiled one as it is."""
+def _jit(function: Any, made: list[Any]) -> Any:
+    """Return a function for numba to compile when it is called, and so those that it calls; a compiled one as it is.
+
+    made: gets all that are not yet compiled.
+    """
     if hasattr(function, "py_func"):
         return function
     found = inspect.getclosurevars(function)
-    helpers = {name: _jit(each) for name, each in found.globals.items() if isinstance(each, FunctionType)}
-    cells = [CellType(_jit(each) if isinstance(each, FunctionType) else each) for each in (
+    helpers = {name: _jit(each, made) for name, each in found.globals.items() if isinstance(each, FunctionType)}
+    cells = [CellType(_jit(each, made) if isinstance(each, FunctionType) else each) for each in (
         cell.cell_contents for cell in function.__closure__ or ()
     )]  # fmt: skip
     scope = {**function.__globals__, **helpers}
     copy = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, tuple(cells))
-    return numba.njit(**_OPTIONS)(copy)
+    made.append(numba.njit(**_OPTIONS)(copy))
+    return made[-1]
 
 
 def _is_plain_code(function: Any, depth: int = 0) -> bool:

@@ -373,8 +373,9 @@ def stepper(
         w: the parameters, all float64 or all float32, which are changed in place. A list, or another iterable such as
             ``module.parameters()``, of NumPy arrays or CPU tensors of any shapes, each a parameter block; or a mapping
             of names to them; or one NumPy array, C-contiguous, (dim,), or (runs, dim) for several runs of the same
-            setting. Tensors share their memory. Use a stepper for each group of parameters with its own rate or
-            hyperparameters; a rule's sums run over the arrays of its stepper.
+            setting. Tensors share their memory. Rules that see matrices, such as ``muon``, take a layer's weights as
+            (inputs, outputs): of ``torch.nn.Linear``, give ``weight.detach().T``. Use a stepper for each group of
+            parameters with its own rate or hyperparameters; a rule's sums run over the arrays of its stepper.
         lr: the learning rate.
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``, for rules other than on matrices.

@@ -8,7 +8,15 @@ import numpy as np
 
 from optbench.contract.arguments import MOST_ITEMS
 from optbench.contract.errors import OptbenchError, in_one_line, shown
-from optbench.datasets.record import FEWEST_EXAMPLES, FIXED_SHARES, OWN_SHARES, SPLITS, split_rows
+from optbench.datasets.record import (
+    FEWEST_EXAMPLES,
+    FIXED_SHARES,
+    OWN_SHARES,
+    SPLITS,
+    describe_equal_rows,
+    find_equal_rows,
+    split_rows,
+)
 
 _EXACT = 2**24
 """Whole numbers up to it are exact in float32."""
@@ -70,7 +78,9 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
     if len(x) < FEWEST_EXAMPLES:
         raise OptbenchError(f"torch_problem: {len(x)} examples are too few; it takes at least {FEWEST_EXAMPLES}")
     shares = OWN_SHARES if test is None else FIXED_SHARES
-    rows = split_rows(len(x), shares)
+    equal = find_equal_rows([x.reshape(len(x), -1)], targets)
+    note = describe_equal_rows("of torch_problem", equal)
+    rows = split_rows(len(x), shares, equal)
     if test is not None:
         if not isinstance(test, tuple | list) or len(test) != 2:
             raise OptbenchError(f"torch_problem: test={shown(test)} must be X and y of the test rows, a pair")
@@ -90,7 +100,7 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
         raise OptbenchError(f"torch_problem: y is {targets.shape}, and that of test {values[2].shape}")
     shape = x.shape[1:] or (1,)
     pairs = [each for pair in zip(flat, values, strict=True) for each in pair]
-    return Examples(*pairs, shape, (whole[0], whole[1]), SPLITS[shares])
+    return Examples(*pairs, shape, (whole[0], whole[1]), "; ".join([SPLITS[shares], *note]))
 
 
 def _flatten_targets(y: np.ndarray) -> np.ndarray:

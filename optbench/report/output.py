@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.sweeps.store.files import refuse_links
 
 FORMATS = ("png", "svg", "pdf", "gif")
 STYLES = ("screen", "paper", "slides")
@@ -66,14 +67,16 @@ class Options:
     def page(self, default: Path, name: str = "index.html") -> Path:
         """Return the path of the page: `name` in the folder ``default``, unless ``out`` names another folder or file.
 
-        Raises OptbenchError if ``out`` is a file that is no page.
+        Raises OptbenchError if ``out`` is a file that is no page, and for links in the place of folders.
         """
         if self.out is None:
+            refuse_links(default.parent)
             return default / name
         if self._is_page(self.out):
             return self.out
         if self.out.is_file():
             raise OptbenchError(f"--out: {str(self.out)!r} is a file that is no page: name a folder, or a file.html")
+        refuse_links(self.out)
         return self.out / name
 
     @staticmethod

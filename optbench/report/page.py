@@ -84,13 +84,13 @@ def write_page(
     if sweep.results.missing:
         warn(sweep.results.missing)
     sweep.check()
+    page = options.page(sweep.directory / "report")
     kinds = [name for name in KINDS if name != "forest" and (options.static or name not in EXPLORED)]
     most = PICTURE_BYTES if options.static else PICTURE_BYTES_WITH_EXPLORER
     plain = with_plain_labels(sweep.everything)
     shown = sweep if plain is sweep.everything else LoadedSweep(plain)
     pictures, left_out = draw_page_pictures(shown, progress, kinds, most)
     progress("page")
-    page = options.page(sweep.directory / "report")
     content = Page(shown, pictures, left_out, not options.static, at_home=options.out is None)
     write_file(page, fill("report.html", page=content))
     if options.has_folder:
@@ -139,6 +139,7 @@ class Page:
         # The answer, by each measure of the sweep; its own comes first
         self.counts = count_runs(results)
         self.basis, self.spoils, self.details = answers.split_measure(answer, results.targets_before)
+        self.unequal = answer.unequal_trials
         self.views = list_views(sweep)
         self.own, self.level = answer.judge_by, answer.judged.level
         self.further_look = answer.judged.describe_further_look()

@@ -236,7 +236,8 @@ class Kind:
 
     def describe(self, data: ReportData, problem: str) -> str:
         """Return the caption for a problem."""
-        return self.caption if isinstance(self.caption, str) else self.caption(data, problem)
+        text = self.caption if isinstance(self.caption, str) else self.caption(data, problem)
+        return _join(text, data.answer.unequal_trials)
 
 
 def _draw_by(name: str) -> Callable[[ReportData, str], Figure]:

@@ -104,6 +104,9 @@ def _find_states(answer: Answer, problems: Iterable[str]) -> dict[tuple[str, str
     """Return the states of the ranking by (problem, optimizer); "open", too, who loses to another than the leader."""
     ranking = answer.ranking[answer.ranking["problem"].isin(list(problems))]
     states = dict(zip(zip(ranking["problem"], ranking["optimizer"], strict=True), ranking["state"], strict=True))
+    # A lead with unequal trials is not bold
+    marked = ranking["problem"].isin(answer.unequal) & ranking["state"].isin([FIRST, TIE])
+    states |= {key: "" for key in zip(ranking["problem"][marked], ranking["optimizer"][marked], strict=True)}
     open_ = {(problem, name) for problem in ranking["problem"].unique() for name in answer.judged.list_open(problem)}
     return states | dict.fromkeys(open_, OPEN_VERDICT)
 
@@ -118,6 +121,7 @@ class SweepTables:
         self.short = sweep.short_schedules
         self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
+        self.note = f". {sweep.answer.unequal_trials}".rstrip(". ")
         self.several_dtypes = runs["dtype"].nunique() > 1
         self.most = max(MIN_ROWS, ROWS_OF_PROBLEMS // max(runs["problem"].nunique(), 1))
 
@@ -129,7 +133,7 @@ class SweepTables:
         cells = [self._setting_cells(row, metrics) for row in kept.to_dict("records")]
         name, caption = f"settings-{self.sweep.files[problem]}", f"{problem}: the recommended setting of each optimizer"
         columns, export = self._arrange_columns(cells, metrics), self._export("settings", kept)
-        return Table(name, caption, *columns, len(rows) - len(cells), export)
+        return Table(name, caption + self.note, *columns, len(rows) - len(cells), export)
 
     def all_settings(self, links: Mapping[str, str]) -> Table:
         """Return the table of the recommended settings of all problems; links: the anchor of each problem."""
@@ -142,7 +146,7 @@ class SweepTables:
         ]
         caption = "The recommended setting of each optimizer on each problem"
         columns = self._arrange_columns(rows, metrics, ["problem"])
-        return Table("settings", caption, *columns, len(table) - len(rows), self._export("settings", kept))
+        return Table("settings", caption + self.note, *columns, len(table) - len(rows), self._export("settings", kept))
 
     def _export(self, name: str, rows: pd.DataFrame) -> dict:
         """Return rows of the table of that name of `write_tables`, for `Table.export`; {} where a cell has two lines.
@@ -213,10 +217,12 @@ class SweepTables:
             rows = kept.to_dict("records")
             cells = [[text_cell(row["optimizer"]), *(_cost_cell(row, share) for share in SHARES)] for row in rows]
             if any(each.text != "–" for row in cells for each in row[1:]):
-                caption = f"{problem}: samples until the gap stays below a share of that at the start"
+                caption = f"{problem}: samples until the gap stays below a share of that at the start{self.note}"
                 name = f"costs-{self.sweep.files[problem]}"
                 left_out, export = len(part) - len(rows), self._export("costs", kept)
-                tables[problem] = Table(name, caption, ["optimizer", *heads], cells, heads, left_out, export)
+                tables[problem] = Table(
+                    name, caption + self.note, ["optimizer", *heads], cells, heads, left_out, export
+                )
         return tables
 
     @cached_property
@@ -258,7 +264,7 @@ class SweepTables:
         rows = [
             (
                 *map(text_cell, ("all problems" if row["problem"] == ALL else row["problem"], row["a"], row["b"])),
-                text_cell(row["verdict"], marks=marks.get(row["verdict"], ())),
+                text_cell(row["verdict"], marks=marks.get(row["verdict"], ()) * (row["trials_a"] == row["trials_b"])),
                 number_cell(row["ratio"], under=row["bound"]), interval_cell(row["low"], row["high"]),
                 text_cell(row["known"] or row["reason"]), number_cell(row["p_adjusted"], 2),
                 number_cell(row["blocks"]), number_cell(row["blocks_needed"]),
@@ -271,7 +277,7 @@ class SweepTables:
         )  # fmt: skip
         caption = (
             "Verdicts on every pair, the better one first: the ratio is how many times its value the other has. "
-            "Intervals hold for all pairs of a problem at once"
+            f"Intervals hold for all pairs of a problem at once{self.note}"
         )
         numbers = ("ratio", "adjusted p", "blocks", "blocks needed")
         left_out = len(verdicts) - len(rows)
@@ -478,12 +484,13 @@ def without_bounds(ranking: pd.DataFrame) -> pd.DataFrame:
 def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
     """Return rows of the table of that name in LaTeX: bold who is first, ties or is decided, with a dagger for open."""
     if name == "verdicts":
-        bold, dagger = table["verdict"].isin([WINS, LOSES]), table["verdict"] == OPEN_VERDICT
+        equal = table["trials_a"] == table["trials_b"]
+        bold, dagger = table["verdict"].isin([WINS, LOSES]) & equal, table["verdict"] == OPEN_VERDICT
     else:
         states = _find_states(sweep.answer, table["problem"].unique())
         marks = [MARKS.get(states.get(key, ""), ()) for key in zip(table["problem"], table["optimizer"], strict=True)]
         bold, dagger = (pd.Series([mark in each for each in marks], table.index, bool) for mark in (BEST, OPEN))
-    comment = f"{name}: {ABOUT[name]}", sweep.results.foot
+    comment = (f"{name}: {ABOUT[name]}", *filter(None, [sweep.answer.unequal_trials]), sweep.results.foot)
     marked = "verdict" if name == "verdicts" else "optimizer"
     heads = LATEX[name]
     if name == "settings":

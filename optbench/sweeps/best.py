@@ -11,6 +11,7 @@ import pandas as pd
 from optbench.analysis import hyperparameter_columns
 from optbench.analysis.columns import count_folds
 from optbench.catalogue import loader
+from optbench.catalogue.libraries import find_unasked
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text, parse
@@ -62,7 +63,7 @@ class Best:
 
     def __repr__(self) -> str:
         """Return problem, optimizer and all values in a line."""
-        rest = ((key, value) for key, value in self.params.items() if key != "optimizer")
+        rest = ((key, value) for key, value in self._setting.items() if key != "optimizer")
         values = [f"{key}={each if isinstance(each, str) else number_text(each)}" for key, each in rest]
         return f"Best({', '.join([self.problem, self.optimizer, *values])})"
 
@@ -75,7 +76,17 @@ class Best:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The setting as keywords, the optimizer among them: ``minimize(best.problem, **best.params)`` runs it."""
+        """The setting as keywords, the optimizer among them: ``minimize(best.problem, **best.params)`` runs it.
+
+        Raises:
+            OptbenchError: the optimizer's name runs a file or imports a module, and came with a folder of results.
+        """
+        self._refuse_unasked("params")
+        return self._setting
+
+    @property
+    def _setting(self) -> dict[str, Any]:
+        """The setting as keywords."""
         rate = {} if self.lr is None else {"lr": self.lr, "batch_size": self.batch_size, "schedule": self.schedule}
         return {"optimizer": self.optimizer, **rate, **self.budget, **self.hyperparameters}
 
@@ -117,11 +128,8 @@ class Best:
         Raises:
             OptbenchError: the problem learns from no data or is no network, a file has changed, or the run diverges.
         """
-        named = parse(self.optimizer)[1].get("file")
         files = [plugin] if isinstance(plugin, str | Path) else list(plugin)
-        # A folder of results runs no file by itself.
-        if named is not None and not (files and loader.plugin_path(named) in map(loader.plugin_path, files)):
-            raise OptbenchError(f"fit: {self.optimizer} runs that file: say so, fit(plugin={named!r})")
+        self._refuse_unasked("fit", files)
         catalogue = loader.load_all(files)
         try:
             problem = catalogue.problem(self.problem)
@@ -141,8 +149,20 @@ class Best:
             result = self._run(catalogue, problem, seed, _begin_of(whole, int(result.curve["step"].iloc[-1])), steps)
         if result.status != "ok":
             raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
-        given = {**self.params, "seed": seed}
+        given = {**self._setting, "seed": seed}
         return Model(problem.name, problem.architecture, prepared, result.w.astype(float), given)
+
+    def _refuse_unasked(self, owner: str, plugins: Iterable[str | Path] = ()) -> None:
+        """Raise OptbenchError where the name of the optimizer, which a folder may have brought, runs other code.
+
+        owner: begins the message; plugins: the files that the caller names.
+        """
+        files, modules = find_unasked(self.optimizer)
+        named = [loader.plugin_path(file) for file in plugins]
+        if strange := [file for file in files if not (named and loader.plugin_path(file) in named)]:
+            raise OptbenchError(f"{owner}: {self.optimizer} runs that file: say so, fit(plugin={strange[0]!r})")
+        if modules:
+            raise OptbenchError(f"{owner}: {self.optimizer} imports {modules[0]}: say so, import {modules[0]} before")
 
     def _run(
         self, catalogue: loader.Catalogue, problem: Problem, seed: int, schedule: Any, budget: Mapping[str, int]

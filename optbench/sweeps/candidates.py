@@ -10,10 +10,10 @@ import pandas as pd
 from optbench.analysis.columns import GIVEN, drop_lost_runs
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
 from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
-from optbench.analysis.judging import MARGIN
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
+from optbench.analysis.texts import SECONDS_VARY
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
@@ -59,7 +59,8 @@ def compare(
             on test data such as "test_accuracy"; None: that of both sweeps, "loss" if they differ.
         choose_by: the same for what settings are chosen by; None: for each sweep ``judge_by`` if it chose by that,
             else the first measure that it chose by.
-        cost: "loss", by that measure; "seconds", those of a run, cohort by cohort, for a machine that did nothing else.
+        cost: "loss", by that measure; "seconds", those of a run, cohort by cohort: ratios without a verdict, as a
+            machine is slower at some times than at others.
         fail_above: a share such as 0.05: whether B is shown to be worse by more than it, row by row.
         confidence: of the intervals and the verdicts.
 
@@ -118,13 +119,10 @@ def compare(
     alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
     lines = [] if b is None else list_differences(first, alike)
     if cost == "seconds":
-        table = compare_timings(*times, pairs, above=fail_above, confidence=confidence).assign(measure=cost)
+        if fail_above is not None:
+            raise OptbenchError(f"fail_above: {SECONDS_VARY}; compare by loss")
+        table = compare_timings(*times, pairs).assign(measure=cost)
         judge_by, tried = cost, []
-        if (noise := table.attrs.pop("noise")) > MARGIN - 1:
-            lines.append(
-                f"seconds of B over A vary by {noise:.0%} between runs of the same work, and intervals allow for a "
-                "machine that was so much slower for one side: --workers 1 on a quiet machine narrows them"
-            )
     else:
         if judge_by is None:
             judge_by = first.judge_by if first.judge_by == second.judge_by else LOSS

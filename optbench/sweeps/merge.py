@@ -74,7 +74,8 @@ def merge_folders(
 ) -> int:
     """Copy the cohorts of the folders into ``out``, and write its tables from those that there are. No cohort runs.
 
-    If ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded.
+    If ``out`` holds this sweep already, its cohorts stay. plugins: the user's files that may be loaded,
+    and modules that may be imported.
     Returns the number of cohorts that are missing in the stages that could be planned. Raises OptbenchError if the
     folders are not parts of one sweep, if they name files of the user's that are not in ``plugins`` or do not load, or
     if ``out`` holds another sweep.
@@ -94,7 +95,7 @@ def merge_folders(
             f"{str(out)!r} holds another sweep than these folders (different: {', '.join(changed)}); choose another "
             "--out, and name this folder among the others to keep what it holds"
         )
-    refuse_unnamed(spec.plugins, plugins)
+    refuse_unnamed(spec.plugins, plugins, spec.optimizer_texts)
     isolation = Isolation()
     plan = session.load_and_plan(spec, isolation)
     looks = max((_list_looks(folder, before) for folder, (before, _) in zip(folders, parts, strict=True)), key=len)

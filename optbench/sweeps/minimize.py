@@ -1,7 +1,9 @@
 """One run of one optimizer, of ``minimize``: what its caller left out is chosen, and the result says so."""
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,7 @@ from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Family, Problem
 from optbench.contract.search import RATE, RATES
 from optbench.engine import settings as values
+from optbench.engine.cpu.objective import Objective, find_slope
 from optbench.engine.own_functions import compile_function
 from optbench.sweeps.own_records import make_record
 from optbench.sweeps.single import Result, Single, errors_begin_with, run_single
@@ -113,7 +116,11 @@ def minimize(
     if bound is not None and end["loss_final"] == end["loss_initial"] < bound:  # steps of Polyak's length are 0 then
         told += f"; no step moved: lower_bound={bound:g} must lie below the loss"
     calls, limit = 2 * objective.dim + 1 if differs else 1, shared["run_timeout"]
-    return single.result(told, calls, budget, limit, record.look_every, label=label, problem=objective)
+    slope = math.nan, False
+    if end["status"] == "ok" and not isinstance(record, Baseline):
+        with suppress(Exception):  # the user's function may fail beside the path
+            slope = find_slope(Objective(objective, shared["dtype"]), single.outcome.parts[0].w[0])
+    return single.result(told, calls, budget, limit, record.look_every, slope, label=label, problem=objective)
 
 
 def _tune(run: Callable[..., Single], record: AnyOptimizer, setting: Mapping[str, Any]) -> tuple[float, str]:

@@ -8,6 +8,7 @@ import base64
 import copy
 import inspect
 import os
+import secrets
 import shutil
 import tempfile
 import weakref
@@ -61,6 +62,18 @@ class OwnRecords:
                 f"{', '.join(missing)}: given as objects of Python, of which a folder keeps no code; give them again, "
                 f"from Python: optbench.sweep({again}, out=...)"
             )
+
+    def check_known(self, plugins: Mapping[str, str]) -> None:
+        """Raise OptbenchError if nobody can tell whether an object is the one of which a folder has runs.
+
+        plugins: that key of its provenance.
+        """
+        for origin in (origin for record in self.records.values() for origin in getattr(record, "origins", ())):
+            if origin.unknown and origin.key in plugins:
+                name = origin.key.partition(" ")[2]
+                raise OptbenchError(
+                    f"cannot tell whether {name} is the same, as it uses {origin.unknown}: choose another out="
+                )
 
     def add_to(self, catalogue: loader.Catalogue) -> None:
         """Add the records to a catalogue. Raises OptbenchError for a name that a plug-in has taken."""
@@ -217,11 +230,10 @@ def make_record(kind: str, item: Any) -> Any:
 def _name_record(kind: str, record: Any, name: str) -> Any:
     """Return a record with its name, and with the hash of what it is made of as its origin."""
     parts = functions.parts_of(record) if isinstance(record, Problem) else None
-    if parts is not None:  # anew: what it takes from around it may have changed since it was made
-        origin = memory_origin("", name, (parts, functions.start_of(record)))
-    else:
-        origin = next((each for each in record.origins if each.in_memory), None) or memory_origin("", name, record)
-    origin = replace(origin, key=f"{kind} {name}", file=Path(name))
+    made_of = record if parts is None else (parts, functions.start_of(record), record.minimum)
+    origin = memory_origin(f"{kind} {name}", name, made_of)  # anew: what it takes from around it may have changed
+    if origin.unknown:  # no other sweep has this number, and so nobody takes its runs for those of another one
+        origin = replace(origin, sha256=secrets.token_hex(32))
     named = copy.copy(record)  # its values are checked
     for key, value in {"name": name, "origins": (origin,), **({"kept": {}} if kind == "problem" else {})}.items():
         if hasattr(named, key):

@@ -5,6 +5,7 @@ import copy
 import io
 import shutil
 import textwrap
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
@@ -27,6 +28,8 @@ from optbench.contract.paths import path_of
 from optbench.contract.types import WEIGHED
 from optbench.sweeps.best import Best, choose_problem, make_best
 from optbench.sweeps.labels import check_shown, find_name, read_labels
+from optbench.sweeps.store.cohort_files import DamagedFile
+from optbench.sweeps.store.files import describe_writer
 from optbench.sweeps.store.final_tables import FinalTables, Points
 from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
@@ -38,6 +41,8 @@ from optbench.wording.winners import MOST_LINES, describe_in_short, find_winners
 if TYPE_CHECKING:
     from optbench.figures import Plot
 
+_WAIT_SECONDS = 5.0
+"""The longest wait for a sweep that writes the checksums of what it has just written."""
 _DRAWN = ("run_id", "step", "epoch", "samples", "train_loss", "w_1", "w_2")  # what figures draw
 
 
@@ -765,7 +770,24 @@ def load(path: str | Path) -> Results:
         ...     load(folder).runs["optimizer"].tolist()
         ['gd', 'gd', 'gd']
     """
-    folder = FinalTables(path_of("path", path))
+    place = path_of("path", path)
+    end, again = time.monotonic() + _WAIT_SECONDS, False
+    while True:
+        try:
+            return _read(place)
+        except DamagedFile:  # or written at this moment, with the checksums to follow
+            writer = describe_writer(place)
+            if again and not writer:
+                raise
+            if time.monotonic() > end:
+                raise OptbenchError(f"{str(place)!r} is being written{writer}: load it when that has ended") from None
+            again = not writer
+            time.sleep(0.1 if writer else 0)
+
+
+def _read(place: Path) -> Results:
+    """Return what `load` returns, in one attempt; raise DamagedFile where a file is not what the manifest says."""
+    folder = FinalTables(place)
     provenance, runs, timings = folder.provenance(), folder.read("runs"), folder.read("timings")
     if runs.empty:
         raise OptbenchError(f"{str(folder.path / 'runs.parquet')!r} holds no runs: run the sweep again")

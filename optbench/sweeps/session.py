@@ -31,7 +31,7 @@ from optbench.sweeps.run.isolation import Isolation, UserCode
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
 from optbench.sweeps.serialization import plan_from_json
 from optbench.sweeps.spec import Spec
-from optbench.sweeps.store.folder import Store, open_store
+from optbench.sweeps.store.folder import Store, open_store, read_provenance
 from optbench.sweeps.tables import describe_failures, join_failures, make_problem_tables
 from optbench.sweeps.time_limit import TimeLimit, run_within
 
@@ -153,6 +153,7 @@ def execute(
     if options.scheduler is not None and options.workers is not None:
         raise OptbenchError("workers are those of the scheduler: leave --workers out")
     workers, isolation, limit = checked_workers(options.workers), options.isolation, options.time_limit
+    plan.given.check_known(read_provenance(Path(directory)).get("plugins") or {})
     with (
         # First: what it refuses leaves no folder behind, which would be in the way of the next sweep.
         _choose_executor(plan, options, workers) as execution,

@@ -48,8 +48,9 @@ class Result:
     nfev: int = 0
     """The evaluations of value and gradient by these; by central differences, calls of the function: 2 dim + 1 each."""
     success: bool = False
-    """True if the run kept to its budget without diverging, and its loss is no higher than at the start; one of SciPy's
-    methods must also have converged."""
+    """True if the run has converged: at its end the largest component of the gradient, of all data and without noise,
+    is at most 1e-5, or 1e-5 of the loss where that is larger, as in SciPy; and the loss is no higher than at the start.
+    One of SciPy's methods must also have ended before its evaluations were used up."""
     message: str = ""
     """What was run, and how it ended, in one line."""
 
@@ -115,13 +116,20 @@ class Single:
     outcome: CohortOutcome
 
     def result(
-        self, words: str = "", calls: int = 1, length: str = "", limit: Any = None, look_every: int = 0, **more: Any
+        self,
+        words: str = "",
+        calls: int = 1,
+        length: str = "",
+        limit: Any = None,
+        look_every: int = 0,
+        slope: tuple[float, bool] = (np.nan, False),
+        **more: Any,
     ) -> Result:
         """Return the result of the only run.
 
         words: what was run, the beginning of the message; calls: those of the function for a gradient; length: the
-        budget, such as "500 steps"; limit: the run_timeout; look_every: the optimizer's; more: further fields of the
-        result.
+        budget, such as "500 steps"; limit: the run_timeout; look_every: the optimizer's; slope: the largest component
+        of the gradient at the end of a rule's run, and whether that has converged; more: further fields of the result.
         """
         (run,), end = self.tables["runs"].to_pylist(), self.outcome.parts[0].end
         status, steps = run["status"], run["steps"] if end is None else end.steps
@@ -131,13 +139,12 @@ class Single:
         count = f"{steps:,}" if length.endswith("steps") else f"{steps:,} steps"
         if end is not None:  # behind its end the points repeat the last one
             curve = curve[curve["step"].shift(fill_value=-1) < end.steps]
-        norm = curve["gradient_norm"].iloc[-1]
-        slope = f"; the gradient's norm is {norm:.2g}" if np.isfinite(norm) else ""
         endings = {
             "diverged": f"it diverged at step {steps:,}",
             "deadline": f"stopped by run_timeout={limit!r} after {count} of {length}",
         }
-        ending = endings.get(status) or (end.message if end else f"ran all {length}{slope}")
+        whole = f"ran all {length}; the largest component of the gradient is {slope[0]:.2g}: it has "
+        ending = endings.get(status) or (end.message if end else f"{whole}{'not ' * (not slope[1])}converged")
         fall = f"the loss went from {run['loss_initial']:.6g} to {run['loss_final']:.6g}"
         return Result(
             w=self.outcome.parts[0].w[0],
@@ -147,7 +154,7 @@ class Single:
             suboptimality=run["suboptimality_final"],
             nit=steps if end is None or end.iterations is None else end.iterations,
             nfev=count_gradients(steps, look_every) * calls,
-            success=status == "ok" and lower and (end is None or end.success),
+            success=status == "ok" and lower and (slope[1] if end is None else end.success),
             message="; ".join(filter(None, (words, ending, fall))),
             **more,
         )

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from optbench.catalogue.libraries import find_unasked
 from optbench.compiler import device as devices
 from optbench.contract import names
 from optbench.contract.arguments import Real, Whole, check, is_number, is_whole, one_of, refusal
@@ -493,6 +494,11 @@ class Spec(BaseModel):
         """The block of every seed; empty if seeds stand in no blocks."""
         return {seed: place * self.blocks // len(self.seeds) for place, seed in enumerate(self.seeds) if self.blocks}
 
+    @property
+    def optimizer_texts(self) -> list[str]:
+        """The texts of all optimizers, those of chosen settings among them."""
+        return [*self.optimizers, *(entry.optimizer for entry in self.chosen)]
+
     def split_seeds(self) -> tuple[list[int], list[int]]:
         """Return the seeds that choose settings, and those that report; all seeds and [] if one of the two is empty."""
         if self.blocks:
@@ -559,11 +565,14 @@ def _count_settings(key: str, text: str) -> int:
         raise OptbenchError(f"{key}: {error}") from None
 
 
-def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Spec:
+def read_spec(
+    path: str | Path | None = None, changes: Mapping[str, Any] | None = None, out: str | Path | None = None
+) -> Spec:
     """Return the spec of a TOML file, with ``changes`` on top; None is the default one, a plain name one of SHIPPED.
 
-    With ``data`` among the changes, the sweep of that data set takes the place of the default one. Raises OptbenchError
-    in one line for a file that cannot be read, an unknown key or a bad value.
+    With ``data`` among the changes, the sweep of that data set takes the place of the default one. out: where results
+    go. Raises OptbenchError in one line for a file that cannot be read, an unknown key or a bad value, and for a spec
+    in a results folder that runs code which ``changes`` do not name.
     """
     if path is None and (changes or {}).get("data") is not None:
         return make_spec({}, changes, "")
@@ -586,7 +595,13 @@ def read_spec(path: str | Path | None = None, changes: Mapping[str, Any] | None 
         raise OptbenchError(f"{source.name} cannot be read: {in_one_line(error)}") from None
     if path is None and (changes or {}).get("trials") is not None:
         raw.pop("learning_rates")  # trials are drawn from each optimizer's own range, if no other is asked for
-    return make_spec(raw, changes or {}, "" if path is None else source.name, source.parent)
+    spec = make_spec(raw, changes or {}, "" if path is None else source.name, source.parent)
+    if path is not None and _lies_in_results(source, out):
+        given = {key: value for key, value in (changes or {}).items() if value is not None}
+        files = [*_take_files(given, Path()), *_read_plugins(given.get("plugins") or ())]
+        typed = _to_list(given["optimizers"]) if "optimizers" in given else ()
+        refuse_unnamed(spec.plugins, files, spec.optimizer_texts, typed)
+    return spec
 
 
 def parse_spec(text: str) -> Spec | None:
@@ -693,20 +708,52 @@ def _share_for_tuning(seeds: Any) -> int:
     return max(count // 3, min(count - 1, 1))
 
 
-def refuse_unnamed(found: Iterable[str], named: Iterable[str | Path]) -> None:
-    """Refuse plug-ins that a results folder names but the caller does not: a folder may come from anybody.
+def refuse_unnamed(
+    found: Iterable[str],
+    named: Iterable[str | Path],
+    optimizers: Iterable[str] = (),
+    typed: Iterable[str] | None = None,
+) -> None:
+    """Refuse code that a results folder names but the caller does not: a folder may come from anybody.
+
+    Args:
+        found: the folder's plug-ins.
+        named: the caller's plug-ins; without ``typed`` also the names of modules.
+        optimizers: the folder's optimizers, which may be those of an installed module, ``torch:module.Class``.
+        typed: the caller's optimizers; None where there is no way to name any.
 
     Raises:
         OptbenchError: the message says how to name them.
     """
+    named, files, optimizers = list(named), list(found), list(optimizers)
+    modules: dict[str, str] = {}
+    for text in optimizers:
+        more, imported = find_unasked(text)
+        files += [str(path_of("a plug-in", file).resolve()) for file in more]
+        modules |= dict.fromkeys(imported, text)
     known = {str(path_of("a plug-in", file).resolve()) for file in named}
-    if strange := [file for file in found if file not in known]:
-        files = " ".join(f"--plugin {shlex.quote(file)}" for file in strange)
-        text = f"nothing that a results folder names is run: to use its plug-ins, name them: {files}"
+    if strange := [file for file in files if file not in known]:
+        listed = " ".join(f"--plugin {shlex.quote(file)}" for file in strange)
+        text = f"nothing that a results folder names is run: to use its plug-ins, name them: {listed}"
         for file in strange:
             gone = "" if Path(file).is_file() else f", which is gone: put the file there again, and name {file}"
             text += "".join(f"; {each} is not {file}{gone}" for each in known if Path(each).name == Path(file).name)
         raise OptbenchError(text)
+    mine = {*map(str, named)} if typed is None else {module for text in typed for module in find_unasked(text)[1]}
+    for module, text in modules.items():
+        if module not in mine:
+            every = f"--optimizers {shlex.quote(', '.join(optimizers))}, or run a copy of the spec in another folder"
+            raise OptbenchError(
+                f"nothing that a results folder names is run: {text} imports {module}: to use it, name it: "
+                f"{f'--plugin {module}' if typed is None else every}"
+            )
+
+
+def _lies_in_results(source: Path, out: str | Path | None) -> bool:
+    """Return whether a spec's file lies in the folder ``out`` or in another one that holds a sweep."""
+    folders = {*source.resolve().parents, *(folder.resolve() for folder in source.absolute().parents)}
+    held = any(all(is_file(folder / name) for name in ("manifest.json", "provenance.json")) for folder in folders)
+    return held or (out is not None and Path(out).resolve() in folders)
 
 
 def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:
@@ -718,20 +765,18 @@ def _take_files(raw: dict[str, Any], folder: Path) -> list[str]:
 
     def leave_out(text: Any) -> Any:
         """Return an optimizer's text without its file, which is added to the list."""
-        if not isinstance(text, str) or _FILE not in text:
+        if not isinstance(text, str):
             return text
         try:
-            name, given = names.parse(text)
+            levels = names.split_levels(text)
         except OptbenchError:
             return text  # reported where names are read
-        if names.INNER in given:
-            given[names.INNER] = leave_out(given[names.INNER])
-        if ":" in name and _FILE in given:
-            file = given.pop(_FILE)
+        own = [(name, given.pop(_FILE)) for name, given in levels if ":" in name and _FILE in given]
+        for name, file in own:
             if not isinstance(file, str):
                 raise OptbenchError(f"{name}: file={shown(file)} must be one path")
             files.append(str((folder / path_of(_FILE, file)).resolve()))
-        return names.canonical(name, given)
+        return names.join_levels(levels) if own else text
 
     if isinstance(texts := raw.get("optimizers"), str | list | tuple):
         raw["optimizers"] = [leave_out(text) for text in _to_list(texts)]

@@ -156,8 +156,7 @@ def plan_final(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:
     if runs.empty:
         return []
     chosen = pd.concat([protocol.choose_settings(runs, measure) for measure in plan.spec.choose_by])
-    whole = chosen["most"] == chosen.groupby(["problem", "optimizer"])["most"].transform("max")
-    return _plan_settings(plan, "final", chosen[whole].assign(block=-1))
+    return _plan_settings(plan, "final", chosen.assign(block=-1))
 
 
 def plan_report(plan: Plan, runs: pd.DataFrame) -> list[PlannedCohort]:

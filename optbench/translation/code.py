@@ -163,6 +163,7 @@ def _stepper_fields(setting: Setting) -> dict[str, Any]:
         "stepper": repr(setting.optimizer.name),
         "stepper_values": ", ".join(f"{key}={value!r}" for key, value in values.items()),
         "reports": bool(getattr(setting.optimizer, "report", None)),
+        "sees_blocks": setting.optimizer.by_block,
         "sees_loss": "loss" in setting.optimizer.inputs,
         "sees_sizes": bool(setting.optimizer.sizes),
     }

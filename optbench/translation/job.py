@@ -12,7 +12,7 @@ import numpy as np
 from optbench.contract.architecture import Architecture
 from optbench.datasets import files
 from optbench.datasets.preparation import THOUSANDS
-from optbench.datasets.record import FILLS, class_values
+from optbench.datasets.record import FILLS, REPEAT, class_values
 
 _BUNDLED = {
     "digits": ("from sklearn.datasets import load_digits", "load_digits(return_X_y=True)", "x = x / 16  # pixels"),
@@ -52,6 +52,8 @@ class Job(NamedTuple):
     """Whether some numbers have commas between their thousands."""
     scales: bool
     """Whether numbers are standardized."""
+    equal: bool
+    """Whether some rows repeat others."""
     ends: tuple[int, ...]
     """Where the next part of the rows begins, in the order drawn."""
     architecture: Architecture
@@ -89,7 +91,8 @@ def describe_job(problem: Any, stops: bool = False) -> Job | None:
         prepared.numbers, prepared.texts, FILLS[given["missing"]] if data.kind == "file" else "",
         given.get("missing") == "drop", any(note.startswith(THOUSANDS) for note in data.notes),
         any(each.mean != 0 or each.scale != 1 for each in prepared.features),
-        tuple(ends[: 1 if fixed else 2].tolist()), made, stops and len(data.rows.validation) > 0,
+        any(REPEAT in note for note in data.notes), tuple(ends[: 1 if fixed else 2].tolist()), made,
+        stops and len(data.rows.validation) > 0,
     )  # fmt: skip
 
 

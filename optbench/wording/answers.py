@@ -22,8 +22,8 @@ from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import LOSS, TEST_LOSS, TIME, clip_intervals, metric_name
 from optbench.analysis.protocol import HOLDOUT, SCREEN, WIDEN, select_best_draws
 from optbench.analysis.ranking import measure_levels, rank_levels
-from optbench.analysis.texts import join_with_and
-from optbench.analysis.verdicts import compare_levels, tune_levels
+from optbench.analysis.texts import BEST_OF_MORE, join_with_and
+from optbench.analysis.verdicts import ALL, compare_levels, tune_levels
 from optbench.contract import names
 from optbench.contract.columns import CONSTANT, EARLY, TARGETS, TEST, is_gain
 from optbench.contract.eager import library_and_name
@@ -100,6 +100,23 @@ class Answer:
         screened = self.runs[self.runs["stage"] == SCREEN]
         rates = screened.groupby(["optimizer", "block"])["lr"].nunique().groupby("optimizer").max()
         return bool((screened.groupby("optimizer")["lr"].nunique() > rates).any())
+
+    @cached_property
+    def unequal(self) -> frozenset[str]:
+        """The problems, and ALL with them, whose optimizers had unequal numbers of trials; nothing is bold there."""
+        counts = self.best[self.best["trials"] > 0].groupby("problem")["trials"].nunique()
+        found = frozenset(counts.index[counts > 1])
+        return found | {ALL} if found else found
+
+    @cached_property
+    def unequal_trials(self) -> str:
+        """A sentence on unequal numbers of trials, for every caption; "" where all are equal."""
+        if not self.unequal:
+            return ""
+        rows = self.best[self.best["problem"].isin(self.unequal)].drop_duplicates("optimizer")
+        trials = zip(rows["optimizer"], rows["trials"].fillna(0).astype(int), strict=True)
+        numbers = join_with_and([f"{name} {count:,}" for name, count in trials])
+        return f"Trials were unequal ({numbers}): {BEST_OF_MORE}."
 
     @cached_property
     def others(self) -> dict[str, Judged]:
@@ -433,9 +450,9 @@ def find_shipped_limits(optimizer: str) -> dict[str, str] | None:
     """Return the limits of a shipped optimizer's hyperparameters; None for others, which a folder must not load."""
     from optbench.catalogue import loader  # a folder without choices at an edge needs no catalogue
 
-    if library_and_name(names.parse(optimizer)[0]):
-        return None
     try:
+        if any(library_and_name(name) for name, _ in names.split_levels(optimizer)):
+            return None
         return loader.load().optimizer(optimizer)[0].all_limits
     except OptbenchError:
         return None
@@ -479,10 +496,7 @@ def split_measure(answer: Answer, before: Mapping[str, float | None] | None = No
         spoils.append(f"There is none on {join_with_and(sorted(judged.without))}, where the loss at the end stands in.")
     spoils += caveats.warn_of_few_steps(answer.at_once)
     spoils += caveats.describe_choice(runs, answer.judge_by, chosen)
-    trials = answer.best.drop_duplicates("optimizer").set_index("optimizer")["trials"].fillna(0).astype(int)
-    if trials.nunique() > 1:
-        numbers = join_with_and([f"{name} {count:,}" for name, count in trials.items()])
-        spoils.append(f"Trials were unequal ({numbers}): a pair is compared at the smaller number, drawn at random.")
+    spoils += filter(None, [answer.unequal_trials])
     spoils += caveats.warn_of_overfitting(answer.best, answer.judge_by)
     spoils += caveats.warn_of_high_minima(runs)
     more += [

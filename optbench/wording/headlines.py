@@ -24,8 +24,9 @@ TIED, LEADS = "ties", "leads"
 def headline(answer: Answer) -> str:
     """Return the title of a sweep: who wins, ties or leads, and on how many of its problems.
 
-    Nobody "wins" where a verdict is open. Problems without the measure, where the loss stands in, do not count unless
-    all are.
+    Nobody "wins" where a verdict is open. Where a test over all problems tells optimizers apart, that comes first,
+    unless one of them is best on every problem. Problems without the measure, where the loss stands in, do not count
+    unless all are.
     """
     judged = answer.judged
     everything = list(answer.best["problem"].unique())
@@ -48,9 +49,11 @@ def headline(answer: Answer) -> str:
     every = f"{'both' if len(problems) == 2 else f'all {len(problems)}'} problems{some}"
     open_ = [problem for problem, state in states.items() if state == UNDECIDED]
     behind = _describe_losers(judged, problems) if len(open_) == len(problems) else ""
+    most = max(map(len, done.values()), default=0)
+    if most < len(problems) and not answer.is_one_table and (tested := judged.tested_over_all()):
+        return tested + "; on no single one is a lead sure" * (len(open_) == len(problems))
     if not done:
         return f"{'Too close to call' if len(open_) == len(problems) else 'Nothing to compare'} on {every}{behind}"
-    most = max(map(len, done.values()))
     best = [name for name in done if len(done[name]) == most]
     if most == len(problems):
         if len(best) > 1:

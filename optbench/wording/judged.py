@@ -302,9 +302,8 @@ class Judged:
 
     def count_more(self, pair: Beside) -> int:
         """Return the whole number of blocks, or of seeds in a sweep without blocks, that a pair needs."""
-        if not self.seeds:
-            return max(1, math.ceil(pair.more))
-        return max(1, math.ceil(self.seeds * pair.more / max(self._most_blocks, 1)))
+        there = max(self._most_blocks, 1)
+        return max(1, count_in_all(there + pair.more, there, self.seeds) - (self.seeds or there))
 
     @cached_property
     def _most_blocks(self) -> int:
@@ -396,12 +395,28 @@ class Judged:
         text += f", then {join_with_and(rest)}" if rest else ""
         fragile = pd.notna(top["stays_first"]) and len(best) == 1 and not top["stays_first"]
         text += ". Leaving out one problem changes who leads" if fragile else ""
-        beaten = [row[self.of] for row in rows.iloc[1:].to_dict("records")
-                  if self.pairs[ALL, top[self.of], row[self.of]].verdict == WINS]  # fmt: skip
+        beaten = self._beaten_over_all
         if not beaten:
             return f"{text}. On others the order may differ: no difference is shown"
         whom = "each of the others" if len(beaten) == len(rows) - 1 else join_with_and([*map(self.name, beaten)])
         return f"{text}. On problems like these {self.name(top[self.of])} wins against {whom}"
+
+    @cached_property
+    def _beaten_over_all(self) -> list[str]:
+        """The levels that the best by mean rank wins against in a test over all problems."""
+        rows = self.rows(ALL)
+        names = rows.loc[rows["mean_rank"].notna(), self.of].tolist()
+        return [name for name in names[1:] if self.pairs[ALL, names[0], name].verdict == WINS]
+
+    def tested_over_all(self) -> str:
+        """Return who wins over all problems, for a title; "" where no test shows a difference."""
+        rows, beaten = self.rows(ALL), len(self._beaten_over_all)
+        if not beaten:
+            return ""
+        others = int(rows["mean_rank"].notna().sum()) - 1
+        whom = f"{'both' if others == 2 else 'all'} others" if beaten == others > 1 else f"{beaten} of {others} others"
+        whom = self.name(self._beaten_over_all[0]) if others == 1 else whom
+        return f"{self.name(rows[self.of].iloc[0])} wins against {whom} over {int(rows['blocks'].max())} problems"
 
     def _count_leads(self, rows: pd.DataFrame) -> str:
         """Return who leads or ties on most problems.
@@ -435,6 +450,14 @@ class Judged:
 def _with_results(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a ranking without levels whose every run failed, or that have no result."""
     return rows[(rows["state"] != FAILED) & (rows["trials"] > 0) & (rows["blocks"] > 0)]
+
+
+def count_in_all(needed: float, blocks: float = 1, seeds: int = 0) -> int:
+    """Return how many blocks in all would settle a pair; of a sweep whose blocks are made of `seeds`, how many seeds.
+
+    needed: blocks in all, beside the `blocks` that there are.
+    """
+    return math.ceil((seeds * needed / blocks if seeds else needed) - 1e-9)
 
 
 def describe_settling(amount: str = "", what: str = "this", brief: bool = False) -> str:

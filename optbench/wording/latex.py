@@ -41,8 +41,8 @@ def build_results_table(
 ) -> str:
     """Return a table in LaTeX: a row a problem, a column an optimizer, each value with its interval below.
 
-    The best value of a row is bold unless it is told apart from none, what ties with it is underlined, and what is not
-    told apart from it has a dagger.
+    The best value of a row is bold unless it is told apart from none, or trials were unequal; what ties with it is
+    underlined, and what is not told apart from it has a dagger.
 
     answer: that of the sweep; own: optimizers that stay whatever their number; comment: a first line, such as the
     command; optimizers: the columns, in their order; None: all up to MOST_COLUMNS, of more the best by mean rank;
@@ -105,8 +105,9 @@ def _list_columns(ranking: pd.DataFrame, own: Collection[str]) -> list[str]:
 def _find_marks(answer: Answer, problem: str, cells: pd.DataFrame) -> dict[str, str]:
     """Return by optimizer the mark of its cell: "best" of the lowest value that nobody wins against, TIE or OPEN.
 
-    The lowest has no mark where it is open with all. TIE, OPEN: the verdict on an optimizer and that one, also where
-    the optimizer loses to somebody else. cells: the problem's rows of the ranking, by optimizer.
+    The lowest has no mark where it is open with all, or where trials were unequal. TIE, OPEN: the verdict on an
+    optimizer and that one, also where the optimizer loses to somebody else. cells: the problem's rows of the ranking,
+    by optimizer.
     """
     column = "mean_rank" if problem == ALL else "value"
     able = cells[cells["state"].ne(FAILED) & cells["place"].eq(1) & np.isfinite(cells[column])]
@@ -114,7 +115,8 @@ def _find_marks(answer: Answer, problem: str, cells: pd.DataFrame) -> dict[str, 
         return {}
     best = able[column].idxmin()
     marks = {name: answer.judged.pairs[problem, best, name].verdict for name in cells.index if name != best}
-    return marks if marks and {*marks.values()} == {OPEN} else {best: "best", **marks}
+    open_ = bool(marks) and {*marks.values()} == {OPEN}
+    return marks if open_ or problem in answer.unequal else {best: "best", **marks}
 
 
 def _write_cell(row: pd.Series, mark: str) -> tuple[str, str]:
@@ -177,6 +179,8 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
     )
     level = f"{100 * (1 - spent_alpha(answer.look)):.4g}%"
     parts.append("Bold: the best, unless all are open. Underlined: tied with the best, within 10%.")
+    if answer.unequal_trials:
+        parts.append(f"{answer.unequal_trials} Nothing is bold there.")
     text = latex_escaped(" ".join(parts))
     dagger = r"\textsuperscript{\textdagger}"
     text += f" {dagger}: not told apart from the best, at {latex_escaped(level)} for all pairs of a row."

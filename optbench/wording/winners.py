@@ -101,4 +101,4 @@ def describe_in_short(answer: Answer) -> list[str]:
         lines.append(f"and {count_noun(len(problems) - MOST_LINES, 'more problem')}: results.winners() has all")
     few = caveats.warn_of_few_steps(answer.at_once)
     limits = [*few, *caveats.name_standing_in(runs), *caveats.warn_of_high_minima(runs)]
-    return [line for line in (*lines, answer.overall(), *limits) if line]
+    return [line for line in (*lines, answer.overall(), answer.unequal_trials, *limits) if line]

@@ -168,6 +168,32 @@ def test_it_is_in_the_intervals_of_rankings_and_verdicts():
     )
 
 
+def test_fewer_than_30_test_rows_give_no_verdict_and_say_why():
+    """However clear it looks: of one row all say the same, and six optimizers tie."""
+    for rows, reason in (
+        (29, "only 29 test rows: a verdict needs 30"),
+        (30, ""),
+        (1, "a single test row: a verdict needs 30"),
+    ):
+        wrong = np.zeros((2, 8, 4, rows))
+        wrong[1] = 1.0
+        runs = runs_of(wrong) if rows > 1 else runs_of(np.ones((2, 8, 4, 2)))
+        if rows == 1:
+            runs["jackknife_test_accuracy"] = b""
+        row = verdicts(runs, "test_accuracy").iloc[0]
+        assert (row["verdict"] == "open", row["reason"]) == (bool(reason), reason)
+        assert verdicts(runs, "loss")["reason"][0] == "", "the training loss has rows enough"
+        if rows == 1:
+            continue  # two folders with the same runs are the same
+        sides = [runs[runs["optimizer"] == name].assign(optimizer="gd") for name in "ab"]
+        row = compare_tables(*sides, judge_by="test_accuracy", above=0.05).iloc[0]
+        assert (row["verdict"] == "open", row["regression"], row["reason"]) == (
+            bool(reason), "open" if reason else "shown", reason,
+        )  # fmt: skip
+    folds = runs_of(np.zeros((2, 8, 4, 29))).assign(fold=lambda each: 1 + each["seed"] % 2)
+    assert "test rows" not in verdicts(folds, "test_accuracy")["reason"][0], "the rows of all folds count"
+
+
 @pytest.mark.parametrize("by", ["settings", "tuned"])
 def test_it_is_in_the_intervals_of_two_folders(by):
     wrong, _, left = simulated((0.3, 0.6), 1.0)

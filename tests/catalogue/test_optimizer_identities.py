@@ -229,6 +229,14 @@ def test_kron_whitens_the_gradients_of_a_matrix():
     assert (spread[1] > 0.5).all() and (spread[1] < 1.2).all()
 
 
+def test_cautious_leaves_a_parameter_without_a_gradient_and_does_not_count_it():
+    """Of its momentum's step. Liang et al. 2024: the mask is 1 where u g > 0, and scales by n / its sum."""
+    gradients = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, -4.0]])
+    made = path("cautious(momentum(beta1=0.5))", gradients, np.zeros(3), lr=np.full(2, 0.1), blocks=((3,),))
+    expected = -0.1 * np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5 + 1.5 * 0.75, 0.5 - 1.5 * 1.75]])
+    np.testing.assert_allclose(made, expected, rtol=1e-12)
+
+
 def test_soap_without_bases_is_adam_after_the_step_that_makes_them():
     values = {"beta1": 0.9, "beta2": 0.999, "eps": 0.0}
     soap = path("soap(max_dim=1)", **values)
@@ -263,6 +271,13 @@ def test_far_above_the_lower_bound_the_rate_is_the_largest(special, plain):
 @pytest.mark.parametrize("name", ["sps(lower_bound=-3)", "sps_smooth(lower_bound=-3)", "momo(beta1=0, lower_bound=-3)"])
 def test_at_the_lower_bound_nothing_moves(name):
     np.testing.assert_array_equal(path(name, losses=AT_THE_BOUND), np.broadcast_to(START, (STEPS + 1, DIM)))
+
+
+def test_an_estimated_bound_is_put_back_where_the_lines_lie_below_it():
+    """By hand, after the authors' code, with k = 2: the second step's lines are at 0.8 - 1 + 1 / 2, its bound 0.5."""
+    text = "momo(beta1=0, adapt_bound=1, lower_bound=-10, weight_decay=1)"
+    made = path(text, np.ones((2, 1)), np.full(1, 3.0), lr=1.0, blocks=((1,),), losses=np.array([[1.0], [0.8]]))
+    np.testing.assert_allclose(made[:, 0], [3, 1, 0.35], rtol=1e-12)
 
 
 def test_without_averages_momo_is_sps():

@@ -142,6 +142,15 @@ def test_a_number_written_with_another_decimal_point_is_none():
         np.testing.assert_array_equal(to_numbers("a", ["2,5", "1.5"], ","), [2.5, np.nan])
 
 
+def test_rows_to_prepare_with_two_columns_of_one_name_are_refused():
+    """In a line, wherever a table is read: spaces around a name do not tell columns apart."""
+    TABLE.to_csv("d.csv", index=False)
+    prepared = datasets.load("file(path=d.csv, target=fare)", False).preparation
+    twice = pd.concat([TABLE, TABLE[["age"]].add_suffix(" ")], axis=1)
+    with pytest.raises(OptbenchError, match="^the name 'age' stands over several columns; rename them$"):
+        prepared.apply(twice)
+
+
 def test_no_number_depends_on_a_test_row():
     order = np.random.default_rng(0).permutation(ROWS)
     changed = TABLE.copy()
@@ -218,6 +227,7 @@ def test_the_empty_column_behind_a_last_separator_is_none():
 @pytest.mark.parametrize("real", [False, True])
 def test_the_format_of_libsvm(ending, real):
     x = np.where(RNG.random((30, 6)) < 0.5, 0, RNG.standard_normal((30, 6)))
+    x[:, 2] = RNG.standard_normal(30)  # no two rows are equal
     y = x @ np.arange(6.0) if real else np.where(x[:, 0] > 0, 1, -1)
     dump_svmlight_file(x, y, "plain", zero_based=ending == "libsvm")
     with open("plain", "rb") as plain, OPEN.get(ending[-3:], open)(f"d.{ending}", "wb") as packed:

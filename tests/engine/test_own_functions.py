@@ -1,5 +1,7 @@
 """Functions of the user's own, compiled: the same numbers as without, and not compiled where these would be lost."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.optimize import rosen
@@ -77,6 +79,52 @@ def random(w):
 def test_what_compiled_code_would_lose_is_called_as_it_is(f):
     """rosen is SciPy's, and raises errors as well."""
     assert compile_function(optbench.function(f, START)).eager
+
+
+def power_of_a_rounded_number(w):
+    n = int(abs(w[0]) * 1000)
+    return 1e-18 * n**6 + w[1] ** 2  # at w[0] = 2 it is 64; in 64 bits 8.5
+
+
+def by_a_helper(w):
+    return 1e-18 * floored(1000 * w[0]) ** 6 + w[1] ** 2
+
+
+def floored(x):
+    return math.floor(x)
+
+
+def growing(w):
+    n = 1
+    while n < abs(w[0]):
+        n *= 3
+    return float(n) + w @ w
+
+
+def shifted(w):
+    n = 0
+    for x in w:
+        n += x > 0
+    return float(1 << (30 * n)) + w @ w
+
+
+@pytest.mark.parametrize("f", [power_of_a_rounded_number, by_a_helper, growing, shifted], ids=lambda f: f.__name__)
+def test_integers_that_grow_are_pythons(f):
+    problem = compile_function(optbench.function(f, START))
+    assert problem.eager
+    for w in ([2.0, 1.0, 1.0], [1e7, 0.0, 1.0]):
+        assert optbench.objective(problem)(np.array(w))[0][0] == pytest.approx(f(np.array(w)))
+
+
+def grid(w):
+    total = 0.0
+    for i in range(len(w) - 1):
+        total += (i + 1) ** 2 * (w[2 * i % 3] - np.floor(w[i + 1])) ** 2
+    return total + w[np.argmax(w)] + np.sum(w > 0.0)
+
+
+def test_integers_that_count_are_compiled():
+    assert not compile_function(optbench.function(grid, START)).eager
 
 
 def far(w):

@@ -196,7 +196,7 @@ def test_both_gradients_see_the_same_random_signs_in_lists_arrays_and_runs():
     for _ in range(20):
         points = [rule.look(g) for rule, g in zip(rules, (rosen_der(flat), np.split(rosen_der(flat), 2)), strict=True)]
         np.testing.assert_array_equal(points[0], np.concatenate(points[1]))
-        np.testing.assert_allclose(np.abs(points[0] - flat), 0.1, rtol=1e-12)
+        np.testing.assert_allclose(np.abs(points[0] - flat), 0.1 * max(1, np.sqrt(np.mean(flat**2))), rtol=1e-12)
         g, ahead = rosen_der(flat), rosen_der(points[0])
         rules[0].step(g, ahead=ahead)
         rules[1].step(np.split(g, 2), ahead=np.split(ahead, 2))
@@ -234,9 +234,19 @@ def test_sophia_is_that_of_its_paper_with_the_hessian_itself():
         np.testing.assert_allclose(found.w[0], stepper.w, rtol=1e-9)
 
 
+@pytest.mark.parametrize("name, slot, of_slot", [("adahessian", "v", np.sqrt), ("sophia_h", "h", np.asarray)])
+def test_curvatures_are_measured_at_large_weights_in_float32_too(name, slot, of_slot):
+    """Of w^2/2, whose curvature is 1: without a scale, 3000 + 1e-4 is 3000, and the curvature 0."""
+    for size in (0.5, 3e3, 1e12):
+        w = np.array([size, -size, size / 2], np.float32)
+        rule = optbench.stepper(name, w, lr=1e-3, beta2=0.0)
+        rule.step(w.copy(), ahead=rule.look(w.copy()))
+        np.testing.assert_allclose(of_slot(rule.state_dict()[f"slot.{slot}.0"]), 1, rtol=2e-3)
+
+
 def test_arrays_without_a_gradient_ask_for_no_second_one():
     """A frozen one takes no part; one that begins late steps by signs until all take their second gradient."""
-    w = [np.array([1.0, -2.0]), np.array([3.0]), np.array([0.5, 2.0])]
+    w = [np.array([0.5, -1.0]), np.array([0.9]), np.array([0.5, 0.7])]
     alone, late, frozen = (x.copy() for x in w)
     one, rule = (optbench.stepper("sophia_h", x, lr=0.01, seed=2) for x in ([alone], w))
     curvature = 0.0

@@ -189,15 +189,16 @@ def torch_optimizer(module, name, given, settings):
 
 
 def curvatures(parameters, matrix, t, difference):
-    """Return z (f'(w + difference z) - f'(w)) / difference of step t for each block, with the rule's signs z."""
+    """Return z (f'(w + d z) - f'(w)) / d of step t for each block, with the rule's signs z and d."""
     import torch
 
     from optbench.kit.random import key_of, rademacher
 
     w = torch.cat([p.detach().reshape(-1) for p in parameters])
     z = torch.tensor([rademacher(key_of(0, t, 0), i) for i in range(len(w))])
-    there = w + difference * z
-    found = z * (matrix @ (there - w) + QUARTIC * (there**3 - w**3)) / difference
+    d = difference * w.square().mean().sqrt().clamp(min=1)
+    there = w + d * z
+    found = z * (matrix @ (there - w) + QUARTIC * (there**3 - w**3)) / d
     return [
         part.reshape(p.shape) for part, p in zip(found.split([p.numel() for p in parameters]), parameters, strict=True)
     ]

@@ -124,6 +124,15 @@ def test_a_sweep_judged_by_early_stopping_keeps_the_best_validated_weights(tmp_p
     assert -np.log(last[np.arange(len(y)), y]).mean() == pytest.approx(run["test_loss_final"])
 
 
+def test_fit_stops_by_the_validation_loss_and_not_by_that_of_the_test(tmp_path):
+    """The test rows have the other labels: their loss is least before the first step."""
+    x, path = np.random.default_rng(0).normal(size=(200, 3)), tmp_path / "turned.npz"
+    y = (x[:, 0] > 0).astype(int)
+    np.savez(path, x=x[:150], y=y[:150], x_test=x[150:], y_test=1 - y[150:])
+    model = Best(f"logistic(data='{path}')", "gd", 0.5, 16, "constant", {}, {"epochs": 5}, stops=True).fit()
+    assert model.score(x, y) > 0.9
+
+
 def test_a_file_that_a_folder_names_is_not_run():
     best = Best("logistic", "torch:Mine(file=mine.py)", 0.1, 32, "constant", {}, {"epochs": 1})
     with pytest.raises(OptbenchError, match=r"runs that file: say so, fit\(plugin='mine.py'\)"):

@@ -6,12 +6,15 @@ import platform
 import shlex
 import subprocess
 import sys
+import threading
 
 import pytest
 
 import optbench
 from optbench.contract.errors import OptbenchError
+from optbench.sweeps import results as sweep_results
 from optbench.sweeps.store.files import LOCK, folder_lock
+from optbench.sweeps.store.folder import Store
 
 SMALL = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-3], "seeds": 3, "steps": 5}
 HOLD = """
@@ -85,3 +88,44 @@ def test_a_process_holds_a_folder_once(tmp_path):
             pass
     with folder_lock(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("moment", ["at its begin", "in its last second"])
+def test_a_folder_that_is_read_while_it_is_written_is_not_damaged(moment, tmp_path, monkeypatch):
+    """Another process reads between the files and the manifest, which has their checksums."""
+    optbench.sweep(SMALL, out=tmp_path, workers=1)
+    write, read = Store._write_manifest, []
+
+    def write_late(store, manifest, *tables):
+        if manifest.finished == (moment == "in its last second"):
+            reader = threading.Thread(target=lambda: read.append(optbench.load(tmp_path)))
+            reader.start()
+            reader.join(0.3)
+            write(store, manifest, *tables)
+            reader.join()
+        else:
+            write(store, manifest, *tables)
+
+    monkeypatch.setattr(Store, "_write_manifest", write_late)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "argv", ["another command"])
+        optbench.sweep(out=tmp_path, extend=True, learning_rates=[1e-5], workers=1)
+    assert read and all(len(results.runs) for results in read)
+
+
+def test_a_folder_that_is_written_for_long_names_the_writer(tmp_path, monkeypatch):
+    optbench.sweep(SMALL, out=tmp_path, workers=1)
+    monkeypatch.setattr(sweep_results, "_WAIT_SECONDS", 0.2)
+    (tmp_path / "provenance.json").write_text("{}")
+    with pytest.raises(OptbenchError, match="provenance.json' is damaged"):
+        optbench.load(tmp_path)
+    with folder_lock(tmp_path), pytest.raises(OptbenchError, match=f"is being written by process {os.getpid()} on"):
+        optbench.load(tmp_path)
+
+
+def test_a_table_that_was_written_anew_after_the_folder_was_read_says_so(tmp_path):
+    optbench.sweep(SMALL, out=tmp_path, workers=1)
+    results = optbench.load(tmp_path)
+    optbench.sweep(out=tmp_path, extend=True, learning_rates=[1e-5], workers=1)
+    with pytest.raises(OptbenchError, match="curves.parquet' was written anew meanwhile: load the folder again"):
+        results.curves  # noqa: B018

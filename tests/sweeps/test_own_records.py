@@ -1,5 +1,7 @@
 """Sweeps of objects of Python: functions, records and rules beside names, resumed and in worker processes."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -234,3 +236,69 @@ def test_what_was_found_goes_on_from_objects():
     assert best.code().startswith("# own_descent is a rule of your own, which must come along")
     with pytest.raises(AttributeError, match="'best_params_': best.params is the setting"):
         best.best_params_  # noqa: B018
+
+
+def test_one_of_two_functions_on_a_line_is_not_the_other(tmp_path):
+    found = []
+    for key in "ab":
+        f = {"a": lambda w: float(w @ w), "b": lambda w: float(7 + w @ w)}[key]
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            runs = optbench.sweep(SMALL, problems=[(f, [1.0, 2.0])], optimizers=["gd"], out=tmp_path).runs
+        found.append(set(runs["loss_initial"]))
+    assert found == [{5.0}, {12.0}]
+    assert any("problem function has changed" in str(each.message) for each in said)
+
+
+def test_a_stated_minimum_counts(tmp_path):
+    for minimum in (0.0, 0.5):
+        mine = optbench.function(eager, [1.0, -2.0], minimum=minimum)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            runs = optbench.sweep(SMALL, problems=[mine], optimizers=["gd"], out=tmp_path).runs
+        assert np.allclose(runs["suboptimality_final"], runs["loss_final"] - minimum)
+
+
+def test_what_may_have_changed_unseen_runs_into_a_folder_of_its_own(tmp_path):
+    numbers = (each for each in range(9))  # of what it will give, nobody can tell
+
+    def hidden(w):
+        return float(w @ w) + 0.0 * (numbers is None)
+
+    given = {"problems": [(hidden, [1.0, 2.0])], "optimizers": ["gd"]}
+    for out in (None, tmp_path / "fresh"):
+        assert len(optbench.sweep(SMALL, **given, out=out).runs)
+    before = read(tmp_path / "fresh")
+    with pytest.raises(OptbenchError) as caught:
+        optbench.sweep(SMALL, **given, out=tmp_path / "fresh")
+    told = "cannot tell whether hidden is the same, as it uses an object of the type generator: choose another out="
+    assert str(caught.value) == told and read(tmp_path / "fresh") == before
+
+
+class Answering:
+    """It answers every attribute."""
+
+    def __getattr__(self, name):
+        return self
+
+    def __call__(self, w):
+        return float(w @ w)
+
+
+class Numbered:
+    """It has a number in the place of its name."""
+
+    __name__ = 3
+
+    def __call__(self, w):
+        return float(w @ w)
+
+
+ANSWERING = Answering()
+
+
+@pytest.mark.parametrize("f", [Answering(), Numbered(), lambda w: ANSWERING.x(w)], ids=["any", "name", "closure"])
+def test_functions_of_strange_objects_run(f):
+    given = {"problems": [(f, [1.0, 2.0])], "optimizers": ["gd"]}
+    assert set(optbench.sweep(SMALL, **given).runs["loss_initial"]) == {5.0}
+    assert optbench.minimize(f, [1.0, 2.0]).fun < 1e-6

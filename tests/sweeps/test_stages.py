@@ -120,29 +120,6 @@ def test_one_size_or_schedule_of_a_problem_does_not_race():
         assert counts[1] == 2 * 3 * 2 * sum(min(2, number) for number in list(each.trials.values())[:2])
 
 
-def test_unequal_trials_choose_among_as_many_too():
-    """Of twelve settings beside three, a choice among three of them, drawn by block, races and reports as well."""
-    spec = {**SPEC, "problems": SPEC["problems"][:1], "optimizers": ["gd", "momentum(beta1=[0.2, 0.5, 0.8, 0.9])"],
-            "batch_sizes": [16], "schedules": ["constant"], "widen": 0, "blocks": 4}  # fmt: skip
-    results = optbench.sweep(spec, workers=1)
-    found = Twin(results, ["beta1"])
-    full = found.choices(2, MEASURES, "time", (), ("screen",))
-    best = found.choices(1, MEASURES, "time", (), ("screen", "race"))
-    more = 0
-    for place, raced in found.settings("race").items():
-        extra = raced - full[place]
-        assert raced >= full[place] and len(extra) <= 2 * 2 and {each[1] for each in extra} <= {"momentum"}
-        reported = found.settings("holdout")[place]
-        assert reported >= best[place] and reported <= raced and len(reported - best[place]) <= 2
-        more += len(reported - best[place])
-    assert more, "three of twelve seldom hold the best"
-    runs = results.runs
-    finals = set(runs.loc[runs["stage"] == "final", "lr"])
-    assert finals == {each[4] for block in best.values() for each in block}, "the recommended one is of all trials"
-    row = results.verdicts().iloc[0]
-    assert (row["trials_a"], row["trials_b"], row["trials"]) == (3, 12, 3)
-
-
 def test_what_later_stages_may_take_is_counted_beforehand(twin):
     later = plan_largest_stages(plan_of(make_spec(SPEC, {})))
     most = {"race": 2 * 4 * 6, "holdout": 4 * 6, "final": 2 * 3 * 2, "report": 2 * 3}  # settings times seeds of a pair

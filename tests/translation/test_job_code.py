@@ -40,6 +40,9 @@ def make_table(rows=120):
 def save(folder, kind):
     """Write the table in a format, or arrays of numbers, and return the data set's name."""
     table, path = make_table(), folder / f"mine.{kind}"
+    if kind.startswith("copies."):
+        table = table.loc[np.random.default_rng(2).integers(60, size=len(table))].reset_index(drop=True)
+        kind = kind.removeprefix("copies.")
     x, y = table[["age", "spent"]].to_numpy(), table["grade"].to_numpy()
     if kind == "npz":
         np.savez(path, x=x[:90], y=y[:90], x_test=x[90:], y_test=y[90:])
@@ -68,6 +71,10 @@ CASES = [
     ("softmax", "tsv", "target=plan, sep=';', decimal=','"),
     ("softmax", "semicolons.csv", "target=plan"),
     ("huber", "parquet", "target=value"),
+    ("softmax", "copies.csv", "target=plan"),
+    ("logistic", "copies.csv", "target=plan, positive=gold"),
+    ("least_squares", "copies.parquet", "target=value, missing=drop"),
+    ("softmax", "copies.npz", ""),
     ("softmax", "npz", ""),
     ("softmax", "svm", ""),
     ("softmax", "digits", ""),

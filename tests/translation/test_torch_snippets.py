@@ -30,12 +30,12 @@ def run_code(torch, each):
     class Model(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.blocks = torch.nn.ParameterList(
-                [torch.nn.Parameter(torch.tensor(part.copy())) for part in split(START)]
+            self.blocks = torch.nn.ParameterList(  # a matrix lies as in torch.nn.Linear, (outputs, inputs)
+                [torch.nn.Parameter(torch.tensor(part.T.copy())) for part in split(START)]
             )
 
         def forward(self, inputs):
-            w = torch.cat([p.reshape(-1) for p in self.blocks])
+            w = torch.cat([p.t().reshape(-1) for p in self.blocks])
             path.append(w.detach().numpy().copy())
             seen.append(inputs.mean(0).numpy())
             return inputs @ w
@@ -43,7 +43,7 @@ def run_code(torch, each):
     model, examples = Model(), torch.utils.data.TensorDataset(*map(torch.tensor, data()))
     loader = torch.utils.data.DataLoader(examples, batch_size=BATCH, shuffle=True)
     definitions(render(each, "torch"))["train"](model, lambda outputs, targets: outputs.mean() + ABOVE, loader)
-    return np.array(path), np.array(seen), np.concatenate([p.detach().numpy().ravel() for p in model.blocks])
+    return np.array(path), np.array(seen), np.concatenate([p.detach().numpy().T.ravel() for p in model.blocks])
 
 
 def test_every_optimizer_that_torch_has(torch):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from staged import staged_table
 
@@ -92,3 +93,22 @@ def test_leads_that_may_all_be_luck_make_no_winner():
     assert headline(answer) == "No clear winner on any of 3 problems: every lead may be luck"
     answer = answer_of(staged_table(value, [*names, "sgd"], **more), [], "loss")
     assert headline(answer) == "No clear winner on any of 3 problems; sgd clearly loses on 3"
+
+
+def test_what_a_test_over_many_problems_shows_is_the_title():
+    """On each problem the lead may be luck; over 40 of them adam is shown to be better than gd."""
+    factors = {"adam": 1.0, "lion": 1.1, "gd": 1.4}
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        own = np.random.default_rng([int(problem[1:]), seed, list(factors).index(optimizer)]).normal()
+        return math.log(factors[optimizer]) + 0.7 * own
+
+    def answer_of_many(count):
+        problems = tuple(f"p{k}" for k in range(count))
+        table = staged_table(value, (*factors,), rates=(0.1,), blocks=8, problems=problems, holdout=1)
+        return answer_of(table, [], "loss")
+
+    answer = answer_of_many(40)
+    assert "has the best mean rank" in answer.overall() and "wins against gd" in answer.overall()
+    assert headline(answer).startswith("adam wins against 1 of 2 others over 40 problems")
+    assert "over" not in headline(answer_of_many(12)), "fewer than 20 problems are no test"

@@ -10,8 +10,10 @@ from synthetic import make_tables
 
 from optbench import OptbenchError
 from optbench.figures.data import report_data
+from optbench.report.pictures import KINDS
 from optbench.report.tables import LATEX, latex_text, without_bounds
 from optbench.sweeps.results import Results
+from optbench.wording.answers import describe_measure
 from optbench.wording.latex import MOST_COLUMNS, latex_escaped, latex_number
 
 ODD = '[*] a_"b" & <c>, 50% of $x^2$ ~ {d}#\\ |x|'
@@ -89,6 +91,26 @@ def test_a_tie_is_underlined_and_a_loser_has_no_mark():
     assert states.to_dict() == {"gd": "first", "adam": "tie", "momentum": "behind"}
     assert [cell[:4] for cell in first[1:3]] == ["\\tex", "\\und"]
     assert first[3] == latex_number(results.ranking("loss").set_index("optimizer").loc["momentum", "value"])
+
+
+def test_unequal_trials_are_in_every_text_and_nothing_is_bold():
+    """A lead of an optimizer with fewer trials than the others is sure, but the paper says so in words alone."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return {"gd": 0.0, "adam": 3.0, "lion": 3.0}[optimizer] + 0.1 * np.sin(7 * seed + 100 * rate)
+
+    rates = {"gd": (0.1,), "adam": (0.1, 0.2, 0.3), "lion": (0.1, 0.2, 0.3)}
+    runs = staged_table(value, (*rates,), rates=rates, blocks=8)
+    results = Results(runs, None, pd.DataFrame(), provenance={"choose_by": ["loss"]})
+    sentence = "Trials were unequal (gd 1, adam 3 and lion 3): the best of more is better"
+    assert results.ranking("loss").set_index("optimizer")["state"]["gd"] == "first"
+    text = results.to_latex("loss")
+    assert sentence in text and "Nothing is bold there." in text and "textbf" not in text
+    answer = report_data(results).answer
+    assert sentence in str(results) and sentence in describe_measure(answer)
+    assert sentence in KINDS["best_of_n"].describe(report_data(results), "p")
+    equal = Results(staged_table(value, ("gd", "adam"), blocks=8), None, pd.DataFrame())
+    assert "textbf" in equal.to_latex("loss") and "unequal" not in equal.to_latex("loss")
 
 
 def test_what_never_arrives_has_no_number_and_what_arrives_in_some_blocks_a_bound():

@@ -3,7 +3,7 @@
 from math import sqrt
 
 from optbench import Look, log_uniform, one_minus_log_uniform, optimizer
-from optbench.kit.scalars import clipped
+from optbench.kit.scalars import clipped, larger
 
 _EVERY = 10
 """The k of Sophia's authors: steps from one estimate of the curvature to the next."""
@@ -14,9 +14,29 @@ _SOPHIA_RANGES = {
 }
 
 
-def _aside(w, difference, rademacher):
-    """Return w + difference z, z of ones with random signs."""
-    return w + difference * rademacher
+def _square(w):
+    return w * w
+
+
+def _one(w):
+    return 1
+
+
+_SIZE = {"squares": _square, "count": _one}
+
+
+def _distance(difference, squares, count):
+    """Return d, how far along z the second gradient is taken: where weights are larger than 1, in proportion to them.
+
+    The scale is their root mean square, one for all, so that the difference is along z (Nocedal and Wright 2006,
+    section 8.1). float32 has no number between 3000 and 3000.0002.
+    """
+    return difference * sqrt(larger(1, squares / count))
+
+
+def _aside(w, difference, rademacher, squares, count):
+    """Return w + d z, z of ones with random signs."""
+    return w + _distance(difference, squares, count) * rademacher
 
 
 def _here(w):
@@ -31,7 +51,8 @@ def _sophia_step(w, m, h, lr, rho, eps, weight_decay):
 
 @optimizer(
     source="Yao et al. 2021 (AdaHessian), Algorithm 1, without its average over the weights of a filter",
-    look=Look(_aside),
+    look=Look(_aside, _SIZE),
+    total=_SIZE,
     limits={"difference": "(0, inf)"},
     search={
         "lr": log_uniform(1e-3, 10),
@@ -46,17 +67,17 @@ def _sophia_step(w, m, h, lr, rho, eps, weight_decay):
     difference=1e-4,
 )
 def adahessian(
-    w, g, m, v, ahead, lr, beta1, beta2, eps, weight_decay, difference, beta1_t, beta2_t, rademacher
+    w, g, m, v, ahead, lr, squares, count, beta1, beta2, eps, weight_decay, difference, beta1_t, beta2_t, rademacher
 ):  # fmt: skip
     """w = w - lr ((m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay w);  v averages (z Hz)^2.
 
     z Hz, with random signs z, is the diagonal of the Hessian and noise of mean 0 (Hutchinson). Hz is the difference of
-    two gradients of the mini-batch, (f'(w + difference z) - f'(w)) / difference; the authors differentiate twice, which
-    is the same for a quadratic. Where a ReLU switches between both points, only the difference sees it. A step takes
-    two gradients, and so twice the samples. The power of the root is 1, and eps is added to it; pytorch_optimizer's eps
-    is 1e-16.
+    two gradients of the mini-batch, (f'(w + d z) - f'(w)) / d, with d = difference max(1, rms(w)) of all weights; the
+    authors differentiate twice, which is the same for a quadratic. Where a ReLU switches between both points, only the
+    difference sees it. A step takes two gradients, and so twice the samples. The power of the root is 1, and eps is
+    added to it; pytorch_optimizer's eps is 1e-16.
     """
-    curvature = rademacher * (ahead - g) / difference
+    curvature = rademacher * (ahead - g) / _distance(difference, squares, count)
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * curvature * curvature
     return w - lr * (m / (1 - beta1_t) / (sqrt(v / (1 - beta2_t)) + eps) + weight_decay * w), m, v, ahead
@@ -64,7 +85,8 @@ def adahessian(
 
 @optimizer(
     source="Liu et al. 2023 (Sophia), Algorithm 3, with Hutchinson's estimate",
-    look=Look(_aside, every=_EVERY),
+    look=Look(_aside, _SIZE, every=_EVERY),
+    total=_SIZE,
     limits={"rho": "[0, inf)", "difference": "(0, inf)"},
     search=_SOPHIA_RANGES,
     search_source="lr and beta1 as for lion, whose steps are as large at most; rho our choice, about 0.01 to 0.05",
@@ -75,12 +97,12 @@ def adahessian(
     weight_decay=0.1,
     difference=1e-4,
 )
-def sophia_h(w, g, m, h, ahead, lr, beta1, beta2, rho, eps, weight_decay, difference, t, rademacher):
+def sophia_h(w, g, m, h, ahead, lr, squares, count, beta1, beta2, rho, eps, weight_decay, difference, t, rademacher):
     """w = w - lr (clip(m / max(rho h, eps)) + weight_decay w), clipped to [-1, 1];  h averages z Hz of every 10th step.
 
     m averages the gradient; z Hz, with random signs z, is the diagonal of the Hessian and noise of mean 0 (Hutchinson).
     Where h is not positive, the step is lr sign(m). Hz is the difference of two gradients of the mini-batch,
-    (f'(w + difference z) - f'(w)) / difference, in steps 1, 11, 21 and so on: 1.1 gradients a step, and so many times
+    (f'(w + d z) - f'(w)) / d with adahessian's d, in steps 1, 11, 21 and so on: 1.1 gradients a step, and so many times
     the samples. The authors differentiate twice, which is the same for a quadratic. No average is corrected for its
     bias. rho is 0.04 in the authors' package, which has the other estimate, Sophia-G, times the batch size, and adds
     eps; optax has 0.01, corrects m, and takes h as it was before the step. pytorch_optimizer clips m / max(h, eps) to
@@ -88,7 +110,7 @@ def sophia_h(w, g, m, h, ahead, lr, beta1, beta2, rho, eps, weight_decay, differ
     """
     m = beta1 * m + (1 - beta1) * g
     if (t - 1) % _EVERY == 0:
-        h = beta2 * h + (1 - beta2) * rademacher * (ahead - g) / difference
+        h = beta2 * h + (1 - beta2) * rademacher * (ahead - g) / _distance(difference, squares, count)
     return _sophia_step(w, m, h, lr, rho, eps, weight_decay), m, h, ahead
 
 

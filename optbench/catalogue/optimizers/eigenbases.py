@@ -103,9 +103,13 @@ def soap(w, g, lr, along, beta1, beta2, weight_decay, beta1_t, beta2_t, t):
 
     The bases are the eigenvectors of L and R after the first step, which moves nothing, neither matrices nor vectors;
     then every so many steps a QR decomposition improves them. A side longer than max_dim keeps its own basis, and a
-    vector, a matrix of one column as well, gets Adam; a block of more than two sides is a matrix of its first side.
-    Decay follows the step: w = w - lr weight_decay w. As in the authors' code the momentum
+    vector, a matrix of one column as well (a matrix in the authors' code), gets Adam; a block of more than two sides is
+    a matrix of its first side. Decay follows the step: w = w - lr weight_decay w. As in the authors' code the momentum
     turns with the bases, v does not but is sorted with them, and eps stands beside the uncorrected root.
+
+    The first gradient of a block that is not square leaves eigenvalues of 0 on its longer side, whose eigenvectors
+    rounding alone chooses: another BLAS takes other steps. After 20 steps of a small network, on gradients that
+    differed in their last digit, weights differed by 0.15 percent of their way; with max_dim below that side, by none.
     """
     rate = lr * sqrt(1 - _before(beta2, beta2_t)) / (1 - _before(beta1, beta1_t)) if t > 1 else 0
     return (w - rate * along) * (1 - lr * weight_decay) if t > 1 else w
@@ -190,9 +194,10 @@ def splus(w, g, seen, lr, along, beta_average, max_dim, vectors, weight_decay, b
 
     L and R average G G' and G' G, and QL and QR are the eigenvectors of L + eps I, R + eps I of step 1 and of every
     so many-th step; a step takes those before it, and the first none. A side not shorter than max_dim keeps its basis.
-    A vector, a matrix of one column as well, moves by lr `vectors` sign(m), as the signs of a block with a side over
-    max_dim do. The average, of weight beta_average on the past, is corrected for its start. Decay follows it:
-    w = (1 - rate weight_decay) w, with the rate of the step.
+    A vector, a matrix of one column as well (a matrix in the authors' code), moves by lr `vectors` sign(m), as the
+    signs of a block with a side over max_dim do. The average, of weight beta_average on the past, is corrected for its
+    start. Decay follows it: w = (1 - rate weight_decay) w, with the rate of the step. As with soap, rounding chooses
+    directions of a block that is not square: weights differed by 20 percent of their way.
     """
     rate = lr * (vectors if columns == 1 or larger(rows, columns) > max_dim else 2 / (rows + columns))
     w = w - rate * along
@@ -278,7 +283,9 @@ def soap_muon(w, g, lr, along, vector_rate, weight_decay, rows, columns, role):
     O. The script scales what they get to the norm of M, which does not change O; it also keeps the norm of w and bounds
     the step from below, which is left out here.
 
-    Vectors and embeddings get Adam, corrected and without decay, at the rate vector_rate lr.
+    Vectors, matrices of one column (matrices in the script) and embeddings get Adam, corrected and without decay, at
+    the rate vector_rate lr. As with soap, rounding chooses directions of a block that is not square: weights differed
+    by 10 percent of their way.
     """
     vector = columns == 1 or role == EMBEDDING
     step = vector_rate * along if vector else sqrt(larger(1, columns / rows)) * along + weight_decay * w

@@ -14,7 +14,7 @@ from optbench.engine.cohort import Cohort
 from optbench.engine.cpu.code import CohortCode, EagerCode, ProblemCode, is_compiled
 from optbench.engine.cpu.evaluation import Evaluator
 from optbench.engine.cpu.lanes import CpuLanes, order_by_settings
-from optbench.engine.cpu.objective import Objective
+from optbench.engine.cpu.objective import Objective, find_slope
 from optbench.engine.outcome import CohortOutcome, End, Outcome, leave_groups_out, merge_outcomes
 from optbench.engine.rates import Rates
 from optbench.engine.runner import STOPPED, Clock, Runner, call_back
@@ -70,8 +70,6 @@ def _run_lanes(
 
 _STOPPED = 99
 """SciPy's status of a run that a callback has ended."""
-_FLAT = 1e-5
-"""Largest component of the gradient, relative to the loss or 1, at which a method has converged: SciPy's default."""
 
 
 class _OutOfBudget(Exception):
@@ -126,13 +124,11 @@ def _run_baseline(cohort: Cohort, objective: Objective, hyperparameters: Mapping
     except _OutOfBudget:
         is_finished = count >= last
         reason = f"its {last:,} evaluations are used up" if is_finished else "its time is used up"
-    with np.errstate(all="ignore"):
-        values, gradients = objective(best_w)
-    slope = float(np.abs(gradients).max())
-    flat = slope <= _FLAT * max(1.0, abs(float(values[0])))  # NaN is not
+    slope, flat = find_slope(objective, best_w)
+    converged = flat and not reason  # what a budget has ended has not said so, wherever it was
     reason = reason or ("it has converged" if flat else "its line search finds nothing lower")
     found_by = f"after {count:,} evaluations; the largest component of the gradient is {slope:.2g}"
-    end = End(count, flat and reason != STOPPED, f"{reason} {found_by}", iterations)
+    end = End(count, converged, f"{reason} {found_by}", iterations)
     if is_finished:  # at its budget's end, or converged, or its line search found nothing lower
         clock.progress(last - count)
         reached += [(int(step), best_w, *reached[-1][2:]) for step in points if step > reached[-1][0]]

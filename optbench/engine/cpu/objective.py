@@ -19,6 +19,9 @@ from optbench.engine.cpu.evaluation import Evaluator
 MOST_RUNS = 1_000_000
 """Points of one call."""
 
+_FLAT = 1e-5
+"""Largest component of the gradient, relative to the loss or 1, at which a run has converged: SciPy's default."""
+
 
 class Objective:
     """Values and gradients of a problem at any weights, by the kernels that a run uses.
@@ -117,6 +120,14 @@ class Objective:
             wanted = f"({self.problem.dim},) or ({self.runs}, {self.problem.dim})"
             got = f"the shape {w.shape}" if isinstance(w, np.ndarray) else shown(w)
             raise OptbenchError(f"objective: w must be numbers of the shape {wanted}, got {got}") from None
+
+
+def find_slope(objective: Objective, w: np.ndarray) -> tuple[float, bool]:
+    """Return the largest component of the gradient at w, (dim,), and whether a minimization has converged there."""
+    with np.errstate(all="ignore"):
+        values, gradients = objective(w)
+    slope = float(np.abs(gradients).max())
+    return slope, slope <= _FLAT * max(1.0, abs(float(values[0])))  # NaN is not
 
 
 def objective(

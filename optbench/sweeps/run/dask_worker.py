@@ -17,7 +17,7 @@ from optbench.datasets.copies import use_copies
 from optbench.engine.run import compile_for, limited_threads
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
-from optbench.sweeps.run.executors import Job, Result, compiling_alone
+from optbench.sweeps.run.executors import Job, Result
 from optbench.sweeps.run.file_bundle import FileBundle, describe_differences
 from optbench.sweeps.serialization import cohort_from_json
 
@@ -60,8 +60,7 @@ class _Context:
                 planned = cohort_from_json(data, catalogue)
             cohort = planned.cohort
             if (kernels := (cohort.pair, cohort.dtype, planned.runs)) not in self.compiled:
-                with compiling_alone():
-                    compile_for(cohort)
+                compile_for(cohort)
                 self.compiled.add(kernels)
         return planned
 

@@ -4,22 +4,17 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
-from numba import config
-
 from optbench.contract.errors import in_one_line
-from optbench.datasets.cache import cache_folder
 from optbench.engine.run import run_together
 from optbench.engine.runner import Cancelled
 from optbench.sweeps.plan import PlannedCohort
 from optbench.sweeps.store.cohort_files import encode_cohort
-from optbench.sweeps.store.files import exclusive_lock
 from optbench.sweeps.tables import make_tables
 
 _STOP_SECONDS = 0.6
@@ -71,21 +66,6 @@ class Job:
     def failed(self, reason: str) -> Result:
         """Return the result of a job none of whose cohorts could run, for the same reason."""
         return (reason,) * len(self.cohorts)
-
-
-@contextlib.contextmanager
-def compiling_alone() -> Iterator[None]:
-    """Wait until no other worker process that uses this cache of kernels compiles, here or on other hosts.
-
-    numba replaces the files of its cache whole, but of two writers at once one loses its entry in the index, or both
-    take one name for two kernels. And what one has compiled, the next one finds.
-    """
-    folder = Path(config.CACHE_DIR or cache_folder())
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # a folder that cannot be written
-            folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(exclusive_lock(folder / "kernels.lock"))
-        yield
 
 
 class Executor(Protocol):

@@ -235,8 +235,8 @@ class _Worker:
         from optbench.sweeps.serialization import cohort_from_json
 
         planned = cohort_from_json(data, self._load_catalogue(plugins))
-        with self._compiling_alone():
-            compile_for(planned.cohort)
+        self._send_state("compiling")
+        compile_for(planned.cohort)
         self._send_state("running")
         schedules = {id(lane.schedule): lane.schedule for lane in planned.cohort.lanes}
         traced = {key: self._trace_schedule(schedule, skipped) for key, schedule in schedules.items()}
@@ -286,8 +286,8 @@ class _Worker:
         from optbench.sweeps.tables import make_landscape
 
         record, ((left, right), (bottom, top)) = self._load_catalogue(plugins).problem(problem), domain
-        with self._compiling_alone():
-            return make_landscape(replace(record, domain=((left, right), (bottom, top)))).to_pydict(), ()
+        self._send_state("compiling")
+        return make_landscape(replace(record, domain=((left, right), (bottom, top)))).to_pydict(), ()
 
     def do_trajectory(self, plugins: Sequence[str], cohort: dict[str, Any]) -> Answer:
         """Return the trajectory of a cohort, column by column."""
@@ -305,16 +305,6 @@ class _Worker:
 
         made = cohort_from_json(cohort, self._load_catalogue(plugins)).cohort
         return write_code(made, made.lanes[0], epochs, remark, stops), ()
-
-    @contextlib.contextmanager
-    def _compiling_alone(self) -> Iterator[None]:
-        """Hold the lock for compiling inside ``with``, and send the states "waiting" and "compiling"."""
-        from optbench.sweeps.run.executors import compiling_alone
-
-        self._send_state("waiting")
-        with compiling_alone():
-            self._send_state("compiling")
-            yield
 
     def _make_callbacks(self) -> tuple[Callable[[int], None], Callable[[], bool]]:
         """Return two functions for the engine: one takes run-steps, one says whether to stop; both report progress."""

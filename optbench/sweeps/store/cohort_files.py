@@ -35,6 +35,10 @@ _LENGTH = slice(4, 8)
 _ENDING = ".cohort"
 
 
+class DamagedFile(OptbenchError):
+    """Raised for a file of a folder that is not what was written, or is being written anew."""
+
+
 class Damaged(Exception):
     """Raised for bytes that are not the file of a cohort; the text is the reason."""
 
@@ -130,7 +134,7 @@ class CohortFiles:
         try:
             yield
         except (OSError, Damaged) as error:
-            raise OptbenchError(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}") from None
+            raise DamagedFile(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}") from None
 
 
 def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:

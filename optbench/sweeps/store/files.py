@@ -74,16 +74,16 @@ def flush_to_disk(path: Path) -> None:
         os.close(file)
 
 
-@contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold a lock on a file, which is made, once no other process holds it; a system without locks does not wait.
+def refuse_links(directory: Path) -> None:
+    """Raise OptbenchError if a link stands in the place of a folder that results or a report are written to.
 
-    Raises OSError if the file cannot be made or locked.
+    A folder of somebody else's could so have files elsewhere overwritten.
     """
-    with path.open("wb") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed, or the process ends
-        yield
+    for name in ("cohorts", "cohorts/damaged", "report", "report/figures", "report/tables", "figures", "tables"):
+        if (path := directory / name).is_symlink():
+            raise OptbenchError(
+                f"{str(path)!r} is a link, and what is written there would land elsewhere: {_advise_removal(path)}"
+            )
 
 
 @contextmanager
@@ -116,6 +116,20 @@ def folder_lock(directory: Path) -> Iterator[None]:
             yield
         finally:
             os.ftruncate(file, 0)  # the file stays: who waits for its lock has opened it already
+    finally:
+        os.close(file)
+
+
+def describe_writer(directory: Path) -> str:
+    """Return who writes into a folder in words, " by process 7 on host since ..."; "" if nobody does."""
+    if not _read_owner(directory / LOCK):  # to ask for the lock could be in the way of a sweep that begins
+        return ""
+    try:
+        file = os.open(directory / LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return ""
+    try:
+        return "" if _take_lock(file) else _describe_owner(directory / LOCK)
     finally:
         os.close(file)
 

@@ -22,7 +22,7 @@ from optbench.contract import columns
 from optbench.contract.errors import OptbenchError, nearest
 from optbench.contract.paths import is_folder
 from optbench.sweeps.store import schemas
-from optbench.sweeps.store.cohort_files import AGAIN, TABLES, CohortFiles
+from optbench.sweeps.store.cohort_files import AGAIN, TABLES, CohortFiles, DamagedFile
 from optbench.sweeps.store.files import read_bytes, replace_file
 from optbench.sweeps.store.manifest import NAME, Entry, Manifest, read_manifest
 
@@ -236,7 +236,12 @@ class FinalTables:
     def _check(self, path: Path) -> None:
         """Compare a file of the folder with its checksum, once."""
         if self._manifest and path.parent == self.path and path.name not in self._checked:
-            self._manifest.check(self.path, path.name)
+            try:
+                self._manifest.check(self.path, path.name)
+            except DamagedFile:
+                if read_manifest(self.path) == self._manifest:
+                    raise
+                raise DamagedFile(f"{str(path)!r} was written anew meanwhile: load the folder again") from None
             self._checked.add(path.name)
 
 

@@ -27,7 +27,7 @@ from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
 from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode_cohort
-from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, write_text
+from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, refuse_links, write_text
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
 from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
@@ -132,8 +132,10 @@ def extend_spec(
     if spec is None or isinstance(spec, Mapping):
         new = make_spec(old.to_dict() if spec is None else spec, changes)
     else:
-        new = read_spec(spec, changes)
-    refuse_unnamed(old.plugins, () if spec is None and changes.get("plugins") is None else new.plugins)
+        new = read_spec(spec, changes, directory)
+    files = () if spec is None and changes.get("plugins") is None else new.plugins
+    typed = () if spec is None and changes.get("optimizers") is None else new.optimizer_texts
+    refuse_unnamed(old.plugins, files, old.optimizer_texts, typed)
     for key in COUNTS:
         have, want = getattr(old, key), getattr(new, key)
         if changes.get(key) is not None and have is not None and want is not None and want < have:
@@ -167,6 +169,7 @@ def open_store(
         raise OptbenchError("the paths of --out and --plugin must be valid UTF-8") from None
     with _explain_write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
+        refuse_links(path)
         with folder_lock(path):
             yield Store(path, spec, provenance, warn, shard, extend)
 
@@ -198,7 +201,7 @@ class Store:
         shard: str = "",
         extend: bool = False,
     ):
-        """Prepare the folder and write its spec and provenance. The arguments are those of `open_store`.
+        """Prepare the folder, which `begin` gives its spec and provenance. The arguments are those of `open_store`.
 
         Raises OptbenchError if it holds another sweep, or cannot be written.
         """
@@ -228,8 +231,6 @@ class Store:
             for folder in (directory, self.files.folder):
                 for leftover in folder.glob(f"{SCRATCH}*"):
                     leftover.unlink()
-        self.write_text("spec.toml", spec.to_toml())
-        self._write_provenance()
         stages = tuple(stage for stage in STAGE_SEEDS if getattr(spec, stage)) if spec.blocks else ("grid",)
         if spec.blocks and not shard:
             stages += COMMON_STAGES
@@ -299,6 +300,9 @@ class Store:
             names = each.cohort.problem.name, each.cohort.optimizer.name
             entries.append(Entry(each.cohort_id, each.stage, each.block, *names, each.runs, parts))
         self._warn_of_damage()
+        if first == 0:  # close to the manifest, which has their checksums
+            self.write_text("spec.toml", self._manifest.spec)
+            self._write_provenance()
         cohorts = (*self._manifest.cohorts, *entries)
         self._write_manifest(replace(self._manifest, cohorts=cohorts, finished=False, missing=""))
         return to_run

@@ -16,7 +16,7 @@ from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.contract.version import __version__
 from optbench.sweeps.spec import COMMON_STAGES
-from optbench.sweeps.store.cohort_files import AGAIN
+from optbench.sweeps.store.cohort_files import AGAIN, DamagedFile
 from optbench.sweeps.store.files import check_plain, read_bytes, write_text
 
 NAME = "manifest.json"
@@ -70,16 +70,16 @@ class Manifest:
         write_text(directory / NAME, _seal(_adapter().dump_json(self)).decode())
 
     def check(self, directory: Path, name: str) -> None:
-        """Raise OptbenchError if a file with a known checksum has another one, or is gone."""
+        """Raise DamagedFile if a file with a known checksum has another one, or is gone."""
         if name not in self.files:
             return
         path = directory / name
         try:
             same = digest_of(path) == self.files[name]
         except OSError as error:
-            raise OptbenchError(f"cannot read {str(path)!r} ({error.strerror}): {AGAIN}") from None
+            raise DamagedFile(f"cannot read {str(path)!r} ({error.strerror}): {AGAIN}") from None
         if not same:
-            raise OptbenchError(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
+            raise DamagedFile(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
 
     def find_sources(self, files: Iterable[str]) -> list[tuple[Entry, str]]:
         """Return the cohorts in order, each with the files that hold its runs: its own, or else those of its parts.
