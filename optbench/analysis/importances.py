@@ -29,7 +29,7 @@ def has_optuna() -> bool:
 def need_optuna(why: str) -> None:
     """Raise OptbenchError unless Optuna is installed; why: what needs it."""
     if not has_optuna():
-        raise OptbenchError(f"{why} needs Optuna: pip install 'optbench[optuna]'")
+        raise OptbenchError(f"{why} needs Optuna: pip install -e '.[optuna]'")
 
 
 @contextmanager
