@@ -277,11 +277,11 @@ class ReportData:
         minimum = self.results.problem(problem).get("minimum")
         return None if minimum is None or pd.isna(minimum) else float(minimum)
 
-    def minimizer(self, problem: str) -> tuple[float, float] | None:
-        """Return (w_1, w_2) of the minimum of a problem of two parameters; None where it is not known."""
+    def minimizers(self, problem: str) -> list[tuple[float, float]]:
+        """Return (w_1, w_2) of each known minimizer of a problem of two parameters."""
         facts = self.results.problem(problem)
-        place = facts.get("w_1"), facts.get("w_2")
-        return None if any(pd.isna(w) for w in place) else (float(place[0]), float(place[1]))
+        pairs = [(facts.get(f"w_{i}"), facts.get(f"w_{i + 1}")) for i in range(1, len(facts), 2)]
+        return [(float(x), float(y)) for x, y in pairs if pd.notna(x) and pd.notna(y)]
 
     def start(self, problem: str) -> float:
         """Return the median suboptimality at the start; NaN where the minimum is not known."""

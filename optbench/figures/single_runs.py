@@ -91,8 +91,8 @@ def trace_runs(runs: Mapping[str, Run]) -> dict[str, Trajectory]:
     return found
 
 
-def compute_surface(runs: Mapping[str, Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float] | None]:
-    """Return the loss around the paths of runs: w_1 (columns,), w_2 (rows,), the loss above its minimum, the minimizer.
+def compute_surface(runs: Mapping[str, Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[float, float]]]:
+    """Return the loss around the paths of runs: w_1 (columns,), w_2 (rows,), the loss above its minimum, minimizers.
 
     Where the minimum is not known it is the lowest loss of grid and runs; a function that fails there has NaN.
     """
@@ -113,8 +113,7 @@ def compute_surface(runs: Mapping[str, Run]) -> tuple[np.ndarray, np.ndarray, np
     every = np.concatenate([loss.ravel(), *(table["train_loss"] for table in tables)])
     lowest = np.min(every, where=np.isfinite(every), initial=np.inf)
     minimum = float(problem.minimum) if np.isfinite(problem.minimum) else float(lowest)
-    at = problem.minimizer
-    return x, y, loss - minimum, None if at is None else (float(at[0]), float(at[1]))
+    return x, y, loss - minimum, [(float(w[0]), float(w[1])) for w in problem.list_minimizers()]
 
 
 def tabulate_losses(runs: Mapping[str, Run], x: str, y: str | None) -> tuple[pd.DataFrame, str]:

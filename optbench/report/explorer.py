@@ -412,7 +412,7 @@ class ExplorerData:
     def paths(self) -> list[dict[str, Any]]:
         """Return an entry for each problem with a landscape and a path.
 
-        `x`, `y`: the grid; `z`: log10 of the height above the minimum; `minimizer`; `lines`: of each optimizer its
+        `x`, `y`: the grid; `z`: log10 of the height above the minimum; `minimizers`; `lines`: of each optimizer its
         steps and points, as differences of whole numbers that count parts of the picture's sides from the lower left,
         `batch`, the samples of a step, and `loss`, the steps and suboptimalities of the same run; `every`: the points
         come from every step.
@@ -439,12 +439,11 @@ class ExplorerData:
              **self._describe_run(problem, name, path.seed)}
             for name, path in paths.items()
         ]  # fmt: skip
-        minimizer = self.data.minimizer(problem)
         return {
             "problem": self.problems.index(problem), "x": short(x[fewer_x]), "y": short(y[fewer_y]),
             "z": [short(np.round(row, 3), 6) for row in z],
             "across": across, "along": along, "fine": FINE,
-            "minimizer": None if minimizer is None else list(minimizer),
+            "minimizers": self.data.minimizers(problem),
             "lines": sorted(lines, key=lambda line: line["optimizer"]),
             "every": all(path.every_step for path in paths.values()),
         }  # fmt: skip
