@@ -41,7 +41,8 @@ def _see_forest(data: ReportData, problem: str) -> str:
     for each in problems[:MOST_PROBLEMS]:
         first, *others = compare_with_leader(judged, each, list(data.line_styles[ALL])).to_dict("records")
         rest = [f"{row['optimizer']} {row['note'] or 'at ' + format_ratio(row['ratio']) + '×'}" for row in others[-1:]]
-        texts.append(", ".join([f"on {each} {first['optimizer']} leads", *rest]))
+        leads = f"{first['optimizer']} leads" if math.isfinite(first["ratio"]) else "nobody leads"
+        texts.append(", ".join([f"on {each} {leads}", *rest]))
     if more := len(problems) - len(texts):
         texts.append(f"{count_noun(more, 'more problem')}")
     return f"{headline(data.answer)}: {'; '.join(texts)}"
@@ -120,7 +121,7 @@ def _see_divergence(data: ReportData, problem: str) -> str:
     """Say what share of each optimizer's runs diverged."""
     runs = select_screening_runs(data.results.runs[data.results.runs["problem"] == problem])
     share = pd.Series(np.asarray(find_failed_runs(runs), float), runs["optimizer"].to_numpy()).groupby(level=0).mean()
-    return "of all runs diverged " + _rank(share, data.line_styles[problem], lambda name: f"{100 * share[name]:.2g}%")
+    return "of all runs diverged " + _rank(share, data.line_styles[problem], lambda name: f"{100 * share[name]:.3g}%")
 
 
 def _see_mean_ranks(data: ReportData, problem: str) -> str:

@@ -167,7 +167,7 @@ def test_the_measure_is_chosen_in_the_address(chromium, seven):
         view.get_by_label("test accuracy").check(force=True)
         assert view.evaluate("location.hash") == "#?judge=test_accuracy"
         assert view.locator(".heads .chart > span:visible").inner_text() == "Times the leader's errors (right is worse)"
-        rows = view.locator(".row").filter(has_text="no test data")
+        rows = view.locator(".row").filter(has_text="no test accuracy")
         assert rows.count() == 3 and not rows.locator("svg.plot:visible").count()  # judged by nothing else
         ranked = results.ranking("test_accuracy")
         row = ranked[(ranked["problem"] == "breast_cancer")].sort_values("value").iloc[0]
