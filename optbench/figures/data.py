@@ -265,7 +265,7 @@ class ReportData:
             curves = self.curves
             if column not in curves:
                 curves = self.results.curves_of(self.reported_runs["run_id"], [column])
-            self._bands[column] = mirrored_bands(curves, self.reported_runs, column)
+            self._bands[column] = mirrored_bands(curves, self.reported_runs, column, self.minima_of(column))
         return self._bands[column]
 
     def best_of(self, problem: str) -> pd.DataFrame:
@@ -276,6 +276,11 @@ class ReportData:
         """Return the minimum of a problem; None where it is not known."""
         minimum = self.results.problem(problem).get("minimum")
         return None if minimum is None or pd.isna(minimum) else float(minimum)
+
+    def minima_of(self, column: str) -> dict[str, float]:
+        """Return by problem the minimum of a column of ``curves``; none of another than the training loss."""
+        found = {problem: self.minimum(problem) for problem in self.files} if column == "train_loss" else {}
+        return {problem: value for problem, value in found.items() if value is not None}
 
     def minimizers(self, problem: str) -> list[tuple[float, float]]:
         """Return (w_1, w_2) of each known minimizer of a problem of two parameters."""
@@ -418,15 +423,19 @@ def round_rates(runs: pd.DataFrame, step: float) -> pd.DataFrame:
 
 
 def mirrored_bands(
-    curves: pd.DataFrame, runs: pd.DataFrame, column: str, by: Sequence[str] = ("problem", "optimizer")
+    curves: pd.DataFrame,
+    runs: pd.DataFrame,
+    column: str,
+    minima: Mapping[str, float],
+    by: Sequence[str] = ("problem", "optimizer"),
 ) -> pd.DataFrame:
     """Return `analysis.curve_bands` of a column; of an accuracy, too, a failed run counts as the worst.
 
-    by: the columns that identify a curve.
+    minima: those of `ReportData.minima_of`; by: the columns that identify a curve.
     """
     if "accuracy" not in column:
-        return curve_bands(curves, runs, column, by=by)
-    bands = curve_bands(curves.assign(**{column: -curves[column]}), runs, column, by=by)
+        return curve_bands(curves, runs, column, by=by, minima=minima)
+    bands = curve_bands(curves.assign(**{column: -curves[column]}), runs, column, by=by, minima=minima)
     return bands.assign(median=-bands["median"], low=-bands["high"], high=-bands["low"])
 
 

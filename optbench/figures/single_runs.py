@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.curves import average_end, find_dense_end
 from optbench.analysis.picture_limits import find_picture_limits
 from optbench.catalogue import functions
 from optbench.contract import arguments
@@ -128,7 +129,10 @@ def tabulate_losses(runs: Mapping[str, Run], x: str, y: str | None) -> tuple[pd.
     y = arguments.one_of("y", y or ("suboptimality" if np.isfinite(minimum) else "loss"), known)
     parts = []
     for label, table in tables.items():
-        value = table["loss"] - minimum if y == "suboptimality" else table[y]
+        value = (table["loss"] - minimum if y == "suboptimality" else table[y]).to_numpy(float)
+        late = min(find_dense_end(table["step"].to_numpy()), len(table) - 1)
+        value = np.append(value[:late], average_end(value[late:], 0.0 if y == "suboptimality" else np.nan))
+        table = table.iloc[[*range(late), -1]]
         columns = {"optimizer": label, "step": table["step"], "x": table["step" if x == "steps" else x]}
         parts.append(pd.DataFrame({**columns, "median": value, "low": value, "high": value}))
     return pd.concat(parts, ignore_index=True), y

@@ -42,7 +42,8 @@ def _caption_curves(data: ReportData, problem: str) -> str:
     return _join(
         f"The recommended setting of each optimizer. Line: median over the "
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
-        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
+        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Where "
+        "evaluations are close together in the last fifth of a run, a line ends at the mean over them. Markers only "
         "distinguish the lines. What verdicts judge is marked: the target, or the last fifth of a run in gray.",
         "Verdicts and their ratios are over blocks, each with a setting of its own, and may order the lines otherwise."
         if data.answer.drawn_anew

@@ -53,10 +53,10 @@ def _see_curves(data: ReportData, problem: str) -> str:
     bands = data.bands_of("train_loss")
     bands = bands[(bands["problem"] == problem) & np.isfinite(bands["median"])].sort_values("step")
     bands = bands.assign(height=bands["median"] - (data.minimum(problem) or 0.0))
-    lines = bands.groupby("optimizer")
+    lines = bands[bands["step"] > 0].groupby("optimizer")
     ends, drawn = lines["height"].last(), data.line_styles[problem]
     texts = _rank(ends, drawn, lambda name: number(ends[name]))
-    text = f"the lines end at {texts}" if texts else "no line reaches the end"
+    text = f"the lines end at {texts}" if texts else "there is no line: half of the runs or more diverged at once"
     judged, share = data.answer.judged, data.answer.judged.targets.get(problem, math.nan)
     target = share * data.start(problem)
     if judged.unit(problem) == SAMPLES and math.isfinite(target):
