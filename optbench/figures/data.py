@@ -204,6 +204,17 @@ class ReportData:
         by = ("problem", "optimizer", "batch_size", "schedule")
         return best_configurations(self.binned_runs, self.results.tuning_seeds, by, choose_by=self.shown_measure)
 
+    @cached_property
+    def judged_cells(self) -> pd.DataFrame:
+        """The rows of `by_cell` by the measure of the verdicts, with `few`: fewer runs than in other cells.
+
+        Where verdicts are by samples to a target, these are its numbers; a miss counts at least two budgets.
+        """
+        by, table = ("problem", "optimizer", "batch_size", "schedule"), self.by_cell
+        if self.choose_by == TIME:
+            table = best_configurations(self.binned_runs, self.results.tuning_seeds, by, choose_by=TIME)
+        return table.assign(few=table["n"] < table.groupby("problem")["n"].transform("max"))
+
     def runs_of_cells(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of ``runs`` behind rows of `best` and of `by_cell`, whose rate may be rounded.
 

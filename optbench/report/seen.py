@@ -75,20 +75,29 @@ def _see_curves(data: ReportData, problem: str) -> str:
 def _see_rates(data: ReportData, problem: str) -> str:
     """Say at which rate each optimizer is lowest, and how low."""
     best = _find_lowest(data.by_rate, problem)
-    return "lowest are " + _rank(
-        best["median"], data.line_styles[problem],
-        lambda name: f"{number(best.at[name, 'median'])} at rate {number(best.at[name, 'lr'])}",
-    )  # fmt: skip
+
+    def describe_rate(name: str) -> str:
+        value, rate = best.at[name, "median"], best.at[name, "lr"]
+        return f"{number(value)} at rate {number(rate)}" if math.isfinite(value) else "failing at every rate"
+
+    return "lowest are " + _rank(best["median"], data.line_styles[problem], describe_rate)
 
 
 def _see_heatmap(data: ReportData, problem: str) -> str:
     """Say which cell of each optimizer is lowest, and how low."""
-    best = _find_lowest(data.by_cell, problem)
+    cells = data.judged_cells
+    best = _find_lowest(cells[~cells["few"]], problem)
+    samples = f" {data.name_value(problem)}" if math.isfinite(data.target(problem)) else ""
 
     def describe_cell(name: str) -> str:
         row = best.loc[name]
+        if not math.isfinite(row["median"]):
+            return "failing in each"
         size = labels.batch_label(row["batch_size"], row["full_batch"])
-        return f"{number(row['median'])} at batch size {size} with {data.short_schedules[row['schedule']]}"
+        if samples and row["median"] > data.budget(problem):
+            return "never reaching the target"
+        value = labels.samples_text(row["median"]) if samples else number(row["median"])
+        return f"{value}{samples} at batch size {size} with {data.short_schedules[row['schedule']]}"
 
     return "the lowest cells are " + _rank(best["median"], data.line_styles[problem], describe_cell)
 
@@ -145,7 +154,7 @@ _SEEN: dict[str, Callable[[ReportData, str], str]] = {
 
 
 def _find_lowest(table: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """Return the row with the lowest median of each optimizer on a problem, by optimizer."""
+    """Return the row with the lowest median of each optimizer on a problem, by optimizer; infinite if all failed."""
     mine = table[table["problem"] == problem]
     return mine.sort_values("median", kind="stable").drop_duplicates("optimizer").set_index("optimizer")
 
