@@ -52,11 +52,12 @@ def curve_bands(
     values[run, mark - start[group[run]]] = rows[column].to_numpy(dtype=np.float64)
     values = _fill_ends(values, find_failed_runs(runs))
     kept = np.ones(len(marks), dtype=bool)
-    for name, members in pd.Series(group).groupby(group).indices.items() if minima is not None else ():
+    groups = {} if minima is None else pd.Series(group).groupby(group).indices
+    for name, members in groups.items():
         begin, end = start[name], start[name] + size[name]
         late = begin + find_dense_end(step[marks[begin:end] % len(step)])
         if late < end - 1:
-            minimum = minima.get(names.at[name, "problem"], np.nan)
+            minimum = (minima or {}).get(names.at[name, "problem"], np.nan)
             values[members, size[name] - 1] = average_end(values[members, late - begin : size[name]], minimum)
             kept[late : end - 1] = False
 
