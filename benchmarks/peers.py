@@ -1,6 +1,6 @@
 """optbench beside PyTorch, JAX, pandas and SciPy, on the same work, in one process on one core.
 
-    pip install 'optbench[peers]'
+    pip install -e '.[peers]'
     python benchmarks/peers.py                                   # all cases, some minutes
     python benchmarks/peers.py --only 'mlp*/float64/64' --json peers.json   # a pattern, or a part of the name
     python benchmarks/peers.py --quick                           # shorter and noisier, without the largest case
@@ -228,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--json: there is no folder {options.json.resolve().parent}")
     missing = [name for name in ("torch", "jax", "pandas", "scipy") if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"peers.py: needs {', '.join(missing)}: pip install 'optbench[peers]'", file=sys.stderr)
+        print(f"peers.py: needs {', '.join(missing)}: pip install -e '.[peers]'", file=sys.stderr)
         return 2
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     if options.jobs:

@@ -40,6 +40,7 @@ def matrix_factorization(size=20, rank=3, condition=10.0, tail=0.0, offset=1e-2,
     vectors, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((size, size)))
     matrix = (vectors * eigenvalues) @ vectors.T
     dim = size * rank
+    minimizer = (vectors[:, :rank] * np.sqrt(eigenvalues[:rank])).ravel()
     return Problem(
         form="single",
         dim=dim,
@@ -47,7 +48,8 @@ def matrix_factorization(size=20, rank=3, condition=10.0, tail=0.0, offset=1e-2,
         start=lambda rng: offset * rng.standard_normal(dim),
         minimum=(size - rank) * tail**2 / 4,
         minimum_source="closed form: Eckart & Young 1936, 1/4 of the squared eigenvalues that are left out",
-        minimizer=(vectors[:, :rank] * np.sqrt(eigenvalues[:rank])).ravel(),
+        minimizer=minimizer,
+        other_minimizers=[-minimizer],
         blocks=((size, rank),),
         roles=("hidden",),
         noise=noise,

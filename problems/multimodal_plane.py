@@ -10,7 +10,7 @@ import numpy as np
 from optbench import OptbenchError, Problem, problem
 
 
-def _function(gradient, box, minimum, source, at, noise, domain=None):
+def _function(gradient, box, minimum, source, at, noise, domain=None, others=()):
     """Return the problem of a function of the plane that starts uniformly in the box that the literature searches."""
     low, high = np.transpose(box)
     return Problem(
@@ -21,6 +21,7 @@ def _function(gradient, box, minimum, source, at, noise, domain=None):
         minimum=minimum,
         minimum_source=source,
         minimizer=np.array(at),
+        other_minimizers=others,
         noise=noise,
         domain=domain or box,
     )
@@ -45,7 +46,17 @@ def himmelblau(noise=1.0):
     """
     box = ((-5.0, 5.0), (-5.0, 5.0))
     return _function(
-        himmelblau_gradient, box, 0.0, "closed form: both squares vanish, for example at (3, 2)", [3.0, 2.0], noise
+        himmelblau_gradient,
+        box,
+        0.0,
+        "closed form: both squares vanish, for example at (3, 2)",
+        [3.0, 2.0],
+        noise,
+        others=[
+            [-2.805118086952745, 3.131312518250573],
+            [-3.779310253377747, -3.28318599128617],
+            [3.584428340330492, -1.848126526964404],
+        ],
     )
 
 
@@ -74,6 +85,7 @@ def six_hump_camel(noise=0.1):
         "Newton's method to 30 digits, from the published point +-(0.0898, -0.7126)",
         [0.08984201310031806, -0.7126564030207396],
         noise,
+        others=[[-0.08984201310031806, 0.7126564030207396]],
     )
 
 
@@ -132,6 +144,7 @@ def branin(noise=1.0):
         "closed form: the square vanishes and cos x = -1, for example at (pi, 2.275)",
         [pi, 2.275],
         noise,
+        others=[[-pi, 12.275], [3 * pi, 2.475]],
     )
 
 

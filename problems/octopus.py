@@ -101,6 +101,7 @@ def octopus(dim=5, L=math.e, gamma=1.0, tau=math.e, offset=1.0, noise=0.01):
         minimum=-dim * depth(L, gamma, tau),
         minimum_source="closed form: every w_i = +-4 tau",
         minimizer=np.full(dim, 4 * tau),
+        other_minimizers=4 * tau * np.array([[1, -1], [-1, 1], [-1, -1]]) if dim == 2 else (),
         noise=noise,
         constants=(L, gamma, tau),
         domain=((-6 * tau, 6 * tau), (-6 * tau, 6 * tau)),

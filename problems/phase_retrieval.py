@@ -45,6 +45,7 @@ def phase_retrieval(dim=20, examples=1000, seed=0):
         minimum=0.0,
         minimum_source="closed form: w = +-w*",
         minimizer=truth,
+        other_minimizers=[-truth],
         data=(x, (x @ truth) ** 2),
         validation=(x_validation, (x_validation @ truth) ** 2) if len(x_validation) else None,
         test=(x_test, (x_test @ truth) ** 2),

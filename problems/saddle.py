@@ -3,6 +3,8 @@
 One along the axes (saddle), and one turned away from them (rotated_saddle).
 """
 
+from itertools import product
+
 import numpy as np
 
 from optbench import OptbenchError, Problem, problem
@@ -50,7 +52,7 @@ def saddle(dim=2, index=1, offset=1e-3, noise=0.01):
         start=_start_near_saddle(dim, index, offset),
         minimum=-index / 4,
         minimum_source="closed form: downhill coordinates +-1, the others 0",
-        minimizer=np.where(np.arange(dim) < index, 1.0, 0.0),
+        **_minimizers(np.eye(dim), index),
         noise=noise,
         layout=(index,),
         domain=((-1.6, 1.6), (-3.0, 3.0)),
@@ -75,7 +77,7 @@ def rotated_saddle(dim=20, index=5, offset=1e-3, noise=0.01, seed=0):
         start=lambda rng: rotation.T @ straight(rng),
         minimum=-index / 4,
         minimum_source="closed form: downhill directions +-1, the others 0",
-        minimizer=rotation.T @ np.where(np.arange(dim) < index, 1.0, 0.0),
+        **_minimizers(rotation, index),
         noise=noise,
         constants=rotation.ravel(),
         layout=(index,),
@@ -88,6 +90,14 @@ def _check_index(name, dim, index):
     """Raise OptbenchError unless ``index``, the number of downhill directions, lies between 1 and ``dim``."""
     if not 1 <= index <= dim:
         raise OptbenchError(f"problem {name}: index={index!r} must be between 1 and dim={dim}")
+
+
+def _minimizers(rotation, index):
+    """Return the fields of the minimizers w, Q w = (+-1, ..., +-1, 0, ..., 0): all of a plane, else the first."""
+    dim = len(rotation)
+    signs = np.array(list(product((1.0, -1.0), repeat=index))) if dim == 2 else np.ones((1, index))
+    first, *others = np.pad(signs, ((0, 0), (0, dim - index))) @ rotation
+    return {"minimizer": first, "other_minimizers": others}
 
 
 def _start_near_saddle(dim, index, offset):

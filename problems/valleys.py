@@ -77,6 +77,7 @@ def dixon_price(dim=10, noise=1.0):
         minimum=0.0,
         minimum_source="closed form: w_i = 2^(2^(1 - i) - 1)",
         minimizer=2.0**exponents,
+        other_minimizers=[2.0**exponents * np.where(np.arange(dim) < dim - 1, 1, -1)] if dim > 1 else (),
         noise=noise,
         domain=((-1.5, 1.5), (-1.5, 1.5)),
     )

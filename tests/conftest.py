@@ -189,7 +189,7 @@ def pytest_runtest_setup(item):
     """Skip what needs a library or fonts that are not here; tests import libraries themselves, so this can be asked."""
     for name in LIBRARIES:
         if item.get_closest_marker(name) and importlib.util.find_spec(name) is None:
-            pytest.skip(f"needs the extra {name}: pip install 'optbench[{name}]'")
+            pytest.skip(f"needs the extra {name}: pip install -e '.[{name}]'")
     if item.get_closest_marker("fonts"):
         from optbench.figures import fonts
 

@@ -153,3 +153,12 @@ def test_every_column_of_the_tables_is_explained():
 
 def _codes(text):
     return re.findall(r"`([^`]+)`", text)
+
+
+def test_extras_are_installed_from_the_clone():
+    """The package is in no index: pip finds nothing of this name, or a stranger's package."""
+    files = [*ROOT.glob("*.md")]
+    for name in ("optbench", "docs", "benchmarks", "tests"):
+        files += (ROOT / name).rglob("*.*")
+    files = [path for path in files if path.suffix in (".py", ".md")]
+    assert [str(path) for path in files if re.search(r"optbench\[[a-z{]", path.read_text(encoding="utf-8"))] == []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.statistics import grouped_intervals
+from optbench.contract.problems import FLOOR
 
 # Share of a run, its end: where losses are read, too: the way down is over
 LAST = 0.2
@@ -22,12 +23,15 @@ def curve_bands(
     column: str = "train_loss",
     by: Sequence[str] = ("problem", "optimizer"),
     confidence: float = 0.95,
+    minima: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return the median and interval of a column of `curves` over the seeds of each group, at every evaluated step.
 
     curves: rows of the `curves` table; runs: the runs to take, all of one group evaluated at the same steps (runs of
     one configuration are). A failed run counts as inf from the end of its curve on: it is not dropped, so the median
     of a group becomes inf once half of its runs have failed. A run that a deadline stopped keeps its last value.
+    minima: by problem, to give the last fifth of a run as one point, its mean (`average_end`), where evaluations are
+    close together there: beside those before, noise looks as if it began there. None: every evaluation is a point.
 
     Returns columns `by`, step, epoch, samples, median, low, high, coverage, n, in the order of `runs` and of steps.
     """
@@ -47,14 +51,50 @@ def curve_bands(
     values = np.full((len(runs), int(size.max(initial=0))), np.nan)
     values[run, mark - start[group[run]]] = rows[column].to_numpy(dtype=np.float64)
     values = _fill_ends(values, find_failed_runs(runs))
+    kept = np.ones(len(marks), dtype=bool)
+    groups = {} if minima is None else pd.Series(group).groupby(group).indices
+    for name, members in groups.items():
+        begin, end = start[name], start[name] + size[name]
+        late = begin + find_dense_end(step[marks[begin:end] % len(step)])
+        if late < end - 1:
+            minimum = (minima or {}).get(names.at[name, "problem"], np.nan)
+            values[members, size[name] - 1] = average_end(values[members, late - begin : size[name]], minimum)
+            kept[late : end - 1] = False
 
     # A run without a single usable point is still one of the seeds.
     there = np.arange(values.shape[1]) < size[group][:, None]
     place = (start[group][:, None] + np.arange(values.shape[1]))[there]
-    median, low, high, coverage, n = grouped_intervals(values[there], place, len(marks), confidence)
-    clock = rows[["step", "epoch", "samples"]].iloc[first].reset_index(drop=True)
-    table = pd.concat([names.take(owner).reset_index(drop=True), clock], axis=1)
+    drawn = kept[place]
+    place = (np.cumsum(kept) - 1)[place[drawn]]
+    median, low, high, coverage, n = grouped_intervals(values[there][drawn], place, int(kept.sum()), confidence)
+    clock = rows[["step", "epoch", "samples"]].iloc[first[kept]].reset_index(drop=True)
+    table = pd.concat([names.take(owner[kept]).reset_index(drop=True), clock], axis=1)
     return table.assign(median=median, low=low, high=high, coverage=coverage, n=n)
+
+
+def find_dense_end(steps: np.ndarray) -> int:
+    """Return where the last fifth of a run begins in its evaluated steps, if they are closer together there.
+
+    Else the number of steps. An epoch's end may lie right before it, so that the gaps of three evaluations count.
+    """
+    late = int(np.searchsorted(steps, (1 - LAST) * steps[-1])) if len(steps) else 0
+    many = len(steps) - late
+    if many < LEAST_POINTS or late < 3:
+        return len(steps)
+    before, within = (steps[late] - steps[late - 3]) / 3, (steps[-1] - steps[late]) / (many - 1)
+    return late if before > 1.5 * within else len(steps)
+
+
+def average_end(values: np.ndarray, minimum: float) -> np.ndarray:
+    """Return the mean over the last axis: of suboptimalities the geometric one, as verdicts have it, plus the minimum.
+
+    minimum: of a loss; NaN for the mean of the values themselves.
+    """
+    if not np.isfinite(minimum):
+        return values.mean(axis=-1)
+    gaps, floor = values - minimum, FLOOR * max(1.0, abs(minimum))
+    mean = np.exp(np.log(np.maximum(gaps, floor)).mean(axis=-1))
+    return minimum + np.where(gaps.max(axis=-1) > floor, mean, gaps.mean(axis=-1))
 
 
 def _fill_ends(values: np.ndarray, bad: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def import_library(library: Library) -> ModuleType:
     except ImportError as error:
         if error.name not in (library, "jax"):
             raise OptbenchError(f"{LIBRARIES[library]} does not load: {in_one_line(error)}") from error
-        needs = f"optimizers of {LIBRARIES[library]} need the extra {library!r}: pip install 'optbench[{library}]'"
+        needs = f"optimizers of {LIBRARIES[library]} need the extra {library!r}: pip install -e '.[{library}]'"
         raise OptbenchError(needs) from None
 
 

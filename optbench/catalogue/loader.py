@@ -317,7 +317,7 @@ def _format_traceback(error: BaseException, path: Path) -> str:
     trace.stack = traceback.StackSummary.from_list(trace.stack[own : own + 3])
     lines = "".join(trace.format()).splitlines()
     if isinstance(error, ModuleNotFoundError) and (extra := libraries.extra_of(error.name)):
-        lines[-1] += f": pip install 'optbench[{extra}]'"
+        lines[-1] += f": pip install -e '.[{extra}]'"
     return "".join(f"{line[:_WIDEST]}{'...' * (len(line) > _WIDEST)}\n" for line in lines)
 
 

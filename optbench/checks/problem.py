@@ -86,8 +86,8 @@ def _check_minimum(problem: Problem) -> None:
         w = w - 0.1 / t**0.5 * g[0] / np.sqrt(v + 1e-8)
     if best < problem.minimum - slack:
         raise CheckFailed(f"found the value {best:.9g}, below the stated minimum {problem.minimum:.9g}")
-    if problem.minimizer is not None:
-        value, g = guarded.value_and_gradient(np.asarray(problem.minimizer, dtype=float))
+    for point in problem.list_minimizers():
+        value, g = guarded.value_and_gradient(point)
         if not abs(float(value[0]) - problem.minimum) <= 1e-6 * max(1.0, abs(problem.minimum)):
             raise CheckFailed(f"the value at the minimizer is {float(value[0]):.9g}, not {problem.minimum:.9g}")
         if not np.abs(g).max() <= 1e-5:

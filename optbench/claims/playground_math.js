@@ -31,6 +31,9 @@ window.playground = (() => {
     return Array.from({ length: t }, (_, place) => scale * beta ** (t - 1 - place));
   };
 
+  // How far back v_t reaches: days as heavy as the newest that weigh as much as all t, and the mean age of these t days.
+  const reach = (t, beta) => ({ days: (1 - beta ** t) / (1 - beta), age: beta / (1 - beta) - (t * beta ** t) / (1 - beta ** t) });
+
   // Surfaces of two parameters, steep along s and flat along t, turned by an angle in degrees: f = s^2 / 2 + h(t).
   // The largest curvature is 1, that along t at the place that matters is 1 / condition; every minimum is 0.
   const FLAT = {
@@ -126,5 +129,5 @@ window.playground = (() => {
     return { plane, rate, curves: curves.map(({ beta1 }) => ({ beta1, w: path(plane, "momentum", { rate, beta1 }, 24, 0.02, n).w })) };
   };
 
-  return { random, ewa, weights, surface, update, path, decayed, cloud, spread, adam, quiz };
+  return { random, ewa, weights, reach, surface, update, path, decayed, cloud, spread, adam, quiz };
 })();

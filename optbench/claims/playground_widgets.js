@@ -13,7 +13,7 @@
     const slider = panel.querySelector("[name=day]"), count = Number(values.days), { beta, corrected } = values;
     slider.max = count;
     const day = Math.min(values.day, count), series = data.temperatures.slice(0, count), v = P.ewa(series, beta, corrected);
-    const weights = P.weights(day, beta, corrected), window = 1 / (1 - beta), within = weights.slice(-Math.round(window));
+    const weights = P.weights(day, beta, corrected), { days: window, age } = P.reach(day, beta);
     const x = [0.5, count + 0.5], days = (list) => list.map((value, place) => [place + 1, value]);
     const drawn = chart(find("chart-average"), { x, y: [-5, 40], height: 270, up: "°C" });
     const from = Math.max(day - window, 0.5);
@@ -35,9 +35,13 @@
     });
     below.done();
     const date = new Date(Date.parse(data.first) + 864e5 * (day - 1)).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
-    const sum = within.reduce((a, b) => a + b, 0);
+    const share = (1 - beta ** Math.round(window)) / (1 - beta ** day), shaded = `(shaded, ${Math.round(100 * share)}% of the weights)`;
+    const now = [window, age].map((value) => plural(number(value), "day")), late = [1, beta].map((value) => plural(number(value / (1 - beta)), "day"));
+    const reaches = now.join() === late.join()
+      ? `v averages about 1/(1 − β) = ${now[0]} ${shaded} and lags a steady change by β/(1 − β) = ${now[1]}`
+      : `v averages about (1 − β${raised(day)})/(1 − β) = ${now[0]} so far ${shaded}, ${now[1]} old on average; later 1/(1 − β) = ${late[0]}, and it then lags a steady change by β/(1 − β) = ${late[1]}`;
     says(
-      `β = ${number(beta)}: v averages about 1/(1 − β) = ${plural(number(window), "day")} (shaded, ${Math.round(100 * sum)}% of the weights) and lags a steady change by β/(1 − β) = ${plural(number(beta * window), "day")}. ` +
+      `β = ${number(beta)}: ${reaches}. ` +
       `Day ${day}, ${date}: ${number(series[day - 1])} °C measured, v = ${number(v[day - 1])} °C. ` +
       `${corrected ? "The correction divided by" : "The weights add up to"} 1 − β${raised(day)} = ${number(1 - beta ** day, 5)}.`,
     );
@@ -64,11 +68,11 @@
     drawn.mark(plane.start, "○", "minimum");
     drawn.done();
     const losses = shown.flatMap((name) => runs[name].loss).filter((loss) => loss > 0 && Number.isFinite(loss));
-    const first = plane.value(plane.start), lowest = Math.max(Math.min(...losses, first / 10), 1e-10);
+    const first = plane.value(plane.start), lowest = Math.max(Math.min(...losses, first / 10), 1e-12);
     const curve = chart(find("chart-loss"), { x: [0, last], y: [lowest / 1.5, 5 * first], log: true, height: find("chart-paths").clientHeight, across: "step", up: "loss minus its minimum" });
     curve.upright(step);
     for (const name of shown) {
-      const points = runs[name].loss.map((loss, t) => [t, Math.min(Math.max(loss, lowest / 3), 1e3)]);
+      const points = runs[name].loss.map((loss, t) => [t, Math.min(Math.max(loss, lowest), 1e3)]);
       curve.line(points, "pale", data.colors[name]);
       curve.line(points.slice(0, step + 1), "thick", data.colors[name]);
       if (points[step]) curve.mark(points[step], MARKS[name], "end", data.colors[name]);

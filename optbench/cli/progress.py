@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 import sys
 import time
@@ -47,7 +48,7 @@ def make_progress(show: bool | None = True, note: str = "") -> AbstractContextMa
 
 
 class Bar:
-    """A progress bar of the current stage, with runs/s and the time left."""
+    """A progress bar of the current stage, with runs/s and the time that is left to the answer."""
 
     def __init__(self) -> None:
         """Make the bar; nothing is shown before the context is entered."""
@@ -81,7 +82,7 @@ class Bar:
         done, runs = status.cost - status.stage_begin[0], status.runs - status.stage_begin[1]
         text = f"{runs:,} of {status.stage_total[1]:,} runs"
         text = text if status.stage == "grid" else f"{status.stage}: {text}"
-        speed = _describe_speed(self.task, runs)
+        speed = _describe_speed(self.task, runs, status)
         self.bar.update(self.id, description=text, completed=done, total=status.stage_total[0], speed=speed)
 
     @property
@@ -168,11 +169,17 @@ class Lines(Bar):
         errors.print(text, markup=False, soft_wrap=True)
 
 
-def _describe_speed(task: Task, runs: int) -> str:
-    """Return the runs per second of a stage and the time left; "" while too little is known. runs: made so far."""
-    if not runs or not task.elapsed or task.time_remaining is None:
+def _describe_speed(task: Task, runs: int, status: Status) -> str:
+    """Return the runs per second of a stage and the time to the answer; "" while too little is known.
+
+    runs: made so far in the stage. Stages that cannot be planned yet count as they are expected to be.
+    """
+    if not runs or not task.elapsed or not task.speed:
         return ""
-    return f"{runs / task.elapsed:,.0f} runs/s, {format_duration(task.time_remaining)} left"
+    left = f"{format_duration(math.ceil(status.left / task.speed))} left"
+    if status.until is not None:
+        left = f"at most {format_duration(max(status.until - time.monotonic(), 0.0))} left"
+    return f"{runs / task.elapsed:,.0f} runs/s, {left}"
 
 
 def format_duration(seconds: float) -> str:

@@ -211,8 +211,11 @@ def sweep(
             retry = "; --retry-failed runs them again, otherwise they stay failed" if status.failed else ""
             if time and late:
                 look = finished.answer.judged.describe_further_look()
-                text = f"stopped at the time limit of {format_duration(time.seconds)} (another answer, with more runs, "
-                text += f"is {look}){'; failed runs need --retry-failed' * bool(status.failed)}; "
+                text = f"stopped by the time limit of {format_duration(time.seconds)}"
+                if plan.spec.blocks:
+                    text += ": at the pace so far, pauses included, another block of seeds would not have fitted"
+                text += f" (another answer, with more runs, is {look})"
+                text += f"{'; failed runs need --retry-failed' * bool(status.failed)}; "
                 text += "what was incomplete is left out"
                 paragraph(f"{text}; {stopping.RESUME_HINT}", hang=2)
                 command(stopping.resume_command())

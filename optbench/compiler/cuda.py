@@ -105,7 +105,7 @@ _NO_CARD = "the NVIDIA driver sees no card (is one hidden by CUDA_VISIBLE_DEVICE
 def _install_command(driver: str | None = None) -> str:
     """Return the command that installs what CUDA lacks, for the CUDA version that the driver supports."""
     extra = "cuda12" if driver and float(driver) < 13 else "cuda13"
-    return f"pip install 'optbench[{extra}]'"
+    return f"pip install -e '.[{extra}]'"
 
 
 def _package() -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from optbench.contract import names, record_checks, resources
 from optbench.contract.architecture import Architecture
 from optbench.contract.arguments import (
@@ -69,6 +71,8 @@ class Problem:
     """The source of the minimum: "closed form", a solver."""
     minimizer: Any = None
     """One minimizer, (dim,), if it is known."""
+    other_minimizers: Any = ()
+    """Further points with the same minimum, (k, dim): pictures of the plane mark them, too."""
     blocks: tuple[tuple[int, ...], ...] = ()
     """Shapes of the parameter blocks, in order; by default one block of all parameters."""
     roles: tuple[str, ...] = ()
@@ -161,6 +165,19 @@ class Problem:
     def levels(self) -> float:
         """The steps up to the largest coordinate to which ``bits`` round a gradient; 0 where it is not rounded."""
         return float(2 ** (self.bits - 1) - 1) if self.bits else 0.0
+
+    def list_minimizers(self) -> np.ndarray:
+        """Return all minimizers that are known.
+
+        Returns:
+            (k, dim).
+
+        Example:
+            >>> problems()["saddle"].build().list_minimizers().tolist()
+            [[1.0, 0.0], [-1.0, 0.0]]
+        """
+        known = [] if self.minimizer is None else [self.minimizer, *self.other_minimizers]
+        return np.asarray(known, dtype=float).reshape(-1, self.dim)
 
     def __post_init__(self) -> None:
         """Check all fields, and convert those that `record_checks.check_problem` returns; raise OptbenchError."""

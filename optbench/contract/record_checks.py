@@ -165,6 +165,11 @@ def check_problem(record: Any) -> dict[str, Any]:
     fields |= _data_fields(record)
     if record.minimizer is not None:
         vector("minimizer", record.minimizer, dim)
+    others = _real_array(record.other_minimizers)
+    if others is None or others.size and (record.minimizer is None or others.ndim != 2):
+        raise PluginError(f"problem: other_minimizers must be rows of {dim} finite numbers, beside a minimizer")
+    for row in others:
+        vector("other_minimizers", row, dim)
     if record.curvature is not None:
         found = vector("curvature", record.curvature, dim, ", none below 0, not all 0")
         if (found < 0).any() or not found.any():

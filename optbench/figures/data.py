@@ -204,6 +204,17 @@ class ReportData:
         by = ("problem", "optimizer", "batch_size", "schedule")
         return best_configurations(self.binned_runs, self.results.tuning_seeds, by, choose_by=self.shown_measure)
 
+    @cached_property
+    def judged_cells(self) -> pd.DataFrame:
+        """The rows of `by_cell` by the measure of the verdicts, with `few`: fewer runs than in other cells.
+
+        Where verdicts are by samples to a target, these are its numbers; a miss counts at least two budgets.
+        """
+        by, table = ("problem", "optimizer", "batch_size", "schedule"), self.by_cell
+        if self.choose_by == TIME:
+            table = best_configurations(self.binned_runs, self.results.tuning_seeds, by, choose_by=TIME)
+        return table.assign(few=table["n"] < table.groupby("problem")["n"].transform("max"))
+
     def runs_of_cells(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of ``runs`` behind rows of `best` and of `by_cell`, whose rate may be rounded.
 
@@ -265,7 +276,7 @@ class ReportData:
             curves = self.curves
             if column not in curves:
                 curves = self.results.curves_of(self.reported_runs["run_id"], [column])
-            self._bands[column] = mirrored_bands(curves, self.reported_runs, column)
+            self._bands[column] = mirrored_bands(curves, self.reported_runs, column, self.minima_of(column))
         return self._bands[column]
 
     def best_of(self, problem: str) -> pd.DataFrame:
@@ -277,11 +288,16 @@ class ReportData:
         minimum = self.results.problem(problem).get("minimum")
         return None if minimum is None or pd.isna(minimum) else float(minimum)
 
-    def minimizer(self, problem: str) -> tuple[float, float] | None:
-        """Return (w_1, w_2) of the minimum of a problem of two parameters; None where it is not known."""
+    def minima_of(self, column: str) -> dict[str, float]:
+        """Return by problem the minimum of a column of ``curves``; none of another than the training loss."""
+        found = {problem: self.minimum(problem) for problem in self.files} if column == "train_loss" else {}
+        return {problem: value for problem, value in found.items() if value is not None}
+
+    def minimizers(self, problem: str) -> list[tuple[float, float]]:
+        """Return (w_1, w_2) of each known minimizer of a problem of two parameters."""
         facts = self.results.problem(problem)
-        place = facts.get("w_1"), facts.get("w_2")
-        return None if any(pd.isna(w) for w in place) else (float(place[0]), float(place[1]))
+        pairs = [(facts.get(f"w_{i}"), facts.get(f"w_{i + 1}")) for i in range(1, len(facts), 2)]
+        return [(float(x), float(y)) for x, y in pairs if pd.notna(x) and pd.notna(y)]
 
     def start(self, problem: str) -> float:
         """Return the median suboptimality at the start; NaN where the minimum is not known."""
@@ -418,15 +434,19 @@ def round_rates(runs: pd.DataFrame, step: float) -> pd.DataFrame:
 
 
 def mirrored_bands(
-    curves: pd.DataFrame, runs: pd.DataFrame, column: str, by: Sequence[str] = ("problem", "optimizer")
+    curves: pd.DataFrame,
+    runs: pd.DataFrame,
+    column: str,
+    minima: Mapping[str, float],
+    by: Sequence[str] = ("problem", "optimizer"),
 ) -> pd.DataFrame:
     """Return `analysis.curve_bands` of a column; of an accuracy, too, a failed run counts as the worst.
 
-    by: the columns that identify a curve.
+    minima: those of `ReportData.minima_of`; by: the columns that identify a curve.
     """
     if "accuracy" not in column:
-        return curve_bands(curves, runs, column, by=by)
-    bands = curve_bands(curves.assign(**{column: -curves[column]}), runs, column, by=by)
+        return curve_bands(curves, runs, column, by=by, minima=minima)
+    bands = curve_bands(curves.assign(**{column: -curves[column]}), runs, column, by=by, minima=minima)
     return bands.assign(median=-bands["median"], low=-bands["high"], high=-bands["low"])
 
 

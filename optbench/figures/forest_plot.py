@@ -96,18 +96,23 @@ def forest(
 def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> pd.DataFrame:
     """Return a row for the leader of a problem and each of the other names, the lowest value first.
 
+    Where every run failed, nobody leads: no row has a ratio.
+
     Returns columns optimizer, ratio (1 for the leader), low, high, open (it is not told apart), tie, and note, which
     says what a ratio cannot: that every run failed, or none reached the target.
     """
     ranked, wanted = judged.rows(problem), set(names)
     leader = judged.leader(problem) or ranked[judged.of].iloc[0]
-    found = [{"optimizer": leader, "ratio": 1.0, "low": 1.0, "high": 1.0, "open": False, "tie": False, "note": ""}]
+    plain = {"open": False, "tie": False, "note": ""}
+    found = [{"optimizer": leader, "ratio": 1.0, "low": 1.0, "high": 1.0, **plain}]
+    if (ranked["state"] == FAILED).all():
+        found = [{"optimizer": leader, "ratio": math.nan, "low": math.nan, "high": math.nan, **plain}]
+        found[0]["note"] = _describe_failure(judged, problem, leader)
     for row in ranked[ranked[judged.of].isin(wanted - {leader})].to_dict("records"):
         pair = judged.pairs[problem, leader, row[judged.of]]
         note = ""
         if row["state"] == FAILED:
-            end = judged.tell_end(problem, row[judged.of])
-            note = "diverges" if end == "diverged" else f"no result: its runs {end}"
+            note = _describe_failure(judged, problem, row[judged.of])
         elif judged.unit(problem) == SAMPLES and row["reached"] == 0:
             note = "never reaches the target"
         elif not math.isfinite(pair.ratio):
@@ -118,9 +123,17 @@ def compare_with_leader(judged: Judged, problem: str, names: Iterable[str]) -> p
     return pd.DataFrame(found)
 
 
+def _describe_failure(judged: Judged, problem: str, name: str) -> str:
+    """Return how an optimizer failed, in words that follow its name."""
+    end = judged.tell_end(problem, name)
+    return "diverges" if end == "diverged" else f"no result: its runs {end}"
+
+
 def find_limits(rows: pd.DataFrame) -> tuple[float, float, float]:
     """Return (begin, most, end) of the axis for rows of `compare_with_leader`: larger ratios are drawn at ``most``."""
     finite = rows[np.isfinite(rows["ratio"])]
+    if finite.empty:
+        return 0.8, NEAREST, 1.3 * NEAREST
     most = min(max(finite["ratio"].max(), NEAREST), FARTHEST)
     end = min(max(finite["high"].max(), most), 10 * most) * 1.3
     return min(max(finite["low"].min(), 0.1) / 1.3, 0.8), most, end
@@ -166,12 +179,14 @@ def _draw_rows(ax: Axes, rows: pd.DataFrame, styles: dict, texts: dict) -> list[
                 over = (row["low"] < begin, begin, CARETLEFT), (row["high"] > end, end, CARETRIGHT)
                 for edge, head in [rest for is_over, *rest in over if is_over]:
                     ax.plot([edge], [place], color=style["color"], marker=head, markersize=5 * lines, clip_on=False)
-                if not count:
+                if not count:  # the leader
                     ax.plot([x], [place], color=GRAY, marker="o", markersize=9 * lines, markerfacecolor="none",
                             linestyle="none", zorder=3)  # fmt: skip
                 face = "white" if row["open"] else style["color"]
                 ax.plot([x], [place], color=style["color"], marker=style["marker"], markersize=5.5 * lines, zorder=3,
                         markerfacecolor=face, linestyle="none", gid=f"{row['problem']} {row['optimizer']}")  # fmt: skip
+            else:
+                note = f"{texts[row['optimizer']]} {note}"
             note = note or "tie" * row["tie"]
             if note:
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}

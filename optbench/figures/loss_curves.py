@@ -162,6 +162,11 @@ def _draw_curves(
         panels.log_ticks(ax.xaxis, after["x"].min(), after["x"].max(), plain=True)
     if log_y:
         panels.log_ticks(ax.yaxis, *limits)
+    if not np.isfinite(after["median"]).any():
+        for artist in (*ax.lines, *ax.collections):
+            artist.set_visible(False)
+        ax.set(xticks=[], yticks=[])
+        panels.draw_note(ax, "no line to draw: half of the runs or more diverged at once")
 
 
 def draw_bands(ax: Axes, table: pd.DataFrame, styles: Mapping[str, dict], texts: dict, top: float) -> None:

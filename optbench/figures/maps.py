@@ -18,6 +18,7 @@ from optbench.analysis import find_failed_runs, find_full_batch_runs, hyperparam
 from optbench.analysis.measures import LOSS
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
+from optbench.contract.names import count_noun
 from optbench.figures import panels
 from optbench.figures.data import ReportData, Tables, report_data
 from optbench.figures.fonts import text_width
@@ -48,9 +49,11 @@ def heatmap(
 ) -> Axes:
     """Draw batch size by schedule, of one optimizer: the median at the end, each cell at its best rate.
 
-    In a sweep with blocks it is that of the seeds that tune: only recommended settings were re-run on fresh ones. A
-    cell is hatched where half of its runs or more failed, and gray where nothing ran. A frame is around what is
-    recommended. Of random trials a cell is the best single run that hit it, so a report draws none.
+    In a sweep with blocks it is that of the seeds that tune: only recommended settings were re-run on fresh ones. Cells
+    are by what verdicts are about; where that is the samples to a target, "never" means that half of the runs or more
+    miss it. A cell is hatched where half of its runs or more failed, gray where nothing ran, and pale, with their
+    number, where fewer ran than elsewhere, so that it may look best by luck. A frame is around what is recommended. Of
+    random trials a cell is the best single run that hit it, so a report draws none.
 
     Args:
         results: those of a sweep.
@@ -89,8 +92,8 @@ def heatmap(
 def draw_heatmaps(data: ReportData, problem: str) -> Figure:
     """Draw batch size by schedule on a problem, a panel for each optimizer, all in one scale of colors.
 
-    A cell's color shows the median suboptimality, or loss, of the rate and hyperparameters that were best in it (of a
-    sweep that is tuned for a metric on test data, that metric); hatched cells failed in half of the runs or more.
+    A cell's color shows the median of what verdicts are about, with the rate and hyperparameters that were best in it;
+    hatched cells failed in half of the runs or more.
     """
     now, optimizers = current(), list(data.line_styles[problem])
     cells = _select_cells(data, problem, optimizers)
@@ -116,7 +119,7 @@ class _Cells:
     """The numbers of all panels of one figure, with the order of rows and columns and the range of colors."""
 
     table: pd.DataFrame
-    """The best setting of each cell, with the column `value` that its color shows."""
+    """The best setting of each cell, with the columns `value`, that its color shows, and `never`."""
     sizes: dict[int, str]
     """Batch size -> its label, in order."""
     schedules: dict[str, str]
@@ -142,20 +145,24 @@ class _Cells:
 
 def _select_cells(data: ReportData, problem: str, optimizers: list[str]) -> _Cells:
     """Return the cells of these optimizers on a problem; the range of colors is the same for all of them."""
-    rows = data.by_cell
+    rows = data.judged_cells
     rows = rows[(rows["problem"] == problem) & rows["optimizer"].isin(optimizers)]
-    start = data.start(problem)
-    known = bool(np.isfinite(start))
-    quantity = "suboptimality" if known else "loss"
-    if data.shown_measure != LOSS:
-        quantity = name_measure(data.shown_measure)
-    log = known or bool((rows["median"] > 0).all())
-    value = np.log10(np.maximum(rows["median"], labels.plot_floor(start))) if log else rows["median"]
+    start, median = data.start(problem), rows["median"]
+    log, quantity, never = bool(np.isfinite(start)), "suboptimality" if np.isfinite(start) else "loss", math.inf
+    if np.isfinite(data.target(problem)):
+        log, quantity, never = True, data.name_value(problem), data.budget(problem)
+        median = median.mask(np.isfinite(median) & (median > never), 2 * never)
+    else:
+        if data.shown_measure != LOSS:
+            quantity = name_measure(data.shown_measure)
+        log = log or bool((median > 0).all())
+        median = np.maximum(median, labels.plot_floor(start)) if log else median
+    value = np.log10(median) if log else median
     pairs = rows[["batch_size", "full_batch"]].drop_duplicates().sort_values("batch_size")
-    finite = value[np.isfinite(value)]
+    finite = value[np.isfinite(value) & ~rows["few"]]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
     return _Cells(
-        rows.assign(value=value),
+        rows.assign(value=value, never=np.isfinite(value) & (rows["median"] > never)),
         {size: labels.batch_label(size, full) for size, full in pairs.itertuples(index=False)},
         {name: data.short_schedules[name] for name in rows["schedule"].unique()},
         low - 0.05,
@@ -173,6 +180,14 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
     table.index, table.columns = list(cells.schedules.values()), list(cells.sizes.values())
     digits = 1 if cells.high - cells.low > 1 else 2
     texts = table.map(lambda value: f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−"))
+    few: list[tuple[int, int]] = []
+    for row in part.to_dict("records"):
+        place = list(cells.schedules).index(row["schedule"]), list(cells.sizes).index(row["batch_size"])
+        if row["never"]:
+            texts.iloc[place] = "never"
+        if row["few"]:
+            texts.iloc[place] += f"\n{count_noun(row['n'], 'run')}"
+            few.append(place)
     bar = None
     if scale and cells.high - cells.low > 0.1:
         wide = ax.get_position().width * ax.get_figure(root=True).get_figwidth()
@@ -193,6 +208,11 @@ def _draw_cells(ax: Axes, cells: _Cells, optimizer: str, scale: bool) -> None:
     for row, column in np.argwhere(np.isinf(table.to_numpy(dtype=float))):
         hatched = {"facecolor": "#f0d9d5", "edgecolor": "#b5645a", "hatch": "////", "linewidth": 0}
         ax.add_patch(Rectangle((column, row), 1, 1, **hatched))
+    for row, column in few:  # below the text
+        ax.add_patch(Rectangle((column, row), 1, 1, facecolor="white", alpha=0.65, linewidth=0, gid="few"))
+        for text in ax.texts:
+            if text.get_position() == (column + 0.5, row + 0.5):
+                text.set(color="#222222", linespacing=0.9)
     ax.tick_params(labelsize=points)
     if optimizer in cells.best.index:
         row = cells.best.loc[optimizer]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from optbench.analysis.curves import average_end, find_dense_end
 from optbench.analysis.picture_limits import find_picture_limits
 from optbench.catalogue import functions
 from optbench.contract import arguments
@@ -91,8 +92,8 @@ def trace_runs(runs: Mapping[str, Run]) -> dict[str, Trajectory]:
     return found
 
 
-def compute_surface(runs: Mapping[str, Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float] | None]:
-    """Return the loss around the paths of runs: w_1 (columns,), w_2 (rows,), the loss above its minimum, the minimizer.
+def compute_surface(runs: Mapping[str, Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple[float, float]]]:
+    """Return the loss around the paths of runs: w_1 (columns,), w_2 (rows,), the loss above its minimum, minimizers.
 
     Where the minimum is not known it is the lowest loss of grid and runs; a function that fails there has NaN.
     """
@@ -113,8 +114,7 @@ def compute_surface(runs: Mapping[str, Run]) -> tuple[np.ndarray, np.ndarray, np
     every = np.concatenate([loss.ravel(), *(table["train_loss"] for table in tables)])
     lowest = np.min(every, where=np.isfinite(every), initial=np.inf)
     minimum = float(problem.minimum) if np.isfinite(problem.minimum) else float(lowest)
-    at = problem.minimizer
-    return x, y, loss - minimum, None if at is None else (float(at[0]), float(at[1]))
+    return x, y, loss - minimum, [(float(w[0]), float(w[1])) for w in problem.list_minimizers()]
 
 
 def tabulate_losses(runs: Mapping[str, Run], x: str, y: str | None) -> tuple[pd.DataFrame, str]:
@@ -129,7 +129,10 @@ def tabulate_losses(runs: Mapping[str, Run], x: str, y: str | None) -> tuple[pd.
     y = arguments.one_of("y", y or ("suboptimality" if np.isfinite(minimum) else "loss"), known)
     parts = []
     for label, table in tables.items():
-        value = table["loss"] - minimum if y == "suboptimality" else table[y]
+        value = (table["loss"] - minimum if y == "suboptimality" else table[y]).to_numpy(float)
+        late = min(find_dense_end(table["step"].to_numpy()), len(table) - 1)
+        value = np.append(value[:late], average_end(value[late:], 0.0 if y == "suboptimality" else np.nan))
+        table = table.iloc[[*range(late), -1]]
         columns = {"optimizer": label, "step": table["step"], "x": table["step" if x == "steps" else x]}
         parts.append(pd.DataFrame({**columns, "median": value, "low": value, "high": value}))
     return pd.concat(parts, ignore_index=True), y

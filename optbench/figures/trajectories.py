@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,7 +214,7 @@ class Scene:
     y: np.ndarray
     height: np.ndarray
     """(y, x): the loss above the minimum, or above the lowest of the grid."""
-    minimizer: tuple[float, float] | None
+    minimizers: Sequence[tuple[float, float]]
     paths: Mapping[str, Trajectory]
     seed: int
     across: tuple[float, float]
@@ -239,20 +239,20 @@ def _find_scene(data: ReportData, problem: str, optimizers: Iterable[str]) -> Sc
     paths = {name: known[name] for name in optimizers if name in known}
     if data.landscape(problem).empty or not paths:
         raise OptbenchError(f"{problem} has no paths: only problems of two parameters with a domain do")
-    return _make_scene(*data.surface(problem), data.minimizer(problem), paths)
+    return _make_scene(*data.surface(problem), data.minimizers(problem), paths)
 
 
 def _make_scene(
     x: np.ndarray,
     y: np.ndarray,
     height: np.ndarray,
-    minimizer: tuple[float, float] | None,
+    minimizers: Sequence[tuple[float, float]],
     paths: Mapping[str, Trajectory],
 ) -> Scene:
     """Return the scene of paths on a landscape, with axes that hold it and all starts; arguments as of `Scene`."""
     starts = np.array([path.w[0] for path in paths.values()])
     across, along = (_find_range(axis, starts[:, column]) for column, axis in enumerate((x, y)))
-    return Scene(x, y, height, minimizer, paths, next(iter(paths.values())).seed, across, along)
+    return Scene(x, y, height, minimizers, paths, next(iter(paths.values())).seed, across, along)
 
 
 def _find_range(axis: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
@@ -334,9 +334,9 @@ def draw_marks(ax: Axes, scene: Scene) -> list[Line2D]:
     lines = current().lines
     start = next(iter(scene.paths.values())).w[:1]
     marks = ax.plot(*start.T, marker="o", color="black", markersize=6 * lines, label="start", zorder=5, **_mark_style())
-    if scene.minimizer:
+    if scene.minimizers:
         star = {**_mark_style(), "markeredgecolor": "black"}
-        x, y = ([w] for w in scene.minimizer)
+        x, y = zip(*scene.minimizers, strict=True)
         marks += ax.plot(x, y, marker="*", color="#f6d55c", markersize=12 * lines, label="minimum", zorder=4, **star)
     # In a legend the end is gray: its color is the optimizer's.
     marks.append(Line2D([], [], marker="s", color=GRAY, markersize=5 * lines, label="end", **_mark_style()))

@@ -136,13 +136,15 @@ def in_variables(
         ours[order[first : first + size]] = (matrix**2).T @ (scales[rows] ** 2 * curvature[rows])
     constants, layout = np.asarray(inner.constants, float).reshape(-1), tuple(inner.layout)
     predict, evaluate = inner.predict, inner.evaluate
+    minimizers = [from_inner(point) for point in inner.list_minimizers()]
     return replace(
         inner,
         start=lambda rng: from_inner(inner.start(rng)),
         value_and_gradient=_changed(inner.value_and_gradient, inner.form, True),
         evaluate=evaluate and _changed(evaluate, inner.form, False),
         predict=predict and (lambda w, x: predict(to_inner(np.asarray(w, float)), x)),
-        minimizer=None if inner.minimizer is None else from_inner(inner.minimizer),
+        minimizer=next(iter(minimizers), None),
+        other_minimizers=minimizers[1:],
         noise=inner.noise * float(np.sqrt(ours.mean() / curvature.mean())),
         curvature=None if inner.curvature is None else ours,
         constants=np.concatenate([constants, scales, *(matrix.ravel() for matrix in rotations)]),

@@ -147,7 +147,7 @@ def to_torch(problem: Problem, w: Any, module: Any) -> Any:
 def _torch() -> Any:
     """Return the module torch. Raises OptbenchError if it is not installed."""
     if importlib.util.find_spec("torch") is None:
-        raise OptbenchError("networks of PyTorch need the extra 'torch': pip install 'optbench[torch]'")
+        raise OptbenchError("networks of PyTorch need the extra 'torch': pip install -e '.[torch]'")
     import torch
 
     return torch

@@ -130,46 +130,35 @@ def figure_limits(tables: dict[str, pd.DataFrame], verdict: Verdict) -> Figure:
 def eps_experiment(budget: Budget) -> dict[str, pd.DataFrame]:
     """Return `lengths`: the first step of Adam and RMSProp over lr, by gradient, with eps inside or outside the root.
 
-    f = w^2 / (2 condition) in one dimension gives a gradient of (w - w*) / condition at the start. For RMSProp
-    beta2 = 0: its average is then the squared gradient itself, as Adam's bias-corrected one is at the first step.
+    The step is from 0, so its length is the weight's. For RMSProp beta2 = 0: its average is then the squared gradient
+    itself, as Adam's bias-corrected one is at the first step.
     """
-    rows, rate = [], 1e-6
-    for condition in 10.0 ** np.arange(11.0):
-        problem = f"quadratic(dim=1, condition={condition}, noise=0.0)"
-        start, by_one = (optbench.minimize(problem, "gd", lr=lr, steps=1).w[0] for lr in (1e-300, condition))
-        gradient = abs(start - by_one) / condition
+    rows, rate = [], np.ones(1)
+    for gradient in 10.0 ** -np.arange(11.0):
         for name, place in (("adam", ""), ("rmsprop", ", beta2=0")):
             for where, eps in (("inside", f"eps=0, eps_root={EPS}"), ("outside", f"eps={EPS}, eps_root=0")):
-                w = optbench.minimize(problem, f"{name}({eps}{place})", lr=rate, steps=1).w[0]
+                (w,) = final_weights(f"{name}({eps}{place})", np.array([[gradient]]), rate)
                 formula = gradient / (np.sqrt(gradient**2 + EPS) if where == "inside" else gradient + EPS)
-                rows.append((name, where, gradient, abs(w - start) / rate, formula))
+                rows.append((name, where, gradient, abs(w), formula))
     return {"lengths": pd.DataFrame(rows, columns=["optimizer", "eps", "gradient", "length", "exact"])}
 
 
 def shrunk_shares(tables: dict[str, pd.DataFrame]) -> dict[str, tuple]:
-    """Return "OPTIMIZER, gradient SIZE" -> the part of the first step that eps inside the root takes off.
-
-    The gradients are those nearest to 1, 1e-2, ...
-    """
-    lengths = tables["lengths"].pivot_table(index="gradient", columns=["optimizer", "eps"], values="length")
-    cells = {}
-    for size in (1.0, 1e-2, 1e-4, 1e-6, 1e-8):
-        nearest = lengths.iloc[np.abs(np.log(lengths.index / size)).argmin()]
-        for name in ("adam", "rmsprop"):
-            lost = 1 - nearest[name, "inside"] / nearest[name, "outside"]
-            cells[f"{name}, gradient {nearest.name:.1g}"] = exact(lost)
-    return cells
+    """Return "OPTIMIZER, gradient SIZE" -> the part of the first step that eps inside the root takes off."""
+    lengths = tables["lengths"].pivot_table(index=["optimizer", "gradient"], columns="eps", values="length")
+    lost = 1 - lengths["inside"] / lengths["outside"]
+    sizes = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)
+    return {f"{name}, gradient {size:g}": exact(lost[name, size]) for size in sizes for name in ("adam", "rmsprop")}
 
 
 def measure_eps(tables: dict[str, pd.DataFrame]) -> Measured:
     """Measure by how much eps inside the root shortens the first step, compared with eps outside."""
-    cells = shrunk_shares(tables)
-    first = next(iter(cells))
+    cells, where = shrunk_shares(tables), f"adam, gradient {EPS**0.5:g}"
     return Measured(
         cells=cells,
-        effect=cells[first],
-        measure=f"share by which eps inside shortens the first step ({first})",
-        answer=f"Inside the root, eps takes {percent_text(cells[first])} off the first step ({first}).",
+        effect=cells[where],
+        measure=f"share by which eps inside shortens the first step ({where})",
+        answer=f"Inside the root, eps takes {percent_text(cells[where])} off the first step ({where}).",
         detail=f"eps = {EPS:g} inside acts like {EPS**0.5:g} outside.",
     )
 

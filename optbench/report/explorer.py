@@ -25,7 +25,8 @@ from optbench.analysis import (
 )
 from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.costs import CLOCKS
-from optbench.analysis.measures import TIME, read_times, tail_values
+from optbench.analysis.curves import average_end, find_dense_end
+from optbench.analysis.measures import TIME, metric_name, read_times, tail_values
 from optbench.analysis.selection import is_staged
 from optbench.analysis.trajectories import step_seconds
 from optbench.analysis.verdicts import block_ratios
@@ -124,14 +125,16 @@ class ExplorerData:
 
         start: the median suboptimality at the start, None if unknown; floor: the height at which smaller values are
         drawn, that of scores. `unit`: what the ratios of verdicts are of; `score`: what values of the ranking are;
+        `scored`: what curves show of it, "loss" or the key of a measure;
         `target`: the share of the first suboptimality that verdicts are about, None where they are not; `tail`: they
         are about the loss at the end of a run; `file`: the name in file names.
         """
         start, judged = self.data.start(name), self.data.answer.judged
         target = judged.targets.get(name, math.nan) if judged.judge_by == TIME else math.nan
-        unit = judged.unit(name)
+        unit, scored = judged.unit(name), metric_name(self.results.runs, judged.judge_by)
         return {
             "target": exact(target), "tail": unit == PLAIN_LOSS, "file": self.data.files[name],
+            "scored": "loss" if unit in (SAMPLES, PLAIN_LOSS) else scored.removesuffix("_final"),
             "score": f"samples to {labels.share_text(target)}" if unit == SAMPLES else unit,
             "name": str(name), "short": labels.shorten(str(name), 60), "minimum": self.data.minimum(name),
             "start": exact(start), "floor": FLOOR * max(1.0, abs(self.data.minimum(name) or 0.0)), "unit": unit,
@@ -203,7 +206,9 @@ class ExplorerData:
         runs = self.data.runs_of_cells(cells)
         rows = self.results.curves_of(runs["run_id"], [name for name in columns if name != "train_loss"])
         bands = {
-            name: _split_by_cell(mirrored_bands(rows, runs, name, CELL), cells) for name in columns if name in rows
+            name: _split_by_cell(mirrored_bands(rows, runs, name, self.data.minima_of(name), CELL), cells)
+            for name in columns
+            if name in rows
         }
         kept = _select_cells(cells, bands)
         cells = cells[kept].reset_index(drop=True)
@@ -250,8 +255,13 @@ class ExplorerData:
             if left < 0:
                 break
             lines = np.full((len(names), len(mine), len(steps[place])), np.nan)
+            minima = [self.data.minima_of(name).get(problem, math.nan) for name in names]
             for row, own in enumerate(mine):
                 lines[:, row, np.searchsorted(steps[place], at[own])] = values[own].T
+                late = find_dense_end(at[own])
+                if at[own][-1] == steps[place][-1] and late < len(own):  # else it failed before
+                    ends = zip(values[own[late:]].T, minima, strict=True)
+                    lines[:, row, -1] = [average_end(each, minimum) for each, minimum in ends]
             shift = [(self.data.minimum(problem) or 0.0) if name == "train_loss" else 0.0 for name in names]
             found[place] = (
                 [
@@ -412,7 +422,7 @@ class ExplorerData:
     def paths(self) -> list[dict[str, Any]]:
         """Return an entry for each problem with a landscape and a path.
 
-        `x`, `y`: the grid; `z`: log10 of the height above the minimum; `minimizer`; `lines`: of each optimizer its
+        `x`, `y`: the grid; `z`: log10 of the height above the minimum; `minimizers`; `lines`: of each optimizer its
         steps and points, as differences of whole numbers that count parts of the picture's sides from the lower left,
         `batch`, the samples of a step, and `loss`, the steps and suboptimalities of the same run; `every`: the points
         come from every step.
@@ -439,12 +449,11 @@ class ExplorerData:
              **self._describe_run(problem, name, path.seed)}
             for name, path in paths.items()
         ]  # fmt: skip
-        minimizer = self.data.minimizer(problem)
         return {
             "problem": self.problems.index(problem), "x": short(x[fewer_x]), "y": short(y[fewer_y]),
             "z": [short(np.round(row, 3), 6) for row in z],
             "across": across, "along": along, "fine": FINE,
-            "minimizer": None if minimizer is None else list(minimizer),
+            "minimizers": self.data.minimizers(problem),
             "lines": sorted(lines, key=lambda line: line["optimizer"]),
             "every": all(path.every_step for path in paths.values()),
         }  # fmt: skip
@@ -455,8 +464,14 @@ class ExplorerData:
         same = (runs["problem"] == problem) & (runs["optimizer"] == optimizer) & (runs["seed"] == seed)
         run, curves = runs[same].iloc[0], self.data.curves
         curve = curves[curves["run_id"] == run["run_id"]].sort_values("step")
-        values = curve["train_loss"] - (self.data.minimum(problem) or 0.0)
-        return {"batch": int(run["batch_size"]), "loss": {"step": curve["step"].tolist(), "value": short(values)}}
+        minimum, steps, losses = self.data.minimum(problem), curve["step"].to_numpy(), curve["train_loss"].to_numpy()
+        late = min(find_dense_end(steps), len(steps) - 1)
+        end = average_end(losses[late:], math.nan if minimum is None else minimum)
+        values = np.append(losses[:late], end) - (minimum or 0.0)
+        return {
+            "batch": int(run["batch_size"]),
+            "loss": {"step": [*steps[:late].tolist(), int(steps[-1])], "value": short(values)},
+        }
 
 
 def _label_batches(table: pd.DataFrame) -> list[str]:

@@ -190,11 +190,12 @@ def _lay_out(
             x = place(min(max(ratio, least), most)) if not math.isnan(ratio) else math.nan
             low, high = (place(max(row[end_], 0)) if not math.isnan(row[end_]) else x for end_ in ("low", "high"))
             where = places.get(row["optimizer"], len(looks) - 1)
-            leads, grade = one == LEADER and not marks, (row["open"], row["tie"])
+            leads, grade = one == LEADER and not marks and math.isfinite(ratio), (row["open"], row["tie"])
             marks.append(Mark(row["optimizer"], where, x, low, high, leads, *grade, note, beyond, _say(row)))
-        first, others = (marks[0].name, marks[1:]) if one == LEADER else (one, marks)
+        first, others = (marks[0].name, marks[1:]) if marks[0].leads else (one, marks)
         rest = [f"{count_noun(left_out[problem], 'optimizer')} not shown"] if left_out[problem] else []
-        text = f"Beside {first}: {'; '.join([mark.text for mark in others] + rest) or 'nobody'}"
+        listed = "; ".join([mark.text for mark in others] + rest) or "nobody"
+        text = f"Beside {first}: {listed}" if first != LEADER else f"No leader: {listed}"
         rows[problem] = Row(marks, max(LEAST, ROW * (len(marks) + 1)), left_out[problem], text)
     left = place(1 / EQUAL)
     return Forest(rows, _label_ticks(list_ticks(begin, end), place, one), (left, place(EQUAL) - left), title)

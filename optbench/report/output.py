@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract.names import count_noun
 from optbench.sweeps.store.files import refuse_links
 
 FORMATS = ("png", "svg", "pdf", "gif")
@@ -143,5 +144,6 @@ def _environment() -> Environment:
         loader=FunctionLoader(lambda name: (files(__package__) / "templates" / name).read_text(encoding="utf-8")),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
     )  # fmt: skip
+    environment.globals["count_noun"] = count_noun
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     return environment

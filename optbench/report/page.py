@@ -245,11 +245,12 @@ class Page:
 
     def describe_unjudged(self, sweep: LoadedSweep, problem: str) -> dict:
         """Return the texts of `describe_view` for a problem that lacks the measure, which is not the sweep's own."""
-        sentence = f"there are no test data, so nothing is judged by {name_choice(sweep.answer.judge_by)}"
+        lacks = f"no {name_choice(sweep.answer.judge_by).removeprefix('1 - ')}"
+        sentence = f"there is {lacks} here, so nothing is judged by it"
         empty = dict.fromkeys(("unit", "rest", "sure", "leader", "limits", "at_once", "cost", "length"), "")
         quickest = find_quickest(sweep.costs[sweep.costs["problem"] == problem], "")
         return empty | {
-            "kind": ALONE, "chip": "no test data", "short": "no test data", "settings": [], "others": 0,
+            "kind": ALONE, "chip": lacks, "short": lacks, "settings": [], "others": 0,
             "sentence": sentence, "brief": sentence[:1].upper() + sentence[1:], "quickest": quickest,
         }  # fmt: skip
 

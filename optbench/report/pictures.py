@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,8 @@ def _caption_curves(data: ReportData, problem: str) -> str:
     return _join(
         f"The recommended setting of each optimizer. Line: median over the "
         f"{_describe_seeds(data, data.best_of(problem))}. Band: the interval of that median. A failed run counts as "
-        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Markers only "
+        "infinitely bad from its last point on, so a line ends where half of the runs have failed. Where "
+        "evaluations are close together in the last fifth of a run, a line ends at the mean over them. Markers only "
         "distinguish the lines. What verdicts judge is marked: the target, or the last fifth of a run in gray.",
         "Verdicts and their ratios are over blocks, each with a setting of its own, and may order the lines otherwise."
         if data.answer.drawn_anew
@@ -76,15 +78,21 @@ def _caption_rates(data: ReportData, problem: str) -> str:
 def _caption_heatmaps(data: ReportData, problem: str) -> str:
     """Return the caption of `maps.draw_heatmaps`."""
     optimizers = list(data.line_styles[problem])
-    table = data.by_cell[data.by_cell["problem"] == problem]
+    table = data.judged_cells[data.judged_cells["problem"] == problem]
     shown = table[table["optimizer"].isin(optimizers)]
     every = shown["batch_size"].nunique() * shown["schedule"].nunique() * len(optimizers)
     rule = _describe_rule(data, problem)
+    by_target = math.isfinite(data.target(problem))
+    value = data.name_value(problem) if by_target else name_measure(data.shown_measure)
     return _join(
-        f"log₁₀ of the median of {name_measure(data.shown_measure)}, over the {_describe_seeds(data, table)}, each "
+        f"log₁₀ of the median of {value}, over the {_describe_seeds(data, table)}, each "
         "cell at the rate (and hyperparameters) that were best in this cell on the tuning seeds; lower is better. "
         f"{_describe_bins(data)}One color scale for all panels. Hatched: half of the runs or more failed. "
         f"Framed: the recommended setting, chosen by {name_measure(data.choose_by)}; another cell may be lower here.",
+        "Never: half of the runs or more miss the target." if by_target else "",
+        "Pale: fewer runs than in other cells, as many as it says, so that it may look best by luck."
+        if shown["few"].any()
+        else "",
         _describe_widened(data, problem),
         "Light gray: not run." if len(shown) < every else "",
         f"Shown: {rule}; color scale and frame refer to these only." if rule else "",
@@ -256,7 +264,7 @@ KINDS = {
     ),
     "rates": Kind("final loss against learning rate", _draw_by("rates"), _caption_rates),
     "heatmap": Kind(
-        "final loss by batch size and schedule", maps.draw_heatmaps, _caption_heatmaps, _has_cells
+        "each batch size with each schedule, at its best rate", maps.draw_heatmaps, _caption_heatmaps, _has_cells
     ),
     "paths": Kind(
         "paths over the contours of the loss", trajectories.draw_path_panels, _caption_paths,

@@ -41,7 +41,8 @@ def _see_forest(data: ReportData, problem: str) -> str:
     for each in problems[:MOST_PROBLEMS]:
         first, *others = compare_with_leader(judged, each, list(data.line_styles[ALL])).to_dict("records")
         rest = [f"{row['optimizer']} {row['note'] or 'at ' + format_ratio(row['ratio']) + '×'}" for row in others[-1:]]
-        texts.append(", ".join([f"on {each} {first['optimizer']} leads", *rest]))
+        leads = f"{first['optimizer']} leads" if math.isfinite(first["ratio"]) else "nobody leads"
+        texts.append(", ".join([f"on {each} {leads}", *rest]))
     if more := len(problems) - len(texts):
         texts.append(f"{count_noun(more, 'more problem')}")
     return f"{headline(data.answer)}: {'; '.join(texts)}"
@@ -52,10 +53,10 @@ def _see_curves(data: ReportData, problem: str) -> str:
     bands = data.bands_of("train_loss")
     bands = bands[(bands["problem"] == problem) & np.isfinite(bands["median"])].sort_values("step")
     bands = bands.assign(height=bands["median"] - (data.minimum(problem) or 0.0))
-    lines = bands.groupby("optimizer")
+    lines = bands[bands["step"] > 0].groupby("optimizer")
     ends, drawn = lines["height"].last(), data.line_styles[problem]
     texts = _rank(ends, drawn, lambda name: number(ends[name]))
-    text = f"the lines end at {texts}" if texts else "no line reaches the end"
+    text = f"the lines end at {texts}" if texts else "there is no line: half of the runs or more diverged at once"
     judged, share = data.answer.judged, data.answer.judged.targets.get(problem, math.nan)
     target = share * data.start(problem)
     if judged.unit(problem) == SAMPLES and math.isfinite(target):
@@ -74,20 +75,29 @@ def _see_curves(data: ReportData, problem: str) -> str:
 def _see_rates(data: ReportData, problem: str) -> str:
     """Say at which rate each optimizer is lowest, and how low."""
     best = _find_lowest(data.by_rate, problem)
-    return "lowest are " + _rank(
-        best["median"], data.line_styles[problem],
-        lambda name: f"{number(best.at[name, 'median'])} at rate {number(best.at[name, 'lr'])}",
-    )  # fmt: skip
+
+    def describe_rate(name: str) -> str:
+        value, rate = best.at[name, "median"], best.at[name, "lr"]
+        return f"{number(value)} at rate {number(rate)}" if math.isfinite(value) else "failing at every rate"
+
+    return "lowest are " + _rank(best["median"], data.line_styles[problem], describe_rate)
 
 
 def _see_heatmap(data: ReportData, problem: str) -> str:
     """Say which cell of each optimizer is lowest, and how low."""
-    best = _find_lowest(data.by_cell, problem)
+    cells = data.judged_cells
+    best = _find_lowest(cells[~cells["few"]], problem)
+    samples = f" {data.name_value(problem)}" if math.isfinite(data.target(problem)) else ""
 
     def describe_cell(name: str) -> str:
         row = best.loc[name]
+        if not math.isfinite(row["median"]):
+            return "failing in each"
         size = labels.batch_label(row["batch_size"], row["full_batch"])
-        return f"{number(row['median'])} at batch size {size} with {data.short_schedules[row['schedule']]}"
+        if samples and row["median"] > data.budget(problem):
+            return "never reaching the target"
+        value = labels.samples_text(row["median"]) if samples else number(row["median"])
+        return f"{value}{samples} at batch size {size} with {data.short_schedules[row['schedule']]}"
 
     return "the lowest cells are " + _rank(best["median"], data.line_styles[problem], describe_cell)
 
@@ -120,7 +130,7 @@ def _see_divergence(data: ReportData, problem: str) -> str:
     """Say what share of each optimizer's runs diverged."""
     runs = select_screening_runs(data.results.runs[data.results.runs["problem"] == problem])
     share = pd.Series(np.asarray(find_failed_runs(runs), float), runs["optimizer"].to_numpy()).groupby(level=0).mean()
-    return "of all runs diverged " + _rank(share, data.line_styles[problem], lambda name: f"{100 * share[name]:.2g}%")
+    return "of all runs diverged " + _rank(share, data.line_styles[problem], lambda name: f"{100 * share[name]:.3g}%")
 
 
 def _see_mean_ranks(data: ReportData, problem: str) -> str:
@@ -144,7 +154,7 @@ _SEEN: dict[str, Callable[[ReportData, str], str]] = {
 
 
 def _find_lowest(table: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """Return the row with the lowest median of each optimizer on a problem, by optimizer."""
+    """Return the row with the lowest median of each optimizer on a problem, by optimizer; infinite if all failed."""
     mine = table[table["problem"] == problem]
     return mine.sort_values("median", kind="stable").drop_duplicates("optimizer").set_index("optimizer")
 

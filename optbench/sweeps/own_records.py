@@ -91,7 +91,7 @@ class OwnRecords:
             import cloudpickle
         except ImportError:
             raise OptbenchError(
-                "worker processes need the extra 'dask', which sends your objects: pip install 'optbench[dask]'; or "
+                "worker processes need the extra 'dask', which sends your objects: pip install -e '.[dask]'; or "
                 "run them in threads: isolate='never'"
             ) from None
         records = list(self.records.values())

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -261,6 +262,9 @@ def has_long_eager_runs(plan: Plan) -> bool:
 
 def run_stages(sweep: SweepRun) -> None:
     """Run all stages to their end, each planned from the tables of those before it."""
+    later, largest = sweep.status.later, stages.plan_largest_stages(sweep.plan).values()
+    for each in chain(sweep.plan.series, *(cohorts.series for cohorts in largest)):
+        later[each.stage] = later.get(each.stage, 0.0) + len(each.seeds) * cohort_cost(each.cohort)
     sweep.run(sweep.add(sweep.plan.cohorts))
     for plan_stage in stages.list_stages(sweep.plan):
         if planned := plan_stage(sweep.plan, sweep.store.runs()):

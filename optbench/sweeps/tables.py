@@ -241,8 +241,8 @@ def make_problem_tables(
     made = landscapes or {}
     problems = list({problem.name: problem for problem in problems}.values())
     minima = [{float(each.minimum) for each in (p, *p.other_folds)} for p in problems]
-    nothing = (np.nan, np.nan)
-    known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
+    minimizers = [p.list_minimizers().ravel() if p.dim == 2 else np.empty(0) for p in problems]
+    most = max([2, *map(len, minimizers)])
     table = {
         "problem": [p.name for p in problems],
         "kind": [p.origins[-1].file.stem if p.origins else "" for p in problems],
@@ -255,8 +255,8 @@ def make_problem_tables(
         "data": [p.data_text for p in problems],
         "source": [p.source for p in problems],
         "digest": [p.digest for p in problems],
-        "w_1": [float(w[0]) for w in known],
-        "w_2": [float(w[1]) for w in known],
+        # w_1 and w_2 of a minimizer of the plane; w_3 and w_4 of another one, and so on
+        **{f"w_{i + 1}": [float(each[i]) if i < len(each) else np.nan for each in minimizers] for i in range(most)},
     }
     constants = [score_constant(problem) for problem in problems]
     table[f"{CONSTANT}answer"] = [answer for answer, _ in constants]

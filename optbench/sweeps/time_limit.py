@@ -58,6 +58,7 @@ def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
     Raises Unfinished if no seed, or no block of seeds, is complete.
     """
     spec, end = sweep.plan.spec, limit.end_of_runs(len(sweep.plan.problems))
+    sweep.status.until = limit.begin + limit.seconds
     if spec.blocks:
         _run_blocks(limit, end, sweep)
     else:
@@ -66,11 +67,11 @@ def run_within(limit: TimeLimit, sweep: SweepRun) -> frozenset[str]:
         sweep.run(sweep.add(sweep.plan.cohorts), until=end, priority=lambda each: order[each.cohort.seed])
     counted = _find_complete_cohorts(sweep.planned, sweep.store, bool(spec.blocks))
     if not counted:
-        unit = "block of seeds" if spec.blocks else "seed"
-        raise Unfinished(
-            f"the time limit of {limit.seconds:g} s ended before all settings of a problem had run on a first {unit}; "
-            "what was finished is kept, run the same command again to go on"
-        )
+        what = "ended before all settings of a problem had run on a first seed"
+        if spec.blocks:
+            what = "was too short, pauses included, for a first block of seeds with its holdout"
+        kept = "what was finished is kept, run the same command again to go on"
+        raise Unfinished(f"the time limit of {limit.seconds:g} s {what}; {kept}")
     return counted
 
 

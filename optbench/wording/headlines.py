@@ -45,7 +45,7 @@ def headline(answer: Answer) -> str:
         verb = LEADS if judged.is_at_limit(problem) else {FIRST: WINS, EQUIVALENT: TIED}.get(state, LEADS)
         for name in judged.list_ahead(problem) if state != ALONE else ():
             done.setdefault(name, []).append(verb)
-    some = " with test data" * (len(problems) < len(everything))
+    some = judged.name_data() if len(problems) < len(everything) else ""
     every = f"{'both' if len(problems) == 2 else f'all {len(problems)}'} problems{some}"
     open_ = [problem for problem, state in states.items() if state == UNDECIDED]
     behind = _describe_losers(judged, problems) if len(open_) == len(problems) else ""

@@ -418,6 +418,10 @@ class Judged:
         whom = self.name(self._beaten_over_all[0]) if others == 1 else whom
         return f"{self.name(rows[self.of].iloc[0])} wins against {whom} over {int(rows['blocks'].max())} problems"
 
+    def name_data(self) -> str:
+        """Return what problems that can be judged have, in words: " with test accuracy"; others may have test data."""
+        return f" with {name_metric(self.judge_by).removeprefix('1 - ')}"
+
     def _count_leads(self, rows: pd.DataFrame) -> str:
         """Return who leads or ties on most problems.
 
@@ -430,7 +434,7 @@ class Judged:
         for problem in problems:
             for name in self.list_ahead(problem):
                 ahead[name] = ahead.get(name, 0) + 1
-        where = f"of {len(problems)} problems{' with test data' * (len(problems) < len(every))}"
+        where = f"of {len(problems)} problems{self.name_data() if len(problems) < len(every) else ''}"
         ranks = {row[self.of]: f"{row['mean_rank']:.1f}" for row in rows.to_dict("records")}
         most = max(ahead.values(), default=0)
         best = [name for name in ranks if most and ahead.get(name) == most]

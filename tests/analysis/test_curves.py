@@ -21,6 +21,28 @@ def test_curve_bands_count_failures_from_where_a_curve_ends():
     assert curve_bands(curves.iloc[:0], runs).empty
 
 
+def test_a_dense_end_is_one_point_the_mean_that_verdicts_have():
+    """Beside evaluations far apart, a dozen close together would look as if noise began there."""
+    rng, steps = np.random.default_rng(0), [0, 1, 10, 60, 100, 140, *range(161, 201, 3)]
+    runs = runs_table([{"seed": seed} for seed in range(3)] + [failure(seed=3, diverged_at=180)])
+    losses = {name: -0.25 + 1e-6 * 10.0 ** rng.uniform(-1, 1, len(steps)) for name in runs["run_id"]}
+    rows = [(name, step, loss) for name in losses for step, loss in zip(steps, losses[name], strict=True)]
+    curves = pd.DataFrame(rows, columns=["run_id", "step", "train_loss"]).assign(epoch=0.5, samples=8)
+    curves = curves[(curves["run_id"] != "r3") | (curves["step"] < 180)]
+    bands = curve_bands(curves, runs, minima={"p": -0.25})
+    assert bands["step"].tolist() == [0, 1, 10, 60, 100, 140, 200]
+    ends = [np.exp(np.mean(np.log(losses[name][6:] + 0.25))) for name in ("r0", "r1", "r2")]
+    last = bands.iloc[-1]
+    assert last["median"] + 0.25 == pytest.approx(np.median([*ends, np.inf]), rel=1e-6) and last["high"] == np.inf
+    plain = curve_bands(curves, runs)
+    pd.testing.assert_frame_equal(plain.iloc[:6], bands.iloc[:6])
+    assert len(plain) == len(steps)
+    means = curve_bands(curves[curves["run_id"] == "r0"], runs.iloc[:1], minima={})
+    assert means["median"].iloc[-1] == pytest.approx(losses["r0"][6:].mean(), rel=1e-12)
+    even = curves[(curves["run_id"] == "r0") & (curves["step"] > 150)]
+    assert len(curve_bands(even, runs.iloc[:1], minima={})) == len(even), "evenly spaced, all are drawn"
+
+
 def costs(cost, step=None, run_id="r"):
     step = np.arange(1, len(cost) + 1) if step is None else step
     return pd.DataFrame({"run_id": run_id, "step": step, "batch_loss": cost})

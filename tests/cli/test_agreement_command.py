@@ -61,4 +61,4 @@ def test_a_library_that_is_missing_is_one_line(run, monkeypatch, library):
         missing(name) if name == library else real(name)
     ))  # fmt: skip
     code, out, err = run("check", "adam", "--against", f"{library}:adam")
-    assert code == 2 and not out and f"need the extra {library!r}: pip install 'optbench[{library}]'" in line(err)
+    assert code == 2 and not out and f"need the extra {library!r}: pip install -e '.[{library}]'" in line(err)

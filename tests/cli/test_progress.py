@@ -1,6 +1,7 @@
 """The progress messages of a sweep: a bar on a terminal, plain lines elsewhere."""
 
 import re
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -96,6 +97,40 @@ def test_the_rounds_of_a_stage_are_counted_together(clock, capsys):
         "widen: 133 of 133 runs, after 36 s",
         "race: 20 of 20 runs, after 36 s",
     ]
+
+
+def test_the_time_left_is_that_to_the_answer(clock, capsys):
+    """A screen that takes 10 s, and a race five times as long."""
+    status = Status(later={"screen": 100.0, "race": 500.0})
+    with progress.Lines() as watch:
+        for stage, runs in (("screen", 100), ("race", 500)):
+            status.begin([SimpleNamespace(stage=stage, cost=1.0, runs=1)] * runs)
+            for _ in range(runs):
+                clock.now += 0.1
+                status.cost, status.runs = status.cost + 1, status.runs + 1
+                watch(status)
+    left = [float(found) for found in re.findall(r"(\d+) s left", capsys.readouterr().err)]
+    assert left == pytest.approx([55, 20], abs=1), "after 5 and 40 s of 60"
+
+
+def test_a_time_limit_is_the_most_that_is_left(clock, capsys):
+    status = Status(until=130.0, stage_total=(100.0, 100))
+    with progress.Lines() as watch:
+        while clock.now < 10:
+            clock.now += 1
+            status.cost, status.runs = status.cost + 1, status.runs + 1
+            watch(status)
+    assert "at most 2 min left" in capsys.readouterr().err
+
+
+def test_what_is_expected_at_first_is_about_what_runs(run, monkeypatch):
+    said = []
+    watch = lambda status: said.append((status.stage, status.left, status.cost))  # noqa: E731
+    monkeypatch.setattr(sweep, "make_progress", lambda *rest, **options: nullcontext(watch))
+    assert run(*BLOCKS)[0] == 0
+    total = said[-1][2]
+    assert said[-1][:2] == ("report", pytest.approx(0, abs=1e-6 * total))
+    assert said[0][0] == "screen" and 0.5 < (said[0][1] + said[0][2]) / total < 1.5
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(100, 5), (3600, 40), (86_400, 190)], ids=str)

@@ -14,6 +14,7 @@ from command_cases import BLOCKS, SMALL, line
 
 from optbench.cli import app
 from optbench.contract.errors import WARNING
+from optbench.sweeps import time_limit
 from optbench.sweeps.run.loop import ExecutionOptions
 
 
@@ -168,6 +169,16 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
     assert text.endswith("left out; what was finished is kept; resume with:")
     assert "(another answer, with more runs, is a further look, which costs certainty: " in text
     assert command == f"    optbench {shlex.join(typed)}" and "'my folder'" in command
+
+
+def test_a_block_that_would_not_fit_is_why_a_sweep_with_a_time_limit_ends(run, monkeypatch):
+    monkeypatch.setattr(time_limit, "_MARGIN", 1e12)
+    code, out, _ = run(*BLOCKS, "--time-limit", "1h")
+    assert code == 3 and "2 blocks" not in out
+    reason = (
+        "stopped by the time limit of 60 min: at the pace so far, pauses included, another block of seeds would not"
+    )
+    assert reason in " ".join(out.split())
 
 
 def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):

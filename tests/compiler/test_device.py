@@ -94,10 +94,10 @@ def test_a_machine_that_has_it_all(machine):
     ("parts", "words", "others"),
     [
         ({"driver": NO_DRIVER}, ["there is no NVIDIA driver (libcuda)"], ["libnvvm", "pip"]),
-        ({"toolkit": False}, ["libnvvm", "pip install 'optbench[cuda13]'", "CUDA_HOME"], ["driver"]),
-        ({"libdevice": False}, ["libdevice", "pip install 'optbench[cuda13]'"], ["driver"]),
-        ({"toolkit": False, "version": (12, 8)}, ["libnvvm", "pip install 'optbench[cuda12]'"], ["driver"]),
-        ({"compiles": False}, ["cannot compile for a card (RuntimeError: not there)", "optbench[cuda13]"], ["driver"]),
+        ({"toolkit": False}, ["libnvvm", "pip install -e '.[cuda13]'", "CUDA_HOME"], ["driver"]),
+        ({"libdevice": False}, ["libdevice", "pip install -e '.[cuda13]'"], ["driver"]),
+        ({"toolkit": False, "version": (12, 8)}, ["libnvvm", "pip install -e '.[cuda12]'"], ["driver"]),
+        ({"compiles": False}, ["cannot compile for a card (RuntimeError: not there)", ".[cuda13]"], ["driver"]),
         ({"driver": NO_CARD}, ["the NVIDIA driver sees no card"], ["libnvvm", "there is no"]),
         ({"driver": "Call to cuInit\nfails (999)"}, ["does not start (Call to cuInit fails (999))"], ["libnvvm"]),
     ],
@@ -118,7 +118,7 @@ def test_a_package_that_does_not_load_is_told(monkeypatch):
     monkeypatch.setattr(cuda, "cuda", None)
     monkeypatch.setattr(cuda, "_broken", "AttributeError: module 'numpy' has no attribute 'row_stack'")
     found = cuda.find_parts()
-    assert found.missing.endswith("has no attribute 'row_stack'): pip install 'optbench[cuda13]'")
+    assert found.missing.endswith("has no attribute 'row_stack'): pip install -e '.[cuda13]'")
     assert (found.driver, found.toolkit, found.cards) == (None, None, ())
 
 

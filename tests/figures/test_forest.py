@@ -48,10 +48,20 @@ def test_marks_stand_at_the_ratios_and_are_hollow_where_it_could_be_luck():
     hollow = {name for name, line in found.items() if line.get_markerfacecolor() == "white"}
     open_ = verdicts[(verdicts["problem"] == "p") & (verdicts["a"] == "best") & (verdicts["verdict"] == "open")]
     assert hollow == set(open_["b"]) == {"luck"}
-    assert [text.get_text() for text in ax.texts if "diverges" in text.get_text()] == ["diverges"]
+    assert [text.get_text() for text in ax.texts if "diverges" in text.get_text()] == ["lost diverges"]
     row = verdicts[(verdicts["problem"] == "p") & (verdicts["a"] == "best") & (verdicts["b"] == "luck")].iloc[0]
     ends = [line.get_segments()[0][:, 0] for line in ax.collections if hasattr(line, "get_segments")]
     assert any(np.allclose(each, [row["low"], row["high"]]) for each in ends)
+
+
+def test_nobody_leads_where_every_run_failed():
+    ax = results_of({"p": {"gd": math.inf, "adam": math.inf}, "q": {"gd": 1.0, "adam": 2.0}}).plot.forest()
+    assert not marks(ax, "p") and list(marks(ax, "q")) == ["gd", "adam"]
+    rings = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    assert len(rings) == 1, "that of q's leader"
+    assert {text.get_text() for text in ax.texts} == {"gd diverges", "adam diverges"}
+    ax = results_of({"p": {"gd": math.inf, "adam": math.inf}}).plot.forest()
+    assert not marks(ax, "p") and np.isfinite(ax.get_xlim()).all()
 
 
 def test_what_is_beyond_the_axis_and_who_never_arrives_is_written():

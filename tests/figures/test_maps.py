@@ -1,12 +1,15 @@
-"""Maps of divergence: cells against pandas."""
+"""Maps of cells: divergence against pandas, and planted samples of a batch size and schedule."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from staged import add_times, staged_table
 from synthetic import RATES, make_tables, runs_table
 
 from optbench import figures
 from optbench.contract.errors import OptbenchError
+from optbench.figures.data import ReportData
+from optbench.report.seen import describe
 from optbench.sweeps.results import Results
 
 SMALL = {"problems": ("breast_cancer",), "optimizers": ("gd", "adam"), "seeds": range(4), "points": 4}
@@ -68,3 +71,35 @@ def test_one_optimizer_and_a_column_that_exists(results):
                          ({"optimizers": "gd", "by": "beta1"}, "no beta1")):  # fmt: skip
         with pytest.raises(OptbenchError, match=words):
             figures.divergence(results, **wrong)
+
+
+def test_cells_are_by_the_measure_of_verdicts_and_pale_where_few_ran():
+    """One lucky run must not be the darkest cell, nor be named as the lowest."""
+
+    def value(problem, optimizer, rate, stage, block, seed):
+        return 0.0
+
+    runs = add_times(staged_table(value, ["gd"], rates=(0.1,), blocks=8, holdout=3), lambda row: 400.0)
+    screens = runs[runs["stage"] == "screen"]
+    lucky = screens.iloc[:1].assign(batch_size=4, run_id="lucky", stage="widen")
+    worse = screens.assign(batch_size=64, run_id="worse-" + screens["run_id"])
+    runs = pd.concat([runs, lucky, worse], ignore_index=True)
+    times = [name for name in runs if name.startswith("samples_to_")]
+    for size, factor in ((4, 0.1), (64, 100.0)):
+        runs.loc[runs["batch_size"] == size, times] *= factor
+    data = ReportData(Results(runs, pd.DataFrame(), pd.DataFrame(), provenance={"choose_by": ["time"]}))
+    ax = figures.heatmap(data)
+    texts = dict(
+        zip([label.get_text() for label in ax.get_xticklabels()], [text.get_text() for text in ax.texts], strict=True)
+    )
+    assert texts["4"].endswith("\n1 run") and not any("run" in texts[size] for size in texts if size != "4")
+    (pale,) = [patch for patch in ax.patches if patch.get_gid() == "few"]
+    assert ax.get_xticklabels()[int(pale.get_x())].get_text() == "4"
+    cells = data.judged_cells.set_index("batch_size")
+    assert texts["64"] == "never", "beyond the budget"
+    assert float(texts["16"]) == pytest.approx(np.log10(cells.at[16, "median"]), abs=0.06)
+    assert cells.at[16, "median"] == pytest.approx(10 * cells.at[4, "median"])
+    (mesh,) = [each for each in ax.collections if hasattr(each, "get_clim")][:1]
+    assert mesh.get_clim()[0] > np.log10(cells.at[4, "median"]), "the scale is that of cells with all runs"
+    told = describe("heatmap", data, "p", ax.figure)
+    assert "at batch size 4 " not in told and "batch size 16" in told

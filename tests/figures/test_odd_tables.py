@@ -45,3 +45,10 @@ def test_each_is_drawn_or_says_why_not(odd, name):
         except OptbenchError as error:
             assert len(str(error)) < 400
     assert name == "noise" or "odd names" in drawn
+
+
+def test_curves_that_end_at_the_start_say_why():
+    lost = results_of(diverge_above=0)
+    ax = figures.curves(Results(lost.runs, lost.curves[lost.curves["step"] == 0], lost.timings, lost.problems))
+    assert [text.get_text() for text in ax.texts] == ["no line to draw: half of the runs or more diverged at once"]
+    assert not len(ax.get_xticks()) and not any(artist.get_visible() for artist in (*ax.lines, *ax.collections))

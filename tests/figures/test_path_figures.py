@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 from synthetic import make_tables, write_folder
 
-from optbench import OptbenchError, figures, load
-from optbench.figures.data import Trajectory
+from optbench import OptbenchError, figures, load, sweep
+from optbench.figures.data import ReportData, Trajectory
 from optbench.figures.trajectories import space_steps
+from optbench.report.explorer import explorer_data
 
 SIZES = {"batch_sizes": (16,), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant",), "seeds": range(4)}
 
@@ -39,3 +40,15 @@ def test_a_gif_ends_where_the_paths_end(tmp_path):
     with pytest.raises(OptbenchError, match="frames=1 must be at least 2"):
         figures.animate_paths(results, "rosenbrock", tmp_path / "b.gif", frames=1)
     assert not (tmp_path / "b.gif").exists()
+
+
+def test_each_of_several_equal_minima_has_a_star():
+    """A path that ends in the second one is no failure."""
+    spec = {"problems": ["saddle", "rosenbrock"], "optimizers": ["gd"], "learning_rates": [0.01], "steps": 20}
+    results = sweep(spec, seeds=2)
+    minima = {"saddle": [(1, 0), (-1, 0)], "rosenbrock": [(1, 1)]}
+    told = [entry["minimizers"] for entry in explorer_data(ReportData(results))["paths"]]
+    assert told == list(minima.values())
+    for problem, places in minima.items():
+        stars = [line for line in figures.paths(results, problem).lines if line.get_marker() == "*"]
+        assert [list(zip(*star.get_data(), strict=True)) for star in stars] == [places]

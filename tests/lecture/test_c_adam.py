@@ -25,7 +25,17 @@ def test_limits_are_judged_by_their_differences(differences, expected):
 
 def test_the_first_step_is_as_eps_says():
     table = c_adam.eps_experiment(QUICK)["lengths"]
-    np.testing.assert_allclose(table["length"], table["exact"], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(table["length"], table["exact"], rtol=1e-12)
+
+
+def test_the_gradients_of_eps_are_as_large_as_they_are_called():
+    """Adam's first step is lr |g| / sqrt(g^2 + eps), or lr |g| / (|g| + eps), whatever the betas."""
+    shares = c_adam.shrunk_shares(c_adam.eps_experiment(QUICK))
+    assert list(shares) == [f"{name}, gradient {g}" for g in ("1", "0.01", "0.0001", "1e-06", "1e-08")
+                            for name in ("adam", "rmsprop")]  # fmt: skip
+    for name, (lost, _, _) in shares.items():
+        g = float(name.split()[-1])
+        assert lost == pytest.approx(1 - (g + 1e-8) / np.sqrt(g * g + 1e-8), rel=1e-6, abs=1e-12)
 
 
 @pytest.mark.parametrize(("lost", "expected"), [(0.0, "holds"), (0.5, "does not hold"), (None, "depends")])

@@ -15,10 +15,10 @@ from optbench.claims import run
 from optbench.claims.record import Budget
 from optbench.figures.style import line_style
 from optbench.lecture import c4_quiz, playground, temperature
+from tests.lecture.test_playground import HYPER, plane
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
-HYPER = {"gd": (), "momentum": ("beta1",), "rmsprop": ("beta2",), "adam": ("beta1", "beta2")}
 PANELS = ("average", "paths", "decay", "quiz", "adam")
 
 
@@ -79,36 +79,23 @@ def test_averages_and_weights_are_those_of_ewa(math, beta, corrected):
 
 def test_the_lag_in_words_is_that_of_a_steady_change(chromium, page):
     ramp = np.arange(2000.0)
-    with opened(chromium, page) as view:
+    with opened(chromium, page, "#?days=1461&day=1000") as view:
         for beta, words in ((0.5, "2 days"), (0.9, "10 days"), (0.98, "50 days")):
             slide(view, "beta", beta)
             lag = (ramp - optbench.ewa(ramp, beta))[-1]
-            assert f"1/(1 − β) = {words}" in says(view)
+            assert f"v averages about 1/(1 − β) = {words}" in says(view)
             assert f"lags a steady change by β/(1 − β) = {round(lag, 6):g} day" in says(view)
 
 
-def plane(kind, condition, angle):
-    """Return (value, gradient) of a surface: s^2 / 2 + h(t), s and t being the axes turned by an angle in degrees."""
-    turn = np.deg2rad(angle)
-    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    h, slope = {
-        "bowl": (lambda t: t**2 / 2, lambda t: t),
-        "saddle": (lambda t: (t**2 - 4) ** 2 / 16, lambda t: t * (t**2 - 4) / 4),
-        "plateau": (
-            lambda t: 2.25 - 2.25 * np.exp(-((t - 2) ** 2) / 4.5),
-            lambda t: (t - 2) * np.exp(-((t - 2) ** 2) / 4.5),
-        ),
-    }[kind]
-
-    def value(w):
-        t, s = axes @ w
-        return h(t) / condition + s**2 / 2
-
-    def gradient(w):
-        t, s = axes @ w
-        return axes.T @ np.array([slope(t) / condition, s])
-
-    return value, gradient
+def test_the_first_days_of_an_average_are_fewer_and_younger(chromium, page):
+    ramp, weights = np.arange(30.0), 0.98 ** np.arange(30)
+    age = (ramp - optbench.ewa(ramp, 0.98, bias_correction=True))[-1]
+    with opened(chromium, page, "#?day=30&beta=0.98") as view:
+        text = says(view)
+        assert f"= {weights.sum():.3g} days so far (shaded, {weights[:23].sum() / weights.sum():.0%} of" in text
+        assert f" {age:.3g} days old on average; later 1/(1 − β) = 50 days" in text
+        slide(view, "day", 1)
+        assert "= 1 day so far (shaded, 100% of the weights), 0 days old" in says(view)
 
 
 @pytest.mark.parametrize("optimizer", HYPER)
@@ -319,6 +306,15 @@ def test_rmsprop_crosses_the_default_bowl_without_swinging_and_then_hovers(math,
     assert steep["gd"].min() < -0.5 and steep["rmsprop"][:40].min() > -0.05
     end = {name: np.median(path["loss"][100:]) for name, path in paths.items()}
     assert 1e-4 < end["rmsprop"] and end["rmsprop"] > 5 * end["gd"]
+
+
+def test_a_loss_below_the_axis_lies_at_its_end(chromium, page):
+    with opened(chromium, page, "#?panel=paths&noise=0&step=60") as view:
+        assert "RMSProp below 10⁻¹²" in says(view)
+        frame = view.locator("#chart-loss .frame").bounding_box()
+        for line in view.locator("#chart-loss polyline").all():
+            box = line.bounding_box()
+            assert frame["y"] <= box["y"] and box["y"] + box["height"] <= frame["y"] + frame["height"]
 
 
 def test_an_address_with_nonsense_shows_the_page_as_it_is(chromium, page):

@@ -63,9 +63,10 @@ def test_quadratic_has_the_condition_it_says(dim, condition):
 
 @texts(lambda problem: problem.minimizer is not None)
 def test_the_minimizer_is_stationary_and_has_the_stated_minimum(text):
+    """So are further minimizers, which pictures mark."""
     problem = problem_of(text)
-    value, slope = gradient(problem, problem.minimizer)
-    assert value[0] == pytest.approx(problem.minimum, rel=1e-12, abs=1e-14)
+    values, slope = gradient(problem, problem.list_minimizers())
+    np.testing.assert_allclose(values, problem.minimum, rtol=1e-12, atol=1e-14)
     # A gradient of 1e-5 where the curvature is l2 = 0.001 or more leaves less than 1e-7 to gain.
     assert np.abs(slope).max() < 1e-5
 
@@ -80,6 +81,34 @@ def test_nothing_lies_below_the_minimum(text):
     values, _ = gradient(problem, np.concatenate([starts, near]))
     assert (values[20:] >= problem.minimum).all()
     assert (values[:20] > problem.minimum).all(), "a run would start at the minimum"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("saddle", 2), ("saddle(index=2)", 4), ("rotated_saddle(dim=2, index=1)", 2), ("hyperbolic", 2),
+     ("monkey_saddle", 3), ("himmelblau", 4), ("six_hump_camel", 2), ("branin", 3), ("octopus(dim=2)", 4),
+     ("phase_retrieval(dim=2)", 2), ("dixon_price(dim=2)", 2), ("matrix_factorization(size=2, rank=1)", 2),
+     ("rescaled(saddle)", 2), ("rosenbrock", 1), ("quadratic(dim=2)", 1)],
+)  # fmt: skip
+def test_all_minima_of_a_plane_are_known(text, count):
+    """A search from a grid over the picture finds these and no others."""
+    problem = problem_of(text)
+    (left, right), (bottom, top) = problem.domain
+
+    def value(w):
+        losses, slopes = gradient(problem, np.asarray(w))
+        return losses[0], slopes[0]
+
+    ends = [
+        minimize(value, (x, y), jac=True, method="BFGS", options={"gtol": 1e-9})
+        for x in np.linspace(left, right, 7)[1:-1]
+        for y in np.linspace(bottom, top, 7)[1:-1]
+    ]
+    found = [end.x for end in ends if end.fun < problem.minimum + 1e-9 * max(1, abs(problem.minimum))]
+    inside = [w for w in found if left <= w[0] <= right and bottom <= w[1] <= top]
+    distance = np.linalg.norm(np.array(inside)[:, None] - problem.list_minimizers(), axis=2)
+    assert len(problem.list_minimizers()) == count
+    assert (distance.min(axis=0) < 1e-3).all() and (distance.min(axis=1) < 1e-3).all()
 
 
 @texts(lambda problem: problem.minimizer is not None and problem.dim <= 100)

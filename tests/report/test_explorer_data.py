@@ -145,7 +145,7 @@ def test_ranks_are_those_of_the_ranking(usual):
 def test_paths_are_told_to_a_part_of_a_pixel(usual):
     swept, data = usual
     (entry,) = data["paths"]
-    assert data["problems"][entry["problem"]]["name"] == "rosenbrock" and entry["minimizer"] == [1.0, 1.0]
+    assert data["problems"][entry["problem"]]["name"] == "rosenbrock" and entry["minimizers"] == [(1.0, 1.0)]
     assert len(entry["z"]) == len(entry["y"]) and len(entry["z"][0]) == len(entry["x"])
     curves = swept.curves.merge(swept.reported_runs[["run_id", "problem", "optimizer", "seed"]], on="run_id")
     for line in entry["lines"]:

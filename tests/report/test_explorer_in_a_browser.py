@@ -137,6 +137,51 @@ def test_scores_stand_beside_the_curves_in_their_order(chromium, usual):
         assert not [shape for shape in view.evaluate(f"{CHART}.layout.shapes") if shape["type"] == "rect"]
 
 
+def told_scores(view):
+    """Return the optimizers that have a score beside the curves, and the lines that join scores to curves."""
+    layout = view.evaluate(f"{CHART}.layout")
+    texts = [note["text"] for note in layout.get("annotations", [])]
+    assert any(text.startswith("score: ") for text in texts) == any(text.startswith("<b>") for text in texts)
+    names = [re.match("<b>(.*)</b>", text)[1] for text in texts if text.startswith("<b>")]
+    return names, [shape for shape in layout.get("shapes", []) if shape.get("x0") == 1]
+
+
+def test_scores_are_beside_what_they_are_of_alone(chromium, usual):
+    best = ReportData(load(usual.parents[1])).best_of("breast_cancer").set_index("optimizer")
+    with opened(chromium, usual, "#?view=curves&problem=breast_cancer") as view:
+        for measure, scored in {
+            "suboptimality": True,
+            "train_loss": True,
+            "test_loss": False,
+            "test_accuracy": False,
+        }.items():
+            view.select_option("select[name=y]", measure)
+            names, joins = told_scores(view)
+            assert (set(names), len(joins)) == ((set(OPTIMIZERS), len(OPTIMIZERS)) if scored else (set(), 0))
+        view.select_option("select[name=y]", "suboptimality")
+        view.select_option("select[name=batch]", "full")
+        names, joins = told_scores(view)
+        assert set(names) == set(best.index[best["full_batch"]]), "those whose recommended setting is still there"
+        assert len(joins) == len(names) < len(OPTIMIZERS)
+
+
+def test_where_nothing_can_be_drawn_a_chart_says_why(chromium, tmp_path):
+    lost = write_report(write_folder(tmp_path / "lost", make_tables(**SMALL, diverge_above=0)))
+    with opened(chromium, lost) as view:
+        for name in ("curves", "sensitivity", "profiles"):
+            view.evaluate(f"location.hash = '#?view={name}'")
+            view.wait_for_function(f"optbench.explorer.shown().name === '{name}'")
+            if name == "curves" and view.evaluate(f"{CHART}.data.length"):
+                continue  # what grows before it is lost has a line
+            (text,) = (note["text"] for note in view.evaluate(f"{CHART}.layout.annotations"))
+            assert "diverged" in text or "No optimizer" in text
+            assert not view.locator("#explore-chart .xtick, #explore-chart .ytick").count()
+    alone = make_tables(["rosenbrock"], ["gd"], **SMALL | {"rates": (0.1,)})
+    with opened(chromium, write_report(write_folder(tmp_path / "one", alone)), "#?view=sensitivity") as view:
+        axes = view.evaluate(f"Object.keys({CHART}._fullLayout).filter(key => /^[xy]axis/.test(key))")
+        assert axes == ["xaxis", "yaxis"], "no second pair over the first"
+
+
 def test_single_seeds_are_those_of_the_runs(chromium, usual):
     results = load(usual.parents[1])
     with opened(chromium, usual, "#?view=curves&problem=breast_cancer&y=test_accuracy&x=steps") as view:

@@ -164,10 +164,10 @@ def test_the_measure_is_chosen_in_the_address(chromium, seven):
         words = view.locator(".judge label").all_inner_texts()
         assert words[-1] == "test accuracy" and len(words) == len(set(words)) >= 2
         assert view.locator(".judge input:checked").count() == 1 and view.locator(".row svg.plot:visible").count() == 7
-        view.get_by_label("test accuracy").check(force=True)
+        view.get_by_label("test accuracy", exact=True).check(force=True)
         assert view.evaluate("location.hash") == "#?judge=test_accuracy"
         assert view.locator(".heads .chart > span:visible").inner_text() == "Times the leader's errors (right is worse)"
-        rows = view.locator(".row").filter(has_text="no test data")
+        rows = view.locator(".row").filter(has_text="no test accuracy")
         assert rows.count() == 3 and not rows.locator("svg.plot:visible").count()  # judged by nothing else
         ranked = results.ranking("test_accuracy")
         row = ranked[(ranked["problem"] == "breast_cancer")].sort_values("value").iloc[0]
@@ -182,7 +182,7 @@ def test_the_measure_is_chosen_in_the_address(chromium, seven):
         view.get_by_label(words[0]).check(force=True)
         assert view.evaluate("location.hash") == "" and view.locator("h1").inner_text() == first
     with opened(chromium, seven, hash="#?judge=test_accuracy", explore=False) as view:
-        assert view.locator("h1").inner_text() == chosen and view.get_by_label("test accuracy").is_checked()
+        assert view.locator("h1").inner_text() == chosen and view.get_by_label("test accuracy", exact=True).is_checked()
         view.emulate_media(media="print")
         assert view.locator("h1").inner_text() == chosen  # printed as chosen
     with opened(chromium, seven, hash="#?judge=nothing", explore=False) as view:

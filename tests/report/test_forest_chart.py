@@ -56,6 +56,13 @@ def test_marks_stand_on_a_logarithmic_axis_and_say_what_they_show():
     assert len({look.shape for look in looks[:-1]}) == len(styles)
 
 
+def test_nobody_leads_where_every_run_failed():
+    forest, _ = forest_of(sweep_of({"p": {"gd": math.inf, "adam": math.inf}}))
+    assert not any(mark.leads for mark in forest.rows["p"].marks)
+    assert all(math.isnan(mark.x) and mark.note == "diverges" for mark in forest.rows["p"].marks)
+    assert {*forest.rows["p"].text.removeprefix("No leader: ").split("; ")} == {"gd diverges", "adam diverges"}
+
+
 def test_who_fails_is_named_and_has_no_mark():
     forest, _ = forest_of(sweep_of({"p": {"a": 1.0, "lost": math.inf}}))
     lost = forest.rows["p"].marks[1]

@@ -270,3 +270,19 @@ def test_the_rate_of_pytorch_is_found_where_it_is_a_share_of_ours():
         table = pd.DataFrame([row | {"hyperparameters": "{}", "library": "PyTorch", "equal": True, "code": code}])
         (found,) = find_code(table, row, [])
         assert found["rate"] == (None if rate is None else pytest.approx(rate))
+
+
+TINY = {"batch_sizes": (16,), "rates": (0.01,), "points": 8, "schedules": ("constant",), "seeds": range(5)}
+
+
+def test_a_problem_with_test_data_is_not_said_to_have_none(tmp_path):
+    """Of a regression there is a test loss, but no accuracy."""
+    tables = make_tables(["rosenbrock", "diabetes", "breast_cancer"], ["gd", "adam"], **TINY)
+    lacking = tables["curves"]["run_id"].isin(tables["runs"].loc[tables["runs"]["problem"] == "diabetes", "run_id"])
+    tables["curves"].loc[lacking, "test_accuracy"] = np.nan
+    tables["runs"].loc[tables["runs"]["problem"] == "diabetes", "test_accuracy"] = np.nan
+    page = Page(write_report(write_folder(tmp_path / "r", tables)))
+    assert "no test data" not in page.text.lower() and page.text.count("There is no test accuracy here") == 2
+    for noun in ("figures", "rows", "pairs"):
+        assert not re.search(rf"\b1 {noun}", page.text)
+    assert re.search(r"\b1 figure\b", page.text), "that of mean ranks"

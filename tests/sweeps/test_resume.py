@@ -99,7 +99,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
     code, errors = interrupted(spec, tmp_path / "out", number)
     if number == signal.SIGINT:
         assert code == 130
-        (line,) = errors.strip().splitlines()
+        line = errors.strip().splitlines()[-1]  # behind lines of progress, on a slow machine
         assert line.startswith("optbench: interrupted; what was finished is kept; resume with: ") and str(spec) in line
     kept = {name: (tmp_path / "out" / "cohorts" / name).stat() for name in cohorts(tmp_path / "out")}
     status = execute(read_spec(spec), tmp_path / "out", workers=2)

@@ -82,6 +82,12 @@ def test_a_time_limit_in_which_nothing_completes_is_one_line(tmp_path, over):
         optbench.sweep(PLAIN, out=tmp_path / "out", time_limit="1m")
 
 
+def test_a_block_that_lacks_its_holdout_is_no_answer_and_the_line_says_so(tmp_path, over):
+    over(tmp_path / "out", 19, times=9)
+    with pytest.raises(OptbenchError, match="3600 s was too short, pauses included, for a first block of seeds with"):
+        optbench.sweep(BLOCKS, out=tmp_path / "out", workers=1, time_limit="1h")
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("2m", 120), ("1h", 3600), ("1h30m", 5400), ("90", 90),
                                                ("1.5h", 5400), (" 2 M ", 120), (0.5, 0.5), ("1e2", 100)])  # fmt: skip
 def test_times_have_units(text, seconds):

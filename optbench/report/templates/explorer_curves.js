@@ -80,18 +80,23 @@ optbench.views.curves = (() => {
       traces.push(line(curve, values, data, crowd));
     }
     const marked = marks(problem, data, values, front, range.y, log);
+    const listedScores = isScored(problem, values.y) ? scores(data, choose, curves, range, log.y, marked) : {};
+    const some = shown.some((curve) => curve.line.filter((v, place) => v !== null && curve.x[place] !== null).length > 1);
     return {
-      traces, zooms: true, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
-      layout: {
+      traces: some ? traces : [], zooms: some, clock: values.x, cross: front, owner: (point) => (owners[point.curveNumber] || [])[point.pointNumber],
+      layout: some ? {
         xaxis: { type: values.lx, range: range.x, text: X[values.x] },
         yaxis: { type: values.ly, range: range.y, text: nameOf(data, values.y) },
-        ...marked, ...scores(data, choose, front, range.y, log.y, marked),
-      },
+        ...marked, ...listedScores,
+      } : optbench.theme.empty("No line to draw: half of the runs or more diverged at once"),
       note: note(data, values, curves, front, back), label: label(data, values, problem, front, back),
       heading: `${problem.short}: ${nameOf(data, values.y).replace(/ \(.*/, "")}`, file: `${problem.file}-${values.y}`,
       rows: () => listed(shown, data, values), gray: back.length ? count(back.length, "other") : "",
     };
   };
+
+  // Whether the scores are of what is drawn: those of a loss say nothing of an accuracy.
+  const isScored = (problem, y) => (problem.scored === "loss" ? ["suboptimality", "train_loss"].includes(y) : problem.scored === y);
 
   const nameOf = (data, y) => (y === "suboptimality" ? "suboptimality (loss − minimum)" : data.measures.find((m) => m.key === y).name);
 
@@ -187,15 +192,20 @@ optbench.views.curves = (() => {
     return { shapes, annotations };
   };
 
-  // Right of the chart: the optimizers in the order of their scores, each joined to the end of its line.
-  const scores = (data, choose, front, range, log, marked) => {
-    const listed = data.scores(choose.problem()).filter(({ optimizer }) => choose.shown().includes(optimizer));
+  // Right of the chart: the optimizers in the order of their scores, each joined to the end of the line that has it,
+  // its recommended setting's; without those that filters leave out.
+  const scores = (data, choose, curves, ranges, log, marked) => {
+    const range = ranges.y;
+    const lineOf = (optimizer) => curves.find(({ row }) => row.recommended && row.optimizer === optimizer);
+    const listed = data.scores(choose.problem()).filter(({ optimizer }) => lineOf(optimizer));
+    const endOf = (curve) => curve.x[curve.line.findLastIndex((v) => v !== null)] ?? 0;
+    const end = Math.max(...curves.map(endOf));
     if (optbench.theme.narrow() || !listed.length) return {};
     const { soft } = optbench.theme.colors();
     const room = optbench.theme.layout({}).height - 60;
     const named = listed.slice(0, MOST).map((score) => {
-      const curve = front.find(({ row }) => row.optimizer === score.optimizer);
-      const last = curve && curve.line.findLast((v) => v !== null);
+      const curve = lineOf(score.optimizer);
+      const last = curve.front && endOf(curve) > 0.98 * end ? curve.line.findLast((v) => v !== null) : undefined;
       const share = last === undefined || (log && last <= 0) ? NaN : ((log ? Math.log10(last) : last) - range[0]) / (range[1] - range[0]);
       return { ...score, share: share >= 0 && share <= 1 && !choose.get("zoom") ? share : NaN };
     });
@@ -254,9 +264,11 @@ optbench.views.curves = (() => {
     parts.push(`Line: median over seeds${bands}. A failed run counts as infinitely bad from its last point on.`);
     if (values.single) parts.push("Thin: the single seeds of what is highlighted, where this page has them.");
     const problem = data.problems[curves.length ? curves[0].row.problem : 0];
-    if (problem.tail) parts.push("Scores: the mean loss over the last fifth of a run, after tuning in each block of seeds, so that the ends of two lines may say otherwise.");
-    if (problem.target) parts.push("Scores: the expected samples until a run stays below the target, after tuning in each block of seeds.");
-    if (optbench.theme.narrow() && curves.length) {
+    parts.push("Where evaluations are close together in the last fifth of a run, a line ends at the mean over them.");
+    const scored = isScored(problem, values.y);
+    if (scored && problem.tail) parts.push("Scores: the mean loss over the last fifth of a run, after tuning in each block of seeds, so that the ends of two lines may say otherwise.");
+    if (scored && problem.target) parts.push("Scores: the expected samples until a run stays below the target, after tuning in each block of seeds.");
+    if (scored && optbench.theme.narrow() && curves.length) {
       const each = data.scores(curves[0].row.problem).slice(0, MOST).map(({ optimizer, text }) => `${data.short(optimizer)} ${text}`);
       parts.push(`In order: ${each.join(", ")} (${problem.score}).`);
     }

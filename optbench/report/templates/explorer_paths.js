@@ -90,10 +90,8 @@ optbench.views.paths = (() => {
       const marker = { size: 10, color: ink, line: { color: paper, width: 1.5 } };
       traces.push(mark([line.path.x[0], line.path.y[0]], "start", marker));
     }
-    if (entry.minimizer) {
-      const marker = { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } };
-      traces.push(mark(entry.minimizer, "minimum", marker));
-    }
+    const star = { symbol: "star", size: 15, color: "#f6d55c", line: { color: "#262626", width: 1 } };
+    for (const minimizer of entry.minimizers) traces.push(mark(minimizer, "minimum", star));
     const told = (place) => [
       `Paths of ${count(lines.length, "optimizer")} over the contours of ${problem.name} up to ${stops[place]} ${clock}:`,
       lines.map((line) => `${data.short(line.optimizer)} at ${where(part(line.path, -1, stops[place]))}`).join("; "),
@@ -112,9 +110,10 @@ optbench.views.paths = (() => {
         `The recommended setting of each optimizer on ${problem.short}, one run each, ${entry.every ? "from every step" : "at the evaluated steps"};`,
         "beside it the loss of the same run. The clock is the same for all:",
         clock === "samples" ? "a step costs as many samples as its batch has." : "a step counts as one, whatever its batch costs.",
-        "It runs evenly in its logarithm. Contours are spaced evenly in the logarithm of the loss above the minimum; the star is the minimum.",
+        "It runs evenly in its logarithm. Contours are spaced evenly in the logarithm of the loss above the minimum.",
+        ["", "The star is the minimum."][entry.minimizers.length] ?? "The stars are minima, all of the same loss.",
         "Keys: ← and → go on, space plays.",
-      ].join(" "),
+      ].filter(Boolean).join(" "),
       heading: `Paths on ${problem.short}`, file: `${problem.file}-paths`, label: told(at),
       rows: () => [
         ["problem", "optimizer", clock, "w_1", "w_2"],

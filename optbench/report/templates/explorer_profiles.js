@@ -43,11 +43,12 @@ optbench.views.profiles = (() => {
         hovertext: marks.map((ratio, at) => `<b>${name}</b><br>${text(ratio, at)}`),
       };
     });
+    const none = table.every((row) => row.every((value) => value === Infinity));
     const ones = shown.map((optimizer, place) => `${data.short(optimizer)} ${number(100 * share(table[place], 1))}%`);
     const lacks = listed(lacking.map((row) => data.problems[row].short));
     return {
-      traces, zooms: true, shares: (ratio) => shown.map((optimizer, place) => [optimizer, share(table[place], ratio)]),
-      layout: {
+      traces: none ? [] : traces, zooms: !none, shares: (ratio) => shown.map((optimizer, place) => [optimizer, share(table[place], ratio)]),
+      layout: none ? optbench.theme.empty("No optimizer reached a target") : {
         xaxis: { type: "log", range: [-0.01, Math.log10(MOST)], text: optbench.theme.narrow() ? "cost relative to the cheapest" : `${values.clock}, relative to the cheapest optimizer` },
         yaxis: { type: "linear", range: [-0.02, 1.04], text: "targets reached", tickformat: ".0%" },
       },

@@ -76,13 +76,14 @@ optbench.slices.rates = (() => {
       traces.push(...parts(points, data, values, floor, real(top), across));
     });
     const wide = shares(data, choose);
-    traces.push(bars(wide, data, choose));
+    if (wide.length) traces.push(bars(wide, data, choose));
+    const none = rows.every((row) => row.lost);
     const narrow = optbench.theme.narrow();
     const size = narrow && wide.length ? 1 - (BAR * wide.length + 60) / (400 + BAR * wide.length) : 0;
     return {
-      traces, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: true,
+      traces: none ? [] : traces, shares: () => wide.map(({ optimizer, within, of }) => [optimizer, within, of]), zooms: !none,
       file: `${problem.file}-learning_rate`, rows: () => listed(rows, data),
-      layout: {
+      layout: none ? optbench.theme.empty("Nothing to draw: half of the runs or more diverged at every rate") : {
         ...(narrow ? { height: 400 + BAR * wide.length } : {}),
         xaxis: { type: "log", range: across, text: "learning rate", domain: narrow || !wide.length ? [0, 1] : [0, 0.7] },
         yaxis: { type: values.ly, range: [bottom, upper], text: data.axis, domain: narrow && wide.length ? [1 - size, 1] : [0, 1] },

@@ -78,6 +78,12 @@ optbench.theme = (() => {
     };
   };
 
+  // The layout of a chart that has nothing to draw: the reason in its middle.
+  const empty = (reason) => ({
+    xaxis: { visible: false }, yaxis: { visible: false },
+    annotations: [{ text: reason, showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { color: colors().soft, size: 15 } }],
+  });
+
   // What `make` returns, with the colors of paper and for a chart so wide.
   const as = (width, make) => {
     picture = width;
@@ -97,5 +103,5 @@ optbench.theme = (() => {
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
   matchMedia("print").addEventListener("change", (event) => print(event.matches)); // after which the colors are right
-  return { colors, dark, seen, colorOf, faded, mixed, gray, room, narrow, layout, as, on: (listener) => listeners.push(listener), printing: () => printing };
+  return { colors, dark, seen, colorOf, faded, mixed, gray, room, narrow, layout, empty, as, on: (listener) => listeners.push(listener), printing: () => printing };
 })();

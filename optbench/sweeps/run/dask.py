@@ -66,7 +66,7 @@ class DaskExecutor:
         try:
             import distributed  # noqa: F401
         except ImportError:
-            raise OptbenchError("--executor dask needs the extra 'dask': pip install 'optbench[dask]'") from None
+            raise OptbenchError("--executor dask needs the extra 'dask': pip install -e '.[dask]'") from None
         self._lock = threading.RLock()
         """Held to use what stands below."""
         self._waiting: deque[tuple[Job, Future[Result]]] = deque()

@@ -78,6 +78,10 @@ class Status:
     """``cost`` and ``runs`` when it began."""
     stage_total: tuple[float, int] = (0.0, 0)
     """The cost and the runs of the stage alone, over its rounds so far."""
+    later: dict[Stage, float] = field(default_factory=dict)
+    """The cost of what is not planned yet, by stage, as far as it can be known."""
+    until: float | None = None
+    """The value of time.monotonic() at which a time limit is over."""
     compiled: int = 0
     to_compile: int = 0
     out_of_time: bool = False
@@ -89,11 +93,20 @@ class Status:
         """Add the work of one more stage, or of one more round of the stage that runs, as widening has several."""
         cost, runs = sum(each.cost for each in planned), sum(each.runs for each in planned)
         if planned and planned[0].stage != self.stage:
+            self.later.pop(self.stage, None)
             self.stage, self.stage_begin, self.stage_total = planned[0].stage, (self.cost, self.runs), (0.0, 0)
+        expected = self.later.pop(self.stage, 0.0)
+        if self.stage == "screen":  # which may have further rounds of trials
+            self.later["screen"] = max(expected - cost, 0.0)
         self.stage_total = self.stage_total[0] + cost, self.stage_total[1] + runs
         self.total_cost += cost
         self.total_runs += runs
         self.compiled = self.to_compile = 0
+
+    @property
+    def left(self) -> float:
+        """The cost of what is left of the stage, and of the stages to come."""
+        return self.stage_begin[0] + self.stage_total[0] - self.cost + sum(self.later.values())
 
     def add(self, cohorts: Sequence[PlannedCohort], counted: float = 0.0) -> None:
         """Count finished cohorts. counted: the part of their cost that was counted while they ran."""
