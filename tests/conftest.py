@@ -204,10 +204,12 @@ def pytest_sessionfinish(session):
         return
     for kind in KINDS:
         ran, skipped = (
-            any(kind in report.keywords for report in reporter.stats.get(word, ())) for word in ("passed", "skipped")
+            [report for report in reporter.stats.get(word, ()) if kind in report.keywords]
+            for word in ("passed", "skipped")
         )
         if skipped and not ran:
-            reporter.write_line(f"all tests of the kind {kind} were skipped", red=True)
+            *_, reason = skipped[0].longrepr
+            reporter.write_line(f"all tests of the kind {kind} were skipped ({reason})", red=True)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

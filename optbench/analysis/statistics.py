@@ -228,14 +228,16 @@ def share_interval(hits: int, total: int) -> Interval:
 def exponent(x: ArrayLike, y: ArrayLike) -> float:
     """Return the least-squares slope of log y against log x: p of y ~ x^p. x, y: (points,), positive.
 
-    Where y is inf, a failure, the result is the limit of the slope: inf or -inf, or NaN where failures cancel out.
+    Of equal numbers it is 0 exactly. Where y is inf, a failure, the result is the limit of the slope: inf or -inf, or
+    NaN where failures cancel out.
     """
     log_x, log_y = (np.log(np.asarray(part, dtype=np.float64)) for part in (x, y))
     failed, log_x = np.isinf(log_y), log_x - log_x.mean()
     if failed.any():
         side = log_x[failed].sum()
         return float(np.sign(side) * np.inf) if abs(side) > 1e-12 else float("nan")
-    return float(log_x @ log_y / (log_x @ log_x))
+    # log_x sums to zero but for rounding, which must not become a slope.
+    return float(log_x @ (log_y - log_y[0]) / (log_x @ log_x))
 
 
 def exponent_interval(x: ArrayLike, y: ArrayLike, seed: int = 0) -> Interval:

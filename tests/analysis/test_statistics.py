@@ -101,6 +101,11 @@ def test_a_power_law_gives_its_exponent():
     assert -0.61 < spread[1] < spread[0] < spread[2] < -0.39
 
 
+def test_equal_numbers_have_the_exponent_zero():
+    for x in ([1, 16, 256], [1, 3, 10, 30], [0.1, 0.7, 5]):
+        assert [statistics.exponent(x, [y] * len(x)) for y in (0.1, 3.0, 1e-4, 1e9)] == [0.0] * 4
+
+
 def test_the_bootstrap_of_a_mean_is_as_wide_as_the_normal_law_says():
     values = np.random.default_rng(0).standard_normal(400)
     effect, low, high = statistics.bootstrap_interval(values, np.mean)

@@ -30,7 +30,9 @@ def finals(ratios=(), exponent=-1.0):
     return {"tuned": pd.DataFrame(rows), "fixed": pd.DataFrame(fixed)}
 
 
-@pytest.mark.parametrize(("exponent", "expected"), [(-1.0, HOLDS), (-0.1, HOLDS), (0.0, FAILS), (0.5, FAILS)])
+@pytest.mark.parametrize(
+    ("exponent", "expected"), [(-1.0, HOLDS), (-0.1, HOLDS), (0.0, UNDECIDED), (0.1, FAILS), (0.5, FAILS)]
+)
 def test_d1_floor_flips(exponent, expected):
     found = CLAIMS["D1.1"].judge(finals(exponent=exponent))
     assert found.verdict == expected and found.effect == pytest.approx(exponent, abs=1e-12)

@@ -64,17 +64,17 @@ def test_no_text_becomes_a_formula_and_numbers_stay_numbers():
     assert read["value"].tolist() == table["value"].tolist() and read["kind"].tolist() == ["'=x", "y"] * 5
 
 
-@pytest.mark.parametrize("name", ["winners", "settings", "verdicts", "ranking", "costs"])
-def test_latex_is_balanced_and_escaped(exported, name):
+@pytest.mark.parametrize("table", ["winners", "settings", "verdicts", "ranking", "costs"])
+def test_latex_is_balanced_and_escaped(exported, table):
     _, folder = exported
-    text = (folder / f"{name}.tex").read_text(encoding="utf-8")
+    text = (folder / f"{table}.tex").read_text(encoding="utf-8")
     columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", text)[1]
     body = text[text.index("\\toprule") :]
     plain = re.sub(r"\\[\\{}&%$#_]", "", body)  # without what is escaped
     assert plain.count("{") == plain.count("}") and plain.count("$") % 2 == 0
     assert not set('#~"<>') & set(plain.replace('"b"', "")) and "%" not in plain
     rows = [line for line in body.splitlines() if line.endswith("\\\\")]
-    assert len(rows) == 1 + len(pd.read_csv(folder / f"{name}.csv"))
+    assert len(rows) == 1 + len(pd.read_csv(folder / f"{table}.csv"))
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
     assert [part for part in ("toprule", "midrule", "bottomrule") if body.count(part) != 1] == []
     assert tables.latex_escaped(ODD) in body

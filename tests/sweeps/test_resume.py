@@ -28,10 +28,11 @@ SMALL = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "momentum"],
 RESTING = """
 import signal
 import time
-from optbench.cli import app
+from optbench.cli import app, progress
 from optbench.sweeps.store.folder import Store
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
+progress._QUIET_SECONDS = float("inf")  # a slow machine would tell how far it is
 save = Store.save
 
 def rest(*arguments):
