@@ -72,7 +72,6 @@ SLOW_CASES = {
     ),
     "catalogue/test_siblings.py": r"runs_them_in_workers",
     "catalogue/test_wrappers.py": r"follows_its_twin\[(?!clip|cautious)|not_finite\[(?!average|clip)",
-    "checks/test_any_rule.py": r"any_form",
     "checks/test_checks.py": (
         r"passes\[(?!problem-rosenbrock|optimizer-adam\b|schedule-)|broken_ones_were_made|"
         r"problem_is_caught\[.*([a-m]\]$|labels left out|twice the weight)|without_ranges|"
