@@ -111,8 +111,8 @@ LONG = ("test_damage", "test_kernel_cache", "test_fuzz_folders", "test_isolation
 left; xdist begins with the groups of most tests, unless it is told --no-loadscope-reorder."""
 
 
-SLOW_PART = "slow or browser or fonts"
-"""The tests that CI runs after those of the README: slow ones, and those that need a browser or fonts."""
+SLOW_PART = "slow or browser"
+"""The tests that CI runs after those of the README: slow ones, and those that need a browser."""
 
 
 @cache
@@ -181,20 +181,15 @@ def pytest_collection_modifyitems(config, items):
 
 LIBRARIES = ("torch", "optax", "keras")
 """Markers of tests that need a library of an extra; each has the library's name."""
-KINDS = ("simulated", "ptx", "ptxas", "browser", "fonts", *LIBRARIES)
+KINDS = ("simulated", "ptx", "ptxas", "browser", *LIBRARIES)
 """Markers of tests that some machines cannot run."""
 
 
 def pytest_runtest_setup(item):
-    """Skip what needs a library or fonts that are not here; tests import libraries themselves, so this can be asked."""
+    """Skip what needs a library that is not here; tests import libraries themselves, so this can be asked."""
     for name in LIBRARIES:
         if item.get_closest_marker(name) and importlib.util.find_spec(name) is None:
             pytest.skip(f"needs the extra {name}: pip install -e '.[{name}]'")
-    if item.get_closest_marker("fonts"):
-        from optbench.figures import fonts
-
-        if lacking := [script for script, letters in fonts.SCRIPTS.items() if not fonts.is_drawable(letters)]:
-            pytest.skip(f"no font of this system has {', '.join(lacking)}: apt-get install fonts-wqy-microhei")
 
 
 def pytest_sessionfinish(session):

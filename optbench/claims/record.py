@@ -203,8 +203,6 @@ class Outcome:
     tables: tuple[str, ...] = ()
     """Paths below the folder, without their endings: each is there as .parquet and .csv."""
     error: str = ""
-    alt: str = ""
-    """What is seen in its figure, in words."""
 
     @property
     def figure(self) -> str:

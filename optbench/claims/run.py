@@ -20,7 +20,6 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from optbench.catalogue.loader import shipped_files
-from optbench.claims.alt_text import describe_figure
 from optbench.claims.page import write_page
 from optbench.claims.record import Budget, Claim, Outcome, Paper, Verdict
 from optbench.contract.errors import OptbenchError, in_one_line
@@ -71,15 +70,12 @@ def run(
 
 @dataclass(frozen=True)
 class _Saved:
-    """The content of ``claims/ID.json``: the hash of code and budget, the verdict, seconds, the tables' paths, and what
-    is seen in the figure.
-    """
+    """The content of ``claims/ID.json``: the hash of code and budget, the verdict, seconds, and the tables' paths."""
 
     key: str
     verdict: Verdict
     seconds: float
     tables: tuple[str, ...]
-    alt: str
 
 
 def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
@@ -89,7 +85,7 @@ def finished(claim: Claim, folder: Path, budget: Budget) -> Outcome | None:
     except (OSError, ValueError):
         return None
     return (
-        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables, alt=saved.alt)
+        Outcome(claim, saved.verdict, saved.seconds, budget.quick, saved.tables)
         if saved.key == _result_key(budget)
         else None
     )
@@ -108,14 +104,13 @@ def _try_claim(claim: Claim, folder: Path, budget: Budget, written: list) -> Out
         with style.detached(), style.styled():
             figure = claim.figure(dict(tables), verdict)
             _save_figure(figure, folder / "figures" / claim.id, claim)
-            alt = describe_figure(figure)
     except OSError:
         raise
     except Exception as error:  # the others go on, whatever it was
         return Outcome(claim, None, time.perf_counter() - begin, budget.quick, error=in_one_line(error))
     names = tuple(_save_table(table, f"tables/{claim.id}-{name}", folder, written) for name, table in tables.items())
-    outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names, alt=alt)
-    saved = asdict(_Saved(_result_key(budget), verdict, outcome.seconds, names, alt))
+    outcome = Outcome(claim, verdict, time.perf_counter() - begin, budget.quick, names)
+    saved = asdict(_Saved(_result_key(budget), verdict, outcome.seconds, names))
     saved["verdict"] = _to_json_values(saved["verdict"])
     write_text(folder / "claims" / f"{claim.id}.json", json.dumps(saved, indent=1) + "\n")
     return outcome

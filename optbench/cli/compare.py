@@ -30,7 +30,7 @@ _MEASURES = completion.words(*MEASURES)
 
 def compare(
     targets: Annotated[list[str], typer.Argument(
-        metavar="A B", show_default=False, autocompletion=completion.folder_or_optimizer,
+        metavar="A B", show_default=False,
         help="Two result folders, the baseline and the candidate; or a folder and two of its optimizers; or two "
         "folders and an optimizer of each.",
     )],
@@ -54,7 +54,7 @@ def compare(
         "problems", "LIST", "Only these problems, such as 'quadratic, mlp'.", INPUT, completion.problems,
     )] = None,
     optimizers: Annotated[str | None, option(
-        "optimizers", "LIST", "Only these optimizers, such as 'adam, gd'.", INPUT, completion.optimizers_of_folder,
+        "optimizers", "LIST", "Only these optimizers, such as 'adam, gd'.", INPUT, completion.optimizers,
     )] = None,
     label: Annotated[list[str] | None, label_option(INPUT)] = None,
     fail_above: Annotated[str | None, option(

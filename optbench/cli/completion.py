@@ -1,4 +1,4 @@
-"""Shell completion by typer: names of the catalogue, of the user's plug-in files, and of results folders.
+"""Shell completion by typer: names of the catalogue and of the user's plug-in files.
 
 Nothing here imports NumPy or executes a file: names are read from the text of files. An argument without a function
 here is completed by the shell, with files.
@@ -47,13 +47,9 @@ def word_list(*choices: str) -> Callable[[str], list[str]]:
 
 
 def _complete_last(text: str, names: Iterable[str]) -> list[str]:
-    """Return the typed list with its last name completed, also inside brackets, once for each match.
-
-    For example ``gd, clip(ad`` becomes ``gd, clip(adam``.
-    """
-    match = re.search(r"[^,(\s]*$", text)
-    assert match is not None  # it matches at the end of any text
-    return [text[: match.start()] + name for name in names if name.startswith(match[0])]
+    """Return the typed list with its last name completed, once for each match: ``gd, ad`` becomes ``gd, adam``."""
+    last = text.rpartition(",")[2].lstrip()
+    return [text.removesuffix(last) + name for name in names if name.startswith(last)]
 
 
 def _read_names(ctx: typer.Context, registries: Iterable[str]) -> list[str]:
@@ -104,59 +100,8 @@ def any_name(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete_last(incomplete, [*_read_names(ctx, REGISTRIES), *_LIBRARIES, *data_set_names()])
 
 
-def _read_typed(ctx: typer.Context, name: str) -> list[str]:
-    """Return the values of an argument so far; behind an option without a value, click has not parsed them yet."""
-    value = ctx.params.get(name) or ctx.args
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def folder_or_optimizer(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete an argument of ``compare`` after the first folder: an optimizer of that folder, or another folder."""
-    given = _read_typed(ctx, "targets")
-    if not given:
-        return []
-    names = [*_read_optimizers(given[0]), *(path.parent.as_posix() for path in Path().glob("*/runs.parquet"))]
-    return [name for name in names if name.startswith(incomplete) and name not in given]
-
-
-def optimizers_of_folder(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the last of a list of optimizers of the first folder of ``compare``."""
-    given = _read_typed(ctx, "targets")
-    return _complete_last(incomplete, _read_optimizers(given[0]) if given else ())
-
-
-def _read_optimizers(folder: str) -> list[str]:
-    """Return the optimizers of a results folder as its runs name them, from its spec: importing pyarrow is slow."""
-    import tomllib
-
-    from optbench.contract.names import INNER, parse, unique
-
-    def without_values(text: str) -> str:
-        """Return an optimizer without its hyperparameters, such as ``clip(adam)``."""
-        name, given = parse(text)
-        return f"{name}({without_values(given[INNER])})" if INNER in given else name
-
-    try:
-        spec = tomllib.loads((Path(folder).expanduser() / "spec.toml").read_text(encoding="utf-8"))
-        texts = [*spec.get("optimizers", ()), *(entry["optimizer"] for entry in spec.get("chosen", ()))]
-        return unique(map(without_values, texts))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no results folder, or a damaged one
-        return []
-
-
 def claims(incomplete: str) -> list[str]:
     """Complete the id of a claim, or of one part of it, from the text of the lecture's files."""
     files = sorted(Path(__file__).parents[1].joinpath("lecture").glob("*.py"))
     parts = re.findall(r'\bid="([A-Z]\d+(?:\.\d+)?)"', "".join(file.read_text(encoding="utf-8") for file in files))
     return words(*sorted({*parts, *(part.partition(".")[0] for part in parts)}))(incomplete)
-
-
-def columns(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete a column's name from the first line of the CSV file before it."""
-    import csv
-
-    file = next(map(Path, _read_typed(ctx, "file")), Path())
-    if not file.is_file():
-        return []
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        return words(*next(csv.reader(lines), []))(incomplete)

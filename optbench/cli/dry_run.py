@@ -9,11 +9,8 @@ from optbench.cli.progress import format_duration
 
 if TYPE_CHECKING:
     from optbench.contract.types import Stage
-    from optbench.sweeps.estimate import Estimate
     from optbench.sweeps.plan import Cohorts, Plan, SeedSeries
 
-_MEASURED = 600
-"""Modelled seconds from which on a few seconds of probes pay: the model is off by several times."""
 _NARROWEST = 72
 """Minimum width of the table, so that no word or number in it is cut."""
 _LONG = 600
@@ -24,7 +21,7 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     """Print the numbers of cohorts, runs and run-steps, and an estimate of the time; return them for ``--json``."""
     from rich.table import Table
 
-    from optbench.cli.console import console, errors, paragraph
+    from optbench.cli.console import console, paragraph
     from optbench.sweeps.estimate import estimate_duration
     from optbench.sweeps.stages import plan_largest_stages
     from optbench.wording.answers import describe_data
@@ -66,28 +63,28 @@ def print_plan(plan: Plan, workers: int) -> dict[str, Any]:
     if plan.device == "cuda":
         paragraph("there is no estimate of the time on a GPU", hang=2)
         return planned
-    with errors.status("measuring a few steps"):
-        found = estimate_duration(_list_series(plan, later), workers)
-    paragraph(_describe_estimate(found, workers), hang=2)
-    return planned | {"seconds": found.seconds}
+    seconds = estimate_duration(_list_series(plan, later), workers)
+    paragraph(
+        f"{_format_time(seconds, workers)}, by the size of the work: it may be ten times as much or as little", hang=2
+    )
+    return planned | {"seconds": seconds}
 
 
 def print_if_long(plan: Plan, workers: int, directory: Path) -> None:
-    """Print an estimate on standard error if a sweep takes more than ten minutes; only long sweeps are probed."""
+    """Print an estimate on standard error if a sweep takes more than ten minutes."""
     from optbench.cli.console import errors
-    from optbench.sweeps.estimate import estimate_duration, model_duration
+    from optbench.sweeps.estimate import estimate_duration
     from optbench.sweeps.stages import plan_largest_stages
 
-    series = _list_series(plan, plan_largest_stages(plan))
-    if plan.device == "cuda" or model_duration(series, workers) < _MEASURED:
+    if plan.device == "cuda":
         return
-    found = estimate_duration(series, workers)
-    if found.seconds >= _LONG:
+    seconds = estimate_duration(_list_series(plan, plan_largest_stages(plan)), workers)
+    if seconds >= _LONG:
         begun = " from the beginning" if (directory / "cohorts").is_dir() else ""
         spec = plan.spec
         length = f"--steps {max(1, spec.steps // 10)}" if spec.steps else f"--epochs {(spec.epochs or 1) / 10:.2g}"
         ways = f"{length} shortens the runs, --time-limit 10m ends earlier, --dry-run shows more"
-        text = f"{_format_time(found, workers)}{begun}: {ways}"
+        text = f"{_format_time(seconds, workers)}{begun}: {ways}"
         errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -96,19 +93,10 @@ def _list_series(plan: Plan, later: dict[Stage, Cohorts]) -> list[SeedSeries]:
     return [*plan.series, *(each for stage in later.values() for each in stage.series)]
 
 
-def _format_time(found: Estimate, workers: int) -> str:
+def _format_time(seconds: float, workers: int) -> str:
     """Return the estimated time in words: "about 3 min with 2 workers"."""
     words = f"{workers} worker{'s' if workers > 1 else ''}"
-    return f"about {format_duration(found.seconds)} with {words}"
-
-
-def _describe_estimate(found: Estimate, workers: int) -> str:
-    """Return the estimated time and its accuracy."""
-    text = _format_time(found, workers)
-    if not found.share:
-        return f"{text}, by the size of the work alone: it may be ten times as much or as little"
-    rest = " and the size of the rest: it may be three times as much or as little" if found.share < 1 else ""
-    return f"{text}, by short probes of {found.share:.0%} of the work{rest}"
+    return f"about {format_duration(seconds)} with {words}"
 
 
 def _describe_stages(plan: Plan, later: dict[Stage, Cohorts]) -> str:

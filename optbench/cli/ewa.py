@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optbench.cli import completion
 from optbench.cli.groups import INPUT, OUTPUT
 from optbench.cli.options import check_ending, flag, numbers, option
 from optbench.contract.columns import spreadsheet_text
@@ -33,7 +32,7 @@ _ENDS = 2
 def ewa(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file whose first line names the columns.")],
     column: Annotated[str | None, option(
-        "column", "NAME", "The column; needless where only one is numeric, beside an index.", INPUT, completion.columns,
+        "column", "NAME", "The column; needless where only one is numeric, beside an index.", INPUT,
     )] = None,
     skip_missing: Annotated[bool, flag("skip-missing", "Leave rows without a value out.", INPUT)] = False,
     beta: Annotated[list[str] | None, typer.Option(

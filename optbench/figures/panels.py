@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from optbench.contract.errors import OptbenchError
-from optbench.figures.fonts import cut_to_width, families, text_width
+from optbench.figures.fonts import FAMILIES, cut_to_width, text_width
 from optbench.figures.style import (
     FOOT_INCHES,
     GRAY,
@@ -117,7 +117,7 @@ def new_figure(
     place |= {"wspace": gap[0] / panel[0], "hspace": gap[1] / panel[1]}
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw=place, **share)
     for ax in grid.flat:  # ticks that are made after the style's context would have the user's settings
-        ax.tick_params(labelsize=now.tick, labelfontfamily=list(families()))
+        ax.tick_params(labelsize=now.tick, labelfontfamily=list(FAMILIES))
         ax.grid(True, color="#e3e3e3", linewidth=0.6)
     if now.titled:
         figure.text(0.1 / width, 1 - 0.08 * now.scale / height, title, fontsize=now.title, va="top", ha="left")

@@ -175,7 +175,7 @@ def axes_style() -> AbstractContextManager[Style]:
     )
     lines = rc["lines.linewidth"] / 1.5
     style = Style("given", label, tick, legend, title, title, 0.9 * tick, lines=lines, titled=False)
-    families = {"font.family": [*rc["font.family"], *fonts.families()[1:]]}
+    families = {"font.family": [*rc["font.family"], *fonts.FAMILIES[1:]]}
     return _use_settings([{**families, "text.parse_math": False}], style)
 
 
@@ -400,7 +400,7 @@ def _settings(style: Style) -> dict:
     settings |= {"font.size": style.label, "axes.titlesize": style.title, "legend.fontsize": style.legend}
     settings |= {"hatch.linewidth": 0.7, "lines.linewidth": 1.5 * style.lines, "savefig.dpi": style.dpi}
     # The families by name, for a general one is looked up when a figure is drawn, which may be after the context.
-    settings |= {"font.family": list(fonts.families()), "font.sans-serif": [fonts.FONT], "text.usetex": False}
+    settings |= {"font.family": list(fonts.FAMILIES), "font.sans-serif": [fonts.FONT], "text.usetex": False}
     settings |= {"text.parse_math": False}  # names are text: a "$" in one is a dollar
     # Fonts as a whole for what reads and edits PDF; SVG cannot hold fonts, so its letters are drawn as lines.
     settings |= {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "optbench"}

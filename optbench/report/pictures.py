@@ -22,9 +22,9 @@ from optbench.figures import batch_sizes, comparisons, forest_plot, maps, rank_d
 from optbench.figures.data import ReportData
 from optbench.figures.loss_curves import without_rates
 from optbench.figures.selection import describe_selection
-from optbench.report import seen
 from optbench.report.output import FORMATS, digest_of, read_digests, without_link, write_digests, write_file
 from optbench.wording.answers import name_measure
+from optbench.wording.headlines import describe_shortly, headline
 
 OVERALL = ""
 """The key of figures of all problems together."""
@@ -339,7 +339,6 @@ def write_pictures(
             stem = kind if problem == OVERALL else f"{kind}-{data.files[problem]}"
             files = [f"{stem}.{ending}" for ending in still]
             figure = KINDS[kind].draw(data, problem) if still else None
-            about["alt"] = seen.describe(kind, data, problem, figure)
             if figure:
                 for file in files:
                     style.save(figure, without_link(folder / file), foot, about["title"], about["caption"])
@@ -348,10 +347,7 @@ def write_pictures(
                 trajectories.animate_paths(data, problem, without_link(folder / files[-1]))
             if files:
                 written.append({**about, "files": files})
-    texts = [
-        f"{', '.join(each['files'])}\n" + _escape(f"{each['title']}. {each['caption']}\nSeen: {each['alt']}.\n")
-        for each in written
-    ]
+    texts = [f"{', '.join(each['files'])}\n" + _escape(f"{each['alt']}. {each['caption']}\n") for each in written]
     write_file(folder / "captions.txt", "\n".join([*texts, f"{foot}\n"]))
     return written
 
@@ -392,7 +388,7 @@ def write_answer(data: ReportData, folder: Path) -> list[str]:
             if kind.applies(data, problem):
                 path = folder / f"{stem}{'-curves' if problem and stem == ANSWER else ''}.png"
                 figure = kind.draw(data, problem)
-                text = f"{kind.describe(data, problem)} {seen.describe(name, data, problem, figure)}."
+                text = f"{_describe_answer(data, problem)}. {kind.describe(data, problem)}"
                 style.save(figure, without_link(path), data.results.foot, kind.words, text)
                 digests[path.name] = digest_of(path)
     before = read_digests(folder / BESIDE).items()
@@ -425,7 +421,6 @@ def draw_page_pictures(
         for kind, problem, about in _list_figures(data, progress, kinds):
             if most_bytes >= 0:  # drawing takes a moment
                 figure = KINDS[kind].draw(data, problem)
-                about["alt"] = seen.describe(kind, data, problem, figure)
                 picture = {**about, **_embed(figure, data.results.foot)}
                 most_bytes -= len(picture["source"])
             if most_bytes >= 0:
@@ -438,7 +433,7 @@ def draw_page_pictures(
 def _list_figures(
     data: ReportData, progress: Callable[[str], None], kinds: Collection[str] = tuple(KINDS)
 ) -> Iterator[tuple[str, str, dict]]:
-    """Yield (kind, problem, {title, caption, kind, problem}) of all figures: of all problems, then of each."""
+    """Yield (kind, problem, {title, words, caption, alt, ...}) of all figures, those of all problems first."""
     for problem in (OVERALL, *data.files):
         wanted = {name: KINDS[name] for name in KINDS if name in kinds and KINDS[name].overall == (problem == OVERALL)}
         if wanted:
@@ -448,8 +443,13 @@ def _list_figures(
                 title = f"{problem}: {kind.words}" if problem else kind.words
                 yield name, problem, {
                     "kind": name, "problem": problem, "title": title, "words": kind.words,
-                    "caption": kind.describe(data, problem),
+                    "caption": kind.describe(data, problem), "alt": f"{title}. {_describe_answer(data, problem)}",
                 }  # fmt: skip
+
+
+def _describe_answer(data: ReportData, problem: str) -> str:
+    """Return the answer that a figure of a problem, or of all, belongs to, in a few words."""
+    return describe_shortly(data.answer, problem) if problem else headline(data.answer)
 
 
 def _embed(figure: Figure, foot: str) -> dict:

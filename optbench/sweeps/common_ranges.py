@@ -9,7 +9,7 @@ The folder's spec keeps the shared ranges, so that an optimizer which is added l
 drawn already, except those of a rule without ``search=`` that now shares one more range.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from optbench.contract.eager import AnyOptimizer
@@ -33,18 +33,14 @@ class SharedRanges:
     """What makes the comparison less fair than it could be."""
 
 
-def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str], files: Collection[str] = ()) -> SharedRanges:
+def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> SharedRanges:
     """Return the search spaces with shared ranges.
 
-    asked: ``COMMON``; ``OWN``, which changes nothing; or the ranges of some meanings, which others are added to. files:
-    the plug-ins, whose rules get a warning if they search less than others do. Raises OptbenchError for a meaning that
-    no optimizer has or searches, and for a range that none takes.
+    asked: ``COMMON``; ``OWN``, which changes nothing; or the ranges of some meanings, which others are added to.
+    Raises OptbenchError for a meaning that no optimizer has or searches, and for a range that none takes.
     """
     if asked == OWN:
-        doubts = [
-            "each optimizer searches its own ranges, as asked for: what differs may be the range, and not the rule"
-        ]
-        return SharedRanges(tuple(spaces), {}, (), (*doubts * (len(spaces) > 1), *_warn_of_unstated(spaces, asked)))
+        return SharedRanges(tuple(spaces), {}, (), _warn_of_unstated(spaces, asked))
     given = {} if isinstance(asked, str) else {key: made for key, text in asked.items() if (made := parse_range(text))}
     searched: dict[str, dict[str, Range]] = {}
     for space in spaces:
@@ -55,17 +51,6 @@ def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str], files:
         searched.setdefault(meaning, {})
     common = {meaning: given.get(meaning) or join_ranges([*own.values()]) for meaning, own in searched.items()}
     found = {meaning: made for meaning, made in common.items() if made is not None}
-    doubts = [*_warn_of_unstated(spaces, asked)]
-    for meaning, made in found.items():
-        wider = {
-            name: own for name, own in searched[meaning].items() if join_ranges([own, made]) not in (made, None)
-        }  # fmt: skip
-        every = join_ranges([made, *wider.values()])
-        if meaning in given and wider and every:
-            doubts.append(
-                f"{', '.join(wider)} would search {meaning} more widely than this sweep does, in {made.text}: "
-                f"--ranges '{meaning}={every.text}' is wider for all, and draws their trials anew"
-            )
     several = {key: made for key, made in found.items() if len(searched[key]) > 1}
     notes = [f"searched by all alike: {', '.join(f'{key}={made.text}' for key, made in several.items())}"] * bool(
         several
@@ -78,9 +63,9 @@ def share_ranges(spaces: Sequence[Space], asked: str | Mapping[str, str], files:
     for space, full in zip(spaces, filled, strict=True):
         if more := [key for key in full.ranges if key not in space.ranges]:
             notes.append(f"{space.optimizer.name} states no search=: {', '.join(more)} searched as by the others")
-    doubts += _warn_of_unsearched(filled, found, files)
     alike = tuple(_with_ranges(space, found) for space in filled)
-    return SharedRanges(alike, {key: each.text for key, each in found.items()}, tuple(notes), tuple(doubts))
+    texts = {key: each.text for key, each in found.items()}
+    return SharedRanges(alike, texts, tuple(notes), _warn_of_unstated(spaces, asked))
 
 
 def _check_given(spaces: Sequence[Space], meaning: str, made: Range) -> None:
@@ -159,31 +144,15 @@ def _refusal(optimizer: AnyOptimizer, key: str, made: Range) -> str:
     return ""
 
 
-def _warn_of_unstated(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> list[str]:
-    """Return a warning about optimizers whose range of rates nobody chose, if there are others, in a list."""
+def _warn_of_unstated(spaces: Sequence[Space], asked: str | Mapping[str, str]) -> tuple[str, ...]:
+    """Return a warning about optimizers whose range of rates nobody chose, if there are others, in a tuple."""
     free = [space for space in spaces if RATE in space.meanings]
     usual = [space.optimizer.name for space in free if space.rates == RATES and RATE not in space.optimizer.search]
     if not usual or len(usual) == len(free):
-        return []
+        return ()
     whose = "the others search their own" if asked == OWN else "all optimizers search one range that holds it"
     verb = "states" if len(usual) == 1 else "state"
-    return [
+    return (
         f"{', '.join(usual)} {verb} no range of rates, so that {RATES.text} is taken, and {whose}; "
-        "--lr, or learning_rates, gives all another one"
-    ]
-
-
-def _warn_of_unsearched(spaces: Sequence[Space], common: Mapping[str, Range], files: Collection[str]) -> Iterator[str]:
-    """Yield a warning for each rule of these files whose search= leaves out what others search."""
-    for space in spaces:
-        rule = space.optimizer
-        if not _is_stated(space) or not any(str(of.file.resolve()) in files for of in rule.origins):
-            continue
-        known = {key: common.get(find_meaning(rule, key)) for key in rule.hyperparameters}
-        left = {key: made.text for key, made in known.items() if made and key not in (*space.fixed, *space.ranges)}
-        if left:
-            texts = ", ".join(f"{key}={text}" for key, text in left.items())
-            yield (
-                f"search= of {rule.name} leaves out {', '.join(left)}: not tuned, though other optimizers tune "
-                f"theirs; extend search=, or write --optimizers '{rule.name}({texts})'"
-            )
+        "--lr, or learning_rates, gives all another one",
+    )

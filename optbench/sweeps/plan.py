@@ -409,7 +409,7 @@ def expand(spec: Spec, catalogue: Catalogue, device: Device = "cpu", device_note
     tried = [] if spec.chosen else expand_settings(spec, catalogue)
     shared = SharedRanges((), {})
     if spec.trials is not None:
-        shared = share_ranges([each for each in tried if isinstance(each, Space)], spec.ranges, spec.plugins)
+        shared = share_ranges([each for each in tried if isinstance(each, Space)], spec.ranges)
         tried, ranges = [*shared.spaces], spec.ranges if spec.ranges == OWN else dict(shared.ranges)
         spec = spec.model_copy(update={"ranges": ranges})
     problems = [(find_problem(catalogue, entry.name, spec.folds), entry) for entry in spec.problems]

@@ -90,7 +90,8 @@ def test_a_run_leaves_tables_figures_verdicts_and_a_page(tmp_path):
         "<math><mfrac><mn>1</mn><mrow><mn>1</mn><mo>−</mo><msup><mi>β</mi><mi>t</mi></msup></mrow></mfrac></math>"
         in text
     )
-    assert 'alt="x from 1 at 0 to 2 at 1."' in text and re.search(r"<code>[^<]*test_claims\.py:\d+</code>", text)
+    assert 'alt="one &amp; two are &lt;three&gt;: It is 2 units."' in text
+    assert re.search(r"<code>[^<]*test_claims\.py:\d+</code>", text)
     assert [row["answer"] for row in rows] == ["It is 2 units.", "It is inf units.", ""]
 
 
@@ -239,7 +240,7 @@ def test_the_page_and_the_table_show_every_verdict_with_its_unit(tmp_path, comma
     text = (tmp_path / "index.html").read_text()
     for kind, symbol in page.SYMBOLS.items():
         assert f'class="badge {kind.replace(" ", "-")}"><span aria-hidden="true">{symbol}</span> {kind}' in text
-    assert text.count("It is 2 units.") == 8
+    assert text.count("It is 2 units.") == 12
     assert "1 holds, 1 does not hold, 1 depends, 1 undecided" in page.summary(outcomes)
     assert "the program A1" in text and "A paper" in text and "A setting agrees if it lies below 1" in text
 

@@ -16,7 +16,7 @@ import optbench
 from optbench import OptbenchError, figures, load
 
 SIZES = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
-ODD = 'a "very" odd <name> & $\\x_1$ 함수 ' + "long " * 34
+ODD = 'a "very" odd <name> & $\\x_1$ имя ' + "long " * 34
 
 
 @pytest.fixture(scope="module")
@@ -144,14 +144,13 @@ def test_new_figures_are_pyplots_to_show(results):
     assert [text.get_text() for text in ax.figure.texts] == ["Loss over time: rosenbrock"]
 
 
-@pytest.mark.fonts
 def test_names_are_literal(tmp_path):
     tables = make_tables([ODD], ["gd", "adam", ODD], [32], rates=(0.001, 0.1), seeds=range(4), points=6,
                          schedules=["constant"])  # fmt: skip
     results = load(write_folder(tmp_path, tables))
     for ax in (results.plot.curves(), results.plot.rates()):
         texts = [text.get_text().split(" (")[0] for text in ax.figure.legends[0].get_texts()]
-        assert 'a "very" odd <name> & $\\x_1$ 함수 long lo…' in texts
+        assert 'a "very" odd <name> & $\\x_1$ имя long l…' in texts
         ax.figure.savefig(tmp_path / "a.png")  # no formula is looked for in it, which would fail
 
 

@@ -9,7 +9,6 @@ from synthetic import RATES, make_tables, runs_table
 from optbench import figures
 from optbench.contract.errors import OptbenchError
 from optbench.figures.data import ReportData
-from optbench.report.seen import describe
 from optbench.sweeps.results import Results
 
 SMALL = {"problems": ("breast_cancer",), "optimizers": ("gd", "adam"), "seeds": range(4), "points": 4}
@@ -101,5 +100,3 @@ def test_cells_are_by_the_measure_of_verdicts_and_pale_where_few_ran():
     assert cells.at[16, "median"] == pytest.approx(10 * cells.at[4, "median"])
     (mesh,) = [each for each in ax.collections if hasattr(each, "get_clim")][:1]
     assert mesh.get_clim()[0] > np.log10(cells.at[4, "median"]), "the scale is that of cells with all runs"
-    told = describe("heatmap", data, "p", ax.figure)
-    assert "at batch size 4 " not in told and "batch size 16" in told

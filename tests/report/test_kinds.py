@@ -1,19 +1,12 @@
 """The figures that a report has only for some sweeps, and that each of them can be drawn."""
 
-import math
-import re
-from dataclasses import replace
-
-import numpy as np
 import pytest
 from matplotlib.text import Text
 from synthetic import make_tables
 
 from optbench.figures import data, style
-from optbench.report import seen
 from optbench.report.pictures import EXPLORED, KINDS, OVERALL
 from optbench.sweeps.results import Results
-from optbench.wording.labels import number, share_text
 
 MORE = [name for name in KINDS if name not in ("forest", "curves", "rates", "heatmap", "paths")]
 TWO = ("rosenbrock", "breast_cancer")
@@ -57,35 +50,6 @@ def test_text_in_a_paper_has_seven_points_and_figures_the_width_of_columns(every
     width = figure.get_figwidth()
     assert width == pytest.approx(6.9) or (columns == 1 and width == pytest.approx(3.3))
     assert box.x0 >= -0.02 and box.x1 <= width + 0.02
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_the_text_of_an_image_says_what_is_seen(every, name):
-    of_sweep, problem = every[name]
-    with style.detached(), style.styled():
-        text = seen.describe(name, of_sweep, problem, KINDS[name].draw(of_sweep, problem))
-    named = sum(each in text for each in of_sweep.results.runs["optimizer"].unique())
-    assert (
-        named >= 2 and len(re.findall(r"\d", text.removeprefix(problem))) >= named and not re.search(r"\bnan\b", text)
-    )
-    assert text.removeprefix(f"{problem}: ") not in (KINDS[name].words, KINDS[name].describe(of_sweep, problem))
-
-
-def test_the_text_of_curves_is_about_the_lines_of_the_picture():
-    two = data_of(("rosenbrock",))
-    bands = two.bands_of("train_loss").sort_values("step")
-    heights = {name: part["median"].to_numpy() - two.minimum("rosenbrock") for name, part in bands.groupby("optimizer")}
-    epochs = {name: part["epoch"].to_numpy() for name, part in bands.groupby("optimizer")}
-    low, high = sorted(heights, key=lambda name: heights[name][-1])
-    share = math.sqrt(heights[low][-1] * heights[high][-1]) / two.start("rosenbrock")  # one line ends below it
-    two.answer = replace(two.answer, judged=replace(two.answer.judged, judge_by="time", targets={"rosenbrock": share}))
-    text = seen.describe("curves", two, "rosenbrock", None)
-    late = np.flatnonzero(heights[low] > share * two.start("rosenbrock"))[-1]
-    assert text == (
-        f"rosenbrock: {low} from epoch {number(epochs[low][late + 1])} on below the target of "
-        f"{share_text(share)}, {high} not below it at the end; the lines end at {low} {number(heights[low][-1])} and "
-        f"{high} {number(heights[high][-1])}"
-    )
 
 
 def there(of_sweep):

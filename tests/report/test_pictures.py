@@ -49,7 +49,7 @@ def test_parts_of_a_page(swept):
         with Image.open(io.BytesIO(content)) as picture:
             assert picture.mode == "P" and picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
             assert picture.width == pytest.approx(1.5 * each["width"], abs=2)
-        assert len(content) < 60_000 and each["alt"].startswith("rosenbrock: ") and len(each["caption"]) > 80
+        assert len(content) < 60_000 and each["alt"].startswith(f"{each['title']}. ") and len(each["caption"]) > 80
     size = len(pictures[PROBLEM][0]["source"])
     some, left_out = draw_page_pictures(swept, kinds=("curves",), most_bytes=size + 10)
     assert len(some[PROBLEM]) == 1 and some["breast_cancer"] == [] and left_out == 1

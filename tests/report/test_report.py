@@ -21,23 +21,9 @@ from optbench.wording import labels
 from optbench.wording.answers import answer_of, describe_settings
 
 WORDS = {name: KINDS[name].words for name in ("curves", "rates", "heatmap", "paths")}
-SEEN = {
-    "curves": r"\blines? (end|reach)",
-    "rates": ": lowest are",
-    "heatmap": "the lowest cells",
-    "paths": r"after [\d,]+ step",
-}
-"""What the text of an image of each kind has."""
 SUFFIXES = (".html", ".png", ".csv", ".sha256")
 
 
-def name_kind(text):
-    """Return the problem and the kind of a figure, by the text of its image."""
-    kinds = [WORDS[name] for name, part in SEEN.items() if re.search(part, text)]
-    return f"{text.partition(': ')[0]}: {kinds[0]}" if kinds else text
-
-
-"""Of the pictures that are counted here; test_kinds.py has the others."""
 SMALL = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 8, "schedules": ("constant", "sqrt_step(k=1.0)")}
 
 
@@ -57,7 +43,7 @@ class Page(HTMLParser):
         self.sources += [attrs["src"]] if "src" in attrs else []
         self.anchors += [attrs["id"]] if "id" in attrs else []
         self.links += [attrs["href"]] if "href" in attrs else []
-        self.pictures += [name_kind(attrs["alt"])] if tag == "img" else []
+        self.pictures += [attrs["alt"].partition(". ")[0]] if tag == "img" else []
         if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 

@@ -35,12 +35,6 @@ def unstated(w, g, m, lr, momentum):
     return w - lr * m, m
 
 
-@optimizer(source="a test", beta1=0.9, beta2=0.99, search={"beta1": log_uniform(0.5, 0.9)})
-def partly(w, g, m, lr, beta1, beta2):
-    m = beta1 * m + beta2 * g
-    return w - lr * m, m
-
-
 @optimizer(source="a test", beta=0.9, beta2=0.99, own=0.5)
 def plain(w, g, m, lr, beta, beta2, own):
     m = beta * m + beta2 * g
@@ -111,24 +105,6 @@ def test_a_rule_without_ranges_searches_what_the_others_search(own_rules):
     assert plan.expand(parse_spec(made.spec.to_toml()), catalogue).searched == made.searched
 
 
-def test_a_rule_that_searches_less_than_others_is_warned_of(own_rules):
-    catalogue = optbench.catalogue.loader.load((own_rules,))
-    given = {"plugins": [str(own_rules)]}
-    made = make(catalogue, optimizers="partly, adam", **given)
-    range_ = made.searched["adam"]["beta2"]
-    text = "leaves out beta2: not tuned, though other optimizers tune theirs; extend search=, or write --optimizers "
-    text += f"'partly(beta2={range_})'"
-    assert [each for each in made.doubts if "leaves out" in each] == [f"search= of partly {text}"]
-    for fine in (
-        f"partly(beta2={range_}), adam",
-        "partly(beta2=0.9), adam",
-        "partly, gd",
-        "plain, adam",
-        "rmsprop, adam",
-    ):
-        assert not [each for each in make(catalogue, optimizers=fine, **given).doubts if "leaves out" in each]
-
-
 def test_a_given_range_counts_for_a_single_optimizer_too(own_rules):
     catalogue = optbench.catalogue.loader.load((own_rules,))
     text = "one_minus_log_uniform(0.01, 0.5)"
@@ -155,12 +131,10 @@ def test_a_given_range_that_nobody_can_use_is_refused(catalogue, ranges, words):
         make(catalogue, optimizers="adam, gd", ranges=ranges)
 
 
-def test_each_ones_own_is_had_with_a_warning(catalogue):
+def test_each_ones_own_is_had(catalogue):
     made = make(catalogue, optimizers="adamw, gd", ranges="own")
     assert made.searched["gd"]["lr"] == "log_uniform(0.001, 30)" != made.searched["adamw"]["lr"]
-    (text,) = made.warnings
-    assert text.startswith("each optimizer searches its own ranges, as asked for")
-    assert make(catalogue, optimizers="gd", ranges="own").warnings == []
+    assert made.warnings == []
 
 
 def test_ranges_that_nobody_states_are_held_by_the_shared_one(own_rules):
@@ -195,19 +169,12 @@ def test_what_is_no_range_is_refused_in_one_line(catalogue, changes, words):
 def test_an_optimizer_that_is_added_moves_no_trial_that_was_drawn(tmp_path):
     spec = {**BASE, "optimizers": ["adamw", "nadam"], "seeds": 2}
     before = optbench.sweep(spec, out=tmp_path, workers=1).runs
-    with pytest.warns(UserWarning) as told:
-        after = optbench.sweep(out=tmp_path, extend=True, optimizers="momentum", workers=1)
-    texts = [str(each.message) for each in told]
-    assert [text.partition(" more widely")[0] for text in texts] == [
-        "momentum would search lr", "momentum would search beta1"
-    ]  # fmt: skip
-    assert "--ranges 'lr=log_uniform(0.0001, 30)' is wider for all" in texts[0]
+    after = optbench.sweep(out=tmp_path, extend=True, optimizers="momentum", workers=1)
     assert set(before["run_id"]) < set(after.runs["run_id"]) and len(after.runs) == len(before) * 3 // 2
     assert len(set(map(str, (ranges["lr"] for ranges in after.searched.values())))) == 1
     kept = parse_spec((tmp_path / "spec.toml").read_text())
     assert kept.ranges["lr"] == "log_uniform(0.0001, 1)"
-    with pytest.warns(UserWarning, match="more widely"):  # a folder's own spec is a spec
-        again = optbench.sweep(tmp_path / "spec.toml", out=tmp_path, workers=1)
+    again = optbench.sweep(tmp_path / "spec.toml", out=tmp_path, workers=1)  # a folder's own spec is a spec
     assert again.runs.equals(after.runs)
 
 
