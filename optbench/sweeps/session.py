@@ -187,10 +187,9 @@ def _choose_executor(plan: Plan, options: Options, workers: int) -> Iterator[Exe
         if plan.device != "cpu":
             raise OptbenchError("the executor dask runs on CPUs: leave --device out, or take --executor threads")
         from optbench.sweeps.run.dask import DaskExecutor
-        from optbench.sweeps.run.file_bundle import pack
 
-        bundle = pack(_list_files(plan), [problem.digest for problem in plan.problems])
-        with contextlib.closing(DaskExecutor(options.scheduler, workers, bundle)) as executor:
+        digests = [problem.digest for problem in plan.problems]
+        with contextlib.closing(DaskExecutor(options.scheduler, workers, _list_files(plan), digests)) as executor:
             yield ExecutionOptions(executor, retry_failed=retry)
         return
     if options.scheduler is not None:

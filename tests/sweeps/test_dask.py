@@ -1,9 +1,11 @@
 """Workers of dask: the bytes of threads from files that they cannot see, and whatever may die on the way."""
 
 import contextlib
+import gzip
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -13,8 +15,10 @@ import pytest
 from harness import execute
 
 import optbench
+from optbench import datasets
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.run import dask, file_bundle
+from optbench.datasets.copies import use_copies
+from optbench.sweeps.run import dask
 from optbench.sweeps.spec import make_spec
 
 TABLES = ("runs.parquet", "curves.parquet")
@@ -118,17 +122,17 @@ def scheduler(ends, file, ending=None):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """(address, cache of the workers): a scheduler and two worker processes that somebody else has started."""
+    """The address of a scheduler and two worker processes that somebody else has started."""
     folder = tmp_path_factory.mktemp("cluster")
     with contextlib.ExitStack() as ends:
         address = scheduler(ends, folder / "scheduler.json")
         for _ in range(2):
             started(ends, "worker", address, *WORKER, cwd=folder, XDG_CACHE_HOME=str(folder))
-        yield address, folder
+        yield address
 
 
 def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, files, by_threads, tmp_path, monkeypatch):
-    address, cache = cluster
+    address = cluster
     away, submit = files.with_name("elsewhere"), dask.DaskExecutor.submit
 
     def submitted(*arguments):
@@ -144,8 +148,6 @@ def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, fi
         away.rename(files)
     assert not status.failed and status.cohorts == 16
     assert content(tmp_path) == by_threads
-    received = {path.name: path.read_bytes() for path in (cache / "optbench" / "received").glob("*/*.*")}
-    assert received == {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()}
 
 
 @pytest.fixture
@@ -185,7 +187,7 @@ def test_a_cohort_that_kills_its_worker_each_time_fails_and_the_others_go_on(fil
     runs = optbench.load(tmp_path).runs
     failed = runs["problem"] == "killer(deadly=1)"
     assert (runs["status"].eq("failed") == failed).all() and failed.sum() == len(spec.learning_rates)
-    assert runs["failure"][failed].str.contains("the worker that ran it died").all()
+    assert runs["failure"][failed].str.contains("the dask workers that ran it died").all()
 
 
 @pytest.mark.slow
@@ -202,7 +204,7 @@ def test_a_scheduler_that_goes_away_leaves_what_was_finished(files, after_the_fi
 def test_an_interrupt_leaves_the_scheduler_of_others_idle_and_running(cluster, files, tmp_path):
     from distributed import Client
 
-    address, _ = cluster
+    address = cluster
 
     def watch(status):
         if status.cohorts:
@@ -222,13 +224,46 @@ def _busy(dask_worker):
     return dask_worker.state.executing_count
 
 
+def test_files_of_each_kind_are_read_under_their_names_where_they_were_sent(tmp_path):
+    home, away = tmp_path / "home", tmp_path / "away"
+    (home / "parts").mkdir(parents=True)
+    (home / "rules.py").write_text(
+        PLUGIN.replace("0.5 * lr", "HALF * lr").replace("import os", "from parts import HALF")
+    )
+    (home / "parts" / "__init__.py").write_text("HALF = 0.5\n")
+    (home / "measured.csv").write_text("a,b,ill\n" + "".join(f"{i / 2},{i * i % 7},{i % 2}\n" for i in range(20)))
+    np.savez(home / "arrays.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
+    for part, count in (("train", 8), ("t10k", 5)):
+        for kind, shape in (("images-idx3", (count, 2, 2)), ("labels-idx1", (count,))):
+            head = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+            data = head + bytes(i % 10 for i in range(int(np.prod(shape))))
+            (home / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(data))
+    names = [str(home / "measured.csv"), str(home / "arrays.npz"), f"fashion_mnist(path='{home}')"]
+    names.append(f"file(path='{home}/measured.csv', target='b', drop=('ill',), positive='4')")
+    digests = {name: datasets.load(name).digest for name in names}
+    places = dask.pack(tmp_path / "sent.zip", [str(home / "rules.py")], ["", *digests.values()])
+    home.rename(away)
+    catalogue, copies = dask.unpack(tmp_path / "sent.zip", places)
+    assert catalogue.optimizer("mine")[0].name == "mine"
+    with use_copies(copies):
+        for name, digest in digests.items():
+            again = datasets.load(name)
+            asked = str(home / "measured.csv") if name.startswith("file(") else name
+            assert (again.name, again.digest) == (asked, digest)
+    with pytest.raises(OptbenchError, match="no such file"):
+        datasets.load(next(iter(digests)))
+
+
+def test_a_file_that_has_gone_is_named(tmp_path):
+    with pytest.raises(OptbenchError, match="cannot read .*gone.py': No such file"):
+        dask.pack(tmp_path / "sent.zip", [str(tmp_path / "gone.py")], [])
+
+
 def test_another_version_is_refused_by_the_name_of_its_worker(cluster, files, tmp_path, monkeypatch):
-    address, _ = cluster
-    there = file_bundle.versions() | {"numpy": "0.1"}
-    monkeypatch.setattr(file_bundle, "versions", lambda: there)
-    with pytest.raises(
-        OptbenchError, match=rf"the dask worker tcp://\S+ on .* has numpy {np.__version__}, not 0.1: install"
-    ):
+    address = cluster
+    there = dask.versions() | {"numpy": "0.1"}
+    monkeypatch.setattr(dask, "versions", lambda: there)
+    with pytest.raises(OptbenchError, match=rf"the dask worker on .* has numpy {np.__version__}, not 0.1: install"):
         execute(spec_of(files), tmp_path, executor="dask", scheduler=address)
 
 
