@@ -99,9 +99,9 @@ def split(flat):
     return parts
 
 
-def definitions(code):
-    """Return what the code defines; its example does not run."""
-    scope = {"__name__": "snippet"}
+def definitions(code, **given):
+    """Return what the code defines; its example does not run. given: what it is to be given by name."""
+    scope = {"__name__": "snippet", **given}
     exec(compile(code, "<snippet>", "exec"), scope)
     return scope
 

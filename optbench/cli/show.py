@@ -36,7 +36,7 @@ def show(
     json: Json = False,
     plugin: Plugin = None,
     library: Annotated[str | None, option(
-        "as", "LIBRARY", "Print code that trains with it: torch, optax or keras.", groups.CODE,
+        "as", "LIBRARY", "Print its code: a script for torch, the optimizer for optax or keras.", groups.CODE,
         completion.words("torch", "optax", "keras"),
     )] = None,
     lr: Annotated[float | None, option("lr", "NUMBER", "Its learning rate; by default 0.01.", groups.CODE)] = None,
@@ -48,7 +48,7 @@ def show(
     )] = None,
     epochs: Annotated[int | None, option("epochs", "NUMBER", "Its epochs; by default 10.", groups.CODE)] = None,
     problem: Annotated[str | None, option(
-        "problem", "NAME", "Train its network on its table, for torch and keras: 'mlp(data=mine.csv)'.", groups.CODE,
+        "problem", "NAME", "Train its network on its table, for torch: 'mlp(data=mine.csv)'.", groups.CODE,
     )] = None,
     kernel: Annotated[bool, flag("kernel", "Print the text of an optimizer's kernel.", groups.CODE)] = False,
 ) -> None:  # fmt: skip
@@ -281,7 +281,7 @@ def print_kernel(name: str, plugins: Iterable[str | Path]) -> None:
 def print_code(
     name: str, library: str | None, given: Mapping[str, Any], json: bool, plugins: Iterable[str | Path]
 ) -> None:
-    """Print only the training code of an optimizer for another library, such as torch.
+    """Print only the code of an optimizer for another library, such as torch.
 
     given: the options of the setting, None for those that were not used; json: True if --json was used, which
     conflicts. Raises OptbenchError for options that conflict, and for a name that is no optimizer's.

@@ -97,7 +97,7 @@ class Best:
             library: "pytorch", "optax" or "keras".
 
         Returns:
-            A file of Python.
+            For PyTorch a script that trains; for the others the lines that make the optimizer with its schedule.
 
         Raises:
             OptbenchError: the library is unknown, or the sweep has no code for it.

@@ -1,4 +1,4 @@
-"""Settings as code of PyTorch, optax and Keras that takes the same steps: a template for each library.
+"""Settings as code that takes the same steps: scripts of PyTorch, and the optimizer's lines in optax and Keras.
 
 Records in, text out. None of these libraries is needed for it, and nothing is compiled or run.
 """

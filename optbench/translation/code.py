@@ -1,4 +1,4 @@
-"""Write a setting as code of another library: its call, put into the library's template of a training loop."""
+"""Write a setting as code of another library: a training loop of PyTorch, or the optimizer of optax or Keras."""
 
 import ast
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from optbench.contract.schedules import Schedule
 from optbench.translation.job import describe_job
 from optbench.translation.libraries import LOOPS, OWN, import_code, optax_needs_value, takes_loss, torch_needs
 from optbench.translation.schedules import schedule_call, schedule_source
-from optbench.translation.setting import Setting, find_equal, header, rate_code
+from optbench.translation.setting import Choice, Setting, describe_lack, find_equal, header, rate_code
 
 RATE, BATCH_SIZE, EPOCHS = 0.01, 64, 10
 """The defaults."""
@@ -40,10 +40,10 @@ def training_code(
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
 ) -> str:
-    """Write code that trains a model in another library with the steps that optbench takes.
+    """Write code that takes optbench's steps in another library: a script of PyTorch, or the optimizer elsewhere.
 
-    Rates are translated: PyTorch's momentum is a sum, and its rate ``lr * (1 - beta1)``. Where the library has no
-    optimizer that takes the same steps, a comment says why, and the code takes them by :func:`optbench.stepper`.
+    Rates are translated: PyTorch's momentum is a sum, and its rate ``lr * (1 - beta1)``. Where PyTorch has no
+    optimizer that takes the same steps, a comment says why, and the script takes them by :func:`optbench.stepper`.
 
     Args:
         optimizer: a name, with hyperparameters if need be, or a record.
@@ -52,16 +52,17 @@ def training_code(
         schedule: its schedule, a name or a record.
         batch_size: examples in a batch, or "full".
         epochs: passes over the data.
-        problem: one that learns from a table, such as ``"mlp(data='mine.csv')"``: the code, of "torch" or "keras",
-            reads that table and trains that network; None: an example of both.
+        problem: one that learns from a table, such as ``"mlp(data='mine.csv')"``: the script of PyTorch reads that
+            table and trains that network; None: an example of both.
         plugin: a file, or several, with records of your own.
         **hyperparameters: the optimizer's, by name.
 
     Returns:
-        A file of Python that runs as it is: on the problem's data, or an example that yours take the place of.
+        For "torch" a file of Python that runs as it is: on the problem's data, or an example that yours take the place
+        of. For "optax" and "keras" the lines that make the optimizer and its schedule.
 
     Raises:
-        OptbenchError: a name is unknown, or a value makes no sense.
+        OptbenchError: a name is unknown, a value makes no sense, or optax or Keras take no such steps.
 
     Example:
         >>> print(training_code("momentum", lr=0.1).partition("optimizer = ")[2].partition("\\n")[0])
@@ -81,14 +82,16 @@ def training_code(
     size: int | Literal["full"] = "full" if isinstance(batch_size, str) else int(batch_size)
     learned = None if problem is None else catalogue.problem(problem)
     asked = Setting(record, values, float(lr), catalogue.schedule(schedule), size, int(epochs), problem=learned)
-    if learned is not None and (library == "optax" or describe_job(learned) is None):
-        wanted = "a table, or digits, diabetes, breast_cancer or mnist, in PyTorch or Keras"
+    if learned is not None and library != "torch":
+        raise OptbenchError(f"problem: for {library} there is the optimizer alone; a script that trains is for torch")
+    if learned is not None and describe_job(learned) is None:
+        wanted = "a table, or digits, diabetes, breast_cancer or mnist"
         raise OptbenchError(f"problem: {learned.name} is no network of dense layers on {wanted}")
     return render(asked, library)
 
 
 def render(setting: Setting, library: str) -> str:
-    """Write a setting as a file of Python, which needs the library, and optbench where that has no equal.
+    """Write a setting as Python for a library: a script of PyTorch, which needs optbench where that has no equal.
 
     Args:
         setting: an optimizer with all that a run needs; of a Baseline, epochs are evaluations, and rate, schedule and
@@ -104,7 +107,9 @@ def render(setting: Setting, library: str) -> str:
     if library not in LIBRARIES:
         raise unknown("library", library, LIBRARIES)
     choice = find_equal(setting, library)
-    job = None if setting.problem is None or library == "optax" else describe_job(setting.problem, setting.stops)
+    if library != "torch":
+        return _render_line(setting, library, choice)
+    job = None if setting.problem is None else describe_job(setting.problem, setting.stops)
     if choice.call is not None and "Muon(" in ast.unparse(choice.call):  # PyTorch's, which takes no biases
         job = None
     if job is None:
@@ -127,25 +132,53 @@ def render(setting: Setting, library: str) -> str:
     elif choice.call is None:
         names |= _stepper_fields(setting)
     else:
-        names |= {"torch": _torch_fields, "optax": _optax_fields, "keras": _keras_fields}[library](setting, choice.call)
+        names |= _torch_fields(setting, choice.call)
     if "baseline" not in names:
         names["imported"] = import_code(record, setting.plugins)
-        if not (names["schedule"] or setting.constant):
-            names["factors"] = schedule_source(setting.schedule)
+        names["factors"] = _formula(setting, names["schedule"])
     # Where a rule reports other weights than it steps, those of an epoch's end are not what validation sees.
     averaging = names.get("reports") or names.get("averages_itself") or names.get("has_modes") or names.get("wrappers")
     names["stops"] = bool(job and job.stops and not averaging and "baseline" not in names)
-    return _load_template(library).render(names).rstrip("\n") + "\n"
+    return _fill("torch", names)
+
+
+def _render_line(setting: Setting, library: str, choice: Choice) -> str:
+    """Return the lines that make an optimizer of optax or Keras, with its schedule.
+
+    Raises OptbenchError if that library has no equal.
+    """
+    if choice.call is None:
+        hint = describe_lack(setting, library, choice)
+        raise OptbenchError(f"{hint} Code for torch takes these steps.")
+    setting = replace(setting, problem=None)
+    fields = {"optax": _optax_fields, "keras": _keras_fields}[library](setting, choice.call)
+    return _fill("line", fields | {
+        "header": header(setting, library, choice),
+        "library": library,
+        "epochs": setting.epochs,
+        "imported": import_code(setting.optimizer, setting.plugins),
+        "factors": _formula(setting, fields["schedule"]),
+    })  # fmt: skip
+
+
+def _formula(setting: Setting, schedule: str) -> str:
+    """Return the source of a schedule that varies the rate, unless the library has one, whose call is given."""
+    return "" if schedule or setting.constant else schedule_source(setting.schedule)
+
+
+def _fill(template: str, names: dict[str, Any]) -> str:
+    """Return a template with values, by name, put in; without empty lines at its end."""
+    return _load_template(template).render(names).rstrip("\n") + "\n"
 
 
 @cache
-def _load_template(library: str) -> Any:
-    """Return the Jinja template of a library's training loop."""
+def _load_template(name: str) -> Any:
+    """Return a Jinja template by its name."""
     import jinja2
 
     folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(loader=folder, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    return environment.get_template(f"{library}.py.j2")
+    return environment.get_template(f"{name}.py.j2")
 
 
 def _stepper_fields(setting: Setting) -> dict[str, Any]:
@@ -198,7 +231,7 @@ def _torch_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
 
 
 def _optax_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
-    """Return the values, by name, for the template of an optimizer of optax, whose rate is a number or a function.
+    """Return the values, by name, for an optimizer of optax, whose rate is a number or a function.
 
     call: the optimizer's call, ``lr`` left as a name.
     """
@@ -212,6 +245,7 @@ def _optax_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
     return {
         "optimizer": _optax_code(call, repr(setting.lr) if setting.constant else ""),
         "schedule": schedule_call(setting.schedule, "optax", repr(setting.lr)),
+        "rate": repr(setting.lr),
         "average": average,
         "lookahead": any(called_name(node) == "lookahead" for node in ast.walk(call) if isinstance(node, ast.Call)),
         "needs_value": "loss" in getattr(record, "inputs", ()) or optax_needs_value(record, given),
@@ -249,7 +283,7 @@ def _find_reporting_state(call: ast.expr) -> list[int] | None:
 
 
 def _keras_fields(setting: Setting, call: ast.expr) -> dict[str, Any]:
-    """Return the values, by name, for the template of an optimizer of Keras; call: its call, ``lr`` left as a name."""
+    """Return the values, by name, for an optimizer of Keras; call: its call, ``lr`` left as a name."""
     share, lr = find_rate(call), repr(setting.lr)
     code = rate_code(share, lr) if share is not None else lr
     schedule = schedule_call(setting.schedule, "keras", code)

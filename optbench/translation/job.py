@@ -1,6 +1,6 @@
 """The user's own job as code: table, split, preparation, network, loss, and what stops training.
 
-The template ``data`` and those of the libraries are filled with what stands here.
+The template ``data`` and that of PyTorch are filled with what stands here.
 """
 
 from collections.abc import Mapping

@@ -42,8 +42,9 @@ def test_it_is_the_setting_of_the_winner(results):
     best, row = results.best("mlp"), results.winners().iloc[0]
     assert (best.optimizer, best.lr, best.batch_size, best.schedule) == (row.optimizer, row.lr, 32, row.schedule)
     assert best.params["epochs"] == 8 and "beta1" in best.hyperparameters
-    assert f"lr={best.lr}" in repr(best) and best.code("PyTorch") == best.code("torch") != best.code("keras")
-    assert "customers.csv" in best.code("pytorch") and "SimpleImputer" in best.code("keras")
+    assert f"lr={best.lr}" in repr(best) and best.code("PyTorch") == best.code("torch") != best.code("optax")
+    assert all(word in best.code("pytorch") for word in ("customers.csv", "SimpleImputer"))
+    assert "\noptimizer = optax." in best.code("optax")
     assert results.best("least_squares", "momentum").optimizer == "momentum"
     assert results.best_params[best.problem] == best.params
     assert best.params["optimizer"] == best.optimizer

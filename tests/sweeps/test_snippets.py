@@ -22,8 +22,8 @@ def of(optimizer, schedule="cosine", lr=0.1, epochs=3, remark="", **values):
 
 def test_the_code_is_that_of_the_function():
     found = of("momentum", remark="The sweep ran 2.5 epochs.", beta1=0.8)
-    assert [(library, equal) for library, equal, _ in found] == [("PyTorch", True), ("optax", True), ("Keras", False)]
-    for (_, _, code), library in zip(found, ("torch", "optax", "keras"), strict=True):
+    assert [(library, equal) for library, equal, _ in found] == [("PyTorch", True), ("optax", True)]
+    for (_, _, code), library in zip(found, ("torch", "optax"), strict=True):
         given = {"lr": 0.1, "schedule": "cosine", "batch_size": 32, "epochs": 3, "beta1": 0.8}
         expected = optbench.training_code("momentum", library, **given)
         assert code.partition("\nimport")[2] == expected.partition("\nimport")[2] != ""
@@ -52,8 +52,9 @@ def folder(tmp_path_factory):
 
 def test_a_sweep_writes_the_code_of_what_it_recommends(folder):
     table = optbench.load(folder / "out").snippets
-    counts = table.groupby("optimizer").size().to_dict()
-    assert counts == {"adam": 3, "mine": 3, "lbfgs": 3}
+    """A script of PyTorch always, and the optimizer of optax where it takes the same steps."""
+    libraries = table.groupby("optimizer")["library"].agg(list).to_dict()
+    assert libraries == {"adam": ["PyTorch", "optax"], "mine": ["PyTorch"], "lbfgs": ["PyTorch"]}
     assert table.loc[table["optimizer"] == "mine", "code"].str.contains("mine.py").all()
 
 
@@ -62,6 +63,6 @@ def test_the_page_shows_it_for_that_setting_alone(folder):
     run = results.runs[results.runs["optimizer"] == "adam"].iloc[0]
     names = ["beta1", "beta2", "eps", "eps_root"]
     found = find_code(results.snippets, run, names)
-    assert [part["name"] for part in found] == ["PyTorch", "optax", "Keras"]
+    assert [part["name"] for part in found] == ["PyTorch", "optax"]
     assert find_code(results.snippets, pd.Series({**run, "lr": 0.5}), names) == []
     assert format_hyperparameters({"b": 1, "a": math.pi}) == f'{{"a": {math.pi!r}, "b": 1.0}}'

@@ -89,7 +89,7 @@ def test_a_class_of_the_users_own(file, tmp_path, monkeypatch):
 
 
 @pytest.mark.optax
-def test_every_optimizer_of_optax_gives_code_or_is_refused(capsys):
+def test_every_optimizer_of_optax_gives_code_or_is_refused():
     import optax
 
     functions = (type(_has_rate), functools.partial)
@@ -105,13 +105,9 @@ def test_every_optimizer_of_optax_gives_code_or_is_refused(capsys):
             refused.append(name)
         else:
             ast.parse(code)
-            assert f"optimizer = optax.{name}(learning_rate=0.01" in code.replace("(\n", "(")
-            assert ("value=value" in code) == (name == "contrib.momo")
+            assert f"\noptimizer = optax.{name}(learning_rate=0.01" in code.replace("(\n", "(")
+            assert ("value=loss" in code) == (name == "contrib.momo")
     assert refused == ["lbfgs", "contrib.sophia"]
-    exec(
-        compile(optbench.training_code("optax:contrib.momo", "optax", epochs=1), "m", "exec"), {"__name__": "__main__"}
-    )
-    assert float(capsys.readouterr().out.split()[-1]) < 1
 
 
 def _has_rate(function):

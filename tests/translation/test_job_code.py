@@ -1,7 +1,6 @@
 """The code that trains the user's model on the user's table: its arrays, and the metrics that it prints."""
 
 import ast
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -83,23 +82,20 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("library", ["torch", "keras"])
 @pytest.mark.parametrize("kind, ending, given", CASES)
-def test_its_arrays_are_those_of_the_problem(kind, ending, given, library, tmp_path):
+def test_its_arrays_are_those_of_the_problem(kind, ending, given, tmp_path):
     """The code's own statements, up to the network, with pandas and scikit-learn alone."""
     text = ending
     if ending.endswith(("csv", "tsv", "parquet", "npz", "svm")):
         text = f"file(path='{save(tmp_path, ending)}'{', ' * bool(given)}{given})"
     problem = optbench.problems()[kind].build({"data": text})
-    code = optbench.training_code("adam_torch", library, problem=problem)
+    code = optbench.training_code("adam_torch", problem=problem)
     found: dict = {}
     for node in ast.parse(code).body:
         line = ast.unparse(node)
-        if line.startswith(("torch.manual_seed", "keras.utils")):
+        if line.startswith("torch.manual_seed"):
             break
-        mine = isinstance(node, ast.Import | ast.ImportFrom) and not any(
-            name in line for name in ("torch", "keras", "optbench")
-        )
+        mine = isinstance(node, ast.Import | ast.ImportFrom) and "torch" not in line and "optbench" not in line
         if mine or isinstance(node, ast.Assign | ast.Expr):
             exec(compile(ast.Module([node], []), "<code>", "exec"), found)
     data = problem.data_set
@@ -109,12 +105,11 @@ def test_its_arrays_are_those_of_the_problem(kind, ending, given, library, tmp_p
         np.testing.assert_allclose(found[f"y_{part}"], getattr(data, f"y{ending}"), rtol=1e-9, atol=1e-9)
 
 
-def run_code(code, folder, backend):
+def run_code(code, folder):
     """Run code in a process of its own, and return the numbers that it prints, by name."""
     path = folder / "carried.py"
     path.write_text(code, encoding="utf-8")
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    done = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("test_")}
 
@@ -127,16 +122,14 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("library", [
-    pytest.param("torch", marks=pytest.mark.torch), pytest.param("keras", marks=pytest.mark.keras),
-])  # fmt: skip
+@pytest.mark.torch
 @pytest.mark.parametrize("problem, setting", RUNS, ids=["table", "tanh", "logistic", "ridge"])
-def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, library, tmp_path):
+def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, tmp_path):
     """Within the runs of eight seeds, and as far beyond them as they spread."""
     problem = problem.format(table=f"\"file(path='{save(tmp_path, 'csv')}', target=team, drop='plan,value')\"")
     optimizer, values = setting["optimizer"], {key: value for key, value in setting.items() if key != "optimizer"}
-    code = optbench.training_code(optimizer, library, problem=problem, batch_size=32, epochs=5, **values)
-    found = run_code(code, tmp_path, "torch")
+    code = optbench.training_code(optimizer, problem=problem, batch_size=32, epochs=5, **values)
+    found = run_code(code, tmp_path)
     runs = []
     for seed in range(8):
         batch = {} if optimizer == "lbfgs" else {"batch_size": 32}
@@ -152,18 +145,16 @@ def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, library, 
     assert found.keys() == {"test_loss", *(f"test_{name}" for name in scores_of(CATALOGUE.problem(problem)))}
 
 
-@pytest.mark.parametrize("library, optimizer", [
-    pytest.param(library, optimizer, marks=getattr(pytest.mark, library))
-    for library, optimizer in [("torch", "adam_torch"), ("torch", "adam"), ("keras", "rmsprop"), ("keras", "adam")]
-])  # fmt: skip
-def test_it_stops_where_the_validation_loss_is_least(library, optimizer, tmp_path):
+@pytest.mark.torch
+@pytest.mark.parametrize("optimizer", ["adam_torch", "adam"])
+def test_it_stops_where_the_validation_loss_is_least(optimizer, tmp_path):
     """On labels of pure chance, which the network learns by heart: in the end the test loss is far higher."""
     rng, path = np.random.default_rng(0), tmp_path / "noise.npz"
     np.savez(path, x=rng.normal(size=(150, 5)), y=rng.integers(0, 2, 150))
     problem = CATALOGUE.problem(f"mlp(data='{path}', hidden=(32,))")
     record, values = CATALOGUE.optimizer(optimizer)
     asked = Setting(record, values, 0.1, CATALOGUE.schedule("constant"), 16, 12, problem=problem)
-    last, best = (run_code(render(replace(asked, stops=stops), library), tmp_path, "torch") for stops in (False, True))
+    last, best = (run_code(render(replace(asked, stops=stops), "torch"), tmp_path) for stops in (False, True))
     assert best["test_loss"] < 1 < 1.5 * best["test_loss"] < last["test_loss"]
 
 
@@ -171,16 +162,7 @@ def test_what_has_no_table_is_refused():
     for problem in ("rosenbrock", "mlp(data=spirals)", "convolution"):
         with pytest.raises(OptbenchError, match="is no network of dense layers on a table"):
             optbench.training_code("adam", problem=problem)
-    with pytest.raises(OptbenchError, match="in PyTorch or Keras"):
-        optbench.training_code("adam", "optax", problem="mlp")
     assert datasets.load("spirals").classes == 2
-
-
-@pytest.mark.parametrize("optimizer", ["rmsprop", "adam_torch", "lbfgs"])
-@pytest.mark.parametrize("problem", [None, "softmax"])
-def test_code_for_keras_chooses_a_backend_before_it_imports_keras(optimizer, problem):
-    head, _, _ = optbench.training_code(optimizer, "keras", problem=problem).partition("import keras")
-    assert "KERAS_BACKEND" in head and head.count("import os") == 1
 
 
 def test_no_code_claims_to_train_on_redrawn_labels():

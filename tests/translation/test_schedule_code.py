@@ -38,7 +38,7 @@ def test_all_that_a_schedule_names_is_in_its_code(tmp_path, head, body):
     done = np.arange(9)
     np.testing.assert_array_equal(scope["factors"](9, 3), record(done + 1, done // 3, 9))
     for library in ("torch", "optax", "keras"):
-        compile(optbench.training_code("adam", library, schedule=record), "<code>", "exec")
+        compile(optbench.training_code("gd", library, schedule=record), "<code>", "exec")
 
 
 @pytest.mark.parametrize(
