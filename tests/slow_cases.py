@@ -144,7 +144,7 @@ SLOW_CASES = {
     "sweeps/test_time_limit.py": r"the_rest_goes_on|that_suffices",
     "sweeps/test_unfinished.py": r"what_is_missing",
     "sweeps/test_unknown_minima.py": r"",
-    "sweeps/test_weights.py": r"judged_by_another",
+    "sweeps/test_judged_by.py": r"judged_by_another",
     "sweeps/test_widening.py": r"",
     "test_api.py": r"broken_plugin",
     "test_docs.py": r"lecture",

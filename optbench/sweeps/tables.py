@@ -245,7 +245,6 @@ def make_problem_tables(
     known = [p.minimizer if p.dim == 2 and p.minimizer is not None else nothing for p in problems]
     table = {
         "problem": [p.name for p in problems],
-        "kind": [p.origins[-1].file.stem if p.origins else "" for p in problems],
         "minimum": [min(each) for each in minima],
         "minimum_source": [
             p.minimum_source + _FOLDS_BOUND * (len(each) > 1) for p, each in zip(problems, minima, strict=True)
