@@ -11,7 +11,7 @@ SAID = {
     "plugin": "plug-in", "plugins": "plug-in", "out": "cannot write", "path": "finished sweep", "settings": "lane",
     "problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "choose_by": "measure",
     "judge_by": "measure",
-    "of": "column to compare", "weigh_by": "weigh by",
+    "of": "column to compare",
     "a": "finished sweep", "b": ("finished sweep", "second result folder"), "value": "choice", "theta": "EWA",
 }  # fmt: skip
 """The word for an argument, where it is not its name."""

@@ -16,7 +16,7 @@ from optbench.contract.names import join_names, number_text
 MOST_VALUES = 4
 """The most values of a parameter to list; of more, the number and the range are stated."""
 VERSIONS = ("optbench", "python", "numpy", "numba", "scipy", "pandas", "scikit-learn", "platform", "cpu")
-_SPEC = {"judge_by": "judged by", "weigh_by": "weighed by", "blocks": "blocks", "widen": "widen", "trials": "trials"}
+_SPEC = {"judge_by": "judged by", "blocks": "blocks", "widen": "widen", "trials": "trials"}
 """Keys of a spec that change what is chosen or concluded, and their names in a line; lines of their own tell others."""
 _OF_A_SWEEP = ("command", "extended_by", "added", "date", "looks", "looked_at", "targets", "targets_before")
 """Keys of provenance.json that differ for every sweep."""

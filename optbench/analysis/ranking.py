@@ -7,7 +7,7 @@ import pandas as pd
 
 from optbench.analysis.held_out import held_out
 from optbench.analysis.measures import TIME, clip_intervals
-from optbench.analysis.over_problems import mean_ranks, number_families
+from optbench.analysis.over_problems import mean_ranks
 from optbench.analysis.pair_statistics import trimmed_means
 from optbench.analysis.protocol import CodedRuns
 from optbench.analysis.verdicts import (
@@ -24,7 +24,7 @@ from optbench.analysis.verdicts import (
 
 FIRST, BEHIND, FAILED = "first", "behind", "failed"
 """States of a level, besides TIE and OPEN, which are towards the one that is first."""
-_WHOLE = ("beats", "beaten_by", "blocks", "kinds")
+_WHOLE = ("beats", "beaten_by", "blocks")
 """Columns of whole numbers, 0 where there is nothing to count."""
 
 
@@ -36,7 +36,6 @@ def ranking(
     choose_by: str | None = None,
     look: int = 1,
     edges: pd.DataFrame | None = None,
-    weigh_by: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return one row for each problem and level; with several problems, also the rows of problem "all".
 
@@ -57,12 +56,12 @@ def ranking(
 
     In the rows "all", mean_rank is the mean over problems of the rank by value, with its bootstrap interval over
     problems (value is empty, low and high are its ends); worst_rank; stays_first: whether the best mean rank stays the
-    best without any one problem; kinds: the number of families with `weigh_by`, 0 without.
+    best without any one problem.
     """
     table = tune_levels(runs, judge_by, of, choose_by)
-    pairs = compare_levels(table, confidence, look, edges, weigh_by)
+    pairs = compare_levels(table, confidence, look, edges)
     values = clip_intervals(measure_levels(table, confidence, edges), runs, judge_by)
-    return rank_levels(pairs, values, of, weigh_by)
+    return rank_levels(pairs, values, of)
 
 
 def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -81,10 +80,10 @@ def measure_levels(table: CodedRuns, confidence: float = 0.95, edges: pd.DataFra
     return table.cells.assign(**numbers, **more, limit=find_limits(table, edges))
 
 
-def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd.Series | None = None) -> pd.DataFrame:
+def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str) -> pd.DataFrame:
     """Return the table of `ranking` from the verdicts of pairs and the values of cells.
 
-    pairs: from `verdicts`; values: from `measure_levels`; of: the column of the levels; weigh_by: as for `verdicts`.
+    pairs: from `verdicts`; values: from `measure_levels`; of: the column of the levels.
     """
     names = ["problem", of]
     both = pd.concat([pairs, exchange_sides(pairs)], ignore_index=True).rename(columns={"a": of})
@@ -93,9 +92,9 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd
     sums = groups[["beats", "beaten_by"]].sum()
     ranks = 1 + (1 - both["probability"]).groupby([both["problem"], both[of]], sort=False).sum(min_count=1)
     sums = sums.assign(mean_rank=ranks, probability=groups["probability"].mean())
-    table = values.merge(sums.reset_index(), on=names, how="left").assign(kinds=0)
+    table = values.merge(sums.reset_index(), on=names, how="left")
     if ALL in set(pairs["problem"]):
-        over = _rank_over_problems(table, sums, of, weigh_by)
+        over = _rank_over_problems(table, sums, of)
         table = pd.concat([table, over], ignore_index=True)
     table = table.assign(**{name: table[name].fillna(0).astype(np.int64) for name in _WHOLE})
     # Few can win against what has no results: it stands behind those that have.
@@ -108,7 +107,7 @@ def rank_levels(pairs: pd.DataFrame, values: pd.DataFrame, of: str, weigh_by: pd
     limit = table["limit"].astype("boolean").fillna(False).astype(bool)
     table["alone"] = (table["state"] == FIRST) & (table["beats"] == rivals) & (rivals > 0) & ~limit
     order = [*names, "place", "state", "alone", "value", "low", "high", "mean_rank", "worst_rank", "stays_first"]
-    more = ["probability", "beats", "beaten_by", "blocks", "kinds", "trials", "failures", "reached", "limit"]
+    more = ["probability", "beats", "beaten_by", "blocks", "trials", "failures", "reached", "limit"]
     return table.assign(limit=limit).reindex(columns=[*order, *more])
 
 
@@ -138,7 +137,7 @@ def _find_states(part: pd.DataFrame, both: pd.DataFrame, of: str) -> dict[str, s
     return states
 
 
-def _rank_over_problems(table: pd.DataFrame, sums: pd.DataFrame, of: str, weigh_by: pd.Series | None) -> pd.DataFrame:
+def _rank_over_problems(table: pd.DataFrame, sums: pd.DataFrame, of: str) -> pd.DataFrame:
     """Return the rows of problem "all", one for each level: mean ranks over the problems that all levels have.
 
     table: the rows of the problems; sums: by problem and level, the numbers of verdicts for and against it.
@@ -148,11 +147,9 @@ def _rank_over_problems(table: pd.DataFrame, sums: pd.DataFrame, of: str, weigh_
     rank = value.groupby(table["problem"], sort=False).rank()
     grid = rank.groupby([table["problem"], table[of]]).first().unstack()
     grid = grid.reindex(table["problem"].unique(), columns=levels).dropna()  # by no name: the bootstrap draws by place
-    families = None if weigh_by is None else number_families(weigh_by, grid.index)
-    kinds = 0 if families is None else len(np.unique(families))
-    rows = sums.loc[ALL].reindex(levels).assign(blocks=len(grid), kinds=kinds, trials=1, failures=0.0)
+    rows = sums.loc[ALL].reindex(levels).assign(blocks=len(grid), trials=1, failures=0.0)
     if len(grid):
-        ranks = mean_ranks(grid, families)
+        ranks = mean_ranks(grid)
         rows = rows.assign(
             mean_rank=ranks.mean, low=ranks.low, high=ranks.high, worst_rank=ranks.worst,
             stays_first=ranks.leads & (not ranks.without),

@@ -30,9 +30,9 @@ BOTH_SMALL = "more than 100 times, both below 1e-5 of the gap at the start"
 """What is known of a pair of losses that are both small."""
 
 
-def describe_few_problems(least: int, unit: str = "problems") -> str:
+def describe_few_problems(least: int) -> str:
     """Return the reason why no verdict over all problems is possible: at least so many are needed."""
-    return f"{least} {unit} are needed"
+    return f"{least} problems are needed"
 
 
 def describe_lost_blocks(blocks: int, of: int) -> str:

@@ -19,7 +19,7 @@ from optbench.analysis.failures import compare_failures
 from optbench.analysis.held_out import held_out
 from optbench.analysis.judging import judge
 from optbench.analysis.measures import LOSS, SOLVED, TIME, explain_few_test_rows, explain_unmeasured
-from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems, number_families
+from optbench.analysis.over_problems import LEAST_PROBLEMS, judge_over_problems
 from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.power import blocks_needed
 from optbench.analysis.protocol import CodedRuns, code_runs
@@ -71,7 +71,6 @@ def verdicts(
     choose_by: str | None = None,
     look: int = 1,
     edges: pd.DataFrame | None = None,
-    weigh_by: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return one row for each problem and pair of levels; with several problems, also the rows of problem "all".
 
@@ -80,7 +79,6 @@ def verdicts(
     by default the same. of: the column whose levels are compared, "optimizer", "batch_size" (the full batch is one
     level on every problem) or "schedule"; all else is tuned. look: how often these blocks, or fewer of them, have been
     looked at (`spent_alpha`). edges: the recommended settings that lie at a limit of the search (`find_edges`).
-    weigh_by: the family of each problem, by its name; each family weighs as one; "" is a family of its own.
 
     Every pair has one row, a before b in order of appearance; verdict and ratio are about a. D_k is the difference
     y_b - y_a in block k (`HeldOut.differences`), and ratio = exp(mean D): above 1 a is better, for y is the logarithm
@@ -96,12 +94,11 @@ def verdicts(
     the shares of runs that failed. reason: why nothing could be decided, such as losses below a stated minimum that is
     too high.
 
-    In rows "all" problems take the place of blocks, or families with their mean logarithm of the ratio: signed-rank
-    tests over problems, from 20 of them on (Demsar 2006).
+    In rows "all" problems take the place of blocks: signed-rank tests over problems, from 20 of them on (Demsar 2006).
 
     Source: Demsar 2006, JMLR 7; Bouthillier et al. 2021, MLSys, for tuning as a source of variance.
     """
-    return compare_levels(tune_levels(runs, judge_by, of, choose_by), confidence, look, edges, weigh_by)
+    return compare_levels(tune_levels(runs, judge_by, of, choose_by), confidence, look, edges)
 
 
 def tune_levels(runs: pd.DataFrame, judge_by: str, of: str, choose_by: str | None = None) -> CodedRuns:
@@ -124,7 +121,6 @@ def compare_levels(
     confidence: float = 0.95,
     look: int = 1,
     edges: pd.DataFrame | None = None,
-    weigh_by: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return the table that `verdicts` returns, for levels that are tuned."""
     problem, name = (table.cells.iloc[:, column].to_numpy() for column in (0, 1))
@@ -157,7 +153,7 @@ def compare_levels(
         rows = withhold_unequal(rows, trials[a] > trials[b], trials[b] > trials[a])
     rows["bound"] = _find_bounds(pair.missed, find_limits(table, edges)[np.stack([a, b])])
     rows = rows[list(COLUMNS)]
-    over = _compare_over_problems(rows, confidence, weigh_by, optimizers)
+    over = _compare_over_problems(rows, confidence, optimizers)
     return pd.concat([rows, over[list(COLUMNS)]], ignore_index=True) if len(over) else rows
 
 
@@ -289,26 +285,21 @@ def find_limits(table: CodedRuns, edges: pd.DataFrame | None) -> np.ndarray:
     return pd.MultiIndex.from_frame(table.cells[["problem", "optimizer"]]).isin(there)
 
 
-def judge_problems(
-    logs: np.ndarray, levels: int | None = None, confidence: float = 0.95, unit: str = "problems"
-) -> pd.DataFrame:
+def judge_problems(logs: np.ndarray, levels: int | None = None, confidence: float = 0.95) -> pd.DataFrame:
     """Return the rows of `judge_over_problems` with the columns that `judge_differences` returns.
 
-    logs: (pairs, problems) the logarithms of the ratios; levels: the number of levels all pairs of which are compared;
-    unit: what the columns are, in words.
+    logs: (pairs, problems) the logarithms of the ratios; levels: the number of levels all pairs of which are compared.
     """
     judged = judge_over_problems(logs, levels, 1 - confidence)
     with np.errstate(over="ignore"):
         ends = {to: np.exp(judged[name]) for to, name in (("ratio", "mean"), ("low", "low"), ("high", "high"))}
     few = judged["n"] < LEAST_PROBLEMS
-    reason = np.where(few, texts.describe_few_problems(LEAST_PROBLEMS, unit), "")
+    reason = np.where(few, texts.describe_few_problems(LEAST_PROBLEMS), "")
     known = judged["known"].mask(few, "")
     return judged.assign(**ends, blocks=judged["n"], blocks_needed=np.nan, known=known, reason=reason)
 
 
-def _compare_over_problems(
-    rows: pd.DataFrame, confidence: float, weigh_by: pd.Series | None, optimizers: bool
-) -> pd.DataFrame:
+def _compare_over_problems(rows: pd.DataFrame, confidence: float, optimizers: bool) -> pd.DataFrame:
     """Return the rows of problem "all", one for each pair; none if no pair is compared by two problems at least.
 
     optimizers: whether the levels are such, so that unequal trials count.
@@ -325,10 +316,7 @@ def _compare_over_problems(
                       trials_b=("trials_b", "min"))  # fmt: skip
     logs = pairs.pivot_table("log", ["a", "b"], "problem", sort=False, dropna=False)
     levels = len(pd.unique(pairs[["a", "b"]].to_numpy().ravel()))
-    unit = "problems"
-    if weigh_by is not None:
-        logs, unit = logs.T.groupby(number_families(weigh_by, logs.columns)).mean().T, "kinds of problem"
-    judged = judge_problems(logs.reindex(sums.index).to_numpy(), levels, confidence, unit)
+    judged = judge_problems(logs.reindex(sums.index).to_numpy(), levels, confidence)
     table = pd.concat([sums.join(means).reset_index(), judged], axis=1)
     table.loc[table["blocks"] == 0, "reason"] = texts.NO_TWO_PROBLEMS
     if optimizers:

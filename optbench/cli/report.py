@@ -36,10 +36,6 @@ def report(
         "judge-by", "MEASURE", "Judge by another measure than the sweep, such as loss.", PAGE,
         completion.words(*MEASURES),
     )] = None,
-    weigh_by: Annotated[str | None, option(
-        "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", PAGE,
-        completion.words("problem", "kind"),
-    )] = None,
     label: Annotated[list[str] | None, label_option(PAGE)] = None,
     color: Annotated[list[str] | None, option(
         "color", "NAME=COLOR", "The color of an optimizer: 'Ours=#d62728', 'adam=tab:blue'; repeatable.", PAGE,
@@ -92,8 +88,8 @@ def report(
     }
     folders: list[Path | LoadedSweep] = [*(directories or [Path("results")])]
     unsaved = False
-    if judge_by is not None or weigh_by is not None or label or color:
-        found = [load(folder).judged_by(judge_by, weigh_by) for folder in folders]
+    if judge_by is not None or label or color:
+        found = [load(folder).judged_by(judge_by) for folder in folders]
         saved = found[0].labels
         found = share_labels(found, read_pairs(label or ()), read_pairs(color or (), "--color"))
         unsaved = found[0].labels != saved

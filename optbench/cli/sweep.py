@@ -75,10 +75,6 @@ def sweep(
         "judge-by", "MEASURE", "The one of them that verdicts are about; by default the first.", HOW,
         completion.words(*MEASURES),
     )] = None,
-    weigh_by: Annotated[str | None, option(
-        "weigh-by", "WORD", "What weighs as one over problems: each problem, or all of a kind (of one file).", HOW,
-        completion.words("problem", "kind"),
-    )] = None,
     seeds: Annotated[str | None, option("seeds", "LIST", "How many seeds, or a list: 0,1,2.", SEEDS)] = None,
     tuning_seeds: Annotated[int | None, option(
         "tuning-seeds", "N", "How many of them choose settings; the others confirm the choice.", SEEDS,
@@ -164,7 +160,7 @@ def sweep(
         "learning_rates": lr, "trials": trials, "search_seed": search_seed, "ranges": ranges,
         "seeds": seeds,
         "tuning_seeds": tuning_seeds, "blocks": blocks, "widen": widen, "folds": folds,
-        "choose_by": choose_by, "judge_by": judge_by, "weigh_by": weigh_by,
+        "choose_by": choose_by, "judge_by": judge_by,
         "epochs": epochs, "steps": steps,
         "dtypes": dtype, "run_timeout": run_timeout, "device": device,
         "plugins": [str(path) for path in plugin] if plugin else None,

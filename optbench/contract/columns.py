@@ -97,7 +97,6 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "problems": (
         Column("problem", "text"),
-        Column("kind", "text", optional=True),
         Column("minimum", optional=True),
         Column("minimum_source", "text", optional=True),
         Column("dim", optional=True),

@@ -23,6 +23,7 @@ REMOVED = {
     "load_model": f"pickle keeps a model; {_FIT}",
     "predict": _FIT,
     "search": "trials are drawn by Sobol, and --widen goes on around the best",
+    "weigh_by": "over problems each weighs as one: name one problem of each kind",
 }
 """Names, commands, options and keywords that 0.19 took out, and what to use instead."""
 

@@ -1,6 +1,6 @@
 """The fixed words of the contracts, as types."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 Form = Literal["single", "lanes"]
 """The arrays of a problem's function: one run of shape (dim,), or all runs as (dim, runs)."""
@@ -16,6 +16,3 @@ Stage = Literal["grid", "screen", "widen", "race", "holdout", "final", "report"]
 """The stage of a run: of a full grid; or of a sweep with blocks of seeds, the last two on seeds that blocks share."""
 Status = Literal["ok", "diverged", "deadline", "failed"]
 """The end of a run."""
-Weighed = Literal["problem", "kind"]
-"""What weighs as one over problems: each problem, or all problems of one kind, those that one file defines."""
-WEIGHED: tuple[Weighed, ...] = get_args(Weighed)

@@ -79,10 +79,6 @@ class Tables(trajectories.Tables, Protocol):
         """How often the sweep has been looked at, as it grew."""
 
     @property
-    def families(self) -> pd.Series | None:
-        """The kind of each problem, by its name, where all of a kind weigh as one over problems; else None."""
-
-    @property
     def searched(self) -> Mapping[str, Mapping[str, str]]:
         """Optimizer -> parameter -> search range, of a sweep with trials; empty without."""
 
@@ -143,9 +139,7 @@ class ReportData:
     def answer(self) -> Answer:
         """The verdicts of the sweep, and the settings behind them."""
         of = self.results
-        return answer_of(
-            of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.families, of.problems
-        )
+        return answer_of(of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems)
 
     @property
     def choose_by(self) -> str:

@@ -73,7 +73,7 @@ def mean_ranks(
         places = data.answer.ranking
     else:
         runs = of.runs[of.runs["optimizer"].isin(names)]
-        places = ranking(runs, judge_by, confidence=confidence, weigh_by=of.families)
+        places = ranking(runs, judge_by, confidence=confidence)
     subject = problems[0] if len(problems) == 1 or ALL not in set(places["problem"]) else ALL
     rows = places[places["problem"] == subject]
     if len(rows) == 1:
@@ -115,7 +115,7 @@ def _draw_ranks(ax: Axes, rows: pd.DataFrame, dots: pd.DataFrame, texts: list[st
     rows: of `ranking`, the best first, with `color`; dots: of `rank_on_problems`; texts: the names.
     """
     lines, over = current().lines, rows["problem"].iloc[0] == ALL
-    tested = over and (rows["kinds"].max() or rows["blocks"].max()) >= LEAST_PROBLEMS
+    tested = over and rows["blocks"].max() >= LEAST_PROBLEMS
     for place, row in enumerate(rows.to_dict("records")):
         counts = dots.loc[dots["optimizer"] == row["optimizer"], "rank"].value_counts()
         sizes = 12 * lines * np.sqrt(counts.to_numpy(dtype=float)) * 1.6

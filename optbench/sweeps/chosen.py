@@ -65,7 +65,7 @@ def make_chosen_spec(plan: Plan, settings: Recommended) -> Spec | None:
     entries = [_write_entry(*place) for place, kept in zip(settings.places, whole, strict=True) if kept]
     if not entries:
         return None
-    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "given", "choose_by", "judge_by", "weigh_by"}
+    kept = {"problems", "epochs", "steps", "dtypes", "device", "plugins", "given", "choose_by", "judge_by"}
     raw = plan.spec.model_dump(include=kept, exclude_none=True)
     raw["problems"] = [{**entry, "name": name} for entry, name in zip(raw["problems"], plan.names, strict=True)]
     there = {*plan.names, *(place[0].optimizer.name for place in settings.places)}

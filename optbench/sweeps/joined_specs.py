@@ -29,7 +29,7 @@ def find_differences(old: Spec, new: Spec) -> list[str]:
 def describe_additions(old: Spec, new: Spec) -> str:
     """Return what an extended sweep has that the one before has not: "blocks 8, optimizers nadam"."""
     texts = []
-    for key in (*find_differences(old, new), "judge_by", "weigh_by", "labels"):
+    for key in (*find_differences(old, new), "judge_by", "labels"):
         before, after = getattr(old, key), getattr(new, key)
         if before == after:
             continue
@@ -45,7 +45,7 @@ def describe_additions(old: Spec, new: Spec) -> str:
 
 def _to_comparable(spec: Spec) -> dict[str, Any]:
     """Return the spec without the order of its lists, and with names in one form."""
-    raw = spec.model_dump(exclude={"judge_by", "weigh_by", "labels", "given"})
+    raw = spec.model_dump(exclude={"judge_by", "labels", "given"})
     for key in ("optimizers", "schedules"):
         raw[key] = [text for each in raw[key] for text in _list_alternatives(each)]
     raw["problems"] = [(to_canonical(each["name"]), each["epochs"], each["steps"]) for each in raw["problems"]]
@@ -103,7 +103,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
         raise OptbenchError("one has its seeds in blocks, and the other has not")
     if bool(old.chosen) != bool(new.chosen):
         raise OptbenchError("one names whole settings, and the other lists")
-    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "weigh_by", "labels", "ranges")
+    joined = (*_IDENTITY, "optimizers", "learning_rates", *COUNTS, "seeds", "judge_by", "labels", "ranges")
     changed = [key for key in Spec.model_fields if key not in joined and getattr(old, key) != getattr(new, key)]
     if (old.trials is None) != (new.trials is None):
         changed.append("trials")
@@ -122,7 +122,7 @@ def join_specs(old: Spec, new: Spec) -> Spec:
             if key == "problems" and {**kept, "name": ""} != {**each, "name": ""}:
                 raise OptbenchError(f"{each['name']} has two budgets")
         raw[key] = list(known.values())
-    raw["judge_by"], raw["weigh_by"] = new.judge_by, new.weigh_by
+    raw["judge_by"] = new.judge_by
     raw["labels"] = {**old.labels, **new.labels}
     raw["learning_rates"] = _join_rates(old.learning_rates, new.learning_rates)
     raw["ranges"] = _join_ranges(old.ranges, new.ranges)

@@ -31,7 +31,6 @@ def make_provenance(command: str, plan: Plan) -> dict[str, Any]:
         **({"folds": spec.folds} if spec.folds > 1 else {}),
         "choose_by": list(spec.choose_by),
         "judge_by": spec.judge_by,
-        "weigh_by": spec.weigh_by,
         "budget": describe_budget(spec),
         "dtype": list(spec.dtypes),
         "plugin_files": list(spec.plugins),

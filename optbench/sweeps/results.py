@@ -25,7 +25,6 @@ from optbench.contract import arguments
 from optbench.contract.columns import EARLY, TABLES
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.paths import path_of
-from optbench.contract.types import WEIGHED
 from optbench.sweeps.best import Best, choose_problem, make_best
 from optbench.sweeps.labels import check_shown, find_name, read_labels
 from optbench.sweeps.store.cohort_files import DamagedFile
@@ -307,11 +306,6 @@ class Results:
         return str(self.provenance.get("judge_by") or self.choose_by[0])
 
     @property
-    def families(self) -> pd.Series | None:
-        """The kind of each problem, by its name, where all problems of a kind weigh as one; None where each does."""
-        return self._families(None)
-
-    @property
     def look(self) -> int:
         """How often the sweep has been looked at: 1, and 1 more each time that ``--extend`` has finished."""
         return max(1, len(self.provenance.get("looks") or ()))
@@ -327,19 +321,18 @@ class Results:
         searched, labels = self.provenance.get("searched") or {}, self.labels
         return {labels.get(name, name): ranges for name, ranges in searched.items()}
 
-    def judged_by(self, judge_by: str | None = None, weigh_by: str | None = None) -> "Results":
+    def judged_by(self, judge_by: str | None = None) -> "Results":
         """Return these results as if the sweep had judged by another measure: for the page, figures and winners.
 
         Args:
             judge_by: the loss, a metric of the runs, or "time" if the sweep chose settings for it; None: as it is. If
                 the sweep chose for other measures alone, settings are those for the first of these.
-            weigh_by: "problem" or "kind", what weighs as one over problems; None: as it is.
 
         Returns:
             The same tables, with another measure.
 
         Raises:
-            OptbenchError: no run has the measure, or there is no such word.
+            OptbenchError: no run has the measure.
 
         Example:
             >>> two = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 50}
@@ -356,10 +349,8 @@ class Results:
                 raise OptbenchError(
                     f"judge_by: no run has {judge_by}: judge by {', '.join(dict.fromkeys([*self.choose_by, LOSS]))}"
                 )
-        given = {"judge_by": judge_by, "weigh_by": weigh_by}
         same = copy.copy(self)
-        same.provenance = {**self.provenance, **{key: value for key, value in given.items() if value is not None}}
-        same._families(weigh_by)
+        same.provenance = self.provenance if judge_by is None else {**self.provenance, "judge_by": judge_by}
         return same
 
     def verdicts(
@@ -367,7 +358,6 @@ class Results:
         judge_by: str | None = None,
         of: str = "optimizer",
         choose_by: str | None = None,
-        weigh_by: str | None = None,
     ) -> pd.DataFrame:
         """Compare each pair of optimizers on each problem: which one wins, by how much, and how certain that is.
 
@@ -377,8 +367,6 @@ class Results:
             of: what is compared: "optimizer", "batch_size" or "schedule"; all else is tuned.
             choose_by: the measure that settings are chosen by; by default ``judge_by`` if the sweep chose by it, else
                 the first that it chose by.
-            weigh_by: over problems, "problem": each weighs as one, or "kind": all that one file defines do, as far as
-                it is known; by default as in the sweep.
 
         Returns:
             A row for each problem and pair, and rows "all" over the problems: verdict on ``a`` ("wins", "loses", "tie"
@@ -396,8 +384,7 @@ class Results:
         """
         measures = self._measures(judge_by, choose_by)
         table = analysis.verdicts(
-            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1]),
-            weigh_by=self._families(weigh_by),
+            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
         )  # fmt: skip
         return self._explain_left_blocks(table, *measures)
 
@@ -406,7 +393,6 @@ class Results:
         judge_by: str | None = None,
         of: str = "optimizer",
         choose_by: str | None = None,
-        weigh_by: str | None = None,
     ) -> pd.DataFrame:
         """Rank the optimizers on each problem and over all problems: who is first, who ties, who is not told apart.
 
@@ -414,7 +400,6 @@ class Results:
             judge_by: as in ``verdicts``.
             of: as in ``verdicts``.
             choose_by: as in ``verdicts``.
-            weigh_by: as in ``verdicts``.
 
         Returns:
             A row a problem and optimizer, and rows "all": place, state ("first", "tie" with it, "open": not told apart
@@ -432,8 +417,7 @@ class Results:
         measures = self._measures(judge_by, choose_by)
         self._explain_left_blocks(analysis.verdicts(self.runs, measures[0], of, choose_by=measures[1]), *measures)
         return analysis.ranking(
-            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1]),
-            weigh_by=self._families(weigh_by),
+            self.runs, measures[0], of, choose_by=measures[1], look=self.look, edges=self._edges(measures[1])
         )  # fmt: skip
 
     def costs(
@@ -527,7 +511,7 @@ class Results:
             [['gd', 0.001, 'wins', 'adam']]
         """
         measure = self.judge_by if judge_by is None else judge_by
-        return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look, self.families)
+        return find_winners(self, self.tuning_seeds, measure, self.searched, self.choose_by, self.look)
 
     def _describe(self) -> list[str]:
         """Return a few lines: what has run, who leads where, what is missing, and the folder."""
@@ -626,8 +610,7 @@ class Results:
             raise OptbenchError(f"columns={columns!r} must be 1 or 2")
         measure = self._measures(judge_by, None)[0]
         answer = answer_of(
-            drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look,
-            self.families,
+            drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look
         )  # fmt: skip
         return build_results_table(answer, self.own, self.foot, optimizers, columns)
 
@@ -662,15 +645,6 @@ class Results:
                 raise OptbenchError(f"measure {shown(measure)} must be a text")
         judge_by = self.judge_by if judge_by is None else judge_by
         return judge_by, chosen_for(judge_by, self.choose_by) if choose_by is None else choose_by
-
-    def _families(self, weigh_by: str | None) -> pd.Series | None:
-        """Return `families` for a word to weigh by; None: that of the sweep. Raises OptbenchError for another one."""
-        weigh_by = self.provenance.get("weigh_by") or WEIGHED[0] if weigh_by is None else weigh_by
-        if arguments.one_of("word to weigh by", weigh_by, WEIGHED) == "problem":
-            return None
-        if "kind" not in self.problems:
-            raise OptbenchError("weigh_by: these results lack the kinds of problems, which sweeps write since 0.15")
-        return self.problems.drop_duplicates("problem").set_index("problem")["kind"]
 
     def _edges(self, choose_by: str) -> pd.DataFrame:
         """Return the recommended settings that lie at a limit of the search."""

@@ -31,7 +31,7 @@ from optbench.contract.errors import OptbenchError, in_one_line, near, shown, un
 from optbench.contract.names import COMMAS, split_list
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import RATES, SAME_MEANING, Range, parse_range
-from optbench.contract.types import WEIGHED, Stage, Weighed
+from optbench.contract.types import Stage
 from optbench.datasets.files import ENDINGS, format_ending
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
@@ -60,7 +60,7 @@ BLOCK_KEYS = ("blocks", *STAGE_SEEDS, "finalists", "widen", *COMMON_STAGES, "fol
 """Keys that mean nothing without blocks."""
 COMMON, OWN = "common", "own"
 """The words of ``ranges``: one range for all optimizers that search a parameter of that meaning, or each its own."""
-FORMER = {"search": "sobol"}
+FORMER = {"search": "sobol", "weigh_by": "problem"}
 """Keys that 0.19 took out, with the only value that a spec may still give them: that of the folders before."""
 MOST_TRIALS = 10_000
 """Trials of an optimizer: more are a typing error."""
@@ -301,8 +301,6 @@ class Spec(BaseModel):
     judge_by: str = ""
     """The measure that verdicts are about, one of ``choose_by``; by default the first. Batch sizes and schedules race
     for it."""
-    weigh_by: Annotated[Weighed, BeforeValidator(lambda value: one_of("word to weigh by", value, WEIGHED))] = "problem"
-    """What weighs as one over problems: each problem, or all of one kind, those that one file defines."""
     epochs: Real | None = None
     steps: Whole | None = None
     dtypes: Annotated[tuple[Dtype, ...], BeforeValidator(_to_list)] = ("float64",)

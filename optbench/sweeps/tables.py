@@ -245,7 +245,6 @@ def make_problem_tables(
     most = max([2, *map(len, minimizers)])
     table = {
         "problem": [p.name for p in problems],
-        "kind": [p.origins[-1].file.stem if p.origins else "" for p in problems],
         "minimum": [min(each) for each in minima],
         "minimum_source": [
             p.minimum_source + _FOLDS_BOUND * (len(each) > 1) for p, each in zip(problems, minima, strict=True)

@@ -61,8 +61,6 @@ class Answer:
     """How often the sweep has been looked at, as it grew."""
     constants: Mapping[str, Mapping] = field(default_factory=dict)
     """By problem its row of the table ``problems``, with what a constant answer has on the test data."""
-    weigh_by: pd.Series | None = None
-    """The family of each problem, each of which weighs as one over problems; None: each problem does."""
 
     @property
     def judge_by(self) -> str:
@@ -143,7 +141,7 @@ class Answer:
 
     def judge(self, measure: str, of: str = "optimizer") -> Judged:
         """Return the verdicts by another measure, or on the levels of another column."""
-        judged = judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges, self.weigh_by)
+        judged = judge_runs(self.runs, measure, of, self.choose_by, self.look, self.edges)
         return replace(judged, macro=self.judged.macro)
 
     def firsts(self, problem: str) -> list[str]:
@@ -360,20 +358,19 @@ def judge_runs(
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
     edges: pd.DataFrame | None = None,
-    weigh_by: pd.Series | None = None,
 ) -> Judged:
     """Return the verdicts on the levels of a column by a measure.
 
-    choose_by: the measures that the sweep chose by; look, edges, weigh_by: as for `optbench.analysis.verdicts`.
+    choose_by: the measures that the sweep chose by; look, edges: as for `optbench.analysis.verdicts`.
     """
     table = tune_levels(runs, judge_by, of, chosen_for(judge_by, choose_by))
-    pairs = compare_levels(table, look=look, edges=edges, weigh_by=weigh_by)
+    pairs = compare_levels(table, look=look, edges=edges)
     values = clip_intervals(measure_levels(table, edges=edges), runs, judge_by)
     tuned = held_out(table)
     shares = failure_shares(np.nansum(tuned.bad, axis=2), (~np.isnan(tuned.bad)).sum(axis=2))
     hits, ran = np.nansum(tuned.reached, axis=2), (~np.isnan(tuned.reached)).any(axis=2)
     unreached = table.timed * ((hits == 0) & ran).sum(axis=1)  # blocks whose expected time is a bound
-    places = rank_levels(pairs, values, of, weigh_by)
+    places = rank_levels(pairs, values, of)
     ends = values[["problem", of]].assign(failures_low=shares.low, failures_high=shares.high, unreached=unreached)
     places = places.merge(ends, on=["problem", of], how="left")
     places["unreached"] = places["unreached"].fillna(0).astype(np.int64)  # of all problems there is none
@@ -418,17 +415,16 @@ def answer_of(
     searched: Mapping | None = None,
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
-    weigh_by: pd.Series | None = None,
     problems: pd.DataFrame | None = None,
 ) -> Answer:
     """Return the answer of a table `runs`.
 
     tuning_seeds: the seeds on which settings were chosen. judge_by: the measure of the verdicts. searched: by optimizer
     and parameter, the ranges that trials were drawn from; None without trials. choose_by: the measures that the sweep
-    chose by. look, weigh_by: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has.
+    chose by. look: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has.
     """
     best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
-    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider, weigh_by)
+    judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider)
     keys = ["problem", "optimizer"]
     best = best.merge(judged.ranking[[*keys, "place", "trials"]], on=keys, how="left")
     # The edges of rates are those that `wider` has: trials from a range have other ends.
@@ -442,7 +438,7 @@ def answer_of(
     sizes = {name: re.search(r"(\d+) classes", str(row.get("data"))) for name, row in constants.items()}
     macro = frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
     judged = replace(judged, macro=macro)
-    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, weigh_by)
+    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants)
 
 
 @cache

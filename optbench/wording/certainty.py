@@ -177,8 +177,7 @@ def _state_lead(judged: Judged, problem: str, first: str) -> str:
     if pd.notna(p):
         which = "largest adjusted p" if len(beaten) > 1 else "adjusted p"
         facts.append(f"{which} {'< 0.001' if p < 0.001 else f'= {labels.number(p, 2)}'}")
-    kinds = problem == ALL and "kinds" in judged.ranking and judged.ranking["kinds"].max() > 0
-    unit = "kinds of problem" if kinds else "problems" if problem == ALL else "blocks of seeds"
+    unit = "problems" if problem == ALL else "blocks of seeds"
     facts += [f"{blocks} {unit}"] if blocks else []
     return f"{text} ({'; '.join(facts)})" if facts else text
 

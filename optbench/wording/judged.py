@@ -375,16 +375,15 @@ class Judged:
         if rows.empty:
             return ""
         count, top = int(rows["blocks"].max()), rows.iloc[0]
-        kinds = int(rows["kinds"].max()) if "kinds" in rows else 0
-        if (kinds or count) < FEW_PROBLEMS:
-            unit = "kinds of problem" if kinds else "problems"
+        if count < FEW_PROBLEMS:
             if short:
-                return f"{kinds or count} {unit} are too few for an overall ranking: that needs at least {FEW_PROBLEMS}"
-            return f"{self._count_leads(rows)}; with fewer than {FEW_PROBLEMS} {unit} the order over all is not tested"
+                return f"{count} problems are too few for an overall ranking: that needs at least {FEW_PROBLEMS}"
+            return (
+                f"{self._count_leads(rows)}; with fewer than {FEW_PROBLEMS} problems the order over all is not tested"
+            )
         best = rows.loc[rows["mean_rank"] <= top["mean_rank"] + 1e-9, self.of].tolist()
-        of = f" (each of {kinds} kinds counts once)" if kinds else ""
         verb = "has" if len(best) == 1 else "share"
-        text = f"over {count} problems{of}, {join_with_and([*map(self.name, best)])} {verb} the best mean rank: "
+        text = f"over {count} problems, {join_with_and([*map(self.name, best)])} {verb} the best mean rank: "
         text += f"{top['mean_rank']:.1f} of {len(rows)}"
         if math.isfinite(top["low"]):
             text += f" [{top['low']:.1f}–{top['high']:.1f}]"

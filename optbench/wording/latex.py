@@ -201,9 +201,9 @@ def _write_caption(answer: Answer, names: list[str], total: int) -> str:
 
 
 def _is_untested(answer: Answer) -> bool:
-    """Return True if mean ranks are over too few problems for a test, or over too few kinds of them."""
+    """Return True if mean ranks are over too few problems for a test."""
     rows = answer.judged.rows(ALL)
-    return len(rows) > 0 and int(rows["kinds"].max() or rows["blocks"].max()) < FEW_PROBLEMS
+    return len(rows) > 0 and int(rows["blocks"].max()) < FEW_PROBLEMS
 
 
 def latex_escaped(value: str) -> str:

@@ -30,7 +30,6 @@ def find_winners(
     searched: Mapping | None = None,
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
-    weigh_by: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return a row per problem and optimizer in first place; `optbench.Results.winners` has the columns.
 
@@ -39,7 +38,7 @@ def find_winners(
     runs = drop_lost_runs(results.runs)
     if runs.empty:
         return build_winners_table(None, pd.DataFrame(), [])
-    answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, weigh_by, results.problems)
+    answer = answer_of(runs, tuning_seeds, judge_by, searched, choose_by, look, results.problems)
     reported = reported_runs(runs, answer.best, tuning_seeds)
     spent = costs(Part(runs, results), ("problem", "optimizer"), runs=reported)
     return build_winners_table(answer, spent, hyperparameter_columns(runs))

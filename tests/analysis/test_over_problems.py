@@ -4,18 +4,14 @@ import math
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import special, stats
-from staged import plain_table
 from synthetic import runs_table
 
-from optbench.analysis import ranking, verdicts
 from optbench.analysis.over_problems import (
     DRAWS,
     judge_over_problems,
     mean_ranks,
-    number_families,
 )
 from optbench.wording.answers import answer_of
 
@@ -61,48 +57,9 @@ def test_a_problem_that_decides_who_leads_is_named():
     assert result.without == expected == {4: [1]}
 
 
-def test_families_weigh_as_one():
-    families = ["nets", "nets", "nets", "sums", "curves", "sums", "curves"]
-    result = mean_ranks(RANKS, families)
-    by_family = [RANKS[[i for i, name in enumerate(families) if name == each]].mean(axis=0) for each in set(families)]
-    assert result.mean == pytest.approx(np.mean(by_family, axis=0)) and result.problems == 7
-    assert result.low.min() >= np.min(by_family) and result.high.max() <= np.max(by_family)
-    single = mean_ranks(RANKS, PROBLEMS)
-    assert (
-        single.mean == pytest.approx(mean_ranks(RANKS).mean) and single.low.tolist() == mean_ranks(RANKS).low.tolist()
-    )
-
-
-def test_a_problem_without_a_family_is_one_of_its_own():
-    kinds = pd.Series({"a": "nets", "b": "", "c": "nets", "d": None, "f": "e"})
-    assert number_families(kinds, ["a", "b", "c", "d", "e", "f"]).tolist() == [0, 1, 0, 2, 3, 4]
-
-
-def test_verdicts_and_ranks_are_over_families():
-    """Of 32 problems 10 are of one kind: 23 kinds, each with the mean of its logarithms of ratios and of its ranks."""
-    problems = [f"p{place}" for place in range(32)]
-    runs = plain_table({"gd": 1.3, "adam": 1.0, "lion": 1.1}, 4, optimizers=("gd", "adam", "lion"), problems=problems)
-    kinds = pd.Series({name: "convex" if place < 10 else "" for place, name in enumerate(problems)})
-    pairs = verdicts(runs, "loss", weigh_by=kinds).set_index(["problem", "a", "b"])
-    single, over = pairs.drop("all", level=0), pairs.loc["all"]
-    for (a, b), row in over.iterrows():
-        logs = np.log([single.loc[(name, a, b), "ratio"] for name in problems])
-        means = np.array([logs[:10].mean(), *logs[10:]])
-        walsh = [(x + y) / 2 for place, x in enumerate(means) for y in means[place:]]
-        assert np.log(row["ratio"]) == pytest.approx(np.median(walsh))
-        assert row["p"] == pytest.approx(stats.wilcoxon(means).pvalue) and row["blocks"] == 23
-    places = ranking(runs, "loss", weigh_by=kinds).set_index(["problem", "optimizer"])
-    ranks = places.drop("all", level=0)["value"].unstack().loc[problems].rank(axis=1)
-    expected = (ranks[:10].mean() + ranks[10:].sum()) / 23
-    assert places.loc["all"]["mean_rank"].to_dict() == pytest.approx(expected.to_dict())
-    assert (places.loc["all"]["kinds"] == 23).all() and (places.drop("all", level=0)["kinds"] == 0).all()
-    few = verdicts(runs, "loss", weigh_by=pd.Series(dict.fromkeys(problems, "convex"))).query("problem == 'all'")
-    assert set(few["verdict"]) == {"open"} and set(few["reason"]) == {"20 kinds of problem are needed"}
-
-
 def test_problems_without_all_ranks_are_left_out():
     ranks = np.vstack([[np.nan, 1, 2], RANKS])
-    result = mean_ranks(ranks, families=["x"] * 1 + ["y"] * 7)
+    result = mean_ranks(ranks)
     assert result.mean == pytest.approx(RANKS.mean(axis=0)) and result.problems == 7
     none = mean_ranks(ranks[:1])
     assert np.isnan(none.mean).all() and none.problems == 0 and not none.leads.any()

@@ -149,7 +149,7 @@ def test_every_option_with_a_name_as_its_value_is_completed():
     names = ("--problems", "--optimizers")
     wanted = {"list kind", "show name", "lecture ids"}
     wanted |= {f"compare {each}" for each in (*names, "--by", "--judge-by", "--choose-by", "--cost")}
-    wanted |= {f"report {each}" for each in ("--format", "--style", "--tables", "--judge-by", "--weigh-by")}
+    wanted |= {f"report {each}" for each in ("--format", "--style", "--tables", "--judge-by")}
     wanted |= {f"sweep {each}" for each in (*names, "spec", "--schedules", "--dtype", "--choose-by", "--device")}
-    wanted |= {"sweep --judge-by", "sweep --weigh-by"}
+    wanted |= {"sweep --judge-by"}
     assert completed >= wanted | {"sweep --isolate", "sweep --executor"}

@@ -37,28 +37,26 @@ def test_a_heatmap_of_one_cell_or_of_random_trials_is_not_drawn(run):
         assert [path.name for path in drawn] == ["rates-saddle.svg"]
 
 
-def test_the_page_of_another_measure_and_of_kinds_as_one(run):
+def test_the_page_of_another_measure(run):
     tables = make_tables(**{**SMALL, "problems": ["saddle", "rosenbrock", "breast_cancer"]})
     tables["provenance"] |= {"choose_by": ["loss", "test_accuracy"], "judge_by": "loss"}
-    tables["problems"]["kind"] = ["plane", "plane", "linear"]
     for name in ("results", "other"):
         write_folder(name, tables)
     errors = "Compared by the share of errors on test data"
-    few, kinds = "kinds of problem are too few for an overall ranking", "with fewer than 20 kinds of problem the order"
     assert run("report", "--static")[0] == 0
     page = Path("results/report/index.html").read_text(encoding="utf-8")
     assert errors not in page and "3 problems are too few for an overall ranking" in page
-    wish = ("--judge-by", "test_accuracy", "--weigh-by", "kind")
+    wish = ("--judge-by", "test_accuracy")
     code, out, err = run("report", *wish, "--static", "--out", "page.html")
     assert code == 0 and not err and out == "report: page.html"
     page = Path("page.html").read_text(encoding="utf-8")
-    assert errors in page and f"2 {few}" in page
+    assert errors in page
     assert run("report", "results", "other", *wish, "--out", "both.html")[0] == 0
     page = Path("both.html").read_text(encoding="utf-8")
-    assert page.count(errors) == page.count(kinds) == 2
+    assert page.count(errors) == 2
 
 
-def test_a_measure_or_a_word_that_there_is_not_is_one_line(run):
+def test_a_measure_that_there_is_not_is_one_line(run):
     tables = make_tables(**SMALL)
     tables["provenance"]["choose_by"] = ["time", "loss"]
     write_folder("results", tables)
@@ -73,9 +71,6 @@ def test_a_measure_or_a_word_that_there_is_not_is_one_line(run):
             "unknown problem or optimizer to label 'adma': did you mean 'adam'? "
             "Unknown problem or optimizer to label 'gdd': did you mean 'gd'?",
         ),
-        (("--weigh-by", "kin"), "unknown word to weigh by 'kin': did you mean 'kind'?"),
-        (("--weigh-by", "x"), "unknown word to weigh by 'x': valid names: kind, problem"),
-        (("--weigh-by", "kind"), "--weigh-by: these results lack the kinds of problems, which sweeps write since 0.15"),
     ):
         assert run("report", *wish) == (2, "", f"optbench: {message}")
     assert not Path("results/report").exists()

@@ -110,18 +110,6 @@ def test_fewer_optimizers_are_ranked_among_themselves_and_wrong_names_are_told()
             figures.mean_ranks(results, **wrong)
 
 
-def test_means_are_over_kinds_where_these_weigh_as_one():
-    results, y = field(["a", "b", "c"], 9, spread=2.0)
-    results.problems = pd.DataFrame({"problem": y.index, "kind": ["convex"] * 5 + [""] * 4})
-    results = results.judged_by(weigh_by="kind")
-    for names in (["a", "b", "c"], ["c", "b"]):
-        ranks = rankdata(y[names], axis=1)
-        expected = (ranks[:5].mean(axis=0) + ranks[5:].sum(axis=0)) / 5
-        assert means(figures.mean_ranks(results, optimizers=names)) == pytest.approx(
-            dict(zip(names, expected, strict=True))
-        )
-
-
 def test_the_name_of_before_is_refused_with_the_new_one():
     results, _ = field(["a", "b"], 2)
     for ask in (lambda: figures.critical_difference, lambda: results.plot.critical_difference):

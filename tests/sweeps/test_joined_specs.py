@@ -59,15 +59,6 @@ def test_measures_are_joined_and_the_new_one_judges():
     assert find_differences(wide(choose_by="loss,time"), wide(choose_by="time,loss")) == []
 
 
-def test_what_weighs_as_one_is_no_part_of_what_runs():
-    old, new = wide(), wide(weigh_by="kind")
-    assert (old.weigh_by, new.weigh_by) == ("problem", "kind") and find_differences(old, new) == []
-    assert join_specs(old, new).weigh_by == "kind" and join_specs(new, old).weigh_by == "problem"
-    with pytest.raises(OptbenchError) as caught:
-        wide(weigh_by="kin")
-    assert str(caught.value) == "weigh_by: unknown word to weigh by 'kin': did you mean 'kind'?"
-
-
 def test_of_rounds_the_larger_number_is_taken():
     base = {key: value for key, value in WIDE.items() if key not in ("seeds", "tuning_seeds")} | {"blocks": 2}
     few, more = (make_spec(base | {"widen": rounds}) for rounds in (0, 3))

@@ -47,7 +47,6 @@ BAD = [
     *(("plugins", value) for value in (1, [1], True, {"a": 1})),
     *(("choose_by", value) for value in (1, [1], True, {"a": 1}, "", [], ",", "loss,loss", [["loss"]])),
     *(("judge_by", value) for value in (1, True, ["loss"], {"a": 1})),
-    *(("weigh_by", value) for value in ("", "kinds", 1, True, ["kind"], {"a": 1})),
 ]  # fmt: skip
 
 

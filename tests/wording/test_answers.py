@@ -117,20 +117,6 @@ def test_over_all_problems():
     assert answer_of(planted(["gd", "adam"], problems=("p",)), []).overall() == ""
 
 
-def test_kinds_of_problems_weigh_as_one_and_the_sentence_says_so():
-    runs = planted(["gd", "adam"], problems=tuple("pqrst"))
-    kinds = pd.Series({"p": "convex", "q": "convex", "r": "linear", "s": "", "t": "convex"})
-    text = answer_of(runs, [], weigh_by=kinds).overall()
-    assert text.startswith("adam leads or ties on 5 of 5 problems (mean rank 1.0 of 2); with fewer than 20 kinds of ")
-    many = planted(["gd", "adam"], problems=[f"p{place}" for place in range(24)], blocks=3)
-    assert "kind" not in answer_of(many, []).overall() and "not tested" not in answer_of(many, []).overall()
-    alike = pd.Series({name: "convex" for name in many["problem"].unique()})
-    assert "with fewer than 20 kinds of problem the order" in answer_of(many, [], weigh_by=alike).overall()
-    many = many[~many["problem"].isin(["p22", "p23"])]
-    kinds = pd.Series({name: name if name != "p1" else "p0" for name in many["problem"].unique()})
-    assert "(each of 21 kinds counts once)" in answer_of(many, [], weigh_by=kinds).overall()
-
-
 def test_what_cannot_be_compared_is_said():
     alone = answer_of(planted(["gd"]), [])
     assert alone.sentence("p") == "p: gd alone, so there is nothing to compare"

@@ -24,7 +24,6 @@ class _Provenance(BaseModel):
     optbench: str = ""
     choose_by: list[str] | str = ""
     judge_by: str = ""
-    weigh_by: str = ""
     extended_by: list[str] = []
     added: list[str] = []
     looks: list[int] = []
