@@ -142,8 +142,7 @@ def logistic_evaluate(w, out, x, y, constants, work):
 def logistic(data="breast_cancer", l2=0.01):
     """f(w) = mean log(1 + exp(-s x'w)) + l2/2 |w|^2, s = +-1, with an intercept as the last weight.
 
-    ``data``: a set of two classes, standardized; ``mapped(examples=5000000)`` stays on disk. Starts at small normal
-    weights. Metric: accuracy.
+    ``data``: a set of two classes, standardized. Starts at small normal weights. Metric: accuracy.
     """
     d = datasets.load_for("logistic", data, classes=2)
     sign = 2 * d.y - 1

@@ -15,8 +15,6 @@ WORD = "datasets"
 """The kind in listings."""
 _IMAGES = ("convolution",)
 """Problems that learn from square images only, which they say when they have the data."""
-_ON_DISK = ("mapped",)
-"""Sets that would be written to a disk to be shown."""
 _WORDS = {"missing": list(files.MISSING_WORDS)}
 """Values of parameters that are one of a few words."""
 
@@ -66,7 +64,7 @@ def describe(catalogue: Catalogue, text: str) -> dict:
     values = names.fill_defaults("data set", name, given, entry.parameters)
     doc = inspect.cleandoc(entry.make.__doc__ or entry.about).replace("``", "`")
     data, missing = None, ""
-    if name not in _ON_DISK and (given or entry.rows):
+    if given or entry.rows:
         try:
             data = datasets.load(text)
         except OptbenchError as error:

@@ -21,6 +21,7 @@ REMOVED = {
     "OptbenchRegressor": _FIT,
     "importances": "optuna.importance takes the columns of results.runs",
     "load_model": f"pickle keeps a model; {_FIT}",
+    "mapped": "logistic_model draws the same examples, in memory",
     "predict": _FIT,
     "search": "trials are drawn by Sobol, and --widen goes on around the best",
     "weigh_by": "over problems each weighs as one: name one problem of each kind",

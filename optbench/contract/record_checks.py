@@ -271,8 +271,8 @@ def _check_pair(key: str, value: Any) -> tuple[int, int]:
         raise PluginError(f"problem: {key} must hold real numbers: x and y with a dtype such as float64")
     if x.ndim != 2 or not x.size or y.shape not in ((len(x),), (len(x), 1)):
         raise PluginError(f"problem: {key} must be x (n, features) and y (n,), not {x.shape} and {y.shape}")
-    for letter, part, given in (("x", x, value[0]), ("y", y, value[1])):
-        if not getattr(given, "known_finite", False) and not _all_finite(part):
+    for letter, part in (("x", x), ("y", y)):
+        if not _all_finite(part):
             raise PluginError(f"problem: {letter} of {key} holds numbers that are missing or not finite")
     return x.shape
 

@@ -17,19 +17,18 @@ from typing import Any
 from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.limits import enforce
-from optbench.datasets import bundled, copies, files, generated, mapped
-from optbench.datasets.mapped import load_or_compute, with_intercept
+from optbench.datasets import bundled, copies, files, generated
 from optbench.datasets.record import LIMITS, Dataset, Entry, Raw, Rows, prepare_data_set, redraw_labels
 
 __all__ = [
-    "ENTRIES", "NAMES", "Dataset", "Entry", "Rows", "in_fold", "kind_fits", "load", "load_for", "load_or_compute",
-    "wanted_targets", "with_intercept",
+    "ENTRIES", "NAMES", "Dataset", "Entry", "Rows", "in_fold", "kind_fits", "load", "load_for",
+    "wanted_targets",
 ]  # fmt: skip
 
 _LABEL_NOISE = {"label_noise": 0.0}
 ENTRIES: Mapping[str, Entry] = {
     name: entry if entry.target == "real" else entry._replace(parameters={**entry.parameters, **_LABEL_NOISE})
-    for name, entry in (bundled.SETS | generated.SETS | mapped.SETS | files.SETS).items()
+    for name, entry in (bundled.SETS | generated.SETS | files.SETS).items()
 }
 """The sets by name; those of classes have ``label_noise``, the share of training labels that are redrawn."""
 NAMES = tuple(ENTRIES)

@@ -4,7 +4,12 @@ import numpy as np
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError
-from optbench.datasets.record import Entry, Raw
+from optbench.datasets.record import Dataset, Entry, Raw
+
+_PIECE = 1 << 16
+"""Examples drawn from one stream: a larger set of the same seed begins with a smaller one."""
+_MOST_HELD_OUT = 100_000
+"""Validation and test examples: the standard error of an accuracy is then below 0.25%."""
 
 
 def require(name: str, condition: bool, what: str) -> None:
@@ -66,6 +71,30 @@ def _spirals(examples, arms, turns, noise, seed) -> Raw:
     return Raw(x, y, arms, source, target="target: the arm")
 
 
+def _logistic_model(examples, features, seed) -> Dataset:
+    """Normal features x, and y = 1 with probability 1 / (1 + exp(-x'v)) for a random v of length 2. They are not
+    standardized. A fifth as many are held out, at most 100,000: half to validate, half to test.
+    """
+    rows = examples + min(max(examples // 5, 1), _MOST_HELD_OUT)
+    require_memory("logistic_model", rows, features + 1)
+    teacher = np.random.default_rng([seed, 0]).standard_normal(features)
+    teacher *= 2 / np.linalg.norm(teacher)
+    x, y = np.empty((rows, features)), np.empty(rows)
+    for number, first in enumerate(range(0, rows, _PIECE), start=1):
+        rng, count = np.random.default_rng([seed, number]), min(_PIECE, rows - first)
+        piece = rng.standard_normal((_PIECE, features))
+        x[first : first + count] = piece[:count]
+        y[first : first + count] = (rng.random(_PIECE) < 1 / (1 + np.exp(-(piece @ teacher))))[:count]
+    middle = examples + (rows - examples) // 2
+    validation = (x[examples:middle], y[examples:middle]) if middle > examples else (None, None)
+    return Dataset(
+        x[:examples], y[:examples], x[middle:], y[middle:], 2,
+        f"generated: {examples:,} normal examples, labels from a logistic model",
+        x_validation=validation[0], y_validation=validation[1],
+        target="target: drawn from a logistic model (2 classes)",
+    )  # fmt: skip
+
+
 def _raw_with_targets(name, x, scores, classes, source) -> Raw:
     """Return examples whose targets are the class of the largest score, or the first score if classes is 0.
 
@@ -84,6 +113,10 @@ SETS = {
     "teacher": Entry(
         _teacher, {"examples": 2000, "features": 20, "hidden": 16, "classes": 4, "noise": 0.0, "seed": 0}, 2000, 20,
         "4 classes", "normal features, a random network as the teacher; classes=0: real",
+    ),
+    "logistic_model": Entry(
+        _logistic_model, {"examples": 20_000, "features": 20, "seed": 0}, 24_000, 20, "2 classes",
+        "normal features, labels drawn from a logistic model",
     ),
     "spirals": Entry(
         _spirals, {"examples": 1000, "arms": 2, "turns": 1.5, "noise": 0.02, "seed": 0}, 1000, 2, "2 classes",

@@ -136,7 +136,7 @@ class Dataset:
     @property
     def lines(self) -> tuple[str, ...]:
         """The parts of the text: the size, and for the user's own data each change, the split and the scaling."""
-        features = getattr(self.x, "features", self.x.shape[1])
+        features = self.x.shape[1]
         middle = "" if self.y_validation is None else f", {len(self.y_validation):,} validation"
         size = f"{len(self.x):,} training{middle} and {len(self.x_test):,} test rows"
         count = f"{features:,} feature{'s' * (features != 1)}"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from optbench import datasets
 
 
@@ -10,7 +12,11 @@ def data_fields(data: datasets.Dataset, intercept: bool = False) -> dict[str, An
 
     intercept: True adds a last column of ones to the features.
     """
-    x, x_validation, x_test = datasets.with_intercept(data) if intercept else (data.x, data.x_validation, data.x_test)
+    x, x_validation, x_test = parts = data.x, data.x_validation, data.x_test
+    if intercept:
+        x, x_validation, x_test = (
+            None if part is None else np.column_stack([part, np.ones(len(part))]) for part in parts
+        )
     return {
         "data": (x, data.y),
         "validation": None if x_validation is None else (x_validation, data.y_validation),

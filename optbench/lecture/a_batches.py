@@ -38,7 +38,7 @@ SHOWN = 0.01
 def _spec(examples: int, size: int | str) -> dict:
     """Return the spec of a sweep of GD on `examples` examples with batches of `size`: a number or "full"."""
     # The full batch gets several passes, the mini-batches one: 5,000 of 1,000 examples each.
-    problem, epochs = f"logistic(data=mapped(examples={examples}, features=5))", PASSES if size == "full" else 1
+    problem, epochs = f"logistic(data=logistic_model(examples={examples}, features=5))", PASSES if size == "full" else 1
     return {"problems": [problem], "optimizers": ["gd"], "batch_sizes": [size], "epochs": epochs}
 
 
@@ -496,7 +496,7 @@ CLAIMS = (
         ),
         measure=measure_large_set,
         figure=draw_large_set,
-        caption="Logistic regression on generated, memory-mapped examples with 5 features; rates tuned on 50,000 of "
+        caption="Logistic regression on generated examples with 5 features; rates tuned on 50,000 of "
         "them with other seeds. Lines and bands: the median of six seeds and its interval; dotted: the targets. The "
         "seconds are those of the steps alone, without evaluations, and differ by machine. The two sides take turns, "
         "and the quickest of them counts, so a short disturbance changes nothing; on a machine that is busy "

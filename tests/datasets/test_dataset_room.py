@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from harness import CATALOGUE
 
+import optbench
 from optbench import datasets
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError
@@ -14,8 +15,7 @@ from optbench.contract.errors import OptbenchError
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("mapped(examples=1e12)", "mapped: examples=1000000000000 must be below 2,147,383,647"),
-        ("mapped(examples=2e9, features=10000)", "features needs 146 TiB on disk, and .* are free in .*cache"),
+        ("logistic_model(examples=1e12)", "logistic_model: .* examples of 21 numbers needs 306 TiB of memory"),
         ("gaussian(examples=1e12)", "gaussian: 1,000,000,000,000 examples of 22 numbers needs 320 TiB of memory"),
         ("teacher(noise=1e999)", "data set teacher: noise=inf must be finite"),
     ],
@@ -28,12 +28,11 @@ def test_what_there_is_no_room_for_is_refused(text, words, data_cache):
 
 
 def test_a_disk_that_is_too_small_is_told_with_both_sizes(data_cache, monkeypatch):
-    monkeypatch.setattr(resources, "free_disk", lambda folder: 1 << 20)
-    words = "mapped: 120,000 examples of 20 features needs 20.1 MiB on disk, and 1 MiB are free in .*float64"
+    monkeypatch.setattr(resources, "free_disk", lambda folder: 1 << 10)
+    words = "with_data: the file of X and y needs 2.34 KiB on disk, and 1 KiB are free in .*arrays"
     with pytest.raises(OptbenchError, match=words):
-        datasets.load("mapped(examples=100000)")
+        optbench.with_data("logistic", np.ones((100, 2)), np.arange(100) % 2)
     assert not data_cache.exists()
-    assert len(datasets.load("mapped(examples=1000)").x) == 1000
 
 
 def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):

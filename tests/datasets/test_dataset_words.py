@@ -53,7 +53,7 @@ def test_sets_with_a_name(name, text):
 
 
 def test_every_set_says_what_its_target_is():
-    for name in set(datasets.NAMES) - {"file", "fashion_mnist", "mnist", "flights", "weather", "mapped"}:
+    for name in set(datasets.NAMES) - {"file", "fashion_mnist", "mnist", "flights", "weather"}:
         text = datasets.load(name).text
         assert text.startswith(f"{name}: ") and "target: " in text and not datasets.load(name).warning
 

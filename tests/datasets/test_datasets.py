@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.datasets
+from sklearn.linear_model import LogisticRegression
 
 from optbench import datasets
 from optbench.contract.errors import OptbenchError
@@ -216,3 +217,15 @@ def test_label_noise_is_refused_where_there_are_no_classes(tmp_path):
         datasets.load(f"file(path='{tmp_path / 'own.csv'}', target=a, label_noise=0.2)")
     own = datasets.load(f"file(path='{tmp_path / 'own.csv'}', target=b, label_noise=0.5)")
     assert "12 training labels redrawn" in own.text
+
+
+def test_examples_of_a_logistic_model_follow_it():
+    d = datasets.load("logistic_model(examples=150000, features=3, seed=4)")
+    assert d.x.shape == (150_000, 3) and len(d.x_test) == len(d.y_validation) == 15_000 and set(d.y) == {0, 1}
+    np.testing.assert_allclose(d.x.mean(axis=0), 0, atol=0.02)
+    np.testing.assert_allclose(np.cov(d.x.T), np.eye(3), atol=0.02)
+    model = LogisticRegression(C=np.inf).fit(d.x, d.y)
+    assert np.linalg.norm(model.coef_) == pytest.approx(2, abs=0.05) and abs(model.intercept_[0]) < 0.03
+    assert model.score(d.x_test, d.y_test) == pytest.approx(model.score(d.x, d.y), abs=0.02)
+    np.testing.assert_array_equal(datasets.load("logistic_model(examples=70000, features=3, seed=4)").x, d.x[:70_000])
+    assert not np.array_equal(datasets.load("logistic_model(examples=150000, features=3, seed=5)").y, d.y)

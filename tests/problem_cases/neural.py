@@ -33,7 +33,8 @@ BAD = [
     "vae(draws=101)", "vae(draws=1.5)", "vae(beta=-1.0)", "vae(activation=linear)",
     "vae(seed=-1)", "vae(data=diabetes)",
     "mlp(loss=huber)", "mlp(loss=mse)", "mlp(data=diabetes, loss=cross_entropy)",
-    "logistic(data=mapped(examples=0))", "logistic(data=mapped(features=0))", "logistic(data=mapped(seed=-1))",
+    "logistic(data=logistic_model(examples=0))", "logistic(data=logistic_model(features=0))",
+    "logistic(data=logistic_model(seed=-1))",
 ]  # fmt: skip
 NOT_ANALYTIC = set()
 

@@ -32,7 +32,7 @@ def composed():
 CLASSES = {
     "logistic": penalty,
     "softmax": penalty,
-    "logistic(data=mapped(examples=3000))": penalty,
+    "logistic(data=logistic_model(examples=3000))": penalty,
     "mlp(hidden=(9, 7), activation='sigmoid')": None,
     "mlp(data=breast_cancer, activation='tanh')": None,
     "scale_invariant_mlp": None,
