@@ -14,7 +14,7 @@ SLOW_CASES = {
     "analysis/test_power.py": r"decide_four_of_five",
     "analysis/test_verdicts.py": r"four_times_the_trials|at_a_limit",
     "averages/test_cuda_averages.py": r"",
-    "benchmarks/test_benchmarks.py": r"our_side_of|[nN]etworks",
+    "benchmarks/test_benchmarks.py": r"our_side_of|of_a_network|Default",
     "benchmarks/test_same_numbers.py": r"agreed_set_is_run",
     "benchmarks/test_whole_jobs.py": r"the_plan_that_the_others",
     "catalogue/test_bias_correction.py": r"rule_with_a_correction\[(?!.*\badam\b)",
