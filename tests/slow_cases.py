@@ -44,7 +44,7 @@ SLOW_CASES = {
         r"cannot_be_decided|too_high|states_of_levels|smaller_alpha|else_tuned\[batch|twenty_on"
     ),
     "averages/test_cuda_averages.py": r"",
-    "benchmarks/test_benchmarks.py": r"our_side_of|[nN]etworks",
+    "benchmarks/test_benchmarks.py": r"our_side_of|of_a_network|Default",
     "benchmarks/test_same_numbers.py": r"agreed_set_is_run",
     "benchmarks/test_whole_jobs.py": r"the_plan_that_the_others",
     "catalogue/test_bias_correction.py": (
