@@ -42,17 +42,17 @@ class OneRun(Prepared):
 
 
 class Lists(Prepared):
-    """20 million parameters in a list of arrays, each a parameter block; its pieces on one thread, and on two."""
+    """20 million parameters in a list of arrays, each a parameter block."""
 
     parameters = 20_000_000
-    params = (["adam", "clip(adam)", "lamb"], ["float32"], [1, 100], [1, 2])
-    param_names = ["optimizer", "dtype", "arrays", "threads"]
+    params = (["adam", "clip(adam)", "lamb"], ["float32"], [1, 100])
+    param_names = ["optimizer", "dtype", "arrays"]
     timeout = 300
 
-    def prepare(self, name, dtype, arrays, threads):
+    def prepare(self, name, dtype, arrays):
         size = self.parameters // arrays
         w, self.g = [np.ones(size, dtype) for _ in range(arrays)], [np.full(size, 0.1, dtype) for _ in range(arrays)]
-        self.stepper = list_stepper(name, w, lr=1e-3, threads=threads)
+        self.stepper = list_stepper(name, w, lr=1e-3)
         self.stepper.step(self.g)
 
     def time_update(self, *params):

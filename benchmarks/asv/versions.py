@@ -8,6 +8,7 @@ import re
 import resource
 import time
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,9 +87,10 @@ def stepper(optimizer, w, lr):
     return SimpleNamespace(step=lambda g: kernel(w, g[np.newaxis], state, scalars, powers, 1, 0, 1))
 
 
-def list_stepper(optimizer, w, lr, threads):
-    """``optbench.stepper`` of a list of arrays; skips where the installed package takes no lists."""
+def list_stepper(optimizer, w, lr):
+    """``optbench.stepper`` of a list of arrays, on one thread; skips where the installed package takes no lists."""
+    one = {"threads": 1} if "threads" in signature(optbench.stepper).parameters else {}
     try:
-        return optbench.stepper(optimizer, w, lr=lr, threads=threads)
+        return optbench.stepper(optimizer, w, lr=lr, **one)
     except Exception as error:
         raise NotImplementedError(f"no lists yet: {error}") from None

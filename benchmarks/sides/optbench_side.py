@@ -83,7 +83,7 @@ def _update(case: Case) -> Side:
 
 def _list(case: Case) -> Side:
     w, g = ([part.copy() for part in np.array_split(array, case.arrays)] for array in (case.start, case.x))
-    stepper = optbench.stepper(case.optimizer, w, lr=float(case.lr[0]), threads=1, **case.hyper)
+    stepper = optbench.stepper(case.optimizer, w, lr=float(case.lr[0]), **case.hyper)
 
     def run() -> list[np.ndarray]:
         for _ in range(case.steps):

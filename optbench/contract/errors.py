@@ -22,6 +22,8 @@ REMOVED = {
     "importances": "optuna.importance takes the columns of results.runs",
     "load_model": f"pickle keeps a model; {_FIT}",
     "predict": _FIT,
+    "stepper: device": "it takes arrays in the CPU's memory; sweeps run on a GPU, sweep --device cuda",
+    "stepper: threads": "each array is stepped by one thread",
     "search": "trials are drawn by Sobol, and --widen goes on around the best",
 }
 """Names, commands, options and keywords that 0.19 took out, and what to use instead."""
