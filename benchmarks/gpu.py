@@ -1,4 +1,4 @@
-"""A GPU's kernels beside what the card can do: its own copy, torch's Adam, and the CPU engine.
+"""A GPU's kernels beside what the card can do: its own copy, and the CPU engine.
 
     python benchmarks/gpu.py                         # some minutes; the table, and reports/gpu.json
     python benchmarks/gpu.py --quick --out FILE.json # smaller and noisier
@@ -21,9 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 WARNING = "numba's simulator: no measurement"
 
-HEAD = (
-    f"{'part':6}  {'case':34}  {'size':>19}  {'best ms':>9}  {'median':>9}  {'speed':>22}    ratio of         goal  met"
-)
+HEAD = f"{'part':6}  {'case':34}  {'size':>19}  {'best ms':>9}  {'median':>9}  {'speed':>22}    ratio of"
 
 
 def show(line: dict[str, Any]) -> str:
@@ -33,7 +31,6 @@ def show(line: dict[str, Any]) -> str:
     cells += ["-".rjust(9) if s is None else f"{1e3 * s:9.3f}" for s in (line["best_seconds"], line["median_seconds"])]
     cells.append(("-" if line["speed"] is None else f"{line['speed']:.3g} {line['unit']}").rjust(22))
     cells.append("-".rjust(7) + " " * 9 if line["ratio"] is None else f"{line['ratio']:7.3f} {line['of']:8}")
-    cells.append(f"{line['goal'] or '-':>5}  {({None: '-', True: 'yes', False: 'NO'})[line['met']]:3}")
     return "  ".join([*cells, line["note"]]).rstrip()
 
 

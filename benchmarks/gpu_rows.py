@@ -1,13 +1,12 @@
 """What gpu.py measures, line by line, by optbench's public functions.
 
 Kernels are timed on the card (CUDA events) and called several times in a row, so that a launch is prepared while the
-one before runs. A share of the copy's bandwidth is the rule's median against the copy's best, where every array that
-the rule must read or write counts once: a rule with sums reads some of them once more and cannot reach the goal.
+one before runs. A share of the copy's bandwidth is the median against the copy's best, where what must be read or
+written counts once.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
 import statistics
@@ -16,8 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-GOAL = 0.85
-"""Of the copy's bandwidth, for rules that pass over memory once."""
 LR, BETA, BATCH = 1e-3, 0.9, 32
 SWEEPS = (("rosenbrock", "adam"), ("logistic", "momentum"))
 ITEM = 4  # bytes of a float32
@@ -80,17 +77,14 @@ def measure(call: Callable[[], Any], sizes: Sizes) -> list[float]:
     return [(by_clock if simulated() else by_events)() / sizes.calls for _ in range(sizes.repeats)]
 
 
-def row(
-    part: str, case: str, size: tuple, times=(), amount=0.0, unit="B/s", against=None, of="copy", goal=None, note=""
-):
+def row(part: str, case: str, size: tuple, times=(), amount=0.0, unit="B/s", against=None, of="copy", note=""):
     """A line of the table: ``amount`` / the median time is the speed, and ``ratio`` is that over ``against``."""
     best, median = (min(times), statistics.median(times)) if times else (None, None)
     speed = amount / median if times else None
     ratio = speed / against if times and against else None
-    met = None if goal is None or ratio is None else ratio >= goal
     return {
         "part": part, "case": case, "size": size, "best_seconds": best, "median_seconds": median, "speed": speed,
-        "unit": unit, "ratio": ratio, "of": None if ratio is None else of, "goal": goal, "met": met, "note": note,
+        "unit": unit, "ratio": ratio, "of": None if ratio is None else of, "note": note,
     }  # fmt: skip
 
 
@@ -120,73 +114,6 @@ def copy_row(sizes: Sizes) -> dict[str, Any]:
     x, y = on_card(1.0, count), on_card(0.0, count)
     times = measure(lambda: y.copy_to_device(x), sizes)
     return row("copy", "device to device", (count,), times, 2 * ITEM * count, note=note)
-
-
-def update_rows(sizes: Sizes, copied: float) -> Iterator[dict[str, Any]]:
-    """One step of every rule on one run of many parameters."""
-    import optbench
-
-    records = optbench.optimizers()
-    # Rules on matrices are no GPU's; a step with a second gradient copies that one besides.
-    for name in sorted(name for name, each in records.items() if not each.matrix and each.look is None):
-        yield update_row(name, len(records[name].own), not records[name].elementwise, sizes, copied)
-    yield update_row("clip(adam)", len(records["adam"].own), True, sizes, copied)
-    yield list_row("adam", len(records["adam"].own), sizes, copied)
-
-
-def update_row(text: str, slots: int, sums: bool, sizes: Sizes, copied: float) -> dict[str, Any]:
-    """``slots``: arrays beside w and g; ``sums``: whether the rule asks for sums over the parameters first."""
-    import optbench
-
-    reads = 2 + slots
-    count, note = held(sizes.parameters, reads)
-    g = on_card(0.1, 1, count)
-    stepper = optbench.stepper(text, on_card(1.0, 1, count), lr=LR, device="cuda", batch_size=8, examples=32)
-    times = measure(lambda: stepper.step(g, loss=1.0), sizes)
-    notes = [note, "more than one pass, for its sums" if sums else ""]
-    amount, goal = ITEM * count * (2 * reads - 1), None if sums or simulated() else GOAL
-    return row("update", text, (count,), times, amount, against=copied, goal=goal, note="; ".join(filter(None, notes)))
-
-
-def list_row(text: str, slots: int, sizes: Sizes, copied: float) -> dict[str, Any]:
-    """As many parameters in up to a hundred arrays: what the launches of a kernel for each of them cost."""
-    import optbench
-
-    count, note = held(sizes.parameters, 2 + slots)
-    arrays = min(100, count)
-    w, g = ([on_card(value, count // arrays) for _ in range(arrays)] for value in (1.0, 0.1))
-    stepper = optbench.stepper(text, w, lr=LR, device="cuda")
-    times = measure(lambda: stepper.step(g, loss=1.0), sizes)
-    amount = ITEM * (count // arrays) * arrays * (2 * (2 + slots) - 1)
-    return row("update", f"{text}, {arrays} arrays", (count,), times, amount, against=copied, note=note)
-
-
-def torch_rows(sizes: Sizes, adam: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """torch.optim.Adam on as many parameters as our adam had."""
-    speed = 1 / adam["median_seconds"]
-    for implementation in ("fused", "foreach"):
-        times, note = ([], "not in the simulator") if simulated() else torch_times(implementation, *adam["size"], sizes)
-        case = f"Adam({implementation}=True)"
-        yield row("torch", case, adam["size"], times, 1.0, "steps/s", speed, "our adam", note=note)
-
-
-def torch_times(implementation: str, count: int, sizes: Sizes) -> tuple[list[float], str]:
-    if importlib.util.find_spec("torch") is None:
-        return [], "torch with CUDA is not installed"
-    import torch
-
-    if not torch.cuda.is_available():
-        return [], "torch with CUDA is not installed"
-    held(count, 4)  # hands back what the case before had
-    try:
-        w = torch.nn.Parameter(torch.ones(count, device="cuda"))
-        w.grad = torch.full_like(w, 0.1)
-        return measure(torch.optim.Adam([w], LR, **{implementation: True}).step, sizes), f"torch {torch.__version__}"
-    except torch.cuda.OutOfMemoryError:
-        return [], "the card's memory does not hold it"
-    finally:
-        w = None
-        torch.cuda.empty_cache()
 
 
 def average_rows(sizes: Sizes, copied: float) -> Iterator[dict[str, Any]]:
@@ -233,10 +160,5 @@ def all_rows(sizes: Sizes) -> Iterator[dict[str, Any]]:
     copy = copy_row(sizes)
     yield copy
     copied = copy["speed"] * copy["median_seconds"] / copy["best_seconds"]
-    for update in update_rows(sizes, copied):
-        yield update
-        if update["case"] == "adam":
-            adam = update
-    yield from torch_rows(sizes, adam)
     yield from average_rows(sizes, copied)
     yield from sweep_rows(sizes)

@@ -5,18 +5,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from by_role import by_role
 from noisy import noisy
-from reference.optimizer_rows import LABELS, SIZES
 
 from optbench.catalogue import loader
-from optbench.contract.optimizers import Sizes
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.outcome import merge_outcomes
 
 CATALOGUE = loader.load()
 OF_TESTS = {"by_role": by_role, "noisy": noisy}
 """Rules that are not in the catalogue."""
-DTYPES, ORDERS = ("float32", "float64"), ("rows", "lanes")
-BLOCKS = ((5, 3), (7,), (3, 5))
+DTYPES = ("float32", "float64")
 WRAPPED = (
     "clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)",
     "cautious(adam)", "cautious_decay(momentum)", "corrected_decay(gd)", "hyperball(novograd)",
@@ -24,8 +21,6 @@ WRAPPED = (
 )  # fmt: skip
 RULES = sorted(name for name, record in CATALOGUE.optimizers.items() if not record.matrix)
 TEXTS = [*RULES, *WRAPPED]
-EVERY_WAY = {"adam", "asgd", "lamb", "prodigy", "clip(adam, norm=0.5)"}
-"""One of each kind, which is tried in every order and precision."""
 # Settings for the simulator, which needs a millisecond for a few hundred operations.
 SMALL = {
     "autoencoder": "autoencoder(hidden=(2,))",
@@ -62,81 +57,6 @@ def optimizer_of(text: str):
 def record_of(text: str):
     """Return the record of an optimizer that ``text`` names."""
     return optimizer_of(text)[0]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Some runs of a rule on given gradients."""
-
-    text: str
-    order: str
-    dtype: str
-    count: int = 4
-    runs: int = 3
-    blocks: tuple = BLOCKS
-
-    @property
-    def group(self):
-        """The plug-in whose kernels it takes."""
-        return self.text
-
-    def arrays(self):
-        """Start (runs, dim), gradients (count, runs, dim), rates (count, runs), hyperparameters."""
-        rng, record = np.random.default_rng(5), record_of(self.text)
-        dim = sum(int(np.prod(shape)) for shape in self.blocks)
-        w = rng.standard_normal((self.runs, dim)).astype(self.dtype)
-        gradients = rng.standard_normal((self.count, self.runs, dim)).astype(self.dtype)
-        rates = np.outer(1 / np.arange(1, self.count + 1), np.geomspace(0.001, 0.1, self.runs))
-        _, given = optimizer_of(self.text)
-        betas = [{key: beta for key in given if key.startswith("beta")} for beta in (0.5, 0.97)]
-        values = [record.with_values(given | other) for other in [{}, *betas]]
-        return w, gradients, rates, values
-
-    def drive(self, kind, put=np.ascontiguousarray, get=np.asarray) -> np.ndarray:
-        """Return (count, runs, dim), w after each step by ``kind``, an Update of the CPU or of the GPU."""
-        w, gradients, rates, values = self.arrays()
-        record = record_of(self.text)
-        update = kind(record, self.order, self.blocks, self.dtype, values, sizes=Sizes(*SIZES))
-        turned = self.order == "lanes"
-        w, seen = put(w.T if turned else w), []
-        for t in range(1, self.count + 1):
-            inputs = {
-                "lr": rates[t - 1],
-                "loss": 0.02 * np.abs(gradients[t - 1]).sum(axis=1),
-                "labels": np.full(self.runs, LABELS),
-            }
-            for row, name in enumerate(record.inputs):
-                update.scalars[row] = put(inputs[name].astype(self.dtype))
-            g = gradients[t - 1].T if turned else gradients[t - 1]
-            if record.look is not None and (t - 1) % record.look_every == 0:
-                update.state[record.own.index(record.ahead)] = put(np.ascontiguousarray(0.5 * g))
-            update(w, put(g), t)
-            after = get(w)
-            seen.append((after.T if turned else after).copy())
-        return np.array(seen)
-
-
-class Constant(Steps):
-    """Adam's with one gradient at every step, from 0: they are of the length of the rate, whatever beta is."""
-
-    rate = 2.0**-7
-
-    def __init__(self, order):
-        super().__init__("adam_torch", order, "float32", count=100)
-
-    def arrays(self):
-        w, gradients, rates, _ = super().arrays()
-        values = [record_of(self.text).with_values({"beta2": beta}) for beta in (0.9, 0.999, 0.99999)]
-        return np.zeros_like(w), np.ones_like(gradients), np.full_like(rates, self.rate), values
-
-
-COUNTS = {"schedule_free_radam": 6}
-"""Of one that stands still for 4 steps."""
-STEPS = [Steps(text, order, dtype, COUNTS.get(text, 4)) for text in TEXTS for order in ORDERS for dtype in DTYPES]
-"""On a card, where they are quick."""
-PAIRED = [case for case in STEPS if case.text in EVERY_WAY or ORDERS.index(case.order) == DTYPES.index(case.dtype)]
-"""In the simulator: of a rule like others each order and each precision once, for order and precision do not meet."""
-PAIRED += [Steps(text, order, "float64") for text in OF_TESTS for order in ORDERS]
 
 
 @dataclass(frozen=True)
@@ -201,7 +121,7 @@ COHORTS = [
     Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)
 ]
 COHORTS += [Sweep("softmax" if record_of(rule).draws_labels else "rosenbrock", rule) for rule in TEXTS]
-# In float32 one of what a kernel may have to do beside its elements; every rule is tried on its own.
+# In float32 one of what a kernel may have to do beside its elements.
 COHORTS += [
     Sweep("rosenbrock", rule, dtype="float32")
     for rule in ("adam", "asgd", "gd", "mars", "novograd", "prodigy", "radam", "schedule_free_adamw", *WRAPPED)

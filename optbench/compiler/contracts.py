@@ -260,20 +260,3 @@ class AssessArguments(NamedTuple):
     y: Reals1
     constants: Reals1
     layout: Wholes1
-
-
-class SharedUpdateArguments(NamedTuple):
-    """One kernel of a step on a GPU whose threads share the parameters: the powers, a group of sums, or the rule."""
-
-    w: Reals2
-    """In the rule's order, like the rest as in UpdateArguments."""
-    g: Reals2
-    state: Reals3
-    scalars: Reals2
-    powers: Doubles2
-    sums: Reals3
-    """(sums, blocks, runs): those that are complete."""
-    blocks: Wholes2
-    partial: Reals4
-    """(sums of the group or more, shares, blocks, runs): each thread's, or block of threads', share of the sums."""
-    t: Whole

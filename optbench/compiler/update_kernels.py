@@ -42,7 +42,7 @@ def update_kernel(record: Optimizer, order: Order, dtype: DtypeName) -> Kernel:
 
 
 class PartialUpdate(NamedTuple):
-    """The kernels of a rule in order "rows", each for one array or a part of one.
+    """The kernels of a rule in order "rows", each for one array.
 
     A kernel of ``sums`` leaves its array's share of a group of sums in ``scalars``, where the caller puts the sum of
     all shares, and ``apply`` finds it.

@@ -23,6 +23,8 @@ REMOVED = {
     "load_model": f"pickle keeps a model; {_FIT}",
     "mapped": "logistic_model draws the same examples, in memory",
     "predict": _FIT,
+    "stepper: device": "it takes arrays in the CPU's memory; sweeps run on a GPU, sweep --device cuda",
+    "stepper: threads": "each array is stepped by one thread",
     "search": "trials are drawn by Sobol, and --widen goes on around the best",
     "weigh_by": "over problems each weighs as one: name one problem of each kind",
 }

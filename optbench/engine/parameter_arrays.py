@@ -1,8 +1,7 @@
 """The arrays that a user gives to a stepper, one or a list, as the rows (runs, numbers) that kernels take.
 
 A row is the user's own memory; only arrays with gaps are copied, before and after each step. No other library is
-imported here: a tensor is detached, and then read through its NumPy view or through DLPack. Arrays on a GPU are in
-engine/cuda/stepper.py.
+imported here: a tensor is detached, and then read through its NumPy view or through DLPack.
 """
 
 import math
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.types import DtypeName
 from optbench.engine.settings import DTYPES
 
@@ -37,10 +36,8 @@ class OneArray:
         rows: the array as (runs, dim), in a list.
         shapes, blocks: its shape, and those of its parameter blocks, in lists.
         labels: its name in a state dictionary.
-        can_split: whether a rule may take an array in chunks.
     """
 
-    can_split = False
     labels = ("0",)
 
     def __init__(self, w: Any, blocks: Any):
@@ -79,11 +76,7 @@ class OneArray:
 
     def reported(self, rows: Sequence[Any]) -> Any:
         """Return the array of ``rows``, a list of one (runs, dim), in w's shape: w itself if it is w's own row."""
-        return self.w if rows[0] is self.rows[0] else self.like(self.w, rows[0], self.shapes[0])
-
-    def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
-        """Return a row as a new array of x's kind."""
-        return row.reshape(shape)
+        return self.w if rows[0] is self.rows[0] else rows[0].reshape(self.shapes[0])
 
 
 def block_shapes(name: str, blocks: Any, dim: int) -> tuple[tuple[int, ...], ...]:
@@ -98,7 +91,7 @@ class ArrayList:
     """Arrays of any shapes, each a parameter block of its own.
 
     Args:
-        w: a list or another iterable of arrays, or a mapping of names to arrays.
+        w: a list or another iterable of arrays.
 
     Raises:
         OptbenchError: the list is empty, or an array is of another kind.
@@ -106,20 +99,14 @@ class ArrayList:
     Attributes: those of OneArray, an entry for each array.
     """
 
-    can_split = True
-
     def __init__(self, w: Any):
         """View each array as rows, and check that all have one dtype and memory of their own."""
-        self.keys = list(w) if isinstance(w, Mapping) else None
-        self.given = arguments.list_items("stepper: w", w) if self.keys is None else [w[key] for key in self.keys]
+        self.given = arguments.list_items("stepper: w", w)
         if not self.given:
             raise OptbenchError("stepper: w is empty: there is nothing to step")
-        keys = range(len(self.given)) if self.keys is None else self.keys
-        self.labels = [str(key) for key in keys]
-        if len(set(self.labels)) < len(self.labels):
-            raise OptbenchError("stepper: two names in w are the same text")
-        self._w_names, self._g_names = ([f"stepper: {x}[{shown(key)}]" for key in keys] for x in "wg")
-        self.views = [self.view(name, x) for name, x in zip(self._w_names, self.given, strict=True)]
+        self.labels = [str(k) for k in range(len(self.given))]
+        self._w_names, self._g_names = ([f"stepper: {x}[{label}]" for label in self.labels] for x in "wg")
+        self.views = [_view(name, x) for name, x in zip(self._w_names, self.given, strict=True)]
         first = self.views[0].dtype
         for name, view in zip(self._w_names, self.views, strict=True):
             if view.dtype != first:
@@ -129,77 +116,16 @@ class ArrayList:
         self.shapes = [tuple(view.shape) for view in self.views]
         self.blocks = [(shape or (1,),) for shape in self.shapes]
         self._check_memory()
-        self.rows = [self.row(view) for view in self.views]
+        self.rows = [_row(view) for view in self.views]
         self._addresses = [(k, x.data_ptr, x.data_ptr()) for k, x in enumerate(self.given) if hasattr(x, "data_ptr")]
-        self._with_gaps = [(k, view) for k, view in enumerate(self.views) if not self.is_contiguous(view)]
-
-    # The memory of the CPU; engine/cuda/stepper.py has these of a GPU.
-
-    def view(self, name: str, x: Any) -> Any:
-        """Return the NumPy view of x, an array of w; name: its words in messages. Raises OptbenchError if read-only."""
-        view = as_numpy_view(name, x)
-        if not view.flags.writeable:
-            raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
-        if _has_repeated_elements(view):
-            raise OptbenchError(f"{name} has elements that share memory, as after expand or broadcast_to")
-        return view
-
-    def view_gradient(self, name: str, x: Any) -> Any:
-        """Return the NumPy view of x, the user's gradient of one array; name: its words in messages.
-
-        Raises OptbenchError for what is no array of floats on the CPU; shapes are not compared.
-        """
-        if type(x) is np.ndarray:
-            return x
-        try:  # of a tensor that is as it should be: a fifth of the time of as_numpy_view
-            array = x.detach().numpy()
-        except Exception:
-            return as_numpy_view(name, x)
-        return array if type(array) is np.ndarray else as_numpy_view(name, x)
-
-    def is_contiguous(self, array: Any) -> bool:
-        """Return True if kernels can take the array as it lies in memory."""
-        return array.flags.carray
-
-    def row(self, array: Any) -> Any:
-        """Return (1, numbers): the array's memory, or a copy without its gaps."""
-        return (array if self.is_contiguous(array) else np.array(array, order="C")).reshape(1, -1)
-
-    def bounds(self, array: Any) -> tuple[int, int]:
-        """Return the address of the array's first byte, and that behind its last one."""
-        return np.lib.array_utils.byte_bounds(array)
-
-    def address(self, array: Any) -> int:
-        """Return the address of a contiguous array."""
-        return array.__array_interface__["data"][0]
-
-    def overlap(self, one: Any, other: Any) -> bool:
-        """Return True if arrays whose bounds overlap share an element, or if that is hard to find out."""
-        try:
-            return np.shares_memory(one, other, _OVERLAP_EFFORT)  # type: ignore[arg-type]  # any number is taken
-        except Exception:  # numpy.exceptions.TooHardError
-            return True
-
-    def copy(self, array: Any) -> Any:
-        """Return another array of the same numbers."""
-        return array.copy()
-
-    def like(self, x: Any, row: Any, shape: tuple[int, ...]) -> Any:
-        """Return a row as a new array of x's kind."""
-        if not (hasattr(x, "detach") and hasattr(x, "clone")):
-            return row.reshape(shape)
-        x = x.detach().clone()
-        as_numpy_view("", x)[...] = row.reshape(shape)
-        return x
-
-    # The same on every device.
+        self._with_gaps = [(k, view) for k, view in enumerate(self.views) if not view.flags.carray]
 
     def _check_memory(self) -> None:
         """Raise OptbenchError if two parameters share memory; else keep the bounds of all of them, in order."""
-        bounds = sorted((*self.bounds(view), k) for k, view in enumerate(self.views) if 0 not in view.shape)
+        bounds = sorted((*np.lib.array_utils.byte_bounds(view), k) for k, view in enumerate(self.views) if view.size)
         highest, last = 0, -1
         for low, high, k in bounds:
-            if low < highest and self.overlap(self.views[last], self.views[k]):
+            if low < highest and _overlap(self.views[last], self.views[k]):
                 one, other = sorted((last, k))
                 raise OptbenchError(
                     f"{self._w_names[one]} and {self._w_names[other].removeprefix('stepper: ')} share memory: "
@@ -212,7 +138,7 @@ class ArrayList:
 
     def _is_parameter(self, array: Any) -> bool:
         """Return True if a contiguous array may lie in the memory of the parameters."""
-        low = self.address(array)
+        low = array.__array_interface__["data"][0]
         k = bisect_right(self._lows, low + array.nbytes - 1) - 1
         return k >= 0 and self._highs[k] > low
 
@@ -223,47 +149,29 @@ class ArrayList:
                 raise OptbenchError(
                     f"{self._w_names[k]} has moved, as by .to(): make a new stepper, and load this state"
                 )
-        given = self._gradients_of_list(g) if self.keys is None else self._gradients_of_mapping(self.keys, g)
-        return [None if x is None else self._gradient_row(k, x) for k, x in enumerate(given)]
-
-    def _gradients_of_list(self, g: Any) -> list[Any]:
-        """Return the gradients as a list, one or None for each array of w. Raises OptbenchError for another number."""
         wanted = f"stepper: g must hold a gradient, or None, for each of the {len(self.given)} arrays of w"
         if is_one_array(g):
             raise OptbenchError(f"{wanted}, and is one {type(g).__name__}")
         given = arguments.list_items("stepper: g", g)
         if len(given) != len(self.given):
             raise OptbenchError(f"{wanted}, and holds {len(given)}")
-        return given
-
-    def _gradients_of_mapping(self, keys: list, g: Any) -> list[Any]:
-        """Return the gradients of a mapping in the order of keys. Raises OptbenchError for a missing or unknown key."""
-        if not isinstance(g, Mapping):
-            raise OptbenchError("stepper: g must be a mapping of the names in w to gradients")
-        known = set(keys)
-        for key in g:
-            if key not in known:
-                raise unknown("name in g", key, self.labels)
-        for key in keys:
-            if key not in g:
-                raise OptbenchError(f"stepper: g has no {shown(key)}; None there says that this array stays")
-        return [g[key] for key in keys]
+        return [None if x is None else self._gradient_row(k, x) for k, x in enumerate(given)]
 
     def _gradient_row(self, k: int, x: Any) -> Any:
         """Return the gradient of array k as (1, numbers), a copy if it lies in the parameters' memory.
 
         Raises OptbenchError if its dtype or shape is not that of the array.
         """
-        array = self.view_gradient(self._g_names[k], x)
+        array = _view_gradient(self._g_names[k], x)
         if array.shape != self.shapes[k] or array.dtype != self.views[k].dtype:
             raise OptbenchError(
                 f"{self._g_names[k]} is {array.dtype} of the shape {tuple(array.shape)}, "
                 f"and its array {self.views[k].dtype} of the shape {self.shapes[k]}"
             )
         # A kernel must not write what it reads.
-        if self.is_contiguous(array) and array.size and self._is_parameter(array):
-            array = self.copy(array)
-        return self.row(array)
+        if array.flags.carray and array.size and self._is_parameter(array):
+            array = array.copy()
+        return _row(array)
 
     def read(self) -> None:
         """Copy arrays with gaps into their rows, before a step."""
@@ -277,11 +185,56 @@ class ArrayList:
 
     def reported(self, rows: Sequence[Any]) -> Any:
         """Return rows in the form of w: NumPy arrays, and tensors where those of w are."""
-        arrays = [
-            detached(x) if row is own else self.like(x, row, shape)
+        return [
+            detached(x) if row is own else _like(x, row, shape)
             for x, own, row, shape in zip(self.given, self.rows, rows, self.shapes, strict=True)
         ]
-        return arrays if self.keys is None else dict(zip(self.keys, arrays, strict=True))
+
+
+def _view(name: str, x: Any) -> np.ndarray:
+    """Return the NumPy view of x, an array of w; name: its words in messages. Raises OptbenchError if read-only."""
+    view = as_numpy_view(name, x)
+    if not view.flags.writeable:
+        raise OptbenchError(f"{name} is read-only, and would have to be changed in place")
+    if _has_repeated_elements(view):
+        raise OptbenchError(f"{name} has elements that share memory, as after expand or broadcast_to")
+    return view
+
+
+def _view_gradient(name: str, x: Any) -> np.ndarray:
+    """Return the NumPy view of x, the user's gradient of one array; name: its words in messages.
+
+    Raises OptbenchError for what is no array of floats on the CPU; shapes are not compared.
+    """
+    if type(x) is np.ndarray:
+        return x
+    try:  # of a tensor that is as it should be: a fifth of the time of as_numpy_view
+        array = x.detach().numpy()
+    except Exception:
+        return as_numpy_view(name, x)
+    return array if type(array) is np.ndarray else as_numpy_view(name, x)
+
+
+def _row(array: np.ndarray) -> np.ndarray:
+    """Return (1, numbers): the array's memory, or a copy without its gaps."""
+    return (array if array.flags.carray else np.array(array, order="C")).reshape(1, -1)
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return True if arrays whose bounds overlap share an element, or if that is hard to find out."""
+    try:
+        return np.shares_memory(one, other, _OVERLAP_EFFORT)  # type: ignore[arg-type]  # any number is taken
+    except Exception:  # numpy.exceptions.TooHardError
+        return True
+
+
+def _like(x: Any, row: np.ndarray, shape: tuple[int, ...]) -> Any:
+    """Return a row as a new array of x's kind."""
+    if not (hasattr(x, "detach") and hasattr(x, "clone")):
+        return row.reshape(shape)
+    x = x.detach().clone()
+    as_numpy_view("", x)[...] = row.reshape(shape)
+    return x
 
 
 def parameter_arrays(w: Any, blocks: Any) -> ArrayList | OneArray:
@@ -290,20 +243,15 @@ def parameter_arrays(w: Any, blocks: Any) -> ArrayList | OneArray:
         return OneArray(w, blocks)
     if is_one_array(w):
         raise OptbenchError(f"stepper: w is one {type(w).__name__}: put it in a list, [w], as one parameter block")
-    check_list(w, blocks)
-    return ArrayList(w)
-
-
-def check_list(w: Any, blocks: Any) -> None:
-    """Raise OptbenchError for w that is neither a list nor a mapping, and for blocks, which its arrays are."""
+    if isinstance(w, Mapping):
+        raise OptbenchError("stepper: w is a mapping: give a list, list(w.values()), and its gradients in that order")
     if callable(getattr(w, "parameters", None)):
         raise OptbenchError(f"stepper: w is a {type(w).__name__}: give its parameters, w.parameters()")
     if isinstance(w, str | bytes | type) or not hasattr(type(w), "__iter__"):
-        raise OptbenchError(
-            f"stepper: w={shown(w)} must be an array, a list of arrays, or a mapping of names to arrays"
-        )
+        raise OptbenchError(f"stepper: w={shown(w)} must be an array, or a list of arrays")
     if blocks is not None:
         raise OptbenchError("stepper: blocks= are those of one array; in a list each array is a block of its shape")
+    return ArrayList(w)
 
 
 def is_one_array(x: Any) -> bool:
@@ -334,7 +282,7 @@ def as_numpy_view(name: str, x: Any) -> np.ndarray:
         raise
     except Exception as error:  # each library has errors of its own
         raise OptbenchError(f"{name}: {in_one_line(error)}") from None
-    raise OptbenchError(f"{name} does not lie in the CPU's memory: move it there, or say device='cuda'")
+    raise OptbenchError(f"{name} does not lie in the CPU's memory: move it there, as by .cpu()")
 
 
 def check_dtype(name: str, x: Any) -> Any:
@@ -350,7 +298,7 @@ def check_dense(name: str, x: Any) -> None:
     if "sparse" in str(getattr(x, "layout", "")) or hasattr(x, "tocsr"):
         raise OptbenchError(f"{name} is sparse: give it dense, by .to_dense() or .toarray()")
     if isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], str):
-        raise OptbenchError(f"{name} is a pair of a name and an array: dict(...) makes a mapping of such pairs")
+        raise OptbenchError(f"{name} is a pair of a name and an array: give the array alone")
 
 
 def _has_repeated_elements(view: np.ndarray) -> bool:

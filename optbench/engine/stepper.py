@@ -2,25 +2,22 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler.scalars import scalar_rows
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.errors import REMOVED, OptbenchError, describe_removed, shown
 from optbench.contract.optimizers import ONE_EXAMPLE, Baseline, Optimizer, Sizes
 from optbench.engine import settings
 from optbench.engine.arrays import StepInputs
-from optbench.engine.chunks import Chunk, ChunkedRule
-from optbench.engine.cpu.update import CpuChunks
+from optbench.engine.cpu.list_rule import ListRule
 from optbench.engine.parameter_arrays import parameter_arrays
 
-_MOST_THREADS = 1024
-"""More than any machine has cores: larger numbers are typing errors."""
 _FORMAT = 1
 """The version of a state dictionary; other versions are refused."""
 
@@ -34,8 +31,6 @@ class Stepper:
         lr: the learning rate.
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
         hyperparameters: all of the rule's.
-        device: "cpu" or "cuda".
-        threads: the most threads for a list of arrays; None: one for each core.
         seed: of the random numbers of a rule that draws some.
         sizes: of its mini-batches.
 
@@ -57,20 +52,18 @@ class Stepper:
         lr: float,
         blocks: Sequence[tuple[int, ...]] | None,
         hyperparameters: Mapping[str, float],
-        device: str = "cpu",
-        threads: int | None = None,
         seed: int = 0,
         sizes: Sizes = ONE_EXAMPLE,
     ):
         """Check the arguments, and allocate the rule's state for ``w``."""
-        self.w, self.steps, self.device = w, 0, arguments.one_of("stepper: device", device, ("cpu", "cuda"))
+        self.w, self.steps = w, 0
         self.optimizer, self.hyperparameters = optimizer, dict(hyperparameters)
         self.lr = settings.checked("stepper: lr", lr)
-        count = None if threads is None else arguments.whole_number("stepper: threads", threads, 1, _MOST_THREADS)
         self.seed, self._sizes = settings.checked("seed", seed), sizes
-        self._parameters, make_rule = _prepare(self.device, w, blocks, self.hyperparameters, count, self.seed, sizes)
-        self._rule, look = make_rule(optimizer, self._parameters.rows), optimizer.look_rule
-        self._look = None if look is None else make_rule(look, self._rule.copies(self._parameters.rows))
+        self._parameters = given = parameter_arrays(w, blocks)
+        rest = given.blocks, given.dtype, self.hyperparameters, self.seed, sizes
+        self._rule, look = ListRule(optimizer, given.rows, *rest), optimizer.look_rule
+        self._look = None if look is None else ListRule(look, [row.copy() for row in given.rows], *rest)
 
     @property
     def lr(self) -> float:
@@ -95,8 +88,8 @@ class Stepper:
             g: the gradient at w, as for :meth:`step`.
 
         Returns:
-            New arrays in the form of w, on its device; w stays as it is. The gradient there, of the same mini-batch, is
-            ``ahead`` of :meth:`step`.
+            New arrays in the form of w, which stays as it is. The gradient there, of the same mini-batch, is ``ahead``
+            of :meth:`step`.
 
         Raises:
             OptbenchError: g is not like w, or the rule takes one gradient a step.
@@ -115,10 +108,11 @@ class Stepper:
             raise OptbenchError(f"stepper: {self.optimizer.name} takes one gradient a step, and looks nowhere else")
         rows, parameters = self._parameters.gradients(g), self._parameters
         parameters.read()
-        self._look.write(parameters.rows, lambda chunk: chunk.w)
+        for point, row in zip(self._look.rows, parameters.rows, strict=True):
+            point[...] = row
         self._look.clocks = list(self._rule.clocks)
         self._look.step(rows, StepInputs(self.steps + 1, self.lr))
-        return parameters.reported(self._look.copies(self._look.rows))
+        return parameters.reported([point.copy() for point in self._look.rows])
 
     def step(
         self, g: Any, lr: float | None = None, loss: Any = None, ahead: Any = None, labels: int | None = None
@@ -126,9 +120,9 @@ class Stepper:
         """Take one step.
 
         Args:
-            g: the gradient, of w's shape and dtype. Of a list: one for each array, in its order; of a mapping: by name.
-                None in a list or mapping leaves that array and its state as they are, as in PyTorch. Where a rule
-                takes a second gradient every tenth step, an array that misses one has to do without until the next.
+            g: the gradient, of w's shape and dtype. Of a list: one for each array, in its order. None in a list leaves
+                that array and its state as they are, as in PyTorch. Where a rule takes a second gradient every tenth
+                step, an array that misses one has to do without until the next.
             lr: the learning rate from now on; None: as before.
             loss: the loss whose gradient g is, for rules that step by it, such as ``sps``; one for each run of an array
                 (runs, dim), or a number.
@@ -174,14 +168,12 @@ class Stepper:
     def _write_ahead(self, rows: Sequence[Any], ahead: Any) -> None:
         """Write the second gradient of the next step to its slot; rows: the first ones. Raises OptbenchError."""
         slot, second = self.optimizer.own.index(self.optimizer.ahead), self._parameters.gradients(ahead)
-        for k, (one, other) in enumerate(zip(rows, second, strict=True)):
-            if one is None:
-                second[k] = None
-            elif other is None:
-                raise OptbenchError(
-                    f"stepper: g has a gradient of {self._parameters.labels[k]}, and ahead none: give both"
-                )
-        self._rule.write(second, lambda chunk: chunk.update.state[slot])
+        given = [k for k, one in enumerate(rows) if one is not None]
+        for k in given:
+            if second[k] is None:
+                raise OptbenchError(f"stepper: g has a gradient of array {k}, and ahead none: give both")
+        for k in self._rule.updates.keys() & given:
+            self._rule.updates[k].state[slot][...] = second[k]
 
     def _read_loss(self, loss: Any) -> float | tuple[float, ...]:
         """Return a loss, or those of the runs of an array; the argument may be a tensor. Raises OptbenchError."""
@@ -231,7 +223,7 @@ class Stepper:
             **{name: getattr(self._sizes, name) for name in self.optimizer.sizes},
             **{f"hyperparameter.{name}": value for name, value in self.hyperparameters.items()},
             "clocks": np.array(self._rule.clocks, np.int64),
-            **{entry.key: entry.read() for entry in _entries(self)},
+            **{name: array.copy() for name, array in _state_arrays(self)},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -250,74 +242,23 @@ class Stepper:
         self._rule.clocks = state["clocks"].tolist()
         for rule in (self._rule, self._look) if self._look is not None else (self._rule,):
             rule.write_hyperparameters(self.hyperparameters)
-        for entry in _entries(self):
-            entry.write(state[entry.key])
+        for name, array in _state_arrays(self):
+            array[...] = state[name]
 
 
-def _prepare(
-    device: str, w: Any, blocks: Any, values: Mapping[str, float], threads: int | None, seed: int, sizes: Sizes
-) -> tuple[Any, Callable[[Optimizer, Sequence[Any]], ChunkedRule]]:
-    """Return the user's arrays in the kernels' form, and what makes a rule on rows like theirs, on that device."""
-    if device == "cuda":
-        from optbench.compiler import cuda
-
-        if missing := cuda.find_parts().missing:
-            raise OptbenchError(f"stepper: device='cuda' cannot run here: {missing}")
-        from optbench.engine.cuda.stepper import CudaChunks, gpu_arrays
-
-        gpu = gpu_arrays(w, blocks)
-        return gpu, lambda record, rows: CudaChunks(record, rows, gpu.blocks, gpu.dtype, values, seed, sizes)
-    given = parameter_arrays(w, blocks)
-    rest = given.can_split, threads, seed, sizes
-    return given, lambda record, rows: CpuChunks(record, rows, given.blocks, given.dtype, values, *rest)
-
-
-class _Entry(NamedTuple):
-    """An array of a state dictionary: a part of one of the arrays that a rule keeps for the chunks of a parameter.
-
-    Attributes:
-        key: its name in the dictionary.
-        shape: that of the user's array if each chunk has its own columns; None if all chunks have the same numbers.
-        chunks: those of the parameter.
-        name: of the array, an attribute of the chunks' updates.
-        index: of the part.
-    """
-
-    key: str
-    shape: tuple[int, ...] | None
-    chunks: list[Chunk]
-    name: str
-    index: Any
-
-    def read(self) -> np.ndarray:
-        """Return a copy of the array."""
-        arrays = [getattr(chunk.update, self.name) for chunk in self.chunks]
-        on_host = [array.copy_to_host() if hasattr(array, "copy_to_host") else array for array in arrays]
-        parts = [array[self.index] for array in on_host]
-        return parts[0].copy() if self.shape is None else np.concatenate(parts, axis=1).reshape(self.shape)
-
-    def write(self, values: np.ndarray) -> None:
-        """Set the array to the values of a copy."""
-        rows = values if self.shape is None else values.reshape(self.chunks[0].w.shape[0], -1)
-        for chunk in self.chunks:
-            with chunk.update.edit(self.name) as array:
-                array[self.index] = rows if self.shape is None else rows[:, chunk.first : chunk.last]
-
-
-def _entries(stepper: Stepper) -> Iterator[_Entry]:
-    """Yield the arrays of the state: slots, memory of matrices, powers and shared slots."""
+def _state_arrays(stepper: Stepper) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and array of the state, not copied: slots, memory of matrices, powers and shared slots."""
     record, parameters = stepper.optimizer, stepper._parameters
-    for label, shape, chunks in zip(parameters.labels, parameters.shapes, stepper._rule.arrays, strict=True):
-        if not chunks:
-            continue
+    for i, update in stepper._rule.updates.items():
+        label = parameters.labels[i]
         for k, slot in enumerate(record.own):
-            yield _Entry(f"slot.{slot}.{label}", shape, chunks, "state", k)
+            yield f"slot.{slot}.{label}", update.state[k].reshape(parameters.shapes[i])
         if record.matrix:
-            yield _Entry(f"memory.{label}", None, chunks, "memory", slice(None))
+            yield f"memory.{label}", update.memory
         if record.powers:
-            yield _Entry(f"powers.{label}", None, chunks, "powers", slice(None))
+            yield f"powers.{label}", update.powers
         if record.shared:
-            yield _Entry(f"shared.{label}", None, chunks, "scalars", slice(len(scalar_rows(record)), None))
+            yield f"shared.{label}", update.scalars[len(scalar_rows(record)) :]
 
 
 def _check_state(stepper: Stepper, state: Mapping[str, Any]) -> tuple[float, int, dict[str, float]]:
@@ -358,8 +299,6 @@ def stepper(
     *,
     lr: float,
     blocks: Sequence[tuple[int, ...]] | None = None,
-    device: str = "cpu",
-    threads: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     examples: int | None = None,
@@ -371,15 +310,13 @@ def stepper(
     Args:
         optimizer: a name, with hyperparameters if need be, or a record.
         w: the parameters, all float64 or all float32, which are changed in place. A list, or another iterable such as
-            ``module.parameters()``, of NumPy arrays or CPU tensors of any shapes, each a parameter block; or a mapping
-            of names to them; or one NumPy array, C-contiguous, (dim,), or (runs, dim) for several runs of the same
-            setting. Tensors share their memory. Rules that see matrices, such as ``muon``, take a layer's weights as
-            (inputs, outputs): of ``torch.nn.Linear``, give ``weight.detach().T``. Use a stepper for each group of
-            parameters with its own rate or hyperparameters; a rule's sums run over the arrays of its stepper.
+            ``module.parameters()``, of NumPy arrays or CPU tensors of any shapes, each a parameter block; or one NumPy
+            array, C-contiguous, (dim,), or (runs, dim) for several runs of the same setting. Tensors share their
+            memory. Rules that see matrices, such as ``muon``, take a layer's weights as (inputs, outputs): of
+            ``torch.nn.Linear``, give ``weight.detach().T``. Use a stepper for each group of parameters with its own
+            rate or hyperparameters; a rule's sums run over the arrays of its stepper.
         lr: the learning rate.
         blocks: shapes of the parameter blocks of one array, for rules that use them; by default one vector.
-        device: "cpu"; or "cuda", with arrays that have ``__cuda_array_interface__``, for rules other than on matrices.
-        threads: the most threads that work on a list; None: one a core. They change no number. One array has one.
         seed: of the random numbers of a rule that draws some; the runs of one array draw the same ones.
         batch_size: the number of examples in a mini-batch, for rules that ask for it; all of them if it is larger.
         examples: that of an epoch, likewise.
@@ -405,12 +342,15 @@ def stepper(
         >>> layer[0][0].round(3).tolist(), layer[1].round(3).tolist()
         ([-0.179, -0.179, -0.179], [-2.357, -2.357, -2.357])
     """
+    for key in (f"stepper: {name}" for name in hyperparameters):
+        if key in REMOVED:
+            raise OptbenchError(f"{key}: {describe_removed(key)}")
     record, values = loader.load_all(plugin).optimizer(optimizer)
     if not isinstance(record, Optimizer):
         why = "searches its own steps" if isinstance(record, Baseline) else "steps by itself"
         raise OptbenchError(f"stepper: {record.name} {why}; it serves minimize and sweep")
     values, sizes = record.with_values(values | hyperparameters), _read_sizes(record, batch_size, examples)
-    return Stepper(record, w, lr, blocks, values, device, threads, seed, sizes)
+    return Stepper(record, w, lr, blocks, values, seed, sizes)
 
 
 def _read_sizes(record: Optimizer, batch_size: Any, examples: Any) -> Sizes:

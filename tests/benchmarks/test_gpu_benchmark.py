@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpu_cases import RULES, record_of
 from simulated import environment
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
@@ -37,11 +36,8 @@ def test_in_the_simulator_it_runs_whole_and_is_marked_as_no_measurement(tmp_path
     assert content["warning"] == "numba's simulator: no measurement" and content["card"] == "numba's simulator"
     assert {"command", "date", "optbench", "cuda_driver"} <= set(content)
     rows = content["rows"]
-    stepped = [name for name in RULES if record_of(name).look is None]
-    assert [row["case"] for row in rows if row["part"] == "update"] == [*stepped, "clip(adam)", "adam, 8 arrays"]
-    parts = {part: [row for row in rows if row["part"] == part] for part in ("copy", "torch", "ewa", "sweep")}
-    assert [len(part) for part in parts.values()] == [1, 2, 2, 4]
+    parts = {part: [row for row in rows if row["part"] == part] for part in ("copy", "ewa", "sweep")}
+    assert [len(part) for part in parts.values()] == [1, 2, 4]
     for row in rows:
-        assert (row["speed"] is None) == (row["part"] == "torch") and row["met"] is None
+        assert row["speed"] is not None
         assert any(line.startswith(f"{row['part']:6}  {row['case']} ") for line in done.stdout.splitlines())
-    assert all("not in the simulator" in row["note"] for row in parts["torch"])

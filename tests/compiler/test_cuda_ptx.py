@@ -1,16 +1,15 @@
-"""Every kernel for a GPU becomes PTX for a new card, without one; update kernels keep to their registers.
+"""Every kernel for a GPU becomes PTX for a new card, without one.
 
-Some rules and problems stand for the rest in the README's test command, for an old card, too; CI does them all, and the
+Some problems stand for the rest in the README's test command, for an old card, too; CI does them all, and the
 steps of a rule of every kind.
 """
 
 import re
 import subprocess
 from functools import cache
-from itertools import product
 
 import pytest
-from gpu_cases import CATALOGUE, DTYPES, ORDERS, SMALL, TEXTS, record_of
+from gpu_cases import CATALOGUE, DTYPES, SMALL, TEXTS, record_of
 from harness import ONE_OF_EACH_KIND, problem_of
 from ptx import ptx
 
@@ -25,10 +24,8 @@ def slow_but_for(names, cases):
     return [case if case in names else pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
-SHOWN = ("asgd", "novograd", "prodigy")
-"""Rules whose kernels do more than step elements: report another iterate, share slots, or sum over blocks or all."""
 WHOLE = {*ONE_OF_EACH_KIND, "clip(adam, norm=0.5)"}
-"""Rules of every kind: tested in each order with each dtype. The others: each order with one dtype."""
+"""Rules of every kind."""
 
 
 @cache
@@ -76,46 +73,16 @@ def assert_registers_suffice(texts, folder):
             assert "0 bytes spill stores, 0 bytes spill loads" in properties, f"{function} on {architecture}"
 
 
-def update_kernels(text):
-    """Return the update kernels of both orders and dtypes, each once: kernels of one name have one source.
-
-    Those to the point of a second gradient are among them.
-    """
-    from optbench.compiler import cuda_updates
-
-    record = record_of(text)
-    ways = product(ORDERS, DTYPES) if text in WHOLE else zip(ORDERS, DTYPES, strict=True)
-    every = [
-        (f"{kind} in {order}, {dtype}", kernel, signature)
-        for order, dtype in ways
-        for each in (record, record.look_rule)
-        if each is not None
-        for kind, kernel, signature in cuda_updates.compile_rule(each, order, dtype).signatures(dtype)
-    ]
-    return list(
-        {(kernel.py_func.__name__, signature): (name, kernel, signature) for name, kernel, signature in every}.values()
-    )
-
-
-@pytest.mark.ptx
-@pytest.mark.parametrize("name", slow_but_for(SHOWN, TEXTS))
-def test_update_kernels(name, compiled, tmp_path):
-    texts = compiled(update_kernels(name))
-    if found().ptxas:
-        assert_registers_suffice(texts, tmp_path)
-
-
 @pytest.mark.ptxas
 def test_the_assembler_takes_what_is_not_a_rules(compiled, tmp_path):
-    """And where it is there, it looked at every update kernel above."""
     from optbench.averages import cuda as averages
-    from optbench.compiler import cuda_steps, cuda_updates
+    from optbench.compiler import cuda_steps
 
     if found().ptxas is None:
         pytest.skip("no ptxas: install a CUDA toolkit, or the test extra on Linux")
     kernels = [("gather", cuda_steps.gather, cuda_steps.signatures(dtype)["gather"]) for dtype in DTYPES]
     for dtype in DTYPES:
-        kernels += [*averages.kernels(dtype), *cuda_updates.kernels(dtype)]
+        kernels += averages.kernels(dtype)
     assert_registers_suffice(compiled(kernels), tmp_path)
 
 

@@ -96,20 +96,6 @@ def test_lists_arrays_and_plain_python_have_the_same_ones(rule):
         stepper(rule, arrays, lr=1.0).load_state_dict(state)
 
 
-def test_long_arrays_are_cut_without_a_trace(monkeypatch):
-    from optbench.engine import chunks
-
-    monkeypatch.setattr(chunks, "_SMALLEST", 1 << 10)
-    monkeypatch.setattr(chunks, "_LARGEST", 1 << 10)
-    pair = []
-    for parts in ((3000,), (1000, 2000)):
-        w = [np.zeros(size) for size in parts]
-        stepper(noisy, w, lr=0.1, seed=SEED).step([np.zeros(size) for size in parts])
-        pair.append(np.concatenate(w))
-    close(pair[0], -0.1 * draws("normal", SEED, 1, 3000))
-    np.testing.assert_array_equal(pair[0], pair[1])
-
-
 def slope(w, g):
     for i in range(w.shape[0]):
         g[i] = 0.5

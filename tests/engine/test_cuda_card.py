@@ -1,17 +1,14 @@
 """On a real card, what the simulator and the compiler cannot tell: every kernel, at sizes that fill it."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
-from gpu_cases import BLOCKS, CATALOGUE, COHORTS, DTYPES, ONCE, ORDERS, STEPS, collected, record_of
+from gpu_cases import CATALOGUE, COHORTS, DTYPES, ONCE, collected, record_of
 from harness import lane
-from stepper_cases import LISTS
 
 from optbench import ewa
 from optbench.engine.cohort import Cohort
-from optbench.engine.cpu.update import Update
 from optbench.engine.run import run, run_together
 
 ROUNDINGS = 1e4  # a card takes other roots and exponentials, and adds in another order
@@ -36,31 +33,6 @@ pytestmark = [pytest.mark.gpu, pytest.mark.xdist_group("card")]
 def close(found, wanted, dtype, label=""):
     tolerance = ROUNDINGS * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(found, wanted, tolerance, tolerance * np.nanmax(np.abs(wanted)), err_msg=label)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("order", ORDERS)
-def test_updates_of_many_parameters(order, dtype):
-    """Every rule, on millions of parameters in three blocks, of a few runs."""
-    from optbench.compiler.cuda import cuda
-    from optbench.engine.cuda import stepper
-
-    for case in (case for case in STEPS if (case.order, case.dtype) == (order, dtype)):
-        large = replace(case, count=2, blocks=tuple((40_000 * size, *rest) for size, *rest in BLOCKS))
-        found = large.drive(stepper.Update, cuda.to_device, lambda array: array.copy_to_host())
-        close(found, large.drive(Update), dtype, case.text)
-
-
-@pytest.mark.parametrize("case", LISTS, ids=lambda case: f"{case.text}-{case.dtype}-{case.resumed}")
-def test_steppers_of_lists(case):
-    """Of small arrays, and with some that have no gradient; others of a hundred thousand numbers each."""
-    from optbench.compiler.cuda import cuda
-
-    for scale in (1, 20_000):
-        large = replace(case, scale=scale)
-        found = large.drive(cuda.to_device, lambda array: array.copy_to_host(), device="cuda")
-        for name, wanted in large.drive().items():
-            close(found[name], wanted, case.dtype, f"{case.text} {name}")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

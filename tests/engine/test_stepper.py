@@ -1,17 +1,14 @@
 """Update rules on lists of arrays: against the same rule on one flat array, which other tests hold to the papers."""
 
-import os
-import signal
-import time
-
 import numpy as np
 import pytest
-from reference.optimizer_rows import LABELS
-from stepper_cases import BY_NAME
+from reference.optimizer_rows import LABELS, SIZES
 
 import optbench
 from optbench import OptbenchError, stepper
 
+BY_NAME = dict(zip(("batch_size", "examples"), SIZES, strict=True))
+"""What a stepper gives to rules that ask for it."""
 SHAPES = ((5, 3), (7,), (), (0, 4), (2, 3, 2))
 FULL = [shape or (1,) for shape in SHAPES if 0 not in shape]
 WRAPPED = ("clip(adam, norm=0.5)", "lookahead(momentum)", "average(gd)", "coupled_decay(adam)", "decoupled_decay(lion)")
@@ -84,57 +81,6 @@ def test_a_list_is_one_array_in_blocks_and_goes_on_bit_for_bit_after_a_break(tex
     assert np.array_equal(single_again, single) and np.array_equal(second[1].reported, by_block.reported)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_threads_change_no_number(dtype):
-    """Two large arrays, in pieces, beside small ones; a sum over all of them, too."""
-    shapes = [(600, 500), (3,), (70_001,), (1,)]
-    for text in ("adamw", "clip(adam, norm=0.5)"):
-        results = []
-        for threads in (1, 2, 3):
-            rng = np.random.default_rng(1)
-            w = arrays(rng, dtype, shapes)
-            adam = stepper(text, w, lr=0.01, threads=threads)
-            for _ in range(3):
-                adam.step(arrays(rng, dtype, shapes))
-            results.append(w)
-        assert same(results[0], results[1]) and same(results[0], results[2])
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_fork_has_threads_of_its_own():
-    w, g = [np.ones(200_000), np.ones(200_000)], [np.ones(200_000)] * 2
-    gd = stepper("gd", w, lr=0.5, threads=2)
-    gd.step(g)
-    child = os.fork()
-    if not child:
-        gd.step(g)
-        os._exit(0 if (w[0] == 0).all() and (w[1] == 0).all() else 1)
-    for _ in range(600):
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            break
-        time.sleep(0.1)
-    else:
-        os.kill(child, signal.SIGKILL)
-    assert done and status == 0
-
-
-def test_pieces_of_an_array_are_the_whole():
-    rng = np.random.default_rng(2)
-    w = rng.standard_normal(300_000)
-    for text in ("clip(adam, norm=0.5)", "lookahead(momentum)"):
-        single, pieces = w.copy(), w.copy()
-        one, many = stepper(text, single, lr=0.1), stepper(text, [pieces], lr=0.1)
-        assert len(many._rule.chunks) > 2
-        for _ in range(3):
-            g = rng.standard_normal(w.size)
-            one.step(g)
-            many.step([g])
-        np.testing.assert_allclose(pieces, single, atol=1e-13)
-        np.testing.assert_allclose(many.reported[0], one.reported, atol=1e-13)
-
-
 def test_a_gradient_that_is_none_leaves_its_array_and_its_clock():
     """The second array begins two steps later, as an array by itself would."""
     rng = np.random.default_rng(3)
@@ -184,15 +130,6 @@ def test_one_rate_is_estimated_also_for_arrays_that_stayed(text):
     assert not np.array_equal(w[2], start[2])
     state = three.state_dict()
     assert np.array_equal(state["shared.0"], state["shared.2"]) and state["clocks"].tolist() == [4, 4, 4]
-
-
-def test_a_mapping_steps_by_name():
-    w = {"weight": np.ones((2, 2)), "bias": np.zeros(2)}
-    mean = stepper("average(gd, beta=0)", w, lr=0.5)
-    mean.step({"bias": np.ones(2), "weight": None})
-    assert w["bias"].tolist() == [-0.5, -0.5] and (w["weight"] == 1).all()
-    assert sorted(mean.reported) == ["bias", "weight"] and mean.reported["bias"].tolist() == [-0.5, -0.5]
-    assert "slot.average.bias" in mean.state_dict()
 
 
 def test_the_rate_can_be_read_and_set():

@@ -14,7 +14,7 @@ from optbench.report import write_report
 from optbench.sweeps.chosen import format_hyperparameters
 from optbench.translation.code import render
 from optbench.translation.libraries import TITLES
-from optbench.translation.setting import Setting
+from optbench.translation.setting import Setting, find_equal
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ODD = 'a "very" odd <img src=x onerror=alert(1)> & 최적화 ' + "long " * 36
@@ -38,7 +38,7 @@ def codes(runs):
         values = {key: row[key] for key in hyperparameters if pd.notna(row[key])}
         (record, defaults), schedule = CATALOGUE.optimizer(row["optimizer"]), CATALOGUE.schedule(row["schedule"])
         setting = Setting(record, defaults | values, row["lr"], schedule, int(row["batch_size"]), 20)
-        for library in LIBRARIES:
+        for library in (each for each in LIBRARIES if each == "torch" or find_equal(setting, each).call is not None):
             code = {"library": TITLES[library], "equal": 1, "code": render(setting, library)}
             rows.append({**{key: row[key] for key in keys}, "hyperparameters": format_hyperparameters(values), **code})
     return pd.DataFrame(rows)

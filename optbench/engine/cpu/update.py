@@ -1,24 +1,14 @@
-"""A rule's kernel on the CPU with its arrays: for the lanes of a cohort, and for the chunks of a stepper's list."""
+"""A rule's kernel on the CPU with its arrays: for the lanes of a cohort, and for an array of a stepper's list."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from optbench.compiler.scalars import rows_of_run, scalar_rows
-from optbench.compiler.update_kernels import partial_update, update_kernel
+from optbench.compiler.update_kernels import update_kernel
 from optbench.contract.errors import PluginError
 from optbench.contract.optimizers import ONE_EXAMPLE, Optimizer, Sizes
-from optbench.contract.resources import cores
 from optbench.contract.types import DtypeName, Order
 from optbench.engine.arrays import StepInputs, aligned, make_block_table, make_initial_scalars
-from optbench.engine.chunks import Chunk, ChunkedRule
-
-_ONE_THREAD = 1 << 18
-"""Parameters below which one thread makes the step: to wake another takes as long as it would save; an estimate."""
 
 
 class Update:
@@ -61,11 +51,6 @@ class Update:
         if look is not None:
             self.look = Update(look, order, shapes, dtype, hyperparameters, roles, seed, place, sizes)
 
-    @contextmanager
-    def edit(self, name: str) -> Iterator[np.ndarray]:
-        """Give one of the arrays, such as "scalars", to be changed."""
-        yield getattr(self, name)
-
     @property
     def memory(self) -> np.ndarray:
         """The numbers that a rule on matrices keeps for its blocks, behind the slots."""
@@ -107,83 +92,3 @@ class Update:
         if self.record.report is None or t == 0:
             return w
         return self.state[self.record.own.index(self.record.report)].reshape(w.shape)
-
-
-class CpuChunks(ChunkedRule):
-    """An update rule on chunks of arrays; threads: the most to use, None: one for each core. See ChunkedRule."""
-
-    def __init__(self, record: Optimizer, rows: Any, shapes: Any, dtype: DtypeName, values: Any, can_split: bool,
-                 threads: int | None = None, seed: int = 0, sizes: Sizes = ONE_EXAMPLE):  # fmt: skip
-        """Divide the arrays into chunks; threads start at the first step that is shared."""
-        super().__init__(record, rows, shapes, dtype, values, can_split, seed, sizes)
-        self.threads = threads or cores()
-        self._partial = partial_update(self.record, self.dtype) if self.has_global_sums else None
-        self._pool: ThreadPoolExecutor | None = None
-        self._process = 0
-
-    def new_update(
-        self, shapes: Sequence[tuple[int, ...]], values: list[Mapping[str, float]], roles: Sequence[str], place: int
-    ) -> Update:
-        """Return the rule's kernel with new arrays, compiled for calls from Python."""
-        update = Update(self.record, "rows", shapes, self.dtype, values, roles, self.seed, place, self.sizes)
-        update.kernel.prepare()
-        return update
-
-    def write_inputs(self, inputs: StepInputs) -> None:
-        """Write what the rule sees of the next step to the rows of all ``scalars``."""
-        for chunk in self.chunks:
-            inputs.write_rows(self.record.inputs, chunk.update.scalars)
-
-    def step_chunks(self, present: Sequence[Chunk]) -> None:
-        """Make one step of these chunks; sums over all parameters come first, group by group."""
-        if self._partial is None:
-            return self._run(present[0].update.kernel, present)
-        for rows, kernel in zip(self._partial.groups, self._partial.sums, strict=True):
-            self._run(kernel, present)
-            for row in rows:
-                total = sum(float(chunk.update.scalars[row, 0]) for chunk in present)
-                with np.errstate(over="ignore"):  # a run that diverges may exceed float32
-                    for chunk in present:
-                        chunk.update.scalars[row, 0] = total
-        self._run(self._partial.apply, present)
-
-    def make_first_step(self, chunk: Chunk, other: Chunk) -> None:
-        """Make the first step of ``other`` along no gradient, and put its w back; ``chunk`` has made that step."""
-        before, other.g, other.clock = other.w.copy(), np.zeros_like(other.w), chunk.clock
-        if self._partial is None:
-            self._run(other.update.kernel, [other])
-        else:
-            shared = len(scalar_rows(self.record))
-            for kernel in self._partial.sums:
-                self._run(kernel, [other])
-                other.update.scalars[:shared] = chunk.update.scalars[:shared]
-            other.update.powers[:] = chunk.update.powers
-            self._run(self._partial.apply, [other])
-        other.w[:], other.g = before, None
-
-    def copy_shared(self, chunk: Chunk, other: Chunk) -> None:
-        """Copy powers, and the shared slots of the run, to ``other``."""
-        other.update.powers[:] = chunk.update.powers
-        rows = rows_of_run(self.record)
-        other.update.scalars[rows] = chunk.update.scalars[rows]
-
-    def copy(self, source: np.ndarray, target: np.ndarray) -> None:
-        target[...] = source
-
-    def concatenate(self, parts: list[Any]) -> np.ndarray:
-        return np.concatenate(parts, axis=1)
-
-    def _run(self, kernel: Callable, chunks: Sequence[Chunk]) -> None:
-        """Call the kernel on each chunk, on several threads if that pays."""
-
-        def step(chunk: Chunk) -> None:
-            """Call the kernel on a chunk."""
-            kernel(chunk.w, chunk.g, *chunk.update.arrays, chunk.clock, 0, chunk.update.runs)
-
-        if min(self.threads, len(chunks)) == 1 or sum(chunk.last - chunk.first for chunk in chunks) < _ONE_THREAD:
-            for chunk in chunks:
-                step(chunk)
-            return
-        if self._pool is None or self._process != os.getpid():  # a forked process has none of the threads
-            self._pool, self._process = ThreadPoolExecutor(self.threads, "stepper"), os.getpid()
-        list(self._pool.map(step, chunks))

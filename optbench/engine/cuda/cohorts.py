@@ -10,7 +10,7 @@ import numpy as np
 
 from optbench.compiler import cuda as device
 from optbench.compiler import cuda_steps as kernels
-from optbench.compiler import cuda_updates, finite_sums
+from optbench.compiler import finite_sums
 from optbench.compiler.contracts import AssessArguments, StepsArguments
 from optbench.compiler.cuda import BLOCK, blocks, cuda, put
 from optbench.compiler.scalars import scalar_count
@@ -42,7 +42,7 @@ def refusal_reason(problem: Problem, optimizer: AnyOptimizer) -> str | None:
         return "SciPy's methods run on the CPU"
     if problem.eager or not isinstance(optimizer, Optimizer):
         return "what is not compiled runs on the CPU"
-    return cuda_updates.refusal_reason(optimizer)
+    return "its rule transforms whole matrices" if optimizer.matrix else None
 
 
 class Kernels:
