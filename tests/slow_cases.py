@@ -109,7 +109,7 @@ SLOW_CASES = {
         r"explorer_draws"
     ),
     "report/test_side_by_side.py": r"beside_another|three_folders|of_many",
-    "sweeps/test_best.py": r"name_the_way|early_stopping",
+    "sweeps/test_best.py": r"name_the_way",
     "sweeps/test_common_ranges.py": r"equal_rules",
     "sweeps/test_damage.py": r"never_taken_for_a_result",
     "sweeps/test_dask.py": r"cannot_see|another_version",

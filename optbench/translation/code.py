@@ -104,7 +104,7 @@ def render(setting: Setting, library: str) -> str:
     if library not in LIBRARIES:
         raise unknown("library", library, LIBRARIES)
     choice = find_equal(setting, library)
-    job = None if setting.problem is None or library == "optax" else describe_job(setting.problem, setting.stops)
+    job = None if setting.problem is None or library == "optax" else describe_job(setting.problem)
     if choice.call is not None and "Muon(" in ast.unparse(choice.call):  # PyTorch's, which takes no biases
         job = None
     if job is None:
@@ -132,9 +132,6 @@ def render(setting: Setting, library: str) -> str:
         names["imported"] = import_code(record, setting.plugins)
         if not (names["schedule"] or setting.constant):
             names["factors"] = schedule_source(setting.schedule)
-    # Where a rule reports other weights than it steps, those of an epoch's end are not what validation sees.
-    averaging = names.get("reports") or names.get("averages_itself") or names.get("has_modes") or names.get("wrappers")
-    names["stops"] = bool(job and job.stops and not averaging and "baseline" not in names)
     return _load_template(library).render(names).rstrip("\n") + "\n"
 
 
