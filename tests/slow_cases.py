@@ -190,9 +190,7 @@ SLOW_CASES = {
         r"beside_another|three_folders|of_many|other_settings|reported_seeds|nothing_in_common"
     ),
     "report/test_tables.py": r"best_batch_size",
-    "sweeps/test_best.py": (
-        r"name_the_way|early_stopping|labels_are_names|run_of_that_seed\[3|without_a_run|other_data|own_unit"
-    ),
+    "sweeps/test_best.py": (r"name_the_way|labels_are_names|run_of_that_seed\[3|without_a_run|other_data|own_unit"),
     "sweeps/test_common_ranges.py": r"equal_rules|moves_no_trial",
     "sweeps/test_damage.py": r"never_taken_for_a_result",
     "sweeps/test_dask.py": r"cannot_see|another_version",

@@ -5,7 +5,6 @@ pandas in, pandas out; it reads no file and draws nothing.
 
 from optbench.analysis.batch_scaling import batch_times, critical_batch_size, tuned_times
 from optbench.analysis.best_of_n import best_of_n
-from optbench.analysis.budget import against_budget, cut_runs_at
 from optbench.analysis.columns import (
     configuration_columns,
     find_failed_runs,
@@ -22,11 +21,10 @@ from optbench.analysis.protocol import choose_settings, recommend_settings, sele
 from optbench.analysis.ranking import ranking
 from optbench.analysis.selection import best_configurations, reported_runs, select_screening_runs
 from optbench.analysis.statistics import grouped_intervals, interval_ranks
-from optbench.analysis.trajectories import interpolate_values, log_area
+from optbench.analysis.trajectories import log_area
 from optbench.analysis.verdicts import verdicts
 
 __all__ = [
-    "against_budget",
     "batch_times",
     "best_configurations",
     "best_of_n",
@@ -36,14 +34,12 @@ __all__ = [
     "costs",
     "critical_batch_size",
     "curve_bands",
-    "cut_runs_at",
     "find_failed_runs",
     "find_full_batch_runs",
     "find_reference_values",
     "fixed_targets",
     "grouped_intervals",
     "hyperparameter_columns",
-    "interpolate_values",
     "interval_ranks",
     "log_area",
     "metric_columns",

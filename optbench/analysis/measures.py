@@ -23,7 +23,7 @@ from optbench.analysis.columns import (
 )
 from optbench.analysis.sampling import has_jackknife, is_jackknife, read_jackknife
 from optbench.analysis.texts import describe_depth, describe_few_rows
-from optbench.contract.columns import EARLY, JACKKNIFE, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
+from optbench.contract.columns import JACKKNIFE, SCORES, TARGETS, TEST, VALIDATION, is_gain, target_column
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.problems import DIVERGENCE_FACTOR, FLOOR, is_bound
 
@@ -107,7 +107,7 @@ def _log_values(values: np.ndarray, least: np.ndarray | None) -> np.ndarray:
 
 def validation_column(column: str) -> str:
     """Return the column on validation data that belongs to one on test data, and any other column unchanged."""
-    return re.sub(f"^({EARLY}|){TEST}", rf"\1{VALIDATION}", column)
+    return re.sub(f"^{TEST}", VALIDATION, column)
 
 
 def find_unvalidated(runs: pd.DataFrame, measure: str) -> list[str]:
@@ -124,18 +124,14 @@ def find_unvalidated(runs: pd.DataFrame, measure: str) -> list[str]:
 def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
     """Return y of each run without each group of test examples, (runs, groups); None for a measure without test data.
 
-    NaN where it is not known, and for failed runs. What early stopping would have kept varies as the run's end does.
+    NaN where it is not known, and for failed runs.
     """
     column = metric_name(runs, measure)
-    end = _column_at_the_end(column)
-    values = read_jackknife(runs, end) if column not in (TIME, LOG_TAIL) else None
+    values = read_jackknife(runs, column) if column not in (TIME, LOG_TAIL) else None
     if values is None or np.isnan(values).all():
         return None
-    least = _least_errors(name_splits(runs), read_floats(runs, end)) if is_gain(column) else None
+    least = _least_errors(name_splits(runs), read_floats(runs, column)) if is_gain(column) else None
     y = _log_values(values, None if least is None else least[:, None])
-    if end != column:
-        kept, last = (_log_values(read_floats(runs, name), least) for name in (column, end))
-        y += (kept - last)[:, None]
     y[find_failed_runs(runs)] = np.nan
     return y
 
@@ -143,12 +139,7 @@ def jackknife_values(runs: pd.DataFrame, measure: str) -> np.ndarray | None:
 def holds_sampling_error(runs: pd.DataFrame, measure: str) -> bool:
     """Return whether `jackknife_values` are known, without computing them."""
     column = metric_name(runs, measure)
-    return column not in (TIME, LOG_TAIL) and has_jackknife(runs, _column_at_the_end(column))
-
-
-def _column_at_the_end(column: str) -> str:
-    """Return the column at the end of the run that belongs to one where early stopping would have ended it."""
-    return "test_loss_final" if column == f"{EARLY}{TEST}loss" else column.removeprefix(EARLY)
+    return column not in (TIME, LOG_TAIL) and has_jackknife(runs, column)
 
 
 def read_times(runs: pd.DataFrame, targets: np.ndarray) -> Times:
@@ -182,7 +173,6 @@ def metric_name(runs: pd.DataFrame, measure: str) -> str:
     scores = [name for name in SCORES if f"{TEST}{name}" in runs]
     columns = {TIME: TIME, LOSS: LOG_TAIL, TEST_LOSS: "test_loss_final"} | {name: f"{TEST}{name}" for name in scores}
     metrics = [name for name in metric_columns(runs) if "accuracy" in name or "loss" in name]
-    metrics += [name for name in runs if name.startswith(f"{EARLY}{TEST}")]
     if measure in SCORES and measure not in columns:
         raise OptbenchError(
             f"no run has the measure {measure!r}: a sweep computes it that chooses by it, --choose-by {measure}"
@@ -271,7 +261,7 @@ def explain_few_test_rows(runs: pd.DataFrame, measure: str) -> dict[str, str]:
     programs, do not say how many there are.
     """
     column = metric_name(runs, measure)
-    name = f"{JACKKNIFE}{_column_at_the_end(column)}"
+    name = f"{JACKKNIFE}{column}"
     if column in (TIME, LOG_TAIL) or name not in runs:
         return {}
     contents = runs[name][runs[name].map(is_jackknife)]

@@ -20,7 +20,6 @@ from optbench.analysis.columns import (
     find_full_batch_runs,
     metric_medians,
     number_groups,
-    read_floats,
     unlabeled,
 )
 from optbench.analysis.measures import LOSS, TIME, clip_intervals, jackknife_values, pair_tail_values
@@ -35,7 +34,6 @@ from optbench.analysis.protocol import (
 )
 from optbench.analysis.sampling import Sampling, group_sampling, sample_folds, widen_intervals
 from optbench.analysis.statistics import grouped_intervals
-from optbench.contract.columns import EARLY
 
 # Share of a run after which a lowest validation loss is taken for the noise of mini-batches; a choice
 _SETTLED = 0.8
@@ -77,8 +75,6 @@ def best_configurations(
         inf, runs stopped by a deadline with the loss that they reached (counted in `unfinished`);
       held_out: False where there were no other seeds, so that the numbers come from the tuning seeds;
       edge, edge_side: "low" or "high" where the rate is the lowest or highest of several that were tried;
-      risen, early_epoch: by how much the validation loss has risen since its lowest value, as a share of that (0 where
-        it lies in the last fifth), and the epoch of that value, medians on the same seeds; NaN without validation data;
       test_loss and the metrics: medians on the same seeds, a failed run counting as the worst (accuracy 0, else inf).
     """
     by = list(by)
@@ -115,8 +111,7 @@ def best_configurations(
     reporting = reporting & ~tuning
     has_other = np.bincount(code, weights=reporting, minlength=len(table)) > 0
     used = (place[code] >= 0) & np.where(has_other[code], reporting, tuning)
-    own, at = runs.loc[used], place[code]
-    risen = {name: each.groupby(at[used]).median() for name, each in _measure_overfitting(own).items()}
+    at = place[code]
     if owner is not None and count_folds(runs):
         used, at = _nest_folds(runs, choose_by or LOSS, used, at, group[code], group[rows])
     at, measured = at[used], runs.loc[used]
@@ -134,7 +129,6 @@ def best_configurations(
     if owner is not None:
         best = best.assign(block=owner.iloc[rows].to_numpy(dtype=np.int64, na_value=-1))
     best = best.assign(
-        **{name: values.reindex(range(len(rows))) for name, values in risen.items()},
         median=median, low=low, high=high, coverage=coverage, n=n, failures=failures, unfinished=unfinished,
         held_out=has_other[rows], edge_side=side, edge=side != "", **metric_medians(measured, at, len(rows)),
     )  # fmt: skip
@@ -185,16 +179,22 @@ def _find_sampling(
     return None if jackknife is None else group_sampling(jackknife[used], group, count)
 
 
-def _measure_overfitting(runs: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return "risen" and "early_epoch" of each run, as of `best_configurations`; NaN for runs without them."""
-    names = ["validation_loss_final", f"{EARLY}validation_loss", f"{EARLY}step", "epochs", "steps"]
-    if not {*names} <= {*runs}:
-        return dict.fromkeys(("risen", "early_epoch"), pd.Series(np.nan, index=range(len(runs))))
-    last, lowest, step, epochs, steps = (read_floats(runs, name) for name in names)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        risen = np.where((lowest > 0) & np.isfinite(last), last / lowest - 1, np.nan)
-        risen = np.where(step > _SETTLED * steps, np.minimum(risen, 0.0), risen)
-        return {"risen": pd.Series(risen), "early_epoch": pd.Series(step * epochs / steps)}
+def measure_overfitting(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each problem and optimizer whose validation loss is known, medians over its runs.
+
+    risen: by how much the validation loss has risen since its lowest value, as a share of that; 0 where that lies in
+    the last fifth. lowest_epoch: its epoch.
+    """
+    if "validation_loss" not in curves:
+        curves = curves.assign(validation_loss=np.nan)
+    lowest = curves.dropna(subset="validation_loss").sort_values("validation_loss", kind="stable")
+    lowest = lowest.drop_duplicates("run_id")[["run_id", "step", "epoch", "validation_loss"]]
+    table = runs[["run_id", "problem", "optimizer", "steps", "validation_loss_final"]].merge(lowest, on="run_id")
+    table = table[(table["validation_loss"] > 0) & np.isfinite(table["validation_loss_final"])]
+    risen = table["validation_loss_final"] / table["validation_loss"] - 1
+    table["risen"] = risen.mask(table["step"] > _SETTLED * table["steps"], risen.clip(upper=0))
+    table = table.rename(columns={"epoch": "lowest_epoch"})
+    return table.groupby(["problem", "optimizer"], sort=False)[["risen", "lowest_epoch"]].median().reset_index()
 
 
 def is_staged(runs: pd.DataFrame) -> bool:

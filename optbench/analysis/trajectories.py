@@ -1,4 +1,4 @@
-"""The evaluated points of runs as arrays, interpolation between them, and summaries of whole runs.
+"""The evaluated points of runs as arrays, and summaries of whole runs.
 
 Points are read all at once, or some runs at a time. Between two evaluations the logarithm of the suboptimality is taken
 as linear in the clock.
@@ -160,35 +160,6 @@ def planned_steps(runs: pd.DataFrame, timings: pd.DataFrame) -> np.ndarray:
         return made
     given = timings.drop_duplicates("cohort_id", keep="last").set_index("cohort_id")["steps"]
     return np.fmax(runs["cohort_id"].map(given).to_numpy(dtype=np.float64), made)
-
-
-def interpolate_values(results: Tables, clock: str, budgets: np.ndarray) -> np.ndarray:
-    """Return ln of the suboptimality of each run when the clock reaches each budget, (runs, budgets).
-
-    clock: "steps", "samples" or "seconds"; budgets: (runs, budgets) or (budgets,), in that unit. Before its first
-    step a run has the value of its start; after its end it keeps the last one, if it did not fail. A failed run has
-    the value of a failure (`find_reference_values`) from its last evaluation on.
-    """
-    runs, facts = results.runs, _read_facts(results)
-    seconds = {"steps": np.ones(len(runs)), "seconds": step_seconds(runs, results.timings)}.get(clock)
-    budgets = np.broadcast_to(budgets, (len(runs), np.shape(budgets)[-1]))
-    out = np.repeat(facts.failure[:, None], budgets.shape[1], axis=1)
-    bad = find_failed_runs(runs)
-    for rows, points in read_trajectories(results):
-        time = points.samples if seconds is None else points.step * seconds[rows][points.run]
-        value = _measure_points(points, facts.take(rows))
-        has = points.end > points.start
-        here, start, last = rows[has], points.start[has], points.end[has] - 1
-        for column, budget in enumerate(budgets[rows].T):
-            passed = np.add.reduceat(time <= budget[points.run], start, dtype=np.intp) if len(start) else start
-            at = np.clip(start + passed - 1, start, last)
-            after = np.minimum(at + 1, last)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                share = (budget[has] - time[at]) / (time[after] - time[at])
-            between = (after > at) & (points.step[after] > 1)  # nothing happens within the first step
-            now = value[at] + np.where(between, np.clip(share, 0, 1), 0) * (value[after] - value[at])
-            out[here, column] = np.where(bad[here] & (at == last), facts.failure[here], now)
-    return out
 
 
 def log_area(results: Tables, chosen: np.ndarray | None = None) -> np.ndarray:

@@ -138,9 +138,9 @@ _ANYWHERE = {column.name: column for table in reversed(TABLES.values()) for colu
 _ANYWHERE |= {name: Column(name, "text", optional=True) for name in FORMER}
 VALIDATION, TEST, EARLY, JACKKNIFE = "validation_", "test_", "early_", "jackknife_"
 METRICS = ("train_", VALIDATION, TEST, EARLY, JACKKNIFE, "w_")
-"""Prefixes of the metrics' columns: on the training, validation and test data; on validation and test data at the
-evaluation with the lowest validation loss; on the test data without one group of its examples each, as bytes; and
-coordinates of the weights."""
+"""Prefixes of the metrics' columns: on the training, validation and test data; where the validation loss was lowest,
+which folders before 0.19 have; on the test data without one group of its examples each, as bytes; and coordinates of
+the weights."""
 GROUPS = 50
 """Groups of test examples at most: a variance estimated from so many is known to a fifth. More make tables larger."""
 
@@ -150,7 +150,7 @@ def is_metric(column: str) -> bool:
     return column.startswith(METRICS)
 
 
-MEASURES = ("time", "loss", "test_loss", "test_accuracy", "early_test_loss", *SCORES)
+MEASURES = ("time", "loss", "test_loss", "test_accuracy", *SCORES)
 """What verdicts can be about, besides other metrics of a problem."""
 _GAINS = ("f1", "auc", "r2")
 

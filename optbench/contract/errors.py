@@ -19,6 +19,7 @@ _FIT = "results.best(PROBLEM).fit() trains the recommended setting and predicts"
 REMOVED = {
     "OptbenchClassifier": _FIT,
     "OptbenchRegressor": _FIT,
+    "early_test_loss": "test_loss judges the end of runs: give them fewer epochs",
     "importances": "optuna.importance takes the columns of results.runs",
     "load_model": f"pickle keeps a model; {_FIT}",
     "mapped": "logistic_model draws the same examples, in memory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ from optbench.analysis import (
 from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.costs import SHARES, targets_of
 from optbench.analysis.measures import LOSS, TIME
-from optbench.analysis.selection import is_staged
+from optbench.analysis.selection import is_staged, measure_overfitting
 from optbench.contract.errors import OptbenchError
 from optbench.wording import labels
 from optbench.wording.answers import Answer, answer_of, chosen_for
@@ -139,7 +139,12 @@ class ReportData:
     def answer(self) -> Answer:
         """The verdicts of the sweep, and the settings behind them."""
         of = self.results
-        return answer_of(of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems)
+        answer = answer_of(of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems)
+        if "validation_loss_final" not in answer.runs or answer.runs["validation_loss_final"].isna().all():
+            return answer
+        reported = reported_runs(answer.runs, answer.best, of.tuning_seeds)
+        risen = measure_overfitting(reported, of.curves_of(reported["run_id"], ["validation_loss"]))
+        return replace(answer, best=answer.best.merge(risen, on=["problem", "optimizer"], how="left"))
 
     @property
     def choose_by(self) -> str:

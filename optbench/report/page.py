@@ -163,7 +163,6 @@ class Page:
                 "facts": describe_problem(results.problem(problem)),
                 "settings": tables.settings(problem),
                 "costs": tables.costs.get(problem),
-                "budgets": tables.budgets.get(problem),
                 "figures": pictures.get(problem, []),
             }
             for problem, anchor in anchors.items()

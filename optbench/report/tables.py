@@ -16,7 +16,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
-from optbench.analysis.budget import against_budget
 from optbench.analysis.costs import SHARES
 from optbench.analysis.ranking import FIRST
 from optbench.analysis.texts import turn_known
@@ -39,8 +38,6 @@ MAX_ROWS = 500
 """Maximum rows of one table: about half a megabyte."""
 ROWS_OF_PROBLEMS, MIN_ROWS = 900, 5
 """Rows of the tables of all problems together, and of each problem at least."""
-BUDGETS = (0.25, 0.5, 1.0)
-"""Run lengths at which batch sizes are compared, as shares of the longest: a choice; 0.7 s on the default sweep."""
 
 
 @dataclass(frozen=True)
@@ -224,30 +221,6 @@ class SweepTables:
                     name, caption + self.note, ["optimizer", *heads], cells, heads, left_out, export
                 )
         return tables
-
-    @cached_property
-    def budgets(self) -> dict[str, Table]:
-        """Problem -> table of the best batch sizes at several numbers of samples, a row for each number.
-
-        Problems with a single batch size have none.
-        """
-        sizes = self.sweep.results.runs.groupby("problem")["batch_size"].nunique()
-        if (sizes < 2).all():
-            return {}
-        results = self.sweep.results
-        table = against_budget(results, "batch_size", "samples", BUDGETS, self.sweep.choose_by)
-        table = table[table["problem"].map(sizes) > 1]
-        rows: dict[str, list] = {}
-        for (problem, budget), part in table.groupby(["problem", "budget"], sort=False):
-            firsts = part[part["first"]].sort_values("value", kind="stable")["batch_size"]
-            text = f"{float(f'{budget:.2g}'):,.0f}"
-            rows.setdefault(problem, []).append((text_cell(text, value=float(budget)), text_cell(" or ".join(firsts))))
-        heads = ("samples", "batch size")
-        return {
-            problem: Table(f"budgets-{self.sweep.files[problem]}", f"{problem}: best batch size for a budget", heads,
-                           each, heads[:1])
-            for problem, each in rows.items()
-        }  # fmt: skip
 
     def pairs(self) -> Table | None:
         """Return the table of verdicts, a row for each pair of optimizers, the better first; None if there is only one.

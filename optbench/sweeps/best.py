@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from optbench.analysis import hyperparameter_columns
@@ -15,10 +14,8 @@ from optbench.catalogue.libraries import find_unasked
 from optbench.contract.arguments import one_of
 from optbench.contract.errors import OptbenchError, shown, unknown
 from optbench.contract.names import number_text, parse
-from optbench.contract.problems import Problem
-from optbench.contract.schedules import Schedule
 from optbench.sweeps.models import Model
-from optbench.sweeps.single import Result, run_single
+from optbench.sweeps.single import run_single
 from optbench.translation.libraries import TITLES
 
 LIBRARIES = {"pytorch": "PyTorch", **TITLES}
@@ -52,8 +49,6 @@ class Best:
     """The runs' length: epochs, or steps where they are no whole number."""
     dtype: str = "float64"
     """The precision."""
-    stops: bool = False
-    """Whether ``fit`` keeps the weights with the least validation loss, as the sweep judged by early stopping."""
     folds: int = 0
     """How often the sweep repeated the split of the data; ``fit`` and ``code`` use one split. 0 without folds."""
     digest: str = field(default="", repr=False)
@@ -142,11 +137,12 @@ class Best:
             raise OptbenchError(f"fit: {self.problem} has no predictions to make of rows of a table; {run}")
         if self.digest and problem.digest != self.digest:
             raise OptbenchError(f"fit: the data of {self.problem} have changed since the sweep: run it again")
-        result = self._run(catalogue, problem, seed, self.schedule, self.budget)
-        if self.stops and result.status == "ok" and "validation_loss" in result.curve:
-            whole, best = catalogue.schedule(self.schedule), result.curve["validation_loss"].idxmin()
-            steps = {"steps": max(1, int(result.curve["step"][best]))}
-            result = self._run(catalogue, problem, seed, _begin_of(whole, int(result.curve["step"].iloc[-1])), steps)
+        result = run_single(
+            "fit", problem, self.optimizer, [{"lr": self.lr or 1.0, "schedule": self.schedule, **self.hyperparameters}],
+            steps=self.budget.get("steps"), epochs=self.budget.get("epochs"),
+            batch_size="full" if self.lr is None else self.batch_size, seed=seed, dtype=self.dtype, points=None,
+            start=None, run_timeout=None, device="cpu", catalogue=catalogue,
+        ).result()  # fmt: skip
         if result.status != "ok":
             raise OptbenchError(f"fit: the run with seed {shown(seed)} ended as {result.status!r}; try another seed")
         given = {**self._setting, "seed": seed}
@@ -163,28 +159,6 @@ class Best:
             raise OptbenchError(f"{owner}: {self.optimizer} runs that file: say so, fit(plugin={strange[0]!r})")
         if modules:
             raise OptbenchError(f"{owner}: {self.optimizer} imports {modules[0]}: say so, import {modules[0]} before")
-
-    def _run(
-        self, catalogue: loader.Catalogue, problem: Problem, seed: int, schedule: Any, budget: Mapping[str, int]
-    ) -> Result:
-        """Return a run of the setting with another schedule and length."""
-        single = run_single(
-            "fit", problem, self.optimizer, [{"lr": self.lr or 1.0, "schedule": schedule, **self.hyperparameters}],
-            steps=budget.get("steps"), epochs=budget.get("epochs"),
-            batch_size="full" if self.lr is None else self.batch_size, seed=seed, dtype=self.dtype, points=None,
-            start=None, run_timeout=None, device="cpu", catalogue=catalogue,
-        )  # fmt: skip
-        return single.result()
-
-
-def _begin_of(schedule: Schedule, steps: int) -> Schedule:
-    """Return the schedule of a shorter run whose rates are those of one of so many steps."""
-
-    def part(step: np.ndarray, epoch: np.ndarray, total_steps: int) -> np.ndarray:
-        """Return the factors of the longer run."""
-        return schedule(step, epoch, steps)
-
-    return Schedule("begin", part, {}, source="a run that stops early")
 
 
 def choose_problem(given: str | None, names: Mapping[str, str]) -> str:
@@ -211,14 +185,11 @@ def _shorten(names: Mapping[str, str]) -> dict[str, str]:
     return {name: label if label != name else short[name] for name, label in names.items()}
 
 
-def make_best(
-    row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame, stops: bool, names: Mapping
-) -> Best:
+def make_best(row: Mapping[str, Any], runs: pd.DataFrame, digest: str, snippets: pd.DataFrame, names: Mapping) -> Best:
     """Return a recommended setting.
 
     row: of `best_configurations`; runs, snippets: the tables of the sweep; digest: of the problem's file, or "";
-    stops: whether the sweep is judged by early stopping; names: those that problems and optimizers have where tables
-    have labels.
+    names: those that problems and optimizers have where tables have labels.
     """
     same = (runs["problem"] == row["problem"]) & (runs["optimizer"] == row["optimizer"])
     same &= runs["batch_size"] == row["batch_size"]
@@ -233,4 +204,4 @@ def make_best(
     size: int | str = "full" if row["full_batch"] else int(row["batch_size"])
     schedule, dtype = str(row["schedule"]), str(row["dtype"])
     folds = count_folds(runs)
-    return Best(problem, optimizer, rate, size, schedule, values, budget, dtype, stops, folds, digest, codes)
+    return Best(problem, optimizer, rate, size, schedule, values, budget, dtype, folds, digest, codes)

@@ -35,8 +35,8 @@ and the code."""
 
 Code = list[tuple[str, bool, str]]
 """A library's name, whether it takes the same steps, and the code."""
-CodeOf = Callable[[Cohort, Lane, int, str, bool], Code]
-"""Returns the code of a setting, given its epochs, a remark on them, and whether it stops early."""
+CodeOf = Callable[[Cohort, Lane, int, str], Code]
+"""Returns the code of a setting, given its epochs and a remark on them."""
 
 
 class Recommended(NamedTuple):
@@ -86,17 +86,17 @@ def _write_entry(cohort: Cohort, lane: Lane) -> dict:
     return entry if isinstance(cohort.optimizer, Baseline) else {**entry, "lr": lane.lr}
 
 
-def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf, stops: bool = False) -> pa.Table:
+def make_snippets(settings: Recommended, runs: pd.DataFrame, code_of: CodeOf) -> pa.Table:
     """Return the table ``snippets``: a row for each recommended setting and library that can express it.
 
-    code_of: returns the code of a setting, as `write_code` does; stops: whether it stops early.
+    code_of: returns the code of a setting, as `write_code` does.
     """
     rows = []
     for cohort, lane in settings.places:
         epochs, remark = _count_epochs(cohort, runs)
         if folds := count_folds(runs):
             remark = f"{remark} The sweep repeated the split in {folds} folds; this is one split.".strip()
-        for library, equal, code in code_of(cohort, lane, epochs, remark, stops):
+        for library, equal, code in code_of(cohort, lane, epochs, remark):
             rows.append({**identify_setting(cohort, lane), "library": library, "equal": int(equal), "code": code})
     return pa.Table.from_pylist(rows, SNIPPETS)
 
@@ -114,15 +114,14 @@ def format_hyperparameters(values: Mapping[str, float]) -> str:
     return json.dumps({name: float(value) for name, value in values.items()}, sort_keys=True)
 
 
-def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str, stops: bool = False) -> Code:
+def write_code(cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
     """Return (library, True if it takes the same steps, code) for each library that can express a setting.
 
-    epochs: those of the code's training loop; remark: a comment on them, or ""; stops: whether it keeps the weights of
-    the epoch with the least validation loss.
+    epochs: those of the code's training loop; remark: a comment on them, or "".
     """
     size: int | Literal["full"] = "full" if cohort.batch_size == cohort.problem.examples else cohort.batch_size
     setting = Setting(
-        cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark, cohort.problem, stops
+        cohort.optimizer, lane.hyperparameters, lane.lr, lane.schedule, size, epochs, remark, cohort.problem
     )
     found = []
     for library in LIBRARIES:

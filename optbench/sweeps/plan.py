@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from optbench.catalogue.loader import Catalogue, shipped_files
-from optbench.contract.columns import EARLY, SCORES
+from optbench.contract.columns import SCORES
 from optbench.contract.eager import AnyOptimizer, Eager
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.optimizers import Baseline
@@ -475,12 +475,11 @@ def _count_steps(spec: Spec, entry: ProblemEntry, problem: Problem, optimizer: A
 
 def _check_measure(measure: str, problems: list[Problem]) -> None:
     """Raise OptbenchError unless a measure to choose by is time, loss, test_loss or a loss or accuracy of a problem."""
-    parts = ("train_", "test_", f"{EARLY}test_")
+    parts = ("train_", "test_")
     metrics = {f"{part}{name}" for problem in problems for name in problem.metrics for part in parts}
     known = ["time", "loss", "test_loss", *sorted(name for name in metrics if "accuracy" in name or "loss" in name)]
     scores = {name for problem in problems for name in scores_of(problem)} if measure in SCORES else set(SCORES)
     known += [name for name in SCORES if name in scores]
-    known += [f"{EARLY}test_loss"] if any(problem.validation is not None for problem in problems) else []
     if measure not in known:
         raise unknown("measure to choose by", measure, known)
 

@@ -22,7 +22,7 @@ from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
-from optbench.contract.columns import EARLY, TABLES
+from optbench.contract.columns import TABLES
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.paths import path_of
 from optbench.sweeps.best import Best, choose_problem, make_best
@@ -562,9 +562,8 @@ class Results:
         rows = settings[settings["optimizer"] == self.name_shown("optimizer", optimizer)]
         if rows.empty:
             raise unknown("optimizer", optimizer, settings["optimizer"])
-        stops = self._measures(judge_by, None)[0].startswith(EARLY)
         digest = self.problem(name).get("digest") or ""
-        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, stops, real)
+        return make_best(rows.iloc[0].to_dict(), own, digest, self.snippets, real)
 
     @property
     def best_params(self) -> dict[str, Any]:

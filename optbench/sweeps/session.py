@@ -18,7 +18,6 @@ from optbench.catalogue.loader import Catalogue
 from optbench.compiler import device as devices
 from optbench.contract import names
 from optbench.contract.arguments import is_whole
-from optbench.contract.columns import EARLY
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, join_sentences, shown, unknown
 from optbench.contract.resources import cores
@@ -243,7 +242,7 @@ def write_tables(
         if settings:
             tuning_seeds = plan.spec.split_seeds()[0]
             paths = trajectories.make_paths_table(settings, runs, tuning_seeds, user_code.run_trajectory, until)
-            code = make_snippets(settings, runs, user_code.write_codes, plan.spec.judge_by.startswith(EARLY))
+            code = make_snippets(settings, runs, user_code.write_codes)
         problems = trajectories.fit_domains(problems, paths)
         grids = user_code.compute_grids(problems)
     ended = runs[["problem", "optimizer", "status", "failure"]]

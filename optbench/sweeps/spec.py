@@ -296,8 +296,8 @@ class Spec(BaseModel):
     for all."""
     choose_by: _Texts = ("time", "loss")
     """The measures that settings are tuned for, each by itself: time (samples to a target), loss (at the end), or on
-    held-out data test_loss, early_test_loss, or a metric such as accuracy, auc or r2. By those on held-out data,
-    settings are chosen on validation data and judged on test data."""
+    held-out data test_loss, or a metric such as accuracy, auc or r2. By those on held-out data, settings are chosen on
+    validation data and judged on test data."""
     judge_by: str = ""
     """The measure that verdicts are about, one of ``choose_by``; by default the first. Batch sizes and schedules race
     for it."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from optbench.contract.columns import CONSTANT, CURVES, EARLY, JACKKNIFE, RUNS, SCORES, TABLES, TARGETS, target_column
+from optbench.contract.columns import CONSTANT, CURVES, JACKKNIFE, RUNS, SCORES, TABLES, TARGETS, target_column
 from optbench.contract.problems import Problem
 from optbench.engine.batches import count_gradients, count_samples
 from optbench.engine.cohort import Cohort, Lane
@@ -139,8 +139,6 @@ def _make_runs(
     scores, without = score_runs(cohort.problem, cohort.scores, part.w, cohort.reports)
     for name, values in scores.items():
         columns[name] = np.where(failed | diverged, np.nan, values)
-    for name, values in _find_early(cohort, part).items():
-        columns[name] = np.where(failed, np.nan, values)
     without = {f"{JACKKNIFE}{name}": values.astype(np.float32) for name, values in without.items()}
     for name, values in (_name_jackknife(cohort, part) | without).items():
         whole = ~(failed | diverged) & np.isfinite(values).all(axis=0)
@@ -148,23 +146,6 @@ def _make_runs(
             [each.tobytes() if ok else None for each, ok in zip(values.T, whole, strict=True)], pa.binary()
         )
     return pa.table(columns)
-
-
-def _find_early(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:
-    """Return, by column name, what each run had at its evaluation with the lowest validation loss, (runs,) each.
-
-    That is what early stopping would have kept: its step, and the loss and metrics on validation and test data.
-    """
-    if cohort.problem.validation is None:
-        return {}
-    loss = np.where(np.isnan(part.validation[:, 0]), np.inf, part.validation[:, 0])
-    at, lanes = loss.argmin(axis=0), np.arange(loss.shape[1])
-    values = {f"{EARLY}step": part.points[at].astype(np.float64)}
-    for k, name in enumerate(("loss", *cohort.problem.metrics)):
-        values[f"{EARLY}validation_{name}"] = part.validation[at, k, lanes]
-        if cohort.problem.test is not None:
-            values[f"{EARLY}test_{name}"] = part.test[at, k, lanes]
-    return values
 
 
 def _name_jackknife(cohort: Cohort, part: Outcome) -> dict[str, np.ndarray]:

@@ -109,7 +109,7 @@ def render(setting: Setting, library: str) -> str:
     choice = find_equal(setting, library)
     if library != "torch":
         return _render_line(setting, library, choice)
-    job = None if setting.problem is None else describe_job(setting.problem, setting.stops)
+    job = None if setting.problem is None else describe_job(setting.problem)
     if choice.call is not None and "Muon(" in ast.unparse(choice.call):  # PyTorch's, which takes no biases
         job = None
     if job is None:
@@ -136,9 +136,6 @@ def render(setting: Setting, library: str) -> str:
     if "baseline" not in names:
         names["imported"] = import_code(record, setting.plugins)
         names["factors"] = _formula(setting, names["schedule"])
-    # Where a rule reports other weights than it steps, those of an epoch's end are not what validation sees.
-    averaging = names.get("reports") or names.get("averages_itself") or names.get("has_modes") or names.get("wrappers")
-    names["stops"] = bool(job and job.stops and not averaging and "baseline" not in names)
     return _fill("torch", names)
 
 

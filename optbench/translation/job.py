@@ -1,4 +1,4 @@
-"""The user's own job as code: table, split, preparation, network, loss, and what stops training.
+"""The user's own job as code: table, split, preparation, network and loss.
 
 The template ``data`` and that of PyTorch are filled with what stands here.
 """
@@ -58,16 +58,12 @@ class Job(NamedTuple):
     """Where the next part of the rows begins, in the order drawn."""
     architecture: Architecture
     """The network."""
-    stops: bool
-    """Whether the weights of the epoch with the least validation loss are kept."""
 
 
-def describe_job(problem: Any, stops: bool = False) -> Job | None:
+def describe_job(problem: Any) -> Job | None:
     """Return what the templates need of a problem; None if it has no such data, or is no network of dense layers.
 
     None, too, for data with label noise: another library would have to redraw the same labels.
-
-    stops: whether the weights of the epoch with the least validation loss are kept.
     """
     made, data = problem.architecture, problem.data_set
     if made is None or not made.is_dense or data is None or data.preparation is None or data.rows is None:
@@ -92,7 +88,6 @@ def describe_job(problem: Any, stops: bool = False) -> Job | None:
         given.get("missing") == "drop", any(note.startswith(THOUSANDS) for note in data.notes),
         any(each.mean != 0 or each.scale != 1 for each in prepared.features),
         any(REPEAT in note for note in data.notes), tuple(ends[: 1 if fixed else 2].tolist()), made,
-        stops and len(data.rows.validation) > 0,
     )  # fmt: skip
 
 

@@ -45,8 +45,6 @@ class Setting:
     """One more sentence for the comment at the top of the code."""
     problem: Any = None
     """The problem whose table and network the code reads and trains; None for an example of them."""
-    stops: bool = False
-    """Whether the weights of the epoch with the least validation loss are kept."""
 
     @property
     def constant(self) -> bool:

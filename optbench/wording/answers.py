@@ -25,7 +25,7 @@ from optbench.analysis.ranking import measure_levels, rank_levels
 from optbench.analysis.texts import BEST_OF_MORE, join_with_and
 from optbench.analysis.verdicts import ALL, compare_levels, tune_levels
 from optbench.contract import names
-from optbench.contract.columns import CONSTANT, EARLY, TARGETS, TEST, is_gain
+from optbench.contract.columns import CONSTANT, TARGETS, TEST, is_gain
 from optbench.contract.eager import library_and_name
 from optbench.contract.errors import OptbenchError
 from optbench.wording import caveats, labels
@@ -249,7 +249,7 @@ class Answer:
     def _compare_with_constant(self, problem: str) -> str:
         """Return that no interval on a problem excludes what a constant answer has; "" if one does, or if unknown."""
         for measure, judged in {self.judge_by: self.judged, **self.others}.items():
-            name = measure.removeprefix(EARLY).removesuffix("_final").removeprefix(TEST)
+            name = measure.removesuffix("_final").removeprefix(TEST)
             value = self.constants[problem].get(f"{CONSTANT}{name}", math.nan)
             if measure in (TIME, LOSS) or problem in judged.without or pd.isna(value):
                 continue
@@ -284,7 +284,6 @@ class Answer:
                 texts.append(f"test accuracy {judged.over}: {_describe_accuracy(judged, problem)}")
             elif not (same and judged.first(problem)) or (measure in self.choose_by and measure not in CHOOSE_BY):
                 name = {LOSS: "loss at the end", TIME: "samples to a target"}.get(measure) or judged.unit(problem)
-                name += " of runs stopped early" * measure.startswith(EARLY)
                 texts.append(f"{name}: {judged.describe(problem, short=True)}")
         return texts
 
@@ -493,7 +492,7 @@ def split_measure(answer: Answer, before: Mapping[str, float | None] | None = No
     spoils += caveats.warn_of_few_steps(answer.at_once)
     spoils += caveats.describe_choice(runs, answer.judge_by, chosen)
     spoils += filter(None, [answer.unequal_trials])
-    spoils += caveats.warn_of_overfitting(answer.best, answer.judge_by)
+    spoils += caveats.warn_of_overfitting(answer.best)
     spoils += caveats.warn_of_high_minima(runs)
     more += [
         *caveats.describe_gradients(runs),
@@ -583,9 +582,8 @@ def name_measure(measure: str) -> str:
         return "expected samples to a target"
     if measure == LOSS:
         return "the loss at the end of a run, above the minimum"
-    kept = ", of runs stopped at their lowest validation loss" * measure.startswith(EARLY)
     name = "the share of errors on test data" if "accuracy" in measure else f"the {name_metric(measure)}"
-    return f"{name.removeprefix('the ') if '1 - ' in name else name}{kept}"
+    return name.removeprefix("the ") if "1 - " in name else name
 
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -21,7 +21,6 @@ from optbench.analysis.measures import (
 )
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.texts import join_with_and
-from optbench.contract.columns import EARLY
 from optbench.contract.names import join_names
 from optbench.contract.problems import FLOOR
 from optbench.contract.search import SAME_MEANING, parse_range
@@ -73,27 +72,21 @@ def warn_of_few_steps(problems: Collection[str]) -> Iterator[str]:
         )
 
 
-def warn_of_overfitting(best: pd.DataFrame, judge_by: str) -> Iterator[str]:
+def warn_of_overfitting(best: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence on the recommended settings whose validation loss has risen by RISEN since its best.
 
-    best: `optbench.analysis.best_configurations`; judge_by: the measure of the verdicts.
+    best: those settings, with the columns of `optbench.analysis.measure_overfitting` where they are known.
     """
     found = best[best["risen"] >= RISEN] if "risen" in best else best[:0]
     shown = labels.short_names(best["problem"].unique())
     each = [
         f"{row['optimizer']} on {shown[row['problem']]} by {100 * min(row['risen'], 99):,.0f}% since epoch "
-        f"{row['early_epoch']:.3g}"
+        f"{row['lowest_epoch']:.3g}"
         for row in found.to_dict("records")
     ]
     if each:
-        advice = (
-            ""
-            if judge_by.startswith(EARLY)
-            else (
-                " Fewer epochs would do; early_test_loss judges runs that are stopped at their lowest validation loss."
-            )
-        )
-        yield f"Overfitting: the validation loss of recommended settings has risen, of {join_names(each)}.{advice}"
+        text = f"Overfitting: the validation loss of recommended settings has risen, of {join_names(each)}."
+        yield f"{text} Fewer epochs would do."
 
 
 def describe_choice(runs: pd.DataFrame, judge_by: str, choose_by: str) -> Iterator[str]:

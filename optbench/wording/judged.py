@@ -16,7 +16,7 @@ from optbench.analysis.pair_statistics import spent_alpha
 from optbench.analysis.ranking import BEHIND, FAILED, FIRST
 from optbench.analysis.texts import BOTH_SMALL, NEAR_LOWEST, SOLVED, join_with_and, turn_known
 from optbench.analysis.verdicts import ALL, OPEN, TIE, WINS, exchange_sides
-from optbench.contract.columns import EARLY, SCORES, TEST, is_gain
+from optbench.contract.columns import SCORES, TEST, is_gain
 from optbench.contract.names import count_noun
 from optbench.wording import labels
 
@@ -475,8 +475,8 @@ def describe_settling(amount: str = "", what: str = "this", brief: bool = False)
 
 
 def name_metric(measure: str) -> str:
-    """Return a measure on test data in words: "test loss" for "test_loss_final" and for "early_test_loss"."""
-    name = measure.removeprefix(EARLY).removesuffix("_final")
+    """Return a measure on test data in words: "test loss" for "test_loss_final"."""
+    name = measure.removesuffix("_final")
     short = name.removeprefix(TEST)
     if short in SCORES and "accuracy" not in short:
         return f"{'1 - ' * is_gain(short)}{SCORES[short]} on test data"

@@ -1,4 +1,4 @@
-"""Values at a clock and the area under curves: closed forms, and a fine grid of steps in plain Python."""
+"""The area under curves: closed forms, and a fine grid of steps in plain Python."""
 
 import math
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic import make_tables, runs_table
 
-from optbench.analysis.trajectories import interpolate_values, log_area
+from optbench.analysis.trajectories import log_area
 
 TABLES = SimpleNamespace(**make_tables(problems=("saddle", "breast_cancer"), optimizers=("gd", "adam"), seeds=range(3),
                                        schedules=("constant",), diverge_above=2.0))  # fmt: skip
@@ -34,29 +34,6 @@ def reference(results, run, steps):
     out = np.interp(steps, points["step"], value)
     out = np.where(steps < 1, value.iloc[0], out)
     return np.where((steps >= points["step"].iloc[-1]) & (run.status == "diverged"), math.log(1e6 * first), out)
-
-
-@pytest.mark.parametrize("clock", ["steps", "samples", "seconds"])
-def test_values_at_a_clock_lie_on_the_lines_between_points(clock):
-    """The last mini-batch of an epoch may be smaller, so the times in samples are those of the synthetic table."""
-    runs = TABLES.runs.sample(40, random_state=0)
-    some = SimpleNamespace(runs=runs, curves=TABLES.curves, timings=TABLES.timings, problems=TABLES.problems)
-    steps = np.array([0.0, 0.5, 1.0, 1.5, 7.3, 40.0, 123.4])
-    for place, run in enumerate(runs.itertuples()):
-        pace = TABLES.timings.set_index("cohort_id").loc[run.cohort_id, "ns_per_run_step"] * 1e-9
-        unit = {"steps": 1.0, "samples": run.batch_size, "seconds": pace}[clock]
-        inside = steps[steps < 0.9 * run.steps]
-        found = interpolate_values(some, clock, inside * unit)[place]
-        np.testing.assert_allclose(found, reference(some, run, inside), rtol=1e-6, err_msg=str(run))
-
-
-def test_a_run_keeps_its_last_value_and_a_failed_one_its_failure():
-    np.testing.assert_allclose(
-        interpolate_values(one_run([0, 1, 4], [8, 4, 2]), "steps", np.array([4.0, 99.0])), [[math.log(2)] * 2]
-    )
-    lost = interpolate_values(one_run([0, 1, 4], [8, 4, 2], ended=6), "seconds", np.array([3.9, 4.0, 99.0]))
-    assert lost[0, 0] < math.log(4)
-    np.testing.assert_allclose(lost[0, 1:], math.log(8e6))
 
 
 @pytest.mark.parametrize("step", [2.0, 50.0])

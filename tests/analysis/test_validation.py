@@ -1,14 +1,20 @@
 """Settings are chosen on validation data and judged on test data: planted tables where the two contradict."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from synthetic import make_tables, write_folder
 
 from optbench.analysis import best_configurations, choose_settings, ranking, recommend_settings, select_finalists
 from optbench.analysis.measures import find_unvalidated, validation_column
 from optbench.analysis.selection import best_configurations as best_of_groups
+from optbench.analysis.selection import measure_overfitting
+from optbench.figures.data import report_data
+from optbench.sweeps.results import load
 from optbench.wording.answers import answer_of, describe_measure
+from optbench.wording.caveats import warn_of_overfitting
 
-MEASURES = ("test_loss", "test_accuracy", "early_test_loss")
+MEASURES = ("test_loss", "test_accuracy")
 
 
 def planted(validated=True, staged=True):
@@ -20,9 +26,7 @@ def planted(validated=True, staged=True):
                 stage = ("screen" if seed < 2 else "holdout") if staged else "grid"
                 size = 1 + 0.01 * seed
                 values = {"validation_loss_final": validation * size, "test_loss_final": test * size,
-                          "validation_accuracy": 1 - validation * size, "test_accuracy": 1 - test * size,
-                          "early_validation_loss": validation * size / 2, "early_test_loss": test * size / 2,
-                          "early_step": 4.0}  # fmt: skip
+                          "validation_accuracy": 1 - validation * size, "test_accuracy": 1 - test * size}  # fmt: skip
                 place = {"seed": 4 * block + seed, "stage": stage, "block": block if staged else -1}
                 rows.append({"lr": rate, **place, **values})
     runs = pd.DataFrame(rows).assign(
@@ -40,11 +44,10 @@ def test_settings_are_chosen_on_validation_data_and_judged_on_test_data(measure,
     assert set(select_finalists(runs, 1, measure)["lr"]) == set(choose_settings(runs, measure)["lr"]) == {0.1}
     best = recommend_settings(runs, measure)
     assert best["lr"].tolist() == [0.1]
-    half = 0.5 if measure.startswith("early") else 1.0
-    assert best["median"][0] == pytest.approx(0.6 * half, rel=0.05)
-    assert ranking(runs, measure)["value"][0] == pytest.approx(0.6 * half, rel=0.05)
+    assert best["median"][0] == pytest.approx(0.6, rel=0.05)
+    assert ranking(runs, measure)["value"][0] == pytest.approx(0.6, rel=0.05)
     found = best_configurations(runs, [0, 1, 4, 5, 8, 9, 12, 13], choose_by=measure)
-    assert found["lr"].tolist() == [0.1] and found["median"][0] == pytest.approx(0.6 * half, rel=0.05)
+    assert found["lr"].tolist() == [0.1] and found["median"][0] == pytest.approx(0.6, rel=0.05)
     assert best_of_groups(runs, [0, 1], by=["problem", "batch_size"], choose_by=measure)["lr"].tolist() == [0.1]
 
 
@@ -68,25 +71,38 @@ def test_a_problem_without_validation_data_is_beside_one_with():
     assert best.to_dict() == {"p": 0.1, "q": 0.2}
 
 
-def test_a_validation_loss_that_has_risen_gets_a_sentence():
-    told = describe_measure(answer_of(planted(), [], "test_loss", choose_by=("test_loss",)))
-    assert (
-        "Overfitting: the validation loss of recommended settings has risen, of gd on p by 100% since epoch 0.4. "
-        "Fewer epochs would do; early_test_loss judges runs that are stopped at their lowest validation loss."
-    ) in told
-    told = describe_measure(answer_of(planted(), [], "early_test_loss", choose_by=("early_test_loss",)))
-    assert "by 100% since epoch 0.4." in told and "Fewer epochs" not in told
-    assert told.startswith("Compared by the test loss, of runs stopped at their lowest validation loss.")
-    level = planted().assign(early_validation_loss=lambda runs: runs["validation_loss_final"] / 1.05)
-    assert "Overfitting" not in describe_measure(answer_of(level, [], "test_loss", choose_by=("test_loss",)))
-    late = planted().assign(early_step=lambda runs: 0.9 * runs["steps"])  # the noise of mini-batches
-    assert "Overfitting" not in describe_measure(answer_of(late, [], "test_loss", choose_by=("test_loss",)))
+@pytest.mark.parametrize(("step", "rise", "told"), [(4, 2.0, "by 100% since epoch 0.4"), (4, 1.05, ""), (9, 2.0, "")])
+def test_a_validation_loss_that_has_risen_gets_a_sentence(step, rise, told):
+    """A rise below a tenth is none, nor one from the last fifth of the run, which is the noise of mini-batches."""
+    runs = planted()
+    last = runs["validation_loss_final"]
+    points = ((0, 3 * last), (step, last / rise), (10, last))
+    curves = pd.concat(
+        pd.DataFrame({"run_id": runs["run_id"], "step": at, "epoch": at / 10, "validation_loss": loss})
+        for at, loss in points
+    )
+    known = measure_overfitting(runs, curves)
+    assert known[["problem", "optimizer", "lowest_epoch"]].values.tolist() == [["p", "gd", step / 10]]
+    sentences = list(warn_of_overfitting(known))
+    assert bool(told) == bool(sentences)
+    for text in sentences:
+        begin = "Overfitting: the validation loss of recommended settings has risen, of"
+        assert text == f"{begin} gd on p {told}. Fewer epochs would do."
+    assert measure_overfitting(runs, curves.drop(columns="validation_loss")).empty
+
+
+def test_a_folder_says_which_of_its_settings_overfit(tmp_path):
+    tables = make_tables(problems=["breast_cancer"], optimizers=["gd"], seeds=range(4))
+    tables["runs"]["validation_loss_final"] = 2.0
+    tables["curves"]["validation_loss"] = np.where(tables["curves"]["step"].between(1, 3), 1.0, 2.0)
+    text = describe_measure(report_data(load(write_folder(tmp_path, tables))).answer)
+    assert "Overfitting: the validation loss of recommended settings has risen, of gd on breast_cancer by 100%" in text
 
 
 @pytest.mark.parametrize(
     ("column", "twin"),
     [("test_loss_final", "validation_loss_final"), ("test_accuracy", "validation_accuracy"), ("log_tail", "log_tail"),
-     ("early_test_loss", "early_validation_loss"), ("train_accuracy", "train_accuracy"), ("time", "time")],
+     ("train_accuracy", "train_accuracy"), ("time", "time")],
 )  # fmt: skip
 def test_the_column_to_choose_by(column, twin):
     assert validation_column(column) == twin

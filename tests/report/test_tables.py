@@ -1,6 +1,5 @@
-"""Tables of the page: costs counted by hand, and batch sizes against the budget."""
+"""Tables of the page: costs counted by hand."""
 
-import numpy as np
 import pandas as pd
 from synthetic import make_tables, runs_table
 
@@ -34,36 +33,6 @@ def test_expected_running_times_and_how_many_arrived():
     assert rows["gd"] == ["752 (1/2)", "never (0/2)", "never (0/2)", "never (0/2)"]
     # adam: 10% after ln 0.1 / ln 0.05 of 160 samples; 1% at 160 + 160 ln 5 / ln 100, 0.1% at 160 + 160 ln 50 / ln 100.
     assert rows["adam"][:3] == ["123", "216", "296"]
-
-
-def hasty(sizes=(16, 100)):
-    """Batches of 16 fall to 1e-2 soon and stay there; the full batch of 100 is slow and reaches 1e-4."""
-    rng = np.random.default_rng(0)
-    rows, curves = [], []
-    for size in sizes:
-        steps = 2000 // size
-        for seed in range(16):
-            luck = np.exp(0.1 * rng.standard_normal())
-            losses = {step: luck * (max(1e-2, 0.5**step) if size == 16 else 0.6**step) for step in range(steps + 1)}
-            rows.append({"batch_size": size, "seed": seed, "steps": steps, "samples": steps * size,
-                         "epochs": steps * size / 100 if size == 16 else float(steps),
-                         "suboptimality_final": losses[steps]})  # fmt: skip
-            curves += [
-                {"run_id": f"r{len(rows) - 1}", "step": step, "samples": step * size, "epoch": step * size / 100,
-                 "train_loss": loss} for step, loss in losses.items()
-            ]  # fmt: skip
-    timings = pd.DataFrame({"cohort_id": ["c"], "ns_per_run_step": [1.0], "steps": [2000 // min(sizes)]})
-    problems = pd.DataFrame({"problem": ["p"], "minimum": [0.0], "minimum_source": ["closed form"]})
-    return Results(runs_table(rows), pd.DataFrame(curves), timings, problems)
-
-
-def test_the_best_batch_size_changes_with_the_budget():
-    texts = [tuple(each.text for each in row) for row in SweepTables(LoadedSweep(hasty())).budgets["p"].rows]
-    assert [text for text, _ in texts] == ["500", "1,000", "2,000"] and texts[0][1] == "16" and texts[-1][1] == "full"
-
-
-def test_one_batch_size_is_no_question():
-    assert SweepTables(LoadedSweep(hasty(sizes=(16,)))).budgets == {}
 
 
 def test_tables_of_the_page_export_the_lines_of_the_files(tmp_path):

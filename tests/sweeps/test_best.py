@@ -107,33 +107,6 @@ def test_other_data_than_the_sweeps_are_refused(tmp_path):
         best.fit()
 
 
-def test_a_sweep_judged_by_early_stopping_keeps_the_best_validated_weights(tmp_path):
-    """Of random labels, which a wide network learns by heart: its validation loss rises from the first epochs on."""
-    rng = np.random.default_rng(0)
-    x, path = rng.normal(size=(150, 5)), tmp_path / "noise.npz"
-    np.savez(path, x=x, y=rng.integers(0, 2, 150))
-    how = {"learning_rates": [0.03], "batch_sizes": [16], "schedules": ["cosine"], "epochs": 30, "seeds": 3}
-    problem = f"mlp(data='{path}', hidden=(64,))"
-    results = optbench.sweep(problems=[problem], optimizers=["adam_torch"], judge_by="early_test_loss", **how)
-    best, test = results.best(), optbench.datasets.load(str(path)).rows.test
-    run = results.runs[results.runs["seed"] == 1].iloc[0]
-    assert 0 < run["early_step"] < run["steps"] / 2
-    y, shares = np.load(path)["y"][test], best.fit(seed=1).predict_proba(x[test])
-    assert -np.log(shares[np.arange(len(y)), y]).mean() == pytest.approx(run["early_test_loss"])
-    assert "copy.deepcopy(model.state_dict())" in best.code("pytorch")
-    last = results.best(judge_by="loss").fit(seed=1).predict_proba(x[test])
-    assert -np.log(last[np.arange(len(y)), y]).mean() == pytest.approx(run["test_loss_final"])
-
-
-def test_fit_stops_by_the_validation_loss_and_not_by_that_of_the_test(tmp_path):
-    """The test rows have the other labels: their loss is least before the first step."""
-    x, path = np.random.default_rng(0).normal(size=(200, 3)), tmp_path / "turned.npz"
-    y = (x[:, 0] > 0).astype(int)
-    np.savez(path, x=x[:150], y=y[:150], x_test=x[150:], y_test=1 - y[150:])
-    model = Best(f"logistic(data='{path}')", "gd", 0.5, 16, "constant", {}, {"epochs": 5}, stops=True).fit()
-    assert model.score(x, y) > 0.9
-
-
 def test_a_file_that_a_folder_names_is_not_run():
     best = Best("logistic", "torch:Mine(file=mine.py)", 0.1, 32, "constant", {}, {"epochs": 1})
     with pytest.raises(OptbenchError, match=r"runs that file: say so, fit\(plugin='mine.py'\)"):

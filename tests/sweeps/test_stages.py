@@ -278,7 +278,7 @@ def test_chosen_settings_of_some_problems_have_the_budget_of_theirs(tmp_path):
 
 
 def test_a_sweep_that_a_deadline_cut_at_once_still_has_a_page(tmp_path):
-    """Every run ended before its first step: nothing to choose, nothing against the budget, and no traceback."""
+    """Every run ended before its first step: nothing to choose, and no traceback."""
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "run_timeout": 1e-9}
     results = optbench.sweep(spec, out=tmp_path / "cut", workers=1)
     assert (results.runs["status"] == "deadline").all() and len(results.curves_of([])) == 0

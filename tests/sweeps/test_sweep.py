@@ -65,8 +65,7 @@ def rosenbrock(x, y):
 
 def test_columns(swept):
     metrics = ["train_accuracy", "validation_accuracy", "test_accuracy"]
-    held_out = [f"early_{part}_{name}" for part in ("validation", "test") for name in ("loss", "accuracy")]
-    held_out += ["early_step", "jackknife_test_loss_final", "jackknife_test_accuracy"]
+    held_out = ["jackknife_test_loss_final", "jackknife_test_accuracy"]
     coordinates = ["w_1", "w_2"]
     assert list(swept.runs)[: len(RUNS)] == RUNS and list(swept.curves)[: len(CURVES)] == CURVES
     assert set(list(swept.runs)[len(RUNS) :]) == {*metrics, *held_out, *coordinates}
@@ -115,18 +114,6 @@ def test_curves_tell_what_runs_sum_up(swept):
             assert last["step"] < row["diverged_at"] == row["steps"] <= 4 * per_epoch(row)
             assert row["loss_final"] == row["suboptimality_final"] == np.inf
             np.testing.assert_equal(row["test_loss_final"], np.nan if row["problem"] == "rosenbrock" else np.inf)
-
-
-def test_early_stopping_keeps_the_evaluation_with_the_lowest_validation_loss(swept):
-    runs = swept.runs[(swept.runs["problem"] == "logistic") & (swept.runs["status"] == "ok")]
-    curves = dict(iter(swept.curves.groupby("run_id")))
-    for row in runs.to_dict("records"):
-        curve = curves[row["run_id"]]
-        best = curve.loc[curve["validation_loss"].idxmin()]
-        assert row["early_step"] == best["step"] and row["early_validation_loss"] == curve["validation_loss"].min()
-        for name in ("test_loss", "validation_accuracy", "test_accuracy"):
-            assert row[f"early_{name}"] == best[name]
-    assert (runs["early_step"] < runs["steps"]).any() and (runs["early_step"] == runs["steps"]).any()
 
 
 def test_a_jackknife_has_the_values_without_each_group_of_test_examples(swept):

@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,7 @@ from harness import CATALOGUE
 import optbench
 from optbench import OptbenchError, datasets
 from optbench.engine.scores import score, scores_of
-from optbench.translation.code import render
 from optbench.translation.job import describe_job
-from optbench.translation.setting import Setting
 
 TEXTS = ["Oslo", "Rome ", "Lima", "?"]
 
@@ -143,19 +140,6 @@ def test_it_prints_the_metrics_of_optbenchs_own_runs(problem, setting, tmp_path)
         spread = known.max() - known.min()
         assert known.min() - spread - 1e-4 <= value <= known.max() + spread + 1e-4, name
     assert found.keys() == {"test_loss", *(f"test_{name}" for name in scores_of(CATALOGUE.problem(problem)))}
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("optimizer", ["adam_torch", "adam"])
-def test_it_stops_where_the_validation_loss_is_least(optimizer, tmp_path):
-    """On labels of pure chance, which the network learns by heart: in the end the test loss is far higher."""
-    rng, path = np.random.default_rng(0), tmp_path / "noise.npz"
-    np.savez(path, x=rng.normal(size=(150, 5)), y=rng.integers(0, 2, 150))
-    problem = CATALOGUE.problem(f"mlp(data='{path}', hidden=(32,))")
-    record, values = CATALOGUE.optimizer(optimizer)
-    asked = Setting(record, values, 0.1, CATALOGUE.schedule("constant"), 16, 12, problem=problem)
-    last, best = (run_code(render(replace(asked, stops=stops), "torch"), tmp_path) for stops in (False, True))
-    assert best["test_loss"] < 1 < 1.5 * best["test_loss"] < last["test_loss"]
 
 
 def test_what_has_no_table_is_refused():

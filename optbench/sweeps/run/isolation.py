@@ -139,9 +139,9 @@ class UserCode:
         except (Exception, SystemExit):  # its runs are there; the steps between their points are not
             return None
 
-    def write_codes(self, cohort: Cohort, lane: Lane, epochs: int, remark: str, stops: bool) -> Code:
+    def write_codes(self, cohort: Cohort, lane: Lane, epochs: int, remark: str) -> Code:
         """Return the code of a setting for each library that can express it."""
         if not self._isolation.isolates_record(cohort.optimizer.origins + lane.schedule.origins):
-            return write_code(cohort, lane, epochs, remark, stops)
+            return write_code(cohort, lane, epochs, remark)
         one = plan_cohort(replace(cohort, lanes=(lane,)))
-        return self._ask("codes", cohort_to_json(one), epochs, remark, stops) or []
+        return self._ask("codes", cohort_to_json(one), epochs, remark) or []

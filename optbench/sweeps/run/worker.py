@@ -298,13 +298,13 @@ class _Worker:
         with limited_threads():
             return run_trajectory(planned).to_pydict(), ()
 
-    def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str, stops: bool) -> Answer:
+    def do_codes(self, plugins: Sequence[str], cohort: dict[str, Any], epochs: int, remark: str) -> Answer:
         """Return the code of the setting of a cohort's first lane, library by library (see `write_code`)."""
         from optbench.sweeps.chosen import write_code
         from optbench.sweeps.serialization import cohort_from_json
 
         made = cohort_from_json(cohort, self._load_catalogue(plugins)).cohort
-        return write_code(made, made.lanes[0], epochs, remark, stops), ()
+        return write_code(made, made.lanes[0], epochs, remark), ()
 
     def _make_callbacks(self) -> tuple[Callable[[int], None], Callable[[], bool]]:
         """Return two functions for the engine: one takes run-steps, one says whether to stop; both report progress."""
