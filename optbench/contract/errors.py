@@ -16,13 +16,17 @@ _SHOWN = 60
 RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout"}
 """Keywords and keys of a spec that had another name before 0.14, and their names since."""
 _FIT = "results.best(PROBLEM).fit() trains the recommended setting and predicts"
+_TABLE = "pandas.read_csv(FILE, ...).to_parquet('FILE.parquet') writes one that is taken"
 REMOVED = {
     "OptbenchClassifier": _FIT,
     "OptbenchRegressor": _FIT,
+    "decimal": f"a file has points: {_TABLE}",
+    "encoding": f"a file is in UTF-8: {_TABLE}",
     "importances": "optuna.importance takes the columns of results.runs",
     "load_model": f"pickle keeps a model; {_FIT}",
     "mapped": "logistic_model draws the same examples, in memory",
     "predict": _FIT,
+    "sep": f"a .csv has commas, a .tsv tabs: {_TABLE}",
     "search": "trials are drawn by Sobol, and --widen goes on around the best",
 }
 """Names, commands, options and keywords that 0.19 took out, and what to use instead."""

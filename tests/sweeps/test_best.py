@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from harness import save_arrays
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score
 
@@ -109,15 +110,15 @@ def test_other_data_than_the_sweeps_are_refused(tmp_path):
 def test_a_sweep_judged_by_early_stopping_keeps_the_best_validated_weights(tmp_path):
     """Of random labels, which a wide network learns by heart: its validation loss rises from the first epochs on."""
     rng = np.random.default_rng(0)
-    x, path = rng.normal(size=(150, 5)), tmp_path / "noise.npz"
-    np.savez(path, x=x, y=rng.integers(0, 2, 150))
+    x, labels = rng.normal(size=(150, 5)), rng.integers(0, 2, 150)
+    path = save_arrays(x, labels, folder=tmp_path)
     how = {"learning_rates": [0.03], "batch_sizes": [16], "schedules": ["cosine"], "epochs": 30, "seeds": 3}
     problem = f"mlp(data='{path}', hidden=(64,))"
     results = optbench.sweep(problems=[problem], optimizers=["adam_torch"], judge_by="early_test_loss", **how)
     best, test = results.best(), optbench.datasets.load(str(path)).rows.test
     run = results.runs[results.runs["seed"] == 1].iloc[0]
     assert 0 < run["early_step"] < run["steps"] / 2
-    y, shares = np.load(path)["y"][test], best.fit(seed=1).predict_proba(x[test])
+    y, shares = labels[test], best.fit(seed=1).predict_proba(x[test])
     assert -np.log(shares[np.arange(len(y)), y]).mean() == pytest.approx(run["early_test_loss"])
     assert "copy.deepcopy(model.state_dict())" in best.code("pytorch")
     last = results.best(judge_by="loss").fit(seed=1).predict_proba(x[test])
@@ -126,9 +127,9 @@ def test_a_sweep_judged_by_early_stopping_keeps_the_best_validated_weights(tmp_p
 
 def test_fit_stops_by_the_validation_loss_and_not_by_that_of_the_test(tmp_path):
     """The test rows have the other labels: their loss is least before the first step."""
-    x, path = np.random.default_rng(0).normal(size=(200, 3)), tmp_path / "turned.npz"
+    x = np.random.default_rng(0).normal(size=(200, 3))
     y = (x[:, 0] > 0).astype(int)
-    np.savez(path, x=x[:150], y=y[:150], x_test=x[150:], y_test=1 - y[150:])
+    path = save_arrays(x[:150], y[:150], (x[150:], 1 - y[150:]), tmp_path)
     model = Best(f"logistic(data='{path}')", "gd", 0.5, 16, "constant", {}, {"epochs": 5}, stops=True).fit()
     assert model.score(x, y) > 0.9
 
