@@ -9,6 +9,7 @@ from optbench.catalogue import loader
 from optbench.compiler import problem_kernels
 from optbench.contract.columns import PER_STEP
 from optbench.contract.optimizers import Sizes
+from optbench.datasets.array_store import store_data
 from optbench.engine import run as engine
 from optbench.engine.cohort import Cohort, Lane
 from optbench.engine.cpu.update import Update
@@ -28,6 +29,11 @@ SCHEDULES = sorted(CATALOGUE.schedules)
 PROBLEMS = sorted(CATALOGUE.problems)
 CURVES = (*PER_STEP, "train", "test", "positions")
 GUARD = 12345.0
+
+
+def save_arrays(x, y, test=None, folder="."):
+    """Return the path of a file with arrays, as of `with_data`; test: the test rows, if they are fixed."""
+    return store_data("test", x, y, test, folder=folder).path
 
 
 @cache

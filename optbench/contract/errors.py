@@ -16,14 +16,18 @@ _SHOWN = 60
 RENAMED = {"budget": "time_limit", "deadline": "run_timeout", "stall": "worker_timeout"}
 """Keywords and keys of a spec that had another name before 0.14, and their names since."""
 _FIT = "results.best(PROBLEM).fit() trains the recommended setting and predicts"
+_TABLE = "pandas.read_csv(FILE, ...).to_parquet('FILE.parquet') writes one that is taken"
 REMOVED = {
     "OptbenchClassifier": _FIT,
     "OptbenchRegressor": _FIT,
+    "decimal": f"a file has points: {_TABLE}",
+    "encoding": f"a file is in UTF-8: {_TABLE}",
     "early_test_loss": "test_loss judges the end of runs: give them fewer epochs",
     "importances": "optuna.importance takes the columns of results.runs",
     "load_model": f"pickle keeps a model; {_FIT}",
     "mapped": "logistic_model draws the same examples, in memory",
     "predict": _FIT,
+    "sep": f"a .csv has commas, a .tsv tabs: {_TABLE}",
     "stepper: device": "it takes arrays in the CPU's memory; sweeps run on a GPU, sweep --device cuda",
     "stepper: threads": "each array is stepped by one thread",
     "search": "trials are drawn by Sobol, and --widen goes on around the best",
@@ -141,7 +145,7 @@ def unknown(kind: str, name: str, valid: Iterable[str], shown_by: str = "") -> O
     """
     valid = sorted(map(str, valid))
     name = name if isinstance(name, str) else shown(name)
-    if name in REMOVED:
+    if name in REMOVED and not kind.startswith("column"):  # a column may have any name
         hint = describe_removed(name)
     elif RENAMED.get(name) in valid:
         hint = f"since 0.14 it is {RENAMED[name]!r}"

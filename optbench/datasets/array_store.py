@@ -22,6 +22,8 @@ from optbench.datasets.record import decode_texts, split_columns
 
 _LETTERS = 16
 """Length of a file's name: hexadecimal digits of a hash."""
+ARRAYS = b"optbench-arrays"
+"""The key of a file's metadata that says that it holds arrays: x0, x1, ..., y, and test, True for test rows."""
 
 
 @dataclass(frozen=True)
@@ -127,23 +129,28 @@ def _check_targets(owner, name, values, rows) -> np.ndarray:
 
 
 def _store_arrays(owner, x, y, test, place) -> Stored:
-    """Write arrays to a .npz file in the folder `place`, unless one with this content is there; return its `Stored`.
+    """Write arrays as a table, unless one with this content is there, and return its `Stored`.
 
-    x, y, test: as of `store_data`.
+    x, y, test: as of `store_data`. The columns are x0, x1, ..., y and, if test rows are given, test.
     """
-    arrays = {"x": x, "y": _check_targets(owner, "y", y, len(x))}
+    import pandas as pd
+
+    y = _check_targets(owner, "y", y, len(x))
+    x, fixed = x.reshape(len(x), -1), None
     if test is not None:
         pair = arguments.list_items(f"{owner}: test", test)
         if len(pair) != 2:
             raise OptbenchError(f"{owner}: test must be a pair, X and y of the test examples")
-        arrays["x_test"] = _check_features(owner, "X of test", pair[0])
-        arrays["y_test"] = _check_targets(owner, "y of test", pair[1], len(arrays["x_test"]))
-    parts = [part for name, each in arrays.items() for part in (name, each.dtype.str, each.shape, _array_bytes(each))]
-    path = place / f"{_hash_parts(parts)}.npz"
-    if not is_file(path):
-        resources.need_disk(f"{owner}: the file of X and y", place, sum(each.nbytes for each in arrays.values()))
-        write_atomically(path, lambda new: np.savez(new, **arrays), f"{owner}: folder")
-    return Stored(_home_relative(path), "")
+        x_test = _check_features(owner, "X of test", pair[0])
+        x_test, y_test = x_test.reshape(len(x_test), -1), _check_targets(owner, "y of test", pair[1], len(x_test))
+        if x_test.shape[1] != x.shape[1]:
+            raise OptbenchError(f"{owner}: X and X of test differ in their number of features")
+        if x_test.dtype.kind not in "biuf" or (y_test.dtype.kind == "U") != (y.dtype.kind == "U"):
+            raise OptbenchError(f"{owner}: of X and y and those of test, one is text, the other holds numbers")
+        fixed = np.arange(len(x) + len(x_test)) >= len(x)
+        x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+    table = pd.DataFrame(x).add_prefix("x").assign(y=y, **({} if fixed is None else {"test": fixed}))
+    return _store_table(owner, table, "", place, {ARRAYS: b""})
 
 
 def _array_bytes(array) -> Any:
@@ -193,13 +200,13 @@ def _only_column(owner, y) -> Any:
     return y.iloc[:, 0]
 
 
-def _store_table(owner, table, target, place) -> Stored:
-    """Write a DataFrame of features as a Parquet file in `place`, named by its content, and return its `Stored`."""
+def _store_table(owner, table, target, place, metadata=None) -> Stored:
+    """Write a DataFrame as a Parquet file in `place`, named by its content, and return its `Stored`."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import parquet
 
-    parts = []
+    parts = list(metadata or ())
     for name in table.columns:
         values = table[name]
         if isinstance(values.dtype, pd.CategoricalDtype):  # a file has no categories but of texts
@@ -217,7 +224,7 @@ def _store_table(owner, table, target, place) -> Stored:
     path = place / f"{_hash_parts(parts)}.parquet"
     if not is_file(path):
         try:
-            arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+            arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(metadata)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise OptbenchError(f"{owner}: X cannot be kept in a file: {in_one_line(error)}") from error
         resources.need_disk(f"{owner}: the file of X and y", place, arrow.nbytes)

@@ -1,26 +1,23 @@
 """The record of a data set, and the preparation of raw examples: split, encode, fill in, scale."""
 
-import bz2
-import gzip
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from optbench.contract import names, resources
+from optbench.contract import names
 from optbench.contract.errors import OptbenchError, unknown
 from optbench.datasets.preparation import (
-    MISSING,
-    Feature,
     Preparation,
+    Standardizer,
     class_name,
     find_unknown,
-    learn,
+    fit_transformer,
     name_some,
     parse_number,
+    split_kinds,
     transform,
 )
 
@@ -38,6 +35,8 @@ FILLS = {"": "median", "median": "median", "mean": "mean", "drop": "median"}
 """The words of ``missing``, and the number of the training rows that fills gaps; ``drop`` leaves none in known rows."""
 # Examples: the fewest of which a fifth is one
 FEWEST_EXAMPLES = 5
+ARRAY_TARGET = "target array y"
+"""How the target of the user's own arrays is described."""
 REPEAT = "repeat another one"
 """What the note on equal rows says."""
 LIMITS = {
@@ -149,6 +148,7 @@ class Dataset:
 class Raw:
     """Raw examples: x (n, features) and y (n,), of which 20% are held out: half of them to validate, half to test.
 
+    ``x``: an array, or a table whose columns are floats, NaN where one is missing, or texts.
     ``own``: they are the user's, and 20% are for validation, 20% for testing. ``test``: the test examples where they
     are fixed; 20% of the others are for validation.
 
@@ -157,11 +157,11 @@ class Raw:
     ``suspicion``: a warning if y looks like an index rather than a target; ``hint``: how to choose another column.
     """
 
-    x: np.ndarray
+    x: Any
     y: np.ndarray
     classes: int | None
     source: str
-    test: tuple[np.ndarray, np.ndarray] | None = None
+    test: tuple[Any, np.ndarray] | None = None
     scaled: bool = False
     own: bool = False
     name: str = ""
@@ -171,19 +171,15 @@ class Raw:
     hint: str = ""
     labels: tuple[str, ...] = ()
     """The names of the classes 0, 1, ... if y holds their numbers."""
-    columns: tuple[str, ...] = ()
-    """The names of the features, of x and then of texts; () for an array, whose features are x0, x1, ..."""
-    fill: str = "mean"
-    """The number of the training rows that fills gaps (NaN) in x: their mean, or their median."""
+    fill: str = "median"
+    """The number of the training rows that fills gaps in a table: their mean, or their median."""
+    constants: bool = False
+    """Whether constant columns of a table stay."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    texts: np.ndarray | None = None
-    """Features that are texts, (n, features) of str."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """The reasons why columns are left out, by name."""
     target_name: str = "y"
-    decimal: str = ""
-    """The decimal point of numbers in texts."""
 
 
 def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[int, int] = (0, 1)) -> Dataset:
@@ -201,20 +197,17 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
     shares = FIXED_SHARES if raw.test is not None else OWN_SHARES if raw.own else SHARES
     equal = None
     if raw.own:
-        parts = [raw.x] if raw.texts is None else [raw.x, raw.texts]
-        equal = find_equal_rows(parts, raw.y)
+        equal = find_equal_rows(raw.x, raw.y)
         raw = replace(raw, notes=(*raw.notes, *describe_equal_rows(raw.name, equal)))
     rows = split_rows(len(raw.x), shares, equal)
     split = SPLITS[shares]
     if fold[1] > 1:
         rows = split_folds(len(raw.x), *fold, equal)
         split = f"test rows are a fold of {fold[1]}, drawn with seed 0, and validation rows a fifth of all"
-    x_test, y_test = raw.test if raw.test is not None else (raw.x[rows.test], raw.y[rows.test])
-    numbers = [raw.x[rows.training], raw.x[rows.validation], x_test]
     ends = np.cumsum([len(rows.training), len(rows.validation)])
-    texts = [np.empty((len(part), 0), object) for part in numbers]
-    if raw.texts is not None:
-        texts = [raw.texts[part] for part in rows]
+    take = getattr(raw.x, "iloc", raw.x)
+    x_test, y_test = raw.test if raw.test is not None else (take[rows.test], raw.y[rows.test])
+    known = take[np.concatenate(rows[:2])]
     count, labels, hint = raw.classes, raw.labels, raw.suspicion or raw.hint
     every = np.concatenate([raw.y[rows.training], raw.y[rows.validation], y_test])
     if count is None:
@@ -230,10 +223,11 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
     )
     warning = "; ".join(f"data set {raw.name}: {each}" for each in warnings)
     target = _target_text(raw, every, count, labels)
-    features, xs, notes = prepare_features(raw, numbers, texts)
+    prepared, every_x, notes = prepare_features(raw, known, x_test, len(rows.training))
+    xs = np.split(every_x, ends)
     scaling = "features as they come"
     if not raw.scaled:
-        which = "numbers" if any(each.levels for each in features) else "features"
+        which = "numbers" if prepared.levels else "features"
         scaling = f"{which}{' and target' * (not count)} standardized by the training rows"
     mean, scale = 0.0, 1.0
     if not count:
@@ -255,9 +249,9 @@ def prepare_data_set(raw: Raw, classes: bool | int | None = None, fold: tuple[in
         x_validation=x_validation if there else None, y_validation=y_validation if there else None,
         rows=Rows(rows.training, rows.validation, np.arange(len(y_test))) if raw.test is not None else rows,
         split=split, notes=notes, folds=fold[1],
-        preparation=Preparation(
-            features, raw.target_name, tuple(labels) or tuple(map(str, range(count))), float(mean), float(scale),
-            raw.decimal,
+        preparation=replace(
+            prepared, target=raw.target_name, classes=tuple(labels) or tuple(map(str, range(count))),
+            target_mean=float(mean), target_scale=float(scale),
         ),
     )  # fmt: skip
 
@@ -290,42 +284,46 @@ def _unseen_warning(y, labels) -> str:
     return f"no training row is of the class {unseen[0]!r}: it cannot be learned" if unseen else ""
 
 
-def prepare_features(
-    raw: Raw, numbers: list[np.ndarray], texts: list[np.ndarray]
-) -> tuple[tuple[Feature, ...], list[np.ndarray], tuple[str, ...]]:
-    """Return (features, x of each part, notes): what the training rows teach, and all rows prepared by it.
+def prepare_features(raw: Raw, known: Any, test: Any, count: int) -> tuple[Preparation, np.ndarray, tuple[str, ...]]:
+    """Return (preparation, x, notes): what the training rows teach of features, and all rows prepared by it.
 
-    numbers, texts: of the training rows, then of the other parts. Columns of a table that are constant in its training
-    rows are left out. Raises OptbenchError for values too large to be standardized, and if no feature is left.
+    known: training rows, so many as count, and validation rows, arrays or tables as `test` is. Columns of a table that
+    are constant in its training rows are left out. Raises OptbenchError for values too large to be standardized, and if
+    no feature is left.
     """
-    width, wide = numbers[0].shape[1], numbers[0].shape[1] + texts[0].shape[1]
-    features = learn(raw.columns or [f"x{i}" for i in range(wide)], numbers[0], texts[0], raw.fill, raw.scaled)
-    if large := [each.name for each in features if not np.isfinite(each.mean + each.scale)]:
-        raise OptbenchError(f"data set {raw.name}: feature {large[0]!r} has values too large to be standardized")
+    if isinstance(known, np.ndarray):
+        transformer = None if raw.scaled else Standardizer.fit(known[:count])
+        x = np.concatenate([known, test])
+        x = x if transformer is None else transformer.transform(x)
+        return Preparation(transformer, tuple(f"x{i}" for i in range(x.shape[1])), {}), x, raw.notes
+    import pandas as pd
+
+    table = pd.concat([known, test])
+    numbers, texts = split_kinds(table)
     left_out = dict(raw.left_out)
-    if raw.columns:
-        filled = np.where(np.isnan(numbers[0]), [each.fill for each in features[:width]], numbers[0])
-        differ = [*(filled != filled[0]).any(axis=0), *(len(each.levels) > 1 for each in features[width:])]
-        left_out |= {each.name: "constant" for each, differs in zip(features, differ, strict=True) if not differs}
-        features = tuple(each for each, differs in zip(features, differ, strict=True) if differs)
-        numbers = [part[:, np.flatnonzero(differ[:width])] for part in numbers]
-        texts = [part[:, np.flatnonzero(differ[width:])] for part in texts]
-    if not features:
+    if not raw.constants:
+        different = {name: table[name][:count].nunique(dropna=name in numbers) for name in (*numbers, *texts)}
+        left_out |= {name: "constant" for name, values in different.items() if values <= 1}
+        numbers, texts = ([name for name in part if different[name] > 1] for part in (numbers, texts))
+    if not numbers and not texts:
         raise OptbenchError(f"data set {raw.name}: there is no feature to learn from: {_reason_words(left_out)}")
-    names, notes, width = [each.name for each in features], [*raw.notes], numbers[0].shape[1]
-    gaps = sum(np.isnan(part).sum(axis=0) for part in numbers)
-    if some := [f"{name} ({count:,})" for name, count in zip(names[:width], gaps, strict=True) if count]:
+    table = table[[*numbers, *texts]]
+    try:
+        transformer, levels = fit_transformer(table[:count], raw.fill)
+    except OptbenchError as error:
+        raise OptbenchError(f"data set {raw.name}: {error}") from None
+    notes, gaps = [*raw.notes], table.isna().sum()
+    if some := [f"{name} ({gaps[name]:,})" for name in numbers if gaps[name]]:
         notes.append(f"missing numbers filled in with the {raw.fill} of the training rows: {name_some(some)}")
-    holes = sum((part == MISSING).sum(axis=0) for part in texts)
-    if some := [f"{name} ({count:,})" for name, count in zip(names[width:], holes, strict=True) if count]:
+    if some := [f"{name} ({gaps[name]:,})" for name in texts if gaps[name]]:
         notes.append(f"missing texts are a level of their own: {name_some(some)}")
-    if some := [f"{each.name} ({len(each.levels)})" for each in features[width:]]:
+    if some := [f"{name} ({len(each)})" for name, each in levels.items()]:
         notes.append(f"texts as columns of 0 and 1, one for each level: {name_some(some)}")
-    if new := find_unknown(features, np.concatenate(texts[1:]).T):
+    if new := find_unknown(levels, table[count:]):
         notes.append(f"texts of no training row are none of the levels: {name_some(new)}")
     if left_out:
         notes.append(f"columns left out: {_reason_words(left_out)}")
-    return features, [transform(features, *part) for part in zip(numbers, texts, strict=True)], tuple(notes)
+    return Preparation(transformer, tuple(numbers), levels), transform(transformer, table), tuple(notes)
 
 
 def _reason_words(left_out: Mapping[str, str]) -> str:
@@ -354,18 +352,19 @@ def _target_text(raw: Raw, y: np.ndarray, classes: int, labels: tuple[str, ...])
     return f"{raw.target}, {classes} classes: {each}"
 
 
-def find_equal_rows(features: Iterable[np.ndarray], y: np.ndarray) -> np.ndarray | None:
+def find_equal_rows(features: Any, y: np.ndarray) -> np.ndarray | None:
     """Return a number for each row that equal rows have in common, (rows,); None where all rows differ.
 
     Rows with the same features are equal if their targets are, too. Where these differ, they are observations of their
     own, as in a table of a few categories: no copies.
 
-    features: arrays (rows, columns), numbers or texts; y: the targets, (rows,) or (rows, outputs).
+    features: an array or a table, (rows, columns); y: the targets, (rows,) or (rows, outputs).
     """
     import pandas as pd  # which a list of problems does not need
 
-    rows = pd.concat([pd.DataFrame(part) for part in features if part.shape[1]], axis=1, ignore_index=True)
-    number = pd.factorize(pd.util.hash_pandas_object(rows, index=False))[0]
+    if not features.shape[1]:
+        return None
+    number = pd.factorize(pd.util.hash_pandas_object(pd.DataFrame(features), index=False))[0]
     aims = pd.util.hash_pandas_object(pd.DataFrame(y.reshape(len(y), -1)), index=False).groupby(number)
     alone = aims.transform("nunique").to_numpy() > 1
     number = np.where(alone, len(y) + np.arange(len(y)), number)
@@ -529,24 +528,3 @@ def file_query(given: Mapping[str, Any], drop: Iterable[str] = (), **more: str) 
     if left_out:
         asked["drop"] = left_out if any("," in name for name in drop) else ",".join(left_out)
     return names.canonical("file", asked)
-
-
-PACKINGS: Mapping[str, Callable] = {".gz": gzip.open, ".bz2": bz2.open}
-"""The endings of packed text files, and what opens them."""
-
-
-def open_file(place: Path) -> IO[bytes]:
-    """Open a text file to read its bytes, which are unpacked if it is packed."""
-    return PACKINGS.get(place.suffix.lower(), open)(place, "rb")
-
-
-def unpacked_size(path: str, place: Path) -> int:
-    """Return the bytes of a text file, unpacked if it is packed; raise OptbenchError if memory is smaller."""
-    if place.suffix.lower() not in PACKINGS:
-        return place.stat().st_size
-    size = 0
-    with open_file(place) as file:
-        while piece := file.read(1 << 20):
-            size += len(piece)
-            resources.need_memory(f"data set {path}: what it unpacks to", size)
-    return size

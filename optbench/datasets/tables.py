@@ -5,8 +5,7 @@ Columns that tell nothing about other rows, or that cannot be read as numbers or
 
 import re
 import warnings
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +14,29 @@ import pandas as pd
 
 from optbench.contract import resources
 from optbench.contract.errors import OptbenchError, in_one_line, shown, unknown
+from optbench.datasets.array_store import ARRAYS
 from optbench.datasets.preparation import (
-    MISSING,
     NO_TEXT,
-    THOUSANDS,
-    has_thousands,
-    name_some,
+    NUMBER_TYPES,
     parse_number,
-    read_number,
+    read_numbers,
     refuse_repeated,
+    split_kinds,
     strip_texts,
 )
-from optbench.datasets.record import (
-    FILLS,
-    Raw,
-    file_query,
-    one_against_rest,
-    open_file,
-    split_columns,
-    unpacked_size,
-)
+from optbench.datasets.record import ARRAY_TARGET, FILLS, Raw, file_query, one_against_rest, split_columns
 
 MOST_LEVELS = 100
 """Levels of a text, each of which is a feature; beyond, texts are names or numbers of tickets. As many as classes."""
 _FEW_LEVELS = 10
 """Different texts that are levels however few rows there are; different numbers among texts that can be levels."""
-_PEEK = 1 << 16
-"""Bytes of a text file by which its separator is guessed."""
 _SAMPLE = 100
 """Different texts of a column that are tried as dates."""
-SEPARATORS = {"tab": "\t", "space": r"\s+", "comma": ",", "semicolon": ";"}
-_ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "cp1250", "cp1251", "gbk", "shift_jis", "big5")
-_NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "decimal", "empty", "boolean")
 _DATE_TYPES = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period", "interval")
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}( .*)?|\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?"
 )
 _YEAR = re.compile(r"(?<!\d)(19|20)\d{2}(?!\d)|(19|20)\d{2}[01]\d[0-3]\dT")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _UNIT = r"(%|[$€£¥]|EUR|USD|GBP|CHF|JPY)"
 _FORMATTED = re.compile(  # 1,234.50, 12 %, $5; 1.2.3, a version, is no number
     rf"\(?[-+−]?\s*{_UNIT}?\s*[-+−]?(\d{{1,3}}([.,'’ \u00a0\u202f]\d{{3}})+([.,]\d+)?|\d*[.,]?\d+|\d+[.,])"
@@ -62,117 +46,64 @@ _FORMATTED = re.compile(  # 1,234.50, 12 %, $5; 1.2.3, a version, is no number
 _DATE_ADVICE = "turn them into numbers (a year, a month, days since the first) to learn from them"
 
 
-def read_csv(place: Path, ending: str, given: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the table of a text file whose first line names the columns.
+def read_examples(place: Path, given: Mapping[str, Any]) -> Raw:
+    """Return the examples of a file; given: the parameters of the set ``file``. Raises OptbenchError."""
+    if place.suffix.lower() != ".parquet":
+        return table_examples(read_csv(given["path"], place), given)
+    from pyarrow.parquet import ParquetFile
 
-    ``place``: the file; ``ending``: that of its name, which names the format; ``given``: the parameters of the set
-    ``file``, as of `guess_format`. Raises OptbenchError if the file has another format.
+    with ParquetFile(place) as file:
+        rows, columns = file.metadata.num_rows, file.metadata.num_columns
+        arrays = ARRAYS in (file.metadata.metadata or {})
+    what = f"data set {given['path']}: {rows:,} rows of {columns:,} columns"
+    resources.need_memory(what, 3 * resources.REAL * rows * columns)
+    table = pd.read_parquet(place)
+    if arrays:
+        return array_examples(table, given)
+    return table_examples(table.set_axis([str(name).strip() for name in table.columns], axis=1), given)
+
+
+def read_csv(path: str, place: Path) -> pd.DataFrame:
+    """Return the table of a text file whose first line names the columns, with commas, or tabs in a .tsv, between them.
+
+    path: for messages. Raises OptbenchError if the file has another format.
     """
-    path, decimal = given["path"], given["decimal"]
-    if decimal not in ("", ".", ","):
-        raise OptbenchError(f"data set {path}: decimal={shown(decimal)} must be '.', or ','")
-    separator, encoding = _parse_separator(path, given["sep"], ending), _check_encoding(path, given["encoding"])
-    packing = {".gz": "gzip", ".bz2": "bz2"}.get(place.suffix.lower())
-    how = {"sep": separator, "encoding": encoding, "compression": packing, "skipinitialspace": True}
+    separator, way = "\t" if place.suffix.lower() == ".tsv" else ",", f"pandas.read_csv({path!r}, "
+    parquet = f".to_parquet({str(Path(path).with_suffix('.parquet'))!r}) writes a file that is taken"
+    how = {"sep": separator, "skipinitialspace": True, "encoding": "utf-8"}
+    # Numbers take 8 bytes, and as many while they are read; in the file they mostly have four or more.
+    resources.need_memory(f"data set {path}: its table", 4 * place.stat().st_size)
     try:
+        with place.open(encoding="utf-8") as file:
+            first = re.sub(r'"[^"]*"', "", file.readline())
+        sign = max(";\t|", key=first.count)
+        if first.count(sign) > first.count(separator):
+            raise OptbenchError(
+                f"data set {path}: the first line holds {shown(sign)} between names, not {shown(separator)}: "
+                f"{way}sep={sign!r}){parquet}"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than names
-            first = pd.read_csv(place, header=None, nrows=1, dtype=str, keep_default_na=False, **how)
-            names = [str(name).strip() for name in first.iloc[0]]
-            # Numbers take 8 bytes, and as many while they are read; in the file they mostly have four or more.
-            resources.need_memory(f"data set {path}: its table", 4 * unpacked_size(path, place))
+            line = pd.read_csv(place, header=None, nrows=1, dtype=str, keep_default_na=False, **how)
+            names = [str(name).strip() for name in line.iloc[0]]
             table = pd.read_csv(
-                place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=NO_TEXT,
-                decimal=decimal or ".", **how,
-            )  # fmt: skip
+                place, header=0, names=range(len(names)), index_col=False, low_memory=False, na_values=NO_TEXT, **how
+            )
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
     except UnicodeError as error:
-        query = file_query(given, encoding="latin-1")
-        raise OptbenchError(
-            f"data set {path}: cannot be read as {encoding}: name its encoding, {query} (or cp1252, utf-16)"
-        ) from error
+        raise OptbenchError(f"data set {path}: is not in UTF-8: {way}encoding='latin-1'){parquet}") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         text = in_one_line(error).removeprefix("ParserError: Error tokenizing data. C error: ").strip()
         if isinstance(error, Warning):
             text = f"rows have more fields than the first line has names ({shown(', '.join(names))})"
         raise OptbenchError(
-            f"data set {path}: does not look like a table with sep={separator!r}: {text}; "
-            "texts that hold it need quotes"
+            f"data set {path}: does not look like a table with {shown(separator)} between columns: {text}; texts that "
+            "hold it need quotes"
         ) from error
     # A separator at the end of each line makes a column with neither name nor values.
     keep = [i for i, name in enumerate(names) if name or table[i].notna().any()]
     return table[keep].set_axis([names[i] or f"Unnamed: {i}" for i in keep], axis=1)
-
-
-def read_parquet(path: str, place: Path) -> pd.DataFrame:
-    """Return the table of a .parquet file; path: for messages. Raises OptbenchError if it does not fit into memory."""
-    from pyarrow.parquet import ParquetFile
-
-    with ParquetFile(place) as file:
-        rows, columns = file.metadata.num_rows, file.metadata.num_columns
-    resources.need_memory(f"data set {path}: {rows:,} rows of {columns:,} columns", resources.REAL * rows * columns)
-    table = pd.read_parquet(place)
-    return table.set_axis([str(name).strip() for name in table.columns], axis=1)
-
-
-def _parse_separator(path: str, text: str, ending: str) -> str:
-    """Return the separator for pandas, one character or a pattern. Raises OptbenchError for another text.
-
-    text: what the user gave, a sign or a word such as ``tab``; "" for the default, a tab if `ending` is ``.tsv``, else
-    a comma. path: for messages.
-    """
-    if not text:
-        return "\t" if ending == ".tsv" else ","
-    found = SEPARATORS.get(text, "\t" if text == r"\t" else text)
-    if found in SEPARATORS.values():
-        return found
-    if len(found) != 1 or not found.isascii() or found.isalnum() or not found.isprintable() or found in "\"'.-+_":
-        words = ", ".join(SEPARATORS)
-        raise OptbenchError(f"data set {path}: sep={shown(text)} must be one sign, such as ';' or '|', or of {words}")
-    return found
-
-
-def _check_encoding(path: str, text: str) -> str:
-    """Return the encoding, by default UTF-8. Raises OptbenchError for an unknown one."""
-    try:
-        b"a".decode(text or "utf-8")  # also refuses codecs that do not give a text
-    except UnicodeError:  # one with more bytes a letter
-        pass
-    except (LookupError, ValueError):
-        raise unknown(f"encoding of data set {path}", text, _ENCODINGS) from None
-    return text or "utf-8"
-
-
-def guess_format(place: Path, ending: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the parameters of the set ``file`` with the separator, and the decimal comma, that a text file shows.
-
-    ``ending``: that of its name, which names the format. The separator is a comma unless the first line has none, and
-    another sign. Raises OptbenchError if it has both.
-    """
-    if given["sep"] or ending == ".tsv":
-        return given
-    try:
-        with open_file(place) as file:
-            text = file.read(_PEEK).decode(_check_encoding(given["path"], given["encoding"]), "ignore")
-    except (OSError, EOFError, zlib.error):
-        return given  # refused when it is read
-    first, _, rest = text.partition("\n")
-    sign = next((sign for sign in ";\t|" if sign in re.sub(r'"[^"]*"', "", first)), "")
-    word = "tab" if sign == "\t" else sign
-    if sign and "," in first:
-        ask, same = file_query(given, sep=word), file_query(given, sep="comma")
-        raise OptbenchError(
-            f"data set {given['path']}: the first line holds {shown(word)}: say {ask} if that separates columns, or "
-            f"{same} if it is part of a name"
-        )
-    if not sign:
-        return given
-    fields = re.split(rf"[{sign}\n]", rest)
-    commas, points = (
-        sum(re.fullmatch(rf'"?-?\d+[{point}]\d+"?', each) is not None for each in fields) for point in ",."
-    )
-    return {**given, "sep": word, "decimal": given["decimal"] or ("," if commas > 9 * points else "")}
 
 
 class Unusable(Exception):
@@ -183,57 +114,47 @@ class Unusable(Exception):
         self.holds, self.advice = holds, advice
 
 
-def read_column(given: Mapping[str, Any], values: pd.Series) -> tuple[np.ndarray, str]:
-    """Return (column, remark): float64, NaN where a value is missing, or texts, None there.
+def read_column(values: pd.Series) -> tuple[pd.Series, str]:
+    """Return (column, remark): floats or texts, NaN where a value is missing.
 
-    ``given``: the parameters of the set ``file``. The remark, if any, tells of words among numbers, which count as
-    missing. Raises Unusable for dates, lists and the like, and numbers that are not plainly written.
+    The remark, if any, tells of words among numbers, which count as missing. Raises Unusable for dates, lists and the
+    like, and numbers that are not plainly written.
     """
-    values = values.reset_index(drop=True)
     held = pd.api.types.infer_dtype(values, skipna=True)
-    category = isinstance(values.dtype, pd.CategoricalDtype)
     if held in _DATE_TYPES:
         raise Unusable(f"dates or times, such as {shown(str(values.dropna().iloc[0]))}", _DATE_ADVICE)
-    if held in _NUMBER_TYPES and not category:
-        return values.to_numpy(float, na_value=np.nan), ""
-    if not category and not all(isinstance(each, str | int | float) for each in values.dropna()):
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return strip_texts(values), ""
+    if held not in NUMBER_TYPES and not all(isinstance(each, str | int | float) for each in values.dropna()):
         kind = type(values.dropna().iloc[0]).__name__
         raise Unusable(f"values of the kind {kind}, neither numbers nor texts")
+    numbers, others = read_numbers(values)
+    if not others:
+        return numbers, ""
     texts = strip_texts(values)
-    levels = sorted(set(texts.dropna()))
-    numbers = {each: read_number(each, given.get("decimal", "")) for each in levels}
-    words_alone = levels and (category or {*levels} <= {"True", "False"})
-    if None not in numbers.values() and not words_alone:
-        return texts.map(numbers).to_numpy(float, na_value=np.nan), ""
-    if not category and (words := _find_words(given, numbers)):
-        remark = f"{shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}"
-        return texts.map(numbers).to_numpy(float, na_value=np.nan), remark
-    return np.where(texts.isna(), None, texts.to_numpy(object)), ""
+    if not (words := _find_words(sorted(texts.dropna().unique()), others)):
+        return texts, ""
+    return numbers, f"{shown(words[0])}{f' and {len(words) - 1:,} more texts' * (len(words) > 1)}"
 
 
-def _find_words(given: Mapping[str, Any], levels: Mapping[str, float | None]) -> list[str]:
+def _find_words(levels: list[str], others: list[str]) -> list[str]:
     """Return the words among a column's numbers, which stand for a missing value; none if its texts are levels.
 
-    given: the parameters of the set ``file``; levels: each text, and the number that it is or None. Raises Unusable for
-    dates, and numbers that are not plainly written.
+    levels: all different texts; others: those that are no number. Raises Unusable for dates, and numbers that are not
+    plainly written.
     """
-    first = list(levels)[:_SAMPLE]
-    dates = [each for each in first if levels[each] is None and _is_date_or_time(each)]
-    if 10 * len(dates) >= 9 * len(first) > 0:
+    first = levels[:_SAMPLE]
+    dates = [each for each in first if parse_number(each) is None and _is_date_or_time(each)]
+    if 10 * len(dates) >= 9 * len(first):
         raise Unusable(f"dates or times, such as {shown(dates[0])}", _DATE_ADVICE)
-    others = [each for each, number in levels.items() if number is None]
     formatted = [each for each in others if _FORMATTED.fullmatch(each)]
-    words = [each for each in others if each not in formatted] if formatted else others
+    words = sorted({*others} - {*formatted})
     numbers = len(levels) - len(words)
     if numbers <= max(_FEW_LEVELS, len(levels) // 2) and (not formatted or any(map(str.isalnum, "".join(words)))):
         return []  # levels, some of which look like numbers: 1, 2, 3+
-    if not formatted:
-        return words
-    decimal = given.get("decimal", "")
-    advice = [f"write plain numbers, such as {'1234,5' if decimal == ',' else '1234.5'}"]
-    if decimal != "," and any(map(_DECIMAL_COMMA.fullmatch, formatted)) and _is_text_file(given["path"]):
-        advice.append(f"say {file_query(given, decimal=',')} if the comma is the decimal point")
-    raise Unusable(f"numbers written as {shown(formatted[0])}", ", or ".join(advice))
+    if formatted:
+        raise Unusable(f"numbers written as {shown(formatted[0])}", "write plain numbers, such as 1234.5")
+    return words
 
 
 def _is_date_or_time(text: str) -> bool:
@@ -243,9 +164,24 @@ def _is_date_or_time(text: str) -> bool:
     return bool(_YEAR.search(text)) and not pd.isna(pd.to_datetime(text, errors="coerce", utc=True))
 
 
-def _is_text_file(path: str) -> bool:
-    """Return True for the path of a .csv or .tsv file, packed or not."""
-    return re.search(r"[.][ct]sv([.]gz)?$", path.lower()) is not None
+def array_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
+    """Return the examples of arrays that are kept as a table; given: the parameters of the set ``file``."""
+    path = given["path"]
+    y, test = table.pop("y"), table.pop("test") if "test" in table else pd.Series(False, index=table.index)
+    columns = table.astype(float)
+    for name, values in (("x", columns), ("y", y.to_frame())):
+        if count := int(np.isinf(values.select_dtypes(float)).to_numpy().sum()):
+            raise OptbenchError(f"data set {path}: {name} has {count:,} values that are not finite")
+    rows, notes = _rows_to_learn(given, columns, "y", y)
+    x, fixed = columns.iloc[rows], test.to_numpy()[rows]
+    aim, labels = one_against_rest(path, "y", y.to_numpy()[rows], given["positive"])
+    if fixed.all():
+        raise OptbenchError(f"data set {path}: every row that is not for testing misses a value")
+    return Raw(
+        x[~fixed], aim[~fixed], 2 if labels else None, path, test=(x[fixed], aim[fixed]) if fixed.any() else None,
+        own=True, name=path, target=ARRAY_TARGET, labels=labels, fill=FILLS[given["missing"]], constants=True,
+        notes=notes,
+    )  # fmt: skip
 
 
 def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
@@ -265,70 +201,37 @@ def table_examples(table: pd.DataFrame, given: Mapping[str, Any]) -> Raw:
     if not set(names) - {target, *dropped}:
         words = ": it does not look like a table" * (len(names) == 1)
         raise OptbenchError(f"data set {path}: there is no column but the target {target!r}{words}")
-    columns, left_out, warned = read_features(given, table, [name for name in names if name not in {target, *dropped}])
+    columns, left_out, warned = read_features(given, table.drop(columns=[target, *dropped]))
     aim, remark = _read_target(given, target, table[target])
     rows, notes = _rows_to_learn(given, columns, target, aim)
-    read = {**columns, target: aim}
-    if written := [name for name in read if read[name].dtype.kind == "f" and _has_thousands(given, table[name])]:
-        notes += (f"{THOUSANDS}: {name_some(written)}",)
-    width = sum(1 if each.dtype.kind == "f" else len(set(each)) for each in columns.values())
+    numbers, texts = split_kinds(columns)
+    width = len(numbers) + sum(columns[name].nunique(dropna=False) for name in texts)
     size = 3 * resources.REAL * len(rows) * width
     resources.need_memory(f"data set {path}: {len(rows):,} rows of {width:,} features", size)
-    x, texts, features = stack_features(columns, rows)
-    y, labels = one_against_rest(path, target, _target_values(aim[rows], table[target]), given["positive"])
+    y, labels = one_against_rest(path, target, _target_values(aim.to_numpy()[rows], table[target]), given["positive"])
     named, ask = bool(given["target"]), f"{file_query(given, target='NAME')}, or --target NAME"
     likely = "" if named else suspect_target(table, target)
     taken = f"the last column, {target!r}, was taken as the target"
     return Raw(
-        x, y, 2 if labels else None,
+        columns.iloc[rows], y, 2 if labels else None,
         f"{path}, target {target}", name=path, labels=labels,
         target=f"target column {target!r}{' (the last one)' * (not named)}",
         suspicion=f"{taken} and looks like {likely}; name another: {ask}" if likely else "",
         hint="" if named else f"{taken}; name another: {ask}",
-        own=True, columns=features, texts=texts,
-        fill=FILLS[given["missing"]], notes=notes, left_out=dict.fromkeys(dropped, "as asked") | left_out,
-        warnings=(*warned, *([remark] if remark else [])), target_name=target, decimal=given["decimal"],
+        own=True, fill=FILLS[given["missing"]], notes=notes, left_out=dict.fromkeys(dropped, "as asked") | left_out,
+        warnings=(*warned, *([remark] if remark else [])), target_name=target,
     )  # fmt: skip
 
 
-def _has_thousands(given: Mapping[str, Any], values: pd.Series) -> bool:
-    """Return True for a column of numbers some of which have commas between their thousands."""
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return False
-    return any(has_thousands(each, given.get("decimal", "")) for each in strip_texts(values).dropna())
+def read_features(given: Mapping[str, Any], table: pd.DataFrame) -> tuple[pd.DataFrame, dict, list[str]]:
+    """Return (columns, reasons, warnings): what `read_column` returns, and by name why the others are left out.
 
-
-def stack_features(columns: Mapping[str, np.ndarray], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:
-    """Return (numbers, texts, names): the features of each kind as an array, and the names of both in that order.
-
-    columns: by name, as of `read_features`; rows: the indices of those to take.
-    """
-    numbers = {name: each for name, each in columns.items() if each.dtype.kind == "f"}
-    texts = {name: each for name, each in columns.items() if name not in numbers}
-    return (
-        _side_by_side(numbers.values(), rows), _side_by_side(texts.values(), rows, object), (*numbers, *texts),
-    )  # fmt: skip
-
-
-def _side_by_side(columns: Iterable[np.ndarray], rows: np.ndarray, dtype: type = float) -> np.ndarray:
-    """Return columns as an array (rows, columns) of the dtype; rows: the indices of those to take."""
-    found = [each[rows] for each in columns]
-    array = np.empty((len(rows), len(found)), dtype)
-    for place, each in enumerate(found):
-        array[:, place] = each
-    return array
-
-
-def read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list[str]) -> tuple[dict, dict, list[str]]:
-    """Return (columns, reasons, warnings): by name what `read_column` returns, and why the others are left out.
-
-    given: the parameters of the set ``file``, path "" for a table in memory. Missing texts are MISSING. Raises
-    OptbenchError for infinite numbers.
+    given: the parameters of the set ``file``. Raises OptbenchError for infinite numbers.
     """
     columns, left_out, warned = {}, {}, []
-    for name in features:
+    for name in table.columns:
         try:
-            column, remark = read_column(given, table[name])
+            column, remark = read_column(table[name])
         except Unusable as error:
             left_out[name] = error.holds
             if error.advice not in ("", _DATE_ADVICE):
@@ -336,38 +239,33 @@ def read_features(given: Mapping[str, Any], table: pd.DataFrame, features: list[
             continue
         if remark:
             warned.append(f"{name!r} holds numbers, and {remark}: no number counts as missing")
+        there = column.dropna()
         if column.dtype.kind == "f":
             if count := int(np.isinf(column).sum()):
-                head = f"data set {given['path']}: " * bool(given["path"])
-                advice = f", or leave it out: {file_query(given, drop=[name])}" * bool(given["path"])
                 raise OptbenchError(
-                    f"{head}feature {name!r} has {count:,} values that are not finite: mend them{advice}"
+                    f"data set {given['path']}: feature {name!r} has {count:,} values that are not finite: mend them, "
+                    f"or leave it out: {file_query(given, drop=[name])}"
                 )
-            if is_row_number(column, name):
+            if is_row_number(column.to_numpy(), name):
                 left_out[name] = "numbers the rows"
-            else:
-                columns[name] = column
-            continue
-        there = [each for each in column if each is not None]
-        count = len(set(there))
-        if count > min(MOST_LEVELS, max(_FEW_LEVELS, len(there) // 2)):
+        elif (count := there.nunique()) > min(MOST_LEVELS, max(_FEW_LEVELS, len(there) // 2)):
             left_out[name] = f"{count:,} different texts"
-        else:
-            columns[name] = np.array([MISSING if each is None else each for each in column], object)
-    for name in [name for name, each in columns.items() if each.dtype.kind == "f" and np.isnan(each).all()]:
+        if name not in left_out:
+            columns[name] = column
+    for name in [name for name, each in columns.items() if each.dtype.kind == "f" and each.isna().all()]:
         left_out[name] = "no values"
         del columns[name]
-    return columns, left_out, warned
+    return pd.DataFrame(columns, index=table.index), left_out, warned
 
 
-def _read_target(given: Mapping[str, Any], target: str, values: pd.Series) -> tuple[np.ndarray, str]:
+def _read_target(given: Mapping[str, Any], target: str, values: pd.Series) -> tuple[pd.Series, str]:
     """Return the target's column and a warning, if any; raise OptbenchError if it is neither numbers nor classes.
 
     given: the parameters of the set ``file``.
     """
     who = f"data set {given['path']}: the target {target!r}"
     try:
-        column, remark = read_column(given, values)
+        column, remark = read_column(values)
     except Unusable as error:
         advice = f"{error.advice}, or " if error.advice else ""
         raise OptbenchError(f"{who} holds {error.holds}: {advice}name another target") from None
@@ -392,22 +290,18 @@ def _target_and_dropped(names, given) -> tuple[str, list[str]]:
 
 
 def _rows_to_learn(
-    given: Mapping[str, Any], columns: Mapping[str, np.ndarray], target: str, aim: np.ndarray
+    given: Mapping[str, Any], columns: pd.DataFrame, target: str, aim: pd.Series
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return (rows, notes): indices of the rows to learn from, and a text about the others if there are any.
 
-    given: the parameters of the set ``file``; columns, aim: the features by name and the target. Raises OptbenchError
-    if no row is left.
+    given: the parameters of the set ``file``; columns, aim: the features and the target. Raises OptbenchError if no row
+    is left.
     """
-    path = given["path"]
-    lost = pd.isna(aim)
+    path, lost, why = given["path"], aim.isna(), "the target is missing"
     if lost.all():
         raise OptbenchError(f"data set {path}: the target {target!r} has no value in any row")
-    why = "the target is missing"
     if given["missing"] == "drop":
-        why = "values are missing"
-        for column in columns.values():
-            lost = lost | (np.isnan(column) if column.dtype.kind == "f" else column == MISSING)
+        why, lost = "values are missing", lost | columns.isna().any(axis=1)
     if lost.all():
         raise OptbenchError(f"data set {path}: every row misses a value: leave missing=drop out, or columns: drop=")
     note = f"{lost.sum():,} of {len(lost):,} rows left out, where {why}"

@@ -78,7 +78,7 @@ def examples(X: Any, y: Any, test: Any = None) -> Examples:
     if len(x) < FEWEST_EXAMPLES:
         raise OptbenchError(f"torch_problem: {len(x)} examples are too few; it takes at least {FEWEST_EXAMPLES}")
     shares = OWN_SHARES if test is None else FIXED_SHARES
-    equal = find_equal_rows([x.reshape(len(x), -1)], targets)
+    equal = find_equal_rows(x.reshape(len(x), -1), targets)
     note = describe_equal_rows("of torch_problem", equal)
     rows = split_rows(len(x), shares, equal)
     if test is not None:

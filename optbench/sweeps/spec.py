@@ -32,7 +32,7 @@ from optbench.contract.names import COMMAS, split_list
 from optbench.contract.paths import is_file, is_folder, path_of
 from optbench.contract.search import RATES, SAME_MEANING, Range, parse_range
 from optbench.contract.types import Stage
-from optbench.datasets.files import ENDINGS, format_ending
+from optbench.datasets.files import ENDINGS
 from optbench.engine import settings
 from optbench.engine.settings import BatchSize, Dtype, Points, Rate, RunTimeout, Seed
 from optbench.sweeps.data_sweep import design_sweep
@@ -580,7 +580,7 @@ def read_spec(
             hint = "" if near(source.name, SHIPPED) else f"; {COMMAS}"
             raise OptbenchError(f"{unknown('spec', source.name, SHIPPED)}{hint}")
         source = SHIPPED[source.name]
-    if format_ending(source) in ENDINGS:
+    if source.suffix.lower() in ENDINGS:
         raise OptbenchError(f"{source.name} is a table, and no spec: optbench sweep --data {source.name}, or data=")
     try:
         with source.open("rb") as file:

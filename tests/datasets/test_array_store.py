@@ -58,7 +58,7 @@ def test_equal_data_are_one_file_of_the_same_bytes(cache, tmp_path):
     others = [optbench.with_data("softmax", x, y) for x, y in ((X + 1, Y), (X, 1 - Y), (X.astype(np.float32), Y))]
     assert len({*found, *others}) == 4
     again = optbench.with_data("softmax", X, Y, folder=tmp_path / "other")
-    (one,), (other,) = (set(f.glob(re.search(r"\w+\.npz", again)[0])) for f in (cache, tmp_path / "other"))
+    (one,), (other,) = (set(f.glob(re.search(r"\w+\.parquet", again)[0])) for f in (cache, tmp_path / "other"))
     assert one.read_bytes() == other.read_bytes()
     tables = [optbench.with_data("softmax", TABLE.copy(), "churn", folder=tmp_path / each) for each in ("one", "two")]
     contents = {next((tmp_path / each).iterdir()).read_bytes() for each in ("one", "two")}
@@ -140,7 +140,9 @@ WRONG = [
     ("logistic", X, "churn", {}, "with_data: y='churn' names a column, and X is no table"),
     ("logistic", X, np.array(["a", 1] * 20, object), {}, "y holds values of several kinds"),
     ("logistic", X, np.arange(ROWS) % 3, {}, "has 3 classes, not 2 classes; positive='0' makes two of them"),
-    ("logistic", X, Y, {"test": (X[:, :2], Y)}, "with_data: x and x_test differ in their number of features"),
+    ("logistic", X, Y, {"test": (X[:, :2], Y)}, "with_data: X and X of test differ in their number of features"),
+    ("logistic", X, Y, {"test": (X, Y.astype(str))}, "those of test, one is text, the other holds numbers"),
+    ("logistic", np.where(X > 1, np.inf, X), Y, {}, "with_data: x has .* values that are not finite"),
     ("logistic", X, Y, {"drop": "a"}, "with_data: drop= is for tables"),
     ("logistic", TABLE, "chrn", {}, "unknown column of X in with_data: y 'chrn': did you mean 'churn'?"),
     ("logistic", TABLE, "churn", {"drop": ["churn"]}, "with_data: drop= leaves out 'churn', which is y"),
@@ -188,7 +190,7 @@ def test_what_turns_itself_into_a_table_is_one():
     assert optbench.with_data("logistic", arrow, Y) == optbench.with_data("logistic", table, Y)
     masked = np.ma.masked_array(Y, np.arange(ROWS) % 9 == 0)
     text = data_of(optbench.with_data("logistic", X, masked, missing="mean")).text
-    assert "5 of 40 rows of x left out, where the target is missing" in text
+    assert "5 of 40 rows left out, where the target is missing" in text
     one = data_of(optbench.with_data("logistic", TABLE["a"], Y))
     assert one.x.shape == (24, 1)
 
@@ -196,7 +198,7 @@ def test_what_turns_itself_into_a_table_is_one():
 def test_levels_that_are_numbers_are_the_same_levels_in_other_rows():
     ranks = pd.Categorical(np.arange(ROWS) % 3 + 1.0)  # as of whole numbers with gaps
     data = data_of(optbench.with_data("logistic", TABLE.assign(rank=ranks), "churn"))
-    assert {each.name: each.levels for each in data.preparation.features}["rank"] == ("1", "2", "3")
+    assert data.preparation.levels["rank"] == ("1", "2", "3")
     found = data.preparation.apply(TABLE.assign(rank=ranks).iloc[data.rows.test])
     np.testing.assert_allclose(found, data.x_test)
 
@@ -204,4 +206,4 @@ def test_levels_that_are_numbers_are_the_same_levels_in_other_rows():
 def test_categories_that_differ_in_blanks_are_one_level():
     names = pd.Categorical(np.take(["a", " a", "b"], np.arange(ROWS) % 3))
     data = data_of(optbench.with_data("logistic", TABLE.assign(name=names), "churn"))
-    assert {each.name: each.levels for each in data.preparation.features}["name"] == ("a", "b")
+    assert data.preparation.levels["name"] == ("a", "b")

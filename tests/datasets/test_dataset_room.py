@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from harness import CATALOGUE
+from harness import CATALOGUE, save_arrays
 
 import optbench
 from optbench import datasets
@@ -36,9 +36,9 @@ def test_a_disk_that_is_too_small_is_told_with_both_sizes(data_cache, monkeypatc
 
 
 def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
-    np.savez(tmp_path / "points.npz", x=np.ones((10, 2)), y=np.arange(10) % 2)
+    path = save_arrays(np.ones((10, 2)), np.arange(10) % 2, folder=tmp_path)
     monkeypatch.setattr(resources, "available_memory", lambda: 100)
     with pytest.raises(
-        OptbenchError, match="points.npz: array x .10, 2. needs 320 B of memory, and this machine has 100 B"
+        OptbenchError, match="parquet: 10 rows of 3 columns needs 720 B of memory, and this machine has 100 B"
     ):
-        datasets.load(str(tmp_path / "points.npz"))
+        datasets.load(path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from harness import CATALOGUE
+from harness import CATALOGUE, save_arrays
 
 from optbench import datasets
 from optbench.contract import names
@@ -75,11 +75,11 @@ def test_the_target_of_a_file_is_named(written):
     )
     written({"kind": [*range(12), *range(12), *range(12), 0, 0, 0, 1]})
     assert datasets.load(path).text == size + "column 'kind' (the last one), 12 classes: 3 to 6 rows each" + prepared
-    np.savez("d.npz", x=FEATURES, y=y, x_test=FEATURES[:7], y_test=y[:7])
-    told = datasets.load("d.npz").text
+    path = save_arrays(np.asarray(FEATURES), y, (np.asarray(FEATURES)[:7], y[:7]))
+    told = datasets.load(path).text
     assert (
         told
-        == "d.npz: 32 training, 8 validation and 7 test rows, 2 features, target array y, real, from 0.5 to 2.5"
+        == f"{path}: 32 training, 8 validation and 7 test rows, 2 features, target array y, real, from 0.5 to 2.5"
         + (
             "; test rows as given, validation rows drawn with seed 0 from the others (a fifth of them); "
             "features and target standardized by the training rows"

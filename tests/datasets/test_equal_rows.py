@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from harness import save_arrays
 
 from optbench import OptbenchError, datasets
 from optbench.kit.torch_data import examples
@@ -35,8 +36,7 @@ def nearest_neighbor_accuracy(data):
 
 def test_random_labels_of_copied_rows_cannot_be_remembered():
     pd.DataFrame(X).add_prefix("x").assign(y=LABELS).to_csv("d.csv", index=False)
-    np.savez("d.npz", x=X, y=LABELS)
-    for name in ("d.csv", "d.npz"):
+    for name in ("d.csv", save_arrays(X, LABELS)):
         data = datasets.load(name, 2)
         check_apart(data.x, data.x_validation, data.x_test)
         assert [len(part) for part in data.rows] == [360, 120, 120] and SENTENCE in data.text
@@ -54,17 +54,15 @@ def test_copies_with_texts_and_gaps_are_copies():
 
 
 def test_folds_and_given_test_rows_hold_no_copy_of_training():
-    np.savez("d.npz", x=X, y=LABELS)
-    tested = []
+    path, tested = save_arrays(X, LABELS), []
     for fold in range(5):
         with datasets.in_fold(fold, 5):
-            data = datasets.load("d.npz", 2)
+            data = datasets.load(path, 2)
         check_apart(data.x, data.x_validation, data.x_test)
         assert len(data.x) == 360
         tested += data.rows.test.tolist()
     assert sorted(tested) == list(range(600)), "each row is in the test part of one fold"
-    np.savez("given.npz", x=X, y=LABELS, x_test=RNG.normal(size=(40, 4)), y_test=LABELS[:40])
-    data = datasets.load("given.npz", 2)
+    data = datasets.load(save_arrays(X, LABELS, (RNG.normal(size=(40, 4)), LABELS[:40])), 2)
     check_apart(data.x, data.x_validation)
     assert len(data.x_test) == 40 and SENTENCE in data.text
 
@@ -78,14 +76,13 @@ def test_tensors_of_a_pytorch_problem_hold_none_either():
 def test_a_table_of_a_few_categories_holds_observations_and_no_copies():
     """Passengers of one class and sex are not one passenger: equal features with both targets are split as before."""
     kind, lived = RNG.integers(6, size=300), RNG.integers(2, size=300)
-    np.savez("d.npz", x=np.eye(6)[kind], y=lived)
-    data = datasets.load("d.npz", 2)
+    data = datasets.load(save_arrays(np.eye(6)[kind], lived), 2)
     order = np.random.default_rng(0).permutation(300)
     np.testing.assert_array_equal(data.rows.training, order[:180])
     assert "repeat" not in data.text
 
 
 def test_too_few_different_rows_are_refused():
-    np.savez("d.npz", x=np.tile([[0.0, 0], [0, 1], [1, 0], [1, 1]], (50, 1)), y=np.tile([0, 1, 1, 0], 50))
+    path = save_arrays(np.tile([[0.0, 0], [0, 1], [1, 0], [1, 1]], (50, 1)), np.tile([0, 1, 1, 0], 50))
     with pytest.raises(OptbenchError, match="200 rows repeat 4 different ones; it takes at least 5"):
-        datasets.load("d.npz", 2)
+        datasets.load(path, 2)

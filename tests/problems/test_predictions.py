@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from harness import evaluate, gradient, problem_of
+from harness import evaluate, gradient, problem_of, save_arrays
 from sklearn import metrics
 
 from optbench import datasets
@@ -139,9 +139,8 @@ def test_each_example_tests_in_one_fold_and_all_folds_train_on_as_many(count, fo
     ],
 )
 def test_what_has_no_folds_is_one_line(tmp_path, text, folds, message):
-    file = tmp_path / "d.npz"
     x, y = RNG.standard_normal((40, 3)), np.arange(40) % 2
-    np.savez(file, x=x, y=y, x_test=x[:9], y_test=y[:9])
+    file = save_arrays(x, y, (x[:9], y[:9]), tmp_path)
     with pytest.raises(OptbenchError) as told:
         loader.load().problem(text.replace("FILE", f"'{file}'"), 0, folds)
     assert str(told.value) == message.replace("FILE", str(file))
