@@ -101,7 +101,7 @@ def test_what_is_no_data_is_told_in_a_line(given, words):
 def test_without_the_library_one_line_says_so(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for call in (lambda: torch_problems.torch_problem(None, X, REAL), lambda: torch_problems.to_torch(None, X, None)):
-        with pytest.raises(OptbenchError, match=r"need the extra 'torch': pip install 'optbench\[torch\]'"):
+        with pytest.raises(OptbenchError, match=r"need the extra 'torch': pip install -e '\.\[torch\]'"):
             call()
 
 

@@ -269,7 +269,7 @@ def test_another_version_is_refused_by_the_name_of_its_worker(cluster, files, tm
 
 def test_without_dask_one_line_says_how_to_get_it(files, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(OptbenchError, match=r"needs the extra 'dask': pip install 'optbench\[dask\]'$"):
+    with pytest.raises(OptbenchError, match=r"needs the extra 'dask': pip install -e '\.\[dask\]'$"):
         execute(spec_of(files), tmp_path, executor="dask")
 
 
