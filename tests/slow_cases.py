@@ -121,7 +121,7 @@ SLOW_CASES = {
     "sweeps/test_fuzz_specs.py": r"mappings|toml",
     "sweeps/test_given_names.py": r"labels_escaped|tables_of_loaded|name_of_another|with_other_labels",
     "sweeps/test_interrupts.py": r"in_a_notebook|returns_what_it_has",
-    "sweeps/test_isolation.py": r"leaves_behind|ends_its_process|one_line\[(?!leaves-loaded)",
+    "sweeps/test_isolation.py": r"ends_its_process",
     "sweeps/test_looks.py": r"",
     "sweeps/test_merge.py": r"whole_would|some_of_the_parts|lends_no_runs|second_look|names_is_run|other_rates",
     "sweeps/test_own_records.py": (
