@@ -33,20 +33,10 @@ STARTS = {
     "kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", "died of SIGKILL"),
     "crashes": ("ctypes.string_at(0)", "died of SIGSEGV"),
     "sleeps": ("time.sleep(600)", "it showed no sign of progress for 8 s, and was ended (--worker-timeout)"),
-    "eats memory": ("[np.ones(10**7) for _ in iter(int, 1)]", "of memory"),
     "raises KeyboardInterrupt": ("raise KeyboardInterrupt('no')", "KeyboardInterrupt: no"),
-    "closes its pipes": ("[os.close(n) for n in range(3, 64) if _closes(n)]; time.sleep(600)", ""),
     "prints much": ("[print('x' * 10**5) for _ in range(100)]; raise ValueError('enough')", "ValueError: enough"),
 }
 START = """
-
-def _closes(number):
-    try:
-        os.close(number)
-    except OSError:
-        pass
-    return False
-
 
 def start_{0}(rng):
     {1}
@@ -81,31 +71,9 @@ def beyond(w, g):
 def bad():
     return make(value_and_gradient=beyond)
 """
-# What a file does while it is loaded, or its problem built.
-LOADS = {
-    "leaves": ("os._exit(3)", "ended by itself with exit code 3"),
-    "is killed": ("os.kill(os.getpid(), signal.SIGTERM)", "died of SIGTERM"),
-    "loops": ("while True: pass", "took more than 4 s, and was ended (--worker-timeout)"),
-}
 SCHEDULE = """
 
 @schedule(source="a test")
 def harsh(step, epoch, total_steps):
     os._exit(5)
 """
-
-# What a file leaves behind in the process that loads it.
-LEAVES = {
-    "a child process": "import subprocess; subprocess.Popen(['sleep', '600'])",
-    "a child of its own session": "import subprocess; subprocess.Popen(['sleep', '20'], start_new_session=True)",
-    "a fork": "if os.fork() == 0: time.sleep(600); os._exit(0)",
-    "work at the end": "import atexit; atexit.register(time.sleep, 600)",
-    "an alarm": "signal.alarm(1)",
-    "no paths": "import pathlib; pathlib.Path.exists = None",
-    "no environment": "os.environ.clear()",
-}
-# What makes a worker fail, and the sweep end in one line.
-BREAKS = {
-    "no JSON": "import json; json.dumps = json.loads = None",
-    "no lengths": "import builtins; builtins.len = lambda value: 0",
-}

@@ -2,24 +2,20 @@
 
 import contextlib
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
 from rich.text import Text
 
 from optbench.catalogue import loader
 from optbench.catalogue.loader import plugin_path
-from optbench.checks.agreement import Agreement, compare_names
-from optbench.checks.rollouts import STEPS
+from optbench.checks.agreement import Agreement, compare_names, implementation
+from optbench.checks.rollouts import STEPS, problem_streams
 from optbench.cli.console import console, describe_end, paragraph, show_broken
 from optbench.cli.output import print_json
-from optbench.contract.errors import OptbenchError
-from optbench.engine.runner import Cancelled
-from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
+from optbench.contract.errors import OptbenchError, in_one_line
+from optbench.sweeps.run.processes import Died, Report, WorkerProcess
 
 
 def print_agreement(
@@ -52,43 +48,70 @@ def _compare_in_worker(
     path: the file of the rules; None: ``rule`` is a name. check_timeout: the seconds for loading and for each
     comparison. Raises OptbenchError if the files do not load, or what was named cannot be compared.
     """
-
-    def ask(kind: str, *arguments: Any) -> tuple[bool, Any]:
-        """Return whether the worker has done it, and its answer. Raises Died, or Cancelled after the time."""
-        end = time.monotonic() + check_timeout
-        return worker.ask(kind, *arguments, should_stop=lambda: time.monotonic() > end)[:2]
-
     found: list[Agreement] = []
-    file = f"{path.name}: " if path else ""
-    limits = Limits(stall=float("inf"), check=float("inf"))
-    with contextlib.closing(WorkerProcess(limits)) as worker, contextlib.ExitStack() as at_end:
+    running: list[str] = []
+
+    def receive(report: str | Agreement) -> None:
+        """Keep a comparison, or the name of the rule whose comparison begins."""
+        if isinstance(report, str):
+            running.append(report)
+        else:
+            found.append(report)
+
+    with contextlib.ExitStack() as at_end:
+        worker = WorkerProcess()
         at_end.callback(lambda: sys.stderr.write(worker.last_output))
+        at_end.callback(worker.close)
         try:
-            worker.ask("build_streams")
-            ok, loaded = ask("load_for_compare", rule, other, path and str(path), [*map(str, plugins)])
-        except (Died, Cancelled) as error:
-            raise OptbenchError(describe_end(error, worker.state, check_timeout)) from None
-        if not ok:
-            raise OptbenchError(loaded)
-        for each, trace in loaded["broken"].items():
-            show_broken(Path(each), trace)
-            loader.refuse_broken(Path(each), trace)
-        if "error" in loaded:
-            raise OptbenchError(loaded["error"])
-        for name in loaded["names"]:
-            ended = ""
-            try:
-                ok, answer = ask("compare", name, other, tolerance)
-            except (Died, Cancelled) as error:
-                ok, ended = False, describe_end(error, worker.state, check_timeout)
-            if ok:
-                found.append(TypeAdapter(Agreement).validate_python(answer))
-                continue
-            failure = f"{file}{ended or f'{worker.state}: {answer}'}"
-            found.append(Agreement(name, other, tolerance, (), failure=failure))
-            if ended:  # and so has the worker
-                break
+            worker.call(_build_streams)
+            asked = rule, other, path, tuple(plugins), tolerance
+            broken = worker.call(_compare_rules, *asked, watch=receive, seconds=check_timeout)
+            for each, trace in broken.items():
+                show_broken(each, trace)
+                loader.refuse_broken(each, trace)
+        except Died as error:
+            if not running:
+                loading = f"loading {', '.join(each.name for each in plugins) or rule}"
+                raise OptbenchError(describe_end(error, loading, check_timeout)) from None
+            failure = describe_end(error, f"comparing {running[-1]} with {other}", check_timeout)
+            found.append(Agreement(running[-1], other, tolerance, (), failure=_in_file(path, failure)))
     return found
+
+
+def _in_file(path: Path | None, failure: str) -> str:
+    """Return a failure with the name of the file before it."""
+    return f"{path.name}: {failure}" if path else failure
+
+
+def _build_streams(report: Report) -> None:
+    """Load and compile the problems that optimizers are compared on, which takes a moment that is not theirs."""
+    list(problem_streams(loader.load()))
+
+
+def _compare_rules(
+    report: Report, rule: str, other: str, path: Path | None, plugins: tuple[Path, ...], tolerance: float
+) -> dict[Path, str]:
+    """Load the user's files, and report each rule's name before, and its comparison with another one after that.
+
+    Returns the tracebacks of files that do not load. Raises OptbenchError if the rules cannot be compared.
+    """
+    catalogue = loader.load(plugins)
+    if catalogue.broken:
+        return catalogue.broken
+    defined = {key.split(" ", 1)[1] for key, place in catalogue.files.items() if place == path}
+    names = [name for name in (*catalogue.optimizers, *catalogue.eager) if name in defined] if path else [rule]
+    if not names:
+        raise OptbenchError(f"{rule} has no optimizer, neither a function under @optimizer nor a class of PyTorch's")
+    for name in (*names, other):
+        implementation(name, catalogue)
+    for name in names:
+        report(name)
+        try:
+            report(compare_names([name], other, tolerance, catalogue)[0])
+        except BaseException as error:  # a rule may raise anything
+            failure = f"comparing {name} with {other}: {in_one_line(error)}"
+            report(Agreement(name, other, tolerance, (), failure=_in_file(path, failure)))
+    return {}
 
 
 def _print_agreement(found: Agreement) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,8 @@ from optbench.cli import completion, groups
 from optbench.cli.options import Json, Plugin, option
 from optbench.cli.output import NO, print_json
 from optbench.contract.errors import OptbenchError
+
+Report = Callable[[Any], None]
 
 
 def check(
@@ -77,47 +79,71 @@ def print_checks(file: Path, files: Sequence[Path], check_timeout: float) -> lis
 
     from optbench.catalogue.loader import refuse_broken
     from optbench.cli.console import console, describe_end, show_broken
-    from optbench.engine.runner import Cancelled
-    from optbench.sweeps.run.processes import Died, Limits, WorkerProcess
-
-    def ask(kind: str, *arguments: Any) -> Any:
-        """Return the worker's answer within the time. Raises OptbenchError if it has failed."""
-        end = time.monotonic() + check_timeout
-        ok, answer, _ = worker.ask(kind, *arguments, should_stop=lambda: time.monotonic() > end)
-        if not ok:
-            raise OptbenchError(answer)
-        return answer
+    from optbench.sweeps.run.processes import Died, WorkerProcess
 
     found: list[dict[str, Any]] = []
-    with contextlib.closing(WorkerProcess(Limits(stall=float("inf"), check=float("inf")))) as worker:
+    state = f"loading {file.name}"
+
+    def print_report(report: tuple[str, str] | dict[str, Any]) -> None:
+        """Print a record, by kind and name, or the result of a check of it, and keep it."""
+        nonlocal state
+        if isinstance(report, tuple):
+            kind, name = report
+            state = f"checking {kind} {name}"
+            console.print(f"{kind} {name}", style="bold")
+            found.append({"kind": kind, "name": name, "checks": []})
+            return
+        mark = ("ok  ", "green") if report["ok"] else ("FAIL", "red")
+        text = f" {report['name']}" + f": {report['message']}" * bool(report["message"])
+        console.print(Text.assemble("  ", mark, text), soft_wrap=True)
+        found[-1]["checks"].append(report)
+
+    with contextlib.ExitStack() as at_end:
+        worker = WorkerProcess()
+        at_end.callback(lambda: sys.stderr.write(worker.last_output))
+        at_end.callback(worker.close)
         try:
-            worker.ask("start")
-            loaded = ask("load_for_check", str(file), [str(each) for each in (file, *files)])
-            for path, trace in loaded["broken"].items():
-                show_broken(Path(path), trace)
-                refuse_broken(Path(path), trace)
-            if loaded["reasons"]:
-                raise OptbenchError("; ".join(loaded["reasons"]))
-            if not loaded["names"]:
-                raise OptbenchError(
-                    f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem"
-                )
-            for key in loaded["names"]:
-                kind, name = key.split(" ", 1)
-                console.print(f"{kind} {name}", style="bold")
-                found.append({"kind": kind, "name": name, "checks": []})
-                ask("begin_checks", kind, name)
-                while finding := ask("next_check"):
-                    mark = ("ok  ", "green") if finding["ok"] else ("FAIL", "red")
-                    text = f" {finding['name']}" + f": {finding['message']}" * bool(finding["message"])
-                    console.print(Text.assemble("  ", mark, text), soft_wrap=True)
-                    found[-1]["checks"].append(finding)
-        except (Died, Cancelled) as error:
-            text = describe_end(error, worker.state, check_timeout)
+            worker.call(_load_shipped)
+            broken = worker.call(_check_file, file, (file, *files), watch=print_report, seconds=check_timeout)
+            for path, trace in broken.items():
+                show_broken(path, trace)
+                refuse_broken(path, trace)
+        except Died as error:
+            text = describe_end(error, state, check_timeout)
             if not found:
                 raise OptbenchError(text) from None
             print(f"  FAIL {text}", flush=True)
             found[-1]["checks"].append({"name": "comes to an end", "ok": False, "message": text})
-        finally:
-            sys.stderr.write(worker.last_output)
     return found
+
+
+def _load_shipped(report: Report) -> None:
+    """Load the catalogue without the user's files, which takes a moment that is not theirs."""
+    from optbench.catalogue import loader
+
+    loader.load()
+
+
+def _check_file(report: Report, file: Path, plugins: Sequence[Path]) -> dict[Path, str]:
+    """Load the user's files, and report each record of ``file``, by kind and name, and the results of its checks.
+
+    Returns the tracebacks of files that do not load. Raises OptbenchError if it has no record.
+    """
+    from optbench.catalogue import loader
+    from optbench.catalogue.libraries import make_torch_records
+    from optbench.checks import check_record
+
+    path, catalogue = loader.plugin_path(file), loader.load(tuple(plugins))
+    if catalogue.broken:
+        return catalogue.broken
+    names = [key.split(" ", 1) for key, place in catalogue.files.items() if place == path]
+    if not names:
+        made = make_torch_records(catalogue.modules[path])
+        reasons = [str(each) for each in made if isinstance(each, OptbenchError)]
+        nothing = f"{file} registers nothing: decorate a function with @optimizer, @schedule or @problem"
+        raise OptbenchError("; ".join(reasons) or nothing)
+    for kind, name in names:
+        report((kind, name))
+        for finding in check_record(kind, name, catalogue):
+            report(asdict(finding))
+    return {}

@@ -21,7 +21,6 @@ from optbench.contract.arguments import is_whole
 from optbench.contract.eager import Eager
 from optbench.contract.errors import OptbenchError, join_sentences, shown, unknown
 from optbench.contract.resources import cores
-from optbench.datasets import copies
 from optbench.sweeps import stages, trajectories
 from optbench.sweeps.chosen import SNIPPETS, make_chosen_spec, make_snippets, recommend
 from optbench.sweeps.own_records import OwnRecords
@@ -29,7 +28,6 @@ from optbench.sweeps.plan import Plan, cohort_cost, expand, sort_for_tables
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation, UserCode
 from optbench.sweeps.run.loop import ExecutionOptions, Status, SweepRun
-from optbench.sweeps.serialization import plan_from_json
 from optbench.sweeps.spec import Spec
 from optbench.sweeps.store.folder import Store, open_store, read_provenance
 from optbench.sweeps.tables import describe_failures, join_failures, make_problem_tables
@@ -69,33 +67,19 @@ def checked_workers(workers: int | None) -> int:
 
 
 def load_and_plan(spec: Spec, isolation: Isolation, given: OwnRecords | None = None) -> Plan:
-    """Expand ``spec``; a worker process does so if it names files of the user's, which stay out of this process.
+    """Load the user's files and expand ``spec``; a worker process looks for faults of what they define.
 
-    given: what came as objects of Python: where there are such, this process loads the files as well. Raises
-    OptbenchError, also for a file that does not load, even if no name of it is used.
+    given: what came as objects of Python. Raises OptbenchError, also for a file that does not load, even if no name of
+    it is used.
     """
     given = given or OwnRecords()
     given.check(spec.given)
-    isolated = isolation.isolates_plan(spec) and not given.records
-    data = isolation.plan_data(spec) if isolated else {}
-    catalogue = loader.load(() if isolated else spec.plugins)
-    broken = {Path(path): trace for path, trace in data["broken"].items()} if isolated else catalogue.broken
-    for path, trace in broken.items():
+    catalogue = loader.load(spec.plugins)
+    for path, trace in catalogue.broken.items():
         loader.refuse_broken(path, trace)
-    if "error" in data:
-        raise OptbenchError(data["error"])
     given.add_to(catalogue)
-    if not isolated:
-        return replace(plan(spec, catalogue), given=given)
-    device, note = devices.choose(spec.device)
-    if device == "cuda":  # a GPU's memory is shared by all: its cohorts run in this process
-        expanded = plan(spec, loader.load(spec.plugins))
-    else:
-        expanded = plan_from_json(data["plan"], spec, catalogue, device, note)
-        for digest, sets in data["files"].items():
-            for name, files in sets.items():
-                copies.record_files(digest, name, list(map(Path, files)))
-    return replace(expanded, findings=tuple(data.get("findings", ())))
+    expanded = plan(spec, catalogue)
+    return replace(expanded, given=given, findings=() if given.records else isolation.find_faults(expanded))
 
 
 def plan(spec: Spec, catalogue: Catalogue) -> Plan:

@@ -1,14 +1,13 @@
 """Plug-ins that import what lies beside them: each its own, as it stands there now, and it counts as a part of them."""
 
 import hashlib
-import pickle
 import sys
 
 import pytest
 
 import optbench
 from optbench.catalogue import loader, sources
-from optbench.sweeps.run import file_bundle
+from optbench.sweeps.run import dask
 
 RULE = """
 from helper import step
@@ -78,13 +77,12 @@ def test_a_file_that_imports_nothing_from_its_folder_has_the_hash_of_its_text(ca
     assert sources.digest(plugin) == hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_they_travel_together(tmp_path, monkeypatch):
-    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path / "cache"))
+def test_they_travel_together(tmp_path):
     plugin = write(tmp_path / "here", 2.0)
-    parcel = pickle.loads(pickle.dumps(file_bundle.pack([str(plugin)], [])))
+    places = dask.pack(tmp_path / "sent.zip", [str(plugin)], [])
     (tmp_path / "here").rename(tmp_path / "away")
-    (place,), _ = parcel.unpack()
-    assert tmp_path / "cache" in place.parents and moved(place) == -2.0
+    place = dask.unpack(tmp_path / "sent.zip", places)[0].files["optimizer mine"]
+    assert tmp_path / "sent" in place.parents and moved(place) == -2.0
     assert sources.digest(place) == sources.digest(tmp_path / "away" / "mine.py")
 
 

@@ -15,7 +15,7 @@ from optbench.sweeps.joined_specs import find_differences
 from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.plan import expand
 from optbench.sweeps.run.isolation import Isolation
-from optbench.sweeps.serialization import cohort_from_json, cohort_to_json, plan_from_json, plan_to_json
+from optbench.sweeps.serialization import cohort_from_json, cohort_to_json
 from optbench.sweeps.spec import make_spec
 from optbench.wording.answers import answer_of, describe_measure
 
@@ -81,8 +81,6 @@ def test_a_fold_is_a_part_of_a_cohort_as_json_and_of_its_id():
         made = cohort_from_json(json.loads(json.dumps(cohort_to_json(each))), CATALOGUE)
         assert made.cohort_id == each.cohort_id and made.cohort.problem.fold == each.cohort.problem.fold
         np.testing.assert_array_equal(made.cohort.problem.test[1], each.cohort.problem.test[1])
-    again = plan_from_json(json.loads(json.dumps(plan_to_json(plan))), plan.spec, CATALOGUE, "cpu", "")
-    assert [each.cohort_id for each in again.cohorts] == [each.cohort_id for each in cohorts]
     other = expand(make_spec(SPEC, {"folds": 4}), CATALOGUE)
     assert not {each.cohort_id for each in other.cohorts} & {each.cohort_id for each in cohorts}
     assert find_differences(plan.spec, other.spec) == ["folds"]
@@ -104,10 +102,9 @@ def test_folds_of_a_plug_in_go_to_another_process_and_back(tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
     catalogue = loader.load_all(tmp_path / "mine.py")
     plan = expand(make_spec(SPEC, {"problems": "deep"}), catalogue)
-    again = plan_from_json(json.loads(json.dumps(plan_to_json(plan))), plan.spec, CATALOGUE, "cpu", "")
-    for each, found in zip(plan.cohorts, again.cohorts, strict=True):
-        made = cohort_from_json(json.loads(json.dumps(cohort_to_json(found))), catalogue)
-        assert each.cohort_id == found.cohort_id == made.cohort_id
+    for each in plan.cohorts:
+        made = cohort_from_json(json.loads(json.dumps(cohort_to_json(each))), catalogue)
+        assert each.cohort_id == made.cohort_id
         assert each.cohort.problem.fold == made.cohort.problem.fold
         np.testing.assert_array_equal(each.cohort.problem.test[0], made.cohort.problem.test[0])
 

@@ -112,7 +112,7 @@ def test_a_long_run_and_one_of_other_numbers_are_left_out(monkeypatch):
 class Dying:
     asked = 0
 
-    def ask(self, *request):
+    def call(self, *request, **limits):
         Dying.asked += 1
         raise Died("it did")
 
@@ -121,7 +121,7 @@ class Dying:
 
 
 def test_a_file_that_kills_its_process_costs_its_paths_alone(monkeypatch):
-    monkeypatch.setattr(isolation, "WorkerProcess", lambda *_: Dying())
+    monkeypatch.setattr(isolation, "WorkerProcess", Dying)
     user_code = isolation.UserCode(Isolation(mode="always"), ())
     planned = next(iter(plan_of(make_spec({**SPEC, "problems": ["rosenbrock"]}, {})).cohorts))
     assert [user_code.run_trajectory(planned) for _ in range(5)] == [None] * 5

@@ -1,26 +1,27 @@
 """Isolation: which parts of a sweep run in worker processes, by default what comes from a user's file."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from optbench.checks.quick import find_faults
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Problem
+from optbench.contract.schedules import Schedule
 from optbench.contract.source_code import SourceFile
 from optbench.engine import settings
 from optbench.engine.cohort import Cohort, Lane
-from optbench.engine.run import limited_threads
+from optbench.engine.run import compile_for, limited_threads
 from optbench.sweeps import trajectories
 from optbench.sweeps.chosen import Code, write_code
-from optbench.sweeps.plan import PlannedCohort, has_user_code, plan_cohort
-from optbench.sweeps.run.processes import Died, Limits, ProcessExecutor, WorkerProcess, worker_limits
-from optbench.sweeps.serialization import cohort_to_json
-from optbench.sweeps.spec import Spec
+from optbench.sweeps.plan import Plan, PlannedCohort, has_user_code, plan_cohort
+from optbench.sweeps.run.processes import COMPILE_SECONDS, Died, ProcessExecutor, Report, WorkerProcess, load_plugins
+from optbench.sweeps.serialization import cohort_from_json, cohort_to_json
+from optbench.sweeps.tables import make_landscape
 
 MODES = ("auto", "always", "never")
 _MOST_CRASHES = 2
@@ -29,13 +30,11 @@ _MOST_CRASHES = 2
 
 @dataclass(frozen=True)
 class Isolation:
-    """A choice of cohorts that run in worker processes, and their limits. Raises OptbenchError for an unknown mode."""
+    """A choice of cohorts that run in worker processes, and their limit. Raises OptbenchError for an unknown mode."""
 
     mode: str = "auto"
-    stall: float | str = Limits.stall
+    stall: float | str = 60.0
     """Seconds without a sign of progress after which a worker is killed."""
-    memory: float | None = None
-    """Bytes that a worker may take; by default a share of the machine's."""
 
     def __post_init__(self) -> None:
         """Check the mode, and read the time without progress. Raises OptbenchError."""
@@ -53,38 +52,34 @@ class Isolation:
         """Return whether a record with these files is used in worker processes only."""
         return self.mode == "always" or (self.mode == "auto" and has_user_code(origins))
 
-    def isolates_plan(self, spec: Spec) -> bool:
-        """Return whether the user's files are loaded in worker processes only."""
-        return self.mode != "never" and bool(spec.plugins)
-
     def executor(self, workers: int, plugins: Sequence[str]) -> ProcessExecutor:
         """Return an executor of worker processes; none starts before there is work for it."""
-        return ProcessExecutor(workers, plugins, float(self.stall), self.memory)
+        return ProcessExecutor(workers, plugins, float(self.stall))
 
-    def worker(self) -> WorkerProcess:
-        """Start a worker process by itself, which may take the memory of all."""
-        return WorkerProcess(worker_limits(1, float(self.stall), self.memory))
+    def find_faults(self, plan: Plan) -> tuple[str, ...]:
+        """Return what quick checks in a worker process find wrong with the user's records of a plan, a line each.
 
-    def plan_data(self, spec: Spec) -> Mapping[str, Any]:
-        """Return the sweep's plan, made in a worker process, as data without the user's objects.
-
-        Keys: "broken", the tracebacks of files that do not load; either "error", its text, or "plan" and "files", the
-        files of its data sets; and "findings", a line for each fault of the user's records, unless the process died.
-
-        Raises OptbenchError if that process dies, gives no sign of life for too long, or takes too much memory.
+        Nothing if that process dies: the runs will say why.
         """
-        files = ", ".join(Path(file).name for file in spec.plugins)
-        with contextlib.closing(self.worker()) as worker:
-            try:
-                ok, answer, _ = worker.ask("plan", spec.to_toml())
-            except Died as error:
-                raise OptbenchError(f"the plug-in {files}: while {worker.state}: {error}") from None
-            if not ok:
-                raise OptbenchError(f"the plug-in {files}: {answer}")
-            if "plan" in answer:
-                with contextlib.suppress(Died):  # its runs will say why
-                    answer["findings"] = worker.ask("findings")[1]
-        return answer
+        own = [
+            ("problem", record.name, *record.fold) if isinstance(record, Problem)
+            else ("schedule", record.text) if isinstance(record, Schedule) else ("optimizer", record.name)
+            for record in plan.records() if has_user_code(record.origins)
+        ]  # fmt: skip
+        if own and self.mode != "never":
+            with contextlib.closing(WorkerProcess()) as worker, contextlib.suppress(Died, OptbenchError):
+                return tuple(worker.call(_find_faults, plan.spec.plugins, own, seconds=COMPILE_SECONDS))
+        return ()
+
+
+def _find_faults(report: Report, plugins: tuple[str, ...], own: list[tuple]) -> list[str]:
+    """Return the faults of these records (kind, name and the arguments of its builder)."""
+    catalogue, found = load_plugins(plugins), []
+    for kind, name, *fold in own:
+        made = getattr(catalogue, kind)(name, *fold)
+        record = made[0] if kind == "optimizer" else made
+        found += [f"{text} (optbench check {record.origins[0].file.name})" for text in find_faults(record)]
+    return found
 
 
 class UserCode:
@@ -96,21 +91,23 @@ class UserCode:
 
     def __init__(self, isolation: Isolation, plugins: Sequence[str]):
         """Take what runs isolated, and the paths of the plug-ins; no process starts before the first request."""
-        self._isolation, self._plugins, self._crashes = isolation, list(plugins), 0
+        self._isolation, self._plugins, self._crashes = isolation, tuple(plugins), 0
+        self._seconds = max(float(isolation.stall), COMPILE_SECONDS)
         self._worker: WorkerProcess | None = None
 
-    def _ask(self, kind: str, *arguments: Any) -> Any | None:
-        """Return the worker's answer to a request; None if it fails, dies, or has died too often before."""
+    def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any | None:
+        """Return what a function returns in the worker; None if it fails, dies, or has died too often before."""
         if self._crashes >= _MOST_CRASHES:
             return None
-        self._worker = self._worker or self._isolation.worker()
+        self._worker = self._worker or WorkerProcess()
         try:
-            ok, answer, _ = self._worker.ask(kind, self._plugins, *arguments)
+            return self._worker.call(function, self._plugins, *arguments, seconds=self._seconds)
+        except OptbenchError:
+            return None
         except Died:
             self._crashes += 1
             self.close()
             return None
-        return answer if ok else None
 
     def close(self) -> None:
         """End the worker process, if there is one."""
@@ -124,15 +121,13 @@ class UserCode:
         for problem in problems:
             if self._isolation.isolates_record(problem.origins):
                 flat = problem.dim == 2 and problem.domain is not None
-                columns = self._ask("grid", problem.name, problem.domain) if flat else None
-                grids[problem.name] = None if columns is None else pa.table(columns)
+                grids[problem.name] = self._ask(_make_grid, problem.name, problem.domain) if flat else None
         return grids
 
     def run_trajectory(self, planned: PlannedCohort) -> pa.Table | None:
         """Run a cohort and return the trajectory of its first lane, a table; None if it could not run."""
         if self._isolation.isolates_cohort(planned):
-            columns = self._ask("trajectory", cohort_to_json(planned))
-            return None if columns is None else pa.table(columns)
+            return self._ask(_run_trajectory, cohort_to_json(planned))
         try:
             with limited_threads():
                 return trajectories.run_trajectory(planned)
@@ -144,4 +139,23 @@ class UserCode:
         if not self._isolation.isolates_record(cohort.optimizer.origins + lane.schedule.origins):
             return write_code(cohort, lane, epochs, remark)
         one = plan_cohort(replace(cohort, lanes=(lane,)))
-        return self._ask("codes", cohort_to_json(one), epochs, remark) or []
+        return self._ask(_write_codes, cohort_to_json(one), epochs, remark) or []
+
+
+def _make_grid(report: Report, plugins: tuple[str, ...], name: str, domain: Any) -> pa.Table:
+    """Return the landscape over a domain of a problem of this name."""
+    return make_landscape(replace(load_plugins(plugins).problem(name), domain=domain))
+
+
+def _run_trajectory(report: Report, plugins: tuple[str, ...], data: Mapping[str, Any]) -> pa.Table:
+    """Return the trajectory of the first lane of a cohort."""
+    planned = cohort_from_json(data, load_plugins(plugins))
+    compile_for(planned.cohort)
+    with limited_threads():
+        return trajectories.run_trajectory(planned)
+
+
+def _write_codes(report: Report, plugins: tuple[str, ...], data: Mapping[str, Any], epochs: int, remark: str) -> Code:
+    """Return the code of the setting of a cohort's first lane, library by library."""
+    cohort = cohort_from_json(data, load_plugins(plugins)).cohort
+    return write_code(cohort, cohort.lanes[0], epochs, remark)
