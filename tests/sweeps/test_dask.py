@@ -11,6 +11,7 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from harness import execute
 
@@ -232,13 +233,13 @@ def test_files_of_each_kind_are_read_under_their_names_where_they_were_sent(tmp_
     )
     (home / "parts" / "__init__.py").write_text("HALF = 0.5\n")
     (home / "measured.csv").write_text("a,b,ill\n" + "".join(f"{i / 2},{i * i % 7},{i % 2}\n" for i in range(20)))
-    np.savez(home / "arrays.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
+    pd.read_csv(home / "measured.csv").to_parquet(home / "measured.parquet")
     for part, count in (("train", 8), ("t10k", 5)):
         for kind, shape in (("images-idx3", (count, 2, 2)), ("labels-idx1", (count,))):
             head = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
             data = head + bytes(i % 10 for i in range(int(np.prod(shape))))
             (home / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(data))
-    names = [str(home / "measured.csv"), str(home / "arrays.npz"), f"fashion_mnist(path='{home}')"]
+    names = [str(home / "measured.csv"), str(home / "measured.parquet"), f"fashion_mnist(path='{home}')"]
     names.append(f"file(path='{home}/measured.csv', target='b', drop=('ill',), positive='4')")
     digests = {name: datasets.load(name).digest for name in names}
     places = dask.pack(tmp_path / "sent.zip", [str(home / "rules.py")], ["", *digests.values()])
