@@ -145,8 +145,7 @@ def _render_line(setting: Setting, library: str, choice: Choice) -> str:
     Raises OptbenchError if that library has no equal.
     """
     if choice.call is None:
-        hint = describe_lack(setting, library, choice)
-        raise OptbenchError(f"{hint} Code for torch takes these steps.")
+        raise OptbenchError(describe_lack(setting, library, choice, "Code for torch takes these steps."))
     setting = replace(setting, problem=None)
     fields = {"optax": _optax_fields, "keras": _keras_fields}[library](setting, choice.call)
     return _fill("line", fields | {

@@ -189,15 +189,15 @@ def header(setting: Setting, library: str, choice: Choice) -> str:
         shapes = " for vectors and matrices of several columns" * bool(getattr(setting.optimizer, "matrix", None))
         equal = f"{owner(setting.optimizer, library)} takes the same steps{at}{shapes}."
     else:
-        equal = f"{describe_lack(setting, library, choice)} So optbench's own kernel takes the steps, on the CPU."
+        equal = describe_lack(setting, library, choice, "So optbench's own kernel takes the steps, on the CPU.")
     return f"{_comment(text)}\n{_comment(equal)}"
 
 
-def describe_lack(setting: Setting, library: str, choice: Choice) -> str:
-    """Return why a library takes no such steps, and the nearest that it has."""
+def describe_lack(setting: Setting, library: str, choice: Choice, instead: str) -> str:
+    """Return why a library takes no such steps, what does, ``instead``, and the nearest that it has."""
     nearest = find_nearest(setting.optimizer, setting.values, library)
     near = f" The nearest that it has is {nearest}." * bool(nearest)
-    return f"{MODULES[library]} has no equal: {choice.why}.{near}"
+    return f"{MODULES[library]} has no equal: {choice.why}. {instead}{near}"
 
 
 def _comment(text: str) -> str:
