@@ -131,7 +131,7 @@ def draw_bowl(ax, path: pd.DataFrame, shown: pd.DataFrame, condition: float, col
     step, seed = path["step"].to_numpy()[finite], int(path["seed"].iloc[0])
     drawn = drawing.Trajectory(step, points[finite], not finite.all(), seed)
     height = x**2 / condition + y[:, None] ** 2
-    scene = drawing.Scene(x, y, height, (0.0, 0.0), {title: drawn}, drawn.seed, (-across, across), (-up, up))
+    scene = drawing.Scene(x, y, height, [(0.0, 0.0)], {title: drawn}, drawn.seed, (-across, across), (-up, up))
     drawing.draw_contours(ax, scene, bowl=True)
     drawing.draw_path(ax, drawn, {"color": color}, scene, every=True)
     drawing.draw_marks(ax, scene)

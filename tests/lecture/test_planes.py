@@ -1,5 +1,6 @@
 """Paths in the plane, in closed form; rates are tuned on seeds that do not report."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,3 +74,14 @@ def test_blocks_share_no_seed_and_move_their_grids():
     grids = np.log([shift_grid(0.1, 10.0, 3, tuning[0]) for _, tuning, _ in blocks])
     assert (np.abs(grids[:, 1]) <= np.log(10) / 2).all() and len(set(grids[:, 1])) == len(blocks)
     np.testing.assert_allclose(np.diff(grids), np.log(10))
+
+
+def test_a_bowl_has_its_path_and_a_star_at_its_minimum():
+    path = pd.DataFrame({"step": [0, 1, 2], "seed": 3, "flat": [4.0, 2.0, 1.0], "steep": [1.0, -0.5, 0.25]})
+    _, ax = plt.subplots()
+    planes.draw_bowl(ax, path, path, 10.0, "tab:blue", "gd")
+    marks = [point for each in ax.collections for point in np.asarray(each.get_offsets()).tolist()]
+    lines = [line.get_xydata().tolist() for line in ax.lines]
+    assert [0.0, 0.0] in marks or [[0.0, 0.0]] in lines
+    assert path[["flat", "steep"]].to_numpy().tolist() in lines
+    plt.close()
