@@ -252,7 +252,7 @@ def _format_table(table: pd.DataFrame, single_pair: bool) -> Iterator[str | tupl
             continue
         noisy, interval = _is_noisy(row), _format_interval(row, as_factor=False)
         ratio, interval = ("-", _NOISY) if noisy else (format_number(row["ratio"]), interval)
-        verdict = "-" if table.attrs["by"] == SECONDS else row["verdict"]
+        verdict = "-" if table.attrs.get("by") == SECONDS else row["verdict"]
         cells = f"{name:<{width}} {ratio:>8} {interval:<20} {verdict:<10} "
         shares = f"  {_format_share(row['failures_a'])}, {_format_share(row['failures_b'])}" if failed else ""
         yield f"{cells}{row['seeds']:>5,.0f}{shares}"

@@ -40,7 +40,7 @@ def write_atomically(target: Path, write: Callable[[Path], object], owner: str) 
             except OSError:
                 if not target.exists():
                     raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # half a letter in a path, which Arrow cannot take
         raise file_error(owner, "write", target, error) from error
 
 

@@ -304,7 +304,7 @@ def test_nothing_is_cut_or_wrapped_where_it_is_piped(run, folders, tmp_path):
 
 def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
     """The runs of the report are those of the sweep's own choice, whatever they are measured by."""
-    spec = {**SPEC, "problems": ["logistic(data=gaussian(examples=60, features=3, classes=2))", "rosenbrock"],
+    spec = {**SPEC, "problems": ["logistic(data=gaussian(examples=320, features=3, classes=2))", "rosenbrock"],
             "blocks": 2, "screen": 1, "race": 1, "holdout": 2}  # fmt: skip
     spec.pop("seeds")
     results = optbench.sweep(spec, workers=1)
