@@ -1,4 +1,4 @@
-"""Cases that run in CI's slow part: others of their kind stay among the README's tests, which take under five minutes.
+"""Cases that run in CI's slow part: others of their kind stay among the README's tests, which take about five minutes.
 
 What is slow for another reason than its number (a library, a browser, a simulator) carries the mark itself.
 """
