@@ -147,7 +147,6 @@ def function_at(signature_of: Callable[[str], Any]) -> Callable:
     return fast.function_at(signature_of) if fast else register_jitable(lambda callee, array: callee)
 
 
-@register_jitable
 def may_overflow(function: Any) -> bool:
     """Return True if a compiled function may make integers too large for 64 bits, where Python's have no end.
 
@@ -177,6 +176,7 @@ def _may_overflow(typed: Any) -> bool:
     return False
 
 
+@register_jitable
 def _same(array: np.ndarray) -> np.ndarray:
     """Return the array."""
     return array
