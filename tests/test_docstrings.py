@@ -16,6 +16,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from quick import slow
 
 import optbench
 from optbench import figures
@@ -174,7 +175,9 @@ HOMES = sorted(
 )
 
 
-@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize(
+    "home", [slow(home) if home.startswith(("optbench.figures", "optbench.sweeps")) else home for home in HOMES]
+)
 def test_examples_are_true(home, tmp_path, monkeypatch):
     """The doctests of every module that holds a public name; they may use all of these, and leave no file behind."""
     monkeypatch.chdir(tmp_path)

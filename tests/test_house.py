@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from quick import some_quick
 
 import optbench
 from optbench.catalogue.loader import shipped_files
@@ -57,7 +58,7 @@ def test_the_floors_hold():
     assert f"Contracts: {len(CONTRACTS)} kept, 0 broken." in done.stdout
 
 
-@pytest.mark.parametrize("contract", CONTRACTS)
+@pytest.mark.parametrize("contract", some_quick(CONTRACTS, {"floors", "public-names"}))
 def test_an_upward_import_is_found(contract, copied):
     name, target = UPWARD[contract]
     path, line = copied / name, f"\nimport {target}\n"
@@ -69,6 +70,7 @@ def test_an_upward_import_is_found(contract, copied):
     assert target.removeprefix("optbench") in done.stdout
 
 
+@pytest.mark.slow
 def test_a_new_room_must_have_a_floor(copied):
     room = copied / "optbench" / "attic.py"
     room.write_text("", encoding="utf-8")

@@ -23,6 +23,7 @@ def test_tests_of_a_plugin_stay_on_one_worker(name, request):
     assert request.node.nodeid.endswith("@gd" if grouped else "[gd]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "more", "code"),
     [

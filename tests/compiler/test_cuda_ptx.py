@@ -13,6 +13,8 @@ from gpu_cases import CATALOGUE, DTYPES, SMALL, TEXTS, record_of
 from harness import ONE_OF_EACH_KIND, problem_of
 from ptx import ptx
 
+pytestmark = pytest.mark.slow
+
 NEW = "sm_90"
 CAPABILITIES = {"sm_75": (7, 5), NEW: (9, 0)}
 STRESS = ("delayed(quantized(noisy(moving(rosenbrock))))", "rescaled(nqm(dim=4))")

@@ -13,6 +13,8 @@ from numba.core import event
 
 from optbench.catalogue import loader
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RULES = {
     "by_helper": "pull(g)",

@@ -39,6 +39,7 @@ def every():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize("name", KINDS)
 def test_text_in_a_paper_has_seven_points_and_figures_the_width_of_columns(every, name, columns):

@@ -14,6 +14,8 @@ import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.store import manifest
 
+pytestmark = pytest.mark.slow
+
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-4, 1e-3],
         "seeds": 2, "tuning_seeds": 1, "steps": 8}  # fmt: skip
 TABLES = ("runs", "curves")

@@ -194,6 +194,7 @@ def read(folder):
     results.curves, results.verdicts(), repr(results), results.missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FORGERIES)
 def test_forged_folders_are_read_or_refused(case, sound, tmp_path):
     for name in ("done", "open"):

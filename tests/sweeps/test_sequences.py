@@ -16,6 +16,8 @@ from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.spec import make_spec, read_spec
 from optbench.sweeps.store.folder import extend_spec
 
+pytestmark = pytest.mark.slow
+
 SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001, 0.003, 0.01, 0.03, 0.1],
         "steps": 8, "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
 MORE = [{"learning_rates": [1e-2, 1.0]}, {"optimizers": ["momentum"]}, {"batch_sizes": [64]}, {"blocks": 3}]
