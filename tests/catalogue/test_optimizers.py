@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, OPTIMIZERS, drive_rule
+from harness import CATALOGUE, IN_FLOAT32, OPTIMIZERS, drive_rule
 from quick import some_quick
 from twins import TWINS
 
@@ -21,7 +21,7 @@ KERNELS = [
 EVERY_RULE = pytest.mark.parametrize("name", OPTIMIZERS)
 EVERY_KERNEL = pytest.mark.parametrize(("name", "order"), some_quick(KERNELS))
 # Order and precision do not meet in a kernel's text: float32 is tried in one of the orders.
-IN_BOTH = [(*kernel, "float64") for kernel in KERNELS] + [(name, "rows", "float32") for name in OPTIMIZERS]
+IN_BOTH = [(*kernel, "float64") for kernel in KERNELS] + [(name, "rows", "float32") for name in IN_FLOAT32]
 EVERY_KERNEL_IN_BOTH = pytest.mark.parametrize(("name", "order", "dtype"), some_quick(IN_BOTH))
 TWINNED_KERNEL_IN_BOTH = pytest.mark.parametrize(
     ("name", "order", "dtype"), some_quick(case for case in IN_BOTH if case[0] in TWINS)
