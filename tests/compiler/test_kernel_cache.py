@@ -161,7 +161,6 @@ for problem in sys.argv[1:]:
 """
 
 
-@pytest.mark.slow
 def test_a_first_start_gives_the_bytes_of_the_next(tmp_path):
     """And so does another order, in which other kernels are there already when a kernel comes."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
