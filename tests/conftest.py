@@ -13,13 +13,11 @@ import sys
 import tempfile
 import zlib
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import pytest
 from browser import chromium  # noqa: F401  a fixture
 from shared import locked
-from slow_cases import SLOW_CASES, is_slow_case
 
 ROOT = Path(__file__).parent.parent
 MEASURED = any(argument.startswith("--cov") for argument in sys.argv) or "NUMBA_JIT_COVERAGE" in os.environ
@@ -111,20 +109,6 @@ LONG = ("test_damage", "test_kernel_cache", "test_fuzz_folders", "test_isolation
 left; xdist begins with the groups of most tests, unless it is told --no-loadscope-reorder."""
 
 
-SLOW_PART = "slow or browser"
-"""The tests that CI runs after those of the README: slow ones, and those that need a browser."""
-
-
-@cache
-def _has_tests_of_the_slow_part(file: Path) -> bool:
-    named = any(word in file.read_text(encoding="utf-8") for word in SLOW_PART.split(" or "))
-    return named or _below_tests(file) in SLOW_CASES
-
-
-def _below_tests(file: Path) -> str:
-    return file.relative_to(ROOT / "tests").as_posix() if file.is_relative_to(ROOT / "tests") else file.name
-
-
 def pytest_addoption(parser):
     text = "run the tests of one of N equal parts alone, K of 1 to N; all parts together are all tests"
     parser.addoption("--part", metavar="K/N", help=text)
@@ -136,25 +120,12 @@ def _is_in_part(item, part: str) -> bool:
     return zlib.crc32(item.nodeid.encode()) % parts == number - 1
 
 
-def pytest_ignore_collect(collection_path, config):
-    """Open the files alone that have tests of CI's slow part, one in four: to collect all takes each worker 10 s."""
-    if config.option.markexpr in ("slow", SLOW_PART) and collection_path.match("test_*.py"):
-        return None if _has_tests_of_the_slow_part(collection_path) else True
-    return None
-
-
 @pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in its own hook of this name, and at no later ones
 def pytest_collection_modifyitems(config, items):
     """Under ``--dist loadgroup``, one worker gets all tests of a plug-in: no two compile the same kernel at once.
 
     And all tests that share a fixture of their file, or what its process of the simulator computed.
     """
-    for item in items:
-        if is_slow_case(_below_tests(item.path), item.name):
-            item.add_marker(pytest.mark.slow)
-    for file in {item.path for item in items if item.get_closest_marker("slow")}:
-        if not _has_tests_of_the_slow_part(file):
-            raise pytest.UsageError(f"{file}: -m slow does not find its slow tests, for it never says that word")
     if part := config.getoption("--part"):
         if not re.fullmatch(r"[1-9]\d*/[1-9]\d*", part):
             raise pytest.UsageError(f"--part {part}: it is one of N parts, 3/12 say")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from harness import CATALOGUE, PROBLEMS, problem_of
 from problem_cases import SETTINGS
+from quick import some_quick
 
 from optbench.engine.batches import start_point
 
@@ -21,10 +22,10 @@ def texts(wanted):
         except Exception:
             keep = True
         chosen += [text] if keep else []
-    return pytest.mark.parametrize("text", chosen)
+    return pytest.mark.parametrize("text", some_quick(chosen))
 
 
-EVERY_PROBLEM = pytest.mark.parametrize("text", TEXTS)
+EVERY_PROBLEM = pytest.mark.parametrize("text", some_quick(TEXTS))
 WITH_DATA = texts(lambda problem: problem.data is not None)
 WITH_EVALUATE = texts(lambda problem: problem.evaluate is not None or problem.metrics)
 WITH_CURVATURE = texts(lambda problem: problem.curvature is not None)

@@ -117,14 +117,13 @@ FEW = dict.fromkeys(
     ),
     3,
 )
-COHORTS = [
-    Sweep(text, batch_size=size, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems) for size in (4, 1 << 20)
-]
+COHORTS = [Sweep(text, steps=FEW.get(text, 5)) for text in sorted(CATALOGUE.problems)]
+COHORTS += [Sweep(text, batch_size=1 << 20, steps=3) for text in ("rosenbrock", "logistic", "softmax", "mlp")]
 COHORTS += [Sweep("softmax" if record_of(rule).draws_labels else "rosenbrock", rule) for rule in TEXTS]
 # In float32 one of what a kernel may have to do beside its elements.
 COHORTS += [
     Sweep("rosenbrock", rule, dtype="float32")
-    for rule in ("adam", "asgd", "gd", "mars", "novograd", "prodigy", "radam", "schedule_free_adamw", *WRAPPED)
+    for rule in ("adam", "asgd", "novograd", "prodigy", "schedule_free_adamw", "mechanic(adam, s0=0.01)", "sam(adam)")
 ]
 COHORTS += [
     Sweep("mlp", rule, steps=FEW["mlp"]) for rule in (*OF_TESTS, "lamb", "lookahead(momentum)", "novograd", "prodigy")

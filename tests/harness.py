@@ -25,6 +25,8 @@ KINDS = {
     for name, rule in CATALOGUE.optimizers.items()
 }
 ONE_OF_EACH_KIND = sorted({"gd", "momentum", "rmsprop", "adam", *KINDS.values()})
+IN_FLOAT32 = [name for name in OPTIMIZERS if name in ("muon", "soap") or not CATALOGUE.optimizers[name].matrix]
+"""Rules on matrices take 5 to 30 s to compile: two stand for the others."""
 SCHEDULES = sorted(CATALOGUE.schedules)
 PROBLEMS = sorted(CATALOGUE.problems)
 CURVES = (*PER_STEP, "train", "test", "positions")

@@ -157,6 +157,7 @@ def test_minimize_refuses_in_one_line(changes, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_broken_plugin_is_an_error_with_its_reason(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('spoilt')\n")
     for call in (
@@ -188,6 +189,7 @@ def test_sweep_takes_a_mapping_a_file_and_changes(tmp_path):
     assert loaded.path == tmp_path / "kept" and read_spec(tmp_path / "kept" / "spec.toml").steps == 5
 
 
+@pytest.mark.slow
 def test_a_sweep_warns_of_a_target_that_looks_like_none(tmp_path):
     path = tmp_path / "my.csv"
     pd.DataFrame({"a": np.arange(12) / 5, "id": range(12)}).to_csv(path, index=False)
@@ -198,6 +200,7 @@ def test_a_sweep_warns_of_a_target_that_looks_like_none(tmp_path):
     optbench.sweep(SMALL, problems=f"least_squares(data='file(path={path}, target=a)')")
 
 
+@pytest.mark.slow
 def test_a_sweep_without_a_folder_is_kept_among_temporary_files(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()

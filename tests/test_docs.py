@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from quick import some_quick
 
 import optbench
 from optbench import datasets, figures
@@ -24,7 +25,7 @@ from tests import write_docs
 
 ROOT = Path(__file__).parents[1]
 LESS = "--blocks 2 --widen 0 --epochs 1 --no-report"  # of a table: 8,000 runs would take a minute
-QUICK = ("docs/catalogue.md", "docs/lecture.md", "docs/results.md")
+QUICK = ("docs/catalogue.md", "docs/results.md")
 """Pages of a few seconds, which run among the README's tests; the others run in CI's slow part."""
 LIBRARIES = ("torch", "optax")
 
@@ -119,7 +120,7 @@ def test_a_page_runs(page, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=[pytest.mark.slow] * (page == "agreement.md")) for page in write_docs.PARTS],
+    some_quick(write_docs.PARTS, {*write_docs.PARTS} - {"agreement.md"}),
 )
 def test_a_part_that_follows_from_the_code_is_current(page):
     text = (write_docs.DOCS / page).read_text(encoding="utf-8")

@@ -104,6 +104,7 @@ def environment(installed, tmp_path):
     return kept | {"PYTHONPATH": str(installed), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
 
 
+@pytest.mark.slow
 def test_a_sweep_from_the_wheel(installed, tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT],

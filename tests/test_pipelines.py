@@ -34,6 +34,7 @@ def test_the_exit_codes_are_those_of_the_help():
     assert {code: words.replace("`", "") for code, words in rows} == EXIT_CODES
 
 
+@pytest.mark.slow
 def test_the_error_is_the_one_that_is_shown(tmp_path):
     (shown,) = re.findall(r"`(\{\"error\".*?\})`", TEXT, flags=re.S)
     command = [sys.executable, "-m", "optbench", "sweep", "--problems", "rosenbrok", "--json"]

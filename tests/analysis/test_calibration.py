@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick import slow
 from scipy import stats
 from simulated_sweeps import (
     MEASURES,
@@ -169,6 +170,7 @@ def test_a_simulated_sweep_is_what_the_analysis_makes_of_its_table(measure):
     assert (row["blocks"], row["trials"]) == (design.blocks, design.rates * both["adam"].groups)
 
 
+@pytest.mark.slow
 def test_verdicts_are_those_of_a_naive_t_test():
     """Of clones, and of one that is 1.3 times better or worse: t with n - 1 degrees of freedom at Sidak's level."""
     parts = [rows[:20] for measure in MEASURES for rows in simulated("default", measure).values()]
@@ -185,6 +187,7 @@ def test_verdicts_are_those_of_a_naive_t_test():
     assert (verdict == expected).all() and set(verdict.ravel()) == {"tie", "wins", "loses", "open"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DESIGNS)
 def test_clones_are_not_told_apart(name):
     """Of sweeps with five clones, in at most 5% some interval leaves out 1, and in fewer some pair is told apart."""
@@ -195,6 +198,7 @@ def test_clones_are_not_told_apart(name):
     assert (wins <= outside).all() and outside.sum() > 0, counts
 
 
+@pytest.mark.slow
 def test_an_interval_leaves_the_truth_out_as_often_as_it_says():
     """Of a pair alone, in at most 4%, the first look's share of alpha, and not far below: clones differ little."""
     outside = []
@@ -206,6 +210,7 @@ def test_an_interval_leaves_the_truth_out_as_often_as_it_says():
     assert least(0.022, len(outside)) <= outside.sum() <= most(0.026, len(outside)), outside.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("kind", ["grid", "search seed"])
 def test_a_sweep_made_again_tells_no_optimizer_from_itself(kind, measure):
@@ -223,6 +228,7 @@ def test_a_sweep_made_again_tells_no_optimizer_from_itself(kind, measure):
     assert 0.001 <= np.mean(outside) <= 0.1, outside
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", MEASURES)
 def test_skewed_differences_are_not_told_apart(measure):
     """Two optimizers of different spread, moved to a ratio of 1: a pair alone is told apart in at most 5%."""
@@ -237,8 +243,7 @@ def test_skewed_differences_are_not_told_apart(measure):
     assert 0.005 <= np.mean(list(false.values())) <= 0.05 and max(false.values()) < 0.1, false
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-@pytest.mark.parametrize("everywhere", [True, False])
+@pytest.mark.parametrize(("everywhere", "measure"), [(False, "time"), slow(True, "loss")])
 def test_one_that_fails_in_a_quarter_of_its_runs_is_never_first_alone(everywhere, measure):
     """Beside a clone that never fails, though 3 times better where it does not; in every block, or by chance."""
     design, rng = DESIGNS["default"], np.random.default_rng(15)
@@ -268,6 +273,7 @@ def _failing(reports, fails):
     return reports._replace(loss=np.where(fails, np.nan, reports.loss), reached=reports.reached & ~fails)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("name", DESIGNS)
 def test_planted_effects_are_found(name, measure):
@@ -280,6 +286,7 @@ def test_planted_effects_are_found(name, measure):
     assert max(wrong) <= 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", MEASURES)
 def test_the_blocks_that_are_named_decide(measure):
     """N blocks decide 70 to 90% of open pairs, where 80% is promised; true ratios up to 3, evenly by the logarithm."""
@@ -297,6 +304,7 @@ def test_the_blocks_that_are_named_decide(measure):
     assert 0.7 <= np.mean(decided) <= 0.9 and len(decided) > 100
 
 
+@pytest.mark.slow
 def test_looking_again_finds_no_more():
     """Clones at 8, 12, 16, 20 and 24 blocks: in at most 5% of sweeps, and of pairs alone, an interval leaves out 1."""
     looks = list(enumerate((8, 12, 16, 20, 24), 1))
@@ -315,6 +323,7 @@ def test_looking_again_finds_no_more():
     assert max(first, least(0.02, total)) <= sum(pairs) <= most(0.03, total), pairs
 
 
+@pytest.mark.slow
 def test_ties_are_clones_and_never_a_ratio_of_1_3():
     """Some clones tie, more of them in longer sweeps; levels that are 1.3 apart never do."""
     ties = []
@@ -325,6 +334,7 @@ def test_ties_are_clones_and_never_a_ratio_of_1_3():
     assert 0 < ties[0] < ties[1] and ties[1] > 0.03
 
 
+@pytest.mark.slow
 def test_the_readme_says_what_was_measured():
     """How often equal optimizers are told apart, one from itself on another grid, and a factor of 2 is found."""
     wins = [count for measure in MEASURES for count, _ in false_wins("default", measure).values()]

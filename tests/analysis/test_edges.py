@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from synthetic import runs_table
 
 from optbench.analysis import best_configurations
@@ -150,6 +151,7 @@ def draw_sweeps(blocks, trials, optimum, weight=3.0):
     return find_recommended(runs, range(5), "loss", {"o": RANGES})[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("blocks", "trials"), [(0, 24), (6, 12)])
 def test_chance_puts_few_optimizers_at_the_end_of_a_range(blocks, trials):
     """Of sweeps whose best rate lies in the middle, and whose other parameters do not matter, 5% get false advice."""
@@ -159,7 +161,7 @@ def test_chance_puts_few_optimizers_at_the_end_of_a_range(blocks, trials):
         assert share <= 0.05 + 1.64 * np.sqrt(0.05 * 0.95 / SWEEPS), (optimum, weight, share)
 
 
-@pytest.mark.parametrize(("blocks", "trials", "power"), [(0, 24, 0.4), (10, 12, 0.8)])
+@pytest.mark.parametrize(("blocks", "trials", "power"), [(0, 24, 0.4), slow(10, 12, 0.8)])
 def test_an_optimum_beyond_the_range_is_told(blocks, trials, power):
     table = draw_sweeps(blocks, trials, 1.3)
     rates = table[(table["parameter"] == "lr") & (table["side"] == "high")]

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from scipy import stats
 from staged import naive_choices, only, plain_table, shuffled, staged_table, with_effects
 from statsmodels.stats.multitest import multipletests
@@ -83,6 +84,7 @@ def test_tuned_sides_equal_a_naive_twin():
         assert (row.blocks, row.seeds, row.trials) == (8, 16, 3)
 
 
+@pytest.mark.slow
 def test_each_side_keeps_its_choice_whatever_is_measured():
     """A chose by test loss and B by loss; what is compared of both is the test loss."""
     runs = staged(0.3).assign(test_loss_final=lambda table: np.exp(2 * table["lr"] + 0.1 * table["seed"]))
@@ -114,9 +116,10 @@ def test_two_optimizers_are_compared_as_verdicts_does_it():
         compare_tables(runs, runs, [("gd", "adam")], by="settings")
 
 
-@pytest.mark.parametrize("by", ["tuned", "settings"])
 @pytest.mark.parametrize(
-    "runs", [plain_table(seeds=8), staged(0.3, problems=tuple("pqrstuv"))], ids=["plain", "staged"]
+    ("by", "runs"),
+    [("tuned", plain_table(seeds=8)), slow("settings", staged(0.3, problems=tuple("pqrstuv")))],
+    ids=["plain", "staged"],
 )
 def test_the_same_tables_differ_in_nothing(by, runs):
     table = compare_tables(runs, shuffled(runs), by=by, above=0.05)
@@ -128,7 +131,7 @@ def test_the_same_tables_differ_in_nothing(by, runs):
     assert compare_tables(runs, runs, by=by)["regression"].isna().all()
 
 
-@pytest.mark.parametrize("by", ["tuned", "settings"])
+@pytest.mark.parametrize("by", ["settings", slow("tuned")])
 def test_a_planted_factor_of_two_is_found(by):
     """And not where the threshold is above it; the other optimizer stays out of it."""
     a = staged(0.1, seed=1, problems=tuple("pqrstu"))
@@ -148,6 +151,7 @@ def test_a_planted_factor_of_two_is_found(by):
     assert (back.xs("adam", level="b")["verdict"] == "wins").all() and (back["regression"] != "shown").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tuned", "settings"])
 def test_clones_are_seldom_told_apart(kind):
     """Sweeps in which nothing but the noise differs: 5% of their rows have p < 0.05, and with four rows each at most
@@ -167,6 +171,7 @@ def test_clones_are_seldom_told_apart(kind):
     assert np.mean(shown) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 100)
 
 
+@pytest.mark.slow
 def test_a_regression_follows_from_the_interval():
     for limit in (0.0, 0.01, 0.05, 0.1):
         for effects in ([(0.06, 0.02), (4.08, 4.06)], [(-0.2, 0.1), (0.2, 0.1), (0.1, 0.01)], [(0.03, 0.001)] * 2):
@@ -187,6 +192,7 @@ def test_rounding_is_no_difference():
     assert (table["identical"] == 0.0).all() and (table["regression"] != "shown").all()
 
 
+@pytest.mark.slow
 def test_failures_count_and_those_of_both_sides_do_not():
     rows = [{"optimizer": "gd", "lr": rate, "seed": seed} for rate in (0.1, 0.2) for seed in range(4)]
     worse = [row if row["lr"] == 0.1 else failure(**row) for row in rows]
@@ -200,6 +206,7 @@ def test_failures_count_and_those_of_both_sides_do_not():
     assert row["reason"][0] == "every run failed on both sides" and row["verdict"][0] == "open"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["tuned", "settings"])
 def test_runs_that_differ_are_never_called_identical(by):
     """At the floor, as failures at different steps, or by a test metric alone y is the same, and the runs are not."""
@@ -217,7 +224,7 @@ def test_runs_that_differ_are_never_called_identical(by):
         assert 0 < compare_tables(first, half.astype(first.dtypes), by=by)["identical"][0] < 1
 
 
-@pytest.mark.parametrize("by", ["tuned", "settings"])
+@pytest.mark.parametrize("by", ["tuned", slow("settings")])
 def test_a_minimum_that_is_too_high_decides_nothing(by):
     a = plain_table(seeds=8, spread=0.01)
     shift = 1 + 0.01 * np.sin(17 * a["seed"])  # equal differences would say nothing of their spread
@@ -232,6 +239,7 @@ def test_a_minimum_that_is_too_high_decides_nothing(by):
     assert table.loc["all", "blocks"] == 1
 
 
+@pytest.mark.slow
 def test_what_can_be_paired_is_paired():
     """A new hyperparameter with one value, another dtype, a plain side and a staged one, cut runs."""
     a = plain_table()
@@ -313,6 +321,7 @@ def timed(runs, factor=1.0, noise=0.0, seed=0):
     return runs, pd.DataFrame({**table, "ns_per_run_step": seconds * 50})
 
 
+@pytest.mark.slow
 def test_seconds_are_paired_by_cohort_and_get_no_verdict():
     """Whatever their ratio is, and however little it varies: the machine may have been slower during all of B."""
     a, b = timed(plain_table(), noise=0.3), timed(plain_table(), 8.5, noise=0.3)

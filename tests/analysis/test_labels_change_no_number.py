@@ -9,6 +9,8 @@ import optbench
 from optbench.analysis import best_configurations, choose_settings, select_finalists
 from optbench.sweeps.results import Results
 
+pytestmark = pytest.mark.slow
+
 RATES = {"gd": (0.1, 0.2, 0.3, 0.4), "adam": tuple(np.arange(1, 13) / 100)}
 PROBLEMS, BLOCKS = ("rosenbrock", "saddle", "quadratic"), 5
 

@@ -34,6 +34,7 @@ def test_mean_ranks_and_their_bootstrap_equal_scipys():
     assert again.low.tolist() == result.low.tolist() and other.chance.tolist() != result.chance.tolist()
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_mean_rank_over_all_such_problems():
     rng, strength = np.random.default_rng(0), np.array([-0.8, 0.0, 0.5])
 

@@ -28,6 +28,7 @@ def share_decided(rows, needed, levels=5):
     return np.mean(verdict != "open")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ratios", "sd"), [((1.0, 3.0), 0.2), ((1.0, 3.0), 0.3), ((1.0, 3.0), 0.5), ((0.5, 2.0), 0.3), ((0.2, 5.0), 1.0)]
 )

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from staged import (
     FAILED,
     SAMPLES,
@@ -42,7 +43,7 @@ def noisy(rates=12, ties=False, seed=0):
     return staged_table(value, rates=tuple(np.arange(1, rates + 1) / 10), blocks=3, screen=2, problems=("p", "q"))
 
 
-@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("ties", [False, slow(True)])
 def test_choices_equal_a_naive_twin(ties):
     runs = noisy(ties=ties)
     expected = naive_choices(runs, 4)
@@ -111,6 +112,7 @@ def test_without_the_last_race_the_best_choice_on_its_own_seeds_is_recommended()
     assert result["median"].to_numpy() == pytest.approx(math.exp(5.0))
 
 
+@pytest.mark.slow
 def test_runs_cut_by_a_deadline_enter_no_choice():
     def value(problem, optimizer, rate, stage, block, seed):
         return None if (rate, block) == (0.1, 0) else rate
@@ -200,7 +202,7 @@ def timed(seed=0, fails=0.02, blocks=3, rates=8):
     return add_times(runs, lambda row: luck[row.problem, row.block] * rng.lognormal(0.0, 0.3))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, slow(1)])
 def test_targets_equal_a_naive_twin(seed):
     runs = timed(seed, fails=0.02)
     shared, in_block = naive_targets(runs)
@@ -232,7 +234,7 @@ def test_a_target_is_the_hardest_that_one_optimizer_reaches_in_all_blocks():
     assert np.isnan(find_targets(staged_table(lambda *_: 0.0))["p"])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, slow(1)])
 def test_choices_by_time_equal_a_naive_twin(seed):
     """Finalists race for the target of their block, and the choice is for that of all blocks; by loss without any."""
     runs = timed(seed)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from scipy import stats
 
 from optbench.analysis import ranking, verdicts
@@ -153,6 +154,7 @@ def runs_of(wrong):
     return runs.assign(**fixed)
 
 
+@pytest.mark.slow
 def test_it_is_in_the_intervals_of_rankings_and_verdicts():
     """Where all errors are the examples' own, all blocks agree, and only the examples' number makes an interval."""
     runs = runs_of(simulated((0.3, 0.6), 1.0)[0][0])
@@ -194,6 +196,7 @@ def test_fewer_than_30_test_rows_give_no_verdict_and_say_why():
     assert "test rows" not in verdicts(folds, "test_accuracy")["reason"][0], "the rows of all folds count"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["settings", "tuned"])
 def test_it_is_in_the_intervals_of_two_folders(by):
     wrong, _, left = simulated((0.3, 0.6), 1.0)
@@ -209,7 +212,7 @@ def test_it_is_in_the_intervals_of_two_folders(by):
     assert (same["low"], same["high"], same["verdict"]) == (1.0, 1.0, "tie")
 
 
-@pytest.mark.parametrize("content", [b"abc", b"\xff" * 160, np.float32([np.inf] * 40).tobytes(), b"\x00" * 4000, None])
+@pytest.mark.parametrize("content", [b"abc", slow(b"\xff" * 160), slow(None)])
 def test_what_is_no_jackknife_in_a_folder_is_none(content):
     runs = runs_of(simulated((0.3, 0.6), 0.5, blocks=2)[0][0])
     runs["jackknife_test_accuracy"] = [content] * len(runs)
@@ -241,7 +244,7 @@ def test_folds_have_the_corrected_t_test_of_nadeau_and_bengio():
     np.testing.assert_allclose([found.variance, found.freedom], [error**2, [4, 4, 4]])
 
 
-@pytest.mark.parametrize(("features", "folds"), [(6, 5), (50, 5), (65, 10)])
+@pytest.mark.parametrize(("features", "folds"), [(6, 5), (50, 5), slow(65, 10)])
 def test_folds_cover_the_mean_over_redrawn_data_sets(features, folds):
     """Ridge regressions with two penalties on 1,000 data sets of 100 rows: their test losses, and the ratio of these.
 
@@ -275,6 +278,7 @@ def folded(runs, folds=3):
     return runs.assign(stage="holdout", block=block, fold=1 + block % folds)
 
 
+@pytest.mark.slow
 def test_the_blocks_of_a_fold_are_one_observation():
     runs = folded(runs_of(simulated((0.3, 0.6), 0.5)[0][0]))
     y = np.log(1 - runs["test_accuracy"]).groupby([runs["optimizer"], runs["fold"]]).mean().unstack()

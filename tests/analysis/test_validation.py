@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from synthetic import make_tables, write_folder
 
 from optbench.analysis import best_configurations, choose_settings, ranking, recommend_settings, select_finalists
@@ -37,8 +38,7 @@ def planted(validated=True, staged=True):
     return runs if validated else runs.drop(columns=[name for name in runs if "validation" in name])
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-@pytest.mark.parametrize("staged", [True, False])
+@pytest.mark.parametrize(("measure", "staged"), [("test_loss", True), ("test_accuracy", False)])
 def test_settings_are_chosen_on_validation_data_and_judged_on_test_data(measure, staged):
     runs = planted(staged=staged)
     assert set(select_finalists(runs, 1, measure)["lr"]) == set(choose_settings(runs, measure)["lr"]) == {0.1}
@@ -51,7 +51,7 @@ def test_settings_are_chosen_on_validation_data_and_judged_on_test_data(measure,
     assert best_of_groups(runs, [0, 1], by=["problem", "batch_size"], choose_by=measure)["lr"].tolist() == [0.1]
 
 
-@pytest.mark.parametrize("measure", ["test_loss", "test_accuracy"])
+@pytest.mark.parametrize("measure", [slow("test_loss"), "test_accuracy"])
 def test_without_validation_data_the_choice_is_on_test_data_and_is_said(measure):
     runs = planted(validated=False)
     assert choose_settings(runs, measure)["lr"].tolist() == [0.2] * 4
@@ -71,6 +71,7 @@ def test_a_problem_without_validation_data_is_beside_one_with():
     assert best.to_dict() == {"p": 0.1, "q": 0.2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "rise", "told"), [(4, 2.0, "by 100% since epoch 0.4"), (4, 1.05, ""), (9, 2.0, "")])
 def test_a_validation_loss_that_has_risen_gets_a_sentence(step, rise, told):
     """A rise below a tenth is none, nor one from the last fifth of the run, which is the noise of mini-batches."""

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from scipy import stats
 from staged import (
     SAMPLES,
@@ -125,7 +126,7 @@ def test_verdicts_equal_a_naive_twin(measure):
     assert {"wins", "loses"} & words and "open" in words
 
 
-@pytest.mark.parametrize("measure", ["loss", "time"])
+@pytest.mark.parametrize("measure", ["loss", slow("time")])
 def test_a_ranking_follows_from_the_verdicts(measure):
     runs = (timed if measure == "time" else noisy)(holdout=4)
     pairs, values = naive(runs, measure)
@@ -161,6 +162,7 @@ def test_a_time_without_a_hit_counts_as_two_budgets_and_bounds_the_ratio():
     assert (row["verdict"], row["reason"], row["bound"]) == ("open", "neither reaches the target", "about")
 
 
+@pytest.mark.slow
 def test_recommendations_at_a_limit_bound_the_ratio():
     runs = noisy(problems=("p",), speed={"gd": 0.0, "adam": -3.0}, blocks=4, fails=0)
 
@@ -232,6 +234,7 @@ def test_what_always_fails_loses_and_is_last():
     assert verdicts(every, "loss")["reason"][0] == "every reporting run failed on both sides"
 
 
+@pytest.mark.slow
 def test_states_of_levels():
     """a leads, b ties with it, c is behind, d is too noisy, e always fails."""
     center, spread = {"a": 0.0, "b": 0.02, "c": 1.0, "d": 0.3}, {"a": 0.01, "b": -0.01, "c": 0.03, "d": 1.0}
@@ -251,6 +254,7 @@ def test_states_of_levels():
     assert nobody["state"].tolist() == ["open", "open"]
 
 
+@pytest.mark.slow
 def test_over_all_problems_ranks_decide_from_twenty_on():
     speed = {"gd": 0.0, "adam": -3.0}
     runs = noisy(problems=tuple("abcdefghijklmnopqrst"), speed=speed, blocks=3, rates=(0.2,), race=0, holdout=1)
@@ -269,6 +273,7 @@ def test_over_all_problems_ranks_decide_from_twenty_on():
     assert few["verdict"] == "open" and few["reason"] == "20 problems are needed"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_decided_says_why():
     rows = [
         {"lr": lr, "optimizer": name, "seed": seed} for lr in (1, 2) for name in ("gd", "adam") for seed in range(3)
@@ -282,6 +287,7 @@ def test_what_cannot_be_decided_says_why():
     assert verdicts(runs_table([{}])).empty and ranking(runs_table([{}]))["place"].tolist() == [1]
 
 
+@pytest.mark.slow
 def test_each_further_look_is_at_a_smaller_alpha():
     runs = noisy(holdout=3, fails=0)
     widths = [np.log(table["high"] / table["low"])[:6] for table in (verdicts(runs, "loss", look=k) for k in (1, 2, 3))]
@@ -305,6 +311,7 @@ def unequal(problems, blocks=8, seed=0, best=0.0):
     return staged_table(value, rates=UNEQUAL, blocks=blocks, race=0, holdout=1, problems=problems)
 
 
+@pytest.mark.slow
 def test_a_clone_with_four_times_the_trials_never_wins_or_ties():
     """The ratio is that of both as tuned: the best of twelve draws beside the best of three."""
     runs = unequal([f"p{k}" for k in range(150)])
@@ -365,7 +372,7 @@ def levels(stages, seed=0):
     return runs_table(rows)
 
 
-@pytest.mark.parametrize("of", ["batch_size", "schedule"])
+@pytest.mark.parametrize("of", [slow("batch_size"), "schedule"])
 def test_batch_sizes_and_schedules_are_compared_with_all_else_tuned(of):
     runs = levels(("screen", "race", "holdout", "holdout"))
     rows = runs[runs["batch_size"] != 4].to_dict("records")
@@ -394,6 +401,7 @@ def test_batch_sizes_of_a_plain_grid():
     assert row["ratio"] == pytest.approx(math.exp(2), rel=0.3)
 
 
+@pytest.mark.slow
 def test_nothing_is_decided_by_suboptimalities_from_a_minimum_that_is_too_high():
     """Of p losses lie 0.3 below it; q stands, and so does the accuracy on test data."""
     runs = plain_table({"adam": 0.01}, seeds=8, spread=0.1)

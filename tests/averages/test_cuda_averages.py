@@ -8,7 +8,7 @@ from simulated.ewa import CASES, PUBLIC, series, spoiled
 
 from optbench import OptbenchError, ewa
 
-pytestmark = pytest.mark.simulated
+pytestmark = [pytest.mark.simulated, pytest.mark.slow]
 TOLERANCE = {"float32": 6.1e-8, "float64": 1e-13}
 """float32 is rounded once from float64, corrected or not: by at most 2^-24, which is 5.97e-8."""
 

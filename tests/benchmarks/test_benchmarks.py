@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from harness import CATALOGUE, lane, problem_of
+from quick import some_quick
 
 from optbench.engine.cohort import Cohort
 from optbench.engine.run import run
@@ -61,7 +62,7 @@ def test_every_benchmark_is_run_here():
     assert {path.stem for path in folder.glob("*.py")} == {"__init__", "prepared", *MODULES}
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", some_quick(SMALL, {*SMALL} - {"sweeps.Default"}))
 def test_a_benchmark_runs(name, monkeypatch):
     module, kind = name.split(".")
     benchmark, parameters = getattr(load(module), kind)(), SMALL[name]
@@ -85,6 +86,7 @@ def test_a_benchmark_runs(name, monkeypatch):
     assert all(result > 0 for measure, result in results.items() if measure.startswith("track_"))
 
 
+@pytest.mark.slow
 def test_every_lane_of_a_network_makes_its_own_steps():
     """Lanes of one setting are one run: 63 of 64 would be given what the first one has."""
     benchmark = load("objectives").Driver()
@@ -139,6 +141,7 @@ def test_what_a_short_call_costs_is_taken_off(monkeypatch):
     assert all(each == pytest.approx([500, 500]) for each in peers.measure(sides, lanes=2, repeats=2, seconds=0.05))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rosenbrock-gd/64", "rosenbrock-adam/64", "logistic/1", "mlp/1"])
 def test_our_side_of_a_case_arrives_where_the_reference_does(name):
     from benchmarks import peers

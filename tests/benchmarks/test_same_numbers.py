@@ -130,6 +130,7 @@ def test_folders_that_have_nothing_in_common_are_no_proof(tmp_path, capsys):
     assert end.value.code == 2 and "no sweep and no lecture in common" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_agreed_set_is_run_by_the_python_that_asks_for_it(tmp_path, monkeypatch):
     from benchmarks import same_numbers
 

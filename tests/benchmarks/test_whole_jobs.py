@@ -34,6 +34,7 @@ def test_the_jobs_have_the_optimizers_of_the_default_sweep():
     assert all(default[key] == DEFAULT[key] for key in ("optimizers", "batch_sizes", "schedules"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits-mlp", "quadratic"])
 def test_optbench_makes_a_job_and_the_plan_that_the_others_are_given(name, tmp_path):
     import optbench

@@ -188,6 +188,7 @@ def test_a_function_of_two_parameters_has_a_picture_around_its_start():
         optbench.function(rosen, [1.0, 1.0], domain=((1, 0), (0, 1)))
 
 
+@pytest.mark.slow
 def test_paths_of_a_function_are_drawn_where_it_can_be_evaluated():
     def half(w):
         if w[0] < 0.0:
@@ -204,6 +205,7 @@ def test_paths_of_a_function_are_drawn_where_it_can_be_evaluated():
     assert optbench.sweep({**spec, "problems": [wide]}, seeds=2, workers=1).landscapes.empty
 
 
+@pytest.mark.slow
 def test_the_landscape_of_a_function_is_where_its_paths_go():
     def far(w):
         return (w[0] - 50) ** 2 + 3 * (w[1] + 20) ** 2

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick import slow
 from rich.console import Console
 
 from optbench import OptbenchError
@@ -91,6 +92,7 @@ def test_every_name_can_be_shown(catalogue):
         assert all(each["value"] == each["default"] for each in record["parameters"].values())
 
 
+@pytest.mark.slow
 def test_the_limits_shown_are_those_enforced(catalogue):
     """A value a little below an interval is refused in the words that show has for it; also inside wrappers."""
     texts = [name for kind in ("optimizers", "baselines", "schedules", "problems") for name in getattr(catalogue, kind)]
@@ -185,7 +187,7 @@ def test_elsewhere_every_entry_is_one_line(run, catalogue, kind):
 
 @pytest.mark.parametrize("arguments", [("list", "optimizers"), ("list", "problems"), ("list",), ("show", "prodigy"),
                                        ("show", "warmup(one_cycle)")], ids=" ".join)  # fmt: skip
-@pytest.mark.parametrize("width", [50, 80])
+@pytest.mark.parametrize("width", [slow(50), 80])
 def test_a_terminal_gets_the_same_words_in_its_width(run, monkeypatch, arguments, width):
     _, elsewhere, _ = run(*arguments)
     there = io.StringIO()
@@ -246,6 +248,7 @@ def test_kinds_in_the_singular_and_parts_of_them_are_listed(run, catalogue, kind
     assert list(dict.fromkeys(row["kind"] for row in json.loads(out))) == registries
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error_to_read_about():
     for arguments in ("list optimizers", "list problems --json"):
         with subprocess.Popen(

@@ -6,6 +6,7 @@ Exact equalities are tested as such: signs and powers of two pass through floati
 import numpy as np
 import pytest
 from harness import CATALOGUE, OPTIMIZERS, drive_rule
+from quick import slow, some_quick
 
 BLOCKS = ((2, 3), (4,))
 STEPS, DIM = 60, 10
@@ -72,7 +73,7 @@ def test_every_rule_is_in_one_group():
     assert sorted(name for group in groups for name in group) == OPTIMIZERS
 
 
-@pytest.mark.parametrize("name", sorted({*OPTIMIZERS} - {"kron"}))
+@pytest.mark.parametrize("name", some_quick(sorted({*OPTIMIZERS} - {"kron"})))
 def test_sign_equivariant(name):
     """No rule knows which way is up: the mirrored gradients from the mirrored start give the mirrored path.
 
@@ -82,7 +83,7 @@ def test_sign_equivariant(name):
     np.testing.assert_allclose(path(name, -GRADIENTS, -START), -path(name), rtol=rounding)
 
 
-@pytest.mark.parametrize("name", sorted(DIAGONAL_INVARIANT))
+@pytest.mark.parametrize("name", some_quick(sorted(DIAGONAL_INVARIANT)))
 def test_invariant_to_the_scale_of_every_gradient(name):
     scale = 2.0 ** np.random.default_rng(1).integers(-20, 20, DIM)
     values = without_eps(name)
@@ -91,6 +92,7 @@ def test_invariant_to_the_scale_of_every_gradient(name):
     assert np.isfinite(made).all() and (made[-1] != START).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SCALE_INVARIANT))
 @pytest.mark.parametrize("scale", [2.0**-12, 2.0**12])
 def test_invariant_to_the_scale_of_all_gradients(name, scale):
@@ -100,11 +102,12 @@ def test_invariant_to_the_scale_of_all_gradients(name, scale):
     assert (made[-1] != START).all()
 
 
-@pytest.mark.parametrize("name", sorted(LINEAR))
+@pytest.mark.parametrize("name", some_quick(sorted(LINEAR)))
 def test_scale_of_the_gradients_is_scale_of_the_rate(name):
     np.testing.assert_array_equal(path(name, 4 * GRADIENTS), path(name, lr=0.2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["moonlight_muon", "muon", "shampoo", "soap", "soap_muon"])
 def test_equivariant_to_rotations_of_a_matrix(name):
     """Q W R from the gradients Q G R (Gupta et al. 2018: any basis of the rows and of the columns)."""
@@ -116,6 +119,7 @@ def test_equivariant_to_rotations_of_a_matrix(name):
     np.testing.assert_allclose(turned.reshape(21, 4, 3), left @ plain @ right, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_hyperball_keeps_the_norm_of_a_matrix_whatever_the_gradients_scale():
     made = path("hyperball(heavy_ball)")
     np.testing.assert_allclose(np.linalg.norm(made[:, :6], axis=1), np.linalg.norm(START[:6]), rtol=1e-12)
@@ -172,12 +176,12 @@ TO_ROUNDING = [
 ]
 
 
-@pytest.mark.parametrize(("special", "plain"), EXACT)
+@pytest.mark.parametrize(("special", "plain"), some_quick(EXACT))
 def test_special_case_is_exactly_another_rule(special, plain):
     np.testing.assert_array_equal(path(special), path(plain))
 
 
-@pytest.mark.parametrize(("special", "plain"), TO_ROUNDING)
+@pytest.mark.parametrize(("special", "plain"), some_quick(TO_ROUNDING))
 def test_special_case_is_another_rule(special, plain):
     np.testing.assert_allclose(path(special), path(plain), rtol=1e-12, atol=1e-13)
 
@@ -191,7 +195,7 @@ ADAM_FOR_VECTORS = {
 }
 
 
-@pytest.mark.parametrize(("name", "adam"), ADAM_FOR_VECTORS.items())
+@pytest.mark.parametrize(("name", "adam"), some_quick(ADAM_FOR_VECTORS.items()))
 def test_muon_takes_another_step_at_another_rate_for_vectors_and_embeddings(name, adam):
     slow = path(f"{name}(vector_rate=0.3)", blocks=((DIM,),))
     np.testing.assert_array_equal(path(f"{name}(vector_rate=0.3)", blocks=((5, 2),), roles=("embedding",)), slow)
@@ -218,6 +222,7 @@ def test_scion_has_a_norm_for_each_role():
     np.testing.assert_allclose((hidden - START)[1], (first - START)[1] * (2 / 5) ** 0.5, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_kron_whitens_the_gradients_of_a_matrix():
     """Its fits converge to a root of the inverse covariance (Li 2015), here a product of rows and columns."""
     rng, basis = np.random.default_rng(0), lambda n: np.linalg.qr(rng.standard_normal((n, n)))[0]
@@ -237,6 +242,7 @@ def test_cautious_leaves_a_parameter_without_a_gradient_and_does_not_count_it():
     np.testing.assert_allclose(made, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_soap_without_bases_is_adam_after_the_step_that_makes_them():
     values = {"beta1": 0.9, "beta2": 0.999, "eps": 0.0}
     soap = path("soap(max_dim=1)", **values)
@@ -244,6 +250,7 @@ def test_soap_without_bases_is_adam_after_the_step_that_makes_them():
     np.testing.assert_allclose(soap[1:], path("adam_torch", GRADIENTS[1:], **values), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [((10,),), ((1, 6), (4,)), ((6, 1), (1, 4))])
 def test_adam_mini_is_adam_where_a_neuron_has_one_weight_and_on_vectors(blocks):
     expected = path("adamw(weight_decay=0.3)")
@@ -262,13 +269,13 @@ FAR, AT_THE_BOUND = np.full(STEPS, 1e9)[:, None], np.full(STEPS, -3.0)[:, None]
 
 @pytest.mark.parametrize(
     ("special", "plain"),
-    [("sps", "gd"), ("sps_smooth(growth=1)", "gd"), ("momo(beta1=0)", "gd"), ("momo_adam", "adam_torch")],
+    [("sps", "gd"), ("sps_smooth(growth=1)", "gd"), slow("momo(beta1=0)", "gd"), slow("momo_adam", "adam_torch")],
 )
 def test_far_above_the_lower_bound_the_rate_is_the_largest(special, plain):
     np.testing.assert_allclose(path(special, losses=FAR), path(plain), rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["sps(lower_bound=-3)", "sps_smooth(lower_bound=-3)", "momo(beta1=0, lower_bound=-3)"])
+@pytest.mark.parametrize("name", ["sps(lower_bound=-3)", slow("momo(beta1=0, lower_bound=-3)")])
 def test_at_the_lower_bound_nothing_moves(name):
     np.testing.assert_array_equal(path(name, losses=AT_THE_BOUND), np.broadcast_to(START, (STEPS + 1, DIM)))
 
@@ -302,6 +309,7 @@ def test_steps_of_sps_smooth_grow_by_the_share_of_an_epoch_from_the_last_that_mo
     np.testing.assert_allclose(path("sps_smooth(eps=0)", losses=losses), path("gd", lr=by_hand), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["sps(c=1, lower_bound=7, eps=0)", "sps_smooth(c=1, lower_bound=7, eps=0)", "momo(beta1=0, lower_bound=7)"]
 )
@@ -312,13 +320,13 @@ def test_polyaks_step_halves_the_way_to_the_minimum_of_a_ball(name):
     np.testing.assert_allclose(made, START * 0.5 ** np.arange(10)[:, None], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["lars", "lamb"])
+@pytest.mark.parametrize("name", ["lars", slow("lamb")])
 def test_a_block_at_zero_still_moves(name):
     made = path(name, w=np.zeros(DIM))
     assert np.isfinite(made).all() and (made[1] != 0).all()
 
 
-@pytest.mark.parametrize("name", ["dog", "dowg", "prodigy"])
+@pytest.mark.parametrize("name", ["dog", slow("dowg"), slow("prodigy")])
 def test_the_distance_is_found_on_the_absolute_value(name):
     """f(w) = |w| from w = D: the estimate grows from 1e-6 to at most D, and w comes near 0 without any rate chosen."""
     for distance in (0.1, 10.0, 1000.0):

@@ -32,17 +32,15 @@ FEW = {"mechanic": 30, "sam": 70, "sps_smooth": 140}
 so does sam near the minimum, where a small gradient still has a direction of length 1. Steps of sps_smooth grow until
 they make what had come to 0 but for roundings grow, too."""
 CASES = [
-    pytest.param(key, order, marks=pytest.mark.xdist_group(entry["optimizer"].split("(")[0]))
-    for key, entry in INDEX.items()
-    for order in ("rows", "lanes")
-    if order == "rows" or not CATALOGUE.optimizer(entry["optimizer"])[0].matrix
+    pytest.param(key, marks=pytest.mark.xdist_group(entry["optimizer"].split("(")[0])) for key, entry in INDEX.items()
 ]
 """With the other tests of the rule on one worker: they need the same kernels."""
 
 
-@pytest.mark.parametrize(("key", "order"), CASES)
+@pytest.mark.slow
+@pytest.mark.parametrize("key", CASES)
 @pytest.mark.parametrize("loop", ["open", "closed"])
-def test_rule_follows_the_recorded_trajectory(key, order, loop):
+def test_rule_follows_the_recorded_trajectory(key, loop):
     """Open loop: on the recorded gradients. Closed loop: on gradients of the recorded objective where the rule is."""
     entry = INDEX[key]
     record, _ = CATALOGUE.optimizer(entry["optimizer"])
@@ -59,18 +57,8 @@ def test_rule_follows_the_recorded_trajectory(key, order, loop):
     for part, reported in (("trajectory", False), ("reported", True)):
         if f"{key}.{part}" in RECORDED:
             w = np.tile(expected[0], (runs, 1))
-            path = drive_rule(
-                record,
-                order,
-                w,
-                gradients,
-                rates,
-                values,
-                blocks=blocks,
-                reported=reported,
-                second=slope,
-                losses=losses,
-            )
+            path = drive_rule(record, "rows", w, gradients, rates, values, blocks=blocks, reported=reported,
+                              second=slope, losses=losses)  # fmt: skip
             for r in range(runs):
                 np.testing.assert_allclose(
                     path[:, r], RECORDED[f"{key}.{part}"][: len(path)], rtol=1e-12, atol=LOOSER.get(key, 1e-13)

@@ -5,7 +5,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from harness import CATALOGUE, ONE_OF_EACH_KIND, OPTIMIZERS, drive_rule
+from harness import CATALOGUE, IN_FLOAT32, OPTIMIZERS, drive_rule
+from quick import some_quick
 from twins import TWINS
 
 from optbench.engine.cpu.update import Update
@@ -18,21 +19,15 @@ KERNELS = [
     if order == "rows" or not CATALOGUE.optimizers[name].matrix
 ]
 EVERY_RULE = pytest.mark.parametrize("name", OPTIMIZERS)
-EVERY_KERNEL = pytest.mark.parametrize(("name", "order"), KERNELS)
-# A kernel takes 0.3 s to compile: in float32 the README's test command has one rule of each kind, and CI all of them,
-# in one of the two orders: order and precision do not meet in a kernel's text.
-IN_BOTH = [
-    pytest.param(dtype, *kernel, marks=[] if dtype == "float64" or kernel[0] in ONE_OF_EACH_KIND else pytest.mark.slow)
-    for dtype in ("float64", "float32")
-    for kernel in KERNELS
-    if dtype == "float64" or kernel[0] in ONE_OF_EACH_KIND or kernel[1] == "rows"
-]
-EVERY_KERNEL_IN_BOTH = pytest.mark.parametrize(("dtype", "name", "order"), IN_BOTH)
+EVERY_KERNEL = pytest.mark.parametrize(("name", "order"), some_quick(KERNELS))
+# Order and precision do not meet in a kernel's text: float32 is tried in one of the orders.
+IN_BOTH = [(*kernel, "float64") for kernel in KERNELS] + [(name, "rows", "float32") for name in IN_FLOAT32]
+EVERY_KERNEL_IN_BOTH = pytest.mark.parametrize(("name", "order", "dtype"), some_quick(IN_BOTH))
 TWINNED_KERNEL_IN_BOTH = pytest.mark.parametrize(
-    ("dtype", "name", "order"), [param for param in IN_BOTH if param.values[1] in TWINS]
+    ("name", "order", "dtype"), some_quick(case for case in IN_BOTH if case[0] in TWINS)
 )
 RELATIVE = {"float64": 1e-12, "float32": 0.0}
-IN_LANES = pytest.mark.parametrize("name", [name for name, order in KERNELS if order == "lanes"])
+IN_LANES = pytest.mark.parametrize("name", some_quick(name for name, order in KERNELS if order == "lanes"))
 BLOCKS = {3: ((3,),), 6: ((2, 2), (2,)), 37: ((5, 3), (7,), (3, 5))}
 
 DEFAULTS = {
@@ -209,14 +204,14 @@ def assert_follows(path, twins, dtype, relative):
 
 
 @TWINNED_KERNEL_IN_BOTH
-def test_rule_follows_its_twin_for_1000_steps(dtype, name, order):
+def test_rule_follows_its_twin_for_1000_steps(name, order, dtype):
     assert_follows(*both_paths(name, order, dtype, False), dtype, RELATIVE[dtype])
 
 
 @pytest.mark.parametrize(
-    ("name", "order"), [pair for pair in KERNELS if pair[0] in TWINS and CATALOGUE.optimizers[pair[0]].report]
+    ("name", "order", "dtype"),
+    [case for case in IN_BOTH if case[0] in TWINS and CATALOGUE.optimizers[case[0]].report],
 )
-@pytest.mark.parametrize("dtype", RELATIVE)
 def test_reported_iterate_follows_its_twin(name, order, dtype):
     assert_follows(*both_paths(name, order, dtype, True), dtype, RELATIVE[dtype])
 
@@ -269,7 +264,7 @@ def without_decay(record):
 
 
 @EVERY_KERNEL_IN_BOTH
-def test_zero_gradient_stays_put(dtype, name, order):
+def test_zero_gradient_stays_put(name, order, dtype):
     record = CATALOGUE.optimizers[name]
     w = np.random.default_rng(3).standard_normal((3, 6)).astype(dtype)
     rates, values = np.full((20, 3), 0.7), [without_decay(record)] * 3

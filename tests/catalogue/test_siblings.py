@@ -86,6 +86,7 @@ def test_they_travel_together(tmp_path):
     assert sources.digest(place) == sources.digest(tmp_path / "away" / "mine.py")
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_them_in_workers_and_again_when_they_have_changed(own_kernels):
     plugin, spec = write(own_kernels, 2.0), {"problems": ["rosenbrock"], "learning_rates": [1e-3], "steps": 5}
     spec |= {"optimizers": ["gd", "mine"], "plugins": [str(plugin)], "seeds": 2, "tuning_seeds": 1}

@@ -4,6 +4,8 @@ import re
 
 import pytest
 from broken_plugins import HEAD, OPTIMIZERS, PROBLEMS, SCHEDULES, SOUND
+from harness import ONE_OF_EACH_KIND
+from quick import some_quick
 
 from optbench import checks
 from optbench.catalogue import loader
@@ -22,8 +24,11 @@ def first_failure_of(kind, name, catalogue):
     return next(finding for finding in checks.check_record(kind, name, catalogue) if not finding.ok)
 
 
-PROBLEMS_CHECKED = {"rosenbrock", "logistic", "softmax", "saddle", "mlp", "matrix_factorization", "random_field"}
-"""One of each form, with data and without; test_problems.py holds all of them to closer tolerances."""
+SOME = {
+    "problem": {"rosenbrock", "logistic", "softmax", "saddle", "mlp", "matrix_factorization", "random_field"},
+    "optimizer": {*ONE_OF_EACH_KIND},
+}
+"""One of each kind: test_problems.py and test_optimizers.py hold all of them to closer tolerances."""
 
 
 def assert_says(finding, check, words):
@@ -32,13 +37,18 @@ def assert_says(finding, check, words):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [each for each in SHIPPED if each[0] != "problem" or each[1] in PROBLEMS_CHECKED]
+    ("name", "kind"),
+    some_quick(
+        ((name, kind) for kind, name in SHIPPED if name in SOME.get(kind, [name])),
+        {"rosenbrock", "adam", *CATALOGUE.schedules},
+    ),
 )
-def test_what_ships_passes(kind, name):
+def test_what_ships_passes(name, kind):
     findings = list(checks.check_record(kind, name, CATALOGUE))
     assert findings and not [finding for finding in findings if not finding.ok or finding.message]
 
 
+@pytest.mark.slow
 def test_what_the_broken_ones_were_made_from_passes(own_kernels):
     (own_kernels / "sound.py").write_text(HEAD + SOUND)
     catalogue = loader.load((own_kernels / "sound.py",))
@@ -61,13 +71,13 @@ def broken(tmp_path_factory):
     return loader.load((file,))
 
 
-@pytest.mark.parametrize("case", PROBLEMS)
+@pytest.mark.parametrize("case", some_quick(PROBLEMS, {"wrong gradient"}))
 def test_a_broken_problem_is_caught(case, broken, own_kernels):
     *_, check, words = PROBLEMS[case]
     assert_says(first_failure_of("problem", f"problem_{list(PROBLEMS).index(case)}", broken), check, words)
 
 
-@pytest.mark.parametrize("case", OPTIMIZERS)
+@pytest.mark.parametrize("case", some_quick(OPTIMIZERS, {"NaN hidden"}))
 def test_a_broken_optimizer_is_caught(case, broken, own_kernels):
     *_, check, words = OPTIMIZERS[case]
     assert_says(first_failure_of("optimizer", f"optimizer_{list(OPTIMIZERS).index(case)}", broken), check, words)
@@ -119,6 +129,7 @@ def test_an_unknown_name_is_an_error(kind):
         list(checks.check_record(kind, "nothing", CATALOGUE))
 
 
+@pytest.mark.slow
 def test_a_rule_without_ranges_is_told_what_is_tuned(tmp_path):
     rule = "@optimizer(source='test', beta=0.9{})\ndef mine(w, g, m, lr, beta):\n    return w - lr * m, beta * m + g\n"
     said = []

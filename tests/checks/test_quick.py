@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from harness import CATALOGUE
+from quick import slow
 
 from optbench import Problem, optimizer, schedule
 from optbench.checks.quick import find_faults
@@ -90,7 +91,7 @@ def test_what_takes_long_or_raises_is_left_to_its_runs():
     assert find_faults(problem(start=lambda rng: 1 / 0)) == []
 
 
-@pytest.mark.parametrize("kind", ["problems", "optimizers", "schedules"])
+@pytest.mark.parametrize("kind", [slow("problems"), "optimizers", "schedules"])
 def test_nothing_is_wrong_with_what_ships(kind):
     for name, record in getattr(CATALOGUE, kind).items():
         if kind == "problems" and record.parameters.get("data") not in (None, "digits", "diabetes"):

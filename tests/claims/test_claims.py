@@ -148,6 +148,7 @@ def test_what_another_budget_or_other_code_found_is_not_taken_over(tmp_path, mon
     assert claim.calls == [Budget(quick=True), Budget(), Budget(workers=2)]
 
 
+@pytest.mark.slow
 def test_a_claim_tried_alone_leaves_the_others_on_the_page(tmp_path):
     claims = [planted(id) for id in ("A1", "A2", "A3")]
     run.run(claims[:2], tmp_path, Budget(), PAPER)

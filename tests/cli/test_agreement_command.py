@@ -28,6 +28,7 @@ def problems(catalogue):
     return list(problem_streams(catalogue))
 
 
+@pytest.mark.slow
 def test_a_rule_of_a_file_against_one_of_the_catalogue(problems, run, own_kernels):
     Path("mine.py").write_text(RULES.replace("EPSILON", "epsilon"))
     code, out, err = run("check", "mine.py", "--against", "adam_torch")

@@ -57,6 +57,7 @@ def run(capsys, monkeypatch, folders):
     return call
 
 
+@pytest.mark.slow
 def test_a_folder_with_itself(run):
     code, out, err = run("old", "old", "--fail-above", "0")
     assert code == 0 and not err
@@ -67,6 +68,7 @@ def test_a_folder_with_itself(run):
     assert "no regression above 0% is shown" in out
 
 
+@pytest.mark.slow
 def test_a_minimum_that_is_too_high_is_told(run, folders):
     """All runs count as having reached it, and so as equal, whatever their losses are."""
     results = optbench.load("old")
@@ -106,6 +108,7 @@ def test_a_planted_regression_ends_with_1(run):
     assert run("old", "new", *loss, "5%", "--optimizers", "gd")[0] == 0
 
 
+@pytest.mark.slow
 def test_what_is_open_has_its_interval_and_what_is_known(run, tmp_path):
     """A verdict and a regression follow from the intervals, which hold for all rows together."""
     tables = make_tables(problems=("rosenbrock",), optimizers=("gd",), seeds=range(2)) | {"landscapes": None}
@@ -131,6 +134,7 @@ def test_what_is_open_has_its_interval_and_what_is_known(run, tmp_path):
     assert code == 1 and "p0: gd loses by a factor of 2 in B [" in out
 
 
+@pytest.mark.slow
 def test_what_is_open_comes_with_the_commands_that_would_settle_it():
     row = {"problem": "p", "verdict": "open", "regression": "open", "blocks": 8, "blocks_needed": math.inf}
     table = pd.DataFrame([row | {"regression_blocks": 19.2}, row | {"problem": "q", "regression_blocks": math.inf}])
@@ -184,6 +188,7 @@ def test_a_sweep_and_a_comparison_of_its_optimizers_say_one_number_of_blocks(tmp
         assert other["commands"][0].endswith(step.option)
 
 
+@pytest.mark.slow
 def test_two_settings_of_one_rule_have_two_names(run, tmp_path, monkeypatch):
     """And what else was tried on one side alone is told."""
     monkeypatch.chdir(tmp_path)
@@ -241,17 +246,20 @@ def test_two_optimizers_of_a_folder(run):
     assert code == 0 and "all 24 pairs of runs are identical" in other
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_each_folder(run):
     code, out, err = run("old", "new", "gd", "momentum")
     assert code == 0 and not err and out.startswith("A: gd of old") and "B: momentum of new" in out
     assert "rosenbrock: " in out and "only A" not in out
 
 
+@pytest.mark.slow
 def test_problems_may_be_named_by_their_family(folders):
     table = optbench.compare(folders / "old", folders / "new", problems="quadratic", optimizers=["momentum"])
     assert table[["problem", "a", "b"]].values.tolist() == [["quadratic(dim=4)", "momentum", "momentum"]]
 
 
+@pytest.mark.slow
 def test_json_holds_the_numbers_of_the_table(run):
     code, out, err = run("old", "new", "--judge-by", "loss", "--fail-above", "5%", "--json")
     assert code == 1 and not err
@@ -274,6 +282,7 @@ def test_json_holds_the_numbers_of_the_table(run):
     assert data["overall"]["high"] is None and isinstance(data["rows"][0]["seeds"], int)
 
 
+@pytest.mark.slow
 def test_every_key_of_json_is_in_the_help(run):
     keys = {"by", "judge_by", "level", "fail_above", "strict", "failed", "differences", "provenance", "time", "rows",
             "overall", "next"}  # fmt: skip
@@ -282,6 +291,7 @@ def test_every_key_of_json_is_in_the_help(run):
     assert keys | set(optbench.compare("old", "old").columns) <= words
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_or_wrapped_where_it_is_piped(run, folders, tmp_path):
     """Names of any length stand whole; a line of the table that holds no such name has 80 columns at most."""
     rows = [
@@ -302,6 +312,7 @@ def test_nothing_is_cut_or_wrapped_where_it_is_piped(run, folders, tmp_path):
         assert len(table) > 3 and all(len(line) <= 80 or LONG in line for line in table), max(table, key=len)
 
 
+@pytest.mark.slow
 def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
     """The runs of the report are those of the sweep's own choice, whatever they are measured by."""
     spec = {**SPEC, "problems": ["logistic(data=gaussian(examples=320, features=3, classes=2))", "rosenbrock"],
@@ -315,6 +326,7 @@ def test_a_test_metric_of_what_was_chosen_by_loss(tmp_path):
     assert table.attrs["differences"] == ["rosenbrock without test_loss, compared by loss"]
 
 
+@pytest.mark.slow
 def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
     spec = {**SPEC, "problems": ["quadratic(dim=4)"], "blocks": 3, "screen": 1, "race": 1, "holdout": 2}
     spec.pop("seeds")
@@ -326,6 +338,7 @@ def test_a_staged_sweep_is_compared_as_it_was_tuned(tmp_path):
     assert (table["seeds"] == 3).all() and (table["runs"] == 6).all() and isinstance(table, pd.DataFrame)
 
 
+@pytest.mark.slow
 def test_what_is_too_noisy_has_no_numbers_and_one_rule_no_two_names():
     row = {"problem": "p", "a": "Ours(beta1=0.9, beta2=0.99)", "b": "Ours", "verdict": "open", "reason": "",
            "ratio": 1.2, "low": 2.31e-7, "high": 5.86e6, "known": "too noisy to place", "blocks": 3,

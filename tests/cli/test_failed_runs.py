@@ -31,6 +31,7 @@ def plugin(tmp_path, own_kernels):
     (tmp_path / "plugin.py").write_text(PLUGIN)
 
 
+@pytest.mark.slow
 def test_a_bad_schedule_and_a_rule_that_does_not_compile_are_told_and_have_no_place(run, plugin, tmp_path):
     code, out, err = run(*SWEEP, "gd,momentum,wrong", "--schedules", "constant,late")
     assert code == 2 and "some cohorts could not run" in err and "Traceback" not in err
@@ -53,6 +54,7 @@ def test_a_bad_schedule_and_a_rule_that_does_not_compile_are_told_and_have_no_pl
     assert (tmp_path / "results" / "runs.parquet").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_sweep_of_which_nothing_ran_leaves_its_rows_and_an_error(run, plugin, tmp_path):
     code, _, err = run(*SWEEP, "wrong")
     assert code == 2 and "with wrong: " in err and "Traceback" not in err
@@ -104,6 +106,7 @@ def test_in_blocks_too():
     assert places.at["gd", "failures"] == 0.5 and places.at["adam", "failures"] == 0.0
 
 
+@pytest.mark.slow
 def test_a_pair_of_which_nothing_ran_is_nobodys_rival():
     runs = plain_table(problems=("p", "q"))
     gone = broken(runs, (runs["optimizer"] == "gd") & (runs["problem"] == "p"))

@@ -70,6 +70,7 @@ def empty_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", list(sys.argv))
 
 
+@pytest.mark.slow
 @cases(50)
 @given(FILES, FLAGS)
 def test_any_file(capsys, data, flags):

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from command_cases import SMALL
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = '''
 from optbench import optimizer
 

@@ -34,6 +34,7 @@ def bowl():
 """
 
 
+@pytest.mark.slow
 def test_a_plugin_of_each_kind_in_a_sweep(run, own_kernels):
     Path("mine.py").write_text(OPTIMIZER)
     Path("bowl.py").write_text(PROBLEM.replace("SIGN", "1"))
@@ -55,6 +56,7 @@ def test_a_plugin_of_each_kind_in_a_sweep(run, own_kernels):
     assert runs["gd"].iloc[0].tolist() == [0.5 * 0.5**4]
 
 
+@pytest.mark.slow
 def test_a_plugin_that_does_not_load_is_bad_input(run):
     Path("broken.py").write_text("import numpy\n\nraise RuntimeError('spoilt')\n")
     told = "optbench: the plug-in broken.py does not load: RuntimeError: spoilt"
@@ -73,6 +75,7 @@ def test_a_broken_contract_is_told_in_a_line_with_the_nearest_name(run):
     assert told in " ".join(err.split()) and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_the_reason_why_a_rule_does_not_compile_is_whole_and_names_the_line(run, own_kernels):
     Path("mine.py").write_text(OPTIMIZER.replace("w - lr * drag * g", "w - lr * drag * g, g"))
     _, out, _ = run(*SMALL, "--plugin", "mine.py", "--optimizers", "gd, mine")
@@ -84,6 +87,7 @@ def test_the_reason_why_a_rule_does_not_compile_is_whole_and_names_the_line(run,
     assert "Unknown attribute 'nothing'" in err and "(bowl.py, line 8)" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line, seconds, told", [
     ("import ctypes; ctypes.string_at(0)", 60, "loading mine.py: its worker process died of SIGSEGV"),
     ("import time; time.sleep(10000)", 2, "timed out after 2 s loading mine.py"),
@@ -97,6 +101,7 @@ def test_a_file_that_crashes_or_hangs_as_it_loads_is_an_error(run, line, seconds
     assert json.loads(out)["error"].startswith(told)
 
 
+@pytest.mark.slow
 def test_a_crash_while_rules_are_compared_is_one_line(run):
     Path("mine.py").write_text(f"{OPTIMIZER}\nimport ctypes\nctypes.string_at(0)\n")
     code, out, err = run("check", "mine.py", "--against", "gd", "--json")
@@ -104,6 +109,7 @@ def test_a_crash_while_rules_are_compared_is_one_line(run):
     assert err.startswith("optbench: loading mine.py: its worker process died of SIGSEGV")
 
 
+@pytest.mark.slow
 def test_what_a_worker_printed_before_it_died_is_shown(run):
     last = "import os, sys\nsys.stderr.write('first words\\nlast words\\n')\nsys.stderr.flush()\nos.abort()\n"
     Path("mine.py").write_text(f"{OPTIMIZER}\n{last}")
@@ -112,6 +118,7 @@ def test_what_a_worker_printed_before_it_died_is_shown(run):
         assert code == 2 and "first words last words" in err and "SIGABRT" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line, seconds, told", [
     ("if drag: raise ValueError('no')", 60, "mine.py: comparing mine with gd: ValueError: no"),
     ("drag = w.nothing", 60, "mine.py: comparing mine with gd: optimizer mine: mine does not compile: "),
@@ -127,6 +134,7 @@ def test_a_rule_that_raises_or_hangs_as_it_is_compared_is_a_fault(run, line, sec
     assert found["failure"].startswith(told)
 
 
+@pytest.mark.slow
 def test_a_file_that_hangs_as_it_loads_ends_a_comparison(run):
     Path("mine.py").write_text("import time; time.sleep(10000)\n")
     code, out, err = run("check", "mine.py", "--against", "gd", "--check-timeout", "2s")
@@ -139,6 +147,7 @@ def test_a_check_names_the_error_of_a_file_in_its_json(run):
     assert code == 2 and json.loads(out)["error"] == "the plug-in mine.py does not load: SyntaxError: invalid syntax"
 
 
+@pytest.mark.slow
 def test_a_check_of_a_loop_for_ever_ends(tmp_path):
     (tmp_path / "mine.py").write_text(OPTIMIZER.replace("    return", "    while g == g:\n        w += lr\n    return"))
     command = [sys.executable, "-m", "optbench", "check", str(tmp_path / "mine.py"), "--check-timeout", "5s"]
@@ -152,6 +161,7 @@ def test_a_check_of_a_loop_for_ever_ends(tmp_path):
     assert record["checks"][0]["message"].startswith("timed out after 5 s checking optimizer mine")
 
 
+@pytest.mark.slow
 def test_a_problem_that_cannot_run_is_told_at_the_end(run, own_kernels):
     Path("bowl.py").write_text(PROBLEM.replace("SIGN", "w.nothing"))
     code, out, err = run(*SMALL, "--plugin", "bowl.py", "--problems", "rosenbrock, bowl")
@@ -160,6 +170,7 @@ def test_a_problem_that_cannot_run_is_told_at_the_end(run, own_kernels):
     )
 
 
+@pytest.mark.slow
 def test_check_says_what_is_wrong(run, own_kernels):
     Path("bowl.py").write_text(PROBLEM.replace("SIGN", "1") + OPTIMIZER)
     code, out, err = run("check", "bowl.py")
@@ -174,6 +185,7 @@ def test_check_says_what_is_wrong(run, own_kernels):
     assert code == 2 and "empty.py registers nothing" in line(err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "hint"), [("t", True), ("beta1_t", True), ("other_t", False)])
 def test_a_check_says_which_argument_a_rule_lacks(run, name, hint):
     head = "from optbench import optimizer\n\n\n@optimizer(source='a test', beta1=0.9)\ndef mine(w, g, lr, beta1):\n"

@@ -12,6 +12,7 @@ from optbench.cli import console, progress, sweep
 from optbench.sweeps.run.loop import Status
 
 
+@pytest.mark.slow
 def test_progress_says_which_stage_runs(run, monkeypatch):
     said, update = [], Progress.update
 
@@ -172,6 +173,7 @@ def test_from_python_nothing_is_shown_unless_somebody_looks(monkeypatch, capsys)
     assert isinstance(progress.make_progress(None, "a note"), progress.Bar) and capsys.readouterr().err == "a note\n"
 
 
+@pytest.mark.slow
 def test_lines_have_no_colour_and_are_not_cut(run, monkeypatch):
     """A sweep that takes its time at once, in 40 columns."""
     monkeypatch.setattr(progress, "_QUIET_SECONDS", 0.0)

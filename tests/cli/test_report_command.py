@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from synthetic import make_tables, write_folder
 
 SMALL = {"problems": ["saddle"], "optimizers": ["gd", "adam"], "batch_sizes": (16,), "points": 4, "rates": (0.01,),
@@ -17,6 +18,7 @@ def test_one_folder_with_what_to_take_along(run):
     assert "plotly" not in Path("page/index.html").read_text(encoding="utf-8").lower()
 
 
+@pytest.mark.slow
 def test_a_kind_of_figure_that_there_is_not_is_told(run):
     write_folder("results", make_tables(**{**SMALL, "problems": ["breast_cancer"]}))
     code, _, err = run("report", "--figures", "paths", "--format", "gif", "--static")
@@ -24,6 +26,7 @@ def test_a_kind_of_figure_that_there_is_not_is_told(run):
     assert code == 0 and err == f"optbench: warning: {told}"
 
 
+@pytest.mark.slow
 def test_a_heatmap_of_one_cell_or_of_random_trials_is_not_drawn(run):
     told = "this sweep has no figure of the kind heatmap; a heatmap is of a grid of batch sizes or schedules"
     tables = make_tables(**{**SMALL, "batch_sizes": (16, 64)})
@@ -76,6 +79,7 @@ def test_a_measure_that_there_is_not_is_one_line(run):
     assert not Path("results/report").exists()
 
 
+@pytest.mark.slow
 def test_labels_colors_and_a_figure_of_ones_own(run):
     write_folder("results", make_tables(**SMALL))
     wish = ("--label", "adam=Our method", "--label", "saddle=A saddle", "--color", "Our method=#123456")
@@ -100,6 +104,7 @@ def test_labels_colors_and_a_figure_of_ones_own(run):
     assert code == 0 and "Ours" in out
 
 
+@pytest.mark.slow
 def test_math_in_labels_is_plain_on_pages_and_in_the_terminal_and_math_in_latex(run):
     write_folder("results", make_tables(**SMALL))
     label = ("--label", r"adam=$\beta_1$-Adam")
@@ -134,6 +139,7 @@ def test_math_in_labels_is_plain_on_pages_and_in_the_terminal_and_math_in_latex(
         assert run("report", *wish) == (2, "", f"optbench: {message}")
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_written_is_one_line(run):
     write_folder("results", make_tables(**SMALL))
     Path("results/report/answer.png").mkdir(parents=True)
@@ -141,6 +147,7 @@ def test_a_picture_that_cannot_be_written_is_one_line(run):
     assert run("report") == (2, "", f"optbench: {message}")
 
 
+@pytest.mark.slow
 def test_two_folders_side_by_side(run):
     for name in ("one", "two"):
         write_folder(name, make_tables(**SMALL))

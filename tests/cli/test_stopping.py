@@ -41,9 +41,11 @@ def call(folder, module, name, arguments, **more):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has other signals")
-@pytest.mark.parametrize("name", CODES)
-@pytest.mark.parametrize("module", ["typer", "numba", "optbench.sweeps.session"])
+@pytest.mark.parametrize(
+    ("name", "module"), [("SIGINT", "typer"), ("SIGTERM", "numba"), ("SIGHUP", "optbench.sweeps.session")]
+)
 def test_a_signal_while_loading_ends_a_sweep_in_one_line(name, module, tmp_path):
     done = call(tmp_path, module, name, SWEEP)
     assert (done.returncode, done.stderr) == (CODES[name], f"optbench: {WORDS[name]}{KEPT}\n")
@@ -55,6 +57,7 @@ def test_other_commands_have_nothing_to_go_on_with(tmp_path):
     assert (done.returncode, done.stderr, done.stdout) == (130, "optbench: interrupted\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has other signals")
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
     def ignore():  # as nohup does

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_cases import BLOCKS, SMALL, line
+from quick import slow
 
 from optbench.cli import app
 from optbench.contract.errors import WARNING
@@ -78,7 +79,7 @@ def test_a_dry_run_says_what_follows_the_screen(run):
     assert "in each of 2 blocks; then what each block has chosen runs on 4 fresh seeds (up to 16 runs)" in out
 
 
-@pytest.mark.parametrize("width", [80, 40])
+@pytest.mark.parametrize("width", [80, slow(40)])
 def test_nothing_of_a_dry_run_is_cut(run, monkeypatch, width):
     from optbench.cli.console import console
 
@@ -112,6 +113,7 @@ def test_flags_reach_the_spec_over_the_file(run):
     assert json.loads(Path("mine/provenance.json").read_text())["tuning_seeds"] == [3]
 
 
+@pytest.mark.slow
 def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
     for more in ([], ["--dry-run"]):
         code, out, err = run(*SMALL, "--device", "cuda", *more)
@@ -124,6 +126,7 @@ def test_cuda_without_a_gpu_is_a_mistake_and_auto_takes_the_cpu(run, no_gpu):
     assert "device" in Path("results/spec.toml").read_text()
 
 
+@pytest.mark.slow
 def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
     code, out, err = run(*BLOCKS, "--choose-by", "test_accuracy", "--out", "mine")
     assert code == 0 and not err and "Compared by the share of errors on test data." in out
@@ -135,6 +138,7 @@ def test_settings_are_chosen_by_the_measure_that_is_asked_for(run):
     assert code == 2 and line(err) == "unknown measure to choose by 'test_acuracy': did you mean 'test_accuracy'?"
 
 
+@pytest.mark.slow
 def test_the_measure_to_judge_by_is_kept_and_what_is_tuned_for_may_grow(run):
     assert run(*BLOCKS, "--choose-by", "time,loss", "--judge-by", "loss", "--widen", "0", "--out", "mine")[0] == 0
     provenance = json.loads(Path("mine/provenance.json").read_text())
@@ -151,6 +155,7 @@ def test_the_measure_to_judge_by_is_kept_and_what_is_tuned_for_may_grow(run):
     assert 'choose_by = ["time", "loss", "test_accuracy"]' in kept and 'judge_by = "test_accuracy"' in kept
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, monkeypatch, capsys):
     """It is there to be copied: the command alone, not wrapped, however narrow the terminal."""
     typed = [*SMALL, "--seeds", "30", "--time-limit", "1h", "--workers", "1", "--out", "my folder"]
@@ -181,6 +186,7 @@ def test_a_block_that_would_not_fit_is_why_a_sweep_with_a_time_limit_ends(run, m
     assert reason in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     rows = np.random.default_rng(0).standard_normal((30, 2))
     table = pd.DataFrame(rows, columns=["a", "b"]).assign(kind_x=[1, 0, 0] * 10, kind_y=[0, 1, 0] * 10)
@@ -216,6 +222,7 @@ def test_a_file_and_its_target_are_named_and_a_dummy_is_warned_of(run):
     assert code == 0 and page.count(f"parameters; {problems.iloc[0]}; minimum") == 2
 
 
+@pytest.mark.slow
 def test_a_report_is_drawn_at_the_end_and_one_that_is_older_than_the_tables_is_named(run):
     whole = [part for part in SMALL if part != "--no-report"]
     code, out, err = run(*whole, "--out", "mine")
@@ -224,12 +231,14 @@ def test_a_report_is_drawn_at_the_end_and_one_that_is_older_than_the_tables_is_n
     assert "mine/report/index.html is out of date: optbench report mine draws it again" in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_another_sweep_in_the_folder_is_refused(run):
     assert run(*SMALL, "--out", "mine")[0] == 0
     code, _, err = run(*SMALL, "--out", "mine", "--lr", "0.5")
     assert code == 2 and "'mine' holds another sweep (different: learning_rates)" in line(err)
 
 
+@pytest.mark.slow
 def test_a_damaged_folder_is_named(run):
     assert run(*SMALL, "--out", "mine")[0] == 0
     Path("mine/runs.parquet").write_bytes(b"no")
@@ -237,6 +246,7 @@ def test_a_damaged_folder_is_named(run):
     assert code == 2 and "mine" in line(err)
 
 
+@pytest.mark.slow
 def test_the_sweep_of_a_table(run):
     rng = np.random.default_rng(3)
     table = pd.DataFrame(rng.standard_normal((90, 2)), columns=["a", "b"])

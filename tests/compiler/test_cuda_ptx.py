@@ -1,7 +1,6 @@
-"""Every kernel for a GPU becomes PTX for a new card, without one.
+"""Kernels for a GPU become PTX for a new card, and some for the oldest one, without any.
 
-Some problems stand for the rest in the README's test command, for an old card, too; CI does them all, and the
-steps of a rule of every kind.
+A problem of every form stands for the others, and a rule of every kind: the simulator has the numbers of all.
 """
 
 import re
@@ -9,23 +8,14 @@ import subprocess
 from functools import cache
 
 import pytest
-from gpu_cases import CATALOGUE, DTYPES, SMALL, TEXTS, record_of
-from harness import ONE_OF_EACH_KIND, problem_of
+from gpu_cases import DTYPES, SMALL, record_of
+from harness import problem_of
 from ptx import ptx
 
-NEW = "sm_90"
-CAPABILITIES = {"sm_75": (7, 5), NEW: (9, 0)}
+pytestmark = pytest.mark.slow
+
+OLDEST, NEW = {"sm_75": (7, 5)}, {"sm_90": (9, 0)}
 STRESS = ("delayed(quantized(noisy(moving(rosenbrock))))", "rescaled(nqm(dim=4))")
-PROBLEMS = {name: problem_of(SMALL.get(name, name)) for name in (*CATALOGUE.problems, *STRESS)}
-
-
-def slow_but_for(names, cases):
-    """Return the ``cases``; those that are not in ``names`` are marked slow."""
-    return [case if case in names else pytest.param(case, marks=pytest.mark.slow) for case in cases]
-
-
-WHOLE = {*ONE_OF_EACH_KIND, "clip(adam, norm=0.5)"}
-"""Rules of every kind."""
 
 
 @cache
@@ -36,15 +26,12 @@ def found():
 
 
 @pytest.fixture
-def compiled(request):
-    """PTX by architecture of one module of kernels, (name, kernel, signature): of one like others for the new card."""
+def compiled():
+    """PTX by architecture of one module of kernels, (name, kernel, signature)."""
     if found().toolkit is None:
         pytest.skip("no libnvvm: install a CUDA toolkit, or the test extra on Linux")
 
-    like_others = request.node.get_closest_marker("slow") is not None
-    capabilities = {NEW: CAPABILITIES[NEW]} if like_others else CAPABILITIES
-
-    def compiled(kernels):
+    def compiled(kernels, capabilities=NEW):
         pairs = [(kernel, signature) for _, kernel, signature in kernels]
         texts = dict(zip(capabilities, ptx(pairs, *capabilities.values()), strict=True))
         for architecture, text in texts.items():
@@ -83,45 +70,38 @@ def test_the_assembler_takes_what_is_not_a_rules(compiled, tmp_path):
     kernels = [("gather", cuda_steps.gather, cuda_steps.signatures(dtype)["gather"]) for dtype in DTYPES]
     for dtype in DTYPES:
         kernels += averages.kernels(dtype)
-    assert_registers_suffice(compiled(kernels), tmp_path)
+    assert_registers_suffice(compiled(kernels, OLDEST | NEW), tmp_path)
 
 
-# All pairs would be two thousand kernels. In float32: every problem's functions, and steps of every form that a kernel
-# takes from a problem. In float64: steps of a rule of every kind.
-STEPPED = sorted(name for name, problem in PROBLEMS.items() if problem.evaluate is not None)
-"""Problems whose value and gradient are not what evaluates them."""
-OTHERS = sorted(PROBLEMS.keys() - STEPPED)
-ONE_OF_EACH_FORM = ("deep_linear", "least_squares", "phase_retrieval", "quadratic", "rosenbrock", *STRESS)
-"""Of the others: single and lanes; with noise or mini-batches; kept in registers or not, with scratch or without; with
-gradients that are changed."""
+# In float32: problems of every form. In float64: steps of a rule of every kind.
+ONE_OF_EACH_FORM = ("deep_linear", "least_squares", "phase_retrieval", "quadratic", "rosenbrock", *STRESS, "mlp",
+                    "char_transformer", "convolution", "rnn_xor", "pinn", "vae")  # fmt: skip
+"""Single and lanes; with noise or mini-batches; kept in registers or not, with scratch or without; with gradients that
+are changed; every kind of network."""
 
 
 @pytest.mark.ptx
-@pytest.mark.parametrize("name", slow_but_for(("least_squares", "quadratic"), sorted(PROBLEMS)))
+@pytest.mark.parametrize("name", ONE_OF_EACH_FORM)
 def test_kernels_of_a_problem(name, compiled):
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
 
-    code = cohorts.Kernels(PROBLEMS[name], record_of("gd"), "float32", 32)
-    kinds = ("steps", "evaluate") if name in (*STEPPED, *ONE_OF_EACH_FORM) else ("evaluate",)
+    code = cohorts.Kernels(problem_of(SMALL.get(name, name)), record_of("gd"), "float32", 32)
     signatures = cuda_steps.signatures("float32")
-    compiled([(kind, getattr(code, kind), signatures[kind]) for kind in kinds])
+    capabilities = OLDEST if name in ("least_squares", "quadratic") else NEW
+    compiled([(kind, getattr(code, kind), signatures[kind]) for kind in ("steps", "evaluate")], capabilities)
 
 
 @pytest.mark.ptx
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [
-        *zip(sorted(WHOLE.intersection(TEXTS)), OTHERS, strict=False),
-        *(("sam(adam)", "rosenbrock"), ("asam(gd)", "least_squares"), ("adahessian", "quadratic"), ("sophia_h", "mlp")),
-        *(("sophia_g", "softmax"), ("sophia_g", "char_transformer")),
-    ],
-)
+    [("adam", "rosenbrock"), ("novograd", "quadratic"), ("prodigy", "saddle"), ("schedule_free_adamw", "beale"),
+     ("clip(adam, norm=0.5)", "least_squares"), ("sam(adam)", "rosenbrock"), ("sophia_g", "softmax")],
+)  # fmt: skip
 def test_steps_of_a_rule(name, problem, compiled):
     """A rule of every kind steps on one of the other problems."""
     from optbench.compiler import cuda_steps
     from optbench.engine.cuda import cohorts
 
-    code = cohorts.Kernels(PROBLEMS[problem], record_of(name), "float64", 32)
+    code = cohorts.Kernels(problem_of(problem), record_of(name), "float64", 32)
     compiled([("steps", code.steps, cuda_steps.signatures("float64")["steps"])])

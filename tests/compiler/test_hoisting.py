@@ -96,6 +96,7 @@ def test_assignments_in_place_are_assignments():
     np.testing.assert_allclose(parts.rest(1.0, 2.0, 3.0, 0.3, 0.7, 0.49, made), in_place(1.0, 2.0, 3.0, 0.3, 0.7, 0.49))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["asgd(alpha=0.6)", "nadam", "lookahead(radam, k=3)", "clip(prodigy(d0=0.1), norm=0.1)", "lamb", "mars(gamma=0.5)"],

@@ -13,6 +13,8 @@ from numba.core import event
 
 from optbench.catalogue import loader
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RULES = {
     "by_helper": "pull(g)",
@@ -159,7 +161,6 @@ for problem in sys.argv[1:]:
 """
 
 
-@pytest.mark.slow
 def test_a_first_start_gives_the_bytes_of_the_next(tmp_path):
     """And so does another order, in which other kernels are there already when a kernel comes."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}

@@ -158,6 +158,7 @@ def test_processes_that_write_at_once_mix_nothing_up(tmp_path):
     assert (last.stdout, last.stderr) == ("72\n", "")
 
 
+@pytest.mark.slow
 def test_the_command_tells_in_one_line(tmp_path):
     """If no kernel can be cached, the command prints one line on standard error, and works all the same."""
     (tmp_path / "file").write_text("")

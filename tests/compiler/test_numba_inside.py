@@ -38,6 +38,7 @@ def test_two_modules_reach_into_numba():
     ]
 
 
+@pytest.mark.slow
 def test_no_gpu_is_looked_for_before_it_is_asked_for():
     script = (
         "import sys\nfrom optbench.compiler import contracts, device, driver, fastmath, numba_inside\n"

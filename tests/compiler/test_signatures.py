@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import pytest
 from numba import boolean, float32, float64, int32, int64, types, void
+from quick import slow
 
 from optbench.compiler import contracts, driver, problem_kernels, signatures, update_kernels
 from optbench.compiler.contracts import Double, Flag, Given2, Reals1, Shorts3, Whole
@@ -56,7 +57,7 @@ def test_calls_are_written_by_name():
 
 
 @pytest.mark.parametrize("extras", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [slow("float32"), "float64"])
 def test_what_the_driver_hands_on_fits_the_kernels(dtype, extras):
     """Its arrays are those of the gradient's and of the update's kernel."""
     given = signatures.kinds(contracts.DriveArguments)

@@ -35,6 +35,7 @@ class Around:
         return self.twin(self.base, self.values, **self.own).start(w, blocks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["rows", "lanes"])
 def test_three_wrappers_nest(order):
     text = "average(clip(decoupled_decay(novograd(beta1=0.8), decay=0.1), norm=0.5), beta=0.9)"
@@ -114,17 +115,12 @@ def pulled_twin(w, inner, blocks, *, pull=0.3):
         w = out
 
 
-SLOW = pytest.mark.slow
 OWN = {"turn": (turn, turn_twin), "bound": (bound, bound_twin), "pulled": (pulled, pulled_twin)}
+CASES = [("pulled", "gd"), ("turn", "adam_torch"), ("bound", "lamb"), ("turn bound", "prodigy"), ("pulled", "muon"),
+         ("pulled bound turn", "novograd")]  # fmt: skip
 
 
-CASES = [
-    pytest.param(outer, base, marks=[] if base == "gd" or (base, outer) == ("novograd", "pulled bound turn") else SLOW)
-    for base in ("gd", "novograd", "adam_torch", "lamb", "muon", "prodigy")
-    for outer in ("turn", "bound", "pulled", "bound turn", "turn bound", "pulled bound turn")
-]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(("outer", "base"), CASES)
 def test_sums_after_the_inner_step(outer, base):
     """Over blocks and over all, around rules with sums, shared slots or a matrix, and around each other."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from harness import run_cohort
 from noisy import noisy, noisy_by_block, noisy_matrix
+from quick import slow
 from scipy import stats
 
 from optbench import Problem, stepper, wrapper
@@ -16,6 +17,7 @@ from optbench.engine.cohort import Lane
 from optbench.engine.cpu.update import Update
 from optbench.kit import random
 
+NAMES = ("noisy", "noisy_by_block", "noisy_matrix")
 SHAPES = ((2, 3), (3,), (3, 2, 1), (1,))
 DIM = sum(int(np.prod(shape)) for shape in SHAPES)
 STEPS, SEED = 4, 7
@@ -63,9 +65,8 @@ def test_places_steps_and_seeds_have_numbers_of_their_own():
     assert stats.kstest(few.ravel(), "norm").pvalue > 1e-3
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("rule", [noisy, noisy_by_block, noisy_matrix], ids=lambda rule: rule.name)
-@pytest.mark.parametrize("order", ["rows", "lanes"])
+@pytest.mark.parametrize(("order", "dtype"), [("lanes", "float64"), slow("rows", "float32")])
+@pytest.mark.parametrize("rule", [noisy, slow(noisy_by_block), slow(noisy_matrix)], ids=NAMES)
 def test_a_rule_gets_them_in_both_orders(rule, order, dtype):
     if rule.matrix and order == "lanes":
         return
@@ -77,7 +78,7 @@ def test_a_rule_gets_them_in_both_orders(rule, order, dtype):
         close(w if order == "rows" else w.T, np.tile(wanted, (runs, 1)), dtype)
 
 
-@pytest.mark.parametrize("rule", [noisy, noisy_by_block, noisy_matrix], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [noisy, slow(noisy_by_block), slow(noisy_matrix)], ids=NAMES)
 def test_lists_arrays_and_plain_python_have_the_same_ones(rule):
     arrays, whole, plain = [np.ones(shape) for shape in SHAPES], np.ones(DIM), np.ones(DIM)
     listed = stepper(rule, arrays, lr=0.1, seed=SEED)
@@ -111,7 +112,7 @@ def slopes(w, g, f):
 
 
 @pytest.mark.parametrize(("form", "function"), [("single", slope), ("lanes", slopes)])
-@pytest.mark.parametrize("rule", [noisy, noisy_by_block], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [noisy, slow(noisy_by_block)], ids=NAMES[:2])
 def test_all_lanes_of_a_run_have_those_of_its_seed(form, function, rule):
     problem = Problem(
         form=form, dim=DIM, start=lambda rng: np.ones(DIM), value_and_gradient=function, blocks=SHAPES, name="slope"

@@ -40,6 +40,7 @@ def test_a_quota_of_time_is_so_many_cores(files, wanted, tmp_path, monkeypatch):
         resources._quota.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems count addresses in other ways")
 @pytest.mark.parametrize(("limit", "code"), [(1.0e9, 2), (1.25e9, 2), (1.3e9, 0), (2.1e9, 0)])
 def test_a_limit_of_addresses_suffices_or_is_one_line(limit, code, tmp_path):
@@ -58,6 +59,7 @@ def test_a_limit_of_addresses_suffices_or_is_one_line(limit, code, tmp_path):
     assert not code or re.fullmatch(line, done.stderr.strip())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems count addresses in other ways")
 def test_a_command_that_runs_nothing_needs_less():
     import resource

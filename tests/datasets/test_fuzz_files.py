@@ -13,6 +13,8 @@ from optbench import datasets
 from optbench.contract.names import canonical
 from optbench.datasets.files import PARAMETERS
 
+pytestmark = pytest.mark.slow
+
 CELLS = st.one_of(
     st.integers(-3, 3).map(str),
     st.floats(width=32).map(repr),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from harness import CURVES, ONE_OF_EACH_KIND, lane, problem_of, run
 from noise_twin import noise
+from quick import slow, some_quick
 from schedule_twins import completed_epochs, factors
 from scipy.special import expit
 from toy_problems import bowl, line
@@ -53,7 +54,7 @@ def logistic_formula(w, x, y, l2=0.05):
 
 
 @pytest.mark.parametrize("count", [20, 3], ids=["lanes", "one by one"])
-@pytest.mark.parametrize("optimizer", [name for name in ONE_OF_EACH_KIND if name in TWINS])
+@pytest.mark.parametrize("optimizer", some_quick(name for name in ONE_OF_EACH_KIND if name in TWINS))
 def test_runs_on_data_follow_a_naive_loop(optimizer, count):
     """Mini-batches of 32 of 120 examples for ten epochs: every number of the curve, and the last weights."""
     problem, steps = problem_of(LOGISTIC), 40
@@ -111,7 +112,7 @@ def test_the_full_batch_has_no_noise(batch_size):
     np.testing.assert_allclose(made["w"][0], start_point(bowl(), 3) * 0.5**10, rtol=1e-14)
 
 
-@pytest.mark.parametrize("optimizer", ONE_OF_EACH_KIND)
+@pytest.mark.parametrize("optimizer", some_quick(ONE_OF_EACH_KIND))
 def test_lanes_equal_runs_of_their_own(optimizer):
     """Lanes form: to rounding, as matrix products differ by width. Single form: bit by bit."""
     for text, count, tolerance in ((LOGISTIC, 18, 1e-10), (MLP, 4, 0.0)):
@@ -135,7 +136,7 @@ def test_a_cohort_of_many_calls_keeps_its_lanes_in_order(monkeypatch):
     np.testing.assert_allclose(pieces["train"], whole["train"], rtol=1e-11)
 
 
-@pytest.mark.parametrize(("text", "batch_size"), [(LOGISTIC, 32), (MLP, 32), ("rosenbrock", 100), (LOGISTIC, 120)])
+@pytest.mark.parametrize(("text", "batch_size"), [(LOGISTIC, 32), slow(MLP, 32), ("rosenbrock", 100), (LOGISTIC, 120)])
 @pytest.mark.parametrize("lr", [0.01, 30.0], ids=["calm", "one diverges"])
 def test_results_do_not_depend_on_the_chunks(text, batch_size, lr, monkeypatch):
     lanes = [*mixed_lanes("momentum", 17), lane("momentum", lr, "inverse")]
@@ -157,6 +158,7 @@ def test_the_seed_is_all_that_is_random():
     assert (np.abs(seed["batch_loss"][1:] / first["batch_loss"][1:] - 1) > 1e-6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [LOGISTIC, MLP, "rosenbrock"])
 @pytest.mark.parametrize("count", [17, 2])
 def test_float32_runs_stay_close_to_float64(text, count):
@@ -257,7 +259,7 @@ def test_metrics_need_an_evaluate_function():
         run(line(metrics=("accuracy",)), "gd", [lane("gd", 0.1)], batch_size=10)
 
 
-@pytest.mark.parametrize("name", ["rosenbrock", "ackley", "saddle", "styblinski_tang"])
+@pytest.mark.parametrize("name", ["rosenbrock", slow("ackley"), "saddle", "styblinski_tang"])
 def test_a_run_keeps_its_bits_among_others(name):
     """Extending a sweep changes the number of lanes, and must not change the runs that are there."""
     rates = [1e-4, 2e-4, 5e-4]

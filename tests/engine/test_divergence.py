@@ -6,6 +6,7 @@ import noise_twin
 import numpy as np
 import pytest
 from harness import CATALOGUE, CURVES, lane, problem_of, run, run_cohort
+from quick import slow
 from toy_problems import blind, bowl, quartic, raised, undefined
 
 from optbench.contract.errors import OptbenchError
@@ -52,7 +53,7 @@ def test_a_run_is_marked_with_its_step(form, noise):
     assert not np.delete(each["diverged_at"], [0, 2]).any() and not np.delete(ends["diverged_at"], [0, 2]).any()
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "gd", "schedule_free_adamw", "shampoo"])
+@pytest.mark.parametrize("optimizer", ["adam", "gd", "schedule_free_adamw", slow("shampoo")])
 @pytest.mark.parametrize("lr", [50.0, 1e200])
 @pytest.mark.parametrize(("problem", "count"), [("rosenbrock", 17), ("logistic", 17), (MLP, 3), ("quartic", 3)])
 def test_neighbours_of_a_diverged_run_do_not_notice(problem, count, lr, optimizer):
@@ -159,7 +160,7 @@ def test_a_large_minimum_raises_the_limit():
 
 
 # One that reports another iterate, and one of which a call takes a single lane, among them.
-@pytest.mark.parametrize("optimizer", ["gd", "schedule_free_adamw", "average(momentum)", "shampoo"])
+@pytest.mark.parametrize("optimizer", ["gd", "schedule_free_adamw", "average(momentum)", slow("shampoo")])
 @pytest.mark.parametrize("problem", ["rosenbrock", "quadratic", "quartic", "logistic", MLP])
 def test_points_passed_in_one_call_see_what_they_see_one_by_one(problem, optimizer, monkeypatch):
     """Bit by bit, beside lanes that diverge between two of them, at one of them, and one after the other."""

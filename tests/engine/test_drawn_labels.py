@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from harness import CATALOGUE, PROBLEMS, Lane, gradient, problem_of, run_cohort
 from problem_cases.tokens import letter_loss, letter_scores, softmax
+from quick import slow, some_quick
 
 import optbench
 from optbench import Look, OptbenchError, PluginError, optimizer
@@ -34,8 +35,9 @@ def test_classifiers_draw_labels():
     assert problem_of("mlp(data=diabetes)").draws_labels == 0
 
 
-@pytest.mark.parametrize("name", ONE_LABEL)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [*some_quick((name, "float64") for name in ONE_LABEL), slow("logistic", "float32")]
+)
 def test_a_label_is_drawn_from_the_probabilities_of_each_run(name, dtype):
     """The gradient is that of the labels that NumPy draws from the predictions, without the penalty."""
     problem, rng = problem_of(SMALL.get(name, name)), np.random.default_rng(3)
@@ -49,6 +51,7 @@ def test_a_label_is_drawn_from_the_probabilities_of_each_run(name, dtype):
         np.testing.assert_allclose(found[r], expected[0] - penalty * one, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_every_letter_of_a_sequence_is_drawn():
     problem = problem_of("char_transformer(size=6, heads=3, context=8, hidden=5, vocabulary=7, letters=900)")
     sizes, rng = {"size": 6, "heads": 3, "hidden": 5, "vocabulary": 7}, np.random.default_rng(3)
@@ -63,6 +66,7 @@ def test_every_letter_of_a_sequence_is_drawn():
         np.testing.assert_allclose(found[0] @ direction, slope, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_the_squares_are_the_diagonal_of_the_gauss_newton_matrix():
     """Of softmax regression it is the mean of p (1 - p) x^2 (Bishop 2006, eq. 4.110)."""
     problem, rng, draws = problem_of(CLASSES), np.random.default_rng(5), 4000
@@ -105,7 +109,7 @@ def in_plain_python(problem):
 
 @pytest.mark.parametrize("runs", [1, 3, 20])
 @pytest.mark.parametrize("size", [50, "full"])
-@pytest.mark.parametrize(("form", "dtype"), [("lanes", "float64"), ("lanes", "float32"), ("Python", "float64")])
+@pytest.mark.parametrize(("form", "dtype"), [("lanes", "float64"), slow("lanes", "float32"), ("Python", "float64")])
 def test_every_loop_draws_the_same_labels(runs, size, form, dtype):
     """In vectors of lanes and one by one; the last mini-batch of an epoch is smaller, and has fewer labels."""
     problem, rates = problem_of(CLASSES), np.geomspace(1e-3, 1e-2, runs)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from eager_problems import TARGET, X, learned
+from quick import slow
 from toy_problems import bowl, bowl_gradient, quartic
 
 import optbench
@@ -13,8 +14,10 @@ from optbench.contract.problems import Problem
 RATES = [{"lr": 0.3, "schedule": "exponential(base=0.9)"}, {"lr": 0.1, "schedule": "constant"}]
 
 
-@pytest.mark.parametrize("optimizer", ["gd", "adam", "clip(momentum, norm=0.5)", "lbfgs"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("optimizer", "dtype"),
+    [*((each, "float64") for each in ("gd", "adam", "clip(momentum, norm=0.5)", "lbfgs")), slow("adam", "float32")],
+)
 def test_the_same_as_its_compiled_twin(optimizer, dtype):
     settings = [{"lr": 1.0}] if optimizer == "lbfgs" else RATES
     size = "full" if optimizer == "lbfgs" else 100

@@ -8,6 +8,7 @@ import pytest
 from eager_problems import TARGET, X, learned
 from harness import CATALOGUE, Lane, drive_rule, run_cohort
 from noise_twin import noise
+from quick import slow
 from scipy.optimize import minimize, rosen, rosen_der
 from toy_problems import bowl
 
@@ -59,8 +60,8 @@ def train(problem, record, rates, size=300, dtype="float64"):
     ).parts[0].w  # fmt: skip
 
 
-@pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-11), ("float32", 1e-4)])
-@pytest.mark.parametrize("runs", [1, 3, 20])
+@pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-11), slow("float32", 1e-4)])
+@pytest.mark.parametrize("runs", [1, slow(3), 20])
 def test_without_data_it_is_that_of_the_finite_sum(runs, dtype, relative):
     """In both forms, in vectors of lanes and one by one; the problem in plain Python, too."""
     rates = np.geomspace(1e-3, 1e-1, runs)
@@ -101,6 +102,7 @@ def test_divergence_is_judged_by_the_exact_loss():
     assert found.between(0, 100).sum() == 9
 
 
+@pytest.mark.slow
 def test_sums_shared_slots_and_wrappers_see_it():
     rng = np.random.default_rng(0)
     w, gradients, losses = rng.standard_normal((2, 4)), rng.standard_normal((5, 4)), rng.random((5, 2)) + 1

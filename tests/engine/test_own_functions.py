@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from quick import slow
 from scipy.optimize import rosen
 
 import optbench
@@ -35,11 +36,16 @@ def bowl(w):
 
 
 @pytest.mark.parametrize(
-    "f, more",
-    [(valley, {}), (by_helper, {"args": (2.0,)}), ((bowl, slope), {}), (both, {"jac": True}), (lambda w: w @ w, {})],
+    ("f", "more", "dtype"),
+    [
+        slow(valley, {}, "float64"),
+        slow(by_helper, {"args": (2.0,)}, "float64"),
+        slow((bowl, slope), {}, "float64"),
+        slow(both, {"jac": True}, "float32"),
+        (lambda w: w @ w, {}, "float64"),
+    ],
     ids=["differences", "args", "gradient", "both", "lambda"],
 )
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_compiled_runs_are_those_of_python(f, more, dtype):
     problem = optbench.function(f, START, **more)
     compiled = compile_function(problem)
@@ -50,6 +56,7 @@ def test_compiled_runs_are_those_of_python(f, more, dtype):
     assert np.allclose(found[0].runs["loss_final"], found[1].runs["loss_final"], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_compiled_code_sees_the_values_of_the_call():
     def make(scale):
         return lambda w: scale * np.sum(w * w)
@@ -131,6 +138,7 @@ def far(w):
     return w @ w + 0.0 * w[int(4.0 * abs(w[0]))]
 
 
+@pytest.mark.slow
 def test_an_index_out_of_range_fails_compiled_as_well():
     start = np.array([0.1, 0.2])
     assert not compile_function(optbench.function(far, start)).eager

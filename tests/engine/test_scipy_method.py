@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from harness import CATALOGUE, gradient, lane, problem_of, run_cohort
+from quick import slow
 from scipy.optimize import Bounds, OptimizeWarning, minimize, rosen, rosen_der
 from twins import TWINS, WRAPPERS
 
@@ -134,7 +135,7 @@ def baseline_run(text, name, steps, points=None, **more):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-@pytest.mark.parametrize("text", ["rosenbrock", LOGISTIC, "mlp(hidden=(4,))"])
+@pytest.mark.parametrize("text", ["rosenbrock", LOGISTIC, slow("mlp(hidden=(4,))")])
 def test_a_baseline_is_scipys_method_on_the_full_batch(text, name):
     """Every evaluation counts as a step; after k of them the run stands at the best so far."""
     problem, part = baseline_run(text, name, 12, range(13))

@@ -9,6 +9,7 @@ import pytest
 from eager_problems import TARGET, X, learned
 from harness import CATALOGUE, Lane, run_cohort
 from noise_twin import noise
+from quick import slow
 from scipy.optimize import minimize, rosen, rosen_der, rosen_hess
 from toy_problems import bowl
 
@@ -39,8 +40,8 @@ def climbed(w, gradient, rate):
     return w - rate * gradient(w + RHO * g / np.linalg.norm(g))
 
 
-@pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-11), ("float32", 1e-4)])
-@pytest.mark.parametrize("runs", [1, 3, 20])
+@pytest.mark.parametrize(("dtype", "relative"), [("float64", 1e-11), slow("float32", 1e-4)])
+@pytest.mark.parametrize("runs", [1, slow(3), 20])
 def test_without_data_both_are_of_one_draw_of_the_finite_sum(runs, dtype, relative):
     """In both forms, in vectors of lanes and one by one; the problem in plain Python, too."""
     cases = [(each, lambda w: w, np.geomspace(1e-3, 1e-1, runs), 0.3) for each in (
@@ -142,6 +143,7 @@ def test_a_budget_pays_the_samples_of_both_gradients(examples, size, every):
         assert (taken[made] <= sizes[:steps].sum() or made == 1) and sizes[:steps].sum() < taken[made + 1]
 
 
+@pytest.mark.slow
 def test_it_changes_no_number_of_the_others():
     """Not even what a run counts that misses its target: twice the samples that it was given."""
     spec = {"problems": ["logistic"], "lr": [1e-3, 0.3], "batch_sizes": [300], "schedules": ["exponential(base=0.5)"],
@@ -268,6 +270,7 @@ def test_arrays_without_a_gradient_ask_for_no_second_one():
     assert (rule.state_dict()["slot.h.2"] == 0).all()
 
 
+@pytest.mark.slow
 def test_an_array_that_begins_late_has_begun_with_the_others():
     """lookahead's slow weights are w at the first step; later they would be 0, and pull w there."""
     w = [np.ones(2), np.full(2, 9.0)]

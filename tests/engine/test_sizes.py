@@ -97,6 +97,7 @@ def test_a_run_gives_those_of_its_problem(problem, size, sizes, runs, dtype):
     assert (found != optbench.objective(problem).start(2)).any()
 
 
+@pytest.mark.slow
 def test_sums_matrices_second_gradients_and_wrappers_see_them():
     w, gradients, rates = np.ones((1, 4)), np.full((2, 4), 0.5), np.full((2, 1), 0.1)
     around = wrap(doubled, CATALOGUE.optimizers["gd"])

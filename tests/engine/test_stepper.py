@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from quick import slow
 from reference.optimizer_rows import LABELS, SIZES
 
 import optbench
@@ -21,11 +22,9 @@ NESTED = (
 )
 RULES = sorted(name for name, record in optbench.optimizers().items() if hasattr(record, "total"))
 QUICK = ("adamw", "lamb", "muon", "prodigy", "schedule_free_sgd", "clip(adam, norm=0.5)", "lookahead(momentum)")
-DTYPES = ("float64", "float32")
 CASES = [
-    pytest.param(text, dtype, marks=() if text in QUICK and dtype == "float64" else pytest.mark.slow)
-    for text in (*RULES, *WRAPPED, *NESTED)
-    for dtype in DTYPES
+    *((text, "float64") if text in QUICK else slow(text, "float64") for text in (*RULES, *WRAPPED, *NESTED)),
+    *(slow(text, "float32") for text in QUICK),
 ]
 
 
@@ -109,9 +108,7 @@ def test_clipping_sums_over_the_arrays_that_have_a_gradient():
     assert same(w, before) and gd.steps == 3
 
 
-@pytest.mark.parametrize(
-    "text", ["prodigy", "cautious(prodigy)", pytest.param("mechanic(lamb)", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("text", ["prodigy", slow("cautious(prodigy)"), slow("mechanic(lamb)")])
 def test_one_rate_is_estimated_also_for_arrays_that_stayed(text):
     """While a third array stays, the others step as if it were not there; then all have the same distance."""
     rng = np.random.default_rng(4)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from harness import CATALOGUE, lane, problem_of
+from quick import slow
 
 from optbench.contract.columns import TARGETS, target_column
 from optbench.engine.cohort import Cohort
@@ -73,7 +74,7 @@ def looped(points, samples, losses, minimum):
     return found
 
 
-@pytest.mark.parametrize("rule", ["gd", "lookahead(adam)", "lbfgs"])
+@pytest.mark.parametrize("rule", ["gd", slow("lookahead(adam)"), "lbfgs"])
 @pytest.mark.parametrize("text", ["rosenbrock", "logistic(data=gaussian(examples=150, features=4))"])
 def test_runs_agree_with_a_loop_over_their_points(text, rule):
     rates = (1e-3, 0.1) if rule == "lbfgs" else tuple(np.geomspace(1e-4, 1e3, 12))

@@ -10,6 +10,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
+from quick import slow
 from synthetic import make_tables, write_folder
 
 import optbench
@@ -44,7 +45,7 @@ def chosen_by_hand(runs, problem, optimizer):
     return runs[mine]
 
 
-@pytest.mark.parametrize(("x", "y"), [("epoch", None), ("samples", "loss"), ("steps", "test_loss")])
+@pytest.mark.parametrize(("x", "y"), [("epoch", None), slow("samples", "loss"), slow("steps", "test_loss")])
 def test_a_line_is_the_median_over_the_seeds_that_report(results, tables, x, y):
     ax = results.plot.curves("breast_cancer", x=x, y=y)
     column, minimum = ("test_loss", 0.0) if y == "test_loss" else ("train_loss", 0.0 if y else 0.0462)
@@ -113,6 +114,7 @@ def test_a_frame_is_around_every_recommended_setting(results, tables):
         assert ax.get_yticklabels()[line].get_text() == wanted["schedule"]
 
 
+@pytest.mark.slow
 def test_colors_are_the_same_in_all_figures(results):
     seen = {}
     for name in ("gd", "momentum", "rmsprop", "adam", "adagrad"):
@@ -194,6 +196,7 @@ def test_all_figures_of_results_are_offered(results):
     assert "rates(problem: 'str | None' = None, *, optimizers" in text and "Draw the final suboptimality" in text
 
 
+@pytest.mark.slow
 def test_folders_without_every_step_show_the_points_that_there_are(results, tables):
     ax = results.plot.paths("rosenbrock", optimizers=["adam"])
     run = chosen_by_hand(tables["runs"], "rosenbrock", "adam").sort_values("seed").iloc[0]
@@ -207,6 +210,7 @@ def test_folders_without_every_step_show_the_points_that_there_are(results, tabl
     assert len(line.get_xdata()) > 500 and line.get_ydata()[-1] == 1
 
 
+@pytest.mark.slow
 def test_math_in_labels_is_read_where_it_can_be(results, tmp_path):
     """A price, a lone dollar and math that mathtext cannot read are drawn as they stand."""
     names = {"gd": r"$\frac{1}$-GD", "adam": r"$\beta_1$-Adam", "momentum": "$5 to $6", "rmsprop": "$_"}

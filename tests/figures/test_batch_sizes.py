@@ -68,6 +68,7 @@ def test_the_rate_is_tuned_for_each_size_on_other_seeds():
     assert line(ax, "gd")[:, 1] == pytest.approx(1000, abs=1)
 
 
+@pytest.mark.slow
 def test_what_never_arrives_has_no_point():
     never = figures.batch_scaling(results_of(lambda *_: np.inf))
     assert len(line(never, "gd")) == 0 and [text.get_text() for text in never.texts] == ["no run stays at the target"]
@@ -92,6 +93,7 @@ def test_noise_falls_as_one_over_the_root():
     assert guide[:, 1] * np.sqrt(guide[:, 0]) == pytest.approx(shown[0, 1] * 2)
 
 
+@pytest.mark.slow
 def test_noise_where_there_is_none_to_see():
     results = results_of(lambda *_: 100, steps=1000)
     assert [text.get_text() for text in figures.noise(results).texts] == ["no noise to be seen"]
@@ -102,6 +104,7 @@ def test_noise_where_there_is_none_to_see():
         figures.noise(results, lr=0.3)
 
 
+@pytest.mark.slow
 def test_noise_needs_a_rate_that_several_sizes_have():
     """Blocks draw their rates anew for each size; a rate of one size more is passed over."""
     results = results_of(lambda *_: 100, steps=1000, seeds=8, noise=0.5)

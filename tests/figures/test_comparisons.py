@@ -51,6 +51,7 @@ def test_shares_and_bands_are_those_counted_from_expected_times(results, names):
             assert here.min() - 1e-9 <= share <= here.max() + 1e-9
 
 
+@pytest.mark.slow
 def test_profiles_of_what_all_diverged_of_one_and_of_many_optimizers():
     lost = figures.profiles(results_of(problems=("rosenbrock",), optimizers=("gd", "adam"), diverge_above=0))
     assert all((line[:, 1] == 0).all() for line in lines_by_label(lost).values())
@@ -85,6 +86,7 @@ def test_defaults_are_marks_at_the_left_of_all_trials():
     assert mark.get_color() == line.get_color()
 
 
+@pytest.mark.slow
 def test_the_best_of_n_of_many_one_and_failed_optimizers():
     many = figures.best_of_n(tuned(plain_table(problems=("p",), optimizers=MANY, seeds=2, rates=(0.1,))))
     assert list(lines_by_label(many))[-1] == "2 others" and len(lines_by_label(many)) == 11
@@ -118,6 +120,7 @@ TIMED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_times_are_means_over_run_steps_and_the_guide_has_slope_one():
     lines = lines_by_label(figures.time_per_step(timed(TIMED), "quadratic"))
     np.testing.assert_allclose(lines["gd"], [[10, 20.0], [1000, 700.0]])

@@ -64,6 +64,7 @@ def test_nobody_leads_where_every_run_failed():
     assert not marks(ax, "p") and np.isfinite(ax.get_xlim()).all()
 
 
+@pytest.mark.slow
 def test_what_is_beyond_the_axis_and_who_never_arrives_is_written():
     ax = results_of().plot.forest("q", optimizers=["best", "more"])
     assert [text.get_text() for text in ax.texts if "→" in text.get_text()] == ["→ 1e6×"]
@@ -82,6 +83,7 @@ def test_what_is_beyond_the_axis_and_who_never_arrives_is_written():
         assert 0 <= box.x0 and box.x1 <= min(ax.figure.bbox.x1, mark), "whole, and not on its mark"
 
 
+@pytest.mark.slow
 def test_intervals_beyond_the_axis_have_an_arrow_and_texts_of_ticks_do_not_touch():
     factors = {name: {"a": 1.0, "b": 3.0, "luck": 1.5, "wild": 1.7, "far": 40.0} for name in ("p", "q")}
 
@@ -104,6 +106,7 @@ def test_intervals_beyond_the_axis_have_an_arrow_and_texts_of_ticks_do_not_touch
         assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
 
 
+@pytest.mark.slow
 def test_colors_and_markers_are_those_of_other_figures():
     results = results_of()
     forest, lines = results.plot.forest("p"), results.plot.best_of_n("p")
@@ -112,6 +115,7 @@ def test_colors_and_markers_are_those_of_other_figures():
         assert to_hex(mark.get_color()) == to_hex(other.get_color()) and mark.get_marker() == other.get_marker()
 
 
+@pytest.mark.slow
 def test_another_measure_other_axes_and_refusals():
     results = results_of()
     ax = results.plot.forest("p").figure.subplots()

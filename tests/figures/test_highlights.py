@@ -19,6 +19,8 @@ from optbench.sweeps.results import Results
 from optbench.wording import labels
 from optbench.wording.answers import answer_of
 
+pytestmark = pytest.mark.slow
+
 WARMUP = "warmup(cosine(final=0.0), fraction={}, steps=0.0, start=0.0)"
 FEW = {"batch_sizes": (16, "full"), "rates": (0.01, 0.1), "points": 6, "epochs": 8, "seeds": range(5)}
 FIELD = [f"rule_{letter}" for letter in "abcdefghijklm"] + ["lbfgs", "long_" * 30]

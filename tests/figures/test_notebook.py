@@ -3,9 +3,12 @@
 import base64
 
 import matplotlib
+import pytest
 from IPython.core.pylabtools import print_figure
 from matplotlib import pyplot
 from notebooks import pictures, run_cells
+
+pytestmark = pytest.mark.slow
 
 DRAW = "weights = optbench.figures.ewa_weights()"
 MINE = "lines = plt.plot([1, 2])"

@@ -33,6 +33,7 @@ def odd():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NEW)
 def test_each_is_drawn_or_says_why_not(odd, name):
     drawn = set()

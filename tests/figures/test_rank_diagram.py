@@ -60,6 +60,7 @@ def test_means_and_single_problems_are_scipy_s_ranks():
         )
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_the_ranking():
     assert not parts(figures.mean_ranks(field(["a", "b", "c"], 19)[0]), "interval"), "too few problems"
     results, _ = field(["a", "b", "c"], 20)
@@ -69,6 +70,7 @@ def test_intervals_are_those_of_the_ranking():
     assert drawn == [pytest.approx((rows.loc[name, "low"], rows.loc[name, "high"])) for name in means(ax)]
 
 
+@pytest.mark.slow
 def test_of_one_problem_they_are_those_over_its_seeds():
     results, _ = field(["a", "b", "c"], 3)
     ax, table = figures.mean_ranks(results, "p1"), results.ranking()
@@ -77,6 +79,7 @@ def test_of_one_problem_they_are_those_over_its_seeds():
     assert ax.get_xlabel() == "rank, mean over the seeds that report"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "name"), [(1, "screen"), (2, "slides"), (30, "paper")])
 def test_names_stay_in_the_picture_and_apart(count, name):
     names = (ODD + [f"rule_{place}" for place in range(30)])[:count]
@@ -97,6 +100,7 @@ def test_given_axes_are_drawn_on_and_nothing_else():
     assert not left.lines and not left.texts and not figure.texts and len(figure.axes) == 2
 
 
+@pytest.mark.slow
 def test_fewer_optimizers_are_ranked_among_themselves_and_wrong_names_are_told():
     results, y = field(["a", "b", "c", "d"], 9)
     ranks = pd.Series(rankdata(y[["b", "d"]], axis=1).mean(axis=0), ["b", "d"])

@@ -5,6 +5,7 @@ import re
 import matplotlib
 import pytest
 from matplotlib import pyplot
+from quick import slow
 from synthetic import make_tables, write_folder
 
 from optbench import OptbenchError, figures, load
@@ -36,7 +37,7 @@ def test_sizes(results, given, width, points, titles):
         assert not ax.figure.legends[0].get_window_extent().overlaps(inner)
 
 
-@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("columns", [1, slow(2)])
 def test_panels_of_paths_fit_into_the_columns_of_a_paper(columns, tmp_path):
     rules = ["gd", "adam", "momentum", "rmsprop", "nesterov"]
     made = load(write_folder(tmp_path, make_tables(["rosenbrock"], rules, **SIZES)))

@@ -41,6 +41,7 @@ def test_a1_names_a_factor_of_zero_only_where_there_is_one():
     assert words in CLAIMS["A1"].judge(crossings(50.0, {0.001: math.inf})).detail
 
 
+@pytest.mark.slow
 def test_a1_takes_the_seconds_of_a_step_from_the_quickest_run(monkeypatch):
     """A machine that is slow in one seed's run changes no number: all seeds of a batch size have the same work."""
     real, calls = a_batches.run_sweep, []

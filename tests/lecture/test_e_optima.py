@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from harness import problem_of
 from lecture_claims import CLAIMS, check
+from quick import slow
 
 import optbench
 from optbench.analysis.statistics import share_interval
@@ -58,6 +59,7 @@ def test_the_detail_tells_whether_minima_lie_lower():
     assert "at minima 0.100, at saddles 1.000 (dimension 8)" in found.detail
 
 
+@pytest.mark.slow
 def test_minima_of_a_gaussian_field_are_as_rare_as_theory_says():
     """In two dimensions a quarter: as many minima as maxima, and as many saddles as both."""
     family = optbench.problems()["random_field"]
@@ -68,7 +70,7 @@ def test_minima_of_a_gaussian_field_are_as_rare_as_theory_says():
     assert table["found"].item() > 50 and abs(table["minima"].item() - 1 / 4) < 0.12
 
 
-@pytest.mark.parametrize("text", ["saddle(dim=3, index=3)", "rotated_saddle(dim=3, index=3, seed=4)"])
+@pytest.mark.parametrize("text", ["saddle(dim=3, index=3)", slow("rotated_saddle(dim=3, index=3, seed=4)")])
 def test_every_critical_point_of_a_known_polynomial(text):
     """sum w_i^4/4 - w_i^2/2 has 27 in three dimensions, every w_i in -1, 0, 1; downhill where it is 0."""
     rng = np.random.default_rng(0)
@@ -104,7 +106,7 @@ NEAR, FAR = (f"plateau(distance={distance})" for distance in (min(e_optima.DISTA
 
 
 @pytest.mark.parametrize(
-    ("far", "verdict"), [(4000.0, HOLDS), (np.inf, HOLDS), (500.0, UNDECIDED), (110.0, FAILS), (20.0, FAILS)]
+    ("far", "verdict"), [slow(4000.0, HOLDS), slow(np.inf, HOLDS), (500.0, UNDECIDED), (110.0, FAILS), (20.0, FAILS)]
 )
 def test_a_plateau_slows(far, verdict):
     check(SLOW, escapes({(FAR, "gd"): far}), verdict)
@@ -140,6 +142,7 @@ def test_the_targets_lie_between_level_and_minimum(row):
     assert optbench.objective(record)(where)[0][0] == pytest.approx(level, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(e_optima.FIRST_STEPS))
 @pytest.mark.parametrize("problem", e_optima.COMPARED)
 def test_no_method_jumps_over_a_saddle_in_its_first_step(name, problem):
@@ -182,6 +185,7 @@ def test_diverged_runs_are_stuck():
     assert found.effect == pytest.approx(20 / 44)
 
 
+@pytest.mark.slow
 def test_from_which_width_on_it_is_rare():
     assert "From width 8 on" in CLAIMS["E3"].judge(finals({1: 0, 2: 30, 8: 0, 16: 0})).detail
     assert "At no width tried" in CLAIMS["E3"].judge(finals({1: 0, 2: 30})).detail

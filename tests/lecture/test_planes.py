@@ -55,6 +55,7 @@ def test_rates_are_tuned_on_the_seeds_given_and_a_failure_is_the_worst():
     assert 0 < left[0, 0] < left[0, 1] == np.inf
 
 
+@pytest.mark.slow
 def test_the_interval_over_blocks_has_the_luck_of_tuning():
     """Simulated: tuning multiplies all runs of a block by a common factor, which an interval over runs leaves out."""
     rng, covered = np.random.default_rng(0), 0

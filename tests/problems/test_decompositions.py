@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from quick import slow
 from scipy import linalg
 
 from optbench.kit import decompositions
 from tests.as_in_kernels import as_in_kernels
 
-DTYPES = pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 3e-5)])
+DTYPES = pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), slow("float32", 3e-5)])
 RNG = np.random.default_rng(5)
 
 
@@ -62,6 +63,7 @@ def test_inverse_root_is_scipys_power(dtype, tolerance):
         np.testing.assert_allclose(out, expected, atol=10 * tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e308])
 def test_what_lapack_refuses_becomes_nan(bad):
     matrix, out = np.full((3, 3), bad), np.eye(3)

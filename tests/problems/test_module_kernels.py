@@ -134,6 +134,7 @@ def composed_by_hand(w, x, layers):
     return a, at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "layers"), [*(("cross_entropy", each) for each in COMPOSED), ("mse", COMPOSED[1])])
 def test_networks_with_normalizations_and_residual_connections(loss, layers):
     """Value against the formula, gradient against its differences."""
@@ -172,6 +173,7 @@ def test_layers_that_do_not_fit_are_told_in_a_line(layers, message):
         network("composed", layers, Dataset(X, CLASSES.astype(float), X, REAL, 3, "a test"))
 
 
+@pytest.mark.slow
 def test_the_example_of_the_kit_runs():
     from optbench.kit import networks
 

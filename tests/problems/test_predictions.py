@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from harness import evaluate, gradient, problem_of, save_arrays
+from quick import some_quick
 from sklearn import metrics
 
 from optbench import datasets
@@ -67,7 +68,7 @@ def parts_of(problem):
     return w, [(x, y, measure(problem, w, (np.asarray(x), y))) for x, y in parts]
 
 
-@pytest.mark.parametrize("text", CLASSES)
+@pytest.mark.parametrize("text", some_quick(CLASSES, {"softmax"}))
 def test_probabilities_have_the_loss_and_the_accuracy_of_the_kernel(text, data_cache):
     problem = composed() if text == "composed" else problem_of(text)
     w, parts = parts_of(problem)
@@ -78,6 +79,7 @@ def test_probabilities_have_the_loss_and_the_accuracy_of_the_kernel(text, data_c
         assert metrics.accuracy_score(y, made.argmax(axis=1)) == pytest.approx(accuracy, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", REAL)
 def test_real_predictions_have_the_loss_of_the_kernel(text):
     problem = problem_of(text)

@@ -23,6 +23,7 @@ def deep_linear(w, sizes, target):
     return ((product - target) ** 2).sum() / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 10.0])
 @pytest.mark.parametrize(
     ("text", "formula"),
@@ -53,6 +54,7 @@ def assert_same_fit(problem, weights, relative):
     np.testing.assert_allclose(problem.minimizer, weights, atol=1e-4 * np.abs(weights).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["poisson", "poisson(l2=0.5, seed=1)"])
 def test_scikit_learn_finds_the_same_rates(text):
     problem = problem_of(text)
@@ -115,6 +117,7 @@ def test_it_has_the_spectrum_that_it_says(text):
     np.testing.assert_allclose(eigenvalues, SPECTRA[text], rtol=1e-13, atol=1e-14 * SPECTRA[text][0])
 
 
+@pytest.mark.slow
 def test_the_least_curvature_survives_float32():
     """The flattest direction of condition 1e8 lies below the rounding of a stored float32 Hessian."""
     problem = problem_of("ellipsoid(dim=7, condition=1e8)")

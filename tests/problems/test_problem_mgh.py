@@ -88,8 +88,8 @@ def test_other_sizes_have_a_bound():
     assert problem_of("mgh(function=watson, size=10)").minimum_source == "a bound: a sum of squares"
 
 
-@pytest.mark.slow  # it compiles all of them
-@EVERY
+@pytest.mark.slow  # each takes a second or two to compile
+@pytest.mark.parametrize("text", TEXTS[::4])
 def test_a_kernel_computes_what_python_does(text):
     problem, _ = of(text)
     w = np.array(points(problem, text))

@@ -5,6 +5,7 @@ import pytest
 from every_problem import EVERY_PROBLEM, seeded, somewhere, texts
 from harness import PROBLEMS, evaluate, gradient, problem_of
 from problem_cases import FORMULAS, NOT_ANALYTIC, SETTINGS
+from quick import some_quick
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -15,7 +16,7 @@ FARTHEST = {"vae": 30.0}
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1000.0])
-@pytest.mark.parametrize("text", FORMULAS)
+@pytest.mark.parametrize("text", some_quick(FORMULAS))
 def test_value_equals_its_formula_near_and_far(text, scale):
     """Far out, where an unguarded exponential overflows, too."""
     problem, (formula, parameters) = problem_of(text), independent(text)
@@ -34,7 +35,7 @@ def independent(text):
     return formula, parameters if problem.data is None else {**parameters, "x": problem.data[0], "y": problem.data[1]}
 
 
-@pytest.mark.parametrize("text", [text for text in FORMULAS if text.split("(")[0] not in NOT_ANALYTIC])
+@pytest.mark.parametrize("text", some_quick(text for text in FORMULAS if text.split("(")[0] not in NOT_ANALYTIC))
 def test_gradient_is_the_formulas_complex_step(text):
     """f(w + i h e) has the slope in its imaginary part, free of cancellation: all digits count."""
     problem, (formula, parameters) = problem_of(text), independent(text)
@@ -131,7 +132,7 @@ def of(name):
     return [text for text in [*PROBLEMS, *SETTINGS] if text.split("(")[0] == name and "l2=0.0" not in text]
 
 
-@pytest.mark.parametrize("text", of("logistic") + of("softmax"))
+@pytest.mark.parametrize("text", some_quick(of("logistic") + of("softmax")))
 def test_scikit_learn_finds_the_same_classifier(text):
     """Our penalty holds the intercept, too: it is the weight of a column of ones here, not scikit-learn's own."""
     problem = problem_of(text)

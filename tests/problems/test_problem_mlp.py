@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from every_problem import assert_close
 from harness import batch, evaluate, gradient, problem_of
+from quick import slow, some_quick
 
 from optbench.engine.batches import start_point
 
@@ -19,9 +20,9 @@ RECORDED = np.load(Path(__file__).parents[1] / "reference" / "networks.npz")
 NETWORKS = json.loads(str(RECORDED["index"]))
 
 
-@pytest.mark.parametrize("number", range(len(NETWORKS)), ids=NETWORKS)
-def test_torch_says_the_same(number):
-    problem = problem_of(NETWORKS[number])
+@pytest.mark.parametrize(("text", "number"), some_quick((text, number) for number, text in enumerate(NETWORKS)))
+def test_torch_says_the_same(text, number):
+    problem = problem_of(text)
     w, expected = RECORDED[f"{number}.w"], RECORDED[f"{number}.gradient"]
     assert len(w) == problem.dim
     x, y = (RECORDED.get(f"{number}.{part}", RECORDED[part]) for part in ("x", "y"))
@@ -60,7 +61,7 @@ def backpropagation(w, x, y, sizes, activation):
     return loss, np.concatenate(parts[::-1]), np.mean(scores.argmax(axis=1) == label)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", slow("float32")])
 @pytest.mark.parametrize("hidden", [(1,), (33,), (65, 3), (300, 300)])
 @pytest.mark.parametrize("rows", [1, 3, 65, 1438])
 def test_products_in_pieces_equal_backpropagation(rows, hidden, dtype):

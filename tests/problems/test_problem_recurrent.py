@@ -21,6 +21,7 @@ def test_the_target_is_made_of_one_marked_number_of_each_half(text):
         np.testing.assert_array_equal(y, wanted)
 
 
+@pytest.mark.slow
 def test_without_memory_there_is_the_variance_of_the_sum_and_one_bit():
     problem = problem_of("rnn_add")
     (value,), _ = gradient(problem, np.eye(problem.dim)[-1])  # always 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from harness import gradient, problem_of
 from problem_cases.saddles import target_matrix
+from quick import slow, some_quick
 from scipy.optimize import differential_evolution, minimize
 
 
@@ -62,7 +63,7 @@ def test_gradient_descent_leaves_each_saddle_of_the_octopus_a_multiple_later():
     assert (np.array(left[1:]) >= (e + 1) * np.array(left[:-1])).all()
 
 
-@pytest.mark.parametrize(("dtype", "reach", "rtol"), [("float64", 354, 2e-15), ("float32", 43, 3e-7)])
+@pytest.mark.parametrize(("dtype", "reach", "rtol"), [("float64", 354, 2e-15), slow("float32", 43, 3e-7)])
 def test_a_plateaus_gradient_keeps_its_digits_far_out(dtype, reach, rtol):
     """Against 60 decimal digits: tanh is 1 to the last digit from 19 on in float64, from 9 on in float32."""
     distances = np.concatenate([np.geomspace(1e-6, 1, 13), np.arange(1.5, reach)])
@@ -111,7 +112,7 @@ PLANES = ["saddle", "hyperbolic", "monkey_saddle", "octopus(dim=2)", "plateau", 
     "goldstein_price", "branin", "easom", "styblinski_tang", "rastrigin", "ackley", "griewank", "levy"]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", PLANES)
+@pytest.mark.parametrize("text", some_quick(PLANES))
 def test_a_global_search_finds_nothing_below_the_minimum(text):
     problem = problem_of(text)
     found = differential_evolution(
@@ -122,6 +123,7 @@ def test_a_global_search_finds_nothing_below_the_minimum(text):
     assert problem.minimum - 1e-13 * size <= found.fun <= problem.minimum + 1e-2 * size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "reach", "number", "globally"),
     [

@@ -20,6 +20,7 @@ def test_bigrams_have_the_frequencies_they_say(alpha):
     assert rows.var(axis=0).sum() == pytest.approx((q * (1 - q)).sum() / 7, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_bigrams_minimum_is_where_its_row_is_the_distribution():
     pairs = distribution(*problem_of("bigram(vocabulary=6)").data)
     rows = pairs / pairs.sum(axis=1, keepdims=True)
@@ -49,6 +50,7 @@ def test_frequent_pairs_come_to_a_memory_by_zipfs_law():
     assert counts.sum() == 20000 and problem.test[1].tolist() == list(range(50))
 
 
+@pytest.mark.slow
 def test_muon_recalls_rare_pairs_before_adam_and_gd():
     """At each one's best of two rates a decade, after 30 steps of the full batch."""
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from every_problem import EVERY_PROBLEM, ROWS, WITH_CURVATURE, WITH_DATA, WITH_EVALUATE, assert_close, seeded, somewhere
-from harness import CATALOGUE, batch, evaluate, gradient, problem_of
+from harness import CATALOGUE, PROBLEMS, batch, evaluate, gradient, problem_of
 from problem_cases import BAD
+from quick import some_quick
 
 from optbench.contract.errors import OptbenchError
 from optbench.engine.batches import start_point
@@ -88,7 +89,7 @@ def test_runs_do_not_depend_on_their_neighbours(text):
         np.testing.assert_allclose(evaluate(problem, w, xy)[8], evaluate(problem, w[8], xy)[0], rtol=1e-12)
 
 
-@EVERY_PROBLEM
+@pytest.mark.parametrize("text", some_quick(PROBLEMS, {"rosenbrock"}))
 def test_float32_is_close_to_float64(text):
     problem = problem_of(text)
     w = somewhere(problem, text, 3).astype(np.float32)

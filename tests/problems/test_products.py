@@ -54,6 +54,7 @@ def test_the_softmax_is_that_of_numpy(rows, classes, scale):
     np.testing.assert_allclose(slope.T, (probabilities - np.eye(classes)[y]) / rows, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_sums_of_many_classes_do_not_overflow_in_single_precision():
     scores, y = np.zeros((3_000, 500), np.float32), np.zeros(500, np.float32)
     assert layers.softmax_error(scores, y, np.zeros(1_000, np.float32)) == pytest.approx(np.log(3_000), rel=1e-5)
@@ -95,6 +96,7 @@ def TRANSPOSED(a, b, out):
     _TRANSPOSED[a.dtype.name](a, b, out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("runs", [1, 2, 7])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (64, 101), (5, 3), (33, 8)])

@@ -56,9 +56,9 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize("target", ["classes", "one", "many"])
-@pytest.mark.parametrize(("widths", "activations", "biases"), NETWORKS)
-def test_kernels_say_what_autograd_says(widths, activations, biases, target):
+@pytest.mark.parametrize(("number", "target"), [(0, "one"), (1, "classes"), (2, "many"), (3, "classes"), (3, "one")])
+def test_kernels_say_what_autograd_says(number, target):
+    widths, activations, biases = NETWORKS[number]
     y, loss = {"classes": (CLASSES, "cross_entropy"), "one": (ONE, "mse"), "many": (MANY, "mse")}[target]
     module = network(widths if target != "one" else (*widths[:-1], 1), activations, biases)
     problem = optbench.torch_problem(module, X, y)

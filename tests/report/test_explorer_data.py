@@ -173,6 +173,7 @@ def test_long_paths_are_thinned_and_wild_ones_cut():
     assert np.cumsum(explorer._encode_path(Trajectory(steps, w, True, 0), (0.0, 1.0), (-1.0, 1.0))["step"])[-1] == 49
 
 
+@pytest.mark.slow
 def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
     swept = ReportData(Results(**make_tables(**SMALL)))
     monkeypatch.setattr(explorer, "MAX_CURVES", 6)
@@ -184,6 +185,7 @@ def test_a_large_sweep_keeps_what_is_recommended(monkeypatch):
     assert explorer_data(swept)["curves"]["left_out"] == 17
 
 
+@pytest.mark.slow
 def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
     tables = make_tables(**{**SMALL, "problems": ("saddle </script>",), "optimizers": ("gd",)}, diverge_above=0)
     tables["problems"]["minimum"] = np.nan
@@ -195,6 +197,7 @@ def test_what_diverged_or_has_no_minimum_is_null_and_no_name_ends_the_script():
     assert None in data["curves"]["values"][0][0][0] and set(data["rates"]["median"]) == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_a_landscape_without_a_number_is_a_grid_without_heights():
     tables = make_tables(**SMALL)

@@ -82,6 +82,7 @@ def test_an_interval_that_goes_on_beyond_the_axis_has_an_arrow():
     assert (drawn.count("#arrow-low"), drawn.count("#arrow-high")) == (3, 1)
 
 
+@pytest.mark.slow
 def test_of_many_optimizers_the_leader_and_the_best_ten_are_drawn():
     factors = {f"rule{place:02}": 1.2**place for place in range(30)}
     forest, looks = forest_of(sweep_of({"p": factors, "q": dict(reversed(list(factors.items())))}))

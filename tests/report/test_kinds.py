@@ -1,5 +1,7 @@
 """The figures that a report has only for some sweeps, and that each of them can be drawn."""
 
+from itertools import cycle
+
 import pytest
 from matplotlib.text import Text
 from synthetic import make_tables
@@ -39,8 +41,8 @@ def every():
     return found
 
 
-@pytest.mark.parametrize("columns", [1, 2])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "columns"), zip(KINDS, cycle([1, 2])))
 def test_text_in_a_paper_has_seven_points_and_figures_the_width_of_columns(every, name, columns):
     with style.detached(), style.styled("paper", columns):
         figure = KINDS[name].draw(*every[name])

@@ -12,6 +12,8 @@ from optbench.report.loaded import LoadedSweep
 from optbench.sweeps.results import Results
 from optbench.wording.answers import answer_of
 
+pytestmark = pytest.mark.slow
+
 WARMUP = "warmup(cosine(final=0.0), fraction=0.1, steps=0.0, start=0.0)"
 FIELD = [f"rule_{letter}" for letter in "abcdefghijk"] + ["lbfgs", "long_" * 30]
 

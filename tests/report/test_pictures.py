@@ -38,6 +38,7 @@ def swept(tmp_path_factory):
     return data.report_data(load(write_folder(tmp_path_factory.mktemp("pictures"), tables)))
 
 
+@pytest.mark.slow
 def test_parts_of_a_page(swept):
     kinds = ("curves", "heatmap", "paths")
     pictures, left_out = draw_page_pictures(swept, kinds=kinds)
@@ -118,6 +119,7 @@ def test_every_figure_of_results_can_be_a_file():
     assert set(KINDS) == set(OF_RESULTS)
 
 
+@pytest.mark.slow
 def test_the_answer_stands_beside_the_page(swept, tmp_path):
     """As PNG, and with its tables as `--tables csv` has them; beside a page that the user names stands nothing."""
     swept = swept.results.path
@@ -157,6 +159,7 @@ def test_curves_show_what_is_judged(swept):
     assert scored.get_x() + scored.get_width() == pytest.approx(end) and scored.get_x() >= 0.8 * end - 1e-9
 
 
+@pytest.mark.slow
 def test_pictures_beside_a_page_with_an_earlier_label_are_removed_and_nothing_else(swept, tmp_path):
     labeled = data.report_data(swept.results.labeled({PROBLEM: "Rosen fn.", "breast_cancer": "BC"}))
     assert write_answer(labeled, tmp_path) == []

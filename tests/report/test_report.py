@@ -78,6 +78,7 @@ def usual(tmp_path_factory):
     return tables, Page(path), path, parts
 
 
+@pytest.mark.slow
 def test_every_problem_has_its_pictures(usual):
     tables, page, path, parts = usual
     wanted = [f"{name}: {words}" for name in tables["problems"]["problem"] for words in list(WORDS.values())[:3]]
@@ -89,6 +90,7 @@ def test_every_problem_has_its_pictures(usual):
     assert path.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_page_reports_the_held_out_numbers(usual):
     tables, page, _, _ = usual
     runs = tables["runs"]
@@ -128,6 +130,7 @@ def test_page_carries_provenance_timings_and_words(usual):
     assert "6%" in page.text  # share of evaluation
 
 
+@pytest.mark.slow
 def test_same_tables_same_page(usual, tmp_path):
     tables, _, path, _ = usual
     again = write_report(write_folder(tmp_path / "b", tables), static=True)
@@ -146,6 +149,7 @@ def test_commands_that_settle_it_stand_alone_and_name_no_folder(usual):
     assert "run it in their folder, the one that holds runs.parquet" in page.text
 
 
+@pytest.mark.slow
 def test_the_explorer_draws_curves_and_rates_itself(tmp_path):
     path = write_report(write_folder(tmp_path, make_tables(problems=["saddle"], optimizers=["gd", "adam"], **SMALL)))
     page = Page(path)
@@ -153,6 +157,7 @@ def test_the_explorer_draws_curves_and_rates_itself(tmp_path):
     assert 2_000_000 < path.stat().st_size < 4_000_000  # the library is packed
 
 
+@pytest.mark.slow
 def test_a_single_run(tmp_path):
     tables = make_tables(["rosenbrock"], ["adam"], ["full"], ["constant"], [0.01], seeds=[0])
     page, pictures = report(tmp_path, tables)
@@ -177,6 +182,7 @@ def test_everything_diverged(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_runs_that_never_got_anywhere(tmp_path):
     tables = make_tables(["breast_cancer"], ["gd"], diverge_above=0.0, **SMALL)
     tables["curves"] = tables["curves"].query("step == 0").assign(train_loss=np.nan)

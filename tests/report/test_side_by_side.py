@@ -16,6 +16,7 @@ SMALL = {"problems": ["saddle", "rosenbrock"], "optimizers": ["gd", "adam"], "ba
          "rates": (0.01, 0.1), "schedules": ("constant",)}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_version_beside_another(tmp_path):
     name = 'v2 <b>"new"</b> 최적화'
     old, new = tmp_path / "old", tmp_path / name
@@ -56,6 +57,7 @@ def test_marks_stand_where_the_ratios_of_the_comparison_are(tmp_path):
             assert bool(hollow) == (verdict == "open")
 
 
+@pytest.mark.slow
 def test_curves_are_the_medians_of_the_reported_seeds_on_shared_axes(tmp_path):
     """With one setting, its median by pandas; B has a hundredth of A's suboptimality throughout."""
     tables = make_tables(**{**SMALL, "problems": ["saddle"], "optimizers": ["gd"], "rates": (0.01,)})
@@ -77,6 +79,7 @@ def test_curves_are_the_medians_of_the_reported_seeds_on_shared_axes(tmp_path):
     assert one[:, 0] == pytest.approx(200 * samples / samples.max(), abs=0.06) and len(samples) > 3
 
 
+@pytest.mark.slow
 def test_three_folders_each_against_the_first(tmp_path):
     tables = make_tables(**SMALL)
     folders = [write_folder(tmp_path / name, tables) for name in "abc"]
@@ -88,6 +91,7 @@ def test_three_folders_each_against_the_first(tmp_path):
     assert {"B-saddle", "B-rosenbrock", "C-saddle", "C-rosenbrock"} <= set(page.anchors)
 
 
+@pytest.mark.slow
 def test_of_many_optimizers_the_chart_has_eleven_and_says_so(tmp_path):
     names = ["gd", "adam", *(f"mine{place}" for place in range(12))]
     tables = make_tables(**{**SMALL, "problems": ["saddle"], "optimizers": names})
@@ -98,6 +102,7 @@ def test_of_many_optimizers_the_chart_has_eleven_and_says_so(tmp_path):
     assert 10 <= page.count('<polyline class="before"') <= 11
 
 
+@pytest.mark.slow
 def test_other_settings_of_an_optimizer_are_beside_each_other_and_named(tmp_path):
     """Of which the values stand in one row, and the comparison says whose they are."""
     for name, beta in (("a", 0.9), ("b", 0.5)):
@@ -110,6 +115,7 @@ def test_other_settings_of_an_optimizer_are_beside_each_other_and_named(tmp_path
     assert "1 [1, 1] identical Filled" in page.text  # in the row of adam, for the losses are the same here
 
 
+@pytest.mark.slow
 def test_nothing_in_common_is_told_and_the_rest_is_shown(tmp_path):
     write_folder(tmp_path / "a", make_tables(**{**SMALL, "problems": ["saddle"]}))
     write_folder(tmp_path / "b", make_tables(**{**SMALL, "problems": ["diabetes"]}))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score
 
@@ -52,7 +53,7 @@ def test_it_is_the_setting_of_the_winner(results):
     assert again.status == "ok"
 
 
-@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("seed", [0, slow(3)])
 def test_a_model_is_the_sweeps_run_of_that_seed(results, table, seed):
     """And predicts for rows of the user's table what the run was measured by."""
     best = results.best("mlp")
@@ -67,6 +68,7 @@ def test_a_model_is_the_sweeps_run_of_that_seed(results, table, seed):
     assert -np.log(chance).mean() == pytest.approx(run["test_loss_final"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_real_targets_come_in_their_own_unit():
     results = optbench.sweep(
         problems=["least_squares"], optimizers=["lbfgs"], epochs=100, batch_sizes=["full"], seeds=3
@@ -82,6 +84,7 @@ def test_real_targets_come_in_their_own_unit():
         model.predict_proba(X)
 
 
+@pytest.mark.slow
 def test_mistakes_name_the_way(results, table):
     for ask, words in (
         (lambda: results.best(), "best: name one of the problems: .*'rosenbrock'"),
@@ -98,6 +101,7 @@ def test_mistakes_name_the_way(results, table):
             getattr(results, name)
 
 
+@pytest.mark.slow
 def test_other_data_than_the_sweeps_are_refused(tmp_path):
     path = tmp_path / "mine.csv"
     make_table(60).to_csv(path, index=False)
@@ -121,6 +125,7 @@ def test_another_file_does_not_let_it_run(tmp_path):
         Best("logistic", named, 0.1, 32, "constant", {}, {"epochs": 1}).fit(plugin=tmp_path / "mine.py")
 
 
+@pytest.mark.slow
 def test_a_sweep_without_a_run_that_worked_has_no_best_setting():
     results = optbench.sweep(problems=["logistic"], optimizers=["gd"], **{**SMALL, "learning_rates": [1e12]})
     assert (results.runs["status"] == "diverged").all()
@@ -128,6 +133,7 @@ def test_a_sweep_without_a_run_that_worked_has_no_best_setting():
         results.best().fit()
 
 
+@pytest.mark.slow
 def test_labels_are_names_too():
     results = optbench.sweep(problems=["logistic"], optimizers=["adam_torch(label=Ours)"], **SMALL)
     for problem, optimizer in (("logistic", "Ours"), (None, "adam_torch"), ("Mine", None)):

@@ -166,6 +166,7 @@ def test_what_is_no_range_is_refused_in_one_line(catalogue, changes, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_is_added_moves_no_trial_that_was_drawn(tmp_path):
     spec = {**BASE, "optimizers": ["adamw", "nadam"], "seeds": 2}
     before = optbench.sweep(spec, out=tmp_path, workers=1).runs
@@ -193,6 +194,7 @@ def count_told_apart(results):
     return int(table.loc[table["problem"] != "all", "verdict"].isin(["wins", "loses"]).sum())
 
 
+@pytest.mark.slow
 def test_equal_rules_with_other_ranges_are_not_told_apart(own_rules):
     spec = {**SMALL, "problems": FOUR, "optimizers": ["wary", "bold"], "plugins": [str(own_rules)]}
     results = optbench.sweep(spec, workers=2, isolate="never")

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzzing import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.store import manifest
+
+pytestmark = pytest.mark.slow
 
 SPEC = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd", "adam"], "learning_rates": [1e-4, 1e-3],
         "seeds": 2, "tuning_seeds": 1, "steps": 8}  # fmt: skip
@@ -50,10 +53,15 @@ def right(found, tables) -> None:
         pd.testing.assert_frame_equal(getattr(found, name), table)
 
 
-def try_one(folders, work, number, file, cut, where, bit):
+@cases(25)
+@given(
+    number=st.integers(0, 1), file=st.floats(0, 1, exclude_max=True), cut=st.booleans(),
+    where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7),
+)  # fmt: skip
+def test_damage_is_never_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
     """Damage one file of a copy; load it, and go on with it: what a sweep gives is loaded again from its folder."""
     places, tables = folders
-    place = work / "copy"
+    place = tmp_path / "copy"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(places[number], place)
     files = sorted(path for path in place.rglob("*") if path.is_file() and path.name != ".lock")
@@ -69,23 +77,3 @@ def try_one(folders, work, number, file, cut, where, bit):
     assert all(victim.name in str(each.message) for each in told)
     assert told or victim.suffix != ".cohort"
     right(found, tables)
-
-
-CASES = {
-    "number": st.integers(0, 1), "file": st.floats(0, 1, exclude_max=True), "cut": st.booleans(),
-    "where": st.floats(0, 1, exclude_max=True), "bit": st.integers(0, 7),
-}  # fmt: skip
-FIXED = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
-
-
-@settings(max_examples=12, derandomize=True, **FIXED)
-@given(**CASES)
-def test_damage_is_never_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
-    try_one(folders, tmp_path, number, file, cut, where, bit)
-
-
-@pytest.mark.slow
-@settings(max_examples=60, **FIXED)
-@given(**CASES)
-def test_of_60_flips_and_cuts_none_is_taken_for_a_result(folders, tmp_path, number, file, cut, where, bit):
-    try_one(folders, tmp_path, number, file, cut, where, bit)

@@ -132,6 +132,7 @@ def cluster(tmp_path_factory):
         yield address
 
 
+@pytest.mark.slow
 def test_the_bytes_of_threads_from_files_that_the_workers_cannot_see(cluster, files, by_threads, tmp_path, monkeypatch):
     address = cluster
     away, submit = files.with_name("elsewhere"), dask.DaskExecutor.submit
@@ -260,6 +261,7 @@ def test_a_file_that_has_gone_is_named(tmp_path):
         dask.pack(tmp_path / "sent.zip", [str(tmp_path / "gone.py")], [])
 
 
+@pytest.mark.slow
 def test_another_version_is_refused_by_the_name_of_its_worker(cluster, files, tmp_path, monkeypatch):
     address = cluster
     there = dask.versions() | {"numpy": "0.1"}

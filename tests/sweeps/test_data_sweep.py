@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 
 import optbench
 from optbench import datasets
@@ -122,7 +123,7 @@ def test_the_optimizers_are_those_of_pytorch():
 
 @pytest.mark.parametrize(
     ("rows", "sizes", "epochs"),
-    [(300, (16, 64), 60), (30_000, (32, 256), None), (250_000, (32, 256), None), (20, ("full",), 60)],
+    [(300, (16, 64), 60), (30_000, (32, 256), None), slow(250_000, (32, 256), None), (20, ("full",), 60)],
 )
 def test_the_size_chooses_batches_and_length(rows, sizes, epochs):
     x = RNG.standard_normal((rows, 4))
@@ -160,6 +161,7 @@ def test_what_cannot_be_used_is_one_line(given, words):
     assert words in str(told.value) and "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_a_real_target_in_python():
     results = optbench.sweep(data=CUSTOMERS, target="price", **FEW)
     best = results.winners()

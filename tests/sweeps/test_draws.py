@@ -164,6 +164,7 @@ def test_trials_of_all_blocks_together_are_spread_as_the_range_says():
     assert stats.kstest(firsts, "uniform").pvalue > 0.01, "the first trial of a block as well"
 
 
+@pytest.mark.slow
 def test_problems_share_what_is_drawn_and_a_million_runs_make_no_cohort(monkeypatch):
     """Counts of what is made, in the place of a clock and of memory."""
     monkeypatch.setattr(plan, "PlannedCohort", None)

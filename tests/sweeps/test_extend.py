@@ -5,6 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from quick import slow
 from typer.testing import CliRunner
 
 import optbench
@@ -63,10 +64,10 @@ def same_tables(folder, other):
     ("base", "more", "whole", "new"),
     [
         (GRID, {"learning_rates": "0.01, 1e-4"}, {"learning_rates": [1e-4, 1e-3, 0.01]}, 6),
-        (GRID, {"seeds": 5}, {"seeds": 5}, 8),
-        (GRID, {"optimizers": ["gd", "adam(beta1=[0.8, 0.9])"]}, {"optimizers": "gd, adam(beta1=[0.8, 0.9])"}, 24),
-        (LISTED, {"learning_rates": 0.1}, {"learning_rates": [1e-4, 1e-3, 1e-2, 0.1]}, None),
-        (BLOCKS, {"blocks": 3}, {"blocks": 3}, None),
+        slow(GRID, {"seeds": 5}, {"seeds": 5}, 8),
+        slow(GRID, {"optimizers": ["gd", "adam(beta1=[0.8, 0.9])"]}, {"optimizers": "gd, adam(beta1=[0.8, 0.9])"}, 24),
+        slow(LISTED, {"learning_rates": 0.1}, {"learning_rates": [1e-4, 1e-3, 1e-2, 0.1]}, None),
+        slow(BLOCKS, {"blocks": 3}, {"blocks": 3}, None),
     ],
 )
 def test_what_is_added_runs_and_nothing_else(base, more, whole, new, ran, tmp_path):
@@ -84,6 +85,7 @@ def test_what_is_added_runs_and_nothing_else(base, more, whole, new, ran, tmp_pa
     assert not ran, "nothing is missing"
 
 
+@pytest.mark.slow
 def test_the_same_sweep_written_otherwise_goes_on(ran, grid, tmp_path):
     changes = {"problems": [" saddle ", "rosenbrock( )"], "optimizers": "gd()", "learning_rates": "1e-3,  0.0001"}
     optbench.sweep({**GRID, **changes}, out=grid, workers=1)
@@ -125,6 +127,7 @@ def test_another_sweep_is_refused_and_the_way_to_join_them_is_told(grid):
         optbench.sweep(GRID, out=grid, steps=11)
 
 
+@pytest.mark.slow
 def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     file = tmp_path / "rule.py"
     file.write_text(RULE.format(factor="1.0"))
@@ -154,6 +157,7 @@ def test_runs_of_a_changed_rule_are_counted_and_run_again(ran, tmp_path):
     same_tables(tmp_path / "out", tmp_path / "earlier")
 
 
+@pytest.mark.slow
 def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
     out = tmp_path / "my results"
     optbench.sweep(GRID, out=out, workers=1)
@@ -169,6 +173,7 @@ def test_the_command_that_an_edge_prints_works_as_printed(ran, tmp_path):
     assert read_spec(out / "spec.toml").learning_rates == (1e-4, 1e-3, 1e-2)
 
 
+@pytest.mark.slow
 def test_a_wider_range_of_trials_is_a_command_too(tmp_path):
     spec = {**GRID, "trials": 3, "learning_rates": "log_uniform(1e-5, 1e-4)", "optimizers": ["gd"]}
     optbench.sweep(spec, out=tmp_path, workers=1)

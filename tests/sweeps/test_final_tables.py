@@ -3,6 +3,7 @@
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from quick import slow
 
 import optbench
 from optbench.sweeps.store import final_tables
@@ -25,7 +26,7 @@ def write(folder, target):
     final_tables.write_tables(files, read_manifest(folder).find_sources(files.ids()), target)
 
 
-@pytest.mark.parametrize("rows", [1, 7, 64])
+@pytest.mark.parametrize("rows", [slow(1), 7, 64])
 def test_row_groups_are_cut_by_rows_and_hold_what_one_table_would(rows, swept, tmp_path, monkeypatch):
     monkeypatch.setattr(final_tables, "ROWS", rows)
     write(swept, tmp_path)

@@ -48,6 +48,7 @@ def test_blocks_take_the_folds_in_turn_under_one_name(swept):
     assert stated["minimum"] == pytest.approx(minima.first().min()) and "bound" in stated["minimum_source"]
 
 
+@pytest.mark.slow
 def test_the_answer_says_that_the_split_is_repeated(swept):
     answer = answer_of(swept[1].runs, [], "test_loss", choose_by=("test_loss",))
     told = describe_measure(answer)
@@ -57,12 +58,14 @@ def test_the_answer_says_that_the_split_is_repeated(swept):
     assert table["blocks"].tolist() == [3] and np.isfinite(table["low"]).all()
 
 
+@pytest.mark.slow
 def test_workers_of_their_own_make_the_same_bytes(swept, tmp_path):
     options = session.Options(2, isolation=Isolation("always"))
     session.execute(session.plan(make_spec(SPEC), CATALOGUE), tmp_path, options)
     same_bytes(tmp_path, swept[0])
 
 
+@pytest.mark.slow
 def test_parts_end_and_resume_as_the_whole_would(swept, tmp_path):
     plan = session.plan(make_spec(SPEC), CATALOGUE)
     parts = [tmp_path / name for name in "12"]

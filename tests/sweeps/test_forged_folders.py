@@ -194,14 +194,6 @@ def read(folder):
     results.curves, results.verdicts(), repr(results), results.missing
 
 
-@pytest.mark.parametrize("case", FORGERIES)
-def test_forged_folders_are_read_or_refused(case, sound, tmp_path):
-    for name in ("done", "open"):
-        folder = copied(sound, tmp_path / name, name)
-        FORGERIES[case](folder)
-        refusal(lambda folder=folder: read(folder))
-
-
 USES = {
     "compared": lambda folder, sound, out: optbench.compare(folder, sound),
     "merged": lambda folder, sound, out: merge_folders([folder, sound], out, (), "a test", str),
@@ -212,11 +204,12 @@ USES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "case"), list(enumerate(FORGERIES)))
-def test_other_uses_of_forged_folders(number, case, sound, tmp_path):
-    """One use for each forgery, in turns."""
+def test_forged_folders_are_read_or_refused(number, case, sound, tmp_path):
+    """And used in one other way each, in turns."""
     use, name = [*USES.values()][number % len(USES)], ("done", "open")[number // len(USES) % 2]
     folder = copied(sound, tmp_path / name, name)
     FORGERIES[case](folder)
+    refusal(lambda: read(folder))
     refusal(lambda: use(folder, sound / "done", tmp_path / "out"))
 
 

@@ -121,6 +121,7 @@ def read_some(folder):
 CHANGES = st.lists(CHANGE, min_size=1, max_size=2)
 
 
+@pytest.mark.slow
 @cases(100)
 @given(CHANGES, PROVENANCE)
 def test_reading(tmp_path_factory, changes, provenance):
@@ -157,6 +158,7 @@ def test_what_was_found(tmp_path, change, words):
     assert words in refusal(lambda: write_report(folder)) and refusal(lambda: read_all(folder))
 
 
+@pytest.mark.slow
 def test_the_sound_folder_is_read_and_drawn(tmp_path):
     folder = write_folder(tmp_path / "sound", sound())
     read_all(folder)

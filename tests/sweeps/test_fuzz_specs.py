@@ -91,6 +91,7 @@ def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @cases(340)
 @given(CHANGES)
 def test_mappings(changes):
@@ -99,6 +100,7 @@ def test_mappings(changes):
     assert not said or named(said, [*changes, "budget", "measure", "ranges", "trials", "seeds", "name"]), said
 
 
+@pytest.mark.slow
 @cases(340)
 @given(st.sampled_from(["problem", "optimizer", "schedule"]), st.data())
 def test_names(kind, data):
@@ -121,6 +123,7 @@ LINES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @cases(270)
 @given(st.lists(LINES, max_size=5).map("\n".join) | st.text(max_size=40), st.booleans(), st.booleans())
 def test_toml(text, more, broken):
@@ -138,6 +141,7 @@ FLAGS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @cases(270)
 @given(st.fixed_dictionaries({}, optional=FLAGS), st.sampled_from([None, "my.toml", "thorough", "thorou", "no.toml"]))
 def test_flags(flags, file):

@@ -38,6 +38,7 @@ def test_labels_change_no_stored_table_and_no_id(folders):
     assert (folders[0] / "curves.parquet").read_bytes() == (folders[1] / "curves.parquet").read_bytes()
 
 
+@pytest.mark.slow
 def test_all_tables_of_loaded_results_have_the_labels(folders):
     results = optbench.load(folders[1])
     assert list(results.runs["optimizer"].unique()) == ["Ours", "gd", HOSTILE]
@@ -63,6 +64,7 @@ def test_results_take_other_labels_and_give_the_names_back(folders):
     assert list(swapped.runs["optimizer"].unique()) == ["gd", "adam", "clip(gd)"]
 
 
+@pytest.mark.slow
 def test_a_label_that_is_the_name_of_another_is_read_as_the_label(folders):
     names = {"adam": "adam", "clip(gd)": "clip(gd)", "rosenbrock": "rosenbrock"}
     results = optbench.load(folders[1]).labeled(names)
@@ -75,6 +77,7 @@ def test_a_label_that_is_the_name_of_another_is_read_as_the_label(folders):
         assert list_optimizers([name], ["gd", "adam"], swapped.labels) == [name]
 
 
+@pytest.mark.slow
 def test_the_page_and_the_tables_have_labels_escaped(folders):
     page = write_report(folders[1], static=True, tables=["csv", "tex"])
     text = page.read_text(encoding="utf-8")
@@ -92,6 +95,7 @@ def test_figures_take_a_name_or_its_label(folders):
     assert drawn[0][0] == "Ours"
 
 
+@pytest.mark.slow
 def test_folders_with_other_labels_are_compared_by_the_names_behind_them(folders):
     table = optbench.compare(*folders)
     assert list(table["a"].unique()) == ["Ours", "gd", HOSTILE, "all"]
@@ -154,6 +158,7 @@ def test_forged_labels_in_a_folder_are_refused(folders, tmp_path, labels):
         optbench.load(copy)
 
 
+@pytest.mark.slow
 def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison():
     spec = {"problems": ["rosenbrock"], "optimizers": "clip(adam( beta1=0.5), norm=2), gd", "seeds": 3, "steps": 5}
     results = optbench.sweep(spec, learning_rates=[0.01], progress=False)
@@ -170,6 +175,7 @@ def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison()
         optbench.compare(results, pair=("gd", "clip(adam(beta1=0.6), norm=2)"))
 
 
+@pytest.mark.slow
 def test_given_hyperparameters_of_another_library_are_known_to_a_comparison():
     pytest.importorskip("torch")
     given = "torch:SGD(nesterov=True, momentum=0.9)"

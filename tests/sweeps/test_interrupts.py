@@ -31,6 +31,7 @@ def whole():
     return optbench.sweep(SPEC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [interrupt, stop])
 @pytest.mark.parametrize("out", [None, "out"], ids=["temporary", "named"])
 def test_a_stopped_sweep_returns_what_it_has_and_resumes(how, out, whole, tmp_path):
@@ -86,6 +87,7 @@ def test_an_error_of_the_callback_is_the_users_own_and_says_what_is_kept(tmp_pat
     assert len(optbench.sweep(SPEC, out=tmp_path / "out").runs) == RUNS
 
 
+@pytest.mark.slow
 def test_in_a_notebook_there_is_a_bar_and_the_interrupt_button_stops_a_sweep(tmp_path):
     """The button sends the kernel the signal that the callback sends here."""
     cells = [

@@ -58,6 +58,7 @@ def test_start_points_that_end_their_process(run):
     assert set(runs.loc[runs["status"] == "ok", "problem"]) == {"rosenbrock", "fine"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [pytest.param(LOOP, marks=pytest.mark.slow), OUT_OF_BOUNDS], ids=["loops for ever", "writes out of bounds"]
 )

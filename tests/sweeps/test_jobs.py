@@ -75,6 +75,7 @@ def pairs(results):
     }
 
 
+@pytest.mark.slow
 def test_seeds_go_together_and_the_numbers_come_back_in_order(gpu):
     found, expected = optbench.sweep(SMALL, device="cuda"), optbench.sweep(SMALL)
     wanted = [
@@ -185,6 +186,7 @@ def test_only_the_seeds_that_are_left_run(gpu, tmp_path):
     assert [call[-1] for call in gpu.calls] == [[1], [0, 2]]
 
 
+@pytest.mark.slow
 def test_provenance_names_the_device(gpu, tmp_path):
     optbench.sweep(SMALL, device="auto", out=tmp_path / "gpu", seeds=1)
     optbench.sweep(SMALL, out=tmp_path / "cpu", seeds=1)
@@ -235,6 +237,7 @@ def command(capsys, monkeypatch, tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_device_and_what_stayed_on_the_cpu(gpu, command):
     gpu.refused |= {"momentum": "it is refused", "nesterov": "it is refused"}
     out, err = command("--device", "auto", "--no-report")

@@ -21,6 +21,7 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_results_are_judged_by_another_measure_that_was_chosen_by(folder):
     results = optbench.load(folder)
     other = results.judged_by("loss")

@@ -17,6 +17,8 @@ from optbench.sweeps.spec import make_spec
 from optbench.wording.answers import describe_measure
 from optbench.wording.labels import share_text
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = {"problems": ["rosenbrock", "saddle"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "blocks": 2,
           "race": 1, "holdout": 1, "finalists": 1, "widen": 0, "final": 1, "report": 1, "steps": 5}  # fmt: skip
 GRID = {"problems": ["rosenbrock"], "optimizers": ["gd"], "learning_rates": [1e-4, 1e-3], "seeds": 3, "steps": 5}

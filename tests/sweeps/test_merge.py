@@ -46,6 +46,7 @@ def same_bytes(folder, other):
         assert (folder / name).read_bytes() == (other / name).read_bytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_parts_end_as_the_whole_would(count, tmp_path):
     optbench.sweep(BLOCKS, out=tmp_path / "whole", workers=1)
@@ -64,6 +65,7 @@ def test_parts_end_as_the_whole_would(count, tmp_path):
     same_bytes(tmp_path / "all", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_some_of_the_parts_keep_all_that_their_blocks_have_run(tmp_path):
     spec = {**BLOCKS, "problems": ["rosenbrock"], "choose_by": "loss", "judge_by": "loss", "blocks": 3}
     folders = run_parts(spec, tmp_path, 3)
@@ -78,6 +80,7 @@ def test_some_of_the_parts_keep_all_that_their_blocks_have_run(tmp_path):
     same_bytes(tmp_path / "some", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_holdout_of_more_choices_lends_no_runs_to_one_of_fewer(tmp_path):
     """The last bits of a run may depend on its company: a part that chose more by its own target ran it in another."""
     spec = {**BLOCKS, "problems": ["rosenbrock"], "optimizers": ["adam"], "batch_sizes": [16], "judge_by": "loss",
@@ -92,6 +95,7 @@ def test_a_holdout_of_more_choices_lends_no_runs_to_one_of_fewer(tmp_path):
     same_bytes(tmp_path / "again", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_second_look_is_one_when_it_is_merged(tmp_path):
     optbench.sweep(GRID, out=tmp_path / "a", workers=1)
     optbench.sweep(out=tmp_path / "a", extend=True, seeds=4, workers=1)
@@ -149,6 +153,7 @@ def test_groups_stay_together_and_are_dealt_by_cost():
         select_shard(plan, "9/9")
 
 
+@pytest.mark.slow
 def test_sweeps_of_other_rates_and_seeds_become_one(tmp_path):
     optbench.sweep(GRID, out=tmp_path / "a", workers=1)
     optbench.sweep(GRID, out=tmp_path / "b", workers=1, learning_rates=[1e-2])
@@ -179,6 +184,7 @@ def test_runs_of_another_rule_are_counted(tmp_path):
     assert set(optbench.load(tmp_path / "all").runs["optimizer"]) == {"gd", "adam"}
 
 
+@pytest.mark.slow
 def test_what_is_not_of_a_kind_is_refused(tmp_path):
     optbench.sweep(GRID, out=tmp_path / "a", workers=1)
     optbench.sweep(GRID, out=tmp_path / "b", workers=1, steps=11)
@@ -237,6 +243,7 @@ def test_the_commands(tmp_path):
     same_bytes(tmp_path / "all", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_nothing_that_a_folder_names_is_run(tmp_path):
     """Whoever sends a folder must not run code by it: page, comparison and merge need the tables alone."""
     witness, evil = tmp_path / "witness", tmp_path / "evil.py"

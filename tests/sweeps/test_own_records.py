@@ -65,6 +65,7 @@ def read(folder):
     return [(folder / f"{name}.parquet").read_bytes() for name in TABLES]
 
 
+@pytest.mark.slow
 def test_objects_run_beside_names(tmp_path):
     spec = SMALL | {"problems": PROBLEMS, "optimizers": OPTIMIZERS}
     results = optbench.sweep(spec, out=tmp_path / "one")
@@ -85,6 +86,7 @@ def test_objects_run_beside_names(tmp_path):
     assert not [path for path in (tmp_path / "one").rglob("*") if "pickle" in path.name or path.suffix == ".py"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [{"isolate": "always"}, {"executor": "dask", "workers": 1}], ids=["always", "dask"])
 def test_worker_processes_give_the_same_bytes(tmp_path, given):
     spec = SMALL | {"problems": PROBLEMS[:2], "optimizers": OPTIMIZERS[:2], "schedules": ["constant", own_half]}
@@ -94,6 +96,7 @@ def test_worker_processes_give_the_same_bytes(tmp_path, given):
     assert read(tmp_path / "threads") == read(tmp_path / "processes")
 
 
+@pytest.mark.slow
 def test_a_folder_needs_its_objects_again(tmp_path):
     spec = SMALL | {"problems": [(bowl, [1.0, -2.0])], "optimizers": [own_descent, "gd"]}
     whole = optbench.sweep(spec, out=tmp_path / "whole")
@@ -111,6 +114,7 @@ def test_a_folder_needs_its_objects_again(tmp_path):
         optbench.sweep(spec | {"problems": [twice]}, out=tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_changed_value_around_a_function_is_noticed(tmp_path):
     scale = 2.0
     mine = optbench.function(lambda w: scale * bowl(w), [1.0, -2.0], name="bowl")
@@ -183,6 +187,7 @@ def test_without_rates_the_usual_ones_are_tried_and_said():
     optbench.sweep(spec, optimizers="lbfgs")  # has no rate: nothing is said
 
 
+@pytest.mark.slow
 def test_a_wrong_gradient_is_said():
     problem = optbench.function((bowl, lambda w: w), [1.0, -2.0])
     with pytest.warns(UserWarning, match="bowl: its gradient at x0 differs from central differences"):
@@ -211,6 +216,7 @@ def test_a_class_of_pytorch_runs_as_it_is():
     assert np.allclose(finals.sub(finals["gd"], axis=0), 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_function_runs_on_the_full_batch_alone(recwarn):
     given = {"optimizers": ["gd"], "lr": [1e-3], "schedules": ["constant"], "seeds": 2}
     runs = optbench.sweep(problems=[(bowl, [1.0, -2.0])], **given).runs
@@ -225,6 +231,7 @@ def test_a_function_runs_on_the_full_batch_alone(recwarn):
     assert (both.runs["steps"] == 20).all()
 
 
+@pytest.mark.slow
 def test_what_was_found_goes_on_from_objects():
     found = optbench.sweep(SMALL, problems=[(bowl, [1.0, -2.0])], optimizers=[own_descent])
     best = found.best()

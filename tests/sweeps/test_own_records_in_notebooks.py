@@ -1,7 +1,10 @@
 """Functions and rules that are cells of a notebook: compiled from their source, in its kernel and in workers."""
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
+
+pytestmark = pytest.mark.slow
 
 CELLS = (
     """

@@ -216,6 +216,7 @@ def test_what_cannot_be_planned_is_refused_in_one_line(catalogue, changes, words
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('no')\n")
     spec = make_spec(BASE, {"plugins": [str(tmp_path / "broken.py")], "optimizers": ["mine"]})

@@ -31,6 +31,7 @@ def both(request, tmp_path, monkeypatch):
     return load(folder), load(folder).in_memory()
 
 
+@pytest.mark.slow
 def test_what_is_read_by_pieces_is_what_a_whole_table_says(both):
     by_pieces, whole = both
     assert by_pieces.points is not None and whole.points is None

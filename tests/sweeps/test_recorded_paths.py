@@ -50,6 +50,7 @@ def test_a_path_is_what_the_rule_does_by_hand():
         x, y = x - 1e-3 * (-2 * (1 - x) - 400 * x * (y - x * x)), y - 1e-3 * 200 * (y - x * x)
 
 
+@pytest.mark.slow
 def test_the_folder_has_it_and_knows_its_checksum(finished, tmp_path):
     results, folder = finished
     assert "paths.parquet" in read_manifest(folder).files
@@ -73,6 +74,7 @@ def test_a_path_ends_before_its_run_diverges():
     assert len(seen) == run.diverged_at and (seen["train_loss_x"] == seen["train_loss_y"]).all()
 
 
+@pytest.mark.slow
 def test_in_blocks_too_every_pair_has_its_path(tmp_path):
     """Whose reported runs had fewer lanes beside them than those that tuned."""
     spec = {key: value for key, value in SPEC.items() if key not in ("seeds", "tuning_seeds")}
@@ -85,6 +87,7 @@ def test_in_blocks_too_every_pair_has_its_path(tmp_path):
     assert len(seen) > 4 * 20 and (seen["w_1_x"] == seen["w_1_y"]).all() and (seen["w_2_x"] == seen["w_2_y"]).all()
 
 
+@pytest.mark.slow
 def test_a_slow_path_ends_in_time(monkeypatch):
     monkeypatch.setattr(trajectories, "_SECONDS", 1e-9)
     monkeypatch.setattr(trajectories, "has_user_code", lambda origins: True)
@@ -92,11 +95,13 @@ def test_a_slow_path_ends_in_time(monkeypatch):
     assert optbench.sweep(spec, workers=1).paths.empty
 
 
+@pytest.mark.slow
 def test_all_paths_together_have_a_limit(monkeypatch):
     monkeypatch.setattr(trajectories, "MOST_IN_ALL", 3 * 40)
     assert optbench.sweep(SPEC, workers=1).paths["run_id"].nunique() == 3
 
 
+@pytest.mark.slow
 def test_a_long_run_and_one_of_other_numbers_are_left_out(monkeypatch):
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd"]}
     monkeypatch.setattr(trajectories, "MOST_STEPS", 40)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from harness import execute, plan_of
+from quick import slow
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -94,7 +95,7 @@ def interrupted(spec, folder, number):
     return process.returncode, errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+@pytest.mark.parametrize("number", [slow(signal.SIGKILL), signal.SIGINT], ids=["killed", "Ctrl-C"])
 def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
     spec, whole = long
     code, errors = interrupted(spec, tmp_path / "out", number)
@@ -111,6 +112,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
     assert not list((tmp_path / "out").rglob(".tmp-*"))
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_killed_write_are_cleaned_and_their_cohort_run_again(small, tmp_path):
     optbench.sweep(SMALL, out=tmp_path)
     victim = tmp_path / "cohorts" / cohorts(tmp_path)[0]
@@ -172,7 +174,9 @@ def refuse(code, call, after=0):
 
 
 # 24 cohorts, then five tables of the whole sweep.
-@pytest.mark.parametrize("after", [0, 7, 24, 26], ids=["at once", "midway", "at the end", "in the last tables"])
+@pytest.mark.parametrize(
+    "after", [slow(0), 7, slow(24), slow(26)], ids=["at once", "midway", "at the end", "in the last tables"]
+)
 def test_a_full_disk_costs_only_what_was_not_finished(after, small, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", refuse(errno.ENOSPC, Path.write_bytes, after))
@@ -187,7 +191,7 @@ def test_a_full_disk_costs_only_what_was_not_finished(after, small, tmp_path, mo
     assert content(tmp_path) == content(small)
 
 
-@pytest.mark.parametrize("damage", ["emptied", "another's"])
+@pytest.mark.parametrize("damage", ["emptied", slow("another's")])
 def test_a_damaged_cohort_is_named_set_aside_and_run_again(damage, small, tmp_path):
     optbench.sweep(SMALL, out=tmp_path)
     victim, other = (tmp_path / "cohorts" / cohorts(tmp_path)[i] for i in (3, 5))

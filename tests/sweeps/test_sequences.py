@@ -16,6 +16,8 @@ from optbench.sweeps.merge import merge_folders, select_shard
 from optbench.sweeps.spec import make_spec, read_spec
 from optbench.sweeps.store.folder import extend_spec
 
+pytestmark = pytest.mark.slow
+
 SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001, 0.003, 0.01, 0.03, 0.1],
         "steps": 8, "blocks": 2, "screen": 1, "race": 1, "holdout": 1, "finalists": 2}  # fmt: skip
 MORE = [{"learning_rates": [1e-2, 1.0]}, {"optimizers": ["momentum"]}, {"batch_sizes": [64]}, {"blocks": 3}]
@@ -82,10 +84,11 @@ def whole(tmp_path_factory):
     return folder
 
 
-def parts_and_merges(seed: int, whole: Path, folder: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_and_merges(seed, whole, tmp_path, monkeypatch):
     """Merge, go on with the parts and with the merged folder: no run goes, and the end has the bytes of one sweep."""
-    rng, out, spec = random.Random(seed), folder / "out", make_spec(SPEC, {})
-    parts = {f"{number}/2": folder / f"part-{number}" for number in (1, 2)}
+    rng, out, spec = random.Random(seed), tmp_path / "out", make_spec(SPEC, {})
+    parts = {f"{number}/2": tmp_path / f"part-{number}" for number in (1, 2)}
     every = loaded(whole)
 
     def one(name: str) -> None:
@@ -109,10 +112,11 @@ def parts_and_merges(seed: int, whole: Path, folder: Path, monkeypatch) -> None:
         assert (out / name).read_bytes() == (whole / name).read_bytes(), (order, name)
 
 
-def extensions_and_merges(seed: int, folder: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("seed", range(2))
+def test_extensions_and_merges(seed, tmp_path, monkeypatch):
     """Extend folders, and merge them: each ends with the tables of a new sweep, up to the last bits."""
     rng = random.Random(seed)
-    folders = [folder / name for name in "ab"]
+    folders = [tmp_path / name for name in "ab"]
     for place in folders:
         attempt(lambda place=place: run(place, make_spec({**SPEC, **rng.choice(MORE)}, {})), rng, monkeypatch)
     log = []
@@ -121,26 +125,10 @@ def extensions_and_merges(seed: int, folder: Path, monkeypatch) -> None:
         log.append((place.name, changes))
         attempt(lambda place=place, changes=changes: extend(place, changes), rng, monkeypatch)
     for _ in range(2):
-        attempt(lambda: join(folders, folder / "out"), rng, monkeypatch)
-    out = folder / rng.choice(["a", "b", "out"])
+        attempt(lambda: join(folders, tmp_path / "out"), rng, monkeypatch)
+    out = tmp_path / rng.choice(["a", "b", "out"])
     extend(out, {})
-    run(folder / "whole", read_spec(out / "spec.toml"))
+    run(tmp_path / "whole", read_spec(out / "spec.toml"))
     for name in TABLES:
-        mine, right = (pd.read_parquet(place / name) for place in (out, folder / "whole"))
+        mine, right = (pd.read_parquet(place / name) for place in (out, tmp_path / "whole"))
         pd.testing.assert_frame_equal(mine, right, rtol=1e-9, obj=f"{name} of {out.name} after {log}")
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_parts_and_merges(seed, whole, tmp_path, monkeypatch):
-    parts_and_merges(seed, whole, tmp_path, monkeypatch)
-
-
-def test_extensions_and_merges(tmp_path, monkeypatch):
-    extensions_and_merges(0, tmp_path, monkeypatch)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 112))
-def test_many_orders(seed, whole, tmp_path, monkeypatch):
-    parts_and_merges(seed, whole, tmp_path / "parts", monkeypatch)
-    extensions_and_merges(seed, tmp_path / "extensions", monkeypatch)

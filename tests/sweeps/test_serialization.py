@@ -4,6 +4,7 @@ import json
 
 import pytest
 from harness import CATALOGUE
+from quick import slow
 
 import optbench
 from optbench.catalogue import loader
@@ -30,6 +31,7 @@ def bowl():
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_says_once_what_quick_checks_found(tmp_path):
     file = tmp_path / "drawn.py"
     file.write_text(DRAWN)
@@ -49,7 +51,7 @@ EVERYTHING = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("spec", [read_spec(), make_spec(EVERYTHING)], ids=["default", "all"])
+@pytest.mark.parametrize("spec", [read_spec(), slow(make_spec(EVERYTHING))], ids=["default", "all"])
 def test_every_cohort_comes_back_with_its_ids(spec):
     """Every problem and every optimizer once."""
     seen = set()

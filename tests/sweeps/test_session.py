@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from harness import execute as execute_spec
+from quick import slow
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -112,6 +113,7 @@ def test_a_deadline_ends_runs_where_they_are(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_problem_is_reported_and_takes_no_other_down(case, tmp_path, own_kernels):
     file = tmp_path / "plugin.py"
@@ -130,7 +132,7 @@ def test_a_broken_problem_is_reported_and_takes_no_other_down(case, tmp_path, ow
     assert pd.read_parquet(tmp_path / "out" / "problems.parquet")["problem"].tolist() == ["rosenbrock"]
 
 
-@pytest.mark.parametrize("name", ["seed", "train_loss", "w_1"])
+@pytest.mark.parametrize("name", ["seed", slow("train_loss"), slow("w_1")])
 def test_a_hyperparameter_cannot_take_the_place_of_a_column(name, tmp_path, own_kernels):
     file = tmp_path / "plugin.py"
     file.write_text(

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from hostile_plugins import HEAD, LOOP
+from quick import slow
 
 import optbench
 from optbench.sweeps.run import interrupts
@@ -57,7 +58,7 @@ def ended(process, name):
     return process.returncode, err, time.monotonic() - begin
 
 
-@pytest.mark.parametrize("name", CODES)
+@pytest.mark.parametrize("name", ["SIGINT", slow("SIGTERM"), slow("SIGHUP")])
 def test_a_signal_ends_a_sweep_with_the_command_that_goes_on(name, tmp_path):
     process = begun(tmp_path, *LONG)
     until((tmp_path / "out" / "cohorts").exists, process)
@@ -67,6 +68,7 @@ def test_a_signal_ends_a_sweep_with_the_command_that_goes_on(name, tmp_path):
     assert "--steps 2000000000" in err and "Traceback" not in err and "Exception" not in err
 
 
+@pytest.mark.slow
 def test_among_many_cohorts(tmp_path):
     process = begun(tmp_path, *ONE, "--seeds", "1000", "--steps", "20000")
     until(lambda: len(list((tmp_path / "out" / "cohorts").glob("*"))) > 3, process)  # of a folder that may not be yet
@@ -133,6 +135,7 @@ def test_a_signal_is_noted_where_it_must_not_strike_and_strikes_where_it_may():
     interrupts.check_signals()  # nothing listens any more
 
 
+@pytest.mark.slow
 def test_from_python_ctrl_c_is_a_keyboard_interrupt(tmp_path):
     code = """
         import optbench, threading, time, os, signal

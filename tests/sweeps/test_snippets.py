@@ -11,6 +11,8 @@ from optbench.engine.cohort import Cohort, Lane
 from optbench.report.page import find_code
 from optbench.sweeps.chosen import format_hyperparameters, write_code
 
+pytestmark = pytest.mark.slow
+
 OWN = "from optbench import optimizer\n\n\n@optimizer(source='mine')\ndef mine(w, g, lr):\n    return w - lr * g\n"
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 import pandas as pd
 import pytest
 from harness import plan_of
+from quick import slow
 from tuning_twin import Twin, group
 
 import optbench
@@ -98,6 +99,7 @@ def test_the_choices_of_all_blocks_meet_and_the_best_is_recommended(twin, folder
     assert left == {(setting[0], setting[1], setting[4]) for setting in named}
 
 
+@pytest.mark.slow
 def test_judging_by_another_measure_moves_batch_sizes_and_schedules_alone(twin):
     small = {**SPEC, "problems": SPEC["problems"][:1], "judge_by": "loss"}
     other = Twin(optbench.sweep(small, workers=1), ["beta1"])
@@ -107,6 +109,7 @@ def test_judging_by_another_measure_moves_batch_sizes_and_schedules_alone(twin):
     assert other.settings("race") == other.choices(2, MEASURES, "loss", LEVELS, ("screen", "widen"))
 
 
+@pytest.mark.slow
 def test_one_size_or_schedule_of_a_problem_does_not_race():
     """Neither are the full batches of two problems two sizes, nor is the one of a method of SciPy."""
     spec = {**SPEC, "schedules": ["constant"], "widen": 0}
@@ -140,6 +143,7 @@ def test_what_later_stages_may_take_is_counted_beforehand(twin):
     assert sum(each.runs for race in races for each in race) == 4 * most["race"]
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_stage_a_sweep_is_killed_in(folder, tmp_path, monkeypatch):
     """It is killed in each of them, halfway, and goes on with another number of workers."""
     run = SweepRun.run
@@ -166,6 +170,7 @@ def test_the_same_bytes_whatever_stage_a_sweep_is_killed_in(folder, tmp_path, mo
     assert (folder / "chosen.toml").read_text() == (tmp_path / "chosen.toml").read_text()
 
 
+@pytest.mark.slow
 def test_more_blocks_change_no_run_of_those_before(folder, tmp_path):
     """What meets on common seeds is planned anew, and what reports where another target is in reach of all blocks."""
     shutil.copytree(folder, tmp_path / "more")
@@ -216,6 +221,7 @@ def test_the_shipped_specs_ask_the_same_question():
         read_spec("thorogh")
 
 
+@pytest.mark.slow
 def test_the_chosen_settings_are_left_as_a_spec_that_runs(tmp_path):
     spec = {
         **SPEC,
@@ -232,7 +238,7 @@ def test_the_chosen_settings_are_left_as_a_spec_that_runs(tmp_path):
     assert set(again["norm"].dropna()) == {1.0}
 
 
-@pytest.mark.parametrize("blocks", [0, 3])
+@pytest.mark.parametrize("blocks", [0, slow(3)])
 def test_the_spec_that_is_left_has_the_settings_that_the_answer_names(tmp_path, blocks):
     spec = {"problems": ["quadratic(dim=4)"], "optimizers": ["gd", "adam"], "batch_sizes": [16],
             "learning_rates": "1e-2:1e-1:9", "steps": 40}  # fmt: skip
@@ -277,6 +283,7 @@ def test_chosen_settings_of_some_problems_have_the_budget_of_theirs(tmp_path):
     assert left.judge_by == "loss" and [entry.steps for entry in left.problems] == [None, 7]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_a_deadline_cut_at_once_still_has_a_page(tmp_path):
     """Every run ended before its first step: nothing to choose, and no traceback."""
     spec = {**SPEC, "problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "run_timeout": 1e-9}

@@ -43,6 +43,7 @@ def swept(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_samples_to_targets_are_those_of_the_cost_table(swept):
     """From the curves, one run after the other in the analysis; in the table, as the cohort's runs ended."""
     found = optbench.load(swept.folder)

@@ -32,6 +32,7 @@ def over(monkeypatch):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "unit", "count"), [(PLAIN, "seed", 14), (BLOCKS, "block", 19)], ids=["plain", "blocks"]
 )
@@ -60,6 +61,7 @@ def test_what_counts_is_fair_and_the_rest_goes_on(spec, unit, count, tmp_path, o
         ).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, {"learning_rates": "log_uniform(1e-3, 1)", "trials": 5, "batch_sizes": [4, 16, 64]}]
 )

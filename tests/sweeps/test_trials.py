@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from quick import slow
 from scipy import stats
 from scipy.stats import qmc
 
@@ -40,7 +41,7 @@ def column(trials, key):
     return np.array([lr if key == "lr" else dict(values)[key] for _, lr, _, values in trials])
 
 
-@pytest.mark.parametrize("count", [1, 20, 65, 300])
+@pytest.mark.parametrize("count", [1, slow(65), slow(300)])
 def test_every_optimizer_gets_as_many_trials_as_were_asked_for(catalogue, count):
     """All registered ones, those in a wrapper too; all settings differ and lie where they may."""
     optimizers = [*catalogue.optimizers, "clip(adam)", "lookahead(clip(momentum))", "decoupled_decay(clip(lion))"]
@@ -157,6 +158,7 @@ def test_rates_may_be_a_list_a_grid_or_a_range(catalogue):
     assert 5 <= column(trials, "lr").min() < column(trials, "lr").max() <= 6
 
 
+@pytest.mark.slow
 def test_a_finite_space_gives_all_that_it_holds(catalogue):
     found = settings(
         catalogue, optimizers="adam(beta1=[0.8, 0.9], beta2=0.9, eps_root=0), gd, lbfgs, cg", learning_rates="0.1,0.2",

@@ -50,6 +50,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_there_is_read_and_what_is_missing_is_said(case, whole, tmp_path):
     stages, lacking, text = CASES[case]
@@ -72,6 +73,7 @@ def test_what_is_there_is_read_and_what_is_missing_is_said(case, whole, tmp_path
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_folder_with_nothing_finished_says_so(whole, tmp_path):
     folder = unfinished(whole, tmp_path / "out", ["screen"], range(12))
     with pytest.raises(OptbenchError, match="no cohort of the sweep in .* is finished yet"):

@@ -14,6 +14,8 @@ from optbench.contract.columns import TARGETS, target_column
 from optbench.sweeps.store.final_tables import FinalTables
 from optbench.sweeps.unknown_minima import STANDING_IN
 
+pytestmark = pytest.mark.slow
+
 MATRIX = np.array([[3.0, 1.0], [1.0, 2.0]])
 START = [1.0, -2.0]
 KNOWN = [target_column(share) for share in TARGETS if share >= 0.01]

@@ -8,6 +8,8 @@ from tuning_twin import Twin
 
 import optbench
 
+pytestmark = pytest.mark.slow
+
 LOGISTIC = "logistic(data=gaussian(examples=60, features=3, classes=2), l2=0.1)"
 FULL = 48
 """Its training examples."""

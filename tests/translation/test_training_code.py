@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from harness import CATALOGUE, SCHEDULES
+from quick import some_quick
 from snippets import NAMES, setting
 
 import optbench
@@ -51,7 +52,7 @@ def by_sizes(w, g, lr, batch_size, examples):
 """
 
 
-@LIBRARY
+@pytest.mark.parametrize("library", some_quick(LIBRARIES, {"torch"}))
 def test_every_optimizer_gives_code_that_compiles_and_says_whether_it_is_equal(library):
     for name in [*NAMES, *CATALOGUE.baselines]:
         each = setting(name, "warmup(cosine)" if len(name) % 2 else "constant")

@@ -70,6 +70,7 @@ def test_samples_to_the_target_come_first():
     assert "; 10% is not reached on " in describe_settings(answer, missed)["p", "gd"]
 
 
+@pytest.mark.slow
 def test_a_target_that_the_leader_reaches_within_ten_steps_gets_a_warning():
     runs = with_costs(planted(["gd", "adam"]))
     column, adam, p = target_column(0.1), runs["optimizer"] == "adam", runs["problem"] == "p"
@@ -103,6 +104,7 @@ def test_an_optimizer_whose_every_setting_was_cut_is_told_with_the_rest():
     assert sorted(texts) == [("p", "adam"), ("p", "gd")] and "8/8 stopped by --run-timeout" in texts["p", "adam"]
 
 
+@pytest.mark.slow
 def test_over_all_problems():
     few = answer_of(planted(["gd", "adam", "slow"], problems=tuple("pqrstuvwxyz")), []).overall()
     assert few == (
@@ -117,6 +119,7 @@ def test_over_all_problems():
     assert answer_of(planted(["gd", "adam"], problems=("p",)), []).overall() == ""
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_said():
     alone = answer_of(planted(["gd"]), [])
     assert alone.sentence("p") == "p: gd alone, so there is nothing to compare"
@@ -151,6 +154,7 @@ def test_a_setting_at_the_limit_of_the_search_is_marked():
     assert answer.ranking["limit"].all() and not answer.ranking["alone"].any()
 
 
+@pytest.mark.slow
 def test_other_measures_speak_where_they_say_something_else():
     def errors(runs, worse):
         factor = runs["optimizer"].map(worse)
@@ -171,6 +175,7 @@ def test_other_measures_speak_where_they_say_something_else():
     assert answer_of(with_costs(planted(["gd", "adam"])), []).describe_others("p") == []
 
 
+@pytest.mark.slow
 def test_labels_of_a_coin_are_not_learned_and_need_no_more_runs():
     runs = planted(["gd", "adam"], problems=("p",))
     rng = np.random.default_rng(0)
@@ -213,6 +218,7 @@ def test_models_of_one_table_are_compared_and_not_ranked(shift, words):
     assert " of 2 problems (mean ranks 1.0 and 2.0 of 2); " in other.overall()
 
 
+@pytest.mark.slow
 def test_no_sentence_compares_batch_sizes_that_no_optimizer_shares():
     """L-BFGS has the full batch alone, and the others 64: their difference is that of the optimizers."""
     runs = planted(["gd", "adam"])
@@ -222,6 +228,7 @@ def test_no_sentence_compares_batch_sizes_that_no_optimizer_shares():
     assert answer_of(both, []).describe_levels("p")[0].startswith("batch size on p: 16 ")
 
 
+@pytest.mark.slow
 def test_who_leads_with_a_bad_mean_rank_does_not_stand_alone():
     """lion wins on p; on the others gd has the lower loss, and they are not told apart."""
 
@@ -248,6 +255,7 @@ def test_batch_sizes_and_schedules_have_a_sentence_each():
     assert answer_of(runs, []).describe_levels("p") == []
 
 
+@pytest.mark.slow
 def test_what_the_verdicts_depend_on_is_said():
     runs = planted(["gd", "adam"])
     assert "verdicts are given the settings that were tried" in describe_measure(answer_of(runs, []))
@@ -267,6 +275,7 @@ def test_failures_have_no_ratio():
     assert text.startswith("p: adam is first; slow has 4") and text.endswith("; gd diverges in every run")
 
 
+@pytest.mark.slow
 def test_only_what_diverged_is_said_to_diverge():
     lost = [(name, "holdout") for name in ("gd", "adam")]
 
@@ -298,6 +307,7 @@ def test_what_is_compared_is_said_as_it_was():
     assert "by expected samples to a target" in text  # what settings were chosen by
 
 
+@pytest.mark.slow
 def test_intervals_of_shares_end_at_what_is_possible():
     """With a share of errors of 0.6 to 0.9 in few blocks, a t interval of its logarithm reaches beyond 1."""
     runs = planted(["gd", "adam"], problems=("p",), blocks=3)
@@ -307,6 +317,7 @@ def test_intervals_of_shares_end_at_what_is_possible():
     assert rows["high"].tolist() == [1.0, 1.0] and (rows["value"] < 1).all() and (rows["low"] < rows["value"]).all()
 
 
+@pytest.mark.slow
 def test_a_rule_that_diverges_at_one_step_whatever_the_rate_is_to_be_checked_and_not_searched_wider():
     runs = planted(["adam", "slow"])
     mine = runs["optimizer"] == "slow"

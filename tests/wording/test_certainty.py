@@ -58,6 +58,7 @@ def open_pairs(needed, seconds=400.0, **more):
     return replace(answer, judged=judged), pd.DataFrame({"cohort_id": ["c"], "seconds": [seconds]})
 
 
+@pytest.mark.slow
 def test_more_blocks_come_with_their_time_and_their_option():
     plan = certainty.plan_more_runs(*open_pairs([11.2, 16.0, 40.0, 5000.0]), cores=2)
     assert plan.option == "--blocks 16"

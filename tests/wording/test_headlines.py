@@ -63,6 +63,7 @@ def test_nobody_wins_where_it_is_open():
     assert headline(mixed).startswith("No single winner: adam wins on 1 of 2 problems")
 
 
+@pytest.mark.slow
 def test_a_leader_that_is_not_settled_leads():
     """Three problems where adam leads ahead of one rival for sure, and another may be as good."""
 

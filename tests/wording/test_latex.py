@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from quick import slow
 from staged import add_times, staged_table
 from synthetic import make_tables
 
@@ -54,7 +55,7 @@ def check_syntax(text):
     assert not re.search(r"\\\\\s*[\[*]", text)  # behind the end of a row these are its arguments
 
 
-@pytest.mark.parametrize("measure", ["loss", "time"])
+@pytest.mark.parametrize("measure", [slow("loss"), "time"])
 def test_every_number_and_mark_is_that_of_the_ranking(measure):
     results = results_of(["saddle", "rosenbrock"], ["gd", "adam", "momentum"], choose_by=["loss", "time"])
     text, ranking = results.to_latex(measure), results.ranking(measure)
@@ -113,6 +114,7 @@ def test_unequal_trials_are_in_every_text_and_nothing_is_bold():
     assert "textbf" in equal.to_latex("loss") and "unequal" not in equal.to_latex("loss")
 
 
+@pytest.mark.slow
 def test_what_never_arrives_has_no_number_and_what_arrives_in_some_blocks_a_bound():
     """gd reaches the target in all blocks, momentum in all but one, adam in none."""
     runs = staged_table(lambda *_: -1.0, ("gd", "momentum", "adam"), rates=(0.1,), blocks=8)
@@ -137,6 +139,7 @@ def test_what_never_arrives_has_no_number_and_what_arrives_in_some_blocks_a_boun
     assert np.isinf(shown.loc["adam"]).all() and np.isfinite(shown.loc[["gd", "momentum"]]).all(axis=None)
 
 
+@pytest.mark.slow
 def test_who_loses_to_another_has_the_mark_of_its_verdict_with_the_best():
     rng = np.random.default_rng(2)
     noise = {block: rng.normal(0, 0.9) for block in range(8)}
@@ -166,6 +169,7 @@ def test_names_of_any_kind_are_printed_and_no_command():
     assert results.to_latex("loss", "adam") == results.to_latex("loss", ODD.replace("*", "+"))
 
 
+@pytest.mark.slow
 def test_of_many_the_own_ones_stay_and_others_can_be_named():
     results = results_of(["saddle"], MANY, own=["rule_l"])
     heads, _ = read(results.to_latex("loss"))
@@ -184,7 +188,7 @@ def test_of_many_the_own_ones_stay_and_others_can_be_named():
 
 @pytest.mark.parametrize(
     ("columns", "place", "count", "shrinks"),
-    [(1, "table", 4, False), (1, "table", 5, True), (2, "table*", 8, False), (2, "table*", 9, True)],
+    [(1, "table", 4, False), slow(1, "table", 5, True), slow(2, "table*", 8, False), slow(2, "table*", 9, True)],
 )
 def test_a_table_fits_into_the_columns_of_its_paper(columns, place, count, shrinks):
     text = results_of(["saddle"], MANY).to_latex("loss", MANY[:count], columns=columns)
