@@ -7,6 +7,8 @@ import pytest
 from harness import CATALOGUE, OPTIMIZERS, PROBLEMS, SCHEDULES
 
 from optbench import (
+    OptbenchError,
+    minimize,
     optimizer,
     variant,
 )
@@ -53,6 +55,16 @@ def test_everything_shipped_has_a_source_and_a_description():
 
 def test_a_source_may_be_left_out():
     assert optimizer(beta1=0.9)(heavy).source == "not stated"
+
+
+def test_a_rule_that_returns_no_state_is_told_in_words():
+    def forgetful(w, g, m, lr, beta):
+        m = beta * m + g
+        return w - lr * m
+
+    text = "optimizer forgetful: forgetful does not compile: a rule returns w and its state: return w, m"
+    with pytest.raises(OptbenchError, match=text):
+        minimize("rosenbrock", optimizer(beta=0.9)(forgetful), lr=0.1, steps=1)
 
 
 def test_a_rule_that_returns_no_number_is_told_in_words():
