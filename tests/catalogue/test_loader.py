@@ -298,10 +298,3 @@ def test_a_damaged_installation_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(loader, "shipped_files", lambda: [path])
     with pytest.raises(PluginError, match="(?s)the installation is damaged: .*ZeroDivisionError"):
         loader.load()
-
-
-@pytest.mark.parametrize("text", ["adam(", "adam(0.9)", "2"])
-def test_texts_that_cannot_be_read(text):
-    for find in (CATALOGUE.optimizer, CATALOGUE.schedule, CATALOGUE.problem):
-        with pytest.raises(OptbenchError, match="cannot read"):
-            find(text)
