@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from synthetic import lines_by_label
 
 from optbench import figures
@@ -70,12 +69,3 @@ def test_weights_and_what_is_marked():
         [pytest.approx(10), pytest.approx(0.1 / math.e)],
     ]
     assert figures.ewa_weights(0.98).get_xlim()[1] == 60
-
-
-def test_given_axes_are_drawn_on_and_nothing_else():
-    figure = Figure()
-    first, second = figure.subplots(1, 2)
-    for draw in (figures.schedules, figures.ewa):
-        assert draw(["constant"] if draw is figures.schedules else [1.0, 2.0], ax=first) is first
-    assert figures.ewa_weights(0.5, ax=first) is first
-    assert not second.lines and not figure.texts and not figure.legends and len(figure.axes) == 2

@@ -5,7 +5,6 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from scipy.stats import rankdata
 from synthetic import runs_table
 
@@ -87,13 +86,6 @@ def test_names_stay_in_the_picture_and_apart(count, name):
     assert len(boxes) == count
     assert all(-1 <= box.x0 and box.x1 <= width + 1 and -1 <= box.y0 and box.y1 <= height + 1 for box in boxes)
     assert not any(a.overlaps(b) for a, b in combinations([box.shrunk(0.9, 0.6) for box in boxes], 2))
-
-
-def test_given_axes_are_drawn_on_and_nothing_else():
-    figure = Figure(figsize=(9, 3))
-    left, right = figure.subplots(1, 2)
-    assert figures.mean_ranks(field(["a", "b", "c"], 8)[0], ax=right) is right
-    assert not left.lines and not left.texts and not figure.texts and len(figure.axes) == 2
 
 
 def test_fewer_optimizers_are_ranked_among_themselves():

@@ -17,13 +17,11 @@ from optbench.cli.report import FIGURES
 from optbench.figures import OF_RESULTS, data, style
 from optbench.report import write_report
 from optbench.report.pictures import (
-    BESIDE,
     KINDS,
     OVERALL,
     draw_page_pictures,
     remove_earlier_pictures,
     select_kinds,
-    write_answer,
     write_pictures,
 )
 
@@ -99,10 +97,6 @@ def test_a_few_kinds_are_written_unless_others_are_named():
     assert tuple(select_kinds(["all"])) == tuple(KINDS) == FIGURES
 
 
-def test_captions_say_which_steps_a_path_has(swept):
-    assert "lines between them cut corners" in KINDS["paths"].describe(swept, PROBLEM)
-
-
 def test_every_figure_of_results_can_be_a_file():
     assert set(KINDS) == set(OF_RESULTS)
 
@@ -144,16 +138,6 @@ def test_curves_show_what_is_judged(swept):
     (scored,) = [each for each in patches if each.get_label() == "scored"]
     end = swept.bands_of("train_loss").groupby("problem")["epoch"].max()[PROBLEM]
     assert scored.get_x() + scored.get_width() == pytest.approx(end) and scored.get_x() >= 0.8 * end - 1e-9
-
-
-def test_pictures_beside_a_page_with_an_earlier_label_are_removed_and_nothing_else(swept, tmp_path):
-    labeled = data.report_data(swept.results.labeled({PROBLEM: "Rosen fn.", "breast_cancer": "BC"}))
-    assert write_answer(labeled, tmp_path) == []
-    (tmp_path / "mine.png").write_bytes((tmp_path / "rosen-fn.png").read_bytes())
-    (tmp_path / "bc.png").write_text("edited", encoding="utf-8")
-    assert write_answer(swept, tmp_path) == ["rosen-fn.png"]
-    left = {"answer.png", f"{PROBLEM}.png", "breast_cancer.png", "mine.png", "bc.png", BESIDE}
-    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_pictures_of_an_earlier_look_are_removed_and_nothing_else(swept, tmp_path):
