@@ -11,7 +11,6 @@ from staged import shuffled
 from synthetic import failure, runs_table
 
 from optbench.analysis import best_of_n
-from optbench.contract.errors import OptbenchError
 
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
 
@@ -104,10 +103,6 @@ def test_the_defaults_stand_beside_it():
     assert row[["value", "low", "high"]].to_numpy()[0] == pytest.approx(np.exp([y.mean(), *interval]))
 
 
-def test_nothing_to_tune_and_bad_input():
+def test_nothing_to_tune():
     alone = best_of_n(runs_table([{"seed": seed} for seed in range(5)]))
     assert alone[["n", "trials", "blocks"]].values.tolist() == [[1, 1, 5]] and alone["value"][0] == pytest.approx(0.5)
-    with pytest.raises(OptbenchError, match="begin at 1"):
-        best_of_n(grid(), counts=(0, 1))
-    with pytest.raises(OptbenchError, match="optimizer"):
-        best_of_n(grid(), defaults=pd.DataFrame({"lr": [0.1]}))

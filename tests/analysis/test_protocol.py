@@ -30,7 +30,6 @@ from optbench.analysis import (
 )
 from optbench.analysis.protocol import find_targets
 from optbench.contract.columns import TARGETS, target_column
-from optbench.contract.errors import OptbenchError
 
 
 def noisy(rates=12, ties=False, seed=0):
@@ -274,18 +273,6 @@ def test_y_of_times():
     y = tail_values(table, "time", np.array([0.1, 0.1, 0.1, 0.1, math.nan]))
     assert y[:4] == pytest.approx(expected) and y[4] == tail_values(table)[4]
     np.testing.assert_array_equal(tail_values(table, "time"), tail_values(table))
-
-
-def test_bad_input_is_one_line():
-    table = runs_table([{}])
-    with pytest.raises(OptbenchError, match="measure 'log_tail'"):
-        tail_values(table, "log_tail")
-    with pytest.raises(OptbenchError, match="did you mean 'test_accuracy'"):
-        tail_values(table, "test_acuracy")
-    with pytest.raises(OptbenchError, match="did you mean 'batch_size'"):
-        choose_settings(table, of="batch_sizes")
-    with pytest.raises(OptbenchError, match="no runs"):
-        choose_settings(table.iloc[:0])
 
 
 def rate_of_a_block(problem, optimizer, rate, stage, block, seed):

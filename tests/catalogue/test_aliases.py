@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import pytest
 
-from optbench import OptbenchError
 from optbench.catalogue.aliases import LEADS, NONE, resolve_alias
 from optbench.catalogue.description import describe, describe_word, list_all_names
 from optbench.cli import app
@@ -84,25 +83,3 @@ def test_the_sentence_stands_on_standard_error_so_that_json_stays_json(capsys, m
     out, err = capsys.readouterr()
     assert [record["name"] for record in json.loads(out)] == ["gd", "heavy_ball"]
     assert " ".join(err.split()) == "sgd: gd (PyTorch's SGD), or heavy_ball (PyTorch's SGD with momentum, here beta1)"
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "words"),
-    [
-        ("optimizer", "gradient_descent", "unknown optimizer 'gradient_descent': did you mean 'gd'?"),
-        ("optimizer", "sgd", "unknown optimizer 'sgd': did you mean gd (PyTorch's SGD), or heavy_ball (PyTorch's SGD"),
-        ("optimizer", "clip(sgd)", "unknown optimizer 'sgd': did you mean gd"),
-        ("optimizer", "newton", "unknown optimizer 'newton': no rule here has second derivatives"),
-        ("optimizer", "OneCycleLR", "unknown optimizer 'OneCycleLR': 'optbench list' shows what there is"),
-        ("schedule", "plateau", "unknown schedule 'plateau': none here watches the loss"),
-        ("schedule", "warmup_cosine", "unknown schedule 'warmup_cosine': did you mean 'warmup(cosine)'?"),
-        ("optimizer", "cosine", "unknown optimizer 'cosine': there is a schedule of that name"),
-        ("schedule", "adam", "unknown schedule 'adam': there is an optimizer of that name"),
-        ("problem", "digits", "unknown problem 'digits': there is a data set of that name; 'optbench show digits'"),
-        ("problem", "banana", "unknown problem 'banana': did you mean 'rosenbrock'?"),
-    ],
-)
-def test_a_sweep_says_what_a_word_means_among_its_kind(catalogue, kind, text, words):
-    with pytest.raises(OptbenchError) as error:
-        getattr(catalogue, kind)(text)
-    assert str(error.value).startswith(words)

@@ -8,7 +8,6 @@ import pytest
 import schedule_twins as twins
 from harness import CATALOGUE, SCHEDULES
 
-from optbench.contract.errors import OptbenchError
 from optbench.contract.names import parse
 from optbench.contract.schedules import schedule
 
@@ -37,25 +36,6 @@ SETTINGS = [
 ]  # fmt: skip
 """Parameters that are not the defaults, the ends of their ranges among them."""
 
-
-BAD = {
-    "inverse(decay_rate=1e400)": "decay_rate=inf must be finite",
-    "staircase(steps=-1)": "steps=-1.0 must be in [0, inf)",
-    "multi_step(milestones=(0.5, 1))": "milestones=(0.5, 1.0) must be in (0, 1)",
-    "multi_step(milestones=(0.5, 0.5))": "milestones=(0.5, 0.5) must ascend",
-    "multi_step(milestones=('a',))": "a tuple must hold numbers",
-    "multi_step(milestones=0.5)": "milestones=0.5 must be a tuple, like (0.5, 0.75)",
-    "table(factors=())": "factors must not be empty",
-    "table(factors=(1, 1e400))": "factors=(1, inf): a tuple must hold numbers that are finite",
-    "table(factors=(1, 0.5), at=(0.2, 0.4))": "2 breakpoints need 3 factors, got 2",
-    "table(factors=(1, 0.5, 0.1), at=(0.4, 0.2))": "at=(0.4, 0.2) must ascend",
-    "cosine(final=low)": "final='low' must be a number",
-    "one_cycle(peak=0.5, tail=0.5)": "peak=0.5 and tail=0.5 must add up to less than 1",
-    "one_cycle(anneal=cubic)": "anneal='cubic' must be 'cosine' or 'linear'",
-    "warmup_stable_decay(warmup=0.5, decay=0.6)": "warmup=0.5 and decay=0.6 must add up to 1 at the most",
-    "warmup(cosine(final=-1))": "final=-1.0 must be in [0, inf)",
-}
-"""Refused values and their messages; test_listing.py tries one below every limit."""
 
 NOT_AT_THE_BASE_RATE = {"triangular", "exp_range", "one_cycle", "inverse_sqrt", "warmup_stable_decay", "warmup(cosine)"}
 """They begin below it; all others run their first step at the base rate."""
@@ -114,20 +94,9 @@ def test_the_text_is_read_back(text):
     assert again == made and again.text == made.text
 
 
-@pytest.mark.parametrize("text", BAD)
-def test_bad_parameters_are_refused(text):
-    with pytest.raises(OptbenchError) as caught:
-        CATALOGUE.schedule(text)
-    owner = "cosine" if "cosine(final" in text else parse(text)[0]
-    assert str(caught.value).startswith(f"schedule {owner}: ") and BAD[text] in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_a_plugin_that_states_no_limits_takes_any_number():
     @schedule(source="a test", shape=0.0)
     def mine(step, epoch, total_steps, shape):
         return np.full(len(step), shape * shape)
 
     assert mine.with_values({"shape": -3})(np.array([1, 2]), np.array([0, 0]), 2).tolist() == [9.0, 9.0]
-    with pytest.raises(OptbenchError, match="schedule mine: shape=nan must be finite"):
-        mine.with_values({"shape": float("nan")})

@@ -9,7 +9,6 @@ from quick import some_quick
 
 from optbench import checks
 from optbench.catalogue import loader
-from optbench.contract.errors import OptbenchError
 
 CATALOGUE = loader.load()
 SHIPPED = [key.split(" ", 1) for key in CATALOGUE.hashes]
@@ -121,12 +120,6 @@ def test_a_baseline_tuned_outside_its_limits_is_caught(search, words, tmp_path):
         f"                limits={{'memory': '[1, inf)'}}, search={search})\n"
     )
     assert_says(first_failure(tmp_path, "baseline", text), "is tuned inside", words)
-
-
-@pytest.mark.parametrize("kind", ["optimizer", "schedule"])
-def test_an_unknown_name_is_an_error(kind):
-    with pytest.raises(OptbenchError, match=f"unknown {kind} 'nothing'"):
-        list(checks.check_record(kind, "nothing", CATALOGUE))
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from optbench import datasets
 from optbench.catalogue import sources
@@ -129,27 +128,3 @@ def test_a_real_bash_completes_and_nothing_heavy_is_imported(tmp_path):
     imported = {line.rpartition("|")[2].strip() for line in (tmp_path / "imported").read_text().splitlines()}
     assert "optbench.cli.completion" in imported
     assert not {"numpy", "numba", "pandas", "pyarrow", "scipy"} & imported
-
-
-def test_nothing_is_printed_where_completion_breaks(bash, monkeypatch):
-    def broken(*_):
-        raise RuntimeError("never shown")
-
-    monkeypatch.setattr(sources, "registered_names", broken)
-    assert bash("show", "ad") == []
-
-
-def test_every_option_with_a_name_as_its_value_is_completed():
-    completed = {
-        f"{name} {each.opts[0]}"
-        for name, command in typer.main.get_command(app.app).commands.items()
-        for each in command.params
-        if each._custom_shell_complete is not None
-    }
-    names = ("--problems", "--optimizers")
-    wanted = {"list kind", "show name", "lecture ids"}
-    wanted |= {f"compare {each}" for each in (*names, "--by", "--judge-by", "--choose-by", "--cost")}
-    wanted |= {f"report {each}" for each in ("--format", "--style", "--tables", "--judge-by")}
-    wanted |= {f"sweep {each}" for each in (*names, "spec", "--schedules", "--dtype", "--choose-by", "--device")}
-    wanted |= {"sweep --judge-by"}
-    assert completed >= wanted | {"sweep --isolate", "sweep --executor"}

@@ -169,22 +169,6 @@ def test_thinning_keeps_the_ends_and_every_extreme():
     np.testing.assert_array_equal(kept, y[:150])
 
 
-@pytest.mark.parametrize(
-    ("text", "arguments", "words"),
-    [
-        (DAYS, "--out none/a.csv", "cannot write 'none/a.csv'"),
-        (DAYS, "--png none/a.png", "cannot write 'none/a.png'"),
-        ("", "", "cannot read 'days.csv'"),
-        ("a,b\n1,2\n3,4,5\n", "--column a", "cannot read 'days.csv'"),
-        ("a,b\n1,2,3\n4,5,6\n", "--column a", "cannot read 'days.csv'"),
-    ],
-)
-def test_what_the_system_refuses_is_one_line(run, text, arguments, words):
-    Path("days.csv").write_text(text)
-    code, _, err = run("days.csv", *arguments.split())
-    assert code == 2 and err.startswith("optbench: ") and err.count("\n") == 1 and words in err, err
-
-
 def test_the_first_values_are_shown_with_the_variant_for_there_they_differ(run):
     Path("days.csv").write_text("temp\n" + "\n".join(map(str, range(10, 18))) + "\n")
     plain = cells(run("days.csv", "--beta", "0.9")[1])

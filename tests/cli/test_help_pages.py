@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from optbench.cli import app
 from optbench.cli.examples import EXAMPLES
@@ -52,20 +51,6 @@ def test_a_page_fits_80_columns_and_ends_with_an_example_that_can_be_copied(page
     assert max(map(len, text.splitlines())) <= 80
     assert headings(text)[-1] == "Example"
     assert text.endswith("".join(f"  {line}".rstrip() + "\n" for line in EXAMPLES[command][1]))
-
-
-def test_every_option_of_a_long_command_has_a_heading():
-    commands = typer.main.get_command(app.app).commands
-    for name in ("sweep", "report", "compare", "ewa"):
-        options = [each for each in commands[name].params if each.param_type_name == "option" and each.name != "help"]
-        assert not [each.name for each in options if not each.rich_help_panel], name
-
-
-def test_the_headings_of_a_sweep(page):
-    assert headings(page("sweep", "--help")) == [
-        "Arguments", "What to run", "How settings are tried and chosen", "Seeds", "Length and time limits",
-        "Where and how", "The report", "Other", "Example",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

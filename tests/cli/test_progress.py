@@ -1,7 +1,6 @@
 """The progress messages of a sweep: a bar on a terminal, plain lines elsewhere."""
 
 import re
-from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -84,22 +83,6 @@ def test_a_longer_one_says_how_far_it_is_and_when_a_stage_ends(clock, capsys):
     ]
 
 
-def test_the_rounds_of_a_stage_are_counted_together(clock, capsys):
-    status = Status()
-    with progress.Lines() as watch:
-        for stage, runs in (("screen", 96), ("widen", 80), ("widen", 44), ("widen", 9), ("widen", 0), ("race", 20)):
-            cohorts = [SimpleNamespace(stage=stage, cost=1.0, runs=1)] * runs
-            status.begin(cohorts)
-            clock.now += 6
-            status.cost, status.runs = status.cost + runs, status.runs + runs
-            watch(status)
-    assert capsys.readouterr().err.splitlines() == [
-        "screen: 96 of 96 runs, after 12 s",
-        "widen: 133 of 133 runs, after 36 s",
-        "race: 20 of 20 runs, after 36 s",
-    ]
-
-
 def test_the_time_left_is_that_to_the_answer(clock, capsys):
     """A screen that takes 10 s, and a race five times as long."""
     status = Status(later={"screen": 100.0, "race": 500.0})
@@ -124,44 +107,12 @@ def test_a_time_limit_is_the_most_that_is_left(clock, capsys):
     assert "at most 2 min left" in capsys.readouterr().err
 
 
-def test_what_is_expected_at_first_is_about_what_runs(run, monkeypatch):
-    said = []
-    watch = lambda status: said.append((status.stage, status.left, status.cost))  # noqa: E731
-    monkeypatch.setattr(sweep, "make_progress", lambda *rest, **options: nullcontext(watch))
-    assert run(*BLOCKS)[0] == 0
-    total = said[-1][2]
-    assert said[-1][:2] == ("report", pytest.approx(0, abs=1e-6 * total))
-    assert said[0][0] == "screen" and 0.5 < (said[0][1] + said[0][2]) / total < 1.5
-
-
-@pytest.mark.parametrize(("seconds", "most"), [(100, 5), (3600, 40), (86_400, 190)], ids=str)
-def test_half_a_minute_to_ten_minutes_lie_between_two_lines(clock, capsys, seconds, most):
-    lines = told(clock, capsys, seconds)
-    assert len(lines) <= most
-    waits = [after - before for (before, _), (after, _) in zip(lines, lines[1:-1], strict=False)]
-    assert min(waits) >= 29 and max(waits) <= 601 + seconds / 1000
-
-
-def test_kernels_that_take_their_time_are_told(clock, capsys):
-    assert told(clock, capsys, 1, kernels=12) == [
-        (8, "kernels 2/12 (compiled once, then kept)"),
-        (40, "kernels 10/12 (compiled once, then kept)"),
-        (49, "100 of 100 runs, after 49 s"),
-    ]
-
-
 def test_an_interrupted_sweep_has_no_end(clock, capsys):
     with pytest.raises(KeyboardInterrupt), progress.Lines() as watch:
         clock.now = 50.0
         watch(Status(cost=1.0, runs=1, stage_total=(5.0, 5)))
         raise KeyboardInterrupt
     assert capsys.readouterr().err == "1 of 5 runs\n"
-
-
-def test_the_bar_is_for_terminals(monkeypatch):
-    for interactive, kind in ((False, progress.Lines), (True, progress.Bar)):
-        monkeypatch.setattr(console.errors, "is_interactive", interactive)
-        assert isinstance(progress.make_progress(), kind)
 
 
 def test_from_python_nothing_is_shown_unless_somebody_looks(monkeypatch, capsys):

@@ -62,16 +62,3 @@ def test_the_kernel_of_an_optimizer_is_printed(capsys, monkeypatch):
     compile(out, "<kernel>", "exec")
     assert not end.value.code and not err
     assert "\n\n\ndef update(w, g, state, scalars, powers, blocks, t, first, last):\n" in out
-
-
-def test_a_class_is_no_name():
-    for target, words in (
-        (type("Mine", (), {}), r"say \"torch:Mine\(file=...\)\""),
-        (_like("torch"), 'say "torch:AdamW"'),
-    ):
-        with pytest.raises(optbench.OptbenchError, match=words):
-            optbench.training_code(target)
-
-
-def _like(module):
-    return type("AdamW", (), {"__module__": f"{module}.optim.adamw"})

@@ -55,16 +55,6 @@ def test_the_cpu_needs_nothing(monkeypatch):
     assert device.choose("cpu") == ("cpu", "")
 
 
-@pytest.mark.parametrize(
-    ("word", "hint"),
-    [("gpu", "did you mean 'cuda'?"), ("cpus", "did you mean 'cpu'?"), ("", "valid names: auto, cpu, cuda")],
-)
-def test_another_word_is_refused_with_the_nearest(word, hint):
-    with pytest.raises(OptbenchError) as caught:
-        device.choose(word)
-    assert str(caught.value) == f"unknown device {word!r}: {hint}"
-
-
 def test_on_this_machine():
     found = cuda.find_parts()
     assert found.package.startswith("numba")

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -55,19 +54,6 @@ def test_a_kernel_comes_back(scaled, tmp_path):
     assert (scaled(), len(kept(tmp_path)), scaled()) == (0, 1, 1)
 
 
-def test_where_a_kernel_says_it_stands_is_not_read(tmp_path, monkeypatch):
-    """A generated kernel has its rule's file and some line of it: here one that ends a text, and so begins one."""
-    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "kernels"))
-    file = tmp_path / "rule.py"
-    file.write_text('"""A text\nof lines.\n"""\n\n\ndef rule(w):\n    return w\n')
-    scope = {"__name__": "rule"}
-    exec(compile("\n\ndef halved(w):\n    return 0.5 * w\n", str(file), "exec"), scope)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert translator.jit(scope["halved"], float64(float64))(3.0) == 1.5
-    assert len(kept(tmp_path)) == 1
-
-
 @pytest.mark.parametrize("ending", ["nbi", "nbc"])
 def test_a_file_that_was_cut_short_is_compiled_anew_and_mended(ending, scaled, tmp_path):
     scaled()
@@ -109,21 +95,6 @@ def test_a_disk_that_takes_nothing_stops_nothing(error, scaled, tmp_path, monkey
     with pytest.warns(KernelCacheWarning, match=f"cannot be kept in .*: {os.strerror(error)}: kernels are") as told:
         assert scaled() == 0
     assert len(told) == 1 and not kept(tmp_path)
-
-
-def test_a_kernel_that_cannot_be_read_is_compiled(scaled, tmp_path):
-    scaled()
-    (path,) = kept(tmp_path)
-    path.unlink()
-    path.mkdir()
-    with pytest.warns(KernelCacheWarning, match="Is a directory"):
-        assert scaled() == 0
-
-
-def test_a_folder_that_vanishes_is_made_anew(scaled, tmp_path):
-    scaled()
-    shutil.rmtree(tmp_path / "kernels")
-    assert (scaled(), scaled()) == (0, 1)
 
 
 def test_an_error_made_of_the_warning_does_not_blame_the_plug_in(scaled, tmp_path):

@@ -1,6 +1,5 @@
 """The code that uses numba beyond its documented interface still works, and kernels are vectors that count no views."""
 
-import ctypes
 import os
 import re
 import subprocess
@@ -16,26 +15,11 @@ from numba import float64, types, void
 from numba.core.runtime import _nrt_python, rtsys
 from ptx import ptx
 
-from optbench.compiler import cuda_inside, kernel_files, numba_compat, numba_inside, translator
+from optbench.compiler import cuda_inside, kernel_files, numba_compat, numba_inside
 from optbench.compiler.translator import OPTIONS, STRICT
 
 ROOT = Path(__file__).parents[2]
 TABLE = types.Array(float64, 2, "C")
-
-
-INSIDE = re.compile(
-    r"^\s*(from|import) (numba\.(core|np|experimental|misc|cuda\.)|llvmlite)|\.(cudadrv|jit_addr|get_compile_result)\b",
-    re.MULTILINE,
-)
-"""What reaches beyond numba's documented modules."""
-
-
-def test_two_modules_reach_into_numba():
-    files = [*(ROOT / "optbench").rglob("*.py"), *(ROOT / "problems").rglob("*.py")]
-    assert sorted(file.name for file in files if INSIDE.search(file.read_text(encoding="utf-8"))) == [
-        "cuda_inside.py",
-        "numba_inside.py",
-    ]
 
 
 @pytest.mark.slow
@@ -58,23 +42,6 @@ def test_what_has_no_place_for_a_cache_is_compiled_without(monkeypatch):
         assert numba_compat.cached(numba.njit, scope["plus"])(1) == 2
 
 
-def test_what_a_kernel_calls_is_linked_as_compiled_and_as_found_on_disk(own_kernels):
-    signature = float64(float64)
-
-    def called(x):
-        return x + x
-
-    for found in (0, 1):
-        inside = translator.jit(called)
-
-        def calling(x):
-            return inside(x) + 1.0  # noqa: B023
-
-        inside.compile(signature)
-        assert sum(inside.stats.cache_hits.values()) == found
-        assert translator.jit(calling, signature)(2.0) == 5.0
-
-
 SHAPES = [((12,), (3, 4)), ((12,), (3, 2, 2)), ((3, 4), (4, 3))]
 
 
@@ -93,22 +60,6 @@ def test_a_strided_view_is_a_reshape(before, after):
         for made in (compiled(array, after), cuda_inside._simulated_view(array, after)):
             np.testing.assert_array_equal(made, array.reshape(after))
             assert np.shares_memory(made, array)
-
-
-def test_numba_is_shown_the_library_of_the_wheels(tmp_path, monkeypatch):
-    nvvm = pytest.importorskip("numba.cuda.cudadrv.nvvm")
-    asked = []
-    monkeypatch.setattr(nvvm, "open_cudalib", lambda name: asked.append(name))
-    monkeypatch.setattr(ctypes, "CDLL", lambda path: path)
-    cuda_inside.open_wheels(str(tmp_path))
-    nvvm.open_cudalib("nvvm")
-    assert asked == ["nvvm"]  # without wheels, nothing has changed
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "libnvvm.so.4").touch()
-    cuda_inside.open_wheels(str(tmp_path))
-    assert nvvm.open_cudalib("nvvm") == str(tmp_path / "lib" / "libnvvm.so.4")
-    nvvm.open_cudalib("cudart")
-    assert asked == ["nvvm", "cudart"]
 
 
 @pytest.mark.ptx

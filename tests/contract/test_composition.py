@@ -10,7 +10,7 @@ from twins import TWINS, WRAPPERS
 from twins.drive import pieces
 from twins.wrappers import around
 
-from optbench import Matrix, OptbenchError, PluginError, optimizer, stepper, wrapper
+from optbench import stepper, wrapper
 from optbench.contract.composition import wrap
 from optbench.contract.names import expand_alternatives, parse
 
@@ -143,22 +143,6 @@ def test_sums_after_the_inner_step(outer, base):
     np.testing.assert_allclose(np.concatenate([part.ravel() for part in parts]), expected[-1], rtol=1e-9, atol=1e-12)
 
 
-def test_a_sum_after_the_step_is_not_known_before_it():
-    def early(step, w, g, lr, length):
-        w = step(w, g / length)
-        return w
-
-    with pytest.raises(PluginError, match="wrapper early: reads 'length', a sum after the inner step, before that"):
-        wrap(wrapper(source="a test", block={"length": of_step})(early), CATALOGUE.optimizers["gd"])
-
-    def taken(step, w, g, new, lr):
-        new = step(w, g)
-        return new, new
-
-    with pytest.raises(PluginError, match="wrapper taken: 'new' is what step returns; choose another name"):
-        wrapper(source="a test")(taken)
-
-
 def test_names_and_hyperparameters_of_both_are_there():
     record, values = CATALOGUE.optimizer("lookahead(clip(adam(beta1=0.8), norm=2), k=3)")
     assert record.name == "lookahead(clip(adam))"
@@ -173,36 +157,13 @@ def test_a_list_inside_a_wrapper_stands_for_each():
         "clip(gd, norm=1.0)",
         "clip(gd, norm=10.0)",
     ]
-    with pytest.raises(OptbenchError, match="'1:2' must be from:to:count"):
-        expand_alternatives("adam(eps='1:2')")
     assert expand_alternatives("clip(adam(beta1=[0.8, 0.9]), norm=[1, 2])") == [
         "clip(adam(beta1=0.8), norm=1)",
         "clip(adam(beta1=0.8), norm=2)",
         "clip(adam(beta1=0.9), norm=1)",
         "clip(adam(beta1=0.9), norm=2)",
     ]
-    with pytest.raises(OptbenchError, match="gives no value for beta1"):
-        expand_alternatives("clip(adam(beta1=[]))")
     assert parse("clip( adam )") == ("clip", {"": "adam"})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("clip", r"clip goes around another optimizer: write clip\(adam\)"),
-        ("adam(gd)", r"optimizer adam does not go around another one, .*; these do: .*clip"),
-        ("clip(clip(adam))", r"optimizer clip\(clip\(adam\)\): both have a hyperparameter 'norm'"),
-        ("sam(sophia_g)", r"optimizer sam\(sophia_g\): both take a second gradient"),
-        ("average(lookahead(gd))", r"lookahead\(gd\) reports an iterate of its own already"),
-        ("clip(adm)", "unknown optimizer 'adm': did you mean 'adam'"),
-        ("clip(adam, norm=0)", r"optimizer clip\(adam\): norm=0.0 must be in \(0, inf\)"),
-        ("clip(adam, size=1)", r"unknown parameter of optimizer clip\(adam\) 'size'"),
-        ("clip(adam, gd)", "cannot read"),
-    ],
-)
-def test_what_does_not_go_together_is_told(text, message):
-    with pytest.raises(OptbenchError, match=message):
-        CATALOGUE.optimizer(text)
 
 
 def test_in_a_sweep_the_reported_iterate_is_evaluated():
@@ -221,65 +182,3 @@ def test_in_a_sweep_the_reported_iterate_is_evaluated():
         np.testing.assert_allclose(made["w"][0], average, rtol=1e-11)
         np.testing.assert_allclose(made["positions"][-1, :, 0], average, rtol=1e-11)
         np.testing.assert_allclose(made["positions"][:2, :, 0], plain["positions"][:2, :, 0], rtol=1e-14)
-
-
-def twice(step, w, g, lr):
-    w = step(w, g)
-    w = step(w, g)
-    return w
-
-
-def hidden(step, w, g, lr):
-    return step(w, g)
-
-
-def branched(step, w, g, lr):
-    if g > 0:
-        w = step(w, g)
-    return w
-
-
-@pytest.mark.parametrize("function", [twice, hidden, branched])
-def test_a_wrapper_has_one_plain_step(function):
-    with pytest.raises(PluginError, match="must hold one statement 'name = step"):
-        wrap(wrapper(source="a test")(function), CATALOGUE.optimizers["gd"])
-
-
-def square(g):
-    return g * g
-
-
-def strange(g, nothing):
-    return g * nothing
-
-
-def whole(block, memory):
-    pass
-
-
-def halve(block, memory, half):
-    block *= half
-
-
-def unbounded(rows, columns, most):
-    return min(rows, most)
-
-
-def rule(w, g, m, lr, total):
-    return w, m
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        ({"total": {"sum": square}}, "'total' has no default|'sum' is computed but is no argument"),
-        ({"total": {"total": strange}}, "strange asks for 'nothing', which is not known before it"),
-        ({"matrix": {"total": Matrix(square, halve)}}, "halve asks for 'half', which is not known before it"),
-        ({"matrix": {"total": Matrix(square, whole, unbounded)}}, "unbounded asks for 'most', which is not known"),
-        ({"total": {"total": square}, "report": "x"}, "'x' is no state slot"),
-        ({"total": {"total": square}, "shared": ("x",)}, "'x' is no state slot"),
-    ],
-)
-def test_a_rule_whose_parts_do_not_fit_is_refused(parts, message):
-    with pytest.raises(PluginError, match=message):
-        optimizer(source="a test", **parts)(rule)

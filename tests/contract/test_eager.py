@@ -2,7 +2,7 @@
 
 import pytest
 
-from optbench import OptbenchError, optax_optimizer, torch_optimizer
+from optbench import optax_optimizer, torch_optimizer
 from optbench.contract.eager import library_and_name, other_arguments, required_arguments, with_options
 
 
@@ -16,16 +16,6 @@ class Momentum:
 class Needs:
     def __init__(self, params, lr, rank):
         """No default."""
-
-
-class Blind:
-    def __init__(self, params, step_size=0.1):
-        """No rate by a known name."""
-
-
-class Around:
-    def __init__(self, params, base_optimizer, rho=0.05):
-        """No rate of its own."""
 
 
 class Unbounded:
@@ -69,30 +59,6 @@ def test_functions_have_their_rate_by_the_other_name():
     record = optax_optimizer(chain)
     assert (record.name, record.rate, record.hyperparameters) == ("optax:chain", "learning_rate", {"b1": 0.9})
     assert required_arguments("it", "optax", chain) == [] and required_arguments("it", "torch", Needs) == ["rank"]
-
-
-@pytest.mark.parametrize(
-    ("call", "told"),
-    [
-        (
-            lambda: torch_optimizer(Blind),
-            "optimizer torch:Blind: it has no learning rate, an argument lr or learning_r",
-        ),
-        (
-            lambda: torch_optimizer(Around),
-            "optimizer torch:Around: it goes around another one, its 'base_optimizer': make a class of both, with lr",
-        ),
-        (lambda: torch_optimizer(Needs), "optimizer torch:Needs: 'rank' has no default: give it a value"),
-        (lambda: torch_optimizer(Momentum, beta=1), "it takes no 'beta'; it has lr, betas, eps, k, nesterov, foreach"),
-        (lambda: torch_optimizer(chain), "must be a class"),
-        (lambda: optax_optimizer(3), "must be a function of learning_rate that gives the transformation"),
-        (lambda: torch_optimizer(Momentum, "my name"), "must be a word such as my_name"),
-    ],
-)
-def test_what_does_not_serve_is_told_in_one_line(call, told):
-    with pytest.raises(OptbenchError) as error:
-        call()
-    assert told in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -22,28 +22,6 @@ def made(**equals):
     return rule
 
 
-@pytest.mark.parametrize(
-    ("equals", "words"),
-    [
-        ({"jax": "sgd(lr)"}, "unknown library 'jax': did you mean 'optax'?"),
-        ({"torch": "SGD(lr=lr"}, "must be a call such as"),
-        ({"torch": "inner"}, "unknown name 'inner'"),
-        ({"torch": "SGD(lr=lr, momentum=beta)"}, "unknown name 'beta': did you mean 'beta1'?"),
-        ({"torch": "SGD(lr=lr) if epsilon == 0"}, "unknown name 'epsilon': did you mean 'eps'?"),
-        ({"torch": 3}, "equals['torch']=3 must be a text"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_in_one_line(equals, words):
-    with pytest.raises(PluginError) as caught:
-        made(**equals)
-    assert words in str(caught.value) and "\n" not in str(caught.value) and "optimizer rule" in str(caught.value)
-
-
-def test_equals_must_be_texts_by_library():
-    with pytest.raises(PluginError, match="equals='SGD' must be a dictionary"):
-        optimizer(source="an example", equals="SGD")(bare)
-
-
 def test_conditions_and_the_reason_are_read_and_written_again():
     text = "A(lr=lr) if eps == 0 else b.C(lr, beta1=beta1) if constant # elsewhere"
     read_ = parse_equal("", "torch", text)

@@ -5,7 +5,7 @@ import pytest
 from by_role import FACTORS, by_role
 from harness import CATALOGUE, run_cohort
 
-from optbench import PluginError, Problem, optimizer, stepper, wrapper
+from optbench import Problem, optimizer, stepper, wrapper
 from optbench.contract.composition import wrap
 from optbench.contract.roles import ROLES as WORDS
 from optbench.contract.roles import VECTOR, find_roles
@@ -91,19 +91,6 @@ def test_a_problem_may_say_what_its_blocks_are(roles):
         problem, by_role, [Lane(0.5, flat, {})], seed=0, batch_size=1, steps=2, dtype="float64", points=np.array([0, 2])
     )
     np.testing.assert_allclose(found.parts[0].w[0], -factors(roles or ROLES))
-
-
-@pytest.mark.parametrize(
-    ("roles", "said"),
-    [
-        (("middle",) * 6, "roles='middle' must be one of vector, hidden, first, last, embedding"),
-        (("first",), "problem: roles has 1 entries, and blocks 6"),
-        ("first", "roles='first' must be a tuple"),
-    ],
-)
-def test_roles_that_make_no_sense_are_refused(roles, said):
-    with pytest.raises(PluginError, match=said):
-        Problem(**FIELDS, blocks=SHAPES, roles=roles)
 
 
 def numbers(g, role):

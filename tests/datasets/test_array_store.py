@@ -127,45 +127,6 @@ def test_a_sweep_takes_the_name_and_is_resumed(tmp_path):
     assert first.problems["data"][0].endswith("numbers standardized by the training rows")
 
 
-WRONG = [
-    ("quadratic", X, Y, {}, "with_data: quadratic learns from no data; these do: "),
-    ("logstic", X, Y, {}, "unknown problem 'logstic': did you mean 'logistic'?"),
-    ("logistic(data=digits)", X, Y, {}, r"with_data: 'logistic\(data=digits\)' names its data; here X and y"),
-    ("logistic", X, Y, {"l3": 1}, "unknown parameter of problem logistic 'l3': did you mean 'l2'?"),
-    ("logistic", X[:, 0], Y, {}, r"with_data: X must be \(rows, features\), not \(40,\); one feature is X.reshape"),
-    ("logistic", X, Y[1:], {}, r"with_data: X has 40 rows, and y is \(39,\)"),
-    ("logistic", X, np.eye(2)[Y], {}, r"y must be \(rows,\), not \(40, 2\); of one column a class, y.argmax"),
-    ("logistic", X * 1j, Y, {}, "with_data: X must hold numbers or texts, not complex128"),
-    ("logistic", [[1, 2], [3]], [0, 1], {}, "with_data: X is no array: ValueError"),
-    ("logistic", X, "churn", {}, "with_data: y='churn' names a column, and X is no table"),
-    ("logistic", X, np.array(["a", 1] * 20, object), {}, "y holds values of several kinds"),
-    ("logistic", X, np.arange(ROWS) % 3, {}, "has 3 classes, not 2 classes; positive='0' makes two of them"),
-    ("logistic", X, Y, {"test": (X[:, :2], Y)}, "with_data: X and X of test differ in their number of features"),
-    ("logistic", X, Y, {"test": (X, Y.astype(str))}, "those of test, one is text, the other holds numbers"),
-    ("logistic", np.where(X > 1, np.inf, X), Y, {}, "with_data: x has .* values that are not finite"),
-    ("logistic", X, Y, {"drop": "a"}, "with_data: drop= is for tables"),
-    ("logistic", TABLE, "chrn", {}, "unknown column of X in with_data: y 'chrn': did you mean 'churn'?"),
-    ("logistic", TABLE, "churn", {"drop": ["churn"]}, "with_data: drop= leaves out 'churn', which is y"),
-    ("logistic", TABLE, TABLE.churn, {}, "y is called 'churn', and so is a column of X, which has y"),
-    ("logistic", TABLE, TABLE.churn[::-1].rename("y"), {}, "the rows of X and y have different labels"),
-    ("logistic", TABLE, "churn", {"test": (X, Y)}, "test= is for arrays of numbers"),
-    ("logistic", TABLE.assign(o=[object()] * ROWS), "churn", {}, "X cannot be kept in a file"),
-    ("logistic", TABLE.assign(far=np.inf), "churn", {},
-     r"with_data: feature 'far' has 40 values .* or leave it out: with_data\(\.\.\., drop='far'\)$"),
-    ("logistic", TABLE.set_axis(["a", "a", *"cdef"], axis=1), "f", {}, "the name 'a' stands over several columns"),
-    ("logistic", X, Y, {"positive": "x" * 2000}, "is too long for a class"),
-    ("logistic", TABLE[["a", "c"]], TABLE[["churn", "b"]], {}, r"y is a table of 2 columns \(churn, b\): give one"),
-    ("logistic", X, np.array([b"\xff", b"a"] * 20), {}, "with_data: y holds bytes that are no text in UTF-8"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("problem", "x", "y", "more", "words"), WRONG, ids=range(len(WRONG)))
-def test_one_line_says_what_is_wrong(problem, x, y, more, words):
-    with pytest.raises(OptbenchError, match=words) as told:
-        optbench.with_data(problem, x, y, **more)
-    assert "\n" not in str(told.value)
-
-
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OptbenchError, match="^with_data: folder: cannot write .*file"):

@@ -1,6 +1,5 @@
 """One line for each thing that is wrong with a file of the user's: it names the file and column, and what to do."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from harness import CATALOGUE
@@ -23,38 +22,8 @@ def table(**columns):
     return NUMBERS.assign(**columns, y=YES)
 
 
-GAPS = [None if i % 6 == 1 else float(i % 5) for i in ROWS]
 NAMES = [f"n{i}" for i in ROWS]
 MANY = pd.concat([NUMBERS] * 6, ignore_index=True).assign(word=[f"w{i % 120}" for i in range(144)], y=range(144))
-TABLES = [
-    (NUMBERS.assign(y=range(24))[:0], "", "the file holds no examples"),
-    (table(gap=GAPS), "missing=men", "missing 'men': did you mean 'mean'?"),
-    (table(gap=[None, 1] * 12, hole=[1, None] * 12), "missing=drop", "every row misses a value"),
-    (table(gap=[None] * 21 + [1, 2, 3]), "missing=drop", "3 examples are too few (21 of 24 rows left out"),
-    (table(large=[1e308, -1e308] * 12), "", "feature 'large' has values too large to be standardized"),
-    (table(far=np.inf), "", "feature 'far' has 24 values that are not finite: mend them, or leave it out: file("),
-    (table(churn=1), "target=chrn", "did you mean 'churn'?"),
-    (table(), "drop=y, target=y", "drop= leaves out 'y', which is the target"),
-    (table(), "drop=(a, b)", "there is no column but the target 'y'"),
-    (table(), "positive=ja", "unknown value of the target 'y' in data set d.csv: positive 'ja': valid names: no, yes"),
-    (table().assign(y="yes"), "positive=yes", "all examples are of one class, 'yes'"),
-    (table(), "sep=';'", "data set file 'sep': 0.19 took it out: a .csv has commas, a .tsv tabs: pandas.read_csv("),
-    (table(), "encoding=latin-1", "data set file 'encoding': 0.19 took it out: a file is in UTF-8: pandas.read_csv("),
-    (table(), "decimal=','", "data set file 'decimal': 0.19 took it out: a file has points: pandas.read_csv("),
-    (table(a="x", b=NAMES), "", "there is no feature to learn from: b (24 different texts); a (constant)"),
-    (table().assign(y=NAMES), "", "the target has 24 different texts in 24 rows: names, not classes; the last column, "
-     "'y', was taken as the target; name another: file(path='d.csv', target='NAME'), or --target NAME"),
-    (table().assign(y=[f"2024-01-{i + 1:02d}" for i in ROWS]), "", "the target 'y' holds dates or times, such as "
-     "'2024-01-01': turn them into numbers (a year, a month, days since the first) to learn from them, or name another "
-     "target"),
-    (table().assign(y=None), "", "the target 'y' has no value in any row"),
-    (table(), "misssing=drop", "unknown parameter of data set file 'misssing': did you mean 'missing'?"),
-    (table(), "target=None", "target=None must be a text"),
-    (pd.DataFrame({"target": [1]}), "", "there is no column but the target 'target': it does not look like a table"),
-    (NUMBERS[:2].assign(y=1), "", "2 examples are too few"),
-    (NUMBERS.assign(y="a"), "", "all examples are of one class, 'a'"),
-    (NUMBERS, "", "the target has real values, not classes"),
-]  # fmt: skip
 
 
 def refusal(text):
@@ -65,38 +34,7 @@ def refusal(text):
     return said
 
 
-@pytest.mark.parametrize(("content", "asked", "words"), TABLES, ids=range(len(TABLES)))
-def test_tables(content, asked, words):
-    content.to_csv("d.csv", index=False)
-    assert words in refusal(f"file(path=d.csv, {asked})")
-
-
 COMMAS = "a,b,y\n" + "".join(f"{i % 5},{i},{i % 2}\n" for i in ROWS)
-TEXTS = [
-    ("1,2\n3,4\n", "the first line must name the columns"),
-    ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "the first line must name the columns; it holds numbers"),
-    (
-        COMMAS.replace(",", "\t"),
-        r"the first line holds '\t' between names, not ',': pandas.read_csv('d.csv', sep='\t').to_parquet('d.parquet') "
-        "writes a file that is taken",
-    ),
-    (COMMAS.replace(",", ";").replace("a;", "price, net;").replace("1;", "1,5;"), "holds ';' between names, not ','"),
-    ("# of today\n" + COMMAS, "rows have more fields than the first line has names ('# of today')"),
-    ("a,a,y\n" + COMMAS[6:], "the name 'a' stands over several columns; rename them"),
-    (COMMAS + "1,2,3,4\n", "does not look like a table with ',' between columns: Expected 3 fields in line 26, saw 4"),
-    (
-        COMMAS.replace("a", "ä").encode("latin-1"),
-        "is not in UTF-8: pandas.read_csv('d.csv', encoding='latin-1').to_parquet('d.parquet') writes",
-    ),
-    (b"\x00" * 50, "the file holds no examples"),
-]
-
-
-@pytest.mark.parametrize(("content", "words"), TEXTS, ids=range(len(TEXTS)))
-def test_texts(content, words):
-    with open("d.csv", "wb") as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
-    assert words in refusal("d.csv")
 
 
 def test_signs_in_names_and_texts_are_no_separators():
@@ -105,54 +43,11 @@ def test_signs_in_names_and_texts_are_no_separators():
     assert datasets.load("d.csv", True).x.shape[1] == 4
 
 
-ARRAYS, LIBSVM = "optbench.with_data(PROBLEM, x, y) takes arrays", "sklearn.datasets.load_svmlight_file reads it"
-FILES = [
-    ("d.npz", b"", f"must end in .csv, .tsv or .parquet; {ARRAYS}"),
-    ("d.npy", b"", ARRAYS),
-    ("d.svm", b"", f"{LIBSVM}, and {ARRAYS}"),
-    ("d.libsvm", b"", LIBSVM),
-    ("d.t", b"", LIBSVM),
-    ("d.csv.gz", b"", "unpack it"),
-    ("d.libsvm.bz2", b"", "unpack it"),
-    ("d.xlsx", b"PK", "must end in .csv, .tsv or .parquet; save the sheet as .csv"),
-    ("d.json", b"{}", "DataFrame.to_parquet writes a file that is taken"),
-    ("d.parquet", b"PAR1nothingPAR1", "cannot be read"),
-]
-
-
-@pytest.mark.parametrize(("name", "content", "words"), FILES, ids=range(len(FILES)))
-def test_files(name, content, words):
-    with open(name, "wb") as file:
-        file.write(content)
-    said = refusal(f"./{name}")
-    assert words in said and name in said
-
-
-def test_names_that_differ_by_blanks_alone():
-    pd.DataFrame({"a": range(24), "a ": range(24), "y": YES}).to_parquet("d.parquet")
-    assert "the name 'a' stands over several columns" in refusal("d.parquet")
-
-
-def test_several_values_where_two_are_wanted():
-    NUMBERS.assign(kind=[("a", "b", "c")[i % 3] for i in ROWS]).to_csv("d.csv", index=False)
-    with pytest.raises(OptbenchError) as told:
-        CATALOGUE.problem("logistic(data=d.csv)")
-    assert str(told.value).endswith(
-        "has 3 classes, not 2 classes; the last column, 'kind', was taken as the target; name another: "
-        "file(path='d.csv', target='NAME'), or --target NAME; positive='a' makes two of them: it against the rest"
-    )
-
-
 def test_a_table_larger_than_the_memory_is_not_read(monkeypatch):
     with open("d.csv", "w") as file:
         file.write(COMMAS + "0,0,0\n" * 100_000)
     monkeypatch.setattr(resources, "available_memory", lambda: 2 << 20)
     assert "d.csv: its table needs 2.29 MiB of memory" in refusal("d.csv")
-
-
-def test_a_path_that_is_none_and_one_that_is_near():
-    table().to_parquet("d.parquet")
-    assert "is no path" in refusal("file(path='')") and "did you mean 'd.parquet'?" in refusal("./dd.parquet")
 
 
 def loaded(texts):

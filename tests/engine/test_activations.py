@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import optbench
-from optbench import OptbenchError
 from optbench.engine.activations import mini_batch
 
 
@@ -62,27 +61,3 @@ def test_without_weights_it_is_the_start_point_of_the_seed(network):
     start = optbench.minimize(network, "gd", lr=1e-300, steps=1, seed=9).w
     given = {"layer": 3, "batch": 2, "example": 1, "seed": 9}
     np.testing.assert_array_equal(optbench.trace(network, **given), optbench.trace(network, w=start, **given))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"layer": 5}, "trace: layer=5 must be at most 4"),
-        ({"layer": -1}, "layer=-1"),
-        ({"batch": 0}, "batch=0"),
-        ({"batch": 1.5}, "batch=1.5"),
-        ({"example": 0}, "trace: example=0 must be at least 1"),
-        ({"example": 65}, "example=65"),
-        ({"what": "x"}, "what='x'"),
-        ({"what": "z", "layer": 0}, "for a layer from 1"),
-        ({"w": np.zeros(3)}, r"w must have the shape \(104,\)"),
-        ({"batch_size": 0}, "batch_size: 0 must be"),
-        ({"seed": -1}, "seed"),
-        ({"problem": "softmax"}, "no stack of dense layers"),
-        ({"problem": "rosenbrock"}, "no stack of dense layers"),
-    ],
-)
-def test_what_does_not_exist_is_refused_in_one_line(network, change, words):
-    given = {"problem": network, "layer": 3, "batch": 1, "example": 7} | change
-    with pytest.raises(OptbenchError, match=words):
-        optbench.trace(given.pop("problem"), **given)

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 from harness import drawn_in_turns, problem_of
 
-from optbench.contract.errors import OptbenchError
-from optbench.contract.problems import Problem
 from optbench.engine import batches
-from optbench.engine.arrays import scratch_size
-from optbench.engine.batches import Batches, start_point, steps_per_epoch
+from optbench.engine.batches import Batches, steps_per_epoch
 from optbench.engine.cohort import evaluation_points
 
 DATA = "logistic(data=gaussian(examples=125, features=2, classes=2))"  # 100 of them for training
@@ -70,41 +67,6 @@ def test_the_full_batch_is_not_drawn(batch_size):
     order, sizes, noise = draw(DATA, batch_size, [3])
     assert order.size == noise.size == 0
     np.testing.assert_array_equal(sizes, [100, 100, 100])
-
-
-def still(w, g):
-    g[0] = g[1] = 0.0
-    return 0.0
-
-
-@pytest.mark.parametrize(
-    "start",
-    [
-        np.zeros(3), np.array([0.0, np.nan]), np.array([np.inf, 0.0]), 1.0, np.ones(2) * 1j, np.ones(2, complex),
-        ["1", "2"], None, np.array([True, False]), np.array([1.0, None]), np.ones((2, 1)),
-    ],
-)  # fmt: skip
-def test_bad_start_points_are_refused(start):
-    problem = Problem("single", 2, lambda rng: start, still, 0.0, "a test", name="odd")
-    with pytest.raises(OptbenchError, match=r"problem odd: start\(rng\) must give 2 finite numbers"):
-        start_point(problem, 0)
-
-
-def test_a_start_that_fails_is_told_in_one_line():
-    for start in (lambda rng: rng.nothing, lambda rng: [[1.0], [1.0, 2.0]]):
-        problem = Problem("single", 2, start, still, 0.0, "a test", name="odd")
-        with pytest.raises(OptbenchError, match=r"problem odd: start\(rng\) fails: \w+Error: ") as caught:
-            start_point(problem, 0)
-        assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("size", ["many", -1, 0.5, None, 10**16, 1j])
-def test_bad_scratch_is_refused_when_it_is_asked_for(size):
-    work = lambda rows, runs: 8 if rows * runs == 1 else size  # noqa: E731
-    data = np.ones((5, 2)), np.ones(5)
-    problem = Problem("single", 2, lambda rng: np.ones(2), still, 0.0, "a test", name="odd", work=work, data=data)
-    with pytest.raises(OptbenchError, match=r"problem odd: .*work\(rows=5, runs=1\) (must give|asks for)"):
-        scratch_size(problem, 5, 3)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 7, 96, 97, 1000, 10**6])

@@ -39,15 +39,3 @@ def test_lanes_that_share_their_steps_have_what_they_have_alone(optimizer, width
         for name in CURVES:
             np.testing.assert_array_equal(together[name][:points, ..., r], alone[name][..., 0], err_msg=name)
             assert np.isnan(together[name][points:, ..., r]).all()
-
-
-def test_the_first_of_equal_lanes_makes_the_steps():
-    """Schedules by the epoch have the first in common, which takes four steps."""
-    one_rate = [lane("adam", 0.01, text) for text in BY_EPOCH]
-    # k / sqrt(1) in the first epoch and in the second
-    assert given("adam", one_rate) == 3 * 4 + 4
-    assert given("adam", [*one_rate, lane("adam", 0.02)]) == 3 * 4 + 4
-    assert given("adam", [lane("adam", 0.01, beta1=0.5), lane("adam", 0.01)]) == 0
-    assert given("adam", [lane("adam", 0.01, "inverse"), lane("adam", 0.01, "sqrt_step")]) == 1
-    assert given("adam", [lane("adam", 0.01), lane("adam", 0.01)]) == 10
-    assert given("adam", one_rate, batch_size=120) == 3 + 1  # an epoch is a step

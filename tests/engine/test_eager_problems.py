@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from eager_problems import TARGET, X, learned
 from quick import slow
-from toy_problems import bowl, bowl_gradient, quartic
+from toy_problems import bowl, quartic
 
 import optbench
-from optbench.contract.problems import Problem
 
 RATES = [{"lr": 0.3, "schedule": "exponential(base=0.9)"}, {"lr": 0.1, "schedule": "constant"}]
 
@@ -58,22 +57,6 @@ def test_what_it_raises_is_one_line():
     with pytest.raises(optbench.OptbenchError) as error:
         optbench.minimize(problem, "gd", lr=0.1, steps=2)
     assert str(error.value) == "problem bowl: value_and_gradient fails: RuntimeError: no luck"
-
-
-@pytest.mark.parametrize(
-    ("more", "message"), [({"form": "lanes"}, "has form='single'"), ({"eager": 1}, "True or False")]
-)
-def test_only_single_form_is_eager(more, message):
-    fields = {"form": "single", "eager": True} | more
-    with pytest.raises(optbench.OptbenchError, match=message):
-        Problem(
-            dim=1,
-            start=lambda rng: np.ones(1),
-            value_and_gradient=bowl_gradient,
-            minimum=0.0,
-            minimum_source="",
-            **fields,
-        )
 
 
 def test_evaluate_and_metrics():

@@ -13,7 +13,7 @@ from scipy.optimize import minimize, rosen, rosen_der
 from toy_problems import bowl
 
 import optbench
-from optbench import PluginError, optimizer, wrapper
+from optbench import optimizer, wrapper
 from optbench.contract.composition import wrap
 
 STEPS, SIZES = 40, [300, 300, 300, 124]
@@ -157,15 +157,6 @@ def test_scipys_minimize_gives_its_function():
         w = w - 1e-5 * rosen(w) * rosen_der(w)
     np.testing.assert_allclose(found.x, w, rtol=1e-12)
     assert found.nfev == 10
-
-
-def test_its_name_is_taken():
-    def ruled(w, g, lr, loss):
-        return w - lr * loss * g
-
-    for more in ({"loss": 1.0}, {"total": {"loss": lambda g: g}}):
-        with pytest.raises(PluginError, match="optimizer ruled: 'loss' is a number that a rule may ask for"):
-            optimizer(source="a test", **more)(ruled)
 
 
 @pytest.mark.torch

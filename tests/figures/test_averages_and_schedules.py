@@ -5,11 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from synthetic import lines_by_label
 
 from optbench import figures
-from optbench.contract.errors import OptbenchError
 
 
 def test_the_lecture_s_schedules_over_epochs():
@@ -71,36 +69,3 @@ def test_weights_and_what_is_marked():
         [pytest.approx(10), pytest.approx(0.1 / math.e)],
     ]
     assert figures.ewa_weights(0.98).get_xlim()[1] == 60
-
-
-def test_given_axes_are_drawn_on_and_nothing_else():
-    figure = Figure()
-    first, second = figure.subplots(1, 2)
-    for draw in (figures.schedules, figures.ewa):
-        assert draw(["constant"] if draw is figures.schedules else [1.0, 2.0], ax=first) is first
-    assert figures.ewa_weights(0.5, ax=first) is first
-    assert not second.lines and not figure.texts and not figure.legends and len(figure.axes) == 2
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: figures.schedules("cosin"), "cosine"),
-        (lambda: figures.schedules([]), "at least one"),
-        (lambda: figures.schedules("cosine", epochs=1, steps=2), "epochs or steps"),
-        (lambda: figures.schedules("cosine", along="epoch"), "'epochs'"),
-        (lambda: figures.schedules("cosine", epochs=1e9), "steps of these epochs"),
-        (lambda: figures.ewa([]), "values"),
-        (lambda: figures.ewa([[1.0]]), "values"),
-        (lambda: figures.ewa(["a"]), "values"),
-        (lambda: figures.ewa([1.0, 2.0], x=[1]), "as long"),
-        (lambda: figures.ewa([1.0], 1.0), "beta"),
-        (lambda: figures.ewa([1.0], 0.5, bias_correction="bot"), "both"),
-        (lambda: figures.ewa_weights([0.9, 1.0]), "beta"),
-        (lambda: figures.ewa_weights(0.9, ages=0), "ages"),
-        (lambda: figures.ewa_weights([]), "at least one"),
-    ],
-)
-def test_what_makes_no_sense_is_told(call, words):
-    with pytest.raises(OptbenchError, match=words):
-        call()

@@ -10,7 +10,6 @@ from synthetic import lines_by_label, make_tables, runs_table
 
 from optbench import figures
 from optbench.analysis import select_chosen_runs, time_to_target
-from optbench.contract.errors import OptbenchError
 from optbench.sweeps.results import Results
 
 SMALL = {"batch_sizes": (16,), "schedules": ("constant",), "rates": (0.01, 0.1), "seeds": range(6), "points": 8}
@@ -129,22 +128,6 @@ def test_times_are_means_over_run_steps_and_the_guide_has_slope_one():
     assert high / low == pytest.approx(right / left) and (right, high) == (1000, pytest.approx(700))
     many = figures.time_per_step(timed({(f"규칙 {place} <$", "saddle"): [(1, 1, 5.0)] for place in range(12)}))
     assert list(lines_by_label(many))[-1] == "2 others" and len(many.lines) == 12
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda results: figures.profiles(results, clock="sample"), "'samples'"),
-        (lambda results: figures.profiles(results, "rosenbrok"), "'rosenbrock'"),
-        (lambda _: figures.best_of_n(tuned(plain_table())), "p, q"),
-        (lambda _: figures.time_per_step(timed(TIMED)), "quadratic, saddle"),
-        (lambda _: figures.time_per_step(timed(TIMED), "quadratc"), "'quadratic'"),
-        (lambda _: figures.time_per_step(timed(TIMED), "saddle", batch_size=99), "16"),
-    ],
-)
-def test_wrong_names_are_told(results, call, words):
-    with pytest.raises(OptbenchError, match=words):
-        call(results)
 
 
 def test_the_last_of_n_trials_has_a_tick():

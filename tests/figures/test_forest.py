@@ -5,12 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex
-from matplotlib.markers import CARETLEFT, CARETRIGHT
 from staged import add_times, staged_table
 
 from optbench import figures
-from optbench.contract.errors import OptbenchError
 from optbench.sweeps.results import Results
 
 FACTORS = {"p": {"best": 1.0, "same": 1.02, "more": 3.0, "luck": 1.5, "lost": math.inf},
@@ -84,45 +81,10 @@ def test_what_is_beyond_the_axis_and_who_never_arrives_is_written():
 
 
 @pytest.mark.slow
-def test_intervals_beyond_the_axis_have_an_arrow_and_texts_of_ticks_do_not_touch():
-    factors = {name: {"a": 1.0, "b": 3.0, "luck": 1.5, "wild": 1.7, "far": 40.0} for name in ("p", "q")}
-
-    def value(problem, optimizer, rate, stage, block, seed):
-        spread = {"luck": 6.0, "wild": 40.0}.get(optimizer, 0.004)
-        return math.log(factors[problem][optimizer]) + spread * math.sin(17 * seed)
-
-    table = staged_table(value, list(factors["p"]), blocks=8, problems=tuple(factors), holdout=3)
-    results = Results(table, pd.DataFrame(), pd.DataFrame(), provenance={"choose_by": ["loss"]})
-    with figures.styled("paper"):
-        ax = results.plot.forest()
-        (begin, end), verdicts = ax.get_xlim(), results.verdicts()
-        rows = verdicts[(verdicts["a"] == "a") & (verdicts["problem"] != "all")]
-        arrows = sorted(line.get_xdata()[0] for line in ax.lines if line.get_marker() in (CARETLEFT, CARETRIGHT))
-        low, high = int((rows["low"] < begin).sum()), int((rows["high"] > end).sum())
-        assert arrows == [begin] * low + [end] * high and low and high
-        ax.figure.canvas.draw()
-        boxes = [text.get_window_extent() for text in ax.get_xticklabels() if text.get_text()]
-        assert len(boxes) >= 2 and "1×" in [text.get_text() for text in ax.get_xticklabels()]
-        assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
-
-
-@pytest.mark.slow
-def test_colors_and_markers_are_those_of_other_figures():
-    results = results_of()
-    forest, lines = results.plot.forest("p"), results.plot.best_of_n("p")
-    for name, mark in marks(forest, "p").items():
-        (other,) = [line for line in lines.lines if line.get_label() == name]
-        assert to_hex(mark.get_color()) == to_hex(other.get_color()) and mark.get_marker() == other.get_marker()
-
-
-@pytest.mark.slow
-def test_another_measure_other_axes_and_refusals():
+def test_another_measure_and_other_axes():
     results = results_of()
     ax = results.plot.forest("p").figure.subplots()
     assert figures.forest(results, "p", ax=ax, judge_by="loss") is ax
-    for wrong in ({"problem": "r"}, {"optimizers": ["adm"]}, {"judge_by": "nonsense"}):
-        with pytest.raises(OptbenchError):
-            figures.forest(results, **wrong)
 
 
 def test_of_more_than_ten_the_best_ten_are_shown():

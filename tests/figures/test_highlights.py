@@ -6,16 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
-from staged import plain_table
 from synthetic import make_tables, write_folder
 
 from optbench import load
 from optbench.analysis import best_configurations
-from optbench.analysis.verdicts import ALL
-from optbench.figures import data, selection, style
+from optbench.figures import data, style
 from optbench.report.pictures import KINDS
-from optbench.sweeps.results import Results
 from optbench.wording import labels
 from optbench.wording.answers import answer_of
 
@@ -81,19 +77,6 @@ def test_the_best_ten_are_in_color(large, problem):
     assert all("the best 10 of 15 optimizers" in caption for caption in said)
 
 
-def test_the_others_are_thin_gray_lines_behind(large):
-    _, figures, _ = large
-    for kind in ("curves", "rates"):
-        lines = figures[kind, "breast_cancer"].axes[0].get_lines()
-        (gray,) = [line for line in lines if line.get_label() == "5 others"]
-        assert sum(line.get_color() == gray.get_color() for line in lines) == 5
-        colored = [line for line in lines if line.get_label() in FIELD]
-        assert len(colored) >= 8
-        assert all(line.get_zorder() > gray.get_zorder() for line in colored)
-        assert all(line.get_linewidth() > gray.get_linewidth() for line in colored)
-        assert len({to_hex(line.get_color()) for line in [*colored, gray]}) == len(colored) + 1
-
-
 def test_nothing_leaves_the_pictures_or_touches_the_foot(large):
     _, figures, _ = large
     assert len(figures) == 7
@@ -114,30 +97,6 @@ def test_failures_rank_last():
     assert list(styles_of({"p": medians})["p"]) == [f"o{place}" for place in range(13, 4, -1)] + ["o0"]
 
 
-def test_one_style_on_the_whole_page_if_ten_colors_suffice():
-    medians = {
-        problem: {style.NAMES[place]: float((place * step) % 23) for place in range(23)}
-        for problem, step in {"a": 1, "b": 22, "c": 2}.items()
-    }
-    seen = {}
-    for part in styles_of(medians).values():
-        assert len(part) == 10 and len({each["color"] for each in part.values()}) == 10
-        for name, each in part.items():
-            seen.setdefault(name, []).append((each["color"], each["marker"], each["dashes"]))
-    moved = [name for name, styles in seen.items() if len(set(styles)) > 1]
-    # Colors belong to names, and ten of 21 cannot all differ in each figure: those of the usual ten stay.
-    assert len(seen) > 10 and len(moved) <= 3 and not {*moved} & {*style.NAMES[:10]}
-    first = [styles[0] for name, styles in seen.items() if name not in moved]
-    assert len(set(first)) == len(first)
-
-
-def test_of_ten_all_are_in_color_in_the_order_of_the_sweep():
-    ten = {f"o{place}": 20.0 - place for place in range(10)}
-    assert list(styles_of({"p": ten})["p"]) == list(ten) and "o0" not in styles_of({"p": {**ten, "new": 1.0}})["p"]
-    styles = styles_of({"p": {"x": 3.0, "y": 1.0}, "q": {"y": 1.0}})
-    assert styles["q"] == {"y": styles["p"]["y"]} and styles["all"] == styles["p"]
-
-
 def test_a_baseline_is_a_level_line(tmp_path):
     tables = make_tables(["rosenbrock"], ["gd", "adam", "lbfgs"], schedules=["constant", "sqrt_step(k=1.0)"], **FEW)
     figures, captions = drawn(tmp_path, tables)
@@ -152,16 +111,3 @@ def test_a_baseline_is_a_level_line(tmp_path):
     assert [list(line.get_ydata()) for line in level] == [pytest.approx([median, median])]
     assert "A level line" in captions["rates", "rosenbrock"]
     assert "Light gray: not run." in captions["heatmap", "rosenbrock"]
-
-
-def test_of_many_optimizers_the_best_keep_their_styles_over_several_problems():
-    names = [f"rule {place}" for place in range(30)]
-    runs = plain_table({name: 1 + place % 7 for place, name in enumerate(names)}, 2, (0.1,), names, ("p", "q"))
-    results = data.report_data(Results(runs, None, None))
-    styles = selection.select_styles(results, ALL)
-    known = [others[name] for others in results.line_styles.values() for name in styles if name in others]
-    assert len({style["color"] for style in styles.values()}) == len(styles) == 10
-    assert sum(style in known for style in styles.values()) >= 8
-    assert selection.select_styles(results, ALL, ["rule 3"]) == {
-        "rule 3": selection.select_styles(results, ALL, ["rule 3", "rule 4"])["rule 3"]
-    }

@@ -7,7 +7,6 @@ from staged import add_times, staged_table
 from synthetic import RATES, make_tables, runs_table
 
 from optbench import figures
-from optbench.contract.errors import OptbenchError
 from optbench.figures.data import ReportData
 from optbench.sweeps.results import Results
 
@@ -63,13 +62,6 @@ def test_drawn_values_stand_in_groups():
             for seed, (lr, beta) in enumerate(zip(rates, momenta, strict=True))]  # fmt: skip
     table = shares(figures.divergence(Results(runs_table(rows), None, pd.DataFrame()), by="beta1"))
     assert table.shape == (6, 6) and (table[:, :4] == 0).all() and (table[:, 4:] == 1).all()
-
-
-def test_one_optimizer_and_a_column_that_exists(results):
-    for wrong, words in (({}, "gd, adam"), ({"optimizers": "gd", "by": "batch"}, "batch_size"),
-                         ({"optimizers": "gd", "by": "beta1"}, "no beta1")):  # fmt: skip
-        with pytest.raises(OptbenchError, match=words):
-            figures.divergence(results, **wrong)
 
 
 def test_cells_are_by_the_measure_of_verdicts_and_pale_where_few_ran():

@@ -5,12 +5,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from scipy.stats import rankdata
 from synthetic import runs_table
 
 from optbench import figures
-from optbench.contract.errors import OptbenchError
 from optbench.figures import style
 from optbench.sweeps.results import Results
 
@@ -93,29 +91,8 @@ def test_names_stay_in_the_picture_and_apart(count, name):
     assert not any(a.overlaps(b) for a, b in combinations([box.shrunk(0.9, 0.6) for box in boxes], 2))
 
 
-def test_given_axes_are_drawn_on_and_nothing_else():
-    figure = Figure(figsize=(9, 3))
-    left, right = figure.subplots(1, 2)
-    assert figures.mean_ranks(field(["a", "b", "c"], 8)[0], ax=right) is right
-    assert not left.lines and not left.texts and not figure.texts and len(figure.axes) == 2
-
-
 @pytest.mark.slow
-def test_fewer_optimizers_are_ranked_among_themselves_and_wrong_names_are_told():
+def test_fewer_optimizers_are_ranked_among_themselves():
     results, y = field(["a", "b", "c", "d"], 9)
     ranks = pd.Series(rankdata(y[["b", "d"]], axis=1).mean(axis=0), ["b", "d"])
     assert means(figures.mean_ranks(results, optimizers=["d", "b"])) == pytest.approx(ranks.to_dict())
-    for wrong, words in (
-        ({"problem": "p11"}, "'p1'"),
-        ({"optimizers": ["aa"]}, "'a'"),
-        ({"optimizers": []}, "at least"),
-    ):
-        with pytest.raises(OptbenchError, match=words):
-            figures.mean_ranks(results, **wrong)
-
-
-def test_the_name_of_before_is_refused_with_the_new_one():
-    results, _ = field(["a", "b"], 2)
-    for ask in (lambda: figures.critical_difference, lambda: results.plot.critical_difference):
-        with pytest.raises(AttributeError, match="critical_difference is called mean_ranks now"):
-            ask()

@@ -1,12 +1,9 @@
 """Figures of runs of ``optbench.minimize``: their paths over the loss, and their losses."""
 
-import pickle
-
 import numpy as np
 import pytest
 
 import optbench
-from optbench.contract.errors import OptbenchError
 
 
 def bowl(w):
@@ -35,26 +32,12 @@ def test_losses_are_drawn_of_any_dimension():
     assert ax.get_xlabel() == "steps" and ax.get_ylabel() == "loss"
     (line,) = (line for line in ax.lines if line.get_label() == "plain")
     np.testing.assert_allclose(line.get_ydata(), 5 * 0.64 ** line.get_xdata(), rtol=1e-6)
-    with pytest.raises(OptbenchError, match="two parameters; figures.curves draws"):
-        optbench.figures.paths(many)
 
 
 def test_shipped_problems_have_their_minimum():
     run = optbench.minimize("rosenbrock", "adam", lr=0.05, steps=100)
     assert "suboptimality" in optbench.figures.curves(run).get_ylabel()
     assert "minimum" in [text.get_text() for text in optbench.figures.paths([run, run]).figure.legends[0].get_texts()]
-
-
-def test_what_is_no_run_is_refused(runs):
-    other = optbench.minimize("rosenbrock", "gd", lr=1e-3, steps=5)
-    with pytest.raises(OptbenchError, match="several problems"):
-        optbench.figures.paths([runs[0], other])
-    with pytest.raises(OptbenchError, match="one or several of optbench.minimize"):
-        optbench.figures.curves([1, 2])
-    with pytest.raises(OptbenchError, match="problem is for the results of a sweep"):
-        optbench.figures.paths(runs, "bowl")
-    with pytest.raises(OptbenchError, match="lost their problem"):
-        optbench.figures.paths(pickle.loads(pickle.dumps(runs)))
 
 
 def test_a_function_that_fails_beside_its_path_has_a_path():

@@ -8,7 +8,7 @@ from matplotlib import pyplot
 from quick import slow
 from synthetic import make_tables, write_folder
 
-from optbench import OptbenchError, figures, load
+from optbench import figures, load
 from optbench.figures import style
 from optbench.figures.data import report_data
 from optbench.figures.trajectories import draw_path_panels
@@ -74,10 +74,3 @@ def test_fonts_are_in_a_pdf_and_letters_are_lines_in_an_svg(results, tmp_path):
     assert b"/FontFile2" in pdf and b"DejaVuSans" in pdf and b"/Type3" not in pdf
     assert b"(the foot)" in pdf and b"(the title)" in pdf and b"CreationDate" not in pdf
     assert "<text" not in svg and re.search("the caption the foot", svg) and "<dc:date>" not in svg
-
-
-def test_bad_styles_are_a_line():
-    with pytest.raises(OptbenchError, match="unknown style 'papr': did you mean 'paper'"), figures.styled("papr"):
-        pass
-    with pytest.raises(OptbenchError, match="columns=3 must be 1 or 2"), figures.styled("paper", 3):
-        pass

@@ -77,27 +77,6 @@ def test_averages_and_weights_are_those_of_ewa(math, beta, corrected):
     np.testing.assert_allclose(math("P.weights(30, ...a)", [beta, corrected]), weights, **CLOSE)
 
 
-def test_the_lag_in_words_is_that_of_a_steady_change(chromium, page):
-    ramp = np.arange(2000.0)
-    with opened(chromium, page, "#?days=1461&day=1000") as view:
-        for beta, words in ((0.5, "2 days"), (0.9, "10 days"), (0.98, "50 days")):
-            slide(view, "beta", beta)
-            lag = (ramp - optbench.ewa(ramp, beta))[-1]
-            assert f"v averages about 1/(1 − β) = {words}" in says(view)
-            assert f"lags a steady change by β/(1 − β) = {round(lag, 6):g} day" in says(view)
-
-
-def test_the_first_days_of_an_average_are_fewer_and_younger(chromium, page):
-    ramp, weights = np.arange(30.0), 0.98 ** np.arange(30)
-    age = (ramp - optbench.ewa(ramp, 0.98, bias_correction=True))[-1]
-    with opened(chromium, page, "#?day=30&beta=0.98") as view:
-        text = says(view)
-        assert f"= {weights.sum():.3g} days so far (shaded, {weights[:23].sum() / weights.sum():.0%} of" in text
-        assert f" {age:.3g} days old on average; later 1/(1 − β) = 50 days" in text
-        slide(view, "day", 1)
-        assert "= 1 day so far (shaded, 100% of the weights), 0 days old" in says(view)
-
-
 @pytest.mark.parametrize("optimizer", HYPER)
 @pytest.mark.parametrize("surface", [("bowl", 32, 0), ("bowl", 100, 30), ("saddle", 10, 45), ("plateau", 5, 20)])
 def test_paths_are_those_of_minimize(math, optimizer, surface):
@@ -210,15 +189,6 @@ def test_the_player_steps_plays_and_starts_again(chromium, page):
         assert "momentum diverged" in says(view)
 
 
-def test_turning_the_bowl_moves_the_path_and_the_axes_are_equal(chromium, page):
-    with opened(chromium, page, "#?panel=paths") as view:
-        box = view.locator("#chart-paths .frame").bounding_box()
-        assert box["width"] == pytest.approx(box["height"], abs=1)
-        shown = view.locator("#chart-paths polyline").first.get_attribute("points")
-        slide(view, "angle", 30)
-        assert view.locator("#chart-paths polyline").first.get_attribute("points") != shown
-
-
 def test_the_quiz_hides_its_labels_until_reveal(chromium, page):
     with opened(chromium, page, "#?panel=quiz") as view:
         answers = view.locator("#panel-quiz .answer")
@@ -239,15 +209,6 @@ def test_the_quiz_hides_its_labels_until_reveal(chromium, page):
         assert dots.count() == 3
         view.locator("[data-do=next]").click()
         assert answers.all_inner_texts() == [""] * 3 and says(view) == "Question 2."
-
-
-def test_decay_narrows_the_cloud(chromium, page):
-    with opened(chromium, page, "#?panel=decay") as view:
-        before = says(view)
-        slide(view, "decay", 0)
-        assert says(view) != before and "constant rate 0.6, and" in says(view)
-        dots = [view.locator(f"#chart-{side} .dots").get_attribute("d") for side in ("constant", "decayed")]
-        assert dots[0] == dots[1], "without decay, the same runs"
 
 
 def test_the_table_of_adam_follows_its_inputs(chromium, page):
@@ -282,39 +243,6 @@ def test_the_address_keeps_what_was_chosen(chromium, page):
         for panel in (*PANELS[1:], PANELS[0]):
             view.keyboard.press("ArrowRight")
             assert view.locator(".panel:visible").get_attribute("data-panel") == panel
-
-
-@pytest.mark.parametrize("wanted", ["paths", "optimizers", "Optimizers"])
-def test_a_panel_has_the_name_that_its_tab_shows(chromium, page, wanted):
-    with opened(chromium, page, f"#?panel={wanted}") as view:
-        assert view.locator(".panel:visible").get_attribute("data-panel") == "paths"
-
-
-def test_rmsprop_crosses_the_default_bowl_without_swinging_and_then_hovers(math, chromium, page):
-    with opened(chromium, page, "#?panel=paths") as view:
-        shown = {name: view.locator(f".playground [name={name}]").evaluate("e => e.valueAsNumber")
-                 for name in ("condition", "angle", "noise", "beta1", "beta2", "rate_gd", "rate_rmsprop")}  # fmt: skip
-        assert "RMSProp below" not in says(view)
-    paths = {
-        name: math("P.path(P.surface('bowl', ...a[0]), a[1], a[2], 150, a[3], 1)", [
-            [10 ** shown["condition"], shown["angle"]], name,
-            {"rate": 10 ** shown[f"rate_{name}"], "beta1": shown["beta1"], "beta2": shown["beta2"]}, shown["noise"],
-        ])
-        for name in ("gd", "rmsprop")
-    }  # fmt: skip
-    steep = {name: np.array(path["w"])[:, 1] for name, path in paths.items()}
-    assert steep["gd"].min() < -0.5 and steep["rmsprop"][:40].min() > -0.05
-    end = {name: np.median(path["loss"][100:]) for name, path in paths.items()}
-    assert 1e-4 < end["rmsprop"] and end["rmsprop"] > 5 * end["gd"]
-
-
-def test_a_loss_below_the_axis_lies_at_its_end(chromium, page):
-    with opened(chromium, page, "#?panel=paths&noise=0&step=60") as view:
-        assert "RMSProp below 10⁻¹²" in says(view)
-        frame = view.locator("#chart-loss .frame").bounding_box()
-        for line in view.locator("#chart-loss polyline").all():
-            box = line.bounding_box()
-            assert frame["y"] <= box["y"] and box["y"] + box["height"] <= frame["y"] + frame["height"]
 
 
 def test_an_address_with_nonsense_shows_the_page_as_it_is(chromium, page):

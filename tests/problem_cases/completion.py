@@ -6,12 +6,6 @@ SETTINGS = [
     "matrix_completion(rows=12, columns=20, rank=2, observed=0.6, condition=100.0, seed=1)",
     "matrix_completion(rows=9, columns=9, rank=1, observed=0.6, condition=1.0)",
 ]  # fmt: skip
-BAD = [
-    "matrix_completion(rank=0)", "matrix_completion(rank=81)", "matrix_completion(condition=0.5)",
-    "matrix_completion(observed=0.0)", "matrix_completion(observed=1.0)", "matrix_completion(offset=0)",
-    "matrix_completion(rows=0)",
-    "matrix_completion(rows=6000)", "matrix_completion(seed=-1)", "matrix_completion(rows=1, columns=2, rank=1)",
-]  # fmt: skip
 NOT_ANALYTIC = set()
 
 

@@ -9,11 +9,6 @@ SETTINGS = [
     "dixon_price(dim=1)", "dixon_price(dim=2)", "deep_linear(size=4, hidden=())", "deep_linear(size=5, hidden=2)",
     "deep_linear(size=4, hidden=(6, 3, 5))", "deep_linear(size=3, hidden=(3, 3, 3, 3), condition=1.0, gain=0.3)",
 ]  # fmt: skip
-BAD = ["ellipsoid(condition=0.5)", "ellipsoid(dim=0)", "discus(condition=0.0)", "bent_cigar(condition=-1.0)",
-    "quadratic_deep(dim=0)", "quadratic_deep(seed=-1)", "hilbert(dim=0)", "powell_singular(dim=6)",
-    "powell_singular(dim=0)", "dixon_price(dim=0)", "beale(dim=3)", "beale(noise=-1.0)", "deep_linear(size=0)",
-    "deep_linear(hidden=(0,))", "deep_linear(hidden=(2.5,))", "deep_linear(condition=0.5)",
-    "deep_linear(gain=0.0)"]  # fmt: skip
 NOT_ANALYTIC = set()
 
 

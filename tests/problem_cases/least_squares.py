@@ -3,11 +3,6 @@
 import numpy as np
 
 SETTINGS = ["mgh(function=box_3d)", "mgh(function=broyden_banded, size=7)"]
-BAD = [
-    "mgh(function=beale)", "mgh(function=bord)", "mgh(function=x)", "mgh(function=bard, size=3)",
-    "mgh(function=watson, size=32)", "mgh(function=watson, size=1)", "mgh(function=extended_rosenbrock, size=3)",
-    "mgh(function=chebyquad, size=-1)", "mgh(function=chebyquad, size=2.5)", "mgh(noise=-1.0)",
-]  # fmt: skip
 NOT_ANALYTIC = set()
 MEASURED = {
     "bard": "14 18 22 25 29 32 35 39 37 58 73 96 134 210 439",

@@ -9,8 +9,6 @@ SETTINGS = [
     "easom(radius=100.0)",
 ]  # fmt: skip
 
-BAD = [f"{name}({bad})" for name in ("styblinski_tang", "rastrigin", "ackley", "griewank", "levy")
-    for bad in ("dim=0", "radius=0", "radius=-1.0")] + ["easom(radius=0)", "himmelblau(dim=2)"]  # fmt: skip
 NOT_ANALYTIC = set()
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 SETTINGS = ["nqm(dim=1)", "nqm(dim=40, decay=2.0, noise=0.1)"]
-BAD = ["nqm(dim=0)", "nqm(noise=-1.0)", "nqm(examples=0)"]
 NOT_ANALYTIC = set()
 
 

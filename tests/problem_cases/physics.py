@@ -3,10 +3,6 @@
 import numpy as np
 
 SETTINGS = ["pinn(frequency=1, hidden=(5,), points=48, border=1.0)", "pinn(hidden=(4, 6, 3), points=60, seed=1)"]
-BAD = [
-    "pinn(hidden=())", "pinn(hidden=(0,))", "pinn(frequency=0)", "pinn(frequency=1.5)", "pinn(points=0)",
-    "pinn(border=-1.0)", "pinn(seed=-1)",
-]  # fmt: skip
 NOT_ANALYTIC = set()
 
 

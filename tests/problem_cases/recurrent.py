@@ -5,10 +5,6 @@ import numpy as np
 SETTINGS = [
     "rnn_add(length=5, units=4, examples=120, seed=1)", "rnn_xor(length=7, units=5, examples=120)",
 ]  # fmt: skip
-BAD = [
-    "rnn_add(length=1)", "rnn_add(length=1001)", "rnn_add(length=2.5)", "rnn_add(units=0)", "rnn_add(examples=9)",
-    "rnn_add(seed=-1)", "rnn_xor(length=4)", "rnn_xor(units=5000)",
-]  # fmt: skip
 NOT_ANALYTIC = set()
 
 

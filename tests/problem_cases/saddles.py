@@ -11,11 +11,6 @@ SETTINGS = [
     "phase_retrieval(dim=2, examples=100)", "phase_retrieval(dim=5, examples=333, seed=2)",
 ]  # fmt: skip
 
-BAD = ["rotated_saddle(dim=3, index=4)", "rotated_saddle(index=0)", "hyperbolic(radius=0)", "hyperbolic(dim=3)",
-    "monkey_saddle(radius=-1)", "octopus(dim=0)", "octopus(gamma=0)", "octopus(tau=-1)", "octopus(L=0.5)",
-    "matrix_factorization(rank=0)", "matrix_factorization(size=3, rank=4)", "matrix_factorization(condition=0.5)",
-    "matrix_factorization(tail=0.2)", "matrix_factorization(tail=-0.1)", "phase_retrieval(examples=0)",
-    "phase_retrieval(dim=0)"]  # fmt: skip
 NOT_ANALYTIC = set()
 
 

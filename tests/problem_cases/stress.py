@@ -8,16 +8,6 @@ SETTINGS = [
     "rescaled(mlp(hidden=(4,)), rotate=16)", "rescaled(permuted(logistic), span=10.0, rotate=1)",
     "permuted(quadratic)", "permuted(mlp(hidden=(4,)), seed=3)",
 ]  # fmt: skip
-BAD = [
-    "perturbed_start", "perturbed_start(rosenbrock, scale=-1)", "rescaled(rosenbrock, span=0.5)", "rescaled(adam)",
-    "rescaled(rosenbrock, rotate=0)", "permuted(rosenbrock, seed=-1)", "permuted(rosenbrock(dim=1))",
-    "quadratic(rosenbrock)", "noisy(rosenbrock, law=laplace)", "noisy(rosenbrock, tail=0)",
-    "sparse(rosenbrock, share=0)",
-    "noisy(quantized(rosenbrock))", "rescaled(noisy(rosenbrock))", "quantized(quantized(rosenbrock))",
-    "quantized(rosenbrock, bits=1)", "delayed(rosenbrock, steps=-1)", "delayed(rosenbrock, steps=1001)",
-    "correlated(rosenbrock, correlation=1)", "nan(rosenbrock, share=2)", "moving(rosenbrock, period=1)",
-    "moving(rosenbrock, scale=-1)", "moving(moving(rosenbrock))", "permuted(moving(rosenbrock))",
-]  # fmt: skip
 NOT_ANALYTIC = set()
 
 

@@ -78,26 +78,6 @@ def test_data_stay_as_they_are_and_are_split_like_data_sets():
     assert (images.shape, images.targets, images.pairs()[0][0].shape) == ((3, 1), (3,), (14, 6))
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ((X[:3], REAL[:3]), "3 examples are too few; it takes at least 5"),
-        ((X, REAL[:3]), "X has 12 rows, and y 3: give as many"),
-        ((X, list("abcdefghijkl")), "y must be an array or a tensor of numbers, not .* of <U1"),
-        ((None, REAL), "X must be an array or a tensor of numbers, not None"),
-        (([[1], [1, 2]], REAL), "X must be an array or a tensor: ValueError"),
-        ((np.where(X > 1, np.nan, X), REAL), "X holds numbers that are missing or not finite"),
-        ((X.astype(int) + 2**25, REAL), "X holds whole numbers beyond 16,777,216, which float32 cannot"),
-        ((X, REAL, X), "must be X and y of the test rows, a pair"),
-        ((X, REAL, (X[:, :2], REAL)), "X is .12, 4., and that of test .12, 2.: give both the same features"),
-        ((X, REAL, (X, MANY)), "y is .12,., and that of test .12, 3."),
-    ],
-)
-def test_what_is_no_data_is_told_in_a_line(given, words):
-    with pytest.raises(OptbenchError, match=words):
-        examples(*given)
-
-
 def test_without_the_library_one_line_says_so(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for call in (lambda: torch_problems.torch_problem(None, X, REAL), lambda: torch_problems.to_torch(None, X, None)):
@@ -156,21 +136,6 @@ def test_networks_with_normalizations_and_residual_connections(loss, layers):
     expected = [(value(w + e) - value(w - e)) / 2e-6 for e in 1e-6 * np.eye(len(w))]
     np.testing.assert_allclose(slopes[0], expected, atol=1e-8)
     assert evaluate(problem, w)[0, 0] == pytest.approx(found[0], rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        ([relu, dense(3)], "relu must stand behind a layer without an activation"),
-        ([dense(4), residual(dense(5)), dense(3)], "leads from 4 units to 5: make them equal"),
-        ([dense(4), "softplus", dense(3)], "'softplus' is no layer: give dense"),
-        ([dense(4), dense(2)], "the last one have 3 outputs, as cross_entropy needs it"),
-        ([dense(0), dense(3)], r"units=\(0,\) must be a tuple of positive widths"),
-    ],
-)
-def test_layers_that_do_not_fit_are_told_in_a_line(layers, message):
-    with pytest.raises(OptbenchError, match=message):
-        network("composed", layers, Dataset(X, CLASSES.astype(float), X, REAL, 3, "a test"))
 
 
 @pytest.mark.slow

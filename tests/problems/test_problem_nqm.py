@@ -5,7 +5,6 @@ import pytest
 from harness import CATALOGUE, lane, problem_of, run_cohort
 from noise_twin import covariance
 
-from optbench.contract.errors import OptbenchError
 from optbench.kit.noisy_quadratic import expected_loss
 
 
@@ -63,8 +62,3 @@ def test_runs_have_the_expected_loss(text, betas):
     error = np.std(losses, axis=0, ddof=1) / np.sqrt(seeds)
     assert (np.abs(np.mean(losses, axis=0) - wanted) < 4 * error).all()
     assert (error < 0.05 * wanted).all()
-
-
-def test_expected_loss_refuses_other_problems():
-    with pytest.raises(OptbenchError, match="problem hilbert: the expected loss is known of nqm"):
-        expected_loss(problem_of("hilbert"), 0.1, 10, 4)

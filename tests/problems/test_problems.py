@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from every_problem import EVERY_PROBLEM, ROWS, WITH_CURVATURE, WITH_DATA, WITH_EVALUATE, assert_close, seeded, somewhere
 from harness import CATALOGUE, PROBLEMS, batch, evaluate, gradient, problem_of
-from problem_cases import BAD
 from quick import some_quick
 
-from optbench.contract.errors import OptbenchError
 from optbench.engine.batches import start_point
 
 WHOLE = {"bigram", "zipf_recall"}
@@ -137,9 +135,3 @@ def test_the_record_fits_together(text):
         assert whole or len(set().union(*rows)) == sum(map(len, rows)), "an example is in two parts"
     else:
         assert problem.noise > 0, "without noise, the batch size would mean nothing"
-
-
-@pytest.mark.parametrize("text", BAD)
-def test_parameters_that_make_no_sense_are_refused(text):
-    with pytest.raises(OptbenchError, match="problem|data set"):
-        CATALOGUE.problem(text)

@@ -211,8 +211,3 @@ def test_a_moving_objective_goes_around_at_the_distance_it_says():
     around = path[:40] - path[:40].mean(axis=0)
     length = np.linalg.norm(start_point(problem, 2))
     assert np.sqrt((around**2).sum(axis=1).mean()) == pytest.approx(0.5 * max(1, length), rel=1e-12)
-
-
-def test_a_line_search_is_not_given_an_objective_that_moves():
-    with pytest.raises(optbench.OptbenchError, match="moves, and lbfgs is SciPy's"):
-        optbench.minimize("moving(rosenbrock)", "lbfgs", steps=5)

@@ -3,7 +3,6 @@
 import io
 import math
 import re
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -137,71 +136,6 @@ def test_scores_stand_beside_the_curves_in_their_order(chromium, usual):
         assert not [shape for shape in view.evaluate(f"{CHART}.layout.shapes") if shape["type"] == "rect"]
 
 
-def told_scores(view):
-    """Return the optimizers that have a score beside the curves, and the lines that join scores to curves."""
-    layout = view.evaluate(f"{CHART}.layout")
-    texts = [note["text"] for note in layout.get("annotations", [])]
-    assert any(text.startswith("score: ") for text in texts) == any(text.startswith("<b>") for text in texts)
-    names = [re.match("<b>(.*)</b>", text)[1] for text in texts if text.startswith("<b>")]
-    return names, [shape for shape in layout.get("shapes", []) if shape.get("x0") == 1]
-
-
-def test_scores_are_beside_what_they_are_of_alone(chromium, usual):
-    best = ReportData(load(usual.parents[1])).best_of("breast_cancer").set_index("optimizer")
-    with opened(chromium, usual, "#?view=curves&problem=breast_cancer") as view:
-        for measure, scored in {
-            "suboptimality": True,
-            "train_loss": True,
-            "test_loss": False,
-            "test_accuracy": False,
-        }.items():
-            view.select_option("select[name=y]", measure)
-            names, joins = told_scores(view)
-            assert (set(names), len(joins)) == ((set(OPTIMIZERS), len(OPTIMIZERS)) if scored else (set(), 0))
-        view.select_option("select[name=y]", "suboptimality")
-        view.select_option("select[name=batch]", "full")
-        names, joins = told_scores(view)
-        assert set(names) == set(best.index[best["full_batch"]]), "those whose recommended setting is still there"
-        assert len(joins) == len(names) < len(OPTIMIZERS)
-
-
-def test_where_nothing_can_be_drawn_a_chart_says_why(chromium, tmp_path):
-    lost = write_report(write_folder(tmp_path / "lost", make_tables(**SMALL, diverge_above=0)))
-    with opened(chromium, lost) as view:
-        for name in ("curves", "sensitivity", "profiles"):
-            view.evaluate(f"location.hash = '#?view={name}'")
-            view.wait_for_function(f"optbench.explorer.shown().name === '{name}'")
-            if name == "curves" and view.evaluate(f"{CHART}.data.length"):
-                continue  # what grows before it is lost has a line
-            (text,) = (note["text"] for note in view.evaluate(f"{CHART}.layout.annotations"))
-            assert "diverged" in text or "No optimizer" in text
-            assert not view.locator("#explore-chart .xtick, #explore-chart .ytick").count()
-    alone = make_tables(["rosenbrock"], ["gd"], **SMALL | {"rates": (0.1,)})
-    with opened(chromium, write_report(write_folder(tmp_path / "one", alone)), "#?view=sensitivity") as view:
-        axes = view.evaluate(f"Object.keys({CHART}._fullLayout).filter(key => /^[xy]axis/.test(key))")
-        assert axes == ["xaxis", "yaxis"], "no second pair over the first"
-
-
-def test_single_seeds_are_those_of_the_runs(chromium, usual):
-    results = load(usual.parents[1])
-    with opened(chromium, usual, "#?view=curves&problem=breast_cancer&y=test_accuracy&x=steps") as view:
-        before = len(traces(view))
-        view.check("input[name=single]")
-        assert "single=yes" in view.url and len(traces(view)) == before + 5
-        row = ReportData(results).best_of("breast_cancer").set_index("optimizer").loc["adam"]
-        runs = results.runs.query(
-            f"problem == 'breast_cancer' and optimizer == 'adam' and batch_size == {row.batch_size}"
-            f" and schedule == '{row.schedule}' and lr == {row.lr} and seed > 2"
-        )
-        curves = results.curves[results.curves["run_id"].isin(runs["run_id"])]
-        place = OPTIMIZERS.index("adam")
-        lines = [trace for trace in traces(view) if trace["mode"] == "lines" and trace["text"] is None][-5:]
-        told = {(x, y) for x, y in zip(lines[place]["x"], lines[place]["y"], strict=True) if y is not None}
-        assert sorted(told) == pytest.approx(
-            sorted(set(zip(curves["step"], curves["test_accuracy"].map(lambda v: float(f"{v:.4g}")), strict=True)))
-        )
-
-
 def test_values_of_all_curves_under_the_pointer(chromium, usual):
     with opened(chromium, usual, "#?view=curves&problem=rosenbrock&ly=linear") as view:
         left, top = place_of(view, 2.5, 1.0)
@@ -263,22 +197,6 @@ def test_legend_toggles_isolates_and_is_shared_by_all_views(chromium, usual):
         assert colored(view) == ["rmsprop"]
         press(view, "Show all")
         assert colored(view) == list(OPTIMIZERS)
-
-
-def test_pointer_shows_one_curve_over_the_others(chromium, usual):
-    with opened(chromium, usual) as view:
-        field = traces(view)[0]
-        place = next(at for at, y in enumerate(field["y"]) if y is not None and (field["x"][at] or 0) > 1)
-        left, top = place_of(view, field["x"][place], field["y"][place])
-        assert view.locator(".explore-over").count() == 0
-        view.mouse.move(left - 3, top)
-        view.mouse.move(left, top)
-        view.locator(".explore-over").wait_for(state="attached")
-        told = view.locator(".hoverlayer .hovertext").text_content()
-        for word in ("batch ", "rate ", "suboptimality", "epochs", "held-out seeds", "["):
-            assert word in told
-        view.mouse.move(2, 2)
-        view.wait_for_function("!document.querySelector('.explore-over')")
 
 
 def test_rates(chromium, usual):
@@ -351,20 +269,6 @@ def test_ranks_are_those_of_analysis_for_whoever_is_left(chromium, usual):
                 press(view, "Show all")
 
 
-def test_ranks_of_one_problem_are_hollow_where_they_could_be_luck(chromium, usual):
-    with opened(chromium, usual, "#?view=ranks&over=rosenbrock") as view:
-        data = view.evaluate(f"{CHART}.data[1].marker.color")
-        names = [row.split()[0] for row in view.locator("#explore-table tbody tr").all_inner_texts()]
-        paper = view.evaluate("optbench.theme.colors().paper")
-        wanted = set(ReportData(load(usual.parents[1])).answer.judged.list_open("rosenbrock"))
-        assert {name for name, color in zip(names, data, strict=True) if color == paper} == wanted
-
-
-def heads(view):
-    """Return the traces of the heads of paths, by the name of the optimizer."""
-    return {trace["name"]: trace for trace in traces(view) if trace["mode"] == "markers" and trace["name"]}
-
-
 def test_player(chromium, usual):
     with opened(chromium, usual, "#?view=paths") as view:
         whole = [trace for trace in traces(view) if trace["mode"] == "lines"]
@@ -399,91 +303,6 @@ def test_player(chromium, usual):
         assert view.locator("#explore-step").input_value() == "0"
 
 
-def test_the_clock_of_paths_is_samples_for_all_or_steps(chromium, usual):
-    results = load(usual.parents[1])
-    with opened(chromium, usual, "#?view=paths&at=1000") as view:
-        at = int(view.locator("#explore-at").inner_text().split(" of ")[0].replace(",", ""))
-        assert 900 < at <= 1000
-        best = ReportData(results).best_of("rosenbrock").set_index("optimizer")
-        for clock in ("samples", "steps"):
-            if clock == "steps":
-                view.select_option("select[name=clock]", clock)
-                view.locator("#explore-step").fill("60")
-                at = int(view.locator("#explore-at").inner_text().split(" of ")[0].replace(",", ""))
-            for name, head in heads(view).items():
-                row = best.loc[name]
-                run = results.runs.query(
-                    f"problem == 'rosenbrock' and optimizer == '{name}' and batch_size == {row.batch_size}"
-                    f" and schedule == '{row.schedule}' and lr == {row.lr} and seed == 3"
-                )
-                curve = results.curves[results.curves["run_id"] == run["run_id"].iloc[0]].sort_values("step")
-                spent = curve["step"] * (row.batch_size if clock == "samples" else 1)
-                here = curve[spent <= at].iloc[-1]
-                assert head["x"] == pytest.approx([here["w_1"]], abs=1e-3), (name, clock)
-
-
-def test_paths_have_equal_axes_and_trails_that_fade(chromium, usual):
-    with opened(chromium, usual, "#?view=paths&at=600") as view:
-        across, along = view.evaluate(
-            f"[...'xy'].map(name => {CHART}._fullLayout[name + 'axis']).map(axis =>"
-            " axis._length / Math.abs(axis.range[1] - axis.range[0]))"
-        )
-        assert across == pytest.approx(along, rel=0.01)
-        lines = view.evaluate(f"{CHART}.data.filter(t => t.mode === 'lines').map(t => [t.opacity, t.x.length])")
-        faint, solid = lines[5:10], lines[10:15]
-        assert all(a[0] < 0.4 < 0.8 < b[0] and a[1] > b[1] for a, b in zip(faint, solid, strict=True))
-
-
-def test_keys_play_paths(chromium, usual):
-    with opened(chromium, usual, "#?view=paths&at=0") as view:
-        place = lambda: int(view.locator("#explore-step").input_value())  # noqa: E731
-        view.locator("#explore-chart").focus()
-        view.keyboard.press("ArrowRight")
-        view.keyboard.press("ArrowRight")
-        view.keyboard.press("ArrowLeft")
-        assert place() == 1 and "at=" in view.url
-        view.keyboard.press("Space")
-        view.wait_for_function("Number(document.getElementById('explore-step').value) > 5")
-        view.keyboard.press("Space")
-        assert view.locator("#explore-play").inner_text() == "Play"
-        was = place()
-        view.locator("#explore-play").focus()
-        view.keyboard.press("ArrowRight")
-        assert place() == was + 1
-
-
-def drawn(view):
-    """Return the SVG paths of the contours, lines and marks in the chart of the paths, as text."""
-    kinds = {"contours": ".contourlayer path", "lines": ".xy .js-line", "marks": ".xy .points path"}
-    texts = "paths => paths.map(path => path.getAttribute('d') + (path.getAttribute('transform') || ''))"
-    return {name: view.locator(f"#explore-chart {kind}").evaluate_all(texts) for name, kind in kinds.items()}
-
-
-def test_contours_and_marks_stay_while_paths_move(chromium, usual):
-    with opened(chromium, usual, "#?view=paths&problem=rosenbrock") as view:
-        whole = drawn(view)
-        assert len(whole["contours"]) > 10 and len(whole["lines"]) == 10 and len(whole["marks"]) == 7
-        view.locator("#explore-step").fill("0")
-        first = drawn(view)
-        assert first["contours"] == whole["contours"] and view.locator(".contourfill path").count() > 0
-        assert first["marks"][:5] != whole["marks"][:5] and first["marks"][5:] == whole["marks"][5:]  # the heads alone
-        assert "up to 0 samples:" in view.locator("#explore-chart").get_attribute("aria-label")
-        press(view, "Play")
-        view.wait_for_function("Number(document.getElementById('explore-step').value) > 60")
-        moved = drawn(view)
-        press(view, "Pause")
-        assert moved["contours"] == whole["contours"] and view.locator(".contourfill path").count() > 0
-        assert moved["lines"] != first["lines"] and moved["marks"][:5] != first["marks"][:5]
-        (x,), (y,) = (list(heads(view).values())[-1][name] for name in "xy")
-        left, top = place_of(view, x, y)
-        view.mouse.move(left - 2, top)
-        view.mouse.move(left, top)
-        told = view.locator(".hoverlayer .hovertext").first.text_content()
-        assert f"({x:.3g}," in told  # where the head is now
-        view.locator("#explore-step").fill(view.locator("#explore-step").get_attribute("max"))
-        assert drawn(view) == whole
-
-
 def test_a_copied_address_opens_the_same_view(chromium, usual):
     with opened(chromium, usual) as view:
         for name, value in (
@@ -515,44 +334,6 @@ def test_a_copied_address_opens_the_same_view(chromium, usual):
         assert settings(view) == 15 and view.locator("select[name=x]").input_value() == "epochs"
 
 
-def test_back_undoes_the_choice_of_a_view_and_of_a_problem(chromium, usual):
-    with opened(chromium, usual) as view:
-        press(view, "Seeds")
-        view.select_option("select[name=problem]", "breast_cancer")
-        assert "view=seeds&problem=breast_cancer" in view.url
-        view.go_back()
-        view.wait_for_function("!location.hash.includes('problem') && optbench.explorer.shown().name === 'seeds'")
-        assert view.locator("select[name=problem]").input_value() != "breast_cancer"
-        view.go_back()
-        view.wait_for_function("optbench.explorer.shown().name === 'curves'")
-
-
-def test_dark_and_light(chromium, usual):
-    def paper(view):
-        return view.evaluate(f"{CHART}.layout.paper_bgcolor")
-
-    with opened(chromium, usual) as light, opened(chromium, usual, color_scheme="dark") as dark:
-        pale, deep = paper(light), paper(dark)
-        assert pale == "#ffffff" and int(deep[1:], 16) < 0x303030
-        names = {trace["name"]: trace["color"] for trace in traces(light) if trace["name"]}
-        assert names["gd"] == "#0173b2"  # the first of the palette
-        assert (
-            traces(dark)[-1]["color"] != ""
-            and axis(dark, "x")["tickfont"]["color"] != axis(light, "x")["tickfont"]["color"]
-        )
-        light.emulate_media(color_scheme="dark")
-        light.wait_for_function(f"{CHART}.layout.paper_bgcolor === '{deep}'")
-        dark.emulate_media(color_scheme="light")
-        dark.wait_for_function(f"{CHART}.layout.paper_bgcolor === '{pale}'")
-        light.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert paper(light) == "#ffffff"
-        light.evaluate("dispatchEvent(new Event('afterprint'))")
-        assert paper(light) == deep
-        light.locator(".theme").get_by_text("light").click()
-        light.wait_for_function(f"{CHART}.layout.paper_bgcolor === '{pale}'")
-        assert "theme=light" in light.url and traces(light)[-1]["color"] == names["adagrad"]
-
-
 def test_phone(chromium, usual):
     with opened(chromium, usual, width=360, has_touch=True) as view:
         for button in view.locator("#explore-views button").all():
@@ -564,18 +345,6 @@ def test_phone(chromium, usual):
             for box in view.locator("#explore-app :is(select, button, input):visible").all():
                 where = box.bounding_box()
                 assert where["x"] >= 0 and where["x"] + where["width"] <= 360
-
-
-class Ends(NamedTuple):
-    """The edges of a part of a picture, in pixels."""
-
-    top: float
-    bottom: float
-    right: float
-
-
-def ends(box):
-    return Ends(box["y"], box["y"] + box["height"], box["x"] + box["width"])
 
 
 def saved(view, name):
@@ -617,23 +386,6 @@ def test_a_saved_picture_has_a_title_a_legend_and_its_source_and_is_light(chromi
             assert "".join(reader.locator(".gtitle-subtitle").all_text_contents()) == subtitle
             source = reader.locator("text.source").text_content()
             assert source.startswith("optbench 0.1.0  ·  python -m optbench sweep")
-            letters = reader.evaluate(
-                "[...document.querySelectorAll('text')].map(e => parseFloat(getComputedStyle(e).fontSize))"
-            )
-            shown = {"slide": 8.33 / 800, "paper": 3.3 / 380}[size] * 72  # points of a pixel of the drawing
-            assert min(letters) * shown >= 7
-            lowest = ".gtitle-subtitle" if subtitle else ".gtitle"
-            parts = (".main-svg", ".gtitle", lowest, ".yaxislayer-above", ".xtitle", ".legend" if legend else ".xtitle")
-            picture, head, under, panel, axis, foot = (
-                ends(reader.locator(part).first.bounding_box()) for part in parts
-            )
-            source = ends(reader.locator("text.source").bounding_box())
-            # From the top: the title, the panel, the title of its axis, the legend, the source; nothing is cut.
-            order = [picture.top, head.top, under.bottom, panel.top, axis.top]
-            order += [axis.bottom, foot.top, foot.bottom] if legend else [axis.bottom]
-            assert order == sorted(order), file
-            assert order[-1] <= source.top + 4 and source.bottom <= picture.bottom + 1, file
-            assert max(head.right, under.right, foot.right, source.right) <= picture.right, file
         file, content = saved(view, "PNG")
         assert file == "optbench-rosenbrock-paths.png" and content.startswith(b"\x89PNG") and len(content) > 5_000
         wide = int.from_bytes(content[16:20], "big")

@@ -113,17 +113,6 @@ def test_numbers_in_latex():
     assert tables.latex_number(1.0046) == "1.005"
 
 
-def test_an_option_that_there_is_not():
-    for given, words in (
-        ({"tables": ["csb"]}, "unknown format of tables 'csb': did you mean 'csv'?"),
-        ({"formats": ["pngg"]}, "unknown format of pictures 'pngg': did you mean 'png'?"),
-        ({"style": "slide"}, "unknown style of pictures 'slide': did you mean 'slides'?"),
-    ):
-        with pytest.raises(OptbenchError) as caught:
-            Options(**given)
-        assert str(caught.value) == words
-
-
 def test_options_name_what_can_be_drawn():
     assert output.FORMATS == pictures.FORMATS and set(output.STYLES) == set(style.STYLES)
 

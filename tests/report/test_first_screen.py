@@ -85,18 +85,6 @@ def test_the_first_screen_fits_and_looks_as_it_did(chromium, seven, tmp_path):
     assert differ(without, then)[1] > COLORED
 
 
-def test_on_a_phone_a_row_is_a_line_and_a_chart(chromium, seven):
-    with opened(chromium, seven, width=390, height=844, explore=False, color_scheme="dark") as view:
-        assert not scrolls_sideways(view)
-        for row in view.locator(".row").all():
-            chart, name = row.locator("svg.plot:visible"), row.locator(".who b")
-            if len(name.inner_text()) < 15:  # a longer one takes more
-                assert chart.bounding_box()["y"] - name.bounding_box()["y"] < 30
-            assert chart.bounding_box()["width"] > 200 and not row.locator(".pick").first.is_visible()
-        view.locator(".row > summary").first.click()
-        assert view.locator(".card:visible").count() == 1 and not scrolls_sideways(view)
-
-
 def test_heights_in_screens_and_all_that_unfolds(chromium, seven):
     for width, height, most in ((1440, 900, 10), (390, 844, 20)):
         with opened(chromium, seven, width=width, height=height) as view:
@@ -110,17 +98,6 @@ def test_heights_in_screens_and_all_that_unfolds(chromium, seven):
             assert view.locator("table.data:visible").count() == view.locator("table.data").count() > 14
             view.get_by_role("button", name="Fold all").click()
             assert view.locator("details.fold[open]").count() == 0
-
-
-def test_each_caption_is_there_once(chromium, seven):
-    with opened(chromium, seven, explore=False) as view:
-        texts = view.evaluate("[...document.querySelectorAll('figcaption, [id^=note-]')].map(e => e.textContent)")
-        long = [text for text in texts if len(text) > 120]
-        assert long and len(set(long)) == len(long)
-        view.get_by_role("button", name="Unfold all").click()
-        view.get_by_role("link", name="how to read it").first.click()
-        note = view.evaluate("location.hash")
-        assert note.startswith("#note-") and view.locator(note).is_visible()
 
 
 def test_an_address_and_a_choice_open_what_is_folded(chromium, seven):

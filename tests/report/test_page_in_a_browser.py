@@ -182,6 +182,8 @@ def test_without_javascript_the_answer_is_there(chromium, usual):
         assert view.locator(".row svg.plot:visible").count() == 3 and view.locator(".row svg g use").count() > 10
         view.locator(".row > summary").first.click()
         assert view.locator(".card").first.is_visible()
+        view.locator(".carry:visible > summary").first.click()
+        assert view.locator(".card pre:visible").count() == 1 and not view.locator(".card .copy:visible").count()
         for name in ("settings", "method", "problem-rosenbrock"):
             view.locator(f"summary:has(#{name})").click()
         assert view.locator("table[data-name='settings']").is_visible()
@@ -214,10 +216,3 @@ def test_a_setting_is_carried_away_by_the_keyboard_and_on_paper(chromium, usual)
             assert card.locator("pre:visible").count() == 1 and not view.locator(".copy:visible").count()
             assert view.locator(".carry:visible").count() == 1
             assert code.evaluate("e => e.scrollHeight <= e.clientHeight + 1 && e.scrollWidth <= e.clientWidth + 1")
-
-
-def test_without_scripts_the_code_is_there_and_no_button(chromium, usual):
-    with opened(chromium, usual, java_script_enabled=False) as view:
-        view.locator(".row > summary").first.click()
-        view.locator(".carry:visible > summary").first.click()
-        assert view.locator(".card pre:visible").count() == 1 and not view.locator(".card .copy:visible").count()

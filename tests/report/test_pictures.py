@@ -12,18 +12,16 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from synthetic import make_tables, write_folder
 
-from optbench import OptbenchError, figures, load
+from optbench import figures, load
 from optbench.cli.report import FIGURES
 from optbench.figures import OF_RESULTS, data, style
 from optbench.report import write_report
 from optbench.report.pictures import (
-    BESIDE,
     KINDS,
     OVERALL,
     draw_page_pictures,
     remove_earlier_pictures,
     select_kinds,
-    write_answer,
     write_pictures,
 )
 
@@ -98,21 +96,6 @@ def test_a_few_kinds_are_written_unless_others_are_named():
     assert select_kinds([], ["gif"]) == ["curves", "paths", "mean_ranks", "profiles"]
     assert select_kinds(["rates", "curves"]) == ["curves", "rates"]
     assert tuple(select_kinds(["all"])) == tuple(KINDS) == FIGURES
-    with pytest.raises(OptbenchError, match=r"unknown figure 'xyz': valid names: all, batch_scaling"):
-        select_kinds(["xyz"])
-
-
-def test_captions_say_which_steps_a_path_has(swept):
-    assert "lines between them cut corners" in KINDS["paths"].describe(swept, PROBLEM)
-
-
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [((("pngs",),), "unknown format 'pngs': did you mean 'png'"), ((("png",), ("slide", 1)), "did you mean 'slides'")],
-)
-def test_bad_input_is_a_line(swept, tmp_path, given, text):
-    with pytest.raises(OptbenchError, match=text):
-        write_pictures(swept, tmp_path, *given)
 
 
 def test_every_figure_of_results_can_be_a_file():
@@ -157,17 +140,6 @@ def test_curves_show_what_is_judged(swept):
     (scored,) = [each for each in patches if each.get_label() == "scored"]
     end = swept.bands_of("train_loss").groupby("problem")["epoch"].max()[PROBLEM]
     assert scored.get_x() + scored.get_width() == pytest.approx(end) and scored.get_x() >= 0.8 * end - 1e-9
-
-
-@pytest.mark.slow
-def test_pictures_beside_a_page_with_an_earlier_label_are_removed_and_nothing_else(swept, tmp_path):
-    labeled = data.report_data(swept.results.labeled({PROBLEM: "Rosen fn.", "breast_cancer": "BC"}))
-    assert write_answer(labeled, tmp_path) == []
-    (tmp_path / "mine.png").write_bytes((tmp_path / "rosen-fn.png").read_bytes())
-    (tmp_path / "bc.png").write_text("edited", encoding="utf-8")
-    assert write_answer(swept, tmp_path) == ["rosen-fn.png"]
-    left = {"answer.png", f"{PROBLEM}.png", "breast_cancer.png", "mine.png", "bc.png", BESIDE}
-    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_pictures_of_an_earlier_look_are_removed_and_nothing_else(swept, tmp_path):

@@ -15,7 +15,7 @@ import optbench
 from optbench import OptbenchError
 from optbench.analysis import timing_summary
 from optbench.report import write_report
-from optbench.report.page import MAX_SENTENCE, find_code, shorten_sentence
+from optbench.report.page import find_code, shorten_sentence
 from optbench.report.pictures import KINDS
 from optbench.wording import labels
 from optbench.wording.answers import answer_of, describe_settings
@@ -105,19 +105,6 @@ def test_page_reports_the_held_out_numbers(usual):
             assert f"{numbers} covers 96.9% {labels.failure_text(row)}" in page.text
     assert f"{answer.overall(short=True)[1:]}." in page.text
     assert "Not held out" not in page.text and "tuning seeds (0, 1, 2)" in page.text
-
-
-def test_a_long_sentence_is_cut_between_its_parts():
-    clauses = [f"rule_{place} has {place}.5 times the loss [1.1, 9] (one, two; three)" for place in range(12)]
-    short = shorten_sentence(f"a is first; {', '.join(clauses)}")
-    assert len(short) <= MAX_SENTENCE + 30 and short.endswith("(one, two; three); the rest is below")
-    assert shorten_sentence("a is first; b ties") == "a is first; b ties"
-
-
-def test_whole_numbers_are_saved_as_such(usual):
-    values = re.findall(r'data-label="([^"]+)"[^>]* data-value="([^"]+)"', usual[2].read_text(encoding="utf-8"))
-    assert {("place", "1"), ("place", "2")} <= set(values)
-    assert not [each for each in values if each[1].endswith(".0") or each[0] == "batch"]
 
 
 def test_page_carries_provenance_timings_and_words(usual):

@@ -8,7 +8,7 @@ import pytest
 from synthetic import make_tables, write_folder
 from test_report import Page
 
-from optbench import OptbenchError, compare, load
+from optbench import compare, load
 from optbench.report import write_side_by_side
 from optbench.wording.answers import format_ratio
 
@@ -121,10 +121,3 @@ def test_nothing_in_common_is_told_and_the_rest_is_shown(tmp_path):
     write_folder(tmp_path / "b", make_tables(**{**SMALL, "problems": ["diabetes"]}))
     page = Page(write_side_by_side([tmp_path / "a", tmp_path / "b"], out=tmp_path / "page.html"))
     assert "Not compared with A" in page.text and "diabetes" in page.text
-
-
-def test_what_one_page_does_not_take(tmp_path):
-    with pytest.raises(OptbenchError, match="take one result folder"):
-        write_side_by_side([tmp_path, tmp_path], tables=["csv"])
-    with pytest.raises(OptbenchError, match="9 result folders are too many"):
-        write_side_by_side([tmp_path] * 9)

@@ -85,35 +85,12 @@ def test_real_targets_come_in_their_own_unit():
 
 
 @pytest.mark.slow
-def test_mistakes_name_the_way(results, table):
-    for ask, words in (
-        (lambda: results.best(), "best: name one of the problems: .*'rosenbrock'"),
-        (lambda: results.best("least_square"), "did you mean 'least_squares'"),
-        (lambda: results.best("mlp", "adam"), "unknown optimizer 'adam'"),
-        (lambda: results.best("mlp").code("jax"), "library"),
-        (lambda: results.best("rosenbrock").fit(), "no predictions to make.*optbench.minimize"),
-        (lambda: results.best("mlp").fit().predict(table[1].drop(columns="age")), "no column 'age'"),
-    ):
-        with pytest.raises(OptbenchError, match=words):
-            ask()
-    for name in ("best_params_", "best_estimator_", "best_value"):
-        with pytest.raises(AttributeError, match=r"results.best\(PROBLEM\) is the recommended setting"):
-            getattr(results, name)
-
-
-@pytest.mark.slow
 def test_other_data_than_the_sweeps_are_refused(tmp_path):
     path = tmp_path / "mine.csv"
     make_table(60).to_csv(path, index=False)
     best = optbench.sweep(problems=[f"logistic(data='{path}')"], optimizers=["gd"], **SMALL).best()
     make_table(61).to_csv(path, index=False)
     with pytest.raises(OptbenchError, match="have changed since the sweep"):
-        best.fit()
-
-
-def test_a_file_that_a_folder_names_is_not_run():
-    best = Best("logistic", "torch:Mine(file=mine.py)", 0.1, 32, "constant", {}, {"epochs": 1})
-    with pytest.raises(OptbenchError, match=r"runs that file: say so, fit\(plugin='mine.py'\)"):
         best.fit()
 
 

@@ -8,7 +8,6 @@ from quick import slow
 import optbench
 from optbench import datasets
 from optbench.catalogue import loader
-from optbench.contract.errors import OptbenchError
 from optbench.contract.names import parse, split_levels
 from optbench.sweeps.data_sweep import OPTIMIZERS, describe_sweep
 from optbench.sweeps.spec import make_spec, parse_spec, read_spec
@@ -132,33 +131,6 @@ def test_the_size_chooses_batches_and_length(rows, sizes, epochs):
     assert ("--time-limit" in describe_sweep(spec)[-1]) == (spec.epochs < 1)
     wide = RNG.standard_normal((rows, 40))
     assert make_spec({"data": (wide, x[:, 0] > 0)}).epochs <= spec.epochs
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"data": "none.csv"}, "data set none.csv: no such file"),
-        ({"data": "customers.csv", "target": "stauts"}, "'stauts': did you mean 'status'?"),
-        ({"data": "customers.csv", "problems": "rosenbrock"}, "problems: rosenbrock learns from no data; with data="),
-        ({"data": "customers.csv", "problems": "noisy(rosenbrock)"}, "problems: rosenbrock learns from no data; with "),
-        ({"data": "customers.csv", "problems": "noisy"}, "noisy goes around another problem: write noisy(rosenbrock)"),
-        ({"data": "customers.csv", "problems": "logistic(data=customers.csv, l3=1)"}, "l3"),
-        ({"target": "status"}, "target names a column of a table: name that, too, data = 'customers.csv' (--data)"),
-        ({"data": "digits", "target": "x"}, "target: digits has no columns to choose from"),
-        ({"data": "digts"}, "unknown data set 'digts': did you mean 'digits'?"),
-        ({"data": "customers.xlsx"}, "save the sheet as .csv"),
-        ({"data": "."}, "this is a folder; name a file in it"),
-        ({"data": 3}, "data must be a file, a DataFrame with target=, or (X, y)"),
-        ({"data": (X, PRICE), "target": "a"}, "data must be a file, a DataFrame with target=, or (X, y)"),
-        ({"data": np.ones((9, 2))}, "data must be a file, a DataFrame with target=, or (X, y)"),
-        ({"data": X, "target": "d"}, "unknown column of X in data: y 'd'"),
-        ({"data": "customers.csv", "dta": 1}, "unknown key 'dta': did you mean 'data'?"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_used_is_one_line(given, words):
-    with pytest.raises(OptbenchError) as told:
-        optbench.sweep(None, **{"epochs": 1, **given})
-    assert words in str(told.value) and "\n" not in str(told.value)
 
 
 @pytest.mark.slow

@@ -114,12 +114,6 @@ def test_what_cannot_be_added_is_refused_in_a_line(case, grid):
     assert before == ((grid / "runs.parquet").read_bytes(), (grid / "spec.toml").read_bytes())
 
 
-def test_there_must_be_something_to_extend(tmp_path):
-    for out, message in ((tmp_path / "none", "no sweep in .* to extend"), (None, "extend needs the folder")):
-        with pytest.raises(OptbenchError, match=message):
-            optbench.sweep(out=out, extend=True, seeds=3)
-
-
 def test_another_sweep_is_refused_and_the_way_to_join_them_is_told(grid):
     with pytest.raises(OptbenchError, match=r"\(different: seeds\).*; choose another --out, add --extend to keep"):
         optbench.sweep(GRID, out=grid, seeds=4)

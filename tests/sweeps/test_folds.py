@@ -9,7 +9,6 @@ from harness import CATALOGUE
 import optbench
 from optbench.analysis import best_configurations, recommend_settings
 from optbench.catalogue import loader
-from optbench.contract.errors import OptbenchError
 from optbench.sweeps import session
 from optbench.sweeps.joined_specs import find_differences
 from optbench.sweeps.merge import merge_folders, select_shard
@@ -110,21 +109,6 @@ def test_folds_of_a_plug_in_go_to_another_process_and_back(tmp_path):
         assert each.cohort_id == made.cohort_id
         assert each.cohort.problem.fold == made.cohort.problem.fold
         np.testing.assert_array_equal(each.cohort.problem.test[0], made.cohort.problem.test[0])
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"folds": 5}, "folds: 5 must be at most the number of blocks that take them, 4"),
-        ({"folds": 0}, "folds: 0 must be at least 1"),
-        ({"seeds": 4, "folds": 2}, "spec: folds is for seeds in blocks: say how many, blocks = 8, or leave it out"),
-        ({"problems": "rosenbrock"}, "folds: rosenbrock learns from no data"),
-    ],
-)
-def test_folds_that_cannot_be_are_one_line(changes, message):
-    with pytest.raises(OptbenchError) as told:
-        expand(make_spec(SPEC, changes), CATALOGUE)
-    assert str(told.value) == message
 
 
 def test_one_fold_is_the_split_of_always():

@@ -2,7 +2,6 @@
 
 import pytest
 
-from optbench.contract.errors import OptbenchError
 from optbench.sweeps.joined_specs import find_differences, join_specs
 from optbench.sweeps.spec import make_spec
 
@@ -63,8 +62,6 @@ def test_of_rounds_the_larger_number_is_taken():
     base = {key: value for key, value in WIDE.items() if key not in ("seeds", "tuning_seeds")} | {"blocks": 2}
     few, more = (make_spec(base | {"widen": rounds}) for rounds in (0, 3))
     assert join_specs(few, more).widen == join_specs(more, few).widen == 3
-    with pytest.raises(OptbenchError, match="they differ in final"):
-        join_specs(few, make_spec(base | {"final": 4}))
 
 
 def test_lists_are_joined_in_order_and_entries_stand_once():
@@ -92,17 +89,3 @@ def test_rules_of_one_wrapper_or_class_with_trials_stay_apart():
     assert join_specs(old, new).optimizers == old.optimizers and len(old.optimizers) == 4
     wider = make_spec({**DRAWN, "optimizers": ["clip(gd, norm=log_uniform(1, 9))"]}, {})
     assert join_specs(old, wider).optimizers[:2] == ("clip(adam)", "clip(gd, norm='log_uniform(1, 9)')")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        (wide(), wide(steps=6), "they differ in steps"),
-        (wide(), wide(DRAWN), "they differ in trials"),
-        (wide(), wide(problems=[{"name": "rosenbrock", "steps": 9}]), "rosenbrock has two budgets"),
-        (wide(DRAWN), make_spec({**DRAWN, "search_seed": 3}), "they differ in search_seed"),
-    ],
-)
-def test_some_have_no_sweep_in_common(old, new, message):
-    with pytest.raises(OptbenchError, match=message):
-        join_specs(old, new)

@@ -153,24 +153,6 @@ def test_a_record_of_a_file_brings_its_file(tmp_path):
     assert changes == {"optimizers": ["of_file"], "plugins": [str(file)]} and not own.records
 
 
-@pytest.mark.parametrize(
-    "given, words",
-    [
-        ({"problems": [bowl]}, "problems: bowl needs a start point: write (bowl, x0), or optbench.function(...)"),
-        ({"problems": bowl}, "write (bowl, x0)"),
-        ({"problems": [3]}, "must be a name"),
-        ({"optimizers": [lambda w: w]}, "it has no learning rate"),
-        ({"optimizers": [dict]}, "optimizer torch:dict"),
-        ({"schedules": [bowl]}, "schedules: bowl is no schedule: put @optbench.schedule before it"),
-        ({"lr": [0.1]}, "lr and learning_rates are the same: give one"),
-    ],
-)
-def test_what_is_no_record_is_refused_in_one_line(given, words):
-    with pytest.raises(OptbenchError) as caught:
-        optbench.sweep(SMALL | {"problems": ["rosenbrock"], "optimizers": ["gd"]} | given)
-    assert words in str(caught.value)
-
-
 def test_the_rates_have_the_names_of_a_single_run():
     spec = {key: value for key, value in SMALL.items() if key != "learning_rates"}
     spec |= {"problems": ["rosenbrock"], "optimizers": ["gd"], "steps": 2}

@@ -193,29 +193,6 @@ def test_the_content_of_a_plugin_counts_and_its_place_does_not(tmp_path):
     assert ids("a", PLUGIN) == ids("a", PLUGIN + "\n"), "the file has no part in this run"
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"problems": "rosenbrok"}, "unknown problem 'rosenbrok': did you mean 'rosenbrock'\\?"),
-        ({"optimizers": "adm"}, "unknown optimizer 'adm': did you mean 'adam'\\?"),
-        ({"schedules": "constan"}, "unknown schedule 'constan': did you mean 'constant'\\?"),
-        ({"optimizers": "adam(beta1=1)"}, "beta1=1.0 must be in"),
-        ({"optimizers": "adam(beta1=[0.9, 2])"}, "beta1=2.0 must be in"),
-        ({"optimizers": "adam(beta1=[0.9, 0.9])"}, "twice, with the same hyperparameters"),
-        ({"optimizers": "adam, adam(beta1=0.9)"}, "twice, with the same hyperparameters"),
-        ({"schedules": "inverse, inverse(decay_rate=1)"}, "schedules has an entry twice"),
-        ({"problems": "rosenbrock, rosenbrock(dim=2)"}, "problems has an entry twice"),
-        ({"problems": ["saddle", {"name": "saddle", "steps": 9}]}, "problems has an entry twice"),
-        ({"problems": "rosenbrock("}, "cannot read 'rosenbrock\\('"),
-    ],
-    ids=repr,
-)
-def test_what_cannot_be_planned_is_refused_in_one_line(catalogue, changes, words):
-    with pytest.raises(OptbenchError, match=words) as caught:
-        make(catalogue, **changes)
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.slow
 def test_a_name_of_a_broken_file_is_explained_by_it(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('no')\n")

@@ -6,7 +6,6 @@ import pytest
 from tuning_twin import Twin
 
 import optbench
-from optbench.contract.errors import OptbenchError
 
 SPEC = {"problems": ["quadratic(dim=4, noise=1e-6)", "rosenbrock"], "optimizers": ["gd", "momentum"],
         "batch_sizes": [256], "learning_rates": "1e-4:1:4", "steps": 40, "points": "every", "blocks": 3, "screen": 1,
@@ -47,20 +46,3 @@ def test_costs_are_those_of_what_every_block_has_chosen(results):
         assert row[f"reached_{level:g}"] == arrived / 6
         assert row[f"samples_to_{level:g}"] == pytest.approx(spent / arrived if arrived else np.inf)
     assert 0 < table["reached_0.001"].mean() and 0 < table["reached_1"].mean() < 1, "both kinds are there"
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"defaults": [{"optimzer": "gd"}]}, 'defaults need a column "optimizer"'),
-        ({"defaults": [{"optimizer": "gd", "lrr": 1e-4}]}, "unknown column of defaults 'lrr': did you mean 'lr'"),
-        ({"defaults": [{"optimizer": "dg"}]}, "unknown optimizer among defaults 'dg': did you mean 'gd'"),
-        ({"defaults": pd.DataFrame({"optimizer": ["gd"]})}, r"defaults of gd are \d+ settings on .*: name more"),
-        ({"counts": [0]}, "numbers of trials begin at 1, got 0"),
-        ({"of": "rate"}, "unknown column to compare 'rate'"),
-    ],
-)
-def test_best_of_n_refuses_in_one_line(results, changes, message):
-    with pytest.raises(OptbenchError, match=message) as told:
-        results.best_of_n(**changes)
-    assert "\n" not in str(told.value)

@@ -152,10 +152,3 @@ def test_status_adds_up_and_a_second_run_has_nothing_to_do(tmp_path):
     assert seen == sorted(seen) and seen[-1] == (16, made.cost, 2)
     again = execute_spec(spec, tmp_path / "out", workers=1)
     assert (again.runs, again.cohorts, again.to_compile) == (16, 8, 0) and again.cost == again.total_cost
-
-
-@pytest.mark.parametrize("workers", [0, -1])
-def test_workers_must_be_some(workers, tmp_path):
-    with pytest.raises(OptbenchError, match=f"workers={workers} must be at least 1"):
-        execute_spec(make_spec(SMALL, {}), tmp_path / "out", workers=workers)
-    assert not (tmp_path / "out").exists()

@@ -12,7 +12,6 @@ from quick import slow
 from tuning_twin import Twin, group
 
 import optbench
-from optbench.contract.errors import OptbenchError
 from optbench.contract.types import Stage
 from optbench.report import write_report
 from optbench.sweeps.merge import select_shard
@@ -189,36 +188,11 @@ def test_more_blocks_change_no_run_of_those_before(folder, tmp_path):
     assert set(new.loc[new["block"] < 0, "seed"]) == set(old.loc[old["block"] < 0, "seed"])
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"blocks": 1}, "blocks: 1 must be at least 2"),
-        ({"blocks": 3, "holdout": 0}, "holdout: 0 must be at least 1"),
-        ({"blocks": 3, "seeds": 5}, "seeds and blocks: give one; 3 blocks take 15 seeds"),
-        ({"choose_by": "test_los"}, "did you mean 'test_loss'"),
-        ({"finalists": 0}, "finalists: 0 must be at least 1"),
-        ({"blocks": 10**9}, "blocks=1000000000 takes more than 100,000 seeds"),
-        ({"blocks": 0}, "screen is for seeds in blocks"),
-        ({"widen": -1}, "widen: -1 must be at least 0"),
-        ({"final": 0}, "final: 0 must be at least 1"),
-        ({"report": 1001}, "report: 1001 must be at most 1,000"),
-        ({"choose_by": "log_tail"}, "unknown measure to choose by 'log_tail'"),
-        ({"choose_by": "time, time"}, "choose_by has an entry twice"),
-        ({"search_seed": 3, "learning_rates": [0.1]}, "search_seed is for trials"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(changes, message):
-    with pytest.raises(OptbenchError, match=message):
-        optbench.sweep({**SPEC, **changes}, workers=1)
-
-
 def test_the_shipped_specs_ask_the_same_question():
     default, thorough = read_spec(), read_spec("thorough")
     same = {"problems", "optimizers", "batch_sizes", "schedules", "learning_rates", "epochs", "steps", "dtypes"}
     assert default.model_dump(include=same) == thorough.model_dump(include=same)
     assert thorough.blocks > default.blocks >= 8 and thorough.holdout >= default.holdout >= 3
-    with pytest.raises(OptbenchError, match="unknown spec 'thorogh': did you mean 'thorough'"):
-        read_spec("thorogh")
 
 
 @pytest.mark.slow
@@ -246,30 +220,6 @@ def test_the_spec_that_is_left_has_the_settings_that_the_answer_names(tmp_path, 
     best = answer_of(results.runs, results.tuning_seeds, results.judge_by).best
     left = [(entry.optimizer.partition("(")[0], entry.lr) for entry in read_spec(tmp_path / "chosen.toml").chosen]
     assert left == best[["optimizer", "lr"]].to_records(index=False).tolist()
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"optimizers": ["gd"]}, "chosen names whole settings: leave optimizers out"),
-        ({"problems": ["saddle"]}, "chosen has the problem 'rosenbrock', which is not among problems"),
-        ({"chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": -1.0}]}, "must be a positive finite number"),
-        ({"chosen": [{"problem": "rosenbrock", "optimizer": "gdd", "lr": 1.0}]}, "did you mean 'gd'"),
-        (
-            {"chosen": [{"problem": "rosenbrock", "optimizer": name} for name in ("adam", "adam(beta1=0.9)")]},
-            "chosen has a setting of adam on rosenbrock twice",
-        ),
-        (
-            {"chosen": [{"problem": "rosenbrock", "optimizer": "lbfgs", "batch_size": 5}]},
-            "on the full batch",
-        ),
-    ],
-)
-def test_chosen_settings_that_make_no_sense_are_refused(changes, message):
-    spec = {"problems": ["rosenbrock"], "steps": 3, "chosen": [{"problem": "rosenbrock", "optimizer": "gd", "lr": 0.1}]}
-    assert len(optbench.sweep(spec, seeds=2, workers=1).runs) == 2
-    with pytest.raises(OptbenchError, match=message):
-        optbench.sweep({**spec, **changes}, seeds=2, workers=1)
 
 
 def test_chosen_settings_of_some_problems_have_the_budget_of_theirs(tmp_path):

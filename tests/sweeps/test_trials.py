@@ -202,39 +202,6 @@ def test_a_rule_and_its_equal_in_pytorch_try_the_same(catalogue, rule, other):
     assert set(first) == set(second) or rule != "adamw"
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"trials": None, "optimizers": "adam(beta1=uniform(0, 0.5))", "learning_rates": [0.1]},
-         r"optimizers: uniform\(0, 0.5\) is a range: say how many settings are drawn, trials = 20"),
-        ({"trials": None, "schedules": "warmup(inverse(decay_rate=uniform(0, 1)))", "learning_rates": [0.1]},
-         r"schedules: uniform\(0, 1\) is a range"),
-        ({"trials": None, "learning_rates": "log_uniform(1, 2)"}, r"learning_rates: log_uniform\(1, 2\) is a range"),
-        ({"trials": 0}, "trials: 0 must be at least 1"),
-        ({"trials": 10_001}, "trials: 10001 must be at most 10,000"),
-        ({"search_seed": -1}, "search_seed: -1 must be a whole number between"),
-        ({"learning_rates": "uniform(0, 1)"}, "learning_rates: 0 must be a positive finite number"),
-        ({"optimizers": "adam, adam(beta1=0.5)"}, "optimizers has adam twice: with trials each is named once"),
-        ({"optimizers": "adm(beta1=uniform(0, 1))"}, "unknown optimizer 'adm': did you mean 'adam'"),
-        ({"optimizers": "adam(beta1=uniform(0, 1))"}, r"beta1=1.0 must be in \[0, 1\), and uniform\(0, 1\) reaches it"),
-        ({"optimizers": "adam(beta1=unform(0, 0.5))"}, "unknown range 'unform': did you mean 'uniform'"),
-        ({"optimizers": "adam(beta1=[])"}, "gives no value for beta1"),
-        ({"optimizers": "adam(beta1=high)"}, "beta1='high' must be a number"),
-        ({"optimizers": "clip(lbfgs)"}, "clip cannot go around lbfgs"),
-        ({"schedules": "inverse(decay_rate=uniform(-1, 1))"}, "decay_rate=-1.0 must be in"),
-        ({"schedules": "inverse(rate=uniform(0, 1))"}, "unknown parameter of schedule inverse 'rate'"),
-        ({"schedules": "inverse(decay_rate=uniform(0, 1)), inverse(decay_rate=uniform(0, 1.0))"}, "has an entry twice"),
-        ({"optimizers": "gd", "learning_rates": "log_uniform(1, 1.003)"},
-         "optimizer gd: its ranges hold no more than 4 settings that differ in four digits, not 20: widen them"),
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_what_cannot_be_searched_is_refused_in_one_line(catalogue, changes, words):
-    with pytest.raises(OptbenchError, match=words) as caught:
-        make(catalogue, **changes)
-    assert "\n" not in str(caught.value)
-
-
 def test_too_many_ranges_are_refused(catalogue, monkeypatch):
     monkeypatch.setattr("optbench.sweeps.trials.COLUMNS", 3)
     with pytest.raises(OptbenchError, match="optimizer adam: no more than 3 ranges can be searched"):

