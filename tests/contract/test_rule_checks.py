@@ -21,7 +21,6 @@ from optbench import (
 )
 from optbench.checks.interpreter import Interpreter
 from optbench.contract.optimizers import Optimizer, explain_return
-from optbench.contract.search import check_space
 
 
 def rule(w, g, m, lr, beta1):
@@ -55,7 +54,6 @@ RULES = [
     ({"limits": {"beta1": "(0, 0.5]"}}, r"beta1=0.9 must be in \(0, 0.5\]"),
     ({"search": 3}, "search=3 must be a dictionary"),
     ({"search": {"lr": [1]}}, r"search\['lr'\]=\[1\] must be a range"),
-    ({"search": {"lr": Range("uniform", (2, 1))}}, r"r.*: uniform\(2, 1\) must go from a lower to a higher"),
     ({"report": 3}, "report=3 must be a text"),
 ]
 
@@ -97,7 +95,7 @@ def test_what_is_no_function_is_not_decorated(made, function):
     [
         ({"term": 3}, "term=3 must be a function"),
         ({"memory": 3}, "memory=3 must be a function"),
-        ({"memory": lambda rows: 0}, "memory must be a function of 2 arguments"),
+        ({"memory": lambda rows: 0}, "memory=<lambda> must be a function of 2 arguments or more"),
     ],
 )
 def test_matrix_stages(fields, words):
@@ -124,7 +122,7 @@ def test_variants(base, fields, words):
     [
         ({"method": 3}, "method=3 must be a text"),
         ({"options": 3}, "options=3 must be a function"),
-        ({"options": lambda values: {}}, "options must be a function of 2 arguments"),
+        ({"options": lambda values: {}}, "options=<lambda> must be a function of 2 arguments"),
         ({"hyperparameters": {"memory": "five"}}, "memory='five' must be a finite number"),
         ({"source": None}, "source=None must be a text"),
     ],
@@ -177,19 +175,14 @@ def test_a_check_that_fails_is_told():
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
+        *[("log_uniform", values, "log_uniform") for values in ((0, 1), (1,), ("a", "b"), (2, 1))],
         ("unifrom", (1, 2), "unknown range 'unifrom': did you mean 'uniform'"),
-        ("uniform", 3, "uniform: its values must be a tuple, not 3"),
+        ("uniform", 3, "uniform: 3 must hold two numbers"),
     ],
 )
 def test_ranges_made_by_hand(kind, values, words):
     with pytest.raises(OptbenchError, match=words):
         Range(kind, values)
-
-
-@pytest.mark.parametrize("values", [(0, 1), (1,), ("a", "b")])
-def test_ranges_made_by_hand_are_looked_at_before_they_are_used(values):
-    with pytest.raises(OptbenchError, match="log_uniform"):
-        check_space("a test", {"lr": Range("log_uniform", values)}, {}, {})
 
 
 def test_records_made_by_hand_are_looked_at():
