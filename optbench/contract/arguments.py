@@ -10,18 +10,20 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sized
-from functools import cache
+from functools import cache, wraps
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import numpy as np
 from annotated_types import Ge, Le
-from pydantic import BaseModel, BeforeValidator, Strict, TypeAdapter, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Strict, TypeAdapter, ValidationError, create_model
 
 from optbench.contract import names
-from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
+from optbench.contract.errors import OptbenchError, PluginError, near, shown, unknown
 
 MOST_ITEMS = 100_000
 """Items of a list that a user writes."""
+_MOST_NUMBERS = 100_000_000
+"""Numbers of a range that becomes an array."""
 MOST_EXAMPLES = 2**31 - 1
 """Examples of a problem: the kernels count them in 32 bits."""
 _LARGEST = 2**53
@@ -48,6 +50,7 @@ _WORDS = {
 _BY_KEYWORD = ("hyperparameters", "parameters")
 """Fields of records whose values a decorator takes as keywords of their own."""
 _Value = TypeVar("_Value")
+_Function = TypeVar("_Function", bound=Callable)
 
 
 class Unfit(ValueError):
@@ -81,7 +84,9 @@ def _are_identifiers(value: Any) -> bool:
 Whole = Annotated[int, Strict(), BeforeValidator(to_python)]
 """A whole number of Python or NumPy; True is none."""
 Text = Annotated[str, Strict()]
-Flag = Annotated[bool, Strict()]
+Flag = Annotated[bool, Strict(), BeforeValidator(to_python)]
+_STRICT: dict[Any, Any] = {bool: Flag, bool | None: Flag | None, str: Text, str | None: Text | None}
+"""Annotations that are conditions themselves: pydantic would take "yes" for True."""
 Function = Annotated[Callable, condition(callable, "a function")]
 SourceFunction = Annotated[Any, condition(inspect.isfunction, "a function written with def")]
 """A function whose source can be compiled."""
@@ -130,23 +135,49 @@ def check_fields(kind: str, record: Any) -> str:
     Returns the words for the record, such as ``optimizer adam``, of which ``kind`` is the first one. The message of a
     PluginError begins with them.
     """
-    name, model = getattr(record, "name", ""), _model_of(record.__class__)
+    name = getattr(record, "name", "")
     owner = f"{kind} {name}" if is_name(name) else kind
-    try:
-        checked = model(**{key: getattr(record, key) for key in model.model_fields})
-    except ValidationError as wrong:
-        raise PluginError(refusal(wrong, f"{owner}: {{}}=")) from None
-    for key, value in checked:
+    for key, value in _check_all(record.__class__, vars(record), f"{owner}: {{}}=", PluginError).items():
         object.__setattr__(record, key, value)
     return owner
 
 
+def checked(function: _Function) -> _Function:
+    """Return a public function that first checks its arguments by their annotations, where these have conditions."""
+
+    @wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        """Call the function with the arguments converted; raise OptbenchError for one that its type refuses."""
+        try:
+            given = inspect.signature(function).bind(*args, **keywords)
+        except TypeError:  # which the call itself says better
+            return function(*args, **keywords)
+        given.arguments.update(_check_all(function, given.arguments, "{}=", OptbenchError))
+        return function(*given.args, **given.kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def _check_all(annotated: Any, values: Mapping, head: str, error: type[OptbenchError]) -> dict[str, Any]:
+    """Return those values by name, converted, whose annotations in a class or a function have conditions."""
+    model = _model_of(annotated)
+    try:
+        made = model(**{key: value for key, value in values.items() if key in model.model_fields})
+    except ValidationError as wrong:
+        raise error(refusal(wrong, head)) from None
+    return {key: getattr(made, key) for key in made.model_fields_set}
+
+
 @cache
-def _model_of(record: Any) -> type[BaseModel]:
-    """Return a model of the fields of a record whose annotations have conditions."""
-    every = {key: kind for base in reversed(record.__mro__) for key, kind in inspect.get_annotations(base).items()}
-    kinds: dict[str, Any] = {key: (kind, ...) for key, kind in every.items() if _has_conditions(kind)}
-    return create_model(record.__name__, **kinds)
+def _model_of(annotated: Any) -> type[BaseModel]:
+    """Return a model of the annotations of a class or a function that have conditions."""
+    every: dict[str, Any] = {}
+    for each in reversed(getattr(annotated, "__mro__", (annotated,))):
+        every |= inspect.get_annotations(each)
+    kinds: dict[str, Any] = {
+        key: (_STRICT.get(kind, kind), None) for key, kind in every.items() if kind in _STRICT or _has_conditions(kind)
+    }
+    return create_model(annotated.__name__, **kinds)
 
 
 def _has_conditions(kind: Any) -> bool:
@@ -182,6 +213,8 @@ def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]
     if isinstance(reason, ValueError) and not isinstance(reason, Unfit):  # a sentence of its own
         return f"{head}{reason}"
     words = str(reason) if reason else _WORDS[kind].format(**context) if kind in _WORDS else first["msg"]
+    if kind == "literal_error" and isinstance(first["input"], str):
+        words += near(first["input"], re.findall("'(.*?)'", context["expected"]))
     return f"{head}{words}" if kind in ("missing", "model_type") else f"{head}{shown(first['input'])} {words}"
 
 
@@ -236,15 +269,22 @@ def list_items(name: str, value: Any, most: int = MOST_ITEMS) -> list:
     return found
 
 
-def real_array(name: str, value: Any, shape: str, most: int = 10**9) -> np.ndarray:
-    """Return an array of real numbers; raise OptbenchError for anything else. ``shape``: what it must be, in words."""
-    if isinstance(value, range) and len(value) > most:
-        raise OptbenchError(f"{name}: {shown(value)} must be {shape}")
+def real_array(name: str, value: Any, dim: int | None = None) -> np.ndarray:
+    """Return real numbers as an array, float32 or float64; raise OptbenchError for anything else.
+
+    dim: how many there must be, as a vector; None: an array of any shape.
+    """
     try:
+        if isinstance(value, range) and len(value) > _MOST_NUMBERS:  # NumPy would write it out first
+            raise TypeError
         found = np.asarray(value)
-        return found if found.dtype.kind == "f" else found.astype(np.float64, casting="safe")
+        if found.dtype not in (np.float32, np.float64):
+            found = found.astype(np.float64, casting="same_kind" if found.dtype.kind == "f" else "safe")
     except (TypeError, ValueError, OverflowError, RecursionError):
-        raise OptbenchError(f"{name}: {shown(value)} must be {shape}") from None
+        raise OptbenchError(f"{name} must hold real numbers, not {shown(value)}") from None
+    if dim is not None and found.shape != (dim,):
+        raise OptbenchError(f"{name} must have the shape ({dim},), not {found.shape}")
+    return found
 
 
 def _are_reals(value: Any) -> bool:
@@ -273,6 +313,22 @@ Real = Annotated[float, condition(is_real, "a finite number"), BeforeValidator(t
 """A finite number of Python or NumPy; True is none."""
 Number = Annotated[int | float, condition(is_real, "a finite number"), BeforeValidator(to_python)]
 """The same, where a whole number stays one."""
+Count = Annotated[Whole, Ge(1)]
+Share = Annotated[
+    float, condition(lambda value: is_real(value) and 0 < value < 1, "between 0 and 1"), BeforeValidator(to_python)
+]
+Rate = Annotated[
+    float, BeforeValidator(to_python), condition(lambda value: is_real(value) and value > 0, "a positive finite number")
+]
+BatchSize = Annotated[
+    int | Literal["full"],
+    AfterValidator(lambda size: size if size == "full" else min(size, _LARGEST)),
+    BeforeValidator(to_python),
+    condition(
+        lambda value: value == "full" if isinstance(value, str) else is_whole(value) and value >= 1,
+        "a positive whole number or 'full'",
+    ),
+]
 Reals = Annotated[Any, condition(_are_reals, "finite real numbers, as one array")]
 """Anything that makes an array of finite numbers; it stays as it is."""
 Name = Annotated[str, condition(is_name, "a word such as my_name: letters, digits and underscores")]

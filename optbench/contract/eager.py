@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Literal
 
-from optbench.contract.arguments import ByName, Function, Name, Number, Text, is_number, is_whole
+from optbench.contract.arguments import ByName, Function, Name, Number, is_number, is_whole
 from optbench.contract.equals import RATE_ARGUMENTS
 from optbench.contract.errors import PluginError, in_one_line, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Tunable
@@ -55,9 +55,9 @@ class Eager(Tunable):
     """The class, or the function that gives the transformation."""
     hyperparameters: ByName[Number]
     """The defaults of all numbers; ``betas=(0.9, 0.999)`` are ``beta1`` and ``beta2``."""
-    source: Text
+    source: str
     """Its library and version."""
-    doc: Text = ""
+    doc: str = ""
     """Its docstring."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Arguments besides numbers, such as ``nesterov``."""

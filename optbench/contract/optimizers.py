@@ -14,7 +14,6 @@ from annotated_types import Ge
 from optbench.contract import columns, equals, names
 from optbench.contract.arguments import (
     ByName,
-    Flag,
     Identifiers,
     Name,
     Number,
@@ -140,7 +139,7 @@ class Look:
     every: Annotated[Whole, Ge(1)] = 1
     """The steps from one second gradient to the next: step 1 takes one, step 1 + every the next. At the others
     ``ahead`` is what the rule returned. It is no hyperparameter: the runs of a cohort take the same samples."""
-    draws_labels: Flag = False
+    draws_labels: bool = False
     """True: the second gradient is that of labels drawn from the model's own predictions, in place of the data's. It
     serves problems with ``draws_labels``. It is the gradient of the mean over ``labels`` of them, without penalties:
     ``labels * ahead * ahead`` estimates the diagonal of the Gauss-Newton matrix."""
@@ -165,9 +164,9 @@ class Tunable:
     """The interval of a hyperparameter, such as ``"(0, 1]"``; betas, eps and decays of a rule have theirs anyway."""
     search: Ranges = field(default_factory=dict)
     """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
-    search_source: Text = ""
+    search_source: str = ""
     """The source of these ranges."""
-    rate_means: Text = ""
+    rate_means: str = ""
     """What ``lr`` is where it is no usual step size, and so is searched in its own range; "" for a usual one."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
@@ -240,11 +239,11 @@ class Optimizer(Tunable):
     t), those of GIVEN, and the names in ``total``, ``block`` and ``matrix``."""
     hyperparameters: ByName[Number]
     """The defaults, by name."""
-    source: Text
+    source: str
     """The paper and the algorithm in it."""
-    doc: Text = ""
+    doc: str = ""
     """The function's docstring, which begins with the formula."""
-    report: Text | None = None
+    report: str | None = None
     """The slot that is the reported iterate, where that is not w, at which gradients are taken."""
     shared: Identifiers = ()
     """Slots of one number a block (a run, if nothing else is by block); all elements must give the same new one."""
@@ -376,11 +375,11 @@ class Wrapper(Tunable):
     """Its arguments behind ``lr``, as an optimizer's."""
     hyperparameters: ByName[Number]
     """The defaults, by name."""
-    source: Text
+    source: str
     """The paper and the algorithm in it."""
-    doc: Text = ""
+    doc: str = ""
     """The function's docstring, which begins with the formula."""
-    report: Text | None = None
+    report: str | None = None
     """The slot that is the reported iterate, where that is not w."""
     shared: Identifiers = ()
     """Slots of one number a block (a run, if nothing is by block), as an optimizer's."""
@@ -427,13 +426,13 @@ class Baseline(Tunable):
 
     name: Name
     """The name in a spec."""
-    method: Text
+    method: str
     """SciPy's name."""
     hyperparameters: ByName[Number]
     """The defaults, by name."""
-    source: Text
+    source: str
     """The paper, and SciPy's method."""
-    doc: Text
+    doc: str
     """A description, the formula first."""
     options: Annotated[Callable[[Mapping[str, float], int], dict], takes(2)]
     """``options(hyperparameters, evaluations)`` -> SciPy's options."""

@@ -17,14 +17,12 @@ from optbench.contract.architecture import Architecture
 from optbench.contract.arguments import (
     MOST_EXAMPLES,
     ByName,
-    Flag,
     Function,
     Identifiers,
     Name,
     Real,
     Reals,
     SourceFunction,
-    Text,
     Whole,
     check,
     check_fields,
@@ -94,7 +92,7 @@ class Problem:
     minimum: _Minimum = math.nan
     """The least value, or a bound of it: suboptimality is loss minus this. NaN: it is not known, and the smallest loss
     of all runs of a sweep stands for it."""
-    minimum_source: Text = "unknown"
+    minimum_source: str = "unknown"
     """The source of the minimum: "closed form", a solver."""
     minimizer: Reals | None = None
     """One minimizer, (dim,), if it is known."""
@@ -112,11 +110,11 @@ class Problem:
     examples."""
     test: _Data | None = None
     """(x, y): the test examples."""
-    digest: Text = ""
+    digest: str = ""
     """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
-    data_text: Text = ""
+    data_text: str = ""
     """The data in words: the name of the set, its rows, features and target."""
-    data_warning: Text = ""
+    data_warning: str = ""
     """A warning about the data, in one line."""
     examples: Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)] = 1024
     """Size of one epoch. Set from the data if there is any; else nominal: of how many examples the problem is the
@@ -166,7 +164,7 @@ class Problem:
     predict: Annotated[Callable, takes(2)] | None = None
     """``predict(w, x)`` -> predictions for examples x, in NumPy: (rows,) real numbers, or the probabilities of the
     classes 0, 1, ..., (rows, classes). w is (dim,), and x as in ``data``."""
-    eager: Flag = False
+    eager: bool = False
     """True: ``value_and_gradient`` and ``evaluate`` are called as plain Python on NumPy arrays, in single form, and not
     compiled. For problems that cannot be compiled; many times slower."""
     domain: Annotated[tuple[_Ends, _Ends], _LIST] | None = None
@@ -179,9 +177,9 @@ class Problem:
     """In fold 0, the same problem on the other folds, in order."""
     architecture: Architecture | None = None
     """The layers and the loss of a problem whose weights make predictions, as plain data."""
-    name: Text = ""
+    name: str = ""
     """The family's, with the parameters that differ from their defaults; set when the family builds it."""
-    source: Text = ""
+    source: str = ""
     """The family's."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
@@ -326,9 +324,9 @@ class Family:
     """``factory(**parameters)`` -> Problem."""
     parameters: ByName[_Default]
     """The defaults, by name."""
-    source: Text
+    source: str
     """The source of the problem."""
-    doc: Text = ""
+    doc: str = ""
     """The factory's docstring, which begins with the formula."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""

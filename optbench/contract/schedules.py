@@ -43,9 +43,9 @@ class _Described:
     """``function(step, epoch, total_steps, **parameters)``, with ``inner`` before, where there is one."""
     parameters: ByName[_Parameter]
     """Numbers, tuples of numbers, or words."""
-    source: Text
+    source: str
     """The paper, or the library, that it comes from."""
-    doc: Text = ""
+    doc: str = ""
     """The function's docstring, which begins with the formula."""
     limits: ByName[Limit] = field(default_factory=dict)
     """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""

@@ -99,7 +99,7 @@ def test_a_saved_average_goes_on_where_it_was(corrected):
 
 @pytest.mark.parametrize("beta", [1.0, -0.1, float("nan"), "0.9", None])
 def test_other_betas_are_refused(beta):
-    with pytest.raises(OptbenchError, match=r"EWA: beta=.* must be a number in \[0, 1\)"):
+    with pytest.raises(OptbenchError, match=r"beta=.* must be a number in \[0, 1\)"):
         EWA(beta)
 
 

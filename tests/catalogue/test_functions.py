@@ -104,8 +104,8 @@ def test_a_function_may_keep_and_change_what_it_gets():
         (rosen, {"jac": "cs"}, "rosen: jac='cs' must be the gradient"),
         (rosen, {"x0": [[1.0, 2.0]]}, "x0 has the shape (1, 2) and must be a vector: x0.ravel()"),
         (rosen, {"x0": [np.nan, 1.0]}, "must be finite numbers"),
-        (rosen, {"x0": "ab"}, "x0='ab' must be an array of numbers"),
-        (rosen, {"minimum": np.inf}, "rosen: minimum=inf must be a finite number, or None if it is not known"),
+        (rosen, {"x0": "ab"}, "x0 must hold real numbers, not 'ab'"),
+        (rosen, {"minimum": np.inf}, "minimum=inf must be a finite number"),
         (3, {}, "3 must be a function f(w), or the pair (f, gradient)"),
     ],
 )

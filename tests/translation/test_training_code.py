@@ -154,10 +154,10 @@ def test_a_rule_that_asks_for_the_sizes_is_given_them(tmp_path):
     ("given", "words"),
     [
         ({"optimizer": "adm"}, "unknown optimizer 'adm': did you mean 'adam'?"),
-        ({"library": "torhc"}, "unknown library 'torhc': did you mean 'torch'?"),
-        ({"lr": float("nan")}, "lr: nan must be a positive finite number"),
-        ({"batch_size": "half"}, "batch_size: 'half' must be a positive whole number or 'full'"),
-        ({"epochs": 1.5}, "epochs: 1.5 must be a positive whole number"),
+        ({"library": "torhc"}, "library='torhc' must be 'torch', 'optax' or 'keras': did you mean 'torch'?"),
+        ({"lr": float("nan")}, "lr=nan must be a positive finite number"),
+        ({"batch_size": "half"}, "batch_size='half' must be a positive whole number or 'full'"),
+        ({"epochs": 1.5}, "epochs=1.5 must be a whole number"),
         ({"beta1": 1.5}, "beta1=1.5 must be in"),
         (
             {"library": "keras", "problem": "mlp"},
