@@ -6,11 +6,12 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from optbench.catalogue import loader
+from optbench.contract.arguments import Count, checked, condition
 from optbench.contract.eager import AnyOptimizer
-from optbench.contract.errors import RENAMED, OptbenchError, shown, unknown
+from optbench.contract.errors import RENAMED, OptbenchError, unknown
 from optbench.contract.optimizers import Baseline, Optimizer
 from optbench.contract.paths import path_of
 from optbench.contract.problems import Family, Problem
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 Plugins = str | Path | Iterable[str | Path]
 Points = Sequence[int] | Literal["every"] | None
+_OfWeights = Annotated[
+    Callable, condition(lambda value: callable(value) and not isinstance(value, type), "a function of the weights")
+]
+_OfProgress = Annotated[
+    Callable[[int, int, str], Any], condition(callable, "a function of three arguments: done, total, last")
+]
 
 
 def optimizers(plugin: Plugins = ()) -> dict[str, Optimizer]:
@@ -81,6 +88,7 @@ def schedules(plugin: Plugins = ()) -> dict[str, Schedule]:
     return loader.load_all(plugin).schedules
 
 
+@checked
 def minimize(
     problem: Any,
     x0: Any = None,
@@ -94,7 +102,7 @@ def minimize(
     epochs: float | None = None,
     batch_size: int | str = "full",
     schedule: str | Schedule = "constant",
-    callback: Callable | None = None,
+    callback: _OfWeights | None = None,
     seed: int = 0,
     dtype: str = "float64",
     points: Points = None,
@@ -164,10 +172,6 @@ def minimize(
         raise OptbenchError(f"minimize: {name} is SciPy's and unknown here: {way}")
     if start is not None and x0 is not None:
         raise OptbenchError("minimize: x0 and start are the same: give one")
-    if not isinstance(tune, bool):
-        raise OptbenchError(f"minimize: tune={shown(tune)} must be True or False")
-    if callback is not None and (not callable(callback) or isinstance(callback, type)):
-        raise OptbenchError(f"minimize: callback={shown(callback)} must be a function of the weights")
     if isinstance(optimizer, tuple):
         raise OptbenchError("minimize: the third argument is the optimizer; those of the function are args=(...)")
     catalogue = loader.load_all(plugin)
@@ -256,11 +260,12 @@ def cohort(
     return single.cohort_result()
 
 
+@checked
 def sweep(
     spec: str | Path | Mapping[str, Any] | None = None,
     *,
     out: str | Path | None = None,
-    workers: int | None = None,
+    workers: Count | None = None,
     executor: str = "threads",
     scheduler: str | None = None,
     extend: bool = False,
@@ -269,7 +274,7 @@ def sweep(
     retry_failed: bool = False,
     time_limit: float | str | None = None,
     progress: bool | None = None,
-    callback: Callable[[int, int, str], Any] | None = None,
+    callback: _OfProgress | None = None,
     **changes: Any,
 ) -> "Results":
     """Run a sweep: algorithm x batch size x schedule over problems, rates and seeds.
@@ -324,7 +329,7 @@ def sweep(
     """
     from optbench.sweeps.own_records import take_records
     from optbench.sweeps.run.isolation import Isolation
-    from optbench.sweeps.session import Options, checked_workers
+    from optbench.sweeps.session import Options
     from optbench.sweeps.spec import make_spec, read_spec
     from optbench.sweeps.store.folder import extend_spec
     from optbench.sweeps.time_limit import TimeLimit
@@ -332,21 +337,16 @@ def sweep(
     for old in ("budget", "stall"):  # keywords that are no keys of a spec
         if old in changes:
             raise unknown("keyword", old, [RENAMED[old]])
-    checked_workers(workers)
     folder = None if out is None else path_of("out", out)
     isolation, time = Isolation(isolate, worker_timeout), TimeLimit.of(time_limit)
     options = Options(workers, executor, scheduler, isolation, extend, retry_failed, time)
-    if progress is not None and not isinstance(progress, bool):
-        raise OptbenchError(f"progress={shown(progress)} must be True, False or None")
-    if callback is not None and not callable(callback):
-        raise OptbenchError(f"callback={shown(callback)} must be a function of three arguments: done, total, last")
     spec, changes, given = take_records(spec, changes, extend)
     if extend:
         if folder is None:
             raise OptbenchError("extend needs the folder of a sweep: out=")
         return _execute(extend_spec(folder, spec, changes, warnings.warn), folder, options, given, progress, callback)
-    checked = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes, folder)
-    return _execute(checked, folder, options, given, progress, callback)
+    made = make_spec(spec, changes) if isinstance(spec, Mapping) else read_spec(spec, changes, folder)
+    return _execute(made, folder, options, given, progress, callback)
 
 
 def info() -> dict[str, Any]:
@@ -379,14 +379,14 @@ def _execute(spec, out, options, given, progress, callback) -> "Results":
     with handle_signals(["SIGINT"]):
         plan = session.load_and_plan(spec, options.isolation, given)
         for text in plan.warnings:
-            warnings.warn(text, stacklevel=3)
+            warnings.warn(text, stacklevel=4)
         folder = Path(tempfile.mkdtemp(prefix="optbench-")) if out is None else out
         note = f"results are kept in {folder}, as no folder was given with out=" if out is None else ""
         try:
             with make_progress(progress, note) as show:
                 status = session.execute(
                     plan, folder, options, watch=_watch(show, callback),
-                    tell=lambda text: warnings.warn(text, stacklevel=5),
+                    tell=lambda text: warnings.warn(text, stacklevel=6),
                 )  # fmt: skip
         except BaseException as error:
             if not (any_finished := bool(CohortFiles(folder).ids())) and out is None:
@@ -404,15 +404,15 @@ def _execute(spec, out, options, given, progress, callback) -> "Results":
     found = results.load(folder)
     if status is None:
         missing = found.missing or "its tables were not written yet"
-        warnings.warn(f"interrupted; {missing}; the same call with out={str(folder)!r} resumes it", stacklevel=3)
+        warnings.warn(f"interrupted; {missing}; the same call with out={str(folder)!r} resumes it", stacklevel=4)
         return found
     if status.out_of_time:
         done = f"{status.runs:,} of {status.total_runs:,} runs planned so far"
         limit = f"stopped by time_limit={options.time_limit.seconds:g} s after {done}"
         again = f"what was incomplete is left out; the same call with out={str(folder)!r} resumes it"
-        warnings.warn(f"{limit}; {again}", stacklevel=3)
+        warnings.warn(f"{limit}; {again}", stacklevel=4)
     for pair, reason in status.failed.items():
-        warnings.warn(f"could not run {pair}: {reason}", stacklevel=3)
+        warnings.warn(f"could not run {pair}: {reason}", stacklevel=4)
     return found
 
 

@@ -3,26 +3,26 @@
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from optbench.compiler import device as devices
 from optbench.compiler.contracts import Double, Flag, Given2, Reals2
-from optbench.compiler.device import checked, choose
 from optbench.compiler.signatures import signature
-from optbench.contract.arguments import is_real, list_items
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.arguments import check, checked, condition, is_number, is_real, list_items, real_array
+from optbench.contract.errors import OptbenchError
 from optbench.contract.types import DeviceChoice
 
 FADED = 1e-17
 """Once beta^t is below this, 1 - beta^t is 1, and the correction stops."""
-_MOST = 100_000_000
-"""The longest range that becomes an array."""
 _USUAL = 0.9
 """The lecture's beta (B2)."""
+Beta = Annotated[float, condition(lambda value: is_number(value) and 0 <= value < 1, "a number in [0, 1)")]
 
 
+@checked
 def ewa(
     x: ArrayLike,
     beta: float | Sequence[float] = _USUAL,
@@ -71,18 +71,18 @@ def ewa(
     if isinstance(beta, Sequence) and not isinstance(beta, str) or isinstance(beta, np.ndarray) and beta.ndim:
         if hasattr(x, "iloc"):
             raise OptbenchError("ewa: a table takes one beta; several are for its values, x.to_numpy().T")
-        several = [checked_beta(each, "ewa", name) for each in list_items(f"ewa: {name}", beta)]
+        several = [check(Beta, each, f"ewa: {name}=") for each in list_items(f"ewa: {name}", beta)]
         return np.stack([np.asarray(ewa(x, each, bias_correction, device)) for each in several])
     if hasattr(x, "iloc"):  # pandas
         table: Any = x
         axes = {"index": table.index, **({"columns": table.columns} if table.ndim == 2 else {"name": table.name})}
         return type(table)(ewa(table.to_numpy().T, beta, bias_correction, device).T, **axes)
-    on_card = checked(device) != "cpu" and hasattr(x, "__cuda_array_interface__")
-    values: Any = x if on_card else real_array(x, "ewa: x")
-    beta, bias_correction = checked_beta(beta, "ewa", name), checked_flag(bias_correction, "ewa")
+    on_card = devices.checked(device) != "cpu" and hasattr(x, "__cuda_array_interface__")
+    values: Any = x if on_card else real_array("ewa: x", x)
+    beta = float(check(Beta, beta, f"ewa: {name}="))
     if not values.shape:
         raise OptbenchError("ewa: x must be an array with at least one axis")
-    if device != "cpu" and choose(device)[0] == "cuda":
+    if device != "cpu" and devices.choose(device)[0] == "cuda":
         from optbench.averages.cuda import averages
 
         return averages(values, beta, bias_correction)
@@ -140,30 +140,3 @@ def _kernel(dtype):
 
     # No fast math: the stream's NumPy could not follow a fused or a reordered sum. It costs nothing here.
     return jit(_scan, signature(_scan, dtype), fastmath=False, **options().noalias)
-
-
-def real_array(x: ArrayLike, owner: str) -> np.ndarray:
-    """Return x as an array, float32 or float64. Raises OptbenchError, which begins with `owner`, for other values."""
-    kind = shown(x) if isinstance(x, range) and len(x) > _MOST else ""
-    try:
-        x = np.asarray(None if kind else x)
-        if x.dtype in (np.float32, np.float64):
-            return x
-        kind = kind or str(x.dtype)
-        return x.astype(np.float64, casting="same_kind" if x.dtype.kind == "f" else "safe")
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise OptbenchError(f"{owner} must hold real numbers, not {kind or shown(x)}") from None
-
-
-def checked_flag(value: Any, owner: str) -> bool:
-    """Return bias_correction as a bool. Raises OptbenchError for other values."""
-    if not isinstance(value, bool | np.bool_ | int | None):
-        raise OptbenchError(f"{owner}: bias_correction={shown(value)} must be True or False")
-    return bool(value)
-
-
-def checked_beta(beta: Any, owner: str, name: str = "beta") -> float:
-    """Return beta as a float. Raises OptbenchError, with the name of the argument, unless it is in [0, 1)."""
-    if not (isinstance(beta, int | float | np.floating) and 0 <= beta < 1):
-        raise OptbenchError(f"{owner}: {name}={shown(beta)} must be a number in [0, 1)")
-    return float(beta)

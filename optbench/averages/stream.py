@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from optbench.averages.array import FADED, checked_beta, checked_flag, real_array
+from optbench.averages.array import FADED, Beta
+from optbench.contract.arguments import checked, real_array
 from optbench.contract.errors import OptbenchError
 
 
@@ -33,10 +34,10 @@ class EWA:
         Lecture B1 and B5.
     """
 
-    def __init__(self, beta: float = 0.9, bias_correction: bool = False):
+    @checked
+    def __init__(self, beta: Beta = 0.9, bias_correction: bool = False):
         """Raise OptbenchError for a beta outside [0, 1)."""
-        self.beta = checked_beta(beta, "EWA")
-        self.bias_correction = checked_flag(bias_correction, "EWA")
+        self.beta, self.bias_correction = beta, bias_correction
         self.steps = 0
         self.dtype: np.dtype = np.dtype(np.float64)
         self.shape: tuple[int, ...] | None = None
@@ -62,7 +63,7 @@ class EWA:
         Raises:
             OptbenchError: theta is no real number, or of another shape or precision than the first.
         """
-        theta = real_array(theta, "EWA: theta")
+        theta = real_array("EWA: theta", theta)
         if self.steps == 0:
             self.dtype, self.shape = theta.dtype, theta.shape
         elif (theta.dtype, theta.shape) != (self.dtype, self.shape):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optbench.contract.arguments import is_real
+from optbench.contract.arguments import Real, checked, real_array
 from optbench.contract.errors import OptbenchError, in_one_line, shown
 from optbench.contract.problems import Problem
 from optbench.contract.source_code import memory_origin
@@ -19,8 +19,6 @@ DIFFERENCES = ("2-point", "3-point")
 """Words of SciPy for ``jac``, which stand for central differences here."""
 NAMELESS = "function"
 """The name of a function without one."""
-_MOST_PARAMETERS = 10_000_000
-"""The most numbers of a range that becomes a start point: more are a typing error."""
 # Step of a central difference, relative to max(1, |w|): the cube root of the rounding, as in SciPy's approx_derivative.
 STEP = float(np.finfo(np.float64).eps ** (1 / 3))
 # Largest distance of a gradient from central differences, relative to the larger of both: these have about ten digits,
@@ -50,6 +48,7 @@ class Parts:
         return None if self.gradient is None and not self.has_both else 1
 
 
+@checked
 def function(
     f: Callable | tuple[Callable, Callable],
     x0: Any,
@@ -57,7 +56,7 @@ def function(
     args: Any = (),
     jac: Any = None,
     name: str = "",
-    minimum: float | None = None,
+    minimum: Real | None = None,
     domain: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> Problem:
     """Make a problem of a function of your own, for a sweep or any other function that takes problems.
@@ -95,8 +94,6 @@ def function(
     parts, label = _read_parts(f, jac, args), name or name_of(f)
     start = read_start(x0, label)
     known = math.nan if minimum is None else minimum
-    if minimum is not None and not is_real(minimum):
-        raise OptbenchError(f"{label}: minimum={shown(minimum)} must be a finite number, or None if it is not known")
     value_and_gradient, evaluate = _make_functions(parts, label)
     warning = _check_calls(parts, value_and_gradient, evaluate, start, label)
     return Problem(
@@ -157,12 +154,7 @@ def start_of(problem: Problem) -> np.ndarray:
 
 def read_start(x0: Any, owner: str) -> np.ndarray:
     """Return a start point, (dim,) float64; a number is one of a single parameter. Raises OptbenchError."""
-    try:
-        if isinstance(x0, range) and len(x0) > _MOST_PARAMETERS:
-            raise ValueError
-        found = np.atleast_1d(np.array(x0, dtype=np.float64))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise OptbenchError(f"{owner}: x0={shown(x0)} must be an array of numbers") from None
+    found = np.atleast_1d(real_array(f"{owner}: x0", x0).astype(np.float64))
     if found.ndim != 1:
         raise OptbenchError(f"{owner}: x0 has the shape {found.shape} and must be a vector: x0.ravel()")
     if not found.size or not np.isfinite(found).all():

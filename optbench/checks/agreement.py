@@ -21,7 +21,7 @@ from optbench.checks.rollouts import (
     problem_streams,
     rollout,
 )
-from optbench.contract import arguments
+from optbench.contract.arguments import Share, checked
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError
 from optbench.contract.optimizers import Baseline
@@ -88,11 +88,12 @@ class Agreement:
         return pd.DataFrame([vars(each) for each in self.comparisons])
 
 
+@checked
 def agreement(
     first: str | AnyOptimizer,
     second: str | AnyOptimizer,
     *,
-    tolerance: float = TOLERANCE,
+    tolerance: Share = TOLERANCE,
     plugin: str | Path | Iterable[str | Path] = (),
 ) -> Agreement:
     """Run two optimizers side by side, and say whether they are equal, and if not, from which step on they differ.
@@ -118,9 +119,6 @@ def agreement(
         True
     """
     catalogue = loader.load_all(plugin)
-    tolerance = arguments.real_number("agreement: tolerance", tolerance)
-    if not 0 < tolerance < 1:
-        raise OptbenchError(f"agreement: tolerance={tolerance} must lie between 0 and 1")
     return compare_all(implementation(first, catalogue), implementation(second, catalogue), catalogue, tolerance)
 
 

@@ -48,12 +48,13 @@ def ewa(
 ) -> None:  # fmt: skip
     """Exponentially weighted averages of a column of a CSV file."""
     from optbench.averages import array
-    from optbench.averages.array import checked_beta
+    from optbench.averages.array import Beta
     from optbench.averages.series import read_series
     from optbench.cli.console import console, errors
+    from optbench.contract.arguments import check
 
     try:
-        betas = [checked_beta(each, "ewa") for each in numbers("beta", beta or ["0.9"])]
+        betas = [check(Beta, each, "ewa: beta=") for each in numbers("beta", beta or ["0.9"])]
     except OptbenchError as error:
         if any("," in text and "." not in text for text in beta or ()):
             raise OptbenchError(f"{error}; commas separate betas, and a decimal takes a point: 0.9") from None

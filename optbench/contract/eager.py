@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Literal
 
-from optbench.contract.arguments import check_function, field_error, is_number, is_whole
+from optbench.contract.arguments import ByName, Function, Name, Number, is_number, is_whole
 from optbench.contract.equals import RATE_ARGUMENTS
-from optbench.contract.errors import PluginError, in_one_line
+from optbench.contract.errors import PluginError, in_one_line, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Tunable
-from optbench.contract.record_checks import check_rule, check_search
-from optbench.contract.search import Range
+from optbench.contract.search import Range, check_search
 
 Library = Literal["torch", "optax"]
 LIBRARIES: dict[Library, str] = {"torch": "PyTorch", "optax": "optax"}
@@ -48,13 +47,13 @@ class Eager(Tunable):
         {'decay': 0.5}
     """
 
-    name: str
+    name: Name
     """The name in a spec: ``torch:AdamW``, with what differs from its defaults and is no number."""
     library: Library
     """"torch" or "optax"."""
-    target: Callable
+    target: Function
     """The class, or the function that gives the transformation."""
-    hyperparameters: Mapping[str, float]
+    hyperparameters: ByName[Number]
     """The defaults of all numbers; ``betas=(0.9, 0.999)`` are ``beta1`` and ``beta2``."""
     source: str
     """Its library and version."""
@@ -75,10 +74,7 @@ class Eager(Tunable):
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
-        if self.library not in LIBRARIES:
-            raise field_error("optimizer", "library", self.library, " or ".join(LIBRARIES))
-        check_function("optimizer", "target", self.target)
-        check_rule("optimizer", self)
+        super().__post_init__()
         check_search(f"optimizer {self.name}", self)
 
     @property
@@ -336,7 +332,7 @@ def _argument_defaults(owner: str, library: Library, target: Any) -> dict[str, A
         )
     if not callable(target) or (library == "torch" and not isinstance(target, type)):
         wanted = "a class" if library == "torch" else "a function of learning_rate that gives the transformation"
-        raise field_error(owner.removesuffix(f" {library}:"), "target", target, wanted)
+        raise PluginError(f"{owner.removesuffix(f' {library}:')}: target={shown(target)} must be {wanted}")
     try:
         found = list(inspect.signature(target).parameters.values())
     except (TypeError, ValueError) as error:

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from optbench.contract.arguments import Text, by_name, check_field, field_error
 from optbench.contract.errors import PluginError, shown, unknown
 
 LIBRARIES = ("torch", "optax", "keras")
@@ -63,7 +62,7 @@ def parse_equal(owner: str, library: str, text: str) -> Equal:
         branches.append(Branch(None, node))
     if not branches or not all(isinstance(each.call, ast.Call) or is_inner(each.call) for each in branches):
         wanted = "a call such as 'SGD(lr=lr)', with 'if ...' behind it where it is equal only then"
-        raise field_error(owner, f"equals[{library!r}]", text, wanted)
+        raise PluginError(f"{owner}: equals[{library!r}]={shown(text)} must be {wanted}")
     return Equal(tuple(branches), why.strip())
 
 
@@ -75,22 +74,19 @@ def _parse_expression(text: str) -> ast.expr | None:
         return None
 
 
-def check_equals(owner: str, equals: Mapping, known: Iterable[str], around: bool = False) -> dict[str, str]:
-    """Return texts by library if they can be read, and name known libraries and values.
+def check_equals(owner: str, equals: Mapping, known: Iterable[str], around: bool = False) -> None:
+    """Raise PluginError unless texts by library can be read, and name known libraries and values.
 
     known: the names of hyperparameters, and whatever else the texts may name; around: True for those of a wrapper.
-    Raises PluginError, in one line, with the nearest name.
     """
-    checked = check_field(by_name(), owner, "equals", equals)
     allowed = {*known, *GIVEN, *(_WRAPPER_NAMES if around else ())}
-    for library, text in checked.items():
+    for library, text in equals.items():
         if library not in LIBRARIES:
             raise PluginError(f"{owner}: {unknown('library', library, LIBRARIES)}")
-        for name in _value_names(owner, library, check_field(Text, owner, f"equals[{library!r}]", text)):
+        for name in _value_names(owner, library, text):
             if name not in allowed:
                 wrong = unknown("name", name, allowed)
                 raise PluginError(f"{owner}: equals[{library!r}]={shown(text)}: {wrong}")
-    return checked
 
 
 @cache  # a text is checked for each copy of its record, at every start

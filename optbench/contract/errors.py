@@ -103,6 +103,10 @@ class _Shown(reprlib.Repr):
 
     repr_int = repr_instance  # Python writes none of more than 4,300 digits
 
+    def repr_function(self, x: Any, level: int) -> str:
+        """Return the name of a function, without its address."""
+        return x.__name__
+
 
 _repr = _Shown()
 

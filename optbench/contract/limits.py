@@ -7,6 +7,7 @@ from functools import cache
 from typing import Annotated, Any
 
 from optbench.contract.arguments import check, condition
+from optbench.contract.errors import OptbenchError, PluginError
 
 _NOT_NEGATIVE = re.compile("eps|(weight_)?decay")
 
@@ -29,14 +30,25 @@ def _numbers(value: Any) -> list:
     return [each for each in (value if isinstance(value, tuple) else (value,)) if not isinstance(each, str)]
 
 
-def enforce(owner: str, values: Mapping, limits: Mapping) -> None:
-    """Raise OptbenchError for values that are not finite or lie outside their limits.
+def enforce(owner: str, values: Mapping, limits: Mapping, error: type[OptbenchError] = OptbenchError) -> None:
+    """Raise ``error`` for values that are not finite or lie outside their limits.
 
     ``owner``: such as ``optimizer adam``. ``values``: numbers, tuples of numbers, or words, by name. ``limits``: by
     name, an interval such as ``"(0, 1]"``, or the tuple of the words that are allowed.
     """
     for key, value in values.items():
-        check(_kind_within(limits.get(key, "(-inf, inf)")), value, f"{owner}: {key}=")
+        check(_kind_within(limits.get(key, "(-inf, inf)")), value, f"{owner}: {key}=", error)
+
+
+def check_limits(owner: str, stated: Mapping, within: Mapping, defaults: Mapping) -> None:
+    """Raise PluginError for limits of unknown parameters, and for defaults outside the limits.
+
+    stated: the limits that a record gives; within: those, and the ones that names such as "beta1" have anyway.
+    """
+    strange = next((key for key in stated if key not in defaults), None)
+    if strange is not None:
+        raise PluginError(f"{owner}: limits name {strange!r}, which is none of {', '.join(defaults) or 'its values'}")
+    enforce(owner, defaults, within, PluginError)
 
 
 def limits_by_name(names: Iterable[str]) -> dict[str, str]:
@@ -82,3 +94,12 @@ def is_inside(number: float, interval: str) -> bool:
     low, high = bounds(interval)
     above = number >= low if interval[0] == "[" else number > low
     return above and (number <= high if interval[-1] == "]" else number < high)
+
+
+def _is_limit(value: Any) -> bool:
+    """Return True for an interval, or for a tuple of words."""
+    words = isinstance(value, tuple) and value and all(isinstance(each, str) for each in value)
+    return bool(words) or is_interval(value)
+
+
+Limit = Annotated[Any, condition(_is_limit, "an interval such as '(0, 1]' or '[0, inf)', or a tuple of words")]

@@ -6,26 +6,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
+from annotated_types import Ge
 
 from optbench.contract import columns, equals, names
 from optbench.contract.arguments import (
+    ByName,
     Identifiers,
+    Name,
+    Number,
     SourceFunction,
     Text,
-    by_name,
-    check_field,
-    check_function,
-    field_error,
+    Whole,
+    check,
+    check_fields,
+    condition,
     real_number,
-    whole_number,
+    takes,
 )
 from optbench.contract.errors import PluginError, near, shown
-from optbench.contract.limits import enforce, limits_by_name
-from optbench.contract.record_checks import check_rule, check_search
-from optbench.contract.search import RATE, RATES, Range, read_search
+from optbench.contract.limits import Limit, check_limits, enforce, limits_by_name
+from optbench.contract.search import RATE, RATES, Range, Ranges, check_search, read_search
 from optbench.contract.source_code import SourceFile, function_of, function_tree
 
 STEP_INPUTS = ("lr", "loss", "labels")
@@ -60,6 +63,18 @@ AFTER = "new"
 """What a wrapper's sum asks for to be taken after the inner step: the weight that ``step`` returns."""
 
 
+def arguments(function: Callable) -> list[str]:
+    """Return the names of a function's arguments."""
+    return list(inspect.signature(function).parameters)
+
+
+_MemoryFunction = Annotated[
+    Callable[..., int],
+    condition(lambda value: len(arguments(value)) >= 2, "a function of 2 arguments or more: rows, columns"),
+    condition(callable, "a function"),
+]
+
+
 @dataclass(frozen=True, eq=False)
 class Matrix:
     """A transform of a whole block into a number for each of its elements, before the rule runs.
@@ -71,21 +86,18 @@ class Matrix:
         0
     """
 
-    term: Callable
+    term: SourceFunction
     """A scalar function of arguments by name, as in a sum: it fills an array (rows, columns) for each block."""
-    transform: Callable
+    transform: SourceFunction
     """``transform(block, memory, ...)`` changes that array in place; it may name lr, hyperparameters, their powers and
     ``t``, too, and ``key`` for random numbers, ``normal(key, i)`` of ``optbench.kit.random``."""
-    memory: Callable[..., int] = lambda rows, columns: 0
+    memory: _MemoryFunction = lambda rows, columns: 0
     """``memory(rows, columns, ...)`` -> how many numbers, zero at first, are kept for a block from step to step; it may
     name hyperparameters, such as a cap on the sizes of matrices."""
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one is no function that fits."""
-        check_field(SourceFunction, "Matrix", "term", self.term)
-        check_field(SourceFunction, "Matrix", "transform", self.transform)
-        check_function("Matrix", "memory", self.memory)
-        check_function("Matrix", "memory", self.memory, max(2, len(arguments(self.memory))))
+        check_fields("Matrix", self)
 
     def numbers(self, rows: int, columns: int, values: Mapping[str, float]) -> int:
         """Return how many numbers are kept for a block.
@@ -101,6 +113,9 @@ class Matrix:
         return int(self.memory(rows, columns, **{name: values[name] for name in arguments(self.memory)[2:]}))
 
 
+_Stage = Annotated[Matrix, condition(lambda value: isinstance(value, Matrix), "an optbench.Matrix")]
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """A point beside w at which a step takes a second gradient, of the same mini-batch.
@@ -114,14 +129,14 @@ class Look:
         {}
     """
 
-    point: Callable
+    point: SourceFunction
     """A scalar function of arguments by name, w, g, hyperparameters, ``t``, what the engine knows of a block, random
     numbers, and the sums below: it returns the point's coordinate. g is the first gradient, whatever wrappers do."""
-    total: Mapping[str, Callable] = field(default_factory=dict)
+    total: ByName[SourceFunction] = field(default_factory=dict)
     """Sums over all parameters for it, as a rule's."""
-    block: Mapping[str, Callable] = field(default_factory=dict)
+    block: ByName[SourceFunction] = field(default_factory=dict)
     """The same over each parameter block."""
-    every: int = 1
+    every: Annotated[Whole, Ge(1)] = 1
     """The steps from one second gradient to the next: step 1 takes one, step 1 + every the next. At the others
     ``ahead`` is what the rule returned. It is no hyperparameter: the runs of a cohort take the same samples."""
     draws_labels: bool = False
@@ -131,11 +146,7 @@ class Look:
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
-        check_field(SourceFunction, "Look", "point", self.point)
-        whole_number("Look: every", self.every, 1, error=PluginError)
-        check_field(bool, "Look", "draws_labels", self.draws_labels)
-        for key in ("total", "block"):
-            check_field(by_name(SourceFunction), "Look", key, getattr(self, key))
+        check_fields("Look", self)
 
     @property
     def names(self) -> list[str]:
@@ -147,9 +158,11 @@ class Look:
 class Tunable:
     """The common part of records with hyperparameters."""
 
-    limits: Mapping[str, str] = field(default_factory=dict)
+    kind: ClassVar[str] = "optimizer"
+    """What messages call it."""
+    limits: ByName[Limit] = field(default_factory=dict)
     """The interval of a hyperparameter, such as ``"(0, 1]"``; betas, eps and decays of a rule have theirs anyway."""
-    search: Mapping[str, Range] = field(default_factory=dict)
+    search: Ranges = field(default_factory=dict)
     """Search ranges of hyperparameters and of ``lr``, by name; the others keep their defaults."""
     search_source: str = ""
     """The source of these ranges."""
@@ -157,6 +170,11 @@ class Tunable:
     """What ``lr`` is where it is no usual step size, and so is searched in its own range; "" for a usual one."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
+
+    def __post_init__(self: Any) -> None:
+        """Check all fields; raise PluginError if one makes no sense."""
+        owner = check_fields(self.kind, self)
+        check_limits(owner, self.limits, self.all_limits, self.hyperparameters)
 
     @property
     def all_limits(self: Any) -> dict[str, str]:
@@ -210,16 +228,16 @@ class Optimizer(Tunable):
         ('m', 'v')
     """
 
-    name: str
+    name: Name
     """The name in a spec."""
     rule: Callable
     """``rule(w, g, *slots, lr, *scalars)`` -> the new ``w`` and slots, numbers all of them."""
-    slots: tuple[str, ...]
+    slots: Identifiers
     """The state, zero at first."""
-    scalars: tuple[str, ...]
+    scalars: Identifiers
     """The rule's arguments behind ``lr``, in its order: hyperparameters, ``<name>_t`` (a hyperparameter to the power
     t), those of GIVEN, and the names in ``total``, ``block`` and ``matrix``."""
-    hyperparameters: Mapping[str, float]
+    hyperparameters: ByName[Number]
     """The defaults, by name."""
     source: str
     """The paper and the algorithm in it."""
@@ -227,29 +245,26 @@ class Optimizer(Tunable):
     """The function's docstring, which begins with the formula."""
     report: str | None = None
     """The slot that is the reported iterate, where that is not w, at which gradients are taken."""
-    shared: tuple[str, ...] = ()
+    shared: Identifiers = ()
     """Slots of one number a block (a run, if nothing else is by block); all elements must give the same new one."""
     of_run: tuple[str, ...] = ()
     """Those of ``shared`` that are the same in all blocks of a rule that sees blocks, as those of a wrapped prodigy."""
-    total: Mapping[str, Callable] = field(default_factory=dict)
+    total: ByName[SourceFunction] = field(default_factory=dict)
     """Sums over all parameters, taken before the rule runs: name -> scalar function of arguments by name."""
-    block: Mapping[str, Callable] = field(default_factory=dict)
+    block: ByName[SourceFunction] = field(default_factory=dict)
     """The same over each parameter block."""
-    matrix: Mapping[str, Matrix] = field(default_factory=dict)
+    matrix: ByName[_Stage] = field(default_factory=dict)
     """Transforms of whole blocks into a number for each element, by the name of the rule's argument."""
     look: Look | None = None
     """Where steps take a second gradient; None: each takes one."""
     ahead: str = AHEAD
     """The slot that holds the second gradient, if there is one."""
-    equals: Mapping[str, str] = field(default_factory=dict)
+    equals: ByName[Text] = field(default_factory=dict)
     """Calls of ``torch``, ``optax``, ``keras`` that take the same steps, as in contract/equals.py."""
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
-        for name, stage in check_field(by_name(), "optimizer", "matrix", self.matrix).items():
-            if not isinstance(stage, Matrix):
-                raise field_error("optimizer", f"matrix[{name!r}]", stage, "an optbench.Matrix")
-        check_rule("optimizer", self)
+        super().__post_init__()
         equals.check_equals(f"optimizer {self.name}", self.equals, self.hyperparameters)
 
     @property
@@ -349,15 +364,16 @@ class Wrapper(Tunable):
         ()
     """
 
-    name: str
+    kind: ClassVar[str] = "wrapper"
+    name: Name
     """The name in a spec: ``name(optimizer)``."""
     function: Callable
     """``function(step, w, g, *slots, lr, *scalars)``, with one statement ``name = step(w, g)``; returns like a rule."""
-    slots: tuple[str, ...]
+    slots: Identifiers
     """The wrapper's state, beside that of the wrapped rule."""
-    scalars: tuple[str, ...]
+    scalars: Identifiers
     """Its arguments behind ``lr``, as an optimizer's."""
-    hyperparameters: Mapping[str, float]
+    hyperparameters: ByName[Number]
     """The defaults, by name."""
     source: str
     """The paper and the algorithm in it."""
@@ -365,21 +381,21 @@ class Wrapper(Tunable):
     """The function's docstring, which begins with the formula."""
     report: str | None = None
     """The slot that is the reported iterate, where that is not w."""
-    shared: tuple[str, ...] = ()
+    shared: Identifiers = ()
     """Slots of one number a block (a run, if nothing is by block), as an optimizer's."""
-    total: Mapping[str, Callable] = field(default_factory=dict)
+    total: ByName[SourceFunction] = field(default_factory=dict)
     """Sums over all parameters, as an optimizer's. Where a function asks for ``new``, the weight that ``step`` returns,
     the sum is taken after the inner step; it sees w, g and the wrapper's slots as they stand there."""
-    block: Mapping[str, Callable] = field(default_factory=dict)
+    block: ByName[SourceFunction] = field(default_factory=dict)
     """The same over each parameter block."""
     look: Look | None = None
     """Where a step takes a second gradient, as an optimizer's."""
-    equals: Mapping[str, str] = field(default_factory=dict)
+    equals: ByName[Text] = field(default_factory=dict)
     """The same calls of other libraries as for an optimizer; ``inner`` stands for the call of the wrapped one."""
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
-        check_rule("wrapper", self)
+        super().__post_init__()
         equals.check_equals(f"wrapper {self.name}", self.equals, self.hyperparameters, around=True)
 
     @property
@@ -408,26 +424,20 @@ class Baseline(Tunable):
         {'maxfev': 100}
     """
 
-    name: str
+    name: Name
     """The name in a spec."""
     method: str
     """SciPy's name."""
-    hyperparameters: Mapping[str, float]
+    hyperparameters: ByName[Number]
     """The defaults, by name."""
     source: str
     """The paper, and SciPy's method."""
     doc: str
     """A description, the formula first."""
-    options: Callable[[Mapping[str, float], int], dict]
+    options: Annotated[Callable[[Mapping[str, float], int], dict], takes(2)]
     """``options(hyperparameters, evaluations)`` -> SciPy's options."""
     slots: tuple[str, ...] = ()
     """None: SciPy keeps the state."""
-
-    def __post_init__(self) -> None:
-        """Check all fields; raise PluginError if one makes no sense."""
-        check_field(Text, "optimizer", "method", self.method)
-        check_function("optimizer", "options", self.options, 2)
-        check_rule("optimizer", self)
 
     @property
     def space(self) -> dict[str, Range]:
@@ -438,11 +448,6 @@ class Baseline(Tunable):
 def _all_limits(hyperparameters: Mapping[str, float], limits: Mapping[str, str]) -> dict[str, str]:
     """Return the given limits, and those that betas, eps and decays have anyway."""
     return limits_by_name(hyperparameters) | dict(limits)
-
-
-def arguments(function: Callable) -> list[str]:
-    """Return the names of a function's arguments."""
-    return list(inspect.signature(function).parameters)
 
 
 @cache
@@ -615,10 +620,10 @@ def optimizer(
 
     def decorate(rule: Callable) -> Optimizer:
         """Return the optimizer of a rule; raise PluginError if its signature is broken."""
-        label = check_field(SourceFunction, "optimizer", "rule", rule).__name__ if name is None else name
+        label = check(SourceFunction, rule, "optimizer: rule=", PluginError).__name__ if name is None else name
         owner = f"optimizer {label}"
         given = {"total": total, "block": block, "matrix": matrix}
-        stages = {key: check_field(by_name(), owner, key, value) for key, value in given.items()}
+        stages = {key: check(ByName[Any], value, f"{owner}: {key}=", PluginError) for key, value in given.items()}
         parts = _signature_parts(
             owner, rule, ["w", "g"], hyperparameters, [key for stage in stages.values() for key in stage]
         )
@@ -626,8 +631,7 @@ def optimizer(
             raise PluginError(f"{owner}: only one matrix stage is possible")
         record = Optimizer(
             label, rule, **parts, source=source, doc=inspect.getdoc(rule) or "", limits=limits or {}, report=report,
-            shared=check_field(Identifiers, owner, "shared", shared), **stages, look=look,
-            search=read_search(search or {}),
+            shared=shared, **stages, look=look, search=read_search(search or {}),
             search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)
@@ -701,7 +705,7 @@ def variant(
         0.95
     """
     if not isinstance(base, Optimizer):
-        raise field_error(f"optimizer {shown(name)}", "base", base, "an optimizer's record")
+        raise PluginError(f"optimizer {shown(name)}: base={shown(base)} must be an optimizer's record")
     values = base.with_values(hyperparameters)
     record = replace(base, name=name, hyperparameters=values, source=source, doc=doc or base.doc, origins=())
     if equals is not None:
@@ -773,13 +777,13 @@ def wrapper(
     def decorate(function: Callable) -> Wrapper:
         """Return the wrapper of a function; raise PluginError if its signature is broken."""
         given = {"total": total, "block": block}
-        owner = f"wrapper {check_field(SourceFunction, 'wrapper', 'function', function).__name__}"
-        stages = {key: check_field(by_name(), owner, key, value) for key, value in given.items()}
+        owner = f"wrapper {check(SourceFunction, function, 'wrapper: function=', PluginError).__name__}"
+        stages = {key: check(ByName[Any], value, f"{owner}: {key}=", PluginError) for key, value in given.items()}
         names_ = [name for stage in stages.values() for name in stage]
         parts = _signature_parts(owner, function, ["step", "w", "g"], hyperparameters, names_)
         record = Wrapper(
             function.__name__, function, **parts, source=source, doc=inspect.getdoc(function) or "",
-            limits=limits or {}, report=report, shared=check_field(Identifiers, owner, "shared", shared), **stages,
+            limits=limits or {}, report=report, shared=shared, **stages,
             look=look, search=search or {}, search_source=search_source, rate_means=rate_means, equals=equals or {},
         )  # fmt: skip
         _check_stages(owner, record)

@@ -3,26 +3,37 @@
 import copy
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Le, MinLen
+from pydantic import BeforeValidator
 
-from optbench.contract import names, record_checks, resources
+from optbench.contract import names, resources
 from optbench.contract.architecture import Architecture
 from optbench.contract.arguments import (
+    MOST_EXAMPLES,
+    ByName,
+    Function,
+    Identifiers,
+    Name,
+    Real,
+    Reals,
     SourceFunction,
-    Text,
-    by_name,
-    check_field,
-    check_function,
-    field_error,
+    Whole,
+    check,
+    check_fields,
+    condition,
     is_real,
     is_whole,
-    record_name,
+    takes,
+    to_python,
 )
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
+from optbench.contract.roles import ROLES, find_roles
 from optbench.contract.source_code import SourceFile
 from optbench.contract.types import Form
 
@@ -31,6 +42,20 @@ FLOOR = 1e-14
 DIVERGENCE_FACTOR = 1e6
 """A run has diverged when its loss or its weights are not finite, or when its suboptimality exceeds this multiple of
 the first one (and the minimum's own size, where the first one is next to nothing). A failure counts as this much."""
+MOST_DELAY = 1000
+"""Steps by which a gradient may be late: so many are kept."""
+_VECTORS = 3
+"""Vectors of a run at least: weights, gradient and start point."""
+_LIST = BeforeValidator(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)
+_Ends = Annotated[tuple[Real, Real], _LIST]
+_is_pair = condition(lambda value: isinstance(value, tuple | list) and len(value) == 2, "a pair of arrays, x and y")
+_Data = Annotated[tuple[Reals, Reals], _is_pair]
+_Role = Annotated[str, condition(lambda value: isinstance(value, str) and value in ROLES, f"one of {', '.join(ROLES)}")]
+_Minimum = Annotated[
+    float,
+    condition(lambda value: is_real(value) or isinstance(value, float) and value != value, "a finite number, or NaN"),
+    BeforeValidator(to_python),
+]
 
 
 @dataclass(frozen=True)
@@ -58,32 +83,32 @@ class Problem:
 
     form: Form
     """"single" or "lanes"."""
-    dim: int
+    dim: Annotated[Whole, Ge(1), Le(2**63 - 1)]
     """The number of parameters."""
-    start: Callable
+    start: Annotated[Callable, takes(1)]
     """``start(rng)`` -> the start point, (dim,)."""
-    value_and_gradient: Callable
+    value_and_gradient: Function
     """Writes the gradient, and returns (single) or writes (lanes) the value."""
-    minimum: float = math.nan
+    minimum: _Minimum = math.nan
     """The least value, or a bound of it: suboptimality is loss minus this. NaN: it is not known, and the smallest loss
     of all runs of a sweep stands for it."""
     minimum_source: str = "unknown"
     """The source of the minimum: "closed form", a solver."""
-    minimizer: Any = None
+    minimizer: Reals | None = None
     """One minimizer, (dim,), if it is known."""
-    other_minimizers: Any = ()
+    other_minimizers: Reals = ()
     """Further points with the same minimum, (k, dim): pictures of the plane mark them, too."""
-    blocks: tuple[tuple[int, ...], ...] = ()
+    blocks: tuple[Annotated[tuple[Annotated[Whole, Ge(1)], ...], MinLen(1), _LIST], ...] = ()
     """Shapes of the parameter blocks, in order; by default one block of all parameters."""
-    roles: tuple[str, ...] = ()
+    roles: tuple[_Role, ...] = ()
     """The role of each block, "first", "hidden", "last", "vector" or "embedding"; by default that of its place: of the
     matrices, the first one, those between, and the last one."""
-    data: tuple | None = None
+    data: _Data | None = None
     """(x, y): the training examples, (n, features) and (n,)."""
-    validation: tuple | None = None
+    validation: _Data | None = None
     """(x, y): the validation examples, on which settings are chosen; without them they are chosen on the test
     examples."""
-    test: tuple | None = None
+    test: _Data | None = None
     """(x, y): the test examples."""
     digest: str = ""
     """sha256 of the user's file that the data came from: results depend on its content, not on its name alone."""
@@ -91,58 +116,58 @@ class Problem:
     """The data in words: the name of the set, its rows, features and target."""
     data_warning: str = ""
     """A warning about the data, in one line."""
-    examples: int = 1024
+    examples: Annotated[Whole, Ge(1), Le(MOST_EXAMPLES)] = 1024
     """Size of one epoch. Set from the data if there is any; else nominal: of how many examples the problem is the
     mean, which each epoch takes in another order."""
-    noise: float = 0.0
+    noise: Annotated[Real, Ge(0)] = 0.0
     """For problems without data: standard deviation, in the root mean square over the coordinates, of what one example
     adds to the gradient. Example i is ``weight_i f(w) + b_i'w``, the weights spread about 1, the b_i about 0. A
     mini-batch sees the mean of its examples; all of them together, and so the full batch, are exactly f. 0: every
     example is f."""
-    weight_spread: float = 0.5
+    weight_spread: Annotated[Real, Ge(0)] = 0.5
     """For problems without data: standard deviation of the weights of examples. The default was measured on data, as
     that of the examples' gradients along the mean one, over its square: 0.25 to 1.7 at the start and after 10 and 100
     steps of gd on softmax, logistic and mlp. 0: noise adds to gradients, and does not scale them."""
-    curvature: Any = None
+    curvature: Reals | None = None
     """The diagonal of the Hessian at the minimizer, (dim,), where it is known: the noise of a coordinate goes with its
     root. By default it is the same in all."""
-    stress: tuple[Callable, ...] = ()
+    stress: tuple[Annotated[Callable, takes(2)], ...] = ()
     """Changes of each gradient before a rule sees it, in order; losses stay as they are. ``change(rng, dim)`` returns a
     function of a number of steps that gives factors and terms, (steps, dim) each or of a shape that fits: g becomes
     factor * g + term * s, with s the root mean square of the run's first gradient. Steps may be asked for in any
     portions, and their numbers must not depend on that."""
-    bits: int = 0
+    bits: Annotated[Whole, Ge(0), Le(32), condition(lambda value: value != 1, "0 or at least 2")] = 0
     """Behind ``stress``: the bits of each coordinate, 2 or more, so that the largest of a gradient is kept, and the
     others are rounded to 2^(bits-1) - 1 steps up to it. 0: they are not rounded."""
-    delay: int = 0
+    delay: Annotated[Whole, Ge(0), Le(MOST_DELAY)] = 0
     """Behind that: the steps by which gradients are late. A rule sees the first one until then."""
-    drift: Callable | None = None
+    drift: Annotated[Callable, takes(2)] | None = None
     """How the objective moves during a run: ``drift(rng, start)`` returns a function of numbers of steps, (n,) integers
     from 0, that gives the offsets c, (n, dim). After t steps the objective is f(w - c_t); a run's losses are those of
     that moment, and the weights that it reports are w - c_t, relative to the moved objective. None: it stays."""
-    constants: Any = ()
+    constants: Reals = ()
     """Reals that ``value_and_gradient`` may ask for, as one array."""
-    layout: tuple[int, ...] = ()
+    layout: Annotated[tuple[Annotated[Whole, Ge(-(2**63)), Le(2**63 - 1)], ...], _LIST] = ()
     """Whole numbers that it may ask for, such as the widths of layers."""
-    work: Callable | None = None
+    work: Annotated[Callable, takes(2)] | None = None
     """``work(rows, runs)`` -> how many scratch numbers a call on that many rows and runs needs."""
-    metrics: tuple[str, ...] = ()
+    metrics: Identifiers = ()
     """Names of what ``evaluate`` writes behind the value, such as "accuracy"."""
-    draws_labels: int = 0
+    draws_labels: Annotated[Whole, Ge(0), Le(MOST_EXAMPLES)] = 0
     """The labels of an example that ``value_and_gradient`` can draw from the model's own probabilities, for rules such
     as ``sophia_g``; 0: it draws none. It does so where ``y[i]`` is negative: -y[i], between 0 and 1, is the random
     number. The value is of no meaning then, and the gradient is that of the mean over the labels, without penalties.
     The data's own y must be 0 or more. ``optbench check`` tells if it draws none, but not if the number is wrong."""
-    evaluate: Callable | None = None
+    evaluate: Function | None = None
     """Takes the arguments of ``value_and_gradient`` with ``out`` in place of ``g`` and ``f``; it writes the value, and
     then one number for each of ``metrics``: ``out`` is (1 + metrics,), or (1 + metrics, runs) in lanes form."""
-    predict: Callable | None = None
+    predict: Annotated[Callable, takes(2)] | None = None
     """``predict(w, x)`` -> predictions for examples x, in NumPy: (rows,) real numbers, or the probabilities of the
     classes 0, 1, ..., (rows, classes). w is (dim,), and x as in ``data``."""
     eager: bool = False
     """True: ``value_and_gradient`` and ``evaluate`` are called as plain Python on NumPy arrays, in single form, and not
     compiled. For problems that cannot be compiled; many times slower."""
-    domain: tuple[tuple[float, float], tuple[float, float]] | None = None
+    domain: Annotated[tuple[_Ends, _Ends], _LIST] | None = None
     """For two parameters: the region of the plane that is worth drawing."""
     data_set: Any = None
     """The data set that it learns from, as ``datasets.load`` returns it."""
@@ -180,19 +205,108 @@ class Problem:
         return np.asarray(known, dtype=float).reshape(-1, self.dim)
 
     def __post_init__(self) -> None:
-        """Check all fields, and convert those that `record_checks.check_problem` returns; raise OptbenchError."""
+        """Check all fields, and fill in those that follow from others; raise OptbenchError, which names a field.
+
+        Kernels check no index, and would read data of unequal length beyond their ends.
+        """
+        owner = check_fields("problem", self)
+        resources.need_memory(f"{owner}: dim={self.dim}", (_VECTORS + self.delay) * resources.REAL * self.dim)
+        for key in ("value_and_gradient", "evaluate"):
+            if not self.eager and getattr(self, key) is not None:
+                check(SourceFunction, getattr(self, key), f"{owner}: {key}=", PluginError)
+        object.__setattr__(self, "blocks", self.blocks or ((self.dim,),))
+        object.__setattr__(self, "roles", self.roles or find_roles(self.blocks))
+        if wrong := next(chain(self._find_conflicts(), self._find_unfit_shapes(), self._check_data()), ""):
+            raise PluginError(f"{owner}: {wrong}")
+        self.scratch(1, 1)
+
+    def _find_conflicts(self) -> Iterator[str]:
+        """Yield the words for fields that do not go together."""
+        if self.eager and self.form != "single":
+            yield "an eager one has form='single'"
+        if self.metrics and self.evaluate is None:
+            yield f"metrics {self.metrics} need an evaluate function"
+        if sum(map(math.prod, self.blocks)) != self.dim:
+            yield f"blocks {shown(self.blocks)} do not add up to dim={self.dim}"
+        if len(self.roles) != len(self.blocks):
+            yield f"roles has {len(self.roles)} entries, and blocks {len(self.blocks)}"
+        if self.domain and not all(low < high for low, high in self.domain):
+            yield f"domain={shown(self.domain)} must be ((left, right), (bottom, top)), the lower number first"
+        if self.noise and self.data is not None:
+            yield "gradient noise is for problems without data"
+        for key in ("validation", "test", "draws_labels"):
+            if self.data is None and (given := getattr(self, key)) is not None and given != 0:
+                yield f"{key} is for problems with data=(x, y)"
+
+    def _find_unfit_shapes(self) -> Iterator[str]:
+        """Yield the words for arrays that do not have the shapes of the others."""
+        for key in ("minimizer", "curvature"):
+            if (given := getattr(self, key)) is not None and np.shape(given) != (self.dim,):
+                yield f"{key} must be {self.dim} numbers, not of the shape {np.shape(given)}"
+        others = np.asarray(self.other_minimizers)
+        if others.size and (self.minimizer is None or others.shape[1:] != (self.dim,)):
+            yield f"other_minimizers must be rows of {self.dim} numbers, beside a minimizer"
+        if self.curvature is not None and (np.min(self.curvature) < 0 or not np.any(self.curvature)):
+            yield "curvature must be numbers of which none is below 0, and not all are 0"
+
+    def _check_data(self) -> Iterator[str]:
+        """Set ``examples`` and ``data_text``; yield the words for data whose arrays do not fit."""
+        given = {key: getattr(self, key) for key in ("data", "validation", "test")}
+        shapes = {key: [np.shape(part) for part in pair] for key, pair in given.items() if pair is not None}
+        for key, (x, y) in shapes.items():
+            if len(x) != 2 or 0 in x or y not in (x[:1], (x[0], 1)):
+                yield f"{key} must be x (n, features) and y (n,), not {x} and {y}"
+            if x[1:] != shapes["data"][0][1:]:
+                yield f"data has {shapes['data'][0][1]} features and {key} {x[1]}: give both the same"
+        if self.data is None:
+            return
+        rows = {"training" if key == "data" else key: x[0] for key, (x, _) in shapes.items()}
+        if rows["training"] > MOST_EXAMPLES:
+            yield f"data holds {rows['training']:,} examples, and at most {MOST_EXAMPLES:,} are possible"
+        if self.draws_labels and np.min(self.data[1]) < 0:
+            yield "y of data has numbers below 0, which draws_labels keeps for labels to draw"
+        object.__setattr__(self, "examples", rows["training"])
+        *first, last = (f"{count:,} {key}" for key, count in rows.items())
+        text = f"{' and '.join(filter(None, (', '.join(first), last)))} rows"
+        object.__setattr__(self, "data_text", self.data_text or text)
+
+    def scratch(self, rows: int, runs: int) -> int:
+        """Return how many scratch numbers a call needs.
+
+        Args:
+            rows: examples of a batch.
+            runs: how many are computed at once.
+
+        Returns:
+            What ``work`` says; 0 without it.
+
+        Raises:
+            OptbenchError: it fails, gives no whole number, or asks for more memory than there is.
+        """
+        if self.work is None:
+            return 0
+        what = f"problem{' ' * bool(self.name)}{self.name}: work(rows={rows}, runs={runs})"
         try:
-            checked = record_checks.check_problem(self)
-        except OptbenchError as error:
-            raise type(error)(_add_name(str(error), self.name)) from None
-        for key, value in checked.items():
-            object.__setattr__(self, key, value)
+            size = self.work(rows, runs)
+        except (Exception, SystemExit) as error:  # a plug-in may raise anything
+            raise PluginError(f"{what} fails: {in_one_line(error)}") from error
+        if not is_whole(size) or size < 0:
+            raise PluginError(f"{what} must give a whole number, not {shown(size)}")
+        resources.need_memory(f"{what} asks for scratch, which", resources.REAL * int(size))
+        return int(size)
 
 
 LEAST = {"dim": 1, "examples": 1, "noise": 0, "l2": 0, "seed": 0}
 """The smallest value of parameters that mean the same in every problem."""
 SIZES = ("dim", "examples", "features", "size", "waves")
 """Parameters that say how long arrays are."""
+_Default = Annotated[
+    Any,
+    condition(
+        lambda value: isinstance(value, bool | int | float | str | tuple | None),
+        "a number, a text, a tuple, True or False: what a spec can say",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -204,11 +318,11 @@ class Family:
         'rosenbrock(dim=5)'
     """
 
-    name: str
+    name: Name
     """The name in a spec."""
-    factory: Callable
+    factory: Function
     """``factory(**parameters)`` -> Problem."""
-    parameters: Mapping[str, Any]
+    parameters: ByName[_Default]
     """The defaults, by name."""
     source: str
     """The source of the problem."""
@@ -219,15 +333,8 @@ class Family:
 
     def __post_init__(self) -> None:
         """Check all fields, and that a spec can say each default; raise PluginError for others."""
-        owner = f"problem {record_name('problem', self.name)}"
-        check_function(owner, "factory", self.factory)
-        check_field(by_name(), owner, "parameters", self.parameters)
-        check_field(Text, owner, "source", self.source)
-        check_field(Text, owner, "doc", self.doc)
+        check_fields("problem", self)
         for key, default in self.parameters.items():
-            if not isinstance(default, bool | int | float | str | tuple | None):
-                wanted = "a number, a text, a tuple, True or False: what a spec can say"
-                raise field_error(owner, key, default, wanted)
             self._check(key, default)
 
     def _check(self, key: str, value: Any) -> None:
@@ -378,7 +485,7 @@ def _family_decorator(make: Callable[..., Any], source: str, first: Sequence[str
 
     def decorate(factory: Callable) -> Family:
         """Return the family of a factory; raise PluginError if a parameter has no default."""
-        label = check_field(SourceFunction, "problem", "factory", factory).__name__
+        label = check(SourceFunction, factory, "problem: factory=", PluginError).__name__
         parameters, given = {}, inspect.signature(factory).parameters
         if list(given)[: len(first)] != list(first):
             raise PluginError(f"problem {label}: the first argument of a wrapper must be {first[0]}")

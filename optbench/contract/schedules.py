@@ -4,43 +4,60 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from optbench.contract import equals, names
-from optbench.contract.arguments import SourceFunction, check_field, is_real
+from optbench.contract import arguments, equals, names
+from optbench.contract.arguments import (
+    ByName,
+    Function,
+    Name,
+    SourceFunction,
+    Text,
+    check_fields,
+    condition,
+    is_real,
+)
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
-from optbench.contract.limits import enforce
-from optbench.contract.record_checks import check_schedule
+from optbench.contract.limits import Limit, check_limits, enforce
 from optbench.contract.source_code import SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
 
 
+def _is_parameter(value: Any) -> bool:
+    """Return True for what a parameter of a schedule can be: a finite number, a word, or a tuple of these."""
+    return all(is_real(each) or isinstance(each, str) for each in (value if isinstance(value, tuple) else (value,)))
+
+
+_Parameter = Annotated[Any, condition(_is_parameter, "a finite number, a tuple of them, or a word")]
+
+
 @dataclass(frozen=True)
 class _Described:
     """The common part of schedules and of wrappers around them."""
 
-    name: str
+    name: Name
     """The name in a spec."""
-    function: Callable
+    function: Function
     """``function(step, epoch, total_steps, **parameters)``, with ``inner`` before, where there is one."""
-    parameters: Mapping[str, Any]
+    parameters: ByName[_Parameter]
     """Numbers, tuples of numbers, or words."""
     source: str
     """The paper, or the library, that it comes from."""
     doc: str = ""
     """The function's docstring, which begins with the formula."""
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    limits: ByName[Limit] = field(default_factory=dict)
     """The interval of a parameter, ``"(0, 1]"``, or its words, as in :mod:`optbench.contract.limits`."""
-    check: Callable | None = None
+    check: Function | None = None
     """``check(**parameters)`` -> what is wrong with them together, in words, or nothing."""
     origins: tuple[SourceFile, ...] = ()
     """The files that define it, outermost first; the loader fills this in."""
 
     def __post_init__(self) -> None:
         """Check all fields; raise PluginError if one makes no sense."""
-        check_schedule("schedule", self)
+        owner = check_fields("schedule", self)
+        check_limits(owner, self.limits, self.limits, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class Schedule(_Described):
         [1.0, 0.5, 0.25]
     """
 
-    equals: Mapping[str, str] = field(default_factory=dict)
+    equals: ByName[Text] = field(default_factory=dict)
     """Calls of ``torch``, ``optax``, ``keras`` that give the same rates, as in contract/equals.py; they may
     name ``lr``, ``total_steps`` and ``steps_per_epoch``, too."""
     inner: "Schedule | None" = None
@@ -210,7 +227,7 @@ def _schedule_decorator(
 
     def decorate(function: Callable) -> Schedule | ScheduleWrapper:
         """Return the record of a function; raise PluginError if its arguments are others."""
-        label = check_field(SourceFunction, "schedule", "function", function).__name__
+        label = arguments.check(SourceFunction, function, "schedule: function=", PluginError).__name__
         expected = [*first, *parameters]
         if list(inspect.signature(function).parameters) != expected:
             raise PluginError(f"schedule {label}: arguments must be ({', '.join(expected)})")

@@ -4,10 +4,10 @@ import ast
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from optbench.contract.arguments import is_real
-from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.arguments import ByName, condition, is_real, one_of
+from optbench.contract.errors import OptbenchError, PluginError, shown, unknown
 from optbench.contract.limits import enforce
 from optbench.contract.names import number_text
 
@@ -35,11 +35,26 @@ class Range:
     """The two numbers in the brackets, the lower one first; of a choice, what there is to choose from."""
 
     def __post_init__(self) -> None:
-        """Raise OptbenchError for an unknown kind, or values that are no tuple."""
-        if not isinstance(self.kind, str) or self.kind not in KINDS:
-            raise unknown("range", str(self.kind)[:60], KINDS)
-        if not isinstance(self.values, tuple):
-            raise OptbenchError(f"{self.kind}: its values must be a tuple, not {self.values!r:.60}")
+        """Raise OptbenchError for an unknown kind, or values that make no sense."""
+        one_of("range", self.kind, KINDS)
+        if self.kind == "choice":
+            for value in self.values:
+                if not isinstance(value, str) and not is_real(value):
+                    raise OptbenchError(f"choice: {shown(value)} must be a finite number or a word")
+            if not self.values or len(set(self.values)) < len(self.values):
+                raise OptbenchError(f"choice{shown(self.values)}: name at least one value, and each of them once")
+            return
+        if not isinstance(self.values, tuple) or len(self.values) != 2:
+            raise OptbenchError(
+                f"{self.kind}: {shown(self.values)} must hold two numbers, such as {self.kind}(1e-3, 0.1)"
+            )
+        for key, value in zip(("low", "high"), self.values, strict=True):
+            if not is_real(value):
+                raise OptbenchError(f"{self.kind}: {key}: {shown(value)} must be a finite number")
+        low, high = map(float, self.values)
+        if not low < high or (self.kind != "uniform" and low <= 0):
+            positive = ", both above 0" * (self.kind != "uniform")
+            raise OptbenchError(f"{self.text} must go from a lower to a higher number{positive}")
 
     @property
     def text(self) -> str:
@@ -113,7 +128,7 @@ def uniform(low: float, high: float) -> Range:
         >>> uniform(0, 2).of(0.25)
         0.5
     """
-    return _make_range("uniform", low, high)
+    return Range("uniform", (low, high))
 
 
 def log_uniform(low: float, high: float) -> Range:
@@ -133,7 +148,7 @@ def log_uniform(low: float, high: float) -> Range:
         >>> [log_uniform(0.01, 100).of(u) for u in (0, 0.25, 0.5)]
         [0.01, 0.1, 1.0]
     """
-    return _make_range("log_uniform", low, high)
+    return Range("log_uniform", (low, high))
 
 
 def one_minus_log_uniform(low: float, high: float) -> Range:
@@ -155,7 +170,7 @@ def one_minus_log_uniform(low: float, high: float) -> Range:
         >>> [one_minus_log_uniform(0.001, 0.1).of(u) for u in (0, 0.5)]
         [0.999, 0.99]
     """
-    return _make_range("one_minus_log_uniform", low, high)
+    return Range("one_minus_log_uniform", (low, high))
 
 
 def choice(*values: float | int | str) -> Range:
@@ -174,15 +189,12 @@ def choice(*values: float | int | str) -> Range:
         >>> [choice(2, 5, 10).of(u) for u in (0, 0.5, 0.9)]
         [2, 5, 10]
     """
-    for value in values:
-        if not isinstance(value, str) and not is_real(value):
-            raise OptbenchError(f"choice: {shown(value)} must be a finite number or a word")
-    if not values or len(set(values)) < len(values):
-        raise OptbenchError(f"choice{shown(values)}: name at least one value, and each of them once")
     return Range("choice", values)
 
 
-_MAKERS = {each.__name__: each for each in (uniform, log_uniform, one_minus_log_uniform, choice)}
+_is_range = condition(lambda value: isinstance(value, Range), "a range, such as log_uniform(1e-4, 1)")
+Ranges = ByName[Annotated[Range, _is_range]]
+"""The type of a search space: ranges by the name of what is tuned."""
 
 
 def parse_range(value: object) -> Range | None:
@@ -200,17 +212,13 @@ def parse_range(value: object) -> Range | None:
         return None
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         return None
-    if node.func.id not in _MAKERS:
-        raise unknown("range", node.func.id, _MAKERS)
     try:
         if node.keywords:
             raise ValueError
-        values = [_parse_literal(each) for each in node.args]
+        values = tuple(_parse_literal(each) for each in node.args)
     except (ValueError, TypeError, MemoryError, RecursionError):
         raise OptbenchError(f"{shown(value)} must hold plain values, such as log_uniform(1e-4, 1)") from None
-    if node.func.id != "choice" and len(values) != 2:
-        raise OptbenchError(f"{shown(value)} must hold two numbers, such as {node.func.id}(1e-3, 0.1)")
-    return _MAKERS[node.func.id](*values)
+    return Range(node.func.id, values)
 
 
 def join_ranges(ranges: Sequence[Range]) -> Range | None:
@@ -226,26 +234,28 @@ def join_ranges(ranges: Sequence[Range]) -> Range | None:
 
 
 def read_search(search: Any) -> Any:
-    """Return a search space with its texts as ranges; `check_space` refuses what else stands there."""
+    """Return a search space with its texts as ranges; the record refuses what else stands there."""
     if not isinstance(search, Mapping):
         return search
     return {key: parse_range(each) or each for key, each in search.items()}
 
 
+def check_search(owner: str, record: Any) -> None:
+    """Raise PluginError unless a search space names hyperparameters of the record, and stays within their limits."""
+    try:
+        check_space(owner, record.search, record.hyperparameters, record.all_limits)
+    except OptbenchError as error:
+        raise PluginError(str(error)) from None
+
+
 def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: Mapping) -> None:
-    """Raise OptbenchError for a search space with an unknown name, a value that is no range, or one outside its limits.
+    """Raise OptbenchError for a search space with an unknown name, or a range outside its limits.
 
     ``owner``: the words for the optimizer, with which the message begins.
     """
     for key, range_ in search.items():
         if key != RATE and key not in hyperparameters:
             raise unknown(f"hyperparameter in the search space of {owner}", key, [RATE, *hyperparameters])
-        if not isinstance(range_, Range):
-            raise OptbenchError(f"{owner}: search[{key!r}]={range_!r} must be a range, such as log_uniform(1e-4, 1)")
-        try:
-            parse_range(range_.text)  # one that was made by hand may hold anything
-        except OptbenchError as error:
-            raise OptbenchError(f"{owner}: {error}") from None
         for end in range_.ends:
             if not is_real(end):
                 raise OptbenchError(f"{owner}: {key}={range_.text} must hold numbers")
@@ -253,17 +263,6 @@ def check_space(owner: str, search: Mapping, hyperparameters: Mapping, limits: M
                 enforce(owner, {key: end}, {RATE: "(0, inf)", **limits})
             except OptbenchError as error:
                 raise OptbenchError(f"{error}, and {range_.text} reaches it") from None
-
-
-def _make_range(kind: str, low: float, high: float) -> Range:
-    """Return the range of this kind between two numbers; raise OptbenchError unless they are valid, the lower first."""
-    made, positive = Range(kind, (low, high)), kind != "uniform"
-    for key, value in (("low", low), ("high", high)):
-        if not is_real(value):
-            raise OptbenchError(f"{kind}: {key}: {shown(value)} must be a finite number")
-    if not low < high or (positive and low <= 0):
-        raise OptbenchError(f"{made.text} must go from a lower to a higher number{', both above 0' * positive}")
-    return made
 
 
 def _parse_literal(node: ast.expr) -> Any:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from optbench.catalogue import loader
 from optbench.contract import arguments
-from optbench.contract.errors import OptbenchError, shown
+from optbench.contract.arguments import BatchSize, Whole
+from optbench.contract.errors import OptbenchError
 from optbench.contract.problems import Family, Problem
 from optbench.engine.batches import MOST_BATCHES, mini_batches, start_point
 from optbench.kit.layers import ACTIVATIONS
@@ -20,14 +23,15 @@ _APPLY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+@arguments.checked
 def trace(
     problem: str | Problem | Family,
     *,
     layer: int,
-    batch: int,
+    batch: Annotated[Whole, Ge(1), Le(MOST_BATCHES)],
     example: int,
-    what: str = "a",
-    batch_size: int = 64,
+    what: Literal["a", "z"] = "a",
+    batch_size: BatchSize = 64,
     w: np.ndarray | None = None,
     seed: int = 0,
     plugin: str | Path | Iterable[str | Path] = (),
@@ -69,8 +73,8 @@ def trace(
     x, _ = mini_batch(problem, batch, batch_size, seed)
     arguments.whole_number("trace: layer", layer, 0, len(sizes) - 1)
     arguments.whole_number("trace: example", example, 1, len(x))
-    if not isinstance(what, str) or what not in ("a", "z") or (what == "z" and layer == 0):
-        raise OptbenchError(f"trace: what={shown(what)} must be 'a', or 'z' for a layer from 1")
+    if what == "z" and layer == 0:
+        raise OptbenchError("trace: what='z' is for a layer from 1")
     a = x[example - 1, : sizes[0]]  # targets may stand behind the features
     at, w = 0, _weights_or_start(problem, w, seed)
     for number in range(1, layer + 1):
@@ -82,10 +86,9 @@ def trace(
 
 
 def mini_batch(
-    problem: Problem, batch: int, batch_size: int | str = 64, seed: int = 0
+    problem: Problem, batch: int, batch_size: BatchSize = 64, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (X{t}, Y{t}), the examples of a run's t-th mini-batch, counted from 1, (rows, features) and (rows,)."""
-    arguments.whole_number("trace: batch", batch, 1, MOST_BATCHES)
     rows = mini_batches(problem, batch_size=batch_size, seed=seed, steps=batch)[-1]
     assert problem.data is not None  # mini_batches refuses a problem without
     x, y = (np.asarray(part) for part in problem.data)
@@ -113,7 +116,4 @@ def _weights_or_start(problem: Problem, w: np.ndarray | None, seed: int) -> np.n
     """Return the given weights, or the start point of the seed. Raises OptbenchError for another shape."""
     if w is None:
         return start_point(problem, seed)
-    w = arguments.real_array("trace: w", w, f"({problem.dim},) numbers", problem.dim)
-    if w.shape != (problem.dim,):
-        raise OptbenchError(f"trace: w must have the shape ({problem.dim},), got {w.shape}")
-    return w
+    return arguments.real_array("trace: w", w, problem.dim)

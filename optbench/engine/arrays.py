@@ -10,7 +10,6 @@ import numpy as np
 from optbench.compiler.scalars import SEED, scalar_count, scalar_rows
 from optbench.contract.optimizers import ONE_EXAMPLE, Optimizer, Sizes
 from optbench.contract.problems import Problem
-from optbench.contract.record_checks import scratch
 from optbench.contract.roles import ROLES, find_roles
 from optbench.contract.types import DtypeName
 from optbench.kit.random import SEEDS
@@ -85,12 +84,10 @@ def owner_of(problem: Problem) -> str:
 
 def scratch_size(problem: Problem, rows: int, runs: int) -> int:
     """Return the numbers of scratch for a call on so many rows and runs; in single form the runs share it."""
-    if problem.work is None:
-        return 0
     runs = 1 if problem.form == "single" else runs
     key = "scratch", rows, runs
     if key not in problem.kept:
-        problem.kept[key] = scratch(owner_of(problem), problem.work, max(rows, 1), runs)
+        problem.kept[key] = problem.scratch(max(rows, 1), runs)
     return problem.kept[key]
 
 

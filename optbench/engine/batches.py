@@ -20,11 +20,13 @@ import numpy as np
 
 from optbench.catalogue import loader
 from optbench.compiler import finite_sums
+from optbench.contract.arguments import BatchSize, checked
 from optbench.contract.errors import OptbenchError, PluginError, in_one_line, shown
 from optbench.contract.problems import Family, Problem
 from optbench.contract.types import DtypeName
 from optbench.engine import settings
 from optbench.engine.arrays import owner_of
+from optbench.engine.settings import Seed
 from optbench.kit.random import SEEDS, key_of, uniform
 
 _Steps = TypeVar("_Steps", int, np.ndarray)
@@ -270,12 +272,13 @@ class Batches:
         return both.reshape(count, -1).astype(self._real)
 
 
+@checked
 def mini_batches(
     problem: str | Problem | Family,
     *,
-    batch_size: int | str,
+    batch_size: BatchSize,
     steps: int,
-    seed: int = 0,
+    seed: Seed = 0,
     plugin: str | Path | Iterable[str | Path] = (),
 ) -> list[np.ndarray]:
     """Return the example numbers of the mini-batches that runs of a seed see.
@@ -300,11 +303,10 @@ def mini_batches(
     problem = loader.load_all(plugin).problem(problem)
     if problem.data is None:
         raise OptbenchError(f"problem {problem.name} has no data, and so no mini-batches")
-    size, seed = settings.checked("batch_size", batch_size), settings.checked("seed", seed)
     settings.check_budget(None, steps)
     if steps > MOST_BATCHES:
         raise OptbenchError(f"steps={shown(steps)}: no more than {MOST_BATCHES:,} mini-batches at once")
-    if isinstance(size, str) or size >= problem.examples:
+    if isinstance(batch_size, str) or batch_size >= problem.examples:
         return [np.arange(problem.examples)] * steps
-    order, sizes, _ = Batches(problem, size, seed, "float64").draw(steps)
+    order, sizes, _ = Batches(problem, batch_size, seed, "float64").draw(steps)
     return [numbers[:count] for numbers, count in zip(order, sizes, strict=True)]

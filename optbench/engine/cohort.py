@@ -6,10 +6,11 @@ A single run is a cohort of one lane.
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from optbench.contract.arguments import real_array
 from optbench.contract.eager import AnyOptimizer
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.optimizers import Baseline, Optimizer, Sizes
@@ -108,7 +109,10 @@ class Cohort:
         object.__setattr__(self, "batch_size", batch_size_of(size, self.problem))
         object.__setattr__(self, "evaluated", self._steps_to_evaluate())
         if self.start is not None:
-            object.__setattr__(self, "start", _check_start(self.start, self.problem))
+            start = real_array("start", self.start, self.problem.dim).astype(np.float64)
+            if not np.isfinite(start).all():
+                raise OptbenchError(f"start={shown(self.start)} must be finite numbers")
+            object.__setattr__(self, "start", start)
 
     def _steps_to_evaluate(self) -> np.ndarray:
         """Return the steps to evaluate at, (p,), in order. Raises OptbenchError."""
@@ -221,16 +225,3 @@ def first_tail_step(steps: int) -> int:
 def batch_size_of(size: int | str, problem: Problem) -> int:
     """Return the examples of a step: ``size``, or all of the problem's if it is "full" or larger."""
     return problem.examples if isinstance(size, str) else min(size, problem.examples)
-
-
-def _check_start(value: Any, problem: Problem) -> np.ndarray:
-    """Return a start point of the user's as an array (dim,). Raises OptbenchError."""
-    try:
-        if isinstance(value, range) and len(value) > problem.dim:
-            raise ValueError
-        start = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise OptbenchError(f"start: {shown(value)} must be an array of numbers") from None
-    if start.shape != (problem.dim,) or not np.isfinite(start).all():
-        raise OptbenchError(f"start: must be {problem.dim} finite numbers, got {shown(value)}")
-    return start

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
-from optbench.contract.arguments import check, condition, is_number, is_real, is_whole, one_of, to_python
+from optbench.contract.arguments import (
+    BatchSize,
+    Rate,
+    check,
+    condition,
+    is_number,
+    is_real,
+    is_whole,
+    one_of,
+    to_python,
+)
 from optbench.contract.errors import OptbenchError, shown
 from optbench.contract.types import DtypeName
 
@@ -52,23 +62,11 @@ def _parse_points(value: Any) -> tuple[int, ...] | Literal["every"] | None:
     return tuple(sorted({int(number) for number in numbers}))
 
 
-_positive = condition(lambda value: is_real(value) and value > 0, "a positive finite number")
 _seconds = condition(lambda value: is_real(value) and value > 0, "a positive number of seconds")
-_size = condition(
-    lambda value: value == "full" if isinstance(value, str) else is_whole(value) and value >= 1,
-    "a positive whole number or 'full'",
-)
 _seed = condition(lambda value: is_whole(value) and 0 <= value < 2**63, "a whole number between 0 and 2^63")
 _in_budget = condition(lambda value: 0 < value <= MOST_STEPS, "positive, and finite")
 
 # Of the conditions before a conversion, the last one is the first to be tried.
-Rate = Annotated[float, BeforeValidator(to_python), _positive]
-BatchSize = Annotated[
-    int | Literal["full"],
-    AfterValidator(lambda size: size if size == "full" else min(size, MOST_STEPS)),
-    BeforeValidator(to_python),
-    _size,
-]
 Seed = Annotated[int, BeforeValidator(to_python), _seed]
 Dtype = Annotated[DtypeName, BeforeValidator(lambda value: one_of("dtype", value, DTYPES))]
 Seconds = Annotated[float, BeforeValidator(to_python), _seconds, BeforeValidator(_parse_time)]

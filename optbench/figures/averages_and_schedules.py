@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from optbench.averages import array
-from optbench.averages.array import checked_beta, checked_flag
+from optbench.averages.array import Beta
 from optbench.catalogue import loader
 from optbench.contract import arguments
 from optbench.contract.errors import OptbenchError
@@ -81,7 +81,7 @@ def ewa(
     if isinstance(values, pd.Series):
         x = values.index.to_numpy() if x is None and not isinstance(values.index, pd.RangeIndex) else x
         name = name or str(values.name or "")
-    series = arguments.real_array("ewa: values", values, "numbers, one after the other")
+    series = arguments.real_array("ewa: values", values)
     if series.ndim != 1 or not len(series):
         raise OptbenchError("ewa: values must be numbers, one after the other")
     x = np.arange(1, len(series) + 1) if x is None else np.asarray(x)
@@ -89,8 +89,8 @@ def ewa(
         raise OptbenchError(f"ewa: x must be as long as values: {len(series)} numbers or dates")
     several = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
     both = isinstance(bias_correction, str) and bool(arguments.one_of("ewa: bias_correction", bias_correction, [BOTH]))
-    divided = checked_flag(not both and bias_correction, "ewa")
-    averages = {checked_beta(beta, "ewa"): array.ewa(series, beta, divided) for beta in several}
+    divided = not both and arguments.check(arguments.Flag, bias_correction, "ewa: bias_correction=")
+    averages = {arguments.check(Beta, beta, "ewa: beta="): array.ewa(series, beta, divided) for beta in several}
     corrected = {beta: array.ewa(series, beta, True) for beta in averages} if both else {}
     if not title:
         kind = ", plain and corrected" if both else ", bias corrected" if divided else ""
@@ -185,7 +185,7 @@ def ewa_weights(
         Lecture B3 and B4.
     """
     several = [betas] if np.isscalar(betas) else arguments.list_items("betas", betas)
-    several = [checked_beta(beta, "ewa_weights") for beta in several]
+    several = [arguments.check(Beta, beta, "ewa_weights: beta=") for beta in several]
     if not several:
         raise OptbenchError("ewa_weights: betas: name at least one")
     count = max(5, math.ceil(1.2 / (1 - max(several))))

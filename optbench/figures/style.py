@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.style
@@ -30,7 +30,7 @@ from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from optbench.analysis.verdicts import ALL
-from optbench.contract.errors import OptbenchError, unknown
+from optbench.contract import arguments
 from optbench.figures import fonts
 from optbench.wording import labels
 
@@ -147,10 +147,8 @@ def styled(name: str = "screen", columns: int = 1) -> Iterator[Style]:
         ...     plt.rcParams["pdf.fonttype"]
         42
     """
-    if not isinstance(name, str) or name not in STYLES:
-        raise unknown("style", name, STYLES)
-    if isinstance(columns, bool) or columns not in (1, 2):
-        raise OptbenchError(f"columns={columns!r} must be 1 or 2")
+    arguments.one_of("style", name, STYLES)
+    arguments.check(Literal[1, 2], columns, "columns=")
     style = STYLES[name]
     if name == "paper" and columns == 2:
         style = replace(style, **_TWO_COLUMNS)

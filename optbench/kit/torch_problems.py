@@ -20,6 +20,7 @@ from optbench.kit.torch_autograd import LOSSES, Autograd
 from optbench.kit.torch_data import Examples, examples
 
 
+@arguments.checked
 def torch_problem(
     module: Any,
     X: Any,
@@ -27,7 +28,7 @@ def torch_problem(
     *,
     loss: str | Callable = "auto",
     test: Any = None,
-    minimum: float = 0.0,
+    minimum: arguments.Real = 0.0,
     name: str = "",
     eager: bool = False,
 ) -> Problem:
@@ -74,11 +75,6 @@ def torch_problem(
     data = examples(X, y, test)
     module, make = _resolve_module(torch, module)
     loss = _checked_loss(loss, data)
-    arguments.real_number("torch_problem: minimum", minimum)
-    if not isinstance(eager, bool):
-        raise OptbenchError(f"torch_problem: eager={shown(eager)} must be True or False")
-    if not isinstance(name, str):
-        raise OptbenchError(f"torch_problem: name={shown(name)} must be a text")
     layers, reason = ([], "loss is a function") if callable(loss) else torch_layers.dense_layers(module, loss)
     if layers and (len(data.shape) == 1 or _first_class_name(module) == "Flatten") and not eager:
         fields = _compiled_fields(layers, loss, data)
@@ -132,9 +128,7 @@ def to_torch(problem: Problem, w: Any, module: Any) -> Any:
         raise OptbenchError(f"to_torch: problem={shown(problem)} must be a problem's record")
     if not isinstance(module, torch.nn.Module):
         raise OptbenchError(f"to_torch: module={shown(module)} must be a torch.nn.Module")
-    w = arguments.real_array("to_torch: w", w, f"({problem.dim},) numbers", problem.dim)
-    if w.shape != (problem.dim,):
-        raise OptbenchError(f"to_torch: w must have the shape ({problem.dim},), got {w.shape}")
+    w = arguments.real_array("to_torch: w", w, problem.dim)
     ends = np.cumsum([prod(shape) for shape in problem.blocks])[:-1]
     blocks = [part.reshape(shape) for part, shape in zip(np.split(w, ends), problem.blocks, strict=True)]
     if problem.eager:

@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Mapping
 from math import inf, nan
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from annotated_types import Ge
 
 from optbench.analysis.columns import GIVEN, drop_lost_runs
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
-from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
+from optbench.analysis.folders import TUNED, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
 from optbench.analysis.texts import SECONDS_VARY
 from optbench.analysis.verdicts import ALL
 from optbench.contract import arguments
+from optbench.contract.arguments import Real, Share
 from optbench.contract.errors import OptbenchError, find_all, shown, unknown
 from optbench.contract.names import join_names, split_list
 from optbench.contract.paths import path_of
@@ -27,9 +30,8 @@ from optbench.wording import labels
 from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
 
-COSTS = ("loss", "seconds")
 
-
+@arguments.checked
 def compare(
     a: str | Path | Results,
     b: str | Path | Results | None = None,
@@ -37,12 +39,12 @@ def compare(
     pair: tuple[str, str] | None = None,
     problems: str | Iterable[str] | None = None,
     optimizers: str | Iterable[str] | None = None,
-    by: str | None = None,
+    by: Literal["tuned", "settings"] | None = None,
     judge_by: str | None = None,
     choose_by: str | None = None,
-    cost: str = "loss",
-    fail_above: float | None = None,
-    confidence: float = 0.95,
+    cost: Literal["loss", "seconds"] = "loss",
+    fail_above: Annotated[Real, Ge(0)] | None = None,
+    confidence: Share = 0.95,
 ) -> pd.DataFrame:
     """Compare a candidate B with its baseline A, paired by seed.
 
@@ -92,16 +94,6 @@ def compare(
     """
     if b is None and pair is None:
         raise OptbenchError("name a second result folder, or two optimizers of this one")
-    if by is not None:
-        arguments.one_of("way to compare, by,", by, (TUNED, SETTINGS))
-    arguments.one_of("cost", cost, COSTS)
-    for key, measured in (("judge_by", judge_by), ("choose_by", choose_by)):
-        if not isinstance(measured, str | None):
-            raise OptbenchError(f"{key}={shown(measured)} must be a text")
-    if fail_above is not None and (fail_above := arguments.real_number("fail_above", fail_above)) < 0:
-        raise OptbenchError(f"fail_above={shown(fail_above)} must be a share from 0 on, such as 0.05")
-    if not 0 < arguments.real_number("confidence", confidence) < 1:
-        raise OptbenchError(f"confidence={shown(confidence)} must lie between 0 and 1")
     pair = None if pair is None else _check_pair(pair)
     whole = _load_sides(a, b)
     tried = compare_tried_values(*whole)

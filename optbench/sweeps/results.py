@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -605,8 +605,7 @@ class Results:
             >>> "rosenbrock" in table, "[3.87, 4.08]" in table
             (True, True)
         """
-        if isinstance(columns, bool) or columns not in (1, 2):
-            raise OptbenchError(f"columns={columns!r} must be 1 or 2")
+        arguments.check(Literal[1, 2], columns, "columns=")
         measure = self._measures(judge_by, None)[0]
         answer = answer_of(
             drop_lost_runs(self.runs), self.tuning_seeds, measure, self.searched, self.choose_by, self.look

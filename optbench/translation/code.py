@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
 
 from optbench.catalogue import loader
-from optbench.contract.arguments import is_real, is_whole
+from optbench.contract.arguments import BatchSize, Rate, Whole, checked
 from optbench.contract.equals import LIBRARIES, called_name, find_rate
-from optbench.contract.errors import OptbenchError, shown, unknown
+from optbench.contract.errors import OptbenchError, unknown
 from optbench.contract.names import number_text
 from optbench.contract.optimizers import Baseline
 from optbench.contract.problems import Problem
@@ -22,20 +24,21 @@ from optbench.translation.setting import Choice, Setting, describe_lack, find_eq
 
 RATE, BATCH_SIZE, EPOCHS = 0.01, 64, 10
 """The defaults."""
-MOST = 10**9
-"""The largest batch size and number of epochs: more are a typing error."""
+_MOST = 10**9
+"""The largest number of epochs: more are a typing error."""
 _REPORTING = ("contrib.schedule_free", "contrib.schedule_free_sgd", "contrib.schedule_free_adamw")
 """Optimizers of optax whose state has the weights that are evaluated."""
 
 
+@checked
 def training_code(
     optimizer: Any,
     library: Literal["torch", "optax", "keras"] = "torch",
     *,
-    lr: float = RATE,
+    lr: Rate = RATE,
     schedule: str | Schedule = "constant",
-    batch_size: int | Literal["full"] = BATCH_SIZE,
-    epochs: int = EPOCHS,
+    batch_size: BatchSize = BATCH_SIZE,
+    epochs: Annotated[Whole, Ge(1), Le(_MOST)] = EPOCHS,
     problem: str | Problem | None = None,
     plugin: str | Path | Iterable[str | Path] = (),
     **hyperparameters: float,
@@ -68,20 +71,11 @@ def training_code(
         >>> print(training_code("momentum", lr=0.1).partition("optimizer = ")[2].partition("\\n")[0])
         torch.optim.SGD(parameters, lr=0.1 * (1 - 0.9), momentum=0.9)
     """
-    if not isinstance(library, str) or library not in LIBRARIES:
-        raise unknown("library", library, LIBRARIES)
-    if not (is_real(lr) and lr > 0):
-        raise OptbenchError(f"lr: {shown(lr)} must be a positive finite number")
-    if not (isinstance(batch_size, str) and batch_size == "full" or is_whole(batch_size) and 1 <= batch_size <= MOST):
-        raise OptbenchError(f"batch_size: {shown(batch_size)} must be a positive whole number or 'full'")
-    if not (is_whole(epochs) and 1 <= epochs <= MOST):
-        raise OptbenchError(f"epochs: {shown(epochs)} must be a positive whole number")
     catalogue = loader.load_all(plugin)
     record, values = catalogue.optimizer(optimizer)
     values = record.with_values(values | hyperparameters)
-    size: int | Literal["full"] = "full" if isinstance(batch_size, str) else int(batch_size)
     learned = None if problem is None else catalogue.problem(problem)
-    asked = Setting(record, values, float(lr), catalogue.schedule(schedule), size, int(epochs), problem=learned)
+    asked = Setting(record, values, lr, catalogue.schedule(schedule), batch_size, epochs, problem=learned)
     if learned is not None and library != "torch":
         raise OptbenchError(f"problem: for {library} there is the optimizer alone; a script that trains is for torch")
     if learned is not None and describe_job(learned) is None:
