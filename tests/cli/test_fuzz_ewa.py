@@ -4,45 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from fuzzing import ODD_TEXTS, cases
+from fuzzing import CSV, cases
 from hypothesis import given
 from hypothesis import strategies as st
 
 from optbench.cli import app
 
-NUMBERS = st.one_of(
-    st.integers(-5, 5).map(str), st.floats(width=32).map(repr), st.sampled_from(["", "nan", "1e400", "1e-320", "1e308"])
-)
-DAYS = st.sampled_from(
-    [
-        "2020-01-01",
-        "2020/01/05",
-        "0001-01-01",
-        "9999-12-31",
-        "2020-01-01T10:00:00",
-        "2020-01-01 10:00:00.123456789",
-        "",
-        "x",
-    ]
-)
-CELLS = st.one_of(NUMBERS, DAYS, ODD_TEXTS, st.sampled_from(['"a', "1,5", "true", "0x10", "9" * 400, "[/x]"]))
-GOOD = st.builds(
-    lambda head, rows, end: head + end + "".join(",".join(row) + end for row in rows),
-    st.sampled_from(["a,b", "b,a", "date,b", "a[,b"]),
-    st.lists(st.one_of(st.tuples(NUMBERS, NUMBERS), st.tuples(DAYS, NUMBERS)), max_size=8),
-    st.sampled_from(["\n", "\r\n"]),
-)
-ANY = st.builds(
-    lambda head, rows, separator, end: head + end.join(separator.join(row) for row in rows),
-    st.sampled_from(["", "a,b\n", "b\n", "a;b\n", "b,b\n", ",\n", "\ufeffa,b\n", "\n\n"]),
-    st.lists(st.lists(CELLS, max_size=4), max_size=6),
-    st.sampled_from([",", ";", "\t", "|"]),
-    st.sampled_from(["\n", "\r\n", "\r"]),
-)
 FILES = st.one_of(
-    GOOD.map(str.encode), GOOD.map(str.encode), ANY.map(lambda text: text.encode("utf-8", "surrogatepass")),
-    ANY.map(lambda text: text.encode("utf-16", "surrogatepass")), st.binary(max_size=60),
-)  # fmt: skip
+    *(CSV.map(lambda text, code=code: text.encode(code, "surrogatepass")) for code in ("utf-8", "utf-8", "utf-16")),
+    st.binary(max_size=60),
+)
 FLAGS = st.tuples(
     st.sampled_from(["0.9", "0.5", "0", "0.5,0.9", "0.99999999999999994", "1", "nan", "", "x"]),
     st.sampled_from([[], ["--skip-missing"], ["--no-bias-correction"]]),
