@@ -36,39 +36,9 @@ def refusal(call: Callable[[], Any]) -> str:
 
 
 ODD_TEXTS = st.sampled_from(
-    [
-        "",
-        " ",
-        "x",
-        "0",
-        "-1",
-        "1e400",
-        "nan",
-        "a,b",
-        "a b",
-        "a(",
-        "a)",
-        "[/x]",
-        "\x00",
-        "\n",
-        "é",
-        "函数",
-        "\ud800",
-        "'",
-        '"',
-        "..",
-        "/",
-        "~",
-        "#",
-        "=",
-        "adam(",
-        "adam()",
-        "x" * 3000,
-        "(" * 300,
-        "None",
-        "True",
-    ]
-)
+    ["", " ", "x", "0", "-1", "1e400", "nan", "a,b", "a b", "a(", "a)", "[/x]", "\x00", "\n", "é", "函数", "\ud800",
+     "'", '"', "..", "/", "~", "#", "=", "adam(", "adam()", "x" * 3000, "(" * 300, "None", "True"]
+)  # fmt: skip
 ODD = st.one_of(
     st.none(),
     st.booleans(),
@@ -84,3 +54,21 @@ ODD = st.one_of(
     ),
 )
 """Values of any kind."""
+NUMBERS = st.one_of(
+    st.integers(-5, 5).map(str), st.floats(width=32).map(repr), st.sampled_from(["", "nan", "1e400", "1e-320", "1e308"])
+)
+DAYS = st.sampled_from(["2020-01-01", "2020/01/05", "0001-01-01", "9999-12-31", "2020-01-01T10:00:00", "", "x"])
+CELLS = st.one_of(NUMBERS, DAYS, ODD_TEXTS, st.sampled_from(["NA", "true", '"a', "1,5", "1;2", "0x10", "9" * 400]))
+HEADS = st.sampled_from(
+    ["a,b,c", "date,b", "a[,b", "a,a,b", "", "1,2,3", "a,b", "\ufeffa,b,c", ",,", "a;b;c", "kind_x,c"]
+)
+ROWS = st.one_of(
+    st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), max_size=20),
+    st.lists(st.tuples(st.one_of(NUMBERS, DAYS), NUMBERS), max_size=8),
+    st.lists(st.lists(CELLS, max_size=4), max_size=12),
+)
+CSV = st.builds(
+    lambda head, rows, separator, end: end.join([head, *map(separator.join, rows)]),
+    HEADS, ROWS, st.sampled_from([",", ",", ",", ";", "\t", "|"]), st.sampled_from(["\n", "\n", "\r\n", "\r"]),
+)  # fmt: skip
+"""Texts of tables: most are read."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fuzzing import ODD, ODD_TEXTS, cases, refusal
+from fuzzing import CSV, ODD, ODD_TEXTS, cases, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,22 +14,6 @@ from optbench.contract.names import canonical
 from optbench.datasets.files import PARAMETERS
 
 pytestmark = pytest.mark.slow
-
-CELLS = st.one_of(
-    st.integers(-3, 3).map(str),
-    st.floats(width=32).map(repr),
-    ODD_TEXTS,
-    st.sampled_from(["", "NA", "true", "2020-01-01", "1e400", '"a', "1;2", "a b"]),
-)
-HEADS = st.sampled_from(
-    ["a,b,c\n", "a,a,b\n", "", "1,2,3\n", "a,b\n", "\ufeffa,b,c\n", ",,\n", "a;b;c\n", "kind_x,kind_y,c\n"]
-)
-NUMBERS = st.lists(st.lists(st.integers(-3, 3).map(str), min_size=3, max_size=3), max_size=20)
-TEXTS = st.builds(
-    lambda head, rows: head + "\n".join(map(",".join, rows)),
-    HEADS,
-    st.one_of(NUMBERS, st.lists(st.lists(CELLS, max_size=4), max_size=12)),
-)
 
 
 def csv(text):
@@ -48,8 +32,8 @@ COLUMN = st.sampled_from(
      [1e308, -1e308] * 3 + [0.0], ["1,5"] * 7, ["?", "1", "2"] * 2 + ["3"]]
 )  # fmt: skip
 FILES = st.one_of(
-    TEXTS.map(csv),
-    TEXTS.map(csv),
+    CSV.map(csv),
+    CSV.map(csv),
     st.dictionaries(st.sampled_from(["a", "b", "c", ""]), COLUMN).map(parquet),
     st.tuples(st.sampled_from(["any.csv", "any.parquet", "any.tsv", "any.npz"]), st.binary(max_size=80)),
 )
@@ -63,7 +47,7 @@ def empty_folder(tmp_path, monkeypatch):
 WORDS = st.one_of(st.sampled_from(["a", "b", "c", "drop", "mean", "x", 1, 0.0, True]), ODD)
 
 
-@cases(330)
+@cases(120)
 @given(
     FILES,
     st.sampled_from([None, True, False, 2]),
@@ -77,7 +61,7 @@ def test_any_file_with_any_parameters(file, classes, parameters):
     assert not said or "data set" in said
 
 
-@cases(150)
+@cases(60)
 @given(
     st.one_of(ODD_TEXTS, st.text(max_size=20)),
     st.sampled_from(["", ".csv", "/x.npz", ".parquet", "(dim=3)", "(path=x)"]),

@@ -92,7 +92,7 @@ def empty_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@cases(340)
+@cases(120)
 @given(CHANGES)
 def test_mappings(changes):
     base = {key: value for key, value in BASE.items() if not (key == "steps" and "epochs" in changes)}
@@ -101,7 +101,7 @@ def test_mappings(changes):
 
 
 @pytest.mark.slow
-@cases(340)
+@cases(120)
 @given(st.sampled_from(["problem", "optimizer", "schedule"]), st.data())
 def test_names(kind, data):
     text = data.draw({"problem": PROBLEMS, "optimizer": RULES, "schedule": SCHEDULES}[kind])
@@ -124,7 +124,7 @@ LINES = st.one_of(
 
 
 @pytest.mark.slow
-@cases(270)
+@cases(100)
 @given(st.lists(LINES, max_size=5).map("\n".join) | st.text(max_size=40), st.booleans(), st.booleans())
 def test_toml(text, more, broken):
     whole = make_spec(BASE, {}).to_toml() if more else ""
@@ -142,7 +142,7 @@ FLAGS = {
 
 
 @pytest.mark.slow
-@cases(270)
+@cases(100)
 @given(st.fixed_dictionaries({}, optional=FLAGS), st.sampled_from([None, "my.toml", "thorough", "thorou", "no.toml"]))
 def test_flags(flags, file):
     """As the command gives them to the reader of specs: texts, and numbers that typer has read."""
