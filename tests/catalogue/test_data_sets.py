@@ -106,22 +106,6 @@ def test_a_file_is_shown_by_its_path_and_by_its_name(run, tmp_path):
     ] in words
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("digts", "unknown name 'digts': did you mean 'digits'?"),
-        ("spirals(arm=3)", "unknown parameter of data set spirals 'arm': did you mean 'arms'?"),
-        ("spirals(arms=1)", "data set spirals: arms=1 must be in"),
-        ("none.csv", "data set none.csv: no such file"),
-        ("file(path=none.csv)", "data set none.csv: no such file"),
-        ("file(pth=none.csv)", "unknown parameter of data set file 'pth': did you mean 'path'?"),
-    ],
-)
-def test_a_mistake_is_one_line(run, name, words):
-    code, out, err = run("show", name)
-    assert code == 2 and not out and err.startswith(f"optbench: {words}") and err.count("\n") == 1
-
-
 def test_what_is_not_at_hand_is_shown_without_numbers(monkeypatch):
     (record,) = describe(CATALOGUE, "file")
     assert record["rows"] is None and not record["missing"] and len(record["description"]) > 80

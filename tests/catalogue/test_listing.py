@@ -210,32 +210,6 @@ def test_json(run, catalogue, arguments, wanted):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["list", "optimisers"], "unknown kind 'optimisers': did you mean 'optimizers'?"),
-        (
-            ["list", ""],
-            "unknown kind '': valid names: baselines, datasets, eager, optimizers, problem_wrappers, problems",
-        ),
-        (["list", "adam"], "'adam' is a name, not a kind: 'optbench show adam' shows it"),
-        (["list", "--plugin", "none.py"], "no plug-in file"),
-        (["show", "schedules"], "'schedules' is a kind of names: 'optbench list schedules' shows them"),
-        (["show", "rosenbrok(dim=3)"], "unknown name 'rosenbrok': did you mean 'rosenbrock'?"),
-        (["show", "heavy-bal"], "unknown name 'heavy-bal': did you mean 'heavy_ball'?"),
-        (["show", "zzzzz"], "unknown name 'zzzzz': 'optbench list' shows what there is"),
-        (["show", ""], "cannot read '': write a name"),
-        (["show", "clip(adm)"], "unknown optimizer 'adm': did you mean 'adam'?"),
-        (["show", "adam(momentum)"], "optimizer adam does not go around another one"),
-        (["show", "adam(beta1=2)"], "optimizer adam: beta1=2.0 must be in [0, 1)"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_a_mistake_is_one_line_with_the_nearest_name(run, arguments, words):
-    code, out, err = run(*arguments)
-    assert code == 2 and not out and err.startswith(f"optbench: {words}") and err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
     ("kind", "registries"),
     [("wrappers", ["wrapper", "schedule_wrapper", "problem_wrapper"]), ("Baseline", ["baseline"]),
      ("problem", ["problem", "problem_wrapper"]),

@@ -59,26 +59,6 @@ def test_the_page_of_another_measure(run):
     assert page.count(errors) == 2
 
 
-def test_a_measure_that_there_is_not_is_one_line(run):
-    tables = make_tables(**SMALL)
-    tables["provenance"]["choose_by"] = ["time", "loss"]
-    write_folder("results", tables)
-    write_folder("results/los2", tables)
-    nowhere = "optbench: no folder, and so no finished sweep, in"
-    assert run("report", "los") == (2, "", f"{nowhere} 'los': did you mean 'results/los2'?")
-    assert run("report", "xyz") == (2, "", f"{nowhere} 'xyz': run optbench sweep --out xyz")
-    for wish, message in (
-        (("--judge-by", "test_loss"), "--judge-by: no run has test_loss: judge by time, loss"),
-        (
-            ("--label", "adma=A", "--label", "gdd=B"),
-            "unknown problem or optimizer to label 'adma': did you mean 'adam'? "
-            "Unknown problem or optimizer to label 'gdd': did you mean 'gd'?",
-        ),
-    ):
-        assert run("report", *wish) == (2, "", f"optbench: {message}")
-    assert not Path("results/report").exists()
-
-
 @pytest.mark.slow
 def test_labels_colors_and_a_figure_of_ones_own(run):
     write_folder("results", make_tables(**SMALL))
@@ -120,23 +100,6 @@ def test_math_in_labels_is_plain_on_pages_and_in_the_terminal_and_math_in_latex(
     both = ("--label", r"adam=$\beta_1$", "--label", "gd=β_1")  # would be one name
     assert run("report", *both)[0] == 0
     assert r"$\\beta_1$" in Path("results/report/index.html").read_text(encoding="utf-8")
-    for wish, message in (
-        (("--label", "adm=x"), "unknown problem or optimizer to label 'adm': did you mean 'adam'?"),
-        (("--label", "adam"), "--label: 'adam' must be NAME=VALUE, such as 'torch:Mine=Ours'"),
-        (("--label", "adam=a", "--label", "adam=b"), "--label: 'adam' stands twice"),
-        (("--color", "adam=reddish"), "the color of adam, 'reddish', must be one such as '#d62728' or 'tab:red'"),
-        (("--color", "Nope=red"), "unknown optimizer to color 'Nope': valid names: adam, gd"),
-        (
-            ("--color", "adam=red", "--color", "gd=#ff0000"),
-            "--color: adam and gd have the same one, #ff0000: choose another",
-        ),
-        (("--figures", "curvs"), "unknown figure 'curvs': did you mean 'curves'?"),
-        (
-            ("--figures", "all", "--columns", "2"),
-            "--columns=2 must be 1, or 2 in the style paper or for tables in LaTeX",
-        ),
-    ):
-        assert run("report", *wish) == (2, "", f"optbench: {message}")
 
 
 @pytest.mark.slow

@@ -38,12 +38,6 @@ def test_how_sure_first_place_is(factors, spread, known, words):
     assert words in certainty.state_certainty(answer, "p", 7)
 
 
-def test_more_seeds_in_words():
-    assert certainty.count_more_seeds(34.0, 7) == "34 more blocks (238 seeds)"
-    assert certainty.count_more_seeds(0.2, 2) == "1 more block (2 seeds)"
-    assert certainty.count_more_seeds(5000, 7) == ""
-
-
 def open_pairs(needed, seconds=400.0, **more):
     """Return an answer in which gd leads and others are open, each of which needs so many blocks, and its timings."""
     names = ["gd", *(f"rival{place}" for place in range(len(needed)))]
@@ -76,40 +70,6 @@ def test_more_blocks_come_with_their_time_and_their_option():
     assert certainty.plan_more_runs(*open_pairs([math.nan])) is None
     seeds = certainty.plan_more_runs(*open_pairs([16.0], seeds=24))
     assert seeds.option == "--seeds 48" and "24 more seeds" in seeds.text
-
-
-def costs(runs=32, **targets):
-    """Return a row of the table of costs: to each target its cost and how many runs arrived."""
-    row = {"runs": runs}
-    for target, (cost, arrived) in targets.items():
-        row |= {f"samples_to_{target}": cost, f"reached_{target}": arrived / runs}
-    return row
-
-
-@pytest.mark.parametrize(
-    ("row", "text"),
-    [
-        (costs(**{"0.1": (353.2, 32), "0.01": (1703.0, 32), "0.001": (40747.7, 32), "1e-05": (math.inf, 0)}),
-         "1,700 samples to 1%, 40,700 samples to 0.1% of the gap at the start"),
-        (costs(**{"0.1": (1480.0, 32), "0.01": (68900.0, 4), "0.001": (math.inf, 0)}),
-         "1,480 samples to 10%, 68,900 samples (4 of 32 runs arrived) to 1% of the gap at the start"),
-        (costs(**{"0.1": (2.0, 32)}), "2 samples to 10% of the gap at the start"),
-        (costs(**{"0.1": (math.inf, 0)}), ""),
-        ({}, ""),
-    ],
-)  # fmt: skip
-def test_costs_in_words(row, text):
-    assert certainty.state_cost(row) == text
-
-
-def test_costs_are_of_the_judged_target():
-    row = costs(
-        8, **{"0.1": (9.0, 8), "0.01": (50.0, 8), "0.001": (90.0, 8), "1e-05": (math.inf, 0), "1e-08": (70.0, 8)}
-    )
-    assert certainty.state_cost(row, 1e-8) == "50 samples to 1%, 70 samples to 0.000001% of the gap at the start"
-    assert certainty.state_cost(row, 0.1) == "9 samples to 10%, 90 samples to 0.1% of the gap at the start"
-    assert certainty.state_cost(row, 0.01) == certainty.state_cost(row)
-    assert certainty.state_cost(costs(8, **{"0.5": (7.0, 8)}), 0.5) == "7 samples to 50% of the gap at the start"
 
 
 def test_winners_have_setting_lead_and_verdict():
