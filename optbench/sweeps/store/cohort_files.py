@@ -7,6 +7,7 @@ tables), and the tables as Arrow streams. It appears by renaming a finished one,
 import hashlib
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.store.files import read_bytes, write_bytes
-from optbench.sweeps.store.schemas import check_cohort
+from optbench.sweeps.store.schemas import check_schema
 
 TABLES = ("runs", "curves", "timings")
 AGAIN = "run the sweep again, and it is put right from what is there"
@@ -137,32 +139,31 @@ class CohortFiles:
             raise DamagedFile(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}") from None
 
 
-def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+def compose_tables(run_ids: Sequence[str], records: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
     """Return the tables of a cohort of these runs, in their order, by name.
 
-    files: the tables of the files that hold them; a run in several is taken from the first.
+    records: the tables of the records that hold them; a run in several is taken from the first.
     """
-    left = {run_id: place for place, run_id in enumerate(run_ids)}
-    mine = [{each: left.pop(each) for each in tables["runs"]["run_id"].to_pylist() if each in left} for tables in files]
-    assert not left, f"no file holds {next(iter(left))}"
-    made = {}
-    for name in ("runs", "curves"):
-        parts = [tables[name] for tables in files]
-        places = [
-            places.get(each, -1)
-            for part, places in zip(parts, mine, strict=True)
-            for each in part["run_id"].to_pylist()
-        ]
-        order = np.argsort(places, kind="stable")[places.count(-1) :]
-        made[name] = pa.concat_tables(parts, promote_options="default").take(order).combine_chunks()
-    counts = [len(places) for places in mine]
-    return {**made, "timings": _compose_timings([tables["timings"] for tables in files], counts)}
+    left, parts, counts = {*run_ids}, defaultdict(list), list[int]()
+    for tables in records:
+        mine = left & {*tables["runs"]["run_id"].to_pylist()}
+        left -= mine
+        counts.append(len(mine))
+        for name in ("runs", "curves"):
+            parts[name].append(tables[name].filter(pc.is_in(tables[name]["run_id"], pa.array(mine, pa.string()))))
+    assert not left, f"no record holds {min(left)}"
+    made = {"timings": _compose_timings([tables["timings"] for tables in records], counts)}
+    for name, several in parts.items():
+        whole = pa.concat_tables(several, promote_options="default")
+        places = pc.index_in(whole["run_id"], pa.array(run_ids, pa.string()))
+        made[name] = whole.take(pc.sort_indices(places)).combine_chunks()
+    return {name: made[name] for name in TABLES}
 
 
 def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Table:
-    """Return one row of ``timings`` with the seconds of all files, each in the share of its runs that is used.
+    """Return one row of ``timings`` with the seconds of all records, each in the share of its runs that is used.
 
-    parts: ``timings`` of each file; counts: the runs that are used of each. Empty if a file has no row.
+    parts: ``timings`` of each record; counts: the runs that are used of each. Empty if a record has no row.
     """
     rows = [(part.to_pylist() or [{}])[0] for part in parts]  # of runs that failed there may be none
     if not all(rows):
@@ -221,7 +222,7 @@ def _parse_schema(name: str, message: bytes) -> pa.Schema:
     """Return the schema of a table from its bytes in an Arrow stream, which most cohorts of a sweep share."""
     try:
         schema = pa.ipc.read_schema(pa.py_buffer(message))
-        check_cohort(name, schema)
+        check_schema(name, schema, exact=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Damaged(f"its table {name} is none of a sweep: {' '.join(str(error).split())}") from None
     return schema
