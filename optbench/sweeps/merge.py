@@ -14,7 +14,7 @@ from optbench.sweeps.plan import Cohorts, Plan, PlannedCohort, SeedSeries, cohor
 from optbench.sweeps.provenance import make_provenance
 from optbench.sweeps.run.isolation import Isolation
 from optbench.sweeps.spec import Spec, parse_spec, refuse_unnamed
-from optbench.sweeps.store.cohort_files import CohortFiles, Damaged
+from optbench.sweeps.store.cohort_files import CohortFiles
 from optbench.sweeps.store.folder import Store, open_store, read_provenance, read_state
 from optbench.sweeps.store.manifest import Manifest
 
@@ -147,13 +147,9 @@ def _read_part(folder: Path, warn: Callable[[str], None]) -> tuple[Manifest | No
 
 
 def _copy_missing(files: CohortFiles, store: Store, warn: Callable[[str], None]) -> None:
-    """Copy the cohorts that the store lacks into it; damaged files are left out, with one warning for all."""
-    bad = []
+    """Copy the records that the store lacks into it; what is damaged is left out, with a warning."""
     for cohort_id in files.ids():
         if not store.has(cohort_id):
-            try:
-                store.save(cohort_id, files.content(cohort_id))
-            except (OSError, Damaged) as error:
-                bad.append(f"{files.path(cohort_id).name} ({error})")
-    if bad:
-        warn(f"damaged in {files.folder}, and left out: {', '.join(bad)}")
+            store.save(cohort_id, files.content(cohort_id))
+    if text := files.describe_damage():
+        warn(f"damaged in {files.folder}, and left out: {text}")

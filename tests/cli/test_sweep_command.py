@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from command_cases import BLOCKS, SMALL, line
 from quick import slow
+from records import finished
 
 from optbench.cli import app
 from optbench.contract.errors import WARNING
@@ -159,7 +160,7 @@ def test_a_budget_that_is_over_says_how_to_go_on_in_a_line_of_its_own(tmp_path, 
     typed = [*SMALL, "--seeds", "30", "--time-limit", "1h", "--workers", "1", "--out", "my folder"]
 
     def late(ways):  # when the first seed is surely complete, long before all 120 are saved
-        return ways.until is not None and len(list(tmp_path.rglob("*.cohort"))) >= 70
+        return ways.until is not None and len(finished(tmp_path / "my folder")) >= 70
 
     monkeypatch.setattr(ExecutionOptions, "is_late", late)
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from harness import execute
+from records import finished
 
 import optbench
 from optbench import datasets
@@ -77,10 +78,6 @@ def spec_of(files, **changes):
 
 def content(folder):
     return [(folder / name).read_bytes() for name in TABLES]
-
-
-def kept(folder):
-    return sorted(path.name for path in (folder / "cohorts").glob("*.cohort"))
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +196,7 @@ def test_a_scheduler_that_goes_away_leaves_what_was_finished(files, after_the_fi
         started(ends, "worker", address, *WORKER)
         with pytest.raises(OptbenchError, match=f"the dask scheduler at {address} .*gone; what was finished is kept"):
             execute(spec_of(files), tmp_path / "out", executor="dask", scheduler=address)
-    assert 0 < len(kept(tmp_path / "out")) < 16
+    assert 0 < len(finished(tmp_path / "out")) < 16
 
 
 @pytest.mark.slow
@@ -214,7 +211,7 @@ def test_an_interrupt_leaves_the_scheduler_of_others_idle_and_running(cluster, f
 
     with pytest.raises(KeyboardInterrupt):
         execute(spec_of(files, steps=50_000), tmp_path, executor="dask", scheduler=address, watch=watch)
-    assert kept(tmp_path)
+    assert finished(tmp_path)
     with Client(address, set_as_default=False) as client:
         end = time.monotonic() + 20
         while any(client.run(_busy).values()) and time.monotonic() < end:

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fuzzing import refusal
+from records import old_record
+from records import seal as seal_record
 
 import optbench
 from optbench.sweeps.merge import merge_folders
@@ -60,40 +62,42 @@ def forge_manifest(folder, raw):
 
 
 def forge_cohort(folder, change):
-    """Change the line of JSON, or the tables, of the first cohort; ``change`` gives the new bytes behind the seal."""
-    path = min((folder / "cohorts").glob("*.cohort"))
-    magic, _, rest = path.read_bytes().split(b"\n", 2)
-    rest = change(rest)
-    path.write_bytes(magic + b"\n" + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+    """Change the record of the first cohort; ``change`` gives the new one from its id and tables."""
+    files = cohort_files.CohortFiles(folder)
+    (path,) = files.folder.glob("*.cohorts")
+    first = files.ids()[0]
+    record = files.content(first)
+    path.write_bytes(path.read_bytes().replace(record, change(first, files.read(first))))
 
 
 def head(key, value):
     """Something else in the line of JSON."""
 
-    def change(rest):
-        line, _, tables = rest.partition(b"\n")
-        return json.dumps({**json.loads(line), key: value}).encode() + b"\n" + tables
+    def change(first, tables):
+        line, _, rest = old_record(first, tables).split(b"\n", 2)[2].partition(b"\n")
+        return seal_record(json.dumps({**json.loads(line), key: value}).encode() + b"\n" + rest)
 
     return lambda folder: forge_cohort(folder, change)
+
+
+def rest(content):
+    """Something else behind the checksum."""
+    return lambda folder: forge_cohort(folder, lambda first, tables: seal_record(content))
 
 
 def table(name, change):
     """Another table of the first cohort; None: without it."""
 
-    def forge(folder):
-        path = min((folder / "cohorts").glob("*.cohort"))
-        tables = cohort_files.decode_cohort(path.read_bytes(), path.stem)
+    def forge(first, tables):
         made = change(tables.pop(name))
-        path.write_bytes(cohort_files.encode_cohort(path.stem, tables if made is None else {**tables, name: made}))
+        return cohort_files.encode_cohort(first, tables if made is None else {**tables, name: made})
 
-    return forge
+    return lambda folder: forge_cohort(folder, forge)
 
 
-def more_tables(folder):
-    """Add a table that no sweep has to the file of the first cohort."""
-    path = min((folder / "cohorts").glob("*.cohort"))
-    tables = cohort_files.decode_cohort(path.read_bytes(), path.stem)
-    path.write_bytes(cohort_files.encode_cohort(path.stem, {**tables, "more": tables["runs"]}))
+def more_tables(first, tables):
+    """A table that no sweep has."""
+    return cohort_files.encode_cohort(first, {**tables, "more": tables["runs"]})
 
 
 def column(name, values):
@@ -101,12 +105,12 @@ def column(name, values):
     return lambda rows: rows.set_column(rows.column_names.index(name), name, pa.array(values(len(rows))))
 
 
-def garbage(rest):
+def garbage(first, tables):
     """Numbers of another kind where Arrow looks for the lengths of texts."""
-    line, _, tables = rest.partition(b"\n")
-    broken = np.frombuffer(tables, np.uint8).copy()
+    line, _, streams = old_record(first, tables).split(b"\n", 2)[2].partition(b"\n")
+    broken = np.frombuffer(streams, np.uint8).copy()
     broken[len(broken) // 4 : len(broken) // 4 + 64] ^= 0x7F
-    return line + b"\n" + broken.tobytes()
+    return seal_record(line + b"\n" + broken.tobytes())
 
 
 def parquet(name, change):
@@ -134,7 +138,7 @@ def place(name, make):
     """Something else in the place of a file."""
 
     def forge(folder):
-        path = min((folder / "cohorts").glob("*.cohort")) if name == "a cohort" else folder / name
+        path = folder / "cohorts" / "000001.cohorts" if name == "its cohorts" else folder / name
         with suppress(FileNotFoundError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         make(path)
@@ -148,7 +152,15 @@ KINDS = {
     "a link to itself": lambda path: path.symlink_to(path),
     "a link to a device": lambda path: path.symlink_to("/dev/zero"),
 }
-FILES = ("manifest.json", "spec.toml", "provenance.json", "runs.parquet", "problems.parquet", "cohorts", "a cohort")
+FILES = (
+    "manifest.json",
+    "spec.toml",
+    "provenance.json",
+    "runs.parquet",
+    "problems.parquet",
+    "cohorts",
+    "its cohorts",
+)
 FORGERIES = {
     "a manifest that is none": lambda folder: forge_manifest(folder, b"x\n"),
     "a manifest without end": lambda folder: forge_manifest(folder, b"[" * 10**5 + b"\n"),
@@ -164,8 +176,11 @@ FORGERIES = {
     "tables that are no lengths": head("tables", {"runs": "x", "curves": None, "timings": -1}),
     "tables that are too long": head("tables", {"runs": 10**9, "curves": 10**9, "timings": 10**9}),
     "tables in a list": head("tables", [1, 2]),
-    "no line": lambda folder: forge_cohort(folder, lambda rest: b""),
-    "a line without end": lambda folder: forge_cohort(folder, lambda rest: b"[" * 10**5),
+    "tables that are not compressed": head("compressed", 100),
+    "tables that compressed are too long": head("compressed", 10**30),
+    "no line": rest(b""),
+    "a line without end": rest(b"[" * 10**5),
+    "many beginnings": rest(b"optbench cohort 1\n" * 10**4),
     "no runs": table("runs", lambda rows: None),
     "no curves": table("curves", lambda rows: None),
     "other lengths of texts": lambda folder: forge_cohort(folder, garbage),
@@ -174,7 +189,7 @@ FORGERIES = {
     "no optimizers": table("runs", column("optimizer", lambda rows: [None] * rows)),
     "no seconds": table("timings", lambda rows: rows.drop_columns(["compile_seconds"])),
     "no stages": table("runs", lambda rows: rows.drop_columns(["stage"])),
-    "a table more": more_tables,
+    "a table more": lambda folder: forge_cohort(folder, more_tables),
     "runs twice": table("runs", lambda rows: pa.concat_tables([rows, rows])),
     "no rows": table("runs", lambda rows: rows.slice(0, 0)),
     "a column twice": table("runs", lambda rows: rows.append_column("lr", rows["lr"])),

@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+from records import finished
 
 import optbench
 from optbench.analysis.protocol import find_targets
@@ -121,7 +122,7 @@ def test_an_extension_that_is_killed_is_no_look_and_loses_none(change, tmp_path,
 def test_what_a_time_limit_leaves_complete_is_a_look(tmp_path, monkeypatch):
     """The problem counts that has most: its verdict is the one that was looked at so late."""
     monkeypatch.setattr(
-        ExecutionOptions, "is_late", lambda ways: ways.until is not None and len(list(tmp_path.rglob("*.cohort"))) >= 2
+        ExecutionOptions, "is_late", lambda ways: ways.until is not None and len(finished(tmp_path)) >= 2
     )
     spec = GRID | {"problems": ["rosenbrock", "saddle"], "seeds": 6}
     with pytest.warns(UserWarning, match="stopped by time_limit"):

@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 from harness import CATALOGUE
+from records import finished
 from typer.testing import CliRunner
 
 import optbench
@@ -220,11 +221,12 @@ def test_a_folder_is_for_one_part_or_for_the_whole(tmp_path):
 
 def test_damage_in_a_folder_is_told_and_not_copied(tmp_path):
     folders = run_parts({**GRID, "seeds": 4}, tmp_path, 2)
-    victim = next((folders[0] / "cohorts").glob("*.cohort"))
+    (victim,), there = (folders[0] / "cohorts").iterdir(), finished(folders[0])
     victim.write_bytes(victim.read_bytes()[:-9])
     lacking, told = joined(folders, tmp_path / "all")
     assert lacking == 1 and len(told) == 1 and victim.name in told[0]
-    assert victim.exists() and not (tmp_path / "all" / "cohorts" / victim.name).exists()
+    assert victim.exists() and set(finished(folders[0])) < set(there)
+    assert finished(tmp_path / "all") == sorted([*finished(folders[0]), *finished(folders[1])])
 
 
 @pytest.mark.slow

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from harness import execute, plan_of
 from quick import slow
+from records import finished
 
 import optbench
 from optbench.contract.errors import OptbenchError
 from optbench.sweeps.spec import make_spec, read_spec
 from optbench.sweeps.store import final_tables
+from optbench.sweeps.store.cohort_files import CohortFiles
+from optbench.sweeps.store.folder import Store
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("runs.parquet", "curves.parquet")
@@ -57,11 +60,6 @@ def content(folder):
     return [(folder / name).read_bytes() for name in TABLES]
 
 
-def cohorts(folder):
-    found = folder / "cohorts"
-    return sorted(path.name for path in found.glob("*.cohort")) if found.is_dir() else []
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """The folder of SMALL, run without trouble by one worker."""
@@ -86,11 +84,11 @@ def interrupted(spec, folder, number):
          "--workers", "1"],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        while not cohorts(folder) and process.poll() is None:
+        while not finished(folder) and process.poll() is None:
             time.sleep(0.002)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    assert 1 <= len(cohorts(folder)) < 48, "it was not interrupted in the middle"
+    assert 1 <= len(finished(folder)) < 48, "it was not interrupted in the middle"
     assert not any((folder / name).exists() for name in TABLES)
     return process.returncode, errors
 
@@ -103,23 +101,31 @@ def test_an_interrupted_sweep_goes_on_to_the_same_bytes(number, long, tmp_path):
         assert code == 130
         line = errors.strip().splitlines()[-1]  # behind lines of progress, on a slow machine
         assert line.startswith("optbench: interrupted; what was finished is kept; resume with: ") and str(spec) in line
-    kept = {name: (tmp_path / "out" / "cohorts" / name).stat() for name in cohorts(tmp_path / "out")}
+    (kept,) = (tmp_path / "out" / "cohorts").iterdir()
+    before = kept.stat()
     status = execute(read_spec(spec), tmp_path / "out", workers=2)
     assert status.cohorts == 48 and content(tmp_path / "out") == content(whole)
-    for name, before in kept.items():
-        after = (tmp_path / "out" / "cohorts" / name).stat()
-        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns), "it was computed again"
+    after, files = kept.stat(), CohortFiles(tmp_path / "out")
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns), "another process writes another"
+    assert sum(path.stat().st_size for path in files.folder.iterdir()) == sum(
+        len(files.content(each)) for each in files.ids()
+    ), "some were computed again"
     assert not list((tmp_path / "out").rglob(".tmp-*"))
 
 
 @pytest.mark.slow
 def test_leftovers_of_a_killed_write_are_cleaned_and_their_cohort_run_again(small, tmp_path):
     optbench.sweep(SMALL, out=tmp_path)
-    victim = tmp_path / "cohorts" / cohorts(tmp_path)[0]
-    victim.rename(victim.with_name(f".tmp-99999-{victim.name}"))
+    (victim,) = (tmp_path / "cohorts").iterdir()
+    with victim.open("r+b") as file:
+        file.truncate(victim.stat().st_size - 9)
+    assert len(finished(tmp_path)) == 23
     (tmp_path / ".tmp-99999-runs.parquet").write_bytes(b"half")
     (tmp_path / "runs.parquet").unlink()
-    optbench.sweep(SMALL, out=tmp_path)
+    with pytest.warns(
+        UserWarning, match=rf"set aside in .*: {victim.name} \(its checksum is wrong, at byte [0-9,]+\)$"
+    ):
+        optbench.sweep(SMALL, out=tmp_path)
     assert content(tmp_path) == content(small) and not list(tmp_path.rglob(".tmp-*"))
 
 
@@ -160,12 +166,14 @@ def test_places_that_cannot_be_a_folder(tmp_path, monkeypatch):
 
 
 def refuse(code, call, after=0):
-    """``call`` for the first ``after`` times; then the operating system says no."""
+    """``call`` for the first ``after`` times; then the operating system says no, of a write to a file in its middle."""
     count = 0
 
     def wrapped(*arguments, **named):
         nonlocal count
         count += 1
+        if count == after + 1 and call is os.write:
+            return call(arguments[0], arguments[1][:100])
         if count > after:
             raise OSError(code, os.strerror(code))
         return call(*arguments, **named)
@@ -179,36 +187,42 @@ def refuse(code, call, after=0):
 )
 def test_a_full_disk_costs_only_what_was_not_finished(after, small, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", refuse(errno.ENOSPC, Path.write_bytes, after))
+        patch.setattr(os, "write", refuse(errno.ENOSPC, os.write, after))
         write = final_tables.pq.ParquetWriter.write_table
         patch.setattr(final_tables.pq.ParquetWriter, "write_table", refuse(errno.ENOSPC, write, max(after - 24, 0)))
         with pytest.raises(OptbenchError) as caught:
             optbench.sweep(SMALL, out=tmp_path, workers=1)
     message = str(caught.value)
     assert "No space left on device" in message and str(tmp_path) in message and "\n" not in message
-    assert len(cohorts(tmp_path)) == min(after, 24)
+    assert len(finished(tmp_path)) == min(after, 24)
     optbench.sweep(SMALL, out=tmp_path, workers=1)
     assert content(tmp_path) == content(small)
 
 
-@pytest.mark.parametrize("damage", ["emptied", slow("another's")])
-def test_a_damaged_cohort_is_named_set_aside_and_run_again(damage, small, tmp_path):
+@pytest.mark.parametrize("damage", ["emptied", slow("a bit")])
+def test_a_damaged_file_is_named_set_aside_and_its_damage_run_again(damage, small, tmp_path, monkeypatch):
     optbench.sweep(SMALL, out=tmp_path)
-    victim, other = (tmp_path / "cohorts" / cohorts(tmp_path)[i] for i in (3, 5))
-    bad = {"emptied": b"", "another's": other.read_bytes()}
-    victim.write_bytes(bad[damage])
+    (victim,) = (tmp_path / "cohorts").iterdir()
+    bad = bytearray(victim.read_bytes() if damage == "a bit" else b"")
+    if bad:
+        bad[len(bad) // 3] ^= 4
+    victim.write_bytes(bad)
+    ran = []
+    save = Store.save
+    monkeypatch.setattr(Store, "save", lambda store, *arguments: (ran.append(arguments[0]), save(store, *arguments)))
     with pytest.warns(UserWarning, match="damaged, set aside in .* and run again: ") as told:
         optbench.sweep(SMALL, out=tmp_path)
     (line,) = [str(each.message) for each in told]
     assert f"{victim.name} (" in line and "\n" not in line
-    assert (tmp_path / "cohorts" / "damaged" / victim.name).read_bytes() == bad[damage]
-    assert content(tmp_path) == content(small) and len(cohorts(tmp_path)) == 24
+    assert (tmp_path / "cohorts" / "damaged" / victim.name).read_bytes() == bad
+    assert content(tmp_path) == content(small)
+    assert len(finished(tmp_path)) == 24 and len(ran) == (1 if damage == "a bit" else 24)
 
 
 def test_tables_stand_in_the_order_of_the_plan(small):
     order = [plan.cohort_id for plan in plan_of(make_spec(SMALL, {})).cohorts]
     assert list(dict.fromkeys(optbench.load(small).runs["cohort_id"])) == order
-    assert sorted(f"{cohort_id}.cohort" for cohort_id in order) == cohorts(small)
+    assert sorted(order) == finished(small)
 
 
 def test_provenance_tells_where_a_result_comes_from(small):

@@ -68,4 +68,4 @@ def test_runs_without_the_columns_of_targets_are_read():
     row = {field.name: "a" if pa.types.is_string(field.type) else 1 for field in older} | {"status": "ok"}
     assert list(schemas.to_frame("runs", pa.Table.from_pylist([row], older))) == older.names
     with pytest.raises(OptbenchError, match="'samples_to_0.5' is missing"):
-        schemas.check_cohort("runs", older)
+        schemas.check_schema("runs", older, exact=True)

@@ -23,7 +23,7 @@ SPEC = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rate
 MORE = [{"learning_rates": [1e-2, 1.0]}, {"optimizers": ["momentum"]}, {"batch_sizes": [64]}, {"blocks": 3}]
 TABLES = ("runs.parquet", "curves.parquet", "paths.parquet")
 FIRST, REPLACED = 6, 30
-"""Files that a killed sweep has written: a cohort at least, and about as many as one of these sweeps writes."""
+"""Files and records that a killed sweep has written: one record at least, and about as many as one of these writes."""
 
 
 class Killed(BaseException):
@@ -31,9 +31,9 @@ class Killed(BaseException):
 
 
 def attempt(do: Callable[[], object], rng: random.Random, monkeypatch, killed: float = 0.4) -> bool:
-    """Call ``do``, with probability ``killed`` killed before it writes one of its files; return True if it finished."""
+    """Call ``do``, with probability ``killed`` killed as it writes a file or a record; return True if it finished."""
     left = rng.randrange(FIRST, REPLACED) if rng.random() < killed else 10**9
-    replace = os.replace
+    replace, write = os.replace, os.write
 
     def counted(*arguments):
         nonlocal left
@@ -42,8 +42,17 @@ def attempt(do: Callable[[], object], rng: random.Random, monkeypatch, killed: f
             raise Killed
         return replace(*arguments)
 
+    def appended(file, content):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            write(file, content[: rng.randrange(len(content))])
+            raise Killed
+        return write(file, content)
+
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", counted)
+        patch.setattr(os, "write", appended)
         try:
             do()
         except Killed:

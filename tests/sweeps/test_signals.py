@@ -11,6 +11,7 @@ import time
 import pytest
 from hostile_plugins import HEAD, LOOP
 from quick import slow
+from records import finished
 
 import optbench
 from optbench.sweeps.run import interrupts
@@ -71,7 +72,7 @@ def test_a_signal_ends_a_sweep_with_the_command_that_goes_on(name, tmp_path):
 @pytest.mark.slow
 def test_among_many_cohorts(tmp_path):
     process = begun(tmp_path, *ONE, "--seeds", "1000", "--steps", "20000")
-    until(lambda: len(list((tmp_path / "out" / "cohorts").glob("*"))) > 3, process)  # of a folder that may not be yet
+    until(lambda: len(finished(tmp_path / "out")) > 3, process)  # of a folder that may not be yet
     code, err, _ = ended(process, "SIGINT")
     assert code == 130 and "resume with" in err and "Traceback" not in err
     assert not list((tmp_path / "out" / "cohorts").glob("*.parquet"))

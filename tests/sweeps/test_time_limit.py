@@ -1,6 +1,7 @@
 """A sweep with a time limit: what counts had all settings, and going on ends with the bytes of a sweep without one."""
 
 import pytest
+from records import finished
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -19,10 +20,10 @@ def over(monkeypatch):
     """over(folder, count, times): the time is over, so many times, once so many cohorts are there."""
 
     def call(folder, count, times=1):
-        left, cohorts = [times], folder / "cohorts"
+        left = [times]
 
         def late(options):
-            if options.until is None or not left[0] or len(list(cohorts.glob("*.cohort"))) < count:
+            if options.until is None or not left[0] or len(finished(folder)) < count:
                 return False
             left[0] -= 1
             return True

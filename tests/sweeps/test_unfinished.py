@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from records import keep
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -30,9 +31,8 @@ def unfinished(whole, folder, stages, lacking):
         path.unlink()
     held = manifest.read_manifest(folder)
     there = tuple(entry for entry in held.cohorts if entry.stage in stages)
-    for entry in held.cohorts:
-        if entry not in there or entry in [there[i] for i in lacking]:
-            (folder / "cohorts" / f"{entry.cohort_id}.cohort").unlink()
+    lost = [there[i] for i in lacking]
+    keep(folder, [entry.cohort_id for entry in there if entry not in lost])
     replace(held, finished=False, cohorts=there, files={}).write(folder)
     return folder
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
@@ -29,10 +29,6 @@ _POLL_SECONDS = 0.1
 # Seconds: a small cohort takes 2 ms, and waking the thread that submits holds up those that run
 _COALESCE_SECONDS = 0.003
 """Seconds in which events are collected before the loop wakes, where all threads have enough to do."""
-# Files: one takes 3.6 ms on a disk, of which 0.25 are the processor's; a small cohort takes 2 to 6 ms of a core
-# (measured): without these threads a sweep of short cohorts waits for the disk half of its time
-_SAVERS = 2
-"""Threads that save files: a disk answers several requests at a time."""
 # Nanoseconds by the plan: a task of dask costs 10 ms of CPU over client, scheduler and worker, and a cohort in it
 # 0.3 ms (measured on two cores)
 _BATCH_COST = 2.5e8
@@ -152,7 +148,7 @@ class SweepRun:
 
 
 _Event = Job | list[Job] | BaseException
-"""A job whose files are saved, jobs that are ready to run, or what ends the sweep."""
+"""A job that is saved, jobs that are ready to run, or what ends the sweep."""
 
 
 @dataclass(eq=False)
@@ -166,7 +162,7 @@ class _Queue:
 
 
 class _StageRun:
-    """One stage of a sweep that runs: its queues of jobs, and the threads that compile and save."""
+    """One stage of a sweep that runs: its queues of jobs, and the thread that compiles."""
 
     def __init__(self, sweep: SweepRun, planned: Sequence[PlannedCohort], options: ExecutionOptions):
         """Take the cohorts of the stage, the store and status of the sweep, and the options of this stage."""
@@ -181,7 +177,7 @@ class _StageRun:
         """The cost of a running job that the status has counted."""
         self.to_compile = 0
         """The number of groups of cohorts that wait for their kernels to be compiled."""
-        self.compiler, self.savers = DaemonPool(1), ThreadPoolExecutor(_SAVERS, "optbench-save")
+        self.compiler = DaemonPool(1)
         self.has_ended = False
 
     def run(self) -> None:
@@ -206,7 +202,6 @@ class _StageRun:
                 for each in self.queues:
                     if each is not self.external or not complete:
                         each.executor.stop()
-                self.savers.shutdown()
         self.watch(self.status)
 
     def _select_missing(self) -> list[PlannedCohort]:
@@ -318,7 +313,7 @@ class _StageRun:
                 *_, job = heappop(each.waiting)
                 each.held.add(job)
                 future = each.executor.submit(job, partial(self._on_progress, job))
-                future.add_done_callback(partial(self._on_done, job))
+                future.add_done_callback(partial(self._save, job))
 
     def _on_progress(self, job: Job, run_steps: int) -> None:
         """Count run-steps that a job has made; called in an executor's thread."""
@@ -327,15 +322,8 @@ class _StageRun:
             self.status.cost += cost
             self.counted[job] += cost
 
-    def _on_done(self, job: Job, future: "Future[Result]") -> None:
-        """Let a thread save the files of a finished job, while others run; called in an executor's thread."""
-        try:
-            self.savers.submit(self._save, job, future)
-        except RuntimeError:  # the stage has ended
-            self._save(job, future)
-
     def _save(self, job: Job, future: "Future[Result]") -> None:
-        """Save the result of a job, and announce it, or the error, to the loop."""
+        """Save the result of a job, and announce it, or the error, to the loop; called in an executor's thread."""
         try:
             self._record(job, future.result())
             self.events.put(job)
@@ -343,7 +331,7 @@ class _StageRun:
             self.events.put(error)
 
     def _record(self, job: Job, result: Result) -> None:
-        """Save the files of a finished job, and count it."""
+        """Save the records of a finished job, and count it."""
         for each, content in zip(job.cohorts, result, strict=True):
             if isinstance(content, str):
                 self.store.save_failed(each, content)

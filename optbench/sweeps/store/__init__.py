@@ -1,4 +1,4 @@
-"""A results folder: a plan, and a set of files with a cohort each.
+"""A results folder: a plan, and files with a record of each cohort.
 
 Rule: nothing here runs a cohort, and nothing that a folder names is loaded or executed.
 """

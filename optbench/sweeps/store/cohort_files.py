@@ -1,38 +1,46 @@
-"""Cohort files: a set of cohorts on disk, each in a file named by its id, with a checksum over all of it.
+"""Cohort files: records of finished cohorts, one behind the other, each with a checksum over all of it.
 
-A file is a line of magic, the sha256 of all behind it, a line of JSON (the cohort's id, the names and lengths of its
-tables), and the tables as Arrow streams. It appears by renaming a finished one, so a killed sweep loses no cohort.
+A record is a line of magic, the sha256 of all behind it, a line of JSON (the cohort's id, the lengths of its tables and
+of what they are compressed to), and the tables as Arrow streams. A process that writes has a file of its own, and only
+appends to it: what kills it costs the record that it was writing. Of two records of a cohort the later one counts.
+Before 0.19 a file held one record, compressed column by column; it is read, too.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from optbench.contract.errors import OptbenchError
-from optbench.sweeps.store.files import read_bytes, write_bytes
-from optbench.sweeps.store.schemas import check_cohort
+from optbench.sweeps.store.files import append_bytes, flush_to_disk, read_bytes
+from optbench.sweeps.store.schemas import check_schema
 
 TABLES = ("runs", "curves", "timings")
 AGAIN = "run the sweep again, and it is put right from what is there"
 _MAGIC = b"optbench cohort 1\n"
 # Characters: a sha256 in hexadecimal digits
-_HEX = 64
-_START = len(_MAGIC) + _HEX + 1
-# Rows: a shorter table is not compressed. 250 rows of a curve take 0.2 ms, and several times that when compressed
-_SMALL = 1000
-# Rows written at a time: 5 MB of a curve, which stay in the L3 cache. Measured, two million rows: 0.7 s, and 1.15 s all
-# at once
+_START = len(_MAGIC) + 64 + 1
+_CODEC = "zstd"
+# Arrow's own threads would wait for the workers' cores
+_OPTIONS = pa.ipc.IpcWriteOptions(use_threads=False)
 _AT_ONCE = 1 << 16
+"""Rows written at a time: 5 MB of a curve, which stay in the L3 cache."""
 # Bytes of an Arrow stream: the length of the schema's message behind them
 _LENGTH = slice(4, 8)
-_ENDING = ".cohort"
+_ENDING, _OLD_ENDING = ".cohorts", ".cohort"
+_FLUSH_SECONDS = 1.0
+"""Seconds after which what was saved is flushed to the disk: a power cut costs no more. It takes 4 ms of a disk."""
 
 
 class DamagedFile(OptbenchError):
@@ -40,129 +48,170 @@ class DamagedFile(OptbenchError):
 
 
 class Damaged(Exception):
-    """Raised for bytes that are not the file of a cohort; the text is the reason."""
+    """Raised for bytes that are no record of a cohort; the text is the reason."""
 
 
 def encode_cohort(cohort_id: str, tables: Mapping[str, pa.Table]) -> bytes:
-    """Return the content of a cohort's file."""
-    streams = {name: _write_stream(table) for name, table in tables.items()}
-    lengths = {name: stream.size for name, stream in streams.items()}
-    head = json.dumps({"cohort": cohort_id, "tables": lengths}).encode() + b"\n"
+    """Return the record of a cohort."""
+    sink, lengths = pa.BufferOutputStream(), {}
+    with pa.CompressedOutputStream(sink, _CODEC) as stream:
+        for name, table in tables.items():
+            begin = stream.tell()
+            with pa.ipc.new_stream(stream, table.schema, options=_OPTIONS) as writer:
+                writer.write_table(table, _AT_ONCE)
+            lengths[name] = stream.tell() - begin
+    body = sink.getvalue()
+    head = json.dumps({"cohort": cohort_id, "tables": lengths, "compressed": body.size}).encode() + b"\n"
     digest = hashlib.sha256(head)
-    for stream in streams.values():
-        digest.update(stream)
-    return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, *streams.values()])
+    digest.update(body)
+    return b"".join([_MAGIC, digest.hexdigest().encode(), b"\n", head, body])
 
 
-def decode_cohort(content: bytes, cohort_id: str) -> dict[str, pa.Table]:
-    """Return the tables of a cohort's file by name.
-
-    Raises Damaged if a bit is wrong, a table is missing, or the file is another cohort's.
-    """
-    _check_sum(content)
-    streams = _split_content(content, cohort_id)
-    return {name: _read_stream(streams[name]) for name in TABLES}
+def decode_cohort(record: bytes, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
+    """Return tables of a cohort by name, by default all. Raise Damaged for bytes that are no record."""
+    streams = _split_record(record)[1]
+    return {name: _read_stream(streams[name]) for name in names}
 
 
 class CohortFiles:
-    """The cohort files of a results folder."""
+    """The records of a results folder: those that were whole when it was opened, and what was saved since."""
 
     def __init__(self, folder: Path):
-        """Take the results folder; its files of cohorts lie in the folder "cohorts" below it."""
+        """Take the results folder, and find the records in the files in the folder "cohorts" below it.
+
+        Raises OptbenchError if that cannot be read.
+        """
         self.folder = folder / "cohorts"
-        self._verified: set[str] = set()
-
-    def path(self, cohort_id: str) -> Path:
-        """Return the path of a cohort's file."""
-        return self.folder / f"{cohort_id}{_ENDING}"
-
-    def ids(self) -> list[str]:
-        """Return the ids of the cohorts that have a file. Raise OptbenchError if the folder cannot be read."""
+        self.damaged: dict[str, str] = {}
+        """The names of the files that hold what is no record, with the reason: a write may just not have ended."""
+        self._places: dict[str, tuple[Path, int, int]] = {}
+        """By cohort, the file of its record, where that begins, and its length."""
+        self._own: Path | None = None
+        self._flushed, self._lock = 0.0, threading.Lock()
+        endings = _OLD_ENDING, _ENDING
         try:
             with os.scandir(self.folder) as found:
-                files = [file.name for file in found if file.name.endswith(_ENDING) and file.is_file()]
+                paths = [Path(file.path) for file in found if file.name.endswith(endings) and file.is_file()]
         except (FileNotFoundError, NotADirectoryError):
-            return []
+            paths = []
         except OSError as error:
             raise OptbenchError(f"cannot read {str(self.folder)!r}: {error.strerror}") from None
-        return sorted(name.removesuffix(_ENDING) for name in files if not name.startswith("."))
+        for path in sorted(paths, key=lambda path: (path.suffix, path.name)):
+            try:
+                self._find_records(path, read_bytes(path))
+            except OSError as error:
+                self.damaged[path.name] = str(error.strerror)
 
-    def verify(self, cohort_id: str) -> None:
-        """Check a file, once. Raise OSError if it cannot be read, Damaged if it is incomplete or not this cohort's."""
-        if cohort_id not in self._verified:
-            self.content(cohort_id)
+    def _find_records(self, path: Path, content: bytes) -> None:
+        """Add the records in the content of a file. Behind what is none, go on where the magic stands again."""
+        magics = [found.start() for found in re.finditer(_MAGIC, content)]
+        for begin, end in pairwise([0, *(at for at in magics if at), len(content)]):
+            try:
+                cohort_id, streams, length = _split_record(content[begin:end])
+                _read_schemas(streams)
+                self._places[cohort_id] = path, begin, length
+                if length < end - begin:
+                    raise Damaged("more stands behind its record")
+            except Damaged as error:
+                self.damaged[path.name] = f"{error}, at byte {begin:,}"
+
+    def __contains__(self, cohort_id: str) -> bool:
+        """Return whether there is a record of a cohort."""
+        return cohort_id in self._places
+
+    def ids(self) -> list[str]:
+        """Return the ids of the cohorts, sorted."""
+        return sorted(self._places)
 
     def content(self, cohort_id: str) -> bytes:
-        """Return the content of a file, checked. Raises the same errors as :meth:`verify`."""
-        content = read_bytes(self.path(cohort_id))
-        _check_sum(content)
-        _read_schemas(content, cohort_id)
-        self._verified.add(cohort_id)
-        return content
+        """Return the record of a cohort. Raises OptbenchError if it cannot be read."""
+        path, begin, length = self._places[cohort_id]
+        try:
+            with path.open("rb") as file:
+                file.seek(begin)
+                return file.read(length)
+        except OSError as error:
+            raise DamagedFile(f"cannot read {str(path)!r} ({error.strerror}): {AGAIN}") from None
 
-    def save(self, cohort_id: str, content: bytes) -> None:
-        """Write the file of a cohort. Raise OSError if that fails; the previous file then stays."""
-        write_bytes(self.path(cohort_id), content)
-        self._verified.add(cohort_id)
-
-    def remove(self, cohort_id: str) -> None:
-        """Delete the file of a cohort."""
-        self.path(cohort_id).unlink()
-        self._verified.discard(cohort_id)
-
-    def read(self, cohort_id: str) -> dict[str, pa.Table]:
-        """Return the tables of a cohort by name. Raise OptbenchError if its file is missing or damaged."""
-        with self._name_damage(cohort_id):
-            self.verify(cohort_id)
-            return decode_cohort(read_bytes(self.path(cohort_id)), cohort_id)
+    def read(self, cohort_id: str, names: Iterable[str] = TABLES) -> dict[str, pa.Table]:
+        """Return tables of a cohort by name, by default all. Raise OptbenchError if its record is damaged."""
+        try:
+            return decode_cohort(self.content(cohort_id), names)
+        except Damaged as error:
+            path = self._places[cohort_id][0]
+            raise DamagedFile(f"{str(path)!r} is damaged ({error}): {AGAIN}") from None
 
     def read_runs(self, cohort_id: str) -> pa.Table:
         """Return the table ``runs`` of a cohort. Raises the same errors as :meth:`read`."""
-        with self._name_damage(cohort_id):
-            self.verify(cohort_id)
-            return _read_stream(_split_content(read_bytes(self.path(cohort_id)), cohort_id)["runs"])
+        return self.read(cohort_id, ["runs"])["runs"]
 
     def read_schemas(self, cohort_id: str) -> dict[str, pa.Schema]:
-        """Return the schemas of a cohort's tables by name. Raises the same errors as :meth:`read`."""
-        with self._name_damage(cohort_id):
-            self.verify(cohort_id)
-            return _read_schemas(read_bytes(self.path(cohort_id)), cohort_id)
+        """Return the schemas of a cohort's tables by name. Raises OptbenchError if its record cannot be read."""
+        return _read_schemas(_split_record(self.content(cohort_id))[1])
 
-    @contextmanager
-    def _name_damage(self, cohort_id: str) -> Iterator[None]:
-        """Turn the errors of reading a cohort's file into an OptbenchError that names it."""
-        try:
-            yield
-        except (OSError, Damaged) as error:
-            raise DamagedFile(f"{str(self.path(cohort_id))!r} is damaged ({error}): {AGAIN}") from None
+    def save(self, cohort_id: str, record: bytes) -> None:
+        """Append the record of a cohort to the file of this process. Raises OSError if that fails."""
+        with self._lock:
+            path = self._own
+            if path is None:
+                numbers = [int(path.stem) for path in self.folder.glob(f"*{_ENDING}") if path.stem.isdecimal()]
+                path = self.folder / f"{max(numbers, default=0) + 1:06}{_ENDING}"
+            begin = append_bytes(path, record, new=self._own is None)
+            self._own, self._places[cohort_id] = path, (path, begin, len(record))
+            if time.monotonic() > self._flushed + _FLUSH_SECONDS:
+                self.flush()
+
+    def flush(self) -> None:
+        """Flush what was saved to the disk. Raises OSError if that fails."""
+        self._flushed = time.monotonic()
+        for path in (self._own, self.folder) if self._own else ():
+            flush_to_disk(path)
+
+    def set_aside(self) -> str:
+        """Move damaged files into the folder "damaged", and copy their records to the file of this process.
+
+        Returns a text that names them; "" if none is damaged. Raises OSError if writing fails.
+        """
+        text, aside = self.describe_damage(), self.folder / "damaged"
+        for name in self.damaged:
+            for cohort_id in [each for each, place in self._places.items() if place[0].name == name]:
+                self.save(cohort_id, self.content(cohort_id))
+            self.flush()
+            aside.mkdir(exist_ok=True)
+            (self.folder / name).replace(aside / name)
+        self.damaged = {}
+        return text and f"damaged, set aside in {aside} and run again: {text}"
+
+    def describe_damage(self) -> str:
+        """Return the damaged files with the reasons, in one line; "" if none is."""
+        return ", ".join(f"{name} ({reason})" for name, reason in self.damaged.items())
 
 
-def compose_tables(run_ids: Sequence[str], files: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+def compose_tables(run_ids: Sequence[str], records: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
     """Return the tables of a cohort of these runs, in their order, by name.
 
-    files: the tables of the files that hold them; a run in several is taken from the first.
+    records: the tables of the records that hold them; a run in several is taken from the first.
     """
-    left = {run_id: place for place, run_id in enumerate(run_ids)}
-    mine = [{each: left.pop(each) for each in tables["runs"]["run_id"].to_pylist() if each in left} for tables in files]
-    assert not left, f"no file holds {next(iter(left))}"
-    made = {}
-    for name in ("runs", "curves"):
-        parts = [tables[name] for tables in files]
-        places = [
-            places.get(each, -1)
-            for part, places in zip(parts, mine, strict=True)
-            for each in part["run_id"].to_pylist()
-        ]
-        order = np.argsort(places, kind="stable")[places.count(-1) :]
-        made[name] = pa.concat_tables(parts, promote_options="default").take(order).combine_chunks()
-    counts = [len(places) for places in mine]
-    return {**made, "timings": _compose_timings([tables["timings"] for tables in files], counts)}
+    left, parts, counts = {*run_ids}, defaultdict(list), list[int]()
+    for tables in records:
+        mine = left & {*tables["runs"]["run_id"].to_pylist()}
+        left -= mine
+        counts.append(len(mine))
+        for name in ("runs", "curves"):
+            parts[name].append(tables[name].filter(pc.is_in(tables[name]["run_id"], pa.array(mine, pa.string()))))
+    assert not left, f"no record holds {min(left)}"
+    made = {"timings": _compose_timings([tables["timings"] for tables in records], counts)}
+    for name, several in parts.items():
+        whole = pa.concat_tables(several, promote_options="default")
+        places = pc.index_in(whole["run_id"], pa.array(run_ids, pa.string()))
+        made[name] = whole.take(pc.sort_indices(places)).combine_chunks()
+    return {name: made[name] for name in TABLES}
 
 
 def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Table:
-    """Return one row of ``timings`` with the seconds of all files, each in the share of its runs that is used.
+    """Return one row of ``timings`` with the seconds of all records, each in the share of its runs that is used.
 
-    parts: ``timings`` of each file; counts: the runs that are used of each. Empty if a file has no row.
+    parts: ``timings`` of each record; counts: the runs that are used of each. Empty if a record has no row.
     """
     rows = [(part.to_pylist() or [{}])[0] for part in parts]  # of runs that failed there may be none
     if not all(rows):
@@ -175,45 +224,36 @@ def _compose_timings(parts: Sequence[pa.Table], counts: Sequence[int]) -> pa.Tab
     return pa.Table.from_pylist([row], schema=parts[most].schema)
 
 
-def _check_sum(content: bytes) -> None:
-    """Raise Damaged if the content of a cohort's file has another checksum than the file says."""
+def _split_record(content: bytes) -> tuple[str, dict[str, memoryview], int]:
+    """Return of the record that begins here the cohort's id, the Arrow streams of its tables by name, and its length.
+
+    Raises Damaged if a bit is wrong or a table is missing.
+    """
     if not content.startswith(_MAGIC):
-        raise Damaged("it is not a file of a cohort")
-    if hashlib.sha256(memoryview(content)[_START:]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
-        raise Damaged("its checksum is wrong")
-
-
-def _split_content(content: bytes, cohort_id: str) -> dict[str, memoryview]:
-    """Return the Arrow streams in a cohort's file by the names of their tables. Raise Damaged."""
+        raise Damaged("it is no record of a cohort")
     at = content.find(b"\n", _START) + 1
     try:
         head = json.loads(content[_START:at])
-        found, lengths = head["cohort"], head["tables"]
-        if not isinstance(found, str) or not all(type(length) is int and length > 0 for length in lengths.values()):
-            raise TypeError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Damaged("its first lines are not those of a cohort's file") from None
-    if at + sum(lengths.values()) != len(content):
-        raise Damaged("its tables are not as long as it says")
-    if missing := [name for name in TABLES if name not in lengths]:
-        raise Damaged(f"it has no table {missing[0]}")
-    if found != cohort_id:
-        raise Damaged(f"it holds cohort {found}")
-    streams, whole = {}, memoryview(content)
-    for name, length in lengths.items():
-        streams[name] = whole[at : at + length]
-        at += length
-    return streams
+        cohort_id, lengths = str(head["cohort"]), head["tables"]
+        size = sum(lengths.values())
+        end = at + head.get("compressed", size)
+        if hashlib.sha256(content[_START:end]).hexdigest().encode() + b"\n" != content[len(_MAGIC) : _START]:
+            raise Damaged("its checksum is wrong")
+        body = memoryview(content)[at:end]
+        if "compressed" in head:
+            body = memoryview(pa.decompress(body, size, _CODEC))
+        if len(body) != size or min(lengths[name] for name in TABLES) <= 0:
+            raise ValueError
+        ends = dict(zip(lengths, accumulate(lengths.values()), strict=True))
+        return cohort_id, {name: body[stop - lengths[name] : stop] for name, stop in ends.items()}, end
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError, RecursionError):
+        raise Damaged("its tables are not what it says") from None
 
 
-def _read_schemas(content: bytes, cohort_id: str) -> dict[str, pa.Schema]:
-    """Return the schemas of the tables in a cohort's file by name. Raise Damaged if one is none of a sweep's."""
-    schemas = {}
-    for name, stream in _split_content(content, cohort_id).items():
-        if name in TABLES:
-            length = int.from_bytes(stream[_LENGTH], "little")
-            schemas[name] = _parse_schema(name, bytes(stream[: _LENGTH.stop + length]))
-    return schemas
+def _read_schemas(streams: Mapping[str, memoryview]) -> dict[str, pa.Schema]:
+    """Return the schemas of tables from their Arrow streams. Raise Damaged if one is none of a sweep's."""
+    ends = {name: _LENGTH.stop + int.from_bytes(streams[name][_LENGTH], "little") for name in TABLES}
+    return {name: _parse_schema(name, bytes(streams[name][:end])) for name, end in ends.items()}
 
 
 @lru_cache(maxsize=1000)
@@ -221,7 +261,7 @@ def _parse_schema(name: str, message: bytes) -> pa.Schema:
     """Return the schema of a table from its bytes in an Arrow stream, which most cohorts of a sweep share."""
     try:
         schema = pa.ipc.read_schema(pa.py_buffer(message))
-        check_cohort(name, schema)
+        check_schema(name, schema, exact=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Damaged(f"its table {name} is none of a sweep: {' '.join(str(error).split())}") from None
     return schema
@@ -236,16 +276,3 @@ def _read_stream(stream: memoryview) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Damaged(" ".join(str(error).split())) from None
     return table
-
-
-def _write_stream(table: pa.Table) -> pa.Buffer:
-    """Return a table as the bytes of an Arrow stream, compressed if it is long."""
-    # A cohort of a few lanes takes a few milliseconds: to pack its tables would be a good part of that. And zstd would
-    # take three times as long as lz4, for files a tenth smaller. Arrow's own threads would wait for the workers' cores.
-    rows, sink = table.num_rows, pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression=None if rows < _SMALL else "lz4", use_threads=False)
-    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
-        for first in range(0, max(rows, 1), _AT_ONCE):  # of a million rows no second copy is made
-            part = table if rows <= _AT_ONCE else table.slice(first, _AT_ONCE)
-            writer.write_table(part.combine_chunks())
-    return sink.getvalue()

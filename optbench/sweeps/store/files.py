@@ -37,10 +37,26 @@ def read_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file. Raises OSError if that fails; the previous file then stays."""
-    with replace_file(path) as scratch:
-        scratch.write_bytes(content)
+def append_bytes(path: Path, content: bytes, new: bool) -> int:
+    """Append to a file, and return where the content begins. Raises OSError if that fails; the file then is as before.
+
+    new: make the file, which must not be there yet.
+    """
+    make = os.O_CREAT | os.O_EXCL if new else 0
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | make | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        begin, rest = os.fstat(file).st_size, memoryview(content)
+        try:
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        except OSError:
+            os.ftruncate(file, begin)
+            if new:
+                path.unlink()
+            raise
+        return begin
+    finally:
+        os.close(file)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables of a whole sweep: written from its cohort files in the order of the plan, and read again, checked.
+"""The tables of a whole sweep: written from its cohorts in the order of the plan, and read again, checked.
 
 No more than a row group is in memory. Groups are cut by rows, so that the bytes of a table depend on its rows alone.
 """
@@ -34,14 +34,14 @@ _MEASURED = {*columns.PER_STEP} - {"lr"}
 _POINT_COLUMNS = ("step", "samples", "train_loss")
 
 Sources = Sequence[tuple[Entry, str]]
-"""Cohorts of the plan, each with the id of a file that holds runs of it."""
+"""Cohorts of the plan, each with the id of a cohort whose record holds runs of it."""
 
 
 def write_tables(files: CohortFiles, sources: Sources, target: Path) -> None:
     """Write ``runs``, ``curves`` and ``timings`` of these cohorts into a folder.
 
-    sources: the cohorts in order, each with the id of a file that holds runs of it. target: the folder. Raises
-    OptbenchError for a file that is damaged, OSError if writing fails.
+    sources: the cohorts in order, each with the id of one whose record holds runs of it. target: the folder. Raises
+    OptbenchError for a record that is damaged, OSError if writing fails.
     """
     parts = [files.read_schemas(cohort_id) for _, cohort_id in sources]
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""A results folder that a sweep writes: a plan (``manifest.json``) and a set of cohort files.
+"""A results folder that a sweep writes: a plan (``manifest.json``) and the records of cohorts.
 
-Resume, extension, shards and merge are operations on that set. A run counts as finished whichever file holds it, so a
-sweep runs only the runs that no file holds. The tables are written in the order of the plan, and so depend neither on
+Resume, extension, shards and merge are operations on these. A run counts as finished whichever record holds it, so a
+sweep runs only the runs that no record holds. The tables are written in the order of the plan, and so depend neither on
 the number of workers nor on interruptions.
 """
 
@@ -26,7 +26,7 @@ from optbench.sweeps.joined_specs import COUNTS, describe_additions, find_differ
 from optbench.sweeps.plan import PlannedCohort, plan_cohort
 from optbench.sweeps.spec import COMMON_STAGES, STAGE_SEEDS, Spec, make_spec, parse_spec, read_spec, refuse_unnamed
 from optbench.sweeps.store import final_tables, schemas
-from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, Damaged, compose_tables, encode_cohort
+from optbench.sweeps.store.cohort_files import TABLES, CohortFiles, compose_tables, encode_cohort
 from optbench.sweeps.store.files import SCRATCH, flush_to_disk, folder_lock, read_bytes, refuse_links, write_text
 from optbench.sweeps.store.manifest import DamagedManifest, Entry, Manifest, digest_of, read_manifest
 from optbench.sweeps.tables import make_failed_tables, shorten_reason
@@ -35,9 +35,7 @@ from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 _KEPT = ("looked_at", "targets", "targets_before", "extended_by", "added")
 """Keys of provenance.json that another run into the folder keeps."""
 _WHOLE_STAGES = ("holdout", *COMMON_STAGES)
-"""Stages whose cohorts run as a whole, or come from a file of just these runs: their bits are those of one machine."""
-_NAMED = 5
-"""The most damaged files that a message names; of further ones it states the number."""
+"""Stages whose cohorts run as a whole, or come from a record of just these runs: one machine's bits."""
 
 
 def read_state(directory: Path, warn: Callable[[str], None]) -> tuple[Manifest | None, str | None]:
@@ -206,7 +204,6 @@ class Store:
         Raises OptbenchError if it holds another sweep, or cannot be written.
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
-        self._damaged: dict[str, str] = {}
         self._runs: dict[tuple[Entry, str], pa.Table] = {}
         self._units: dict[tuple[str, int], list[tuple[str, Stage]]] = {}
         """The cohorts, with their stage, of each problem and block, or seed where there are no blocks."""
@@ -228,31 +225,21 @@ class Store:
                 looks = [*looks, 0]  # trials are drawn anew: a further look, whatever the number of blocks
             self._provenance = {**provenance, **kept, "looks": looks}
             self.files.folder.mkdir(parents=True, exist_ok=True)
-            for folder in (directory, self.files.folder):
-                for leftover in folder.glob(f"{SCRATCH}*"):
-                    leftover.unlink()
+            for leftover in directory.glob(f"{SCRATCH}*"):
+                leftover.unlink()
+            if text := self.files.set_aside():
+                warn(text)
         stages = tuple(stage for stage in STAGE_SEEDS if getattr(spec, stage)) if spec.blocks else ("grid",)
         if spec.blocks and not shard:
             stages += COMMON_STAGES
         self._manifest = Manifest(spec.to_toml(), (), stages, shard=shard)
 
     def has(self, cohort_id: str) -> bool:
-        """Return True if a cohort's file exists; a damaged one is moved aside, as if it had never been written."""
-        try:
-            self.files.verify(cohort_id)
-        except FileNotFoundError:
-            return False
-        except (OSError, Damaged) as error:
-            path, aside = self.files.path(cohort_id), self.files.folder / "damaged"
-            self._damaged[path.name] = str(error)
-            with _explain_write_errors(self.directory):
-                aside.mkdir(exist_ok=True)
-                path.replace(aside / path.name)
-            return False
-        return True
+        """Return True if a cohort has a record."""
+        return cohort_id in self.files
 
     def save(self, cohort_id: str, content: bytes) -> None:
-        """Save a finished cohort's file. Raises OptbenchError if that fails; files that were saved before stay."""
+        """Save the record of a finished cohort. Raises OptbenchError if that fails; what was saved before stays."""
         with _explain_write_errors(self.directory):
             self.files.save(cohort_id, content)
 
@@ -262,15 +249,15 @@ class Store:
         self.save(planned.cohort_id, encode_cohort(planned.cohort_id, tables))
 
     def has_failed(self, cohort_id: str) -> bool:
-        """Return True if a run of a saved cohort failed; it must have a file."""
+        """Return True if a run of a saved cohort failed."""
         return "failed" in self.files.read_runs(cohort_id)["status"].to_pylist()
 
     def begin(self, planned: Sequence[PlannedCohort], first: int = 0) -> list[PlannedCohort]:
-        """Add the cohorts ``planned[first:]`` to the manifest, and return them, those that have a file included.
+        """Add the cohorts ``planned[first:]`` to the manifest, and return them, those that have a record included.
 
-        If other files hold some runs of a cohort without a file, these are composed into one file, which the tables use
-        until the cohort is complete, and in its place a cohort of the other runs is returned; one of the holdout or
-        a later stage stays whole. The caller skips what :meth:`has` finds.
+        If others hold some runs of a cohort without a record, these are composed into one, which the tables use until
+        the cohort is complete, and in its place a cohort of the other runs is returned; one of the holdout or a later
+        stage stays whole. The caller skips what :meth:`has` finds.
         """
         new = planned[first:]
         missing = {each.cohort_id for each in new if not self.has(each.cohort_id)}
@@ -299,7 +286,6 @@ class Store:
                 self._units.setdefault(unit, []).append((each.cohort_id, each.stage))
             names = each.cohort.problem.name, each.cohort.optimizer.name
             entries.append(Entry(each.cohort_id, each.stage, each.block, *names, each.runs, parts))
-        self._warn_of_damage()
         if first == 0:  # close to the manifest, which has their checksums
             self.write_text("spec.toml", self._manifest.spec)
             self._write_provenance()
@@ -314,37 +300,34 @@ class Store:
         self._manifest = replace(self._manifest, cohorts=tuple(cohorts))
 
     def complete(self, planned: Sequence[PlannedCohort]) -> None:
-        """Write the files of the cohorts whose runs are all in files of other cohorts."""
+        """Save records of the cohorts whose runs are all in those of others, and flush all to the disk."""
         missing = [each for each in planned if each.stage not in _WHOLE_STAGES and not self.has(each.cohort_id)]
         holders = self._find_holders(planned) if missing else {}
         for each in missing:
             if holders.keys() >= set(each.run_ids):
                 self._compose(each, holders)
-        flush_to_disk(self.files.folder)
+        with _explain_write_errors(self.directory):
+            self.files.flush()
 
     def _find_holders(self, planned: Sequence[PlannedCohort]) -> dict[str, str]:
-        """Return {run id: cohort id of the file that holds it}, of the files that belong to no planned cohort."""
+        """Return {run id: id of the cohort whose record holds it}, of the records of cohorts that are not planned."""
         ids = {each.cohort_id for each in planned}
         holders: dict[str, str] = {}
         for cohort_id in self.files.ids():
-            if cohort_id not in ids and self.has(cohort_id):
+            if cohort_id not in ids:
                 for run_id in self.files.read_runs(cohort_id)["run_id"].to_pylist():
                     holders.setdefault(run_id, cohort_id)
         return holders
 
     def _compose(self, each: PlannedCohort, holders: Mapping[str, str]) -> None:
-        """Write the file of a cohort whose runs are in other files; delete those that hold no further run.
+        """Save the record of a cohort whose runs are in others.
 
-        holders: by run id, the id of the file that holds it.
+        holders: by run id, the id of the cohort whose record holds it.
         """
         if self.has(each.cohort_id):
             return
-        sources = {name: self.files.read(name) for name in sorted({holders[run_id] for run_id in each.run_ids})}
-        self.save(each.cohort_id, encode_cohort(each.cohort_id, compose_tables(each.run_ids, list(sources.values()))))
-        run_ids = set(each.run_ids)
-        for name, source in sources.items():
-            if run_ids.issuperset(source["runs"]["run_id"].to_pylist()):
-                self.files.remove(name)
+        sources = [self.files.read(name) for name in sorted({holders[run_id] for run_id in each.run_ids})]
+        self.save(each.cohort_id, encode_cohort(each.cohort_id, compose_tables(each.run_ids, sources)))
 
     def warn_of_dropped(
         self, planned: Sequence[PlannedCohort], before: Sequence[Entry], provenance: Mapping, prefix: str = ""
@@ -359,15 +342,6 @@ class Store:
         if text := _describe_dropped(self.files, planned, there, provenance, self._provenance, prefix):
             self._warn(text)
 
-    def _warn_of_damage(self) -> None:
-        """Warn of the damaged files that were set aside, in one line."""
-        if self._damaged:
-            named = [f"{name} ({why})" for name, why in list(self._damaged.items())[:_NAMED]]
-            more = f" and {len(self._damaged) - _NAMED:,} more" if len(self._damaged) > _NAMED else ""
-            aside = self.files.folder / "damaged"
-            self._warn(f"damaged, set aside in {aside} and run again: {', '.join(named)}{more}")
-            self._damaged.clear()
-
     def runs(self, only: frozenset[str] | None = None) -> pd.DataFrame:
         """Return the table of the saved runs, in the order of the plan; only: the ids of the cohorts that count."""
         sources = self._find_sources(only)
@@ -381,7 +355,7 @@ class Store:
         return fill_unknown(final_tables.read_runs(self.files, sources, self._runs), read_curves)
 
     def _find_sources(self, only: frozenset[str] | None) -> list[tuple[Entry, str]]:
-        """Return the saved cohorts, or of these the ones in ``only``, each with a file that holds runs of it."""
+        """Return the saved cohorts, or of these the ones in ``only``, each with a record that holds runs of it."""
         sources = self._manifest.find_sources(self.files.ids())
         return [source for source in sources if only is None or source[0].cohort_id in only]
 
@@ -476,12 +450,9 @@ def find_dropped(
         manifest = check_resumable(path, spec, lambda text: None, extend, provenance.get("shard", ""))
     except OptbenchError:  # what the sweep would refuse
         return ""
-    files, there = CohortFiles(path), []
-    for entry in manifest.cohorts if manifest else ():
-        if entry.stage in stages:
-            with suppress(OSError, Damaged):  # it would run again
-                files.verify(entry.cohort_id)
-                there.append(entry)
+    files = CohortFiles(path)
+    known = manifest.cohorts if manifest else ()
+    there = [entry for entry in known if entry.stage in stages and entry.cohort_id in files]
     return _describe_dropped(files, planned, there, read_provenance(path), provenance)
 
 

@@ -40,7 +40,7 @@ class Entry(NamedTuple):
     optimizer: Text
     runs: Whole
     parts: tuple[Text, ...] = ()
-    """The files that hold some of its runs, until its own file is there."""
+    """Cohorts whose records hold some of its runs, until it has a record of its own."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class Manifest:
         if not same:
             raise DamagedFile(f"{str(path)!r} is damaged (its checksum is wrong): {AGAIN}")
 
-    def find_sources(self, files: Iterable[str]) -> list[tuple[Entry, str]]:
-        """Return the cohorts in order, each with the files that hold its runs: its own, or else those of its parts.
+    def find_sources(self, records: Iterable[str]) -> list[tuple[Entry, str]]:
+        """Return the cohorts in order, each with the records that hold its runs: its own, or else those of its parts.
 
-        files: the ids of the files that are there.
+        records: the ids of the cohorts that have one.
         """
-        there, pairs = set(files), []
+        there, pairs = set(records), []
         for entry in self.cohorts:
             ids = [entry.cohort_id] if entry.cohort_id in there else entry.parts
             pairs += [(entry, cohort_id) for cohort_id in ids if cohort_id in there]

@@ -39,20 +39,23 @@ class _Provenance(BaseModel):
     ranges: dict[str, str] | str = ""
 
 
-def check_schema(table: str, schema: pa.Schema) -> None:
+def check_schema(table: str, schema: pa.Schema, exact: bool = False) -> None:
     """Raise OptbenchError if a schema lacks a column of a table, has one twice, or has one of a wrong type.
 
-    table: its name, such as "runs".
+    table: its name, such as "runs". exact: that of a cohort, which is joined with others: no column may be missing,
+    and none have another type than that of its kind.
     """
-    needed = {column.name for column in TABLES[table] if not column.optional}
-    if missing := sorted(needed - set(schema.names)):
+    needed = [column.name for column in TABLES[table] if exact or not column.optional]
+    if missing := [name for name in needed if name not in schema.names]:
         raise OptbenchError(f"the column {missing[0]!r} is missing")
     for name, kind in zip(schema.names, schema.types, strict=True):
         if schema.names.count(name) > 1:
             raise OptbenchError(f"the column {name!r} stands there twice")
-        if pa.types.is_null(kind):  # of a table without rows, too
-            continue
         column = column_of(table, name)
+        if exact and kind != ARROW_TYPES[column.kind if column else metric_kind(name)]:
+            raise OptbenchError(f"the column {name!r} is of the type {kind}")
+        if exact or pa.types.is_null(kind):  # of a table without rows, too
+            continue
         text = pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind)
         text = text or pa.types.is_large_string(kind)
         number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
@@ -66,21 +69,6 @@ def check_schema(table: str, schema: pa.Schema) -> None:
             right, what = text or number, "numbers or texts"
         if not right:
             raise OptbenchError(f"the column {name!r} must hold {what}")
-
-
-def check_cohort(table: str, schema: pa.Schema) -> None:
-    """Raise OptbenchError unless a cohort's table has all columns, each once and of its exact type.
-
-    Otherwise it could not be joined with the others. table: its name, such as "runs".
-    """
-    fixed = {column.name: ARROW_TYPES[column.kind] for column in TABLES[table]}
-    if missing := [name for name in fixed if name not in schema.names]:
-        raise OptbenchError(f"the column {missing[0]!r} is missing")
-    if len(set(schema.names)) < len(schema.names):
-        raise OptbenchError("a column stands there twice")
-    for name, kind in zip(schema.names, schema.types, strict=True):
-        if kind != fixed.get(name, ARROW_TYPES[metric_kind(name)]):
-            raise OptbenchError(f"the column {name!r} is of the type {kind}")
 
 
 def to_frame(table: str, rows: pa.Table) -> pd.DataFrame:

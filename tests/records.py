@@ -1,0 +1,40 @@
+"""Records of cohorts in a results folder: which are there, without some, and as versions before 0.19 wrote them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from optbench.sweeps.store.cohort_files import CohortFiles
+
+
+def finished(folder: Path) -> list[str]:
+    """Return the ids of the cohorts that have a record."""
+    return CohortFiles(folder).ids()
+
+
+def keep(folder: Path, ids: list[str]) -> None:
+    """Leave the records of these cohorts, in one file."""
+    files = CohortFiles(folder)
+    content = b"".join(files.content(cohort_id) for cohort_id in ids)
+    for path in files.folder.glob("*.cohorts"):
+        path.unlink()
+    (files.folder / "000001.cohorts").write_bytes(content)
+
+
+def seal(rest: bytes) -> bytes:
+    """Return a record with these bytes behind its checksum."""
+    return b"optbench cohort 1\n" + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
+
+
+def old_record(cohort_id: str, tables: dict[str, pa.Table]) -> bytes:
+    """Return a record whose tables are not compressed, which a version before 0.19 had in a file of its own."""
+    streams = {}
+    for name, table in tables.items():
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+            writer.write_table(table)
+        streams[name] = sink.getvalue().to_pybytes()
+    lengths = {name: len(stream) for name, stream in streams.items()}
+    return seal(json.dumps({"cohort": cohort_id, "tables": lengths}).encode() + b"\n" + b"".join(streams.values()))
