@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optbench.sweeps.single import CohortResult, Result
 
 Plugins = str | Path | Iterable[str | Path]
-Points = Sequence[int] | Literal["every"] | None
+Points = Sequence[int] | str | None
 _OfWeights = Annotated[
     Callable, condition(lambda value: callable(value) and not isinstance(value, type), "a function of the weights")
 ]
