@@ -42,7 +42,7 @@ def every():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "columns"), zip(KINDS, cycle([1, 2])))
+@pytest.mark.parametrize(("name", "columns"), list(zip(KINDS, cycle([1, 2]))))
 def test_text_in_a_paper_has_seven_points_and_figures_the_width_of_columns(every, name, columns):
     with style.detached(), style.styled("paper", columns):
         figure = KINDS[name].draw(*every[name])
