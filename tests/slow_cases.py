@@ -228,7 +228,7 @@ SLOW_CASES = {
     "sweeps/test_plan.py": r"broken_file",
     "sweeps/test_points.py": r"by_pieces",
     "sweeps/test_recorded_paths.py": r"in_blocks_too|long_run|have_a_limit|checksum|ends_in_time",
-    "sweeps/test_resume.py": r"same_bytes\[killed|not_finished\[(at|in)|run_again\[another|leftovers",
+    "sweeps/test_resume.py": r"same_bytes\[killed|not_finished\[(at|in)|run_again\[emptied|leftovers",
     "sweeps/test_sequences.py": r"extensions|merges",
     "sweeps/test_serialization.py": r"says_once|with_its_ids\[all",
     "sweeps/test_session.py": r"takes_no_other_down|place_of_a_column\[(?!seed)",
