@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from harness import execute, plan_of
 from quick import slow
-from records import finished
+from records import finished, old_record
 
 import optbench
 from optbench.contract.errors import OptbenchError
@@ -199,6 +199,13 @@ def test_a_full_disk_costs_only_what_was_not_finished(after, small, tmp_path, mo
     assert content(tmp_path) == content(small)
 
 
+def count_saved(monkeypatch):
+    """Return a list that receives the ids of the cohorts that a sweep saves."""
+    ran, save = [], Store.save
+    monkeypatch.setattr(Store, "save", lambda store, *arguments: (ran.append(arguments[0]), save(store, *arguments)))
+    return ran
+
+
 @pytest.mark.parametrize("damage", ["emptied", slow("a bit")])
 def test_a_damaged_file_is_named_set_aside_and_its_damage_run_again(damage, small, tmp_path, monkeypatch):
     optbench.sweep(SMALL, out=tmp_path)
@@ -207,9 +214,7 @@ def test_a_damaged_file_is_named_set_aside_and_its_damage_run_again(damage, smal
     if bad:
         bad[len(bad) // 3] ^= 4
     victim.write_bytes(bad)
-    ran = []
-    save = Store.save
-    monkeypatch.setattr(Store, "save", lambda store, *arguments: (ran.append(arguments[0]), save(store, *arguments)))
+    ran = count_saved(monkeypatch)
     with pytest.warns(UserWarning, match="damaged, set aside in .* and run again: ") as told:
         optbench.sweep(SMALL, out=tmp_path)
     (line,) = [str(each.message) for each in told]
@@ -217,6 +222,17 @@ def test_a_damaged_file_is_named_set_aside_and_its_damage_run_again(damage, smal
     assert (tmp_path / "cohorts" / "damaged" / victim.name).read_bytes() == bad
     assert content(tmp_path) == content(small)
     assert len(finished(tmp_path)) == 24 and len(ran) == (1 if damage == "a bit" else 24)
+
+
+def test_a_folder_with_a_file_for_each_cohort_is_gone_on_with(small, tmp_path, monkeypatch):
+    """So versions before 0.19 wrote them."""
+    files = CohortFiles(small)
+    (tmp_path / "cohorts").mkdir()
+    for each in files.ids()[1:]:
+        (tmp_path / "cohorts" / f"{each}.cohort").write_bytes(old_record(each, files.read(each)))
+    ran = count_saved(monkeypatch)
+    optbench.sweep(SMALL, out=tmp_path)
+    assert content(tmp_path) == content(small) and ran == files.ids()[:1]
 
 
 def test_tables_stand_in_the_order_of_the_plan(small):

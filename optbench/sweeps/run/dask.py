@@ -225,7 +225,7 @@ def check_versions(wanted: Mapping[str, str]) -> None:
 
 
 def _run_cohorts(archive: str, places: str, wanted: Mapping[str, str], cohorts: str, note: str, threads: int) -> Result:
-    """Run cohorts one after another; return the content of their files, or why they could not run.
+    """Run cohorts one after another; return their records, or why they could not run.
 
     Args:
         archive: the name of the file that was uploaded. places: what :func:`pack` returned.

@@ -24,7 +24,7 @@ _JOBS_PER_THREAD = 8
 
 
 Result = tuple[bytes | str, ...]
-"""For each cohort of a job, in order, the content of its file, or the reason why it could not run, in one line."""
+"""For each cohort of a job, in order, its record, or the reason why it could not run, in one line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Job:
     def run(
         self, threads: int, on_progress: Callable[[int], None], should_stop: Callable[[], bool]
     ) -> tuple[bytes, ...]:
-        """Run the cohorts and return the content of their files. Raises Cancelled once ``should_stop`` returns True.
+        """Run the cohorts and return their records. Raises Cancelled once ``should_stop`` returns True.
 
         Args:
             threads: the number of threads that the table of timings names.
@@ -56,12 +56,12 @@ class Job:
             should_stop: called about ten times a second.
         """
         outcomes = run_together([each.cohort for each in self.cohorts], on_progress, should_stop)
-        files = []
+        records = []
         for each, outcome in zip(self.cohorts, outcomes, strict=True):
             outcome.device_note = self.note or outcome.device_note
             made = make_tables(each.cohort, outcome, each.cohort_id, each.run_ids, threads)
-            files.append(encode_cohort(each.cohort_id, made))
-        return tuple(files)
+            records.append(encode_cohort(each.cohort_id, made))
+        return tuple(records)
 
     def failed(self, reason: str) -> Result:
         """Return the result of a job none of whose cohorts could run, for the same reason."""

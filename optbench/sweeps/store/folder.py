@@ -205,6 +205,8 @@ class Store:
         """
         self.directory, self.files, self._warn = directory, CohortFiles(directory), warn
         self._runs: dict[tuple[Entry, str], pa.Table] = {}
+        self._run_ids: dict[str, list[str]] = {}
+        """Those of cohorts that are not planned."""
         self._units: dict[tuple[str, int], list[tuple[str, Stage]]] = {}
         """The cohorts, with their stage, of each problem and block, or seed where there are no blocks."""
         with _explain_write_errors(directory):
@@ -310,13 +312,14 @@ class Store:
             self.files.flush()
 
     def _find_holders(self, planned: Sequence[PlannedCohort]) -> dict[str, str]:
-        """Return {run id: id of the cohort whose record holds it}, of the records of cohorts that are not planned."""
+        """Return {run id: id of the first cohort whose record holds it}, of the cohorts that are not planned."""
         ids = {each.cohort_id for each in planned}
         holders: dict[str, str] = {}
-        for cohort_id in self.files.ids():
+        for cohort_id in reversed(self.files.ids()):
             if cohort_id not in ids:
-                for run_id in self.files.read_runs(cohort_id)["run_id"].to_pylist():
-                    holders.setdefault(run_id, cohort_id)
+                if cohort_id not in self._run_ids:
+                    self._run_ids[cohort_id] = self.files.read_runs(cohort_id)["run_id"].to_pylist()
+                holders |= dict.fromkeys(self._run_ids[cohort_id], cohort_id)
         return holders
 
     def _compose(self, each: PlannedCohort, holders: Mapping[str, str]) -> None:
