@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sized
 from functools import cache, wraps
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -175,14 +176,19 @@ def _model_of(annotated: Any) -> type[BaseModel]:
     for each in reversed(getattr(annotated, "__mro__", (annotated,))):
         every |= inspect.get_annotations(each)
     kinds: dict[str, Any] = {
-        key: (_STRICT.get(kind, kind), None) for key, kind in every.items() if kind in _STRICT or _has_conditions(kind)
+        key: (_STRICT.get(kind, kind), None)
+        for key, kind in every.items()
+        if key != "return" and (kind in _STRICT or _has_conditions(kind))
     }
     return create_model(annotated.__name__, **kinds)
 
 
 def _has_conditions(kind: Any) -> bool:
-    """Return True for words, for ``Annotated``, and for what is made of these."""
-    return get_origin(kind) in (Annotated, Literal) or any(map(_has_conditions, get_args(kind)))
+    """Return True for words, for ``Annotated``, and for what is made of these; of a union, if all but None are."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return all(part is type(None) or _has_conditions(part) for part in parts)
+    return origin in (Annotated, Literal) or any(map(_has_conditions, parts))
 
 
 def refusal(error: ValidationError, head: str, known: Mapping[str, Iterable[str]] | None = None) -> str:
