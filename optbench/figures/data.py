@@ -25,6 +25,7 @@ from optbench.analysis import (
     select_chosen_runs,
     select_screening_runs,
     trajectories,
+    varied_hyperparameters,
 )
 from optbench.analysis.columns import drop_lost_runs
 from optbench.analysis.costs import SHARES, targets_of
@@ -83,6 +84,10 @@ class Tables(trajectories.Tables, Protocol):
         """Optimizer -> parameter -> search range, of a sweep with trials; empty without."""
 
     @property
+    def given(self) -> Mapping[str, str]:
+        """The texts of optimizers that were given values of hyperparameters, by optimizer."""
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """The labels of problems and optimizers, by the names that they have in the folder."""
 
@@ -139,7 +144,9 @@ class ReportData:
     def answer(self) -> Answer:
         """The verdicts of the sweep, and the settings behind them."""
         of = self.results
-        answer = answer_of(of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems)
+        answer = answer_of(
+            of.runs, of.tuning_seeds, of.judge_by, of.searched, of.choose_by, of.look, of.problems, of.given
+        )  # fmt: skip
         if "validation_loss_final" not in answer.runs or answer.runs["validation_loss_final"].isna().all():
             return answer
         reported = reported_runs(answer.runs, answer.best, of.tuning_seeds)
@@ -392,6 +399,11 @@ class ReportData:
     def short_names(self) -> dict[str, str]:
         """Optimizer -> its name in legends, shortened to 40 characters."""
         return {name: labels.shorten(str(name), 40) for name in self.results.runs["optimizer"].unique()}
+
+    @cached_property
+    def varied(self) -> dict[str, list[str]]:
+        """Optimizer -> the hyperparameters that its short label has: see `analysis.varied_hyperparameters`."""
+        return varied_hyperparameters(self.results.runs, self.results.given)
 
     @cached_property
     def short_schedules(self) -> dict[str, str]:

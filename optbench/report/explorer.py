@@ -21,7 +21,6 @@ from optbench.analysis import (
     best_configurations,
     metric_columns,
     time_to_target,
-    varied_hyperparameters,
 )
 from optbench.analysis.columns import find_failed_runs
 from optbench.analysis.costs import CLOCKS
@@ -173,7 +172,7 @@ class ExplorerData:
         `problem`, `optimizer`, `batch` and `schedule` are indices into the lists of the page; `text`: varied
         hyperparameters; `rate`; `n`: seeds; `failures`; `held`: 1 if the seeds are held out.
         """
-        varied = varied_hyperparameters(self.results.runs)
+        varied = self.data.varied
         texts = [
             ", ".join(f"{key}={labels.value_text(row[key])}" for key in varied[row["optimizer"]] if pd.notna(row[key]))
             for row in (table.to_dict("records") if any(varied.values()) else ())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from optbench.analysis import hyperparameter_columns, varied_hyperparameters
+from optbench.analysis import hyperparameter_columns
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.protocol import WIDEN
 from optbench.analysis.selection import is_staged
@@ -133,7 +133,7 @@ class Page:
         runs, provenance = results.runs, results.provenance
         self.sweep, self.undrawn = sweep, undrawn
         self.missing, self.failures = results.missing, sweep.failures
-        self.hyperparameters, self.varied = hyperparameter_columns(runs), varied_hyperparameters(runs)
+        self.hyperparameters = hyperparameter_columns(runs)
         self.seeds_of_a_block = count_seeds_of_a_block(runs)
 
         # The answer, by each measure of the sweep; its own comes first
@@ -264,7 +264,7 @@ class Page:
         codes = find_code(self.sweep.results.snippets, row, self.hyperparameters)
         other = next((code["rate"] for code in codes if code["name"] == TORCH), None)
         return {
-            "name": labels.optimizer_label(row, self.varied),
+            "name": labels.optimizer_label(row, self.sweep.varied),
             "rate": parts[2] + (f" (PyTorch {labels.number(other)})" if other else ""),
             "rest": ", ".join(parts[:2]),
             "setting": " · ".join([*parts, *["eager"] * (row["optimizer"] in self.sweep.eager)]),

@@ -10,6 +10,7 @@ from string import ascii_uppercase
 
 import pandas as pd
 
+from optbench.analysis.folders import Comparison
 from optbench.analysis.verdicts import ALL, LOSES, TIE, WINS
 from optbench.analysis.verdicts import OPEN as OPEN_VERDICT
 from optbench.contract.errors import OptbenchError
@@ -51,7 +52,7 @@ class Side:
 
     letter: str
     sweep: LoadedSweep
-    against: pd.DataFrame | None = None
+    against: Comparison | None = None
     """`optbench.compare` with the first folder; None for the first, and where they share nothing."""
     why: str = ""
     """The reason why there is no comparison."""
@@ -116,20 +117,20 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
 
     files: the problems' names in file names; looks: of the optimizers.
     """
-    table, letters = side.against, (first.letter, side.letter)
+    found, letters = side.against, (first.letter, side.letter)
     part = {"letter": side.letter, "why": side.why, "forest": None, "title": f"{side.letter} beside {first.letter}"}
     names = [look.name for look in looks if look.name]
     states, is_time, short, said = {}, False, {}, {}
-    if table is not None:
-        units = _name_units(table, first)
+    if found is not None:
+        table, units = found.table, _name_units(found, first)
         is_time = units == [SAMPLES]
         states = find_states(table)
         seeds = f"{int(table.loc[table['problem'] != ALL, 'seeds'].max()):,} seeds in common"
-        kind = "the same settings in both" if table.attrs["by"] == "settings" else "each as it was tuned"
+        kind = "the same settings in both" if found.by == "settings" else "each as it was tuned"
         over = table[table["problem"] == ALL]
         is_clear = len(over) and over["verdict"].iloc[0] != OPEN_VERDICT
         # By the name that the optimizer has in the tables
-        named = table.assign(name=table["b"].replace(table.attrs["names"]))
+        named = table.assign(name=table["b"].replace(found.names))
         part |= {
             "title": headline_comparison(table, *letters, is_time),
             "forest": build_comparison(named, letters, units, looks, side.sweep.results.own),
@@ -137,7 +138,7 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
             "cases": count_cases(table, is_time),
             "over": describe_comparison(table, ALL, *letters) if is_clear else "",
             "how": f"{kind}, on {seeds}",
-            "differences": table.attrs["differences"],
+            "differences": found.differences,
         }
         short = {problem: list_verdicts(named, problem, is_time) for problem in states}
         said = {problem: describe_comparison(table, problem, *letters) for problem in states}
@@ -159,11 +160,11 @@ def _describe_comparison(side: Side, first: Side, files: Mapping[str, str], look
     return part
 
 
-def _name_units(table: pd.DataFrame, first: Side) -> list[str]:
-    """Return what the ratios of a comparison are of, each once. table: of `optbench.compare`."""
-    answer, measure = first.sweep.answer, table.attrs["judge_by"]
+def _name_units(found: Comparison, first: Side) -> list[str]:
+    """Return what the ratios of a comparison are of, each once."""
+    answer, measure = first.sweep.answer, found.judge_by
     judged = answer.judged if measure == answer.judge_by else answer.judge(measure)
-    return list(dict.fromkeys(judged.unit(problem) for problem in find_states(table)))
+    return list(dict.fromkeys(judged.unit(problem) for problem in find_states(found.table)))
 
 
 def _say_where(problem: str, first: Side, side: Side) -> str:
@@ -227,11 +228,11 @@ def _build_table(problem: str, file: str, sides: Sequence[Side]) -> Table:
         headings.append(f"value in {side.letter}")
         numbers.append(headings[-1])
         columns.append((values, _value_cells))
-        if side.against is not None and len(pairs := _select_problem(side.against, problem)):
+        if side.against is not None and len(pairs := _select_problem(side.against.table, problem)):
             headings += [f"{side.letter} over {sides[0].letter}", f"verdict of {side.letter}"]
             numbers.append(headings[-2])
             # By the name that the optimizer has in the tables
-            columns.append((pairs.set_index(pairs["b"].replace(side.against.attrs["names"])), _ratio_cells))
+            columns.append((pairs.set_index(pairs["b"].replace(side.against.names)), _ratio_cells))
     names = dict.fromkeys(name for table, cells in columns if cells is _value_cells for name in table.index)
     rows = [
         [
@@ -256,8 +257,8 @@ def _list_tried(sides: Sequence[Side], name: str) -> str:
         for side in sides
         if side.against is not None
         for column, letter in (("a", sides[0].letter), ("b", side.letter))
-        for long in side.against[column].unique()
-        if long != name and side.against.attrs["names"].get(long) == name
+        for long in side.against.table[column].unique()
+        if long != name and side.against.names.get(long) == name
     ]
     return "; ".join(dict.fromkeys(texts))
 

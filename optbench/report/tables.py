@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary, varied_hyperparameters
+from optbench.analysis import hyperparameter_columns, metric_columns, timing_summary
 from optbench.analysis.costs import SHARES
 from optbench.analysis.ranking import FIRST
 from optbench.analysis.texts import turn_known
@@ -116,7 +116,7 @@ class SweepTables:
         self.sweep, self.best, runs = sweep, measure_settings(sweep), sweep.results.runs
         self.states = _find_states(sweep.answer, sweep.answer.ranking["problem"].unique())
         self.short = sweep.short_schedules
-        self.varied, self.hyperparameters = varied_hyperparameters(runs), hyperparameter_columns(runs)
+        self.hyperparameters = hyperparameter_columns(runs)
         self.metrics = ["test_loss", *sorted(metric_columns(runs), key=lambda name: not name.startswith("test"))]
         self.note = f". {sweep.answer.unequal_trials}".rstrip(". ")
         self.several_dtypes = runs["dtype"].nunique() > 1
@@ -191,7 +191,7 @@ class SweepTables:
         under += ["(eager)"] * (row["optimizer"] in self.sweep.eager)
         covers = f"covers {labels.number(100 * row['coverage'])}%" if several else ""
         return (
-            text_cell(labels.optimizer_label(row, self.varied), under=" ".join(filter(None, under)), marks=marks),
+            text_cell(labels.optimizer_label(row, self.sweep.varied), under=" ".join(filter(None, under)), marks=marks),
             number_cell(place),
             text_cell(labels.batch_label(row["batch_size"], row["full_batch"])),
             text_cell(self.short[schedule], value=schedule, title=schedule if self.short[schedule] != schedule else ""),
@@ -469,7 +469,7 @@ def write_latex(sweep: LoadedSweep, name: str, table: pd.DataFrame) -> str:
     if name == "settings":
         runs = sweep.results.runs
         own = runs[runs["optimizer"].isin(sweep.results.own)]  # nobody knows their defaults
-        shown = {each for some in varied_hyperparameters(runs).values() for each in some}
+        shown = {each for some in sweep.varied.values() for each in some}
         shown |= {each for each in hyperparameter_columns(runs) if own[each].notna().any()}
         varied = {each: each for each in hyperparameter_columns(runs) if each in shown}
         first = dict(list(heads.items())[: list(heads).index("lr") + 1])

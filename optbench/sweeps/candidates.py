@@ -1,15 +1,16 @@
 """A candidate's results against those of a baseline: two folders, or two optimizers of one."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from optbench.analysis.columns import GIVEN, drop_lost_runs
+from optbench.analysis.columns import drop_lost_runs, find_standing_in
 from optbench.analysis.differences import Tried, compare_tried_values, list_differences, list_provenance
-from optbench.analysis.folders import SETTINGS, TUNED, compare_tables, compare_timings, paired_times
+from optbench.analysis.folders import SETTINGS, TUNED, Comparison, compare_tables, compare_timings, paired_times
 from optbench.analysis.measures import LOSS, TIME
 from optbench.analysis.pairing import join_targets
 from optbench.analysis.protocol import code_runs
@@ -22,7 +23,6 @@ from optbench.contract.paths import path_of
 from optbench.sweeps.labels import to_canonical
 from optbench.sweeps.results import Results, load, share_labels
 from optbench.sweeps.tables import summarize_reasons
-from optbench.sweeps.unknown_minima import STANDING_IN
 from optbench.wording import labels
 from optbench.wording.answers import chosen_for
 from optbench.wording.caveats import warn_of_high_minima
@@ -43,7 +43,7 @@ def compare(
     cost: str = "loss",
     fail_above: float | None = None,
     confidence: float = 0.95,
-) -> pd.DataFrame:
+) -> Comparison:
     """Compare a candidate B with its baseline A, paired by seed.
 
     Args:
@@ -65,19 +65,20 @@ def compare(
         confidence: of the intervals and the verdicts.
 
     Returns:
-        A row a problem and pair of optimizers, and a row "all" if there are several problems: problem, a, b (the
-        optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B ("wins",
-        "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the intervals
-        of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open"; None without
-        ``fail_above``; where it is shown no verdict is open), p_regression, regression_blocks (in all, that would
-        probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks, seeds, runs,
-        identical (the share of pairs of runs that are equal in all that was recorded), probability (that B is lower),
-        failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is compared).
-        ``attrs`` of the table has "by", "judge_by", "level" (of the intervals, 0.96 at the first look), "names" (of a
-        and b, those of the tables), "differences" (what else is not the same in A and B, a sentence each), "missing"
-        (what A alone has: problem, optimizer, a and b as in the rows, and the reason), "lost" (those of "missing" that
-        B has, too, but of which no run could run; their reason is the first error), "provenance" (what differs in
-        provenance.json, by key) and "time" (the ratios of a "step" and of "evaluation", without a test).
+        The ``table``: a row a problem and pair of optimizers, and a row "all" if there are several problems: problem,
+        a, b (the optimizers; ``adam(beta1=0.5)`` where that side tried this value, and the other did not), verdict of B
+        ("wins", "loses", "tie" within a tenth, "open"), ratio of B over A with low and high (above 1 B is worse; the
+        intervals of all rows hold at once), p, p_adjusted (for all rows), regression ("shown", "ruled out", "open";
+        None without ``fail_above``; where it is shown no verdict is open), p_regression, regression_blocks (in all,
+        that would probably show it or rule it out), known (of what is open), blocks_needed (for a verdict), blocks,
+        seeds, runs, identical (the share of pairs of runs that are equal in all that was recorded), probability (that B
+        is lower), failures_a, failures_b, trials, trials_a, trials_b, reason and measure (by which the row is
+        compared). Beside it ``by``, ``judge_by``, ``level`` (of the intervals, 0.96 at the first look), ``names`` (of a
+        and b, those of the results), ``differences`` (what else is not the same in A and B, a sentence each),
+        ``missing`` (what A alone has: problem, optimizer, a and b as in the rows, and the reason), ``lost`` (those of
+        ``missing`` that B has, too, but of which no run could run; their reason is the first error), ``provenance``
+        (what differs in provenance.json, by key) and ``time`` (the ratios of a "step" and of "evaluation", without a
+        test).
 
     Raises:
         OptbenchError: a folder cannot be read, a name is unknown, or A and B have nothing in common.
@@ -85,9 +86,9 @@ def compare(
     Example:
         >>> small = {"problems": ["rosenbrock"], "optimizers": ["gd", "adam"], "learning_rates": [0.001], "steps": 10}
         >>> results = sweep(small, seeds=3)
-        >>> compare(results, results)[["a", "verdict", "ratio", "identical"]].values.tolist()
+        >>> compare(results, results).table[["a", "verdict", "ratio", "identical"]].values.tolist()
         [['gd', 'tie', 1.0, 1.0], ['adam', 'tie', 1.0, 1.0]]
-        >>> compare(results, pair=("gd", "adam")).attrs["by"]
+        >>> compare(results, pair=("gd", "adam")).by
         'tuned'
     """
     if b is None and pair is None:
@@ -121,8 +122,8 @@ def compare(
     if cost == "seconds":
         if fail_above is not None:
             raise OptbenchError(f"fail_above: {SECONDS_VARY}; compare by loss")
-        table = compare_timings(*times, pairs).assign(measure=cost)
-        judge_by, tried = cost, []
+        found, tried = compare_timings(*times, pairs), []
+        table = found.table.assign(measure=cost)
     else:
         if judge_by is None:
             judge_by = first.judge_by if first.judge_by == second.judge_by else LOSS
@@ -133,10 +134,10 @@ def compare(
         targets = None
         if TIME in (judge_by, *chose):  # those of the whole sweeps, by which they chose
             targets = code_runs(whole[0].runs, TIME).targets, code_runs(whole[1].runs, TIME).targets
-        table = compare_tables(
+        found = compare_tables(
             first.runs, second.runs, pairs, by, judge_by, chose, fail_above, confidence, look, targets
         )  # fmt: skip
-        by_loss = table.attrs.pop("without_measure", [])
+        table, by_loss = found.table, list(found.without)
         if by_loss:
             lines.append(f"{join_names(by_loss)} without {judge_by}, compared by {LOSS}")
         if judge_by == TIME and targets is not None:
@@ -150,10 +151,8 @@ def compare(
     keys = ["problem", "optimizer"]
     pairs_of = [drop_lost_runs(each.runs)[keys].drop_duplicates() for each in (first, alike)]
     lacking = pairs_of[0].merge(pairs_of[1], how="left", indicator=True).query("_merge == 'left_only'")[keys]
-    table.attrs |= {"judge_by": judge_by, "differences": lines, "time": paired_times(*times, pairs)}
-    table.attrs["provenance"] = list_provenance(first.provenance, second.provenance)
-    tried = tried if table.attrs["by"] == TUNED else []
-    table.attrs["missing"], table.attrs["lost"] = [], []
+    tried = tried if found.by == TUNED else []
+    missing, lost = [], []
     for problem, optimizer in lacking.itertuples(index=False):
         there = alike.runs[(alike.runs["problem"] == problem) & (alike.runs["optimizer"] == optimizer)]
         names = (
@@ -161,22 +160,18 @@ def compare(
         )
         record = {"problem": problem, "optimizer": optimizer, **dict(zip("ab", names, strict=True))}
         record["reason"] = summarize_reasons(there) if len(there) else "B has no such runs"
-        table.attrs["missing"].append(record)
-        table.attrs["lost"] += [record] * bool(len(there))
-    return _name_tried_values(table, tried)
-
-
-def _name_tried_values(table: pd.DataFrame, tried: list[Tried]) -> pd.DataFrame:
-    """Add to optimizers' names in the columns a and b the values of what was tried otherwise; return the table.
-
-    So two settings never share a name. ``attrs["names"]`` has the earlier name by the new one.
-    """
-    table.attrs["names"] = {}
-    for place, side in enumerate(("a", "b")):
-        names = {name: _add_values(name, tried, place) for name in table[side].unique()}
-        table[side] = table[side].replace(names)
-        table.attrs["names"] |= {long: name for name, long in names.items()}
-    return table
+        missing.append(record)
+        lost += [record] * bool(len(there))
+    # Two settings never share a name: those in the columns a and b have the values of what was tried otherwise
+    longer = [
+        {name: _add_values(name, tried, place) for name in table[side].unique()} for place, side in enumerate("ab")
+    ]
+    return replace(
+        found,
+        table=table.assign(**{side: table[side].replace(each) for side, each in zip("ab", longer, strict=True)}),
+        names={long: name for each in longer for name, long in each.items()}, differences=lines, missing=missing,
+        lost=lost, provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),
+    )  # fmt: skip
 
 
 def _add_values(name: str, tried: list[Tried], place: int) -> str:
@@ -192,7 +187,7 @@ def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], 
     wanted = _normalize(text)
     names = [(str(name), place) for place in places for name in sides[place].runs["optimizer"].unique()]
     written = [(_add_values(name, tried, place), name) for name, place in names]
-    written += [(long, name) for place in places for name, long in sides[place].runs.attrs.get(GIVEN, {}).items()]
+    written += [(long, name) for place in places for name, long in sides[place].given.items()]
     written += [(name, name) for name, _ in names]
     return next((name for long, name in written if _normalize(long) == wanted), text)
 
@@ -219,7 +214,7 @@ def _load_sides(a: str | Path | Results, b: str | Path | Results | None) -> tupl
     if b is None:
         return first, first
     second = b if isinstance(b, Results) else load(path_of("b", b))
-    one, two = (each.runs.attrs.get(STANDING_IN, {}) for each in (first, second))
+    one, two = (find_standing_in(each.runs) for each in (first, second))
     if both := {name: min(one[name], two[name]) for name in one if name in two}:
         first, second = first.measured_from(both), second.measured_from(both)
     first, second = share_labels([first, second])

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from optbench import analysis
-from optbench.analysis.columns import GIVEN, NAMES, count_folds, drop_lost_runs
+from optbench.analysis.columns import NAMES, count_folds, drop_lost_runs
 from optbench.analysis.measures import LOG_TAIL, LOSS, TIME, metric_name
 from optbench.analysis.selection import is_staged
 from optbench.analysis.texts import describe_left_blocks, join_with_and
@@ -30,7 +30,7 @@ from optbench.sweeps.labels import check_shown, find_name, read_labels
 from optbench.sweeps.store.cohort_files import DamagedFile
 from optbench.sweeps.store.files import describe_writer
 from optbench.sweeps.store.final_tables import FinalTables, Points
-from optbench.sweeps.unknown_minima import COLUMNS, STANDING_IN, fill_unknown
+from optbench.sweeps.unknown_minima import COLUMNS, fill_unknown
 from optbench.wording.answers import CHOOSE_BY, answer_of, chosen_for, find_recommended
 from optbench.wording.headlines import headline
 from optbench.wording.labels import describe_command, write_math
@@ -241,10 +241,12 @@ class Results:
             rows = getattr(self, table)
             columns = [name for name in ("problem", "optimizer") if name in rows]
             setattr(same, table, rows.assign(**{name: rows[name].replace(changed) for name in columns}))
-        for key in (STANDING_IN, GIVEN):
-            if known := self.runs.attrs.get(key):
-                same.runs.attrs[key] = {changed.get(name, name): value for name, value in known.items()}
         return same
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The texts of optimizers that were given values of hyperparameters, by their names in tables."""
+        return {self.label_of(name): text for name, text in (self.provenance.get("given") or {}).items()}
 
     @property
     def foot(self) -> str:
@@ -770,7 +772,6 @@ def _read(place: Path) -> Results:
     names = ("problems", "landscapes", "paths", "snippets")
     problems, landscapes, paths, snippets = (folder.read_optional(name) for name in names)
     found = Results(runs, None, timings, problems, landscapes, {}, folder.path, folder, paths, snippets)
-    found.runs.attrs[GIVEN] = provenance.get("given", {})
     found.provenance = {key: value for key, value in provenance.items() if key != "labels"}
     there = {*runs["problem"].unique(), *runs["optimizer"].unique()}  # of an unfinished sweep, not all yet
     given = {name: label for name, label in provenance.get("labels", {}).items() if name in there}

@@ -61,6 +61,8 @@ class Answer:
     """How often the sweep has been looked at, as it grew."""
     constants: Mapping[str, Mapping] = field(default_factory=dict)
     """By problem its row of the table ``problems``, with what a constant answer has on the test data."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """The texts of optimizers that were given values of hyperparameters, by optimizer."""
 
     @property
     def judge_by(self) -> str:
@@ -415,12 +417,14 @@ def answer_of(
     choose_by: Sequence[str] = CHOOSE_BY,
     look: int = 1,
     problems: pd.DataFrame | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> Answer:
     """Return the answer of a table `runs`.
 
     tuning_seeds: the seeds on which settings were chosen. judge_by: the measure of the verdicts. searched: by optimizer
     and parameter, the ranges that trials were drawn from; None without trials. choose_by: the measures that the sweep
-    chose by. look: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has.
+    chose by. look: as for `optbench.analysis.verdicts`. problems: the table, for what a constant answer has. given: the
+    texts of optimizers that were given values of hyperparameters, by optimizer.
     """
     best, wider = find_recommended(runs, tuning_seeds, chosen_for(judge_by, choose_by), searched)
     judged = judge_runs(runs, judge_by, "optimizer", choose_by, look, wider)
@@ -437,7 +441,7 @@ def answer_of(
     sizes = {name: re.search(r"(\d+) classes", str(row.get("data"))) for name, row in constants.items()}
     macro = frozenset(name for name, size in sizes.items() if size and int(size[1]) > 2)
     judged = replace(judged, macro=macro)
-    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants)
+    return Answer(judged, best, wider, runs, searched or {}, tuple(choose_by), look, constants, given or {})
 
 
 @cache
@@ -588,7 +592,7 @@ def name_measure(measure: str) -> str:
 
 def describe_settings(answer: Answer, runs: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return by (problem, optimizer) the recommended setting as a text: batch size, schedule, rate, and its result."""
-    varied, short = varied_hyperparameters(runs), labels.shorten_schedules(runs["schedule"].unique())
+    varied, short = varied_hyperparameters(runs, answer.given), labels.shorten_schedules(runs["schedule"].unique())
     budget = runs.groupby(["problem", "batch_size"])["samples"].max()
     texts = {}
     for row in answer.best.to_dict("records"):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from optbench.analysis import find_reference_values
-from optbench.analysis.columns import STANDING_IN, count_folds
+from optbench.analysis.columns import count_folds, find_standing_in
 from optbench.analysis.measures import (
     LOG_TAIL,
     LOSS,
@@ -44,8 +44,7 @@ def describe_smallest_gaps(runs: pd.DataFrame, judge_by: str) -> Iterator[str]:
 
 def name_standing_in(runs: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence on the losses of the table `runs` that stand for minima which are not known."""
-    there = set(runs["problem"])
-    if found := {name: loss for name, loss in runs.attrs.get(STANDING_IN, {}).items() if name in there}:
+    if found := find_standing_in(runs):
         each = ", ".join(f"{labels.number(loss)} for {problem}" for problem, loss in found.items())
         yield (
             f"Where the minimum is not known, gaps are those above the lowest loss found: {each}; below 1% of the "

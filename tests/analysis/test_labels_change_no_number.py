@@ -36,7 +36,7 @@ def measure(results):
     return [
         *(results.verdicts(by, of=of) for by in ("loss", "time") for of in ("optimizer", "batch_size")),
         *(results.ranking(by) for by in ("loss", "time")),
-        *(optbench.compare(results, pair=pair, judge_by=by) for by in ("loss", "time")),
+        *(optbench.compare(results, pair=pair, judge_by=by).table for by in ("loss", "time")),
         *(choose_settings(runs, by) for by in ("loss", "time")),
         results.best_of_n(),
         best_configurations(runs, (), choose_by="loss"),

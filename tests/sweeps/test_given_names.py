@@ -67,8 +67,8 @@ def test_a_label_that_is_the_name_of_another_is_read_as_the_label(folders):
     names = {"adam": "adam", "clip(gd)": "clip(gd)", "rosenbrock": "rosenbrock"}
     results = optbench.load(folders[1]).labeled(names)
     swapped = results.labeled({"adam": "gd", "gd": "adam"})
-    was = optbench.compare(results, pair=("adam", "clip(gd)"), judge_by="loss").iloc[0]
-    row = optbench.compare(swapped, pair=("gd", "clip(gd)"), judge_by="loss").iloc[0]
+    was = optbench.compare(results, pair=("adam", "clip(gd)"), judge_by="loss").table.iloc[0]
+    row = optbench.compare(swapped, pair=("gd", "clip(gd)"), judge_by="loss").table.iloc[0]
     assert (row["a"], row["ratio"]) == ("gd", was["ratio"])
     for name, real in (("gd", "adam"), ("adam", "gd")):
         assert swapped.best("rosenbrock", optimizer=name).lr == results.best("rosenbrock", optimizer=real).lr
@@ -93,10 +93,10 @@ def test_figures_take_a_name_or_its_label(folders):
 
 
 def test_folders_with_other_labels_are_compared_by_the_names_behind_them(folders):
-    table = optbench.compare(*folders)
+    table = optbench.compare(*folders).table
     assert list(table["a"].unique()) == ["Ours", "gd", HOSTILE, "all"]
     assert (table.loc[table["problem"] != "all", "identical"] == 1).all()
-    pair = optbench.compare(folders[1], pair=("adam", "gd"))
+    pair = optbench.compare(folders[1], pair=("adam", "gd")).table
     assert set(pair["a"]) == {"Ours"}
 
 
@@ -157,14 +157,16 @@ def test_forged_labels_in_a_folder_are_refused(folders, tmp_path, labels):
 def test_given_hyperparameters_stand_in_settings_and_are_known_to_a_comparison():
     spec = {"problems": ["rosenbrock"], "optimizers": "clip(adam( beta1=0.5), norm=2), gd", "seeds": 3, "steps": 5}
     results = optbench.sweep(spec, learning_rates=[0.01], progress=False)
-    answer = answer_of(results.runs, results.tuning_seeds, "loss")
+    answer = answer_of(results.runs, results.tuning_seeds, "loss", given=results.given)
     texts = describe_settings(answer, results.runs)
     assert texts["rosenbrock", "clip(adam)"].startswith("clip(adam, beta1=0.5, norm=2): ")
     assert texts["rosenbrock", "gd"].startswith("gd: ")
     labeled = results.labeled({"clip(adam)": "Ours"})
-    labeled = describe_settings(answer_of(labeled.runs, results.tuning_seeds, "loss"), labeled.runs)
+    labeled = describe_settings(
+        answer_of(labeled.runs, results.tuning_seeds, "loss", given=labeled.given), labeled.runs
+    )
     assert labeled["rosenbrock", "Ours"].startswith("Ours(beta1=0.5, norm=2): ")
-    table = optbench.compare(results, pair=("gd", "clip(adam(beta1=0.5), norm=2)"))
+    table = optbench.compare(results, pair=("gd", "clip(adam(beta1=0.5), norm=2)")).table
     assert table["b"].tolist() == ["clip(adam)"]
     with pytest.raises(OptbenchError, match="unknown optimizer"):
         optbench.compare(results, pair=("gd", "clip(adam(beta1=0.6), norm=2)"))
@@ -175,4 +177,4 @@ def test_given_hyperparameters_of_another_library_are_known_to_a_comparison():
     given = "torch:SGD(nesterov=True, momentum=0.9)"
     spec = {"problems": ["rosenbrock"], "optimizers": [given, "gd"], "seeds": 3, "steps": 5}
     results = optbench.sweep(spec, learning_rates=[0.001], workers=1, progress=False)
-    assert optbench.compare(results, pair=("gd", given))["b"].tolist() == ["torch:SGD(nesterov=True)"]
+    assert optbench.compare(results, pair=("gd", given)).table["b"].tolist() == ["torch:SGD(nesterov=True)"]
