@@ -85,24 +85,11 @@ def find_unfinished_runs(runs: pd.DataFrame) -> np.ndarray:
     return runs["status"].isin(["deadline", "failed"]).to_numpy(dtype=bool)
 
 
-NAMES = "names"
-"""Key in the ``attrs`` of a table ``runs`` whose problems and optimizers have labels: label -> name in the folder."""
-
-
 def find_standing_in(runs: pd.DataFrame) -> dict[str, float]:
     """Return by problem the losses that stand for a minimum which is not known."""
     if STANDING_IN not in runs:
         return {}
     return runs.drop_duplicates("problem").set_index("problem")[STANDING_IN].dropna().to_dict()
-
-
-def unlabeled(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return `runs` with the names that problems and optimizers have in the folder, by which alone rows are ordered.
-
-    A label changes names and no number: neither a tie nor a random draw may depend on it.
-    """
-    named = runs.attrs.get(NAMES, {})
-    return runs.assign(**{each: runs[each].replace(named) for each in ("problem", "optimizer")}) if named else runs
 
 
 def find_lost_runs(runs: pd.DataFrame, by: Sequence[str] = ("problem", "optimizer")) -> np.ndarray:

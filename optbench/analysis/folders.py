@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,8 @@ class Comparison:
     """The problems that lack the measure, and are compared by loss."""
     names: Mapping[str, str] = field(default_factory=dict)
     """The optimizers by what the columns a and b call them: ``adam(beta1=0.5)`` is ``adam``."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The user's own names for problems and for what stands in the columns a and b."""
     differences: Sequence[str] = ()
     """What else is not the same in A and B, a sentence each."""
     missing: Sequence[Mapping[str, Any]] = ()
@@ -76,6 +78,18 @@ class Comparison:
     """What differs in provenance.json, by key."""
     time: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """The ratios of a "step" and of "evaluation", without a test."""
+
+    def labeled(self) -> Comparison:
+        """Return the comparison as texts show it: with labels in place of names."""
+        keys = ["problem", "optimizer", "a", "b"]
+
+        def label(row: Mapping[str, Any]) -> dict[str, Any]:
+            """Return a record with labels."""
+            return {**row, **{key: self.labels.get(row[key], row[key]) for key in keys}}
+
+        texts = {key: self.table[key].replace(dict(self.labels)) for key in keys if key in self.table}
+        missing, lost = ([label(row) for row in rows] for rows in (self.missing, self.lost))
+        return replace(self, table=self.table.assign(**texts), missing=missing, lost=lost)
 
 
 def compare_tables(

@@ -108,7 +108,8 @@ def compare(
         a, b, pair=pair, problems=problems, optimizers=optimizers, by=by, judge_by=judge_by, choose_by=choose_by,
         cost=cost, fail_above=above,
     )  # fmt: skip
-    if above is not None and form == "text" and (lacking := compare_text.list_missing(found)):
+    shown = found.labeled()
+    if above is not None and form == "text" and (lacking := compare_text.list_missing(shown)):
         warn(f"B lacks what A has, and was not compared there: {join_names(lacking, 20)}")
     steps = compare_next.list_steps(found, [a] if b is None else [a, b], above)
     sides = [_describe_side(each, pair[place] if pair else None) for place, each in enumerate((a, b or a))]
@@ -118,11 +119,11 @@ def compare(
     if form == "json":
         print_json(_as_json(found, sides, above, strict, failed) | {"next": steps})
     elif form == "github":
-        print(*compare_formats.list_annotations(found, sides, above, strict, steps), sep="\n")
+        print(*compare_formats.list_annotations(shown, sides, above, strict, steps), sep="\n")
     elif form == "junit":
-        print(compare_formats.make_junit(found, sides, above, strict, steps))
+        print(compare_formats.make_junit(shown, sides, above, strict, steps))
     else:
-        compare_text.print_comparison(found, sides, above, strict, steps)
+        compare_text.print_comparison(shown, sides, above, strict, steps)
     if failed:
         raise typer.Exit(NO)
 
@@ -149,7 +150,7 @@ def _load_targets(targets: list[str]) -> tuple[Results, Results | None, tuple[st
     if not 2 <= len(targets) <= 4:
         raise OptbenchError(USAGE)
     first = load(targets[0])
-    known = set(first.runs["optimizer"])
+    known = {*first.runs["optimizer"], *first.labels.values()}
     if len(targets) == 2:
         if targets[1] in known and not Path(targets[1]).is_dir():
             raise OptbenchError(f"{targets[1]!r} is an optimizer of {targets[0]!r}: name two of them")

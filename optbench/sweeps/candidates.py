@@ -1,6 +1,6 @@
 """A candidate's results against those of a baseline: two folders, or two optimizers of one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
@@ -107,8 +107,7 @@ def compare(
     whole = _load_sides(a, b)
     tried = compare_tried_values(*whole)
     if pair is not None:
-        one, two = (_drop_values(name, whole, tried, place) for place, name in enumerate(pair))
-        pair = whole[0].name_shown("optimizer", one), whole[1].name_shown("optimizer", two)
+        pair = _drop_values(pair[0], whole, tried, 0), _drop_values(pair[1], whole, tried, 1)
     if optimizers is not None:
         optimizers = split_list(optimizers) if isinstance(optimizers, str) else optimizers
         named = arguments.list_items("optimizers", optimizers)
@@ -118,7 +117,13 @@ def compare(
     times = (first.runs, first.timings), (second.runs, second.timings)
     # In the second, the optimizer of a pair has the other's name: that one is another is what was asked for.
     alike = _select_runs(second, second.runs.assign(optimizer=pair[0])) if pair else second
-    lines = [] if b is None else list_differences(first, alike)
+    called = second.labels | first.labels
+
+    def label(name: str) -> str:
+        """Return what a problem or an optimizer is called."""
+        return called.get(name, name)
+
+    lines = [] if b is None else list_differences(first, alike, label)
     if cost == "seconds":
         if fail_above is not None:
             raise OptbenchError(f"fail_above: {SECONDS_VARY}; compare by loss")
@@ -139,54 +144,56 @@ def compare(
         )  # fmt: skip
         table, by_loss = found.table, list(found.without)
         if by_loss:
-            lines.append(f"{join_names(by_loss)} without {judge_by}, compared by {LOSS}")
+            lines.append(f"{join_names([*map(label, by_loss)])} without {judge_by}, compared by {LOSS}")
         if judge_by == TIME and targets is not None:
             shared = join_targets(*targets).shared
             by_loss = [each for each in table["problem"].unique() if each != ALL and not shared.get(each, nan) < inf]
         by_loss += [ALL] * ({*by_loss} == {*table["problem"]} - {ALL})
         table["measure"] = np.where(table["problem"].isin(by_loss), LOSS, judge_by)
         tried = compare_tried_values(first, second)
-        lines += [each.text for each in tried]
-        lines += warn_of_high_minima(pd.concat([first.runs, second.runs]))
+        lines += [each.describe(label) for each in tried]
+        lines += warn_of_high_minima(pd.concat([first.runs, second.runs]), label)
     keys = ["problem", "optimizer"]
     pairs_of = [drop_lost_runs(each.runs)[keys].drop_duplicates() for each in (first, alike)]
     lacking = pairs_of[0].merge(pairs_of[1], how="left", indicator=True).query("_merge == 'left_only'")[keys]
     tried = tried if found.by == TUNED else []
-    missing, lost = [], []
+    missing, lost, names = [], [], {}
+
+    def lengthen(name: str, place: int) -> str:
+        """Return a name with the values of what was tried otherwise, so that two settings never share one."""
+        long = _add_values(name, tried, place)
+        names[long], called[long] = name, _add_values(name, tried, place, label)
+        return long
+
     for problem, optimizer in lacking.itertuples(index=False):
         there = alike.runs[(alike.runs["problem"] == problem) & (alike.runs["optimizer"] == optimizer)]
-        names = (
-            _add_values(name, tried, place) for place, name in enumerate((optimizer, pair[1] if pair else optimizer))
-        )
-        record = {"problem": problem, "optimizer": optimizer, **dict(zip("ab", names, strict=True))}
+        both = {"a": lengthen(optimizer, 0), "b": lengthen(pair[1] if pair else optimizer, 1)}
+        record = {"problem": problem, "optimizer": optimizer, **both}
         record["reason"] = summarize_reasons(there) if len(there) else "B has no such runs"
         missing.append(record)
         lost += [record] * bool(len(there))
-    # Two settings never share a name: those in the columns a and b have the values of what was tried otherwise
-    longer = [
-        {name: _add_values(name, tried, place) for name in table[side].unique()} for place, side in enumerate("ab")
-    ]
+    table = table.assign(a=[lengthen(name, 0) for name in table["a"]], b=[lengthen(name, 1) for name in table["b"]])
     return replace(
-        found,
-        table=table.assign(**{side: table[side].replace(each) for side, each in zip("ab", longer, strict=True)}),
-        names={long: name for each in longer for name, long in each.items()}, differences=lines, missing=missing,
-        lost=lost, provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),
+        found, table=table, names=names, labels=called, differences=lines, missing=missing, lost=lost,
+        provenance=list_provenance(first.provenance, second.provenance), time=paired_times(*times, pairs),
     )  # fmt: skip
 
 
-def _add_values(name: str, tried: list[Tried], place: int) -> str:
-    """Return an optimizer's name with the values that one side alone tried; place: 0 of A, 1 of B."""
+def _add_values(name: str, tried: list[Tried], place: int, label: labels.Label = str) -> str:
+    """Return an optimizer's label with the values that one side alone tried; place: 0 of A, 1 of B."""
     mine = [each for each in tried if each.optimizer == name and each.typed[place]]
-    return labels.with_values(name, [f"{each.parameter}={each.typed[place]}" for each in mine])
+    return labels.with_values(label(name), [f"{each.parameter}={each.typed[place]}" for each in mine])
 
 
 def _drop_values(text: str, sides: tuple[Results, Results], tried: list[Tried], *places: int) -> str:
-    """Return the optimizer's name in the tables for one with its values, as in the spec or in a comparison."""
+    """Return the optimizer's name in the tables for its label, or one with its values, as in a spec or a comparison."""
     if not isinstance(text, str):
         return text  # refused where names are looked up
     wanted = _normalize(text)
     names = [(str(name), place) for place in places for name in sides[place].runs["optimizer"].unique()]
-    written = [(_add_values(name, tried, place), name) for name, place in names]
+    written = [(_add_values(name, tried, place, sides[place].label_of), name) for name, place in names]
+    written += [(sides[place].label_of(name), name) for name, place in names]
+    written += [(_add_values(name, tried, place), name) for name, place in names]
     written += [(long, name) for place in places for name, long in sides[place].given.items()]
     written += [(name, name) for name, _ in names]
     return next((name for long, name in written if _normalize(long) == wanted), text)
@@ -226,7 +233,7 @@ def _select_sides(
     within_one: bool,
     pair: tuple[str, str] | None,
     problems: str | Iterable[str] | None,
-    optimizers: str | Iterable[str] | None,
+    optimizers: Iterable[str] | None,
 ) -> tuple[Results, Results]:
     """Return the results of A and B with the runs that are compared.
 
@@ -251,37 +258,34 @@ def _select_sides(
             raise OptbenchError(f"{str(results.path)!r}: {unknown('optimizer', name, there)}")
 
     find_all(check, enumerate(pair or ()))
-    wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (problems, problems)]
+    named = problems
+    if problems is not None:
+        texts = split_list(problems) if isinstance(problems, str) else arguments.list_items("problems", problems)
+        named = [labels.name_of(text, second.labels | first.labels) for text in texts]
+    wanted = [((pair[0],), (pair[1],)) if pair else (optimizers, optimizers), (named, named)]
     runs = [first.runs, second.runs]
     for kind, names in zip(("optimizer", "problem"), wanted, strict=True):
         known = set(first.runs[kind]) | set(second.runs[kind])
-        runs = [
-            each[each[kind].isin(_select_names(kind, part, known, first.labels | second.labels))]
-            for each, part in zip(runs, names, strict=True)
-        ]
+        runs = [each[each[kind].isin(_select_names(kind, part, known))] for each, part in zip(runs, names, strict=True)]
     return _select_runs(first, runs[0]), _select_runs(second, runs[1])
 
 
-def _select_names(
-    kind: str, names: str | Iterable[str] | None, known: set[str], labeled: Mapping[str, str]
-) -> set[str]:
+def _select_names(kind: str, names: Iterable[str] | None, known: set[str]) -> set[str]:
     """Return the known names that a user gives in full or without their parameters; all for None.
 
-    kind: "problem" or "optimizer", for messages; labeled: labels by name, which may be given, too, where it is nobody's
-    label. Raises OptbenchError for an unknown name.
+    kind: "problem" or "optimizer", for messages. Raises OptbenchError for an unknown name.
     """
     if names is None:
         return known
 
     def find(name: str) -> set[str]:
         """Return the known names that one name means."""
-        name = labeled.get(name, name) if isinstance(name, str) and name not in known else name
         meant = {each for each in known if name in (each, each.partition("(")[0])}
         if not meant:
             raise unknown(kind, name, known)
         return {name} if name in meant else meant
 
-    given = split_list(names) if isinstance(names, str) else arguments.list_items(f"{kind}s", names)
+    given = list(names)
     if not given:
         raise OptbenchError(f"{kind}s is empty: name at least one")
     return set().union(*find_all(find, given).values())
